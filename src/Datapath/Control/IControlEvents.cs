@@ -1,0 +1,64 @@
+using Softswitch.Datapath.Classification;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>enum ofp_packet_in_reason (OpenFlow 1.0.0 §5.4.1).</summary>
+public enum PacketInReason : byte
+{
+    NoMatch = 0,
+    Action = 1,
+}
+
+/// <summary>enum ofp_flow_removed_reason (OpenFlow 1.0.0 §5.4.2).</summary>
+public enum FlowRemovedReason : byte
+{
+    IdleTimeout = 0,
+    HardTimeout = 1,
+    Delete = 2,
+}
+
+/// <summary>enum ofp_port_reason (OpenFlow 1.0.0 §5.4.3).</summary>
+public enum PortStatusReason : byte
+{
+    Add = 0,
+    Delete = 1,
+    Modify = 2,
+}
+
+/// <summary>A packet for the controller. <see cref="Data"/> is valid during the call only.</summary>
+public readonly ref struct PacketIn
+{
+    /// <summary>The buffer that keeps the packet, or <see cref="FlowMod.NoBuffer"/>: then the whole packet must be sent.</summary>
+    public required uint BufferId { get; init; }
+
+    public required ushort InPort { get; init; }
+    public required PacketInReason Reason { get; init; }
+
+    /// <summary>max_len of the action; for a table miss the agent's miss_send_len decides.</summary>
+    public required ushort MaxLength { get; init; }
+
+    /// <summary>The whole packet, its checksums finished.</summary>
+    public required ReadOnlySpan<byte> Data { get; init; }
+}
+
+/// <summary>A flow entry's end.</summary>
+public readonly record struct FlowRemoved(
+    FlowMatch Match,
+    ulong Cookie,
+    ushort Priority,
+    FlowRemovedReason Reason,
+    TimeSpan Duration,
+    ushort IdleTimeoutSeconds,
+    ulong PacketCount,
+    ulong ByteCount);
+
+/// <summary>What the datapath tells its agent.</summary>
+/// <remarks>Threads: called under the control gate, by whoever holds it. Implementations do not block and do not throw.</remarks>
+public interface IControlEvents
+{
+    void OnPacketIn(in PacketIn packetIn);
+
+    void OnFlowRemoved(in FlowRemoved removed);
+
+    void OnPortStatus(PortStatusReason reason, in PortDescription port);
+}

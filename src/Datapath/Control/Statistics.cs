@@ -1,0 +1,46 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>Which flow entries a statistics request is about (OpenFlow 1.0.0 §5.3.5).</summary>
+/// <param name="TableId">0 exact, 1 wildcard, 0xfe emergency, 0xff all.</param>
+/// <param name="OutPort">Restricts to entries that output there; NONE for no restriction.</param>
+public readonly record struct FlowFilter(FlowMatch Match, byte TableId, ushort OutPort);
+
+/// <summary>One flow entry's description and counters. The spans are valid until the control gate is left.</summary>
+public ref struct FlowStatistics
+{
+    public byte TableId;
+    public FlowMatch Match;
+    public TimeSpan Duration;
+    public ushort Priority;
+    public ushort IdleTimeoutSeconds;
+    public ushort HardTimeoutSeconds;
+    public ulong Cookie;
+    public ulong PacketCount;
+    public ulong ByteCount;
+    public ReadOnlySpan<FlowAction> Actions;
+}
+
+/// <summary>Totals over a set of flow entries.</summary>
+public record struct AggregateStatistics(ulong PacketCount, ulong ByteCount, uint FlowCount);
+
+/// <summary>One flow table's counters: struct ofp_table_stats.</summary>
+/// <param name="MaxEntries">Entries that can be added without an error.</param>
+public readonly record struct TableStatistics(
+    byte TableId, string Name, FlowWildcards Wildcards, uint MaxEntries, uint ActiveCount, ulong LookupCount, ulong MatchedCount);
+
+/// <summary>One port's counters: struct ofp_port_stats.</summary>
+public record struct PortStatistics
+{
+    public ushort PortNumber;
+    public ulong ReceivedPackets;
+    public ulong TransmittedPackets;
+    public ulong ReceivedBytes;
+    public ulong TransmittedBytes;
+    public ulong ReceiveDropped;
+    public ulong TransmitDropped;
+    public ulong ReceiveErrors;
+    public ulong TransmitErrors;
+}

@@ -1,0 +1,11 @@
+namespace Softswitch.Datapath.Headers;
+
+/// <summary>IPv4 protocol numbers the datapath looks at.</summary>
+public static class IpProtocol
+{
+    public const byte Icmp = 1;
+    public const byte IpInIp = 4;
+    public const byte Tcp = 6;
+    public const byte Udp = 17;
+    public const byte Gre = 47;
+}

@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Softswitch.Datapath.Packets;
+
+/// <summary>One thread's stock of free frames, refilled from and emptied into the <see cref="FramePool"/> in blocks.</summary>
+/// <remarks>Threads: one at a time. Last in, first out, so that the frame rented next is the one most likely in the cache.</remarks>
+public sealed unsafe class FrameCache
+{
+    /// <summary>Frames moved between cache and pool at once.</summary>
+    public const int BlockSize = 128;
+
+    private const int MaxFrames = 3 * BlockSize;
+
+    // Large frames are few: a cache keeps a handful and gives the rest back at once.
+    private const int LargeBlockSize = 4;
+    private const int MaxLargeFrames = 2 * LargeBlockSize;
+
+    private readonly FramePool _pool;
+    private readonly nint[] _frames = GC.AllocateArray<nint>(MaxFrames, pinned: true);
+    private readonly nint[] _large = new nint[MaxLargeFrames];
+    private int _count;
+    private int _largeCount;
+
+    internal FrameCache(FramePool pool) => _pool = pool;
+
+    public FramePool Pool => _pool;
+
+    /// <summary>Rents a frame; the packet starts behind full headroom and has length 0.</summary>
+    /// <returns>False when the pool is empty.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryRent(out Packet packet)
+    {
+        if (_count == 0 && !Refill())
+        {
+            packet = default;
+            return false;
+        }
+        packet = new Packet((byte*)_frames[--_count] + FramePool.DataOffset, 0);
+        return true;
+    }
+
+    /// <summary>Rents a frame that holds <see cref="FramePool.LargeFrameCapacity"/> bytes.</summary>
+    public bool TryRentLarge(out Packet packet)
+    {
+        if (_largeCount == 0)
+        {
+            _largeCount = _pool.Take(_large.AsSpan(0, LargeBlockSize), large: true);
+        }
+        if (_largeCount == 0)
+        {
+            packet = default;
+            return false;
+        }
+        packet = new Packet((byte*)_large[--_largeCount] + FramePool.DataOffset, 0);
+        return true;
+    }
+
+    /// <summary>Rents the smallest frame that holds <paramref name="length"/> bytes; false if it is too long or the pool is empty.</summary>
+    public bool TryRent(int length, out Packet packet)
+    {
+        if (length <= _pool.FrameCapacity)
+        {
+            return TryRent(out packet);
+        }
+        if (length <= FramePool.LargeFrameCapacity)
+        {
+            return TryRentLarge(out packet);
+        }
+        packet = default;
+        return false;
+    }
+
+    /// <summary>Gives the packet's frame back. The packet must not be used afterwards.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Release(in Packet packet)
+    {
+        Debug.Assert(packet.Data != null, "a frame is released once");
+        if (_pool.IsLarge(packet.Data))
+        {
+            ReleaseLarge(packet);
+            return;
+        }
+        if (_count == MaxFrames)
+        {
+            Flush();
+        }
+        _frames[_count++] = (nint)_pool.FrameStart(packet.Data);
+    }
+
+    public void Release(ReadOnlySpan<Packet> packets)
+    {
+        foreach (ref readonly Packet packet in packets)
+        {
+            Release(packet);
+        }
+    }
+
+    /// <summary>The packet's unfinished work, at the start of its frame; meaningful while its flags say so.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref OffloadState Offload(in Packet packet) => ref *(OffloadState*)_pool.FrameStart(packet.Data);
+
+    /// <summary>Copies packet, flags and offload state into a frame of its own.</summary>
+    /// <returns>False when the pool has no frame for it; the original stays as it is either way.</returns>
+    public bool TryCopy(in Packet source, out Packet copy)
+    {
+        if (!TryRent(source.Length, out copy))
+        {
+            return false;
+        }
+        Unsafe.CopyBlockUnaligned(copy.Data, source.Data, (uint)source.Length);
+        copy.Length = source.Length;
+        copy.Flags = source.Flags;
+        if (source.HasOffload)
+        {
+            Offload(copy) = Offload(source);
+        }
+        return true;
+    }
+
+    /// <summary>Bytes of headroom in front of the packet.</summary>
+    public int HeadroomOf(in Packet packet) => (int)(packet.Data - _pool.FrameStart(packet.Data)) - (FramePool.DataOffset - FramePool.Headroom);
+
+    /// <summary>Gives every free frame back to the pool.</summary>
+    public void Drain()
+    {
+        _pool.Return(_frames.AsSpan(0, _count), large: false);
+        _pool.Return(_large.AsSpan(0, _largeCount), large: true);
+        _count = 0;
+        _largeCount = 0;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool Refill()
+    {
+        _count = _pool.Take(_frames.AsSpan(0, BlockSize), large: false);
+        return _count > 0;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Flush()
+    {
+        _count -= BlockSize;
+        _pool.Return(_frames.AsSpan(_count, BlockSize), large: false);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReleaseLarge(in Packet packet)
+    {
+        if (_largeCount == MaxLargeFrames)
+        {
+            _largeCount -= LargeBlockSize;
+            _pool.Return(_large.AsSpan(_largeCount, LargeBlockSize), large: true);
+        }
+        _large[_largeCount++] = (nint)_pool.FrameStart(packet.Data);
+    }
+}

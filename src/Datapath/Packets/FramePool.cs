@@ -1,0 +1,170 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Softswitch.Datapath.Packets;
+
+/// <summary>All packet memory of a switch: one region of equal frames, and one of large frames for segments and jumbo packets.</summary>
+/// <remarks>
+/// <para>
+/// A frame holds the packet's <see cref="OffloadState"/>, headroom for encapsulation, then the packet:
+/// <code>
+/// 0          64                      320                        FrameSize
+/// | offload  | headroom (256 bytes)  | packet ...               |
+/// </code>
+/// 320 is where AF_XDP puts a packet when the umem's own headroom is 64 (XDP_PACKET_HEADROOM is 256), so the region can be
+/// registered as a umem as it stands.
+/// </para>
+/// <para>
+/// Threads: each thread rents and releases through a <see cref="FrameCache"/> of its own; caches exchange frames with the
+/// pool in blocks, under a lock that is taken once in <see cref="FrameCache.BlockSize"/> packets. The pool never grows: when it is empty,
+/// renting fails and the packet is a counted drop.
+/// </para>
+/// </remarks>
+public sealed unsafe class FramePool : IDisposable
+{
+    /// <summary>Bytes before the packet that encapsulation may use.</summary>
+    public const int Headroom = 256;
+
+    /// <summary>Offset of a fresh packet in its frame.</summary>
+    public const int DataOffset = 64 + Headroom;
+
+    /// <summary>Memory between large frames; a power of two so that a data address leads to its frame. Pages never touched cost nothing.</summary>
+    public const int LargeFrameSize = 128 * 1024;
+
+    private const int DefaultLargeFrameCount = 256;
+
+    private readonly Lock _gate = new();
+    private readonly nint[] _free;
+    private readonly nint[] _freeLarge;
+    private readonly byte* _large;
+    private readonly nuint _largeBytes;
+    private int _freeCount;
+    private int _freeLargeCount;
+    private bool _disposed;
+
+    /// <param name="frameCount">Frames of <paramref name="frameSize"/> bytes.</param>
+    /// <param name="frameSize">2048 or 4096: what AF_XDP accepts as a chunk.</param>
+    /// <param name="largeFrameCount">Frames for packets that do not fit.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A count is below 1 or the size is neither of the two.</exception>
+    public FramePool(int frameCount, int frameSize = 2048, int largeFrameCount = DefaultLargeFrameCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(largeFrameCount, 1);
+        if (frameSize is not (2048 or 4096))
+        {
+            throw new ArgumentOutOfRangeException(nameof(frameSize), frameSize, "a frame has 2048 or 4096 bytes");
+        }
+        FrameCount = frameCount;
+        FrameSize = frameSize;
+        LargeFrameCount = largeFrameCount;
+        RegionBytes = (nuint)frameCount * (nuint)frameSize;
+        Region = (byte*)NativeMemory.AlignedAlloc(RegionBytes, 4096);
+        _largeBytes = (nuint)largeFrameCount * LargeFrameSize;
+        _large = (byte*)NativeMemory.AlignedAlloc(_largeBytes, LargeFrameSize);
+        _free = new nint[frameCount];
+        _freeLarge = new nint[largeFrameCount];
+        // Last in, first out: the first frames handed out lie at the start of the region.
+        for (int i = frameCount - 1; i >= 0; i--)
+        {
+            _free[_freeCount++] = (nint)(Region + ((nuint)i * (nuint)frameSize));
+        }
+        for (int i = largeFrameCount - 1; i >= 0; i--)
+        {
+            _freeLarge[_freeLargeCount++] = (nint)(_large + ((nuint)i * LargeFrameSize));
+        }
+    }
+
+    public int FrameCount { get; }
+
+    /// <summary>Bytes from one frame to the next.</summary>
+    public int FrameSize { get; }
+
+    public int LargeFrameCount { get; }
+
+    /// <summary>Longest packet a frame of <see cref="FrameSize"/> holds behind full headroom.</summary>
+    public int FrameCapacity => FrameSize - DataOffset;
+
+    /// <summary>Longest packet a large frame holds behind full headroom.</summary>
+    public static int LargeFrameCapacity => Packet.MaxLength;
+
+    /// <summary>Start of the frames of <see cref="FrameSize"/> bytes, page-aligned: what a umem registers.</summary>
+    public byte* Region { get; }
+
+    public nuint RegionBytes { get; }
+
+    /// <summary>Frames in the pool itself; caches, ports and queues hold the others.</summary>
+    public int FreeCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _freeCount;
+            }
+        }
+    }
+
+    public int FreeLargeCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _freeLargeCount;
+            }
+        }
+    }
+
+    /// <summary>A new cache, to be used by one thread (or under one lock) only.</summary>
+    public FrameCache CreateCache() => new(this);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool IsLarge(byte* data) => (nuint)(data - _large) < _largeBytes;
+
+    /// <summary>Start of the frame that holds <paramref name="data"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* FrameStart(byte* data)
+    {
+        if (IsLarge(data))
+        {
+            return (byte*)((nuint)data & ~(nuint)(LargeFrameSize - 1));
+        }
+        nuint offset = (nuint)(data - Region);
+        return Region + (offset & ~(nuint)(FrameSize - 1));
+    }
+
+    /// <summary>Moves up to <paramref name="block"/>.Length free frames into <paramref name="block"/>; returns how many.</summary>
+    internal int Take(Span<nint> block, bool large)
+    {
+        lock (_gate)
+        {
+            ref int count = ref large ? ref _freeLargeCount : ref _freeCount;
+            nint[] free = large ? _freeLarge : _free;
+            int taken = Math.Min(block.Length, count);
+            free.AsSpan(count - taken, taken).CopyTo(block);
+            count -= taken;
+            return taken;
+        }
+    }
+
+    internal void Return(ReadOnlySpan<nint> block, bool large)
+    {
+        lock (_gate)
+        {
+            ref int count = ref large ? ref _freeLargeCount : ref _freeCount;
+            block.CopyTo((large ? _freeLarge : _free).AsSpan(count));
+            count += block.Length;
+        }
+    }
+
+    /// <summary>Frees the memory. No frame may be in use, by the process or by the kernel.</summary>
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            NativeMemory.AlignedFree(Region);
+            NativeMemory.AlignedFree(_large);
+        }
+    }
+}

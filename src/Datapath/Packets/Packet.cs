@@ -1,0 +1,68 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Softswitch.Datapath.Packets;
+
+/// <summary>A handle to the packet in one frame: 16 bytes, passed by value, owned by exactly one place at a time.</summary>
+/// <remarks>
+/// <code>
+///  0               8            12        14       16
+/// | address of data | length     | flags   | spare  |
+/// </code>
+/// The handle does not own memory: a frame comes from <see cref="FrameCache.TryRent(out Packet)"/> and goes back through
+/// <see cref="FrameCache.Release(in Packet)"/>. Copying the handle does not copy the packet; after it moved to a port, a batch or a
+/// queue, the old copy must not be used.
+/// </remarks>
+[StructLayout(LayoutKind.Explicit, Size = 16)]
+public unsafe struct Packet
+{
+    /// <summary>Longest packet the switch carries: a 64 KiB segment with its Ethernet header and VLAN tags.</summary>
+    public const int MaxLength = 65536 + 32;
+
+    [FieldOffset(0)]
+    private byte* _data;
+
+    [FieldOffset(8)]
+    private int _length;
+
+    [FieldOffset(12)]
+    private PacketFlags _flags;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Packet(byte* data, int length)
+    {
+        _data = data;
+        _length = length;
+        _flags = PacketFlags.None;
+    }
+
+    /// <summary>First byte of the Ethernet header.</summary>
+    public readonly byte* Data => _data;
+
+    /// <summary>Bytes from the Ethernet header to the end, without FCS.</summary>
+    public int Length
+    {
+        readonly get => _length;
+        set => _length = value;
+    }
+
+    public PacketFlags Flags
+    {
+        readonly get => _flags;
+        set => _flags = value;
+    }
+
+    public readonly bool HasOffload => (_flags & PacketFlags.OffloadMask) != 0;
+
+    /// <summary>The packet's bytes; valid while the caller owns the frame.</summary>
+    public readonly Span<byte> Bytes => new(_data, _length);
+
+    /// <summary>Moves the start of the packet: negative values grow it into the headroom, positive ones shrink it.</summary>
+    /// <remarks>The caller knows that the headroom suffices: frames leave ports with at least <see cref="FramePool.Headroom"/> bytes.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MoveStart(int bytes)
+    {
+        _data += bytes;
+        _length -= bytes;
+    }
+}

@@ -1,0 +1,29 @@
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>One switch port as one worker sees it: a receive and a transmit queue.</summary>
+/// <remarks>
+/// Threads: an instance belongs to one worker; calls never overlap. Neither call blocks or throws: a device that went
+/// away receives nothing and takes what it is given as transmit errors.
+/// Ownership: frames added by <see cref="Receive"/> belong to the batch; the prefix <see cref="Transmit"/> reports as taken
+/// belongs to the port, which releases it to the same cache, at once or in a later call; the caller releases the rest and
+/// counts the drop.
+/// </remarks>
+public interface IPort
+{
+    /// <summary>Adds packets to <paramref name="batch"/>, as many as are there and fit.</summary>
+    /// <param name="batch">Where they go; it may hold packets already.</param>
+    /// <param name="frames">The worker's free frames. When there are none, packets are lost and counted, not left to pile up.</param>
+    /// <returns>How many were added; 0 when nothing waits.</returns>
+    int Receive(PacketBatch batch, FrameCache frames);
+
+    /// <summary>Sends packets in order.</summary>
+    /// <param name="packets">Packets with offload flags come only if the device's <see cref="IPortDevice.TakesOffloads"/> is true.</param>
+    /// <param name="frames">Where the frames of taken packets go.</param>
+    /// <returns>How many were taken: a prefix. Fewer than given means that the queue is full.</returns>
+    int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames);
+
+    /// <summary>A file descriptor that polls readable when <see cref="Receive"/> would return packets; -1 if there is none and the port must be asked.</summary>
+    int PollDescriptor { get; }
+}

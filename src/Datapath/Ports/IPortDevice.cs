@@ -1,0 +1,34 @@
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>What stands behind a switch port: an interface, a file, a tunnel. The control side's view.</summary>
+/// <remarks>
+/// Threads: any, except the queues, which belong to one worker each. Disposing ends the device and leaves the interface as
+/// it was found; no queue may be in use then.
+/// </remarks>
+public interface IPortDevice : IDisposable
+{
+    /// <summary>Name shown to controllers; struct ofp_phy_port has room for 15 bytes of it.</summary>
+    string Name { get; }
+
+    /// <summary>The backend and why it was chosen, for one line at start, such as <c>AF_PACKET: mmap rings, segments carried</c>.</summary>
+    string Backend { get; }
+
+    MacAddress HardwareAddress { get; }
+
+    /// <summary>Whether <see cref="IPort.Transmit"/> accepts packets whose checksum or segmentation is unfinished.</summary>
+    bool TakesOffloads { get; }
+
+    /// <summary>One queue pair per worker that may serve the port; at least one.</summary>
+    IReadOnlyList<IPort> Queues { get; }
+
+    /// <summary>The link's present state. Cheap; may be asked several times a second.</summary>
+    PortLink ReadLink();
+
+    /// <summary>Losses since the device was opened, summed over its queues.</summary>
+    PortLosses ReadLosses();
+
+    /// <summary>Sets the interface administratively up or down where the backend can; a no-op elsewhere.</summary>
+    void SetAdministrativeState(bool up);
+}

@@ -1,0 +1,13 @@
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>A port's link as its backend last saw it.</summary>
+/// <param name="Up">Carrier present.</param>
+/// <param name="Mtu">Largest layer-3 payload in bytes; 0 where there is no limit.</param>
+/// <param name="Current">Current speed and medium; the other three as in struct ofp_phy_port.</param>
+public readonly record struct PortLink(
+    bool Up,
+    int Mtu,
+    PortFeatures Current = PortFeatures.None,
+    PortFeatures Advertised = PortFeatures.None,
+    PortFeatures Supported = PortFeatures.None,
+    PortFeatures Peer = PortFeatures.None);

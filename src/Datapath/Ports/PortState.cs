@@ -1,0 +1,18 @@
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>What a port reports of itself: enum ofp_port_state (OpenFlow 1.0.0 §5.2.1).</summary>
+[Flags]
+public enum PortState : uint
+{
+    None = 0,
+
+    /// <summary>OFPPS_LINK_DOWN: no carrier.</summary>
+    LinkDown = 1 << 0,
+
+    /// <summary>OFPPS_STP_LISTEN: 0 in the two-bit spanning tree field.</summary>
+    StpListen = 0 << 8,
+    StpLearn = 1 << 8,
+    StpForward = 2 << 8,
+    StpBlock = 3 << 8,
+    StpMask = 3 << 8,
+}
