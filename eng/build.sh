@@ -1,0 +1,78 @@
+# Sourced by ./softswitch and ./test, which set $program and $root: where dotnet is, and one build at a time.
+
+# The SDK that Directory.Build.props asks for: net10.0.
+readonly sdk_major=10
+
+readonly switch_dll=$root/src/Softswitch/bin/Release/net10.0/softswitch.dll
+readonly build_state=$root/artifacts/build
+readonly stamp=$build_state/stamp
+
+# Sets $dotnet to the first dotnet found: on PATH, in DOTNET_ROOT, or where installers put it.
+find_dotnet() {
+  local folder
+  dotnet=$(command -v dotnet) && return 0
+  for folder in "${DOTNET_ROOT:-}" "${HOME:-}/.dotnet" /usr/share/dotnet /usr/lib/dotnet /usr/local/share/dotnet /opt/dotnet; do
+    if [[ -n $folder && -x $folder/dotnet ]]; then
+      dotnet=$folder/dotnet
+      return 0
+    fi
+  done
+  echo "$program: no dotnet found: install the .NET SDK $sdk_major (https://dotnet.microsoft.com/download) or put it on PATH" >&2
+  return 1
+}
+
+# True if $dotnet has an SDK that can build; one line on standard error if not.
+require_sdk() {
+  local version newest=none
+  while read -r version _; do
+    newest=$version
+    [[ ${version%%.*} =~ ^[0-9]+$ ]] && ((${version%%.*} >= sdk_major)) && return 0
+  done < <("$dotnet" --list-sdks 2>/dev/null)
+  echo "$program: needs the .NET SDK $sdk_major or newer, newest found by $dotnet is $newest: install it from https://dotnet.microsoft.com/download" >&2
+  return 1
+}
+
+# True while no source of the switch is newer than its last build. The stamp is as old as the start of that build, so
+# what is edited meanwhile is newer. Folders count too: they change when a file goes.
+is_built() {
+  [[ -f $stamp && -f $switch_dll ]] || return 1
+  local newer
+  newer=$(find "$root/src" "$root"/Directory.*.props "$root/.editorconfig" \
+    \( -name bin -o -name obj \) -prune -o \
+    \( -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name .editorconfig \) -newer "$stamp" -print -quit)
+  [[ -z $newer ]]
+}
+
+# build TARGET: builds Release of a project or the solution (either makes the switch), one build at a time in this
+# checkout. Output goes to $build_state/log and is shown if the build fails. With "unless built" after TARGET, the build
+# of whoever held the lock before us will do.
+build() {
+  require_sdk || return 2
+  if ! mkdir -p "$build_state" 2>/dev/null || [[ ! -w $build_state || ! -w $root/src ]]; then
+    echo "$program: needs a build, and $root is not writable by $(id -un): run ./softswitch --help once as its owner" >&2
+    return 2
+  fi
+  exec 9>"$build_state/lock"
+  flock 9
+  [[ ${2:-} == "unless built" ]] && is_built && return 0
+  local project
+  for project in "$root"/src/*/; do
+    mkdir -p "$project/bin" "$project/obj" # made by the build they would be newer than the stamp
+  done
+  : >"$stamp.new"
+  # Servers left behind would keep our descriptors open, standard output among them.
+  if ! "$dotnet" build "$1" --configuration Release --verbosity quiet --disable-build-servers -nologo \
+    >"$build_state/log" 2>&1 9>&-; then
+    cat "$build_state/log" >&2
+    echo "$program: the build failed; its output is above" >&2
+    return 2
+  fi
+  mv -f "$stamp.new" "$stamp"
+  exec 9>&-
+}
+
+# Builds without questions and without telemetry; dotnet wants a home to write to, which users such as nobody lack.
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+if [[ ! -w ${HOME:-/nonexistent} ]]; then
+  export DOTNET_CLI_HOME=$root/artifacts/home NUGET_PACKAGES=$root/artifacts/packages
+fi

@@ -1,0 +1,30 @@
+using System.Runtime.InteropServices;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>Error numbers of Linux that the ports tell apart (asm-generic/errno.h).</summary>
+internal static class Errno
+{
+    public const int EPERM = 1;
+    public const int ENOENT = 2;
+    public const int EINTR = 4;
+    public const int EIO = 5;
+    public const int ENXIO = 6;
+    public const int EBADF = 9;
+    public const int EAGAIN = 11;
+    public const int ENOMEM = 12;
+    public const int EACCES = 13;
+    public const int EBUSY = 16;
+    public const int ENODEV = 19;
+    public const int EINVAL = 22;
+    public const int EMSGSIZE = 90;
+    public const int EADDRINUSE = 98;
+    public const int ENETDOWN = 100;
+    public const int ENOBUFS = 105;
+
+    /// <summary>The calling thread's error number after a failed call in <see cref="Libc"/>.</summary>
+    public static int Last => Marshal.GetLastPInvokeError();
+
+    /// <summary>The system's text for an error number.</summary>
+    public static string Text(int error) => Marshal.GetPInvokeErrorMessage(error);
+}

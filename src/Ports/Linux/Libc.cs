@@ -1,0 +1,135 @@
+using System.Runtime.InteropServices;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>The system calls behind sockets, rings and waiting, as the C library names them.</summary>
+/// <remarks>A negative return means failure; <see cref="Errno.Last"/> then says why, until the thread's next call.</remarks>
+internal static unsafe partial class Libc
+{
+    private const string Library = "libc";
+
+    public const int O_RDWR = 2;
+    public const int O_NONBLOCK = 0x800;
+    public const int O_CLOEXEC = 0x80000;
+    public const int CLONE_NEWNET = 0x40000000;
+
+    public const int AF_UNIX = 1;
+    public const int AF_INET = 2;
+    public const int AF_PACKET = 17;
+    public const int SOCK_STREAM = 1;
+    public const int SOCK_DGRAM = 2;
+    public const int SOCK_RAW = 3;
+    public const int SOCK_NONBLOCK = 0x800;
+    public const int SOCK_CLOEXEC = 0x80000;
+
+    public const int SOL_SOCKET = 1;
+    public const int SO_ERROR = 4;
+    public const int SO_PEERCRED = 17;
+    public const int SO_SNDBUFFORCE = 32;
+    public const int SO_RCVBUFFORCE = 33;
+    public const int MSG_TRUNC = 0x20;
+    public const int MSG_DONTWAIT = 0x40;
+
+    public const int PROT_READ = 1;
+    public const int PROT_WRITE = 2;
+    public const int MAP_SHARED = 1;
+    public const int MAP_POPULATE = 0x8000;
+
+    public const short POLLIN = 1;
+    public const int EFD_NONBLOCK = 0x800;
+    public const int EFD_CLOEXEC = 0x80000;
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int open(string path, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int close(int descriptor);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint read(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint write(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint readv(int descriptor, IoVector* vectors, int count);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint writev(int descriptor, IoVector* vectors, int count);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ioctl(int descriptor, nuint request, void* argument);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int socket(int domain, int type, int protocol);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int bind(int descriptor, void* address, uint length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int listen(int descriptor, int backlog);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int connect(int descriptor, void* address, uint length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int setsockopt(int descriptor, int level, int name, void* value, uint length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int getsockopt(int descriptor, int level, int name, void* value, uint* length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint send(int descriptor, void* buffer, nuint length, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint sendmsg(int descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint recvmsg(int descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial void* mmap(void* address, nuint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int munmap(void* address, nuint length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int eventfd(uint initial, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int setns(int descriptor, int type);
+
+    /// <summary>Sets an integer option.</summary>
+    public static int SetOption(int descriptor, int level, int name, int value) =>
+        setsockopt(descriptor, level, name, &value, sizeof(int));
+}
+
+/// <summary>struct iovec.</summary>
+internal unsafe struct IoVector
+{
+    public void* Base;
+    public nuint Length;
+}
+
+/// <summary>struct msghdr on 64-bit Linux.</summary>
+internal unsafe struct MessageHeader
+{
+    public void* Name;
+    public uint NameLength;
+    public IoVector* Vectors;
+    public nuint VectorCount;
+    public void* Control;
+    public nuint ControlLength;
+    public int Flags;
+}
+
+/// <summary>struct pollfd.</summary>
+internal struct PollDescriptor
+{
+    public int Descriptor;
+    public short Events;
+    public short Returned;
+}

@@ -1,0 +1,77 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>Takes apart what the kernel wrote: messages of a datagram, then the attributes of a message.</summary>
+internal static class NetlinkReader
+{
+    /// <summary>Splits the first message off <paramref name="rest"/>.</summary>
+    /// <returns>False at the end, or where the lengths do not add up.</returns>
+    public static bool TryNextMessage(ref ReadOnlySpan<byte> rest, out ushort type, out uint sequence, out ReadOnlySpan<byte> body)
+    {
+        type = 0;
+        sequence = 0;
+        body = default;
+        if (rest.Length < Rtnetlink.HeaderSize)
+        {
+            return false;
+        }
+        int length = MemoryMarshal.Read<int>(rest);
+        if (length < Rtnetlink.HeaderSize || length > rest.Length)
+        {
+            return false;
+        }
+        type = MemoryMarshal.Read<ushort>(rest[4..]);
+        sequence = MemoryMarshal.Read<uint>(rest[8..]);
+        body = rest[Rtnetlink.HeaderSize..length];
+        rest = rest[Math.Min(rest.Length, Rtnetlink.Align(length))..];
+        return true;
+    }
+
+    /// <summary>The link that the body of an RTM_NEWLINK or RTM_DELLINK describes; null if it is cut short.</summary>
+    public static Link? ReadLink(ReadOnlySpan<byte> body)
+    {
+        if (body.Length < Rtnetlink.LinkSize)
+        {
+            return null;
+        }
+        var flags = (LinkFlags)MemoryMarshal.Read<uint>(body[8..]);
+        var link = new Link(
+            MemoryMarshal.Read<int>(body[4..]), string.Empty, flags, 0, default, OperationalState.Unknown, (flags & LinkFlags.LowerUp) != 0);
+        ReadOnlySpan<byte> rest = body[Rtnetlink.LinkSize..];
+        while (TryNextAttribute(ref rest, out ushort type, out ReadOnlySpan<byte> value))
+        {
+            link = type switch
+            {
+                Rtnetlink.IFLA_IFNAME => link with { Name = Encoding.UTF8.GetString(value).TrimEnd('\0') },
+                Rtnetlink.IFLA_MTU when value.Length >= 4 => link with { Mtu = MemoryMarshal.Read<int>(value) },
+                Rtnetlink.IFLA_ADDRESS when value.Length >= MacAddress.Size => link with { HardwareAddress = new MacAddress(value) },
+                Rtnetlink.IFLA_OPERSTATE when value.Length >= 1 => link with { State = (OperationalState)value[0] },
+                Rtnetlink.IFLA_CARRIER when value.Length >= 1 => link with { Carrier = value[0] != 0 },
+                _ => link,
+            };
+        }
+        return link;
+    }
+
+    private static bool TryNextAttribute(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
+    {
+        type = 0;
+        value = default;
+        if (rest.Length < Rtnetlink.AttributeSize)
+        {
+            return false;
+        }
+        int length = MemoryMarshal.Read<ushort>(rest);
+        if (length < Rtnetlink.AttributeSize || length > rest.Length)
+        {
+            return false;
+        }
+        type = (ushort)(MemoryMarshal.Read<ushort>(rest[2..]) & Rtnetlink.TypeMask);
+        value = rest[Rtnetlink.AttributeSize..length];
+        rest = rest[Math.Min(rest.Length, Rtnetlink.Align(length))..];
+        return true;
+    }
+}

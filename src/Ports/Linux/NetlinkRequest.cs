@@ -1,0 +1,77 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>One netlink request being written: header, fixed part, attributes, nested ones closed by <see cref="End"/>.</summary>
+internal sealed class NetlinkRequest
+{
+    private readonly byte[] _bytes = new byte[1024];
+    private int _length = Rtnetlink.HeaderSize;
+
+    public NetlinkRequest(ushort type, ushort flags)
+    {
+        Write(4, type);
+        Write(6, flags);
+    }
+
+    /// <summary>The finished request.</summary>
+    public ReadOnlySpan<byte> Complete(uint sequence)
+    {
+        Write(0, _length);
+        Write(8, sequence);
+        return _bytes.AsSpan(0, _length);
+    }
+
+    /// <summary>struct ifinfomsg: which link, and the flags to change.</summary>
+    public NetlinkRequest Link(int index = 0, LinkFlags flags = LinkFlags.None, LinkFlags change = LinkFlags.None)
+    {
+        Write(_length + 4, index);
+        Write(_length + 8, (uint)flags);
+        Write(_length + 12, (uint)change);
+        _length += Rtnetlink.LinkSize;
+        return this;
+    }
+
+    /// <summary>struct ifaddrmsg for an IPv4 address.</summary>
+    public NetlinkRequest Ipv4Address(int index, byte prefixLength)
+    {
+        _bytes[_length] = Libc.AF_INET;
+        _bytes[_length + 1] = prefixLength;
+        Write(_length + 4, index);
+        _length += Rtnetlink.AddressSize;
+        return this;
+    }
+
+    public NetlinkRequest Attribute(ushort type, ReadOnlySpan<byte> value)
+    {
+        int start = Begin(type);
+        value.CopyTo(_bytes.AsSpan(_length));
+        _length += value.Length;
+        End(start);
+        return this;
+    }
+
+    public NetlinkRequest Attribute(ushort type, int value) => Attribute(type, MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in value)));
+
+    /// <summary>A name with its closing zero byte.</summary>
+    public NetlinkRequest Attribute(ushort type, string value) => Attribute(type, Encoding.UTF8.GetBytes(value + '\0'));
+
+    /// <summary>Opens a nested attribute; pass the result to <see cref="End"/>.</summary>
+    public int Begin(ushort type)
+    {
+        int start = _length;
+        Write(start + 2, type);
+        _length += Rtnetlink.AttributeSize;
+        return start;
+    }
+
+    public void End(int start)
+    {
+        Write(start, (ushort)(_length - start));
+        _length = Rtnetlink.Align(_length);
+    }
+
+    private void Write<T>(int offset, T value)
+        where T : struct => MemoryMarshal.Write(_bytes.AsSpan(offset), value);
+}

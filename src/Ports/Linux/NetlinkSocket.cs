@@ -1,0 +1,230 @@
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>Asks the kernel about links and changes them (rtnetlink(7)), in the network namespace of the thread that opened it.</summary>
+/// <remarks>Threads: any, one at a time under a lock of its own. Each request waits for the kernel's answer, which comes at once.</remarks>
+public sealed unsafe class NetlinkSocket : IDisposable
+{
+    // What the kernel hands out at once in a dump: NLMSG_GOODSIZE, at most 32 KiB.
+    private const int BufferSize = 32 * 1024;
+
+    private readonly Lock _gate = new();
+    private readonly byte[] _buffer = new byte[BufferSize];
+    private int _socket;
+    private uint _sequence;
+
+    private NetlinkSocket(int socket) => _socket = socket;
+
+    /// <exception cref="SystemCallException">The system has no netlink or no descriptor left.</exception>
+    public static NetlinkSocket Open() => new(OpenDescriptor(groups: 0));
+
+    /// <summary>Makes a pair of virtual Ethernet interfaces (veth(4)), both down.</summary>
+    /// <param name="name">The end in this namespace.</param>
+    /// <param name="peerName">The other end.</param>
+    /// <param name="peerNamespace">Where the other end goes; null for this namespace.</param>
+    /// <param name="peerAddress">The other end's Ethernet address; null for one the kernel makes up.</param>
+    /// <exception cref="SystemCallException">The kernel refused: a name is taken, or the rights are missing.</exception>
+    public void CreateVethPair(string name, string peerName, NetworkNamespace? peerNamespace = null, MacAddress? peerAddress = null)
+    {
+        NetlinkRequest request = Create().Link().Attribute(Rtnetlink.IFLA_IFNAME, name);
+        int information = request.Begin(Rtnetlink.IFLA_LINKINFO);
+        request.Attribute(Rtnetlink.IFLA_INFO_KIND, "veth"u8);
+        int data = request.Begin(Rtnetlink.IFLA_INFO_DATA);
+        int peer = request.Begin(Rtnetlink.VETH_INFO_PEER);
+        request.Link().Attribute(Rtnetlink.IFLA_IFNAME, peerName);
+        if (peerNamespace != null)
+        {
+            request.Attribute(Rtnetlink.IFLA_NET_NS_FD, peerNamespace.Descriptor);
+        }
+        if (peerAddress is { } address)
+        {
+            request.Attribute(Rtnetlink.IFLA_ADDRESS, ToBytes(address));
+        }
+        request.End(peer);
+        request.End(data);
+        request.End(information);
+        Exchange(request, $"RTM_NEWLINK veth {name}, {peerName}");
+    }
+
+    /// <summary>Sets a link administratively up or down.</summary>
+    public void SetUp(string name, bool up = true) =>
+        Exchange(Change().Link(IndexOf(name), up ? LinkFlags.Up : LinkFlags.None, LinkFlags.Up), $"RTM_NEWLINK {name} {(up ? "up" : "down")}");
+
+    /// <summary>Keeps the kernel from giving the link an IPv6 address of its own, and so from talking on it before anyone asked.</summary>
+    public void SetNoIpv6Address(string name)
+    {
+        NetlinkRequest request = Change().Link(IndexOf(name));
+        int families = request.Begin(Rtnetlink.IFLA_AF_SPEC);
+        int family = request.Begin(Rtnetlink.AF_INET6);
+        request.Attribute(Rtnetlink.IFLA_INET6_ADDR_GEN_MODE, [Rtnetlink.IN6_ADDR_GEN_MODE_NONE]);
+        request.End(family);
+        request.End(families);
+        int error = TryExchange(request, links: null);
+        if (error is not (0 or Rtnetlink.EAFNOSUPPORT)) // a kernel without IPv6 is silent already
+        {
+            throw new SystemCallException($"RTM_NEWLINK {name} addr_gen_mode none", error);
+        }
+    }
+
+    public void SetHardwareAddress(string name, MacAddress address) =>
+        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_ADDRESS, ToBytes(address)), $"RTM_NEWLINK {name} address {address}");
+
+    public void SetMtu(string name, int mtu) =>
+        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_MTU, mtu), $"RTM_NEWLINK {name} mtu {mtu}");
+
+    /// <summary>Moves a link into another namespace; it arrives there down.</summary>
+    public void MoveTo(string name, NetworkNamespace target)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_NET_NS_FD, target.Descriptor), $"RTM_NEWLINK {name} netns");
+    }
+
+    /// <summary>Adds an IPv4 address to a link.</summary>
+    /// <param name="name">The link.</param>
+    /// <param name="address">10.0.0.1 is <c>Be32.FromHost(0x0a000001)</c>.</param>
+    /// <param name="prefixLength">0 to 32.</param>
+    public void AddAddress(string name, Be32 address, int prefixLength)
+    {
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address));
+        NetlinkRequest request = new NetlinkRequest(
+                Rtnetlink.RTM_NEWADDR, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_EXCL)
+            .Ipv4Address(IndexOf(name), (byte)prefixLength)
+            .Attribute(Rtnetlink.IFA_LOCAL, bytes)
+            .Attribute(Rtnetlink.IFA_ADDRESS, bytes);
+        Exchange(request, $"RTM_NEWADDR {name}");
+    }
+
+    /// <summary>Deletes a link; of a veth pair both ends go.</summary>
+    public void Delete(string name) => Exchange(
+        new NetlinkRequest(Rtnetlink.RTM_DELLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).Link(IndexOf(name)), $"RTM_DELLINK {name}");
+
+    /// <summary>All links of the namespace, in the kernel's order.</summary>
+    public IReadOnlyList<Link> ListLinks()
+    {
+        var links = new List<Link>();
+        Exchange(new NetlinkRequest(Rtnetlink.RTM_GETLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_DUMP).Link(), "RTM_GETLINK", links);
+        return links;
+    }
+
+    /// <summary>The link of this name; null if there is none.</summary>
+    public Link? FindLink(string name)
+    {
+        var links = new List<Link>();
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK)
+            .Link().Attribute(Rtnetlink.IFLA_IFNAME, name);
+        int error = TryExchange(request, links);
+        return error switch
+        {
+            0 => links.Count == 0 ? null : links[0],
+            Errno.ENODEV => null,
+            _ => throw new SystemCallException($"RTM_GETLINK {name}", error),
+        };
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_socket >= 0)
+            {
+                _ = Libc.close(_socket);
+                _socket = -1;
+            }
+        }
+    }
+
+    /// <summary>A netlink socket that receives the multicast groups given as bits.</summary>
+    internal static int OpenDescriptor(uint groups)
+    {
+        int socket = Libc.socket(Libc.AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, Rtnetlink.NETLINK_ROUTE);
+        if (socket < 0)
+        {
+            throw SystemCallException.Last("socket(AF_NETLINK)");
+        }
+        // struct sockaddr_nl: family 2, pad 2, port 4 (0: the kernel chooses), groups 4.
+        uint* address = stackalloc uint[3] { Libc.AF_NETLINK, 0, groups };
+        if (Libc.bind(socket, address, 3 * sizeof(uint)) < 0)
+        {
+            SystemCallException failure = SystemCallException.Last("bind(AF_NETLINK)");
+            _ = Libc.close(socket);
+            throw failure;
+        }
+        return socket;
+    }
+
+    private static NetlinkRequest Create() => new(
+        Rtnetlink.RTM_NEWLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_EXCL);
+
+    private static NetlinkRequest Change() => new(Rtnetlink.RTM_NEWLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK);
+
+    private static byte[] ToBytes(MacAddress address)
+    {
+        byte[] bytes = new byte[MacAddress.Size];
+        address.CopyTo(bytes);
+        return bytes;
+    }
+
+    private int IndexOf(string name) => FindLink(name)?.Index ?? throw new SystemCallException($"interface {name}", Errno.ENODEV);
+
+    private void Exchange(NetlinkRequest request, string what, List<Link>? links = null)
+    {
+        int error = TryExchange(request, links);
+        if (error != 0)
+        {
+            throw new SystemCallException(what, error);
+        }
+    }
+
+    /// <summary>Sends a request and reads until its acknowledgement or the end of its dump.</summary>
+    /// <returns>0 or the error number the kernel answered.</returns>
+    private int TryExchange(NetlinkRequest request, List<Link>? links)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_socket < 0, this);
+            ReadOnlySpan<byte> bytes = request.Complete(++_sequence);
+            fixed (byte* pinned = bytes)
+            {
+                if (Libc.send(_socket, pinned, (nuint)bytes.Length, 0) < 0)
+                {
+                    throw SystemCallException.Last("send(AF_NETLINK)");
+                }
+            }
+            while (true)
+            {
+                ReadOnlySpan<byte> rest = Receive();
+                while (NetlinkReader.TryNextMessage(ref rest, out ushort type, out uint sequence, out ReadOnlySpan<byte> body))
+                {
+                    if (sequence != _sequence)
+                    {
+                        continue;
+                    }
+                    if (type is Rtnetlink.NLMSG_ERROR or Rtnetlink.NLMSG_DONE)
+                    {
+                        return body.Length >= 4 ? -MemoryMarshal.Read<int>(body) : 0;
+                    }
+                    if (type == Rtnetlink.RTM_NEWLINK && NetlinkReader.ReadLink(body) is { } link)
+                    {
+                        links?.Add(link);
+                    }
+                }
+            }
+        }
+    }
+
+    private ReadOnlySpan<byte> Receive()
+    {
+        fixed (byte* pinned = _buffer)
+        {
+            nint received;
+            do
+            {
+                received = Libc.recv(_socket, pinned, BufferSize, 0);
+            }
+            while (received < 0 && Errno.Last == Errno.EINTR);
+            return received < 0 ? throw SystemCallException.Last("recv(AF_NETLINK)") : _buffer.AsSpan(0, (int)received);
+        }
+    }
+}

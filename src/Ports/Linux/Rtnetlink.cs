@@ -1,0 +1,56 @@
+namespace Softswitch.Ports.Linux;
+
+/// <summary>Names of rtnetlink (linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/veth.h).</summary>
+internal static class Rtnetlink
+{
+    public const int NETLINK_ROUTE = 0;
+
+    public const uint RTMGRP_LINK = 1;
+
+    // nlmsg_type
+    public const ushort NLMSG_ERROR = 2;
+    public const ushort NLMSG_DONE = 3;
+    public const ushort RTM_NEWLINK = 16;
+    public const ushort RTM_DELLINK = 17;
+    public const ushort RTM_GETLINK = 18;
+    public const ushort RTM_NEWADDR = 20;
+
+    // nlmsg_flags
+    public const ushort NLM_F_REQUEST = 0x1;
+    public const ushort NLM_F_ACK = 0x4;
+    public const ushort NLM_F_DUMP = 0x300;
+    public const ushort NLM_F_EXCL = 0x200;
+    public const ushort NLM_F_CREATE = 0x400;
+
+    // struct nlmsghdr: length 4, type 2, flags 2, sequence 4, port 4; struct ifinfomsg: family 1, pad 1, type 2, index 4, flags 4, change 4;
+    // struct ifaddrmsg: family 1, prefix length 1, flags 1, scope 1, index 4; struct rtattr: length 2, type 2.
+    public const int HeaderSize = 16;
+    public const int LinkSize = 16;
+    public const int AddressSize = 8;
+    public const int AttributeSize = 4;
+
+    // rta_type of a link; the high bits mark nesting.
+    public const ushort IFLA_ADDRESS = 1;
+    public const ushort IFLA_IFNAME = 3;
+    public const ushort IFLA_MTU = 4;
+    public const ushort IFLA_OPERSTATE = 16;
+    public const ushort IFLA_LINKINFO = 18;
+    public const ushort IFLA_AF_SPEC = 26;
+    public const ushort IFLA_NET_NS_FD = 28;
+    public const ushort IFLA_CARRIER = 33;
+    public const ushort TypeMask = 0x3fff;
+
+    public const ushort IFLA_INFO_KIND = 1;
+    public const ushort IFLA_INFO_DATA = 2;
+    public const ushort VETH_INFO_PEER = 1;
+    public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
+    public const byte IN6_ADDR_GEN_MODE_NONE = 1;
+    public const ushort AF_INET6 = 10;
+    public const int EAFNOSUPPORT = 97;
+
+    // rta_type of an address
+    public const ushort IFA_ADDRESS = 1;
+    public const ushort IFA_LOCAL = 2;
+
+    public static int Align(int length) => (length + 3) & ~3;
+}

@@ -1,0 +1,49 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports.Null;
+
+/// <summary><c>null:</c> receives nothing and releases what it is sent; the switch's port counters count it.</summary>
+public sealed class NullPort : IPort, IPortDevice
+{
+    public NullPort(string name)
+    {
+        Name = name;
+        HardwareAddress = LocalMacAddress.For(name);
+        Queues = [this];
+    }
+
+    public string Name { get; }
+
+    public string Backend => "null: counts and drops";
+
+    public MacAddress HardwareAddress { get; }
+
+    /// <summary>True: there is nothing to finish for a packet that goes nowhere.</summary>
+    public bool TakesOffloads => true;
+
+    public IReadOnlyList<IPort> Queues { get; }
+
+    public int PollDescriptor => -1;
+
+    public int Receive(PacketBatch batch, FrameCache frames) => 0;
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        frames.Release(packets);
+        return packets.Length;
+    }
+
+    public PortLink ReadLink() => new(Up: true, Mtu: 0);
+
+    public PortLosses ReadLosses() => default;
+
+    public void SetAdministrativeState(bool up)
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+}

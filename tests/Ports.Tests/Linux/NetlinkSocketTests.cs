@@ -1,0 +1,104 @@
+using System.Net.NetworkInformation;
+using Softswitch.Datapath.Headers;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Ports.Tests.Linux;
+
+public sealed class NetlinkSocketTests
+{
+    [Fact]
+    public void A_new_namespace_has_only_a_loopback_interface_that_is_down()
+    {
+        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
+        Link link = Assert.Single(netlink.ListLinks());
+        Assert.Equal("lo", link.Name);
+        Assert.True(link.Flags.HasFlag(LinkFlags.Loopback));
+        Assert.False(link.Flags.HasFlag(LinkFlags.Up));
+        netlink.SetUp("lo");
+        Assert.True(netlink.FindLink("lo")!.Flags.HasFlag(LinkFlags.Up));
+    }
+
+    [Fact]
+    public void A_veth_pair_reaches_into_another_namespace_with_the_address_asked_for()
+    {
+        using NetworkNamespace near = NamespaceNeeds.Create();
+        using NetworkNamespace far = NamespaceNeeds.Create();
+        using NetlinkSocket here = near.Run(NetlinkSocket.Open);
+        using NetlinkSocket there = far.Run(NetlinkSocket.Open);
+        var address = new MacAddress(0x02_00_00_00_00_07);
+
+        here.CreateVethPair("left", "right", far, address);
+
+        Assert.Null(here.FindLink("right"));
+        Assert.Equal(address, there.FindLink("right")!.HardwareAddress);
+        Assert.False(here.FindLink("left")!.Carrier);
+        here.SetUp("left");
+        there.SetUp("right");
+        Link left = here.FindLink("left")!;
+        Assert.True(left.Carrier);
+        Assert.Equal(OperationalState.Up, left.State);
+        Assert.Equal(1500, left.Mtu);
+        here.Delete("left");
+        Assert.Null(there.FindLink("right"));
+    }
+
+    [Fact]
+    public void Hardware_address_mtu_and_ip_address_are_what_the_system_then_reports()
+    {
+        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
+        var address = new MacAddress(0x02_00_00_00_00_2a);
+        netlink.CreateVethPair("a", "b");
+        netlink.SetHardwareAddress("a", address);
+        netlink.SetMtu("a", 1400);
+        netlink.AddAddress("a", Be32.FromHost(0x0a00_0001), 24);
+        netlink.SetNoIpv6Address("a");
+        netlink.SetUp("a");
+        netlink.SetUp("b");
+
+        Assert.Equal(address, netlink.FindLink("a")!.HardwareAddress);
+        Assert.Equal(1400, netlink.FindLink("a")!.Mtu);
+        NetworkInterface seen = network.Run(() => NetworkInterface.GetAllNetworkInterfaces().Single(i => i.Name == "a"));
+        UnicastIPAddressInformation ip = Assert.Single(seen.GetIPProperties().UnicastAddresses);
+        Assert.Equal("10.0.0.1", ip.Address.ToString());
+        Assert.Equal(24, ip.PrefixLength);
+    }
+
+    [Fact]
+    public void A_link_moves_to_another_namespace()
+    {
+        using NetworkNamespace from = NamespaceNeeds.Create();
+        using NetworkNamespace to = NamespaceNeeds.Create();
+        using NetlinkSocket here = from.Run(NetlinkSocket.Open);
+        using NetlinkSocket there = to.Run(NetlinkSocket.Open);
+        here.CreateVethPair("a", "b");
+        here.MoveTo("b", to);
+        Assert.Equal(["lo", "a"], here.ListLinks().Select(link => link.Name));
+        Assert.NotNull(there.FindLink("b"));
+    }
+
+    [Fact]
+    public void A_list_longer_than_one_datagram_is_complete()
+    {
+        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
+        for (int i = 0; i < 40; i++)
+        {
+            netlink.CreateVethPair($"a{i}", $"b{i}");
+        }
+        Assert.Equal(81, netlink.ListLinks().Select(link => link.Name).Distinct().Count());
+    }
+
+    [Fact]
+    public void Refusals_name_the_request_and_the_reason()
+    {
+        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
+        netlink.CreateVethPair("a", "b");
+        SystemCallException taken = Assert.Throws<SystemCallException>(() => netlink.CreateVethPair("a", "c"));
+        Assert.Equal("RTM_NEWLINK veth a, c: File exists", taken.Message);
+        SystemCallException missing = Assert.Throws<SystemCallException>(() => netlink.SetUp("none"));
+        Assert.Equal("interface none: No such device", missing.Message);
+    }
+}
