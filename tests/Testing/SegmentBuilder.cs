@@ -144,7 +144,7 @@ public sealed record SegmentBuilder
         Add32(pseudo, (uint)length);
         Add32(pseudo, IsTcp ? 6u : 17u);
         ushort checksum = finished ? (ushort)~Sum([.. pseudo, .. transport]) : Sum([.. pseudo]);
-        checksum = finished && checksum == 0 ? (ushort)0xffff : checksum;
+        checksum = finished && !IsTcp && checksum == 0 ? (ushort)0xffff : checksum;
         BinaryPrimitives.WriteUInt16BigEndian(transport.AsSpan(IsTcp ? 16 : 6), checksum);
         return transport;
     }

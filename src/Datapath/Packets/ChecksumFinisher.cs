@@ -7,6 +7,8 @@ namespace Softswitch.Datapath.Packets;
 /// <remarks>A packet with <see cref="PacketFlags.NeedsSegmentation"/> goes through <see cref="SegmentCutter"/> instead, which finishes each frame's.</remarks>
 public static class ChecksumFinisher
 {
+    private const int UdpChecksumOffset = 6;
+
     /// <summary>Adds the rest to the pseudo-header sum in the checksum field and clears the packet's flags.</summary>
     /// <returns>False, with nothing changed, when the offload state points outside of the packet: it is then damaged.</returns>
     public static bool TryFinish(ref Packet packet, FrameCache frames)
@@ -24,7 +26,8 @@ public static class ChecksumFinisher
         }
         Span<byte> bytes = packet.Bytes;
         // The field is part of what is summed: it holds the folded sum of the pseudo-header.
-        ushort checksum = InternetChecksum.FinishTransport(InternetChecksum.Add(bytes[start..]));
+        ulong sum = InternetChecksum.Add(bytes[start..]);
+        ushort checksum = offload.ChecksumOffset == UdpChecksumOffset ? InternetChecksum.FinishUdp(sum) : InternetChecksum.Finish(sum);
         Unsafe.WriteUnaligned(ref bytes[field], checksum);
         packet.Flags &= ~PacketFlags.OffloadMask;
         return true;

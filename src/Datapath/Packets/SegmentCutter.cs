@@ -141,6 +141,7 @@ public ref struct SegmentCutter
         byte protocol = _isTcp ? IpProtocol.Tcp : IpProtocol.Udp;
         Unsafe.WriteUnaligned(ref bytes[field], (ushort)0);
         ulong sum = InternetChecksum.AddPseudoHeader(addresses, protocol, bytes.Length - _transport);
-        Unsafe.WriteUnaligned(ref bytes[field], InternetChecksum.FinishTransport(InternetChecksum.Add(bytes[_transport..], sum)));
+        sum = InternetChecksum.Add(bytes[_transport..], sum);
+        Unsafe.WriteUnaligned(ref bytes[field], _isTcp ? InternetChecksum.Finish(sum) : InternetChecksum.FinishUdp(sum));
     }
 }
