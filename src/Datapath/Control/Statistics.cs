@@ -4,9 +4,31 @@ using Softswitch.Datapath.Classification;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>Which flow entries a statistics request is about (OpenFlow 1.0.0 §5.3.5).</summary>
-/// <param name="TableId">0 exact, 1 wildcard, 0xfe emergency, 0xff all.</param>
-/// <param name="OutPort">Restricts to entries that output there; NONE for no restriction.</param>
-public readonly record struct FlowFilter(FlowMatch Match, byte TableId, ushort OutPort);
+public readonly struct FlowFilter
+{
+    /// <summary>Table id that stands for all tables.</summary>
+    public const byte AllTables = 0xff;
+
+    internal readonly FlowKey Key;
+    internal readonly FlowKey Mask;
+
+    /// <param name="match">Entries whose match is the same or narrower.</param>
+    /// <param name="tableId">0 exact, 1 wildcard, 0xfe emergency, 0xff all.</param>
+    /// <param name="outPort">Restricts to entries that output there; <see cref="Ports.PortNumber.None"/> for no restriction.</param>
+    public FlowFilter(in FlowMatch match, byte tableId = AllTables, ushort outPort = Ports.PortNumber.None)
+    {
+        MatchNormalizer.Normalize(match, out Key, out Mask);
+        TableId = tableId;
+        OutPort = outPort;
+    }
+
+    public byte TableId { get; }
+
+    public ushort OutPort { get; }
+
+    /// <summary>True if every packet the entry matches is one the filter's match would match too.</summary>
+    internal bool Covers(in FlowKey key, in FlowKey mask) => FlowKey.Equals(FlowKey.And(mask, Mask), Mask) && FlowKey.Matches(key, Key, Mask);
+}
 
 /// <summary>One flow entry's description and counters. The spans are valid until the control gate is left.</summary>
 public ref struct FlowStatistics

@@ -31,6 +31,9 @@ public readonly record struct MacAddress
 
     public static MacAddress Broadcast => new(0xffff_ffff_ffff);
 
+    /// <summary>Where 802.1D bridges send their spanning tree frames.</summary>
+    public static MacAddress BridgeGroup => new(0x0180_c200_0000);
+
     /// <summary>The address as a 48-bit number, first wire byte most significant.</summary>
     public ulong Value => ((ulong)_first.Host << 32) | ((ulong)_second.Host << 16) | _third.Host;
 

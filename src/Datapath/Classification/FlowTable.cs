@@ -1,0 +1,104 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Datapath.Classification;
+
+/// <summary>The flow table: table 0 holds the exact entries, table 1 those with wildcards (OpenFlow 1.0.0 §3.4).</summary>
+/// <remarks>
+/// Threads: workers classify; the control side changes. A change is visible to every lookup that begins after it; no lookup sees
+/// half of one. An exact entry outranks every wildcard entry whatever its priority says.
+/// </remarks>
+internal sealed unsafe class FlowTable : IDisposable
+{
+    public const byte ExactTableId = 0;
+    public const byte WildcardTableId = 1;
+
+    private readonly FlowIndexMemory _memory;
+    private readonly FlowEntry* _entries;
+
+    public FlowTable(FlowStore store, GracePeriod grace, FlowHash hash)
+    {
+        Store = store;
+        Hash = hash;
+        _memory = new FlowIndexMemory(grace);
+        _entries = store.Entries;
+        Exact = new FlowIndex(_memory, store);
+        Wildcard = new WildcardTable(_memory, store, hash);
+    }
+
+    public FlowStore Store { get; }
+
+    public FlowHash Hash { get; }
+
+    public FlowIndex Exact { get; }
+
+    public WildcardTable Wildcard { get; }
+
+    /// <summary>The entry that treats a packet with this key, or 0. Any thread.</summary>
+    public uint Find(in FlowKey key)
+    {
+        uint index = Exact.Find(Hash.Compute(key), key);
+        return index != 0 || Wildcard.Count == 0 ? index : Wildcard.Find(key);
+    }
+
+    /// <summary>Looks a batch up. Three passes, so that the memory accesses of all packets overlap.</summary>
+    /// <param name="keys">Parsed keys.</param>
+    /// <param name="scratch">As many words, overwritten.</param>
+    /// <param name="found">Receives entry indices; 0 for a miss.</param>
+    /// <returns>How many were found in table 0.</returns>
+    public int Classify(FlowKey* keys, LookupState* scratch, uint* found, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            ulong hash = Hash.Compute(keys[i]);
+            byte* bucket = Exact.BucketOf(hash);
+            scratch[i].Hash = hash;
+            scratch[i].Bucket = bucket;
+            Prefetch.Line(bucket);
+        }
+        for (int i = 0; i < count; i++)
+        {
+            uint candidate = FlowIndex.FirstCandidate(scratch[i].Bucket, scratch[i].Hash);
+            found[i] = candidate;
+            Prefetch.Line(_entries + candidate); // entry 0 exists and is never written
+        }
+        int exact = 0;
+        for (int i = 0; i < count; i++)
+        {
+            uint candidate = found[i];
+            if (candidate == 0 || !FlowKey.Equals(_entries[candidate].Key, keys[i]))
+            {
+                candidate = FindRest(keys[i], scratch[i], ref exact);
+                found[i] = candidate;
+            }
+            else
+            {
+                exact++;
+            }
+        }
+        return exact;
+    }
+
+    public void Dispose() => _memory.Dispose();
+
+    /// <summary>The first candidate was not it: the other slots, then table 1.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private uint FindRest(in FlowKey key, in LookupState state, ref int exact)
+    {
+        uint index = Exact.Find(state.Bucket, state.Hash, key);
+        if (index != 0)
+        {
+            exact++;
+            return index;
+        }
+        return Wildcard.Count == 0 ? 0 : Wildcard.Find(key);
+    }
+}
+
+/// <summary>What the passes of a batch lookup hand to each other.</summary>
+internal unsafe struct LookupState
+{
+    public ulong Hash;
+    public byte* Bucket;
+}

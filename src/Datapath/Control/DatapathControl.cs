@@ -1,0 +1,400 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>The datapath and its control side: flow table, ports, packet buffers, statistics, timers.</summary>
+/// <remarks>
+/// Threads: every member is used by one thread at a time, the one that holds <see cref="Gate"/>, but for <see cref="Workers"/>, which run on
+/// threads of their own and never take it, and <see cref="WaitForWork"/>. What a method changed is in force for every packet that a worker receives after it returned.
+/// </remarks>
+public sealed unsafe class DatapathControl : IDisposable
+{
+    // Retired entries that may wait for workers before an ADD has to.
+    private const int RetiredReserve = 1 << 16;
+
+    // How many milliseconds a full packet-out queue, or a barrier, waits for a worker before that is taken for stopped.
+    private const int QueuePatience = 2;
+    private const int BarrierPatience = 1000;
+
+    private const int LongestServiceInterval = 500;
+    private const int LinkCheckInterval = 250;
+
+    private readonly DatapathOptions _options;
+    private readonly WorkerShared _shared;
+    private readonly FlowStore _store;
+    private readonly FlowTable _table;
+    private readonly ActionListMemory _lists;
+    private readonly FlowModProcessor _flows;
+    private readonly FrameCache _frames;
+    private readonly BufferedPackets _buffers;
+    private readonly Worker[] _workers;
+    private readonly Func<bool> _hasWork;
+    private IControlEvents? _events;
+    private int _nextPortWorker;
+    private long _packetOutDrops;
+    private long _linksCheckedAt;
+
+    /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>
+    public DatapathControl(DatapathOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
+        _options = options;
+        GracePeriod grace = new(options.Workers);
+        FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
+        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + RetiredReserve, options.Workers);
+        _table = new FlowTable(_store, grace, hash);
+        _shared = new WorkerShared
+        {
+            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount),
+            Table = _table,
+            Grace = grace,
+            Clock = new ControlClock(options.TimeProvider),
+            Macs = new MacTable(hash),
+            Service = new ServiceSignal(),
+        };
+        _lists = new ActionListMemory(grace);
+        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
+        _frames = _shared.Frames.CreateCache();
+        _buffers = new BufferedPackets(options.BufferCount, _frames);
+        HandoverMesh handovers = new(options.Workers);
+        _workers = new Worker[options.Workers];
+        for (int i = 0; i < _workers.Length; i++)
+        {
+            _workers[i] = new Worker(i, _shared, options.PacketInQueueLength, options.PacketOutQueueLength, handovers);
+        }
+        _hasWork = HasWork;
+    }
+
+    /// <summary>Held around every call, or around calls that belong together.</summary>
+    public Lock Gate { get; } = new();
+
+    public ulong DatapathId => _options.DatapathId;
+
+    /// <summary>Packets that can wait in buffers for a flow-mod or packet-out.</summary>
+    public int BufferCount => _options.BufferCount;
+
+    /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
+    public uint SupportedActions { get; } = (1u << (int)ActionKind.Enqueue) - 1;
+
+    /// <summary>All packet memory; ports receive into it.</summary>
+    public FramePool Frames => _shared.Frames;
+
+    /// <summary>What forwards: each is to be run by a thread of its own.</summary>
+    public IReadOnlyList<Worker> Workers => _workers;
+
+    /// <summary>Receiver of packet-ins, flow-removed and port-status; set once, before the workers run.</summary>
+    public IControlEvents? Events
+    {
+        get => _events;
+        set => _events = _flows.Events = value;
+    }
+
+    public MissBehaviour MissBehaviour
+    {
+        get => _shared.MissBehaviour;
+        set => _shared.MissBehaviour = value;
+    }
+
+    /// <summary>Packet-outs lost because a worker did not keep up.</summary>
+    public long PacketOutDrops => _packetOutDrops;
+
+    public int TableCount { get; } = 2;
+
+    /// <summary>The ports in ascending order; LOCAL last.</summary>
+    public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
+
+    /// <summary>Delivers what workers queued, removes flow entries that timed out, notices link changes.</summary>
+    /// <returns>After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns.</returns>
+    public int Service()
+    {
+        DeliverPacketIns();
+        _flows.Expire();
+        _shared.Grace.Poll();
+        ReclaimPacketOuts();
+        CheckLinks();
+        if (_shared.Grace.HasWork)
+        {
+            return 1;
+        }
+        return _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+    }
+
+    /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
+    public void WaitForWork(int milliseconds) => _shared.Service.Wait(milliseconds, _hasWork);
+
+    /// <summary>Applies a flow-mod; with a buffer id the buffered packet is then treated by the new entry's actions (§5.3.3).</summary>
+    /// <returns>An error of the flow-mod itself, which then changed nothing, or of the buffer.</returns>
+    public ControlError Apply(in FlowMod mod)
+    {
+        ControlError error = _flows.Apply(mod);
+        _shared.Grace.Poll();
+        if (_shared.Grace.HasWork)
+        {
+            _shared.Service.Raise();
+        }
+        bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && mod.Command is not (FlowModCommand.Delete or FlowModCommand.DeleteStrict);
+        return error == ControlError.None && usesBuffer ? SendBuffered(mod.BufferId, null, mod.Actions) : error;
+    }
+
+    /// <summary>Sends a packet (§5.3.6).</summary>
+    /// <param name="bufferId">A buffer, or <see cref="FlowMod.NoBuffer"/>: then <paramref name="data"/> is the packet. Neither does nothing.</param>
+    /// <param name="inPort">Ingress the actions see: a port, or NONE or CONTROLLER for none.</param>
+    public ControlError PacketOut(uint bufferId, ushort inPort, ReadOnlySpan<FlowAction> actions, ReadOnlySpan<byte> data)
+    {
+        ControlError error = ActionValidator.Validate(actions, forPacketOut: true);
+        if (error != ControlError.None)
+        {
+            return error;
+        }
+        if (bufferId != FlowMod.NoBuffer)
+        {
+            return SendBuffered(bufferId, inPort, actions);
+        }
+        if (data.Length < FlowKeyParser.MinLength)
+        {
+            return ControlError.None;
+        }
+        if (!_frames.TryRent(data.Length, out Packet packet))
+        {
+            _packetOutDrops++;
+            return ControlError.None;
+        }
+        packet.Length = data.Length;
+        data.CopyTo(packet.Bytes);
+        Enqueue(packet, inPort, actions);
+        return ControlError.None;
+    }
+
+    /// <summary>Returns when every packet-out is sent and no worker still treats a packet by an earlier table (§5.3.7). Microseconds.</summary>
+    public void Barrier()
+    {
+        foreach (Worker worker in _workers)
+        {
+            worker.PacketOuts.WaitUntilEmpty(BarrierPatience);
+        }
+        _shared.Grace.Wait();
+        ReclaimPacketOuts();
+    }
+
+    /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
+    /// that stay all the while are reported exactly once.</summary>
+    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) => _flows.Next(ref cursor, filter, out statistics);
+
+    public AggregateStatistics Aggregate(in FlowFilter filter) => _flows.Aggregate(filter);
+
+    /// <param name="tableId">0 for exact, 1 for wildcard entries.</param>
+    public TableStatistics ReadTable(int tableId)
+    {
+        ulong lookups = 0;
+        ulong exact = 0;
+        ulong wildcard = 0;
+        foreach (Worker worker in _workers)
+        {
+            lookups += (ulong)Volatile.Read(ref worker.Counters.Lookups);
+            exact += (ulong)Volatile.Read(ref worker.Counters.ExactMatches);
+            wildcard += (ulong)Volatile.Read(ref worker.Counters.WildcardMatches);
+        }
+        return tableId == FlowTable.ExactTableId
+            ? new TableStatistics(FlowTable.ExactTableId, "exact", FlowWildcards.None, (uint)_options.MaxExactEntries, (uint)_table.Exact.Count, lookups, exact)
+            : new TableStatistics(FlowTable.WildcardTableId, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)_table.Wildcard.Count, lookups - exact, wildcard);
+    }
+
+    /// <returns>False if there is no such port.</returns>
+    public bool TryReadPort(ushort number, out PortStatistics statistics)
+    {
+        SwitchPort? port = _shared.Ports.Find(number);
+        statistics = port?.ReadStatistics() ?? default;
+        return port != null;
+    }
+
+    /// <summary>Packets that ended inside the switch for this reason, over all workers.</summary>
+    public long ReadDrops(DropReason reason) => _workers.Sum(worker => worker.Drops.Read(reason));
+
+    /// <summary>Adds a port and reports it. The datapath owns the device from now on.</summary>
+    /// <returns><see cref="ControlError.BadPort"/> if the number is taken or reserved; the device then stays the caller's.</returns>
+    public ControlError AddPort(ushort number, IPortDevice device, PortConfig config = PortConfig.None)
+    {
+        if ((!PortNumber.IsPhysical(number) && number != PortNumber.Local) || _shared.Ports.Find(number) != null)
+        {
+            return ControlError.BadPort;
+        }
+        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length);
+        _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
+        Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
+        _events?.OnPortStatus(PortStatusReason.Add, port.Description);
+        return ControlError.None;
+    }
+
+    /// <summary>Takes a port out, reports it and disposes of its device when no worker uses it any more.</summary>
+    public ControlError RemovePort(ushort number)
+    {
+        if (_shared.Ports.Find(number) is not SwitchPort port)
+        {
+            return ControlError.BadPort;
+        }
+        Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
+        _shared.Grace.Wait();
+        PortDescription description = port.Description;
+        port.Dispose();
+        _events?.OnPortStatus(PortStatusReason.Delete, description);
+        return ControlError.None;
+    }
+
+    /// <summary>Port-mod (§5.3.3): sets the bits of <paramref name="mask"/> to those of <paramref name="config"/>.</summary>
+    public ControlError ConfigurePort(ushort number, MacAddress hardwareAddress, PortConfig config, PortConfig mask)
+    {
+        if (_shared.Ports.Find(number) is not SwitchPort port)
+        {
+            return ControlError.BadPort;
+        }
+        if (port.Device.HardwareAddress != hardwareAddress)
+        {
+            return ControlError.BadHardwareAddress;
+        }
+        mask &= PortConfig.All;
+        PortConfig old = port.Config;
+        port.Config = (old & ~mask) | (config & mask);
+        if (((old ^ port.Config) & PortConfig.PortDown) != 0)
+        {
+            port.Device.SetAdministrativeState((port.Config & PortConfig.PortDown) == 0);
+            _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+        }
+        return ControlError.None;
+    }
+
+    /// <summary>Disposes of ports and memory. The workers' threads have ended.</summary>
+    public void Dispose()
+    {
+        foreach (SwitchPort port in _shared.Ports.Ports)
+        {
+            port.Dispose();
+        }
+        _buffers.Clear();
+        foreach (Worker worker in _workers)
+        {
+            worker.Dispose();
+        }
+        _flows.Dispose();
+        _shared.Dispose();
+        _shared.Frames.Dispose();
+    }
+
+    private bool HasWork()
+    {
+        foreach (Worker worker in _workers)
+        {
+            if (!worker.PacketIns.IsEmpty)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void DeliverPacketIns()
+    {
+        // No more than the queues held at the start: a flood must not keep the gate.
+        int budget = _options.PacketInQueueLength;
+        foreach (Worker worker in _workers)
+        {
+            for (int i = 0; i < budget && worker.PacketIns.TryTake(out QueuedPacketIn item); i++)
+            {
+                Deliver(item);
+            }
+        }
+    }
+
+    private void Deliver(in QueuedPacketIn item)
+    {
+        if (_events == null)
+        {
+            _frames.Release(item.Packet);
+            return;
+        }
+        Packet packet = item.Packet;
+        // The frame's bytes stay where they are while it waits in its buffer, at least until the next is added.
+        uint buffer = _buffers.Add(packet, item.InPort);
+        _events.OnPacketIn(new PacketIn
+        {
+            BufferId = buffer,
+            InPort = item.InPort,
+            Reason = item.Reason,
+            MaxLength = item.MaxLength,
+            Data = packet.Bytes,
+        });
+    }
+
+    /// <param name="inPort">Null: the port the packet came in on.</param>
+    private ControlError SendBuffered(uint bufferId, ushort? inPort, ReadOnlySpan<FlowAction> actions)
+    {
+        ControlError error = _buffers.TryTake(bufferId, out Packet packet, out ushort receivedOn);
+        if (error == ControlError.None)
+        {
+            Enqueue(packet, inPort ?? receivedOn, actions);
+        }
+        return error;
+    }
+
+    private void Enqueue(in Packet packet, ushort inPort, ReadOnlySpan<FlowAction> actions)
+    {
+        ReclaimPacketOuts();
+        Worker worker = _workers[0];
+        ActionsReference compiled = _lists.Compile(actions);
+        if (!worker.PacketOuts.TryAdd(packet, inPort, compiled))
+        {
+            worker.PacketOuts.WaitForRoom(QueuePatience);
+            if (!worker.PacketOuts.TryAdd(packet, inPort, compiled))
+            {
+                _packetOutDrops++;
+                _lists.Return(compiled);
+                _frames.Release(packet);
+                return;
+            }
+        }
+        worker.Wake();
+    }
+
+    private void ReclaimPacketOuts()
+    {
+        foreach (Worker worker in _workers)
+        {
+            worker.PacketOuts.Reclaim(_lists);
+        }
+    }
+
+    private void Publish(SwitchPort[] ports)
+    {
+        _shared.Ports = new PortSet(ports);
+        foreach (Worker worker in _workers)
+        {
+            worker.Wake();
+        }
+    }
+
+    private void CheckLinks()
+    {
+        long now = _shared.Clock.Milliseconds;
+        if (now - _linksCheckedAt < LinkCheckInterval)
+        {
+            return;
+        }
+        _linksCheckedAt = now;
+        foreach (SwitchPort port in _shared.Ports.Ports)
+        {
+            PortLink link = port.Device.ReadLink();
+            if (link != port.Link)
+            {
+                port.Link = link;
+                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            }
+        }
+    }
+}

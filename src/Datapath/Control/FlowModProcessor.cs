@@ -1,0 +1,400 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>What each flow-mod command does (OpenFlow 1.0.0 §4.6), timeouts, and walks over the entries.</summary>
+/// <remarks>
+/// ADD and the strict commands cost the same with a million entries as with ten; MODIFY and DELETE with wildcards look at every
+/// entry. A removed entry's end is reported, and its memory reused, when no worker can count for it any more, so the final counters are
+/// exact. Threads: under the control gate.
+/// </remarks>
+internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
+{
+    private readonly DatapathOptions _options;
+    private readonly FlowTable _table;
+    private readonly FlowStore _store;
+    private readonly GracePeriod _grace;
+    private readonly ControlClock _clock;
+    private readonly ActionListMemory _lists;
+    private readonly TimerWheel _timers;
+    private readonly FlowAction[] _oneAction = new FlowAction[1];
+    private ulong _sequence;
+
+    public FlowModProcessor(DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists)
+    {
+        _options = options;
+        _table = table;
+        _store = table.Store;
+        _grace = grace;
+        _clock = clock;
+        _lists = lists;
+        _timers = new TimerWheel(_store, clock.Milliseconds);
+    }
+
+    /// <summary>Receives the end of entries that asked for it.</summary>
+    public IControlEvents? Events { get; set; }
+
+    /// <summary>Whether <see cref="Expire"/> has anything to look after.</summary>
+    public bool HasTimers => !_timers.IsEmpty;
+
+    public ControlError Apply(in FlowMod mod)
+    {
+        bool exact = MatchNormalizer.Normalize(mod.Match, out FlowKey key, out FlowKey mask);
+        switch (mod.Command)
+        {
+            case FlowModCommand.Add:
+            case FlowModCommand.Modify:
+            case FlowModCommand.ModifyStrict:
+                ControlError error = ActionValidator.Validate(mod.Actions, forPacketOut: false);
+                if (error != ControlError.None)
+                {
+                    return error;
+                }
+                if ((mod.Flags & FlowModFlags.Emergency) != 0)
+                {
+                    return ControlError.AllTablesFull; // the emergency table has no room: it is announced with 0 entries
+                }
+                return mod.Command == FlowModCommand.Add || !Modify(mod, key, mask, exact) ? Add(mod, key, mask, exact) : ControlError.None;
+            case FlowModCommand.Delete:
+                DeleteCovered(mod, key, mask, exact);
+                return ControlError.None;
+            case FlowModCommand.DeleteStrict:
+                DeleteStrict(mod, key, mask, exact);
+                return ControlError.None;
+            default:
+                return ControlError.BadCommand;
+        }
+    }
+
+    /// <summary>Removes what timed out.</summary>
+    public void Expire()
+    {
+        long now = _clock.Milliseconds;
+        while (_timers.TryTakeDue(now, out uint index))
+        {
+            long due = DueAt(index, now, out FlowRemovedReason reason);
+            if (due <= now)
+            {
+                Remove(index, reason);
+            }
+            else
+            {
+                _timers.Schedule(index, due);
+            }
+        }
+    }
+
+    public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
+    {
+        for (uint index = cursor + 1; index <= _store.HighWater; index++)
+        {
+            if (IsCovered(index, filter))
+            {
+                cursor = index;
+                Describe(index, out statistics);
+                return true;
+            }
+        }
+        cursor = _store.HighWater;
+        statistics = default;
+        return false;
+    }
+
+    public AggregateStatistics Aggregate(in FlowFilter filter)
+    {
+        AggregateStatistics total = default;
+        for (uint index = 1; index <= _store.HighWater; index++)
+        {
+            if (IsCovered(index, filter))
+            {
+                FlowCounters counters = _store.ReadCounters(index);
+                total.PacketCount += counters.Packets;
+                total.ByteCount += counters.Bytes;
+                total.FlowCount++;
+            }
+        }
+        return total;
+    }
+
+    /// <summary>Workers have let go of a removed entry: reports its end and frees it.</summary>
+    void IReclaimer.Reclaim(nint item)
+    {
+        uint index = (uint)item;
+        ref FlowRecord record = ref _store.Records[index];
+        if (record.ReportRemoval)
+        {
+            FlowCounters counters = _store.ReadCounters(index);
+            Events?.OnFlowRemoved(new FlowRemoved(
+                record.Match, record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
+                record.IdleTimeoutSeconds, counters.Packets, counters.Bytes));
+        }
+        _lists.Return(_store.Entries[index].Actions);
+        _store.Free(index);
+    }
+
+    public void Dispose() => _lists.Dispose();
+
+    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Overlaps(key, mask, mod.Priority, exact))
+        {
+            return ControlError.Overlap;
+        }
+        ulong hash = _table.Hash.Compute(key);
+        // An exact entry's priority decides nothing, so it does not tell two of them apart.
+        uint twin = exact ? _table.Exact.Find(hash, key) : _table.Wildcard.FindStrict(key, mask, mod.Priority);
+        if (twin == 0 && (exact ? _table.Exact.Count >= _options.MaxExactEntries : _table.Wildcard.Count >= _options.MaxWildcardEntries))
+        {
+            return ControlError.AllTablesFull;
+        }
+        uint index = Allocate();
+        Fill(index, mod, key, hash);
+        ref FlowRecord record = ref _store.Records[index];
+        if (twin != 0)
+        {
+            record.Sequence = _store.Records[twin].Sequence;
+            if (exact)
+            {
+                _table.Exact.Replace(hash, twin, index);
+            }
+            else
+            {
+                _table.Wildcard.Replace(twin, index);
+            }
+            Retire(twin);
+        }
+        else if (exact)
+        {
+            _table.Exact.Insert(hash, index);
+        }
+        else
+        {
+            _table.Wildcard.Insert(index, mask);
+        }
+        record.State = exact ? FlowRecordState.Exact : FlowRecordState.Wildcard;
+        if ((record.IdleTimeoutSeconds | record.HardTimeoutSeconds) != 0)
+        {
+            _timers.Schedule(index, DueAt(index, _clock.Milliseconds, out _));
+        }
+        return ControlError.None;
+    }
+
+    private void Fill(uint index, in FlowMod mod, in FlowKey key, ulong hash)
+    {
+        ref FlowRecord record = ref _store.Records[index];
+        record.Sequence = ++_sequence;
+        record.Cookie = mod.Cookie;
+        record.InstalledAt = _clock.Ticks;
+        record.Hash = hash;
+        record.Match = mod.Match;
+        record.Priority = mod.Priority;
+        record.IdleTimeoutSeconds = mod.IdleTimeoutSeconds;
+        record.HardTimeoutSeconds = mod.HardTimeoutSeconds;
+        record.Flags = mod.Flags;
+        ref FlowEntry entry = ref _store.Entries[index];
+        entry.Key = key;
+        entry.Priority = mod.Priority;
+        entry.Actions = _lists.Compile(mod.Actions);
+    }
+
+    /// <summary>Replaces the actions of every entry meant; false if there was none, which makes a MODIFY an ADD.</summary>
+    private bool Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        if (mod.Command == FlowModCommand.ModifyStrict || exact)
+        {
+            uint index = FindOne(mod, key, mask, exact);
+            if (index != 0)
+            {
+                ReplaceActions(index, mod);
+            }
+            return index != 0;
+        }
+        FlowFilter filter = new(mod.Match);
+        bool any = false;
+        for (uint index = 1; index <= _store.HighWater; index++)
+        {
+            if (IsCovered(index, filter))
+            {
+                ReplaceActions(index, mod);
+                any = true;
+            }
+        }
+        return any;
+    }
+
+    // Counters and timeouts stay (§4.6); the cookie becomes the message's, as in Open vSwitch.
+    private void ReplaceActions(uint index, in FlowMod mod)
+    {
+        ref ActionsReference actions = ref _store.Entries[index].Actions;
+        ActionsReference old = actions;
+        ActionsReference.Publish(ref actions, _lists.Compile(mod.Actions));
+        _lists.Retire(old);
+        _store.Records[index].Cookie = mod.Cookie;
+    }
+
+    private void DeleteStrict(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        uint index = FindOne(mod, key, mask, exact);
+        if (index != 0 && OutputsTo(index, mod.OutPort))
+        {
+            Remove(index, FlowRemovedReason.Delete);
+        }
+    }
+
+    private void DeleteCovered(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        if (exact)
+        {
+            DeleteStrict(mod, key, mask, exact);
+            return;
+        }
+        FlowFilter filter = new(mod.Match, outPort: mod.OutPort);
+        for (uint index = 1; index <= _store.HighWater; index++)
+        {
+            if (IsCovered(index, filter))
+            {
+                Remove(index, FlowRemovedReason.Delete);
+            }
+        }
+    }
+
+    /// <summary>The one entry a strict command, or any command without wildcards, can mean.</summary>
+    private uint FindOne(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        if (!exact)
+        {
+            return _table.Wildcard.FindStrict(key, mask, mod.Priority);
+        }
+        uint index = _table.Exact.Find(_table.Hash.Compute(key), key);
+        bool strict = mod.Command is FlowModCommand.ModifyStrict or FlowModCommand.DeleteStrict;
+        return index != 0 && strict && _store.Records[index].Priority != mod.Priority ? 0 : index;
+    }
+
+    /// <summary>Whether one packet could match both an entry of the same priority and this one (§4.6, OFPFF_CHECK_OVERLAP).</summary>
+    /// <remarks>Exact entries rank above every priority: they overlap only with themselves.</remarks>
+    private bool Overlaps(in FlowKey key, in FlowKey mask, ushort priority, bool exact)
+    {
+        if (exact)
+        {
+            return _table.Exact.Find(_table.Hash.Compute(key), key) != 0;
+        }
+        for (uint index = 1; index <= _store.HighWater; index++)
+        {
+            ref FlowRecord record = ref _store.Records[index];
+            if (record.State != FlowRecordState.Wildcard || record.Priority != priority)
+            {
+                continue;
+            }
+            FlowKey common = FlowKey.And(mask, _table.Wildcard.MaskOf(index));
+            if (FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(_store.Entries[index].Key, common)))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private bool IsCovered(uint index, in FlowFilter filter)
+    {
+        FlowRecordState state = _store.Records[index].State;
+        if (state is not (FlowRecordState.Exact or FlowRecordState.Wildcard)
+            || (filter.TableId != FlowFilter.AllTables && filter.TableId != TableOf(state)))
+        {
+            return false;
+        }
+        FlowKey mask = state == FlowRecordState.Exact ? FlowKey.AllOnes : _table.Wildcard.MaskOf(index);
+        return filter.Covers(_store.Entries[index].Key, mask) && OutputsTo(index, filter.OutPort);
+    }
+
+    private bool OutputsTo(uint index, ushort port)
+    {
+        if (port == Ports.PortNumber.None)
+        {
+            return true;
+        }
+        foreach (ref readonly FlowAction action in ActionListMemory.Decompile(_store.Entries[index].Actions, _oneAction))
+        {
+            if (action.Kind is ActionKind.Output or ActionKind.Enqueue && action.Port == port)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void Remove(uint index, FlowRemovedReason reason)
+    {
+        ref FlowRecord record = ref _store.Records[index];
+        if (record.State == FlowRecordState.Exact)
+        {
+            _table.Exact.Remove(record.Hash, index);
+        }
+        else
+        {
+            _table.Wildcard.Remove(index);
+        }
+        record.ReportRemoval = (record.Flags & FlowModFlags.SendFlowRemoved) != 0;
+        record.RemovedReason = reason;
+        record.RemovedAt = _clock.Ticks;
+        Retire(index);
+    }
+
+    private void Retire(uint index)
+    {
+        _timers.Cancel(index);
+        _store.Records[index].State = FlowRecordState.Retired;
+        _grace.Retire(this, (nint)index);
+    }
+
+    private uint Allocate()
+    {
+        if (!_store.TryAllocate(out uint index))
+        {
+            // Only retired entries can have used up the reserve.
+            _grace.Wait();
+            bool allocated = _store.TryAllocate(out index);
+            System.Diagnostics.Debug.Assert(allocated, "the store holds more than both tables");
+        }
+        return index;
+    }
+
+    private long DueAt(uint index, long now, out FlowRemovedReason reason)
+    {
+        ref FlowRecord record = ref _store.Records[index];
+        long installed = record.InstalledAt / TimeSpan.TicksPerMillisecond;
+        long hard = record.HardTimeoutSeconds == 0 ? long.MaxValue : installed + (record.HardTimeoutSeconds * 1000L);
+        long idle = long.MaxValue;
+        if (record.IdleTimeoutSeconds != 0)
+        {
+            FlowCounters counters = _store.ReadCounters(index);
+            long used = counters.Packets == 0 ? installed : ControlClock.Widen(counters.LastUsed, now);
+            idle = used + (record.IdleTimeoutSeconds * 1000L);
+        }
+        reason = idle < hard ? FlowRemovedReason.IdleTimeout : FlowRemovedReason.HardTimeout;
+        return Math.Min(idle, hard);
+    }
+
+    private void Describe(uint index, out FlowStatistics statistics)
+    {
+        ref FlowRecord record = ref _store.Records[index];
+        FlowCounters counters = _store.ReadCounters(index);
+        statistics = new FlowStatistics
+        {
+            TableId = TableOf(record.State),
+            Match = record.Match,
+            Duration = TimeSpan.FromTicks(_clock.Ticks - record.InstalledAt),
+            Priority = record.Priority,
+            IdleTimeoutSeconds = record.IdleTimeoutSeconds,
+            HardTimeoutSeconds = record.HardTimeoutSeconds,
+            Cookie = record.Cookie,
+            PacketCount = counters.Packets,
+            ByteCount = counters.Bytes,
+            Actions = ActionListMemory.Decompile(_store.Entries[index].Actions, _oneAction),
+        };
+    }
+
+    private static byte TableOf(FlowRecordState state) =>
+        state == FlowRecordState.Exact ? FlowTable.ExactTableId : FlowTable.WildcardTableId;
+}

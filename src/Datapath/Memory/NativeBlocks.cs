@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Datapath.Memory;
+
+/// <summary>Equal blocks of native memory, cut from chunks and recycled; addresses never move.</summary>
+/// <remarks>Threads: one at a time (the control side). Memory goes back to the system only on dispose.</remarks>
+internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
+{
+    private const int ChunkBytes = 64 * 1024;
+
+    private readonly int _blockSize;
+    private readonly int _blocksPerChunk;
+    private readonly List<nint> _chunks = [];
+    private byte* _free;
+
+    /// <param name="blockSize">Bytes of a block: a multiple of 16; blocks of 64 bytes and more start on a cache line if it is a multiple of 64.</param>
+    public NativeBlocks(int blockSize)
+    {
+        _blockSize = blockSize;
+        _blocksPerChunk = Math.Max(1, ChunkBytes / blockSize);
+    }
+
+    /// <summary>Bytes taken from the system.</summary>
+    public long AllocatedBytes => (long)_chunks.Count * _blocksPerChunk * _blockSize;
+
+    /// <summary>A block with undefined content.</summary>
+    public byte* Rent()
+    {
+        if (_free == null)
+        {
+            AddChunk();
+        }
+        byte* block = _free;
+        _free = *(byte**)block;
+        return block;
+    }
+
+    public void Return(byte* block)
+    {
+        *(byte**)block = _free;
+        _free = block;
+    }
+
+    void IReclaimer.Reclaim(nint item) => Return((byte*)item);
+
+    public void Dispose()
+    {
+        foreach (nint chunk in _chunks)
+        {
+            NativeMemory.AlignedFree((void*)chunk);
+        }
+        _chunks.Clear();
+        _free = null;
+    }
+
+    private void AddChunk()
+    {
+        byte* chunk = (byte*)NativeMemory.AlignedAlloc((nuint)(_blocksPerChunk * _blockSize), 64);
+        _chunks.Add((nint)chunk);
+        for (int i = _blocksPerChunk - 1; i >= 0; i--)
+        {
+            Return(chunk + ((long)i * _blockSize));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>The ports at one moment; never changed, replaced as a whole when one is added or removed.</summary>
+internal sealed class PortSet
+{
+    /// <param name="ports">In ascending order of number.</param>
+    public PortSet(SwitchPort[] ports)
+    {
+        Ports = ports;
+        foreach (SwitchPort port in ports)
+        {
+            if (port.Number != PortNumber.Local)
+            {
+                HighestNumber = Math.Max(HighestNumber, port.Number);
+            }
+        }
+    }
+
+    public static PortSet Empty { get; } = new([]);
+
+    public SwitchPort[] Ports { get; }
+
+    /// <summary>Highest number of a physical port; 0 without one.</summary>
+    public int HighestNumber { get; }
+
+    public SwitchPort? Find(ushort number) => Array.Find(Ports, port => port.Number == number);
+}

@@ -1,0 +1,97 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>A port of the running switch: its device, what the controller set on it, and what the workers counted.</summary>
+/// <remarks>Threads: configuration and statistics by the control side; workers read <see cref="Config"/> and write their own counters.</remarks>
+internal sealed unsafe class SwitchPort : IDisposable
+{
+    private readonly LazyArray<WorkerPortCounters> _counters;
+    private volatile uint _config;
+
+    /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones.</param>
+    public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
+    {
+        Number = number;
+        Device = device;
+        _config = (uint)config;
+        FirstWorker = firstWorker;
+        Workers = workers;
+        _counters = new LazyArray<WorkerPortCounters>(workers);
+        Link = device.ReadLink();
+    }
+
+    public ushort Number { get; }
+
+    public IPortDevice Device { get; }
+
+    public int FirstWorker { get; }
+
+    public int Workers { get; }
+
+    /// <summary>The link as last reported to controllers.</summary>
+    public PortLink Link { get; set; }
+
+    public PortConfig Config
+    {
+        get => (PortConfig)_config;
+        set => _config = (uint)value;
+    }
+
+    public PortDescription Description => new(
+        Number, Device.HardwareAddress, Device.Name, Config, Link.Up ? PortState.None : PortState.LinkDown,
+        Link.Current, Link.Advertised, Link.Supported, Link.Peer);
+
+    /// <summary>The queue that <paramref name="worker"/> serves, or null if packets for this port must be handed to another.</summary>
+    public IPort? QueueOf(int worker)
+    {
+        int queue = (worker - FirstWorker + Workers) % Workers;
+        return queue < Device.Queues.Count ? Device.Queues[queue] : null;
+    }
+
+    public WorkerPortCounters* CountersOf(int worker) => _counters.Start + worker;
+
+    public PortStatistics ReadStatistics()
+    {
+        PortLosses losses = Device.ReadLosses();
+        PortStatistics total = new()
+        {
+            PortNumber = Number,
+            ReceiveDropped = (ulong)losses.ReceiveDropped,
+            ReceiveErrors = (ulong)losses.ReceiveErrors,
+            TransmitErrors = (ulong)losses.TransmitErrors,
+        };
+        for (int i = 0; i < Workers; i++)
+        {
+            ref WorkerPortCounters own = ref _counters.Start[i];
+            total.ReceivedPackets += own.ReceivedPackets;
+            total.ReceivedBytes += own.ReceivedBytes;
+            total.TransmittedPackets += own.TransmittedPackets;
+            total.TransmittedBytes += own.TransmittedBytes;
+            total.ReceiveDropped += own.ReceiveDropped;
+            total.ReceiveErrors += own.ReceiveErrors;
+            total.TransmitDropped += own.TransmitDropped;
+        }
+        return total;
+    }
+
+    public void Dispose()
+    {
+        Device.Dispose();
+        _counters.Dispose();
+    }
+}
+
+/// <summary>One worker's counts for one port, on cache lines of its own.</summary>
+[System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential, Size = 128)]
+internal struct WorkerPortCounters
+{
+    public ulong ReceivedPackets;
+    public ulong ReceivedBytes;
+    public ulong TransmittedPackets;
+    public ulong TransmittedBytes;
+    public ulong ReceiveDropped;
+    public ulong ReceiveErrors;
+    public ulong TransmitDropped;
+}

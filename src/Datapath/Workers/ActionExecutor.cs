@@ -1,0 +1,268 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>Executes action lists, in order, on one worker's packets (OpenFlow 1.0.0 §3.3).</summary>
+/// <remarks>
+/// Every method that takes a packet ends its ownership: it is in an output queue, in the packet-in queue, or released
+/// and counted. Each output before the last sends a copy.
+/// </remarks>
+internal sealed unsafe class ActionExecutor
+{
+    private readonly WorkerShared _shared;
+    private readonly FrameCache _frames;
+    private readonly PacketInQueue _packetIns;
+    private readonly DropCounters _drops;
+    private readonly OutputQueues _outputs;
+    private readonly FlowCounting _counting;
+
+    public ActionExecutor(
+        WorkerShared shared, FrameCache frames, PacketInQueue packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting)
+    {
+        _counting = counting;
+        _shared = shared;
+        _frames = frames;
+        _packetIns = packetIns;
+        _drops = drops;
+        _outputs = outputs;
+    }
+
+    /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
+    public uint Now { get; set; }
+
+    /// <summary>Treats a packet as its flow entry, or a packet-out, says.</summary>
+    public void Execute(ActionsReference actions, ref Packet packet, in FlowKey key, ref PacketLayout layout, ushort inPort)
+    {
+        if (actions.IsPort)
+        {
+            Output(packet, actions.Port, inPort);
+        }
+        else if (actions.IsDrop)
+        {
+            Drop(packet, DropReason.Action);
+        }
+        else
+        {
+            ExecuteList(actions.List, ref packet, key, ref layout, inPort);
+        }
+    }
+
+    /// <summary>A packet that no entry matches.</summary>
+    public void Miss(in Packet packet, in FlowKey key, ushort inPort)
+    {
+        switch (_shared.MissBehaviour)
+        {
+            case MissBehaviour.Normal:
+                Bridge(packet, key, inPort);
+                break;
+            case MissBehaviour.Controller when !HasConfig(inPort, PortConfig.NoPacketIn):
+                SendToController(packet, inPort, PacketInReason.NoMatch, ushort.MaxValue);
+                break;
+            default:
+                Drop(packet, DropReason.Miss);
+                break;
+        }
+    }
+
+    public void Drop(in Packet packet, DropReason reason)
+    {
+        _drops.Count(reason);
+        _frames.Release(packet);
+    }
+
+    private void ExecuteList(ActionList* list, ref Packet packet, in FlowKey key, ref PacketLayout layout, ushort inPort)
+    {
+        FlowAction* actions = ActionList.First(list);
+        for (int i = 0; i < list->LastOutput; i++)
+        {
+            if (actions[i].Kind != ActionKind.Output)
+            {
+                HeaderRewriter.Apply(actions[i], ref packet, ref layout, _frames);
+            }
+            else if (_frames.TryCopy(packet, out Packet copy))
+            {
+                Send(copy, actions[i], key, layout, inPort);
+            }
+            else
+            {
+                _drops.Count(DropReason.NoFrame);
+            }
+        }
+        // What follows the last output changes nothing any more.
+        if (list->LastOutput < 0)
+        {
+            Drop(packet, DropReason.Action);
+            return;
+        }
+        Send(packet, actions[list->LastOutput], key, layout, inPort);
+    }
+
+    private void Send(in Packet packet, in FlowAction action, in FlowKey key, PacketLayout layout, ushort inPort)
+    {
+        switch (action.Port)
+        {
+            case PortNumber.InPort:
+                OutputTo(_outputs.Find(inPort), packet);
+                break;
+            case PortNumber.Table:
+                ThroughTable(packet, inPort);
+                break;
+            case PortNumber.Normal:
+                Bridge(packet, KeyOf(packet, key, layout, inPort), inPort);
+                break;
+            case PortNumber.Flood:
+                Flood(packet, inPort, PortConfig.NoFlood);
+                break;
+            case PortNumber.All:
+                Flood(packet, inPort, PortConfig.None);
+                break;
+            case PortNumber.Controller:
+                SendToController(packet, inPort, PacketInReason.Action, (ushort)action.Value);
+                break;
+            case PortNumber.None:
+                Drop(packet, DropReason.Action);
+                break;
+            default:
+                Output(packet, action.Port, inPort);
+                break;
+        }
+    }
+
+    private void Output(in Packet packet, ushort port, ushort inPort)
+    {
+        if (port == inPort)
+        {
+            Drop(packet, DropReason.OutputToIngress); // §3.3: only OFPP_IN_PORT sends a packet back
+            return;
+        }
+        OutputTo(_outputs.Find(port), packet);
+    }
+
+    private void OutputTo(OutputQueue? queue, in Packet packet)
+    {
+        if (queue == null)
+        {
+            Drop(packet, DropReason.NoSuchPort);
+        }
+        else if ((queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) != 0)
+        {
+            queue.CountDrop();
+            Drop(packet, DropReason.EgressClosed);
+        }
+        else
+        {
+            _outputs.Add(queue, packet);
+        }
+    }
+
+    /// <summary>To every port but the ingress and those with any of the <paramref name="excluded"/> settings.</summary>
+    private void Flood(in Packet packet, ushort inPort, PortConfig excluded)
+    {
+        excluded |= PortConfig.PortDown | PortConfig.NoForward;
+        OutputQueue? last = null;
+        foreach (OutputQueue queue in _outputs.All)
+        {
+            if (queue.Port.Number == inPort || (queue.Port.Config & excluded) != 0)
+            {
+                continue;
+            }
+            if (last != null)
+            {
+                if (_frames.TryCopy(packet, out Packet copy))
+                {
+                    _outputs.Add(last, copy);
+                }
+                else
+                {
+                    last.CountDrop();
+                    _drops.Count(DropReason.NoFrame);
+                }
+            }
+            last = queue;
+        }
+        if (last == null)
+        {
+            Drop(packet, DropReason.Action);
+            return;
+        }
+        _outputs.Add(last, packet);
+    }
+
+    /// <summary>NORMAL: as an 802.1D learning bridge without spanning tree would.</summary>
+    private void Bridge(in Packet packet, in FlowKey key, ushort inPort)
+    {
+        ulong destination = key.DlDst.Value;
+        if (destination >> 4 == 0x0180_c200_000) // 802.1D-2004 table 7-10: addresses bridges do not forward
+        {
+            Drop(packet, DropReason.Bridge);
+            return;
+        }
+        if (!key.DlSrc.IsMulticast && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
+        {
+            _shared.Macs.Learn(key, inPort, Now);
+        }
+        ushort port = key.DlDst.IsMulticast ? (ushort)0 : _shared.Macs.Find(key, Now);
+        if (port == inPort && port != 0)
+        {
+            Drop(packet, DropReason.Bridge);
+        }
+        else if (port != 0 && _outputs.Find(port) is OutputQueue queue)
+        {
+            OutputTo(queue, packet);
+        }
+        else
+        {
+            Flood(packet, inPort, PortConfig.NoFlood);
+        }
+    }
+
+    /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port.</summary>
+    private void ThroughTable(in Packet packet, ushort inPort)
+    {
+        FlowKey key;
+        PacketLayout layout;
+        FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
+        uint index = _shared.Table.Find(key);
+        Packet treated = packet;
+        if (index == 0)
+        {
+            Miss(treated, key, inPort);
+            return;
+        }
+        _counting.Count(index, packet.Length, Now);
+        // Entries cannot hold OFPP_TABLE, so this does not recur.
+        Execute(ActionsReference.Read(ref _shared.Table.Store.Entries[index].Actions), ref treated, key, ref layout, inPort);
+    }
+
+    private bool HasConfig(ushort port, PortConfig config) => _outputs.Find(port) is OutputQueue queue && (queue.Port.Config & config) != 0;
+
+    /// <summary>The key of a packet whose headers actions may have changed since it was parsed.</summary>
+    private static FlowKey KeyOf(in Packet packet, in FlowKey parsed, PacketLayout layout, ushort inPort)
+    {
+        FlowKey key = parsed;
+        FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
+        return key;
+    }
+
+    private void SendToController(in Packet packet, ushort inPort, PacketInReason reason, ushort maxLength)
+    {
+        if (packet.HasOffload)
+        {
+            Unfinished.Finish(packet, _frames, _drops, new PacketInSink(this, inPort, reason, maxLength));
+        }
+        else if (!_packetIns.TryAdd(packet, inPort, reason, maxLength))
+        {
+            Drop(packet, DropReason.PacketInQueueFull);
+        }
+    }
+
+    /// <summary>Takes the frames a packet for the controller is finished into.</summary>
+    private readonly struct PacketInSink(ActionExecutor executor, ushort inPort, PacketInReason reason, ushort maxLength) : IFrameSink
+    {
+        public void Take(in Packet frame) => executor.SendToController(frame, inPort, reason, maxLength);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>Where stations are, for NORMAL: a fixed number of places, learned from source addresses, aged.</summary>
+/// <remarks>
+/// Packets cannot grow it: a new station takes the place of the oldest in its bucket, and the hash is keyed, so a flood of made-up addresses
+/// displaces others' entries (which are flooded until seen again) but never slows a look-up. Threads: all workers; each bucket
+/// is guarded by a sequence counter, odd while it is written, and readers that meet a writer treat the station as unknown.
+/// </remarks>
+internal sealed unsafe class MacTable : IDisposable
+{
+    /// <summary>A station not heard for this long is unknown (802.1D-2004 §7.9.2 recommends 300 s).</summary>
+    public const uint AgeMilliseconds = 300_000;
+
+    private const int Buckets = 4096;
+    private const int Ways = 3;
+
+    // A station heard again within this time is not written again.
+    private const uint RefreshMilliseconds = 1000;
+
+    private readonly LazyArray<Bucket> _buckets = new(Buckets);
+    private readonly FlowHash _hash;
+
+    public MacTable(FlowHash hash) => _hash = hash;
+
+    /// <summary>Notes that the packet's source is on <paramref name="port"/>.</summary>
+    public void Learn(in FlowKey packet, ushort port, uint now)
+    {
+        ulong station = StationOf(packet.DlSrc.Value, packet);
+        Bucket* bucket = BucketOf(station);
+        for (int i = 0; i < Ways; i++)
+        {
+            if (bucket->Stations[i] == station && bucket->Ports[i] == port && now - bucket->Seen[i] < RefreshMilliseconds)
+            {
+                return;
+            }
+        }
+        Write(bucket, station, port, now);
+    }
+
+    /// <summary>The port of the packet's destination, or 0 if it is unknown.</summary>
+    public ushort Find(in FlowKey packet, uint now)
+    {
+        ulong station = StationOf(packet.DlDst.Value, packet);
+        Bucket* bucket = BucketOf(station);
+        int sequence = Volatile.Read(ref bucket->Sequence);
+        ushort port = 0;
+        for (int i = 0; i < Ways; i++)
+        {
+            if (bucket->Stations[i] == station && now - bucket->Seen[i] < AgeMilliseconds)
+            {
+                port = bucket->Ports[i];
+            }
+        }
+        Volatile.ReadBarrier();
+        return (sequence & 1) == 0 && Volatile.Read(ref bucket->Sequence) == sequence ? port : (ushort)0;
+    }
+
+    public void Dispose() => _buckets.Dispose();
+
+    private static void Write(Bucket* bucket, ulong station, ushort port, uint now)
+    {
+        int sequence = Volatile.Read(ref bucket->Sequence);
+        if ((sequence & 1) != 0 || Interlocked.CompareExchange(ref bucket->Sequence, sequence + 1, sequence) != sequence)
+        {
+            return; // another worker is writing here: the next packet will do
+        }
+        int place = 0;
+        for (int i = 0; i < Ways; i++)
+        {
+            if (bucket->Stations[i] == station)
+            {
+                place = i;
+                break;
+            }
+            if (bucket->Stations[i] == 0 || (bucket->Stations[place] != 0 && now - bucket->Seen[i] > now - bucket->Seen[place]))
+            {
+                place = i;
+            }
+        }
+        bucket->Stations[place] = station;
+        bucket->Ports[place] = port;
+        bucket->Seen[place] = now;
+        Volatile.Write(ref bucket->Sequence, sequence + 2);
+    }
+
+    // The VLAN keeps stations of different networks apart; bit 63 tells a station from a free place.
+    private static ulong StationOf(ulong mac, in FlowKey packet) => mac | ((ulong)(packet.Vlan.Host & 0x0fff) << 48) | (1UL << 63);
+
+    private Bucket* BucketOf(ulong station)
+    {
+        FlowKey key = default;
+        System.Runtime.CompilerServices.Unsafe.As<FlowKey, ulong>(ref key) = station;
+        return _buckets.Start + (int)(_hash.Compute(key) & (Buckets - 1));
+    }
+
+    [StructLayout(LayoutKind.Explicit, Size = 64)]
+    private struct Bucket
+    {
+        [FieldOffset(0)]
+        public fixed ulong Stations[Ways];
+
+        [FieldOffset(24)]
+        public fixed uint Seen[Ways];
+
+        [FieldOffset(36)]
+        public fixed ushort Ports[Ways];
+
+        [FieldOffset(44)]
+        public int Sequence;
+    }
+}

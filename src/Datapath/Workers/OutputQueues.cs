@@ -1,0 +1,89 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>One worker's output queues, one for each port of the switch.</summary>
+internal sealed class OutputQueues
+{
+    private readonly int _worker;
+    private readonly FrameCache _frames;
+    private readonly DropCounters _drops;
+    private readonly Func<int, SpscRing<Handover>> _handoverTo;
+    private OutputQueue?[] _byNumber = [];
+    private OutputQueue? _local;
+    private OutputQueue[] _all = [];
+
+    public OutputQueues(int worker, FrameCache frames, DropCounters drops, Func<int, SpscRing<Handover>> handoverTo)
+    {
+        _worker = worker;
+        _frames = frames;
+        _drops = drops;
+        _handoverTo = handoverTo;
+    }
+
+    public ReadOnlySpan<OutputQueue> All => _all;
+
+    /// <summary>Makes queues for the ports of a new set and forgets those of ports that are gone. All queues are empty between passes.</summary>
+    public void Adopt(PortSet set)
+    {
+        var all = new OutputQueue[set.Ports.Length];
+        for (int i = 0; i < all.Length; i++)
+        {
+            SwitchPort port = set.Ports[i];
+            OutputQueue? known = Find(port.Number);
+            all[i] = known?.Port == port ? known : new OutputQueue(port, _worker, _frames, _drops, _handoverTo);
+        }
+        _local = null;
+        _byNumber = new OutputQueue?[set.HighestNumber + 1];
+        foreach (OutputQueue queue in all)
+        {
+            if (queue.Port.Number == PortNumber.Local)
+            {
+                _local = queue;
+            }
+            else
+            {
+                _byNumber[queue.Port.Number] = queue;
+            }
+        }
+        _all = all;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public OutputQueue? Find(ushort number)
+    {
+        OutputQueue?[] queues = _byNumber;
+        return number < queues.Length ? queues[number] : number == PortNumber.Local ? _local : null;
+    }
+
+    /// <summary>Takes ownership of the packet; what it owes is finished first if the port cannot do so.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(OutputQueue queue, in Packet packet)
+    {
+        if (packet.HasOffload && !queue.TakesOffloads)
+        {
+            Unfinished.Finish(packet, _frames, _drops, new QueueSink(queue));
+            return;
+        }
+        queue.Add(packet);
+    }
+
+    /// <summary>One transmit call per port that has packets.</summary>
+    public void Flush()
+    {
+        foreach (OutputQueue queue in _all)
+        {
+            if (!queue.IsEmpty)
+            {
+                queue.Flush();
+            }
+        }
+    }
+
+    private readonly struct QueueSink(OutputQueue queue) : IFrameSink
+    {
+        public void Take(in Packet frame) => queue.Add(frame);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>Where the frames of a finished packet go. Takes ownership; they owe nothing any more.</summary>
+internal interface IFrameSink
+{
+    void Take(in Packet frame);
+}
+
+/// <summary>Finishes what a packet still owes before it goes where that is not understood.</summary>
+internal static class Unfinished
+{
+    /// <summary>Ends the ownership of <paramref name="packet"/>: its finished frames are in the sink, or it was released and counted.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Finish<TSink>(Packet packet, FrameCache frames, DropCounters drops, TSink sink)
+        where TSink : struct, IFrameSink
+    {
+        if ((packet.Flags & PacketFlags.NeedsSegmentation) == 0)
+        {
+            if (OffloadFinisher.TryFinishChecksum(ref packet, frames))
+            {
+                sink.Take(packet);
+                return;
+            }
+            drops.Count(DropReason.BadOffload);
+            frames.Release(packet);
+            return;
+        }
+        drops.Count(DropReason.BadOffload);
+        frames.Release(packet);
+    }
+}

@@ -1,0 +1,264 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>Forwards packets: receive, parse, look up, execute, transmit, to completion and without waiting.</summary>
+/// <remarks>
+/// Start reading at <see cref="PollOnce"/>: it is the life of a packet. A worker owns its port queues, frames, batch, output queues and counters;
+/// it meets the control side only in published tables and single-producer queues. Threads: everything by the one thread that
+/// runs it, except <see cref="Wake"/> and the counters' readers.
+/// </remarks>
+public sealed unsafe class Worker : IDisposable
+{
+    private readonly WorkerShared _shared;
+    private readonly FlowEntry* _entries;
+    private readonly FrameCache _frames;
+    private readonly PacketBatch _batch = new();
+    private readonly LazyArray<FlowKey> _keys = new(PacketBatch.Capacity);
+    private readonly LazyArray<PacketLayout> _layouts = new(PacketBatch.Capacity);
+    private readonly LazyArray<LookupState> _lookup = new(PacketBatch.Capacity);
+    private readonly LazyArray<uint> _found = new(PacketBatch.Capacity);
+    private readonly OutputQueues _outputs;
+    private readonly ActionExecutor _executor;
+    private readonly FlowCounting _counting;
+    private readonly WorkerCounters _counters = new();
+    private PortSet _ports = PortSet.Empty;
+    private ReceiveQueue[] _receive = [];
+    private uint _now;
+
+    internal Worker(int id, WorkerShared shared, int packetInQueueLength, int packetOutQueueLength, HandoverMesh handovers)
+    {
+        Id = id;
+        _shared = shared;
+        _entries = shared.Table.Store.Entries;
+        _frames = shared.Frames.CreateCache();
+        Handovers = handovers;
+        PacketIns = new PacketInQueue(packetInQueueLength, shared.Service);
+        PacketOuts = new PacketOutQueue(packetOutQueueLength);
+        Drops = new DropCounters();
+        Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
+        _counting = new FlowCounting(shared.Table.Store, id);
+        _outputs = new OutputQueues(id, _frames, Drops, to => handovers.Ring(id, to));
+        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting);
+    }
+
+    public int Id { get; }
+
+    internal PacketInQueue PacketIns { get; }
+
+    internal PacketOutQueue PacketOuts { get; }
+
+    internal HandoverMesh Handovers { get; }
+
+    internal DropCounters Drops { get; }
+
+    internal WorkerCounters Counters => _counters;
+
+    internal WorkerSleep Sleep { get; }
+
+    /// <summary>Ends a sleep in <see cref="Run"/>. Any thread.</summary>
+    internal void Wake() => Sleep.Wake();
+
+    /// <summary>One pass over everything this worker serves.</summary>
+    /// <returns>Packets moved; 0 lets the caller decide how to idle.</returns>
+    public int PollOnce()
+    {
+        _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
+        _now = (uint)_shared.Clock.Milliseconds;
+        _executor.Now = _now;
+        if (_ports != _shared.Ports)
+        {
+            Adopt(_shared.Ports);
+        }
+        int moved = 0;
+        foreach (ref readonly ReceiveQueue queue in _receive.AsSpan())
+        {
+            int received = queue.Port.Receive(_batch, _frames);
+            if (received > 0)
+            {
+                Forward(queue, received);
+                _batch.Clear();
+                moved += received;
+            }
+        }
+        moved += TakeHandovers() + ExecutePacketOuts();
+        _outputs.Flush(); // one transmit per port that has packets
+        PacketIns.Signal();
+        _shared.Grace.LeavePass(Id);
+        return moved;
+    }
+
+    /// <summary>Polls until <paramref name="stop"/> is signalled; spins while there is traffic and sleeps in <paramref name="waiter"/> when there is none.</summary>
+    public void Run(IWaiter waiter, CancellationToken stop)
+    {
+        using CancellationTokenRegistration registration = stop.Register(static w => ((IWaiter)w!).Wake(), waiter);
+        Sleep.Waiter = waiter;
+        int idlePasses = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            if (PollOnce() > 0)
+            {
+                idlePasses = 0;
+            }
+            else if (++idlePasses >= WorkerSleep.PassesBeforeSleep)
+            {
+                Sleep.Wait(_receive);
+                idlePasses = WorkerSleep.PassesBeforeSleep / 2;
+            }
+        }
+        Sleep.Waiter = null;
+    }
+
+    /// <summary>Releases what is left; the worker's thread has ended.</summary>
+    public void Dispose()
+    {
+        _keys.Dispose();
+        _layouts.Dispose();
+        _lookup.Dispose();
+        _found.Dispose();
+        _frames.Drain();
+    }
+
+    private void Adopt(PortSet ports)
+    {
+        _outputs.Adopt(ports);
+        var receive = new List<ReceiveQueue>();
+        foreach (SwitchPort port in ports.Ports)
+        {
+            if (port.QueueOf(Id) is IPort queue)
+            {
+                receive.Add(new ReceiveQueue(port, queue, (nint)port.CountersOf(Id)));
+            }
+        }
+        _receive = receive.ToArray();
+        _ports = ports;
+    }
+
+    /// <summary>Parses, looks up and executes one port's batch.</summary>
+    private void Forward(in ReceiveQueue queue, int received)
+    {
+        SwitchPort port = queue.SwitchPort;
+        WorkerPortCounters* counters = (WorkerPortCounters*)queue.Counters;
+        counters->ReceivedPackets += (uint)received;
+        counters->ReceivedBytes += ParseBatch(port.Number, received, out bool runts);
+        int count = received;
+        if (runts || (port.Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0)
+        {
+            count = Filter(port.Config, counters, received);
+        }
+        int exact = _shared.Table.Classify(_keys.Start, _lookup.Start, _found.Start, count);
+        ExecuteBatch(port.Number, count, exact);
+    }
+
+    /// <summary>Keys and layouts of the whole batch; returns its bytes.</summary>
+    private uint ParseBatch(ushort inPort, int count, out bool runts)
+    {
+        runts = false;
+        ref Packet packets = ref _batch.First;
+        FlowKey* keys = _keys.Start;
+        PacketLayout* layouts = _layouts.Start;
+        uint bytes = 0;
+        for (int i = 0; i < count; i++)
+        {
+            ref Packet packet = ref Unsafe.Add(ref packets, i); // i < count <= PacketBatch.Capacity, the length of all four arrays
+            bytes += (uint)packet.Length;
+            runts |= packet.Length < FlowKeyParser.MinLength;
+            FlowKeyParser.Parse(packet.Data, packet.Length, inPort, keys + i, layouts + i);
+        }
+        return bytes;
+    }
+
+    private void ExecuteBatch(ushort inPort, int count, int exact)
+    {
+        ref Packet packets = ref _batch.First;
+        int misses = 0;
+        for (int i = 0; i < count; i++)
+        {
+            ref Packet packet = ref Unsafe.Add(ref packets, i);
+            uint index = _found.Start[i];
+            if (index == 0)
+            {
+                misses++;
+                _executor.Miss(packet, _keys.Start[i], inPort);
+                continue;
+            }
+            _counting.Count(index, packet.Length, _now);
+            _executor.Execute(
+                Actions.ActionsReference.Read(ref _entries[index].Actions), ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
+        }
+        _counters.Lookups += count;
+        _counters.ExactMatches += exact;
+        _counters.WildcardMatches += count - exact - misses;
+    }
+
+    /// <summary>Drops runts and what a closed port must not receive, and closes the gaps.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Filter(PortConfig config, WorkerPortCounters* counters, int received)
+    {
+        int kept = 0;
+        for (int i = 0; i < received; i++)
+        {
+            ref Packet packet = ref Unsafe.Add(ref _batch.First, i);
+            bool spanningTree = _keys.Start[i].DlDst == MacAddress.BridgeGroup;
+            PortConfig closing = PortConfig.PortDown | (spanningTree ? PortConfig.NoReceiveStp : PortConfig.NoReceive);
+            if (packet.Length < FlowKeyParser.MinLength)
+            {
+                counters->ReceiveErrors++;
+                _executor.Drop(packet, DropReason.Runt);
+                continue;
+            }
+            if ((config & closing) != 0)
+            {
+                counters->ReceiveDropped++;
+                _executor.Drop(packet, DropReason.IngressClosed);
+                continue;
+            }
+            Unsafe.Add(ref _batch.First, kept) = packet;
+            _keys.Start[kept] = _keys.Start[i];
+            _layouts.Start[kept] = _layouts.Start[i];
+            kept++;
+        }
+        return kept;
+    }
+
+    /// <summary>Sends what other workers handed over for ports this one serves.</summary>
+    private int TakeHandovers()
+    {
+        int moved = 0;
+        foreach (SpscRing<Handover> ring in Handovers.To(Id))
+        {
+            for (int budget = PacketBatch.Capacity; budget > 0 && ring.TryDequeue(out Handover item); budget--)
+            {
+                if (_outputs.Find(item.Port) is OutputQueue queue)
+                {
+                    queue.Add(item.Packet);
+                }
+                else
+                {
+                    _executor.Drop(item.Packet, DropReason.NoSuchPort);
+                }
+                moved++;
+            }
+        }
+        return moved;
+    }
+
+    private int ExecutePacketOuts()
+    {
+        int moved = 0;
+        while (moved < PacketBatch.Capacity && PacketOuts.TryPeek(out QueuedPacketOut item))
+        {
+            Packet packet = item.Packet;
+            FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, _keys.Start, _layouts.Start);
+            _executor.Execute(item.Actions, ref packet, *_keys.Start, ref *_layouts.Start, item.InPort);
+            PacketOuts.Advance();
+            moved++;
+        }
+        return moved;
+    }
+}

@@ -1,0 +1,11 @@
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>One worker's table counters. Written by the worker, read by any thread.</summary>
+[System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
+internal sealed class WorkerCounters
+{
+    /// <summary>Packets looked up in table 0; those it did not match were looked up in table 1 too.</summary>
+    public long Lookups;
+    public long ExactMatches;
+    public long WildcardMatches;
+}

@@ -1,0 +1,46 @@
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>What the control side publishes to every worker.</summary>
+internal sealed class WorkerShared : IDisposable
+{
+    private volatile PortSet _ports = PortSet.Empty;
+    private volatile int _missBehaviour;
+
+    public required FramePool Frames { get; init; }
+
+    public required FlowTable Table { get; init; }
+
+    public required GracePeriod Grace { get; init; }
+
+    public required ControlClock Clock { get; init; }
+
+    public required MacTable Macs { get; init; }
+
+    public required ServiceSignal Service { get; init; }
+
+    public PortSet Ports
+    {
+        get => _ports;
+        set => _ports = value;
+    }
+
+    public MissBehaviour MissBehaviour
+    {
+        get => (MissBehaviour)_missBehaviour;
+        set => _missBehaviour = (int)value;
+    }
+
+    public void Dispose()
+    {
+        Table.Dispose();
+        Table.Store.Dispose();
+        Grace.Dispose();
+        Macs.Dispose();
+        Service.Dispose();
+    }
+}

@@ -1,0 +1,68 @@
+namespace Softswitch.Datapath.Workers;
+
+/// <summary>An idle worker's sleep: until a port has packets, somebody wakes it, or a while is over.</summary>
+internal sealed class WorkerSleep
+{
+    /// <summary>Empty passes before the first sleep: some tens of microseconds, longer than the gaps within a burst.</summary>
+    public const int PassesBeforeSleep = 64;
+
+    // A port without a descriptor has to be asked; the others end the sleep themselves.
+    private const int AskingMilliseconds = 1;
+    private const int LongestMilliseconds = 100;
+
+    private readonly Func<bool> _hasWork;
+    private int[] _descriptors = [];
+    private ReceiveQueue[]? _queues;
+    private int _count;
+    private volatile IWaiter? _waiter;
+    private int _asleep;
+
+    /// <param name="hasWork">Asked once the sleep is announced: what came before then is found here, what comes after wakes.</param>
+    public WorkerSleep(Func<bool> hasWork) => _hasWork = hasWork;
+
+    public IWaiter? Waiter
+    {
+        get => _waiter;
+        set => _waiter = value;
+    }
+
+    /// <summary>Any thread: ends the sleep, if there is one.</summary>
+    public void Wake()
+    {
+        Interlocked.MemoryBarrier(); // what the worker is to find is visible before the flag is read
+        if (Volatile.Read(ref _asleep) != 0)
+        {
+            _waiter?.Wake();
+        }
+    }
+
+    /// <summary>The worker.</summary>
+    /// <param name="queues">What it receives from.</param>
+    public void Wait(ReceiveQueue[] queues)
+    {
+        if (_queues != queues)
+        {
+            Collect(queues);
+        }
+        Interlocked.Exchange(ref _asleep, 1);
+        if (!_hasWork())
+        {
+            _waiter!.Wait(_descriptors.AsSpan(0, _count), _count < queues.Length ? AskingMilliseconds : LongestMilliseconds);
+        }
+        Volatile.Write(ref _asleep, 0);
+    }
+
+    private void Collect(ReceiveQueue[] queues)
+    {
+        _queues = queues;
+        _descriptors = new int[queues.Length];
+        _count = 0;
+        foreach (ReceiveQueue queue in queues)
+        {
+            if (queue.Port.PollDescriptor >= 0)
+            {
+                _descriptors[_count++] = queue.Port.PollDescriptor;
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Net;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.OfAgent.Text;
+
+/// <summary>Numbers and addresses as people write them in flows.</summary>
+internal static class TextNumber
+{
+    /// <summary>A decimal or 0x number of at most <paramref name="max"/>.</summary>
+    /// <param name="reason">Why not, as the end of a sentence that starts with the text.</param>
+    public static bool TryParse(ReadOnlySpan<char> text, ulong max, out ulong value, out string reason)
+    {
+        bool isHexadecimal = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        ReadOnlySpan<char> digits = isHexadecimal ? text[2..] : text;
+        NumberStyles style = isHexadecimal ? NumberStyles.AllowHexSpecifier : NumberStyles.None;
+        reason = "";
+        if (digits.IsEmpty || digits.ContainsAnyExcept(isHexadecimal ? "0123456789abcdefABCDEF" : "0123456789"))
+        {
+            value = 0;
+            reason = "is not a number";
+            return false;
+        }
+        // ovs-ofctl reads 010 as octal. Whoever writes it means 10, or 8: better to ask.
+        if (!isHexadecimal && digits.Length > 1 && digits[0] == '0')
+        {
+            value = 0;
+            reason = "starts with a zero (octal numbers are not read; write it decimal or with 0x)";
+            return false;
+        }
+        if (!ulong.TryParse(digits, style, CultureInfo.InvariantCulture, out value) || value > max)
+        {
+            reason = $"is larger than {max}";
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>An IPv4 address in dotted form.</summary>
+    public static bool TryParseAddress(ReadOnlySpan<char> text, out uint address)
+    {
+        address = 0;
+        int octets = 0;
+        foreach (Range range in text.Split('.'))
+        {
+            ReadOnlySpan<char> part = text[range];
+            if (part.Length is 0 or > 3 || ++octets > 4
+                || !byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out byte octet))
+            {
+                return false;
+            }
+            address = (address << 8) | octet;
+        }
+        return octets == 4;
+    }
+
+    public static string FormatAddress(uint address) =>
+        new IPAddress([(byte)(address >> 24), (byte)(address >> 16), (byte)(address >> 8), (byte)address]).ToString();
+
+    /// <summary>Six hexadecimal bytes of one or two digits with colons between.</summary>
+    public static bool TryParseMac(ReadOnlySpan<char> text, out MacAddress address)
+    {
+        address = default;
+        ulong value = 0;
+        int bytes = 0;
+        foreach (Range range in text.Split(':'))
+        {
+            ReadOnlySpan<char> part = text[range];
+            if (part.Length is 0 or > 2 || ++bytes > 6
+                || !byte.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte b))
+            {
+                return false;
+            }
+            value = (value << 8) | b;
+        }
+        address = new MacAddress(value);
+        return bytes == 6;
+    }
+}

@@ -1,0 +1,62 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Control;
+
+namespace Softswitch.OfAgent.Wire;
+
+/// <summary>OFPT_FLOW_MOD (OpenFlow 1.0.0 §5.3.3).</summary>
+/// <remarks>
+/// <code>
+/// 0        8       48       56        58             60             62         64          68         70      72
+/// | header | match | cookie | command | idle_timeout | hard_timeout | priority | buffer_id | out_port | flags | actions ...
+/// </code>
+/// </remarks>
+public static class FlowModMessage
+{
+    public const int HeaderSize = 72;
+
+    public static void Write(OfBuffer buffer, uint xid, in FlowMod mod)
+    {
+        OfWriter writer = buffer.Message(OfType.FlowMod, xid, HeaderSize + OfActions.LengthOf(mod.Actions));
+        OfMatch.Write(ref writer, mod.Match);
+        writer.UInt64(mod.Cookie);
+        writer.UInt16((ushort)mod.Command);
+        writer.UInt16(mod.IdleTimeoutSeconds);
+        writer.UInt16(mod.HardTimeoutSeconds);
+        writer.UInt16(mod.Priority);
+        writer.UInt32(mod.BufferId);
+        writer.UInt16(mod.OutPort);
+        writer.UInt16((ushort)mod.Flags);
+        OfActions.Write(ref writer, mod.Actions);
+    }
+
+    /// <param name="actionStorage">Memory for the actions; <see cref="OfActions.MaxCount"/> always suffice.</param>
+    /// <param name="mod">Refers to the storage. Command and flags are as sent, known or not. A delete's actions are not looked at.</param>
+    public static bool TryDecode(ReadOnlySpan<byte> message, Span<FlowAction> actionStorage, out FlowMod mod, out OfError error)
+    {
+        mod = default;
+        if (!OfMessage.HasAtLeast(message, HeaderSize, out error))
+        {
+            return false;
+        }
+        OfReader reader = OfReader.Body(message);
+        mod.Match = OfMatch.Read(ref reader);
+        mod.Cookie = reader.UInt64();
+        mod.Command = (FlowModCommand)reader.UInt16();
+        mod.IdleTimeoutSeconds = reader.UInt16();
+        mod.HardTimeoutSeconds = reader.UInt16();
+        mod.Priority = reader.UInt16();
+        mod.BufferId = reader.UInt32();
+        mod.OutPort = reader.UInt16();
+        mod.Flags = (FlowModFlags)reader.UInt16();
+        if (mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict)
+        {
+            return true; // §4.6: deletes have no use for actions, so bad ones do no harm
+        }
+        if (!OfActions.TryDecode(reader.Rest, actionStorage, out int count, out error))
+        {
+            return false;
+        }
+        mod.Actions = actionStorage[..count];
+        return true;
+    }
+}

@@ -1,0 +1,230 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux;
+using static Softswitch.Ports.Linux.PacketSocket;
+
+namespace Softswitch.Ports.AfPacket;
+
+/// <summary>A Linux interface through AF_PACKET: one socket with a receive and a transmit ring mapped into the process.</summary>
+/// <remarks>
+/// <para>
+/// Why TPACKET_V2 and not V3. V3 packs frames of any length into blocks, which saves memory, and hands a block over when it
+/// is full or a timer of at least a millisecond has run out: a ping through an idle switch would wait for the timer twice.
+/// V2 hands over each frame by itself, at once. What V2 asks for is a slot as long as the longest frame, and a local TCP
+/// sends 64 KiB segments over veth. PACKET_COPY_THRESH resolves it: a frame longer than its slot is also queued whole on
+/// the socket, its slot says so (TP_STATUS_COPY), and one recvmsg fetches it in its turn. So slots have 2 KiB, ordinary frames cost no
+/// system call, and a segment costs one for 64 KiB. V3 has no such way out.
+/// </para>
+/// <para>
+/// Offloads. PACKET_VNET_HDR puts a virtio_net_hdr in front of each frame, both ways: frames of a local stack come with
+/// unfinished checksums and unsegmented, and may leave so. The kernel finishes what the device behind cannot.
+/// </para>
+/// <para>
+/// VLAN. The kernel takes the tag out of a received frame (skb_vlan_untag, or the NIC) and tells it in the slot; it is put
+/// back while the frame is copied. On transmit the tag is in the data, which every device accepts.
+/// </para>
+/// <para>
+/// Left as found. Promiscuous mode is a membership of the socket (PACKET_MR_PROMISC) and ends with it, as do rings and lock. An
+/// interface that is down stays down until <see cref="SetAdministrativeState"/>, and is put back on dispose.
+/// The local stack of the host still sees every frame the interface receives: a switch port should carry no addresses.
+/// </para>
+/// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
+/// </remarks>
+public sealed unsafe class AfPacketPort : IPortDevice
+{
+    private const int SlotSize = 2048;
+
+    // Room for a few hundred whole segments on their way in, and for a full ring and as many segments on their way out.
+    private const int BufferBytes = 32 * 1024 * 1024;
+    private const int SO_SNDBUF = 7;
+    private const int SO_RCVBUF = 8;
+
+    private readonly Lock _gate = new();
+    private readonly LinuxInterface _interface;
+    private readonly InterfaceLock _lock;
+    private readonly AfPacketQueue _queue;
+    private readonly int _socket;
+    private readonly int _longSocket;
+    private readonly byte* _rings;
+    private readonly nuint _ringBytes;
+    private long _ringDrops;
+    private bool _disposed;
+
+    private AfPacketPort(
+        LinuxInterface device, InterfaceLock interfaceLock, int socket, int longSocket, byte* rings, AfPacketOptions options)
+    {
+        _interface = device;
+        _lock = interfaceLock;
+        _socket = socket;
+        _longSocket = longSocket;
+        _rings = rings;
+        _ringBytes = RingBytes(options);
+        byte* transmitSlots = rings + ((nuint)options.ReceiveSlots * SlotSize);
+        _queue = new AfPacketQueue(
+            socket,
+            longSocket,
+            device,
+            new ReceiveRing(socket, rings, SlotSize, options.ReceiveSlots),
+            new TransmitRing(socket, transmitSlots, SlotSize, options.TransmitSlots));
+        Queues = [_queue];
+        string state = device.WasUp ? string.Empty : "; the interface is down and stays so";
+        Backend = $"AF_PACKET: TPACKET_V2 rings of {options.ReceiveSlots} and {options.TransmitSlots} slots, segments and checksums passed on{state}";
+    }
+
+    public string Name => _interface.Name;
+
+    public string Backend { get; }
+
+    public MacAddress HardwareAddress => _interface.HardwareAddress;
+
+    public bool TakesOffloads => true;
+
+    public IReadOnlyList<IPort> Queues { get; }
+
+    /// <summary>Opens an interface of the calling thread's network namespace.</summary>
+    /// <param name="port">What errors call the port.</param>
+    /// <param name="interfaceName">The interface.</param>
+    /// <param name="options">Ring sizes.</param>
+    /// <exception cref="PortException">The interface does not exist, is not Ethernet, is taken, or the system refuses.</exception>
+    public static AfPacketPort Open(string port, string interfaceName, AfPacketOptions? options = null)
+    {
+        options ??= new AfPacketOptions();
+        if (!AfPacketOptions.IsValidSlotCount(options.ReceiveSlots) || !AfPacketOptions.IsValidSlotCount(options.TransmitSlots))
+        {
+            throw new PortException(
+                $"{port}: a ring has a power of two from {AfPacketOptions.MinSlots} to {AfPacketOptions.MaxSlots} slots");
+        }
+        LinuxInterface device = LinuxInterface.Open(port, interfaceName);
+        InterfaceLock? interfaceLock = null;
+        int socket = -1;
+        int longSocket = -1;
+        void* rings = null;
+        try
+        {
+            if (device.HardwareType != ARPHRD_ETHER)
+            {
+                throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {device.HardwareType})");
+            }
+            interfaceLock = InterfaceLock.Take(port, device);
+            socket = OpenSocket(port);
+            longSocket = OpenSocket(port);
+            rings = SetUp(port, socket, longSocket, device.Index, options);
+            return new AfPacketPort(device, interfaceLock, socket, longSocket, (byte*)rings, options);
+        }
+        catch
+        {
+            Close(rings, RingBytes(options), socket, longSocket);
+            interfaceLock?.Dispose();
+            device.Dispose();
+            throw;
+        }
+    }
+
+    public PortLink ReadLink() => _interface.ReadLink();
+
+    public PortLosses ReadLosses()
+    {
+        lock (_gate)
+        {
+            PacketSocketStatistics statistics = default;
+            uint size = (uint)sizeof(PacketSocketStatistics);
+            if (!_disposed && Libc.getsockopt(_socket, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
+            {
+                _ringDrops += statistics.Drops;
+            }
+            return new PortLosses
+            {
+                ReceiveDropped = _ringDrops + _queue.ReceiveDropped,
+                ReceiveErrors = _queue.ReceiveErrors,
+                TransmitErrors = _queue.TransmitErrors,
+            };
+        }
+    }
+
+    /// <summary>Sets the interface up or down; what it was when the port was opened is restored on dispose.</summary>
+    public void SetAdministrativeState(bool up) => _interface.SetUp(up);
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+            _disposed = true;
+            Close(_rings, _ringBytes, _socket, _longSocket);
+            _interface.Dispose();
+            _lock.Dispose();
+        }
+    }
+
+    private static int OpenSocket(string port)
+    {
+        // Protocol 0 receives nothing: not a frame of another interface slips in before the socket is bound.
+        int socket = Libc.socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, 0);
+        if (socket < 0)
+        {
+            int error = Errno.Last;
+            throw error == Errno.EPERM
+                ? new PortException($"{port}: socket(AF_PACKET): {Errno.Text(error)}; run as root or with CAP_NET_RAW")
+                : PortException.FromErrno(port, "socket(AF_PACKET)", error);
+        }
+        return socket;
+    }
+
+    private static void* SetUp(string port, int socket, int longSocket, int interfaceIndex, AfPacketOptions options)
+    {
+        Set(port, socket, PACKET_VERSION, TPACKET_V2, nameof(PACKET_VERSION));
+        Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR)); // refused once there are rings
+        Set(port, socket, PACKET_LOSS, 1, nameof(PACKET_LOSS)); // one bad frame must not block the ring
+        Set(port, socket, PACKET_IGNORE_OUTGOING, 1, nameof(PACKET_IGNORE_OUTGOING));
+        SetRing(port, socket, PACKET_RX_RING, SlotSize, options.ReceiveSlots, nameof(PACKET_RX_RING));
+        SetRing(port, socket, PACKET_TX_RING, SlotSize, options.TransmitSlots, nameof(PACKET_TX_RING));
+        void* rings = Libc.mmap(
+            null, RingBytes(options), Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, 0);
+        if ((nint)rings == -1)
+        {
+            throw PortException.FromErrno(port, "mmap(AF_PACKET)");
+        }
+        try
+        {
+            Set(port, socket, PACKET_COPY_THRESH, 1, nameof(PACKET_COPY_THRESH));
+            SetBuffer(socket, Libc.SO_RCVBUFFORCE, SO_RCVBUF, BufferBytes);
+            SetBuffer(socket, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
+            Set(port, longSocket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR));
+            SetBuffer(longSocket, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
+            Bind(port, longSocket, interfaceIndex, protocol: 0);
+            var membership = new PacketMembership { InterfaceIndex = interfaceIndex, Type = PACKET_MR_PROMISC };
+            if (Libc.setsockopt(socket, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, (uint)sizeof(PacketMembership)) < 0)
+            {
+                throw PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
+            }
+            Bind(port, socket, interfaceIndex, ETH_P_ALL); // last: from here on frames arrive
+            return rings;
+        }
+        catch
+        {
+            _ = Libc.munmap(rings, RingBytes(options));
+            throw;
+        }
+    }
+
+    private static nuint RingBytes(AfPacketOptions options) => (nuint)(options.ReceiveSlots + options.TransmitSlots) * SlotSize;
+
+    private static void Close(void* rings, nuint ringBytes, int socket, int longSocket)
+    {
+        if (rings != null)
+        {
+            _ = Libc.munmap(rings, ringBytes);
+        }
+        if (socket >= 0)
+        {
+            _ = Libc.close(socket);
+        }
+        if (longSocket >= 0)
+        {
+            _ = Libc.close(longSocket);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Packets;
+using Softswitch.Ports.Linux;
+using static Softswitch.Ports.Linux.PacketSocket;
+
+namespace Softswitch.Ports.AfPacket;
+
+/// <summary>The sending half of the rings: slots this side fills in order and the kernel sends, in order, when told to.</summary>
+/// <remarks>
+/// The kernel takes slots only inside <see cref="Kick"/>, so after it every slot of the run is either taken (being sent, sent,
+/// or refused as malformed) or still marked for sending. The latter are taken back: the caller keeps those packets.
+/// </remarks>
+internal sealed unsafe class TransmitRing
+{
+    private readonly int _socket;
+    private readonly byte* _slots;
+    private readonly int _slotSize;
+    private readonly uint _mask;
+    private uint _head;
+
+    public TransmitRing(int socket, byte* slots, int slotSize, int slotCount)
+    {
+        Debug.Assert(int.IsPow2(slotCount));
+        _socket = socket;
+        _slots = slots;
+        _slotSize = slotSize;
+        _mask = (uint)slotCount - 1;
+    }
+
+    /// <summary>Longest packet a slot holds behind its headers.</summary>
+    public int MaxLength => _slotSize - SlotHeader.TransmitDataOffset - VirtioNetHeader.Size;
+
+    /// <summary>Copies a packet into the next slot; false when the kernel has not finished with that slot yet.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryStage(in Packet packet, in VirtioNetHeader header)
+    {
+        Debug.Assert(packet.Length <= MaxLength);
+        SlotHeader* slot = At(_head);
+        if (Volatile.Read(ref slot->Status) != TP_STATUS_AVAILABLE)
+        {
+            return false;
+        }
+        byte* data = (byte*)slot + SlotHeader.TransmitDataOffset;
+        Unsafe.WriteUnaligned(data, header);
+        Unsafe.CopyBlockUnaligned(data + VirtioNetHeader.Size, packet.Data, (uint)packet.Length);
+        slot->Length = (uint)(packet.Length + VirtioNetHeader.Size);
+        Volatile.Write(ref slot->Status, TP_STATUS_SEND_REQUEST);
+        _head++;
+        return true;
+    }
+
+    /// <summary>Lets the kernel send the run of slots staged last.</summary>
+    /// <param name="run">Slots staged since the last kick.</param>
+    /// <param name="bytes">Bytes of their packets.</param>
+    /// <param name="refused">1 or more if the kernel discarded packets as malformed (PACKET_LOSS); it tells bytes, not how many.</param>
+    /// <param name="error">0, or why not all were taken.</param>
+    /// <returns>Slots the kernel took, from the first on.</returns>
+    public int Kick(int run, long bytes, out int refused, out int error)
+    {
+        nint sent = Libc.send(_socket, null, 0, Libc.MSG_DONTWAIT);
+        refused = 0;
+        error = 0;
+        if (sent == bytes)
+        {
+            return run;
+        }
+        error = sent < 0 ? Errno.Last : 0;
+        uint first = _head - (uint)run;
+        int taken = 0;
+        long takenBytes = 0;
+        while (taken < run && Volatile.Read(ref At(first + (uint)taken)->Status) != TP_STATUS_SEND_REQUEST)
+        {
+            takenBytes += At(first + (uint)taken)->Length - VirtioNetHeader.Size;
+            taken++;
+        }
+        for (int i = taken; i < run; i++)
+        {
+            Volatile.Write(ref At(first + (uint)i)->Status, TP_STATUS_AVAILABLE);
+        }
+        _head = first + (uint)taken;
+        refused = sent >= 0 && sent < takenBytes ? 1 : 0;
+        if (taken < run && error == 0)
+        {
+            error = Errno.EAGAIN;
+        }
+        return taken;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private SlotHeader* At(uint index) => (SlotHeader*)(_slots + ((nuint)(index & _mask) * (uint)_slotSize));
+}

@@ -1,0 +1,61 @@
+using System.Text;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>Keeps an interface to one switch: a listening socket in the abstract namespace, named after the interface's index.</summary>
+/// <remarks>
+/// Abstract names are scoped to the network namespace, as indices are, and vanish with the process, however it ends. Who
+/// finds the name taken connects, and the kernel tells who listens (SO_PEERCRED).
+/// </remarks>
+internal sealed unsafe class InterfaceLock : IDisposable
+{
+    private int _socket;
+
+    private InterfaceLock(int socket) => _socket = socket;
+
+    /// <exception cref="PortException">Another switch has the interface.</exception>
+    public static InterfaceLock Take(string port, LinuxInterface device)
+    {
+        byte[] address = new byte[2 + 1 + 64];
+        BitConverter.TryWriteBytes(address, (ushort)Libc.AF_UNIX);
+        // sun_path begins with a zero byte: the abstract namespace (unix(7)).
+        int length = 3 + Encoding.ASCII.GetBytes($"softswitch-interface-{device.Index}", address.AsSpan(3));
+        int socket = Libc.socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        if (socket < 0)
+        {
+            throw PortException.FromErrno(port, "socket(AF_UNIX)");
+        }
+        fixed (byte* bytes = address)
+        {
+            if (Libc.bind(socket, bytes, (uint)length) == 0 && Libc.listen(socket, 16) == 0)
+            {
+                return new InterfaceLock(socket);
+            }
+            int error = Errno.Last;
+            string owner = error == Errno.EADDRINUSE ? FindOwner(socket, bytes, (uint)length) : string.Empty;
+            _ = Libc.close(socket);
+            throw error == Errno.EADDRINUSE
+                ? new PortException($"{port}: interface {device.Name} is in use by another softswitch{owner}")
+                : PortException.FromErrno(port, "bind(AF_UNIX)", error);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_socket >= 0)
+        {
+            _ = Libc.close(_socket);
+            _socket = -1;
+        }
+    }
+
+    private static string FindOwner(int socket, byte* address, uint length)
+    {
+        int* credentials = stackalloc int[3]; // struct ucred: pid, uid, gid
+        uint size = 3 * sizeof(int);
+        bool found = Libc.connect(socket, address, length) == 0
+            && Libc.getsockopt(socket, Libc.SOL_SOCKET, Libc.SO_PEERCRED, credentials, &size) == 0
+            && credentials[0] > 0;
+        return !found ? string.Empty : credentials[0] == Environment.ProcessId ? " port of this process" : $" (pid {credentials[0]})";
+    }
+}

@@ -1,0 +1,33 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>What a Linux interface accepts as a frame.</summary>
+internal static class LinkFrame
+{
+    public const int HeaderLength = 14;
+
+    private const ushort ServiceTag = 0x88a8; // ETH_P_8021AD
+    private const int TagLength = 4;
+
+    /// <summary>
+    /// Whether a packet, or each frame a segment will be cut into, has an Ethernet header and a payload within the MTU.
+    /// With a virtio_net_hdr the kernel leaves this to the device, which drops in silence: asked here, it can be counted.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool FitsMtu(in Packet packet, in VirtioNetHeader header, int mtu)
+    {
+        if (packet.Length < HeaderLength)
+        {
+            return false;
+        }
+        int longest = header.GsoType != 0 ? header.HeaderLength + header.SegmentSize : packet.Length;
+        return longest <= mtu + HeaderLength || (longest <= mtu + HeaderLength + TagLength && IsTagged(packet));
+    }
+
+    private static bool IsTagged(in Packet packet) =>
+        BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[12..]) is EtherType.Vlan or ServiceTag;
+}

@@ -1,0 +1,205 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>One network interface by its index, asked and set through the interface ioctls (netdevice(7)).</summary>
+/// <remarks>
+/// The socket belongs to the network namespace of the thread that opened it, and so does everything asked through it. The
+/// index, not the name, is the identity: a renamed interface is still found, a new one with the old name is not taken for it.
+/// Threads: any, under a lock of its own.
+/// </remarks>
+internal sealed unsafe class LinuxInterface : IDisposable
+{
+    public const int MaxNameLength = 15; // IFNAMSIZ - 1
+
+    private const uint SIOCGIFNAME = 0x8910;
+    private const uint SIOCGIFFLAGS = 0x8913;
+    private const uint SIOCSIFFLAGS = 0x8914;
+    private const uint SIOCGIFMTU = 0x8921;
+    private const uint SIOCGIFHWADDR = 0x8927;
+    private const uint SIOCGIFINDEX = 0x8933;
+    private const uint SIOCETHTOOL = 0x8946;
+
+    private const ushort IFF_UP = 0x1;
+    private const ushort IFF_RUNNING = 0x40;
+
+    private readonly Lock _gate = new();
+    private readonly int _socket;
+    private PortLink _link;
+    private volatile int _mtu;
+    private ushort? _flagsOfLink;
+    private bool _disposed;
+    private bool _setUp;
+    private bool _foundUp;
+
+    private LinuxInterface(int socket, int index, string name)
+    {
+        _socket = socket;
+        Index = index;
+        Name = name;
+    }
+
+    public int Index { get; }
+
+    /// <summary>The name it was opened by.</summary>
+    public string Name { get; }
+
+    public MacAddress HardwareAddress { get; private set; }
+
+    /// <summary>ARPHRD_ETHER is 1.</summary>
+    public ushort HardwareType { get; private set; }
+
+    /// <summary>Layer-3 payload in bytes, as of the last <see cref="ReadLink"/>.</summary>
+    public int Mtu => _mtu;
+
+    /// <summary>Finds an interface in the calling thread's network namespace.</summary>
+    /// <exception cref="PortException">There is none of this name, or it cannot be asked.</exception>
+    public static LinuxInterface Open(string port, string name)
+    {
+        int socket = OpenSocket(port, name);
+        InterfaceRequest request = InterfaceRequest.For(name);
+        if (Libc.ioctl(socket, SIOCGIFINDEX, &request) < 0)
+        {
+            int error = Errno.Last;
+            _ = Libc.close(socket);
+            throw error == Errno.ENODEV
+                ? new PortException($"{port}: there is no interface {name} (SIOCGIFINDEX: {Errno.Text(error)})")
+                : PortException.FromErrno(port, "SIOCGIFINDEX", error);
+        }
+        var opened = new LinuxInterface(socket, request.Integer, name);
+        if (Libc.ioctl(socket, SIOCGIFHWADDR, &request) == 0)
+        {
+            opened.HardwareType = request.Short;
+            opened.HardwareAddress = new MacAddress(new ReadOnlySpan<byte>(request.Address + 2, MacAddress.Size));
+        }
+        _ = opened.ReadLink();
+        opened._foundUp = (opened._flagsOfLink & IFF_UP) != 0;
+        return opened;
+    }
+
+    /// <summary>Whether the calling thread's network namespace has an interface of this name.</summary>
+    /// <exception cref="PortException">It cannot be a name, or the system refuses to say.</exception>
+    public static bool Exists(string port, string name)
+    {
+        int socket = OpenSocket(port, name);
+        InterfaceRequest request = InterfaceRequest.For(name);
+        bool exists = Libc.ioctl(socket, SIOCGIFINDEX, &request) == 0;
+        _ = Libc.close(socket);
+        return exists;
+    }
+
+    /// <summary>Whether the interface was administratively up when it was opened.</summary>
+    public bool WasUp => _foundUp;
+
+    /// <summary>The link's state now; down without an MTU when the interface is gone.</summary>
+    public PortLink ReadLink()
+    {
+        lock (_gate)
+        {
+            if (_disposed || !TryCurrentName(out InterfaceRequest request) || Libc.ioctl(_socket, SIOCGIFFLAGS, &request) < 0)
+            {
+                _flagsOfLink = null;
+                return _link = new PortLink(Up: false, _link.Mtu);
+            }
+            ushort flags = request.Short;
+            bool up = (flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+            int mtu = Libc.ioctl(_socket, SIOCGIFMTU, &request) == 0 ? request.Integer : _link.Mtu;
+            // Speed is asked of the driver, which may be slow: only when the flags changed.
+            _link = flags == _flagsOfLink ? _link with { Mtu = mtu } : ReadFeatures(ref request, new PortLink(up, mtu));
+            _flagsOfLink = flags;
+            _mtu = mtu;
+            return _link;
+        }
+    }
+
+    /// <summary>Sets or clears IFF_UP; what was changed is changed back by <see cref="Dispose"/>.</summary>
+    /// <returns>0 or the error number.</returns>
+    public int SetUp(bool up)
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return Errno.ENODEV;
+            }
+            int error = WriteUp(up);
+            _setUp |= error == 0;
+            return error;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+            if (_setUp)
+            {
+                _ = WriteUp(_foundUp);
+            }
+            _disposed = true;
+            _ = Libc.close(_socket);
+        }
+    }
+
+    /// <summary>An ioctl of the interface family; false when the system refuses.</summary>
+    public bool Request(uint code, ref InterfaceRequest request)
+    {
+        fixed (InterfaceRequest* pinned = &request)
+        {
+            return Libc.ioctl(_socket, code, pinned) == 0;
+        }
+    }
+
+    private static int OpenSocket(string port, string name)
+    {
+        if (name.Length is 0 or > MaxNameLength || name is "." or ".." || name.Any(c => c is '/' or ':' or <= ' ' or > '~'))
+        {
+            throw new PortException($"{port}: '{name}' cannot be the name of an interface (1 to {MaxNameLength} characters)");
+        }
+        int socket = Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0);
+        return socket >= 0 ? socket : throw PortException.FromErrno(port, "socket(AF_INET)");
+    }
+
+    private int WriteUp(bool up)
+    {
+        if (!TryCurrentName(out InterfaceRequest request) || Libc.ioctl(_socket, SIOCGIFFLAGS, &request) < 0)
+        {
+            return Errno.Last;
+        }
+        request.Short = (ushort)(up ? request.Short | IFF_UP : request.Short & ~IFF_UP);
+        return Libc.ioctl(_socket, SIOCSIFFLAGS, &request) < 0 ? Errno.Last : 0;
+    }
+
+    private bool TryCurrentName(out InterfaceRequest request)
+    {
+        InterfaceRequest asked = default;
+        asked.Integer = Index;
+        bool found = Libc.ioctl(_socket, SIOCGIFNAME, &asked) == 0;
+        request = asked;
+        return found;
+    }
+
+    private PortLink ReadFeatures(ref InterfaceRequest request, PortLink link)
+    {
+        EthtoolSettings settings = default;
+        settings.Command = EthtoolSettings.ETHTOOL_GSET;
+        request.Pointer = &settings;
+        fixed (InterfaceRequest* pinned = &request)
+        {
+            return Libc.ioctl(_socket, SIOCETHTOOL, pinned) < 0
+                ? link
+                : link with
+                {
+                    Current = settings.Current,
+                    Advertised = EthtoolSettings.ToFeatures(settings.Advertising),
+                    Supported = EthtoolSettings.ToFeatures(settings.Supported),
+                    Peer = EthtoolSettings.ToFeatures(settings.PeerAdvertising),
+                };
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>Waits in poll(2) for the ports' descriptors and an eventfd that others write to wake the worker.</summary>
+public sealed unsafe class PollWaiter : IWaiter
+{
+    private readonly int _event;
+    private PollDescriptor* _descriptors;
+    private int _capacity;
+    private int _woken;
+    private bool _disposed;
+
+    /// <exception cref="PortException">The system gives no eventfd.</exception>
+    public PollWaiter()
+    {
+        _event = Libc.eventfd(0, Libc.EFD_NONBLOCK | Libc.EFD_CLOEXEC);
+        if (_event < 0)
+        {
+            throw PortException.FromErrno("worker", "eventfd");
+        }
+        Reserve(16);
+    }
+
+    public void Wait(ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
+    {
+        if (descriptors.Length >= _capacity)
+        {
+            Reserve(descriptors.Length + 1);
+        }
+        _descriptors[0] = new PollDescriptor { Descriptor = _event, Events = Libc.POLLIN };
+        for (int i = 0; i < descriptors.Length; i++)
+        {
+            // poll ignores negative descriptors: a port without one needs no special case.
+            _descriptors[i + 1] = new PollDescriptor { Descriptor = descriptors[i], Events = Libc.POLLIN };
+        }
+        int count = descriptors.Length + 1;
+        long start = Stopwatch.GetTimestamp();
+        int ready = Libc.poll(_descriptors, (nuint)count, timeoutMilliseconds);
+        if (ready > 0 && IgnoreBroken(count))
+        {
+            int rest = timeoutMilliseconds - (int)Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            if (rest > 0)
+            {
+                _ = Libc.poll(_descriptors, (nuint)count, rest);
+            }
+        }
+        if ((_descriptors[0].Returned & Libc.POLLIN) != 0)
+        {
+            ulong counter;
+            _ = Libc.read(_event, &counter, sizeof(ulong));
+            // Read first, then cleared: a Wake in between is answered by this return, none is lost.
+            Volatile.Write(ref _woken, 0);
+        }
+    }
+
+    public void Wake()
+    {
+        // One system call however many wake a worker that has not returned yet.
+        if (Interlocked.Exchange(ref _woken, 1) == 0 && !Volatile.Read(ref _disposed))
+        {
+            ulong one = 1;
+            _ = Libc.write(_event, &one, sizeof(ulong));
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            Volatile.Write(ref _disposed, true);
+            _ = Libc.close(_event);
+            NativeMemory.Free(_descriptors);
+        }
+    }
+
+    /// <summary>A descriptor in error polls ready for ever; it must not keep an idle worker awake.</summary>
+    /// <returns>True when such descriptors, now left out, were all that was ready.</returns>
+    private bool IgnoreBroken(int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            if ((_descriptors[i].Returned & Libc.POLLIN) != 0)
+            {
+                return false;
+            }
+        }
+        for (int i = 1; i < count; i++)
+        {
+            if (_descriptors[i].Returned != 0)
+            {
+                _descriptors[i].Descriptor = -1;
+            }
+        }
+        return true;
+    }
+
+    private void Reserve(int capacity)
+    {
+        _capacity = Math.Max(capacity, 2 * _capacity);
+        _descriptors = (PollDescriptor*)NativeMemory.Realloc(_descriptors, (nuint)(_capacity * sizeof(PollDescriptor)));
+    }
+}

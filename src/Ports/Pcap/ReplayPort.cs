@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports.Pcap;
+
+/// <summary><c>replay:FILE</c>: receives the frames of a capture file from memory, over and over or once, as fast as it is asked.</summary>
+/// <remarks>
+/// Each receive copies: a frame's new owner may rewrite it. The capture's time stamps are not kept: this is the source of
+/// benchmarks. What is sent to the port is released; the switch's port counters count it.
+/// </remarks>
+public sealed unsafe class ReplayPort : IPort, IPortDevice
+{
+    private readonly FrameStore _store;
+    private readonly bool _once;
+    private byte* _next;
+    private int _index;
+    private long _receiveDropped;
+    private bool _disposed;
+
+    private ReplayPort(string name, FrameStore store, bool once)
+    {
+        Name = name;
+        _store = store;
+        _once = once;
+        _next = store.First;
+        HardwareAddress = LocalMacAddress.For(name);
+        Queues = [this];
+        string cut = store.CutFrames > 0 ? $", {store.CutFrames} of them cut by the capture's snapshot length" : string.Empty;
+        Backend = $"replay: {store.Lengths.Length} frames of {store.TotalBytes} bytes in memory{cut}, {(once ? "once" : "without end")}";
+    }
+
+    public string Name { get; }
+
+    public string Backend { get; }
+
+    public MacAddress HardwareAddress { get; }
+
+    /// <summary>True: there is nothing to finish for a packet that goes nowhere.</summary>
+    public bool TakesOffloads => true;
+
+    public IReadOnlyList<IPort> Queues { get; }
+
+    public int PollDescriptor => -1;
+
+    /// <summary>Whether the one pass of a replay opened with <c>once</c> is over.</summary>
+    public bool IsFinished => _once && Volatile.Read(ref _index) == _store.Lengths.Length;
+
+    /// <param name="name">Shown to controllers.</param>
+    /// <param name="path">The capture file; it is read to the end now.</param>
+    /// <param name="once">One pass, then nothing more.</param>
+    /// <exception cref="PortException">The file cannot be read, is damaged or holds no frames.</exception>
+    public static ReplayPort Open(string name, string path, bool once = false) => new(name, FrameStore.Load(path), once);
+
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        ReadOnlySpan<int> lengths = _store.Lengths;
+        int capacity = frames.Pool.FrameCapacity;
+        Debug.Assert(capacity % FrameStore.Alignment == 0, "a frame takes whole vectors");
+        int room = batch.Free;
+        int received = 0;
+        for (int i = 0; i < room; i++)
+        {
+            if (_index == lengths.Length)
+            {
+                if (_once)
+                {
+                    break;
+                }
+                _index = 0;
+                _next = _store.First;
+            }
+            int length = lengths[_index++];
+            byte* source = _next;
+            _next += FrameStore.PaddedLength(length);
+            if (length <= capacity ? frames.TryRent(out Packet packet) : frames.TryRentLarge(out packet))
+            {
+                CopyPadded(packet.Data, source, length);
+                packet.Length = length;
+                batch.Add(packet);
+                received++;
+            }
+            else
+            {
+                _receiveDropped++;
+            }
+        }
+        return received;
+    }
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        frames.Release(packets);
+        return packets.Length;
+    }
+
+    public PortLink ReadLink() => new(Up: true, Mtu: 0);
+
+    public PortLosses ReadLosses() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
+
+    public void SetAdministrativeState(bool up)
+    {
+    }
+
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            _store.Dispose();
+        }
+    }
+
+    /// <summary>Whole cache lines: a minimal frame is one load and one store (two each without AVX-512), no branch on the length's low bits.</summary>
+    /// <remarks>
+    /// Both sides have room up to the next multiple of 64: the store by its padding, a frame because its capacity is such a
+    /// multiple, a large frame because its memory exceeds its capacity by far.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyPadded(byte* destination, byte* source, int length)
+    {
+        for (int offset = 0; offset < length; offset += FrameStore.Alignment)
+        {
+            Vector512.Load(source + offset).Store(destination + offset);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux;
+using static Softswitch.Ports.Linux.TunDevice;
+
+namespace Softswitch.Ports.Tap;
+
+/// <summary><c>tap:NAME</c>: a TAP device. What the host or a virtual machine sends into the interface is received, and the other way round.</summary>
+/// <remarks>
+/// The device is made when the port is opened, brought up, and gone when it is closed. A persistent TAP device of that name, made
+/// beforehand (ip tuntap add), is attached to instead, which an ordinary user may do with a device of their own; its state
+/// is restored. IFF_VNET_HDR carries unfinished checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
+/// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
+/// </remarks>
+public sealed unsafe class TapPort : IPortDevice
+{
+    // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
+    private const int QueueLength = 4096;
+
+    private readonly Lock _gate = new();
+    private readonly LinuxInterface _interface;
+    private readonly TapQueue _queue;
+    private readonly int _descriptor;
+    private bool _disposed;
+
+    private TapPort(int descriptor, LinuxInterface device, bool made, string offloads)
+    {
+        _descriptor = descriptor;
+        _interface = device;
+        _queue = new TapQueue(descriptor, device);
+        Queues = [_queue];
+        Backend = $"TAP: {(made ? "made, gone at the end" : "attached to a device that was there")}, {offloads}";
+    }
+
+    public string Name => _interface.Name;
+
+    public string Backend { get; }
+
+    public MacAddress HardwareAddress => _interface.HardwareAddress;
+
+    public bool TakesOffloads => true;
+
+    public IReadOnlyList<IPort> Queues { get; }
+
+    /// <summary>Makes or attaches to the device in the calling thread's network namespace, and brings it up.</summary>
+    /// <exception cref="PortException">The name is taken or not a name, or the system refuses.</exception>
+    public static TapPort Open(string port, string name)
+    {
+        bool existed = LinuxInterface.Exists(port, name);
+        int descriptor = Libc.open(TunDevice.Path, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+        if (descriptor < 0)
+        {
+            throw PortException.FromErrno(port, $"open({TunDevice.Path})");
+        }
+        LinuxInterface? device = null;
+        try
+        {
+            InterfaceRequest request = InterfaceRequest.For(name);
+            request.Short = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+            if (Libc.ioctl(descriptor, TUNSETIFF, &request) < 0)
+            {
+                throw Refused(port, name, existed, Errno.Last);
+            }
+            string offloads = SetOffloads(port, descriptor);
+            device = LinuxInterface.Open(port, name);
+            if (!existed)
+            {
+                SetQueueLength(device, name);
+            }
+            int error = device.SetUp(up: true);
+            if (error != 0)
+            {
+                throw PortException.FromErrno(port, "SIOCSIFFLAGS(IFF_UP)", error);
+            }
+            _ = device.ReadLink();
+            return new TapPort(descriptor, device, !existed, offloads);
+        }
+        catch
+        {
+            device?.Dispose();
+            _ = Libc.close(descriptor);
+            throw;
+        }
+    }
+
+    public PortLink ReadLink() => _interface.ReadLink();
+
+    public PortLosses ReadLosses() => _queue.Losses;
+
+    public void SetAdministrativeState(bool up) => _interface.SetUp(up);
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (!_disposed)
+            {
+                _disposed = true;
+                _interface.Dispose();
+                _ = Libc.close(_descriptor);
+            }
+        }
+    }
+
+    private static PortException Refused(string port, string name, bool existed, int error) => error switch
+    {
+        Errno.EBUSY => new PortException($"{port}: TAP device {name} is in use by another program (TUNSETIFF: {Errno.Text(error)})"),
+        Errno.EINVAL when existed => new PortException($"{port}: interface {name} exists and is not a TAP device (TUNSETIFF: {Errno.Text(error)})"),
+        Errno.EPERM => new PortException($"{port}: TUNSETIFF: {Errno.Text(error)}; run as root or with CAP_NET_ADMIN"),
+        _ => PortException.FromErrno(port, "TUNSETIFF", error),
+    };
+
+    /// <summary>Tells the kernel what we take: what it need not finish or cut before it hands packets over.</summary>
+    private static string SetOffloads(string port, int descriptor)
+    {
+        int headerSize = VirtioNetHeader.Size;
+        if (Libc.ioctl(descriptor, TUNSETVNETHDRSZ, &headerSize) < 0)
+        {
+            throw PortException.FromErrno(port, "TUNSETVNETHDRSZ");
+        }
+        const uint tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+        if (Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)(tcp | TUN_F_USO4 | TUN_F_USO6)) == 0)
+        {
+            return "TCP and UDP segments and checksums passed on";
+        }
+        // UDP segments came with Linux 6.2.
+        return Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)tcp) == 0
+            ? "TCP segments and checksums passed on"
+            : throw PortException.FromErrno(port, "TUNSETOFFLOAD");
+    }
+
+    private static void SetQueueLength(LinuxInterface device, string name)
+    {
+        InterfaceRequest request = InterfaceRequest.For(name);
+        request.Integer = QueueLength;
+        device.Request(SIOCSIFTXQLEN, ref request); // better but not needed
+    }
+}

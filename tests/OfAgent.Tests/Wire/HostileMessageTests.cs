@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+using Softswitch.Datapath.Actions;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Tests.Wire;
+
+/// <summary>Bytes from the network never throw, whatever they are.</summary>
+public sealed class HostileMessageTests
+{
+    private const int Seed = 1066;
+
+    [Fact]
+    public void Messages_cut_at_any_length_do_not_throw()
+    {
+        foreach (MessageCase message in MessageFiles.All)
+        {
+            for (int length = 0; length < message.Bytes.Length; length++)
+            {
+                byte[] cut = message.Bytes[..length];
+                Exercise(cut, $"{message} cut to {length}");
+                if (length >= OfHeader.Size)
+                {
+                    BinaryPrimitives.WriteUInt16BigEndian(cut.AsSpan(2), (ushort)length);
+                    Exercise(cut, $"{message} cut to {length}, length set");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Mutated_messages_do_not_throw()
+    {
+        Random random = new(Seed);
+        MessageCase[] all = [.. MessageFiles.All];
+        for (int round = 0; round < 60_000; round++)
+        {
+            byte[] bytes = [.. all[random.Next(all.Length)].Bytes];
+            for (int change = random.Next(1, 5); change > 0; change--)
+            {
+                bytes[random.Next(bytes.Length)] = random.Next(4) switch { 0 => 0, 1 => 0xff, _ => (byte)random.Next(256) };
+            }
+            Exercise(bytes, $"seed {Seed} round {round}");
+        }
+    }
+
+    [Fact]
+    public void Random_messages_do_not_throw()
+    {
+        Random random = new(Seed);
+        for (int round = 0; round < 60_000; round++)
+        {
+            byte[] bytes = new byte[random.Next(8, 200)];
+            random.NextBytes(bytes);
+            bytes[0] = 1;
+            bytes[1] = (byte)random.Next(24);
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(2), (ushort)bytes.Length);
+            Exercise(bytes, $"seed {Seed} round {round}");
+        }
+    }
+
+    [Theory]
+    [InlineData("hostile.txt: action of length 0", "OFPBAC_BAD_LEN")]
+    [InlineData("hostile.txt: action longer than the message", "OFPBAC_BAD_LEN")]
+    [InlineData("hostile.txt: output of 16 bytes", "OFPBAC_BAD_LEN")]
+    [InlineData("hostile.txt: unknown action", "OFPBAC_BAD_TYPE")]
+    [InlineData("hostile.txt: vendor action", "OFPBAC_BAD_VENDOR")]
+    [InlineData("hostile.txt: flow mod cut in its match", "OFPBRC_BAD_LEN")]
+    public void A_bad_flow_mod_yields_its_error(string name, string error)
+    {
+        MessageCase message = MessageFiles.Find(name);
+
+        Assert.False(FlowModMessage.TryDecode(message.Bytes, new FlowAction[8], out _, out OfError actual));
+        Assert.Equal(error, actual.Name);
+    }
+
+    private static void Exercise(byte[] bytes, string what)
+    {
+        OfBuffer buffer = OfBuffer.Pool.Get();
+        try
+        {
+            _ = OfPrinter.Print(bytes);
+            if (bytes.Length >= OfHeader.Size)
+            {
+                _ = Recoding.TryRecode(bytes, buffer);
+            }
+        }
+        catch (Exception exception)
+        {
+            throw new InvalidOperationException($"{what}: {Convert.ToHexString(bytes)}", exception);
+        }
+        finally
+        {
+            OfBuffer.Pool.Return(buffer);
+        }
+    }
+}
