@@ -18,9 +18,13 @@ public readonly struct FlowFilter
     public FlowFilter(in FlowMatch match, byte tableId = AllTables, ushort outPort = Ports.PortNumber.None)
     {
         MatchNormalizer.Normalize(match, out Key, out Mask);
+        Match = match;
         TableId = tableId;
         OutPort = outPort;
     }
+
+    /// <summary>As given.</summary>
+    public FlowMatch Match { get; }
 
     public byte TableId { get; }
 
