@@ -15,7 +15,7 @@ public sealed class TestNamespace : IDisposable
 
     private static readonly TimeSpan DefaultBound = TimeSpan.FromSeconds(30);
     private static readonly Lazy<string?> Obstacle = new(FindObstacle);
-    private static int s_count;
+    private static int _count;
 
     private readonly Lock _gate = new();
     private readonly List<RunningCommand> _running = [];
@@ -24,7 +24,7 @@ public sealed class TestNamespace : IDisposable
     /// <param name="label">A few letters that tell a person which test it belongs to.</param>
     public TestNamespace(string label = "t")
     {
-        Name = $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}-{label}";
+        Name = $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref _count)}-{label}";
         ExecuteOutside("ip", "netns", "add", Name).Checked();
         try
         {

@@ -68,7 +68,7 @@ public sealed unsafe class AfPacketPort : IPortDevice
             new TransmitRing(socket, transmitSlots, SlotSize, options.TransmitSlots));
         Queues = [_queue];
         string state = device.WasUp ? string.Empty : "; the interface is down and stays so";
-        Backend = $"AF_PACKET: TPACKET_V2 rings of {options.ReceiveSlots} and {options.TransmitSlots} slots, segments and checksums passed on{state}";
+        Backend = $"AF_PACKET (for any Ethernet interface): rings of {options.ReceiveSlots} and {options.TransmitSlots} slots, segments and checksums passed on{state}";
     }
 
     public string Name => _interface.Name;

@@ -1,0 +1,73 @@
+using System.Globalization;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.Null;
+using Softswitch.Ports.Pcap;
+using Softswitch.Ports.Tap;
+
+namespace Softswitch.Ports;
+
+/// <summary>Opens the device a specification names.</summary>
+public static class PortFactory
+{
+    /// <summary>Opens a port in the calling thread's network namespace.</summary>
+    /// <param name="spec">What to open.</param>
+    /// <param name="pool">The switch's frames, for backends that give their memory to the kernel.</param>
+    /// <exception cref="PortException">It cannot be opened; the message is one line that names the port and the reason.</exception>
+    public static IPortDevice Open(PortSpec spec, FramePool pool)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(pool);
+        string port = $"port '{spec.Text}'";
+        try
+        {
+            return spec.Kind switch
+            {
+                PortKind.Interface or PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
+                PortKind.Tap => TapPort.Open(port, spec.Target),
+                PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
+                PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
+                PortKind.Null => new NullPort(spec.Number is ushort number ? $"null{number}" : "null"),
+                _ => throw new PortException($"{port}: {Word(spec.Kind)} is not available in this build"),
+            };
+        }
+        catch (PortException e) when (!e.Message.StartsWith(port, StringComparison.Ordinal))
+        {
+            throw new PortException($"{port}: {e.Message}", e);
+        }
+    }
+
+    private static AfPacketOptions ReadRingOptions(PortSpec spec, string port)
+    {
+        var options = new AfPacketOptions();
+        return options with
+        {
+            ReceiveSlots = ReadSlots(spec, port, "rx-slots", options.ReceiveSlots),
+            TransmitSlots = ReadSlots(spec, port, "tx-slots", options.TransmitSlots),
+        };
+    }
+
+    private static int ReadSlots(PortSpec spec, string port, string key, int otherwise)
+    {
+        if (!spec.Options.TryGetValue(key, out string? text))
+        {
+            return otherwise;
+        }
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && AfPacketOptions.IsValidSlotCount(count)
+            ? count
+            : throw new PortException(
+                $"{port}: {key}={text}: a ring has a power of two from {AfPacketOptions.MinSlots} to {AfPacketOptions.MaxSlots} slots");
+    }
+
+    /// <summary>A name for controllers, which see 15 bytes of it: the kind and the file's own name.</summary>
+    private static string FileName(string kind, string path) => $"{kind}:{Path.GetFileName(path)}";
+
+    private static string Word(PortKind kind) => kind switch
+    {
+        PortKind.Xdp => "AF_XDP (xdp:)",
+        PortKind.NetFpga => "a NetFPGA card (nf2c0 to nf2c3)",
+        PortKind.PcapLib => "SharpPcap (pcaplib:)",
+        _ => $"a {kind.ToString().ToLowerInvariant()}: tunnel",
+    };
+}

@@ -1,0 +1,21 @@
+namespace Softswitch.Ports;
+
+/// <summary>What the word before the colon of a port specification says.</summary>
+public enum PortKind
+{
+    /// <summary>A name alone: a Linux interface by the best backend for it.</summary>
+    Interface,
+    Packet,
+    Xdp,
+    Tap,
+    Replay,
+    Pcap,
+    Null,
+    Vxlan,
+    Gre,
+    Ipip,
+
+    /// <summary>A port of a NetFPGA card: nf2c0 to nf2c3.</summary>
+    NetFpga,
+    PcapLib,
+}

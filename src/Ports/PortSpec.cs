@@ -1,0 +1,172 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports;
+
+/// <summary>A port as <c>--port [N=]SPEC[,key=value...]</c> names it. N is a number from 1 to 65280 or <c>local</c>.</summary>
+/// <remarks>
+/// A number is recognised only in front of the first <c>=</c>, so a file may have one in its name; a comma ends the name of
+/// a file, as the options begin there.
+/// </remarks>
+public sealed class PortSpec
+{
+    private static readonly Dictionary<string, PortKind> Kinds = new(StringComparer.Ordinal)
+    {
+        ["packet"] = PortKind.Packet,
+        ["xdp"] = PortKind.Xdp,
+        ["tap"] = PortKind.Tap,
+        ["replay"] = PortKind.Replay,
+        ["pcap"] = PortKind.Pcap,
+        ["null"] = PortKind.Null,
+        ["vxlan"] = PortKind.Vxlan,
+        ["gre"] = PortKind.Gre,
+        ["ipip"] = PortKind.Ipip,
+        ["pcaplib"] = PortKind.PcapLib,
+    };
+
+    private readonly Dictionary<string, string?> _options;
+
+    private PortSpec(string text, ushort? number, PortKind kind, string target, Dictionary<string, string?> options)
+    {
+        Text = text;
+        Number = number;
+        Kind = kind;
+        Target = target;
+        _options = options;
+    }
+
+    /// <summary>The specification as it was written: what messages about the port quote.</summary>
+    public string Text { get; }
+
+    /// <summary>The OpenFlow port number asked for; null to have one chosen.</summary>
+    public ushort? Number { get; }
+
+    public PortKind Kind { get; }
+
+    /// <summary>What follows the colon: an interface, a file; empty for <c>null:</c> and tunnels.</summary>
+    public string Target { get; }
+
+    /// <summary>Keys with their values; a key alone, such as <c>once</c>, has the value null. Every key is known to the kind.</summary>
+    public IReadOnlyDictionary<string, string?> Options => _options;
+
+    public static bool TryParse(string text, [NotNullWhen(true)] out PortSpec? spec, [NotNullWhen(false)] out string? error)
+    {
+        spec = null;
+        if (!TryTakeNumber(text, out ushort? number, out string rest, out error))
+        {
+            return false;
+        }
+        (PortKind kind, string body) = SplitKind(rest);
+        string[] parts = body.Split(',');
+        // Tunnels have no name: their options begin right behind the colon.
+        bool named = !IsTunnel(kind) || !parts[0].Contains('=', StringComparison.Ordinal);
+        string target = named ? parts[0] : string.Empty;
+        if (target.Length == 0 && !IsTunnel(kind) && kind != PortKind.Null)
+        {
+            error = $"port '{text}': {Missing(kind)}";
+            return false;
+        }
+        if (target.Length > 0 && kind == PortKind.Null)
+        {
+            error = $"port '{text}': null: takes no name";
+            return false;
+        }
+        if (!TryParseOptions(text, kind, parts.AsSpan(named ? 1 : 0), out Dictionary<string, string?> options, out error))
+        {
+            return false;
+        }
+        spec = new PortSpec(text, number, kind, target, options);
+        return true;
+    }
+
+    public override string ToString() => Text;
+
+    private static bool TryTakeNumber(string text, out ushort? number, out string rest, [NotNullWhen(false)] out string? error)
+    {
+        number = null;
+        rest = text;
+        error = null;
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 0)
+        {
+            return true;
+        }
+        string head = text[..equals];
+        if (head == "local")
+        {
+            number = PortNumber.Local;
+            rest = text[(equals + 1)..];
+            return true;
+        }
+        if (head.Length == 0 || !head.All(char.IsAsciiDigit))
+        {
+            return true; // an option's equals sign
+        }
+        if (!ushort.TryParse(head, NumberStyles.None, CultureInfo.InvariantCulture, out ushort value) || !PortNumber.IsPhysical(value))
+        {
+            error = $"port '{text}': {head} is not a port number (1 to {PortNumber.Max})";
+            return false;
+        }
+        number = value;
+        rest = text[(equals + 1)..];
+        return true;
+    }
+
+    private static (PortKind Kind, string Body) SplitKind(string rest)
+    {
+        int colon = rest.IndexOf(':', StringComparison.Ordinal);
+        if (colon > 0 && Kinds.TryGetValue(rest[..colon], out PortKind kind))
+        {
+            return (kind, rest[(colon + 1)..]);
+        }
+        bool isCard = rest.Length >= 5 && rest.StartsWith("nf2c", StringComparison.Ordinal) && rest[4] is >= '0' and <= '3'
+            && (rest.Length == 5 || rest[5] == ',');
+        return (isCard ? PortKind.NetFpga : PortKind.Interface, rest);
+    }
+
+    private static bool TryParseOptions(
+        string text, PortKind kind, ReadOnlySpan<string> parts, out Dictionary<string, string?> options, [NotNullWhen(false)] out string? error)
+    {
+        options = new Dictionary<string, string?>(StringComparer.Ordinal);
+        foreach (string part in parts)
+        {
+            int equals = part.IndexOf('=', StringComparison.Ordinal);
+            string key = equals < 0 ? part : part[..equals];
+            string? value = equals < 0 ? null : part[(equals + 1)..];
+            (string[] valued, string[] flags) = KnownKeys(kind);
+            if (!(value is null ? flags : valued).Contains(key))
+            {
+                error = flags.Contains(key) ? $"port '{text}': {key} takes no value"
+                    : valued.Contains(key) ? $"port '{text}': {key} needs a value ({key}=...)"
+                    : $"port '{text}': unknown option '{key}'{Choice([.. valued, .. flags])}";
+                return false;
+            }
+            if (!options.TryAdd(key, value))
+            {
+                error = $"port '{text}': {key} is given twice";
+                return false;
+            }
+        }
+        error = null;
+        return true;
+    }
+
+    private static (string[] Valued, string[] Flags) KnownKeys(PortKind kind) => kind switch
+    {
+        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots"], []),
+        PortKind.Replay => ([], ["once"]),
+        PortKind.Vxlan or PortKind.Gre or PortKind.Ipip => (["local", "remote", "key"], []),
+        _ => ([], []),
+    };
+
+    private static bool IsTunnel(PortKind kind) => kind is PortKind.Vxlan or PortKind.Gre or PortKind.Ipip;
+
+    private static string Missing(PortKind kind) => kind switch
+    {
+        PortKind.Replay or PortKind.Pcap => "names no file",
+        _ => "names no interface",
+    };
+
+    private static string Choice(string[] keys) => keys.Length == 0 ? "; this kind of port has none" : $"; known are {string.Join(", ", keys)}";
+}

@@ -1,0 +1,79 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Ports.AfPacket;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.AfPacket;
+
+/// <summary>Local stacks talk through two ports with every offload of veth on, as it is by default.</summary>
+public sealed class AfPacketTrafficTests
+{
+    private static AfPacketPort Open(TestNamespace space, string name) => space.Run(() => AfPacketPort.Open(name, name));
+
+    private static void AssertAllFree(FramePool pool)
+    {
+        Assert.Equal(pool.FrameCount, pool.FreeCount);
+        Assert.Equal(pool.LargeFrameCount, pool.FreeLargeCount);
+    }
+
+    [Theory]
+    [InlineData(1500)]
+    [InlineData(9000)]
+    public void Tcp_segments_are_carried_whole_and_checksums_are_finished_by_whoever_needs_them(int mtu)
+    {
+        Needs.Namespaces();
+        Needs.Program("iperf3");
+        using var hosts = new TwoHosts(mtu);
+        using var pool = new FramePool(4096);
+        using AfPacketPort left = Open(hosts.Switch, "left");
+        using AfPacketPort right = Open(hosts.Switch, "right");
+        using (var bridge = new Bridge(left, right, pool))
+        {
+            hosts.Ping("-s", $"{mtu - 28}", "-M", "do");
+            hosts.Iperf(hosts.Left, "-n", "64M");
+            hosts.Iperf(hosts.Right, "-n", "64M");
+            Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes: segments were cut");
+        }
+        Assert.Equal(0, left.ReadLosses().ReceiveErrors + left.ReadLosses().TransmitErrors);
+        Assert.Equal(0, right.ReadLosses().ReceiveErrors + right.ReadLosses().TransmitErrors);
+        AssertAllFree(pool);
+    }
+
+    [Fact]
+    public void Udp_of_every_size_arrives_with_its_checksum_right()
+    {
+        Needs.Namespaces();
+        Needs.Program("iperf3");
+        using var hosts = new TwoHosts();
+        using var pool = new FramePool(4096);
+        using AfPacketPort left = Open(hosts.Switch, "left");
+        using AfPacketPort right = Open(hosts.Switch, "right");
+        using var bridge = new Bridge(left, right, pool);
+        CommandResult result = hosts.Iperf(hosts.Left, "-u", "-b", "50M", "-n", "4M", "-l", "1400");
+        Assert.Contains("\"lost_packets\":\t0", result.Output, StringComparison.Ordinal);
+        hosts.Ping("-s", "20000"); // in fragments
+    }
+
+    [Fact]
+    public void Tagged_segments_keep_tag_and_offload_through_the_kernel()
+    {
+        Needs.Namespaces();
+        Needs.Program("iperf3");
+        using var hosts = new TwoHosts();
+        TestNamespace.Join(hosts.Switch, "trunk-a", hosts.Switch, "trunk-b");
+        using var pool = new FramePool(4096);
+        using AfPacketPort left = Open(hosts.Switch, "left");
+        using AfPacketPort trunkA = Open(hosts.Switch, "trunk-a");
+        using AfPacketPort trunkB = Open(hosts.Switch, "trunk-b");
+        using AfPacketPort right = Open(hosts.Switch, "right");
+        using (var push = new Bridge(left, trunkA, pool, toRight: Bridge.PushTag, toLeft: Bridge.PopTag))
+        using (var pop = new Bridge(trunkB, right, pool, toRight: Bridge.PopTag, toLeft: Bridge.PushTag))
+        {
+            hosts.Ping();
+            hosts.Iperf(hosts.Left, "-n", "16M");
+            hosts.Iperf(hosts.Right, "-n", "16M");
+            Assert.True(pop.Longest > 20_000, $"the longest packet had {pop.Longest} bytes: segments were cut");
+        }
+        Assert.Equal(0, trunkB.ReadLosses().ReceiveErrors);
+        AssertAllFree(pool);
+    }
+}

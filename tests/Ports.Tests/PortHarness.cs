@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports.Tests;
+
+/// <summary>A port under test with its far end: what a wire and a peer would be.</summary>
+internal abstract class PortHarness : IDisposable
+{
+    protected static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
+
+    protected PortHarness(FramePool pool)
+    {
+        Pool = pool;
+        Frames = pool.CreateCache();
+    }
+
+    public FramePool Pool { get; }
+
+    /// <summary>The worker's cache.</summary>
+    public FrameCache Frames { get; }
+
+    public abstract IPortDevice Device { get; }
+
+    public IPort Queue => Device.Queues[0];
+
+    /// <summary>Longest frame that passes.</summary>
+    public virtual int MaxFrame => 1514;
+
+    /// <summary>Makes a frame arrive; false when the way is full and the port must receive first.</summary>
+    public abstract bool TryOffer(ReadOnlySpan<byte> frame);
+
+    /// <summary>The next frame that came out of the port; null when there is none yet.</summary>
+    public abstract byte[]? NextSent();
+
+    /// <summary>Frees what the harness itself keeps of the pool's frames.</summary>
+    public virtual void ReleaseFarEnd()
+    {
+    }
+
+    /// <summary>Transmits one frame, waiting while the queue is full.</summary>
+    public void Send(ReadOnlySpan<byte> frame)
+    {
+        Assert.True(Frames.TryRent(frame.Length, out Packet packet));
+        packet.Length = frame.Length;
+        frame.CopyTo(packet.Bytes);
+        long start = Stopwatch.GetTimestamp();
+        while (Queue.Transmit(new ReadOnlySpan<Packet>(in packet), Frames) == 0)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "the port takes nothing");
+        }
+    }
+
+    /// <summary>Receives until <paramref name="count"/> frames have come, as copies.</summary>
+    public List<byte[]> ReceiveFrames(int count)
+    {
+        var batch = new PacketBatch();
+        List<byte[]> received = [];
+        long start = Stopwatch.GetTimestamp();
+        while (received.Count < count)
+        {
+            Queue.Receive(batch, Frames);
+            foreach (ref readonly Packet packet in batch.Packets)
+            {
+                received.Add(packet.Bytes.ToArray());
+                Frames.Release(packet);
+            }
+            batch.Clear();
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"{received.Count} of {count} frames came");
+        }
+        return received;
+    }
+
+    /// <summary>Waits for the next frame that comes out.</summary>
+    public byte[] ExpectSent()
+    {
+        long start = Stopwatch.GetTimestamp();
+        byte[]? frame;
+        while ((frame = NextSent()) is null)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing came out");
+        }
+        return frame;
+    }
+
+    public abstract void Dispose();
+}
