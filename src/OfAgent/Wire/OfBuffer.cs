@@ -24,6 +24,9 @@ public sealed class OfBuffer
     /// <summary>Bytes written since the last <see cref="Reset"/>.</summary>
     public int Length { get; private set; }
 
+    /// <summary>Bytes of memory it holds.</summary>
+    public int Size => _bytes.Length;
+
     /// <summary>The messages written; valid until the next write.</summary>
     public ReadOnlySpan<byte> Written => _bytes.AsSpan(0, Length);
 

@@ -35,6 +35,9 @@ public sealed class OfFramer
     /// <summary>Bytes received that belong to no message handed out yet.</summary>
     public int Pending => _end - _start;
 
+    /// <summary>The bytes of <see cref="Pending"/>; valid until the next <see cref="Free"/>.</summary>
+    public ReadOnlySpan<byte> PendingBytes => _bytes.AsSpan(_start, Pending);
+
     /// <summary>Room to receive into; never empty once <see cref="TryRead"/> has said Incomplete. Invalidates messages handed out.</summary>
     public Memory<byte> Free()
     {
@@ -58,7 +61,7 @@ public sealed class OfFramer
     public FramingResult TryRead(out ReadOnlySpan<byte> message)
     {
         message = default;
-        ReadOnlySpan<byte> pending = _bytes.AsSpan(_start, Pending);
+        ReadOnlySpan<byte> pending = PendingBytes;
         if (pending.Length < OfHeader.Size)
         {
             return FramingResult.Incomplete;

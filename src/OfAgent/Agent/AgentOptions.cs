@@ -1,0 +1,33 @@
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>How the agent reaches controllers, and what it says of the switch.</summary>
+public sealed record AgentOptions
+{
+    /// <summary>Idle time after which a peer is asked for an echo.</summary>
+    public static readonly TimeSpan DefaultProbeInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>A peer that was silent for this many probe intervals is taken for dead.</summary>
+    public const int ProbesUntilClose = 3;
+
+    /// <summary>How long a connection attempt may take.</summary>
+    public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Controllers to connect to.</summary>
+    public IReadOnlyList<ConnectionTarget> Controllers { get; init; } = [];
+
+    /// <summary>Where to wait for controllers and management tools.</summary>
+    public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
+
+    public FailMode FailMode { get; init; } = FailMode.Secure;
+
+    public TimeSpan ProbeInterval { get; init; } = DefaultProbeInterval;
+
+    public SwitchDescription Description { get; init; } = new("Softswitch", "user space", "0.1", "none", "Softswitch");
+
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Takes one line per connection event; called from any thread, not under the control gate.</summary>
+    public Action<string> Log { get; init; } = static _ => { };
+}

@@ -1,0 +1,337 @@
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>What a message leaves to be done.</summary>
+internal enum SessionResult
+{
+    /// <summary>The next message may come.</summary>
+    Continue,
+
+    /// <summary>The peer cannot be talked to: what is pending is sent, then the connection ends.</summary>
+    Close,
+}
+
+/// <summary>The protocol on one connection: takes messages, appends replies. It knows neither sockets nor threads.</summary>
+/// <remarks>Threads: every member is called with the control gate and the connection's append lock held.</remarks>
+internal sealed class ControllerSession
+{
+    /// <summary>Asynchronous messages answer nothing.</summary>
+    private const uint NoXid = 0;
+
+    private readonly SwitchAgent _agent;
+    private readonly OutboundQueue _out;
+    private readonly StatsResponder _stats;
+    private readonly bool _isPassive;
+
+    public ControllerSession(SwitchAgent agent, OutboundQueue output, bool isPassive)
+    {
+        _agent = agent;
+        _out = output;
+        _isPassive = isPassive;
+        _stats = new StatsResponder(agent.Control, agent.Options.Description);
+        Config = new SwitchConfig(OfConfigFlags.FragmentsNormal, agent.IsManagement(isPassive) ? (ushort)0 : SwitchConfig.DefaultMissSendLength);
+    }
+
+    /// <summary>Whether the peer is known to speak OpenFlow 1.0.</summary>
+    public bool IsNegotiated { get; private set; }
+
+    /// <summary>Whether the peer sent SET_CONFIG.</summary>
+    public bool IsConfigured { get; private set; }
+
+    /// <summary>Whether the peer asked for features, as controllers do first of all.</summary>
+    public bool IsIntroduced { get; private set; }
+
+    public SwitchConfig Config { get; private set; }
+
+    public ControllerRole Role { get; private set; }
+
+    /// <summary>Why <see cref="Handle"/> said Close, for the log.</summary>
+    public string CloseReason { get; private set; } = "";
+
+    /// <summary>The first error the peer reported, for the log; null while there is none.</summary>
+    public OfError? FirstError { get; private set; }
+
+    /// <summary>Whether a multipart reply is unfinished: <see cref="ContinueReply"/> goes on with it before the next message.</summary>
+    public bool HasUnfinishedReply => _stats.IsUnfinished;
+
+    private OfBuffer Pending => _out.Pending;
+
+    /// <summary>Says hello; the first thing on every connection (§5.5.1).</summary>
+    public void Start() => HelloMessage.Write(Pending, NoXid);
+
+    /// <summary>Whether a connection can start with this header: with a HELLO of any version, or with a message of ours.</summary>
+    public static bool IsPlausibleStart(OfHeader header) =>
+        header.Type == OfType.Hello || (header.Version == OfHeader.Version10 && header.Type <= OfType.QueueGetConfigReply);
+
+    /// <summary>Gives back what an unfinished reply holds.</summary>
+    public void End() => _stats.Abandon();
+
+    /// <summary>Appends the next part of the unfinished reply.</summary>
+    public void ContinueReply() => _stats.Continue(Pending);
+
+    public SessionResult Handle(ReadOnlySpan<byte> message)
+    {
+        OfHeader.TryDecode(message, out OfHeader header); // framing saw to its length
+        if (!IsNegotiated)
+        {
+            return HandleFirst(message, header);
+        }
+        if (header.Version != OfHeader.Version10)
+        {
+            // A later HELLO may carry its own version number; anything else must be what was agreed on (§5.5.1).
+            return header.Type == OfType.Hello ? SessionResult.Continue : Refuse(header, OfError.BadRequestBadVersion, message);
+        }
+        return Dispatch(message, header);
+    }
+
+    /// <summary>Appends a packet-in if this peer wants one.</summary>
+    public void OnPacketIn(in PacketIn packetIn)
+    {
+        if (!WantsEvents || Role == ControllerRole.Slave || !_out.AdmitPacketIn())
+        {
+            return;
+        }
+        // §5.3.2, §5.4.1: without a buffer the controller needs all of it.
+        int length = packetIn.BufferId == FlowMod.NoBuffer ? int.MaxValue
+            : packetIn.Reason == PacketInReason.NoMatch ? Config.MissSendLength
+            : packetIn.MaxLength;
+        PacketInMessage.Write(Pending, NoXid, packetIn, length);
+        _out.Wake();
+    }
+
+    /// <returns>False if it should have been appended and does not fit.</returns>
+    public bool OnFlowRemoved(in FlowRemoved removed)
+    {
+        if (!WantsEvents || Role == ControllerRole.Slave)
+        {
+            return true;
+        }
+        bool fits = _out.AdmitState();
+        if (fits)
+        {
+            FlowRemovedMessage.Write(Pending, NoXid, removed);
+            _out.Wake();
+        }
+        return fits;
+    }
+
+    /// <returns>False if it should have been appended and does not fit.</returns>
+    public bool OnPortStatus(PortStatusReason reason, in PortDescription port)
+    {
+        if (!WantsEvents)
+        {
+            return true;
+        }
+        bool fits = _out.AdmitState();
+        if (fits)
+        {
+            PortStatusMessage.Write(Pending, NoXid, reason, port);
+            _out.Wake();
+        }
+        return fits;
+    }
+
+    /// <summary>Asks the peer for a sign of life.</summary>
+    public void SendProbe()
+    {
+        EchoMessage.WriteRequest(Pending, NoXid);
+        _out.Wake();
+    }
+
+    /// <summary>Answers a length that leaves no way to find the next message.</summary>
+    public void RefuseFraming(ReadOnlySpan<byte> header) =>
+        ErrorMessage.Write(Pending, OfHeader.TryDecode(header, out OfHeader h) ? h.Xid : NoXid, OfError.BadRequestBadLength, header);
+
+    /// <summary>Another connection became master (Nicira's role request).</summary>
+    public void Demote()
+    {
+        if (Role == ControllerRole.Master)
+        {
+            Role = ControllerRole.Slave;
+        }
+    }
+
+    /// <summary>A management connection gets events once it asked for packets, as with Open vSwitch's service connections.</summary>
+    private bool WantsEvents => IsNegotiated && (!_agent.IsManagement(_isPassive) || Config.MissSendLength != 0);
+
+    private SessionResult HandleFirst(ReadOnlySpan<byte> message, OfHeader header)
+    {
+        if (header.Type == OfType.Hello && header.Version < OfHeader.Version10)
+        {
+            // §5.5.1: the lower of the two versions would be spoken, and we do not have it.
+            ErrorMessage.Write(Pending, header.Xid, OfError.HelloIncompatible, "this switch speaks OpenFlow 1.0 (version 0x01) only"u8);
+            CloseReason = $"it offers version {header.Version}, which this switch does not speak";
+            return SessionResult.Close;
+        }
+        if (!IsPlausibleStart(header))
+        {
+            ErrorMessage.Write(Pending, header.Xid, OfError.HelloIncompatible, "an OpenFlow connection starts with OFPT_HELLO"u8);
+            CloseReason = "what it sent first is no OpenFlow HELLO";
+            return SessionResult.Close;
+        }
+        IsNegotiated = true;
+        _agent.OnSessionChanged();
+        // A peer that forgot its HELLO and speaks version 1 is understood all the same.
+        return header.Type == OfType.Hello ? SessionResult.Continue : Dispatch(message, header);
+    }
+
+    private SessionResult Dispatch(ReadOnlySpan<byte> message, OfHeader header)
+    {
+        OfError error = default;
+        bool done = header.Type switch
+        {
+            OfType.FlowMod => MayChange(out error) && FlowModHandler.TryHandle(_agent, message, out error),
+            OfType.PacketOut => MayChange(out error) && FlowModHandler.TryHandlePacketOut(_agent, message, out error),
+            OfType.PortMod => MayChange(out error) && TryHandlePortMod(message, out error),
+            OfType.BarrierRequest => TryHandleBarrier(message, header.Xid, out error),
+            OfType.Hello or OfType.EchoReply => true,
+            OfType.Error => NoteError(message),
+            OfType.EchoRequest => TryHandleEcho(message, header.Xid),
+            OfType.FeaturesRequest => TryHandleFeatures(message, header.Xid, out error),
+            OfType.GetConfigRequest => TryHandleGetConfig(message, header.Xid, out error),
+            OfType.SetConfig => TryHandleSetConfig(message, out error),
+            OfType.StatsRequest => _stats.TryHandle(message, header.Xid, Pending, out error),
+            OfType.QueueGetConfigRequest => TryHandleQueueConfig(message, header.Xid, out error),
+            OfType.Vendor => TryHandleVendor(message, header.Xid, out error),
+            _ => Fail(OfError.BadRequestBadType, out error),
+        };
+        return done ? SessionResult.Continue : Refuse(header, error, message);
+    }
+
+    private SessionResult Refuse(OfHeader header, OfError error, ReadOnlySpan<byte> message)
+    {
+        ErrorMessage.Write(Pending, header.Xid, error, message);
+        return SessionResult.Continue;
+    }
+
+    private static bool Fail(OfError reason, out OfError error)
+    {
+        error = reason;
+        return false;
+    }
+
+    private bool MayChange(out OfError error)
+    {
+        error = OfError.BadRequestPermission;
+        return Role != ControllerRole.Slave;
+    }
+
+    private bool NoteError(ReadOnlySpan<byte> message)
+    {
+        if (FirstError is null && ErrorMessage.TryDecode(message, out OfError reported, out _, out _))
+        {
+            FirstError = reported;
+        }
+        return true; // never an error for an error, or two peers could go on for ever
+    }
+
+    private bool TryHandleEcho(ReadOnlySpan<byte> message, uint xid)
+    {
+        EchoMessage.WriteReply(Pending, xid, EchoMessage.BodyOf(message));
+        return true;
+    }
+
+    private bool TryHandleFeatures(ReadOnlySpan<byte> message, uint xid, out OfError error)
+    {
+        if (!OfMessage.HasLength(message, OfHeader.Size, out error))
+        {
+            return false;
+        }
+        if (!IsIntroduced)
+        {
+            IsIntroduced = true;
+            _agent.OnSessionChanged();
+        }
+        DatapathControl control = _agent.Control;
+        SwitchFeatures features = new(
+            control.DatapathId, (uint)control.BufferCount, (byte)control.TableCount, SwitchAgent.Capabilities, control.SupportedActions);
+        FeaturesMessage.WriteReply(Pending, xid, features, control.Ports);
+        return true;
+    }
+
+    private bool TryHandleGetConfig(ReadOnlySpan<byte> message, uint xid, out OfError error)
+    {
+        if (!OfMessage.HasLength(message, OfHeader.Size, out error))
+        {
+            return false;
+        }
+        ConfigMessage.WriteGetReply(Pending, xid, Config);
+        return true;
+    }
+
+    private bool TryHandleSetConfig(ReadOnlySpan<byte> message, out OfError error)
+    {
+        if (!ConfigMessage.TryDecode(message, out SwitchConfig config, out error))
+        {
+            return false;
+        }
+        Config = config;
+        IsConfigured = true;
+        _agent.OnSessionChanged();
+        return true;
+    }
+
+    private bool TryHandleBarrier(ReadOnlySpan<byte> message, uint xid, out OfError error)
+    {
+        if (!OfMessage.HasLength(message, OfHeader.Size, out error))
+        {
+            return false;
+        }
+        _agent.Control.Barrier();
+        BarrierMessage.WriteReply(Pending, xid);
+        return true;
+    }
+
+    private bool TryHandlePortMod(ReadOnlySpan<byte> message, out OfError error)
+    {
+        if (!PortModMessage.TryDecode(message, out PortMod mod, out error))
+        {
+            return false;
+        }
+        ControlError refusal = _agent.Control.ConfigurePort(mod.Number, mod.HardwareAddress, mod.Config, mod.Mask);
+        error = refusal == ControlError.None ? default : ControlErrors.ToOfError(refusal);
+        return refusal == ControlError.None;
+    }
+
+    private bool TryHandleQueueConfig(ReadOnlySpan<byte> message, uint xid, out OfError error)
+    {
+        if (!QueueConfigMessage.TryDecodeRequest(message, out ushort port, out error))
+        {
+            return false;
+        }
+        if (!_agent.Control.TryReadPort(port, out _))
+        {
+            return Fail(OfError.QueueOpBadPort, out error);
+        }
+        QueueConfigMessage.WriteReply(Pending, xid, port, []);
+        return true;
+    }
+
+    private bool TryHandleVendor(ReadOnlySpan<byte> message, uint xid, out OfError error)
+    {
+        if (!RoleMessage.TryDecode(message, out bool isReply, out ControllerRole role, out error))
+        {
+            return false;
+        }
+        if (isReply)
+        {
+            return Fail(OfError.BadRequestBadSubtype, out error);
+        }
+        if (role > ControllerRole.Slave)
+        {
+            return Fail(BadRole, out error);
+        }
+        if (role == ControllerRole.Master)
+        {
+            _agent.DemoteMasters();
+        }
+        Role = role;
+        RoleMessage.WriteReply(Pending, xid, role);
+        return true;
+    }
+
+    /// <summary>NXBRC_BAD_ROLE of Nicira's extensions: no role of that number.</summary>
+    private static OfError BadRole => new(OfErrorType.BadRequest, 513);
+}

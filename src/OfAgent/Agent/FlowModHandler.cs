@@ -1,0 +1,35 @@
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>Messages that carry actions: flow-mod and packet-out. The busiest handlers: nothing here allocates.</summary>
+internal static class FlowModHandler
+{
+    /// <summary>Actions an entry may have so that a statistics reply can still show them.</summary>
+    private const int MaxActionBytes = (OfHeader.MaxMessageLength - StatsMessage.HeaderSize - FlowStatsMessage.EntryHeaderSize) / 8 * 8;
+
+    public static bool TryHandle(SwitchAgent agent, ReadOnlySpan<byte> message, out OfError error)
+    {
+        if (!FlowModMessage.TryDecode(message, agent.ActionStorage, out FlowMod mod, out error))
+        {
+            return false;
+        }
+        if (message.Length - FlowModMessage.HeaderSize > MaxActionBytes && mod.Actions.Length > 0)
+        {
+            error = OfError.BadActionTooMany;
+            return false;
+        }
+        return Succeeded(agent.Control.Apply(mod), out error);
+    }
+
+    public static bool TryHandlePacketOut(SwitchAgent agent, ReadOnlySpan<byte> message, out OfError error) =>
+        PacketOutMessage.TryDecode(message, agent.ActionStorage, out PacketOut packetOut, out error)
+        && Succeeded(agent.Control.PacketOut(packetOut.BufferId, packetOut.InPort, packetOut.Actions, packetOut.Data), out error);
+
+    private static bool Succeeded(ControlError refusal, out OfError error)
+    {
+        error = refusal == ControlError.None ? default : ControlErrors.ToOfError(refusal);
+        return refusal == ControlError.None;
+    }
+}

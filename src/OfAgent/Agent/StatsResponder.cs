@@ -1,0 +1,185 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>Answers statistics requests (OpenFlow 1.0.0 §5.3.5), flow statistics in parts between which the gate can be left.</summary>
+/// <remarks>Threads: as <see cref="ControllerSession"/>, whose it is.</remarks>
+internal sealed class StatsResponder
+{
+    /// <summary>Bytes after which a part of a multipart reply ends.</summary>
+    public const int PartSize = 60 * 1024;
+
+    private readonly DatapathControl _control;
+    private readonly SwitchDescription _description;
+
+    /// <summary>The part being built. It may already hold the entry that did not fit the part before.</summary>
+    private OfBuffer? _part;
+    private uint _xid;
+    private uint _cursor;
+    private FlowFilter _filter;
+
+    public StatsResponder(DatapathControl control, SwitchDescription description)
+    {
+        _control = control;
+        _description = description;
+    }
+
+    /// <summary>Whether a flow statistics reply has parts to come.</summary>
+    public bool IsUnfinished => _part is not null;
+
+    public bool TryHandle(ReadOnlySpan<byte> message, uint xid, OfBuffer reply, out OfError error)
+    {
+        if (!StatsMessage.TryDecode(message, out OfStatsType type, out _, out ReadOnlySpan<byte> body, out error))
+        {
+            return false;
+        }
+        switch (type)
+        {
+            case OfStatsType.Flow:
+                return TryStartFlows(body, xid, reply, out error);
+            case OfStatsType.Vendor:
+                // A vendor id that is not there is a matter of length, one we do not know of the vendor.
+                error = VendorStatsMessage.TryDecode(body, out _, out _, out OfError length) ? OfError.BadRequestBadVendor : length;
+                return false;
+            case OfStatsType.Description or OfStatsType.Aggregate or OfStatsType.Table or OfStatsType.Port or OfStatsType.Queue:
+                int start = StatsMessage.BeginReply(reply, xid, type);
+                if (TryWriteEntries(type, body, reply, out error))
+                {
+                    StatsMessage.EndReply(reply, start);
+                    return true;
+                }
+                reply.Truncate(start);
+                return false;
+            default:
+                error = OfError.BadRequestBadStat;
+                return false;
+        }
+    }
+
+    /// <summary>Appends the next part of the flow statistics reply, the last one without OFPSF_REPLY_MORE.</summary>
+    public void Continue(OfBuffer reply)
+    {
+        OfBuffer part = _part!;
+        while (_control.NextFlow(ref _cursor, _filter, out FlowStatistics flow))
+        {
+            bool isFull = part.Length + FlowStatsMessage.EntrySize(flow) > PartSize && part.Length > StatsMessage.HeaderSize;
+            if (isFull)
+            {
+                StatsMessage.EndReply(part, 0, more: true);
+                reply.Append(part.Written);
+                part.Reset();
+                StatsMessage.BeginReply(part, _xid, OfStatsType.Flow);
+            }
+            FlowStatsMessage.WriteEntry(part, flow);
+            if (isFull)
+            {
+                return;
+            }
+        }
+        StatsMessage.EndReply(part, 0);
+        reply.Append(part.Written);
+        Abandon();
+    }
+
+    /// <summary>Gives up an unfinished reply: the connection is over.</summary>
+    public void Abandon()
+    {
+        if (_part is not null)
+        {
+            OfBuffer.Pool.Return(_part);
+            _part = null;
+        }
+    }
+
+    private bool TryStartFlows(ReadOnlySpan<byte> body, uint xid, OfBuffer reply, out OfError error)
+    {
+        if (!FlowStatsMessage.TryDecodeRequest(body, out _filter, out error))
+        {
+            return false;
+        }
+        _xid = xid;
+        _cursor = 0;
+        _part = OfBuffer.Pool.Get();
+        StatsMessage.BeginReply(_part, xid, OfStatsType.Flow);
+        Continue(reply);
+        return true;
+    }
+
+    private bool TryWriteEntries(OfStatsType type, ReadOnlySpan<byte> body, OfBuffer reply, out OfError error)
+    {
+        switch (type)
+        {
+            case OfStatsType.Aggregate:
+                if (!AggregateStatsMessage.TryDecodeRequest(body, out FlowFilter filter, out error))
+                {
+                    return false;
+                }
+                AggregateStatsMessage.WriteEntry(reply, _control.Aggregate(filter));
+                return true;
+            case OfStatsType.Port:
+                return TryWritePorts(body, reply, out error);
+            case OfStatsType.Queue:
+                return TryWriteQueues(body, out error);
+            default:
+                if (!OfMessage.HasLength(body, 0, out error))
+                {
+                    return false;
+                }
+                if (type == OfStatsType.Description)
+                {
+                    DescriptionStatsMessage.WriteEntry(reply, _description);
+                }
+                else
+                {
+                    WriteTables(reply);
+                }
+                return true;
+        }
+    }
+
+    private void WriteTables(OfBuffer reply)
+    {
+        for (int table = 0; table < _control.TableCount; table++)
+        {
+            TableStatsMessage.WriteEntry(reply, _control.ReadTable(table));
+        }
+    }
+
+    /// <summary>A port that does not exist yields an empty reply: version 1.0 has no error for it.</summary>
+    private bool TryWritePorts(ReadOnlySpan<byte> body, OfBuffer reply, out OfError error)
+    {
+        if (!PortStatsMessage.TryDecodeRequest(body, out ushort wanted, out error))
+        {
+            return false;
+        }
+        IReadOnlyList<PortDescription> ports = _control.Ports;
+        int room = (OfHeader.MaxMessageLength - StatsMessage.HeaderSize) / PortStatsMessage.EntrySize;
+        for (int i = 0; i < ports.Count && room > 0; i++)
+        {
+            if ((wanted == PortNumber.None || wanted == ports[i].Number) && _control.TryReadPort(ports[i].Number, out PortStatistics statistics))
+            {
+                PortStatsMessage.WriteEntry(reply, statistics);
+                room--;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>There are no queues: asking for all of them is answered with none, asking for one with OFPQOFC_BAD_QUEUE.</summary>
+    private bool TryWriteQueues(ReadOnlySpan<byte> body, out OfError error)
+    {
+        if (!QueueStatsMessage.TryDecodeRequest(body, out ushort port, out uint queue, out error))
+        {
+            return false;
+        }
+        if (port is not (PortNumber.All or PortNumber.None) && !_control.TryReadPort(port, out _))
+        {
+            error = OfError.QueueOpBadPort;
+            return false;
+        }
+        error = OfError.QueueOpBadQueue;
+        return queue == QueueStatsMessage.AllQueues;
+    }
+}

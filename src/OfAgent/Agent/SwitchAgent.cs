@@ -1,0 +1,341 @@
+using System.Net.Sockets;
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>One connection's state, for people and metrics.</summary>
+/// <param name="IsConnected">HELLOs were exchanged.</param>
+/// <param name="DroppedPacketIns">Lost because the peer reads too slowly.</param>
+public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnected, ControllerRole Role, long DroppedPacketIns);
+
+/// <summary>The switch side of OpenFlow 1.0: connects, listens, and puts controllers in charge of a datapath.</summary>
+/// <remarks>
+/// <para>
+/// Threads: one per controller that is connected to, one per listener, two per connection, a timer for probes. All of them enter the
+/// datapath through <see cref="DatapathControl.Gate"/>. <see cref="IControlEvents"/> is called with the gate held and never blocks.
+/// </para>
+/// <para>
+/// Who gets packets without a flow entry. If controllers are configured: they do while at least one is connected; peers of listeners are
+/// management tools, which get events only after SET_CONFIG with a miss_send_len above 0, like Open vSwitch's service
+/// connections, and do not count. If none is configured, a peer of a listener may be the controller: it gets events at once, and
+/// counts from its SET_CONFIG on (in fail mode secure, where nothing is lost by it, from its FEATURES_REQUEST on). While nobody counts,
+/// the fail mode decides.
+/// </para>
+/// </remarks>
+public sealed class SwitchAgent : IControlEvents, IDisposable
+{
+    /// <summary>What works, told to controllers.</summary>
+    public const OfCapabilities Capabilities = OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats;
+
+    /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
+    public const int MaxPassiveConnections = 64;
+
+    private static readonly TimeSpan ProbeTick = TimeSpan.FromSeconds(1);
+
+    private readonly List<ControllerConnection> _connections = []; // under the gate
+    private readonly List<IChannelListener> _listeners = [];
+    private readonly List<Thread> _threads = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private ITimer? _probeTimer;
+    private int _passiveCount;
+    private bool _disposed;
+
+    /// <summary>Takes over <see cref="DatapathControl.Events"/> and <see cref="DatapathControl.MissBehaviour"/>; opens nothing yet.</summary>
+    public SwitchAgent(DatapathControl control, AgentOptions options)
+    {
+        Control = control;
+        Options = options;
+        lock (control.Gate)
+        {
+            control.Events = this;
+            OnSessionChanged();
+        }
+    }
+
+    /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>.</summary>
+    public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(l => l.Port)];
+
+    internal DatapathControl Control { get; }
+
+    internal AgentOptions Options { get; }
+
+    /// <summary>Memory for decoded actions; under the gate.</summary>
+    internal FlowAction[] ActionStorage { get; } = new FlowAction[OfActions.MaxCount];
+
+    /// <summary>Listens and starts to connect.</summary>
+    /// <exception cref="IOException">A listener's address is unknown or taken; the message names it and the system's reason.</exception>
+    public void Start()
+    {
+        foreach (ConnectionTarget target in Options.Listeners)
+        {
+            IChannelListener listener = Listen(target);
+            _listeners.Add(listener);
+            StartThread($"listen {target}", () => AcceptLoop(target, listener));
+        }
+        foreach (ConnectionTarget target in Options.Controllers)
+        {
+            StartThread($"connect {target}", () => ConnectLoop(target));
+        }
+        TimeSpan tick = Options.ProbeInterval < ProbeTick ? Options.ProbeInterval : ProbeTick;
+        _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, tick, tick);
+    }
+
+    public IReadOnlyList<ConnectionStatus> ReadConnections()
+    {
+        lock (Control.Gate)
+        {
+            return
+            [
+                .. _connections.Select(c => new ConnectionStatus(
+                    c.Name, c.IsPassive, c.Session.IsNegotiated, c.Session.Role, c.Out.DroppedPacketIns)),
+            ];
+        }
+    }
+
+    public void OnPacketIn(in PacketIn packetIn)
+    {
+        foreach (ControllerConnection connection in _connections)
+        {
+            lock (connection.Out.Appending)
+            {
+                connection.Session.OnPacketIn(packetIn);
+            }
+        }
+    }
+
+    public void OnFlowRemoved(in FlowRemoved removed)
+    {
+        foreach (ControllerConnection connection in _connections)
+        {
+            bool fits;
+            lock (connection.Out.Appending)
+            {
+                fits = connection.Session.OnFlowRemoved(removed);
+            }
+            CloseIfFull(connection, fits);
+        }
+    }
+
+    public void OnPortStatus(PortStatusReason reason, in PortDescription port)
+    {
+        foreach (ControllerConnection connection in _connections)
+        {
+            bool fits;
+            lock (connection.Out.Appending)
+            {
+                fits = connection.Session.OnPortStatus(reason, port);
+            }
+            CloseIfFull(connection, fits);
+        }
+    }
+
+    /// <summary>Closes all connections and waits for their threads. Not with the gate held.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
+        _probeTimer?.Dispose();
+        _stopping.Cancel();
+        foreach (IChannelListener listener in _listeners)
+        {
+            listener.Dispose();
+        }
+        lock (Control.Gate)
+        {
+            foreach (ControllerConnection connection in _connections)
+            {
+                connection.Close("closed: the switch ends");
+            }
+        }
+        while (TakeThread() is Thread thread)
+        {
+            thread.Join();
+        }
+        _stopping.Dispose();
+    }
+
+    /// <summary>Whether such a connection is for management only: a peer of a listener beside configured controllers.</summary>
+    internal bool IsManagement(bool isPassive) => isPassive && Options.Controllers.Count > 0;
+
+    internal void Log(string line) => Options.Log(line);
+
+    /// <summary>Under the gate.</summary>
+    internal void Add(ControllerConnection connection)
+    {
+        _connections.Add(connection);
+        if (_stopping.IsCancellationRequested)
+        {
+            connection.Close("closed: the switch ends");
+        }
+    }
+
+    /// <summary>Under the gate.</summary>
+    internal void Remove(ControllerConnection connection)
+    {
+        _connections.Remove(connection);
+        OnSessionChanged();
+    }
+
+    /// <summary>Under the gate: someone came, went, or asked for packets.</summary>
+    internal void OnSessionChanged()
+    {
+        MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
+        Control.MissBehaviour = _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
+    }
+
+    /// <summary>Under the gate: at most one connection is master.</summary>
+    internal void DemoteMasters()
+    {
+        foreach (ControllerConnection connection in _connections)
+        {
+            connection.Session.Demote();
+        }
+    }
+
+    private static TcpChannelListener Listen(ConnectionTarget target)
+    {
+        try
+        {
+            return new TcpChannelListener(target);
+        }
+        catch (SocketException exception)
+        {
+            throw new IOException($"{target}: {exception.Message}", exception);
+        }
+    }
+
+    private static void CloseIfFull(ControllerConnection connection, bool fits)
+    {
+        if (!fits)
+        {
+            connection.Close($"closed: it does not read, and {OutboundQueue.StateLimit >> 20} MiB wait for it");
+        }
+    }
+
+    private bool IsInCharge(ControllerConnection connection)
+    {
+        ControllerSession session = connection.Session;
+        if (!session.IsNegotiated || IsManagement(connection.IsPassive))
+        {
+            return false;
+        }
+        return !connection.IsPassive || session.IsConfigured || (Options.FailMode == FailMode.Secure && session.IsIntroduced);
+    }
+
+    private void StartThread(string name, Action body)
+    {
+        Thread thread = new(() => body()) { IsBackground = true, Name = name };
+        lock (_threads)
+        {
+            _threads.RemoveAll(t => !t.IsAlive);
+            _threads.Add(thread);
+            thread.Start();
+        }
+    }
+
+    private Thread? TakeThread()
+    {
+        lock (_threads)
+        {
+            Thread? first = _threads.Count == 0 ? null : _threads[0];
+            if (first is not null)
+            {
+                _threads.RemoveAt(0); // listeners first: while they live they may still start others
+            }
+            return first;
+        }
+    }
+
+    private void AcceptLoop(ConnectionTarget target, IChannelListener listener)
+    {
+        while (listener.Accept() is IChannel channel)
+        {
+            string name = $"{target} from {channel.Peer}";
+            if (Interlocked.Increment(ref _passiveCount) > MaxPassiveConnections || _stopping.IsCancellationRequested)
+            {
+                Interlocked.Decrement(ref _passiveCount);
+                channel.Abort();
+                Log($"{name}: refused, {MaxPassiveConnections} connections are open");
+                continue;
+            }
+            StartThread(name, () =>
+            {
+                Log($"{name}: {new ControllerConnection(this, channel, name, isPassive: true).Run()}");
+                Interlocked.Decrement(ref _passiveCount);
+            });
+        }
+    }
+
+    private void ConnectLoop(ConnectionTarget target)
+    {
+        ReconnectDelay delay = new();
+        string lastFailure = "";
+        while (!_stopping.IsCancellationRequested)
+        {
+            bool worked = false;
+            if (TryConnect(target, out IChannel? channel, out string failure))
+            {
+                ControllerConnection connection = new(this, channel!, $"{target}", isPassive: false);
+                failure = connection.Run();
+                worked = connection.Session.IsNegotiated;
+            }
+            if (!_stopping.IsCancellationRequested && failure != lastFailure)
+            {
+                Log($"{target}: {failure}; trying again");
+            }
+            lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
+            Wait(delay.Next(worked));
+        }
+    }
+
+    private bool TryConnect(ConnectionTarget target, out IChannel? channel, out string failure)
+    {
+        using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, Options.TimeProvider);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
+        channel = null;
+        try
+        {
+            channel = TcpChannel.Connect(target, either.Token);
+            failure = "";
+            return true;
+        }
+        catch (SocketException exception)
+        {
+            failure = $"cannot connect: {exception.Message}";
+        }
+        catch (OperationCanceledException)
+        {
+            failure = $"cannot connect: no answer within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
+        }
+        return false;
+    }
+
+    /// <summary>Waits by the agent's clock; ends at once when the agent does.</summary>
+    private void Wait(TimeSpan delay)
+    {
+        try
+        {
+            Task.Delay(delay, Options.TimeProvider, _stopping.Token).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            // the loop looks itself
+        }
+    }
+
+    private void ProbeAll()
+    {
+        lock (Control.Gate)
+        {
+            foreach (ControllerConnection connection in _connections)
+            {
+                connection.Probe();
+            }
+        }
+    }
+}
