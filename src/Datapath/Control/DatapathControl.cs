@@ -87,6 +87,9 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
 
+    /// <summary>The tables themselves, for tests.</summary>
+    internal FlowTable Table => _table;
+
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
 

@@ -10,7 +10,7 @@ internal sealed class SpscRing<T>
 {
     private readonly T[] _items;
     private readonly int _mask;
-    private Cursors _cursors;
+    private RingCursors _cursors;
 
     /// <param name="capacity">Rounded up to a power of two.</param>
     public SpscRing(int capacity)
@@ -76,21 +76,21 @@ internal sealed class SpscRing<T>
 
     /// <summary>Consumer only: the item last peeked at leaves the queue.</summary>
     public void Advance() => Volatile.Write(ref _cursors.Head, _cursors.Head + 1);
+}
 
-    // 128: two lines, because adjacent ones are fetched in pairs.
-    [StructLayout(LayoutKind.Explicit, Size = 384)]
-    private struct Cursors
-    {
-        [FieldOffset(128)]
-        public long Tail;
+/// <summary>The two sides' cursors of a ring, 128 bytes apart: two cache lines, because adjacent ones are fetched in pairs.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 384)]
+internal struct RingCursors
+{
+    [FieldOffset(128)]
+    public long Tail;
 
-        [FieldOffset(136)]
-        public long HeadSeen;
+    [FieldOffset(136)]
+    public long HeadSeen;
 
-        [FieldOffset(256)]
-        public long Head;
+    [FieldOffset(256)]
+    public long Head;
 
-        [FieldOffset(264)]
-        public long TailSeen;
-    }
+    [FieldOffset(264)]
+    public long TailSeen;
 }

@@ -1,0 +1,111 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Ports.Memory;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests;
+
+/// <summary>A whole datapath on memory ports 1, 2, ..., driven by the test's own thread, its events recorded, its time in the test's hand.</summary>
+internal sealed class TestSwitch : IControlEvents, IDisposable
+{
+    private readonly Dictionary<ushort, MemoryPort> _ports = [];
+
+    public TestSwitch(int ports = 4, DatapathOptions? options = null)
+    {
+        options ??= new DatapathOptions();
+        Control = new DatapathControl(options with
+        {
+            FrameCount = Math.Min(options.FrameCount, 4096),
+            MaxExactEntries = Math.Min(options.MaxExactEntries, 1 << 17),
+            TimeProvider = Time,
+            Hash = FlowHash.Create(1, 2, 3, 4),
+        })
+        {
+            Events = this,
+        };
+        for (ushort number = 1; number <= ports; number++)
+        {
+            AddPort(number);
+        }
+        PortEvents.Clear();
+    }
+
+    public TestTime Time { get; } = new();
+
+    public DatapathControl Control { get; }
+
+    public List<(uint Buffer, ushort InPort, PacketInReason Reason, ushort MaxLength, byte[] Data)> PacketIns { get; } = [];
+
+    public List<FlowRemoved> Removed { get; } = [];
+
+    public List<(PortStatusReason Reason, PortDescription Port)> PortEvents { get; } = [];
+
+    public MemoryPort this[ushort port] => _ports[port];
+
+    public void AddPort(ushort number)
+    {
+        MemoryPort port = new($"p{number}", Control.Frames, capacity: 4096) { HardwareAddress = new(0x0200_0000_ff00UL + number) };
+        Assert.Equal(ControlError.None, Control.AddPort(number, port));
+        _ports[number] = port;
+    }
+
+    public static FlowMod Flow(FlowMatch match, ushort priority = 0x8000, FlowModCommand command = FlowModCommand.Add, ulong cookie = 0) =>
+        new() { Command = command, Match = match, Priority = priority, Cookie = cookie };
+
+    public ControlError Add(FlowMatch match, ushort priority, params FlowAction[] actions)
+    {
+        FlowMod mod = Flow(match, priority);
+        mod.Actions = actions;
+        return Control.Apply(mod);
+    }
+
+    /// <summary>Injects a frame and runs the worker until it is still; delivers events.</summary>
+    public void Send(ushort port, params byte[][] frames)
+    {
+        foreach (byte[] frame in frames)
+        {
+            Assert.True(_ports[port].TryInject(frame), "the memory port has room");
+        }
+        Settle();
+    }
+
+    public void Settle()
+    {
+        int moved;
+        do
+        {
+            moved = 0;
+            foreach (Workers.Worker worker in Control.Workers)
+            {
+                moved += worker.PollOnce();
+            }
+        }
+        while (moved > 0);
+        Control.Service();
+    }
+
+    /// <summary>What left the port since the last call.</summary>
+    public List<byte[]> Received(ushort port) => _ports[port].Collect();
+
+    public void OnPacketIn(in PacketIn packetIn) =>
+        PacketIns.Add((packetIn.BufferId, packetIn.InPort, packetIn.Reason, packetIn.MaxLength, packetIn.Data.ToArray()));
+
+    public void OnFlowRemoved(in FlowRemoved removed) => Removed.Add(removed);
+
+    public void OnPortStatus(PortStatusReason reason, in PortDescription port) => PortEvents.Add((reason, port));
+
+    public List<(FlowMatch Match, ulong Cookie, ulong Packets, ulong Bytes, ushort Priority, byte Table, FlowAction[] Actions)> Flows()
+    {
+        List<(FlowMatch, ulong, ulong, ulong, ushort, byte, FlowAction[])> flows = [];
+        FlowFilter all = new(FlowMatch.Any);
+        uint cursor = 0;
+        while (Control.NextFlow(ref cursor, all, out FlowStatistics s))
+        {
+            flows.Add((s.Match, s.Cookie, s.PacketCount, s.ByteCount, s.Priority, s.TableId, s.Actions.ToArray()));
+        }
+        return flows;
+    }
+
+    public void Dispose() => Control.Dispose();
+}
