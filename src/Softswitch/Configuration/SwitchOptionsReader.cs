@@ -1,5 +1,6 @@
 using System.Globalization;
-using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Agent;
+using Softswitch.Ports;
 
 namespace Softswitch.Configuration;
 
@@ -17,44 +18,44 @@ internal sealed class SwitchOptionsReader
     private SwitchOptions ReadAll(IReadOnlyList<Setting> settings)
     {
         ILookup<string, Setting> byKey = settings.ToLookup(setting => setting.Key);
-        IReadOnlyList<PortOption> ports = ReadPorts([.. byKey[SettingKey.Port.Name]]);
         var options = new SwitchOptions
         {
-            Ports = ports,
+            Ports = ReadPorts([.. byKey[SettingKey.Port.Name]]),
             DatapathId = ReadLast(byKey, SettingKey.DatapathId, ReadDatapathId),
-            Controllers = ReadConnections(byKey, SettingKey.Controller, ConnectionOption.ParseActive),
-            Listeners = ReadConnections(byKey, SettingKey.Listen, ConnectionOption.ParsePassive),
+            Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
+            Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),
             FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
             Workers = ReadLast(byKey, SettingKey.Workers, ReadWorkers) ?? 1,
         };
         return _errors.Count == 0 ? options : throw new OptionException(_errors);
     }
 
-    private delegate ConnectionOption? ConnectionParser(string text, string origin, out string reason);
-
     private static T? ReadLast<T>(ILookup<string, Setting> settings, SettingKey key, Func<Setting, T?> read)
         where T : struct => settings[key.Name].LastOrDefault() is { } setting ? read(setting) : null;
 
-    private List<ConnectionOption> ReadConnections(ILookup<string, Setting> settings, SettingKey key, ConnectionParser parse)
+    private List<ConnectionTarget> ReadTargets(ILookup<string, Setting> settings, SettingKey key, bool passive)
     {
-        var connections = new List<ConnectionOption>();
+        var targets = new List<ConnectionTarget>();
         foreach (Setting setting in settings[key.Name])
         {
-            ConnectionOption? connection = parse(setting.Value, setting.Origin, out string reason);
-            if (connection == null)
+            if (!ConnectionTarget.TryParse(setting.Value, out ConnectionTarget? target, out string error))
             {
-                Refuse(setting, reason);
+                Refuse(setting, error);
             }
-            else if (connections.Any(other => other.Host == connection.Host && other.Port == connection.Port && other.Port != 0))
+            else if (target!.IsPassive != passive)
+            {
+                Refuse(setting, $"'{setting.Value}' is not {key.Argument}");
+            }
+            else if (target.Port != 0 && targets.Contains(target))
             {
                 Refuse(setting, $"'{setting.Value}' is given twice");
             }
             else
             {
-                connections.Add(connection);
+                targets.Add(target);
             }
         }
-        return connections;
+        return targets;
     }
 
     /// <summary>Ports with a number keep it; the others take the lowest free ones, in the order given.</summary>
@@ -64,57 +65,34 @@ internal sealed class SwitchOptionsReader
         {
             _errors.Add("--port: at least one is needed, such as --port 1=eth1");
         }
-        var parsed = new List<(Setting Setting, ushort? Number, string Spec)>();
-        var owners = new Dictionary<ushort, string>();
+        var specs = new List<(Setting Setting, PortSpec Spec)>();
+        var owners = new Dictionary<ushort, PortSpec>();
         foreach (Setting setting in settings)
         {
-            if (!TrySplit(setting, out ushort? number, out string spec))
+            if (!PortSpec.TryParse(setting.Value, out PortSpec? spec, out string? error))
             {
-                continue;
+                _errors.Add(setting.IsFromFile ? $"{setting.Origin}: {error}" : error); // it begins with "port '...'"
             }
-            if (number is { } taken && !owners.TryAdd(taken, setting.Value))
+            else if (spec.Number is { } number && !owners.TryAdd(number, spec))
             {
-                Refuse(setting, $"'{setting.Value}': number {Describe(taken)} belongs to '{owners[taken]}'");
-                continue;
+                Refuse(setting, $"'{spec}': the number belongs to '{owners[number]}'");
             }
-            parsed.Add((setting, number, spec));
-        }
-        var ports = new List<PortOption>();
-        ushort next = 1;
-        foreach ((Setting setting, ushort? given, string spec) in parsed)
-        {
-            while (given == null && owners.ContainsKey(next))
+            else
             {
-                next++;
-            }
-            ports.Add(new PortOption(given ?? next, spec, setting.Origin));
-            if (given == null)
-            {
-                owners.Add(next, setting.Value);
+                specs.Add((setting, spec));
             }
         }
-        return ports;
+        return [.. specs.Select(given => new PortOption(given.Spec.Number ?? TakeLowest(owners, given.Spec), given.Spec, given.Setting.Origin))];
     }
 
-    private bool TrySplit(Setting setting, out ushort? number, out string spec)
+    private static ushort TakeLowest(Dictionary<ushort, PortSpec> owners, PortSpec spec)
     {
-        number = null;
-        spec = setting.Value;
-        int equals = spec.IndexOf('=', StringComparison.Ordinal);
-        int end = spec.AsSpan().IndexOfAny(':', ',');
-        // An '=' behind a ':' or ',' belongs to the port's own options.
-        if (equals >= 0 && (end < 0 || equals < end))
+        ushort number = 1;
+        while (!owners.TryAdd(number, spec))
         {
-            string prefix = spec[..equals];
-            spec = spec[(equals + 1)..];
-            bool isLocal = prefix.Equals("LOCAL", StringComparison.OrdinalIgnoreCase);
-            if (!isLocal && (!ushort.TryParse(prefix, NumberStyles.None, CultureInfo.InvariantCulture, out ushort value) || !PortNumber.IsPhysical(value)))
-            {
-                return Refuse(setting, $"'{setting.Value}': '{prefix}' is not a port number (1 to {PortNumber.Max}, or LOCAL)");
-            }
-            number = isLocal ? PortNumber.Local : ushort.Parse(prefix, CultureInfo.InvariantCulture);
+            number++;
         }
-        return spec.Length > 0 || Refuse(setting, $"'{setting.Value}' names no interface, file or device");
+        return number;
     }
 
     private ulong? ReadDatapathId(Setting setting)
@@ -152,11 +130,5 @@ internal sealed class SwitchOptionsReader
         return null;
     }
 
-    private static string Describe(ushort number) => number == PortNumber.Local ? "LOCAL" : number.ToString(CultureInfo.InvariantCulture);
-
-    private bool Refuse(Setting setting, string reason)
-    {
-        _errors.Add($"{setting.Origin}: {reason}");
-        return false;
-    }
+    private void Refuse(Setting setting, string reason) => _errors.Add($"{setting.Origin}: {reason}");
 }
