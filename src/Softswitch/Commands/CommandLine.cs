@@ -22,6 +22,7 @@ internal static class CommandLine
         var root = new RootCommand("An OpenFlow 1.0 switch in user space.")
         {
             RunCommand.Create(),
+            DemoCommand.Create(),
             Verbose,
         };
         ParseResult parsed = root.Parse(arguments);

@@ -32,6 +32,9 @@ internal sealed class SwitchHost : IDisposable
 
     public DatapathControl Control { get; }
 
+    /// <summary>Controllers and tools, as they are connected now.</summary>
+    public IReadOnlyList<ConnectionStatus> Connections => _agent?.ReadConnections() ?? [];
+
     /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
     public CancellationToken Failed => _failed.Token;
 
