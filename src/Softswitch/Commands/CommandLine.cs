@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Softswitch.Configuration;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Commands;
+
+/// <summary>The commands, and what a person sees when one fails: a line for each thing that is wrong, exit code 2, no stack trace.</summary>
+internal static class CommandLine
+{
+    private const int Failed = 2;
+
+    private static readonly Option<bool> Verbose = new("--verbose")
+    {
+        Description = "with the stack trace where something unexpected goes wrong",
+        Recursive = true,
+    };
+
+    public static int Run(string[] arguments)
+    {
+        var root = new RootCommand("An OpenFlow 1.0 switch in user space.")
+        {
+            RunCommand.Create(),
+            DemoCommand.Create(),
+            Verbose,
+        };
+        ParseResult parsed = root.Parse(arguments);
+        string name = parsed.CommandResult.Command is RootCommand ? "softswitch" : $"softswitch {parsed.CommandResult.Command.Name}";
+        if (parsed.Errors.Count > 0)
+        {
+            // Without a command that it knows, the parser also complains that there is none.
+            IEnumerable<ParseError> errors = parsed.CommandResult.Command is RootCommand ? parsed.Errors.TakeLast(1) : parsed.Errors;
+            return Fail(name, errors.Select(error => $"{error.Message.TrimEnd('.')} (see {name} --help)"));
+        }
+        try
+        {
+            // Exceptions come here, and signals to the command that runs.
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (Exception e) when (e is OptionException or PortException or SystemCallException)
+        {
+            return Fail(name, e.Message.Split('\n'));
+        }
+#pragma warning disable CA1031 // the last line of defence: whatever it is, a person gets one line
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return Fail(name, parsed.GetValue(Verbose)
+                ? [e.ToString()]
+                : [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} (--verbose shows where)"]);
+        }
+    }
+
+    private static int Fail(string name, IEnumerable<string> lines)
+    {
+        foreach (string line in lines)
+        {
+            Console.Error.WriteLine($"{name}: {line}");
+        }
+        return Failed;
+    }
+}

@@ -1,0 +1,29 @@
+namespace Softswitch.Configuration;
+
+/// <summary>What can be set, on the command line as <c>--name</c> and in a configuration file as <c>name:</c>.</summary>
+/// <param name="Name">Without dashes.</param>
+/// <param name="Argument">The value's place in the help.</param>
+/// <param name="Description">One line for the help.</param>
+/// <param name="IsRepeatable">Whether it may be given more than once, or as a list.</param>
+internal sealed record SettingKey(string Name, string Argument, string Description, bool IsRepeatable)
+{
+    public static readonly SettingKey Port = new(
+        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options", true);
+
+    public static readonly SettingKey DatapathId = new(
+        "datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent", false);
+
+    public static readonly SettingKey Controller = new(
+        "controller", "tcp:HOST:PORT", "a controller to connect to", true);
+
+    public static readonly SettingKey Listen = new(
+        "listen", "ptcp:PORT[:HOST]", "where controllers and ofctl may connect; from anywhere unless HOST is given", true);
+
+    public static readonly SettingKey FailMode = new(
+        "fail-mode", "standalone|secure", "without a controller: forward as a learning bridge, or by the flows that are there (default)", false);
+
+    public static readonly SettingKey Workers = new(
+        "workers", "N", "threads that forward packets, 1 to 64 (default 1)", false);
+
+    public static readonly IReadOnlyList<SettingKey> All = [Port, DatapathId, Controller, Listen, FailMode, Workers];
+}

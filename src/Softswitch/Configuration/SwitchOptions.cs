@@ -1,0 +1,21 @@
+using Softswitch.OfAgent.Agent;
+
+namespace Softswitch.Configuration;
+
+/// <summary>Everything <c>run</c> was asked to do, checked.</summary>
+public sealed record SwitchOptions
+{
+    /// <summary>At least one, numbers all different, in the order given.</summary>
+    public required IReadOnlyList<PortOption> Ports { get; init; }
+
+    /// <summary>Null: to be made from the ports.</summary>
+    public ulong? DatapathId { get; init; }
+
+    public IReadOnlyList<ConnectionTarget> Controllers { get; init; } = [];
+
+    public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
+
+    public FailMode FailMode { get; init; } = FailMode.Secure;
+
+    public int Workers { get; init; } = 1;
+}

@@ -1,0 +1,134 @@
+using System.Globalization;
+using Softswitch.OfAgent.Agent;
+using Softswitch.Ports;
+
+namespace Softswitch.Configuration;
+
+/// <summary>Turns settings into options, or into one line for each that cannot be.</summary>
+internal sealed class SwitchOptionsReader
+{
+    private const int MaxWorkers = 64;
+
+    private readonly List<string> _errors = [];
+
+    /// <param name="settings">All of them; where a key is not repeatable, the last one counts.</param>
+    /// <exception cref="OptionException">One line for each setting that is wrong.</exception>
+    public static SwitchOptions Read(IReadOnlyList<Setting> settings) => new SwitchOptionsReader().ReadAll(settings);
+
+    private SwitchOptions ReadAll(IReadOnlyList<Setting> settings)
+    {
+        ILookup<string, Setting> byKey = settings.ToLookup(setting => setting.Key);
+        var options = new SwitchOptions
+        {
+            Ports = ReadPorts([.. byKey[SettingKey.Port.Name]]),
+            DatapathId = ReadLast(byKey, SettingKey.DatapathId, ReadDatapathId),
+            Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
+            Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),
+            FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
+            Workers = ReadLast(byKey, SettingKey.Workers, ReadWorkers) ?? 1,
+        };
+        return _errors.Count == 0 ? options : throw new OptionException(_errors);
+    }
+
+    private static T? ReadLast<T>(ILookup<string, Setting> settings, SettingKey key, Func<Setting, T?> read)
+        where T : struct => settings[key.Name].LastOrDefault() is { } setting ? read(setting) : null;
+
+    private List<ConnectionTarget> ReadTargets(ILookup<string, Setting> settings, SettingKey key, bool passive)
+    {
+        var targets = new List<ConnectionTarget>();
+        foreach (Setting setting in settings[key.Name])
+        {
+            if (!ConnectionTarget.TryParse(setting.Value, out ConnectionTarget? target, out string error))
+            {
+                Refuse(setting, error);
+            }
+            else if (target!.IsPassive != passive)
+            {
+                Refuse(setting, $"'{setting.Value}' is not {key.Argument}");
+            }
+            else if (target.Port != 0 && targets.Contains(target))
+            {
+                Refuse(setting, $"'{setting.Value}' is given twice");
+            }
+            else
+            {
+                targets.Add(target);
+            }
+        }
+        return targets;
+    }
+
+    /// <summary>Ports with a number keep it; the others take the lowest free ones, in the order given.</summary>
+    private List<PortOption> ReadPorts(List<Setting> settings)
+    {
+        if (settings.Count == 0)
+        {
+            _errors.Add("--port: at least one is needed, such as --port 1=eth1");
+        }
+        var specs = new List<(Setting Setting, PortSpec Spec)>();
+        var owners = new Dictionary<ushort, PortSpec>();
+        foreach (Setting setting in settings)
+        {
+            if (!PortSpec.TryParse(setting.Value, out PortSpec? spec, out string? error))
+            {
+                _errors.Add(setting.IsFromFile ? $"{setting.Origin}: {error}" : error); // it begins with "port '...'"
+            }
+            else if (spec.Number is { } number && !owners.TryAdd(number, spec))
+            {
+                Refuse(setting, $"'{spec}': the number belongs to '{owners[number]}'");
+            }
+            else
+            {
+                specs.Add((setting, spec));
+            }
+        }
+        return [.. specs.Select(given => new PortOption(given.Spec.Number ?? TakeLowest(owners, given.Spec), given.Spec, given.Setting.Origin))];
+    }
+
+    private static ushort TakeLowest(Dictionary<ushort, PortSpec> owners, PortSpec spec)
+    {
+        ushort number = 1;
+        while (!owners.TryAdd(number, spec))
+        {
+            number++;
+        }
+        return number;
+    }
+
+    private ulong? ReadDatapathId(Setting setting)
+    {
+        string digits = setting.Value.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? setting.Value[2..] : setting.Value;
+        if (digits.Length <= 16 && ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong id))
+        {
+            return id;
+        }
+        Refuse(setting, $"'{setting.Value}' is not a number of up to 16 hexadecimal digits");
+        return null;
+    }
+
+    private FailMode? ReadFailMode(Setting setting)
+    {
+        switch (setting.Value)
+        {
+            case "standalone":
+                return FailMode.Standalone;
+            case "secure":
+                return FailMode.Secure;
+            default:
+                Refuse(setting, $"'{setting.Value}' is neither standalone nor secure");
+                return null;
+        }
+    }
+
+    private int? ReadWorkers(Setting setting)
+    {
+        if (int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int workers) && workers is >= 1 and <= MaxWorkers)
+        {
+            return workers;
+        }
+        Refuse(setting, $"'{setting.Value}' is not a number from 1 to {MaxWorkers}");
+        return null;
+    }
+
+    private void Refuse(Setting setting, string reason) => _errors.Add($"{setting.Origin}: {reason}");
+}

@@ -1,0 +1,48 @@
+using System.Text;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Text;
+
+namespace Softswitch.Demo;
+
+/// <summary>A flow entry as a person reads it.</summary>
+internal sealed record FlowRow(string Match, string Actions, ulong Packets, ulong Bytes, TimeSpan Age);
+
+/// <summary>A port with its counters.</summary>
+internal sealed record PortRow(PortDescription Port, PortStatistics Counters);
+
+/// <summary>The switch at one moment, for the views.</summary>
+internal sealed record DemoSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<FlowRow> Flows)
+{
+    /// <summary>Reads table and counters; holds the control gate for that long.</summary>
+    public static DemoSnapshot Take(DatapathControl control)
+    {
+        var ports = new List<PortRow>();
+        var flows = new List<FlowRow>();
+        lock (control.Gate)
+        {
+            foreach (PortDescription port in control.Ports)
+            {
+                control.TryReadPort(port.Number, out PortStatistics counters);
+                ports.Add(new PortRow(port, counters));
+            }
+            var all = new FlowFilter(FlowMatch.Any);
+            uint cursor = 0;
+            while (control.NextFlow(ref cursor, all, out FlowStatistics flow))
+            {
+                flows.Add(Describe(flow));
+            }
+        }
+        flows.Sort((a, b) => b.Packets.CompareTo(a.Packets));
+        return new DemoSnapshot(ports, flows);
+    }
+
+    private static FlowRow Describe(in FlowStatistics flow)
+    {
+        var match = new StringBuilder();
+        MatchText.Append(match, flow.Match, flow.Priority);
+        var actions = new StringBuilder();
+        ActionText.Append(actions, flow.Actions);
+        return new FlowRow(match.ToString(), actions.ToString(), flow.PacketCount, flow.ByteCount, flow.Duration);
+    }
+}

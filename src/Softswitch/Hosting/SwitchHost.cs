@@ -1,0 +1,183 @@
+using Softswitch.Configuration;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+using Softswitch.OfAgent.Agent;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting;
+
+/// <summary>A running switch: datapath, ports, agent, and the threads that drive them.</summary>
+/// <remarks>
+/// <code>
+/// worker 0..n-1   Worker.Run: forwards
+/// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state
+/// agent's own     one or two for each connection
+/// </code>
+/// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start"/>.
+/// </remarks>
+internal sealed class SwitchHost : IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _failed = new();
+    private readonly List<Thread> _threads = [];
+    private SwitchAgent? _agent;
+    private Exception? _failure;
+
+    private SwitchHost(ulong datapathId, int workers)
+    {
+        Control = new DatapathControl(new DatapathOptions { DatapathId = datapathId, Workers = workers });
+    }
+
+    public DatapathControl Control { get; }
+
+    /// <summary>Controllers and tools, as they are connected now.</summary>
+    public IReadOnlyList<ConnectionStatus> Connections => _agent?.ReadConnections() ?? [];
+
+    /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
+    public CancellationToken Failed => _failed.Token;
+
+    /// <summary>Opens ports, starts forwarding, listens and connects.</summary>
+    /// <param name="options">What to open.</param>
+    /// <param name="say">Takes a line for each thing that is open.</param>
+    /// <param name="log">Takes a line for each event of a connection, on any thread.</param>
+    /// <exception cref="OptionException">Something cannot be opened; nothing is left open then.</exception>
+    /// <exception cref="PortException">A port cannot be opened; as above.</exception>
+    public static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
+    {
+        var host = new SwitchHost(options.DatapathId ?? DatapathIdentity.Choose(options.Ports), options.Workers);
+        try
+        {
+            say($"datapath id {host.Control.DatapathId:x16}");
+            foreach (PortOption port in options.Ports)
+            {
+                host.Open(port, say);
+            }
+            // The agent first: it is told what the workers meet.
+            SwitchAgent agent = host.CreateAgent(options, log);
+            host.StartThreads();
+            Connect(agent, options, say);
+            return host;
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Throws what ended a thread, if <see cref="Failed"/> was cancelled.</summary>
+    public void ThrowIfFailed()
+    {
+        if (_failure != null)
+        {
+            throw new InvalidOperationException(_failure.Message, _failure);
+        }
+    }
+
+    /// <summary>Ends connections, then threads, then ports: interfaces are as they were found.</summary>
+    public void Dispose()
+    {
+        _agent?.Dispose();
+        _stop.Cancel();
+        foreach (Thread thread in _threads)
+        {
+            thread.Join();
+        }
+        Control.Dispose();
+        _stop.Dispose();
+        _failed.Dispose();
+    }
+
+    private void Open(PortOption option, Action<string> say)
+    {
+        IPortDevice device = PortFactory.Open(option.Spec, Control.Frames);
+        lock (Control.Gate)
+        {
+            if (Control.AddPort(option.Number, device) != ControlError.None)
+            {
+                device.Dispose();
+                throw new OptionException($"{option.Origin}: '{option.Spec}': the datapath refuses port number {option.Number}");
+            }
+        }
+        string number = option.Number == PortNumber.Local ? "LOCAL" : $"{option.Number}";
+        string link = device.ReadLink().Up ? string.Empty : " (link down)";
+        say($"port {number}: {device.Name}: {device.Backend}{link}");
+    }
+
+    private void StartThreads()
+    {
+        foreach (Worker worker in Control.Workers)
+        {
+            StartThread($"worker {worker.Id}", () =>
+            {
+                using var waiter = new PollWaiter();
+                worker.Run(waiter, _stop.Token);
+            });
+        }
+        StartThread("control", Serve);
+    }
+
+    private void Serve()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            int milliseconds;
+            lock (Control.Gate)
+            {
+                milliseconds = Control.Service();
+            }
+            Control.WaitForWork(milliseconds);
+        }
+    }
+
+    private SwitchAgent CreateAgent(SwitchOptions options, Action<string> log) => _agent = new SwitchAgent(Control, new AgentOptions
+    {
+        Controllers = options.Controllers,
+        Listeners = options.Listeners,
+        FailMode = options.FailMode,
+        Log = log,
+    });
+
+    private static void Connect(SwitchAgent agent, SwitchOptions options, Action<string> say)
+    {
+        try
+        {
+            agent.Start();
+        }
+        catch (IOException e)
+        {
+            throw new OptionException($"--listen: {e.Message}", e);
+        }
+        foreach ((ConnectionTarget target, int port) in options.Listeners.Zip(agent.ListenPorts))
+        {
+            say($"listening: {target with { Port = port }}");
+        }
+        foreach (ConnectionTarget target in options.Controllers)
+        {
+            say($"connecting: {target}");
+        }
+    }
+
+    private void StartThread(string name, Action body)
+    {
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                body();
+            }
+#pragma warning disable CA1031 // reported by whoever waits for Failed; a switch that lost a thread must not pretend to work
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                _failure = e;
+                _failed.Cancel();
+            }
+        })
+        { Name = name, IsBackground = true };
+        _threads.Add(thread);
+        thread.Start();
+    }
+}

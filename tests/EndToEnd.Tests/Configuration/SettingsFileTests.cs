@@ -1,0 +1,89 @@
+using Softswitch.Configuration;
+
+namespace Softswitch.EndToEnd.Tests.Configuration;
+
+public sealed class SettingsFileTests : IDisposable
+{
+    private readonly string _path = Path.GetTempFileName();
+
+    [Fact]
+    public void Values_and_lists_are_settings_with_their_line_as_origin()
+    {
+        IReadOnlyList<Setting> settings = Read("""
+            # a switch
+            port:
+              - 1=veth-a
+              - 2=replay:/tmp/file,once
+            listen: [ptcp:6654]
+            datapath-id: 0000000000000042
+            """);
+        Assert.Equal(
+            [
+                new Setting("port", "1=veth-a", $"{_path}:3: port"),
+                new Setting("port", "2=replay:/tmp/file,once", $"{_path}:4: port"),
+                new Setting("listen", "ptcp:6654", $"{_path}:5: listen"),
+                new Setting("datapath-id", "0000000000000042", $"{_path}:6: datapath-id"),
+            ],
+            settings);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("# nothing yet\n")]
+    [InlineData("---\n")]
+    public void A_file_without_settings_is_one(string text) => Assert.Empty(Read(text));
+
+    [Theory]
+    [InlineData("port: a\nports: b", ":2: ports: no such key; there are port, datapath-id, controller, listen, fail-mode, workers")]
+    [InlineData("workers: [1, 2]", ":1: workers: must be one value such as N")]
+    [InlineData("port: {a: b}", ":1: port: must be a value or a list of values such as [N=]SPEC")]
+    [InlineData("port:\n  - [a]", ":2: port: a list inside the list")]
+    [InlineData("port:", ":1: port: must be a value or a list of values such as [N=]SPEC")]
+    [InlineData("port: a\nport: b", ":2: Duplicate key port")]
+    [InlineData("- port", ":1: must be a list of 'key: value' lines")]
+    [InlineData("port: [a\nb: c", ": is not YAML")]
+    public void Errors_name_file_line_and_key(string text, string expected)
+    {
+        string message = Assert.Throws<OptionException>(() => Read(text)).Message;
+        Assert.EndsWith(_path + expected, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_is_named()
+    {
+        Assert.Equal("--config: /nonexistent/file: no such file", Assert.Throws<OptionException>(() => SettingsFile.Read("/nonexistent/file")).Message);
+        Assert.Equal("--config: /tmp: is a folder", Assert.Throws<OptionException>(() => SettingsFile.Read("/tmp")).Message);
+    }
+
+    [Fact]
+    public void No_text_ends_in_another_exception()
+    {
+        const int Seed = 20240607;
+        var random = new Random(Seed);
+        const string Letters = "[]{}:-#&*!|>'\"%@`? \n\tab1,";
+        for (int round = 0; round < 3000; round++)
+        {
+            string text = string.Concat(Enumerable.Range(0, random.Next(40)).Select(_ => Letters[random.Next(Letters.Length)]));
+            try
+            {
+                Read(text);
+            }
+            catch (OptionException)
+            {
+                // As it should be.
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"seed {Seed}, text '{text}': {e}");
+            }
+        }
+    }
+
+    public void Dispose() => File.Delete(_path);
+
+    private IReadOnlyList<Setting> Read(string text)
+    {
+        File.WriteAllText(_path, text);
+        return SettingsFile.Read(_path);
+    }
+}

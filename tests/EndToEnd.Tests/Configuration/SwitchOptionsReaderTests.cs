@@ -1,0 +1,74 @@
+using Softswitch.Configuration;
+using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Agent;
+
+namespace Softswitch.EndToEnd.Tests.Configuration;
+
+public sealed class SwitchOptionsReaderTests
+{
+    [Fact]
+    public void Ports_keep_their_numbers_and_the_others_take_the_lowest_free_ones()
+    {
+        SwitchOptions options = Read(("port", "eth0"), ("port", "2=tap:vm0"), ("port", "replay:/a=b,once"), ("port", "local=tap:sw"), ("port", "null:"));
+        Assert.Equal(
+            [(1, "eth0"), (2, "2=tap:vm0"), (3, "replay:/a=b,once"), (PortNumber.Local, "local=tap:sw"), (4, "null:")],
+            options.Ports.Select(port => ((int)port.Number, port.Spec.Text)));
+    }
+
+    [Fact]
+    public void Everything_has_a_default_but_the_ports()
+    {
+        SwitchOptions options = Read(("port", "eth0"));
+        Assert.Null(options.DatapathId);
+        Assert.Empty(options.Controllers);
+        Assert.Empty(options.Listeners);
+        Assert.Equal(FailMode.Secure, options.FailMode);
+        Assert.Equal(1, options.Workers);
+        Assert.Equal("--port: at least one is needed, such as --port 1=eth1", Assert.Throws<OptionException>(() => Read()).Message);
+    }
+
+    [Fact]
+    public void Values_are_read_and_of_a_single_value_the_last_counts()
+    {
+        SwitchOptions options = Read(
+            ("port", "eth0"), ("datapath-id", "0000000000000042"), ("fail-mode", "standalone"), ("workers", "2"), ("workers", "3"),
+            ("controller", "tcp:[::1]:6633"), ("controller", "tcp:host"), ("listen", "ptcp:6654"), ("listen", "ptcp:0"), ("listen", "ptcp::10.0.0.1"));
+        Assert.Equal(0x42UL, options.DatapathId);
+        Assert.Equal(FailMode.Standalone, options.FailMode);
+        Assert.Equal(3, options.Workers);
+        Assert.Equal([("::1", 6633), ("host", ConnectionTarget.DefaultPort)], options.Controllers.Select(c => (c.Host, c.Port)));
+        Assert.Equal([("", 6654), ("", 0), ("10.0.0.1", ConnectionTarget.DefaultPort)], options.Listeners.Select(c => (c.Host, c.Port)));
+    }
+
+    [Theory]
+    [InlineData("port", "0=eth1", "port '0=eth1': 0 is not a port number (1 to 65280)")]
+    [InlineData("port", "65281=eth1", "port '65281=eth1': 65281 is not a port number (1 to 65280)")]
+    [InlineData("port", "1=eth1", "--port: '1=eth1': the number belongs to '1=eth0'")]
+    [InlineData("port", "2=", "port '2=': names no interface")]
+    [InlineData("port", "2=null:,fast", "port '2=null:,fast': unknown option 'fast'; this kind of port has none")]
+    [InlineData("datapath-id", "00000000000000042", "--datapath-id: '00000000000000042' is not a number of up to 16 hexadecimal digits")]
+    [InlineData("datapath-id", "", "--datapath-id: '' is not a number of up to 16 hexadecimal digits")]
+    [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT] nor ptcp:[PORT][:HOST]")]
+    [InlineData("controller", "ptcp:6633", "--controller: 'ptcp:6633' is not tcp:HOST:PORT")]
+    [InlineData("controller", "tcp:host:0", "--controller: 'tcp:host:0': a port is a number from 1 to 65535")]
+    [InlineData("listen", "tcp:6654", "--listen: 'tcp:6654' is not ptcp:PORT[:HOST]")]
+    [InlineData("listen", "ptcp:65536", "--listen: 'ptcp:65536': a port is a number from 0 to 65535, 0 for any")]
+    [InlineData("fail-mode", "open", "--fail-mode: 'open' is neither standalone nor secure")]
+    [InlineData("workers", "65", "--workers: '65' is not a number from 1 to 64")]
+    public void What_is_wrong_is_named_with_its_reason(string key, string value, string line)
+    {
+        Assert.Equal(line, Assert.Throws<OptionException>(() => Read(("port", "1=eth0"), (key, value))).Message);
+    }
+
+    [Fact]
+    public void Each_wrong_option_has_a_line_of_its_own()
+    {
+        OptionException refusal = Assert.Throws<OptionException>(() => Read(("port", "0=eth0"), ("workers", "none"), ("controller", "tcp:a"), ("controller", "tcp:a:6633")));
+        string[] lines = refusal.Message.Split('\n');
+        Assert.Equal(3, lines.Length);
+        Assert.Contains("--controller: 'tcp:a:6633' is given twice", lines);
+    }
+
+    private static SwitchOptions Read(params (string Key, string Value)[] settings) =>
+        SwitchOptionsReader.Read([.. settings.Select(setting => new Setting(setting.Key, setting.Value, $"--{setting.Key}"))]);
+}
