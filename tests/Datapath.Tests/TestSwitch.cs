@@ -76,7 +76,7 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
         do
         {
             moved = 0;
-            foreach (Workers.Worker worker in Control.Workers)
+            foreach (Datapath.Workers.Worker worker in Control.Workers)
             {
                 moved += worker.PollOnce();
             }

@@ -89,12 +89,12 @@ public sealed unsafe class HeaderRewriterTests : IDisposable
             }
             Packet packet = Unfinished(frame);
             Apply(ref packet, actions);
-            Assert.True(OffloadFinisher.TryFinishChecksum(ref packet, _frames));
+            Assert.True(ChecksumFinisher.TryFinish(ref packet, _frames));
             byte[] rewrittenFirst = packet.Bytes.ToArray();
             _frames.Release(packet);
 
             packet = Unfinished(frame);
-            Assert.True(OffloadFinisher.TryFinishChecksum(ref packet, _frames));
+            Assert.True(ChecksumFinisher.TryFinish(ref packet, _frames));
             Apply(ref packet, actions);
             byte[] finishedFirst = packet.Bytes.ToArray();
             _frames.Release(packet);
