@@ -5,11 +5,9 @@ using Softswitch.Ports.Pcap;
 
 namespace Softswitch.Ports.Tests.Pcap;
 
-public sealed class PcapWriterPortTests : PortContract
+public sealed class PcapWriterPortTests : PortTransmitContract
 {
     internal override PortHarness Open(FramePool pool) => new Harness(pool);
-
-    internal override bool Receives => false;
 
     [Fact]
     public void The_file_is_whole_after_dispose_and_its_stamps_are_now()
