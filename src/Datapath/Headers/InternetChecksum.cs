@@ -37,9 +37,9 @@ public static class InternetChecksum
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ushort Finish(ulong sum) => (ushort)~Fold(sum);
 
-    /// <summary>As <see cref="Finish"/>, with 0 written as 0xffff: in UDP 0 means "no checksum" (RFC 768), and in TCP the two are the same number.</summary>
+    /// <summary>As <see cref="Finish"/> for UDP, where 0 means "no checksum" and is sent as 0xffff, the other zero of one's complement (RFC 768).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ushort FinishTransport(ulong sum)
+    public static ushort FinishUdp(ulong sum)
     {
         ushort checksum = Finish(sum);
         return checksum == 0 ? (ushort)0xffff : checksum;

@@ -27,7 +27,8 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 public sealed class SwitchAgent : IControlEvents, IDisposable
 {
     /// <summary>What works, told to controllers.</summary>
-    public const OfCapabilities Capabilities = OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats;
+    public const OfCapabilities Capabilities =
+        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.ArpMatchIp;
 
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;

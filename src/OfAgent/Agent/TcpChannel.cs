@@ -70,6 +70,7 @@ internal sealed class TcpChannel : IChannel
 internal sealed class TcpChannelListener : IChannelListener
 {
     private const int Backlog = 16;
+    private const int AcceptRetryMilliseconds = 10;
 
     private readonly Socket _socket;
     private volatile bool _disposed;
@@ -81,8 +82,8 @@ internal sealed class TcpChannelListener : IChannelListener
         _socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            // On Linux this allows a restart while old connections linger, not a second listener.
-            _socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            // .NET sets SO_REUSEADDR for TCP itself, so a restart need not wait for old connections to linger out. Its own
+            // ReuseAddress option would set SO_REUSEPORT as well, and two switches would share the port unnoticed.
             _socket.Bind(new IPEndPoint(address, target.Port));
             _socket.Listen(Backlog);
         }
@@ -120,6 +121,4 @@ internal sealed class TcpChannelListener : IChannelListener
         _disposed = true;
         _socket.Close(timeout: 0);
     }
-
-    private const int AcceptRetryMilliseconds = 10;
 }

@@ -52,6 +52,7 @@ internal sealed unsafe class AfPacketQueue : IPort
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         int done = 0;
+        bool retried = false;
         while (done < packets.Length)
         {
             int run = Stage(packets[done..], frames, out long bytes, out Obstacle obstacle);
@@ -61,9 +62,19 @@ internal sealed unsafe class AfPacketQueue : IPort
                 _transmitErrors += refused;
                 frames.Release(packets.Slice(done, taken));
                 done += taken;
+                if (taken < run && IsTemporary(error))
+                {
+                    return done;
+                }
                 if (taken < run)
                 {
-                    return IsTemporary(error) ? done : done + Fail(packets[done..], frames);
+                    // An interface that was down and is up again left its error behind for the first send to meet.
+                    if (retried)
+                    {
+                        return done + Fail(packets[done..], frames);
+                    }
+                    retried = true;
+                    continue;
                 }
             }
             if (obstacle == Obstacle.RingFull)

@@ -140,8 +140,8 @@ public sealed class InternetChecksumTests
         Assert.Equal(0, InternetChecksum.UpdateUdp(0, (ushort)1, (ushort)2));
         Assert.Equal(0, InternetChecksum.UpdateUdp(0, 1u, 2u));
         Assert.Equal(0xffff, InternetChecksum.UpdateUdp(Be16.FromHost(0xdd2f).Raw, Be16.FromHost(0x5555).Raw, Be16.FromHost(0x3285).Raw));
-        Assert.Equal(0xffff, InternetChecksum.FinishTransport(0xffff));
-        Assert.Equal(0xfffe, InternetChecksum.FinishTransport(0x0001));
+        Assert.Equal(0xffff, InternetChecksum.FinishUdp(0xffff));
+        Assert.Equal(0xfffe, InternetChecksum.FinishUdp(0x0001));
     }
 
     [Theory]

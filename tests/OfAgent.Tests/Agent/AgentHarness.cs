@@ -1,0 +1,117 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Agent;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Memory;
+
+namespace Softswitch.OfAgent.Tests.Agent;
+
+/// <summary>A whole switch without interfaces: agent, datapath, a worker thread and a control thread, memory ports 1 and 2.</summary>
+internal sealed class AgentHarness : IDisposable
+{
+    private readonly BlockingCollection<string> _log = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly PollWaiter _waiter = new();
+    private readonly Thread _worker;
+    private readonly Thread _control;
+
+    public AgentHarness(AgentOptions? options = null, DatapathOptions? datapath = null)
+    {
+        datapath ??= new DatapathOptions { DatapathId = 0x42 };
+        Control = new DatapathControl(datapath with { FrameCount = 4096, MaxExactEntries = 1 << 17 });
+        for (ushort number = 1; number <= 2; number++)
+        {
+            MemoryPort port = new($"p{number}", Control.Frames) { HardwareAddress = new(0x0200_0000_ff00UL + number) };
+            lock (Control.Gate)
+            {
+                Control.AddPort(number, port);
+            }
+            Ports[number] = port;
+        }
+        options ??= new AgentOptions();
+        options = options with { Log = _log.Add };
+        if (options.Listeners.Count == 0)
+        {
+            options = options with { Listeners = [Target("ptcp:0:127.0.0.1")] };
+        }
+        Agent = new SwitchAgent(Control, options);
+        _worker = new Thread(() => Control.Workers[0].Run(_waiter, _stop.Token));
+        _control = new Thread(RunControl);
+        _worker.Start();
+        _control.Start();
+        Agent.Start();
+    }
+
+    public DatapathControl Control { get; }
+
+    public SwitchAgent Agent { get; }
+
+    public Dictionary<ushort, MemoryPort> Ports { get; } = [];
+
+    public static ConnectionTarget Target(string text)
+    {
+        Assert.True(ConnectionTarget.TryParse(text, out ConnectionTarget? target, out string error), error);
+        return target!;
+    }
+
+    /// <summary>A listening socket of a controller, and what the switch needs to connect to it.</summary>
+    public static (Socket Socket, ConnectionTarget Target) ListenAsController()
+    {
+        Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        socket.Listen();
+        return (socket, Target($"tcp:127.0.0.1:{((IPEndPoint)socket.LocalEndPoint!).Port}"));
+    }
+
+    /// <summary>Connects to the switch's listener, HELLOs exchanged.</summary>
+    public RawController Connect() => new RawController(Agent.ListenPorts[0]).Greet();
+
+    /// <summary>Waits for a log line that contains the text, and returns it.</summary>
+    public string WaitForLog(string part)
+    {
+        List<string> seen = [];
+        while (_log.TryTake(out string? line, TimeSpan.FromSeconds(20)))
+        {
+            if (line.Contains(part, StringComparison.Ordinal))
+            {
+                return line;
+            }
+            seen.Add(line);
+        }
+        throw new InvalidOperationException($"no log line with '{part}' among: {string.Join(" | ", seen)}");
+    }
+
+    public MissBehaviour ReadMissBehaviour()
+    {
+        lock (Control.Gate)
+        {
+            return Control.MissBehaviour;
+        }
+    }
+
+    public void Dispose()
+    {
+        Agent.Dispose();
+        _stop.Cancel();
+        _worker.Join();
+        _control.Join();
+        Control.Dispose();
+        _waiter.Dispose();
+        _stop.Dispose();
+    }
+
+    private void RunControl()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            int next;
+            lock (Control.Gate)
+            {
+                next = Control.Service();
+            }
+            Control.WaitForWork(Math.Min(next, 20));
+        }
+    }
+}

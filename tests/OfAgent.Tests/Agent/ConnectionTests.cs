@@ -1,0 +1,195 @@
+using System.Net.Sockets;
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Wire;
+using Softswitch.Testing;
+
+namespace Softswitch.OfAgent.Tests.Agent;
+
+/// <summary>Connecting, losing, probing, and who is in charge meanwhile.</summary>
+public sealed class ConnectionTests
+{
+    [Theory]
+    [InlineData(FailMode.Secure, MissBehaviour.Drop)]
+    [InlineData(FailMode.Standalone, MissBehaviour.Normal)]
+    public void The_fail_mode_holds_until_a_controller_connected_and_again_when_it_is_gone(FailMode mode, MissBehaviour alone)
+    {
+        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], FailMode = mode });
+        using (Socket socket = listener.Accept())
+        using (RawController controller = new(socket))
+        {
+            Assert.Equal(alone, harness.ReadMissBehaviour());
+            controller.Greet();
+            controller.Barrier();
+            Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
+        }
+        harness.WaitForLog("closed by the peer");
+
+        Assert.Equal(alone, harness.ReadMissBehaviour());
+        listener.Dispose();
+    }
+
+    [Fact]
+    public void A_lost_connection_is_tried_again_within_a_second_then_after_one_two_four_eight()
+    {
+        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        ManualTime time = new();
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
+        using (RawController controller = new RawController(listener.Accept()).Greet())
+        {
+            controller.Barrier();
+        }
+        time.WaitForTimer(TimeSpan.FromMilliseconds(500));
+        listener.Dispose();
+        time.Advance(TimeSpan.FromMilliseconds(500));
+        foreach (int seconds in new[] { 1, 2, 4, 8, 8 })
+        {
+            time.WaitForTimer(TimeSpan.FromSeconds(seconds));
+            time.Advance(TimeSpan.FromSeconds(seconds));
+        }
+
+        Assert.Contains("refused", harness.WaitForLog("cannot connect"), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void An_idle_peer_is_asked_for_an_echo_and_closed_after_three_intervals_of_silence()
+    {
+        ManualTime time = new();
+        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
+        using RawController controller = harness.Connect();
+        controller.Barrier();
+        time.Advance(TimeSpan.FromSeconds(6));
+        controller.Read(OfType.EchoRequest);
+        controller.Send(b => EchoMessage.WriteReply(b, 0, []));
+        controller.Barrier();
+        time.Advance(TimeSpan.FromSeconds(14));
+        controller.Read(OfType.EchoRequest);
+        controller.Read(OfType.EchoRequest);
+        time.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Null(controller.TryRead());
+        harness.WaitForLog("no sign of life for 15 s");
+    }
+
+    [Fact]
+    public void Beside_a_configured_controller_a_listeners_peer_gets_events_only_after_it_asked()
+    {
+        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target] });
+        using RawController controller = new RawController(listener.Accept()).Greet();
+        using RawController tool = harness.Connect();
+        controller.Barrier();
+        tool.Barrier();
+        harness.Ports[1].TryInject(TestPacket.Icmp());
+        controller.Read(OfType.PacketIn);
+        Assert.Empty(tool.Barrier());
+
+        tool.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 32)));
+        tool.Barrier();
+        harness.Ports[1].TryInject(TestPacket.Icmp());
+        Assert.Equal(PacketInMessage.HeaderSize + 32, tool.Read(OfType.PacketIn).Length);
+        listener.Dispose();
+    }
+
+    [Fact]
+    public void Without_configured_controllers_a_listeners_peer_is_in_charge_once_it_set_a_configuration()
+    {
+        using AgentHarness harness = new(new AgentOptions { FailMode = FailMode.Standalone });
+        using RawController peer = harness.Connect();
+        peer.Send(b => FeaturesMessage.WriteRequest(b, 1));
+        peer.Read(OfType.FeaturesReply);
+        Assert.Equal(MissBehaviour.Normal, harness.ReadMissBehaviour());
+        peer.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 128)));
+        peer.Barrier();
+
+        Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
+    }
+
+    [Fact]
+    public void A_listener_whose_port_is_taken_is_named_with_the_systems_reason()
+    {
+        using AgentHarness harness = new();
+        ConnectionTarget taken = AgentHarness.Target($"ptcp:{harness.Agent.ListenPorts[0]}:127.0.0.1");
+        using DatapathControl control = new(new DatapathOptions { FrameCount = 64, MaxExactEntries = 16, MaxWildcardEntries = 16 });
+        using SwitchAgent second = new(control, new AgentOptions { Listeners = [taken] });
+
+        Assert.Contains($"{taken}: Address already in use", Assert.Throws<IOException>(second.Start).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_controller_that_does_not_read_loses_packet_ins_and_holds_up_nobody()
+    {
+        byte[] frame = TestPacket.Icmp(payload: 1400);
+        using AgentHarness harness = new();
+        using RawController deaf = harness.Connect();
+        using RawController prompt = harness.Connect();
+        deaf.Socket.ReceiveBufferSize = 4096;
+        prompt.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller, 65535)));
+        prompt.Barrier();
+        long DroppedByDeaf() => harness.Agent.ReadConnections().Max(c => c.DroppedPacketIns);
+        int packetIns = 0;
+        while (DroppedByDeaf() == 0)
+        {
+            Assert.InRange(packetIns++, 0, 100_000);
+            while (!harness.Ports[1].TryInject(frame))
+            {
+                Thread.Yield();
+            }
+            prompt.Read(OfType.PacketIn);
+        }
+
+        Assert.Equal(2, harness.Agent.ReadConnections().Count);
+        Assert.Equal(0, harness.Agent.ReadConnections().Min(c => c.DroppedPacketIns));
+        Assert.Empty(prompt.Barrier());
+        deaf.Dispose();
+        Assert.Contains("packet-ins were dropped", harness.WaitForLog("dropped"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_peer_that_asks_and_never_reads_holds_up_nobody_and_does_not_grow_memory()
+    {
+        using AgentHarness harness = new();
+        using RawController greedy = harness.Connect();
+        greedy.Socket.Blocking = false;
+        OfBuffer requests = new();
+        for (uint i = 0; i < 5000; i++)
+        {
+            StatsMessage.WriteRequest(requests, i, OfStatsType.Description);
+        }
+        // Until the switch stops reading: 60 kB of requests call for 5 MB of replies.
+        int sent = 0;
+        try
+        {
+            for (int i = 0; i < 1000; i++)
+            {
+                sent += greedy.Socket.Send(requests.Written);
+            }
+        }
+        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.WouldBlock)
+        {
+            // back-pressure
+        }
+        using RawController prompt = harness.Connect();
+
+        Assert.InRange(sent, 1, 59_000_000);
+        Assert.Empty(prompt.Barrier());
+    }
+
+    [Fact]
+    public void Disposing_with_open_connections_ends_them_all()
+    {
+        AgentHarness harness = new();
+        using RawController one = harness.Connect();
+        using RawController two = harness.Connect();
+        one.Barrier();
+        two.Barrier();
+        harness.Dispose();
+
+        Assert.Null(one.TryRead());
+        Assert.Null(two.TryRead());
+    }
+}

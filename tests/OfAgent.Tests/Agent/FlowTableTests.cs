@@ -1,0 +1,220 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Tests.Agent;
+
+/// <summary>Flow-mods, their errors, and the statistics that show what they did.</summary>
+public sealed class FlowTableTests
+{
+    private static readonly FlowAction[] Storage = new FlowAction[OfActions.MaxCount];
+
+    [Fact]
+    public void What_a_flow_mod_adds_flow_statistics_report()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        FlowMatch match = InPort(1);
+        controller.Send(b => WriteAdd(b, 1, match, 7, FlowAction.SetNwTos(0xb8), FlowAction.Output(2)));
+        controller.Send(b => FlowStatsMessage.WriteRequest(b, 5, new FlowFilter(FlowMatch.Any)));
+
+        byte[] reply = controller.Read(OfType.StatsReply);
+        Assert.True(StatsMessage.TryDecode(reply, out OfStatsType type, out ushort flags, out ReadOnlySpan<byte> body, out _));
+        Assert.Equal((OfStatsType.Flow, (ushort)0), (type, flags));
+        Assert.True(FlowStatsMessage.TryReadEntry(ref body, Storage, out FlowStatistics flow));
+        Assert.Equal(0, body.Length);
+        Assert.Equal(match.InPort, flow.Match.InPort);
+        Assert.Equal(7, flow.Priority);
+        Assert.Equal(1, flow.TableId);
+        Assert.Equal([FlowAction.SetNwTos(0xb8), FlowAction.Output(2)], flow.Actions.ToArray());
+    }
+
+    [Fact]
+    public void Flow_statistics_of_a_large_table_come_in_parts_of_which_all_but_the_last_say_more()
+    {
+        const int count = 5000;
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        AddFlows(controller, count);
+        controller.Send(b => FlowStatsMessage.WriteRequest(b, 5, new FlowFilter(FlowMatch.Any)));
+        controller.Send(b => EchoMessage.WriteRequest(b, 6));
+        HashSet<ushort> ports = [];
+        int parts = 0;
+        bool more = true;
+        while (more)
+        {
+            byte[] reply = controller.Read(OfType.StatsReply);
+            Assert.Equal(5u, RawController.XidOf(reply));
+            Assert.InRange(reply.Length, 0, 61 * 1024);
+            StatsMessage.TryDecode(reply, out _, out ushort flags, out ReadOnlySpan<byte> body, out _);
+            while (FlowStatsMessage.TryReadEntry(ref body, Storage, out FlowStatistics flow))
+            {
+                Assert.True(ports.Add(flow.Match.TpDst), $"flow {flow.Match.TpDst} came twice");
+            }
+            Assert.Equal(0, body.Length);
+            more = flags == StatsMessage.ReplyMore;
+            parts++;
+        }
+
+        Assert.Equal(count, ports.Count);
+        Assert.InRange(parts, 2, 100);
+        controller.Read(OfType.EchoReply);
+    }
+
+    [Fact]
+    public void Aggregate_and_table_statistics_count_the_entries()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        AddFlows(controller, 100);
+        controller.Send(b => AggregateStatsMessage.WriteRequest(b, 1, new FlowFilter(FlowMatch.Any)));
+        controller.Send(b => StatsMessage.WriteRequest(b, 2, OfStatsType.Table));
+
+        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
+        Assert.True(AggregateStatsMessage.TryReadEntry(ref body, out AggregateStatistics total));
+        Assert.Equal(100u, total.FlowCount);
+        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out body, out _);
+        Assert.True(TableStatsMessage.TryReadEntry(ref body, out TableStatistics exact));
+        Assert.True(TableStatsMessage.TryReadEntry(ref body, out TableStatistics wildcard));
+        Assert.Equal((0u, 100u), (exact.ActiveCount, wildcard.ActiveCount));
+    }
+
+    [Fact]
+    public void Port_statistics_are_of_one_port_or_all()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+
+        Assert.Equal([(ushort)1, (ushort)2], ReadPorts(controller, Datapath.Ports.PortNumber.None));
+        Assert.Equal([(ushort)2], ReadPorts(controller, 2));
+        Assert.Empty(ReadPorts(controller, 99));
+    }
+
+    [Fact]
+    public void Description_statistics_say_who_made_it()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        controller.Send(b => StatsMessage.WriteRequest(b, 2, OfStatsType.Description));
+
+        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
+        Assert.True(DescriptionStatsMessage.TryReadEntry(ref body, out SwitchDescription? description));
+        Assert.Equal("Softswitch", description!.Manufacturer);
+    }
+
+    [Fact]
+    public void Queue_requests_are_answered_though_there_are_no_queues()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        controller.Send(b => QueueStatsMessage.WriteRequest(b, 1, Datapath.Ports.PortNumber.All, QueueStatsMessage.AllQueues));
+        controller.Send(b => QueueConfigMessage.WriteRequest(b, 2, 1));
+        controller.Send(b => QueueStatsMessage.WriteRequest(b, 3, 1, 7));
+        controller.Send(b => QueueStatsMessage.WriteRequest(b, 4, 99, QueueStatsMessage.AllQueues));
+
+        Assert.Equal(StatsMessage.HeaderSize, controller.Read(OfType.StatsReply).Length);
+        Assert.Equal(QueueConfigMessage.ReplyHeaderSize, controller.Read(OfType.QueueGetConfigReply).Length);
+        Assert.Equal("OFPQOFC_BAD_QUEUE", controller.ReadError().Name);
+        Assert.Equal("OFPQOFC_BAD_PORT", controller.ReadError().Name);
+    }
+
+    [Fact]
+    public void An_overlap_is_refused_when_the_check_is_asked_for()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        controller.Send(b => WriteAdd(b, 1, InPort(1), 5, FlowAction.Output(2)));
+        controller.Send(b => FlowModMessage.Write(
+            b, 2, new FlowMod { Match = FlowMatch.Any, Priority = 5, Flags = FlowModFlags.CheckOverlap }));
+
+        (string name, uint xid, byte[] data) = controller.ReadError();
+        Assert.Equal(("OFPFMFC_OVERLAP", 2u, 64), (name, xid, data.Length));
+    }
+
+    [Theory]
+    [InlineData("flow-mod.txt: every action", "OFPBAC_BAD_TYPE")] // no queues: ENQUEUE is not among the actions
+    [InlineData("hostile.txt: unknown action", "OFPBAC_BAD_TYPE")]
+    [InlineData("hostile.txt: vendor action", "OFPBAC_BAD_VENDOR")]
+    [InlineData("hostile.txt: action of length 0", "OFPBAC_BAD_LEN")]
+    public void A_bad_action_gets_its_error(string message, string error)
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        controller.SendBytes(Wire.MessageFiles.Find(message).Bytes);
+
+        Assert.Equal(error, controller.ReadError().Name);
+    }
+
+    [Fact]
+    public void Flow_removed_caused_by_a_delete_comes_before_the_reply_to_the_barrier_after_it()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        controller.Send(b => FlowModMessage.Write(
+            b, 1, new FlowMod { Match = InPort(1), Cookie = 0xc00c1e, Flags = FlowModFlags.SendFlowRemoved }));
+        Assert.Empty(controller.Barrier());
+        controller.Send(b => FlowModMessage.Write(b, 2, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
+
+        byte[] removed = Assert.Single(controller.Barrier());
+        Assert.True(FlowRemovedMessage.TryDecode(removed, out FlowRemoved flow, out _));
+        Assert.Equal((0xc00c1eul, FlowRemovedReason.Delete), (flow.Cookie, flow.Reason));
+    }
+
+    [Fact]
+    public void A_port_mod_of_an_unknown_port_or_a_wrong_address_is_refused_and_a_right_one_is_done()
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        PortMod mod = new(1, new(0x0200_0000_ff01UL), Datapath.Ports.PortConfig.NoFlood, Datapath.Ports.PortConfig.NoFlood, default);
+        controller.Send(b => PortModMessage.Write(b, 1, mod with { Number = 9 }));
+        controller.Send(b => PortModMessage.Write(b, 2, mod with { HardwareAddress = default }));
+        controller.Send(b => PortModMessage.Write(b, 3, mod));
+
+        Assert.Equal("OFPPMFC_BAD_PORT", controller.ReadError().Name);
+        Assert.Equal("OFPPMFC_BAD_HW_ADDR", controller.ReadError().Name);
+        Assert.Empty(controller.Barrier());
+        lock (harness.Control.Gate)
+        {
+            Assert.Equal(Datapath.Ports.PortConfig.NoFlood, harness.Control.Ports[0].Config);
+        }
+    }
+
+    internal static FlowMatch InPort(ushort port)
+    {
+        FlowMatch match = FlowMatch.Any;
+        match.Wildcards &= ~FlowWildcards.InPort;
+        match.InPort = port;
+        return match;
+    }
+
+    internal static void WriteAdd(OfBuffer buffer, uint xid, FlowMatch match, ushort priority, params FlowAction[] actions) =>
+        FlowModMessage.Write(buffer, xid, new FlowMod { Match = match, Priority = priority, Actions = actions });
+
+    private static void AddFlows(RawController controller, int count)
+    {
+        controller.Send(b =>
+        {
+            for (int i = 0; i < count; i++)
+            {
+                FlowMatch match = FlowMatch.Any;
+                match.Wildcards &= ~(FlowWildcards.DlType | FlowWildcards.NwProto | FlowWildcards.TpDst);
+                (match.DlType, match.NwProto, match.TpDst) = (0x800, 6, (ushort)i);
+                WriteAdd(b, (uint)i, match, 9, FlowAction.Output(2));
+            }
+        });
+        Assert.Empty(controller.Barrier());
+    }
+
+    private static List<ushort> ReadPorts(RawController controller, ushort port)
+    {
+        controller.Send(b => PortStatsMessage.WriteRequest(b, 1, port));
+        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
+        List<ushort> ports = [];
+        while (PortStatsMessage.TryReadEntry(ref body, out PortStatistics statistics, out _))
+        {
+            ports.Add(statistics.PortNumber);
+        }
+        return ports;
+    }
+}

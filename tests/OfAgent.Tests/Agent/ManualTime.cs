@@ -1,0 +1,98 @@
+namespace Softswitch.OfAgent.Tests.Agent;
+
+/// <summary>A clock with timers that stands still until the test moves it.</summary>
+internal sealed class ManualTime : TimeProvider
+{
+    private readonly List<ManualTimer> _timers = [];
+    private long _now = TimeSpan.TicksPerHour;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => Volatile.Read(ref _now);
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        ManualTimer timer = new(this, callback, state);
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    /// <summary>Moves the clock; timers that become due run on this thread, in order.</summary>
+    public void Advance(TimeSpan time)
+    {
+        long target = GetTimestamp() + time.Ticks;
+        while (true)
+        {
+            ManualTimer? next;
+            lock (_timers)
+            {
+                next = _timers.Where(t => t.Due <= target).MinBy(t => t.Due);
+                if (next is null)
+                {
+                    Volatile.Write(ref _now, target);
+                    return;
+                }
+                Volatile.Write(ref _now, Math.Max(_now, next.Due));
+                next.Rearm();
+            }
+            next.Fire();
+        }
+    }
+
+    /// <summary>Waits until someone waits for exactly this long from now.</summary>
+    public void WaitForTimer(TimeSpan delay)
+    {
+        lock (_timers)
+        {
+            while (!_timers.Exists(t => t.Due == _now + delay.Ticks))
+            {
+                Assert.True(Monitor.Wait(_timers, TimeSpan.FromSeconds(20)), $"nobody waits for {delay}");
+            }
+        }
+    }
+
+    private sealed class ManualTimer(ManualTime clock, TimerCallback callback, object? state) : ITimer
+    {
+        private TimeSpan _period;
+
+        public long Due { get; private set; } = long.MaxValue;
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            lock (clock._timers)
+            {
+                clock._timers.Remove(this);
+                Due = long.MaxValue;
+                if (dueTime != Timeout.InfiniteTimeSpan)
+                {
+                    _period = period;
+                    Due = clock._now + dueTime.Ticks;
+                    clock._timers.Add(this);
+                    Monitor.PulseAll(clock._timers);
+                }
+            }
+            return true;
+        }
+
+        public void Rearm()
+        {
+            if (_period > TimeSpan.Zero)
+            {
+                Due += _period.Ticks;
+                return;
+            }
+            clock._timers.Remove(this);
+            Due = long.MaxValue;
+        }
+
+        public void Fire() => callback(state);
+
+        public void Dispose() => Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

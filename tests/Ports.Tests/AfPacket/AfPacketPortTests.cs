@@ -1,0 +1,300 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfPacket;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.AfPacket;
+
+public sealed class AfPacketPortTests : IDisposable
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
+
+    private readonly TestNamespace _space;
+    private readonly FramePool _pool = new(1024, largeFrameCount: 16);
+    private readonly FrameCache _frames;
+
+    public AfPacketPortTests()
+    {
+        Needs.Namespaces();
+        _space = new TestNamespace("afp");
+        _frames = _pool.CreateCache();
+        TestNamespace.Join(_space, "near", _space, "far");
+    }
+
+    public void Dispose()
+    {
+        _space?.Dispose();
+        _pool.Dispose();
+    }
+
+    private AfPacketPort Open(string name = "near") => _space.Run(() => AfPacketPort.Open($"port '{name}'", name));
+
+    private static byte[] Frame(int length, string head = "02000000000b02000000000a88b5")
+    {
+        byte[] frame = new byte[length];
+        new Random(length).NextBytes(frame);
+        Convert.FromHexString(head).CopyTo(frame, 0);
+        return frame;
+    }
+
+    private byte[] ReceiveOne(AfPacketPort port)
+    {
+        var batch = new PacketBatch();
+        long start = Stopwatch.GetTimestamp();
+        while (port.Queues[0].Receive(batch, _frames) == 0)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing came");
+        }
+        byte[] bytes = Assert.Single(batch.Packets.ToArray().Select(p => p.Bytes.ToArray()));
+        _frames.Release(batch.Packets);
+        return bytes;
+    }
+
+    private int Send(AfPacketPort port, params byte[][] frames)
+    {
+        Packet[] packets = new Packet[frames.Length];
+        for (int i = 0; i < frames.Length; i++)
+        {
+            Assert.True(_frames.TryRent(frames[i].Length, out packets[i]));
+            packets[i].Length = frames[i].Length;
+            frames[i].CopyTo(packets[i].Bytes);
+        }
+        int taken = port.Queues[0].Transmit(packets, _frames);
+        _frames.Release(packets.AsSpan(taken));
+        return taken;
+    }
+
+    [Theory]
+    [InlineData("02000000000b02000000000a8100a007", 60)]
+    [InlineData("02000000000b02000000000a8100a007", 1518)]
+    [InlineData("02000000000b02000000000a88a80009", 64)]
+    [InlineData("02000000000b02000000000a88a8000981000007", 1514)]
+    public void Tags_the_kernel_hides_are_put_back_both_ways(string head, int length)
+    {
+        using AfPacketPort near = Open();
+        using AfPacketPort far = Open("far");
+        using RawSocket raw = _space.Run(() => new RawSocket("far"));
+        byte[] frame = Frame(length, head);
+        raw.Send(frame);
+        Assert.Equal(frame, ReceiveOne(near));
+        Assert.Equal(1, Send(near, frame));
+        Assert.Equal(frame, ReceiveOne(far));
+    }
+
+    [Fact]
+    public void Tcpdump_sees_the_tag_of_a_frame_we_send()
+    {
+        Needs.Program("tcpdump");
+        using AfPacketPort near = Open();
+        RunningCommand witness = _space.Start("tcpdump", "-l", "-n", "-e", "-c", "1", "-i", "far", "--immediate-mode");
+        witness.WaitForText("listening on", Bound);
+        Assert.Equal(1, Send(near, Frame(80, "02000000000b02000000000a8100a00788b5")));
+        Assert.Contains("vlan 7, p 5", witness.WaitForEnd(Bound).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1729)] // one more than a frame holds, in the slot
+    [InlineData(1972)] // fills the slot
+    [InlineData(1973)] // one more than the slot holds: fetched from the socket
+    [InlineData(9014)]
+    public void Jumbo_frames_pass_in_order_with_small_ones(int length)
+    {
+        _space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
+        _space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
+        using AfPacketPort near = Open();
+        using AfPacketPort far = Open("far");
+        byte[][] frames = [Frame(60), Frame(length), Frame(61), Frame(length, "02000000000b02000000000a8100a007"), Frame(62)];
+        Assert.Equal(frames.Length, Send(near, frames));
+        byte[][] received = CollectFrom(far, frames.Length);
+        Assert.Equal(frames, received);
+        _frames.Drain();
+        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
+        Assert.Equal(_pool.LargeFrameCount, _pool.FreeLargeCount);
+    }
+
+    private byte[][] CollectFrom(AfPacketPort port, int count)
+    {
+        var batch = new PacketBatch();
+        long start = Stopwatch.GetTimestamp();
+        while (batch.Count < count)
+        {
+            port.Queues[0].Receive(batch, _frames);
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"{batch.Count} of {count} came");
+        }
+        byte[][] received = [.. batch.Packets.ToArray().Select(p => p.Bytes.ToArray())];
+        _frames.Release(batch.Packets);
+        return received;
+    }
+
+    [Fact]
+    public void Jumbo_frames_without_a_large_frame_to_hold_them_are_counted_and_do_not_break_the_order()
+    {
+        _space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
+        _space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
+        using AfPacketPort near = Open();
+        using RawSocket raw = _space.Run(() => new RawSocket("far"));
+        List<Packet> hoard = [];
+        while (_frames.TryRentLarge(out Packet packet))
+        {
+            hoard.Add(packet);
+        }
+        raw.Send(Frame(9000));
+        raw.Send(Frame(70));
+        Assert.Equal(Frame(70), ReceiveOne(near));
+        Assert.Equal(1, near.ReadLosses().ReceiveDropped);
+        _frames.Release(hoard.ToArray());
+        raw.Send(Frame(8000));
+        Assert.Equal(Frame(8000), ReceiveOne(near));
+    }
+
+    [Fact]
+    public void What_cannot_be_sent_is_counted_and_what_follows_is_sent()
+    {
+        using AfPacketPort near = Open();
+        using RawSocket raw = _space.Run(() => new RawSocket("far"));
+        // Too short for an Ethernet header; too long for the MTU; in a slot and beyond one.
+        Assert.Equal(6, Send(near, Frame(60), new byte[13], Frame(1515), Frame(3000), Frame(61), Frame(1514)));
+        Assert.Equal(Frame(60), raw.Receive());
+        Assert.Equal(Frame(61), raw.Receive());
+        Assert.Equal(Frame(1514), raw.Receive());
+        Assert.Null(raw.Receive());
+        Assert.Equal(3, near.ReadLosses().TransmitErrors);
+    }
+
+    [Fact]
+    public void Lying_offload_state_is_an_error_and_never_leaves()
+    {
+        using AfPacketPort near = Open();
+        using RawSocket raw = _space.Run(() => new RawSocket("far"));
+        var random = new Random(99);
+        for (int i = 0; i < 500; i++)
+        {
+            Assert.True(_frames.TryRent(out Packet packet));
+            packet.Length = random.Next(14, 200);
+            Frame(packet.Length).CopyTo(packet.Bytes);
+            packet.Flags = random.Next(2) == 0 ? PacketFlags.NeedsChecksum : PacketFlags.NeedsChecksum | PacketFlags.NeedsSegmentation;
+            _frames.Offload(packet) = new OffloadState
+            {
+                Segmentation = (SegmentationKind)random.Next(6),
+                SegmentSize = (ushort)random.Next(3),
+                HeaderLength = (ushort)random.Next(65536),
+                ChecksumStart = (ushort)random.Next(packet.Length, 65536),
+                ChecksumOffset = (ushort)random.Next(65536),
+            };
+            Assert.Equal(1, near.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
+        }
+        Assert.Equal(500, near.ReadLosses().TransmitErrors);
+        Assert.Null(raw.Receive());
+        Assert.Equal(1, Send(near, Frame(64)));
+        Assert.Equal(Frame(64), raw.Receive());
+    }
+
+    [Fact]
+    public void Own_transmissions_are_not_received()
+    {
+        using AfPacketPort near = Open();
+        using RawSocket raw = _space.Run(() => new RawSocket("far"));
+        Send(near, Frame(60));
+        raw.Send(Frame(61));
+        Assert.Equal(Frame(61), ReceiveOne(near));
+    }
+
+    [Fact]
+    public void A_ring_that_is_full_loses_frames_and_counts_them()
+    {
+        using AfPacketPort near = _space.Run(() => AfPacketPort.Open("near", "near", new AfPacketOptions(ReceiveSlots: 64)));
+        using RawSocket raw = _space.Run(() => new RawSocket("far"));
+        for (int i = 0; i < 100; i++)
+        {
+            raw.Send(Frame(60 + i));
+        }
+        for (int i = 0; i < 64; i += PacketBatch.Capacity)
+        {
+            Assert.Equal(Frame(60 + i), CollectFrom(near, PacketBatch.Capacity)[0]);
+        }
+        Assert.Equal(36, near.ReadLosses().ReceiveDropped);
+    }
+
+    [Fact]
+    public void An_interface_that_goes_down_and_up_goes_on()
+    {
+        using AfPacketPort near = Open();
+        using RawSocket raw = _space.Run(() => new RawSocket("far"));
+        Assert.True(near.ReadLink().Up);
+        _space.Execute("ip", "link", "set", "near", "down").Checked();
+        Assert.False(near.ReadLink().Up);
+        Assert.Equal(2, Send(near, Frame(60), Frame(61)));
+        Assert.Equal(2, near.ReadLosses().TransmitErrors);
+        _space.Execute("ip", "link", "set", "near", "up").Checked();
+        LinkWait.UntilUp(near);
+        Assert.Equal(1, Send(near, Frame(62)));
+        Assert.Equal(Frame(62), raw.Receive()); // and nothing of what was refused comes late
+        raw.Send(Frame(63));
+        Assert.Equal(Frame(63), ReceiveOne(near));
+    }
+
+    [Fact]
+    public void An_interface_removed_under_traffic_receives_nothing_and_counts_what_it_is_sent()
+    {
+        using AfPacketPort near = Open();
+        Assert.Equal(1, Send(near, Frame(60)));
+        _space.Execute("ip", "link", "del", "far").Checked();
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Equal(2, Send(near, Frame(60), Frame(61)));
+            Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
+        }
+        Assert.Equal(200, near.ReadLosses().TransmitErrors);
+        Assert.False(near.ReadLink().Up);
+        _frames.Drain();
+        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
+    }
+
+    [Fact]
+    public void The_interface_is_left_as_found()
+    {
+        _space.Execute("ip", "link", "set", "near", "down").Checked();
+        string before = _space.Execute("ip", "-d", "link", "show", "near").Checked().Output;
+        using (AfPacketPort near = Open())
+        {
+            Assert.Contains("down", near.Backend, StringComparison.Ordinal);
+            Assert.False(near.ReadLink().Up);
+            near.SetAdministrativeState(up: true);
+            LinkWait.UntilUp(near);
+            Assert.Contains("promiscuity 1", _space.Execute("ip", "-d", "link", "show", "near").Output, StringComparison.Ordinal);
+        }
+        Assert.Equal(before, _space.Execute("ip", "-d", "link", "show", "near").Checked().Output);
+    }
+
+    [Fact]
+    public void A_second_opener_is_told_who_has_the_interface_and_a_later_one_gets_it()
+    {
+        using (Open())
+        {
+            PortException refused = Assert.Throws<PortException>(() => Open());
+            Assert.Equal("port 'near': interface near is in use by another softswitch port of this process", refused.Message);
+            Open("far").Dispose();
+        }
+        Open().Dispose();
+    }
+
+    [Fact]
+    public void Speed_and_medium_come_from_the_driver_and_the_address_from_the_interface()
+    {
+        using AfPacketPort near = Open();
+        Assert.Equal(PortFeatures.Speed10GbFull | PortFeatures.Copper, near.ReadLink().Current);
+        Assert.Equal(1500, near.ReadLink().Mtu);
+        string shown = _space.Execute("ip", "-br", "link", "show", "near").Checked().Output;
+        Assert.Contains(near.HardwareAddress.ToString(), shown, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("nowhere", "port 'nowhere': there is no interface nowhere (SIOCGIFINDEX: No such device)")]
+    [InlineData("lo", "port 'lo': interface lo is not Ethernet (hardware type 772)")]
+    [InlineData("a-name-far-too-long", "port 'a-name-far-too-long': 'a-name-far-too-long' cannot be the name of an interface (1 to 15 characters)")]
+    public void What_cannot_be_opened_is_one_clear_line(string name, string message)
+    {
+        Assert.Equal(message, Assert.Throws<PortException>(() => Open(name)).Message);
+    }
+}

@@ -1,0 +1,138 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.Tap;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.Tap;
+
+public sealed class TapPortTests : PortContract
+{
+    internal override PortHarness Open(FramePool pool)
+    {
+        Needs.Tun();
+        return new Harness(pool);
+    }
+
+    [Fact]
+    public void The_device_is_made_up_and_gone_at_the_end()
+    {
+        Needs.Tun();
+        using var space = new TestNamespace("tap");
+        using (TapPort port = space.Run(() => TapPort.Open("tap:here", "here")))
+        {
+            Assert.Equal("here", port.Name);
+            LinkWait.UntilUp(port);
+            Assert.Contains(port.HardwareAddress.ToString(), space.Execute("ip", "link", "show", "here").Output, StringComparison.Ordinal);
+        }
+        Assert.DoesNotContain("here", space.Execute("ip", "link").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_name_in_use_is_one_clear_line()
+    {
+        Needs.Tun();
+        using var space = new TestNamespace("tap");
+        using TapPort port = space.Run(() => TapPort.Open("tap:here", "here"));
+        space.Execute("ip", "link", "add", "pair", "type", "veth").Checked();
+        Assert.Equal(
+            "tap:here: TAP device here is in use by another program (TUNSETIFF: Device or resource busy)",
+            Assert.Throws<PortException>(() => space.Run(() => TapPort.Open("tap:here", "here"))).Message);
+        Assert.Equal(
+            "tap:pair: interface pair exists and is not a TAP device (TUNSETIFF: Invalid argument)",
+            Assert.Throws<PortException>(() => space.Run(() => TapPort.Open("tap:pair", "pair"))).Message);
+    }
+
+    [Fact]
+    public void A_persistent_device_is_left_as_found()
+    {
+        Needs.Tun();
+        using var space = new TestNamespace("tap");
+        space.Execute("ip", "tuntap", "add", "kept", "mode", "tap").Checked();
+        string before = space.Execute("ip", "-o", "link", "show", "kept").Output;
+        using (TapPort port = space.Run(() => TapPort.Open("tap:kept", "kept")))
+        {
+            LinkWait.UntilUp(port);
+        }
+        string after = space.Execute("ip", "-o", "link", "show", "kept").Output;
+        Assert.DoesNotContain(",UP", after, StringComparison.Ordinal);
+        Assert.Equal(before.Contains("kept", StringComparison.Ordinal), after.Contains("kept", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_device_deleted_under_traffic_receives_nothing_and_counts_what_it_is_sent()
+    {
+        Needs.Tun();
+        using var space = new TestNamespace("tap");
+        using var pool = new FramePool(64);
+        FrameCache frames = pool.CreateCache();
+        using TapPort port = space.Run(() => TapPort.Open("tap:here", "here"));
+        space.Execute("ip", "link", "del", "here").Checked();
+        Assert.True(frames.TryRent(out Packet packet));
+        packet.Length = 60;
+        packet.Bytes.Clear();
+        Assert.Equal(1, port.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+        Assert.Equal(0, port.Queues[0].Receive(new PacketBatch(), frames));
+        Assert.Equal(1, port.ReadLosses().TransmitErrors);
+        Assert.False(port.ReadLink().Up);
+        frames.Drain();
+        Assert.Equal(64, pool.FreeCount);
+    }
+
+    [Fact]
+    public void Tcp_segments_pass_between_a_tap_device_and_a_veth()
+    {
+        Needs.Tun();
+        Needs.Program("iperf3");
+        using var hosts = new TwoHosts();
+        using var pool = new FramePool(4096);
+        // The left host's stack lives behind the TAP device instead of behind its veth.
+        hosts.Left.Execute("ip", "addr", "flush", "dev", "eth").Checked();
+        using TapPort tap = hosts.Left.Run(() => TapPort.Open("tap:stack", "stack"));
+        hosts.Left.Execute("ip", "addr", "add", $"{TwoHosts.LeftAddress}/24", "dev", "stack").Checked();
+        using AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right"));
+        using (var bridge = new Bridge(tap, right, pool))
+        {
+            hosts.Ping();
+            hosts.Iperf(hosts.Left, "-n", "32M");
+            hosts.Iperf(hosts.Right, "-n", "32M");
+            Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes: segments were cut");
+        }
+        Assert.Equal(0, tap.ReadLosses().TransmitErrors + tap.ReadLosses().ReceiveErrors);
+        Assert.Equal(pool.FrameCount, pool.FreeCount);
+        Assert.Equal(pool.LargeFrameCount, pool.FreeLargeCount);
+    }
+
+    private sealed class Harness : PortHarness
+    {
+        private readonly TestNamespace _space = new("tap");
+        private readonly TapPort _port;
+        private readonly RawSocket _far;
+
+        public Harness(FramePool pool)
+            : base(pool)
+        {
+            // Without IPv6 and before it is up, so that the kernel says nothing of its own.
+            _space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
+            _port = _space.Run(() => TapPort.Open("tap:near", "near"));
+            _space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
+            _ = _port.ReadLink();
+            _far = _space.Run(() => new RawSocket("near"));
+        }
+
+        public override IPortDevice Device => _port;
+
+        public override int MaxFrame => 4000;
+
+        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(frame);
+
+        public override byte[]? NextSent() => _far.Receive();
+
+        public override void Dispose()
+        {
+            _far.Dispose();
+            _port.Dispose();
+            _space.Dispose();
+        }
+    }
+}
