@@ -17,18 +17,36 @@ internal static class Unfinished
     public static void Finish<TSink>(Packet packet, FrameCache frames, DropCounters drops, TSink sink)
         where TSink : struct, IFrameSink
     {
-        if ((packet.Flags & PacketFlags.NeedsSegmentation) == 0)
+        if ((packet.Flags & PacketFlags.NeedsSegmentation) != 0)
         {
-            if (OffloadFinisher.TryFinishChecksum(ref packet, frames))
-            {
-                sink.Take(packet);
-                return;
-            }
+            Cut(packet, frames, drops, sink);
+        }
+        else if (ChecksumFinisher.TryFinish(ref packet, frames))
+        {
+            sink.Take(packet);
+        }
+        else
+        {
             drops.Count(DropReason.BadOffload);
             frames.Release(packet);
-            return;
         }
-        drops.Count(DropReason.BadOffload);
-        frames.Release(packet);
+    }
+
+    private static void Cut<TSink>(in Packet segment, FrameCache frames, DropCounters drops, TSink sink)
+        where TSink : struct, IFrameSink
+    {
+        if (SegmentCutter.TryBegin(segment, frames, out SegmentCutter cutter))
+        {
+            while (cutter.TryNext(out Packet frame))
+            {
+                sink.Take(frame);
+            }
+            drops.Count(DropReason.NoFrame, cutter.Remaining);
+        }
+        else
+        {
+            drops.Count(DropReason.BadOffload);
+        }
+        frames.Release(segment);
     }
 }
