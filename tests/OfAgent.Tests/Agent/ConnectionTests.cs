@@ -121,6 +121,24 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public void A_restarted_switch_takes_its_port_at_once()
+    {
+        int port;
+        using (AgentHarness first = new())
+        {
+            port = first.Agent.ListenPorts[0];
+            using RawController controller = first.Connect();
+            controller.Barrier();
+            first.Agent.Dispose(); // the side that closes first is left with the lingering connection
+            Assert.Null(controller.TryRead());
+        }
+        using AgentHarness second = new(new AgentOptions { Listeners = [AgentHarness.Target($"ptcp:{port}:127.0.0.1")] });
+        using RawController again = second.Connect();
+
+        Assert.Empty(again.Barrier());
+    }
+
+    [Fact]
     public void A_controller_that_does_not_read_loses_packet_ins_and_holds_up_nobody()
     {
         byte[] frame = TestPacket.Icmp(payload: 1400);

@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Softswitch.OfAgent.Agent;
+using Softswitch.Testing;
+
+namespace Softswitch.OfAgent.Tests.Agent;
+
+/// <summary>Peers nobody here wrote: ovs-ofctl through the listener, ovs-testcontroller as controller.</summary>
+public sealed class OpenVSwitchPeerTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    [Fact]
+    public void Ovs_ofctl_shows_adds_dumps_changes_and_deletes()
+    {
+        using AgentHarness harness = new();
+        string features = Ofctl(harness, "show");
+        Assert.Contains("dpid:0000000000000042", features, StringComparison.Ordinal);
+        Assert.Contains(" 2(p2): addr:02:00:00:00:ff:02", features, StringComparison.Ordinal);
+
+        Ofctl(harness, "add-flow", "in_port=1,priority=7,tcp,nw_src=10.1.2.0/24,tp_dst=80,actions=mod_nw_tos:184,output:2");
+        Ofctl(harness, "add-flow", "arp,actions=NORMAL");
+        string flows = Ofctl(harness, "dump-flows");
+        Assert.Contains(
+            "priority=7,tcp,in_port=1,nw_src=10.1.2.0/24,tp_dst=80 actions=mod_nw_tos:184,output:2", flows, StringComparison.Ordinal);
+        Assert.Contains("flow_count=2", Ofctl(harness, "dump-aggregate"), StringComparison.Ordinal);
+        Assert.Contains("active=2", Ofctl(harness, "dump-tables"), StringComparison.Ordinal);
+
+        Ofctl(harness, "mod-flows", "arp,actions=FLOOD");
+        Ofctl(harness, "del-flows", "tcp");
+        flows = Ofctl(harness, "dump-flows");
+        Assert.Contains("arp actions=FLOOD", flows, StringComparison.Ordinal);
+        Assert.DoesNotContain("tcp", flows, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ovs_ofctl_changes_ports_and_reads_their_counters()
+    {
+        using AgentHarness harness = new();
+        Ofctl(harness, "mod-port", "p1", "no-flood");
+        Assert.Contains("config:     NO_FLOOD", Ofctl(harness, "show"), StringComparison.Ordinal);
+
+        Ofctl(harness, "add-flow", "in_port=1,actions=output:2");
+        harness.Ports[1].TryInject(TestPacket.Icmp());
+        Ofctl(harness, "packet-out", "in_port=1 packet=ffffffffffff0200000000010800 actions=output:2");
+        string statistics = Ofctl(harness, "dump-ports", "2");
+        for (int attempt = 0; !statistics.Contains("tx pkts=2", StringComparison.Ordinal); attempt++)
+        {
+            Assert.True(attempt < 500, statistics);
+            statistics = Ofctl(harness, "dump-ports", "2");
+        }
+        Assert.Contains("1 ports", statistics, StringComparison.Ordinal);
+        Assert.Contains("Softswitch", Ofctl(harness, "dump-desc"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ovs_ofctl_monitors_packet_ins()
+    {
+        RequireTool("ovs-ofctl");
+        using AgentHarness harness = new();
+        using RunningCommand monitor = RunningCommand.Start(
+            "ovs-ofctl", ["-O", "OpenFlow10", "--unixctl=none", "monitor", Target(harness), "40"]);
+        while (harness.ReadMissBehaviour() != Datapath.Control.MissBehaviour.Controller)
+        {
+            Assert.False(monitor.HasExited, monitor.Error);
+            Thread.Yield();
+        }
+        harness.Ports[2].TryInject(TestPacket.Icmp());
+
+        monitor.WaitForText("total_len=98 in_port=2 (via no_match) data_len=40 buffer=", Patience);
+    }
+
+    [Fact]
+    public void Ovs_testcontroller_makes_it_a_learning_switch()
+    {
+        RequireTool("ovs-testcontroller");
+        int port = FreePort();
+        using RunningCommand controller = RunningCommand.Start(
+            "ovs-testcontroller", ["--unixctl=none", $"ptcp:{port}:127.0.0.1"]);
+        using AgentHarness harness = new(new AgentOptions { Controllers = [AgentHarness.Target($"tcp:127.0.0.1:{port}")] });
+        harness.WaitForLog("connected");
+        byte[] there = TestPacket.Tcp(dlSrc: 0x0200_0000_0001, dlDst: 0x0200_0000_0002);
+        byte[] back = TestPacket.Tcp(dlSrc: 0x0200_0000_0002, dlDst: 0x0200_0000_0001);
+
+        Assert.Equal(there, SendUntilReceived(harness, there, from: 1, to: 2));
+        Assert.Equal(back, SendUntilReceived(harness, back, from: 2, to: 1));
+        using RawController observer = harness.Connect();
+        Assert.True(FlowCount(observer) > 0, "the controller knew where to send the answer, so it added a flow entry");
+    }
+
+    /// <summary>The first frame may be lost while the controller still sets itself up, as on any network.</summary>
+    private static byte[] SendUntilReceived(AgentHarness harness, byte[] frame, ushort from, ushort to)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; Stopwatch.GetElapsedTime(start) < Patience; i++)
+        {
+            if (i % 10_000 == 0)
+            {
+                harness.Ports[from].TryInject(frame);
+            }
+            if (harness.Ports[to].Collect() is [byte[] first, ..])
+            {
+                return first;
+            }
+            Thread.Yield();
+        }
+        throw new TimeoutException($"nothing sent to port {from} came out of port {to}");
+    }
+
+    private static uint FlowCount(RawController observer)
+    {
+        observer.Send(b => OfAgent.Wire.AggregateStatsMessage.WriteRequest(b, 1, new(Datapath.Classification.FlowMatch.Any)));
+        OfAgent.Wire.StatsMessage.TryDecode(observer.Read(OfAgent.Wire.OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
+        OfAgent.Wire.AggregateStatsMessage.TryReadEntry(ref body, out Datapath.Control.AggregateStatistics total);
+        return total.FlowCount;
+    }
+
+    private static string Target(AgentHarness harness) => $"tcp:127.0.0.1:{harness.Agent.ListenPorts[0]}";
+
+    private static string Ofctl(AgentHarness harness, string command, params string[] arguments)
+    {
+        RequireTool("ovs-ofctl");
+        using RunningCommand running = RunningCommand.Start(
+            "ovs-ofctl", ["-O", "OpenFlow10", "--timeout=20", command, Target(harness), .. arguments]);
+        return running.WaitForEnd(Patience).Checked().Output;
+    }
+
+    private static void RequireTool(string name) =>
+        Assert.SkipUnless(File.Exists($"/usr/bin/{name}"), $"{name} is not installed (apt-get install openvswitch-{(name == "ovs-ofctl" ? "common" : "testcontroller")})");
+
+    private static int FreePort()
+    {
+        using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+}
