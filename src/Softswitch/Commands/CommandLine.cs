@@ -23,6 +23,8 @@ internal static class CommandLine
         {
             RunCommand.Create(),
             DemoCommand.Create(),
+            OfctlCommand.Create(),
+            ControllerCommand.Create(),
             Verbose,
         };
         ParseResult parsed = root.Parse(arguments);
