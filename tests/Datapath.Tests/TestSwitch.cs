@@ -76,7 +76,7 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
         do
         {
             moved = 0;
-            foreach (Workers.Worker worker in Control.Workers)
+            foreach (Datapath.Workers.Worker worker in Control.Workers)
             {
                 moved += worker.PollOnce();
             }
@@ -87,6 +87,14 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
 
     /// <summary>What left the port since the last call.</summary>
     public List<byte[]> Received(ushort port) => _ports[port].Collect();
+
+    /// <summary>Every frame of the pool is free, in a buffer or in a port's queue: none was lost, none released twice.</summary>
+    public void AssertNoFrameLost()
+    {
+        Settle();
+        int queued = _ports.Values.Sum(port => port.PendingReceive + port.PendingCollect + port.FarFrames.FreeCount);
+        Assert.Equal(Control.Frames.FrameCount + Control.Frames.LargeFrameCount, Control.RestingFrameCount + queued);
+    }
 
     public void OnPacketIn(in PacketIn packetIn) =>
         PacketIns.Add((packetIn.BufferId, packetIn.InPort, packetIn.Reason, packetIn.MaxLength, packetIn.Data.ToArray()));

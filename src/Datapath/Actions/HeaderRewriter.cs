@@ -95,7 +95,11 @@ internal static unsafe class HeaderRewriter
         packet.MoveStart(TagBytes);
         Unsafe.WriteUnaligned(packet.Data, low);
         Unsafe.WriteUnaligned(packet.Data + 8, high);
-        layout.Flags &= ~LayoutFlags.Tagged;
+        // Of two tags the inner one is now the packet's tag, as for a packet that came with it alone.
+        if (packet.Length < AddressBytes + TagBytes + sizeof(ushort) || Word(packet.Data + AddressBytes) != Be16.FromHost(EtherType.Vlan).Raw)
+        {
+            layout.Flags &= ~LayoutFlags.Tagged;
+        }
         MoveOffsets(packet, ref layout, frames, -TagBytes);
     }
 

@@ -22,6 +22,9 @@ internal sealed class BufferedPackets
         _frames = frames;
     }
 
+    /// <summary>Places in use.</summary>
+    public int OccupiedCount => _places.Count(place => place.Occupied);
+
     /// <summary>Takes ownership of the packet; returns its id, which is never <see cref="FlowMod.NoBuffer"/>.</summary>
     public uint Add(in Packet packet, ushort inPort)
     {

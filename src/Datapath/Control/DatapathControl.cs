@@ -90,6 +90,10 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
 
+    /// <summary>Frames that are free or in a buffer, for tests that account for every one; exact while the workers rest.</summary>
+    internal int RestingFrameCount =>
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount);
+
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
 
@@ -201,9 +205,10 @@ public sealed unsafe class DatapathControl : IDisposable
         ulong wildcard = 0;
         foreach (Worker worker in _workers)
         {
-            lookups += (ulong)Volatile.Read(ref worker.Counters.Lookups);
-            exact += (ulong)Volatile.Read(ref worker.Counters.ExactMatches);
+            // Matches first: a worker counts the lookups before them, so there are never more matches than lookups.
             wildcard += (ulong)Volatile.Read(ref worker.Counters.WildcardMatches);
+            exact += (ulong)Volatile.Read(ref worker.Counters.ExactMatches);
+            lookups += (ulong)Volatile.Read(ref worker.Counters.Lookups);
         }
         return tableId == FlowTable.ExactTableId
             ? new TableStatistics(FlowTable.ExactTableId, "exact", FlowWildcards.None, (uint)_options.MaxExactEntries, (uint)_table.Exact.Count, lookups, exact)

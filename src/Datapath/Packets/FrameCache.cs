@@ -26,6 +26,9 @@ public sealed unsafe class FrameCache
 
     public FramePool Pool => _pool;
 
+    /// <summary>Free frames in this cache, large ones included. For tests that account for every frame; exact while the owner rests.</summary>
+    internal int FreeCount => _count + _largeCount;
+
     /// <summary>Rents a frame; the packet starts behind full headroom and has length 0.</summary>
     /// <returns>False when the pool is empty.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

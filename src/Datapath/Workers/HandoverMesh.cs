@@ -7,11 +7,13 @@ internal sealed class HandoverMesh
 
     private readonly SpscRing<Handover>?[][] _byReceiver;
     private readonly SpscRing<Handover>[][] _incoming;
+    private readonly WorkerSleep?[] _sleeps;
 
     public HandoverMesh(int workers)
     {
         _byReceiver = new SpscRing<Handover>?[workers][];
         _incoming = new SpscRing<Handover>[workers][];
+        _sleeps = new WorkerSleep?[workers];
         for (int to = 0; to < workers; to++)
         {
             _byReceiver[to] = new SpscRing<Handover>?[workers];
@@ -22,6 +24,12 @@ internal sealed class HandoverMesh
             _incoming[to] = _byReceiver[to].OfType<SpscRing<Handover>>().ToArray();
         }
     }
+
+    /// <summary>Before the workers run: makes a worker's sleep known to those that hand packets to it.</summary>
+    public void Attach(int worker, WorkerSleep sleep) => _sleeps[worker] = sleep;
+
+    /// <summary>Ends the receiver's sleep, if it sleeps: its ports may stay silent for long. Once per flush.</summary>
+    public void Wake(int worker) => _sleeps[worker]?.Wake();
 
     public SpscRing<Handover> Ring(int from, int to) => _byReceiver[to][from]!;
 

@@ -18,6 +18,9 @@ internal sealed unsafe class MacTable : IDisposable
     private const int Buckets = 4096;
     private const int Ways = 3;
 
+    // Workers read the clock at the start of their passes: another's stamp may lie ahead of our time. A pass lasts nowhere near so long.
+    private const uint ClockSpread = 10_000;
+
     // A station heard again within this time is not written again.
     private const uint RefreshMilliseconds = 1000;
 
@@ -50,7 +53,7 @@ internal sealed unsafe class MacTable : IDisposable
         ushort port = 0;
         for (int i = 0; i < Ways; i++)
         {
-            if (bucket->Stations[i] == station && now - bucket->Seen[i] < AgeMilliseconds)
+            if (bucket->Stations[i] == station && AgeOf(bucket, i, now) < AgeMilliseconds + ClockSpread)
             {
                 port = bucket->Ports[i];
             }
@@ -76,7 +79,7 @@ internal sealed unsafe class MacTable : IDisposable
                 place = i;
                 break;
             }
-            if (bucket->Stations[i] == 0 || (bucket->Stations[place] != 0 && now - bucket->Seen[i] > now - bucket->Seen[place]))
+            if (bucket->Stations[i] == 0 || (bucket->Stations[place] != 0 && AgeOf(bucket, i, now) > AgeOf(bucket, place, now)))
             {
                 place = i;
             }
@@ -86,6 +89,9 @@ internal sealed unsafe class MacTable : IDisposable
         bucket->Seen[place] = now;
         Volatile.Write(ref bucket->Sequence, sequence + 2);
     }
+
+    /// <summary>Milliseconds since the station was heard, and <see cref="ClockSpread"/> more.</summary>
+    private static uint AgeOf(Bucket* bucket, int place, uint now) => now - bucket->Seen[place] + ClockSpread;
 
     // The VLAN keeps stations of different networks apart; bit 63 tells a station from a free place.
     private static ulong StationOf(ulong mac, in FlowKey packet) => mac | ((ulong)(packet.Vlan.Host & 0x0fff) << 48) | (1UL << 63);

@@ -14,17 +14,19 @@ internal sealed unsafe class OutputQueue
     private readonly FrameCache _frames;
     private readonly DropCounters _drops;
     private readonly IPort? _queue;
+    private readonly HandoverMesh _handovers;
     private readonly SpscRing<Handover>? _handover;
     private readonly WorkerPortCounters* _counters;
     private int _count;
 
-    public OutputQueue(SwitchPort port, int worker, FrameCache frames, DropCounters drops, Func<int, SpscRing<Handover>> handoverTo)
+    public OutputQueue(SwitchPort port, int worker, FrameCache frames, DropCounters drops, HandoverMesh handovers)
     {
         Port = port;
         _frames = frames;
         _drops = drops;
         _queue = port.QueueOf(worker);
-        _handover = _queue == null ? handoverTo(port.FirstWorker) : null;
+        _handovers = handovers;
+        _handover = _queue == null ? handovers.Ring(worker, port.FirstWorker) : null;
         _counters = port.CountersOf(worker);
     }
 
@@ -92,6 +94,7 @@ internal sealed unsafe class OutputQueue
             }
         }
         _count = 0;
+        _handovers.Wake(Port.FirstWorker);
     }
 }
 

@@ -10,17 +10,17 @@ internal sealed class OutputQueues
     private readonly int _worker;
     private readonly FrameCache _frames;
     private readonly DropCounters _drops;
-    private readonly Func<int, SpscRing<Handover>> _handoverTo;
+    private readonly HandoverMesh _handovers;
     private OutputQueue?[] _byNumber = [];
     private OutputQueue? _local;
     private OutputQueue[] _all = [];
 
-    public OutputQueues(int worker, FrameCache frames, DropCounters drops, Func<int, SpscRing<Handover>> handoverTo)
+    public OutputQueues(int worker, FrameCache frames, DropCounters drops, HandoverMesh handovers)
     {
         _worker = worker;
         _frames = frames;
         _drops = drops;
-        _handoverTo = handoverTo;
+        _handovers = handovers;
     }
 
     public ReadOnlySpan<OutputQueue> All => _all;
@@ -33,7 +33,7 @@ internal sealed class OutputQueues
         {
             SwitchPort port = set.Ports[i];
             OutputQueue? known = Find(port.Number);
-            all[i] = known?.Port == port ? known : new OutputQueue(port, _worker, _frames, _drops, _handoverTo);
+            all[i] = known?.Port == port ? known : new OutputQueue(port, _worker, _frames, _drops, _handovers);
         }
         _local = null;
         _byNumber = new OutputQueue?[set.HighestNumber + 1];

@@ -43,11 +43,14 @@ public sealed unsafe class Worker : IDisposable
         Drops = new DropCounters();
         Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
         _counting = new FlowCounting(shared.Table.Store, id);
-        _outputs = new OutputQueues(id, _frames, Drops, to => handovers.Ring(id, to));
+        handovers.Attach(id, Sleep);
+        _outputs = new OutputQueues(id, _frames, Drops, handovers);
         _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting);
     }
 
     public int Id { get; }
+
+    internal FrameCache Frames => _frames;
 
     internal PacketInQueue PacketIns { get; }
 

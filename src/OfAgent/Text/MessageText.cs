@@ -174,10 +174,8 @@ public static class MessageText
             text.Append((features.Actions & (1u << bit)) != 0 ? " " + ActionNames[bit] : "");
         }
         text.Append('\n');
-        foreach (PortDescription port in ports)
-        {
-            PortText.Append(text, port);
-        }
+        ports.Sort(static (a, b) => a.Number.CompareTo(b.Number));
+        ports.ForEach(p => PortText.Append(text, p));
         return true;
     }
 
