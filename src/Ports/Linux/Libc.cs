@@ -27,6 +27,7 @@ internal static unsafe partial class Libc
     public const int SO_PEERCRED = 17;
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;
+    public const int SHUT_RDWR = 2;
     public const int MSG_TRUNC = 0x20;
     public const int MSG_DONTWAIT = 0x40;
 
@@ -68,6 +69,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int listen(int descriptor, int backlog);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int shutdown(int descriptor, int how);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int connect(int descriptor, void* address, uint length);
