@@ -143,6 +143,9 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
     public void WaitForWork(int milliseconds) => _shared.Service.Wait(milliseconds, _hasWork);
 
+    /// <summary>Without the gate, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
+    public void Wake() => _shared.Service.RaiseAlways();
+
     /// <summary>Applies a flow-mod; with a buffer id the buffered packet is then treated by the new entry's actions (§5.3.3).</summary>
     /// <returns>An error of the flow-mod itself, which then changed nothing, or of the buffer.</returns>
     public ControlError Apply(in FlowMod mod)
