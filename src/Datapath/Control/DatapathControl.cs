@@ -100,6 +100,9 @@ public sealed unsafe class DatapathControl : IDisposable
     internal int RestingFrameCount =>
         Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount);
 
+    /// <summary>Action lists in native memory, for tests.</summary>
+    internal int ActionListCount => _lists.RentedCount;
+
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
 
