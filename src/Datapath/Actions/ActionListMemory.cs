@@ -41,7 +41,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         list->Count = actions.Length;
         list->SizeClass = sizeClass;
         list->LastOutput = actions.Length - 1;
-        while (list->LastOutput >= 0 && actions[list->LastOutput].Kind != ActionKind.Output)
+        while (list->LastOutput >= 0 && !actions[list->LastOutput].IsOutput)
         {
             list->LastOutput--;
         }

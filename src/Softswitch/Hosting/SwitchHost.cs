@@ -56,6 +56,10 @@ internal sealed class SwitchHost : IDisposable
             {
                 host.Open(port, say);
             }
+            lock (host.Control.Gate)
+            {
+                QueueSetUp.Apply(host.Control, options, say);
+            }
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads();
