@@ -77,7 +77,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
         foreach (ConnectionTarget target in Options.Controllers)
         {
-            StartThread($"connect {target}", () => ConnectLoop(target));
+            StartThread($"connect {target}", new ControllerConnector(this, target, _stopping.Token).Run);
         }
         TimeSpan tick = Options.ProbeInterval < ProbeTick ? Options.ProbeInterval : ProbeTick;
         _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, tick, tick);
@@ -269,63 +269,6 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
                 Log($"{name}: {new ControllerConnection(this, channel, name, isPassive: true).Run()}");
                 Interlocked.Decrement(ref _passiveCount);
             });
-        }
-    }
-
-    private void ConnectLoop(ConnectionTarget target)
-    {
-        ReconnectDelay delay = new();
-        string lastFailure = "";
-        while (!_stopping.IsCancellationRequested)
-        {
-            bool worked = false;
-            if (TryConnect(target, out IChannel? channel, out string failure))
-            {
-                ControllerConnection connection = new(this, channel!, $"{target}", isPassive: false);
-                failure = connection.Run();
-                worked = connection.Session.IsNegotiated;
-            }
-            if (!_stopping.IsCancellationRequested && failure != lastFailure)
-            {
-                Log($"{target}: {failure}; trying again");
-            }
-            lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
-            Wait(delay.Next(worked));
-        }
-    }
-
-    private bool TryConnect(ConnectionTarget target, out IChannel? channel, out string failure)
-    {
-        using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, Options.TimeProvider);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
-        channel = null;
-        try
-        {
-            channel = TcpChannel.Connect(target, either.Token);
-            failure = "";
-            return true;
-        }
-        catch (SocketException exception)
-        {
-            failure = $"cannot connect: {exception.Message}";
-        }
-        catch (OperationCanceledException)
-        {
-            failure = $"cannot connect: no answer within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
-        }
-        return false;
-    }
-
-    /// <summary>Waits by the agent's clock; ends at once when the agent does.</summary>
-    private void Wait(TimeSpan delay)
-    {
-        try
-        {
-            Task.Delay(delay, Options.TimeProvider, _stopping.Token).GetAwaiter().GetResult();
-        }
-        catch (OperationCanceledException)
-        {
-            // the loop looks itself
         }
     }
 
