@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
@@ -37,6 +38,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private readonly FrameCache _frames;
     private readonly BufferedPackets _buffers;
     private readonly Worker[] _workers;
+    private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
     private IControlEvents? _events;
     private int _nextPortWorker;
@@ -53,6 +55,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
+        if (options.SpanningTree?.Refusal is { } reason)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), reason);
+        }
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
@@ -78,6 +84,8 @@ public sealed unsafe partial class DatapathControl : IDisposable
         {
             _workers[i] = new Worker(i, _shared, options.PacketInQueueLength, options.PacketOutQueueLength, handovers);
         }
+        _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
+            options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;
     }
 
@@ -85,6 +93,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public Lock Gate { get; } = new();
 
     public ulong DatapathId => _options.DatapathId;
+
+    /// <summary>Whether there is a spanning tree: OFPC_STP.</summary>
+    public bool HasSpanningTree => _spanningTree != null;
 
     /// <summary>Packets that can wait in buffers for a flow-mod or packet-out.</summary>
     public int BufferCount => _options.BufferCount;
@@ -94,6 +105,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
+
+    /// <summary>The bridge's part in the spanning tree, for tests; null without one.</summary>
+    internal SpanningTreeBridge? Bridge => _spanningTree?.Bridge;
 
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
@@ -138,11 +152,12 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _shared.Grace.Poll();
         ReclaimPacketOuts();
         CheckLinks();
+        int spanningTree = _spanningTree?.Service() ?? LongestServiceInterval;
         if (_shared.Grace.HasWork)
         {
             return 1;
         }
-        return _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        return Math.Min(spanningTree, _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval);
     }
 
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
@@ -255,6 +270,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         }
         SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length);
         _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
+        _spanningTree?.Add(port);
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
         _events?.OnPortStatus(PortStatusReason.Add, port.Description);
         return ControlError.None;
@@ -268,6 +284,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             return ControlError.BadPort;
         }
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
+        _spanningTree?.Remove(port);
         _shared.Grace.Wait();
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         port.Dispose();
@@ -288,10 +305,14 @@ public sealed unsafe partial class DatapathControl : IDisposable
         mask &= PortConfig.All;
         PortConfig old = port.Config;
         port.Config = (old & ~mask) | (config & mask);
+        bool isReported = _spanningTree?.Update(port) ?? false;
         if (((old ^ port.Config) & PortConfig.PortDown) != 0)
         {
             port.Device.SetAdministrativeState((port.Config & PortConfig.PortDown) == 0);
-            _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            if (!isReported)
+            {
+                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            }
         }
         return ControlError.None;
     }
@@ -333,7 +354,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         foreach (Worker worker in _workers)
         {
-            if (!worker.PacketIns.IsEmpty)
+            if (!worker.PacketIns.IsEmpty || worker.Bpdus.HasIncoming)
             {
                 return true;
             }
@@ -435,7 +456,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
             if (link != port.Link)
             {
                 port.Link = link;
-                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+                if (_spanningTree?.Update(port) != true)
+                {
+                    _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+                }
             }
         }
         PublishQueues(changed: false); // they follow the links' speed

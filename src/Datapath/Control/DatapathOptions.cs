@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control.SpanningTree;
 
 namespace Softswitch.Datapath.Control;
 
@@ -33,6 +34,9 @@ public sealed record DatapathOptions
 
     /// <summary>Packet-outs that can be queued for the workers.</summary>
     public int PacketOutQueueLength { get; init; } = 1024;
+
+    /// <summary>Spanning tree (§4.5); null for a switch without.</summary>
+    public SpanningTreeOptions? SpanningTree { get; init; }
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

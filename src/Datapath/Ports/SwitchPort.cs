@@ -11,6 +11,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     private readonly LazyArray<WorkerPortCounters> _counters;
     private volatile uint _config;
     private volatile PortQueueSettings? _queueSettings;
+    private volatile int _gate = (int)PortGate.Open;
 
     /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones.</param>
     public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
@@ -54,8 +55,21 @@ internal sealed unsafe class SwitchPort : IDisposable
     /// <summary>Bit/s; 0 if unknown.</summary>
     public long Rate => RateLimit != 0 ? RateLimit : QueueControl.RateOf(Link.Current);
 
+    /// <summary>What spanning tree allows; read by workers.</summary>
+    public PortGate Gate
+    {
+        get => (PortGate)_gate;
+        set => _gate = (int)value;
+    }
+
+    /// <summary>The OFPPS_STP bits; none without spanning tree.</summary>
+    public PortState SpanningTreeState { get; set; }
+
+    /// <summary>802.1D frames received here that the control side has not seen yet. Interlocked, by workers and the control side.</summary>
+    public int WaitingBpdus;
+
     public PortDescription Description => new(
-        Number, Device.HardwareAddress, Device.Name, Config, Link.Up ? PortState.None : PortState.LinkDown,
+        Number, Device.HardwareAddress, Device.Name, Config, SpanningTreeState | (Link.Up ? PortState.None : PortState.LinkDown),
         Link.Current, Link.Advertised, Link.Supported, Link.Peer);
 
     /// <summary>The queue that <paramref name="worker"/> serves, or null if packets for this port must be handed to another.</summary>

@@ -41,7 +41,8 @@ public sealed unsafe class Worker : IDisposable
         PacketIns = new PacketInQueue(packetInQueueLength, shared.Service);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Drops = new DropCounters();
-        Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
+        Bpdus = new BpduExchange(shared.Service);
+        Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
         _counting = new FlowCounting(shared.Table.Store, id);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
@@ -58,6 +59,8 @@ public sealed unsafe class Worker : IDisposable
     internal PacketInQueue PacketIns { get; }
 
     internal PacketOutQueue PacketOuts { get; }
+
+    internal BpduExchange Bpdus { get; }
 
     internal HandoverMesh Handovers { get; }
 
@@ -94,7 +97,7 @@ public sealed unsafe class Worker : IDisposable
                 moved += received;
             }
         }
-        moved += TakeHandovers() + ExecutePacketOuts();
+        moved += TakeHandovers() + ExecutePacketOuts() + Bpdus.Send(_outputs, _frames);
         moved += _outputs.Flush(); // one transmit per port that has packets
         PacketIns.Signal();
         _shared.Grace.LeavePass(Id);
@@ -156,9 +159,10 @@ public sealed unsafe class Worker : IDisposable
         counters->ReceivedPackets += (uint)received;
         counters->ReceivedBytes += ParseBatch(port.Number, received, out bool runts);
         int count = received;
-        if (runts || (port.Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0)
+        bool hasBpdu = (port.Gate & PortGate.TakesBpdus) != 0 && HasBpdu(received);
+        if (runts || hasBpdu || (port.Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0)
         {
-            count = Filter(port.Config, counters, received);
+            count = Filter(port, counters, received);
         }
         int exact = _shared.Table.Classify(_keys.Start, _lookup.Start, _found.Start, count);
         ExecuteBatch(port.Number, count, exact);
@@ -203,10 +207,26 @@ public sealed unsafe class Worker : IDisposable
         _counters.Count(count, exact, count - exact - misses);
     }
 
-    /// <summary>Drops runts and what a closed port must not receive, and closes the gaps.</summary>
+    /// <summary>Whether any packet of the batch is an 802.1D frame.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int Filter(PortConfig config, WorkerPortCounters* counters, int received)
+    private bool HasBpdu(int received)
     {
+        for (int i = 0; i < received; i++)
+        {
+            if (_keys.Start[i].DlDst == MacAddress.BridgeGroup)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Drops runts and what a closed port must not receive, takes out what is spanning tree's, and closes the gaps.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Filter(SwitchPort port, WorkerPortCounters* counters, int received)
+    {
+        PortConfig config = port.Config;
+        bool takesBpdus = (port.Gate & PortGate.TakesBpdus) != 0;
         int kept = 0;
         for (int i = 0; i < received; i++)
         {
@@ -223,6 +243,16 @@ public sealed unsafe class Worker : IDisposable
             {
                 counters->ReceiveDropped++;
                 _executor.Drop(packet, DropReason.IngressClosed);
+                continue;
+            }
+            if (spanningTree && takesBpdus)
+            {
+                // §4.5: processed locally before performing flow lookup.
+                if (!Bpdus.TryTake(packet, port))
+                {
+                    counters->ReceiveDropped++;
+                    _executor.Drop(packet, DropReason.BpduQueueFull);
+                }
                 continue;
             }
             Unsafe.Add(ref _batch.First, kept) = packet;
