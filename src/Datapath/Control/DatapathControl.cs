@@ -44,6 +44,7 @@ public sealed unsafe class DatapathControl : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxReassemblies, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
         _options = options;
@@ -53,17 +54,19 @@ public sealed unsafe class DatapathControl : IDisposable
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount),
+            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies)),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
             Macs = new MacTable(hash),
             Service = new ServiceSignal(),
+            MaxReassemblies = options.MaxReassemblies,
+            ReassemblyTimeout = options.ReassemblyTimeout,
         };
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
-        _buffers = new BufferedPackets(options.BufferCount, _frames);
+        _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         HandoverMesh handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
@@ -81,6 +84,9 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>Packets that can wait in buffers for a flow-mod or packet-out.</summary>
     public int BufferCount => _options.BufferCount;
 
+    /// <summary>Packets in buffers now.</summary>
+    internal int BufferedPacketCount => _buffers.OccupiedCount;
+
     /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
     public uint SupportedActions { get; } = (1u << (int)ActionKind.Enqueue) - 1;
 
@@ -92,7 +98,7 @@ public sealed unsafe class DatapathControl : IDisposable
 
     /// <summary>Frames that are free or in a buffer, for tests that account for every one; exact while the workers rest.</summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.Fragments.HeldFrameCount);
 
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
@@ -110,6 +116,13 @@ public sealed unsafe class DatapathControl : IDisposable
         set => _shared.MissBehaviour = value;
     }
 
+    /// <summary>What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next batches on.</summary>
+    public FragmentHandling FragmentHandling
+    {
+        get => _shared.FragmentHandling;
+        set => _shared.FragmentHandling = value;
+    }
+
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOutDrops;
 
@@ -124,6 +137,7 @@ public sealed unsafe class DatapathControl : IDisposable
     {
         DeliverPacketIns();
         _flows.Expire();
+        _buffers.Expire();
         _shared.Grace.Poll();
         ReclaimPacketOuts();
         CheckLinks();

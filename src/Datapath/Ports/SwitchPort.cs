@@ -8,7 +8,9 @@ namespace Softswitch.Datapath.Ports;
 internal sealed unsafe class SwitchPort : IDisposable
 {
     private readonly LazyArray<WorkerPortCounters> _counters;
+    private PortLink _link;
     private volatile uint _config;
+    private volatile int _mtu;
 
     /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones.</param>
     public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
@@ -31,7 +33,18 @@ internal sealed unsafe class SwitchPort : IDisposable
     public int Workers { get; }
 
     /// <summary>The link as last reported to controllers.</summary>
-    public PortLink Link { get; set; }
+    public PortLink Link
+    {
+        get => _link;
+        set
+        {
+            _link = value;
+            _mtu = value.Mtu;
+        }
+    }
+
+    /// <summary>Bytes of the longest IP packet the port sends; 0 without a limit. Any thread.</summary>
+    public int Mtu => _mtu;
 
     public PortConfig Config
     {

@@ -42,5 +42,23 @@ public enum DropReason
     /// <summary>NORMAL: the destination is on the ingress port, or an address bridges do not forward (802.1D).</summary>
     Bridge,
 
+    /// <summary>A fragment while fragments are dropped (OFPC_FRAG_DROP).</summary>
+    Fragment,
+
+    /// <summary>A fragment that cannot be one, overlaps or contradicts another of its datagram, or belongs to a datagram that was given up for that.</summary>
+    FragmentRefused,
+
+    /// <summary>A fragment that was there already.</summary>
+    FragmentDuplicate,
+
+    /// <summary>The rest of the fragment's datagram did not come in time.</summary>
+    ReassemblyTimeout,
+
+    /// <summary>The fragment's datagram was the oldest when there was no place for another.</summary>
+    ReassemblyFull,
+
+    /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
+    TooLong,
+
     Count,
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 
@@ -62,12 +63,46 @@ internal sealed class OutputQueues
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(OutputQueue queue, in Packet packet)
     {
-        if (packet.HasOffload && !queue.TakesOffloads)
+        if (packet.Flags != PacketFlags.None)
         {
-            Unfinished.Finish(packet, _frames, _drops, new QueueSink(queue));
-            return;
+            if ((packet.Flags & PacketFlags.MayFragment) != 0)
+            {
+                AddFragmentable(queue, packet);
+                return;
+            }
+            if (!queue.TakesOffloads)
+            {
+                Unfinished.Finish(packet, _frames, _drops, new QueueSink(queue));
+                return;
+            }
         }
         queue.Add(packet);
+    }
+
+    /// <summary>Cuts a packet that is longer than the port's MTU and may be cut.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void AddFragmentable(OutputQueue queue, Packet packet)
+    {
+        packet.Flags &= ~PacketFlags.MayFragment;
+        if (!Fragmenter.Exceeds(packet, queue.Port.Mtu))
+        {
+            Add(queue, packet);
+        }
+        else if (Fragmenter.TryBegin(packet, _frames, queue.Port.Mtu, out Fragmenter fragmenter))
+        {
+            while (fragmenter.TryNext(out Packet fragment))
+            {
+                queue.Add(fragment);
+            }
+            _drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+            _frames.Release(packet);
+        }
+        else
+        {
+            queue.CountDrop();
+            _drops.Count(DropReason.TooLong);
+            _frames.Release(packet);
+        }
     }
 
     /// <summary>One transmit call per port that has packets.</summary>
