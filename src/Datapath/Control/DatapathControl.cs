@@ -47,10 +47,11 @@ public sealed unsafe class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxReassemblies, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxEmergencyEntries);
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
-        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + RetiredReserve, options.Workers);
+        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve, options.Workers);
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
@@ -207,9 +208,32 @@ public sealed unsafe class DatapathControl : IDisposable
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>
-    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) => _flows.Next(ref cursor, filter, out statistics);
+    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
+        filter.TableId == FlowFilter.EmergencyTable
+            ? _flows.Emergency.Next(ref cursor, filter, out statistics)
+            : _flows.Next(ref cursor, filter, out statistics);
 
-    public AggregateStatistics Aggregate(in FlowFilter filter) => _flows.Aggregate(filter);
+    public AggregateStatistics Aggregate(in FlowFilter filter) =>
+        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Aggregate(filter);
+
+    /// <summary>Whether the emergency entries are in force (§4.3).</summary>
+    public bool InEmergency => _flows.Emergency.InForce;
+
+    /// <summary>Contact with the controller is lost: puts the emergency entries in force and deletes all others. No packet meets neither.</summary>
+    /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
+    public bool EnterEmergency()
+    {
+        if (InEmergency || _flows.Emergency.Count == 0)
+        {
+            return false;
+        }
+        _flows.Emergency.Enter();
+        _shared.Grace.Poll();
+        return true;
+    }
+
+    /// <summary>A controller is back: what is in force remains, and is now like any other entry.</summary>
+    public void LeaveEmergency() => _flows.Emergency.Leave();
 
     /// <param name="tableId">0 for exact, 1 for wildcard entries.</param>
     public TableStatistics ReadTable(int tableId)

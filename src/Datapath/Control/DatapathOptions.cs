@@ -25,6 +25,9 @@ public sealed record DatapathOptions
     /// <summary>Entries table 1 takes.</summary>
     public int MaxWildcardEntries { get; init; } = 1 << 16;
 
+    /// <summary>Entries with OFPFF_EMERG, beside those of tables 0 and 1.</summary>
+    public int MaxEmergencyEntries { get; init; } = 1024;
+
     /// <summary>Packets that can wait for the controller's word in buffers.</summary>
     public int BufferCount { get; init; } = 256;
 

@@ -28,7 +28,8 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 {
     /// <summary>What works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
-        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.ArpMatchIp;
+        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.ArpMatchIp
+        | OfCapabilities.IpReassembly;
 
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;
@@ -39,6 +40,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     private readonly List<IChannelListener> _listeners = [];
     private readonly List<Thread> _threads = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ContactWatch _contact; // under the gate
     private ITimer? _probeTimer;
     private int _passiveCount;
     private bool _disposed;
@@ -48,6 +50,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         Control = control;
         Options = options;
+        _contact = new ContactWatch(control, options);
         lock (control.Gate)
         {
             control.Events = this;
@@ -187,6 +190,10 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
         Control.MissBehaviour = _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
+        if (!_stopping.IsCancellationRequested)
+        {
+            _contact.Note(_connections.Exists(IsController));
+        }
     }
 
     /// <summary>Under the gate: at most one connection is master.</summary>
@@ -228,6 +235,24 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         return !connection.IsPassive || session.IsConfigured || (Options.FailMode == FailMode.Secure && session.IsIntroduced);
     }
 
+    /// <summary>Whether losing this connection is losing contact: a tool that looks in through a listener and leaves is no controller.</summary>
+    private bool IsController(ControllerConnection connection) =>
+        connection.Session.IsNegotiated && !IsManagement(connection.IsPassive) && (!connection.IsPassive || connection.Session.IsConfigured);
+
+    /// <summary>A line for the log when emergency mode was entered or left.</summary>
+    private void LogEmergency()
+    {
+        string? news;
+        lock (Control.Gate)
+        {
+            news = _contact.TakeNews();
+        }
+        if (news is not null)
+        {
+            Log(news);
+        }
+    }
+
     private void StartThread(string name, Action body)
     {
         Thread thread = new(() => body()) { IsBackground = true, Name = name };
@@ -267,6 +292,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
             StartThread(name, () =>
             {
                 Log($"{name}: {new ControllerConnection(this, channel, name, isPassive: true).Run()}");
+                LogEmergency();
                 Interlocked.Decrement(ref _passiveCount);
             });
         }
@@ -289,6 +315,14 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
             {
                 Log($"{target}: {failure}; trying again");
             }
+            if (!worked)
+            {
+                lock (Control.Gate)
+                {
+                    _contact.NoteFailedAttempt();
+                }
+            }
+            LogEmergency();
             lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
             Wait(delay.Next(worked));
         }
