@@ -20,11 +20,13 @@ internal sealed class BufferedPackets
 
     /// <param name="count">Places, at least 1.</param>
     /// <param name="milliseconds">How long a packet is kept.</param>
-    public BufferedPackets(int count, FrameCache frames, ControlClock clock, long milliseconds)
+    /// <param name="usedBefore">How often each place counts as used: for tests of ids that run out.</param>
+    public BufferedPackets(int count, FrameCache frames, ControlClock clock, long milliseconds, uint usedBefore = 0)
     {
         _clock = clock;
         _patience = milliseconds;
         _places = new Place[count];
+        _places.AsSpan().Fill(new Place { Generation = usedBefore });
         _count = (uint)count;
         _frames = frames;
     }
@@ -37,8 +39,8 @@ internal sealed class BufferedPackets
     {
         ref Place place = ref _places[_next];
         Free(ref place);
-        // From 1 on, and so that generation * count + place stays below NoBuffer.
-        place.Generation = (place.Generation % ((FlowMod.NoBuffer / _count) - 1)) + 1;
+        // The bound keeps generation * count + place below NoBuffer; generation 0 is "never used".
+        place.Generation = place.Generation + 1 < FlowMod.NoBuffer / _count ? place.Generation + 1 : 1;
         place.Occupied = true;
         place.Packet = packet;
         place.InPort = inPort;

@@ -13,7 +13,7 @@ namespace Softswitch.Datapath.Headers;
 public static class InternetChecksum
 {
     // Below this the set-up of the vector loop costs more than it saves.
-    private const int VectorThreshold = 128;
+    private const int VectorThreshold = 64;
 
     /// <summary>Adds the words of <paramref name="data"/> to <paramref name="sum"/>. A last odd byte counts as a word padded with zero.</summary>
     /// <param name="data">Starts at an even distance from the first byte of the checksummed whole, whatever its address.</param>

@@ -47,12 +47,15 @@ public sealed unsafe class Worker : IDisposable
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
         Fragments = new FragmentGate(shared, _frames, Drops);
-        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting) { Fragments = Fragments };
+        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting, _counters) { Fragments = Fragments };
     }
 
     public int Id { get; }
 
     internal FrameCache Frames => _frames;
+
+    /// <summary>Frames that wait for their turn on a port. For tests that account for every one.</summary>
+    internal int HeldCount => _outputs.HeldCount;
 
     internal PacketInQueue PacketIns { get; }
 
@@ -77,9 +80,11 @@ public sealed unsafe class Worker : IDisposable
     public int PollOnce()
     {
         _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
-        _now = (uint)_shared.Clock.Milliseconds;
+        long now = _shared.Clock.Ticks;
+        _now = (uint)(now / TimeSpan.TicksPerMillisecond);
         _executor.Now = _now;
         Fragments.BeginPass(_now);
+        _outputs.Now = now;
         if (_ports != _shared.Ports)
         {
             Adopt(_shared.Ports);
@@ -96,7 +101,7 @@ public sealed unsafe class Worker : IDisposable
             }
         }
         moved += TakeHandovers() + ExecutePacketOuts();
-        _outputs.Flush(); // one transmit per port that has packets
+        moved += _outputs.Flush(); // one transmit per port that has packets
         PacketIns.Signal();
         _shared.Grace.LeavePass(Id);
         return moved;
@@ -116,7 +121,7 @@ public sealed unsafe class Worker : IDisposable
             }
             else if (++idlePasses >= WorkerSleep.PassesBeforeSleep)
             {
-                Sleep.Wait(_receive);
+                Sleep.Wait(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
                 idlePasses = WorkerSleep.PassesBeforeSleep / 2;
             }
         }
@@ -131,6 +136,7 @@ public sealed unsafe class Worker : IDisposable
         _layouts.Dispose();
         _lookup.Dispose();
         _found.Dispose();
+        _outputs.Release();
         _frames.Drain();
     }
 
@@ -205,9 +211,7 @@ public sealed unsafe class Worker : IDisposable
             _executor.Execute(
                 Actions.ActionsReference.Read(ref _entries[index].Actions), ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
         }
-        _counters.Lookups += count;
-        _counters.ExactMatches += exact;
-        _counters.WildcardMatches += count - exact - misses;
+        _counters.Count(count, exact, count - exact - misses);
     }
 
     /// <summary>Drops runts and what a closed port must not receive, and closes the gaps.</summary>
@@ -250,7 +254,7 @@ public sealed unsafe class Worker : IDisposable
             {
                 if (_outputs.Find(item.Port) is OutputQueue queue)
                 {
-                    queue.Add(item.Packet);
+                    queue.Enqueue(item.Packet, item.QueueId);
                 }
                 else
                 {

@@ -136,10 +136,9 @@ internal sealed class ControllerConnection
         bool wasNegotiated = Session.IsNegotiated;
         bool hadError = Session.FirstError is not null;
         bool more;
+        Touch();
         do
         {
-            // A peer that reads a long reply slowly is alive, too.
-            Touch();
             more = HandleMessages();
             Out.Flush(_channel.Stream);
         }
@@ -178,6 +177,7 @@ internal sealed class ControllerConnection
     {
         if (Session.HasUnfinishedReply)
         {
+            Touch(); // it took the part before: a peer that reads a long reply slowly is alive, too
             Session.ContinueReply();
             return true;
         }

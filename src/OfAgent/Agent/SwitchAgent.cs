@@ -28,8 +28,8 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 {
     /// <summary>What works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
-        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.ArpMatchIp
-        | OfCapabilities.IpReassembly;
+        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.QueueStats
+        | OfCapabilities.ArpMatchIp | OfCapabilities.IpReassembly;
 
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;
@@ -80,7 +80,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
         foreach (ConnectionTarget target in Options.Controllers)
         {
-            StartThread($"connect {target}", () => ConnectLoop(target));
+            StartThread($"connect {target}", new ControllerConnector(this, target, _stopping.Token).Run);
         }
         TimeSpan tick = Options.ProbeInterval < ProbeTick ? Options.ProbeInterval : ProbeTick;
         _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, tick, tick);
@@ -239,6 +239,20 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     private bool IsController(ControllerConnection connection) =>
         connection.Session.IsNegotiated && !IsManagement(connection.IsPassive) && (!connection.IsPassive || connection.Session.IsConfigured);
 
+    /// <summary>After each attempt to reach a controller, and each connection that came of one.</summary>
+    /// <param name="worked">HELLOs were exchanged.</param>
+    internal void NoteAttempt(bool worked)
+    {
+        if (!worked)
+        {
+            lock (Control.Gate)
+            {
+                _contact.NoteFailedAttempt();
+            }
+        }
+        LogEmergency();
+    }
+
     /// <summary>A line for the log when emergency mode was entered or left.</summary>
     private void LogEmergency()
     {
@@ -295,71 +309,6 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
                 LogEmergency();
                 Interlocked.Decrement(ref _passiveCount);
             });
-        }
-    }
-
-    private void ConnectLoop(ConnectionTarget target)
-    {
-        ReconnectDelay delay = new();
-        string lastFailure = "";
-        while (!_stopping.IsCancellationRequested)
-        {
-            bool worked = false;
-            if (TryConnect(target, out IChannel? channel, out string failure))
-            {
-                ControllerConnection connection = new(this, channel!, $"{target}", isPassive: false);
-                failure = connection.Run();
-                worked = connection.Session.IsNegotiated;
-            }
-            if (!_stopping.IsCancellationRequested && failure != lastFailure)
-            {
-                Log($"{target}: {failure}; trying again");
-            }
-            if (!worked)
-            {
-                lock (Control.Gate)
-                {
-                    _contact.NoteFailedAttempt();
-                }
-            }
-            LogEmergency();
-            lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
-            Wait(delay.Next(worked));
-        }
-    }
-
-    private bool TryConnect(ConnectionTarget target, out IChannel? channel, out string failure)
-    {
-        using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, Options.TimeProvider);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
-        channel = null;
-        try
-        {
-            channel = TcpChannel.Connect(target, either.Token);
-            failure = "";
-            return true;
-        }
-        catch (SocketException exception)
-        {
-            failure = $"cannot connect: {exception.Message}";
-        }
-        catch (OperationCanceledException)
-        {
-            failure = $"cannot connect: no answer within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
-        }
-        return false;
-    }
-
-    /// <summary>Waits by the agent's clock; ends at once when the agent does.</summary>
-    private void Wait(TimeSpan delay)
-    {
-        try
-        {
-            Task.Delay(delay, Options.TimeProvider, _stopping.Token).GetAwaiter().GetResult();
-        }
-        catch (OperationCanceledException)
-        {
-            // the loop looks itself
         }
     }
 

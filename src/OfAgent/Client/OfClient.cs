@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
+using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Client;
@@ -42,6 +44,9 @@ public sealed partial class OfClient : IDisposable
 
     /// <summary>How long the switch may take to answer or to take what we send.</summary>
     public TimeSpan Timeout { get; set; }
+
+    /// <summary>The xid of the last message sent.</summary>
+    public uint LastXid => _lastXid;
 
     /// <summary>Errors the switch sent since the connection began, in their order; the first <see cref="MaxErrors"/>.</summary>
     public IReadOnlyList<OfReportedError> Errors => _errors;
@@ -97,14 +102,12 @@ public sealed partial class OfClient : IDisposable
     /// <summary>Sends what is queued.</summary>
     public void Flush()
     {
-        while (_sent < _out.Length)
+        while (_out.Length > 0)
         {
             Wait(forWriting: true, Deadline());
             SendSome();
             ReceiveWhatIsThere();
         }
-        _out.Reset();
-        _sent = 0;
     }
 
     /// <summary>Sends a request and waits for its answer, all parts of it.</summary>
@@ -113,8 +116,9 @@ public sealed partial class OfClient : IDisposable
     /// <returns>False if the switch answered with an error: the last of <see cref="Errors"/>.</returns>
     public bool TryRequest(RequestWriter write, OfType replyType, MessageHandler onReply)
     {
-        uint xid = Send(write);
-        Flush();
+        // Not by Flush, which would take an early answer for a message of no interest: Receive sends as well.
+        uint xid = NextXid();
+        write(_out, xid);
         long deadline = Deadline();
         while (true)
         {
@@ -230,13 +234,13 @@ public sealed partial class OfClient : IDisposable
 
     private void ShakeHands()
     {
+        // Not by Flush, which would read the switch's hello as a message of no interest.
         HelloMessage.Write(_out, NextXid());
-        Flush();
         ReadOnlySpan<byte> message = Receive(Deadline());
         OfHeader.TryDecode(message, out OfHeader header);
         if (header.Type == OfType.Error && ErrorMessage.TryDecode(message, out OfError error, out ReadOnlySpan<byte> data, out _))
         {
-            string text = Text.PortText.Printable(System.Text.Encoding.UTF8.GetString(data));
+            string text = PortText.Printable(Encoding.UTF8.GetString(data));
             throw new OfClientException($"{Target}: the switch refused OpenFlow 1.0: {error.Name} {text}".TrimEnd());
         }
         if (header.Type != OfType.Hello || header.Version < OfHeader.Version10)
@@ -274,12 +278,8 @@ public sealed partial class OfClient : IDisposable
         ReadOnlySpan<byte> message;
         while (!TryTakeMessage(out message))
         {
-            bool hasOutput = _sent < _out.Length;
-            if (hasOutput)
-            {
-                SendSome();
-            }
-            Wait(forWriting: _sent < _out.Length, deadline);
+            SendSome();
+            Wait(forWriting: _out.Length > 0, deadline);
             ReceiveIfReadable();
         }
         return message;
@@ -340,10 +340,19 @@ public sealed partial class OfClient : IDisposable
 
     private void SendSome()
     {
+        if (_out.Length == 0)
+        {
+            return;
+        }
         int count = _socket.Send(_out.Written[_sent..], SocketFlags.None, out SocketError error);
         if (error == SocketError.Success)
         {
             _sent += count;
+            if (_sent == _out.Length)
+            {
+                _out.Reset();
+                _sent = 0;
+            }
         }
         else if (error != SocketError.WouldBlock)
         {
@@ -354,13 +363,10 @@ public sealed partial class OfClient : IDisposable
     /// <summary>Waits until there is something to read, or room to write.</summary>
     private void Wait(bool forWriting, long deadline)
     {
-        long left = deadline - Environment.TickCount64;
+        long left = Math.Max(0, deadline - Environment.TickCount64);
         List<Socket> readers = [_socket];
         List<Socket>? writers = forWriting ? [_socket] : null;
-        if (left > 0)
-        {
-            Socket.Select(readers, writers, null, TimeSpan.FromMilliseconds(left));
-        }
+        Socket.Select(readers, writers, null, TimeSpan.FromMilliseconds(left));
         if (readers.Count == 0 && writers is null or { Count: 0 })
         {
             throw new OfClientException($"{Target}: the switch did not answer within {Timeout.TotalSeconds:0.#} s");

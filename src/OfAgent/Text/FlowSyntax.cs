@@ -79,6 +79,14 @@ public static class FlowSyntax
         return isGood;
     }
 
+    /// <summary>The one way of several to say the same match that parsing a text yields: fields that are open or not looked at are zero.</summary>
+    public static FlowMatch Canonical(FlowMatch match)
+    {
+        MatchSyntax.Normalise(ref match, []);
+        MatchSyntax.ClearOpenFields(ref match);
+        return match;
+    }
+
     private static FlowModCommand CommandOf(FlowSyntaxMode mode) => mode switch
     {
         FlowSyntaxMode.Modify => FlowModCommand.Modify,

@@ -91,7 +91,11 @@ public static class FlowText
         long fraction = duration.Ticks % TimeSpan.TicksPerSecond;
         if (fraction > 0)
         {
-            text.Append('.').Append(fraction.ToString("d7").TrimEnd('0'));
+            // ovs-ofctl: whole milliseconds keep their three digits, anything finer loses its trailing zeros.
+            text.Append('.').Append(
+                fraction % TimeSpan.TicksPerMillisecond == 0
+                    ? (fraction / TimeSpan.TicksPerMillisecond).ToString("d3")
+                    : fraction.ToString("d7").TrimEnd('0'));
         }
     }
 

@@ -117,6 +117,28 @@ internal static class MatchSyntax
         }
     }
 
+    /// <summary>Sets fields that are open to zero, address bits outside the prefix too, and wildcard bits that mean the same to the same.</summary>
+    public static void ClearOpenFields(ref FlowMatch match)
+    {
+        FlowWildcards open = match.Wildcards;
+        FlowMatch cleared = default;
+        cleared.Wildcards = open & FlowWildcards.All;
+        cleared.SetNwWildBits(match.NwSrcWildBits, match.NwDstWildBits);
+        cleared.InPort = open.HasFlag(FlowWildcards.InPort) ? default : match.InPort;
+        cleared.DlSrc = open.HasFlag(FlowWildcards.DlSrc) ? default : match.DlSrc;
+        cleared.DlDst = open.HasFlag(FlowWildcards.DlDst) ? default : match.DlDst;
+        cleared.DlVlan = open.HasFlag(FlowWildcards.DlVlan) ? default : match.DlVlan;
+        cleared.DlVlanPcp = open.HasFlag(FlowWildcards.DlVlanPcp) ? default : match.DlVlanPcp;
+        cleared.DlType = open.HasFlag(FlowWildcards.DlType) ? default : match.DlType;
+        cleared.NwTos = open.HasFlag(FlowWildcards.NwTos) ? default : (byte)(match.NwTos & DscpMask);
+        cleared.NwProto = open.HasFlag(FlowWildcards.NwProto) ? default : match.NwProto;
+        cleared.NwSrc = match.NwSrcWildBits == 32 ? 0 : match.NwSrc & (uint.MaxValue << match.NwSrcWildBits);
+        cleared.NwDst = match.NwDstWildBits == 32 ? 0 : match.NwDst & (uint.MaxValue << match.NwDstWildBits);
+        cleared.TpSrc = open.HasFlag(FlowWildcards.TpSrc) ? default : match.TpSrc;
+        cleared.TpDst = open.HasFlag(FlowWildcards.TpDst) ? default : match.TpDst;
+        match = cleared;
+    }
+
     private static bool TrySetNumber(ReadOnlySpan<char> key, ReadOnlySpan<char> value, ref FlowMatch match, ref string? error)
     {
         switch (key)

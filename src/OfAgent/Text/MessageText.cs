@@ -33,6 +33,11 @@ public static class MessageText
             text.Append($"***{message.Length} bytes are no message***\n");
             return;
         }
+        if (header.Version != OfHeader.Version10)
+        {
+            text.Append($"{NameOf(header.Type)} (version {header.Version}) (xid=0x{header.Xid:x}): {message.Length} bytes\n");
+            return;
+        }
         text.Append($"{NameOf(message, header.Type)} (xid=0x{header.Xid:x}):");
         if (!TryAppendBody(text, message, header.Type))
         {
@@ -57,7 +62,7 @@ public static class MessageText
             };
             return type == OfType.StatsReply ? $"{kind} reply" : $"{kind} request";
         }
-        return NameOf(type);
+        return (type == OfType.Vendor ? RequestText.NameOfVendorMessage(message) : null) ?? NameOf(type);
     }
 
     /// <summary>The specification's name: OFPT_FLOW_MOD.</summary>
@@ -122,7 +127,7 @@ public static class MessageText
             case OfType.QueueGetConfigReply:
                 return TryAppendQueueConfig(text, message);
             default:
-                return false;
+                return RequestText.TryAppend(text, message, type);
         }
     }
 
@@ -169,10 +174,8 @@ public static class MessageText
             text.Append((features.Actions & (1u << bit)) != 0 ? " " + ActionNames[bit] : "");
         }
         text.Append('\n');
-        foreach (PortDescription port in ports)
-        {
-            PortText.Append(text, port);
-        }
+        ports.Sort(static (a, b) => a.Number.CompareTo(b.Number));
+        ports.ForEach(p => PortText.Append(text, p));
         return true;
     }
 

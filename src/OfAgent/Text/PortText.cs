@@ -31,6 +31,10 @@ public static class PortText
         text.Append($"     speed: {MegabitsPerSecond(port.Current)} Mbps now, {MegabitsPerSecond(port.Supported)} Mbps max\n");
     }
 
+    internal static void AppendConfig(StringBuilder text, PortConfig config) => AppendBits(text, (uint)config, ConfigNames);
+
+    internal static void AppendFeatureNames(StringBuilder text, PortFeatures features) => AppendBits(text, (uint)features, FeatureNames);
+
     /// <summary>The names of the bits set, with blanks between; bits without a name in hexadecimal; 0 for none.</summary>
     internal static void AppendBits(StringBuilder text, uint bits, ReadOnlySpan<string> names)
     {

@@ -153,6 +153,8 @@ public sealed unsafe class AfPacketPort : IPortDevice
                 return;
             }
             _disposed = true;
+            // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
+            SetPromiscuous(PACKET_DROP_MEMBERSHIP, _socket, _interface.Index);
             Close(_rings, _ringBytes, _socket, _longSocket);
             _interface.Dispose();
             _lock.Dispose();
@@ -195,8 +197,7 @@ public sealed unsafe class AfPacketPort : IPortDevice
             Set(port, longSocket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR));
             SetBuffer(longSocket, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
             Bind(port, longSocket, interfaceIndex, protocol: 0);
-            var membership = new PacketMembership { InterfaceIndex = interfaceIndex, Type = PACKET_MR_PROMISC };
-            if (Libc.setsockopt(socket, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, (uint)sizeof(PacketMembership)) < 0)
+            if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, socket, interfaceIndex) < 0)
             {
                 throw PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
             }
@@ -208,6 +209,12 @@ public sealed unsafe class AfPacketPort : IPortDevice
             _ = Libc.munmap(rings, RingBytes(options));
             throw;
         }
+    }
+
+    private static int SetPromiscuous(int option, int socket, int interfaceIndex)
+    {
+        var membership = new PacketMembership { InterfaceIndex = interfaceIndex, Type = PACKET_MR_PROMISC };
+        return Libc.setsockopt(socket, SOL_PACKET, option, &membership, (uint)sizeof(PacketMembership));
     }
 
     private static nuint RingBytes(AfPacketOptions options) => (nuint)(options.ReceiveSlots + options.TransmitSlots) * SlotSize;

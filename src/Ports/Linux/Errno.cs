@@ -21,6 +21,7 @@ internal static class Errno
     public const int EADDRINUSE = 98;
     public const int ENETDOWN = 100;
     public const int ENOBUFS = 105;
+    public const int ECONNREFUSED = 111;
 
     /// <summary>The calling thread's error number after a failed call in <see cref="Libc"/>.</summary>
     public static int Last => Marshal.GetLastPInvokeError();

@@ -9,6 +9,9 @@ namespace Softswitch.Ports.Linux;
 /// </remarks>
 internal sealed unsafe class InterfaceLock : IDisposable
 {
+    // A released name outlives its socket while a child of the process, between fork and exec, still has the descriptor.
+    private const int ReleaseRetries = 200;
+
     private int _socket;
 
     private InterfaceLock(int socket) => _socket = socket;
@@ -27,12 +30,21 @@ internal sealed unsafe class InterfaceLock : IDisposable
         }
         fixed (byte* bytes = address)
         {
-            if (Libc.bind(socket, bytes, (uint)length) == 0 && Libc.listen(socket, 16) == 0)
+            string owner = string.Empty;
+            int error = 0;
+            for (int i = 0; i < ReleaseRetries; i++)
             {
-                return new InterfaceLock(socket);
+                if (Libc.bind(socket, bytes, (uint)length) == 0 && Libc.listen(socket, 16) == 0)
+                {
+                    return new InterfaceLock(socket);
+                }
+                error = Errno.Last;
+                if (error != Errno.EADDRINUSE || !IsBeingReleased(bytes, (uint)length, out owner))
+                {
+                    break;
+                }
+                Thread.Sleep(1);
             }
-            int error = Errno.Last;
-            string owner = error == Errno.EADDRINUSE ? FindOwner(socket, bytes, (uint)length) : string.Empty;
             _ = Libc.close(socket);
             throw error == Errno.EADDRINUSE
                 ? new PortException($"{port}: interface {device.Name} is in use by another softswitch{owner}")
@@ -44,18 +56,29 @@ internal sealed unsafe class InterfaceLock : IDisposable
     {
         if (_socket >= 0)
         {
+            _ = Libc.shutdown(_socket, Libc.SHUT_RDWR); // refuses whoever asks from now on
             _ = Libc.close(_socket);
             _socket = -1;
         }
     }
 
-    private static string FindOwner(int socket, byte* address, uint length)
+    /// <returns>True if nobody listens at the name any more; else false with the owner in words for an error message.</returns>
+    private static bool IsBeingReleased(byte* address, uint length, out string owner)
     {
+        owner = string.Empty;
+        int socket = Libc.socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK, 0);
+        int connected = Libc.connect(socket, address, length);
+        int error = Errno.Last;
         int* credentials = stackalloc int[3]; // struct ucred: pid, uid, gid
         uint size = 3 * sizeof(int);
-        bool found = Libc.connect(socket, address, length) == 0
-            && Libc.getsockopt(socket, Libc.SOL_SOCKET, Libc.SO_PEERCRED, credentials, &size) == 0
-            && credentials[0] > 0;
-        return !found ? string.Empty : credentials[0] == Environment.ProcessId ? " port of this process" : $" (pid {credentials[0]})";
+        if (connected == 0 && Libc.getsockopt(socket, Libc.SOL_SOCKET, Libc.SO_PEERCRED, credentials, &size) == 0 && credentials[0] > 0)
+        {
+            owner = credentials[0] == Environment.ProcessId ? " port of this process" : $" (pid {credentials[0]})";
+        }
+        if (socket >= 0)
+        {
+            _ = Libc.close(socket);
+        }
+        return connected < 0 && error == Errno.ECONNREFUSED;
     }
 }

@@ -27,6 +27,7 @@ internal static unsafe partial class Libc
     public const int SO_PEERCRED = 17;
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;
+    public const int SHUT_RDWR = 2;
     public const int MSG_TRUNC = 0x20;
     public const int MSG_DONTWAIT = 0x40;
 
@@ -70,6 +71,9 @@ internal static unsafe partial class Libc
     public static partial int listen(int descriptor, int backlog);
 
     [LibraryImport(Library, SetLastError = true)]
+    public static partial int shutdown(int descriptor, int how);
+
+    [LibraryImport(Library, SetLastError = true)]
     public static partial int connect(int descriptor, void* address, uint length);
 
     [LibraryImport(Library, SetLastError = true)]
@@ -95,6 +99,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ppoll(PollDescriptor* descriptors, nuint count, TimeSpecification* timeout, void* signalMask);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
@@ -124,6 +131,13 @@ internal unsafe struct MessageHeader
     public void* Control;
     public nuint ControlLength;
     public int Flags;
+}
+
+/// <summary>struct timespec on 64-bit Linux.</summary>
+internal struct TimeSpecification
+{
+    public long Seconds;
+    public long Nanoseconds;
 }
 
 /// <summary>struct pollfd.</summary>

@@ -62,20 +62,22 @@ public sealed unsafe class ReplayPort : IPort, IPortDevice
         Debug.Assert(capacity % FrameStore.Alignment == 0, "a frame takes whole vectors");
         int room = batch.Free;
         int received = 0;
+        int index = _index; // in registers: the stores into frames could, for all the compiler knows, change the fields
+        byte* next = _next;
         for (int i = 0; i < room; i++)
         {
-            if (_index == lengths.Length)
+            if (index == lengths.Length)
             {
                 if (_once)
                 {
                     break;
                 }
-                _index = 0;
-                _next = _store.First;
+                index = 0;
+                next = _store.First;
             }
-            int length = lengths[_index++];
-            byte* source = _next;
-            _next += FrameStore.PaddedLength(length);
+            int length = lengths[index++];
+            byte* source = next;
+            next += FrameStore.PaddedLength(length);
             if (length <= capacity ? frames.TryRent(out Packet packet) : frames.TryRentLarge(out packet))
             {
                 CopyPadded(packet.Data, source, length);
@@ -88,6 +90,8 @@ public sealed unsafe class ReplayPort : IPort, IPortDevice
                 _receiveDropped++;
             }
         }
+        _index = index;
+        _next = next;
         return received;
     }
 

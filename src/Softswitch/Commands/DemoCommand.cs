@@ -43,7 +43,8 @@ internal static class DemoCommand
     {
         using var signal = new TerminationSignal();
         bool live = !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
-        Action<string> say = live ? static _ => { } : Console.Out.WriteLine;
+        Action<string> say = live ? static _ => { }
+        : Console.Out.WriteLine;
         using DemoNetwork network = DemoNetwork.Create(say);
         var pings = new PingMatrix(network.Hosts);
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(signal.Token, network.Switch.Failed);

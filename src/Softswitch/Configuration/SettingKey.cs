@@ -8,7 +8,10 @@ namespace Softswitch.Configuration;
 internal sealed record SettingKey(string Name, string Argument, string Description, bool IsRepeatable)
 {
     public static readonly SettingKey Port = new(
-        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options", true);
+        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options, such as rate=100M", true);
+
+    public static readonly SettingKey Queue = new(
+        "queue", "PORT:ID,min-rate=RATE[,max-rate=RATE]", "a queue of a port; rates in bit/s, such as 10M", true);
 
     public static readonly SettingKey DatapathId = new(
         "datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent", false);
@@ -25,5 +28,5 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey Workers = new(
         "workers", "N", "threads that forward packets, 1 to 64 (default 1)", false);
 
-    public static readonly IReadOnlyList<SettingKey> All = [Port, DatapathId, Controller, Listen, FailMode, Workers];
+    public static readonly IReadOnlyList<SettingKey> All = [Port, Queue, DatapathId, Controller, Listen, FailMode, Workers];
 }

@@ -30,7 +30,7 @@ internal sealed class AgentHarness : IDisposable
             }
             Ports[number] = port;
         }
-        options ??= new AgentOptions();
+        options ??= new AgentOptions { TimeProvider = new ManualTime() }; // no probes in between
         options = options with { Log = _log.Add };
         if (options.Listeners.Count == 0)
         {

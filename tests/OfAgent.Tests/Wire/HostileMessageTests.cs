@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Actions;
+using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Tests.Wire;
@@ -78,7 +79,7 @@ public sealed class HostileMessageTests
         OfBuffer buffer = OfBuffer.Pool.Get();
         try
         {
-            _ = OfPrinter.Print(bytes);
+            _ = MessageText.Format(bytes);
             if (bytes.Length >= OfHeader.Size)
             {
                 _ = Recoding.TryRecode(bytes, buffer);

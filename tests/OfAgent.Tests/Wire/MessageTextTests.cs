@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Softswitch.OfAgent.Wire;
+using Softswitch.OfAgent.Text;
 
 namespace Softswitch.OfAgent.Tests.Wire;
 
@@ -11,7 +11,7 @@ public sealed class MessageTextTests
     {
         MessageCase message = MessageFiles.Find(name);
 
-        Assert.Equal(message.Text, TrimLines(OfPrinter.Print(message.Bytes)));
+        Assert.Equal(message.Text, TrimLines(MessageText.Format(message.Bytes)));
     }
 
     [Theory, MemberData(nameof(MessageFiles.NamesForOpenVSwitch), MemberType = typeof(MessageFiles))]

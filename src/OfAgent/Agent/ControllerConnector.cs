@@ -1,0 +1,78 @@
+using System.Net.Sockets;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>Keeps one controller connected: connects, serves the connection, waits, connects again.</summary>
+/// <remarks>Threads: <see cref="Run"/> is the body of a thread of its own, on which the connection's messages are handled, too.</remarks>
+internal sealed class ControllerConnector
+{
+    private readonly SwitchAgent _agent;
+    private readonly ConnectionTarget _target;
+    private readonly CancellationToken _stopping;
+
+    public ControllerConnector(SwitchAgent agent, ConnectionTarget target, CancellationToken stopping)
+    {
+        _agent = agent;
+        _target = target;
+        _stopping = stopping;
+    }
+
+    /// <summary>Returns when the agent ends. Does not throw.</summary>
+    public void Run()
+    {
+        ReconnectDelay delay = new();
+        string lastFailure = "";
+        while (!_stopping.IsCancellationRequested)
+        {
+            bool worked = false;
+            if (TryConnect(out IChannel? channel, out string failure))
+            {
+                ControllerConnection connection = new(_agent, channel!, $"{_target}", isPassive: false);
+                failure = connection.Run();
+                worked = connection.Session.IsNegotiated;
+            }
+            if (!_stopping.IsCancellationRequested && failure != lastFailure)
+            {
+                _agent.Log($"{_target}: {failure}; trying again");
+            }
+            _agent.NoteAttempt(worked);
+            lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
+            Wait(delay.Next(worked));
+        }
+    }
+
+    private bool TryConnect(out IChannel? channel, out string failure)
+    {
+        using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, _agent.Options.TimeProvider);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping);
+        channel = null;
+        try
+        {
+            channel = TcpChannel.Connect(_target, either.Token);
+            failure = "";
+            return true;
+        }
+        catch (SocketException exception)
+        {
+            failure = $"cannot connect: {exception.Message}";
+        }
+        catch (OperationCanceledException)
+        {
+            failure = $"cannot connect: no answer within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
+        }
+        return false;
+    }
+
+    /// <summary>Waits by the agent's clock; ends at once when the agent does.</summary>
+    private void Wait(TimeSpan delay)
+    {
+        try
+        {
+            Task.Delay(delay, _agent.Options.TimeProvider, _stopping).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            // the loop looks itself
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Softswitch.Hosting;
+using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Learning;
+
+namespace Softswitch.Commands;
+
+/// <summary><c>softswitch controller</c>: a learning controller for OpenFlow 1.0 switches.</summary>
+internal static class ControllerCommand
+{
+    private const int Failed = 2;
+
+    public static Command Create()
+    {
+        Option<string> listen = new("--listen")
+        {
+            Description = "Where switches connect: ptcp:[PORT][:HOST] or punix:PATH.",
+            DefaultValueFactory = _ => "ptcp:6653",
+        };
+        Option<ushort> idleTimeout = new("--idle-timeout")
+        {
+            Description = "Seconds without a packet after which a flow goes; 0 for never.",
+            DefaultValueFactory = _ => 10,
+        };
+        Option<ushort> missSendLength = new("--miss-send-len")
+        {
+            Description = "Bytes of a packet without a flow that switches send along.",
+            DefaultValueFactory = _ => 128,
+        };
+        Command command = new("controller", "Run a learning controller: switches that connect forward as bridges do.") { listen, idleTimeout, missSendLength };
+        command.SetAction(parsed => Run(new LearningOptions
+        {
+            Listen = parsed.GetRequiredValue(listen),
+            IdleTimeoutSeconds = parsed.GetValue(idleTimeout),
+            MissSendLength = parsed.GetValue(missSendLength),
+            Log = Console.Error.WriteLine,
+        }));
+        return command;
+    }
+
+    private static int Run(LearningOptions options)
+    {
+        using TerminationSignal end = new();
+        try
+        {
+            using LearningController controller = new(options);
+            controller.Start();
+            Console.WriteLine("ready");
+            end.Token.WaitHandle.WaitOne();
+            return 0;
+        }
+        catch (OfClientException e)
+        {
+            Console.Error.WriteLine($"controller: {e.Message}");
+            return Failed;
+        }
+    }
+}

@@ -1,0 +1,147 @@
+using System.CommandLine;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Text;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.Commands;
+
+/// <summary><c>softswitch ofctl</c>: an OpenFlow 1.0 client in ovs-ofctl's words.</summary>
+/// <remarks>
+/// Exit codes: 0 done, 1 the switch answered with an error, 2 wrong usage or no connection. Errors are a line each on standard error.
+/// This file holds what the sub-commands share; they stand in the files beside it.
+/// </remarks>
+internal static partial class OfctlCommand
+{
+    private const int Done = 0;
+    private const int SwitchError = 1;
+    private const int Failed = 2;
+    private const int MostErrorsShown = 10;
+
+    private static readonly Option<double> TimeoutOption = new("--timeout", "-t")
+    {
+        Description = "Seconds to wait for the switch.",
+        DefaultValueFactory = _ => 10,
+        Recursive = true,
+    };
+
+    private static readonly Option<string> ProtocolsOption = new("--protocols", "-O")
+    {
+        Description = "For scripts written for ovs-ofctl; OpenFlow10 is all there is.",
+        Hidden = true,
+        Recursive = true,
+    };
+
+    private static readonly Argument<string> TargetArgument = new("target") { Description = "tcp:HOST[:PORT] or unix:PATH" };
+
+    public static Command Create()
+    {
+        Command command = new("ofctl", "Ask and tell an OpenFlow 1.0 switch, in ovs-ofctl's words.");
+        command.Options.Add(TimeoutOption);
+        command.Options.Add(ProtocolsOption);
+        AddReports(command);
+        AddFlowChanges(command);
+        AddPackets(command);
+        AddPorts(command);
+        return command;
+    }
+
+    /// <summary>Adds a sub-command that talks to a switch.</summary>
+    private static void Add(Command parent, Command command, Func<OfClient, ParseResult, int> body)
+    {
+        command.Arguments.Insert(0, TargetArgument);
+        command.SetAction(parsed => Run(parsed, body));
+        parent.Subcommands.Add(command);
+    }
+
+    private static int Run(ParseResult parsed, Func<OfClient, ParseResult, int> body)
+    {
+        string? protocols = parsed.GetValue(ProtocolsOption);
+        if (protocols is not null && !protocols.Contains("OpenFlow10", StringComparison.OrdinalIgnoreCase))
+        {
+            return Fail($"-O {protocols}: only OpenFlow10 is spoken here");
+        }
+        double seconds = parsed.GetValue(TimeoutOption);
+        if (seconds is not (> 0 and <= 86_400))
+        {
+            return Fail($"--timeout {seconds}: more than 0 and at most 86400 seconds are needed");
+        }
+        try
+        {
+            using OfClient client = OfClient.Connect(parsed.GetRequiredValue(TargetArgument), TimeSpan.FromSeconds(seconds));
+            return body(client, parsed);
+        }
+        catch (OfClientException e)
+        {
+            return Fail(e.Message);
+        }
+        catch (IOException e)
+        {
+            // Standard output is a pipe whose reader has gone.
+            return Fail(e.Message);
+        }
+    }
+
+    private static int Fail(string reason)
+    {
+        Console.Error.WriteLine($"ofctl: {reason}");
+        return Failed;
+    }
+
+    /// <summary>Sends a request and prints its answer.</summary>
+    private static int Print(OfClient client, RequestWriter write, OfType replyType)
+    {
+        bool isGood = client.TryRequest(write, replyType, static message => Console.Out.Write(MessageText.Format(message)));
+        return isGood ? Done : ReportErrors(client, null);
+    }
+
+    /// <summary>Waits until all is done and reports what went wrong.</summary>
+    /// <param name="describe">What was sent with an xid, for the report.</param>
+    private static int Finish(OfClient client, Func<uint, string?>? describe)
+    {
+        client.Barrier();
+        return client.ErrorCount == 0 ? Done : ReportErrors(client, describe);
+    }
+
+    private static int ReportErrors(OfClient client, Func<uint, string?>? describe)
+    {
+        foreach (OfReportedError error in client.Errors.Take(MostErrorsShown))
+        {
+            string? about = describe?.Invoke(error.Xid);
+            Console.Error.WriteLine($"ofctl: {client.Target}: the switch answered {error.Error.Name}{(about is null ? "" : $" to {about}")}");
+        }
+        if (client.ErrorCount > MostErrorsShown)
+        {
+            Console.Error.WriteLine($"ofctl: {client.Target}: and {client.ErrorCount - MostErrorsShown} errors more");
+        }
+        return SwitchError;
+    }
+
+    /// <summary>The switch's port names, asked for when a text needs them.</summary>
+    private static PortNames NamesOf(OfClient client) => new(() => ReadPorts(client));
+
+    private static List<PortDescription> ReadPorts(OfClient client)
+    {
+        client.TryReadFeatures(out _, out List<PortDescription> ports);
+        return ports;
+    }
+
+    private static bool TryParseFlow(OfClient client, string text, FlowSyntaxMode mode, out ParsedFlow flow)
+    {
+        if (!FlowSyntax.TryParseFlow(text, mode, NamesOf(client), out flow, out string error))
+        {
+            Fail(error);
+            return false;
+        }
+        Warn(flow, "");
+        return true;
+    }
+
+    private static void Warn(ParsedFlow flow, string place)
+    {
+        foreach (string warning in flow.Warnings)
+        {
+            Console.Error.WriteLine($"ofctl: {place}warning: {warning}");
+        }
+    }
+}

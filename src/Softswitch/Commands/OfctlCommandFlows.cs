@@ -1,0 +1,130 @@
+using System.CommandLine;
+using System.Text;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Text;
+
+namespace Softswitch.Commands;
+
+/// <summary>The sub-commands that change the flow table.</summary>
+internal static partial class OfctlCommand
+{
+    private static readonly Option<bool> StrictOption = new("--strict")
+    {
+        Description = "Only the flow of exactly this match and priority.",
+    };
+
+    private static void AddFlowChanges(Command parent)
+    {
+        Argument<string> flow = new("flow") { Description = "Match, properties and actions=..., in ovs-ofctl's words." };
+        Argument<string> match = OptionalText("match", "Which flows; without it, all.");
+        Argument<string> file = new("file") { Description = "A flow per line, # for comments; - for standard input." };
+        Add(parent, new Command("add-flow", "Add a flow.") { flow }, (client, parsed) =>
+            ChangeFlow(client, parsed.GetRequiredValue(flow), FlowSyntaxMode.Add));
+        Add(parent, new Command("mod-flows", "Change the actions of flows; add one if there are none.") { flow, StrictOption }, (client, parsed) =>
+            ChangeFlow(client, parsed.GetRequiredValue(flow), parsed.GetValue(StrictOption) ? FlowSyntaxMode.ModifyStrict : FlowSyntaxMode.Modify));
+        Add(parent, new Command("del-flows", "Delete flows.") { match, StrictOption }, (client, parsed) =>
+            ChangeFlow(client, parsed.GetValue(match) ?? "", parsed.GetValue(StrictOption) ? FlowSyntaxMode.DeleteStrict : FlowSyntaxMode.Delete));
+        Add(parent, new Command("add-flows", "Add (modify, delete) the flows of a file.") { file }, (client, parsed) =>
+            ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+        Add(parent, new Command("replace-flows", "Make the flow table hold the flows of a file and no others.") { file }, (client, parsed) =>
+            ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? ReplaceFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+    }
+
+    private static int ChangeFlow(OfClient client, string text, FlowSyntaxMode mode)
+    {
+        if (!TryParseFlow(client, text, mode, out ParsedFlow flow))
+        {
+            return Failed;
+        }
+        client.Send(flow.ToFlowMod());
+        return Finish(client, _ => Describe(flow));
+    }
+
+    private static string Describe(ParsedFlow flow)
+    {
+        StringBuilder text = new();
+        FlowText.AppendFlowMod(text, flow.ToFlowMod());
+        return text.ToString();
+    }
+
+    /// <summary>Reads all lines before anything is sent: a mistake in the last line must not leave half a table.</summary>
+    /// <returns>Null if there is a mistake, which is then reported.</returns>
+    private static List<(int Line, ParsedFlow Flow)>? ReadFile(OfClient client, string file)
+    {
+        List<(int, ParsedFlow)> flows = [];
+        PortNames names = NamesOf(client);
+        try
+        {
+            using TextReader reader = file == "-" ? Console.In : new StreamReader(file);
+            int number = 0;
+            while (reader.ReadLine() is { } line)
+            {
+                number++;
+                if (!FlowSyntax.TryParseLine(line, names, out ParsedFlow? flow, out string error))
+                {
+                    Fail($"{file}:{number}: {error}");
+                    return null;
+                }
+                if (flow is not null)
+                {
+                    Warn(flow, $"{file}:{number}: ");
+                    flows.Add((number, flow));
+                }
+            }
+            return flows;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Fail($"{file}: {e.Message}");
+            return null;
+        }
+    }
+
+    private static int SendFlows(OfClient client, string file, List<(int Line, ParsedFlow Flow)> flows)
+    {
+        uint first = 0;
+        for (int i = 0; i < flows.Count; i++)
+        {
+            uint xid = client.Send(flows[i].Flow.ToFlowMod());
+            first = i == 0 ? xid : first;
+        }
+        return Finish(client, xid => xid - first is var index && index < flows.Count
+            ? $"{file}:{flows[(int)index].Line}: {Describe(flows[(int)index].Flow)}"
+            : null);
+    }
+
+    private static int ReplaceFlows(OfClient client, string file, List<(int Line, ParsedFlow Flow)> flows)
+    {
+        Dictionary<(FlowMatch Match, ushort Priority), (int Line, ParsedFlow Flow)> wanted = [];
+        foreach ((int Line, ParsedFlow Flow) line in flows)
+        {
+            if (line.Flow.Command != FlowModCommand.Add)
+            {
+                return Fail($"{file}:{line.Line}: only flows to add have a place here");
+            }
+            wanted[(line.Flow.Match, line.Flow.Priority)] = line;
+        }
+        List<(int, ParsedFlow)> changes = [];
+        FlowFilter all = new ParsedFlow().ToFilter();
+        bool isGood = client.TryReadFlows(all, (in FlowStatistics present) =>
+        {
+            FlowMatch match = FlowSyntax.Canonical(present.Match);
+            if (!wanted.TryGetValue((match, present.Priority), out (int Line, ParsedFlow Flow) line))
+            {
+                changes.Add((0, new ParsedFlow { Command = FlowModCommand.DeleteStrict, Match = present.Match, Priority = present.Priority }));
+            }
+            else if (IsSame(present, line.Flow))
+            {
+                wanted.Remove((match, present.Priority));
+            }
+        });
+        changes.AddRange(wanted.Values);
+        return isGood ? SendFlows(client, file, changes) : ReportErrors(client, null);
+    }
+
+    private static bool IsSame(in FlowStatistics present, ParsedFlow wanted) =>
+        (present.Cookie, present.IdleTimeoutSeconds, present.HardTimeoutSeconds) == (wanted.Cookie, wanted.IdleTimeoutSeconds, wanted.HardTimeoutSeconds)
+        && present.Actions.SequenceEqual(wanted.Actions);
+}

@@ -1,0 +1,157 @@
+using System.Globalization;
+using System.Text.Json;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>The switch under controllers: Open vSwitch's, our own, and ones that misbehave or die.</summary>
+public sealed class ControllerTests
+{
+    private const string Controller = "tcp:127.0.0.1:6653";
+
+    [Fact]
+    public void The_test_controller_of_Open_vSwitch_drives_it()
+    {
+        Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand controller = StartTestController(lab, "--max-idle=2");
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller);
+        WaitForController(running);
+        foreach ((int from, int to) in (ReadOnlySpan<(int, int)>)[(1, 2), (2, 3), (3, 1)])
+        {
+            Assert.Equal(3, lab.Ping(from, to));
+        }
+        Assert.Contains("idle_timeout=2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
+        Eventually.True(
+            () => !lab.Ofctl("dump-flows").Contains("n_packets", StringComparison.Ordinal), () => $"flows expire: {lab.Ofctl("dump-flows")}");
+        Assert.Equal(3, lab.Ping(1, 2)); // and are made anew
+    }
+
+    [Fact]
+    public void Iperf3_runs_both_ways_under_the_test_controller()
+    {
+        Needs.Namespaces("ovs-testcontroller", "iperf3", "ping");
+        using var lab = new Lab();
+        using RunningCommand controller = StartTestController(lab);
+        using RunningCommand running = lab.StartSwitch("--controller", Controller);
+        WaitForController(running);
+        Assert.Equal(3, lab.Ping(1, 2));
+        using RunningCommand server = lab.Host(2).Start("iperf3", "-s", "--forceflush");
+        server.WaitForText("Server listening", SwitchProgram.Patience);
+        foreach (string[] direction in (string[][])[[], ["-R"]])
+        {
+            Assert.True(Iperf(lab, ["-t", "1", .. direction], "sum_received", "bytes") > 1_000_000);
+            double lost = Iperf(lab, ["-t", "1", "-u", "-b", "20M", "-l", "1200", .. direction], "sum", "lost_percent");
+            Assert.True(lost < 5, $"{lost} % of 20 Mbit/s lost");
+        }
+    }
+
+    [Fact]
+    public void Our_own_controller_drives_it()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand controller = lab.Start("controller", "--listen", "ptcp:6653:127.0.0.1");
+        using RunningCommand running = lab.StartSwitch("--controller", Controller);
+        WaitForController(running);
+        Assert.Equal(3, lab.Ping(1, 2));
+        Assert.Equal(3, lab.Ping(3, 1));
+    }
+
+    [Fact]
+    public void Standalone_it_forwards_as_a_bridge_while_there_is_no_controller()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--controller", Controller, "--fail-mode", "standalone");
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    [Fact]
+    public void Secure_it_keeps_forwarding_by_its_flows_when_the_controller_dies_and_drops_the_rest()
+    {
+        Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand controller = StartTestController(lab, "--max-idle=permanent");
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller, "--fail-mode", "secure");
+        WaitForController(running);
+        Assert.Equal(3, lab.Ping(1, 2));
+
+        SwitchProgram.Terminate(controller, "KILL");
+        running.WaitForText("closed by the peer", SwitchProgram.Patience);
+        Assert.Equal(3, lab.Ping(1, 2));
+        Assert.Equal(0, lab.Ping(1, 3, count: 2));
+
+        using RunningCommand successor = StartTestController(lab);
+        WaitForConnections(running, 2);
+        Assert.Equal(3, lab.Ping(1, 3));
+    }
+
+    [Fact]
+    public void Standalone_it_becomes_a_bridge_when_the_controller_dies()
+    {
+        Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand controller = StartTestController(lab, "--max-idle=1");
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller, "--fail-mode", "standalone");
+        WaitForController(running);
+        Assert.Equal(3, lab.Ping(1, 2));
+        SwitchProgram.Terminate(controller, "KILL");
+        running.WaitForText("closed by the peer", SwitchProgram.Patience);
+        Assert.Equal(3, lab.Ping(1, 3));
+    }
+
+    [Theory]
+    [InlineData("printf 'HTTP/1.1 400 Bad Request\\r\\n\\r\\n'")] // speaks nonsense
+    [InlineData("printf '\\001\\000\\000\\010\\000\\000'")] // half a HELLO, then closes
+    [InlineData("true")] // closes at once
+    public void A_controller_that_misbehaves_is_a_line_and_forwarding_goes_on(string script)
+    {
+        Needs.Namespaces("ovs-ofctl", "ping", "python3");
+        using var lab = new Lab();
+        // A listener that answers every connection with the script's output and closes.
+        using RunningCommand nonsense = lab.Inside.Start(
+            "/usr/bin/python3", "-c",
+            """
+            import socket, subprocess, sys
+            listener = socket.create_server(('127.0.0.1', 6653))
+            print('listening', flush=True)
+            while True:
+                peer, _ = listener.accept()
+                peer.sendall(subprocess.run(['sh', '-c', sys.argv[1]], stdout=subprocess.PIPE).stdout)
+                peer.close()
+            """,
+            script);
+        nonsense.WaitForText("listening", SwitchProgram.Patience);
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller);
+        lab.ConnectHosts1And2();
+        Eventually.True(() => ControllerLines(running).Length > 0, () => $"a line about it: {running.Error}");
+        Assert.Equal(3, lab.Ping(1, 2));
+        Assert.DoesNotContain("   at ", running.Error, StringComparison.Ordinal);
+        Assert.False(running.HasExited);
+    }
+
+    private static string[] ControllerLines(RunningCommand running) =>
+        [.. running.Error.Split('\n').Where(line => line.StartsWith(Controller, StringComparison.Ordinal))];
+
+    private static RunningCommand StartTestController(Lab lab, params string[] options)
+    {
+        RunningCommand controller = lab.Inside.Start("ovs-testcontroller", ["--unixctl=none", "-v", .. options, "ptcp:6653:127.0.0.1"]);
+        Eventually.True(() => lab.Inside.Execute("ss", "-tln").Output.Contains(":6653", StringComparison.Ordinal), () => controller.Error);
+        return controller;
+    }
+
+    private static void WaitForController(RunningCommand running) => WaitForConnections(running, 1);
+
+    private static void WaitForConnections(RunningCommand running, int count) => Eventually.True(
+        () => ControllerLines(running).Count(line => line.EndsWith(": connected", StringComparison.Ordinal)) >= count,
+        () => $"connection {count}: {running.Error}");
+
+    private static double Iperf(Lab lab, string[] arguments, string section, string field)
+    {
+        CommandResult result = lab.Host(1).Execute("iperf3", ["-J", "-c", "10.0.0.2", "--connect-timeout", "5000", .. arguments]);
+        using JsonDocument report = JsonDocument.Parse(result.Checked().Output);
+        return double.Parse(report.RootElement.GetProperty("end").GetProperty(section).GetProperty(field).GetRawText(), CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,26 @@
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Harness;
+
+/// <summary>What a test needs of the machine; without it the test is skipped with the reason.</summary>
+internal static class Needs
+{
+    /// <summary>Root, namespaces, and these programs.</summary>
+    public static void Namespaces(params string[] programs)
+    {
+        Assert.SkipUnless(TestNamespace.UnavailableReason is null, TestNamespace.UnavailableReason ?? string.Empty);
+        foreach (string program in programs)
+        {
+            Program(program);
+        }
+    }
+
+    public static void Scapy() => Assert.SkipUnless(Directory.Exists("/usr/lib/python3/dist-packages/scapy"), "Scapy is not installed");
+
+    public static void Program(string name)
+    {
+        bool found = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
+            .Split(':').Append("/usr/sbin").Append("/sbin").Any(folder => File.Exists(Path.Combine(folder, name)));
+        Assert.SkipUnless(found, $"{name} is not installed");
+    }
+}

@@ -1,0 +1,25 @@
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Harness;
+
+/// <summary>The executable as it was built beside the tests.</summary>
+internal static class SwitchProgram
+{
+    /// <summary>Long enough for a loaded machine to start .NET; only a failure reaches it.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public static string Library { get; } = Path.Combine(AppContext.BaseDirectory, "softswitch.dll");
+
+    public static string Dotnet { get; } = Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path : "dotnet";
+
+    /// <summary>Runs a command to its end, outside of any test namespace.</summary>
+    public static CommandResult Execute(params string[] arguments)
+    {
+        using RunningCommand command = RunningCommand.Start(Dotnet, [Library, .. arguments]);
+        return command.WaitForEnd(Patience);
+    }
+
+    /// <summary>Asks a process to end, as kill(1) does.</summary>
+    public static void Terminate(RunningCommand command, string signal = "TERM") =>
+        TestNamespace.ExecuteOutside("kill", $"-{signal}", $"{command.ProcessId}").Checked();
+}

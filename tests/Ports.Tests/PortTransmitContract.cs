@@ -1,0 +1,119 @@
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Ports.Tests;
+
+/// <summary>What every port whose output can be seen promises (see IPort); each backend runs it.</summary>
+public abstract class PortTransmitContract
+{
+    protected const int Seed = 4711;
+    private const int FrameCount = 2048;
+    private const int LargeFrameCount = 64;
+
+    internal abstract PortHarness Open(FramePool pool);
+
+    /// <summary>An Ethernet frame of an experimental type (IEEE 802.1 local experimental, 0x88b5) with a number in it.</summary>
+    protected static byte[] Frame(Random random, int length, int number)
+    {
+        byte[] frame = new byte[length];
+        random.NextBytes(frame);
+        Convert.FromHexString("02000000000b02000000000a88b5").CopyTo(frame, 0);
+        if (length >= 18)
+        {
+            BitConverter.TryWriteBytes(frame.AsSpan(14), number);
+        }
+        return frame;
+    }
+
+    private protected static FramePool NewPool() => new(FrameCount, largeFrameCount: LargeFrameCount);
+
+    private protected static void AssertNothingLeaked(PortHarness harness)
+    {
+        harness.ReleaseFarEnd();
+        harness.Frames.Drain();
+        Assert.Equal(harness.Pool.FrameCount, harness.Pool.FreeCount);
+        Assert.Equal(harness.Pool.LargeFrameCount, harness.Pool.FreeLargeCount);
+    }
+
+    [Fact]
+    public void Frames_are_sent_in_order_and_unchanged()
+    {
+        using FramePool pool = NewPool();
+        using (PortHarness harness = Open(pool))
+        {
+            var random = new Random(Seed);
+            for (int round = 0; round < 40; round++)
+            {
+                List<byte[]> sent = [];
+                for (int i = 0; i < 50; i++)
+                {
+                    byte[] frame = Frame(random, random.Next(14, harness.MaxFrame + 1), i);
+                    harness.Send(frame);
+                    sent.Add(frame);
+                }
+                Assert.Equal(sent, sent.Select(_ => harness.ExpectSent()).ToList());
+            }
+            AssertNothingLeaked(harness);
+        }
+    }
+
+    [Fact]
+    public void What_a_full_port_does_not_take_stays_with_the_caller()
+    {
+        using FramePool pool = NewPool();
+        using PortHarness harness = Open(pool);
+        var random = new Random(Seed);
+        Packet[] burst = new Packet[32];
+        int sent = 0;
+        int refused = 0;
+        for (int round = 0; round < 60; round++)
+        {
+            for (int i = 0; i < burst.Length; i++)
+            {
+                Assert.True(harness.Frames.TryRent(out burst[i]));
+                byte[] frame = Frame(random, 200, sent + i);
+                burst[i].Length = frame.Length;
+                frame.CopyTo(burst[i].Bytes);
+            }
+            int taken = harness.Queue.Transmit(burst, harness.Frames);
+            Assert.InRange(taken, 0, burst.Length);
+            sent += taken;
+            for (int i = taken; i < burst.Length; i++)
+            {
+                Assert.Equal(200, burst[i].Length); // still ours: readable and releasable
+                harness.Frames.Release(burst[i]);
+                refused++;
+            }
+        }
+        for (int i = 0; i < sent; i++)
+        {
+            Assert.Equal(i, BitConverter.ToInt32(harness.ExpectSent().AsSpan(14)));
+        }
+        Assert.Equal(60 * burst.Length, sent + refused);
+        AssertNothingLeaked(harness);
+    }
+
+    [Fact]
+    public void No_frame_is_lost_doubled_or_leaked_in_a_hundred_thousand_sent()
+    {
+        const int total = 100_000;
+        using FramePool pool = NewPool();
+        using PortHarness harness = Open(pool);
+        byte[] frame = Frame(new Random(Seed), 64, 0);
+        int sent = 0;
+        int seen = 0;
+        while (seen < total)
+        {
+            for (int i = 0; i < 100 && sent < total; i++)
+            {
+                BitConverter.TryWriteBytes(frame.AsSpan(14), sent++);
+                harness.Send(frame);
+            }
+            while (seen < sent)
+            {
+                Assert.Equal(seen++, BitConverter.ToInt32(harness.ExpectSent().AsSpan(14)));
+            }
+        }
+        Assert.Equal(default, harness.Device.ReadLosses());
+        AssertNothingLeaked(harness);
+    }
+}
