@@ -50,8 +50,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxReassemblies, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxEmergencyEntries);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
@@ -62,22 +64,24 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
-        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + RetiredReserve, options.Workers);
+        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve, options.Workers);
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount),
+            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies)),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
             Macs = new MacTable(hash),
             Service = new ServiceSignal(),
+            MaxReassemblies = options.MaxReassemblies,
+            ReassemblyTimeout = options.ReassemblyTimeout,
         };
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
+        _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         _queues = new QueueControl(_shared.Frames);
-        _buffers = new BufferedPackets(options.BufferCount, _frames);
         HandoverMesh handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
@@ -100,6 +104,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Packets that can wait in buffers for a flow-mod or packet-out.</summary>
     public int BufferCount => _options.BufferCount;
 
+    /// <summary>Packets in buffers now.</summary>
+    internal int BufferedPacketCount => _buffers.OccupiedCount;
+
     /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
     public uint SupportedActions { get; } = (1u << ((int)ActionKind.Enqueue + 1)) - 1;
 
@@ -114,7 +121,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.</summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount + worker.Fragments.HeldFrameCount);
 
     /// <summary>Action lists in native memory, for tests.</summary>
     internal int ActionListCount => _lists.RentedCount;
@@ -135,6 +142,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
         set => _shared.MissBehaviour = value;
     }
 
+    /// <summary>What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next batches on.</summary>
+    public FragmentHandling FragmentHandling
+    {
+        get => _shared.FragmentHandling;
+        set => _shared.FragmentHandling = value;
+    }
+
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOutDrops;
 
@@ -149,6 +163,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         DeliverPacketIns();
         _flows.Expire();
+        _buffers.Expire();
         _shared.Grace.Poll();
         ReclaimPacketOuts();
         CheckLinks();
@@ -227,9 +242,32 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>
-    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) => _flows.Next(ref cursor, filter, out statistics);
+    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
+        filter.TableId == FlowFilter.EmergencyTable
+            ? _flows.Emergency.Next(ref cursor, filter, out statistics)
+            : _flows.Next(ref cursor, filter, out statistics);
 
-    public AggregateStatistics Aggregate(in FlowFilter filter) => _flows.Aggregate(filter);
+    public AggregateStatistics Aggregate(in FlowFilter filter) =>
+        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Aggregate(filter);
+
+    /// <summary>Whether the emergency entries are in force (§4.3).</summary>
+    public bool InEmergency => _flows.Emergency.InForce;
+
+    /// <summary>Contact with the controller is lost: puts the emergency entries in force and deletes all others. No packet meets neither.</summary>
+    /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
+    public bool EnterEmergency()
+    {
+        if (InEmergency || _flows.Emergency.Count == 0)
+        {
+            return false;
+        }
+        _flows.Emergency.Enter();
+        _shared.Grace.Poll();
+        return true;
+    }
+
+    /// <summary>A controller is back: what is in force remains, and is now like any other entry.</summary>
+    public void LeaveEmergency() => _flows.Emergency.Leave();
 
     /// <param name="tableId">0 for exact, 1 for wildcard entries.</param>
     public TableStatistics ReadTable(int tableId)

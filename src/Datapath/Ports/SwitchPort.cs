@@ -9,7 +9,9 @@ namespace Softswitch.Datapath.Ports;
 internal sealed unsafe class SwitchPort : IDisposable
 {
     private readonly LazyArray<WorkerPortCounters> _counters;
+    private PortLink _link;
     private volatile uint _config;
+    private volatile int _mtu;
     private volatile PortQueueSettings? _queueSettings;
     private volatile int _gate = (int)PortGate.Open;
 
@@ -34,7 +36,18 @@ internal sealed unsafe class SwitchPort : IDisposable
     public int Workers { get; }
 
     /// <summary>The link as last reported to controllers.</summary>
-    public PortLink Link { get; set; }
+    public PortLink Link
+    {
+        get => _link;
+        set
+        {
+            _link = value;
+            _mtu = value.Mtu;
+        }
+    }
+
+    /// <summary>Bytes of the longest IP packet the port sends; 0 without a limit. Any thread.</summary>
+    public int Mtu => _mtu;
 
     public PortConfig Config
     {

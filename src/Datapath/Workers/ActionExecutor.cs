@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -34,6 +35,9 @@ internal sealed unsafe class ActionExecutor
         _drops = drops;
         _outputs = outputs;
     }
+
+    /// <summary>What OFPP_TABLE's packets pass before the table.</summary>
+    public required FragmentGate Fragments { get; init; }
 
     /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
     public uint Now { get; set; }
@@ -267,15 +271,19 @@ internal sealed unsafe class ActionExecutor
         FlowKey key;
         PacketLayout layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
+        Packet treated = packet;
+        if (!Fragments.TryPass(ref treated, ref key, ref layout))
+        {
+            return;
+        }
         uint index = _shared.Table.Find(key, out bool exact);
         _counters.Count(lookups: 1, exact ? 1 : 0, index != 0 && !exact ? 1 : 0);
-        Packet treated = packet;
         if (index == 0)
         {
             Miss(treated, key, inPort);
             return;
         }
-        _counting.Count(index, packet.Length, Now);
+        _counting.Count(index, treated.Length, Now);
         // Entries cannot hold OFPP_TABLE, so this does not recur.
         Execute(ActionsReference.Read(ref _shared.Table.Store.Entries[index].Actions), ref treated, key, ref layout, inPort);
     }

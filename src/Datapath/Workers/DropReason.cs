@@ -48,5 +48,23 @@ public enum DropReason
     /// <summary>An 802.1D frame while too many of the same port wait for the control side.</summary>
     BpduQueueFull,
 
+    /// <summary>A fragment while fragments are dropped (OFPC_FRAG_DROP).</summary>
+    Fragment,
+
+    /// <summary>A fragment that cannot be one, overlaps or contradicts another of its datagram, or belongs to a datagram that was given up for that.</summary>
+    FragmentRefused,
+
+    /// <summary>A fragment that was there already.</summary>
+    FragmentDuplicate,
+
+    /// <summary>The rest of the fragment's datagram did not come in time.</summary>
+    ReassemblyTimeout,
+
+    /// <summary>The fragment's datagram was the oldest when there was no place for another.</summary>
+    ReassemblyFull,
+
+    /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
+    TooLong,
+
     Count,
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
@@ -46,7 +47,8 @@ public sealed unsafe class Worker : IDisposable
         _counting = new FlowCounting(shared.Table.Store, id);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting, _counters);
+        Fragments = new FragmentGate(shared, _frames, Drops);
+        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting, _counters) { Fragments = Fragments };
     }
 
     public int Id { get; }
@@ -70,6 +72,9 @@ public sealed unsafe class Worker : IDisposable
 
     internal WorkerSleep Sleep { get; }
 
+    /// <summary>What stands between receiving and looking up.</summary>
+    internal FragmentGate Fragments { get; }
+
     /// <summary>Ends a sleep in <see cref="Run"/>. Any thread.</summary>
     internal void Wake() => Sleep.Wake();
 
@@ -81,6 +86,7 @@ public sealed unsafe class Worker : IDisposable
         long now = _shared.Clock.Ticks;
         _now = (uint)(now / TimeSpan.TicksPerMillisecond);
         _executor.Now = _now;
+        Fragments.BeginPass(_now);
         _outputs.Now = now;
         if (_ports != _shared.Ports)
         {
@@ -128,6 +134,7 @@ public sealed unsafe class Worker : IDisposable
     /// <summary>Releases what is left; the worker's thread has ended.</summary>
     public void Dispose()
     {
+        Fragments.Dispose();
         _keys.Dispose();
         _layouts.Dispose();
         _lookup.Dispose();
@@ -163,6 +170,10 @@ public sealed unsafe class Worker : IDisposable
         if (runts || hasBpdu || (port.Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0)
         {
             count = Filter(port, counters, received);
+        }
+        if (Fragments.IsActive)
+        {
+            count = Fragments.Filter(ref _batch.First, _keys.Start, _layouts.Start, count);
         }
         int exact = _shared.Table.Classify(_keys.Start, _lookup.Start, _found.Start, count);
         ExecuteBatch(port.Number, count, exact);
@@ -292,6 +303,7 @@ public sealed unsafe class Worker : IDisposable
         {
             Packet packet = item.Packet;
             FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, _keys.Start, _layouts.Start);
+            Fragments.AllowRefragmenting(ref packet);
             _executor.Execute(item.Actions, ref packet, *_keys.Start, ref *_layouts.Start, item.InPort);
             PacketOuts.Advance();
             moved++;

@@ -10,6 +10,7 @@ internal sealed class WorkerShared : IDisposable
 {
     private volatile PortSet _ports = PortSet.Empty;
     private volatile int _missBehaviour;
+    private volatile int _fragmentHandling;
 
     public required FramePool Frames { get; init; }
 
@@ -23,6 +24,10 @@ internal sealed class WorkerShared : IDisposable
 
     public required ServiceSignal Service { get; init; }
 
+    public required int MaxReassemblies { get; init; }
+
+    public required TimeSpan ReassemblyTimeout { get; init; }
+
     public PortSet Ports
     {
         get => _ports;
@@ -33,6 +38,12 @@ internal sealed class WorkerShared : IDisposable
     {
         get => (MissBehaviour)_missBehaviour;
         set => _missBehaviour = (int)value;
+    }
+
+    public FragmentHandling FragmentHandling
+    {
+        get => (FragmentHandling)_fragmentHandling;
+        set => _fragmentHandling = (int)value;
     }
 
     public void Dispose()

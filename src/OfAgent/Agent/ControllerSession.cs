@@ -257,7 +257,8 @@ internal sealed class ControllerSession
         {
             return false;
         }
-        ConfigMessage.WriteGetReply(Pending, xid, Config);
+        // How fragments are treated is of the switch, not of the connection.
+        ConfigMessage.WriteGetReply(Pending, xid, Config with { Flags = (OfConfigFlags)_agent.Control.FragmentHandling });
         return true;
     }
 
@@ -268,9 +269,22 @@ internal sealed class ControllerSession
             return false;
         }
         Config = config;
+        if (Role != ControllerRole.Slave)
+        {
+            SetFragmentHandling(config.Flags & OfConfigFlags.FragmentsMask);
+        }
         IsConfigured = true;
         _agent.OnSessionChanged();
         return true;
+    }
+
+    /// <summary>Of several controllers the last to speak wins. DROP and REASM together mean nothing, and change nothing.</summary>
+    private void SetFragmentHandling(OfConfigFlags flags)
+    {
+        if (flags != OfConfigFlags.FragmentsMask)
+        {
+            _agent.Control.FragmentHandling = (FragmentHandling)flags;
+        }
     }
 
     private bool TryHandleBarrier(ReadOnlySpan<byte> message, uint xid, out OfError error)
