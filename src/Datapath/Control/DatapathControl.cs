@@ -54,6 +54,10 @@ public sealed unsafe class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
+        if (options.SpanningTree?.Refusal is { } reason)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), reason);
+        }
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();

@@ -246,7 +246,7 @@ internal sealed class ControllerSession
         }
         DatapathControl control = _agent.Control;
         SwitchFeatures features = new(
-            control.DatapathId, (uint)control.BufferCount, (byte)control.TableCount, SwitchAgent.Capabilities, control.SupportedActions);
+            control.DatapathId, (uint)control.BufferCount, (byte)control.TableCount, SwitchAgent.CapabilitiesOf(control), control.SupportedActions);
         FeaturesMessage.WriteReply(Pending, xid, features, control.Ports);
         return true;
     }

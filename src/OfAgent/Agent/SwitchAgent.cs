@@ -26,9 +26,13 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 /// </remarks>
 public sealed class SwitchAgent : IControlEvents, IDisposable
 {
-    /// <summary>What works, told to controllers.</summary>
+    /// <summary>What always works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
         OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.ArpMatchIp;
+
+    /// <summary>What works on this datapath: <see cref="Capabilities"/> and what it was given besides.</summary>
+    public static OfCapabilities CapabilitiesOf(DatapathControl control) =>
+        Capabilities | (control.HasSpanningTree ? OfCapabilities.Stp : OfCapabilities.None);
 
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;

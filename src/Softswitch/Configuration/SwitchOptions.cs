@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Configuration;
@@ -18,4 +19,7 @@ public sealed record SwitchOptions
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
     public int Workers { get; init; } = 1;
+
+    /// <summary>Null: no spanning tree.</summary>
+    public SpanningTreeOptions? SpanningTree { get; init; }
 }

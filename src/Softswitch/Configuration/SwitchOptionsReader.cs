@@ -26,6 +26,7 @@ internal sealed class SwitchOptionsReader
             Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),
             FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
             Workers = ReadLast(byKey, SettingKey.Workers, ReadWorkers) ?? 1,
+            SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
         return _errors.Count == 0 ? options : throw new OptionException(_errors);
     }

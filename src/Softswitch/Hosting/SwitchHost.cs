@@ -25,9 +25,14 @@ internal sealed class SwitchHost : IDisposable
     private SwitchAgent? _agent;
     private Exception? _failure;
 
-    private SwitchHost(ulong datapathId, int workers)
+    private SwitchHost(SwitchOptions options)
     {
-        Control = new DatapathControl(new DatapathOptions { DatapathId = datapathId, Workers = workers });
+        Control = new DatapathControl(new DatapathOptions
+        {
+            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
+            Workers = options.Workers,
+            SpanningTree = options.SpanningTree,
+        });
     }
 
     public DatapathControl Control { get; }
@@ -46,7 +51,7 @@ internal sealed class SwitchHost : IDisposable
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
     public static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
     {
-        var host = new SwitchHost(options.DatapathId ?? DatapathIdentity.Choose(options.Ports), options.Workers);
+        var host = new SwitchHost(options);
         try
         {
             say($"datapath id {host.Control.DatapathId:x16}");
