@@ -48,10 +48,12 @@ public sealed class SpanningTreeSwitchTests
         Assert.Empty(sut.Received(3).Skip(1));
     }
 
-    [Fact]
-    public void The_switch_says_hello_on_every_port_with_the_ports_address()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void The_switch_says_hello_on_every_port_with_the_ports_address(int workers)
     {
-        using TestSwitch sut = Create();
+        using TestSwitch sut = Create(new DatapathOptions { Workers = workers });
         Pass(sut, 10);
         for (ushort number = 1; number <= 4; number++)
         {
@@ -338,6 +340,18 @@ public sealed class SpanningTreeSwitchTests
         Assert.Equal(1, sut.Control.Bridge!.RootPort!.Number);
         Pass(sut, 1);
         Assert.Contains(sut.Received(2), frame => Bpdu.TryDecode(frame, out Bpdu bpdu) && bpdu.Priority.Root == BetterBridge);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Every_worker_hands_up_what_its_ports_hear()
+    {
+        using TestSwitch sut = Create(new DatapathOptions { Workers = 4 });
+        for (ushort port = 4; port >= 1; port--)
+        {
+            sut.Send(port, Hello(BetterBridge, port));
+            Assert.Equal(port, sut.Control.Bridge!.RootPort!.Number);
+        }
         sut.AssertNoFrameLost();
     }
 
