@@ -127,15 +127,21 @@ public sealed class LifeCycleTests
     }
 
     [Fact]
-    public void An_interface_that_vanishes_takes_nothing_else_with_it()
+    public void An_interface_that_vanishes_takes_nothing_else_with_it_and_comes_back_by_itself()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new Lab(hosts: 3);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--fail-mode", "standalone");
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        lab.Ofctl("add-flow", "actions=normal");
+        using RunningCommand monitor = lab.StartMonitor(64);
         Assert.Equal(3, lab.Ping(1, 2));
         lab.Inside.Execute("ip", "link", "del", "s3").Checked();
+        monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
         Assert.Equal(3, lab.Ping(1, 2));
-        Eventually.True(() => lab.Ofctl("show").Contains("LINK_DOWN", StringComparison.Ordinal), () => lab.Ofctl("show"));
+        Assert.DoesNotContain("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
+        lab.Reconnect(3);
+        monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 3(s3)", SwitchProgram.Patience);
+        Eventually.True(() => lab.Ping(1, 3) == 3, () => running.Output);
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }

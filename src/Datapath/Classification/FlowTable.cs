@@ -32,6 +32,9 @@ internal sealed unsafe class FlowTable : IDisposable
         Wildcard = new WildcardTable(_memory, store, hash);
     }
 
+    /// <summary>Memory of both tables.</summary>
+    public FlowIndexMemory Memory => _memory;
+
     public FlowStore Store { get; }
 
     public FlowHash Hash { get; }

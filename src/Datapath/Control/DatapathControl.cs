@@ -4,6 +4,7 @@ using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Control;
@@ -13,7 +14,7 @@ namespace Softswitch.Datapath.Control;
 /// Threads: every member is used by one thread at a time, the one that holds <see cref="Gate"/>, but for <see cref="Workers"/>, which run on
 /// threads of their own and never take it, and <see cref="WaitForWork"/>. What a method changed is in force for every packet that a worker receives after it returned.
 /// </remarks>
-public sealed unsafe class DatapathControl : IDisposable
+public sealed unsafe partial class DatapathControl : IDisposable
 {
     // Retired entries that may wait for workers before an ADD has to.
     private const int RetiredReserve = 1 << 16;
@@ -75,6 +76,7 @@ public sealed unsafe class DatapathControl : IDisposable
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
+        _queues = new QueueControl(_shared.Frames);
         _buffers = new BufferedPackets(options.BufferCount, _frames);
         HandoverMesh handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
@@ -99,7 +101,7 @@ public sealed unsafe class DatapathControl : IDisposable
     public int BufferCount => _options.BufferCount;
 
     /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
-    public uint SupportedActions { get; } = (1u << (int)ActionKind.Enqueue) - 1;
+    public uint SupportedActions { get; } = (1u << ((int)ActionKind.Enqueue + 1)) - 1;
 
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
@@ -110,9 +112,12 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
 
-    /// <summary>Frames that are free or in a buffer, for tests that account for every one; exact while the workers rest.</summary>
+    /// <summary>Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.</summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
+
+    /// <summary>Action lists in native memory, for tests.</summary>
+    internal int ActionListCount => _lists.RentedCount;
 
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
@@ -158,17 +163,21 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
     public void WaitForWork(int milliseconds) => _shared.Service.Wait(milliseconds, _hasWork);
 
+    /// <summary>Without the gate, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
+    public void Wake() => _shared.Service.RaiseAlways();
+
     /// <summary>Applies a flow-mod; with a buffer id the buffered packet is then treated by the new entry's actions (§5.3.3).</summary>
     /// <returns>An error of the flow-mod itself, which then changed nothing, or of the buffer.</returns>
     public ControlError Apply(in FlowMod mod)
     {
-        ControlError error = _flows.Apply(mod);
+        bool isDelete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
+        ControlError error = isDelete || HasQueues(mod.Actions) ? _flows.Apply(mod) : ControlError.BadQueue;
         _shared.Grace.Poll();
         if (_shared.Grace.HasWork)
         {
             _shared.Service.RaiseAlways();
         }
-        bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && mod.Command is not (FlowModCommand.Delete or FlowModCommand.DeleteStrict);
+        bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && !isDelete;
         return error == ControlError.None && usesBuffer ? SendBuffered(mod.BufferId, null, mod.Actions) : error;
     }
 
@@ -181,6 +190,10 @@ public sealed unsafe class DatapathControl : IDisposable
         if (error != ControlError.None)
         {
             return error;
+        }
+        if (!HasQueues(actions))
+        {
+            return ControlError.BadQueue;
         }
         if (bufferId != FlowMod.NoBuffer)
         {
@@ -449,5 +462,6 @@ public sealed unsafe class DatapathControl : IDisposable
                 }
             }
         }
+        PublishQueues(changed: false); // they follow the links' speed
     }
 }

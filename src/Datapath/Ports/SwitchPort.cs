@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Ports;
 
@@ -10,6 +11,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     private readonly LazyArray<WorkerPortCounters> _counters;
     private volatile uint _config;
     private volatile int _gate = (int)PortGate.Open;
+    private volatile PortQueueSettings? _queueSettings;
 
     /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones.</param>
     public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
@@ -52,6 +54,19 @@ internal sealed unsafe class SwitchPort : IDisposable
 
     /// <summary>802.1D frames received here that the control side has not seen yet. Interlocked, by workers and the control side.</summary>
     public int WaitingBpdus;
+
+    /// <summary>The scheduler's settings; null while the port needs none. Workers look when the set of ports is replaced.</summary>
+    public PortQueueSettings? QueueSettings
+    {
+        get => _queueSettings;
+        set => _queueSettings = value;
+    }
+
+    /// <summary>Bit/s as configured; 0 for the link's.</summary>
+    public long RateLimit { get; set; }
+
+    /// <summary>Bit/s; 0 if unknown.</summary>
+    public long Rate => RateLimit != 0 ? RateLimit : QueueControl.RateOf(Link.Current);
 
     public PortDescription Description => new(
         Number, Device.HardwareAddress, Device.Name, Config, SpanningTreeState | (Link.Up ? PortState.None : PortState.LinkDown),

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Workers;
 
@@ -82,7 +83,7 @@ internal sealed unsafe class ActionExecutor
         FlowAction* actions = ActionList.First(list);
         for (int i = 0; i < list->LastOutput; i++)
         {
-            if (actions[i].Kind != ActionKind.Output)
+            if (!actions[i].IsOutput)
             {
                 HeaderRewriter.Apply(actions[i], ref packet, ref layout, _frames);
             }
@@ -106,6 +107,11 @@ internal sealed unsafe class ActionExecutor
 
     private void Send(in Packet packet, in FlowAction action, in FlowKey key, PacketLayout layout, ushort inPort)
     {
+        if (action.Kind == ActionKind.Enqueue)
+        {
+            Enqueue(packet, action, inPort);
+            return;
+        }
         switch (action.Port)
         {
             case PortNumber.InPort:
@@ -145,7 +151,18 @@ internal sealed unsafe class ActionExecutor
         OutputTo(_outputs.Find(port), packet);
     }
 
-    private void OutputTo(OutputQueue? queue, in Packet packet)
+    /// <summary>OFPAT_ENQUEUE: as an output, to one of the port's queues; without that queue as any output to the port.</summary>
+    private void Enqueue(in Packet packet, in FlowAction action, ushort inPort)
+    {
+        if (action.Port == inPort)
+        {
+            Drop(packet, DropReason.OutputToIngress);
+            return;
+        }
+        OutputTo(_outputs.Find(action.Port == PortNumber.InPort ? inPort : action.Port), packet, action.Value);
+    }
+
+    private void OutputTo(OutputQueue? queue, in Packet packet, uint queueId = QueueConfig.None)
     {
         if (queue == null)
         {
@@ -155,6 +172,10 @@ internal sealed unsafe class ActionExecutor
         {
             queue.CountDrop();
             Drop(packet, DropReason.EgressClosed);
+        }
+        else if (queueId != QueueConfig.None)
+        {
+            _outputs.Enqueue(queue, packet, queueId);
         }
         else
         {

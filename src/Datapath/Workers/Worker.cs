@@ -53,6 +53,9 @@ public sealed unsafe class Worker : IDisposable
 
     internal FrameCache Frames => _frames;
 
+    /// <summary>Frames that wait for their turn on a port. For tests that account for every one.</summary>
+    internal int HeldCount => _outputs.HeldCount;
+
     internal PacketInQueue PacketIns { get; }
 
     internal PacketOutQueue PacketOuts { get; }
@@ -75,13 +78,15 @@ public sealed unsafe class Worker : IDisposable
     public int PollOnce()
     {
         _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
-        _now = (uint)_shared.Clock.Milliseconds;
+        long now = _shared.Clock.Ticks;
+        _now = (uint)(now / TimeSpan.TicksPerMillisecond);
         _executor.Now = _now;
+        _outputs.Now = now;
         if (_ports != _shared.Ports)
         {
             Adopt(_shared.Ports);
         }
-        int moved = 0;
+        int moved = Bpdus.Send(_outputs, _frames); // first, while the ports have room
         foreach (ref readonly ReceiveQueue queue in _receive.AsSpan())
         {
             int received = queue.Port.Receive(_batch, _frames);
@@ -92,8 +97,8 @@ public sealed unsafe class Worker : IDisposable
                 moved += received;
             }
         }
-        moved += TakeHandovers() + ExecutePacketOuts() + Bpdus.Send(_outputs, _frames);
-        _outputs.Flush(); // one transmit per port that has packets
+        moved += TakeHandovers() + ExecutePacketOuts();
+        moved += _outputs.Flush(); // one transmit per port that has packets
         PacketIns.Signal();
         _shared.Grace.LeavePass(Id);
         return moved;
@@ -113,7 +118,7 @@ public sealed unsafe class Worker : IDisposable
             }
             else if (++idlePasses >= WorkerSleep.PassesBeforeSleep)
             {
-                Sleep.Wait(_receive);
+                Sleep.Wait(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
                 idlePasses = WorkerSleep.PassesBeforeSleep / 2;
             }
         }
@@ -127,6 +132,7 @@ public sealed unsafe class Worker : IDisposable
         _layouts.Dispose();
         _lookup.Dispose();
         _found.Dispose();
+        _outputs.Release();
         _frames.Drain();
     }
 
@@ -267,7 +273,7 @@ public sealed unsafe class Worker : IDisposable
             {
                 if (_outputs.Find(item.Port) is OutputQueue queue)
                 {
-                    queue.Add(item.Packet);
+                    queue.Enqueue(item.Packet, item.QueueId);
                 }
                 else
                 {

@@ -28,7 +28,8 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 {
     /// <summary>What always works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
-        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.ArpMatchIp;
+        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.QueueStats
+        | OfCapabilities.ArpMatchIp;
 
     /// <summary>What works on this datapath: <see cref="Capabilities"/> and what it was given besides.</summary>
     public static OfCapabilities CapabilitiesOf(DatapathControl control) =>

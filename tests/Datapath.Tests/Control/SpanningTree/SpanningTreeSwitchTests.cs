@@ -344,6 +344,24 @@ public sealed class SpanningTreeSwitchTests
     }
 
     [Fact]
+    public void A_port_whose_rate_is_used_up_still_says_hello_in_time()
+    {
+        using TestSwitch sut = Create();
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 100_000));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        Clear(sut);
+        for (int second = 0; second < 10; second++)
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                Assert.True(sut[1].TryInject(TestPacket.Udp(payload: 1000)));
+            }
+            Pass(sut, 1);
+        }
+        Assert.Equal(5, sut.Received(2).Count(frame => Bpdu.TryDecode(frame, out _)));
+    }
+
+    [Fact]
     public void Every_worker_hands_up_what_its_ports_hear()
     {
         using TestSwitch sut = Create(new DatapathOptions { Workers = 4 });
