@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Workers;
 
@@ -19,7 +18,7 @@ internal sealed class BpduExchange
     public const int Capacity = 256;
 
     private readonly SpscRing<ReceivedBpdu> _incoming = new(Capacity);
-    private readonly SpscRing<Handover> _outgoing = new(Capacity);
+    private readonly SpscRing<OutgoingBpdu> _outgoing = new(Capacity);
     private readonly ServiceSignal _service;
 
     public BpduExchange(ServiceSignal service) => _service = service;
@@ -51,20 +50,20 @@ internal sealed class BpduExchange
         return true;
     }
 
-    /// <summary>Control side: hands a frame down, to leave by this port. False if there is no room: it stays with the caller.</summary>
-    public bool TrySend(in Packet packet, ushort port) => _outgoing.TryEnqueue(new Handover(packet, port, QueueConfig.None));
+    /// <summary>Control side: hands a frame down, to leave by this port, whose first queue the worker serves. False if there is no room: it stays with the caller.</summary>
+    public bool TrySend(in Packet packet, ushort port) => _outgoing.TryEnqueue(new OutgoingBpdu(packet, port));
 
     /// <summary>Worker: sends what was handed down.</summary>
     /// <returns>How many there were.</returns>
     public int Send(OutputQueues outputs, FrameCache frames)
     {
         int sent = 0;
-        while (sent < PacketBatch.Capacity && _outgoing.TryDequeue(out Handover item))
+        while (sent < PacketBatch.Capacity && _outgoing.TryDequeue(out OutgoingBpdu item))
         {
             // OFPPC_NO_FWD is for what is forwarded: a bridge that fell silent here would be taken for a station.
             if (outputs.Find(item.Port) is OutputQueue queue && (queue.Port.Config & PortConfig.PortDown) == 0)
             {
-                queue.Add(item.Packet);
+                queue.SendAhead(item.Packet); // nor may a port's overload delay it
             }
             else
             {
@@ -75,6 +74,9 @@ internal sealed class BpduExchange
         return sent;
     }
 }
+
+/// <summary>An 802.1D frame and the port it is to leave by.</summary>
+internal readonly record struct OutgoingBpdu(Packet Packet, ushort Port);
 
 /// <summary>An 802.1D frame and the port it came in on.</summary>
 internal readonly record struct ReceivedBpdu(Packet Packet, SwitchPort Port);

@@ -92,7 +92,7 @@ public sealed unsafe class Worker : IDisposable
         {
             Adopt(_shared.Ports);
         }
-        int moved = 0;
+        int moved = Bpdus.Send(_outputs, _frames); // first, while the ports have room
         foreach (ref readonly ReceiveQueue queue in _receive.AsSpan())
         {
             int received = queue.Port.Receive(_batch, _frames);
@@ -103,7 +103,7 @@ public sealed unsafe class Worker : IDisposable
                 moved += received;
             }
         }
-        moved += TakeHandovers() + ExecutePacketOuts() + Bpdus.Send(_outputs, _frames);
+        moved += TakeHandovers() + ExecutePacketOuts();
         moved += _outputs.Flush(); // one transmit per port that has packets
         PacketIns.Signal();
         _shared.Grace.LeavePass(Id);

@@ -48,10 +48,12 @@ public sealed class SpanningTreeSwitchTests
         Assert.Empty(sut.Received(3).Skip(1));
     }
 
-    [Fact]
-    public void The_switch_says_hello_on_every_port_with_the_ports_address()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void The_switch_says_hello_on_every_port_with_the_ports_address(int workers)
     {
-        using TestSwitch sut = Create();
+        using TestSwitch sut = Create(new DatapathOptions { Workers = workers });
         Pass(sut, 10);
         for (ushort number = 1; number <= 4; number++)
         {
@@ -338,6 +340,36 @@ public sealed class SpanningTreeSwitchTests
         Assert.Equal(1, sut.Control.Bridge!.RootPort!.Number);
         Pass(sut, 1);
         Assert.Contains(sut.Received(2), frame => Bpdu.TryDecode(frame, out Bpdu bpdu) && bpdu.Priority.Root == BetterBridge);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_port_whose_rate_is_used_up_still_says_hello_in_time()
+    {
+        using TestSwitch sut = Create();
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 100_000));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        Clear(sut);
+        for (int second = 0; second < 10; second++)
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                Assert.True(sut[1].TryInject(TestPacket.Udp(payload: 1000)));
+            }
+            Pass(sut, 1);
+        }
+        Assert.Equal(5, sut.Received(2).Count(frame => Bpdu.TryDecode(frame, out _)));
+    }
+
+    [Fact]
+    public void Every_worker_hands_up_what_its_ports_hear()
+    {
+        using TestSwitch sut = Create(new DatapathOptions { Workers = 4 });
+        for (ushort port = 4; port >= 1; port--)
+        {
+            sut.Send(port, Hello(BetterBridge, port));
+            Assert.Equal(port, sut.Control.Bridge!.RootPort!.Number);
+        }
         sut.AssertNoFrameLost();
     }
 
