@@ -20,6 +20,9 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
 
     public ActionListMemory(GracePeriod grace) => _grace = grace;
 
+    /// <summary>Lists that are in use or wait for workers.</summary>
+    public int RentedCount => _blocks.Sum(blocks => blocks?.RentedCount ?? 0);
+
     /// <summary>Compiles a list that <see cref="ActionValidator"/> has passed.</summary>
     public ActionsReference Compile(ReadOnlySpan<FlowAction> actions)
     {

@@ -18,6 +18,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     // Retired entries that may wait for workers before an ADD has to.
     private const int RetiredReserve = 1 << 16;
 
+    // A worker's counters are 32 bytes an entry, in an array of at most 2^31 bytes.
+    private const int MaxEntries = (1 << 26) - RetiredReserve - 2;
+
     // How many milliseconds a full packet-out queue, or a barrier, waits for a worker before that is taken for stopped.
     private const int QueuePatience = 2;
     private const int BarrierPatience = 1000;
@@ -47,6 +50,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
@@ -96,6 +102,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     internal int RestingFrameCount =>
         Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
 
+    /// <summary>Action lists in native memory, for tests.</summary>
+    internal int ActionListCount => _lists.RentedCount;
+
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
 
@@ -139,6 +148,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
     public void WaitForWork(int milliseconds) => _shared.Service.Wait(milliseconds, _hasWork);
 
+    /// <summary>Without the gate, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
+    public void Wake() => _shared.Service.RaiseAlways();
+
     /// <summary>Applies a flow-mod; with a buffer id the buffered packet is then treated by the new entry's actions (§5.3.3).</summary>
     /// <returns>An error of the flow-mod itself, which then changed nothing, or of the buffer.</returns>
     public ControlError Apply(in FlowMod mod)
@@ -148,7 +160,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _shared.Grace.Poll();
         if (_shared.Grace.HasWork)
         {
-            _shared.Service.Raise();
+            _shared.Service.RaiseAlways();
         }
         bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && !isDelete;
         return error == ControlError.None && usesBuffer ? SendBuffered(mod.BufferId, null, mod.Actions) : error;
@@ -257,9 +269,8 @@ public sealed unsafe partial class DatapathControl : IDisposable
         }
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _shared.Grace.Wait();
-        PortDescription description = port.Description;
+        _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         port.Dispose();
-        _events?.OnPortStatus(PortStatusReason.Delete, description);
         return ControlError.None;
     }
 
@@ -286,12 +297,24 @@ public sealed unsafe partial class DatapathControl : IDisposable
     }
 
     /// <summary>Disposes of ports and memory. The workers' threads have ended.</summary>
+    /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>
     public void Dispose()
     {
+        List<Exception> failures = [];
         foreach (SwitchPort port in _shared.Ports.Ports)
         {
-            port.Dispose();
+            try
+            {
+                port.Dispose();
+            }
+#pragma warning disable CA1031 // the other interfaces are to be left as they were found whatever one device does
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failures.Add(e);
+            }
         }
+        _shared.Ports = PortSet.Empty;
         _buffers.Clear();
         foreach (Worker worker in _workers)
         {
@@ -300,6 +323,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _flows.Dispose();
         _shared.Dispose();
         _shared.Frames.Dispose();
+        if (failures.Count > 0)
+        {
+            throw new AggregateException("some ports could not be closed", failures);
+        }
     }
 
     private bool HasWork()

@@ -20,8 +20,8 @@ internal sealed unsafe class SwitchPort : IDisposable
         _config = (uint)config;
         FirstWorker = firstWorker;
         Workers = workers;
+        Link = device.ReadLink(); // may throw: the memory comes after
         _counters = new LazyArray<WorkerPortCounters>(workers);
-        Link = device.ReadLink();
     }
 
     public ushort Number { get; }
@@ -93,8 +93,14 @@ internal sealed unsafe class SwitchPort : IDisposable
 
     public void Dispose()
     {
-        Device.Dispose();
-        _counters.Dispose();
+        try
+        {
+            Device.Dispose();
+        }
+        finally
+        {
+            _counters.Dispose();
+        }
     }
 }
 

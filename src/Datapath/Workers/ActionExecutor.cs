@@ -20,11 +20,14 @@ internal sealed unsafe class ActionExecutor
     private readonly DropCounters _drops;
     private readonly OutputQueues _outputs;
     private readonly FlowCounting _counting;
+    private readonly WorkerCounters _counters;
 
     public ActionExecutor(
-        WorkerShared shared, FrameCache frames, PacketInQueue packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting)
+        WorkerShared shared, FrameCache frames, PacketInQueue packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting,
+        WorkerCounters counters)
     {
         _counting = counting;
+        _counters = counters;
         _shared = shared;
         _frames = frames;
         _packetIns = packetIns;
@@ -247,7 +250,8 @@ internal sealed unsafe class ActionExecutor
         FlowKey key;
         PacketLayout layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
-        uint index = _shared.Table.Find(key);
+        uint index = _shared.Table.Find(key, out bool exact);
+        _counters.Count(lookups: 1, exact ? 1 : 0, index != 0 && !exact ? 1 : 0);
         Packet treated = packet;
         if (index == 0)
         {

@@ -45,7 +45,7 @@ public sealed unsafe class Worker : IDisposable
         _counting = new FlowCounting(shared.Table.Store, id);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting);
+        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting, _counters);
     }
 
     public int Id { get; }
@@ -200,9 +200,7 @@ public sealed unsafe class Worker : IDisposable
             _executor.Execute(
                 Actions.ActionsReference.Read(ref _entries[index].Actions), ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
         }
-        _counters.Lookups += count;
-        _counters.ExactMatches += exact;
-        _counters.WildcardMatches += count - exact - misses;
+        _counters.Count(count, exact, count - exact - misses);
     }
 
     /// <summary>Drops runts and what a closed port must not receive, and closes the gaps.</summary>

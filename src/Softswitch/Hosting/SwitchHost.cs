@@ -13,6 +13,7 @@ namespace Softswitch.Hosting;
 /// <code>
 /// worker 0..n-1   Worker.Run: forwards
 /// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state
+/// link monitor    PortWatch: interfaces that vanish and return
 /// agent's own     one or two for each connection
 /// </code>
 /// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start"/>.
@@ -23,6 +24,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private SwitchAgent? _agent;
+    private PortWatch? _watch;
     private Exception? _failure;
 
     private SwitchHost(ulong datapathId, int workers)
@@ -61,6 +63,7 @@ internal sealed class SwitchHost : IDisposable
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads();
+            host._watch = new PortWatch(host.Control, options.Ports, port => host.Open(port, log), log);
             Connect(agent, options, say);
             return host;
         }
@@ -83,8 +86,10 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Ends connections, then threads, then ports: interfaces are as they were found.</summary>
     public void Dispose()
     {
+        _watch?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
+        Control.Wake();
         foreach (Thread thread in _threads)
         {
             thread.Join();
