@@ -16,15 +16,16 @@ public sealed class QueueTests
         using RunningCommand running = lab.StartRun(
             "--port", "1=s1", "--port", "2=s2,rate=50M", "--port", "3=s3", "--queue", "2:1,min-rate=10M", "--listen", Lab.Listen);
         Assert.Contains("port 2: queue 1: 10Mbit/s guaranteed", running.Output, StringComparison.Ordinal);
-        lab.Ofctl("add-flow", "in_port=1,actions=enqueue:2:1");
-        lab.Ofctl("add-flow", "in_port=3,actions=output:2");
-        using UdpStream guaranteed = new(lab, from: 1, to: 2, port: 5001, 11 * Mega);
-        using UdpStream flood = new(lab, from: 3, to: 2, port: 5002, 200 * Mega);
+        lab.Ofctl("add-flow", "in_port=3,actions=enqueue:2:1");
+        lab.Ofctl("add-flow", "in_port=1,actions=output:2");
+        using UdpStream guaranteed = new(lab, from: 3, to: 2, port: 5001, 11 * Mega);
+        using UdpStream flood = new(lab, from: 1, to: 2, port: 5002, 200 * Mega, isSmooth: true);
         UdpStream.RunAll(TimeSpan.FromSeconds(4), guaranteed, flood);
 
         double seconds = guaranteed.Duration.TotalSeconds;
         double owed = Math.Min(guaranteed.SentBytes, 10 * Mega / 8 * seconds); // a host that could not send more cannot get more
         string seen = $"{guaranteed.ReceivedBytes} of {guaranteed.SentBytes} guaranteed bytes, {flood.ReceivedBytes} of {flood.SentBytes} others in {seconds:0.00} s";
+        TestContext.Current.TestOutputHelper?.WriteLine(seen);
         Assert.True(flood.SentBytes > 2 * 50 * Mega / 8 * seconds, $"the flood does not flood: {seen}");
         Assert.True(guaranteed.ReceivedBytes >= 0.95 * owed, seen);
         // The port's rate holds, and is used: a second of a burst's and the queues' content is allowed for.

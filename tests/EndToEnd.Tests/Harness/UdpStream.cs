@@ -15,10 +15,13 @@ internal sealed class UdpStream : IDisposable
     private readonly Socket _sender;
     private readonly Socket _receiver;
     private readonly long _bitsPerSecond;
+    private readonly bool _isSmooth;
 
     /// <param name="to">The number of the receiving host.</param>
-    public UdpStream(Lab lab, int from, int to, int port, long bitsPerSecond)
+    /// <param name="isSmooth">Packet by packet, at the price of a busy thread; else in bursts of a millisecond, which leave gaps for others.</param>
+    public UdpStream(Lab lab, int from, int to, int port, long bitsPerSecond, bool isSmooth = false)
     {
+        _isSmooth = isSmooth;
         _bitsPerSecond = bitsPerSecond;
         lab.Host(from).Execute("ip", "neigh", "replace", $"10.0.0.{to}", "lladdr", $"02:00:00:00:00:0{to}", "dev", "eth0").Checked();
         _receiver = lab.Host(to).Run(Open);
@@ -71,7 +74,14 @@ internal sealed class UdpStream : IDisposable
                 _sender.Send(payload);
                 SentBytes += Payload + Headers;
             }
-            Thread.Sleep(1); // paces; what it oversleeps is made up for
+            if (_isSmooth)
+            {
+                Thread.Yield();
+            }
+            else
+            {
+                Thread.Sleep(1); // what it oversleeps is made up for
+            }
         }
         Duration = Stopwatch.GetElapsedTime(start);
     }
