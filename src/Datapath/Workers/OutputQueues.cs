@@ -56,7 +56,7 @@ internal sealed class OutputQueues
         {
             if (Array.IndexOf(all, queue) < 0)
             {
-                queue.Detach()?.Release();
+                queue.Detach()?.Release(isPortThere: Array.Exists(set.Ports, port => port == queue.Port));
             }
         }
         _schedulers = [.. all.Select(queue => queue.Scheduler).OfType<PortScheduler>()];
@@ -126,7 +126,7 @@ internal sealed class OutputQueues
     {
         foreach (PortScheduler scheduler in _schedulers)
         {
-            scheduler.Release();
+            scheduler.Release(isPortThere: false);
         }
     }
 
