@@ -35,10 +35,6 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     public static OfCapabilities CapabilitiesOf(DatapathControl control) =>
         Capabilities | (control.HasSpanningTree ? OfCapabilities.Stp : OfCapabilities.None);
 
-    /// <summary>What works on this datapath: <see cref="Capabilities"/> and what it was given besides.</summary>
-    public static OfCapabilities CapabilitiesOf(DatapathControl control) =>
-        Capabilities | (control.HasSpanningTree ? OfCapabilities.Stp : OfCapabilities.None);
-
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;
 
