@@ -1,4 +1,5 @@
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Configuration;
 
@@ -14,6 +15,9 @@ public sealed record SwitchOptions
     public IReadOnlyList<ConnectionTarget> Controllers { get; init; } = [];
 
     public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
+
+    /// <summary>Not null if a target needs TLS.</summary>
+    public TlsFiles? Tls { get; init; }
 
     public FailMode FailMode { get; init; } = FailMode.Secure;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 
 namespace Softswitch.Configuration;
@@ -27,6 +28,7 @@ internal sealed class SwitchOptionsReader
             FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
             Workers = ReadLast(byKey, SettingKey.Workers, ReadWorkers) ?? 1,
         };
+        options = options with { Tls = ReadTls(byKey, options.Controllers.Concat(options.Listeners).FirstOrDefault(target => target.NeedsTls)) };
         return _errors.Count == 0 ? options : throw new OptionException(_errors);
     }
 
@@ -44,9 +46,9 @@ internal sealed class SwitchOptionsReader
             }
             else if (target!.IsPassive != passive)
             {
-                Refuse(setting, $"'{setting.Value}' is not {key.Argument}");
+                Refuse(setting, $"'{setting.Value}' is not {(passive ? ConnectionTarget.PassiveForms : ConnectionTarget.ActiveForms)}");
             }
-            else if (target.Port != 0 && targets.Contains(target))
+            else if ((target.Port != 0 || target.Transport == ConnectionTransport.Unix) && targets.Contains(target))
             {
                 Refuse(setting, $"'{setting.Value}' is given twice");
             }
@@ -56,6 +58,20 @@ internal sealed class SwitchOptionsReader
             }
         }
         return targets;
+    }
+
+    /// <summary>The files of TLS; all of them must be there if a target needs them.</summary>
+    private TlsFiles? ReadTls(ILookup<string, Setting> settings, ConnectionTarget? needy)
+    {
+        string[] files = Array.ConvertAll(
+            (SettingKey[])[SettingKey.PrivateKey, SettingKey.Certificate, SettingKey.CaCertificate, SettingKey.BootstrapCaCertificate],
+            key => settings[key.Name].LastOrDefault()?.Value ?? "");
+        string error = TlsFiles.Check(files[0], files[1], files[2], files[3], needy, out TlsFiles? tls);
+        if (error.Length > 0)
+        {
+            _errors.Add(error);
+        }
+        return tls;
     }
 
     /// <summary>Ports with a number keep it; the others take the lowest free ones, in the order given.</summary>

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Workers;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 
@@ -23,6 +24,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private SwitchAgent? _agent;
+    private TlsCredentials? _tls;
     private Exception? _failure;
 
     private SwitchHost(ulong datapathId, int workers)
@@ -49,6 +51,7 @@ internal sealed class SwitchHost : IDisposable
         var host = new SwitchHost(options.DatapathId ?? DatapathIdentity.Choose(options.Ports), options.Workers);
         try
         {
+            host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             foreach (PortOption port in options.Ports)
             {
@@ -86,6 +89,7 @@ internal sealed class SwitchHost : IDisposable
             thread.Join();
         }
         Control.Dispose();
+        _tls?.Dispose();
         _stop.Dispose();
         _failed.Dispose();
     }
@@ -136,9 +140,22 @@ internal sealed class SwitchHost : IDisposable
     {
         Controllers = options.Controllers,
         Listeners = options.Listeners,
+        Tls = _tls,
         FailMode = options.FailMode,
         Log = log,
     });
+
+    private static TlsCredentials? LoadTls(SwitchOptions options)
+    {
+        try
+        {
+            return options.Tls is null ? null : TlsCredentials.Load(options.Tls);
+        }
+        catch (TlsException e)
+        {
+            throw new OptionException(e.Message, e);
+        }
+    }
 
     private static void Connect(SwitchAgent agent, SwitchOptions options, Action<string> say)
     {
