@@ -24,6 +24,15 @@ public sealed unsafe class DatapathControl : IDisposable
     private const int LongestServiceInterval = 500;
     private const int LinkCheckInterval = 250;
 
+    // Packet-ins delivered while the gate is held once: well below a millisecond.
+    private const int PacketInSlice = 256;
+
+    // Of all frames, the part that queues of packet-ins may hold, and the least a queue is worth having for.
+    private const int PacketInFrameShare = 4;
+    private const int ShortestPacketInQueue = 8;
+
+    private const int LongestPacketInPause = 10;
+
     private readonly DatapathOptions _options;
     private readonly WorkerShared _shared;
     private readonly FlowStore _store;
@@ -32,18 +41,21 @@ public sealed unsafe class DatapathControl : IDisposable
     private readonly FlowModProcessor _flows;
     private readonly FrameCache _frames;
     private readonly BufferedPackets _buffers;
+    private readonly PacketInScheduler _packetIns;
     private readonly Worker[] _workers;
     private readonly Func<bool> _hasWork;
     private IControlEvents? _events;
     private int _nextPortWorker;
     private long _packetOutDrops;
     private long _linksCheckedAt;
+    private volatile bool _paused;
 
     /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>
     public DatapathControl(DatapathOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.PacketInRate);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
         _options = options;
@@ -59,7 +71,9 @@ public sealed unsafe class DatapathControl : IDisposable
             Clock = new ControlClock(options.TimeProvider),
             Macs = new MacTable(hash),
             Service = new ServiceSignal(),
+            PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
+        _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
@@ -68,7 +82,7 @@ public sealed unsafe class DatapathControl : IDisposable
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
         {
-            _workers[i] = new Worker(i, _shared, options.PacketInQueueLength, options.PacketOutQueueLength, handovers);
+            _workers[i] = new Worker(i, _shared, options.PacketOutQueueLength, handovers);
         }
         _hasWork = HasWork;
     }
@@ -118,24 +132,33 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
 
-    /// <summary>Delivers what workers queued, removes flow entries that timed out, notices link changes.</summary>
-    /// <returns>After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns.</returns>
+    /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>
+    /// <returns>
+    /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if packet-ins
+    /// are left that may be delivered: the gate is given up between two slices of them, for others to enter.
+    /// </returns>
     public int Service()
     {
-        DeliverPacketIns();
+        int pause = DeliverPacketIns();
         _flows.Expire();
         _shared.Grace.Poll();
         ReclaimPacketOuts();
         CheckLinks();
-        if (_shared.Grace.HasWork)
-        {
-            return 1;
-        }
-        return _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        int interval = _shared.Grace.HasWork ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
-    public void WaitForWork(int milliseconds) => _shared.Service.Wait(milliseconds, _hasWork);
+    public void WaitForWork(int milliseconds)
+    {
+        if (_paused)
+        {
+            // There is work, but it must wait: for the rate limit, or for whoever else wants the gate. Workers would wake us all the time.
+            Thread.Sleep(Math.Clamp(milliseconds, 1, LongestPacketInPause));
+            return;
+        }
+        _shared.Service.Wait(milliseconds, _hasWork);
+    }
 
     /// <summary>Applies a flow-mod; with a buffer id the buffered packet is then treated by the new entry's actions (§5.3.3).</summary>
     /// <returns>An error of the flow-mod itself, which then changed nothing, or of the buffer.</returns>
@@ -234,7 +257,7 @@ public sealed unsafe class DatapathControl : IDisposable
         {
             return ControlError.BadPort;
         }
-        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length);
+        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length) { PacketIns = CreatePacketIns() };
         _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
         _events?.OnPortStatus(PortStatusReason.Add, port.Description);
@@ -250,6 +273,7 @@ public sealed unsafe class DatapathControl : IDisposable
         }
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _shared.Grace.Wait();
+        Discard(port.PacketIns);
         PortDescription description = port.Description;
         port.Dispose();
         _events?.OnPortStatus(PortStatusReason.Delete, description);
@@ -295,29 +319,38 @@ public sealed unsafe class DatapathControl : IDisposable
         _shared.Frames.Dispose();
     }
 
-    private bool HasWork()
+    private bool HasWork() => _packetIns.HasWaiting;
+
+    /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
+    private PacketInQueues CreatePacketIns()
     {
-        foreach (Worker worker in _workers)
-        {
-            if (!worker.PacketIns.IsEmpty)
-            {
-                return true;
-            }
-        }
-        return false;
+        int queues = (_shared.Ports.Ports.Length + 1) * _workers.Length * (int)PacketInKind.Count;
+        int share = _options.FrameCount / PacketInFrameShare / queues;
+        return new PacketInQueues(_workers.Length, Math.Min(_options.PacketInQueueLength, Math.Max(share, ShortestPacketInQueue)));
     }
 
-    private void DeliverPacketIns()
+    private void Discard(PacketInQueues queues)
     {
-        // No more than the queues held at the start: a flood must not keep the gate.
-        int budget = _options.PacketInQueueLength;
-        foreach (Worker worker in _workers)
+        foreach (SpscRing<QueuedPacketIn> ring in queues.All)
         {
-            for (int i = 0; i < budget && worker.PacketIns.TryTake(out QueuedPacketIn item); i++)
+            while (ring.TryDequeue(out QueuedPacketIn item))
             {
-                Deliver(item);
+                _frames.Release(item.Packet);
             }
         }
+    }
+
+    /// <returns>As <see cref="PacketInScheduler.Pause"/>.</returns>
+    private int DeliverPacketIns()
+    {
+        _packetIns.Refill();
+        for (int i = 0; i < PacketInSlice && _packetIns.TryTake(out QueuedPacketIn item); i++)
+        {
+            Deliver(item);
+        }
+        int pause = _packetIns.Pause();
+        _paused = pause >= 0;
+        return pause;
     }
 
     private void Deliver(in QueuedPacketIn item)

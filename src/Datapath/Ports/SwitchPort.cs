@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Ports;
 
@@ -23,6 +24,9 @@ internal sealed unsafe class SwitchPort : IDisposable
     }
 
     public ushort Number { get; }
+
+    /// <summary>Its packets on their way to the controller.</summary>
+    public required PacketInQueues PacketIns { get; init; }
 
     public IPortDevice Device { get; }
 

@@ -24,6 +24,7 @@ public sealed unsafe class Worker : IDisposable
     private readonly LazyArray<LookupState> _lookup = new(PacketBatch.Capacity);
     private readonly LazyArray<uint> _found = new(PacketBatch.Capacity);
     private readonly OutputQueues _outputs;
+    private readonly PacketInSender _packetIns;
     private readonly ActionExecutor _executor;
     private readonly FlowCounting _counting;
     private readonly WorkerCounters _counters = new();
@@ -31,28 +32,26 @@ public sealed unsafe class Worker : IDisposable
     private ReceiveQueue[] _receive = [];
     private uint _now;
 
-    internal Worker(int id, WorkerShared shared, int packetInQueueLength, int packetOutQueueLength, HandoverMesh handovers)
+    internal Worker(int id, WorkerShared shared, int packetOutQueueLength, HandoverMesh handovers)
     {
         Id = id;
         _shared = shared;
         _entries = shared.Table.Store.Entries;
         _frames = shared.Frames.CreateCache();
         Handovers = handovers;
-        PacketIns = new PacketInQueue(packetInQueueLength, shared.Service);
+        _packetIns = new PacketInSender(id, shared);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Drops = new DropCounters();
         Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
         _counting = new FlowCounting(shared.Table.Store, id);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting);
+        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, _counting);
     }
 
     public int Id { get; }
 
     internal FrameCache Frames => _frames;
-
-    internal PacketInQueue PacketIns { get; }
 
     internal PacketOutQueue PacketOuts { get; }
 
@@ -91,7 +90,7 @@ public sealed unsafe class Worker : IDisposable
         }
         moved += TakeHandovers() + ExecutePacketOuts();
         _outputs.Flush(); // one transmit per port that has packets
-        PacketIns.Signal();
+        _packetIns.Signal();
         _shared.Grace.LeavePass(Id);
         return moved;
     }

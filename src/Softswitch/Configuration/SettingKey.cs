@@ -33,6 +33,12 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey BootstrapCaCertificate = new(
         "bootstrap-ca-cert", "FILE", "as --ca-cert; while FILE does not exist, the first peer's CA is believed and stored there", false);
 
+    public static readonly SettingKey PacketInRate = new(
+        "packet-in-rate", "N", "packets a second that go to controllers, shared fairly between ports (default 10000); 0 for no limit", false);
+
+    public static readonly SettingKey PacketInBurst = new(
+        "packet-in-burst", "N", "packets that may go to controllers at once after a pause (default 2500)", false);
+
     public static readonly SettingKey FailMode = new(
         "fail-mode", "standalone|secure", "without a controller: forward as a learning bridge, or by the flows that are there (default)", false);
 
@@ -41,6 +47,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
 
     public static readonly IReadOnlyList<SettingKey> All =
     [
-        Port, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, Workers,
+        Port, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode,
+        PacketInRate, PacketInBurst, Workers,
     ];
 }

@@ -21,5 +21,11 @@ public sealed record SwitchOptions
 
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
+    /// <summary>Packet-ins a second; 0 for no limit; null for the datapath's default, as below.</summary>
+    public int? PacketInRate { get; init; }
+
+    /// <summary>Packet-ins at once after a pause.</summary>
+    public int? PacketInBurst { get; init; }
+
     public int Workers { get; init; } = 1;
 }

@@ -9,6 +9,7 @@ namespace Softswitch.Configuration;
 internal sealed class SwitchOptionsReader
 {
     private const int MaxWorkers = 64;
+    private const int MaxPacketInRate = 100_000_000;
 
     private readonly List<string> _errors = [];
 
@@ -26,7 +27,9 @@ internal sealed class SwitchOptionsReader
             Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
             Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),
             FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
-            Workers = ReadLast(byKey, SettingKey.Workers, ReadWorkers) ?? 1,
+            PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
+            PacketInBurst = ReadLast(byKey, SettingKey.PacketInBurst, setting => ReadNumber(setting, 1, MaxPacketInRate)),
+            Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
         };
         options = options with { Tls = ReadTls(byKey, options.Controllers.Concat(options.Listeners).FirstOrDefault(target => target.NeedsTls)) };
         return _errors.Count == 0 ? options : throw new OptionException(_errors);
@@ -136,13 +139,13 @@ internal sealed class SwitchOptionsReader
         }
     }
 
-    private int? ReadWorkers(Setting setting)
+    private int? ReadNumber(Setting setting, int lowest, int highest)
     {
-        if (int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int workers) && workers is >= 1 and <= MaxWorkers)
+        if (int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= lowest && number <= highest)
         {
-            return workers;
+            return number;
         }
-        Refuse(setting, $"'{setting.Value}' is not a number from 1 to {MaxWorkers}");
+        Refuse(setting, $"'{setting.Value}' is not a number from {lowest} to {highest}");
         return null;
     }
 

@@ -27,9 +27,14 @@ internal sealed class SwitchHost : IDisposable
     private TlsCredentials? _tls;
     private Exception? _failure;
 
-    private SwitchHost(ulong datapathId, int workers)
+    private SwitchHost(SwitchOptions options)
     {
-        Control = new DatapathControl(new DatapathOptions { DatapathId = datapathId, Workers = workers });
+        DatapathOptions datapath = new() { DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports), Workers = options.Workers };
+        Control = new DatapathControl(datapath with
+        {
+            PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
+            PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
+        });
     }
 
     public DatapathControl Control { get; }
@@ -48,7 +53,7 @@ internal sealed class SwitchHost : IDisposable
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
     public static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
     {
-        var host = new SwitchHost(options.DatapathId ?? DatapathIdentity.Choose(options.Ports), options.Workers);
+        var host = new SwitchHost(options);
         try
         {
             host._tls = LoadTls(options);
@@ -59,7 +64,7 @@ internal sealed class SwitchHost : IDisposable
             }
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
-            host.StartThreads();
+            host.StartThreads(log);
             Connect(agent, options, say);
             return host;
         }
@@ -110,7 +115,7 @@ internal sealed class SwitchHost : IDisposable
         say($"port {number}: {device.Name}: {device.Backend}{link}");
     }
 
-    private void StartThreads()
+    private void StartThreads(Action<string> log)
     {
         foreach (Worker worker in Control.Workers)
         {
@@ -120,11 +125,12 @@ internal sealed class SwitchHost : IDisposable
                 worker.Run(waiter, _stop.Token);
             });
         }
-        StartThread("control", Serve);
+        StartThread("control", () => Serve(log));
     }
 
-    private void Serve()
+    private void Serve(Action<string> log)
     {
+        PacketInReport report = new(Control, log);
         while (!_stop.IsCancellationRequested)
         {
             int milliseconds;
@@ -132,6 +138,7 @@ internal sealed class SwitchHost : IDisposable
             {
                 milliseconds = Control.Service();
             }
+            report.Update();
             Control.WaitForWork(milliseconds);
         }
     }

@@ -57,6 +57,8 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("controller", "ssl:host", "--private-key: is needed for ssl:host:6653")]
     [InlineData("listen", "pssl:", "--private-key: is needed for pssl:6653")]
     [InlineData("fail-mode", "open", "--fail-mode: 'open' is neither standalone nor secure")]
+    [InlineData("packet-in-rate", "-1", "--packet-in-rate: '-1' is not a number from 0 to 100000000")]
+    [InlineData("packet-in-burst", "0", "--packet-in-burst: '0' is not a number from 1 to 100000000")]
     [InlineData("workers", "65", "--workers: '65' is not a number from 1 to 64")]
     public void What_is_wrong_is_named_with_its_reason(string key, string value, string line)
     {
