@@ -11,6 +11,8 @@ namespace Softswitch.Ports;
 /// </remarks>
 public sealed class PortSpec
 {
+    private const string RateKey = "rate";
+
     private static readonly Dictionary<string, PortKind> Kinds = new(StringComparer.Ordinal)
     {
         ["packet"] = PortKind.Packet,
@@ -49,6 +51,9 @@ public sealed class PortSpec
 
     /// <summary>Keys with their values; a key alone, such as <c>once</c>, has the value null. Every key is known to the kind.</summary>
     public IReadOnlyDictionary<string, string?> Options => _options;
+
+    /// <summary>Bit/s the port is to send at, as <c>rate=100M</c> of any kind of port says; 0 without it.</summary>
+    public long Rate => BitRate.TryParse(_options.GetValueOrDefault(RateKey), out long rate) ? rate : 0;
 
     public static bool TryParse(string text, [NotNullWhen(true)] out PortSpec? spec, [NotNullWhen(false)] out string? error)
     {
@@ -139,12 +144,17 @@ public sealed class PortSpec
             {
                 error = flags.Contains(key) ? $"port '{text}': {key} takes no value"
                     : valued.Contains(key) ? $"port '{text}': {key} needs a value ({key}=...)"
-                    : $"port '{text}': unknown option '{key}'{Choice([.. valued, .. flags])}";
+                    : $"port '{text}': unknown option '{key}'; known are {string.Join(", ", (string[])[.. valued, .. flags])}";
                 return false;
             }
             if (!options.TryAdd(key, value))
             {
                 error = $"port '{text}': {key} is given twice";
+                return false;
+            }
+            if (key == RateKey && !BitRate.TryParse(value, out _))
+            {
+                error = $"port '{text}': {key}={value}: is not {BitRate.Example}";
                 return false;
             }
         }
@@ -154,10 +164,10 @@ public sealed class PortSpec
 
     private static (string[] Valued, string[] Flags) KnownKeys(PortKind kind) => kind switch
     {
-        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots"], []),
-        PortKind.Replay => ([], ["once"]),
-        PortKind.Vxlan or PortKind.Gre or PortKind.Ipip => (["local", "remote", "key"], []),
-        _ => ([], []),
+        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey], []),
+        PortKind.Replay => ([RateKey], ["once"]),
+        PortKind.Vxlan or PortKind.Gre or PortKind.Ipip => (["local", "remote", "key", RateKey], []),
+        _ => ([RateKey], []),
     };
 
     private static bool IsTunnel(PortKind kind) => kind is PortKind.Vxlan or PortKind.Gre or PortKind.Ipip;
@@ -167,6 +177,4 @@ public sealed class PortSpec
         PortKind.Replay or PortKind.Pcap => "names no file",
         _ => "names no interface",
     };
-
-    private static string Choice(string[] keys) => keys.Length == 0 ? "; this kind of port has none" : $"; known are {string.Join(", ", keys)}";
 }

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Workers;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 
@@ -76,7 +77,7 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
         do
         {
             moved = 0;
-            foreach (Datapath.Workers.Worker worker in Control.Workers)
+            foreach (Worker worker in Control.Workers)
             {
                 moved += worker.PollOnce();
             }

@@ -40,6 +40,9 @@ public sealed class PortSpecTests
     {
         Assert.Equal("7", Parse("vxlan:local=10.0.0.1,key=7").Options["key"]);
         Assert.Null(Parse("replay:f,once").Options["once"]);
+        Assert.Equal(100_000_000, Parse("1=veth-a,rate=100M").Rate);
+        Assert.Equal(1_500_000_000, Parse("null:,rate=1.5G").Rate);
+        Assert.Equal(0, Parse("tap:a").Rate);
         Assert.Equal("1024", Parse("1=veth-a,rx-slots=1024").Options["rx-slots"]);
     }
 
@@ -51,10 +54,13 @@ public sealed class PortSpecTests
     [InlineData("1=", "port '1=': names no interface")]
     [InlineData("replay:", "port 'replay:': names no file")]
     [InlineData("null:x", "port 'null:x': null: takes no name")]
-    [InlineData("a,colour=red", "port 'a,colour=red': unknown option 'colour'; known are rx-slots, tx-slots")]
-    [InlineData("tap:a,b=c", "port 'tap:a,b=c': unknown option 'b'; this kind of port has none")]
+    [InlineData("a,colour=red", "port 'a,colour=red': unknown option 'colour'; known are rx-slots, tx-slots, rate")]
+    [InlineData("tap:a,b=c", "port 'tap:a,b=c': unknown option 'b'; known are rate")]
     [InlineData("replay:f,once=1", "port 'replay:f,once=1': once takes no value")]
     [InlineData("a,rx-slots", "port 'a,rx-slots': rx-slots needs a value (rx-slots=...)")]
+    [InlineData("a,rate", "port 'a,rate': rate needs a value (rate=...)")]
+    [InlineData("a,rate=fast", "port 'a,rate=fast': rate=fast: is not a rate in bit/s such as 10M (k, M or G; at least 1k)")]
+    [InlineData("a,rate=0", "port 'a,rate=0': rate=0: is not a rate in bit/s such as 10M (k, M or G; at least 1k)")]
     [InlineData("a,rx-slots=64,rx-slots=64", "port 'a,rx-slots=64,rx-slots=64': rx-slots is given twice")]
     public void What_cannot_be_meant_is_refused_with_the_reason(string text, string message)
     {

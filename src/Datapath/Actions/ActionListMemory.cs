@@ -20,6 +20,9 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
 
     public ActionListMemory(GracePeriod grace) => _grace = grace;
 
+    /// <summary>Lists that are in use or wait for workers.</summary>
+    public int RentedCount => _blocks.Sum(blocks => blocks?.RentedCount ?? 0);
+
     /// <summary>Compiles a list that <see cref="ActionValidator"/> has passed.</summary>
     public ActionsReference Compile(ReadOnlySpan<FlowAction> actions)
     {
@@ -38,7 +41,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         list->Count = actions.Length;
         list->SizeClass = sizeClass;
         list->LastOutput = actions.Length - 1;
-        while (list->LastOutput >= 0 && actions[list->LastOutput].Kind != ActionKind.Output)
+        while (list->LastOutput >= 0 && !actions[list->LastOutput].IsOutput)
         {
             list->LastOutput--;
         }

@@ -27,6 +27,7 @@ public static class ActionValidator
     private static ControlError Validate(in FlowAction action, bool forPacketOut) => action.Kind switch
     {
         ActionKind.Output => IsOutput(action.Port, forPacketOut) ? ControlError.None : ControlError.BadOutPort,
+        ActionKind.Enqueue => HasQueues(action.Port) ? ControlError.None : ControlError.BadOutPort,
         ActionKind.SetVlanVid => action.Value <= 0xfff ? ControlError.None : ControlError.BadActionArgument,
         ActionKind.SetVlanPcp => action.Value <= 7 ? ControlError.None : ControlError.BadActionArgument,
         ActionKind.SetNwTos => (action.Value & ~0xfcU) == 0 ? ControlError.None : ControlError.BadActionArgument,
@@ -34,6 +35,9 @@ public static class ActionValidator
             or ActionKind.SetTpSrc or ActionKind.SetTpDst => ControlError.None,
         _ => ControlError.BadActionType,
     };
+
+    // §5.2.4 names physical ports and IN_PORT; LOCAL is a port with queues here, as in Open vSwitch.
+    private static bool HasQueues(ushort port) => PortNumber.IsPhysical(port) || port is PortNumber.InPort or PortNumber.Local;
 
     // A physical port need not exist yet; number 0 and those between OFPP_MAX and the reserved ones never will.
     private static bool IsOutput(ushort port, bool forPacketOut) =>

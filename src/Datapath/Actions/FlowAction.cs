@@ -30,6 +30,9 @@ public readonly record struct FlowAction
     [FieldOffset(8)]
     public readonly MacAddress Mac;
 
+    /// <summary>Whether it sends the packet, or a copy, somewhere.</summary>
+    public bool IsOutput => Kind is ActionKind.Output or ActionKind.Enqueue;
+
     private FlowAction(ActionKind kind, ushort port = 0, uint value = 0, MacAddress mac = default)
     {
         Kind = kind;

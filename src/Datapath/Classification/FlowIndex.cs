@@ -44,7 +44,9 @@ internal sealed unsafe class FlowIndex
     // A segment with this many entries (5 of 8 slots) is split when a bucket overflows; with fewer, the bucket chains.
     private const int SplitThreshold = BucketsPerSegment * 5;
 
-    // 2^24 segments are more than the largest table fills: a deeper split would be chasing equal hashes.
+    // A keyed hash fills segments evenly: one that is this much deeper than all entries need is chasing equal hashes, at
+    // the price of a directory that doubles each time.
+    private const int SpareDepth = 4;
     private const int MaxDepth = 24;
 
     private readonly FlowIndexMemory _memory;
@@ -65,6 +67,9 @@ internal sealed unsafe class FlowIndex
     }
 
     public int Count { get; private set; }
+
+    /// <summary>Bits of the hash that the directory tells apart.</summary>
+    public int Depth => ((FlowDirectory*)_directory)->Depth;
 
     /// <summary>The bucket where a key of this hash begins to be looked for; readers hold it to the end of their pass at most.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,7 +126,7 @@ internal sealed unsafe class FlowIndex
                 CountOf(segment)++;
                 break;
             }
-            if (CountOf(segment) >= SplitThreshold && DepthOf(segment) < MaxDepth)
+            if (CountOf(segment) >= SplitThreshold && DepthOf(segment) < Math.Min(MaxDepth, BitOperations.Log2((uint)Count) + SpareDepth))
             {
                 Split(directory, segment, hash);
                 continue;

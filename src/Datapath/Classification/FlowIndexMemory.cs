@@ -28,6 +28,9 @@ internal sealed unsafe class FlowIndexMemory : IReclaimer, IDisposable
 
     public FlowIndexMemory(GracePeriod grace) => _grace = grace;
 
+    /// <summary>Segments, buckets and directories that are in use or wait for workers.</summary>
+    public int RentedCount => _segments.RentedCount + _buckets.RentedCount + _directories.Count;
+
     public byte* RentSegment() => Clear(_segments.Rent(), FlowIndex.SegmentSize);
 
     public byte* RentBucket() => Clear(_buckets.Rent(), FlowIndex.BucketSize);

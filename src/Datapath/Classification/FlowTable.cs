@@ -7,12 +7,17 @@ namespace Softswitch.Datapath.Classification;
 /// <summary>The flow table: table 0 holds the exact entries, table 1 those with wildcards (OpenFlow 1.0.0 §3.4).</summary>
 /// <remarks>
 /// Threads: workers classify; the control side changes. A change is visible to every lookup that begins after it; no lookup sees
-/// half of one. An exact entry outranks every wildcard entry whatever its priority says.
+/// half of one. An exact entry outranks every wildcard entry whatever its priority says. A lookup reads several structures one after
+/// the other, so a controller that adds a new entry and then deletes the old one could slip by it: not yet there, already gone. Table 1
+/// therefore counts its changes, and a lookup that came to an end in table 1 and met one is done again.
 /// </remarks>
 internal sealed unsafe class FlowTable : IDisposable
 {
     public const byte ExactTableId = 0;
     public const byte WildcardTableId = 1;
+
+    // Changes cost far more than lookups: to meet one each time is no accident any more, and a worker must not be held up.
+    private const int MaxAttempts = 16;
 
     private readonly FlowIndexMemory _memory;
     private readonly FlowEntry* _entries;
@@ -27,6 +32,9 @@ internal sealed unsafe class FlowTable : IDisposable
         Wildcard = new WildcardTable(_memory, store, hash);
     }
 
+    /// <summary>Memory of both tables.</summary>
+    public FlowIndexMemory Memory => _memory;
+
     public FlowStore Store { get; }
 
     public FlowHash Hash { get; }
@@ -36,10 +44,30 @@ internal sealed unsafe class FlowTable : IDisposable
     public WildcardTable Wildcard { get; }
 
     /// <summary>The entry that treats a packet with this key, or 0. Any thread.</summary>
-    public uint Find(in FlowKey key)
+    public uint Find(in FlowKey key) => Find(key, out _);
+
+    /// <param name="exact">Whether it is of table 0.</param>
+    public uint Find(in FlowKey key, out bool exact)
     {
-        uint index = Exact.Find(Hash.Compute(key), key);
-        return index != 0 || Wildcard.Count == 0 ? index : Wildcard.Find(key);
+        ulong hash = Hash.Compute(key);
+        uint index = 0;
+        exact = false;
+        for (int i = 0; i < MaxAttempts; i++)
+        {
+            long version = Wildcard.Version;
+            index = Exact.Find(hash, key);
+            exact = index != 0;
+            if (exact)
+            {
+                break;
+            }
+            index = Wildcard.Find(key);
+            if (Wildcard.Version == version)
+            {
+                break;
+            }
+        }
+        return index;
     }
 
     /// <summary>Looks a batch up. Three passes, so that the memory accesses of all packets overlap.</summary>
@@ -49,6 +77,7 @@ internal sealed unsafe class FlowTable : IDisposable
     /// <returns>How many were found in table 0.</returns>
     public int Classify(FlowKey* keys, LookupState* scratch, uint* found, int count)
     {
+        long version = Wildcard.Version;
         for (int i = 0; i < count; i++)
         {
             ulong hash = Hash.Compute(keys[i]);
@@ -69,7 +98,7 @@ internal sealed unsafe class FlowTable : IDisposable
             uint candidate = found[i];
             if (candidate == 0 || !FlowKey.Equals(_entries[candidate].Key, keys[i]))
             {
-                candidate = FindRest(keys[i], scratch[i], ref exact);
+                candidate = FindRest(keys[i], scratch[i], version, ref exact);
                 found[i] = candidate;
             }
             else
@@ -84,15 +113,20 @@ internal sealed unsafe class FlowTable : IDisposable
 
     /// <summary>The first candidate was not it: the other slots, then table 1.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private uint FindRest(in FlowKey key, in LookupState state, ref int exact)
+    private uint FindRest(in FlowKey key, in LookupState state, long version, ref int exact)
     {
         uint index = Exact.Find(state.Bucket, state.Hash, key);
-        if (index != 0)
+        bool isExact = index != 0;
+        if (!isExact)
         {
-            exact++;
-            return index;
+            index = Wildcard.Find(key);
+            if (Wildcard.Version != version)
+            {
+                index = Find(key, out isExact);
+            }
         }
-        return Wildcard.Count == 0 ? 0 : Wildcard.Find(key);
+        exact += isExact ? 1 : 0;
+        return index;
     }
 }
 

@@ -23,6 +23,7 @@ internal sealed unsafe class WildcardTable
     private readonly List<Subtable?> _byId = [];
     private readonly Stack<int> _freeIds = new();
     private Ranked[] _ordered = [];
+    private long _version;
 
     public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash)
     {
@@ -32,6 +33,9 @@ internal sealed unsafe class WildcardTable
     }
 
     public int Count { get; private set; }
+
+    /// <summary>Grows before each change of what there is to be found. Any thread.</summary>
+    public long Version => Volatile.Read(ref _version);
 
     /// <summary>Different masks in use.</summary>
     public int SubtableCount => _ordered.Length;
@@ -84,6 +88,7 @@ internal sealed unsafe class WildcardTable
     /// <summary>Links an entry whose key, priority and actions are in place and which has no twin in the table.</summary>
     public void Insert(uint index, in FlowKey mask)
     {
+        Interlocked.Increment(ref _version);
         ref FlowRecord record = ref _store.Records[index];
         Subtable subtable = SubtableFor(mask);
         record.Subtable = subtable.Id;
@@ -117,6 +122,7 @@ internal sealed unsafe class WildcardTable
     /// <summary>Puts an entry in the place of its twin (same mask, key and priority) in one store.</summary>
     public void Replace(uint index, uint replacement)
     {
+        Interlocked.Increment(ref _version);
         ref FlowRecord old = ref _store.Records[index];
         ref FlowRecord record = ref _store.Records[replacement];
         record.Subtable = old.Subtable;
@@ -136,6 +142,7 @@ internal sealed unsafe class WildcardTable
     /// <summary>Unlinks an entry. The caller retires it.</summary>
     public void Remove(uint index)
     {
+        Interlocked.Increment(ref _version);
         ref FlowRecord record = ref _store.Records[index];
         Subtable subtable = _byId[record.Subtable]!;
         uint above = PredecessorOf(index, subtable.Index);

@@ -15,9 +15,11 @@ internal sealed class BufferedPackets
     private uint _next;
 
     /// <param name="count">Places, at least 1.</param>
-    public BufferedPackets(int count, FrameCache frames)
+    /// <param name="usedBefore">How often each place counts as used: for tests of ids that run out.</param>
+    public BufferedPackets(int count, FrameCache frames, uint usedBefore = 0)
     {
         _places = new Place[count];
+        _places.AsSpan().Fill(new Place { Generation = usedBefore });
         _count = (uint)count;
         _frames = frames;
     }
@@ -33,8 +35,8 @@ internal sealed class BufferedPackets
         {
             _frames.Release(place.Packet);
         }
-        // The largest multiple keeps generation * count + place below NoBuffer.
-        place.Generation = (place.Generation + 1) % (FlowMod.NoBuffer / _count);
+        // The bound keeps generation * count + place below NoBuffer; generation 0 is "never used".
+        place.Generation = place.Generation + 1 < FlowMod.NoBuffer / _count ? place.Generation + 1 : 1;
         place.Occupied = true;
         place.Packet = packet;
         place.InPort = inPort;

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Control;
@@ -12,10 +13,13 @@ namespace Softswitch.Datapath.Control;
 /// Threads: every member is used by one thread at a time, the one that holds <see cref="Gate"/>, but for <see cref="Workers"/>, which run on
 /// threads of their own and never take it, and <see cref="WaitForWork"/>. What a method changed is in force for every packet that a worker receives after it returned.
 /// </remarks>
-public sealed unsafe class DatapathControl : IDisposable
+public sealed unsafe partial class DatapathControl : IDisposable
 {
     // Retired entries that may wait for workers before an ADD has to.
     private const int RetiredReserve = 1 << 16;
+
+    // A worker's counters are 32 bytes an entry, in an array of at most 2^31 bytes.
+    private const int MaxEntries = (1 << 26) - RetiredReserve - 2;
 
     // How many milliseconds a full packet-out queue, or a barrier, waits for a worker before that is taken for stopped.
     private const int QueuePatience = 2;
@@ -58,6 +62,9 @@ public sealed unsafe class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(options.PacketInRate);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
@@ -77,6 +84,7 @@ public sealed unsafe class DatapathControl : IDisposable
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
+        _queues = new QueueControl(_shared.Frames);
         _buffers = new BufferedPackets(options.BufferCount, _frames);
         HandoverMesh handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
@@ -96,7 +104,7 @@ public sealed unsafe class DatapathControl : IDisposable
     public int BufferCount => _options.BufferCount;
 
     /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
-    public uint SupportedActions { get; } = (1u << (int)ActionKind.Enqueue) - 1;
+    public uint SupportedActions { get; } = (1u << ((int)ActionKind.Enqueue + 1)) - 1;
 
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
@@ -104,9 +112,12 @@ public sealed unsafe class DatapathControl : IDisposable
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
 
-    /// <summary>Frames that are free or in a buffer, for tests that account for every one; exact while the workers rest.</summary>
+    /// <summary>Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.</summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
+
+    /// <summary>Action lists in native memory, for tests.</summary>
+    internal int ActionListCount => _lists.RentedCount;
 
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
@@ -160,17 +171,21 @@ public sealed unsafe class DatapathControl : IDisposable
         _shared.Service.Wait(milliseconds, _hasWork);
     }
 
+    /// <summary>Without the gate, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
+    public void Wake() => _shared.Service.RaiseAlways();
+
     /// <summary>Applies a flow-mod; with a buffer id the buffered packet is then treated by the new entry's actions (§5.3.3).</summary>
     /// <returns>An error of the flow-mod itself, which then changed nothing, or of the buffer.</returns>
     public ControlError Apply(in FlowMod mod)
     {
-        ControlError error = _flows.Apply(mod);
+        bool isDelete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
+        ControlError error = isDelete || HasQueues(mod.Actions) ? _flows.Apply(mod) : ControlError.BadQueue;
         _shared.Grace.Poll();
         if (_shared.Grace.HasWork)
         {
-            _shared.Service.Raise();
+            _shared.Service.RaiseAlways();
         }
-        bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && mod.Command is not (FlowModCommand.Delete or FlowModCommand.DeleteStrict);
+        bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && !isDelete;
         return error == ControlError.None && usesBuffer ? SendBuffered(mod.BufferId, null, mod.Actions) : error;
     }
 
@@ -183,6 +198,10 @@ public sealed unsafe class DatapathControl : IDisposable
         if (error != ControlError.None)
         {
             return error;
+        }
+        if (!HasQueues(actions))
+        {
+            return ControlError.BadQueue;
         }
         if (bufferId != FlowMod.NoBuffer)
         {
@@ -274,9 +293,8 @@ public sealed unsafe class DatapathControl : IDisposable
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _shared.Grace.Wait();
         Discard(port.PacketIns);
-        PortDescription description = port.Description;
+        _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         port.Dispose();
-        _events?.OnPortStatus(PortStatusReason.Delete, description);
         return ControlError.None;
     }
 
@@ -303,12 +321,24 @@ public sealed unsafe class DatapathControl : IDisposable
     }
 
     /// <summary>Disposes of ports and memory. The workers' threads have ended.</summary>
+    /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>
     public void Dispose()
     {
+        List<Exception> failures = [];
         foreach (SwitchPort port in _shared.Ports.Ports)
         {
-            port.Dispose();
+            try
+            {
+                port.Dispose();
+            }
+#pragma warning disable CA1031 // the other interfaces are to be left as they were found whatever one device does
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failures.Add(e);
+            }
         }
+        _shared.Ports = PortSet.Empty;
         _buffers.Clear();
         foreach (Worker worker in _workers)
         {
@@ -317,6 +347,10 @@ public sealed unsafe class DatapathControl : IDisposable
         _flows.Dispose();
         _shared.Dispose();
         _shared.Frames.Dispose();
+        if (failures.Count > 0)
+        {
+            throw new AggregateException("some ports could not be closed", failures);
+        }
     }
 
     private bool HasWork() => _packetIns.HasWaiting;
@@ -437,5 +471,6 @@ public sealed unsafe class DatapathControl : IDisposable
                 _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
             }
         }
+        PublishQueues(changed: false); // they follow the links' speed
     }
 }

@@ -363,13 +363,14 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     private long DueAt(uint index, long now, out FlowRemovedReason reason)
     {
         ref FlowRecord record = ref _store.Records[index];
-        long installed = record.InstalledAt / TimeSpan.TicksPerMillisecond;
+        // Rounded up, and a packet's stamp, which was rounded down, by one more: no timeout is early by a fraction of a millisecond.
+        long installed = (record.InstalledAt + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
         long hard = record.HardTimeoutSeconds == 0 ? long.MaxValue : installed + (record.HardTimeoutSeconds * 1000L);
         long idle = long.MaxValue;
         if (record.IdleTimeoutSeconds != 0)
         {
             FlowCounters counters = _store.ReadCounters(index);
-            long used = counters.Packets == 0 ? installed : ControlClock.Widen(counters.LastUsed, now);
+            long used = counters.Packets == 0 ? installed : ControlClock.Widen(counters.LastUsed, now) + 1;
             idle = used + (record.IdleTimeoutSeconds * 1000L);
         }
         reason = idle < hard ? FlowRemovedReason.IdleTimeout : FlowRemovedReason.HardTimeout;

@@ -57,6 +57,11 @@ public record struct AggregateStatistics(ulong PacketCount, ulong ByteCount, uin
 public readonly record struct TableStatistics(
     byte TableId, string Name, FlowWildcards Wildcards, uint MaxEntries, uint ActiveCount, ulong LookupCount, ulong MatchedCount);
 
+/// <summary>One queue's counters: struct ofp_queue_stats.</summary>
+/// <param name="TransmitErrors">Packets lost because the queue was full.</param>
+public readonly record struct QueueStatistics(
+    ushort PortNumber, uint QueueId, ulong TransmittedBytes, ulong TransmittedPackets, ulong TransmitErrors);
+
 /// <summary>One port's counters: struct ofp_port_stats.</summary>
 public record struct PortStatistics
 {

@@ -24,6 +24,9 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
     /// <summary>Bytes taken from the system.</summary>
     public long AllocatedBytes => (long)_chunks.Count * _blocksPerChunk * _blockSize;
 
+    /// <summary>Blocks rented and not returned.</summary>
+    public int RentedCount { get; private set; }
+
     /// <summary>A block with undefined content.</summary>
     public byte* Rent()
     {
@@ -33,13 +36,14 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
         }
         byte* block = _free;
         _free = *(byte**)block;
+        RentedCount++;
         return block;
     }
 
     public void Return(byte* block)
     {
-        *(byte**)block = _free;
-        _free = block;
+        RentedCount--;
+        Push(block);
     }
 
     void IReclaimer.Reclaim(nint item) => Return((byte*)item);
@@ -60,7 +64,13 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
         _chunks.Add((nint)chunk);
         for (int i = _blocksPerChunk - 1; i >= 0; i--)
         {
-            Return(chunk + ((long)i * _blockSize));
+            Push(chunk + ((long)i * _blockSize));
         }
+    }
+
+    private void Push(byte* block)
+    {
+        *(byte**)block = _free;
+        _free = block;
     }
 }

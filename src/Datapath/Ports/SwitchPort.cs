@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Queues;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Ports;
@@ -10,6 +11,7 @@ internal sealed unsafe class SwitchPort : IDisposable
 {
     private readonly LazyArray<WorkerPortCounters> _counters;
     private volatile uint _config;
+    private volatile PortQueueSettings? _queueSettings;
 
     /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones.</param>
     public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
@@ -19,8 +21,8 @@ internal sealed unsafe class SwitchPort : IDisposable
         _config = (uint)config;
         FirstWorker = firstWorker;
         Workers = workers;
+        Link = device.ReadLink(); // may throw: the memory comes after
         _counters = new LazyArray<WorkerPortCounters>(workers);
-        Link = device.ReadLink();
     }
 
     public ushort Number { get; }
@@ -42,6 +44,19 @@ internal sealed unsafe class SwitchPort : IDisposable
         get => (PortConfig)_config;
         set => _config = (uint)value;
     }
+
+    /// <summary>The scheduler's settings; null while the port needs none. Workers look when the set of ports is replaced.</summary>
+    public PortQueueSettings? QueueSettings
+    {
+        get => _queueSettings;
+        set => _queueSettings = value;
+    }
+
+    /// <summary>Bit/s as configured; 0 for the link's.</summary>
+    public long RateLimit { get; set; }
+
+    /// <summary>Bit/s; 0 if unknown.</summary>
+    public long Rate => RateLimit != 0 ? RateLimit : QueueControl.RateOf(Link.Current);
 
     public PortDescription Description => new(
         Number, Device.HardwareAddress, Device.Name, Config, Link.Up ? PortState.None : PortState.LinkDown,
@@ -82,8 +97,14 @@ internal sealed unsafe class SwitchPort : IDisposable
 
     public void Dispose()
     {
-        Device.Dispose();
-        _counters.Dispose();
+        try
+        {
+            Device.Dispose();
+        }
+        finally
+        {
+            _counters.Dispose();
+        }
     }
 }
 

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Workers;
 
@@ -19,11 +20,14 @@ internal sealed unsafe class ActionExecutor
     private readonly DropCounters _drops;
     private readonly OutputQueues _outputs;
     private readonly FlowCounting _counting;
+    private readonly WorkerCounters _counters;
 
     public ActionExecutor(
-        WorkerShared shared, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting)
+        WorkerShared shared, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting,
+        WorkerCounters counters)
     {
         _counting = counting;
+        _counters = counters;
         _shared = shared;
         _frames = frames;
         _packetIns = packetIns;
@@ -79,7 +83,7 @@ internal sealed unsafe class ActionExecutor
         FlowAction* actions = ActionList.First(list);
         for (int i = 0; i < list->LastOutput; i++)
         {
-            if (actions[i].Kind != ActionKind.Output)
+            if (!actions[i].IsOutput)
             {
                 HeaderRewriter.Apply(actions[i], ref packet, ref layout, _frames);
             }
@@ -103,6 +107,11 @@ internal sealed unsafe class ActionExecutor
 
     private void Send(in Packet packet, in FlowAction action, in FlowKey key, PacketLayout layout, ushort inPort)
     {
+        if (action.Kind == ActionKind.Enqueue)
+        {
+            Enqueue(packet, action, inPort);
+            return;
+        }
         switch (action.Port)
         {
             case PortNumber.InPort:
@@ -142,7 +151,18 @@ internal sealed unsafe class ActionExecutor
         OutputTo(_outputs.Find(port), packet);
     }
 
-    private void OutputTo(OutputQueue? queue, in Packet packet)
+    /// <summary>OFPAT_ENQUEUE: as an output, to one of the port's queues; without that queue as any output to the port.</summary>
+    private void Enqueue(in Packet packet, in FlowAction action, ushort inPort)
+    {
+        if (action.Port == inPort)
+        {
+            Drop(packet, DropReason.OutputToIngress);
+            return;
+        }
+        OutputTo(_outputs.Find(action.Port == PortNumber.InPort ? inPort : action.Port), packet, action.Value);
+    }
+
+    private void OutputTo(OutputQueue? queue, in Packet packet, uint queueId = QueueConfig.None)
     {
         if (queue == null)
         {
@@ -152,6 +172,10 @@ internal sealed unsafe class ActionExecutor
         {
             queue.CountDrop();
             Drop(packet, DropReason.EgressClosed);
+        }
+        else if (queueId != QueueConfig.None)
+        {
+            _outputs.Enqueue(queue, packet, queueId);
         }
         else
         {
@@ -226,7 +250,8 @@ internal sealed unsafe class ActionExecutor
         FlowKey key;
         PacketLayout layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
-        uint index = _shared.Table.Find(key);
+        uint index = _shared.Table.Find(key, out bool exact);
+        _counters.Count(lookups: 1, exact ? 1 : 0, index != 0 && !exact ? 1 : 0);
         Packet treated = packet;
         if (index == 0)
         {

@@ -6,8 +6,8 @@ public interface IWaiter : IDisposable
 {
     /// <summary>Returns when a descriptor polls readable, <see cref="Wake"/> was called since the last return, or the time is over.</summary>
     /// <param name="descriptors">File descriptors to wait for; may be empty.</param>
-    /// <param name="timeoutMilliseconds">0 or more.</param>
-    void Wait(ReadOnlySpan<int> descriptors, int timeoutMilliseconds);
+    /// <param name="timeoutMicroseconds">0 or more.</param>
+    void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds);
 
     void Wake();
 }

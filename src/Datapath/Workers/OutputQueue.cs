@@ -1,11 +1,15 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Workers;
 
 /// <summary>Packets one worker is about to send out of one port. Emptied at the end of each pass, or when full.</summary>
-/// <remarks>Where another worker serves the port, they go through a ring to that worker instead.</remarks>
+/// <remarks>
+/// Where another worker serves the port, they go through a ring to that worker instead. A port with queues, or with a rate, is served by one
+/// worker only, whose scheduler then decides when they leave.
+/// </remarks>
 internal sealed unsafe class OutputQueue
 {
     private const int Capacity = 2 * PacketBatch.Capacity;
@@ -17,17 +21,30 @@ internal sealed unsafe class OutputQueue
     private readonly HandoverMesh _handovers;
     private readonly SpscRing<Handover>? _handover;
     private readonly WorkerPortCounters* _counters;
+    private readonly PortQueueSettings? _settings;
+    private readonly uint[]? _queueIds; // for each packet the queue it names, where there are any
+    private PortScheduler? _scheduler;
     private int _count;
 
-    public OutputQueue(SwitchPort port, int worker, FrameCache frames, DropCounters drops, HandoverMesh handovers)
+    /// <param name="clock">The worker's, for a scheduler.</param>
+    /// <param name="old">What did this before the port's settings changed: its scheduler goes on.</param>
+    public OutputQueue(SwitchPort port, int worker, FrameCache frames, DropCounters drops, HandoverMesh handovers, PassClock clock, OutputQueue? old)
     {
         Port = port;
         _frames = frames;
         _drops = drops;
-        _queue = port.QueueOf(worker);
+        _settings = port.QueueSettings;
+        _queue = _settings == null || worker == port.FirstWorker ? port.QueueOf(worker) : null;
         _handovers = handovers;
         _handover = _queue == null ? handovers.Ring(worker, port.FirstWorker) : null;
         _counters = port.CountersOf(worker);
+        if (_settings != null)
+        {
+            _queueIds = new uint[Capacity];
+            Array.Fill(_queueIds, QueueConfig.None);
+            _scheduler = _queue == null ? null : old?.Detach() ?? new PortScheduler(_queue, frames, drops, _counters, clock);
+            _scheduler?.Configure(_settings);
+        }
     }
 
     public SwitchPort Port { get; }
@@ -36,6 +53,20 @@ internal sealed unsafe class OutputQueue
     public bool TakesOffloads => Port.Device.TakesOffloads;
 
     public bool IsEmpty => _count == 0;
+
+    /// <summary>What holds packets back here; null if they leave at once or another worker serves the port.</summary>
+    public PortScheduler? Scheduler => _scheduler;
+
+    /// <summary>Whether it was made for the settings the port has now.</summary>
+    public bool IsCurrent => _settings == Port.QueueSettings;
+
+    /// <summary>Gives the scheduler to whoever goes on with it.</summary>
+    public PortScheduler? Detach()
+    {
+        PortScheduler? scheduler = _scheduler;
+        _scheduler = null;
+        return scheduler;
+    }
 
     /// <summary>Takes ownership of the packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -48,11 +79,32 @@ internal sealed unsafe class OutputQueue
         _packets[_count++] = packet;
     }
 
+    /// <summary>As <see cref="Add"/>, to a queue of the port; without that queue to the port itself.</summary>
+    public void Enqueue(in Packet packet, uint queueId)
+    {
+        if (_count == Capacity)
+        {
+            Flush();
+        }
+        if (_queueIds != null)
+        {
+            _queueIds[_count] = queueId;
+        }
+        Add(packet);
+    }
+
     public void Flush()
     {
         if (_queue == null)
         {
             HandOver();
+            return;
+        }
+        if (_scheduler != null)
+        {
+            _scheduler.Add(_packets.AsSpan(0, _count), _queueIds);
+            Array.Fill(_queueIds!, QueueConfig.None, 0, _count);
+            _count = 0;
             return;
         }
         ReadOnlySpan<Packet> packets = _packets.AsSpan(0, _count);
@@ -86,12 +138,18 @@ internal sealed unsafe class OutputQueue
     {
         for (int i = 0; i < _count; i++)
         {
-            if (!_handover!.TryEnqueue(new Handover(_packets[i], Port.Number)))
+            uint queueId = _queueIds == null ? QueueConfig.None : _queueIds[i];
+            if (!_handover!.TryEnqueue(new Handover(_packets[i], Port.Number, queueId)))
             {
+                _settings?.CountersOf(queueId)?.CountHandoverLoss();
                 _counters->TransmitDropped++;
                 _drops.Count(DropReason.HandoverQueueFull);
                 _frames.Release(_packets[i]);
             }
+        }
+        if (_queueIds != null)
+        {
+            Array.Fill(_queueIds, QueueConfig.None, 0, _count);
         }
         _count = 0;
         _handovers.Wake(Port.FirstWorker);
@@ -99,4 +157,5 @@ internal sealed unsafe class OutputQueue
 }
 
 /// <summary>A packet on its way to the worker that serves its egress port.</summary>
-internal readonly record struct Handover(Packet Packet, ushort Port);
+/// <param name="QueueId">The port's queue it names, or <see cref="QueueConfig.None"/>.</param>
+internal readonly record struct Handover(Packet Packet, ushort Port, uint QueueId);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Workers;
 
@@ -11,9 +12,11 @@ internal sealed class OutputQueues
     private readonly FrameCache _frames;
     private readonly DropCounters _drops;
     private readonly HandoverMesh _handovers;
+    private readonly PassClock _clock = new();
     private OutputQueue?[] _byNumber = [];
     private OutputQueue? _local;
     private OutputQueue[] _all = [];
+    private PortScheduler[] _schedulers = [];
 
     public OutputQueues(int worker, FrameCache frames, DropCounters drops, HandoverMesh handovers)
     {
@@ -25,7 +28,19 @@ internal sealed class OutputQueues
 
     public ReadOnlySpan<OutputQueue> All => _all;
 
-    /// <summary>Makes queues for the ports of a new set and forgets those of ports that are gone. All queues are empty between passes.</summary>
+    /// <summary>Ticks, set at the start of each pass.</summary>
+    public long Now
+    {
+        set => _clock.Ticks = value;
+    }
+
+    /// <summary>When, in ticks, a packet that waits in a scheduler can leave; <see cref="long.MaxValue"/> when none does.</summary>
+    public long Due { get; private set; } = long.MaxValue;
+
+    /// <summary>Packets that wait in schedulers.</summary>
+    public int HeldCount => _schedulers.Sum(scheduler => scheduler.Count);
+
+    /// <summary>Makes queues for the ports of a new set and forgets those of ports that are gone. All queues are empty between passes, but for schedulers.</summary>
     public void Adopt(PortSet set)
     {
         var all = new OutputQueue[set.Ports.Length];
@@ -33,8 +48,18 @@ internal sealed class OutputQueues
         {
             SwitchPort port = set.Ports[i];
             OutputQueue? known = Find(port.Number);
-            all[i] = known?.Port == port ? known : new OutputQueue(port, _worker, _frames, _drops, _handovers);
+            bool stays = known?.Port == port;
+            all[i] = stays && known!.IsCurrent ? known : new OutputQueue(port, _worker, _frames, _drops, _handovers, _clock, stays ? known : null);
         }
+        foreach (OutputQueue queue in _all)
+        {
+            if (Array.IndexOf(all, queue) < 0)
+            {
+                queue.Detach()?.Release();
+            }
+        }
+        _schedulers = [.. all.Select(queue => queue.Scheduler).OfType<PortScheduler>()];
+        Due = long.MaxValue;
         _local = null;
         _byNumber = new OutputQueue?[set.HighestNumber + 1];
         foreach (OutputQueue queue in all)
@@ -70,8 +95,20 @@ internal sealed class OutputQueues
         queue.Add(packet);
     }
 
-    /// <summary>One transmit call per port that has packets.</summary>
-    public void Flush()
+    /// <summary>As <see cref="Add"/>, to one of the port's queues (OFPAT_ENQUEUE).</summary>
+    public void Enqueue(OutputQueue queue, in Packet packet, uint queueId)
+    {
+        if (packet.HasOffload && !queue.TakesOffloads)
+        {
+            Unfinished.Finish(packet, _frames, _drops, new PortQueueSink(queue, queueId));
+            return;
+        }
+        queue.Enqueue(packet, queueId);
+    }
+
+    /// <summary>One transmit call per port that has packets; schedulers send what is due.</summary>
+    /// <returns>Packets that had waited.</returns>
+    public int Flush()
     {
         foreach (OutputQueue queue in _all)
         {
@@ -80,10 +117,38 @@ internal sealed class OutputQueues
                 queue.Flush();
             }
         }
+        return _schedulers.Length == 0 ? 0 : RunSchedulers();
+    }
+
+    /// <summary>Gives back every frame that waits: the worker ends.</summary>
+    public void Release()
+    {
+        foreach (PortScheduler scheduler in _schedulers)
+        {
+            scheduler.Release();
+        }
+    }
+
+    private int RunSchedulers()
+    {
+        int sent = 0;
+        long due = long.MaxValue;
+        foreach (PortScheduler scheduler in _schedulers)
+        {
+            sent += scheduler.Run();
+            due = Math.Min(due, scheduler.Due);
+        }
+        Due = due;
+        return sent;
     }
 
     private readonly struct QueueSink(OutputQueue queue) : IFrameSink
     {
         public void Take(in Packet frame) => queue.Add(frame);
+    }
+
+    private readonly struct PortQueueSink(OutputQueue queue, uint queueId) : IFrameSink
+    {
+        public void Take(in Packet frame) => queue.Enqueue(frame, queueId);
     }
 }

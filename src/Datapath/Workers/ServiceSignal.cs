@@ -17,16 +17,19 @@ internal sealed class ServiceSignal : IDisposable
         }
     }
 
+    /// <summary>The control side: something changed that <c>hasWork</c> does not see.</summary>
+    public void RaiseAlways() => _event.Set();
+
     /// <summary>The serving thread: sleeps until raised or until the time is over, unless <paramref name="hasWork"/> says there is work already.</summary>
     public void Wait(int milliseconds, Func<bool> hasWork)
     {
-        _event.Reset();
         Interlocked.Exchange(ref _sleeping, 1);
         if (!hasWork())
         {
             _event.Wait(milliseconds);
         }
         Volatile.Write(ref _sleeping, 0);
+        _event.Reset(); // what was raised up to here, the caller now looks after
     }
 
     public void Dispose() => _event.Dispose();

@@ -46,12 +46,15 @@ public sealed unsafe class Worker : IDisposable
         _counting = new FlowCounting(shared.Table.Store, id);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, _counting);
+        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, _counting, _counters);
     }
 
     public int Id { get; }
 
     internal FrameCache Frames => _frames;
+
+    /// <summary>Frames that wait for their turn on a port. For tests that account for every one.</summary>
+    internal int HeldCount => _outputs.HeldCount;
 
     internal PacketOutQueue PacketOuts { get; }
 
@@ -71,8 +74,10 @@ public sealed unsafe class Worker : IDisposable
     public int PollOnce()
     {
         _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
-        _now = (uint)_shared.Clock.Milliseconds;
+        long now = _shared.Clock.Ticks;
+        _now = (uint)(now / TimeSpan.TicksPerMillisecond);
         _executor.Now = _now;
+        _outputs.Now = now;
         if (_ports != _shared.Ports)
         {
             Adopt(_shared.Ports);
@@ -89,7 +94,7 @@ public sealed unsafe class Worker : IDisposable
             }
         }
         moved += TakeHandovers() + ExecutePacketOuts();
-        _outputs.Flush(); // one transmit per port that has packets
+        moved += _outputs.Flush(); // one transmit per port that has packets
         _packetIns.Signal();
         _shared.Grace.LeavePass(Id);
         return moved;
@@ -109,7 +114,7 @@ public sealed unsafe class Worker : IDisposable
             }
             else if (++idlePasses >= WorkerSleep.PassesBeforeSleep)
             {
-                Sleep.Wait(_receive);
+                Sleep.Wait(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
                 idlePasses = WorkerSleep.PassesBeforeSleep / 2;
             }
         }
@@ -123,6 +128,7 @@ public sealed unsafe class Worker : IDisposable
         _layouts.Dispose();
         _lookup.Dispose();
         _found.Dispose();
+        _outputs.Release();
         _frames.Drain();
     }
 
@@ -193,9 +199,7 @@ public sealed unsafe class Worker : IDisposable
             _executor.Execute(
                 Actions.ActionsReference.Read(ref _entries[index].Actions), ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
         }
-        _counters.Lookups += count;
-        _counters.ExactMatches += exact;
-        _counters.WildcardMatches += count - exact - misses;
+        _counters.Count(count, exact, count - exact - misses);
     }
 
     /// <summary>Drops runts and what a closed port must not receive, and closes the gaps.</summary>
@@ -238,7 +242,7 @@ public sealed unsafe class Worker : IDisposable
             {
                 if (_outputs.Find(item.Port) is OutputQueue queue)
                 {
-                    queue.Add(item.Packet);
+                    queue.Enqueue(item.Packet, item.QueueId);
                 }
                 else
                 {

@@ -8,4 +8,12 @@ internal sealed class WorkerCounters
     public long Lookups;
     public long ExactMatches;
     public long WildcardMatches;
+
+    /// <summary>The worker. Lookups first: whoever reads matches before lookups never sees more of them.</summary>
+    public void Count(int lookups, int exact, int wildcard)
+    {
+        Volatile.Write(ref Lookups, Lookups + lookups);
+        Volatile.Write(ref ExactMatches, ExactMatches + exact);
+        Volatile.Write(ref WildcardMatches, WildcardMatches + wildcard);
+    }
 }

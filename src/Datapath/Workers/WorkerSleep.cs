@@ -7,8 +7,11 @@ internal sealed class WorkerSleep
     public const int PassesBeforeSleep = 64;
 
     // A port without a descriptor has to be asked; the others end the sleep themselves.
-    private const int AskingMilliseconds = 1;
-    private const int LongestMilliseconds = 100;
+    private const int AskingMicroseconds = 1000;
+    private const int LongestMicroseconds = 100_000;
+
+    // Shorter sleeps are not worth the system call; the kernel's timers have about this slack.
+    private const int ShortestMicroseconds = 50;
 
     private readonly Func<bool> _hasWork;
     private int[] _descriptors = [];
@@ -38,8 +41,14 @@ internal sealed class WorkerSleep
 
     /// <summary>The worker.</summary>
     /// <param name="queues">What it receives from.</param>
-    public void Wait(ReceiveQueue[] queues)
+    /// <param name="longest">Ticks after which it has something to send; 0 or less for now.</param>
+    public void Wait(ReceiveQueue[] queues, long longest)
     {
+        long microseconds = longest / TimeSpan.TicksPerMicrosecond;
+        if (microseconds < ShortestMicroseconds)
+        {
+            return;
+        }
         if (_queues != queues)
         {
             Collect(queues);
@@ -47,7 +56,8 @@ internal sealed class WorkerSleep
         Interlocked.Exchange(ref _asleep, 1);
         if (!_hasWork())
         {
-            _waiter!.Wait(_descriptors.AsSpan(0, _count), _count < queues.Length ? AskingMilliseconds : LongestMilliseconds);
+            int bound = _count < queues.Length ? AskingMicroseconds : LongestMicroseconds;
+            _waiter!.Wait(_descriptors.AsSpan(0, _count), (int)Math.Min(bound, microseconds));
         }
         Volatile.Write(ref _asleep, 0);
     }

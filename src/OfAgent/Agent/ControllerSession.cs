@@ -193,7 +193,7 @@ internal sealed class ControllerSession
             OfType.GetConfigRequest => TryHandleGetConfig(message, header.Xid, out error),
             OfType.SetConfig => TryHandleSetConfig(message, out error),
             OfType.StatsRequest => _stats.TryHandle(message, header.Xid, Pending, out error),
-            OfType.QueueGetConfigRequest => TryHandleQueueConfig(message, header.Xid, out error),
+            OfType.QueueGetConfigRequest => QueueResponder.TryHandleConfig(_agent.Control, message, header.Xid, Pending, out error),
             OfType.Vendor => TryHandleVendor(message, header.Xid, out error),
             _ => Fail(OfError.BadRequestBadType, out error),
         };
@@ -293,20 +293,6 @@ internal sealed class ControllerSession
         ControlError refusal = _agent.Control.ConfigurePort(mod.Number, mod.HardwareAddress, mod.Config, mod.Mask);
         error = refusal == ControlError.None ? default : ControlErrors.ToOfError(refusal);
         return refusal == ControlError.None;
-    }
-
-    private bool TryHandleQueueConfig(ReadOnlySpan<byte> message, uint xid, out OfError error)
-    {
-        if (!QueueConfigMessage.TryDecodeRequest(message, out ushort port, out error))
-        {
-            return false;
-        }
-        if (!_agent.Control.TryReadPort(port, out _))
-        {
-            return Fail(OfError.QueueOpBadPort, out error);
-        }
-        QueueConfigMessage.WriteReply(Pending, xid, port, []);
-        return true;
     }
 
     private bool TryHandleVendor(ReadOnlySpan<byte> message, uint xid, out OfError error)

@@ -43,7 +43,9 @@ internal sealed class StatsResponder
                 // A vendor id that is not there is a matter of length, one we do not know of the vendor.
                 error = VendorStatsMessage.TryDecode(body, out _, out _, out OfError length) ? OfError.BadRequestBadVendor : length;
                 return false;
-            case OfStatsType.Description or OfStatsType.Aggregate or OfStatsType.Table or OfStatsType.Port or OfStatsType.Queue:
+            case OfStatsType.Queue:
+                return QueueResponder.TryHandleStatistics(_control, body, xid, reply, out error);
+            case OfStatsType.Description or OfStatsType.Aggregate or OfStatsType.Table or OfStatsType.Port:
                 int start = StatsMessage.BeginReply(reply, xid, type);
                 if (TryWriteEntries(type, body, reply, out error))
                 {
@@ -120,8 +122,6 @@ internal sealed class StatsResponder
                 return true;
             case OfStatsType.Port:
                 return TryWritePorts(body, reply, out error);
-            case OfStatsType.Queue:
-                return TryWriteQueues(body, out error);
             default:
                 if (!OfMessage.HasLength(body, 0, out error))
                 {
@@ -165,21 +165,5 @@ internal sealed class StatsResponder
             }
         }
         return true;
-    }
-
-    /// <summary>There are no queues: asking for all of them is answered with none, asking for one with OFPQOFC_BAD_QUEUE.</summary>
-    private bool TryWriteQueues(ReadOnlySpan<byte> body, out OfError error)
-    {
-        if (!QueueStatsMessage.TryDecodeRequest(body, out ushort port, out uint queue, out error))
-        {
-            return false;
-        }
-        if (port is not (PortNumber.All or PortNumber.None) && !_control.TryReadPort(port, out _))
-        {
-            error = OfError.QueueOpBadPort;
-            return false;
-        }
-        error = OfError.QueueOpBadQueue;
-        return queue == QueueStatsMessage.AllQueues;
     }
 }

@@ -29,7 +29,8 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 {
     /// <summary>What works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
-        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.ArpMatchIp;
+        OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.QueueStats
+        | OfCapabilities.ArpMatchIp;
 
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;

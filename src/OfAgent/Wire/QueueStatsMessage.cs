@@ -1,9 +1,6 @@
-namespace Softswitch.OfAgent.Wire;
+using Softswitch.Datapath.Control;
 
-/// <summary>One queue's counters: struct ofp_queue_stats.</summary>
-/// <param name="TransmitErrors">Packets lost because the queue was full.</param>
-public readonly record struct QueueStatistics(
-    ushort PortNumber, uint QueueId, ulong TransmittedBytes, ulong TransmittedPackets, ulong TransmitErrors);
+namespace Softswitch.OfAgent.Wire;
 
 /// <summary>OFPST_QUEUE (OpenFlow 1.0.0 §5.3.5).</summary>
 /// <remarks>

@@ -101,6 +101,9 @@ internal static unsafe partial class Libc
     public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
 
     [LibraryImport(Library, SetLastError = true)]
+    public static partial int ppoll(PollDescriptor* descriptors, nuint count, TimeSpecification* timeout, void* signalMask);
+
+    [LibraryImport(Library, SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
 
     [LibraryImport(Library, SetLastError = true)]
@@ -128,6 +131,13 @@ internal unsafe struct MessageHeader
     public void* Control;
     public nuint ControlLength;
     public int Flags;
+}
+
+/// <summary>struct timespec on 64-bit Linux.</summary>
+internal struct TimeSpecification
+{
+    public long Seconds;
+    public long Nanoseconds;
 }
 
 /// <summary>struct pollfd.</summary>

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Waits in poll(2) for the ports' descriptors and an eventfd that others write to wake the worker.</summary>
+/// <summary>Waits in ppoll(2), whose timeouts are finer than poll's, for the ports' descriptors and an eventfd that others write to wake the worker.</summary>
 public sealed unsafe class PollWaiter : IWaiter
 {
     private readonly int _event;
@@ -24,7 +24,7 @@ public sealed unsafe class PollWaiter : IWaiter
         Reserve(16);
     }
 
-    public void Wait(ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
+    public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds)
     {
         if (descriptors.Length >= _capacity)
         {
@@ -38,13 +38,13 @@ public sealed unsafe class PollWaiter : IWaiter
         }
         int count = descriptors.Length + 1;
         long start = Stopwatch.GetTimestamp();
-        int ready = Libc.poll(_descriptors, (nuint)count, timeoutMilliseconds);
+        int ready = Poll(count, timeoutMicroseconds);
         if (ready > 0 && IgnoreBroken(count))
         {
-            int rest = timeoutMilliseconds - (int)Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            int rest = timeoutMicroseconds - (int)Stopwatch.GetElapsedTime(start).TotalMicroseconds;
             if (rest > 0)
             {
-                _ = Libc.poll(_descriptors, (nuint)count, rest);
+                _ = Poll(count, rest);
             }
         }
         if ((_descriptors[0].Returned & Libc.POLLIN) != 0)
@@ -74,6 +74,13 @@ public sealed unsafe class PollWaiter : IWaiter
             _ = Libc.close(_event);
             NativeMemory.Free(_descriptors);
         }
+    }
+
+    private int Poll(int count, int microseconds)
+    {
+        const int PerSecond = 1_000_000;
+        var timeout = new TimeSpecification { Seconds = microseconds / PerSecond, Nanoseconds = microseconds % PerSecond * 1000L };
+        return Libc.ppoll(_descriptors, (nuint)count, &timeout, null);
     }
 
     /// <summary>A descriptor in error polls ready for ever; it must not keep an idle worker awake.</summary>

@@ -28,7 +28,7 @@ internal static class CommandLine
             Verbose,
         };
         ParseResult parsed = root.Parse(arguments);
-        string name = parsed.CommandResult.Command is RootCommand ? "softswitch" : $"softswitch {parsed.CommandResult.Command.Name}";
+        string name = NameOf(parsed.CommandResult);
         if (parsed.Errors.Count > 0)
         {
             // Without a command that it knows, the parser also complains that there is none.
@@ -53,6 +53,10 @@ internal static class CommandLine
                 : [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} (--verbose shows where)"]);
         }
     }
+
+    /// <summary>As a person types it: <c>softswitch ofctl show</c>.</summary>
+    private static string NameOf(CommandResult result) =>
+        result.Parent is CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : "softswitch";
 
     private static int Fail(string name, IEnumerable<string> lines)
     {

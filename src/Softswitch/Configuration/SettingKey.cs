@@ -10,7 +10,10 @@ namespace Softswitch.Configuration;
 internal sealed record SettingKey(string Name, string Argument, string Description, bool IsRepeatable)
 {
     public static readonly SettingKey Port = new(
-        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options", true);
+        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options, such as rate=100M", true);
+
+    public static readonly SettingKey Queue = new(
+        "queue", "PORT:ID,min-rate=RATE[,max-rate=RATE]", "a queue of a port; rates in bit/s, such as 10M", true);
 
     public static readonly SettingKey DatapathId = new(
         "datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent", false);
@@ -47,7 +50,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
 
     public static readonly IReadOnlyList<SettingKey> All =
     [
-        Port, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode,
+        Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode,
         PacketInRate, PacketInBurst, Workers,
     ];
 }

@@ -9,6 +9,9 @@ public sealed record SwitchOptions
     /// <summary>At least one, numbers all different, in the order given.</summary>
     public required IReadOnlyList<PortOption> Ports { get; init; }
 
+    /// <summary>Each on one of the ports, no two alike.</summary>
+    public IReadOnlyList<QueueOption> Queues { get; init; } = [];
+
     /// <summary>Null: to be made from the ports.</summary>
     public ulong? DatapathId { get; init; }
 

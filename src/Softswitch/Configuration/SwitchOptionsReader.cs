@@ -20,9 +20,11 @@ internal sealed class SwitchOptionsReader
     private SwitchOptions ReadAll(IReadOnlyList<Setting> settings)
     {
         ILookup<string, Setting> byKey = settings.ToLookup(setting => setting.Key);
+        List<PortOption> ports = ReadPorts([.. byKey[SettingKey.Port.Name]]);
         var options = new SwitchOptions
         {
-            Ports = ReadPorts([.. byKey[SettingKey.Port.Name]]),
+            Ports = ports,
+            Queues = QueueOptionsReader.Read(byKey[SettingKey.Queue.Name], ports, _errors),
             DatapathId = ReadLast(byKey, SettingKey.DatapathId, ReadDatapathId),
             Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
             Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),

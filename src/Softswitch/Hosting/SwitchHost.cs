@@ -14,6 +14,7 @@ namespace Softswitch.Hosting;
 /// <code>
 /// worker 0..n-1   Worker.Run: forwards
 /// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state
+/// link monitor    PortWatch: interfaces that vanish and return
 /// agent's own     one or two for each connection
 /// </code>
 /// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start"/>.
@@ -25,6 +26,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly List<Thread> _threads = [];
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
+    private PortWatch? _watch;
     private Exception? _failure;
 
     private SwitchHost(SwitchOptions options)
@@ -62,9 +64,14 @@ internal sealed class SwitchHost : IDisposable
             {
                 host.Open(port, say);
             }
+            lock (host.Control.Gate)
+            {
+                QueueSetUp.Apply(host.Control, options, say);
+            }
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads(log);
+            host._watch = new PortWatch(host.Control, options.Ports, port => host.Open(port, log), log);
             Connect(agent, options, say);
             return host;
         }
@@ -87,8 +94,10 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Ends connections, then threads, then ports: interfaces are as they were found.</summary>
     public void Dispose()
     {
+        _watch?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
+        Control.Wake();
         foreach (Thread thread in _threads)
         {
             thread.Join();

@@ -187,7 +187,7 @@ public sealed class OutputTests
     [Fact]
     public void Without_frames_for_copies_only_the_copies_are_lost()
     {
-        using TestSwitch sut = new(options: new DatapathOptions { FrameCount = 256 });
+        using TestSwitch sut = new(options: new DatapathOptions { FrameCount = 512 });
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2), FlowAction.Output(PortNumber.All));
         for (int i = 0; i < 200; i++)
         {

@@ -46,7 +46,7 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("port", "65281=eth1", "port '65281=eth1': 65281 is not a port number (1 to 65280)")]
     [InlineData("port", "1=eth1", "--port: '1=eth1': the number belongs to '1=eth0'")]
     [InlineData("port", "2=", "port '2=': names no interface")]
-    [InlineData("port", "2=null:,fast", "port '2=null:,fast': unknown option 'fast'; this kind of port has none")]
+    [InlineData("port", "2=null:,fast", "port '2=null:,fast': unknown option 'fast'; known are rate")]
     [InlineData("datapath-id", "00000000000000042", "--datapath-id: '00000000000000042' is not a number of up to 16 hexadecimal digits")]
     [InlineData("datapath-id", "", "--datapath-id: '' is not a number of up to 16 hexadecimal digits")]
     [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH nor ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]

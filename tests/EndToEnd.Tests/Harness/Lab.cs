@@ -22,11 +22,8 @@ internal sealed partial class Lab : IDisposable
         {
             for (int number = 1; number <= hosts; number++)
             {
-                var host = new TestNamespace($"h{number}");
-                _hosts.Add(host);
-                TestNamespace.Join(Inside, $"s{number}", host, "eth0");
-                host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{number}").Checked();
-                host.Execute("ip", "addr", "add", $"10.0.0.{number}/24", "dev", "eth0").Checked();
+                _hosts.Add(new TestNamespace($"h{number}"));
+                Reconnect(number);
             }
         }
         catch
@@ -41,6 +38,15 @@ internal sealed partial class Lab : IDisposable
 
     /// <summary>From 1.</summary>
     public TestNamespace Host(int number) => _hosts[number - 1];
+
+    /// <summary>Lays the cable of a host that has none.</summary>
+    public void Reconnect(int number)
+    {
+        TestNamespace host = Host(number);
+        TestNamespace.Join(Inside, $"s{number}", host, "eth0");
+        host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{number}").Checked();
+        host.Execute("ip", "addr", "add", $"10.0.0.{number}/24", "dev", "eth0").Checked();
+    }
 
     /// <summary>Starts <c>run</c> with a port for each host and waits until it is ready.</summary>
     /// <param name="arguments">What else to give it, such as <c>--listen</c>.</param>

@@ -7,7 +7,7 @@ namespace Softswitch.Ports.Tests.Linux;
 
 public sealed class PollWaiterTests
 {
-    private const int Long = 60_000;
+    private const int Long = 60_000_000; // microseconds
     private static readonly TimeSpan FarLessThanLong = TimeSpan.FromSeconds(30);
 
     [Fact]
@@ -20,7 +20,7 @@ public sealed class PollWaiterTests
         waiter.Wait([], Long);
         Assert.True(Stopwatch.GetElapsedTime(start) < FarLessThanLong);
         start = Stopwatch.GetTimestamp();
-        waiter.Wait([], 50);
+        waiter.Wait([], 50_000);
         Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(45), "one wake ended two waits");
     }
 
@@ -78,7 +78,7 @@ public sealed class PollWaiterTests
         space.Execute("ip", "link", "del", "dead").Checked();
         using var waiter = new PollWaiter();
         long start = Stopwatch.GetTimestamp();
-        waiter.Wait([port.Queues[0].PollDescriptor], 50);
+        waiter.Wait([port.Queues[0].PollDescriptor], 50_000);
         Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(45));
         waiter.Wake();
         start = Stopwatch.GetTimestamp();

@@ -1,0 +1,51 @@
+using Softswitch.Configuration;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Queues;
+using Softswitch.Ports;
+
+namespace Softswitch.Hosting;
+
+/// <summary>Gives open ports their rates and queues. Under the control gate.</summary>
+internal static class QueueSetUp
+{
+    /// <exception cref="OptionException">Queues promise more than their port can send, or the datapath refuses one.</exception>
+    public static void Apply(DatapathControl control, SwitchOptions options, Action<string> say)
+    {
+        foreach (PortOption port in options.Ports.Where(port => port.Spec.Rate != 0))
+        {
+            control.ConfigurePortRate(port.Number, port.Spec.Rate);
+            say($"port {QueueOptionsReader.NameOf(port.Number)}: sends at {BitRate.Format(port.Spec.Rate)}bit/s at most");
+        }
+        foreach (IGrouping<ushort, QueueOption> queues in options.Queues.GroupBy(queue => queue.Port))
+        {
+            AddAll(control, queues, say);
+        }
+    }
+
+    private static void AddAll(DatapathControl control, IGrouping<ushort, QueueOption> queues, Action<string> say)
+    {
+        string port = QueueOptionsReader.NameOf(queues.Key);
+        long rate = control.ReadPortRate(queues.Key);
+        long promised = 0;
+        foreach (QueueOption queue in queues)
+        {
+            QueueConfig config = queue.Config;
+            promised += config.MinRate;
+            if (rate != 0 && promised > rate)
+            {
+                throw new OptionException(
+                    $"{queue.Origin}: '{queue.Text}': the queues of port {port} now promise {BitRate.Format(promised)}bit/s, the port has {BitRate.Format(rate)}bit/s");
+            }
+            if (control.ConfigureQueue(queues.Key, config) != ControlError.None)
+            {
+                throw new OptionException($"{queue.Origin}: '{queue.Text}': the datapath refuses the queue");
+            }
+            string guarantee = config.MinRate == 0 ? "no guarantee" : $"{BitRate.Format(config.MinRate)}bit/s guaranteed";
+            say($"port {port}: queue {config.Id}: {guarantee}{(config.MaxRate == 0 ? string.Empty : $", at most {BitRate.Format(config.MaxRate)}bit/s")}");
+        }
+        if (rate == 0)
+        {
+            say($"port {port}: its speed is unknown; guarantees hold as far as it refuses what it cannot send (rate= on the port tells)");
+        }
+    }
+}

@@ -1,0 +1,363 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Tests.Classification;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Control;
+
+/// <summary>What each flow-mod command does (OpenFlow 1.0.0 §4.6, §5.3.3), seen through packets, statistics and events.</summary>
+public sealed class FlowModTests
+{
+    private static readonly byte[] Frame = TestPacket.Tcp();
+    private static readonly FlowMatch Exact = ReferenceParser.Parse(Frame, 1);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Add_replaces_an_identical_entry_with_counters_at_zero(bool exact)
+    {
+        FlowMatch match = exact ? Exact : Tcp();
+        using TestSwitch sut = new();
+        FlowMod first = Mod(match, 7, cookie: 1, FlowAction.Output(2));
+        first.Flags = FlowModFlags.SendFlowRemoved;
+        Assert.Equal(ControlError.None, sut.Control.Apply(first));
+        sut.Send(1, Frame, Frame);
+        sut.Time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(match, 7, cookie: 2, FlowAction.Output(3))));
+        var flow = Assert.Single(sut.Flows());
+        Assert.Equal((2UL, 0UL, 0UL), (flow.Cookie, flow.Packets, flow.Bytes));
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(3));
+        sut.Control.Barrier();
+        Assert.Empty(sut.Removed); // §4.6: replaced, not removed
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_replaced_entry_keeps_its_place_among_ties()
+    {
+        FlowMatch bySource = OnlyDlSrc();
+        using TestSwitch sut = new();
+        sut.Add(Tcp(), 5, FlowAction.Output(2));
+        sut.Add(bySource, 5, FlowAction.Output(3));
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(2)); // the earlier of the two
+        sut.Add(Tcp(), 5, FlowAction.Output(4));
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(4));
+        // Deleted and added again it is the younger one.
+        sut.Control.Apply(Mod(Tcp(), 5, FlowModCommand.DeleteStrict));
+        sut.Add(Tcp(), 5, FlowAction.Output(4));
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(3));
+    }
+
+    [Fact]
+    public void An_exact_entry_outranks_every_priority_and_reports_its_own()
+    {
+        using TestSwitch sut = new();
+        sut.Add(FlowMatch.Any, 0xffff, FlowAction.Output(2));
+        sut.Add(Exact, 3, FlowAction.Output(3));
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(3));
+        Assert.Equal(3, sut.Flows().Single(f => f.Table == 0).Priority);
+        // Its priority does not tell it from another exact entry.
+        sut.Add(Exact, 9, FlowAction.Output(4));
+        Assert.Equal(9, sut.Flows().Single(f => f.Table == 0).Priority);
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(4));
+    }
+
+    [Theory]
+    [InlineData(FlowModCommand.Modify)]
+    [InlineData(FlowModCommand.ModifyStrict)]
+    public void Modify_keeps_counters_timeouts_and_age(FlowModCommand command)
+    {
+        using TestSwitch sut = new();
+        FlowMod add = Mod(Tcp(), 5, cookie: 1, FlowAction.Output(2));
+        add.IdleTimeoutSeconds = 10;
+        sut.Control.Apply(add);
+        sut.Send(1, Frame, Frame);
+        sut.Time.Advance(TimeSpan.FromSeconds(6));
+        FlowMod modify = Mod(Tcp(), 5, cookie: 2, FlowAction.Output(3));
+        modify.Command = command;
+        modify.IdleTimeoutSeconds = 99;
+        Assert.Equal(ControlError.None, sut.Control.Apply(modify));
+        uint cursor = 0;
+        Assert.True(sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics s));
+        Assert.Equal((2UL, 10, TimeSpan.FromSeconds(6), 2UL), (s.PacketCount, s.IdleTimeoutSeconds, s.Duration, s.Cookie));
+        Assert.Equal([FlowAction.Output(3)], s.Actions.ToArray());
+        // Modifying is no use: four more seconds of silence end it.
+        sut.Time.Advance(TimeSpan.FromSeconds(4.2));
+        sut.Control.Service();
+        Assert.Empty(sut.Flows());
+    }
+
+    [Theory]
+    [InlineData(FlowModCommand.Modify, true)]
+    [InlineData(FlowModCommand.Modify, false)]
+    [InlineData(FlowModCommand.ModifyStrict, true)]
+    [InlineData(FlowModCommand.ModifyStrict, false)]
+    public void Modify_without_a_match_adds(FlowModCommand command, bool exact)
+    {
+        using TestSwitch sut = new();
+        FlowMod modify = Mod(exact ? Exact : Tcp(), 5, cookie: 4, FlowAction.Output(2));
+        modify.Command = command;
+        Assert.Equal(ControlError.None, sut.Control.Apply(modify));
+        Assert.Equal(4UL, Assert.Single(sut.Flows()).Cookie);
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(2));
+    }
+
+    [Fact]
+    public void Modify_changes_all_that_the_match_covers_and_strict_only_the_very_one()
+    {
+        using TestSwitch sut = new();
+        sut.Add(Exact, 1, FlowAction.Output(2));
+        sut.Add(Tcp(), 5, FlowAction.Output(2));
+        sut.Add(Tcp(), 6, FlowAction.Output(2));
+        sut.Add(OnlyDlSrc(), 5, FlowAction.Output(2));
+        FlowMod strict = Mod(Tcp(), 6, cookie: 1, FlowAction.Output(3));
+        strict.Command = FlowModCommand.ModifyStrict;
+        sut.Control.Apply(strict);
+        Assert.Equal(6, Assert.Single(sut.Flows(), f => f.Actions[0].Port == 3).Priority);
+        FlowMod loose = Mod(Tcp(), 0, cookie: 1, FlowAction.Output(4));
+        loose.Command = FlowModCommand.Modify;
+        sut.Control.Apply(loose);
+        Assert.Equal(3, sut.Flows().Count(f => f.Actions[0].Port == 4));
+        Assert.Single(sut.Flows(), f => f.Actions[0].Port == 2);
+    }
+
+    [Fact]
+    public void Delete_takes_what_the_match_covers_strict_the_very_one_and_out_port_narrows_both()
+    {
+        using TestSwitch sut = new();
+        void Fill()
+        {
+            sut.Control.Apply(Mod(FlowMatch.Any, 0, FlowModCommand.Delete));
+            sut.Add(Exact, 1, FlowAction.SetDlDst(new(1)), FlowAction.Output(2));
+            sut.Add(Tcp(), 5, FlowAction.Output(2), FlowAction.Output(3));
+            sut.Add(Tcp(), 6, FlowAction.Output(PortNumber.Controller, 2));
+            sut.Add(OnlyDlSrc(), 5);
+        }
+        ushort[] Left(FlowModCommand command, FlowMatch match, ushort priority, ushort outPort)
+        {
+            Fill();
+            FlowMod mod = Mod(match, priority, command);
+            mod.OutPort = outPort;
+            Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+            return [.. sut.Flows().Select(f => f.Priority).Order()];
+        }
+        Assert.Equal([5], Left(FlowModCommand.Delete, Tcp(), 0, PortNumber.None));
+        Assert.Equal([], Left(FlowModCommand.Delete, FlowMatch.Any, 0, PortNumber.None));
+        Assert.Equal([5, 6], Left(FlowModCommand.Delete, FlowMatch.Any, 0, 2));
+        Assert.Equal([1, 5, 6], Left(FlowModCommand.Delete, FlowMatch.Any, 0, 3));
+        Assert.Equal([1, 5, 5], Left(FlowModCommand.Delete, FlowMatch.Any, 0, PortNumber.Controller));
+        Assert.Equal([1, 5, 6], Left(FlowModCommand.DeleteStrict, Tcp(), 5, PortNumber.None));
+        Assert.Equal([1, 5, 5, 6], Left(FlowModCommand.DeleteStrict, Tcp(), 5, 4));
+        Assert.Equal([1, 5, 5, 6], Left(FlowModCommand.DeleteStrict, Tcp(), 7, PortNumber.None));
+        Assert.Equal([5, 5, 6], Left(FlowModCommand.DeleteStrict, Exact, 1, 2));
+        Assert.Equal([1, 5, 5, 6], Left(FlowModCommand.DeleteStrict, Exact, 2, PortNumber.None));
+        Assert.Equal([5, 5, 6], Left(FlowModCommand.Delete, Exact, 2, PortNumber.None));
+    }
+
+    [Fact]
+    public void Out_port_means_nothing_to_add_and_modify()
+    {
+        using TestSwitch sut = new();
+        FlowMod add = Mod(Tcp(), 5, cookie: 1, FlowAction.Output(2));
+        add.OutPort = 77;
+        sut.Control.Apply(add);
+        FlowMod modify = Mod(Tcp(), 5, cookie: 1, FlowAction.Output(3));
+        modify.OutPort = 77;
+        modify.Command = FlowModCommand.Modify;
+        sut.Control.Apply(modify);
+        Assert.Equal(3, Assert.Single(sut.Flows()).Actions[0].Port);
+    }
+
+    [Fact]
+    public void Check_overlap_refuses_what_one_packet_could_match_at_the_same_priority()
+    {
+        FlowMatch[] matches = [Tcp(), OnlyDlSrc(), Subnet(0x0a000000, 8), Subnet(0x0a010000, 16), Subnet(0x0b000000, 8), FlowMatch.Any, Udp()];
+        // Whether the pair has a packet in common, by the fields it names.
+        bool[,] overlap = new bool[matches.Length, matches.Length];
+        void Set(int a, int b) => overlap[a, b] = overlap[b, a] = true;
+        for (int i = 0; i < matches.Length; i++)
+        {
+            Set(i, i);
+            Set(i, 1);
+            Set(i, 5);
+        }
+        Set(0, 2);
+        Set(0, 3);
+        Set(0, 4);
+        Set(6, 2);
+        Set(6, 3);
+        Set(6, 4);
+        Set(2, 3);
+        for (int a = 0; a < matches.Length; a++)
+        {
+            for (int b = 0; b < matches.Length; b++)
+            {
+                using TestSwitch sut = new(ports: 0, new DatapathOptions { MaxExactEntries = 16, MaxWildcardEntries = 16, FrameCount = 128, LargeFrameCount = 1 });
+                sut.Add(matches[a], 5);
+                FlowMod mod = Mod(matches[b], 5, FlowModCommand.Add);
+                mod.Flags = FlowModFlags.CheckOverlap;
+                Assert.Equal((a, b, overlap[a, b] ? ControlError.Overlap : ControlError.None), (a, b, sut.Control.Apply(mod)));
+                mod.Priority = 6;
+                Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+            }
+        }
+    }
+
+    [Fact]
+    public void An_exact_entry_overlaps_only_with_itself()
+    {
+        using TestSwitch sut = new();
+        sut.Add(FlowMatch.Any, 5);
+        FlowMod mod = Mod(Exact, 5, FlowModCommand.Add);
+        mod.Flags = FlowModFlags.CheckOverlap;
+        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+        Assert.Equal(ControlError.Overlap, sut.Control.Apply(mod));
+        mod.Match = Tcp();
+        mod.Priority = 6;
+        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+    }
+
+    [Fact]
+    public void Each_table_takes_what_it_promises_and_not_one_more()
+    {
+        using TestSwitch sut = new(options: new DatapathOptions { MaxExactEntries = 100, MaxWildcardEntries = 50 });
+        for (int table = 0; table < 2; table++)
+        {
+            uint room = sut.Control.ReadTable(table).MaxEntries;
+            for (uint i = 0; i < room; i++)
+            {
+                Assert.Equal(ControlError.None, sut.Add(Nth(table, i), 1, FlowAction.Output(2)));
+            }
+            Assert.Equal(ControlError.AllTablesFull, sut.Add(Nth(table, room), 1, FlowAction.Output(2)));
+            Assert.Equal(room, sut.Control.ReadTable(table).ActiveCount);
+            // An identical one replaces, a modify changes, and a deletion makes room, again and again.
+            for (int round = 0; round < 3; round++)
+            {
+                Assert.Equal(ControlError.None, sut.Add(Nth(table, 0), 1, FlowAction.Output(3)));
+                sut.Control.Apply(Mod(Nth(table, 1), 1, FlowModCommand.DeleteStrict));
+                Assert.Equal(ControlError.None, sut.Add(Nth(table, 1), 1, FlowAction.Output(3)));
+                Assert.Equal(ControlError.AllTablesFull, sut.Add(Nth(table, room), 1, FlowAction.Output(2)));
+            }
+        }
+        Assert.Equal(150, sut.Flows().Count);
+    }
+
+    [Fact]
+    public void What_is_refused_changes_nothing()
+    {
+        using TestSwitch sut = new();
+        sut.Add(Tcp(), 5, FlowAction.Output(2));
+        (FlowAction Action, ControlError Error)[] bad =
+        [
+            (FlowAction.Output(0), ControlError.BadOutPort),
+            (FlowAction.Output(PortNumber.Table), ControlError.BadOutPort),
+            (FlowAction.Output(0xff01), ControlError.BadOutPort),
+            (FlowAction.Output(0xfff7), ControlError.BadOutPort),
+            (FlowAction.SetVlanVid(0x1000), ControlError.BadActionArgument),
+            (FlowAction.SetVlanPcp(8), ControlError.BadActionArgument),
+            (FlowAction.SetNwTos(1), ControlError.BadActionArgument),
+            (FlowAction.Enqueue(1, 1), ControlError.BadActionType),
+        ];
+        foreach ((FlowAction action, ControlError error) in bad)
+        {
+            foreach (FlowModCommand command in (FlowModCommand[])[FlowModCommand.Add, FlowModCommand.Modify, FlowModCommand.ModifyStrict])
+            {
+                FlowMod mod = Mod(Tcp(), 5, cookie: 9, FlowAction.Output(3), action);
+                mod.Command = command;
+                Assert.Equal(error, sut.Control.Apply(mod));
+            }
+            FlowMod delete = Mod(Udp(), 5, cookie: 9, action);
+            delete.Command = FlowModCommand.Delete;
+            Assert.Equal(ControlError.None, sut.Control.Apply(delete)); // a DELETE's actions are ignored
+        }
+        Assert.Equal(ControlError.BadCommand, sut.Control.Apply(Mod(Tcp(), 5, (FlowModCommand)5)));
+        FlowMod emergency = Mod(Tcp(), 5, cookie: 9);
+        emergency.Flags = FlowModFlags.Emergency;
+        Assert.Equal(ControlError.AllTablesFull, sut.Control.Apply(emergency));
+        Assert.Equal(2, Assert.Single(sut.Flows()).Actions[0].Port);
+    }
+
+    [Fact]
+    public void The_longest_action_list_is_taken_executed_and_reported_and_one_more_refused()
+    {
+        using TestSwitch sut = new(options: new DatapathOptions { MaxExactEntries = 16, MaxWildcardEntries = 16 });
+        FlowAction[] actions = new FlowAction[8191];
+        for (int i = 0; i < actions.Length; i++)
+        {
+            actions[i] = FlowAction.SetTpDst((ushort)i);
+        }
+        actions[^1] = FlowAction.Output(2);
+        for (int length = 1; length < actions.Length; length = (length * 2) + 1)
+        {
+            Assert.Equal(ControlError.None, sut.Add(Tcp(), 5, actions[^length..]));
+            sut.Send(1, Frame);
+            ushort port = length == 1 ? (ushort)80 : (ushort)8189;
+            Assert.Equal([TestPacket.Tcp(dstPort: port)], sut.Received(2));
+            Assert.Equal(actions[^length..], sut.Flows()[0].Actions);
+        }
+        Assert.Equal(ControlError.None, sut.Add(Tcp(), 5, actions));
+        Assert.Equal(ControlError.TooManyActions, sut.Add(Tcp(), 5, [.. actions, FlowAction.Output(2)]));
+    }
+
+    [Fact]
+    public void Flow_removed_tells_match_cookie_priority_duration_and_final_counters_before_the_barrier_returns()
+    {
+        using TestSwitch sut = new();
+        FlowMod mod = Mod(Tcp(), 5, cookie: 0xc00c1e, FlowAction.Output(2));
+        mod.Flags = FlowModFlags.SendFlowRemoved;
+        mod.IdleTimeoutSeconds = 60;
+        sut.Control.Apply(mod);
+        sut.Send(1, Frame, Frame);
+        sut.Time.Advance(TimeSpan.FromSeconds(1.5));
+        sut.Control.Apply(Mod(Tcp(), 5, FlowModCommand.Delete));
+        sut.Control.Barrier();
+        Assert.Equal(
+            new FlowRemoved(Tcp(), 0xc00c1e, 5, FlowRemovedReason.Delete, TimeSpan.FromSeconds(1.5), 60, 2, 2 * (ulong)Frame.Length),
+            Assert.Single(sut.Removed));
+    }
+
+    [Fact]
+    public void Without_the_flag_an_entry_ends_in_silence()
+    {
+        using TestSwitch sut = new();
+        sut.Add(Tcp(), 5, FlowAction.Output(2));
+        sut.Control.Apply(Mod(FlowMatch.Any, 5, FlowModCommand.Delete));
+        sut.Control.Barrier();
+        Assert.Empty(sut.Removed);
+    }
+
+    private static FlowMatch Tcp() => new() { Wildcards = FlowWildcards.All & ~(FlowWildcards.DlType | FlowWildcards.NwProto), DlType = EtherType.Ipv4, NwProto = IpProtocol.Tcp };
+
+    private static FlowMatch Udp() => Tcp() with { NwProto = IpProtocol.Udp };
+
+    private static FlowMatch OnlyDlSrc() => new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlSrc, DlSrc = new(TestPacket.DefaultSource) };
+
+    private static FlowMatch Subnet(uint address, int length)
+    {
+        FlowMatch match = new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlType, DlType = EtherType.Ipv4, NwDst = address };
+        match.SetNwWildBits(32, 32 - length);
+        return match;
+    }
+
+    private static FlowMatch Nth(int table, uint i) =>
+        table == 0 ? Exact with { NwSrc = i } : new FlowMatch { Wildcards = FlowWildcards.All & ~FlowWildcards.DlSrc, DlSrc = new(i) };
+
+    private static FlowMod Mod(FlowMatch match, ushort priority, FlowModCommand command) => TestSwitch.Flow(match, priority, command);
+
+    private static FlowMod Mod(FlowMatch match, ushort priority, ulong cookie, params FlowAction[] actions)
+    {
+        FlowMod mod = TestSwitch.Flow(match, priority, cookie: cookie);
+        mod.Actions = actions;
+        return mod;
+    }
+}

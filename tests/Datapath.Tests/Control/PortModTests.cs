@@ -1,0 +1,194 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+using Softswitch.Ports.Memory;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Control;
+
+/// <summary>Port-mod flags (OpenFlow 1.0.0 §5.2.1, §5.3.3), each alone, and ports that come and go.</summary>
+public sealed class PortModTests
+{
+    private static readonly byte[] Frame = TestPacket.Tcp();
+    private static readonly byte[] SpanningTree = TestPacket.Ethernet(0x0026, new byte[38], dlDst: 0x0180_c200_0000);
+
+    [Theory]
+    [InlineData(PortConfig.None, true, true, true)]
+    [InlineData(PortConfig.PortDown, false, false, false)]
+    [InlineData(PortConfig.NoStp, true, true, true)]
+    [InlineData(PortConfig.NoReceive, false, true, false)]
+    [InlineData(PortConfig.NoReceiveStp, true, false, true)]
+    [InlineData(PortConfig.NoFlood, true, true, true)]
+    [InlineData(PortConfig.NoForward, true, true, true)]
+    [InlineData(PortConfig.NoPacketIn, true, true, false)]
+    public void Each_flag_on_the_ingress_does_its_own_work_and_no_other(PortConfig flag, bool forwards, bool forwardsStp, bool packetIn)
+    {
+        using TestSwitch sut = new();
+        Configure(sut, 1, flag);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut.Send(1, Frame);
+        Assert.Equal(forwards ? 1 : 0, sut.Received(2).Count);
+        sut.Send(1, SpanningTree);
+        Assert.Equal(forwardsStp ? 1 : 0, sut.Received(2).Count);
+        sut.Control.TryReadPort(1, out PortStatistics one);
+        Assert.Equal((2UL, 2UL - (forwards ? 1UL : 0) - (forwardsStp ? 1UL : 0)), (one.ReceivedPackets, one.ReceiveDropped));
+        Assert.Equal((long)one.ReceiveDropped, sut.Control.ReadDrops(DropReason.IngressClosed));
+        sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        sut.Send(1, Frame);
+        Assert.Equal(packetIn ? 1 : 0, sut.PacketIns.Count);
+        // An action's packet-in is not a miss.
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller, 100));
+        sut.PacketIns.Clear();
+        sut.Send(1, Frame);
+        Assert.Equal(forwards ? 1 : 0, sut.PacketIns.Count);
+        sut.AssertNoFrameLost();
+    }
+
+    [Theory]
+    [InlineData(PortConfig.PortDown, false, false, false)]
+    [InlineData(PortConfig.NoStp, true, true, true)]
+    [InlineData(PortConfig.NoReceive, true, true, true)]
+    [InlineData(PortConfig.NoReceiveStp, true, true, true)]
+    [InlineData(PortConfig.NoFlood, true, true, false)]
+    [InlineData(PortConfig.NoForward, false, false, false)]
+    [InlineData(PortConfig.NoPacketIn, true, true, true)]
+    public void Each_flag_on_the_egress_does_its_own_work_and_no_other(PortConfig flag, bool direct, bool all, bool flood)
+    {
+        using TestSwitch sut = new();
+        Configure(sut, 2, flag);
+        (ushort Port, bool Arrives)[] outputs = [(2, direct), (PortNumber.All, all), (PortNumber.Flood, flood), (PortNumber.Normal, flood)];
+        foreach ((ushort port, bool arrives) in outputs)
+        {
+            sut.Add(FlowMatch.Any, 1, FlowAction.Output(port));
+            sut.Send(1, Frame);
+            Assert.Equal((port, arrives ? 1 : 0), (port, sut.Received(2).Count));
+        }
+    }
+
+    [Fact]
+    public void A_port_mod_changes_the_masked_bits_only_and_port_down_is_reported()
+    {
+        using TestSwitch sut = new();
+        MacAddress mac = sut[2].HardwareAddress;
+        Assert.Equal(ControlError.BadPort, sut.Control.ConfigurePort(9, mac, PortConfig.All, PortConfig.All));
+        Assert.Equal(ControlError.BadHardwareAddress, sut.Control.ConfigurePort(2, new(5), PortConfig.All, PortConfig.All));
+        Assert.Equal(PortConfig.None, sut.Control.Ports[1].Config);
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, (PortConfig)uint.MaxValue, PortConfig.NoFlood | PortConfig.NoStp));
+        Assert.Equal(PortConfig.NoFlood | PortConfig.NoStp, sut.Control.Ports[1].Config);
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.None, PortConfig.NoStp));
+        Assert.Equal(PortConfig.NoFlood, sut.Control.Ports[1].Config);
+        Assert.Empty(sut.PortEvents);
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.PortDown, (PortConfig)uint.MaxValue));
+        Assert.Equal((PortStatusReason.Modify, PortConfig.PortDown), (sut.PortEvents[0].Reason, sut.PortEvents[0].Port.Config));
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.PortDown, PortConfig.PortDown));
+        Assert.Single(sut.PortEvents);
+    }
+
+    [Fact]
+    public void Ports_that_come_go_and_change_their_link_are_reported()
+    {
+        using TestSwitch sut = new(ports: 2);
+        sut.AddPort(7);
+        sut.AddPort(PortNumber.Local);
+        Assert.Equal([(PortStatusReason.Add, (ushort)7), (PortStatusReason.Add, PortNumber.Local)], sut.PortEvents.Select(e => (e.Reason, e.Port.Number)));
+        Assert.Equal([1, 2, 7, PortNumber.Local], sut.Control.Ports.Select(p => p.Number));
+        sut[7].SetLink(false);
+        sut.Time.Advance(TimeSpan.FromSeconds(1));
+        sut.Control.Service();
+        sut.Control.Service();
+        Assert.Equal((PortStatusReason.Modify, PortState.LinkDown), (sut.PortEvents[2].Reason, sut.PortEvents[2].Port.State));
+        Assert.Equal(ControlError.None, sut.Control.RemovePort(7));
+        Assert.Equal((PortStatusReason.Delete, 7), (sut.PortEvents[3].Reason, sut.PortEvents[3].Port.Number));
+        Assert.Equal(4, sut.PortEvents.Count);
+        Assert.Equal(ControlError.BadPort, sut.Control.RemovePort(7));
+        Assert.False(sut.Control.TryReadPort(7, out _));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(0xff01)]
+    [InlineData(PortNumber.Controller)]
+    [InlineData(PortNumber.None)]
+    public void Taken_and_reserved_numbers_are_refused_and_the_device_stays_the_callers(int number)
+    {
+        using TestSwitch sut = new();
+        using FailingDevice device = new(sut);
+        Assert.Equal(ControlError.BadPort, sut.Control.AddPort((ushort)number, device));
+        Assert.False(device.Disposed);
+        Assert.Empty(sut.PortEvents);
+    }
+
+    [Fact]
+    public void A_device_that_fails_does_not_keep_the_others_or_its_number()
+    {
+        TestSwitch sut = new(ports: 2);
+        FailingDevice first = new(sut) { FailsToClose = true };
+        FailingDevice last = new(sut);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(1000, first));
+        Assert.Throws<InvalidOperationException>(() => sut.Control.RemovePort(1000));
+        Assert.Equal((PortStatusReason.Delete, 1000), (sut.PortEvents[^1].Reason, sut.PortEvents[^1].Port.Number));
+        Assert.Equal(ControlError.None, sut.Control.AddPort(1000, first));
+        Assert.Equal(ControlError.None, sut.Control.AddPort(1001, last));
+        Assert.Throws<AggregateException>(sut.Dispose);
+        Assert.True(first.Disposed);
+        Assert.True(last.Disposed);
+        sut.Dispose();
+    }
+
+    [Fact]
+    public void A_device_that_cannot_say_its_link_is_not_added()
+    {
+        using TestSwitch sut = new();
+        using FailingDevice device = new(sut) { FailsToTellLink = true };
+        Assert.Throws<InvalidOperationException>(() => sut.Control.AddPort(9, device));
+        Assert.Equal(4, sut.Control.Ports.Count);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut.Send(1, Frame);
+        Assert.Single(sut.Received(2));
+    }
+
+    private static void Configure(TestSwitch sut, ushort port, PortConfig config) =>
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(port, sut[port].HardwareAddress, config, PortConfig.All));
+
+    private sealed class FailingDevice(TestSwitch sut) : IPortDevice
+    {
+        private readonly MemoryPort _inner = new("failing", sut.Control.Frames);
+
+        public bool FailsToClose { get; init; }
+
+        public bool FailsToTellLink { get; init; }
+
+        public bool Disposed { get; private set; }
+
+        public string Name => "failing";
+
+        public string Backend => "test";
+
+        public MacAddress HardwareAddress => new(1);
+
+        public bool TakesOffloads => false;
+
+        public IReadOnlyList<IPort> Queues => _inner.Queues;
+
+        public PortLink ReadLink() => FailsToTellLink ? throw new InvalidOperationException("no link") : new PortLink(true, 1500);
+
+        public PortLosses ReadLosses() => default;
+
+        public void SetAdministrativeState(bool up)
+        {
+        }
+
+        public void Dispose()
+        {
+            Disposed = true;
+            if (FailsToClose)
+            {
+                throw new InvalidOperationException("cannot close");
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Datapath.Tests.Packets;
+
+public sealed unsafe class FramePoolTests
+{
+    [Theory]
+    [InlineData(1, 2048, 1)]
+    [InlineData(1000, 2048, 3)]
+    [InlineData(300, 4096, 9)]
+    public void Every_frame_is_rented_once_whole_and_apart_from_the_others(int count, int size, int large)
+    {
+        using FramePool pool = new(count, size, large);
+        FrameCache cache = pool.CreateCache();
+        List<Packet> packets = [];
+        while (cache.TryRent(out Packet packet))
+        {
+            packets.Add(packet);
+        }
+        Assert.Equal(count, packets.Count);
+        while (cache.TryRentLarge(out Packet packet))
+        {
+            packets.Add(packet);
+        }
+        Assert.Equal(count + large, packets.Count);
+        for (int i = 0; i < packets.Count; i++)
+        {
+            Packet packet = packets[i];
+            int capacity = i < count ? pool.FrameCapacity : FramePool.LargeFrameCapacity;
+            Assert.Equal(i >= count, pool.IsLarge(packet.Data));
+            Assert.Equal(FramePool.Headroom, cache.HeadroomOf(packet));
+            Assert.Equal(FramePool.DataOffset, packet.Data - pool.FrameStart(packet.Data));
+            // Any place in the frame leads to its start.
+            Assert.Equal((nint)pool.FrameStart(packet.Data), (nint)pool.FrameStart(packet.Data + capacity - 1));
+            Assert.Equal((nint)pool.FrameStart(packet.Data), (nint)pool.FrameStart(packet.Data - FramePool.Headroom));
+            packet.MoveStart(-FramePool.Headroom);
+            packet.Length = capacity + FramePool.Headroom;
+            packet.Bytes.Fill((byte)i);
+            cache.Offload(packet).SegmentSize = (ushort)i;
+        }
+        for (int i = 0; i < packets.Count; i++)
+        {
+            Assert.Equal((byte)i, *packets[i].Data);
+            Assert.Equal((ushort)i, cache.Offload(packets[i]).SegmentSize);
+        }
+        cache.Release(packets.ToArray());
+        cache.Drain();
+        Assert.Equal((count, large), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Fact]
+    public void A_packet_gets_the_smallest_frame_that_holds_it()
+    {
+        using FramePool pool = new(16, largeFrameCount: 4);
+        FrameCache cache = pool.CreateCache();
+        Assert.True(cache.TryRent(pool.FrameCapacity, out Packet small));
+        Assert.False(pool.IsLarge(small.Data));
+        Assert.True(cache.TryRent(pool.FrameCapacity + 1, out Packet large));
+        Assert.True(pool.IsLarge(large.Data));
+        Assert.True(cache.TryRent(FramePool.LargeFrameCapacity, out Packet largest));
+        Assert.False(cache.TryRent(FramePool.LargeFrameCapacity + 1, out _));
+        cache.Release([small, large, largest]);
+    }
+
+    [Fact]
+    public void A_copy_has_the_bytes_flags_and_unfinished_work_of_the_original()
+    {
+        using FramePool pool = new(8, largeFrameCount: 2);
+        FrameCache cache = pool.CreateCache();
+        Assert.True(cache.TryRent(out Packet packet));
+        packet.Length = 100;
+        packet.Bytes.Fill(7);
+        packet.Flags = PacketFlags.NeedsChecksum;
+        cache.Offload(packet) = new OffloadState { ChecksumStart = 34, ChecksumOffset = 16 };
+        packet.MoveStart(-4);
+        Assert.True(cache.TryCopy(packet, out Packet copy));
+        Assert.NotEqual((nint)packet.Data, (nint)copy.Data);
+        Assert.True(packet.Bytes.SequenceEqual(copy.Bytes));
+        Assert.Equal((packet.Length, packet.Flags), (copy.Length, copy.Flags));
+        Assert.Equal(34, cache.Offload(copy).ChecksumStart);
+        Assert.Equal(FramePool.Headroom, cache.HeadroomOf(copy));
+    }
+
+    [Fact]
+    public void Frames_that_one_thread_rents_and_another_releases_are_neither_lost_nor_doubled()
+    {
+        const int count = 2000;
+        const int rounds = 300_000;
+        using FramePool pool = new(count, largeFrameCount: 64); // a cache may keep a few of either for itself
+        SpscRing<Packet> ring = new(512);
+        FrameCache releasing = pool.CreateCache();
+        Thread consumer = new(() =>
+        {
+            SpinWait spin = default;
+            for (int i = 0; i < rounds;)
+            {
+                if (ring.TryDequeue(out Packet packet))
+                {
+                    *(int*)packet.Data = 0;
+                    releasing.Release(packet);
+                    i++;
+                }
+                else
+                {
+                    spin.SpinOnce(sleep1Threshold: -1);
+                }
+            }
+        });
+        consumer.Start();
+        FrameCache renting = pool.CreateCache();
+        int doubled = 0;
+        SpinWait wait = default;
+        for (int i = 0; i < rounds;)
+        {
+            bool rented = i % 97 == 0 ? renting.TryRentLarge(out Packet packet) : renting.TryRent(out packet);
+            if (!rented)
+            {
+                wait.SpinOnce(sleep1Threshold: -1);
+                continue;
+            }
+            doubled += *(int*)packet.Data == 0x5a5a5a5a ? 1 : 0; // still in use elsewhere
+            *(int*)packet.Data = 0x5a5a5a5a;
+            while (!ring.TryEnqueue(packet))
+            {
+                wait.SpinOnce(sleep1Threshold: -1);
+            }
+            i++;
+        }
+        consumer.Join();
+        renting.Drain();
+        releasing.Drain();
+        Assert.Equal(0, doubled);
+        Assert.Equal((count, 64), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Theory]
+    [InlineData(0, 2048, 1)]
+    [InlineData(1, 2048, 0)]
+    [InlineData(1, 1024, 1)]
+    [InlineData(1, 8192, 1)]
+    public void Impossible_sizes_are_refused(int count, int size, int large)
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new FramePool(count, size, large));
+    }
+}

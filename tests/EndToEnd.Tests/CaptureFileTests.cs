@@ -1,0 +1,85 @@
+using System.Buffers.Binary;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>Switching without any interface: from a capture in memory to nowhere, or into another capture.</summary>
+public sealed class CaptureFileTests : IDisposable
+{
+    private const int FrameCount = 100;
+    private const int FrameLength = 60;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-test-").FullName;
+
+    [Fact]
+    public void One_pass_of_a_replay_is_counted_on_its_way_to_null()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(hosts: 0);
+        // 'once' begins with the first poll, so the flow is late for it: the bridge of fail mode standalone forwards it all.
+        using RunningCommand running = lab.StartRun(
+            "--port", $"1=replay:{WriteCapture()},once", "--port", "2=null:", "--listen", Lab.Listen, "--fail-mode", "standalone");
+        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "1"), "rx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
+        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
+        Assert.Equal(FrameCount * FrameLength, Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "1"), "rx pkts"), "bytes"));
+    }
+
+    [Fact]
+    public void An_endless_replay_is_forwarded_by_the_flow_it_meets()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(hosts: 0);
+        using RunningCommand running = lab.StartRun("--port", $"1=replay:{WriteCapture()}", "--port", "2=null:", "--listen", Lab.Listen);
+        lab.Ofctl("add-flow", "in_port=1,actions=output:2");
+        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") > 100 * FrameCount, () => lab.Ofctl("dump-ports"));
+        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") > 100 * FrameCount);
+        lab.Ofctl("del-flows");
+        long sent = Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts");
+        Assert.Equal(sent, Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts"));
+    }
+
+    [Fact]
+    public void What_is_written_to_a_capture_file_is_what_tcpdump_reads()
+    {
+        Needs.Namespaces("ovs-ofctl", "tcpdump");
+        string output = Path.Combine(_folder, "out.pcap");
+        using var lab = new Lab(hosts: 0);
+        using RunningCommand running = lab.StartRun(
+            "--port", $"1=replay:{WriteCapture()},once", "--port", $"2=pcap:{output}", "--listen", Lab.Listen, "--fail-mode", "standalone");
+        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        string read = TestNamespace.ExecuteOutside("tcpdump", "-r", output, "-n", "-e").Checked().Output;
+        string[] lines = [.. read.Split('\n').Where(line => line.Contains(" > ", StringComparison.Ordinal))]; // the others are the frames' bytes
+        Assert.Equal(FrameCount, lines.Length);
+        Assert.Contains("02:00:00:00:00:01 > 02:00:00:00:00:02", lines[0], StringComparison.Ordinal);
+        Assert.Contains($"length {FrameLength}", lines[^1], StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    /// <summary>A capture in the classic format (draft-ietf-opsawg-pcap): magic, version 2.4, zone, accuracy, snap length, Ethernet.</summary>
+    private string WriteCapture()
+    {
+        string path = Path.Combine(_folder, "in.pcap");
+        byte[] header = new byte[24];
+        BinaryPrimitives.WriteUInt32LittleEndian(header, 0xa1b2c3d4);
+        BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(4), 2);
+        BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(6), 4);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(16), 65535);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(20), 1);
+        byte[] record = new byte[16 + FrameLength];
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(8), FrameLength);
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(12), FrameLength);
+        Convert.FromHexString("020000000002" + "020000000001" + "88b5").CopyTo(record, 16);
+        using FileStream file = File.Create(path);
+        file.Write(header);
+        for (int i = 0; i < FrameCount; i++)
+        {
+            record[16 + 14] = (byte)i;
+            file.Write(record);
+        }
+        return path;
+    }
+}

@@ -1,0 +1,66 @@
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>./softswitch: starts from anywhere, and says in one line what it lacks.</summary>
+public sealed class LauncherTests : IDisposable
+{
+    // A launcher whose switch is not built builds it.
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-test-").FullName;
+
+    [Fact]
+    public void It_runs_from_another_folder_through_a_link()
+    {
+        string link = Path.Combine(_folder, "linked");
+        File.CreateSymbolicLink(link, Launcher());
+        CommandResult result = Run("sh", "-c", $"cd / && {link} run --port 1=a --port 1=b");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal("softswitch run: --port: '1=b': the number belongs to '1=a'\n", result.Error);
+        Assert.Empty(result.Output);
+    }
+
+    [Theory]
+    [InlineData("exit 0", "newest found by")]
+    [InlineData("echo '8.0.100 [/usr/share/dotnet/sdk]'", "is 8.0.100: install it from")]
+    public void Without_a_fitting_SDK_a_line_says_what_to_install(string dotnet, string expected)
+    {
+        // A checkout that was never built, and a dotnet that is not enough for it.
+        string root = Path.GetDirectoryName(Launcher())!;
+        File.Copy(Launcher(), Path.Combine(_folder, "softswitch"));
+        Directory.CreateDirectory(Path.Combine(_folder, "eng"));
+        Directory.CreateDirectory(Path.Combine(_folder, "src"));
+        File.Copy(Path.Combine(root, "eng", "build.sh"), Path.Combine(_folder, "eng", "build.sh"));
+        string fake = Path.Combine(_folder, "dotnet");
+        File.WriteAllText(fake, $"#!/bin/sh\n{dotnet}\n");
+        Run("chmod", "+x", fake).Checked();
+        CommandResult result = Run("env", $"PATH={_folder}:/usr/bin:/bin", Path.Combine(_folder, "softswitch"), "demo");
+        Assert.Equal(2, result.ExitCode);
+        string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("softswitch: needs the .NET SDK 10 or newer", line, StringComparison.Ordinal);
+        Assert.Contains(expected, line, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static string Launcher()
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder != null; folder = folder.Parent)
+        {
+            string launcher = Path.Combine(folder.FullName, "softswitch");
+            if (File.Exists(launcher) && File.Exists(Path.Combine(folder.FullName, "Softswitch.sln")))
+            {
+                return launcher;
+            }
+        }
+        Assert.Skip("the tests do not run inside a checkout");
+        return string.Empty;
+    }
+
+    private static CommandResult Run(string file, params string[] arguments)
+    {
+        using RunningCommand command = RunningCommand.Start(file, arguments);
+        return command.WaitForEnd(Bound);
+    }
+}

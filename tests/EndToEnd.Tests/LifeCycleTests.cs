@@ -1,0 +1,152 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>How a run starts, fails to start, and ends.</summary>
+public sealed class LifeCycleTests
+{
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    public void A_signal_ends_it_with_0_and_interfaces_are_as_they_were(string signal)
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        string before = Interfaces(lab);
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        SwitchProgram.Terminate(running, signal);
+        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(before, Interfaces(lab));
+    }
+
+    [Fact]
+    public void Killed_it_leaves_nothing_that_stops_the_next_one()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new Lab();
+        using RunningCommand killed = lab.StartSwitch("--listen", Lab.Listen);
+        SwitchProgram.Terminate(killed, "KILL");
+        killed.WaitForEnd(SwitchProgram.Patience);
+        using RunningCommand next = lab.StartSwitch("--listen", Lab.Listen, "--fail-mode", "standalone");
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    [Fact]
+    public void Each_port_listener_and_controller_is_a_line_before_ready()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", "tcp:127.0.0.1:1", "--datapath-id", "2a");
+        string[] lines = running.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("datapath id 000000000000002a", lines[0]);
+        Assert.StartsWith("port 1: s1: AF_PACKET", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("port 2: s2: AF_PACKET", lines[2], StringComparison.Ordinal);
+        Assert.Equal(["listening: ptcp:6654:127.0.0.1", "connecting: tcp:127.0.0.1:1", "ready"], lines[3..]);
+    }
+
+    [Fact]
+    public void Settings_come_from_a_file_and_the_command_line_wins()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab();
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, $"port: [7=s1, s2]\nlisten: {Lab.Listen}\ndatapath-id: 11\n");
+            using RunningCommand running = lab.StartRun("--config", file, "--datapath-id", "22");
+            string shown = lab.Ofctl("show");
+            Assert.Contains("dpid:0000000000000022", shown, StringComparison.Ordinal);
+            Assert.Contains(" 7(s1):", shown, StringComparison.Ordinal);
+            Assert.Contains(" 1(s2):", shown, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Theory]
+    [InlineData(new[] { "--port", "1=nothere" }, "nothere", "no interface")]
+    [InlineData(new[] { "--port", "1=replay:/nonexistent/file" }, "replay:/nonexistent/file", "")]
+    [InlineData(new[] { "--port", "1=s1", "--port", "1=s2" }, "--port", "belongs to '1=s1'")]
+    [InlineData(new[] { "--port", "s1", "--workers", "many" }, "--workers", "'many' is not a number")]
+    [InlineData(new[] { "--port", "s1", "--config", "/nonexistent/file" }, "--config", "no such file")]
+    [InlineData(new[] { "--port", "s1", "--colour", "red" }, "--colour", "")]
+    [InlineData(new[] { "--port", "s1", "--port", "s1" }, "s1", "")]
+    [InlineData(new[] { "--port", "s1", "--listen", "ptcp:6654:192.0.2.1" }, "--listen", "ptcp:6654:192.0.2.1")]
+    [InlineData(new[] { "--port", "pcap:/nonexistent/file" }, "pcap:/nonexistent/file", "")]
+    public void What_cannot_be_done_is_one_line_that_names_it_and_exit_code_2(string[] arguments, string name, string reason)
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        string before = Interfaces(lab);
+        CommandResult result = lab.RunToEnd(arguments);
+        Assert.Equal(2, result.ExitCode);
+        string[] lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.All(lines, line => Assert.StartsWith("softswitch run: ", line, StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains(name, StringComparison.Ordinal) && line.Contains(reason, StringComparison.Ordinal));
+        Assert.True(lines.Length <= 2, result.Error);
+        Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("ready", result.Output, StringComparison.Ordinal);
+        Assert.Equal(before, Interfaces(lab));
+    }
+
+    [Fact]
+    public void A_second_instance_is_told_who_has_the_interface_or_the_listener()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new Lab();
+        using RunningCommand first = lab.StartSwitch("--listen", Lab.Listen, "--fail-mode", "standalone");
+
+        CommandResult second = lab.RunToEnd("--port", "s1");
+        Assert.Equal(2, second.ExitCode);
+        Assert.Contains("s1", second.Error, StringComparison.Ordinal);
+        Assert.Contains($"(pid {first.ProcessId})", second.Error, StringComparison.Ordinal);
+
+        CommandResult third = lab.RunToEnd("--port", "null:", "--listen", Lab.Listen);
+        Assert.Equal(2, third.ExitCode);
+        Assert.Contains("--listen: ptcp:6654:127.0.0.1: Address already in use", third.Error, StringComparison.Ordinal);
+        Assert.Equal(3, lab.Ping(1, 2)); // and the first forwards as before
+    }
+
+    [Fact]
+    public void Without_rights_a_line_says_so()
+    {
+        Needs.Namespaces("setpriv");
+        using var lab = new Lab();
+        CommandResult result = lab.Inside.Start(
+                "setpriv", "--bounding-set=-all", "--inh-caps=-all", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "s1")
+            .WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(2, result.ExitCode);
+        string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("s1", line, StringComparison.Ordinal);
+        Assert.Contains("ermi", line, StringComparison.Ordinal); // "Operation not permitted", "Permission denied"
+    }
+
+    [Fact]
+    public void An_interface_that_vanishes_takes_nothing_else_with_it_and_comes_back_by_itself()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        lab.Ofctl("add-flow", "actions=normal");
+        using RunningCommand monitor = lab.StartMonitor(64);
+        Assert.Equal(3, lab.Ping(1, 2));
+        lab.Inside.Execute("ip", "link", "del", "s3").Checked();
+        monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
+        Assert.Equal(3, lab.Ping(1, 2));
+        Assert.DoesNotContain("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
+        lab.Reconnect(3);
+        monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 3(s3)", SwitchProgram.Patience);
+        Eventually.True(() => lab.Ping(1, 3) == 3, () => running.Output);
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    /// <summary>Flags, addresses, queue disciplines and offloads of the switch's interfaces.</summary>
+    private static string Interfaces(Lab lab) => lab.Inside.Execute(
+        "sh", "-c", "ip -d -o link show | sed 's/ qlen [0-9]*//'; for i in s1 s2; do ethtool -k $i 2>/dev/null; done; true").Checked().Output;
+}
