@@ -84,7 +84,10 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
             }
         }
         while (moved > 0);
-        Control.Service();
+        while (Control.Service() == 0)
+        {
+            // Packet-ins are delivered in slices.
+        }
     }
 
     /// <summary>What left the port since the last call.</summary>

@@ -29,6 +29,15 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private const int LongestServiceInterval = 500;
     private const int LinkCheckInterval = 250;
 
+    // Packet-ins delivered while the gate is held once: well below a millisecond.
+    private const int PacketInSlice = 256;
+
+    // Of all frames, the part that queues of packet-ins may hold, and the least a queue is worth having for.
+    private const int PacketInFrameShare = 4;
+    private const int ShortestPacketInQueue = 8;
+
+    private const int LongestPacketInPause = 10;
+
     private readonly DatapathOptions _options;
     private readonly WorkerShared _shared;
     private readonly FlowStore _store;
@@ -37,6 +46,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private readonly FlowModProcessor _flows;
     private readonly FrameCache _frames;
     private readonly BufferedPackets _buffers;
+    private readonly PacketInScheduler _packetIns;
     private readonly Worker[] _workers;
     private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
@@ -44,6 +54,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private int _nextPortWorker;
     private long _packetOutDrops;
     private long _linksCheckedAt;
+    private volatile bool _paused;
 
     /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>
     public DatapathControl(DatapathOptions options)
@@ -51,6 +62,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxReassemblies, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.PacketInRate);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxEmergencyEntries);
@@ -76,7 +88,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
             Service = new ServiceSignal(),
             MaxReassemblies = options.MaxReassemblies,
             ReassemblyTimeout = options.ReassemblyTimeout,
+            PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
+        _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
@@ -86,7 +100,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
         {
-            _workers[i] = new Worker(i, _shared, options.PacketInQueueLength, options.PacketOutQueueLength, handovers);
+            _workers[i] = new Worker(i, _shared, options.PacketOutQueueLength, handovers);
         }
         _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
             options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
@@ -157,26 +171,35 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
 
-    /// <summary>Delivers what workers queued, removes flow entries that timed out, notices link changes.</summary>
-    /// <returns>After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns.</returns>
+    /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>
+    /// <returns>
+    /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if packet-ins
+    /// are left that may be delivered: the gate is given up between two slices of them, for others to enter.
+    /// </returns>
     public int Service()
     {
-        DeliverPacketIns();
+        int pause = DeliverPacketIns();
         _flows.Expire();
         _buffers.Expire();
         _shared.Grace.Poll();
         ReclaimPacketOuts();
         CheckLinks();
-        int spanningTree = _spanningTree?.Service() ?? LongestServiceInterval;
-        if (_shared.Grace.HasWork)
-        {
-            return 1;
-        }
-        return Math.Min(spanningTree, _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval);
+        int interval = _shared.Grace.HasWork ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
+        return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
-    public void WaitForWork(int milliseconds) => _shared.Service.Wait(milliseconds, _hasWork);
+    public void WaitForWork(int milliseconds)
+    {
+        if (_paused)
+        {
+            // There is work, but it must wait: for the rate limit, or for whoever else wants the gate. Workers would wake us all the time.
+            Thread.Sleep(Math.Clamp(milliseconds, 1, LongestPacketInPause));
+            return;
+        }
+        _shared.Service.Wait(milliseconds, _hasWork);
+    }
 
     /// <summary>Without the gate, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
     public void Wake() => _shared.Service.RaiseAlways();
@@ -306,7 +329,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         {
             return ControlError.BadPort;
         }
-        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length);
+        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length) { PacketIns = CreatePacketIns() };
         _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
         _spanningTree?.Add(port);
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
@@ -324,6 +347,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _spanningTree?.Remove(port);
         _shared.Grace.Wait();
+        Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         port.Dispose();
         return ControlError.None;
@@ -388,29 +412,38 @@ public sealed unsafe partial class DatapathControl : IDisposable
         }
     }
 
-    private bool HasWork()
+    private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
+
+    /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
+    private PacketInQueues CreatePacketIns()
     {
-        foreach (Worker worker in _workers)
-        {
-            if (!worker.PacketIns.IsEmpty || worker.Bpdus.HasIncoming)
-            {
-                return true;
-            }
-        }
-        return false;
+        int queues = (_shared.Ports.Ports.Length + 1) * _workers.Length * (int)PacketInKind.Count;
+        int share = _options.FrameCount / PacketInFrameShare / queues;
+        return new PacketInQueues(_workers.Length, Math.Min(_options.PacketInQueueLength, Math.Max(share, ShortestPacketInQueue)));
     }
 
-    private void DeliverPacketIns()
+    private void Discard(PacketInQueues queues)
     {
-        // No more than the queues held at the start: a flood must not keep the gate.
-        int budget = _options.PacketInQueueLength;
-        foreach (Worker worker in _workers)
+        foreach (SpscRing<QueuedPacketIn> ring in queues.All)
         {
-            for (int i = 0; i < budget && worker.PacketIns.TryTake(out QueuedPacketIn item); i++)
+            while (ring.TryDequeue(out QueuedPacketIn item))
             {
-                Deliver(item);
+                _frames.Release(item.Packet);
             }
         }
+    }
+
+    /// <returns>As <see cref="PacketInScheduler.Pause"/>.</returns>
+    private int DeliverPacketIns()
+    {
+        _packetIns.Refill();
+        for (int i = 0; i < PacketInSlice && _packetIns.TryTake(out QueuedPacketIn item); i++)
+        {
+            Deliver(item);
+        }
+        int pause = _packetIns.Pause();
+        _paused = pause >= 0;
+        return pause;
     }
 
     private void Deliver(in QueuedPacketIn item)

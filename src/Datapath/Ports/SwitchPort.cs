@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Queues;
+using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Ports;
 
@@ -28,6 +29,9 @@ internal sealed unsafe class SwitchPort : IDisposable
     }
 
     public ushort Number { get; }
+
+    /// <summary>Its packets on their way to the controller.</summary>
+    public required PacketInQueues PacketIns { get; init; }
 
     public IPortDevice Device { get; }
 

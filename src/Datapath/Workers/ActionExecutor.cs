@@ -17,14 +17,14 @@ internal sealed unsafe class ActionExecutor
 {
     private readonly WorkerShared _shared;
     private readonly FrameCache _frames;
-    private readonly PacketInQueue _packetIns;
+    private readonly PacketInSender _packetIns;
     private readonly DropCounters _drops;
     private readonly OutputQueues _outputs;
     private readonly FlowCounting _counting;
     private readonly WorkerCounters _counters;
 
     public ActionExecutor(
-        WorkerShared shared, FrameCache frames, PacketInQueue packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting,
+        WorkerShared shared, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting,
         WorkerCounters counters)
     {
         _counting = counting;
@@ -303,13 +303,18 @@ internal sealed unsafe class ActionExecutor
 
     private void SendToController(in Packet packet, ushort inPort, PacketInReason reason, ushort maxLength)
     {
-        if (packet.HasOffload)
+        SpscRing<QueuedPacketIn> queue = _packetIns.Choose(_outputs.Find(inPort)?.Port.PacketIns, reason, packet);
+        if (!queue.HasRoom())
+        {
+            Drop(packet, _packetIns.FullReason); // before an offload is finished in vain
+        }
+        else if (packet.HasOffload)
         {
             Unfinished.Finish(packet, _frames, _drops, new PacketInSink(this, inPort, reason, maxLength));
         }
-        else if (!_packetIns.TryAdd(packet, inPort, reason, maxLength))
+        else
         {
-            Drop(packet, DropReason.PacketInQueueFull);
+            _packetIns.TryAdd(queue, new QueuedPacketIn(packet, inPort, reason, maxLength));
         }
     }
 

@@ -30,8 +30,11 @@ public enum DropReason
     /// <summary>The queue to another worker was full.</summary>
     HandoverQueueFull,
 
-    /// <summary>The packet-in queue was full.</summary>
+    /// <summary>The port's packet-in queue was full: the control side did not keep up.</summary>
     PacketInQueueFull,
+
+    /// <summary>The port's packet-in queue was full because the rate limit held its packets back.</summary>
+    PacketInLimit,
 
     /// <summary>No free frame for a copy or a segment.</summary>
     NoFrame,

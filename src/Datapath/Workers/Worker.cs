@@ -25,6 +25,7 @@ public sealed unsafe class Worker : IDisposable
     private readonly LazyArray<LookupState> _lookup = new(PacketBatch.Capacity);
     private readonly LazyArray<uint> _found = new(PacketBatch.Capacity);
     private readonly OutputQueues _outputs;
+    private readonly PacketInSender _packetIns;
     private readonly ActionExecutor _executor;
     private readonly FlowCounting _counting;
     private readonly WorkerCounters _counters = new();
@@ -32,14 +33,14 @@ public sealed unsafe class Worker : IDisposable
     private ReceiveQueue[] _receive = [];
     private uint _now;
 
-    internal Worker(int id, WorkerShared shared, int packetInQueueLength, int packetOutQueueLength, HandoverMesh handovers)
+    internal Worker(int id, WorkerShared shared, int packetOutQueueLength, HandoverMesh handovers)
     {
         Id = id;
         _shared = shared;
         _entries = shared.Table.Store.Entries;
         _frames = shared.Frames.CreateCache();
         Handovers = handovers;
-        PacketIns = new PacketInQueue(packetInQueueLength, shared.Service);
+        _packetIns = new PacketInSender(id, shared);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Drops = new DropCounters();
         Bpdus = new BpduExchange(shared.Service);
@@ -48,7 +49,7 @@ public sealed unsafe class Worker : IDisposable
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
         Fragments = new FragmentGate(shared, _frames, Drops);
-        _executor = new ActionExecutor(shared, _frames, PacketIns, Drops, _outputs, _counting, _counters) { Fragments = Fragments };
+        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, _counting, _counters) { Fragments = Fragments };
     }
 
     public int Id { get; }
@@ -57,8 +58,6 @@ public sealed unsafe class Worker : IDisposable
 
     /// <summary>Frames that wait for their turn on a port. For tests that account for every one.</summary>
     internal int HeldCount => _outputs.HeldCount;
-
-    internal PacketInQueue PacketIns { get; }
 
     internal PacketOutQueue PacketOuts { get; }
 
@@ -105,7 +104,7 @@ public sealed unsafe class Worker : IDisposable
         }
         moved += TakeHandovers() + ExecutePacketOuts();
         moved += _outputs.Flush(); // one transmit per port that has packets
-        PacketIns.Signal();
+        _packetIns.Signal();
         _shared.Grace.LeavePass(Id);
         return moved;
     }

@@ -11,6 +11,7 @@ internal sealed class WorkerShared : IDisposable
     private volatile PortSet _ports = PortSet.Empty;
     private volatile int _missBehaviour;
     private volatile int _fragmentHandling;
+    private volatile bool _arePacketInsLimited;
 
     public required FramePool Frames { get; init; }
 
@@ -27,6 +28,16 @@ internal sealed class WorkerShared : IDisposable
     public required int MaxReassemblies { get; init; }
 
     public required TimeSpan ReassemblyTimeout { get; init; }
+
+    /// <summary>For packet-ins whose ingress is no port: a packet-out through the table with OFPP_NONE or OFPP_CONTROLLER.</summary>
+    public required PacketInQueues PortlessPacketIns { get; init; }
+
+    /// <summary>Whether packet-ins wait because of the rate limit.</summary>
+    public bool ArePacketInsLimited
+    {
+        get => _arePacketInsLimited;
+        set => _arePacketInsLimited = value;
+    }
 
     public PortSet Ports
     {

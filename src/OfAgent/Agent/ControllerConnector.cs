@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.OfAgent.Agent;
 
@@ -48,11 +49,12 @@ internal sealed class ControllerConnector
         channel = null;
         try
         {
-            channel = TcpChannel.Connect(_target, either.Token);
+            channel = SocketChannel.Connect(_target, _agent.Options.Tls, either.Token);
+            channel.Open(either.Token);
             failure = "";
             return true;
         }
-        catch (SocketException exception)
+        catch (Exception exception) when (exception is SocketException or TlsException or ArgumentException)
         {
             failure = $"cannot connect: {exception.Message}";
         }
@@ -60,6 +62,7 @@ internal sealed class ControllerConnector
         {
             failure = $"cannot connect: no answer within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
         }
+        channel?.Dispose();
         return false;
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
@@ -62,7 +63,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>.</summary>
+    /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>; 0 for a Unix socket.</summary>
     public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(l => l.Port)];
 
     internal DatapathControl Control { get; }
@@ -74,8 +75,13 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 
     /// <summary>Listens and starts to connect.</summary>
     /// <exception cref="IOException">A listener's address is unknown or taken; the message names it and the system's reason.</exception>
+    /// <exception cref="InvalidOperationException">A target needs TLS and <see cref="AgentOptions.Tls"/> is not there.</exception>
     public void Start()
     {
+        if (Options.Tls is null && Options.Listeners.Concat(Options.Controllers).FirstOrDefault(target => target.NeedsTls) is { } bare)
+        {
+            throw new InvalidOperationException($"{bare}: there is no certificate");
+        }
         foreach (ConnectionTarget target in Options.Listeners)
         {
             IChannelListener listener = Listen(target);
@@ -209,13 +215,13 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    private static TcpChannelListener Listen(ConnectionTarget target)
+    private SocketListener Listen(ConnectionTarget target)
     {
         try
         {
-            return new TcpChannelListener(target);
+            return new SocketListener(target, Options.Tls);
         }
-        catch (SocketException exception)
+        catch (Exception exception) when (exception is SocketException or IOException)
         {
             throw new IOException($"{target}: {exception.Message}", exception);
         }
@@ -309,11 +315,31 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
             }
             StartThread(name, () =>
             {
-                Log($"{name}: {new ControllerConnection(this, channel, name, isPassive: true).Run()}");
+                Log($"{name}: {Serve(channel, name)}");
                 LogEmergency();
                 Interlocked.Decrement(ref _passiveCount);
             });
         }
+    }
+
+    /// <summary>On a thread of the connection's own, so that a peer that stalls in its handshake keeps nobody else waiting.</summary>
+    /// <returns>Why the connection ended.</returns>
+    private string Serve(IChannel channel, string name)
+    {
+        using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, Options.TimeProvider);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
+        try
+        {
+            channel.Open(either.Token);
+        }
+        catch (Exception exception) when (exception is TlsException or OperationCanceledException)
+        {
+            channel.Dispose();
+            return exception is TlsException ? $"refused: {exception.Message}"
+                : _stopping.IsCancellationRequested ? "closed: the switch ends"
+                : $"refused: no TLS handshake within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
+        }
+        return new ControllerConnection(this, channel, name, isPassive: true).Run();
     }
 
     private void ProbeAll()

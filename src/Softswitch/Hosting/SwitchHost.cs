@@ -3,6 +3,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Workers;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 
@@ -24,16 +25,22 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private SwitchAgent? _agent;
+    private TlsCredentials? _tls;
     private PortWatch? _watch;
     private Exception? _failure;
 
     private SwitchHost(SwitchOptions options)
     {
-        Control = new DatapathControl(new DatapathOptions
+        DatapathOptions datapath = new()
         {
             DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
             Workers = options.Workers,
             SpanningTree = options.SpanningTree,
+        };
+        Control = new DatapathControl(datapath with
+        {
+            PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
+            PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
         });
     }
 
@@ -56,6 +63,7 @@ internal sealed class SwitchHost : IDisposable
         var host = new SwitchHost(options);
         try
         {
+            host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             foreach (PortOption port in options.Ports)
             {
@@ -67,7 +75,7 @@ internal sealed class SwitchHost : IDisposable
             }
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
-            host.StartThreads();
+            host.StartThreads(log);
             host._watch = new PortWatch(host.Control, options.Ports, port => host.Open(port, log), log);
             Connect(agent, options, say);
             return host;
@@ -100,6 +108,7 @@ internal sealed class SwitchHost : IDisposable
             thread.Join();
         }
         Control.Dispose();
+        _tls?.Dispose();
         _stop.Dispose();
         _failed.Dispose();
     }
@@ -120,7 +129,7 @@ internal sealed class SwitchHost : IDisposable
         say($"port {number}: {device.Name}: {device.Backend}{link}");
     }
 
-    private void StartThreads()
+    private void StartThreads(Action<string> log)
     {
         foreach (Worker worker in Control.Workers)
         {
@@ -130,11 +139,12 @@ internal sealed class SwitchHost : IDisposable
                 worker.Run(waiter, _stop.Token);
             });
         }
-        StartThread("control", Serve);
+        StartThread("control", () => Serve(log));
     }
 
-    private void Serve()
+    private void Serve(Action<string> log)
     {
+        PacketInReport report = new(Control, log);
         while (!_stop.IsCancellationRequested)
         {
             int milliseconds;
@@ -142,6 +152,7 @@ internal sealed class SwitchHost : IDisposable
             {
                 milliseconds = Control.Service();
             }
+            report.Update();
             Control.WaitForWork(milliseconds);
         }
     }
@@ -150,9 +161,22 @@ internal sealed class SwitchHost : IDisposable
     {
         Controllers = options.Controllers,
         Listeners = options.Listeners,
+        Tls = _tls,
         FailMode = options.FailMode,
         Log = log,
     });
+
+    private static TlsCredentials? LoadTls(SwitchOptions options)
+    {
+        try
+        {
+            return options.Tls is null ? null : TlsCredentials.Load(options.Tls);
+        }
+        catch (TlsException e)
+        {
+            throw new OptionException(e.Message, e);
+        }
+    }
 
     private static void Connect(SwitchAgent agent, SwitchOptions options, Action<string> say)
     {

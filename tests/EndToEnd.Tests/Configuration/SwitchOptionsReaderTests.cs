@@ -2,6 +2,7 @@ using Softswitch.Configuration;
 using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.EndToEnd.Tests.Configuration;
 
@@ -60,12 +61,16 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("port", "2=null:,fast", "port '2=null:,fast': unknown option 'fast'; known are rate")]
     [InlineData("datapath-id", "00000000000000042", "--datapath-id: '00000000000000042' is not a number of up to 16 hexadecimal digits")]
     [InlineData("datapath-id", "", "--datapath-id: '' is not a number of up to 16 hexadecimal digits")]
-    [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT] nor ptcp:[PORT][:HOST]")]
-    [InlineData("controller", "ptcp:6633", "--controller: 'ptcp:6633' is not tcp:HOST:PORT")]
+    [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH nor ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]
+    [InlineData("controller", "ptcp:6633", "--controller: 'ptcp:6633' is not tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH")]
     [InlineData("controller", "tcp:host:0", "--controller: 'tcp:host:0': a port is a number from 1 to 65535")]
-    [InlineData("listen", "tcp:6654", "--listen: 'tcp:6654' is not ptcp:PORT[:HOST]")]
+    [InlineData("listen", "tcp:6654", "--listen: 'tcp:6654' is not ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]
     [InlineData("listen", "ptcp:65536", "--listen: 'ptcp:65536': a port is a number from 0 to 65535, 0 for any")]
+    [InlineData("controller", "ssl:host", "--private-key: is needed for ssl:host:6653")]
+    [InlineData("listen", "pssl:", "--private-key: is needed for pssl:6653")]
     [InlineData("fail-mode", "open", "--fail-mode: 'open' is neither standalone nor secure")]
+    [InlineData("packet-in-rate", "-1", "--packet-in-rate: '-1' is not a number from 0 to 100000000")]
+    [InlineData("packet-in-burst", "0", "--packet-in-burst: '0' is not a number from 1 to 100000000")]
     [InlineData("workers", "65", "--workers: '65' is not a number from 1 to 64")]
     [InlineData("stp", "yes", "--stp: 'yes' is neither true nor false")]
     [InlineData("stp-priority", "65536", "--stp-priority: '65536' is not a number from 0 to 65535")]
@@ -82,12 +87,28 @@ public sealed class SwitchOptionsReaderTests
     }
 
     [Fact]
+    public void Tls_takes_a_key_a_certificate_and_one_ca()
+    {
+        SwitchOptions options = Read(
+            ("port", "eth0"), ("controller", "ssl:host"), ("private-key", "key.pem"), ("certificate", "cert.pem"), ("ca-cert", "ca.pem"));
+        Assert.Equal(new TlsFiles("key.pem", "cert.pem", "ca.pem"), options.Tls);
+        options = Read(
+            ("port", "eth0"), ("listen", "pssl:"), ("private-key", "key.pem"), ("certificate", "cert.pem"), ("bootstrap-ca-cert", "new.pem"));
+        Assert.Equal(new TlsFiles("key.pem", "cert.pem", "new.pem", Bootstrap: true), options.Tls);
+
+        Assert.Null(Read(("port", "eth0"), ("private-key", "key.pem")).Tls);
+        Assert.Equal(
+            "--bootstrap-ca-cert: --ca-cert is given, too; one of them says whom to trust",
+            Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("ca-cert", "a"), ("bootstrap-ca-cert", "b"))).Message);
+    }
+
+    [Fact]
     public void Each_wrong_option_has_a_line_of_its_own()
     {
-        OptionException refusal = Assert.Throws<OptionException>(() => Read(("port", "0=eth0"), ("workers", "none"), ("controller", "tcp:a"), ("controller", "tcp:a:6633")));
+        OptionException refusal = Assert.Throws<OptionException>(() => Read(("port", "0=eth0"), ("workers", "none"), ("controller", "tcp:a"), ("controller", "tcp:a:6653")));
         string[] lines = refusal.Message.Split('\n');
         Assert.Equal(3, lines.Length);
-        Assert.Contains("--controller: 'tcp:a:6633' is given twice", lines);
+        Assert.Contains("--controller: 'tcp:a:6653' is given twice", lines);
     }
 
     private static SwitchOptions Read(params (string Key, string Value)[] settings) =>
