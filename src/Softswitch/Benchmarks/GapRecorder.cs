@@ -41,6 +41,15 @@ internal sealed class GapRecorder : IDisposable
 
     public void Dispose() => _schedule?.Dispose();
 
+    /// <summary>Forgets what was recorded; the worker is not recording.</summary>
+    public void Clear()
+    {
+        All.Clear();
+        Own.Clear();
+        Preempted.Clear();
+        PreemptedNanoseconds = 0;
+    }
+
     /// <summary>What went before is of no interest.</summary>
     public void Resume()
     {

@@ -41,6 +41,17 @@ internal sealed class Histogram
         return 0;
     }
 
+    /// <summary>How many were at least so long; exact to a sixteenth.</summary>
+    public long CountFrom(long nanoseconds) => _counts.Skip(BucketOf(nanoseconds)).Sum();
+
+    /// <summary>Forgets everything.</summary>
+    public void Clear()
+    {
+        Array.Clear(_counts);
+        Count = 0;
+        MaxNanoseconds = 0;
+    }
+
     /// <summary>How many lay at or above each power of two of nanoseconds and below the next; only those that occurred.</summary>
     public IEnumerable<(long FromNanoseconds, long Count)> PowersOfTwo()
     {

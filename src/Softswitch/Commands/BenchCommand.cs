@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Softswitch.Benchmarks;
 using Softswitch.Benchmarks.Flows;
 using Softswitch.Configuration;
@@ -13,6 +14,7 @@ internal static class BenchCommand
 {
     private const int Unbelievable = 1;
     private const int MaxFlows = 1 << 24;
+    private const int MaxChurnFlows = 1 << 20;
 
     private static readonly Option<bool> Json = new("--json")
     {
@@ -24,6 +26,10 @@ internal static class BenchCommand
     {
         Command command = new("bench", "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory.") { Json };
         command.Subcommands.Add(CreatePipeline());
+        command.Subcommands.Add(CreateChurn());
+        command.Subcommands.Add(CreateFlowMod());
+        command.Subcommands.Add(CreateStall());
+        command.Subcommands.Add(CreatePacketIn());
         return command;
     }
 
@@ -51,6 +57,63 @@ internal static class BenchCommand
             Skew = InRange(skew, parsed.GetValue(skew), 0, 10),
             Fresh = parsed.GetValue(fresh),
         }, PipelineBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateChurn()
+    {
+        Option<int> flows = Number("--flows", "Flows of the traffic, each with an entry.", 1000);
+        Option<string> rate = new("--rate") { HelpName = "PER_SECOND|max", Description = "Flow-mods a second.", DefaultValueFactory = _ => "100000" };
+        Option<string> kind = Kind();
+        Option<double> seconds = Seconds(4);
+        Command command = new("churn", "What is left of forwarding while flow-mods change the table; every packet is checked.") { flows, rate, kind, seconds };
+        SetAction(command, parsed => new ChurnOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
+            Rate = ReadRate(rate, parsed.GetRequiredValue(rate)),
+            Kind = Enum.Parse<ChurnKind>(parsed.GetRequiredValue(kind), ignoreCase: true),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, ChurnBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateFlowMod()
+    {
+        Option<int> flows = Number("--flows", "Exact entries to add.", 1_000_000);
+        Command command = new("flowmod", "Flow-mods per second over a socket and in process, and memory per flow.") { flows };
+        SetAction(command, parsed => new FlowModOptions { Flows = InRange(flows, parsed.GetValue(flows), 10, MaxFlows) }, FlowModBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateStall()
+    {
+        Option<int> flows = Number("--flows", "Flows of the traffic, each with an entry.", 1000);
+        Option<double> rate = Rate("Flow-mods a second meanwhile; 0 for none.", 100_000);
+        Option<string> kind = Kind();
+        Option<double> seconds = Seconds(10);
+        Command command = new("stall", "How long a worker stands still while its table changes and statistics are read.") { flows, rate, kind, seconds };
+        SetAction(command, parsed => new StallOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
+            Rate = InRange(rate, parsed.GetValue(rate), 0, 1e9),
+            Kind = Enum.Parse<ChurnKind>(parsed.GetRequiredValue(kind), ignoreCase: true),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, StallBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreatePacketIn()
+    {
+        Option<double> rate = Rate("Packets a second while latencies are measured.", 10_000);
+        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
+        Option<double> seconds = Seconds(3);
+        Command command = new("packetin", "Packets without a flow entry to a controller on loopback: latencies, then the highest rate.") { rate, frame, seconds };
+        SetAction(command, parsed => new PacketInOptions
+        {
+            Rate = InRange(rate, parsed.GetValue(rate), 1, 1e9),
+            FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, PacketInBenchmark.Run);
         return command;
     }
 
@@ -96,6 +159,18 @@ internal static class BenchCommand
 
     private static Option<double> Seconds(double value) =>
         new("--seconds") { HelpName = "S", Description = "How long to measure, after the warm-up.", DefaultValueFactory = _ => value };
+
+    private static Option<double> Rate(string description, double value) =>
+        new("--rate") { HelpName = "PER_SECOND", Description = description, DefaultValueFactory = _ => value };
+
+    private static Option<string> Kind() => Word(
+        "--kind", "Add and delete other exact or wildcard entries; modify or replace those of the traffic.", "exact", "wildcard", "modify", "replace");
+
+    private static double ReadRate(Option option, string text) => text == "max"
+        ? double.PositiveInfinity
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double rate)
+            ? InRange(option, rate, 1, 1e9)
+            : throw new OptionException($"{option.Name}: '{text}' is neither a number nor max");
 
     private static Option<string> Word(string name, string description, params string[] words)
     {
