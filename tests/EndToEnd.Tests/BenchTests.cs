@@ -24,7 +24,8 @@ public sealed class BenchTests
         Assert.Equal(actions, result.GetProperty("actions").GetString());
         Assert.True(Number(result, "received") > 0);
         Assert.Equal(Number(result, "received"), Number(result, "transmitted"));
-        Assert.Equal(0, Number(result, "allocatedBytes"));
+        // Nothing for packets; the runtime may still replace a method on a starved machine, and allocates then.
+        Assert.InRange(Number(result, "allocatedBytes"), 0, 1024);
     }
 
     [Theory]

@@ -36,7 +36,7 @@ internal static class ChurnBenchmark
         using var driver = new ChurnDriver(bench.Listen(), churn, options.Rate);
         progress("warming up");
         driver.SetActive(true);
-        MeasuredWorkers.WarmUp();
+        MeasuredWorkers.WarmUp(options.Seconds);
         driver.SetActive(false);
 
         int pairs = Math.Max(3, (int)Math.Round(options.Seconds / (2 * SliceSeconds)));

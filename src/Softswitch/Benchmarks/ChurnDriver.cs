@@ -14,6 +14,9 @@ internal sealed class ChurnDriver : IDisposable
     private const int LargestPacedBurst = 16;
     private const int UnpacedBurst = 512;
     private const int BurstsPerSecond = 4000;
+
+    // What a starved controller missed longer ago than this is not made up for: the rate asked for is also the highest.
+    private const double MostArrearsSeconds = 0.01;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Churn _churn;
@@ -107,17 +110,19 @@ internal sealed class ChurnDriver : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         long statisticsAt = start;
-        long sent = 0;
+        double due = 0;
         while (_wanted && !_stop)
         {
-            double ahead = (sent / _rate) - Stopwatch.GetElapsedTime(start).TotalSeconds;
+            double now = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            due = Math.Max(due, now - MostArrearsSeconds);
+            double ahead = due - now;
             if (ahead > 0)
             {
                 // Not by spinning: the agent's threads share what processors the workers leave.
                 Thread.Sleep(Math.Max(1, (int)(ahead * 1000)));
             }
             SendBurst();
-            sent += BurstSize;
+            due += BurstSize / _rate;
             if (_statisticsInterval is TimeSpan interval && Stopwatch.GetElapsedTime(statisticsAt) > interval)
             {
                 ReadStatistics();

@@ -13,8 +13,8 @@ internal readonly record struct SliceRates(double PacketsPerSecond, double Packe
 /// <summary>All workers of a switch on threads of their own, warmed up and measured in slices.</summary>
 internal sealed class MeasuredWorkers : IDisposable
 {
-    private static readonly TimeSpan WarmUpLeast = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan WarmUpMost = TimeSpan.FromSeconds(6);
+    private const double WarmUpLeastSeconds = 1;
+    private const double WarmUpMostSeconds = 6;
 
     // Longer than the 100 ms that tiered compilation waits for new methods to cease.
     private static readonly TimeSpan CompilerQuiet = TimeSpan.FromMilliseconds(400);
@@ -27,12 +27,15 @@ internal sealed class MeasuredWorkers : IDisposable
     public void SetRecording(bool recording) => Array.ForEach(_workers, worker => worker.IsRecording = recording);
 
     /// <summary>Runs until the compiler has been silent for a while: what is hot is optimised then.</summary>
-    public static void WarmUp()
+    /// <param name="seconds">How long will be measured: a short run, which is to show that it works, warms up for a short while.</param>
+    public static void WarmUp(double seconds = WarmUpLeastSeconds)
     {
+        TimeSpan least = TimeSpan.FromSeconds(Math.Min(WarmUpLeastSeconds, seconds));
+        TimeSpan most = TimeSpan.FromSeconds(Math.Clamp(10 * seconds, WarmUpLeastSeconds, WarmUpMostSeconds));
         long start = Stopwatch.GetTimestamp();
         long quietSince = start;
         int methods = -1;
-        while (Stopwatch.GetElapsedTime(start) < WarmUpMost)
+        while (Stopwatch.GetElapsedTime(start) < most)
         {
             int now = (int)JitInfo.GetCompiledMethodCount();
             if (now != methods)
@@ -40,7 +43,7 @@ internal sealed class MeasuredWorkers : IDisposable
                 methods = now;
                 quietSince = Stopwatch.GetTimestamp();
             }
-            else if (Stopwatch.GetElapsedTime(quietSince) > CompilerQuiet && Stopwatch.GetElapsedTime(start) > WarmUpLeast)
+            else if (Stopwatch.GetElapsedTime(quietSince) > CompilerQuiet && Stopwatch.GetElapsedTime(start) > least)
             {
                 return;
             }

@@ -44,7 +44,7 @@ internal static class PacketInBenchmark
 
         progress("warming up");
         port.Start(options.Rate);
-        MeasuredWorkers.WarmUp();
+        MeasuredWorkers.WarmUp(options.Seconds);
         port.Stop();
         Thread.Sleep(DrainTime);
 

@@ -79,7 +79,7 @@ internal static class PipelineBenchmark
 
         progress("warming up");
         using var workers = new MeasuredWorkers(bench.Control.Workers);
-        MeasuredWorkers.WarmUp();
+        MeasuredWorkers.WarmUp(options.Seconds);
         int collections = GC.CollectionCount(0);
         List<SliceRates> slices = [];
         int count = Math.Max(5, (int)Math.Round(options.Seconds / SliceSeconds));

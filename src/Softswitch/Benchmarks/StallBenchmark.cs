@@ -34,7 +34,7 @@ internal static class StallBenchmark
         progress("warming up");
         workers.SetRecording(true);
         driver.SetActive(options.Rate > 0);
-        MeasuredWorkers.WarmUp();
+        MeasuredWorkers.WarmUp(options.Seconds);
         workers.SetRecording(false);
         workers.TakeSamples(); // the worker has left its recording loop: what it recorded so far can be forgotten
         gaps.Clear();
