@@ -110,6 +110,12 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     public static partial nint pread(int descriptor, void* buffer, nuint count, nint offset);
 
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sched_getaffinity(int thread, nuint size, void* mask);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sched_setaffinity(int thread, nuint size, void* mask);
+
     [LibraryImport(Library)]
     public static partial int clock_gettime(int clock, TimeSpecification* time);
 

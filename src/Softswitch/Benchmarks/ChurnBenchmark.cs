@@ -28,6 +28,7 @@ internal static class ChurnBenchmark
 
     public static BenchResult Run(ChurnOptions options, Action<string> progress)
     {
+        WorkerPlacement.KeepOff(workers: 1);
         progress("making flows");
         using BenchSwitch bench = CreateSwitch(options.Flows);
         var churn = new Churn(bench, options.Kind, options.Flows);

@@ -100,6 +100,10 @@ internal static class FlowModBenchmark
     /// <summary>From the first flow-mod to the reply of a barrier behind the last.</summary>
     private static double MeasureSocket(BenchResult result, int flows, bool withTraffic, Action<string> progress)
     {
+        if (withTraffic)
+        {
+            WorkerPlacement.KeepOff(workers: 1);
+        }
         var set = new ExactFlows(flows, 1);
         using var bench = CreateSwitch(flows + TrafficFlows);
         using MeasuredWorkers? workers = withTraffic ? StartTraffic(bench, flows) : null;

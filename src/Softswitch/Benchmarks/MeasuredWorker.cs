@@ -18,6 +18,7 @@ internal sealed class MeasuredWorker : IDisposable
     private const int PassesPerLook = 16;
 
     private readonly Worker _worker;
+    private readonly int _workers;
     private readonly GapRecorder? _gaps;
     private readonly Thread _thread;
     private volatile bool _stop;
@@ -28,10 +29,12 @@ internal sealed class MeasuredWorker : IDisposable
     private long _packets;
     private Exception? _failure;
 
+    /// <param name="workers">How many there are.</param>
     /// <param name="gaps">Takes the times between passes while <see cref="IsRecording"/>.</param>
-    public MeasuredWorker(Worker worker, GapRecorder? gaps = null)
+    public MeasuredWorker(Worker worker, int workers, GapRecorder? gaps = null)
     {
         _worker = worker;
+        _workers = workers;
         _gaps = gaps;
         _thread = new Thread(Run) { IsBackground = true, Name = $"worker {worker.Id}" };
         _thread.Start();
@@ -81,6 +84,7 @@ internal sealed class MeasuredWorker : IDisposable
     {
         try
         {
+            WorkerPlacement.Enter(_worker.Id, _workers);
             _gaps?.Begin();
             while (!_stop)
             {

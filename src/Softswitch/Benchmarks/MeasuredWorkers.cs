@@ -21,8 +21,8 @@ internal sealed class MeasuredWorkers : IDisposable
 
     private readonly MeasuredWorker[] _workers;
 
-    public MeasuredWorkers(IEnumerable<Worker> workers, GapRecorder? gaps = null) =>
-        _workers = [.. workers.Select(worker => new MeasuredWorker(worker, gaps))];
+    public MeasuredWorkers(IReadOnlyList<Worker> workers, GapRecorder? gaps = null) =>
+        _workers = [.. workers.Select(worker => new MeasuredWorker(worker, workers.Count, gaps))];
 
     public void SetRecording(bool recording) => Array.ForEach(_workers, worker => worker.IsRecording = recording);
 

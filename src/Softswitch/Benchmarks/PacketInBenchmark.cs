@@ -32,6 +32,7 @@ internal static class PacketInBenchmark
 
     public static BenchResult Run(PacketInOptions options, Action<string> progress)
     {
+        WorkerPlacement.KeepOff(workers: 1);
         using var bench = new BenchSwitch(new DatapathOptions());
         byte[] frame = new byte[options.FrameLength];
         new ExactFlows(1, 1).FieldsOf(0).Write(frame);

@@ -63,6 +63,7 @@ internal static class PipelineBenchmark
 
     public static BenchResult Run(PipelineOptions options, Action<string> progress)
     {
+        WorkerPlacement.KeepOff(options.Workers);
         progress("making flows");
         FlowSet set = MakeSet(options);
         using var bench = new BenchSwitch(new DatapathOptions

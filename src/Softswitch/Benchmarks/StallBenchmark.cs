@@ -24,6 +24,7 @@ internal static class StallBenchmark
 
     public static BenchResult Run(StallOptions options, Action<string> progress)
     {
+        WorkerPlacement.KeepOff(workers: 1);
         progress("making flows");
         using BenchSwitch bench = ChurnBenchmark.CreateSwitch(options.Flows);
         var churn = new Churn(bench, options.Kind, options.Flows);
