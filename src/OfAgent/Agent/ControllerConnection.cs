@@ -93,8 +93,10 @@ internal sealed class ControllerConnection
     public void Probe()
     {
         TimeSpan interval = _agent.Options.ProbeInterval;
-        int intervals = (int)(Time.GetElapsedTime(Volatile.Read(ref _lastActivity)) / interval);
-        if (intervals >= AgentOptions.ProbesUntilClose)
+        TimeSpan silence = Time.GetElapsedTime(Volatile.Read(ref _lastActivity));
+        int intervals = (int)(silence / interval);
+        // At the next look it might be too late: without a controller the fail mode is due within the three intervals.
+        if (silence + _agent.ProbeTick > interval * AgentOptions.ProbesUntilClose)
         {
             Close($"no sign of life for {(interval * AgentOptions.ProbesUntilClose).TotalSeconds:0.#} s");
             return;

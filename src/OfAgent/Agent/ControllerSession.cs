@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Wire;
 
@@ -311,6 +312,13 @@ internal sealed class ControllerSession
 
     private bool TryHandleVendor(ReadOnlySpan<byte> message, uint xid, out OfError error)
     {
+        bool isNicira = VendorMessage.TryDecode(message, out uint vendor, out ReadOnlySpan<byte> body, out _) && vendor == VendorMessage.Nicira;
+        if (isNicira && body.Length >= sizeof(uint) && NiciraFormatMessage.IsFormat(BinaryPrimitives.ReadUInt32BigEndian(body)))
+        {
+            // OpenFlow 1.0's own formats are what is spoken anyway; for others Open vSwitch's word is "not permitted".
+            return NiciraFormatMessage.TryDecode(message, out uint format, out error)
+                && (format == 0 || Fail(OfError.BadRequestPermission, out error));
+        }
         if (!RoleMessage.TryDecode(message, out bool isReply, out ControllerRole role, out error))
         {
             return false;

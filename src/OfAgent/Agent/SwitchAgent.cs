@@ -39,7 +39,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;
 
-    private static readonly TimeSpan ProbeTick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestProbeTick = TimeSpan.FromSeconds(1);
 
     private readonly List<ControllerConnection> _connections = []; // under the gate
     private readonly List<IChannelListener> _listeners = [];
@@ -70,6 +70,9 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 
     internal AgentOptions Options { get; }
 
+    /// <summary>How often connections are looked at for signs of life.</summary>
+    internal TimeSpan ProbeTick => Options.ProbeInterval < LongestProbeTick ? Options.ProbeInterval : LongestProbeTick;
+
     /// <summary>Memory for decoded actions; under the gate.</summary>
     internal FlowAction[] ActionStorage { get; } = new FlowAction[OfActions.MaxCount];
 
@@ -92,8 +95,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         {
             StartThread($"connect {target}", new ControllerConnector(this, target, _stopping.Token).Run);
         }
-        TimeSpan tick = Options.ProbeInterval < ProbeTick ? Options.ProbeInterval : ProbeTick;
-        _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, tick, tick);
+        _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick, ProbeTick);
     }
 
     public IReadOnlyList<ConnectionStatus> ReadConnections()

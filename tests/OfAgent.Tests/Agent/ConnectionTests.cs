@@ -33,6 +33,39 @@ public sealed class ConnectionTests
         listener.Dispose();
     }
 
+    [Theory]
+    [InlineData(FailMode.Secure, MissBehaviour.Drop)]
+    [InlineData(FailMode.Standalone, MissBehaviour.Normal)]
+    public void A_controller_that_falls_silent_leaves_the_fail_mode_within_three_probe_intervals_until_it_is_back(FailMode mode, MissBehaviour alone)
+    {
+        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        ManualTime time = new();
+        using AgentHarness harness = new(new AgentOptions
+        {
+            Controllers = [target],
+            FailMode = mode,
+            TimeProvider = time,
+            ProbeInterval = TimeSpan.FromSeconds(5),
+        });
+        using (RawController silent = new RawController(listener.Accept()).Greet())
+        {
+            time.Advance(TimeSpan.FromSeconds(0.7)); // between two looks of the switch
+            silent.Barrier();
+            time.Advance(TimeSpan.FromSeconds(13));
+            Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
+            time.Advance(TimeSpan.FromSeconds(2));
+            harness.WaitForLog("no sign of life for 15 s");
+            Assert.Equal(alone, harness.ReadMissBehaviour());
+        }
+        time.WaitForTimer(TimeSpan.FromMilliseconds(500));
+        time.Advance(TimeSpan.FromMilliseconds(500));
+        using RawController back = new RawController(listener.Accept()).Greet();
+        back.Barrier();
+
+        Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
+        listener.Dispose();
+    }
+
     [Fact]
     public void A_lost_connection_is_tried_again_within_a_second_then_after_one_two_four_eight()
     {

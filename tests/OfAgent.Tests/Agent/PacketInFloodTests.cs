@@ -9,7 +9,7 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>A table-miss flood at full speed beside a controller's work.</summary>
 public sealed class PacketInFloodTests
 {
-    private const int Rounds = 400;
+    private const int Rounds = 5000;
 
     /// <summary>Also measures: the times are printed, not asserted (run with -showLiveOutput to see them).</summary>
     [Theory]

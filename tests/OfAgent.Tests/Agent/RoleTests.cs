@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
@@ -47,6 +48,45 @@ public sealed class RoleTests
         controller.Send(b => RoleMessage.WriteRequest(b, 1, (ControllerRole)3));
 
         Assert.Equal("type 1 code 513", controller.ReadError().Name); // NXBRC_BAD_ROLE
+    }
+
+    [Fact]
+    public void A_slave_reads_and_hears_of_ports_but_changes_nothing()
+    {
+        using AgentHarness harness = new();
+        using RawController slave = harness.Connect();
+        Request(slave, ControllerRole.Slave);
+        foreach (Action<OfBuffer> change in (Action<OfBuffer>[])[
+            b => FlowTableTests.WriteAdd(b, 3, FlowMatch.Any, 1),
+            b => PacketOutMessage.Write(b, 3, new PacketOut { BufferId = FlowMod.NoBuffer, InPort = PortNumber.None }),
+            b => PortModMessage.Write(b, 3, new PortMod(1, default, PortConfig.None, PortConfig.NoFlood, default))])
+        {
+            slave.Send(change);
+            Assert.Equal("OFPBRC_EPERM", slave.ReadError().Name);
+        }
+        slave.Send(b => FeaturesMessage.WriteRequest(b, 4));
+        slave.Read(OfType.FeaturesReply);
+        harness.Ports[1].SetLink(false);
+        slave.Read(OfType.PortStatus);
+
+        Assert.Equal(ControllerRole.Other, Request(slave, ControllerRole.Other));
+        slave.Send(b => FlowTableTests.WriteAdd(b, 3, FlowMatch.Any, 1));
+        Assert.Empty(slave.Barrier());
+    }
+
+    [Theory]
+    [InlineData(NiciraFormatMessage.FlowFormatSubtype)]
+    [InlineData(NiciraFormatMessage.FlowModTableIdSubtype)]
+    [InlineData(NiciraFormatMessage.PacketInFormatSubtype)]
+    public void Niciras_requests_for_formats_are_granted_for_OpenFlow_1_0_s_own_and_refused_for_others(uint subtype)
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        controller.Send(b => NiciraFormatMessage.WriteRequest(b, 5, subtype, 0));
+        Assert.Empty(controller.Barrier());
+
+        controller.Send(b => NiciraFormatMessage.WriteRequest(b, 6, subtype, 1));
+        Assert.Equal(("OFPBRC_EPERM", 6u), controller.ReadError() is var (name, xid, _) ? (name, xid) : default);
     }
 
     private static ControllerRole Request(RawController controller, ControllerRole role)
