@@ -266,7 +266,7 @@ public sealed class FlowModTests
             (FlowAction.SetVlanVid(0x1000), ControlError.BadActionArgument),
             (FlowAction.SetVlanPcp(8), ControlError.BadActionArgument),
             (FlowAction.SetNwTos(1), ControlError.BadActionArgument),
-            (FlowAction.Enqueue(1, 1), ControlError.BadActionType),
+            (FlowAction.Enqueue(1, 1), ControlError.BadQueue),
         ];
         foreach ((FlowAction action, ControlError error) in bad)
         {
