@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
@@ -28,6 +29,15 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private const int LongestServiceInterval = 500;
     private const int LinkCheckInterval = 250;
 
+    // Packet-ins delivered while the gate is held once: well below a millisecond.
+    private const int PacketInSlice = 256;
+
+    // Of all frames, the part that queues of packet-ins may hold, and the least a queue is worth having for.
+    private const int PacketInFrameShare = 4;
+    private const int ShortestPacketInQueue = 8;
+
+    private const int LongestPacketInPause = 10;
+
     private readonly DatapathOptions _options;
     private readonly WorkerShared _shared;
     private readonly FlowStore _store;
@@ -36,48 +46,64 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private readonly FlowModProcessor _flows;
     private readonly FrameCache _frames;
     private readonly BufferedPackets _buffers;
+    private readonly PacketInScheduler _packetIns;
     private readonly Worker[] _workers;
+    private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
     private IControlEvents? _events;
     private int _nextPortWorker;
     private long _packetOutDrops;
     private long _linksCheckedAt;
+    private volatile bool _paused;
 
     /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>
     public DatapathControl(DatapathOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxReassemblies, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.PacketInRate);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxEmergencyEntries);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
+        if (options.SpanningTree?.Refusal is { } reason)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), reason);
+        }
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
-        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + RetiredReserve, options.Workers);
+        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve, options.Workers);
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount),
+            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies)),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
             Macs = new MacTable(hash),
             Service = new ServiceSignal(),
+            MaxReassemblies = options.MaxReassemblies,
+            ReassemblyTimeout = options.ReassemblyTimeout,
+            PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
+        _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
+        _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         _queues = new QueueControl(_shared.Frames);
-        _buffers = new BufferedPackets(options.BufferCount, _frames);
         HandoverMesh handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
         {
-            _workers[i] = new Worker(i, _shared, options.PacketInQueueLength, options.PacketOutQueueLength, handovers);
+            _workers[i] = new Worker(i, _shared, options.PacketOutQueueLength, handovers);
         }
+        _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
+            options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;
     }
 
@@ -86,8 +112,14 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     public ulong DatapathId => _options.DatapathId;
 
+    /// <summary>Whether there is a spanning tree: OFPC_STP.</summary>
+    public bool HasSpanningTree => _spanningTree != null;
+
     /// <summary>Packets that can wait in buffers for a flow-mod or packet-out.</summary>
     public int BufferCount => _options.BufferCount;
+
+    /// <summary>Packets in buffers now.</summary>
+    internal int BufferedPacketCount => _buffers.OccupiedCount;
 
     /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
     public uint SupportedActions { get; } = (1u << ((int)ActionKind.Enqueue + 1)) - 1;
@@ -95,12 +127,15 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
 
+    /// <summary>The bridge's part in the spanning tree, for tests; null without one.</summary>
+    internal SpanningTreeBridge? Bridge => _spanningTree?.Bridge;
+
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
 
     /// <summary>Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.</summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount + worker.Fragments.HeldFrameCount);
 
     /// <summary>Action lists in native memory, for tests.</summary>
     internal int ActionListCount => _lists.RentedCount;
@@ -121,6 +156,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
         set => _shared.MissBehaviour = value;
     }
 
+    /// <summary>What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next batches on.</summary>
+    public FragmentHandling FragmentHandling
+    {
+        get => _shared.FragmentHandling;
+        set => _shared.FragmentHandling = value;
+    }
+
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOutDrops;
 
@@ -129,24 +171,35 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
 
-    /// <summary>Delivers what workers queued, removes flow entries that timed out, notices link changes.</summary>
-    /// <returns>After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns.</returns>
+    /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>
+    /// <returns>
+    /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if packet-ins
+    /// are left that may be delivered: the gate is given up between two slices of them, for others to enter.
+    /// </returns>
     public int Service()
     {
-        DeliverPacketIns();
+        int pause = DeliverPacketIns();
         _flows.Expire();
+        _buffers.Expire();
         _shared.Grace.Poll();
         ReclaimPacketOuts();
         CheckLinks();
-        if (_shared.Grace.HasWork)
-        {
-            return 1;
-        }
-        return _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        int interval = _shared.Grace.HasWork ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
+        return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
-    public void WaitForWork(int milliseconds) => _shared.Service.Wait(milliseconds, _hasWork);
+    public void WaitForWork(int milliseconds)
+    {
+        if (_paused)
+        {
+            // There is work, but it must wait: for the rate limit, or for whoever else wants the gate. Workers would wake us all the time.
+            Thread.Sleep(Math.Clamp(milliseconds, 1, LongestPacketInPause));
+            return;
+        }
+        _shared.Service.Wait(milliseconds, _hasWork);
+    }
 
     /// <summary>Without the gate, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
     public void Wake() => _shared.Service.RaiseAlways();
@@ -212,9 +265,32 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>
-    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) => _flows.Next(ref cursor, filter, out statistics);
+    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
+        filter.TableId == FlowFilter.EmergencyTable
+            ? _flows.Emergency.Next(ref cursor, filter, out statistics)
+            : _flows.Next(ref cursor, filter, out statistics);
 
-    public AggregateStatistics Aggregate(in FlowFilter filter) => _flows.Aggregate(filter);
+    public AggregateStatistics Aggregate(in FlowFilter filter) =>
+        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Aggregate(filter);
+
+    /// <summary>Whether the emergency entries are in force (§4.3).</summary>
+    public bool InEmergency => _flows.Emergency.InForce;
+
+    /// <summary>Contact with the controller is lost: puts the emergency entries in force and deletes all others. No packet meets neither.</summary>
+    /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
+    public bool EnterEmergency()
+    {
+        if (InEmergency || _flows.Emergency.Count == 0)
+        {
+            return false;
+        }
+        _flows.Emergency.Enter();
+        _shared.Grace.Poll();
+        return true;
+    }
+
+    /// <summary>A controller is back: what is in force remains, and is now like any other entry.</summary>
+    public void LeaveEmergency() => _flows.Emergency.Leave();
 
     /// <param name="tableId">0 for exact, 1 for wildcard entries.</param>
     public TableStatistics ReadTable(int tableId)
@@ -253,8 +329,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
         {
             return ControlError.BadPort;
         }
-        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length);
+        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length) { PacketIns = CreatePacketIns() };
         _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
+        _spanningTree?.Add(port);
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
         _events?.OnPortStatus(PortStatusReason.Add, port.Description);
         return ControlError.None;
@@ -268,7 +345,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
             return ControlError.BadPort;
         }
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
+        _spanningTree?.Remove(port);
         _shared.Grace.Wait();
+        Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         port.Dispose();
         return ControlError.None;
@@ -288,10 +367,14 @@ public sealed unsafe partial class DatapathControl : IDisposable
         mask &= PortConfig.All;
         PortConfig old = port.Config;
         port.Config = (old & ~mask) | (config & mask);
+        bool isReported = _spanningTree?.Update(port) ?? false;
         if (((old ^ port.Config) & PortConfig.PortDown) != 0)
         {
             port.Device.SetAdministrativeState((port.Config & PortConfig.PortDown) == 0);
-            _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            if (!isReported)
+            {
+                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            }
         }
         return ControlError.None;
     }
@@ -329,29 +412,38 @@ public sealed unsafe partial class DatapathControl : IDisposable
         }
     }
 
-    private bool HasWork()
+    private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
+
+    /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
+    private PacketInQueues CreatePacketIns()
     {
-        foreach (Worker worker in _workers)
-        {
-            if (!worker.PacketIns.IsEmpty)
-            {
-                return true;
-            }
-        }
-        return false;
+        int queues = (_shared.Ports.Ports.Length + 1) * _workers.Length * (int)PacketInKind.Count;
+        int share = _options.FrameCount / PacketInFrameShare / queues;
+        return new PacketInQueues(_workers.Length, Math.Min(_options.PacketInQueueLength, Math.Max(share, ShortestPacketInQueue)));
     }
 
-    private void DeliverPacketIns()
+    private void Discard(PacketInQueues queues)
     {
-        // No more than the queues held at the start: a flood must not keep the gate.
-        int budget = _options.PacketInQueueLength;
-        foreach (Worker worker in _workers)
+        foreach (SpscRing<QueuedPacketIn> ring in queues.All)
         {
-            for (int i = 0; i < budget && worker.PacketIns.TryTake(out QueuedPacketIn item); i++)
+            while (ring.TryDequeue(out QueuedPacketIn item))
             {
-                Deliver(item);
+                _frames.Release(item.Packet);
             }
         }
+    }
+
+    /// <returns>As <see cref="PacketInScheduler.Pause"/>.</returns>
+    private int DeliverPacketIns()
+    {
+        _packetIns.Refill();
+        for (int i = 0; i < PacketInSlice && _packetIns.TryTake(out QueuedPacketIn item); i++)
+        {
+            Deliver(item);
+        }
+        int pause = _packetIns.Pause();
+        _paused = pause >= 0;
+        return pause;
     }
 
     private void Deliver(in QueuedPacketIn item)
@@ -435,7 +527,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
             if (link != port.Link)
             {
                 port.Link = link;
-                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+                if (_spanningTree?.Update(port) != true)
+                {
+                    _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+                }
             }
         }
         PublishQueues(changed: false); // they follow the links' speed

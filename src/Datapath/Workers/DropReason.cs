@@ -30,8 +30,11 @@ public enum DropReason
     /// <summary>The queue to another worker was full.</summary>
     HandoverQueueFull,
 
-    /// <summary>The packet-in queue was full.</summary>
+    /// <summary>The port's packet-in queue was full: the control side did not keep up.</summary>
     PacketInQueueFull,
+
+    /// <summary>The port's packet-in queue was full because the rate limit held its packets back.</summary>
+    PacketInLimit,
 
     /// <summary>No free frame for a copy or a segment.</summary>
     NoFrame,
@@ -41,6 +44,30 @@ public enum DropReason
 
     /// <summary>NORMAL: the destination is on the ingress port, or an address bridges do not forward (802.1D).</summary>
     Bridge,
+
+    /// <summary>NORMAL or FLOOD of what came in on a port that spanning tree keeps from forwarding.</summary>
+    SpanningTree,
+
+    /// <summary>An 802.1D frame while too many of the same port wait for the control side.</summary>
+    BpduQueueFull,
+
+    /// <summary>A fragment while fragments are dropped (OFPC_FRAG_DROP).</summary>
+    Fragment,
+
+    /// <summary>A fragment that cannot be one, overlaps or contradicts another of its datagram, or belongs to a datagram that was given up for that.</summary>
+    FragmentRefused,
+
+    /// <summary>A fragment that was there already.</summary>
+    FragmentDuplicate,
+
+    /// <summary>The rest of the fragment's datagram did not come in time.</summary>
+    ReassemblyTimeout,
+
+    /// <summary>The fragment's datagram was the oldest when there was no place for another.</summary>
+    ReassemblyFull,
+
+    /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
+    TooLong,
 
     Count,
 }

@@ -29,6 +29,16 @@ internal sealed class SpscRing<T>
 
     public bool IsEmpty => Produced == Consumed;
 
+    /// <summary>Producer only: whether the next <see cref="TryEnqueue"/> succeeds.</summary>
+    public bool HasRoom()
+    {
+        if (_cursors.Tail - _cursors.HeadSeen > _mask)
+        {
+            _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
+        }
+        return _cursors.Tail - _cursors.HeadSeen <= _mask;
+    }
+
     /// <summary>Producer only. False when full: the item stays with the caller.</summary>
     public bool TryEnqueue(in T item)
     {

@@ -1,3 +1,4 @@
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
@@ -11,7 +12,7 @@ public sealed record AgentOptions
     /// <summary>A peer that was silent for this many probe intervals is taken for dead.</summary>
     public const int ProbesUntilClose = 3;
 
-    /// <summary>How long a connection attempt may take.</summary>
+    /// <summary>How long a connection attempt may take, and a TLS handshake on either side.</summary>
     public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Controllers to connect to.</summary>
@@ -20,7 +21,13 @@ public sealed record AgentOptions
     /// <summary>Where to wait for controllers and management tools.</summary>
     public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
 
+    /// <summary>Our key and whom we trust, where a target is <c>ssl:</c> or <c>pssl:</c>; stays the caller's.</summary>
+    public TlsCredentials? Tls { get; init; }
+
     public FailMode FailMode { get; init; } = FailMode.Secure;
+
+    /// <summary>Attempts to reach a controller again that must fail before emergency mode is entered (OpenFlow 1.0.0 §4.3: "zero or more").</summary>
+    public int EmergencyAttempts { get; init; } = 1;
 
     public TimeSpan ProbeInterval { get; init; } = DefaultProbeInterval;
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
@@ -220,7 +221,7 @@ internal sealed class ControllerConnection
     /// <summary>Lets the peer read the error that explains the end.</summary>
     private void Farewell()
     {
-        _channel.EndSending();
+        Out.EndSending(_channel);
         _channel.Stream.ReadTimeout = FarewellMilliseconds;
         for (int left = FarewellBytes; left > 0;)
         {

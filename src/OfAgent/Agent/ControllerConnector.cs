@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.OfAgent.Agent;
 
@@ -35,6 +36,7 @@ internal sealed class ControllerConnector
             {
                 _agent.Log($"{_target}: {failure}; trying again");
             }
+            _agent.NoteAttempt(worked);
             lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
             Wait(delay.Next(worked));
         }
@@ -47,11 +49,12 @@ internal sealed class ControllerConnector
         channel = null;
         try
         {
-            channel = TcpChannel.Connect(_target, either.Token);
+            channel = SocketChannel.Connect(_target, _agent.Options.Tls, either.Token);
+            channel.Open(either.Token);
             failure = "";
             return true;
         }
-        catch (SocketException exception)
+        catch (Exception exception) when (exception is SocketException or TlsException or ArgumentException)
         {
             failure = $"cannot connect: {exception.Message}";
         }
@@ -59,6 +62,7 @@ internal sealed class ControllerConnector
         {
             failure = $"cannot connect: no answer within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
         }
+        channel?.Dispose();
         return false;
     }
 

@@ -1,3 +1,4 @@
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
@@ -101,6 +102,15 @@ internal sealed class OutboundQueue : IDisposable
             {
                 Recycle();
             }
+        }
+    }
+
+    /// <summary>Ends our direction of the channel when nobody writes to it.</summary>
+    public void EndSending(IChannel channel)
+    {
+        lock (_writing)
+        {
+            channel.EndSending();
         }
     }
 

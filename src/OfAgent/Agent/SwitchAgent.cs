@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
@@ -26,10 +27,14 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 /// </remarks>
 public sealed class SwitchAgent : IControlEvents, IDisposable
 {
-    /// <summary>What works, told to controllers.</summary>
+    /// <summary>What always works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
         OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.QueueStats
-        | OfCapabilities.ArpMatchIp;
+        | OfCapabilities.ArpMatchIp | OfCapabilities.IpReassembly;
+
+    /// <summary>What works on this datapath: <see cref="Capabilities"/> and what it was given besides.</summary>
+    public static OfCapabilities CapabilitiesOf(DatapathControl control) =>
+        Capabilities | (control.HasSpanningTree ? OfCapabilities.Stp : OfCapabilities.None);
 
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;
@@ -40,6 +45,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     private readonly List<IChannelListener> _listeners = [];
     private readonly List<Thread> _threads = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ContactWatch _contact; // under the gate
     private ITimer? _probeTimer;
     private int _passiveCount;
     private bool _disposed;
@@ -49,6 +55,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         Control = control;
         Options = options;
+        _contact = new ContactWatch(control, options);
         lock (control.Gate)
         {
             control.Events = this;
@@ -56,7 +63,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>.</summary>
+    /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>; 0 for a Unix socket.</summary>
     public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(l => l.Port)];
 
     internal DatapathControl Control { get; }
@@ -68,8 +75,13 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 
     /// <summary>Listens and starts to connect.</summary>
     /// <exception cref="IOException">A listener's address is unknown or taken; the message names it and the system's reason.</exception>
+    /// <exception cref="InvalidOperationException">A target needs TLS and <see cref="AgentOptions.Tls"/> is not there.</exception>
     public void Start()
     {
+        if (Options.Tls is null && Options.Listeners.Concat(Options.Controllers).FirstOrDefault(target => target.NeedsTls) is { } bare)
+        {
+            throw new InvalidOperationException($"{bare}: there is no certificate");
+        }
         foreach (ConnectionTarget target in Options.Listeners)
         {
             IChannelListener listener = Listen(target);
@@ -188,6 +200,10 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
         Control.MissBehaviour = _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
+        if (!_stopping.IsCancellationRequested)
+        {
+            _contact.Note(_connections.Exists(IsController));
+        }
     }
 
     /// <summary>Under the gate: at most one connection is master.</summary>
@@ -199,13 +215,13 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    private static TcpChannelListener Listen(ConnectionTarget target)
+    private SocketListener Listen(ConnectionTarget target)
     {
         try
         {
-            return new TcpChannelListener(target);
+            return new SocketListener(target, Options.Tls);
         }
-        catch (SocketException exception)
+        catch (Exception exception) when (exception is SocketException or IOException)
         {
             throw new IOException($"{target}: {exception.Message}", exception);
         }
@@ -227,6 +243,38 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
             return false;
         }
         return !connection.IsPassive || session.IsConfigured || (Options.FailMode == FailMode.Secure && session.IsIntroduced);
+    }
+
+    /// <summary>Whether losing this connection is losing contact: a tool that looks in through a listener and leaves is no controller.</summary>
+    private bool IsController(ControllerConnection connection) =>
+        connection.Session.IsNegotiated && !IsManagement(connection.IsPassive) && (!connection.IsPassive || connection.Session.IsConfigured);
+
+    /// <summary>After each attempt to reach a controller, and each connection that came of one.</summary>
+    /// <param name="worked">HELLOs were exchanged.</param>
+    internal void NoteAttempt(bool worked)
+    {
+        if (!worked)
+        {
+            lock (Control.Gate)
+            {
+                _contact.NoteFailedAttempt();
+            }
+        }
+        LogEmergency();
+    }
+
+    /// <summary>A line for the log when emergency mode was entered or left.</summary>
+    private void LogEmergency()
+    {
+        string? news;
+        lock (Control.Gate)
+        {
+            news = _contact.TakeNews();
+        }
+        if (news is not null)
+        {
+            Log(news);
+        }
     }
 
     private void StartThread(string name, Action body)
@@ -267,10 +315,31 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
             }
             StartThread(name, () =>
             {
-                Log($"{name}: {new ControllerConnection(this, channel, name, isPassive: true).Run()}");
+                Log($"{name}: {Serve(channel, name)}");
+                LogEmergency();
                 Interlocked.Decrement(ref _passiveCount);
             });
         }
+    }
+
+    /// <summary>On a thread of the connection's own, so that a peer that stalls in its handshake keeps nobody else waiting.</summary>
+    /// <returns>Why the connection ended.</returns>
+    private string Serve(IChannel channel, string name)
+    {
+        using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, Options.TimeProvider);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
+        try
+        {
+            channel.Open(either.Token);
+        }
+        catch (Exception exception) when (exception is TlsException or OperationCanceledException)
+        {
+            channel.Dispose();
+            return exception is TlsException ? $"refused: {exception.Message}"
+                : _stopping.IsCancellationRequested ? "closed: the switch ends"
+                : $"refused: no TLS handshake within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
+        }
+        return new ControllerConnection(this, channel, name, isPassive: true).Run();
     }
 
     private void ProbeAll()

@@ -1,6 +1,7 @@
-using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 
@@ -25,17 +26,23 @@ public sealed partial class OfClient : IDisposable
     public const int MaxErrors = 1000;
 
     private const int FlushSize = 1 << 16;
-    private readonly Socket _socket;
+    private static readonly TimeSpan CancellationCheck = TimeSpan.FromMilliseconds(100);
+    private readonly IChannel _channel;
     private readonly OfFramer _framer = new();
-    private readonly OfBuffer _out = new();
+    private readonly PatientReader _reader = new();
     private readonly List<OfReportedError> _errors = [];
-    private int _sent;
+    private OfBuffer _out = new();
+
+    /// <summary>What is being written; nothing else may touch it until <see cref="_write"/> ends.</summary>
+    private OfBuffer _sending = new();
+    private Task? _write;
+    private bool _hasHeard;
     private uint _lastXid;
 
-    private OfClient(OfTarget target, Socket socket, TimeSpan timeout)
+    private OfClient(string target, IChannel channel, TimeSpan timeout)
     {
-        Target = target.Text;
-        _socket = socket;
+        Target = target;
+        _channel = channel;
         Timeout = timeout;
     }
 
@@ -58,19 +65,24 @@ public sealed partial class OfClient : IDisposable
     public MessageHandler? OnMessage { get; set; }
 
     /// <summary>Connects and shakes hands.</summary>
-    /// <param name="target"><c>tcp:HOST:PORT</c> or <c>unix:PATH</c>.</param>
-    /// <exception cref="OfClientException">No such target, not reachable, or no OpenFlow 1.0 switch.</exception>
-    public static OfClient Connect(string target, TimeSpan timeout)
+    /// <param name="target"><c>tcp:HOST[:PORT]</c>, <c>ssl:HOST[:PORT]</c> or <c>unix:PATH</c>.</param>
+    /// <param name="tls">For <c>ssl:</c>; stays the caller's.</param>
+    /// <exception cref="OfClientException">No such target, not reachable, not trusted, or no OpenFlow 1.0 switch.</exception>
+    public static OfClient Connect(string target, TimeSpan timeout, TlsCredentials? tls = null)
     {
-        if (!OfTarget.TryParse(target, out OfTarget parsed, out string error))
+        if (!ConnectionTarget.TryParse(target, out ConnectionTarget? parsed, out string error))
         {
             throw new OfClientException(error);
         }
-        if (parsed.IsPassive)
+        if (parsed!.IsPassive)
         {
-            throw new OfClientException($"{target}: a target to connect to is needed (tcp:HOST:PORT or unix:PATH)");
+            throw new OfClientException($"{target}: a target to connect to is needed ({ConnectionTarget.ActiveForms})");
         }
-        OfClient client = new(parsed, ConnectSocket(parsed, timeout), timeout);
+        if (parsed.NeedsTls && tls is null)
+        {
+            throw new OfClientException($"{target}: needs --private-key, --certificate and --ca-cert");
+        }
+        OfClient client = new(target, OpenChannel(parsed, target, timeout, tls), timeout);
         try
         {
             client.ShakeHands();
@@ -92,7 +104,7 @@ public sealed partial class OfClient : IDisposable
     {
         uint xid = NextXid();
         write(_out, xid);
-        if (_out.Length - _sent >= FlushSize)
+        if (_out.Length >= FlushSize)
         {
             Flush();
         }
@@ -102,11 +114,12 @@ public sealed partial class OfClient : IDisposable
     /// <summary>Sends what is queued.</summary>
     public void Flush()
     {
-        while (_out.Length > 0)
+        // First what is framed already, so that there is room to receive into.
+        DispatchAll();
+        while (SendSome())
         {
-            Wait(forWriting: true, Deadline());
-            SendSome();
-            ReceiveWhatIsThere();
+            Wait(Deadline());
+            DispatchAll();
         }
     }
 
@@ -171,53 +184,34 @@ public sealed partial class OfClient : IDisposable
                 }
             }
             Flush();
-            // Short, so that a cancellation is noticed.
-            if (_socket.Poll(TimeSpan.FromMilliseconds(100), SelectMode.SelectRead))
-            {
-                ReceiveSome();
-            }
+            Task.WaitAny([_reader.Begin(_channel.Stream, _framer)], CancellationCheck);
+            ReceiveSome();
         }
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose() => _channel.Dispose();
 
-    private static Socket ConnectSocket(OfTarget target, TimeSpan timeout)
+    private static SocketChannel OpenChannel(ConnectionTarget target, string text, TimeSpan timeout, TlsCredentials? tls)
     {
-        SocketException? last = null;
+        using CancellationTokenSource limit = new(timeout);
+        SocketChannel? channel = null;
         try
         {
-            foreach (EndPoint endPoint in target.Resolve())
+            channel = SocketChannel.Connect(target, tls, limit.Token);
+            channel.Open(limit.Token);
+            return channel;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ArgumentException or TlsException)
+        {
+            channel?.Dispose();
+            string reason = e switch
             {
-                Socket socket = OfTarget.CreateSocket(endPoint);
-                try
-                {
-                    using CancellationTokenSource limit = new(timeout);
-                    socket.ConnectAsync(endPoint, limit.Token).AsTask().GetAwaiter().GetResult();
-                    socket.Blocking = false;
-                    return socket;
-                }
-                catch (SocketException e)
-                {
-                    socket.Dispose();
-                    last = e;
-                }
-                catch (OperationCanceledException)
-                {
-                    socket.Dispose();
-                    last = new SocketException((int)SocketError.TimedOut);
-                }
-            }
+                SocketException socket => Reason(socket.SocketErrorCode),
+                OperationCanceledException => Reason(SocketError.TimedOut),
+                _ => e.Message, // a Unix path longer than the kernel takes, a peer not trusted
+            };
+            throw new OfClientException($"{text}: {reason}", e);
         }
-        catch (SocketException e)
-        {
-            last = e;
-        }
-        catch (ArgumentException e)
-        {
-            // A Unix path longer than the kernel takes.
-            throw new OfClientException($"{target.Text}: {e.Message}", e);
-        }
-        throw new OfClientException($"{target.Text}: {Reason(last?.SocketErrorCode ?? SocketError.HostNotFound)}", last!);
     }
 
     private static string Reason(SocketError error) => error switch
@@ -279,8 +273,7 @@ public sealed partial class OfClient : IDisposable
         while (!TryTakeMessage(out message))
         {
             SendSome();
-            Wait(forWriting: _out.Length > 0, deadline);
-            ReceiveIfReadable();
+            Wait(deadline);
         }
         return message;
     }
@@ -299,14 +292,6 @@ public sealed partial class OfClient : IDisposable
         return result == FramingResult.Message;
     }
 
-    private void ReceiveWhatIsThere()
-    {
-        // First what is framed already, so that there is room to receive into.
-        DispatchAll();
-        ReceiveIfReadable();
-        DispatchAll();
-    }
-
     private void DispatchAll()
     {
         while (TryTakeMessage(out ReadOnlySpan<byte> message))
@@ -316,61 +301,70 @@ public sealed partial class OfClient : IDisposable
         }
     }
 
-    private void ReceiveIfReadable()
-    {
-        if (_socket.Poll(TimeSpan.Zero, SelectMode.SelectRead))
-        {
-            ReceiveSome();
-        }
-    }
-
     private void ReceiveSome()
     {
-        int count = _socket.Receive(_framer.Free().Span, SocketFlags.None, out SocketError error);
-        if (error == SocketError.WouldBlock)
+        try
         {
-            return;
-        }
-        if (error != SocketError.Success || count == 0)
-        {
-            throw new OfClientException($"{Target}: {(count == 0 && error == SocketError.Success ? "the switch closed the connection" : Reason(error))}");
-        }
-        _framer.Advance(count);
-    }
-
-    private void SendSome()
-    {
-        if (_out.Length == 0)
-        {
-            return;
-        }
-        int count = _socket.Send(_out.Written[_sent..], SocketFlags.None, out SocketError error);
-        if (error == SocketError.Success)
-        {
-            _sent += count;
-            if (_sent == _out.Length)
+            if (!_reader.TryEnd(_framer, out int count))
             {
-                _out.Reset();
-                _sent = 0;
+                return;
             }
+            if (count == 0)
+            {
+                // Under TLS 1.3 our handshake ends before the switch has judged our certificate.
+                bool isRefused = _channel.Stream is SslStream && !_hasHeard;
+                throw new OfClientException($"{Target}: the switch closed the connection{(isRefused ? " after the TLS handshake: it does not accept our certificate" : "")}");
+            }
+            _hasHeard = true;
         }
-        else if (error != SocketError.WouldBlock)
+        catch (IOException e)
         {
-            throw new OfClientException($"{Target}: {Reason(error)}");
+            throw Lost(e);
         }
     }
 
-    /// <summary>Waits until there is something to read, or room to write.</summary>
-    private void Wait(bool forWriting, long deadline)
+    /// <summary>Hands what is queued to the system, as far as it takes it without waiting.</summary>
+    /// <returns>Whether some is left.</returns>
+    private bool SendSome()
     {
-        long left = Math.Max(0, deadline - Environment.TickCount64);
-        List<Socket> readers = [_socket];
-        List<Socket>? writers = forWriting ? [_socket] : null;
-        Socket.Select(readers, writers, null, TimeSpan.FromMilliseconds(left));
-        if (readers.Count == 0 && writers is null or { Count: 0 })
+        try
+        {
+            if (_write is { IsCompleted: true })
+            {
+                _write.GetAwaiter().GetResult();
+                _write = null;
+            }
+            if (_write is null && _out.Length > 0)
+            {
+                (_out, _sending) = (_sending, _out);
+                _out.Reset();
+                ValueTask write = _channel.Stream.WriteAsync(_sending.WrittenMemory);
+                _write = write.IsCompletedSuccessfully ? null : write.AsTask();
+            }
+            return _write is not null;
+        }
+        catch (IOException e)
+        {
+            throw Lost(e);
+        }
+    }
+
+    private OfClientException Lost(IOException e)
+    {
+        string reason = e.InnerException is SocketException socket ? Reason(socket.SocketErrorCode) : TlsHandshake.Describe(e);
+        return new OfClientException($"{Target}: {reason}", e);
+    }
+
+    /// <summary>Waits until something was read, or what was being written is.</summary>
+    private void Wait(long deadline)
+    {
+        int left = (int)Math.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue);
+        Task<int> read = _reader.Begin(_channel.Stream, _framer);
+        if (Task.WaitAny(_write is null ? [read] : [read, _write], left) < 0)
         {
             throw new OfClientException($"{Target}: the switch did not answer within {Timeout.TotalSeconds:0.#} s");
         }
+        ReceiveSome();
     }
 
     private long Deadline() => Environment.TickCount64 + (long)Timeout.TotalMilliseconds;

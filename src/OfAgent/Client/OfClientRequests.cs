@@ -107,7 +107,7 @@ public sealed partial class OfClient
     {
         uint xid = NextXid();
         FlowModMessage.Write(_out, xid, mod);
-        if (_out.Length - _sent >= FlushSize)
+        if (_out.Length >= FlushSize)
         {
             Flush();
         }
@@ -120,7 +120,7 @@ public sealed partial class OfClient
     {
         uint xid = NextXid();
         PacketOutMessage.Write(_out, xid, packetOut);
-        if (_out.Length - _sent >= FlushSize)
+        if (_out.Length >= FlushSize)
         {
             Flush();
         }

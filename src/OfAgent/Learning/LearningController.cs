@@ -1,6 +1,6 @@
-using System.Net;
 using System.Net.Sockets;
 using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.OfAgent.Learning;
 
@@ -12,11 +12,11 @@ namespace Softswitch.OfAgent.Learning;
 public sealed class LearningController : IDisposable
 {
     private readonly LearningOptions _options;
-    private readonly OfTarget _target;
+    private readonly ConnectionTarget _target;
     private readonly Lock _gate = new();
     private readonly List<SwitchSession> _sessions = [];
     private readonly List<Thread> _threads = [];
-    private Socket? _listener;
+    private SocketListener? _listener;
     private long _endedPacketIns;
     private long _endedFlows;
     private bool _isStopped;
@@ -25,14 +25,19 @@ public sealed class LearningController : IDisposable
     public LearningController(LearningOptions options)
     {
         _options = options;
-        if (!OfTarget.TryParse(options.Listen, out _target, out string error))
+        if (!ConnectionTarget.TryParse(options.Listen, out ConnectionTarget? target, out string error))
         {
             throw new OfClientException(error);
         }
-        if (!_target.IsPassive)
+        if (!target!.IsPassive)
         {
-            throw new OfClientException($"{options.Listen}: a target to listen on is needed (ptcp:PORT:HOST or punix:PATH)");
+            throw new OfClientException($"{options.Listen}: a target to listen on is needed ({ConnectionTarget.PassiveForms})");
         }
+        if (target.NeedsTls && options.Tls is null)
+        {
+            throw new OfClientException($"{options.Listen}: needs --private-key, --certificate and --ca-cert");
+        }
+        _target = target;
     }
 
     /// <summary>The TCP port it listens on, once started.</summary>
@@ -80,18 +85,14 @@ public sealed class LearningController : IDisposable
     {
         try
         {
-            EndPoint endPoint = _target.Resolve()[0];
-            _listener = OfTarget.CreateSocket(endPoint);
-            _listener.Bind(endPoint);
-            _listener.Listen();
+            _listener = new SocketListener(_target, _options.Tls);
         }
-        catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is SocketException or IOException)
         {
-            _listener?.Dispose();
             string reason = e is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } ? "address already in use" : e.Message;
             throw new OfClientException($"{_options.Listen}: {reason}", e);
         }
-        Port = (_listener.LocalEndPoint as IPEndPoint)?.Port ?? 0;
+        Port = _listener.Port;
         StartThread(Accept, "learning controller");
     }
 
@@ -118,59 +119,20 @@ public sealed class LearningController : IDisposable
 
     private void Accept()
     {
-        while (true)
+        while (_listener!.Accept() is IChannel channel)
         {
-            Socket socket;
-            try
-            {
-                socket = _listener!.Accept();
-            }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Interrupted)
-            {
-                lock (_gate)
-                {
-                    if (_isStopped)
-                    {
-                        return;
-                    }
-                }
-                continue; // the peer went away between its connect and our accept
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                if (!Volatile.Read(ref _isStopped))
-                {
-                    _options.Log?.Invoke($"{_options.Listen}: no longer accepts connections: {e.Message}");
-                }
-                return;
-            }
-            Admit(socket);
+            Admit(new SwitchSession(channel, _options));
         }
     }
 
-    private void Admit(Socket socket)
+    private void Admit(SwitchSession session)
     {
-        SwitchSession? session = null;
-        try
-        {
-            if (!_target.IsUnix)
-            {
-                socket.NoDelay = true;
-            }
-            session = new SwitchSession(socket, _options);
-        }
-        catch (SocketException)
-        {
-            socket.Dispose(); // closed again already
-            return;
-        }
         lock (_gate)
         {
             if (!_isStopped && _sessions.Count < _options.MaxSwitches)
             {
                 _sessions.Add(session);
-                SwitchSession admitted = session;
-                StartThread(() => Serve(admitted), "switch " + session.Peer);
+                StartThread(() => Serve(session), "switch " + session.Peer);
                 return;
             }
         }

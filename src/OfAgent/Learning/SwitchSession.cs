@@ -4,6 +4,7 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Learning;
@@ -15,9 +16,10 @@ namespace Softswitch.OfAgent.Learning;
 /// </remarks>
 internal sealed class SwitchSession : IDisposable
 {
-    private readonly Socket _socket;
+    private readonly IChannel _channel;
     private readonly LearningOptions _options;
     private readonly OfFramer _framer = new();
+    private readonly PatientReader _reader = new();
     private readonly OfBuffer _out = new();
     private readonly MacTable _addresses;
     private readonly FlowAction[] _action = new FlowAction[1];
@@ -25,16 +27,15 @@ internal sealed class SwitchSession : IDisposable
     private long _packetIns;
     private long _flows;
 
-    public SwitchSession(Socket socket, LearningOptions options)
+    public SwitchSession(IChannel channel, LearningOptions options)
     {
-        _socket = socket;
+        _channel = channel;
         _options = options;
         _addresses = new MacTable(options.MacTableCapacity, options.MacLifetime);
-        Peer = socket.RemoteEndPoint?.ToString() is { Length: > 0 } peer ? peer : "unix";
     }
 
     /// <summary>The switch's address, for people.</summary>
-    public string Peer { get; }
+    public string Peer => _channel.Peer;
 
     /// <summary>From the features reply; 0 before.</summary>
     public ulong DatapathId { get; private set; }
@@ -49,18 +50,27 @@ internal sealed class SwitchSession : IDisposable
     {
         try
         {
-            _socket.ReceiveTimeout = (int)_options.ProbeInterval.TotalMilliseconds;
-            _socket.SendTimeout = (int)_options.ProbeInterval.TotalMilliseconds;
+            using CancellationTokenSource limit = new(_options.ProbeInterval);
+            _channel.Open(limit.Token);
+            _channel.Stream.WriteTimeout = (int)_options.ProbeInterval.TotalMilliseconds;
             HelloMessage.Write(_out, NextXid());
             FeaturesMessage.WriteRequest(_out, NextXid());
             ConfigMessage.WriteSet(_out, NextXid(), new SwitchConfig(OfConfigFlags.FragmentsNormal, _options.MissSendLength));
             return Serve();
         }
-        catch (SocketException e)
+        catch (IOException e)
         {
-            return e.SocketErrorCode == SocketError.TimedOut || e.SocketErrorCode == SocketError.WouldBlock
+            return e.InnerException is SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock }
                 ? "it does not read what it is sent"
-                : e.Message;
+                : (e.InnerException ?? e).Message;
+        }
+        catch (TlsException e)
+        {
+            return e.Message;
+        }
+        catch (OperationCanceledException)
+        {
+            return "it did not finish the TLS handshake";
         }
         catch (ObjectDisposedException)
         {
@@ -70,20 +80,8 @@ internal sealed class SwitchSession : IDisposable
 
     public void Dispose()
     {
-        // Close alone does not wake a thread that is in Receive.
-        try
-        {
-            _socket.Shutdown(SocketShutdown.Both);
-        }
-        catch (SocketException)
-        {
-            // The peer was faster.
-        }
-        catch (ObjectDisposedException)
-        {
-            // So was another thread.
-        }
-        _socket.Dispose();
+        _channel.Abort(); // close alone does not wake a thread that reads
+        _channel.Dispose();
     }
 
     private string Serve()
@@ -92,8 +90,7 @@ internal sealed class SwitchSession : IDisposable
         while (true)
         {
             SendAll();
-            int count = _socket.Receive(_framer.Free().Span, SocketFlags.None, out SocketError error);
-            if (error is SocketError.TimedOut or SocketError.WouldBlock)
+            if (!_reader.TryRead(_channel.Stream, _framer, _options.ProbeInterval, out int count))
             {
                 if (isProbed)
                 {
@@ -103,12 +100,11 @@ internal sealed class SwitchSession : IDisposable
                 isProbed = true;
                 continue;
             }
-            if (error != SocketError.Success || count == 0)
+            if (count == 0)
             {
-                return error == SocketError.Success ? "it closed the connection" : new SocketException((int)error).Message;
+                return "it closed the connection";
             }
             isProbed = false;
-            _framer.Advance(count);
             if (HandleAll() is { } why)
             {
                 SendAll();
@@ -119,12 +115,11 @@ internal sealed class SwitchSession : IDisposable
 
     private void SendAll()
     {
-        ReadOnlySpan<byte> rest = _out.Written;
-        while (rest.Length > 0)
+        if (_out.Length > 0)
         {
-            rest = rest[_socket.Send(rest)..];
+            _channel.Stream.Write(_out.Written);
+            _out.Reset();
         }
-        _out.Reset();
     }
 
     /// <returns>Why the session cannot go on; null if it can.</returns>

@@ -37,6 +37,7 @@ internal static unsafe partial class Libc
     public const int MAP_POPULATE = 0x8000;
 
     public const short POLLIN = 1;
+    public const int CLOCK_THREAD_CPUTIME_ID = 3;
     public const int EFD_NONBLOCK = 0x800;
     public const int EFD_CLOEXEC = 0x80000;
 
@@ -109,6 +110,18 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     public static partial int setns(int descriptor, int type);
 
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint pread(int descriptor, void* buffer, nuint count, nint offset);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sched_getaffinity(int thread, nuint size, void* mask);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sched_setaffinity(int thread, nuint size, void* mask);
+
+    [LibraryImport(Library)]
+    public static partial int clock_gettime(int clock, TimeSpecification* time);
+
     /// <summary>Sets an integer option.</summary>
     public static int SetOption(int descriptor, int level, int name, int value) =>
         setsockopt(descriptor, level, name, &value, sizeof(int));
@@ -146,4 +159,11 @@ internal struct PollDescriptor
     public int Descriptor;
     public short Events;
     public short Returned;
+}
+
+/// <summary>struct timespec on 64-bit Linux.</summary>
+internal struct TimeSpecification
+{
+    public long Seconds;
+    public long Nanoseconds;
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Softswitch.Hosting;
 using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;
 
 namespace Softswitch.Commands;
@@ -14,8 +15,8 @@ internal static class ControllerCommand
     {
         Option<string> listen = new("--listen")
         {
-            Description = "Where switches connect: ptcp:[PORT][:HOST] or punix:PATH.",
-            DefaultValueFactory = _ => "ptcp:6653",
+            Description = $"Where switches connect: {ConnectionTarget.PassiveForms}.",
+            DefaultValueFactory = _ => $"ptcp:{ConnectionTarget.DefaultPort}",
         };
         Option<ushort> idleTimeout = new("--idle-timeout")
         {
@@ -28,7 +29,8 @@ internal static class ControllerCommand
             DefaultValueFactory = _ => 128,
         };
         Command command = new("controller", "Run a learning controller: switches that connect forward as bridges do.") { listen, idleTimeout, missSendLength };
-        command.SetAction(parsed => Run(new LearningOptions
+        TlsOptions.AddTo(command);
+        command.SetAction(parsed => Run(parsed, new LearningOptions
         {
             Listen = parsed.GetRequiredValue(listen),
             IdleTimeoutSeconds = parsed.GetValue(idleTimeout),
@@ -38,12 +40,13 @@ internal static class ControllerCommand
         return command;
     }
 
-    private static int Run(LearningOptions options)
+    private static int Run(ParseResult parsed, LearningOptions options)
     {
         using TerminationSignal end = new();
         try
         {
-            using LearningController controller = new(options);
+            using TlsCredentials? tls = TlsOptions.Load(parsed, options.Listen);
+            using LearningController controller = new(options with { Tls = tls });
             controller.Start();
             Console.WriteLine("ready");
             end.Token.WaitHandle.WaitOne();
@@ -51,7 +54,10 @@ internal static class ControllerCommand
         }
         catch (OfClientException e)
         {
-            Console.Error.WriteLine($"controller: {e.Message}");
+            foreach (string line in e.Message.Split('\n'))
+            {
+                Console.Error.WriteLine($"controller: {line}");
+            }
             return Failed;
         }
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 
@@ -32,13 +33,14 @@ internal static partial class OfctlCommand
         Recursive = true,
     };
 
-    private static readonly Argument<string> TargetArgument = new("target") { Description = "tcp:HOST[:PORT] or unix:PATH" };
+    private static readonly Argument<string> TargetArgument = new("target") { Description = ConnectionTarget.ActiveForms };
 
     public static Command Create()
     {
         Command command = new("ofctl", "Ask and tell an OpenFlow 1.0 switch, in ovs-ofctl's words.");
         command.Options.Add(TimeoutOption);
         command.Options.Add(ProtocolsOption);
+        TlsOptions.AddTo(command);
         AddReports(command);
         AddFlowChanges(command);
         AddPackets(command);
@@ -68,7 +70,9 @@ internal static partial class OfctlCommand
         }
         try
         {
-            using OfClient client = OfClient.Connect(parsed.GetRequiredValue(TargetArgument), TimeSpan.FromSeconds(seconds));
+            string target = parsed.GetRequiredValue(TargetArgument);
+            using TlsCredentials? tls = TlsOptions.Load(parsed, target);
+            using OfClient client = OfClient.Connect(target, TimeSpan.FromSeconds(seconds), tls);
             return body(client, parsed);
         }
         catch (OfClientException e)
@@ -84,7 +88,10 @@ internal static partial class OfctlCommand
 
     private static int Fail(string reason)
     {
-        Console.Error.WriteLine($"ofctl: {reason}");
+        foreach (string line in reason.Split('\n'))
+        {
+            Console.Error.WriteLine($"ofctl: {line}");
+        }
         return Failed;
     }
 

@@ -1,3 +1,5 @@
+using Softswitch.OfAgent.Connections;
+
 namespace Softswitch.Configuration;
 
 /// <summary>What can be set, on the command line as <c>--name</c> and in a configuration file as <c>name:</c>.</summary>
@@ -7,6 +9,9 @@ namespace Softswitch.Configuration;
 /// <param name="IsRepeatable">Whether it may be given more than once, or as a list.</param>
 internal sealed record SettingKey(string Name, string Argument, string Description, bool IsRepeatable)
 {
+    /// <summary>Whether the name alone means true on the command line.</summary>
+    public bool IsFlag { get; init; }
+
     public static readonly SettingKey Port = new(
         "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options, such as rate=100M", true);
 
@@ -17,10 +22,28 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
         "datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent", false);
 
     public static readonly SettingKey Controller = new(
-        "controller", "tcp:HOST:PORT", "a controller to connect to", true);
+        "controller", "tcp:HOST[:PORT]", $"a controller to connect to: {ConnectionTarget.ActiveForms}; the port is {ConnectionTarget.DefaultPort} if absent", true);
 
     public static readonly SettingKey Listen = new(
-        "listen", "ptcp:PORT[:HOST]", "where controllers and ofctl may connect; from anywhere unless HOST is given", true);
+        "listen", "ptcp:[PORT][:HOST]", $"where controllers and ofctl may connect: {ConnectionTarget.PassiveForms}; from anywhere unless HOST is given", true);
+
+    public static readonly SettingKey PrivateKey = new(
+        "private-key", "FILE", "for ssl: and pssl:, our private key in PEM", false);
+
+    public static readonly SettingKey Certificate = new(
+        "certificate", "FILE", "for ssl: and pssl:, the certificate of our private key in PEM", false);
+
+    public static readonly SettingKey CaCertificate = new(
+        "ca-cert", "FILE", "for ssl: and pssl:, the CA that must have signed the peer's certificate, in PEM", false);
+
+    public static readonly SettingKey BootstrapCaCertificate = new(
+        "bootstrap-ca-cert", "FILE", "as --ca-cert; while FILE does not exist, the first peer's CA is believed and stored there", false);
+
+    public static readonly SettingKey PacketInRate = new(
+        "packet-in-rate", "N", "packets a second that go to controllers, shared fairly between ports (default 10000); 0 for no limit", false);
+
+    public static readonly SettingKey PacketInBurst = new(
+        "packet-in-burst", "N", "packets that may go to controllers at once after a pause (default 2500)", false);
 
     public static readonly SettingKey FailMode = new(
         "fail-mode", "standalone|secure", "without a controller: forward as a learning bridge, or by the flows that are there (default)", false);
@@ -28,5 +51,28 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey Workers = new(
         "workers", "N", "threads that forward packets, 1 to 64 (default 1)", false);
 
-    public static readonly IReadOnlyList<SettingKey> All = [Port, Queue, DatapathId, Controller, Listen, FailMode, Workers];
+    public static readonly SettingKey Stp = new(
+        "stp", "true|false", "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", false)
+    {
+        IsFlag = true,
+    };
+
+    public static readonly SettingKey StpPriority = new(
+        "stp-priority", "N", "bridge priority, 0 to 65535; the lowest becomes the root (default 32768)", false);
+
+    public static readonly SettingKey StpHello = new(
+        "stp-hello", "SECONDS", "1 to 10 between two messages of the root (default 2)", false);
+
+    public static readonly SettingKey StpMaxAge = new(
+        "stp-max-age", "SECONDS", "6 to 40 until a silent neighbour is given up (default 20)", false);
+
+    public static readonly SettingKey StpForwardDelay = new(
+        "stp-forward-delay", "SECONDS", "4 to 30 that a port listens, and then learns, before it forwards (default 15)", false);
+
+    public static readonly IReadOnlyList<SettingKey> All =
+    [
+        Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode,
+        PacketInRate, PacketInBurst, Workers,
+        Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
+    ];
 }

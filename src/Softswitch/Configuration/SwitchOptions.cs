@@ -1,4 +1,6 @@
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Configuration;
 
@@ -18,7 +20,19 @@ public sealed record SwitchOptions
 
     public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
 
+    /// <summary>Not null if a target needs TLS.</summary>
+    public TlsFiles? Tls { get; init; }
+
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
+    /// <summary>Packet-ins a second; 0 for no limit; null for the datapath's default, as below.</summary>
+    public int? PacketInRate { get; init; }
+
+    /// <summary>Packet-ins at once after a pause.</summary>
+    public int? PacketInBurst { get; init; }
+
     public int Workers { get; init; } = 1;
+
+    /// <summary>Null: no spanning tree.</summary>
+    public SpanningTreeOptions? SpanningTree { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 
 namespace Softswitch.Configuration;
@@ -8,6 +9,7 @@ namespace Softswitch.Configuration;
 internal sealed class SwitchOptionsReader
 {
     private const int MaxWorkers = 64;
+    private const int MaxPacketInRate = 100_000_000;
 
     private readonly List<string> _errors = [];
 
@@ -27,8 +29,12 @@ internal sealed class SwitchOptionsReader
             Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
             Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),
             FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
-            Workers = ReadLast(byKey, SettingKey.Workers, ReadWorkers) ?? 1,
+            PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
+            PacketInBurst = ReadLast(byKey, SettingKey.PacketInBurst, setting => ReadNumber(setting, 1, MaxPacketInRate)),
+            Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
+            SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
+        options = options with { Tls = ReadTls(byKey, options.Controllers.Concat(options.Listeners).FirstOrDefault(target => target.NeedsTls)) };
         return _errors.Count == 0 ? options : throw new OptionException(_errors);
     }
 
@@ -46,9 +52,9 @@ internal sealed class SwitchOptionsReader
             }
             else if (target!.IsPassive != passive)
             {
-                Refuse(setting, $"'{setting.Value}' is not {key.Argument}");
+                Refuse(setting, $"'{setting.Value}' is not {(passive ? ConnectionTarget.PassiveForms : ConnectionTarget.ActiveForms)}");
             }
-            else if (target.Port != 0 && targets.Contains(target))
+            else if ((target.Port != 0 || target.Transport == ConnectionTransport.Unix) && targets.Contains(target))
             {
                 Refuse(setting, $"'{setting.Value}' is given twice");
             }
@@ -58,6 +64,20 @@ internal sealed class SwitchOptionsReader
             }
         }
         return targets;
+    }
+
+    /// <summary>The files of TLS; all of them must be there if a target needs them.</summary>
+    private TlsFiles? ReadTls(ILookup<string, Setting> settings, ConnectionTarget? needy)
+    {
+        string[] files = Array.ConvertAll(
+            (SettingKey[])[SettingKey.PrivateKey, SettingKey.Certificate, SettingKey.CaCertificate, SettingKey.BootstrapCaCertificate],
+            key => settings[key.Name].LastOrDefault()?.Value ?? "");
+        string error = TlsFiles.Check(files[0], files[1], files[2], files[3], needy, out TlsFiles? tls);
+        if (error.Length > 0)
+        {
+            _errors.Add(error);
+        }
+        return tls;
     }
 
     /// <summary>Ports with a number keep it; the others take the lowest free ones, in the order given.</summary>
@@ -122,13 +142,13 @@ internal sealed class SwitchOptionsReader
         }
     }
 
-    private int? ReadWorkers(Setting setting)
+    private int? ReadNumber(Setting setting, int lowest, int highest)
     {
-        if (int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int workers) && workers is >= 1 and <= MaxWorkers)
+        if (int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= lowest && number <= highest)
         {
-            return workers;
+            return number;
         }
-        Refuse(setting, $"'{setting.Value}' is not a number from 1 to {MaxWorkers}");
+        Refuse(setting, $"'{setting.Value}' is not a number from {lowest} to {highest}");
         return null;
     }
 

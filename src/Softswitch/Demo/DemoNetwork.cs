@@ -1,6 +1,6 @@
 using Softswitch.Configuration;
 using Softswitch.Hosting;
-using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;

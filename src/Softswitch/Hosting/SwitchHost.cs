@@ -3,6 +3,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Workers;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 
@@ -24,12 +25,23 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private SwitchAgent? _agent;
+    private TlsCredentials? _tls;
     private PortWatch? _watch;
     private Exception? _failure;
 
-    private SwitchHost(ulong datapathId, int workers)
+    private SwitchHost(SwitchOptions options)
     {
-        Control = new DatapathControl(new DatapathOptions { DatapathId = datapathId, Workers = workers });
+        DatapathOptions datapath = new()
+        {
+            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
+            Workers = options.Workers,
+            SpanningTree = options.SpanningTree,
+        };
+        Control = new DatapathControl(datapath with
+        {
+            PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
+            PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
+        });
     }
 
     public DatapathControl Control { get; }
@@ -48,9 +60,10 @@ internal sealed class SwitchHost : IDisposable
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
     public static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
     {
-        var host = new SwitchHost(options.DatapathId ?? DatapathIdentity.Choose(options.Ports), options.Workers);
+        var host = new SwitchHost(options);
         try
         {
+            host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             foreach (PortOption port in options.Ports)
             {
@@ -62,7 +75,7 @@ internal sealed class SwitchHost : IDisposable
             }
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
-            host.StartThreads();
+            host.StartThreads(log);
             host._watch = new PortWatch(host.Control, options.Ports, port => host.Open(port, log), log);
             Connect(agent, options, say);
             return host;
@@ -95,6 +108,7 @@ internal sealed class SwitchHost : IDisposable
             thread.Join();
         }
         Control.Dispose();
+        _tls?.Dispose();
         _stop.Dispose();
         _failed.Dispose();
     }
@@ -115,7 +129,7 @@ internal sealed class SwitchHost : IDisposable
         say($"port {number}: {device.Name}: {device.Backend}{link}");
     }
 
-    private void StartThreads()
+    private void StartThreads(Action<string> log)
     {
         foreach (Worker worker in Control.Workers)
         {
@@ -125,11 +139,12 @@ internal sealed class SwitchHost : IDisposable
                 worker.Run(waiter, _stop.Token);
             });
         }
-        StartThread("control", Serve);
+        StartThread("control", () => Serve(log));
     }
 
-    private void Serve()
+    private void Serve(Action<string> log)
     {
+        PacketInReport report = new(Control, log);
         while (!_stop.IsCancellationRequested)
         {
             int milliseconds;
@@ -137,6 +152,7 @@ internal sealed class SwitchHost : IDisposable
             {
                 milliseconds = Control.Service();
             }
+            report.Update();
             Control.WaitForWork(milliseconds);
         }
     }
@@ -145,9 +161,22 @@ internal sealed class SwitchHost : IDisposable
     {
         Controllers = options.Controllers,
         Listeners = options.Listeners,
+        Tls = _tls,
         FailMode = options.FailMode,
         Log = log,
     });
+
+    private static TlsCredentials? LoadTls(SwitchOptions options)
+    {
+        try
+        {
+            return options.Tls is null ? null : TlsCredentials.Load(options.Tls);
+        }
+        catch (TlsException e)
+        {
+            throw new OptionException(e.Message, e);
+        }
+    }
 
     private static void Connect(SwitchAgent agent, SwitchOptions options, Action<string> say)
     {

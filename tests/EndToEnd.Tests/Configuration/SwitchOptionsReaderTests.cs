@@ -1,6 +1,8 @@
 using Softswitch.Configuration;
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.EndToEnd.Tests.Configuration;
 
@@ -24,6 +26,7 @@ public sealed class SwitchOptionsReaderTests
         Assert.Empty(options.Listeners);
         Assert.Equal(FailMode.Secure, options.FailMode);
         Assert.Equal(1, options.Workers);
+        Assert.Null(options.SpanningTree);
         Assert.Equal("--port: at least one is needed, such as --port 1=eth1", Assert.Throws<OptionException>(() => Read()).Message);
     }
 
@@ -40,6 +43,16 @@ public sealed class SwitchOptionsReaderTests
         Assert.Equal([("", 6654), ("", 0), ("10.0.0.1", ConnectionTarget.DefaultPort)], options.Listeners.Select(c => (c.Host, c.Port)));
     }
 
+    [Fact]
+    public void Spanning_tree_is_as_the_standard_has_it_unless_told_otherwise()
+    {
+        Assert.Equal(new SpanningTreeOptions(), Read(("port", "eth0"), ("stp", "true")).SpanningTree);
+        Assert.Null(Read(("port", "eth0"), ("stp", "false"), ("stp-priority", "1")).SpanningTree);
+        Assert.Equal(
+            new SpanningTreeOptions { Priority = 4096, HelloSeconds = 1, MaxAgeSeconds = 6, ForwardDelaySeconds = 4 },
+            Read(("port", "eth0"), ("stp", "true"), ("stp-priority", "4096"), ("stp-hello", "1"), ("stp-max-age", "6"), ("stp-forward-delay", "4")).SpanningTree);
+    }
+
     [Theory]
     [InlineData("port", "0=eth1", "port '0=eth1': 0 is not a port number (1 to 65280)")]
     [InlineData("port", "65281=eth1", "port '65281=eth1': 65281 is not a port number (1 to 65280)")]
@@ -48,25 +61,54 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("port", "2=null:,fast", "port '2=null:,fast': unknown option 'fast'; known are rate")]
     [InlineData("datapath-id", "00000000000000042", "--datapath-id: '00000000000000042' is not a number of up to 16 hexadecimal digits")]
     [InlineData("datapath-id", "", "--datapath-id: '' is not a number of up to 16 hexadecimal digits")]
-    [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT] nor ptcp:[PORT][:HOST]")]
-    [InlineData("controller", "ptcp:6633", "--controller: 'ptcp:6633' is not tcp:HOST:PORT")]
+    [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH nor ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]
+    [InlineData("controller", "ptcp:6633", "--controller: 'ptcp:6633' is not tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH")]
     [InlineData("controller", "tcp:host:0", "--controller: 'tcp:host:0': a port is a number from 1 to 65535")]
-    [InlineData("listen", "tcp:6654", "--listen: 'tcp:6654' is not ptcp:PORT[:HOST]")]
+    [InlineData("listen", "tcp:6654", "--listen: 'tcp:6654' is not ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]
     [InlineData("listen", "ptcp:65536", "--listen: 'ptcp:65536': a port is a number from 0 to 65535, 0 for any")]
+    [InlineData("controller", "ssl:host", "--private-key: is needed for ssl:host:6653")]
+    [InlineData("listen", "pssl:", "--private-key: is needed for pssl:6653")]
     [InlineData("fail-mode", "open", "--fail-mode: 'open' is neither standalone nor secure")]
+    [InlineData("packet-in-rate", "-1", "--packet-in-rate: '-1' is not a number from 0 to 100000000")]
+    [InlineData("packet-in-burst", "0", "--packet-in-burst: '0' is not a number from 1 to 100000000")]
     [InlineData("workers", "65", "--workers: '65' is not a number from 1 to 64")]
+    [InlineData("stp", "yes", "--stp: 'yes' is neither true nor false")]
+    [InlineData("stp-priority", "65536", "--stp-priority: '65536' is not a number from 0 to 65535")]
+    [InlineData("stp-hello", "0", "--stp-hello: '0' is not a number from 1 to 10")]
+    [InlineData("stp-max-age", "41", "--stp-max-age: '41' is not a number from 6 to 40")]
+    [InlineData("stp-forward-delay", "3", "--stp-forward-delay: '3' is not a number from 4 to 30")]
+    [InlineData(
+        "stp-forward-delay", "4",
+        "--stp-forward-delay: 2 s hello, 20 s maximum age, 4 s forward delay: the maximum age is at most twice (forward delay - 1 s)")]
+    [InlineData("stp-hello", "10", "--stp-hello: 10 s hello, 20 s maximum age, 15 s forward delay: the maximum age is at least twice (hello time + 1 s)")]
     public void What_is_wrong_is_named_with_its_reason(string key, string value, string line)
     {
         Assert.Equal(line, Assert.Throws<OptionException>(() => Read(("port", "1=eth0"), (key, value))).Message);
     }
 
     [Fact]
+    public void Tls_takes_a_key_a_certificate_and_one_ca()
+    {
+        SwitchOptions options = Read(
+            ("port", "eth0"), ("controller", "ssl:host"), ("private-key", "key.pem"), ("certificate", "cert.pem"), ("ca-cert", "ca.pem"));
+        Assert.Equal(new TlsFiles("key.pem", "cert.pem", "ca.pem"), options.Tls);
+        options = Read(
+            ("port", "eth0"), ("listen", "pssl:"), ("private-key", "key.pem"), ("certificate", "cert.pem"), ("bootstrap-ca-cert", "new.pem"));
+        Assert.Equal(new TlsFiles("key.pem", "cert.pem", "new.pem", Bootstrap: true), options.Tls);
+
+        Assert.Null(Read(("port", "eth0"), ("private-key", "key.pem")).Tls);
+        Assert.Equal(
+            "--bootstrap-ca-cert: --ca-cert is given, too; one of them says whom to trust",
+            Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("ca-cert", "a"), ("bootstrap-ca-cert", "b"))).Message);
+    }
+
+    [Fact]
     public void Each_wrong_option_has_a_line_of_its_own()
     {
-        OptionException refusal = Assert.Throws<OptionException>(() => Read(("port", "0=eth0"), ("workers", "none"), ("controller", "tcp:a"), ("controller", "tcp:a:6633")));
+        OptionException refusal = Assert.Throws<OptionException>(() => Read(("port", "0=eth0"), ("workers", "none"), ("controller", "tcp:a"), ("controller", "tcp:a:6653")));
         string[] lines = refusal.Message.Split('\n');
         Assert.Equal(3, lines.Length);
-        Assert.Contains("--controller: 'tcp:a:6633' is given twice", lines);
+        Assert.Contains("--controller: 'tcp:a:6653' is given twice", lines);
     }
 
     private static SwitchOptions Read(params (string Key, string Value)[] settings) =>

@@ -14,11 +14,12 @@ public class OfClientTests
     private static readonly TimeSpan Impatience = TimeSpan.FromMilliseconds(50);
 
     [Theory]
-    [InlineData("tcp:", "tcp:: the host is missing (tcp:HOST:PORT)")]
-    [InlineData("tcp:127.0.0.1:0", "tcp:127.0.0.1:0: '0' is not a port number (1 to 65535)")]
-    [InlineData("tcp:127.0.0.1:x", "tcp:127.0.0.1:x: 'x' is not a port number (1 to 65535)")]
-    [InlineData("ptcp:6653", "ptcp:6653: a target to connect to is needed (tcp:HOST:PORT or unix:PATH)")]
-    [InlineData("br0", "'br0' is no OpenFlow target (tcp:HOST:PORT, unix:PATH, ptcp:PORT:HOST or punix:PATH)")]
+    [InlineData("tcp:", "'tcp:': it names no host")]
+    [InlineData("tcp:127.0.0.1:0", "'tcp:127.0.0.1:0': a port is a number from 1 to 65535")]
+    [InlineData("tcp:127.0.0.1:x", "'tcp:127.0.0.1:x': a port is a number from 1 to 65535")]
+    [InlineData("ptcp:6653", "ptcp:6653: a target to connect to is needed (tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH)")]
+    [InlineData("br0", "'br0' is neither tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH nor ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]
+    [InlineData("ssl:127.0.0.1", "ssl:127.0.0.1: needs --private-key, --certificate and --ca-cert")]
     [InlineData("unix:/nonexistent/socket", "unix:/nonexistent/socket: no such socket")]
     public void A_target_that_cannot_be_reached_is_answered_with_the_reason(string target, string expected)
     {

@@ -1,25 +1,38 @@
-using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Tests.Agent;
 
-namespace Softswitch.OfAgent.Tests.Agent;
+namespace Softswitch.OfAgent.Tests.Connections;
 
 public sealed class ConnectionTargetTests
 {
     [Theory]
-    [InlineData("tcp:127.0.0.1", false, "127.0.0.1", 6633)]
+    [InlineData("tcp:127.0.0.1", false, "127.0.0.1", 6653)]
     [InlineData("tcp:127.0.0.1:6653", false, "127.0.0.1", 6653)]
     [InlineData("tcp:controller.example:1", false, "controller.example", 1)]
     [InlineData("tcp:[::1]:6653", false, "::1", 6653)]
-    [InlineData("tcp:[::1]", false, "::1", 6633)]
-    [InlineData("tcp:::1", false, "::1", 6633)]
-    [InlineData("ptcp:", true, "", 6633)]
+    [InlineData("tcp:[::1]", false, "::1", 6653)]
+    [InlineData("tcp:::1", false, "::1", 6653)]
+    [InlineData("ptcp:", true, "", 6653)]
     [InlineData("ptcp:6654", true, "", 6654)]
     [InlineData("ptcp:6654:127.0.0.1", true, "127.0.0.1", 6654)]
-    [InlineData("ptcp::127.0.0.1", true, "127.0.0.1", 6633)]
+    [InlineData("ptcp::127.0.0.1", true, "127.0.0.1", 6653)]
     [InlineData("ptcp:0:[::1]", true, "::1", 0)]
     public void A_target_is_understood(string text, bool isPassive, string host, int port)
     {
         Assert.True(ConnectionTarget.TryParse(text, out ConnectionTarget? target, out _));
         Assert.Equal(new ConnectionTarget(ConnectionTransport.Tcp, isPassive, host, port), target);
+    }
+
+    [Theory]
+    [InlineData("ssl:127.0.0.1", ConnectionTransport.Tls, false, "127.0.0.1", 6653)]
+    [InlineData("ssl:[::1]:1", ConnectionTransport.Tls, false, "::1", 1)]
+    [InlineData("pssl:", ConnectionTransport.Tls, true, "", 6653)]
+    [InlineData("pssl:6654:127.0.0.1", ConnectionTransport.Tls, true, "127.0.0.1", 6654)]
+    [InlineData("unix:/run/a:b", ConnectionTransport.Unix, false, "/run/a:b", 0)]
+    [InlineData("punix:relative", ConnectionTransport.Unix, true, "relative", 0)]
+    public void Tls_and_unix_targets_are_understood(string text, ConnectionTransport transport, bool isPassive, string host, int port)
+    {
+        Assert.True(ConnectionTarget.TryParse(text, out ConnectionTarget? target, out _));
+        Assert.Equal(new ConnectionTarget(transport, isPassive, host, port), target);
     }
 
     [Theory]
@@ -33,6 +46,12 @@ public sealed class ConnectionTargetTests
     [InlineData("ptcp:x")]
     [InlineData("ptcp")]
     [InlineData("udp:host:1")]
+    [InlineData("ptcp6:1")]
+    [InlineData("p")]
+    [InlineData("unix:")]
+    [InlineData("punix")]
+    [InlineData("ssl:host:ssl")]
+    [InlineData("pssl:70000")]
     [InlineData("127.0.0.1:6633")]
     public void What_is_no_target_is_refused_with_the_text_in_the_message(string text)
     {
@@ -45,6 +64,10 @@ public sealed class ConnectionTargetTests
     [InlineData("tcp:[::1]:6633")]
     [InlineData("ptcp:6654")]
     [InlineData("ptcp:6654:[::1]")]
+    [InlineData("ssl:host:6653")]
+    [InlineData("pssl:6653")]
+    [InlineData("unix:/run/switch.mgmt")]
+    [InlineData("punix:a:b")]
     public void A_target_prints_as_it_is_written(string text)
     {
         Assert.Equal(text, AgentHarness.Target(text).ToString());

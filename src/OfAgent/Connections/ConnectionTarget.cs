@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Net;
+
+namespace Softswitch.OfAgent.Connections;
+
+/// <summary>How bytes travel between switch and controller.</summary>
+public enum ConnectionTransport
+{
+    /// <summary>TCP in clear: <c>tcp:</c>, <c>ptcp:</c>.</summary>
+    Tcp,
+
+    /// <summary>TLS over TCP: <c>ssl:</c>, <c>pssl:</c>, named as Open vSwitch does.</summary>
+    Tls,
+
+    /// <summary>A stream socket in the file system: <c>unix:</c>, <c>punix:</c>.</summary>
+    Unix,
+}
+
+/// <summary>Where to connect to, or where to listen, in Open vSwitch's words.</summary>
+/// <param name="Host">Name or address; empty for a listener on all IPv4 addresses, as with Open vSwitch; the path of a Unix socket.</param>
+/// <param name="Port">TCP port; 0 lets the system choose one to listen on; 0 for a Unix socket.</param>
+public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPassive, string Host, int Port)
+{
+    /// <summary>The port IANA gave OpenFlow, which Open vSwitch and today's controllers use; the 6633 of the early days must be named.</summary>
+    public const int DefaultPort = 6653;
+
+    /// <summary>What a target to connect to looks like.</summary>
+    public const string ActiveForms = "tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH";
+
+    /// <summary>What a target to listen on looks like.</summary>
+    public const string PassiveForms = "ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH";
+
+    /// <summary>Whether certificates are needed.</summary>
+    public bool NeedsTls => Transport == ConnectionTransport.Tls;
+
+    private string Scheme => (IsPassive ? "p" : "") + Transport switch
+    {
+        ConnectionTransport.Tcp => "tcp",
+        ConnectionTransport.Tls => "ssl",
+        _ => "unix",
+    };
+
+    /// <param name="text">Such as <c>tcp:127.0.0.1:6653</c>, <c>ssl:[::1]</c>, <c>ptcp:6654:127.0.0.1</c>, <c>ptcp:</c>, <c>punix:/run/switch</c>.</param>
+    /// <param name="error">What is wrong, fit to follow the option's name.</param>
+    public static bool TryParse(string text, out ConnectionTarget? target, out string error)
+    {
+        target = null;
+        int colon = text.IndexOf(':', StringComparison.Ordinal);
+        string scheme = colon < 0 ? "" : text[..colon];
+        string rest = text[(colon + 1)..];
+        bool isPassive = scheme.StartsWith('p');
+        ConnectionTransport? transport = (isPassive ? scheme[1..] : scheme) switch
+        {
+            "tcp" => ConnectionTransport.Tcp,
+            "ssl" => ConnectionTransport.Tls,
+            "unix" => ConnectionTransport.Unix,
+            _ => null,
+        };
+        string host = rest;
+        int port = 0;
+        switch (transport)
+        {
+            case null:
+                error = $"'{text}' is neither {ActiveForms} nor {PassiveForms}";
+                break;
+            case ConnectionTransport.Unix:
+                error = rest.Length == 0 ? $"'{text}' names no path" : "";
+                break;
+            default:
+                error = isPassive ? ParsePassive(rest, out host, out port) : ParseActive(rest, out host, out port);
+                error = error.Length == 0 ? "" : $"'{text}': {error}";
+                break;
+        }
+        target = error.Length == 0 ? new ConnectionTarget(transport!.Value, isPassive, host, port) : null;
+        return error.Length == 0;
+    }
+
+    public override string ToString()
+    {
+        string host = Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
+        return Transport == ConnectionTransport.Unix ? $"{Scheme}:{Host}"
+            : !IsPassive ? $"{Scheme}:{host}:{Port}"
+            : host.Length == 0 ? $"{Scheme}:{Port}"
+            : $"{Scheme}:{Port}:{host}";
+    }
+
+    /// <summary>HOST, HOST:PORT, [IPV6]:PORT, IPV6.</summary>
+    private static string ParseActive(string rest, out string host, out int port)
+    {
+        int bracket = rest.StartsWith('[') ? rest.IndexOf(']', StringComparison.Ordinal) : -1;
+        int colon = rest.LastIndexOf(':');
+        bool hasPort = colon > bracket && (bracket >= 0 || rest.IndexOf(':', StringComparison.Ordinal) == colon);
+        host = Unbracket(hasPort ? rest[..colon] : rest);
+        port = DefaultPort;
+        if (host.Length == 0)
+        {
+            return "it names no host";
+        }
+        return hasPort && !TryParsePort(rest[(colon + 1)..], lowest: 1, out port) ? "a port is a number from 1 to 65535" : "";
+    }
+
+    /// <summary>Nothing, PORT, PORT:HOST, :HOST.</summary>
+    private static string ParsePassive(string rest, out string host, out int port)
+    {
+        int colon = rest.IndexOf(':', StringComparison.Ordinal);
+        string portText = colon < 0 ? rest : rest[..colon];
+        host = colon < 0 ? "" : Unbracket(rest[(colon + 1)..]);
+        port = DefaultPort;
+        return portText.Length > 0 && !TryParsePort(portText, lowest: 0, out port) ? "a port is a number from 0 to 65535, 0 for any" : "";
+    }
+
+    private static bool TryParsePort(string text, int lowest, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port >= lowest && port <= IPEndPoint.MaxPort;
+
+    private static string Unbracket(string host) => host.StartsWith('[') && host.EndsWith(']') ? host[1..^1] : host;
+}

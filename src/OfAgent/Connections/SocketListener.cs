@@ -1,0 +1,88 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Softswitch.OfAgent.Connections;
+
+/// <summary>Accepts connections over TCP or a Unix socket, to be secured by TLS if there are credentials.</summary>
+internal sealed class SocketListener : IChannelListener
+{
+    private const int Backlog = 64;
+    private const int AcceptRetryMilliseconds = 10;
+
+    private readonly Socket _socket;
+    private readonly ConnectionTarget _target;
+    private readonly TlsCredentials? _tls;
+    private volatile bool _disposed;
+
+    /// <exception cref="SocketException">The address is unknown or taken.</exception>
+    /// <exception cref="IOException">The path of a Unix socket is taken or cannot be used.</exception>
+    public SocketListener(ConnectionTarget target, TlsCredentials? tls)
+    {
+        _target = target;
+        _tls = target.NeedsTls ? tls : null;
+        _socket = target.Transport == ConnectionTransport.Unix ? UnixSocketFile.Bind(target.Host) : Bind(target);
+        try
+        {
+            _socket.Listen(Backlog);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public int Port => (_socket.LocalEndPoint as IPEndPoint)?.Port ?? 0;
+
+    public IChannel? Accept()
+    {
+        while (!_disposed)
+        {
+            try
+            {
+                return new SocketChannel(_socket.Accept(), _tls, isServer: true);
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                // The peer was gone before we took it, or we are being disposed; descriptors running out passes, too.
+                if (!_disposed)
+                {
+                    Thread.Sleep(AcceptRetryMilliseconds);
+                }
+            }
+        }
+        return null;
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
+        if (_target.Transport == ConnectionTransport.Unix)
+        {
+            UnixSocketFile.Remove(_target.Host); // while it is still live, so that nobody has put another in its place
+        }
+        _socket.Close(timeout: 0);
+    }
+
+    private static Socket Bind(ConnectionTarget target)
+    {
+        IPAddress address = target.Host.Length == 0 ? IPAddress.Any : Dns.GetHostAddresses(target.Host)[0];
+        Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            // .NET sets SO_REUSEADDR for TCP itself, so a restart need not wait for old connections to linger out. Its own
+            // ReuseAddress option would set SO_REUSEPORT as well, and two switches would share the port unnoticed.
+            socket.Bind(new IPEndPoint(address, target.Port));
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

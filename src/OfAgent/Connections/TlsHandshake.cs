@@ -1,0 +1,74 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Softswitch.OfAgent.Connections;
+
+/// <summary>TLS 1.2 or 1.3 with certificates on both sides.</summary>
+internal static class TlsHandshake
+{
+    /// <summary>Blocks until both sides agreed.</summary>
+    /// <param name="inner">Disposed with the result.</param>
+    /// <exception cref="TlsException">They did not; one line says why.</exception>
+    public static SslStream Run(Stream inner, TlsCredentials credentials, bool isServer)
+    {
+        string refusal = "";
+        SslStream stream = new(inner, leaveInnerStreamOpen: false);
+        try
+        {
+            if (isServer)
+            {
+                stream.AuthenticateAsServer(ServerOptions(credentials, Check));
+            }
+            else
+            {
+                stream.AuthenticateAsClient(ClientOptions(credentials, Check));
+            }
+            return stream;
+        }
+        catch (Exception exception) when (exception is AuthenticationException or IOException or InvalidOperationException)
+        {
+            throw new TlsException(refusal.Length > 0 ? refusal : Describe(exception), exception);
+        }
+
+        bool Check(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors) =>
+            credentials.Trusts(certificate as X509Certificate2, chain?.ChainPolicy.ExtraStore ?? [], isServer, out refusal);
+    }
+
+    /// <summary>What the TLS library says of a failed handshake or a broken stream, without its wrapping.</summary>
+    public static string Describe(Exception exception)
+    {
+        Exception innermost = exception.GetBaseException();
+        if (exception is IOException && innermost == exception)
+        {
+            return "the peer closed the connection in the TLS handshake";
+        }
+        // OpenSSL: "error:0A000418:SSL routines::tlsv1 alert unknown ca".
+        string message = innermost.Message.ReplaceLineEndings(" ");
+        int routine = message.LastIndexOf("::", StringComparison.Ordinal);
+        string reason = routine < 0 ? message : message[(routine + 2)..];
+        return reason.Contains("alert", StringComparison.OrdinalIgnoreCase)
+            ? $"TLS: the peer refuses us: {reason}"
+            : $"TLS: {reason}";
+    }
+
+    private static SslServerAuthenticationOptions ServerOptions(TlsCredentials credentials, RemoteCertificateValidationCallback check) => new()
+    {
+        ServerCertificateContext = credentials.Context,
+        ClientCertificateRequired = true,
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        RemoteCertificateValidationCallback = check,
+        AllowRenegotiation = false,
+    };
+
+    private static SslClientAuthenticationOptions ClientOptions(TlsCredentials credentials, RemoteCertificateValidationCallback check) => new()
+    {
+        TargetHost = "", // no name is sent, as none is checked
+        ClientCertificateContext = credentials.Context,
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        RemoteCertificateValidationCallback = check,
+        AllowRenegotiation = false,
+    };
+}

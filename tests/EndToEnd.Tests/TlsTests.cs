@@ -1,0 +1,63 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>The commands under TLS and on Unix sockets, with the options a person gives.</summary>
+public sealed class TlsTests : IDisposable
+{
+    private readonly TestCertificates _pki = new();
+
+    public void Dispose() => _pki.Dispose();
+
+    [Fact]
+    public void Our_controller_switch_and_client_work_together_over_tls()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new Lab();
+        using RunningCommand controller = lab.Start("controller", ["--listen", "pssl:6653:127.0.0.1", .. Files("controller")]);
+        string settings = _pki.PathOf("switch.yaml");
+        (string key, string certificate) = _pki.Issue("switch");
+        File.WriteAllText(settings, $"controller: ssl:127.0.0.1\nprivate-key: {key}\ncertificate: {certificate}\nca-cert: {_pki.Authority}\n");
+        using RunningCommand running = lab.StartSwitch("--listen", "pssl:6654", "--config", settings);
+        running.WaitForText("ssl:127.0.0.1:6653: connected", SwitchProgram.Patience);
+        Assert.Equal(3, lab.Ping(1, 2));
+
+        using RunningCommand dump = lab.Start("ofctl", ["dump-flows", "ssl:127.0.0.1:6654", .. Files("client")]);
+        Assert.Contains("icmp", dump.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_unix_socket_serves_ofctl_and_is_gone_after_the_end()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        string path = _pki.PathOf("mgmt");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--listen", $"punix:{path}");
+        using RunningCommand show = lab.Start("ofctl", "show", $"unix:{path}");
+        Assert.Contains("1(s1)", show.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
+
+        SwitchProgram.Terminate(running, "TERM");
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public void A_key_that_is_missing_is_a_line_and_exit_code_2()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        (string _, string certificate) = _pki.Issue("switch");
+        CommandResult result = lab.RunToEnd(
+            "--port", "1=null:", "--listen", "pssl:", "--private-key", "/nonexistent", "--certificate", certificate, "--ca-cert", _pki.Authority);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal("softswitch run: --private-key: /nonexistent: no such file\n", result.Error);
+    }
+
+    private string[] Files(string name)
+    {
+        (string key, string certificate) = _pki.Issue(name);
+        return ["--private-key", key, "--certificate", certificate, "--ca-cert", _pki.Authority];
+    }
+}

@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Learning;
+using Softswitch.Testing;
+
+namespace Softswitch.OfAgent.Tests.Agent;
+
+/// <summary>ovs-ofctl and ovs-testcontroller over every kind of connection, with everything OpenFlow 1.0 lets ovs-ofctl do.</summary>
+public sealed class OpenVSwitchTransportTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly TestCertificates _pki = new();
+    private readonly TlsCredentials _ours;
+    private readonly string[] _theirs;
+
+    public OpenVSwitchTransportTests()
+    {
+        (string key, string certificate) = _pki.Issue("switch", withAuthority: true);
+        _ours = TlsCredentials.Load(new TlsFiles(key, certificate, _pki.Authority));
+        (key, certificate) = _pki.Issue("peer");
+        _theirs = ["--private-key", key, "--certificate", certificate];
+    }
+
+    public void Dispose()
+    {
+        _ours.Dispose();
+        _pki.Dispose();
+    }
+
+    [Theory]
+    [InlineData("ptcp:0:127.0.0.1")]
+    [InlineData("pssl:0:127.0.0.1")]
+    [InlineData("punix:")]
+    public void Ovs_ofctl_does_all_it_can_in_OpenFlow_1_0(string listen)
+    {
+        RequireTool("ovs-ofctl");
+        listen += listen == "punix:" ? _pki.PathOf("mgmt") : "";
+        using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new ManualTime() });
+        string target = TargetOf(harness);
+        string flows = _pki.PathOf("flows.txt");
+        File.WriteAllText(flows, "priority=9,in_port=1,actions=output:2\npriority=9,in_port=2,actions=output:1\n");
+
+        Assert.Contains("dpid:0000000000000042", Ofctl("show", target), StringComparison.Ordinal);
+        Assert.Contains("Softswitch", Ofctl("dump-desc", target), StringComparison.Ordinal);
+        Assert.Contains("wildcard", Ofctl("dump-tables", target), StringComparison.Ordinal);
+        Assert.Contains("port  1:", Ofctl("dump-ports", target), StringComparison.Ordinal);
+        Assert.Contains("OFPBRC_BAD_STAT", Ofctl("dump-ports-desc", target), StringComparison.Ordinal); // OFPST_PORT_DESC came with version 1.3
+        Assert.Equal("normal\n", Ofctl("get-frags", target));
+        Ofctl("add-flow", target, "priority=7,tcp,tp_dst=80,actions=output:2");
+        Ofctl("add-flows", target, flows);
+        Ofctl("mod-flows", target, "in_port=1,actions=flood");
+        Ofctl("--strict", "mod-flows", target, "priority=9,in_port=1,actions=output:2");
+        Assert.Contains("priority=9,in_port=1 actions=output:2", Ofctl("dump-flows", target), StringComparison.Ordinal);
+        Assert.Contains("flow_count=3", Ofctl("dump-aggregate", target), StringComparison.Ordinal);
+        Ofctl("--strict", "del-flows", target, "priority=7,tcp,tp_dst=80");
+        // ovs-ofctl takes flows of a file for table 0 unless they say otherwise; our entries with wildcards are in table 1.
+        string found = _pki.PathOf("found.txt");
+        File.WriteAllText(found, "table=1,priority=9,in_port=1,actions=output:2\ntable=1,priority=9,in_port=2,actions=output:1\n");
+        Ofctl("diff-flows", found, target);
+        Ofctl("del-flows", target);
+        Ofctl("replace-flows", target, flows);
+        Ofctl("diff-flows", target, found);
+        Ofctl("mod-port", target, "p1", "no-flood");
+        Ofctl("packet-out", target, "in_port=1 packet=ffffffffffff0200000000010800 actions=output:2");
+        Ofctl("probe", target);
+        Assert.Contains("bytes from", Ofctl("ping", target, "64"), StringComparison.Ordinal);
+        Assert.Contains("Finished in", Ofctl("benchmark", target, "100", "10"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ptcp:0:127.0.0.1")]
+    [InlineData("pssl:0:127.0.0.1")]
+    [InlineData("punix:")]
+    public void Ovs_ofctl_monitors(string listen)
+    {
+        RequireTool("ovs-ofctl");
+        listen += listen == "punix:" ? _pki.PathOf("mgmt") : "";
+        using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new ManualTime() });
+        using RunningCommand monitor = RunningCommand.Start(
+            "ovs-ofctl", ["-O", "OpenFlow10", "--unixctl=none", .. _theirs, "--ca-cert", _pki.Authority, "monitor", TargetOf(harness), "40"]);
+        Client.Eventually.True(
+            () => harness.ReadMissBehaviour() == Datapath.Control.MissBehaviour.Controller || monitor.HasExited, "the monitor set its configuration");
+        harness.Ports[2].TryInject(TestPacket.Icmp());
+
+        monitor.WaitForText("total_len=98 in_port=2 (via no_match) data_len=40 buffer=", Patience);
+    }
+
+    [Fact]
+    public void Ovs_ofctl_of_another_authority_is_refused()
+    {
+        RequireTool("ovs-ofctl");
+        using TestCertificates stranger = new("another CA");
+        (string key, string certificate) = stranger.Issue("stranger");
+        using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target("pssl:0:127.0.0.1")], Tls = _ours });
+        using RunningCommand show = RunningCommand.Start(
+            "ovs-ofctl",
+            ["-O", "OpenFlow10", "--timeout=20", "--private-key", key, "--certificate", certificate, "--ca-cert", _pki.Authority, "show", TargetOf(harness)]);
+
+        Assert.NotEqual(0, show.WaitForEnd(Patience).ExitCode);
+        harness.WaitForLog("refused: the peer's certificate is not signed by the CA in");
+    }
+
+    [Fact]
+    public void Ovs_testcontroller_makes_it_a_learning_switch_over_tls_and_its_authority_is_learned()
+    {
+        RequireTool("ovs-testcontroller");
+        int port = FreePort();
+        using RunningCommand controller = RunningCommand.Start(
+            "ovs-testcontroller", ["--unixctl=none", .. _theirs, "--ca-cert", _pki.Authority, $"pssl:{port}:127.0.0.1"]);
+        (string key, string certificate) = _pki.Issue("learner");
+        string learned = _pki.PathOf("learned.pem");
+        using TlsCredentials credentials = TlsCredentials.Load(new TlsFiles(key, certificate, learned, Bootstrap: true));
+        using AgentHarness harness = new(new AgentOptions { Controllers = [AgentHarness.Target($"ssl:127.0.0.1:{port}")], Tls = credentials });
+        harness.WaitForLog("connected");
+        byte[] frame = TestPacket.Tcp(dlSrc: 0x0200_0000_0001, dlDst: 0x0200_0000_0002);
+
+        Assert.Equal(frame, SendUntilReceived(harness, frame));
+        Assert.Equal(File.ReadAllText(_pki.Authority).Trim(), File.ReadAllText(learned).Trim());
+    }
+
+    [Fact]
+    public void Ovs_testcontroller_makes_it_a_learning_switch_over_a_unix_socket()
+    {
+        RequireTool("ovs-testcontroller");
+        string path = _pki.PathOf("controller");
+        using RunningCommand controller = RunningCommand.Start("ovs-testcontroller", ["--unixctl=none", $"punix:{path}"]);
+        using AgentHarness harness = new(new AgentOptions { Controllers = [AgentHarness.Target($"unix:{path}")] });
+        harness.WaitForLog("connected");
+        byte[] frame = TestPacket.Tcp(dlSrc: 0x0200_0000_0001, dlDst: 0x0200_0000_0002);
+
+        Assert.Equal(frame, SendUntilReceived(harness, frame));
+    }
+
+    [Fact]
+    public void Open_vSwitch_serves_our_controller_over_tls()
+    {
+        using Client.OvsSwitch ovs = Client.OvsSwitch.Start();
+        using LearningController controller = new(new LearningOptions { Listen = "pssl:0:127.0.0.1", Tls = _ours });
+        controller.Start();
+        ovs.Vsctl("set-ssl", _theirs[1], _theirs[3], _pki.Authority, "--", "set-controller", "br0", $"ssl:127.0.0.1:{controller.Port}");
+
+        Client.Eventually.True(() => controller.SwitchCount == 1, "the switch connected");
+    }
+
+    private static string TargetOf(AgentHarness harness)
+    {
+        ConnectionTarget listener = harness.Agent.Options.Listeners[0];
+        return listener.Transport == ConnectionTransport.Unix
+            ? $"unix:{listener.Host}"
+            : $"{(listener.NeedsTls ? "ssl" : "tcp")}:127.0.0.1:{harness.Agent.ListenPorts[0]}";
+    }
+
+    /// <summary>The first frame may be lost while the controller still sets itself up, as on any network.</summary>
+    private static byte[] SendUntilReceived(AgentHarness harness, byte[] frame)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; Stopwatch.GetElapsedTime(start) < Patience; i++)
+        {
+            if (i % 10_000 == 0)
+            {
+                harness.Ports[1].TryInject(frame);
+            }
+            if (harness.Ports[2].Collect() is [byte[] first, ..])
+            {
+                return first;
+            }
+            Thread.Yield();
+        }
+        throw new TimeoutException("nothing sent to port 1 came out of port 2");
+    }
+
+    private string Ofctl(params string[] arguments)
+    {
+        using RunningCommand running = RunningCommand.Start(
+            "ovs-ofctl", ["-O", "OpenFlow10", "--timeout=20", .. _theirs, "--ca-cert", _pki.Authority, .. arguments]);
+        return running.WaitForEnd(Patience).Checked().Output;
+    }
+
+    private static void RequireTool(string name) =>
+        Assert.SkipUnless(File.Exists($"/usr/bin/{name}"), $"{name} is not installed (apt-get install openvswitch-{(name == "ovs-ofctl" ? "common" : "testcontroller")})");
+
+    private static int FreePort()
+    {
+        using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+}
