@@ -160,10 +160,3 @@ internal struct PollDescriptor
     public short Events;
     public short Returned;
 }
-
-/// <summary>struct timespec on 64-bit Linux.</summary>
-internal struct TimeSpecification
-{
-    public long Seconds;
-    public long Nanoseconds;
-}

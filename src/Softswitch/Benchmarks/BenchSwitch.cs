@@ -6,6 +6,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Workers;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Benchmarks;
 

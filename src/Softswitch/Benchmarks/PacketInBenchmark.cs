@@ -33,7 +33,7 @@ internal static class PacketInBenchmark
     public static BenchResult Run(PacketInOptions options, Action<string> progress)
     {
         WorkerPlacement.KeepOff(workers: 1);
-        using var bench = new BenchSwitch(new DatapathOptions());
+        using var bench = new BenchSwitch(new DatapathOptions { PacketInRate = 0 }); // the limiter would be what is measured
         byte[] frame = new byte[options.FrameLength];
         new ExactFlows(1, 1).FieldsOf(0).Write(frame);
         FrameTag.Write(frame.AsSpan(frame.Length - FrameTag.Size), 0);
