@@ -44,9 +44,10 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
 
     public MemoryPort this[ushort port] => _ports[port];
 
-    public void AddPort(ushort number)
+    /// <param name="mtu">0 for no limit.</param>
+    public void AddPort(ushort number, int mtu = 0)
     {
-        MemoryPort port = new($"p{number}", Control.Frames, capacity: 4096) { HardwareAddress = new(0x0200_0000_ff00UL + number) };
+        MemoryPort port = new($"p{number}", Control.Frames, capacity: 4096) { HardwareAddress = new(0x0200_0000_ff00UL + number), Mtu = mtu };
         Assert.Equal(ControlError.None, Control.AddPort(number, port));
         _ports[number] = port;
     }

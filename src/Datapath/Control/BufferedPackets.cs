@@ -2,22 +2,29 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>Packets that wait for the controller's word: bounded, single-use; the oldest gives way to the newest.</summary>
+/// <summary>Packets that wait for the controller's word: bounded, aged, single-use; the oldest gives way to the newest.</summary>
 /// <remarks>
 /// An id is a place and how often the place has been used, so a late answer meets neither a stranger's packet nor silence: it
-/// learns that the buffer was used or never was. Threads: under the control gate.
+/// learns that the buffer was used, or is over, or never was. Places are filled in turn, so the one filled longest ago is found
+/// without a search. Threads: under the control gate.
 /// </remarks>
 internal sealed class BufferedPackets
 {
     private readonly Place[] _places;
     private readonly FrameCache _frames;
     private readonly uint _count;
+    private readonly ControlClock _clock;
+    private readonly long _patience;
     private uint _next;
+    private uint _span; // places before _next that are not known to be free
 
     /// <param name="count">Places, at least 1.</param>
+    /// <param name="milliseconds">How long a packet is kept.</param>
     /// <param name="usedBefore">How often each place counts as used: for tests of ids that run out.</param>
-    public BufferedPackets(int count, FrameCache frames, uint usedBefore = 0)
+    public BufferedPackets(int count, FrameCache frames, ControlClock clock, long milliseconds, uint usedBefore = 0)
     {
+        _clock = clock;
+        _patience = milliseconds;
         _places = new Place[count];
         _places.AsSpan().Fill(new Place { Generation = usedBefore });
         _count = (uint)count;
@@ -31,23 +38,38 @@ internal sealed class BufferedPackets
     public uint Add(in Packet packet, ushort inPort)
     {
         ref Place place = ref _places[_next];
-        if (place.Occupied)
-        {
-            _frames.Release(place.Packet);
-        }
+        Free(ref place);
         // The bound keeps generation * count + place below NoBuffer; generation 0 is "never used".
         place.Generation = place.Generation + 1 < FlowMod.NoBuffer / _count ? place.Generation + 1 : 1;
         place.Occupied = true;
         place.Packet = packet;
         place.InPort = inPort;
+        place.Since = _clock.Milliseconds;
         uint id = (place.Generation * _count) + _next;
         _next = (_next + 1) % _count;
+        _span = Math.Min(_span + 1, _count);
         return id;
+    }
+
+    /// <summary>Releases the packets that waited too long.</summary>
+    public void Expire()
+    {
+        long now = _clock.Milliseconds;
+        for (; _span > 0; _span--)
+        {
+            ref Place place = ref _places[(_next + _count - _span) % _count];
+            if (place.Occupied && now - place.Since < _patience)
+            {
+                return;
+            }
+            Free(ref place);
+        }
     }
 
     /// <summary>Hands the packet over, once.</summary>
     public ControlError TryTake(uint id, out Packet packet, out ushort inPort)
     {
+        Expire();
         ref Place place = ref _places[id % _count];
         packet = place.Packet;
         inPort = place.InPort;
@@ -69,16 +91,23 @@ internal sealed class BufferedPackets
     {
         foreach (ref Place place in _places.AsSpan())
         {
-            if (place.Occupied)
-            {
-                _frames.Release(place.Packet);
-                place.Occupied = false;
-            }
+            Free(ref place);
+        }
+        _span = 0;
+    }
+
+    private void Free(ref Place place)
+    {
+        if (place.Occupied)
+        {
+            _frames.Release(place.Packet);
+            place.Occupied = false;
         }
     }
 
     private struct Place
     {
+        public long Since;
         public Packet Packet;
         public uint Generation;
         public ushort InPort;

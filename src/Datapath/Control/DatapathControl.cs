@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
@@ -47,6 +48,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private readonly BufferedPackets _buffers;
     private readonly PacketInScheduler _packetIns;
     private readonly Worker[] _workers;
+    private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
     private IControlEvents? _events;
     private int _nextPortWorker;
@@ -59,39 +61,49 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxReassemblies, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(options.PacketInRate);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxEmergencyEntries);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
+        if (options.SpanningTree?.Refusal is { } reason)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), reason);
+        }
         _options = options;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
-        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + RetiredReserve, options.Workers);
+        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve, options.Workers);
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount),
+            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies)),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
             Macs = new MacTable(hash),
             Service = new ServiceSignal(),
+            MaxReassemblies = options.MaxReassemblies,
+            ReassemblyTimeout = options.ReassemblyTimeout,
             PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
         _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
         _lists = new ActionListMemory(grace);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
+        _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         _queues = new QueueControl(_shared.Frames);
-        _buffers = new BufferedPackets(options.BufferCount, _frames);
         HandoverMesh handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
         {
             _workers[i] = new Worker(i, _shared, options.PacketOutQueueLength, handovers);
         }
+        _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
+            options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;
     }
 
@@ -100,8 +112,14 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     public ulong DatapathId => _options.DatapathId;
 
+    /// <summary>Whether there is a spanning tree: OFPC_STP.</summary>
+    public bool HasSpanningTree => _spanningTree != null;
+
     /// <summary>Packets that can wait in buffers for a flow-mod or packet-out.</summary>
     public int BufferCount => _options.BufferCount;
+
+    /// <summary>Packets in buffers now.</summary>
+    internal int BufferedPacketCount => _buffers.OccupiedCount;
 
     /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
     public uint SupportedActions { get; } = (1u << ((int)ActionKind.Enqueue + 1)) - 1;
@@ -109,12 +127,15 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
 
+    /// <summary>The bridge's part in the spanning tree, for tests; null without one.</summary>
+    internal SpanningTreeBridge? Bridge => _spanningTree?.Bridge;
+
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
 
     /// <summary>Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.</summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount + worker.Fragments.HeldFrameCount);
 
     /// <summary>Action lists in native memory, for tests.</summary>
     internal int ActionListCount => _lists.RentedCount;
@@ -135,6 +156,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
         set => _shared.MissBehaviour = value;
     }
 
+    /// <summary>What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next batches on.</summary>
+    public FragmentHandling FragmentHandling
+    {
+        get => _shared.FragmentHandling;
+        set => _shared.FragmentHandling = value;
+    }
+
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOutDrops;
 
@@ -152,10 +180,12 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         int pause = DeliverPacketIns();
         _flows.Expire();
+        _buffers.Expire();
         _shared.Grace.Poll();
         ReclaimPacketOuts();
         CheckLinks();
         int interval = _shared.Grace.HasWork ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
         return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
@@ -235,9 +265,32 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>
-    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) => _flows.Next(ref cursor, filter, out statistics);
+    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
+        filter.TableId == FlowFilter.EmergencyTable
+            ? _flows.Emergency.Next(ref cursor, filter, out statistics)
+            : _flows.Next(ref cursor, filter, out statistics);
 
-    public AggregateStatistics Aggregate(in FlowFilter filter) => _flows.Aggregate(filter);
+    public AggregateStatistics Aggregate(in FlowFilter filter) =>
+        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Aggregate(filter);
+
+    /// <summary>Whether the emergency entries are in force (§4.3).</summary>
+    public bool InEmergency => _flows.Emergency.InForce;
+
+    /// <summary>Contact with the controller is lost: puts the emergency entries in force and deletes all others. No packet meets neither.</summary>
+    /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
+    public bool EnterEmergency()
+    {
+        if (InEmergency || _flows.Emergency.Count == 0)
+        {
+            return false;
+        }
+        _flows.Emergency.Enter();
+        _shared.Grace.Poll();
+        return true;
+    }
+
+    /// <summary>A controller is back: what is in force remains, and is now like any other entry.</summary>
+    public void LeaveEmergency() => _flows.Emergency.Leave();
 
     /// <param name="tableId">0 for exact, 1 for wildcard entries.</param>
     public TableStatistics ReadTable(int tableId)
@@ -278,6 +331,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         }
         SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length) { PacketIns = CreatePacketIns() };
         _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
+        _spanningTree?.Add(port);
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
         _events?.OnPortStatus(PortStatusReason.Add, port.Description);
         return ControlError.None;
@@ -291,6 +345,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             return ControlError.BadPort;
         }
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
+        _spanningTree?.Remove(port);
         _shared.Grace.Wait();
         Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
@@ -312,10 +367,14 @@ public sealed unsafe partial class DatapathControl : IDisposable
         mask &= PortConfig.All;
         PortConfig old = port.Config;
         port.Config = (old & ~mask) | (config & mask);
+        bool isReported = _spanningTree?.Update(port) ?? false;
         if (((old ^ port.Config) & PortConfig.PortDown) != 0)
         {
             port.Device.SetAdministrativeState((port.Config & PortConfig.PortDown) == 0);
-            _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            if (!isReported)
+            {
+                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            }
         }
         return ControlError.None;
     }
@@ -353,7 +412,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         }
     }
 
-    private bool HasWork() => _packetIns.HasWaiting;
+    private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
 
     /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
     private PacketInQueues CreatePacketIns()
@@ -468,7 +527,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
             if (link != port.Link)
             {
                 port.Link = link;
-                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+                if (_spanningTree?.Update(port) != true)
+                {
+                    _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+                }
             }
         }
         PublishQueues(changed: false); // they follow the links' speed

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control.SpanningTree;
 
 namespace Softswitch.Datapath.Control;
 
@@ -25,8 +26,14 @@ public sealed record DatapathOptions
     /// <summary>Entries table 1 takes.</summary>
     public int MaxWildcardEntries { get; init; } = 1 << 16;
 
+    /// <summary>Entries with OFPFF_EMERG, beside those of tables 0 and 1.</summary>
+    public int MaxEmergencyEntries { get; init; } = 1024;
+
     /// <summary>Packets that can wait for the controller's word in buffers.</summary>
     public int BufferCount { get; init; } = 256;
+
+    /// <summary>How long a packet is kept in a buffer; what names the buffer afterwards is refused with OFPBRC_BUFFER_EMPTY.</summary>
+    public TimeSpan BufferTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Packet-ins of one kind (no match, action, LLDP) that can be queued for each port and worker; beyond it they are counted drops.</summary>
     public int PacketInQueueLength { get; init; } = 128;
@@ -39,6 +46,15 @@ public sealed record DatapathOptions
 
     /// <summary>Packet-outs that can be queued for the workers.</summary>
     public int PacketOutQueueLength { get; init; } = 1024;
+
+    /// <summary>Spanning tree (§4.5); null for a switch without.</summary>
+    public SpanningTreeOptions? SpanningTree { get; init; }
+
+    /// <summary>Datagrams each worker can have in reassembly (OFPC_FRAG_REASM); beyond, the oldest gives way. Each has a large frame, over and above <see cref="LargeFrameCount"/>.</summary>
+    public int MaxReassemblies { get; init; } = 128;
+
+    /// <summary>From a datagram's first fragment to its end. RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60 s to 120 s for hosts; Linux has 30 s.</summary>
+    public TimeSpan ReassemblyTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

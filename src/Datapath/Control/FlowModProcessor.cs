@@ -31,7 +31,11 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         _clock = clock;
         _lists = lists;
         _timers = new TimerWheel(_store, clock.Milliseconds);
+        Emergency = new EmergencyTable(this, clock, options.MaxEmergencyEntries);
     }
+
+    /// <summary>What flow-mods with OFPFF_EMERG concern.</summary>
+    public EmergencyTable Emergency { get; }
 
     /// <summary>Receives the end of entries that asked for it.</summary>
     public IControlEvents? Events { get; set; }
@@ -54,9 +58,11 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
                 }
                 if ((mod.Flags & FlowModFlags.Emergency) != 0)
                 {
-                    return ControlError.AllTablesFull; // the emergency table has no room: it is announced with 0 entries
+                    return Emergency.Apply(mod, key, mask, exact);
                 }
                 return mod.Command == FlowModCommand.Add || !Modify(mod, key, mask, exact) ? Add(mod, key, mask, exact) : ControlError.None;
+            case FlowModCommand.Delete or FlowModCommand.DeleteStrict when (mod.Flags & FlowModFlags.Emergency) != 0:
+                return Emergency.Apply(mod, key, mask, exact);
             case FlowModCommand.Delete:
                 DeleteCovered(mod, key, mask, exact);
                 return ControlError.None;
@@ -134,7 +140,43 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         _store.Free(index);
     }
 
+    /// <summary>Puts a copy of an emergency entry in force, in place of an entry like it, even if the tables are full: others are about to go.</summary>
+    internal uint InstallCopy(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, uint emergencyId)
+    {
+        ulong hash = _table.Hash.Compute(key);
+        uint twin = exact ? _table.Exact.Find(hash, key) : _table.Wildcard.FindStrict(key, mask, mod.Priority);
+        uint index = Insert(mod, key, mask, exact, hash, twin);
+        _store.Records[index].EmergencyId = emergencyId;
+        return index;
+    }
+
+    internal bool IsCopy(uint index, uint emergencyId) => IsInForce(index) && _store.Records[index].EmergencyId == emergencyId;
+
+    internal FlowCounters ReadCounters(uint index) => _store.ReadCounters(index);
+
+    /// <summary>Makes earlier copies entries like any other.</summary>
+    internal void ForgetCopies()
+    {
+        for (uint index = 1; index <= _store.HighWater; index++)
+        {
+            _store.Records[index].EmergencyId = 0;
+        }
+    }
+
+    internal void RemoveAllButCopies()
+    {
+        for (uint index = 1; index <= _store.HighWater; index++)
+        {
+            if (IsInForce(index) && _store.Records[index].EmergencyId == 0)
+            {
+                Remove(index, FlowRemovedReason.Delete);
+            }
+        }
+    }
+
     public void Dispose() => _lists.Dispose();
+
+    private bool IsInForce(uint index) => _store.Records[index].State is FlowRecordState.Exact or FlowRecordState.Wildcard;
 
     private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
@@ -149,6 +191,13 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         {
             return ControlError.AllTablesFull;
         }
+        Insert(mod, key, mask, exact, hash, twin);
+        return ControlError.None;
+    }
+
+    /// <summary>Links a new entry, in the place of its twin if it has one.</summary>
+    private uint Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ulong hash, uint twin)
+    {
         uint index = Allocate();
         Fill(index, mod, key, hash);
         ref FlowRecord record = ref _store.Records[index];
@@ -178,7 +227,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         {
             _timers.Schedule(index, DueAt(index, _clock.Milliseconds, out _));
         }
-        return ControlError.None;
+        return index;
     }
 
     private void Fill(uint index, in FlowMod mod, in FlowKey key, ulong hash)
@@ -225,7 +274,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     }
 
     // Counters and timeouts stay (§4.6); the cookie becomes the message's, as in Open vSwitch.
-    private void ReplaceActions(uint index, in FlowMod mod)
+    internal void ReplaceActions(uint index, in FlowMod mod)
     {
         ref ActionsReference actions = ref _store.Entries[index].Actions;
         ActionsReference old = actions;
@@ -324,7 +373,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         return false;
     }
 
-    private void Remove(uint index, FlowRemovedReason reason)
+    internal void Remove(uint index, FlowRemovedReason reason)
     {
         ref FlowRecord record = ref _store.Records[index];
         if (record.State == FlowRecordState.Exact)

@@ -9,6 +9,9 @@ public readonly struct FlowFilter
     /// <summary>Table id that stands for all tables.</summary>
     public const byte AllTables = 0xff;
 
+    /// <summary>Table id of the emergency table, which "all tables" does not include: its entries are not in force.</summary>
+    public const byte EmergencyTable = 0xfe;
+
     internal readonly FlowKey Key;
     internal readonly FlowKey Mask;
 

@@ -1,6 +1,6 @@
 namespace Softswitch.Datapath.Packets;
 
-/// <summary>What a packet still owes the wire. Ports that do not take offloads never see either flag on transmit.</summary>
+/// <summary>What a packet still owes the wire. Ports that do not take offloads never see any of the flags on transmit; none sees <see cref="MayFragment"/>.</summary>
 [Flags]
 public enum PacketFlags : ushort
 {
@@ -12,6 +12,9 @@ public enum PacketFlags : ushort
     /// <summary>A segment larger than the MTU, to be cut into frames of <see cref="OffloadState.SegmentSize"/> payload bytes. Implies <see cref="NeedsChecksum"/>.</summary>
     NeedsSegmentation = 2,
 
-    /// <summary>Either of the two: <see cref="FrameCache.Offload"/> is meaningful.</summary>
+    /// <summary>An IPv4 packet that may be cut into fragments for a port whose MTU it exceeds: the switch reassembled it, or was handed it for one it had.</summary>
+    MayFragment = 4,
+
+    /// <summary>Either of the first two: <see cref="FrameCache.Offload"/> is meaningful.</summary>
     OffloadMask = NeedsChecksum | NeedsSegmentation,
 }

@@ -70,7 +70,8 @@ internal readonly struct SegmentLayout
         return true;
     }
 
-    private static bool TryFindNetwork(ReadOnlySpan<byte> packet, out int network, out bool isIpv4)
+    /// <summary>The IP header behind up to two tags.</summary>
+    public static bool TryFindNetwork(ReadOnlySpan<byte> packet, out int network, out bool isIpv4)
     {
         network = EthernetHeaderLength;
         isIpv4 = false;

@@ -10,8 +10,11 @@ namespace Softswitch.Datapath.Ports;
 internal sealed unsafe class SwitchPort : IDisposable
 {
     private readonly LazyArray<WorkerPortCounters> _counters;
+    private PortLink _link;
     private volatile uint _config;
+    private volatile int _mtu;
     private volatile PortQueueSettings? _queueSettings;
+    private volatile int _gate = (int)PortGate.Open;
 
     /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones.</param>
     public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
@@ -37,7 +40,18 @@ internal sealed unsafe class SwitchPort : IDisposable
     public int Workers { get; }
 
     /// <summary>The link as last reported to controllers.</summary>
-    public PortLink Link { get; set; }
+    public PortLink Link
+    {
+        get => _link;
+        set
+        {
+            _link = value;
+            _mtu = value.Mtu;
+        }
+    }
+
+    /// <summary>Bytes of the longest IP packet the port sends; 0 without a limit. Any thread.</summary>
+    public int Mtu => _mtu;
 
     public PortConfig Config
     {
@@ -58,8 +72,21 @@ internal sealed unsafe class SwitchPort : IDisposable
     /// <summary>Bit/s; 0 if unknown.</summary>
     public long Rate => RateLimit != 0 ? RateLimit : QueueControl.RateOf(Link.Current);
 
+    /// <summary>What spanning tree allows; read by workers.</summary>
+    public PortGate Gate
+    {
+        get => (PortGate)_gate;
+        set => _gate = (int)value;
+    }
+
+    /// <summary>The OFPPS_STP bits; none without spanning tree.</summary>
+    public PortState SpanningTreeState { get; set; }
+
+    /// <summary>802.1D frames received here that the control side has not seen yet. Interlocked, by workers and the control side.</summary>
+    public int WaitingBpdus;
+
     public PortDescription Description => new(
-        Number, Device.HardwareAddress, Device.Name, Config, Link.Up ? PortState.None : PortState.LinkDown,
+        Number, Device.HardwareAddress, Device.Name, Config, SpanningTreeState | (Link.Up ? PortState.None : PortState.LinkDown),
         Link.Current, Link.Advertised, Link.Supported, Link.Peer);
 
     /// <summary>The queue that <paramref name="worker"/> serves, or null if packets for this port must be handed to another.</summary>

@@ -87,8 +87,7 @@ internal sealed unsafe class PortScheduler
         _rate.SetRate(settings.Rate, PortDepth);
         foreach (ScheduledQueue gone in old.Where(queue => !queues.Contains(queue)))
         {
-            _counters->TransmitDropped += (uint)gone.Count;
-            Release(gone);
+            Release(gone, isPortThere: true);
         }
     }
 
@@ -123,18 +122,23 @@ internal sealed unsafe class PortScheduler
         return sent;
     }
 
-    /// <summary>Gives every frame back: the port is gone. Its counters are not touched.</summary>
-    public void Release()
+    /// <summary>Gives every frame back: this is the end.</summary>
+    /// <param name="isPortThere">Whether its counters still can be written.</param>
+    public void Release(bool isPortThere)
     {
         foreach (ScheduledQueue queue in _queues)
         {
-            Release(queue);
+            Release(queue, isPortThere);
         }
     }
 
-    private void Release(ScheduledQueue queue)
+    private void Release(ScheduledQueue queue, bool isPortThere)
     {
         int released = queue.Release(_frames);
+        if (isPortThere)
+        {
+            _counters->TransmitDropped += (uint)released;
+        }
         _count -= released;
         _drops.Count(DropReason.NoSuchPort, released);
     }

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -34,6 +35,9 @@ internal sealed unsafe class ActionExecutor
         _drops = drops;
         _outputs = outputs;
     }
+
+    /// <summary>What OFPP_TABLE's packets pass before the table.</summary>
+    public required FragmentGate Fragments { get; init; }
 
     /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
     public uint Now { get; set; }
@@ -124,7 +128,7 @@ internal sealed unsafe class ActionExecutor
                 Bridge(packet, KeyOf(packet, key, layout, inPort), inPort);
                 break;
             case PortNumber.Flood:
-                Flood(packet, inPort, PortConfig.NoFlood);
+                FloodTree(packet, inPort);
                 break;
             case PortNumber.All:
                 Flood(packet, inPort, PortConfig.None);
@@ -183,14 +187,25 @@ internal sealed unsafe class ActionExecutor
         }
     }
 
-    /// <summary>To every port but the ingress and those with any of the <paramref name="excluded"/> settings.</summary>
-    private void Flood(in Packet packet, ushort inPort, PortConfig excluded)
+    /// <summary>FLOOD: along the spanning tree (§3.3), which a port that is no part of it neither brings packets into nor gets them from.</summary>
+    private void FloodTree(in Packet packet, ushort inPort)
+    {
+        if ((GateOf(inPort) & PortGate.Forwards) == 0)
+        {
+            Drop(packet, DropReason.SpanningTree);
+            return;
+        }
+        Flood(packet, inPort, PortConfig.NoFlood, PortGate.Forwards);
+    }
+
+    /// <summary>To every port but the ingress, those with any of the <paramref name="excluded"/> settings and those without the gate.</summary>
+    private void Flood(in Packet packet, ushort inPort, PortConfig excluded, PortGate gate = PortGate.None)
     {
         excluded |= PortConfig.PortDown | PortConfig.NoForward;
         OutputQueue? last = null;
         foreach (OutputQueue queue in _outputs.All)
         {
-            if (queue.Port.Number == inPort || (queue.Port.Config & excluded) != 0)
+            if (queue.Port.Number == inPort || (queue.Port.Config & excluded) != 0 || (queue.Port.Gate & gate) != gate)
             {
                 continue;
             }
@@ -216,7 +231,7 @@ internal sealed unsafe class ActionExecutor
         _outputs.Add(last, packet);
     }
 
-    /// <summary>NORMAL: as an 802.1D learning bridge without spanning tree would.</summary>
+    /// <summary>NORMAL: as an 802.1D learning bridge would; a station behind a port that does not forward is as good as unknown.</summary>
     private void Bridge(in Packet packet, in FlowKey key, ushort inPort)
     {
         ulong destination = key.DlDst.Value;
@@ -225,22 +240,28 @@ internal sealed unsafe class ActionExecutor
             Drop(packet, DropReason.Bridge);
             return;
         }
-        if (!key.DlSrc.IsMulticast && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
+        PortGate gate = GateOf(inPort);
+        if (!key.DlSrc.IsMulticast && (gate & PortGate.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
         {
             _shared.Macs.Learn(key, inPort, Now);
+        }
+        if ((gate & PortGate.Forwards) == 0)
+        {
+            Drop(packet, DropReason.SpanningTree);
+            return;
         }
         ushort port = key.DlDst.IsMulticast ? (ushort)0 : _shared.Macs.Find(key, Now);
         if (port == inPort && port != 0)
         {
             Drop(packet, DropReason.Bridge);
         }
-        else if (port != 0 && _outputs.Find(port) is OutputQueue queue)
+        else if (port != 0 && _outputs.Find(port) is OutputQueue queue && (queue.Port.Gate & PortGate.Forwards) != 0)
         {
             OutputTo(queue, packet);
         }
         else
         {
-            Flood(packet, inPort, PortConfig.NoFlood);
+            Flood(packet, inPort, PortConfig.NoFlood, PortGate.Forwards);
         }
     }
 
@@ -250,18 +271,25 @@ internal sealed unsafe class ActionExecutor
         FlowKey key;
         PacketLayout layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
+        Packet treated = packet;
+        if (!Fragments.TryPass(ref treated, ref key, ref layout))
+        {
+            return;
+        }
         uint index = _shared.Table.Find(key, out bool exact);
         _counters.Count(lookups: 1, exact ? 1 : 0, index != 0 && !exact ? 1 : 0);
-        Packet treated = packet;
         if (index == 0)
         {
             Miss(treated, key, inPort);
             return;
         }
-        _counting.Count(index, packet.Length, Now);
+        _counting.Count(index, treated.Length, Now);
         // Entries cannot hold OFPP_TABLE, so this does not recur.
         Execute(ActionsReference.Read(ref _shared.Table.Store.Entries[index].Actions), ref treated, key, ref layout, inPort);
     }
+
+    // A packet-out's ingress may be no port at all.
+    private PortGate GateOf(ushort inPort) => _outputs.Find(inPort)?.Port.Gate ?? PortGate.Open;
 
     private bool HasConfig(ushort port, PortConfig config) => _outputs.Find(port) is OutputQueue queue && (queue.Port.Config & config) != 0;
 

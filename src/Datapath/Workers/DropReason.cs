@@ -18,7 +18,7 @@ public enum DropReason
     /// <summary>Output to the port the packet came in on, without naming IN_PORT.</summary>
     OutputToIngress,
 
-    /// <summary>Output to a port that does not exist.</summary>
+    /// <summary>Output to a port that does not exist, or that went, or whose queue went, while the packet waited there.</summary>
     NoSuchPort,
 
     /// <summary>The egress port is down or does not forward (OFPPC_PORT_DOWN, NO_FWD).</summary>
@@ -44,6 +44,30 @@ public enum DropReason
 
     /// <summary>NORMAL: the destination is on the ingress port, or an address bridges do not forward (802.1D).</summary>
     Bridge,
+
+    /// <summary>NORMAL or FLOOD of what came in on a port that spanning tree keeps from forwarding.</summary>
+    SpanningTree,
+
+    /// <summary>An 802.1D frame while too many of the same port wait for the control side.</summary>
+    BpduQueueFull,
+
+    /// <summary>A fragment while fragments are dropped (OFPC_FRAG_DROP).</summary>
+    Fragment,
+
+    /// <summary>A fragment that cannot be one, overlaps or contradicts another of its datagram, or belongs to a datagram that was given up for that.</summary>
+    FragmentRefused,
+
+    /// <summary>A fragment that was there already.</summary>
+    FragmentDuplicate,
+
+    /// <summary>The rest of the fragment's datagram did not come in time.</summary>
+    ReassemblyTimeout,
+
+    /// <summary>The fragment's datagram was the oldest when there was no place for another.</summary>
+    ReassemblyFull,
+
+    /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
+    TooLong,
 
     Count,
 }

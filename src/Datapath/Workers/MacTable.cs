@@ -24,6 +24,8 @@ internal sealed unsafe class MacTable : IDisposable
     // A station heard again within this time is not written again.
     private const uint RefreshMilliseconds = 1000;
 
+    private volatile uint _age = AgeMilliseconds;
+
     private readonly LazyArray<Bucket> _buckets = new(Buckets);
     private readonly FlowHash _hash;
 
@@ -53,7 +55,7 @@ internal sealed unsafe class MacTable : IDisposable
         ushort port = 0;
         for (int i = 0; i < Ways; i++)
         {
-            if (bucket->Stations[i] == station && AgeOf(bucket, i, now) < AgeMilliseconds + ClockSpread)
+            if (bucket->Stations[i] == station && AgeOf(bucket, i, now) < _age + ClockSpread)
             {
                 port = bucket->Ports[i];
             }
@@ -62,7 +64,41 @@ internal sealed unsafe class MacTable : IDisposable
         return (sequence & 1) == 0 && Volatile.Read(ref bucket->Sequence) == sequence ? port : (ushort)0;
     }
 
+    /// <summary>Sets how long a station stays known (802.1D-1998 §8.5.3.9 wants it shorter while the topology changes). The control side.</summary>
+    public void SetAge(uint milliseconds, uint now)
+    {
+        if (milliseconds > _age)
+        {
+            Forget(_age, now); // what was unknown must not become known again
+        }
+        _age = milliseconds;
+    }
+
     public void Dispose() => _buckets.Dispose();
+
+    /// <summary>Frees the places of stations not heard for so long.</summary>
+    private void Forget(uint age, uint now)
+    {
+        for (int b = 0; b < Buckets; b++)
+        {
+            Bucket* bucket = _buckets.Start + b;
+            SpinWait spin = default;
+            int sequence = Volatile.Read(ref bucket->Sequence);
+            while ((sequence & 1) != 0 || Interlocked.CompareExchange(ref bucket->Sequence, sequence + 1, sequence) != sequence)
+            {
+                spin.SpinOnce(); // a worker writes here: some nanoseconds
+                sequence = Volatile.Read(ref bucket->Sequence);
+            }
+            for (int i = 0; i < Ways; i++)
+            {
+                if (AgeOf(bucket, i, now) >= age + ClockSpread)
+                {
+                    bucket->Stations[i] = 0;
+                }
+            }
+            Volatile.Write(ref bucket->Sequence, sequence + 2);
+        }
+    }
 
     private static void Write(Bucket* bucket, ulong station, ushort port, uint now)
     {

@@ -107,16 +107,27 @@ internal sealed unsafe class OutputQueue
             _count = 0;
             return;
         }
-        ReadOnlySpan<Packet> packets = _packets.AsSpan(0, _count);
+        Transmit(_packets.AsSpan(0, _count));
+        _count = 0;
+    }
+
+    /// <summary>Sends one packet past everything that waits here; by the worker that serves the port. Takes ownership.</summary>
+    public void SendAhead(in Packet packet) => Transmit(new ReadOnlySpan<Packet>(in packet));
+
+    /// <summary>Counts packets that were for this port but never reached its queue.</summary>
+    public void CountDrop() => _counters->TransmitDropped++;
+
+    private void Transmit(ReadOnlySpan<Packet> packets)
+    {
         // Lengths first: taken packets belong to the port.
         ulong bytes = 0;
         foreach (ref readonly Packet packet in packets)
         {
             bytes += (uint)packet.Length;
         }
-        int taken = _queue.Transmit(packets, _frames);
+        int taken = _queue!.Transmit(packets, _frames);
         _counters->TransmittedPackets += (uint)taken;
-        if (taken < _count)
+        if (taken < packets.Length)
         {
             ReadOnlySpan<Packet> refused = packets[taken..];
             foreach (ref readonly Packet packet in refused)
@@ -128,11 +139,7 @@ internal sealed unsafe class OutputQueue
             _frames.Release(refused);
         }
         _counters->TransmittedBytes += bytes;
-        _count = 0;
     }
-
-    /// <summary>Counts packets that were for this port but never reached its queue.</summary>
-    public void CountDrop() => _counters->TransmitDropped++;
 
     private void HandOver()
     {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -55,7 +56,7 @@ internal sealed class OutputQueues
         {
             if (Array.IndexOf(all, queue) < 0)
             {
-                queue.Detach()?.Release();
+                queue.Detach()?.Release(isPortThere: Array.Exists(set.Ports, port => port == queue.Port));
             }
         }
         _schedulers = [.. all.Select(queue => queue.Scheduler).OfType<PortScheduler>()];
@@ -87,9 +88,9 @@ internal sealed class OutputQueues
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(OutputQueue queue, in Packet packet)
     {
-        if (packet.HasOffload && !queue.TakesOffloads)
+        if (NeedsWork(queue, packet))
         {
-            Unfinished.Finish(packet, _frames, _drops, new QueueSink(queue));
+            MakeFit(queue, packet, new QueueSink(queue));
             return;
         }
         queue.Add(packet);
@@ -98,9 +99,9 @@ internal sealed class OutputQueues
     /// <summary>As <see cref="Add"/>, to one of the port's queues (OFPAT_ENQUEUE).</summary>
     public void Enqueue(OutputQueue queue, in Packet packet, uint queueId)
     {
-        if (packet.HasOffload && !queue.TakesOffloads)
+        if (NeedsWork(queue, packet))
         {
-            Unfinished.Finish(packet, _frames, _drops, new PortQueueSink(queue, queueId));
+            MakeFit(queue, packet, new PortQueueSink(queue, queueId));
             return;
         }
         queue.Enqueue(packet, queueId);
@@ -125,8 +126,43 @@ internal sealed class OutputQueues
     {
         foreach (PortScheduler scheduler in _schedulers)
         {
-            scheduler.Release();
+            scheduler.Release(isPortThere: false);
         }
+    }
+
+    private static bool NeedsWork(OutputQueue queue, in Packet packet) =>
+        packet.Flags != PacketFlags.None && ((packet.Flags & PacketFlags.MayFragment) != 0 || !queue.TakesOffloads);
+
+    /// <summary>Finishes what the port cannot; cuts what is longer than its MTU and may be cut, which owes nothing else.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeFit<TSink>(OutputQueue queue, Packet packet, TSink sink)
+        where TSink : struct, IFrameSink
+    {
+        if ((packet.Flags & PacketFlags.MayFragment) == 0)
+        {
+            Unfinished.Finish(packet, _frames, _drops, sink);
+            return;
+        }
+        packet.Flags &= ~PacketFlags.MayFragment;
+        if (!Fragmenter.Exceeds(packet, queue.Port.Mtu))
+        {
+            sink.Take(packet);
+            return;
+        }
+        if (Fragmenter.TryBegin(packet, _frames, queue.Port.Mtu, out Fragmenter fragmenter))
+        {
+            while (fragmenter.TryNext(out Packet fragment))
+            {
+                sink.Take(fragment);
+            }
+            _drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+        }
+        else
+        {
+            queue.CountDrop();
+            _drops.Count(DropReason.TooLong);
+        }
+        _frames.Release(packet);
     }
 
     private int RunSchedulers()

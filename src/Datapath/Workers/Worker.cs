@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
@@ -42,11 +43,13 @@ public sealed unsafe class Worker : IDisposable
         _packetIns = new PacketInSender(id, shared);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Drops = new DropCounters();
-        Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
+        Bpdus = new BpduExchange(shared.Service);
+        Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
         _counting = new FlowCounting(shared.Table.Store, id);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, _counting, _counters);
+        Fragments = new FragmentGate(shared, _frames, Drops);
+        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, _counting, _counters) { Fragments = Fragments };
     }
 
     public int Id { get; }
@@ -58,6 +61,8 @@ public sealed unsafe class Worker : IDisposable
 
     internal PacketOutQueue PacketOuts { get; }
 
+    internal BpduExchange Bpdus { get; }
+
     internal HandoverMesh Handovers { get; }
 
     internal DropCounters Drops { get; }
@@ -65,6 +70,9 @@ public sealed unsafe class Worker : IDisposable
     internal WorkerCounters Counters => _counters;
 
     internal WorkerSleep Sleep { get; }
+
+    /// <summary>What stands between receiving and looking up.</summary>
+    internal FragmentGate Fragments { get; }
 
     /// <summary>Ends a sleep in <see cref="Run"/>. Any thread.</summary>
     internal void Wake() => Sleep.Wake();
@@ -77,12 +85,13 @@ public sealed unsafe class Worker : IDisposable
         long now = _shared.Clock.Ticks;
         _now = (uint)(now / TimeSpan.TicksPerMillisecond);
         _executor.Now = _now;
+        Fragments.BeginPass(_now);
         _outputs.Now = now;
         if (_ports != _shared.Ports)
         {
             Adopt(_shared.Ports);
         }
-        int moved = 0;
+        int moved = Bpdus.Send(_outputs, _frames); // first, while the ports have room
         foreach (ref readonly ReceiveQueue queue in _receive.AsSpan())
         {
             int received = queue.Port.Receive(_batch, _frames);
@@ -124,6 +133,7 @@ public sealed unsafe class Worker : IDisposable
     /// <summary>Releases what is left; the worker's thread has ended.</summary>
     public void Dispose()
     {
+        Fragments.Dispose();
         _keys.Dispose();
         _layouts.Dispose();
         _lookup.Dispose();
@@ -155,9 +165,14 @@ public sealed unsafe class Worker : IDisposable
         counters->ReceivedPackets += (uint)received;
         counters->ReceivedBytes += ParseBatch(port.Number, received, out bool runts);
         int count = received;
-        if (runts || (port.Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0)
+        bool hasBpdu = (port.Gate & PortGate.TakesBpdus) != 0 && HasBpdu(received);
+        if (runts || hasBpdu || (port.Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0)
         {
-            count = Filter(port.Config, counters, received);
+            count = Filter(port, counters, received);
+        }
+        if (Fragments.IsActive)
+        {
+            count = Fragments.Filter(ref _batch.First, _keys.Start, _layouts.Start, count);
         }
         int exact = _shared.Table.Classify(_keys.Start, _lookup.Start, _found.Start, count);
         ExecuteBatch(port.Number, count, exact);
@@ -202,10 +217,26 @@ public sealed unsafe class Worker : IDisposable
         _counters.Count(count, exact, count - exact - misses);
     }
 
-    /// <summary>Drops runts and what a closed port must not receive, and closes the gaps.</summary>
+    /// <summary>Whether any packet of the batch is an 802.1D frame.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int Filter(PortConfig config, WorkerPortCounters* counters, int received)
+    private bool HasBpdu(int received)
     {
+        for (int i = 0; i < received; i++)
+        {
+            if (_keys.Start[i].DlDst == MacAddress.BridgeGroup)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Drops runts and what a closed port must not receive, takes out what is spanning tree's, and closes the gaps.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Filter(SwitchPort port, WorkerPortCounters* counters, int received)
+    {
+        PortConfig config = port.Config;
+        bool takesBpdus = (port.Gate & PortGate.TakesBpdus) != 0;
         int kept = 0;
         for (int i = 0; i < received; i++)
         {
@@ -222,6 +253,16 @@ public sealed unsafe class Worker : IDisposable
             {
                 counters->ReceiveDropped++;
                 _executor.Drop(packet, DropReason.IngressClosed);
+                continue;
+            }
+            if (spanningTree && takesBpdus)
+            {
+                // §4.5: processed locally before performing flow lookup.
+                if (!Bpdus.TryTake(packet, port))
+                {
+                    counters->ReceiveDropped++;
+                    _executor.Drop(packet, DropReason.BpduQueueFull);
+                }
                 continue;
             }
             Unsafe.Add(ref _batch.First, kept) = packet;
@@ -261,6 +302,7 @@ public sealed unsafe class Worker : IDisposable
         {
             Packet packet = item.Packet;
             FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, _keys.Start, _layouts.Start);
+            Fragments.AllowRefragmenting(ref packet);
             _executor.Execute(item.Actions, ref packet, *_keys.Start, ref *_layouts.Start, item.InPort);
             PacketOuts.Advance();
             moved++;

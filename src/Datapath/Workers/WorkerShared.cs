@@ -10,6 +10,7 @@ internal sealed class WorkerShared : IDisposable
 {
     private volatile PortSet _ports = PortSet.Empty;
     private volatile int _missBehaviour;
+    private volatile int _fragmentHandling;
     private volatile bool _arePacketInsLimited;
 
     public required FramePool Frames { get; init; }
@@ -23,6 +24,10 @@ internal sealed class WorkerShared : IDisposable
     public required MacTable Macs { get; init; }
 
     public required ServiceSignal Service { get; init; }
+
+    public required int MaxReassemblies { get; init; }
+
+    public required TimeSpan ReassemblyTimeout { get; init; }
 
     /// <summary>For packet-ins whose ingress is no port: a packet-out through the table with OFPP_NONE or OFPP_CONTROLLER.</summary>
     public required PacketInQueues PortlessPacketIns { get; init; }
@@ -44,6 +49,12 @@ internal sealed class WorkerShared : IDisposable
     {
         get => (MissBehaviour)_missBehaviour;
         set => _missBehaviour = (int)value;
+    }
+
+    public FragmentHandling FragmentHandling
+    {
+        get => (FragmentHandling)_fragmentHandling;
+        set => _fragmentHandling = (int)value;
     }
 
     public void Dispose()

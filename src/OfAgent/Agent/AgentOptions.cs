@@ -26,6 +26,9 @@ public sealed record AgentOptions
 
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
+    /// <summary>Attempts to reach a controller again that must fail before emergency mode is entered (OpenFlow 1.0.0 §4.3: "zero or more").</summary>
+    public int EmergencyAttempts { get; init; } = 1;
+
     public TimeSpan ProbeInterval { get; init; } = DefaultProbeInterval;
 
     public SwitchDescription Description { get; init; } = new("Softswitch", "user space", "0.1", "none", "Softswitch");

@@ -36,6 +36,7 @@ internal sealed class ControllerConnector
             {
                 _agent.Log($"{_target}: {failure}; trying again");
             }
+            _agent.NoteAttempt(worked);
             lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
             Wait(delay.Next(worked));
         }

@@ -247,7 +247,7 @@ internal sealed class ControllerSession
         }
         DatapathControl control = _agent.Control;
         SwitchFeatures features = new(
-            control.DatapathId, (uint)control.BufferCount, (byte)control.TableCount, SwitchAgent.Capabilities, control.SupportedActions);
+            control.DatapathId, (uint)control.BufferCount, (byte)control.TableCount, SwitchAgent.CapabilitiesOf(control), control.SupportedActions);
         FeaturesMessage.WriteReply(Pending, xid, features, control.Ports);
         return true;
     }
@@ -258,7 +258,8 @@ internal sealed class ControllerSession
         {
             return false;
         }
-        ConfigMessage.WriteGetReply(Pending, xid, Config);
+        // How fragments are treated is of the switch, not of the connection.
+        ConfigMessage.WriteGetReply(Pending, xid, Config with { Flags = (OfConfigFlags)_agent.Control.FragmentHandling });
         return true;
     }
 
@@ -269,9 +270,22 @@ internal sealed class ControllerSession
             return false;
         }
         Config = config;
+        if (Role != ControllerRole.Slave)
+        {
+            SetFragmentHandling(config.Flags & OfConfigFlags.FragmentsMask);
+        }
         IsConfigured = true;
         _agent.OnSessionChanged();
         return true;
+    }
+
+    /// <summary>Of several controllers the last to speak wins. DROP and REASM together mean nothing, and change nothing.</summary>
+    private void SetFragmentHandling(OfConfigFlags flags)
+    {
+        if (flags != OfConfigFlags.FragmentsMask)
+        {
+            _agent.Control.FragmentHandling = (FragmentHandling)flags;
+        }
     }
 
     private bool TryHandleBarrier(ReadOnlySpan<byte> message, uint xid, out OfError error)

@@ -27,10 +27,14 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 /// </remarks>
 public sealed class SwitchAgent : IControlEvents, IDisposable
 {
-    /// <summary>What works, told to controllers.</summary>
+    /// <summary>What always works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
         OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.QueueStats
-        | OfCapabilities.ArpMatchIp;
+        | OfCapabilities.ArpMatchIp | OfCapabilities.IpReassembly;
+
+    /// <summary>What works on this datapath: <see cref="Capabilities"/> and what it was given besides.</summary>
+    public static OfCapabilities CapabilitiesOf(DatapathControl control) =>
+        Capabilities | (control.HasSpanningTree ? OfCapabilities.Stp : OfCapabilities.None);
 
     /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
     public const int MaxPassiveConnections = 64;
@@ -41,6 +45,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     private readonly List<IChannelListener> _listeners = [];
     private readonly List<Thread> _threads = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ContactWatch _contact; // under the gate
     private ITimer? _probeTimer;
     private int _passiveCount;
     private bool _disposed;
@@ -50,6 +55,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         Control = control;
         Options = options;
+        _contact = new ContactWatch(control, options);
         lock (control.Gate)
         {
             control.Events = this;
@@ -196,6 +202,10 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
         Control.MissBehaviour = _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
+        if (!_stopping.IsCancellationRequested)
+        {
+            _contact.Note(_connections.Exists(IsController));
+        }
     }
 
     /// <summary>Under the gate: at most one connection is master.</summary>
@@ -237,6 +247,38 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         return !connection.IsPassive || session.IsConfigured || (Options.FailMode == FailMode.Secure && session.IsIntroduced);
     }
 
+    /// <summary>Whether losing this connection is losing contact: a tool that looks in through a listener and leaves is no controller.</summary>
+    private bool IsController(ControllerConnection connection) =>
+        connection.Session.IsNegotiated && !IsManagement(connection.IsPassive) && (!connection.IsPassive || connection.Session.IsConfigured);
+
+    /// <summary>After each attempt to reach a controller, and each connection that came of one.</summary>
+    /// <param name="worked">HELLOs were exchanged.</param>
+    internal void NoteAttempt(bool worked)
+    {
+        if (!worked)
+        {
+            lock (Control.Gate)
+            {
+                _contact.NoteFailedAttempt();
+            }
+        }
+        LogEmergency();
+    }
+
+    /// <summary>A line for the log when emergency mode was entered or left.</summary>
+    private void LogEmergency()
+    {
+        string? news;
+        lock (Control.Gate)
+        {
+            news = _contact.TakeNews();
+        }
+        if (news is not null)
+        {
+            Log(news);
+        }
+    }
+
     private void StartThread(string name, Action body)
     {
         Thread thread = new(() => body()) { IsBackground = true, Name = name };
@@ -276,6 +318,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
             StartThread(name, () =>
             {
                 Log($"{name}: {Serve(channel, name)}");
+                LogEmergency();
                 Interlocked.Decrement(ref _passiveCount);
             });
         }

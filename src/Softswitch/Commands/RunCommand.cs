@@ -27,7 +27,9 @@ internal static class RunCommand
             List<Setting> settings = [];
             foreach ((SettingKey key, Option<string[]> option) in options)
             {
-                settings.AddRange((result.GetValue(option) ?? []).Select(value => new Setting(key.Name, value, option.Name)));
+                string[] values = result.GetValue(option) ?? [];
+                bool isBareFlag = key.IsFlag && values.Length == 0 && result.GetResult(option) != null;
+                settings.AddRange((isBareFlag ? ["true"] : values).Select(value => new Setting(key.Name, value, option.Name)));
             }
             if (result.GetValue(Config) is { } file)
             {
@@ -43,7 +45,7 @@ internal static class RunCommand
     {
         HelpName = key.Argument,
         Description = key.Description,
-        Arity = ArgumentArity.OneOrMore,
+        Arity = key.IsFlag ? ArgumentArity.ZeroOrMore : ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,
     };
 

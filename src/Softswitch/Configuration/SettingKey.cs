@@ -9,6 +9,9 @@ namespace Softswitch.Configuration;
 /// <param name="IsRepeatable">Whether it may be given more than once, or as a list.</param>
 internal sealed record SettingKey(string Name, string Argument, string Description, bool IsRepeatable)
 {
+    /// <summary>Whether the name alone means true on the command line.</summary>
+    public bool IsFlag { get; init; }
+
     public static readonly SettingKey Port = new(
         "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options, such as rate=100M", true);
 
@@ -48,9 +51,28 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey Workers = new(
         "workers", "N", "threads that forward packets, 1 to 64 (default 1)", false);
 
+    public static readonly SettingKey Stp = new(
+        "stp", "true|false", "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", false)
+    {
+        IsFlag = true,
+    };
+
+    public static readonly SettingKey StpPriority = new(
+        "stp-priority", "N", "bridge priority, 0 to 65535; the lowest becomes the root (default 32768)", false);
+
+    public static readonly SettingKey StpHello = new(
+        "stp-hello", "SECONDS", "1 to 10 between two messages of the root (default 2)", false);
+
+    public static readonly SettingKey StpMaxAge = new(
+        "stp-max-age", "SECONDS", "6 to 40 until a silent neighbour is given up (default 20)", false);
+
+    public static readonly SettingKey StpForwardDelay = new(
+        "stp-forward-delay", "SECONDS", "4 to 30 that a port listens, and then learns, before it forwards (default 15)", false);
+
     public static readonly IReadOnlyList<SettingKey> All =
     [
         Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode,
         PacketInRate, PacketInBurst, Workers,
+        Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];
 }

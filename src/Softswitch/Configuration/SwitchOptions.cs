@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 
@@ -31,4 +32,7 @@ public sealed record SwitchOptions
     public int? PacketInBurst { get; init; }
 
     public int Workers { get; init; } = 1;
+
+    /// <summary>Null: no spanning tree.</summary>
+    public SpanningTreeOptions? SpanningTree { get; init; }
 }

@@ -32,6 +32,7 @@ internal sealed class SwitchOptionsReader
             PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
             PacketInBurst = ReadLast(byKey, SettingKey.PacketInBurst, setting => ReadNumber(setting, 1, MaxPacketInRate)),
             Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
+            SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
         options = options with { Tls = ReadTls(byKey, options.Controllers.Concat(options.Listeners).FirstOrDefault(target => target.NeedsTls)) };
         return _errors.Count == 0 ? options : throw new OptionException(_errors);

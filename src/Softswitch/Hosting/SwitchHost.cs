@@ -31,7 +31,12 @@ internal sealed class SwitchHost : IDisposable
 
     private SwitchHost(SwitchOptions options)
     {
-        DatapathOptions datapath = new() { DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports), Workers = options.Workers };
+        DatapathOptions datapath = new()
+        {
+            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
+            Workers = options.Workers,
+            SpanningTree = options.SpanningTree,
+        };
         Control = new DatapathControl(datapath with
         {
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,

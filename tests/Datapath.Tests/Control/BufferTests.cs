@@ -64,7 +64,7 @@ public sealed class BufferTests
     {
         using FramePool pool = new(64, largeFrameCount: 1);
         FrameCache frames = pool.CreateCache();
-        BufferedPackets buffers = new(16, frames, usedBefore: (FlowMod.NoBuffer / 16) - 3);
+        BufferedPackets buffers = new(16, frames, new ControlClock(TimeProvider.System), 3_600_000, usedBefore: (FlowMod.NoBuffer / 16) - 3);
         for (int i = 0; i < 100; i++)
         {
             Assert.True(frames.TryRent(out Packet packet));

@@ -266,7 +266,7 @@ public sealed class FlowModTests
             (FlowAction.SetVlanVid(0x1000), ControlError.BadActionArgument),
             (FlowAction.SetVlanPcp(8), ControlError.BadActionArgument),
             (FlowAction.SetNwTos(1), ControlError.BadActionArgument),
-            (FlowAction.Enqueue(1, 1), ControlError.BadActionType),
+            (FlowAction.Enqueue(1, 1), ControlError.BadQueue),
         ];
         foreach ((FlowAction action, ControlError error) in bad)
         {
@@ -283,7 +283,8 @@ public sealed class FlowModTests
         Assert.Equal(ControlError.BadCommand, sut.Control.Apply(Mod(Tcp(), 5, (FlowModCommand)5)));
         FlowMod emergency = Mod(Tcp(), 5, cookie: 9);
         emergency.Flags = FlowModFlags.Emergency;
-        Assert.Equal(ControlError.AllTablesFull, sut.Control.Apply(emergency));
+        emergency.IdleTimeoutSeconds = 1;
+        Assert.Equal(ControlError.BadEmergencyTimeout, sut.Control.Apply(emergency));
         Assert.Equal(2, Assert.Single(sut.Flows()).Actions[0].Port);
     }
 

@@ -227,7 +227,7 @@ public sealed class PortSchedulerTests
             sut.Add(QueueConfig.None, Segment, label: 2);
         }
         Assert.False(sut.EveryFrameIsFree);
-        sut.Scheduler.Release();
+        sut.Scheduler.Release(isPortThere: true);
         Assert.Equal(0, sut.Scheduler.Count);
         Assert.True(sut.EveryFrameIsFree);
     }

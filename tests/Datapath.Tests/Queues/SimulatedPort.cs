@@ -96,7 +96,7 @@ internal sealed unsafe class SimulatedPort : IPort, IDisposable
 
     public void Dispose()
     {
-        Scheduler.Release();
+        Scheduler.Release(isPortThere: true);
         _counters.Dispose();
         _pool.Dispose();
     }

@@ -52,10 +52,10 @@ internal sealed class RunningWorkers : IDisposable
         private readonly ManualResetEventSlim _wake = new();
         private volatile bool _asleep;
 
-        public void Wait(ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
+        public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds)
         {
             _asleep = true;
-            _wake.Wait(honourTimeouts ? timeoutMilliseconds : Timeout.Infinite);
+            _wake.Wait(honourTimeouts ? TimeSpan.FromMicroseconds(timeoutMicroseconds) : Timeout.InfiniteTimeSpan);
             _asleep = false;
             _wake.Reset();
         }

@@ -1,4 +1,5 @@
 using Softswitch.Configuration;
+using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
@@ -25,6 +26,7 @@ public sealed class SwitchOptionsReaderTests
         Assert.Empty(options.Listeners);
         Assert.Equal(FailMode.Secure, options.FailMode);
         Assert.Equal(1, options.Workers);
+        Assert.Null(options.SpanningTree);
         Assert.Equal("--port: at least one is needed, such as --port 1=eth1", Assert.Throws<OptionException>(() => Read()).Message);
     }
 
@@ -39,6 +41,16 @@ public sealed class SwitchOptionsReaderTests
         Assert.Equal(3, options.Workers);
         Assert.Equal([("::1", 6633), ("host", ConnectionTarget.DefaultPort)], options.Controllers.Select(c => (c.Host, c.Port)));
         Assert.Equal([("", 6654), ("", 0), ("10.0.0.1", ConnectionTarget.DefaultPort)], options.Listeners.Select(c => (c.Host, c.Port)));
+    }
+
+    [Fact]
+    public void Spanning_tree_is_as_the_standard_has_it_unless_told_otherwise()
+    {
+        Assert.Equal(new SpanningTreeOptions(), Read(("port", "eth0"), ("stp", "true")).SpanningTree);
+        Assert.Null(Read(("port", "eth0"), ("stp", "false"), ("stp-priority", "1")).SpanningTree);
+        Assert.Equal(
+            new SpanningTreeOptions { Priority = 4096, HelloSeconds = 1, MaxAgeSeconds = 6, ForwardDelaySeconds = 4 },
+            Read(("port", "eth0"), ("stp", "true"), ("stp-priority", "4096"), ("stp-hello", "1"), ("stp-max-age", "6"), ("stp-forward-delay", "4")).SpanningTree);
     }
 
     [Theory]
@@ -60,6 +72,15 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("packet-in-rate", "-1", "--packet-in-rate: '-1' is not a number from 0 to 100000000")]
     [InlineData("packet-in-burst", "0", "--packet-in-burst: '0' is not a number from 1 to 100000000")]
     [InlineData("workers", "65", "--workers: '65' is not a number from 1 to 64")]
+    [InlineData("stp", "yes", "--stp: 'yes' is neither true nor false")]
+    [InlineData("stp-priority", "65536", "--stp-priority: '65536' is not a number from 0 to 65535")]
+    [InlineData("stp-hello", "0", "--stp-hello: '0' is not a number from 1 to 10")]
+    [InlineData("stp-max-age", "41", "--stp-max-age: '41' is not a number from 6 to 40")]
+    [InlineData("stp-forward-delay", "3", "--stp-forward-delay: '3' is not a number from 4 to 30")]
+    [InlineData(
+        "stp-forward-delay", "4",
+        "--stp-forward-delay: 2 s hello, 20 s maximum age, 4 s forward delay: the maximum age is at most twice (forward delay - 1 s)")]
+    [InlineData("stp-hello", "10", "--stp-hello: 10 s hello, 20 s maximum age, 15 s forward delay: the maximum age is at least twice (hello time + 1 s)")]
     public void What_is_wrong_is_named_with_its_reason(string key, string value, string line)
     {
         Assert.Equal(line, Assert.Throws<OptionException>(() => Read(("port", "1=eth0"), (key, value))).Message);

@@ -1,0 +1,261 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>The emergency flow table: entries with OFPFF_EMERG, kept aside until contact with the controller is lost (OpenFlow 1.0.0 §4.3, §4.6).</summary>
+/// <remarks>
+/// <para>
+/// Packets never see this table. When emergency mode is entered its entries are copied into tables 0 and 1 and everything else is
+/// deleted there ("All normal entries are deleted when entering emergency mode"); copies first, so at no moment a packet meets neither.
+/// While the mode lasts, changes here are made to the copies too. When it ends the copies stay, as entries like any other ("Upon connecting
+/// to a controller again, the emergency flow entries remain. The controller then has the option of deleting all flow entries"). So
+/// does the reference switch.
+/// </para>
+/// <para>
+/// Flow-mods with OFPFF_EMERG concern this table alone, those without it the others alone. Entries have no timeouts and are gone
+/// without flow-removed. Threads: under the control gate. Not on the busy path: entries are objects.
+/// </para>
+/// </remarks>
+internal sealed class EmergencyTable
+{
+    private readonly List<Entry> _entries = []; // by rising id, which is by age
+    private readonly FlowModProcessor _flows;
+    private readonly ControlClock _clock;
+    private readonly int _capacity;
+    private uint _lastId;
+
+    public EmergencyTable(FlowModProcessor flows, ControlClock clock, int capacity)
+    {
+        _flows = flows;
+        _clock = clock;
+        _capacity = capacity;
+    }
+
+    public int Count => _entries.Count;
+
+    /// <summary>Whether the entries' copies are what tables 0 and 1 were filled with.</summary>
+    public bool InForce { get; private set; }
+
+    /// <summary>Puts the entries in force in place of everything else.</summary>
+    public void Enter()
+    {
+        _flows.ForgetCopies();
+        foreach (Entry entry in _entries)
+        {
+            Install(entry);
+        }
+        _flows.RemoveAllButCopies();
+        InForce = true;
+    }
+
+    /// <summary>From now on the copies are the controller's to change and delete.</summary>
+    public void Leave() => InForce = false;
+
+    /// <param name="mod">Checked: command and actions are valid.</param>
+    public ControlError Apply(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        switch (mod.Command)
+        {
+            case FlowModCommand.Delete or FlowModCommand.DeleteStrict:
+                Delete(mod, key, mask, exact);
+                return ControlError.None;
+            // §4.6: "Emergency flow mod messages must have timeout values set to zero. Otherwise, the switch must refuse the addition".
+            case var _ when (mod.IdleTimeoutSeconds | mod.HardTimeoutSeconds) != 0:
+                return ControlError.BadEmergencyTimeout;
+            case FlowModCommand.Modify or FlowModCommand.ModifyStrict when Modify(mod, key, mask, exact):
+                return ControlError.None;
+            default:
+                return Add(mod, key, mask, exact);
+        }
+    }
+
+    public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
+    {
+        foreach (Entry entry in _entries)
+        {
+            if (entry.Id > cursor && entry.IsCoveredBy(filter))
+            {
+                cursor = entry.Id;
+                statistics = Describe(entry);
+                return true;
+            }
+        }
+        statistics = default;
+        return false;
+    }
+
+    public AggregateStatistics Aggregate(in FlowFilter filter)
+    {
+        AggregateStatistics total = default;
+        uint cursor = 0;
+        while (Next(ref cursor, filter, out FlowStatistics entry))
+        {
+            total.PacketCount += entry.PacketCount;
+            total.ByteCount += entry.ByteCount;
+            total.FlowCount++;
+        }
+        return total;
+    }
+
+    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Overlaps(key, mask, mod.Priority, exact))
+        {
+            return ControlError.Overlap;
+        }
+        Entry? entry = FindTwin(mod.Priority, key, mask, exact, strict: !exact);
+        if (entry == null)
+        {
+            if (_entries.Count >= _capacity)
+            {
+                return ControlError.AllTablesFull;
+            }
+            entry = new Entry(++_lastId, key, mask, exact);
+            _entries.Add(entry);
+        }
+        entry.Match = mod.Match;
+        entry.Priority = mod.Priority;
+        entry.Cookie = mod.Cookie;
+        entry.Actions = mod.Actions.ToArray();
+        entry.InstalledAt = _clock.Ticks;
+        if (InForce)
+        {
+            Install(entry);
+        }
+        return ControlError.None;
+    }
+
+    private bool Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        bool any = false;
+        FlowFilter filter = new(mod.Match);
+        foreach (Entry entry in _entries)
+        {
+            if (!IsMeant(entry, mod, key, mask, exact, filter))
+            {
+                continue;
+            }
+            any = true;
+            entry.Actions = mod.Actions.ToArray();
+            entry.Cookie = mod.Cookie;
+            if (InForce && _flows.IsCopy(entry.Copy, entry.Id))
+            {
+                _flows.ReplaceActions(entry.Copy, mod);
+            }
+        }
+        return any;
+    }
+
+    private void Delete(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        FlowFilter filter = new(mod.Match);
+        for (int i = _entries.Count - 1; i >= 0; i--)
+        {
+            Entry entry = _entries[i];
+            if (!IsMeant(entry, mod, key, mask, exact, filter) || !OutputsTo(entry.Actions, mod.OutPort))
+            {
+                continue;
+            }
+            _entries.RemoveAt(i);
+            if (InForce && _flows.IsCopy(entry.Copy, entry.Id))
+            {
+                _flows.Remove(entry.Copy, FlowRemovedReason.Delete);
+            }
+        }
+    }
+
+    /// <summary>Whether a MODIFY or DELETE is about the entry: identical if strict, the same or narrower if not.</summary>
+    private static bool IsMeant(Entry entry, in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowFilter filter)
+    {
+        bool strict = mod.Command is FlowModCommand.ModifyStrict or FlowModCommand.DeleteStrict;
+        return strict || exact
+            ? IsTwin(entry, mod.Priority, key, mask, exact, strict)
+            : filter.Covers(entry.Key, entry.Mask);
+    }
+
+    private static bool IsTwin(Entry entry, ushort priority, in FlowKey key, in FlowKey mask, bool exact, bool strict) =>
+        entry.Exact == exact && (!strict || entry.Priority == priority) && FlowKey.Equals(entry.Key, key) && FlowKey.Equals(entry.Mask, mask);
+
+    private Entry? FindTwin(ushort priority, in FlowKey key, in FlowKey mask, bool exact, bool strict)
+    {
+        foreach (Entry entry in _entries)
+        {
+            if (IsTwin(entry, priority, key, mask, exact, strict))
+            {
+                return entry;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>As in the other tables: an exact entry overlaps only itself.</summary>
+    private bool Overlaps(in FlowKey key, in FlowKey mask, ushort priority, bool exact)
+    {
+        if (exact)
+        {
+            return FindTwin(priority, key, mask, exact, strict: false) != null;
+        }
+        foreach (Entry entry in _entries)
+        {
+            FlowKey common = FlowKey.And(mask, entry.Mask);
+            if (!entry.Exact && entry.Priority == priority && FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(entry.Key, common)))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void Install(Entry entry)
+    {
+        FlowMod mod = new()
+        {
+            Match = entry.Match,
+            Priority = entry.Priority,
+            Cookie = entry.Cookie,
+            Flags = FlowModFlags.Emergency,
+            Actions = entry.Actions,
+        };
+        entry.Copy = _flows.InstallCopy(mod, entry.Key, entry.Mask, entry.Exact, entry.Id);
+    }
+
+    /// <summary>An entry counts what its copy counts, as long as it has one.</summary>
+    private FlowStatistics Describe(Entry entry)
+    {
+        FlowCounters counters = _flows.IsCopy(entry.Copy, entry.Id) ? _flows.ReadCounters(entry.Copy) : default;
+        return new FlowStatistics
+        {
+            TableId = FlowFilter.EmergencyTable,
+            Match = entry.Match,
+            Duration = TimeSpan.FromTicks(_clock.Ticks - entry.InstalledAt),
+            Priority = entry.Priority,
+            Cookie = entry.Cookie,
+            PacketCount = counters.Packets,
+            ByteCount = counters.Bytes,
+            Actions = entry.Actions,
+        };
+    }
+
+    private static bool OutputsTo(FlowAction[] actions, ushort port) =>
+        port == PortNumber.None || Array.Exists(actions, a => a.Kind is ActionKind.Output or ActionKind.Enqueue && a.Port == port);
+
+    private sealed class Entry(uint id, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        public readonly uint Id = id;
+        public readonly FlowKey Key = key;
+        public readonly FlowKey Mask = mask;
+        public readonly bool Exact = exact;
+        public FlowMatch Match;
+        public ushort Priority;
+        public ulong Cookie;
+        public FlowAction[] Actions = [];
+        public long InstalledAt;
+
+        /// <summary>Index of the copy last made; still the copy if its record has this entry's id.</summary>
+        public uint Copy;
+
+        public bool IsCoveredBy(in FlowFilter filter) => filter.Covers(Key, Mask) && OutputsTo(Actions, filter.OutPort);
+    }
+}

@@ -1,0 +1,66 @@
+using Softswitch.Datapath.Control;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>Decides when contact with the controllers is lost, and has the datapath enter and leave emergency mode (OpenFlow 1.0.0 §4.3).</summary>
+/// <remarks>
+/// Lost is: there was a controller, there is none, and as many attempts as configured to reach one failed since; controllers that
+/// connect to us cannot be attempted, so then none is waited for. Without emergency entries nothing is entered, and the
+/// fail mode alone decides. Threads: under the control gate.
+/// </remarks>
+internal sealed class ContactWatch
+{
+    private readonly DatapathControl _control;
+    private readonly int _attempts;
+    private bool _hadContact;
+    private bool _isLost;
+    private int _failedAttempts;
+    private string? _news;
+
+    public ContactWatch(DatapathControl control, AgentOptions options)
+    {
+        _control = control;
+        _attempts = options.Controllers.Count == 0 ? 0 : options.EmergencyAttempts;
+    }
+
+    /// <summary>After every change of a connection.</summary>
+    /// <param name="hasContact">Whether a controller is connected.</param>
+    public void Note(bool hasContact)
+    {
+        if (hasContact)
+        {
+            _news = _control.InEmergency ? "emergency mode left: its flow entries stay until the controller deletes them" : _news;
+            _control.LeaveEmergency();
+            _isLost = false;
+        }
+        else if (_hadContact)
+        {
+            _isLost = true;
+            _failedAttempts = 0;
+            EnterIfLost();
+        }
+        _hadContact = hasContact;
+    }
+
+    public void NoteFailedAttempt()
+    {
+        _failedAttempts++;
+        EnterIfLost();
+    }
+
+    /// <summary>What the log should say, once.</summary>
+    public string? TakeNews()
+    {
+        string? news = _news;
+        _news = null;
+        return news;
+    }
+
+    private void EnterIfLost()
+    {
+        if (_isLost && _failedAttempts >= _attempts && _control.EnterEmergency())
+        {
+            _news = "emergency mode entered: no controller; its flow entries are in force, all others deleted";
+        }
+    }
+}

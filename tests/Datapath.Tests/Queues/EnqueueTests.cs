@@ -1,0 +1,352 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
+using Softswitch.Datapath.Workers;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Queues;
+
+/// <summary>OFPAT_ENQUEUE through the whole datapath (OpenFlow 1.0.0 §3.3, §5.2.2, §5.2.4), each frame accounted for.</summary>
+public sealed class EnqueueTests
+{
+    private const long Mega = 1_000_000;
+    private static readonly byte[] Frame = TestPacket.Udp(payload: 958); // 1000 bytes
+
+    [Fact]
+    public void A_packet_leaves_by_its_queue_and_is_counted_there_and_at_the_port()
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
+        sut.Send(1, Frame, Frame, Frame);
+        Assert.Equal([Frame, Frame, Frame], sut.Received(2));
+        Assert.Equal([new QueueStatistics(2, 5, 3000, 3, 0), new QueueStatistics(2, 6, 0, 0, 0)], sut.Control.ReadQueueStatistics(2));
+        sut.Control.TryReadPort(2, out PortStatistics two);
+        Assert.Equal((3UL, 3000UL, 0UL), (two.TransmittedPackets, two.TransmittedBytes, two.TransmitDropped));
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Enqueue_is_an_output_among_others_and_as_the_last_one_needs_no_copy()
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5), FlowAction.SetVlanVid(7), FlowAction.Output(3), FlowAction.StripVlan(), FlowAction.Enqueue(2, 6), FlowAction.SetVlanPcp(3));
+        sut.Send(1, Frame);
+        Assert.Equal([Frame, Frame], sut.Received(2));
+        Assert.Single(sut.Received(3));
+        Assert.Equal([1UL, 1UL], sut.Control.ReadQueueStatistics(2).Select(queue => queue.TransmittedPackets));
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void An_out_port_filter_finds_enqueue()
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
+        Assert.Equal(0U, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 3)).FlowCount);
+        Assert.Equal(1U, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 2)).FlowCount);
+    }
+
+    [Fact]
+    public void In_port_means_the_queue_of_the_port_the_packet_came_from_and_naming_that_port_means_nothing()
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(PortNumber.InPort, 5));
+        sut.Send(2, Frame);
+        sut.Send(1, Frame); // without queues: by the port itself
+        Assert.Equal([Frame], sut.Received(2));
+        Assert.Equal([Frame], sut.Received(1));
+        Assert.Equal(1UL, sut.Control.ReadQueueStatistics(2)[0].TransmittedPackets);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
+        sut.Send(2, Frame);
+        Assert.Empty(sut.Received(2));
+        Assert.Equal(1, sut.Control.ReadDrops(DropReason.OutputToIngress));
+        sut.AssertNoFrameLost();
+    }
+
+    [Theory]
+    [InlineData(2, 5, ControlError.None)]
+    [InlineData(2, 7, ControlError.BadQueue)]
+    [InlineData(2, 0, ControlError.BadQueue)]
+    [InlineData(3, 5, ControlError.BadQueue)] // there, without queues
+    [InlineData(99, 5, ControlError.None)] // not there yet
+    [InlineData(PortNumber.InPort, 5, ControlError.None)]
+    [InlineData(PortNumber.InPort, 7, ControlError.BadQueue)]
+    [InlineData(PortNumber.Local, 5, ControlError.None)] // not there yet
+    [InlineData(0, 5, ControlError.BadOutPort)]
+    [InlineData(0xff01, 5, ControlError.BadOutPort)]
+    [InlineData(PortNumber.Table, 5, ControlError.BadOutPort)]
+    [InlineData(PortNumber.Normal, 5, ControlError.BadOutPort)]
+    [InlineData(PortNumber.Flood, 5, ControlError.BadOutPort)]
+    [InlineData(PortNumber.All, 5, ControlError.BadOutPort)]
+    [InlineData(PortNumber.Controller, 5, ControlError.BadOutPort)]
+    [InlineData(PortNumber.None, 5, ControlError.BadOutPort)]
+    public void Ports_and_queues_are_checked_when_the_actions_arrive(ushort port, uint queue, ControlError expected)
+    {
+        using TestSwitch sut = WithQueue();
+        Assert.Equal(expected, sut.Add(FlowMatch.Any, 1, FlowAction.Output(4), FlowAction.Enqueue(port, queue)));
+        Assert.Equal(expected == ControlError.None ? 1 : 0, sut.Flows().Count);
+        Assert.Equal(expected, sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Enqueue(port, queue)], Frame));
+        FlowMod delete = TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete);
+        delete.Actions = (FlowAction[])[FlowAction.Enqueue(port, queue)];
+        Assert.Equal(ControlError.None, sut.Control.Apply(delete)); // actions of a delete are ignored
+    }
+
+    [Fact]
+    public void A_queue_that_is_gone_or_never_came_gives_way_to_the_port_itself()
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5), FlowAction.Enqueue(5, 1));
+        Assert.Equal(ControlError.None, sut.Control.RemoveQueue(2, 5));
+        sut.AddPort(5);
+        sut.Send(1, Frame);
+        Assert.Equal([Frame], sut.Received(2));
+        Assert.Equal([Frame], sut.Received(5));
+        Assert.Equal([new QueueStatistics(2, 6, 0, 0, 0)], sut.Control.ReadQueueStatistics(2));
+        Assert.Equal(ControlError.None, sut.Control.RemoveQueue(2, 6));
+        sut.Send(1, Frame);
+        Assert.Equal([Frame], sut.Received(2));
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_packet_out_can_name_a_queue()
+    {
+        using TestSwitch sut = WithQueue();
+        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Enqueue(2, 6)], Frame));
+        sut.Settle();
+        Assert.Equal([Frame], sut.Received(2));
+        Assert.Equal(1UL, sut.Control.ReadQueueStatistics(2)[1].TransmittedPackets);
+        sut.AssertNoFrameLost();
+    }
+
+    [Theory]
+    [InlineData(PortConfig.PortDown)]
+    [InlineData(PortConfig.NoForward)]
+    public void A_closed_port_takes_nothing_into_its_queues(PortConfig closed)
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
+        sut.Control.ConfigurePort(2, sut[2].HardwareAddress, closed, PortConfig.All);
+        sut.Send(1, Frame);
+        Assert.Empty(sut.Received(2));
+        Assert.Equal(1, sut.Control.ReadDrops(DropReason.EgressClosed));
+        sut.AssertNoFrameLost();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void A_guaranteed_queue_holds_while_plain_output_floods_the_port(int workers)
+    {
+        using TestSwitch sut = new(options: new DatapathOptions { Workers = workers });
+        Flood(sut, TimeSpan.FromSeconds(1), out long guaranteed, out long flooded);
+        Assert.True(guaranteed >= 0.95 * 10 * Mega / 8, $"{guaranteed} bytes in a second at 10 Mbit/s");
+        Assert.InRange(guaranteed + flooded, 0.99 * 50 * Mega / 8, (50 * Mega / 8 * 1.005) + Frame.Length);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Every_packet_is_sent_lost_or_waiting_and_counted_as_that()
+    {
+        using TestSwitch sut = new();
+        Flood(sut, TimeSpan.FromMilliseconds(100), out long guaranteed, out long flooded);
+        Drain(sut);
+        guaranteed += Bytes(sut.Received(2), 5000, out long other);
+        flooded += other;
+        QueueStatistics queue = sut.Control.ReadQueueStatistics(2)[0];
+        sut.Control.TryReadPort(2, out PortStatistics port);
+        ulong entered = sut.Flows().Aggregate(0UL, (sum, flow) => sum + flow.Packets);
+        Assert.Equal((ulong)guaranteed, queue.TransmittedBytes);
+        Assert.Equal((ulong)(guaranteed + flooded), port.TransmittedBytes);
+        Assert.Equal(entered, port.TransmittedPackets + port.TransmitDropped);
+        Assert.Equal((long)port.TransmitDropped, sut.Control.ReadDrops(DropReason.TransmitQueueFull));
+        Assert.True(port.TransmitDropped > 0, "a flood of twice the rate overruns the port's own queue");
+        Assert.Equal(0UL, queue.TransmitErrors);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_full_queue_counts_its_losses_exactly()
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Control.ConfigurePortRate(2, 1 * Mega);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
+        sut.Send(1, [.. Enumerable.Repeat(Frame, 800)]);
+        Drain(sut);
+        QueueStatistics queue = sut.Control.ReadQueueStatistics(2)[0];
+        Assert.Equal((ulong)sut.Received(2).Count, queue.TransmittedPackets);
+        Assert.Equal(800UL, queue.TransmittedPackets + queue.TransmitErrors);
+        Assert.InRange(queue.TransmitErrors, 250UL, 320UL); // 512 places, and a burst of 5 ms
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_full_ring_delays_what_is_queued_and_loses_none_of_it()
+    {
+        using TestSwitch sut = new(ports: 1);
+        using Softswitch.Ports.Memory.MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
+        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5, 10 * Mega)));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
+        sut.Send(1, [.. Enumerable.Repeat(Frame, 100)]);
+        int received = 0;
+        while (narrow.Collect() is { Count: > 0 } some)
+        {
+            received += some.Count;
+            sut.Time.Advance(TimeSpan.FromMilliseconds(10));
+            sut.Settle();
+        }
+        Assert.Equal(100, received);
+        Assert.Equal([new QueueStatistics(2, 5, 100_000, 100, 0)], sut.Control.ReadQueueStatistics(2));
+        narrow.FarFrames.Drain();
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_port_with_a_rate_and_no_queues_keeps_to_it()
+    {
+        using TestSwitch sut = new();
+        sut.Control.ConfigurePortRate(2, 8 * Mega); // 1000 frames a second
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut.Send(1, [.. Enumerable.Repeat(Frame, 300)]);
+        Assert.InRange(sut.Received(2).Count, 5, 7); // a burst of 5 ms
+        sut.Time.Advance(TimeSpan.FromMilliseconds(4));
+        sut.Settle();
+        Assert.InRange(sut.Received(2).Count, 3, 5);
+        sut.Control.ConfigurePortRate(2, 0);
+        sut.Send(1, Frame);
+        Assert.Equal([Frame], sut.Received(2)); // what waited went with the rate
+        sut.Control.TryReadPort(2, out PortStatistics two);
+        Assert.Equal(301UL, two.TransmittedPackets + two.TransmitDropped);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_removed_port_gives_back_the_frames_that_waited_in_its_queues()
+    {
+        using TestSwitch sut = WithQueue();
+        sut.Control.ConfigurePortRate(2, 1 * Mega);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
+        sut.Send(1, [.. Enumerable.Repeat(Frame, 200)]);
+        sut.Received(2);
+        Assert.Equal(ControlError.None, sut.Control.RemovePort(2));
+        Assert.Equal(ControlError.BadPort, sut.Control.ConfigureQueue(2, new QueueConfig(5)));
+        sut.Send(1, Frame);
+        Assert.InRange(sut.Control.ReadDrops(DropReason.NoSuchPort), 190, 201);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Queues_are_configured_changed_and_read_back()
+    {
+        using TestSwitch sut = WithQueue();
+        DatapathControl control = sut.Control;
+        Assert.Equal([new QueueConfig(5, 10 * Mega), new QueueConfig(6)], control.ReadQueues(2));
+        Assert.Equal(ControlError.None, control.ConfigureQueue(2, new QueueConfig(5, 1 * Mega, 2 * Mega)));
+        Assert.Equal([new QueueConfig(5, 1 * Mega, 2 * Mega), new QueueConfig(6)], control.ReadQueues(2));
+        Assert.Equal(ControlError.BadQueue, control.ConfigureQueue(2, new QueueConfig(QueueConfig.None)));
+        Assert.Equal(ControlError.BadQueue, control.ConfigureQueue(2, new QueueConfig(5, 2 * Mega, 1 * Mega)));
+        Assert.Equal(ControlError.BadQueue, control.ConfigureQueue(2, new QueueConfig(5, -1)));
+        Assert.Equal(ControlError.BadQueue, control.RemoveQueue(2, 7));
+        Assert.Equal(ControlError.BadPort, control.ConfigureQueue(9, new QueueConfig(5)));
+        Assert.Equal(ControlError.BadPort, control.RemoveQueue(9, 5));
+        Assert.Equal(ControlError.BadPort, control.ConfigurePortRate(9, Mega));
+        Assert.Empty(control.ReadQueues(9));
+        Assert.Equal(0, control.ReadPortRate(2)); // a memory port has no speed
+        Assert.Equal(ControlError.None, control.ConfigurePortRate(2, 50 * Mega));
+        Assert.Equal(50 * Mega, control.ReadPortRate(2));
+        Assert.NotEqual(0U, control.SupportedActions & (1u << (int)ActionKind.Enqueue));
+    }
+
+    [Fact]
+    public void Nothing_is_allocated_per_packet_on_a_port_with_queues()
+    {
+        using TestSwitch sut = new();
+        SetUpFlood(sut);
+        Worker worker = sut.Control.Workers[0];
+        for (int round = 0; round < 200; round++)
+        {
+            Step();
+        }
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int round = 0; round < 2000; round++)
+        {
+            Step();
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.True(sut.Control.ReadQueueStatistics(2)[0].TransmittedPackets > 1000);
+
+        void Step()
+        {
+            sut.Time.Advance(TimeSpan.FromMicroseconds(500));
+            sut[1].TryInject(Guaranteed);
+            sut[3].TryInject(Frame);
+            sut[3].TryInject(Frame);
+            worker.PollOnce();
+            while (sut[2].TryCollect(out Packet packet))
+            {
+                sut[2].FarFrames.Release(packet);
+            }
+        }
+    }
+
+    private static byte[] Guaranteed { get; } = TestPacket.Udp(payload: 958, dstPort: 5000);
+
+    private static TestSwitch WithQueue()
+    {
+        TestSwitch sut = new();
+        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(6)));
+        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5, 10 * Mega)));
+        return sut;
+    }
+
+    /// <summary>Port 2 has 50 Mbit/s and a queue of 10; what comes from port 1 has that queue, what comes from 3 has none.</summary>
+    private static void SetUpFlood(TestSwitch sut)
+    {
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 50 * Mega));
+        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5, 10 * Mega)));
+        FlowMatch fromOne = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = 1 };
+        Assert.Equal(ControlError.None, sut.Add(fromOne, 2, FlowAction.Enqueue(2, 5)));
+        Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Output(2)));
+    }
+
+    /// <summary>10 Mbit/s for the queue and 100 Mbit/s for the port itself.</summary>
+    private static void Flood(TestSwitch sut, TimeSpan duration, out long guaranteed, out long flooded)
+    {
+        SetUpFlood(sut);
+        guaranteed = 0;
+        flooded = 0;
+        TimeSpan step = TimeSpan.FromMicroseconds(800); // one frame of 1000 bytes at 10 Mbit/s
+        for (TimeSpan passed = TimeSpan.Zero; passed < duration; passed += step)
+        {
+            sut.Time.Advance(step);
+            for (int i = 0; i < 10; i++)
+            {
+                Assert.True(sut[3].TryInject(Frame));
+            }
+            sut.Send(1, Guaranteed);
+            guaranteed += Bytes(sut.Received(2), 5000, out long other);
+            flooded += other;
+        }
+    }
+
+    private static void Drain(TestSwitch sut)
+    {
+        for (int i = 0; i < 1000; i++)
+        {
+            sut.Time.Advance(TimeSpan.FromMilliseconds(10));
+            sut.Settle();
+        }
+    }
+
+    /// <summary>Bytes of frames to this UDP port, and of the others.</summary>
+    private static long Bytes(List<byte[]> frames, ushort port, out long other)
+    {
+        long wanted = frames.Where(frame => (frame[36] << 8 | frame[37]) == port).Sum(frame => (long)frame.Length);
+        other = frames.Sum(frame => (long)frame.Length) - wanted;
+        return wanted;
+    }
+}

@@ -1,0 +1,63 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>Queues on real interfaces: a guarantee holds while another host floods the port.</summary>
+public sealed class QueueTests
+{
+    private const long Mega = 1_000_000;
+
+    [Fact]
+    public void A_guaranteed_queue_keeps_its_rate_while_the_port_is_flooded()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand running = lab.StartRun(
+            "--port", "1=s1", "--port", "2=s2,rate=50M", "--port", "3=s3", "--queue", "2:1,min-rate=10M", "--listen", Lab.Listen);
+        Assert.Contains("port 2: queue 1: 10Mbit/s guaranteed", running.Output, StringComparison.Ordinal);
+        lab.Ofctl("add-flow", "in_port=3,actions=enqueue:2:1");
+        lab.Ofctl("add-flow", "in_port=1,actions=output:2");
+        using UdpStream guaranteed = new(lab, from: 3, to: 2, port: 5001, 11 * Mega);
+        using UdpStream flood = new(lab, from: 1, to: 2, port: 5002, 200 * Mega, isSmooth: true);
+        UdpStream.RunAll(TimeSpan.FromSeconds(4), guaranteed, flood);
+
+        double seconds = guaranteed.Duration.TotalSeconds;
+        double owed = Math.Min(guaranteed.SentBytes, 10 * Mega / 8 * seconds); // a host that could not send more cannot get more
+        string seen = $"{guaranteed.ReceivedBytes} of {guaranteed.SentBytes} guaranteed bytes, {flood.ReceivedBytes} of {flood.SentBytes} others in {seconds:0.00} s";
+        TestContext.Current.TestOutputHelper?.WriteLine(seen);
+        Assert.True(flood.SentBytes > 2 * 50 * Mega / 8 * seconds, $"the flood does not flood: {seen}");
+        Assert.True(guaranteed.ReceivedBytes >= 0.95 * owed, seen);
+        // The port's rate holds, and is used: a second of a burst's and the queues' content is allowed for.
+        Assert.InRange(guaranteed.ReceivedBytes + flood.ReceivedBytes, 0.8 * 50 * Mega / 8 * seconds, 50 * Mega / 8 * (seconds + 1));
+
+        string queue = Lab.Line(lab.Ofctl("queue-stats", "2", "1"), "port 2 queue 1");
+        Assert.InRange(Lab.Number(queue, "bytes"), guaranteed.ReceivedBytes, guaranteed.SentBytes);
+        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop") > 0, "the flood overran the port");
+    }
+
+    [Fact]
+    public void Queues_are_shown_to_both_clients_and_enqueue_is_refused_where_there_is_none()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartRun(
+            "--port", "1=s1", "--port", "2=s2,rate=50M", "--queue", "2:1,min-rate=10M", "--queue", "2:7,min-rate=5M,max-rate=20M", "--listen", Lab.Listen);
+        Assert.Contains("queue 7: min_rate:10.0%", lab.Ofctl("queue-get-config", "2"), StringComparison.Ordinal);
+        Assert.Contains("2 queues", lab.Ofctl("queue-stats"), StringComparison.Ordinal);
+        using RunningCommand config = lab.Start("ofctl", "queue-get-config", Lab.Target, "2");
+        Assert.Contains("queue 1: min_rate:20.0%\nqueue 7: min_rate:10.0%\n", config.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
+        using RunningCommand statistics = lab.Start("ofctl", "queue-stats", Lab.Target);
+        Assert.Contains("port 2 queue 7: bytes=0, pkts=0, errors=0", statistics.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
+        using RunningCommand refused = lab.Start("ofctl", "add-flow", Lab.Target, "in_port=1,actions=enqueue:2:3");
+        Assert.Contains("OFPBAC_BAD_QUEUE", refused.WaitForEnd(SwitchProgram.Patience).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Queues_that_promise_more_than_the_port_has_are_refused_at_start()
+    {
+        CommandResult result = SwitchProgram.Execute("run", "--port", "1=null:,rate=10M", "--queue", "1:1,min-rate=6M", "--queue", "1:2,min-rate=5M");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("--queue: '1:2,min-rate=5M': the queues of port 1 now promise 11Mbit/s, the port has 10Mbit/s", result.Error, StringComparison.Ordinal);
+    }
+}
