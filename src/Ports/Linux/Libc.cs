@@ -37,6 +37,7 @@ internal static unsafe partial class Libc
     public const int MAP_POPULATE = 0x8000;
 
     public const short POLLIN = 1;
+    public const int CLOCK_THREAD_CPUTIME_ID = 3;
     public const int EFD_NONBLOCK = 0x800;
     public const int EFD_CLOEXEC = 0x80000;
 
@@ -108,6 +109,18 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int setns(int descriptor, int type);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint pread(int descriptor, void* buffer, nuint count, nint offset);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sched_getaffinity(int thread, nuint size, void* mask);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sched_setaffinity(int thread, nuint size, void* mask);
+
+    [LibraryImport(Library)]
+    public static partial int clock_gettime(int clock, TimeSpecification* time);
 
     /// <summary>Sets an integer option.</summary>
     public static int SetOption(int descriptor, int level, int name, int value) =>

@@ -7,11 +7,15 @@ namespace Softswitch.Ports.Null;
 /// <summary><c>null:</c> receives nothing and releases what it is sent; the switch's port counters count it.</summary>
 public sealed class NullPort : IPort, IPortDevice
 {
-    public NullPort(string name)
+    /// <param name="name">Shown to controllers.</param>
+    /// <param name="queues">For how many workers it has a queue of its own; the others hand their packets to one of these.</param>
+    public NullPort(string name, int queues = 1)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(queues, 1);
         Name = name;
         HardwareAddress = LocalMacAddress.For(name);
-        Queues = [this];
+        // It keeps nothing, so it can be every worker's queue at once.
+        Queues = [.. Enumerable.Repeat<IPort>(this, queues)];
     }
 
     public string Name { get; }

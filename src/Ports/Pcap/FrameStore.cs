@@ -3,7 +3,7 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Ports.Pcap;
 
-/// <summary>The frames of a capture file in one block of memory, each on cache lines of its own.</summary>
+/// <summary>The frames of a capture file, or a list, in one block of memory, each on cache lines of its own.</summary>
 /// <remarks>
 /// A frame begins at a multiple of <see cref="Alignment"/> and is followed by zeros up to the next: it can be read in
 /// whole vectors, and where one ends the next begins, so a pass over all of them is a walk straight through memory.
@@ -53,6 +53,30 @@ internal sealed unsafe class FrameStore : IDisposable
                 throw new PortException($"{path}: at offset {PcapFormat.FileHeaderLength}: the capture holds no frames");
             }
             return store;
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Copies frames as they are enumerated: the same memory may be filled anew for each.</summary>
+    /// <exception cref="ArgumentException">There are none, or one is empty or longer than <see cref="Packet.MaxLength"/>.</exception>
+    public static FrameStore Copy(IEnumerable<ReadOnlyMemory<byte>> frames)
+    {
+        var store = new FrameStore();
+        try
+        {
+            foreach (ReadOnlyMemory<byte> frame in frames)
+            {
+                if (frame.Length is 0 or > Packet.MaxLength)
+                {
+                    throw new ArgumentException($"a frame of {frame.Length} bytes", nameof(frames));
+                }
+                store.Add(frame.Span);
+            }
+            return store._lengths.Count > 0 ? store : throw new ArgumentException("no frames", nameof(frames));
         }
         catch
         {

@@ -7,7 +7,7 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Ports.Pcap;
 
-/// <summary><c>replay:FILE</c>: receives the frames of a capture file from memory, over and over or once, as fast as it is asked.</summary>
+/// <summary><c>replay:FILE</c>: receives the frames of a capture file, or a list, from memory, over and over or once, as fast as it is asked.</summary>
 /// <remarks>
 /// Each receive copies: a frame's new owner may rewrite it. The capture's time stamps are not kept: this is the source of
 /// benchmarks. What is sent to the port is released; the switch's port counters count it.
@@ -54,6 +54,14 @@ public sealed unsafe class ReplayPort : IPort, IPortDevice
     /// <param name="once">One pass, then nothing more.</param>
     /// <exception cref="PortException">The file cannot be read, is damaged or holds no frames.</exception>
     public static ReplayPort Open(string name, string path, bool once = false) => new(name, FrameStore.Load(path), once);
+
+    /// <summary>A port that replays frames made by the program.</summary>
+    /// <param name="name">Shown to controllers.</param>
+    /// <param name="frames">Copied as they are enumerated: the same memory may be filled anew for each.</param>
+    /// <param name="once">One pass, then nothing more.</param>
+    /// <exception cref="ArgumentException">There are no frames, or one is empty or longer than <see cref="Packet.MaxLength"/>.</exception>
+    public static ReplayPort FromFrames(string name, IEnumerable<ReadOnlyMemory<byte>> frames, bool once = false) =>
+        new(name, FrameStore.Copy(frames), once);
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {

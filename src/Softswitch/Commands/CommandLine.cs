@@ -25,6 +25,7 @@ internal static class CommandLine
             DemoCommand.Create(),
             OfctlCommand.Create(),
             ControllerCommand.Create(),
+            BenchCommand.Create(),
             Verbose,
         };
         ParseResult parsed = root.Parse(arguments);

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Numerics;
+
+namespace Softswitch.Benchmarks;
+
+/// <summary>Counts of durations in buckets a sixteenth of a power of two wide: quantiles within 6 %, the maximum exact.</summary>
+/// <remarks>Threads: one writes; others read once it rests.</remarks>
+internal sealed class Histogram
+{
+    private const int SubBits = 4;
+    private const int SubCount = 1 << SubBits;
+
+    private readonly long[] _counts = new long[64 * SubCount];
+
+    public long Count { get; private set; }
+
+    public long MaxNanoseconds { get; private set; }
+
+    public static long Nanoseconds(long stopwatchTicks) => (long)(stopwatchTicks * (1e9 / Stopwatch.Frequency));
+
+    public void Record(long nanoseconds)
+    {
+        nanoseconds = Math.Max(0, nanoseconds);
+        _counts[BucketOf(nanoseconds)]++;
+        Count++;
+        MaxNanoseconds = Math.Max(MaxNanoseconds, nanoseconds);
+    }
+
+    /// <summary>The duration that a share <paramref name="quantile"/> of all do not exceed, in microseconds; 0 without any.</summary>
+    public double QuantileMicroseconds(double quantile)
+    {
+        long rank = (long)Math.Ceiling(quantile * Count);
+        for (int i = 0; i < _counts.Length; i++)
+        {
+            rank -= _counts[i];
+            if (rank <= 0 && _counts[i] > 0)
+            {
+                return Math.Min(UpperBound(i), MaxNanoseconds) / 1e3;
+            }
+        }
+        return 0;
+    }
+
+    /// <summary>How many were at least so long; exact to a sixteenth.</summary>
+    public long CountFrom(long nanoseconds) => _counts.Skip(BucketOf(nanoseconds)).Sum();
+
+    /// <summary>Forgets everything.</summary>
+    public void Clear()
+    {
+        Array.Clear(_counts);
+        Count = 0;
+        MaxNanoseconds = 0;
+    }
+
+    /// <summary>How many lay at or above each power of two of nanoseconds and below the next; only those that occurred.</summary>
+    public IEnumerable<(long FromNanoseconds, long Count)> PowersOfTwo()
+    {
+        for (int power = 0; power < 64; power++)
+        {
+            long sum = 0;
+            for (int i = 0; i < _counts.Length; i++)
+            {
+                sum += _counts[i] > 0 && BitOperations.Log2((ulong)Math.Max(1, LowerBound(i))) == power ? _counts[i] : 0;
+            }
+            if (sum > 0)
+            {
+                yield return (power == 0 ? 0 : 1L << power, sum);
+            }
+        }
+    }
+
+    // Values below 16 have a bucket each; above, the four bits behind the leading one pick one of sixteen.
+    private static int BucketOf(long value)
+    {
+        if (value < SubCount)
+        {
+            return (int)value;
+        }
+        int shift = BitOperations.Log2((ulong)value) - SubBits;
+        return ((shift + 1) << SubBits) + (int)((value >> shift) - SubCount);
+    }
+
+    private static long LowerBound(int bucket)
+    {
+        int shift = (bucket >> SubBits) - 1;
+        return shift < 0 ? bucket : (long)(SubCount + (bucket & (SubCount - 1))) << shift;
+    }
+
+    private static long UpperBound(int bucket) => bucket + 1 < 60 * SubCount ? LowerBound(bucket + 1) - 1 : long.MaxValue;
+}

@@ -1,0 +1,187 @@
+using System.CommandLine;
+using System.Globalization;
+using Softswitch.Benchmarks;
+using Softswitch.Benchmarks.Flows;
+using Softswitch.Configuration;
+using Softswitch.OfAgent.Client;
+using Spectre.Console;
+
+namespace Softswitch.Commands;
+
+/// <summary><c>softswitch bench</c>: whole-switch benchmarks, one command each.</summary>
+/// <remarks>Exit codes: 0 done, 1 the figures are not to be believed (why is on standard error), 2 wrong usage.</remarks>
+internal static class BenchCommand
+{
+    private const int Unbelievable = 1;
+    private const int MaxFlows = 1 << 24;
+    private const int MaxChurnFlows = 1 << 20;
+
+    private static readonly Option<bool> Json = new("--json")
+    {
+        Description = "Print one JSON object on one line.",
+        Recursive = true,
+    };
+
+    public static Command Create()
+    {
+        Command command = new("bench", "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory.") { Json };
+        command.Subcommands.Add(CreatePipeline());
+        command.Subcommands.Add(CreateChurn());
+        command.Subcommands.Add(CreateFlowMod());
+        command.Subcommands.Add(CreateStall());
+        command.Subcommands.Add(CreatePacketIn());
+        return command;
+    }
+
+    private static Command CreatePipeline()
+    {
+        Option<int> flows = Number("--flows", "Flow entries; with --match inport, which has one, flows of the traffic.", 1000);
+        Option<string> match = Word("--match", "What entries match: all fields, in_port, nw_dst, or rules in the style of access lists, firewalls, IP chains.", "exact", "inport", "l3", "acl", "fw", "ipc");
+        Option<string> actions = Word("--actions", "Output alone, or set dl_src and dl_dst before.", "output", "rewrite");
+        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
+        Option<int> workers = Number("--workers", "Threads that forward.", 1);
+        Option<double> seconds = Seconds(3);
+        Option<int?> traffic = new("--traffic") { HelpName = "N", Description = "Flows of the traffic: as many as entries, 64000 for acl, fw and ipc." };
+        Option<double> skew = new("--skew") { HelpName = "S", Description = "Flows by Zipf's law with this exponent; 0 for all alike.", DefaultValueFactory = _ => 0 };
+        Option<bool> fresh = new("--fresh") { Description = "Every packet is a flow never seen before." };
+        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, seconds, traffic, skew, fresh };
+        SetAction(command, parsed => new PipelineOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
+            Match = Enum.Parse<PipelineMatch>(parsed.GetRequiredValue(match), ignoreCase: true),
+            Rewrite = parsed.GetValue(actions) == "rewrite",
+            FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
+            Workers = InRange(workers, parsed.GetValue(workers), 1, 64),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+            Traffic = parsed.GetValue(traffic) is int count ? InRange(traffic, count, 1, MaxFlows) : null,
+            Skew = InRange(skew, parsed.GetValue(skew), 0, 10),
+            Fresh = parsed.GetValue(fresh),
+        }, PipelineBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateChurn()
+    {
+        Option<int> flows = Number("--flows", "Flows of the traffic, each with an entry.", 1000);
+        Option<string> rate = new("--rate") { HelpName = "PER_SECOND|max", Description = "Flow-mods a second.", DefaultValueFactory = _ => "100000" };
+        Option<string> kind = Kind();
+        Option<double> seconds = Seconds(4);
+        Command command = new("churn", "What is left of forwarding while flow-mods change the table; every packet is checked.") { flows, rate, kind, seconds };
+        SetAction(command, parsed => new ChurnOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
+            Rate = ReadRate(rate, parsed.GetRequiredValue(rate)),
+            Kind = Enum.Parse<ChurnKind>(parsed.GetRequiredValue(kind), ignoreCase: true),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, ChurnBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateFlowMod()
+    {
+        Option<int> flows = Number("--flows", "Exact entries to add.", 1_000_000);
+        Command command = new("flowmod", "Flow-mods per second over a socket and in process, and memory per flow.") { flows };
+        SetAction(command, parsed => new FlowModOptions { Flows = InRange(flows, parsed.GetValue(flows), 10, MaxFlows) }, FlowModBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateStall()
+    {
+        Option<int> flows = Number("--flows", "Flows of the traffic, each with an entry.", 1000);
+        Option<double> rate = Rate("Flow-mods a second meanwhile; 0 for none.", 100_000);
+        Option<string> kind = Kind();
+        Option<double> seconds = Seconds(10);
+        Command command = new("stall", "How long a worker stands still while its table changes and statistics are read.") { flows, rate, kind, seconds };
+        SetAction(command, parsed => new StallOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
+            Rate = InRange(rate, parsed.GetValue(rate), 0, 1e9),
+            Kind = Enum.Parse<ChurnKind>(parsed.GetRequiredValue(kind), ignoreCase: true),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, StallBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreatePacketIn()
+    {
+        Option<double> rate = Rate("Packets a second while latencies are measured.", 10_000);
+        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
+        Option<double> seconds = Seconds(3);
+        Command command = new("packetin", "Packets without a flow entry to a controller on loopback: latencies, then the highest rate.") { rate, frame, seconds };
+        SetAction(command, parsed => new PacketInOptions
+        {
+            Rate = InRange(rate, parsed.GetValue(rate), 1, 1e9),
+            FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, PacketInBenchmark.Run);
+        return command;
+    }
+
+    private static void SetAction<TOptions>(Command command, Func<ParseResult, TOptions> read, Func<TOptions, Action<string>, BenchResult> run) =>
+        command.SetAction(parsed =>
+        {
+            TOptions options = read(parsed);
+            BenchResult result = Watch(command.Name, progress => run(options, progress));
+            Console.Out.WriteLine(parsed.GetValue(Json) ? result.ToJson() : result.ToText());
+            foreach (string error in result.Errors)
+            {
+                Console.Error.WriteLine($"softswitch bench {command.Name}: {error}");
+            }
+            return result.Errors.Count == 0 ? 0 : Unbelievable;
+        });
+
+    /// <summary>Runs with progress on a terminal, and nothing but the result elsewhere.</summary>
+    private static BenchResult Watch(string name, Func<Action<string>, BenchResult> run)
+    {
+        try
+        {
+            if (Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
+            {
+                return run(static _ => { });
+            }
+            // Redrawn when there is something new: a spinner's timer would be one more thread beside those measured.
+            Status status = AnsiConsole.Status();
+            status.AutoRefresh = false;
+            return status.Start(name, context => run(text =>
+            {
+                context.Status($"{name}: {Markup.Escape(text)}");
+                context.Refresh();
+            }));
+        }
+        catch (OfClientException e)
+        {
+            throw new OptionException($"the benchmark's own connection failed: {e.Message}", e);
+        }
+    }
+
+    private static Option<int> Number(string name, string description, int value) =>
+        new(name) { HelpName = "N", Description = description, DefaultValueFactory = _ => value };
+
+    private static Option<double> Seconds(double value) =>
+        new("--seconds") { HelpName = "S", Description = "How long to measure, after the warm-up.", DefaultValueFactory = _ => value };
+
+    private static Option<double> Rate(string description, double value) =>
+        new("--rate") { HelpName = "PER_SECOND", Description = description, DefaultValueFactory = _ => value };
+
+    private static Option<string> Kind() => Word(
+        "--kind", "Add and delete other exact or wildcard entries; modify or replace those of the traffic.", "exact", "wildcard", "modify", "replace");
+
+    private static double ReadRate(Option option, string text) => text == "max"
+        ? double.PositiveInfinity
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double rate)
+            ? InRange(option, rate, 1, 1e9)
+            : throw new OptionException($"{option.Name}: '{text}' is neither a number nor max");
+
+    private static Option<string> Word(string name, string description, params string[] words)
+    {
+        Option<string> option = new(name) { Description = description, DefaultValueFactory = _ => words[0] };
+        option.AcceptOnlyFromAmong(words);
+        return option;
+    }
+
+    private static T InRange<T>(Option option, T value, T least, T most)
+        where T : IComparable<T> =>
+        value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0
+            ? value
+            : throw new OptionException($"{option.Name}: {value} is not from {least} to {most}");
+}
