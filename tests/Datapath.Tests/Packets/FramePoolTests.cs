@@ -88,6 +88,7 @@ public sealed unsafe class FramePoolTests
         const int count = 2000;
         const int rounds = 300_000;
         using FramePool pool = new(count, largeFrameCount: 64); // a cache may keep a few of either for itself
+        ClearAll(pool); // fresh memory may hold what an earlier test marked
         SpscRing<Packet> ring = new(512);
         FrameCache releasing = pool.CreateCache();
         Thread consumer = new(() =>
@@ -142,5 +143,18 @@ public sealed unsafe class FramePoolTests
     public void Impossible_sizes_are_refused(int count, int size, int large)
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new FramePool(count, size, large));
+    }
+
+    private static void ClearAll(FramePool pool)
+    {
+        FrameCache frames = pool.CreateCache();
+        List<Packet> all = [];
+        while (frames.TryRent(out Packet packet) || frames.TryRentLarge(out packet))
+        {
+            *(int*)packet.Data = 0;
+            all.Add(packet);
+        }
+        all.ForEach(packet => frames.Release(packet));
+        frames.Drain();
     }
 }
