@@ -49,6 +49,8 @@ public sealed class EveryErrorTests
             narrower.Wildcards &= ~FlowWildcards.InPort;
             FlowModMessage.Write(b, 2, new FlowMod { Match = narrower, Priority = 1, Flags = FlowModFlags.CheckOverlap });
         }),
+        ["OFPFMFC_BAD_EMERG_TIMEOUT"] = (_, c) => c.Send(b => FlowModMessage.Write(
+            b, 1, new FlowMod { Match = FlowMatch.Any, Flags = FlowModFlags.Emergency, IdleTimeoutSeconds = 1 })),
         ["OFPFMFC_BAD_COMMAND"] = (_, c) => c.Send(b => FlowModMessage.Write(b, 1, new FlowMod { Match = FlowMatch.Any, Command = (FlowModCommand)5 })),
         ["OFPPMFC_BAD_PORT"] = (_, c) => c.Send(b => PortModMessage.Write(b, 1, new PortMod(Missing, default, default, default, default))),
         ["OFPPMFC_BAD_HW_ADDR"] = (_, c) => c.Send(b => PortModMessage.Write(b, 1, new PortMod(1, default, default, default, default))),
@@ -63,7 +65,6 @@ public sealed class EveryErrorTests
         ["OFPBAC_BAD_VENDOR_TYPE"] = "no vendor's actions are known, so it is the vendor that is refused",
         ["OFPBAC_EPERM"] = "whoever may send flow-mods may use every action",
         ["OFPFMFC_EPERM"] = "a slave's flow-mod is OFPBRC_EPERM, as in Open vSwitch",
-        ["OFPFMFC_BAD_EMERG_TIMEOUT"] = "provoked where the emergency table is tested",
         ["OFPFMFC_UNSUPPORTED"] = "every list of actions is executed in the order given",
         ["OFPQOFC_EPERM"] = "whoever may connect may ask for queues",
     };

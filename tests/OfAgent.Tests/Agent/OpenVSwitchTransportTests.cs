@@ -81,11 +81,16 @@ public sealed class OpenVSwitchTransportTests : IDisposable
         using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new ManualTime() });
         using RunningCommand monitor = RunningCommand.Start(
             "ovs-ofctl", ["-O", "OpenFlow10", "--unixctl=none", .. _theirs, "--ca-cert", _pki.Authority, "monitor", TargetOf(harness), "40"]);
+        const string expected = "total_len=98 in_port=2 (via no_match) data_len=40 buffer=";
+        // What comes while it still sets itself up it passes over.
         Client.Eventually.True(
-            () => harness.ReadMissBehaviour() == Datapath.Control.MissBehaviour.Controller || monitor.HasExited, "the monitor set its configuration");
-        harness.Ports[2].TryInject(TestPacket.Icmp());
-
-        monitor.WaitForText("total_len=98 in_port=2 (via no_match) data_len=40 buffer=", Patience);
+            () =>
+            {
+                harness.Ports[2].TryInject(TestPacket.Icmp());
+                return (monitor.Output + monitor.Error).Contains(expected, StringComparison.Ordinal) || monitor.HasExited;
+            },
+            "the monitor shows a packet-in");
+        monitor.WaitForText(expected, Patience);
     }
 
     [Fact]
