@@ -1,0 +1,110 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>Ports: added, removed, configured and watched; threads as for the rest of the class.</summary>
+public sealed unsafe partial class DatapathControl
+{
+    /// <summary>The ports in ascending order; LOCAL last.</summary>
+    public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
+
+    /// <returns>False if there is no such port.</returns>
+    public bool TryReadPort(ushort number, out PortStatistics statistics)
+    {
+        SwitchPort? port = _shared.Ports.Find(number);
+        statistics = port?.ReadStatistics() ?? default;
+        return port != null;
+    }
+
+    /// <summary>Adds a port and reports it. The datapath owns the device from now on.</summary>
+    /// <returns><see cref="ControlError.BadPort"/> if the number is taken or reserved; the device then stays the caller's.</returns>
+    public ControlError AddPort(ushort number, IPortDevice device, PortConfig config = PortConfig.None)
+    {
+        if ((!PortNumber.IsPhysical(number) && number != PortNumber.Local) || _shared.Ports.Find(number) != null)
+        {
+            return ControlError.BadPort;
+        }
+        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length) { PacketIns = CreatePacketIns() };
+        _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
+        _spanningTree?.Add(port);
+        Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
+        _events?.OnPortStatus(PortStatusReason.Add, port.Description);
+        return ControlError.None;
+    }
+
+    /// <summary>Takes a port out, reports it and disposes of its device when no worker uses it any more.</summary>
+    public ControlError RemovePort(ushort number)
+    {
+        if (_shared.Ports.Find(number) is not SwitchPort port)
+        {
+            return ControlError.BadPort;
+        }
+        Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
+        _spanningTree?.Remove(port);
+        _shared.Grace.Wait();
+        Discard(port.PacketIns);
+        _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
+        port.Dispose();
+        return ControlError.None;
+    }
+
+    /// <summary>Port-mod (§5.3.3): sets the bits of <paramref name="mask"/> to those of <paramref name="config"/>.</summary>
+    public ControlError ConfigurePort(ushort number, MacAddress hardwareAddress, PortConfig config, PortConfig mask)
+    {
+        if (_shared.Ports.Find(number) is not SwitchPort port)
+        {
+            return ControlError.BadPort;
+        }
+        if (port.Device.HardwareAddress != hardwareAddress)
+        {
+            return ControlError.BadHardwareAddress;
+        }
+        mask &= PortConfig.All;
+        PortConfig old = port.Config;
+        port.Config = (old & ~mask) | (config & mask);
+        bool isReported = _spanningTree?.Update(port) ?? false;
+        if (((old ^ port.Config) & PortConfig.PortDown) != 0)
+        {
+            port.Device.SetAdministrativeState((port.Config & PortConfig.PortDown) == 0);
+            if (!isReported)
+            {
+                _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+            }
+        }
+        return ControlError.None;
+    }
+
+    private void Publish(SwitchPort[] ports)
+    {
+        _shared.Ports = new PortSet(ports);
+        foreach (Worker worker in _workers)
+        {
+            worker.Wake();
+        }
+    }
+
+    private void CheckLinks()
+    {
+        long now = _shared.Clock.Milliseconds;
+        if (now - _linksCheckedAt < LinkCheckInterval)
+        {
+            return;
+        }
+        _linksCheckedAt = now;
+        foreach (SwitchPort port in _shared.Ports.Ports)
+        {
+            PortLink link = port.Device.ReadLink();
+            if (link != port.Link)
+            {
+                port.Link = link;
+                if (_spanningTree?.Update(port) != true)
+                {
+                    _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+                }
+            }
+        }
+        PublishQueues(changed: false); // they follow the links' speed
+    }
+}
