@@ -49,6 +49,12 @@ internal sealed class SocketChannel : IChannel
             connecting.AsTask().GetAwaiter().GetResult();
             return new SocketChannel(socket, target.NeedsTls ? tls : null, isServer: false);
         }
+        catch (Exception exception) when (exception is IOException or SocketException { SocketErrorCode: SocketError.NotConnected })
+        {
+            // Reset between the connection and our first question about it.
+            socket.Dispose();
+            throw new SocketException((int)SocketError.ConnectionRefused);
+        }
         catch
         {
             socket.Dispose();

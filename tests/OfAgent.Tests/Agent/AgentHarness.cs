@@ -65,6 +65,13 @@ internal sealed class AgentHarness : IDisposable
         return (socket, Target($"tcp:127.0.0.1:{((IPEndPoint)socket.LocalEndPoint!).Port}"));
     }
 
+    /// <summary>Accepts the switch's connection; a switch that does not come fails the test instead of hanging it.</summary>
+    public static Socket Accept(Socket listener)
+    {
+        Assert.True(listener.Poll(TimeSpan.FromSeconds(20), SelectMode.SelectRead), "the switch does not connect");
+        return listener.Accept();
+    }
+
     /// <summary>Connects to the switch's listener, HELLOs exchanged.</summary>
     public RawController Connect() => new RawController(Agent.ListenPorts[0]).Greet();
 

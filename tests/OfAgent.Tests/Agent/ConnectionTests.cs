@@ -19,7 +19,7 @@ public sealed class ConnectionTests
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], FailMode = mode });
-        using (Socket socket = listener.Accept())
+        using (Socket socket = AgentHarness.Accept(listener))
         using (RawController controller = new(socket))
         {
             Assert.Equal(alone, harness.ReadMissBehaviour());
@@ -47,7 +47,7 @@ public sealed class ConnectionTests
             TimeProvider = time,
             ProbeInterval = TimeSpan.FromSeconds(5),
         });
-        using (RawController silent = new RawController(listener.Accept()).Greet())
+        using (RawController silent = new RawController(AgentHarness.Accept(listener)).Greet())
         {
             time.Advance(TimeSpan.FromSeconds(0.7)); // between two looks of the switch
             silent.Barrier();
@@ -59,7 +59,7 @@ public sealed class ConnectionTests
         }
         time.WaitForTimer(TimeSpan.FromMilliseconds(500));
         time.Advance(TimeSpan.FromMilliseconds(500));
-        using RawController back = new RawController(listener.Accept()).Greet();
+        using RawController back = new RawController(AgentHarness.Accept(listener)).Greet();
         back.Barrier();
 
         Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
@@ -72,7 +72,7 @@ public sealed class ConnectionTests
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         ManualTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
-        using (RawController controller = new RawController(listener.Accept()).Greet())
+        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
             controller.Barrier();
         }
@@ -113,7 +113,7 @@ public sealed class ConnectionTests
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target] });
-        using RawController controller = new RawController(listener.Accept()).Greet();
+        using RawController controller = new RawController(AgentHarness.Accept(listener)).Greet();
         using RawController tool = harness.Connect();
         controller.Barrier();
         tool.Barrier();

@@ -19,7 +19,7 @@ public sealed class EmergencyTests
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         ManualTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
-        using (RawController controller = new RawController(listener.Accept()).Greet())
+        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
             AddNormalAndEmergency(controller);
         }
@@ -41,13 +41,13 @@ public sealed class EmergencyTests
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         ManualTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
-        using (RawController controller = new RawController(listener.Accept()).Greet())
+        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
             AddNormalAndEmergency(controller);
         }
         time.WaitForTimer(AfterClose);
         time.Advance(AfterClose);
-        using RawController again = new RawController(listener.Accept()).Greet();
+        using RawController again = new RawController(AgentHarness.Accept(listener)).Greet();
         again.Barrier();
 
         Assert.False(InEmergency(harness));
@@ -61,14 +61,14 @@ public sealed class EmergencyTests
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         ManualTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time, EmergencyAttempts = 0 });
-        using (RawController controller = new RawController(listener.Accept()).Greet())
+        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
             AddNormalAndEmergency(controller);
         }
         harness.WaitForLog("emergency mode entered");
         time.WaitForTimer(AfterClose);
         time.Advance(AfterClose);
-        using RawController again = new RawController(listener.Accept()).Greet();
+        using RawController again = new RawController(AgentHarness.Accept(listener)).Greet();
         again.Barrier();
         Assert.False(InEmergency(harness));
         Assert.Equal(1, OutPortOf(harness));
@@ -87,9 +87,9 @@ public sealed class EmergencyTests
         (Socket listenerB, ConnectionTarget b) = AgentHarness.ListenAsController();
         ManualTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [a, b], TimeProvider = time });
-        using RawController stays = new RawController(listenerB.Accept()).Greet();
+        using RawController stays = new RawController(AgentHarness.Accept(listenerB)).Greet();
         stays.Barrier();
-        using (RawController controller = new RawController(listenerA.Accept()).Greet())
+        using (RawController controller = new RawController(AgentHarness.Accept(listenerA)).Greet())
         {
             AddNormalAndEmergency(controller);
         }
@@ -109,7 +109,7 @@ public sealed class EmergencyTests
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         ManualTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time, EmergencyAttempts = 0 });
-        using (RawController controller = new RawController(listener.Accept()).Greet())
+        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
             controller.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 5, FlowAction.Output(2)));
             Assert.Empty(controller.Barrier());

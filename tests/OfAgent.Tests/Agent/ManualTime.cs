@@ -39,12 +39,12 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
-    /// <summary>Waits until someone waits for exactly this long from now.</summary>
+    /// <summary>Waits until someone waits for exactly this long from now, once: what ticks for ever is no sign.</summary>
     public void WaitForTimer(TimeSpan delay)
     {
         lock (_timers)
         {
-            while (!_timers.Exists(t => t.Due == _now + delay.Ticks))
+            while (!_timers.Exists(t => !t.IsPeriodic && t.Due == _now + delay.Ticks))
             {
                 Assert.True(Monitor.Wait(_timers, TimeSpan.FromSeconds(20)), $"nobody waits for {delay}");
             }
@@ -56,6 +56,8 @@ internal sealed class ManualTime : TimeProvider
         private TimeSpan _period;
 
         public long Due { get; private set; } = long.MaxValue;
+
+        public bool IsPeriodic => _period > TimeSpan.Zero;
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {

@@ -130,7 +130,7 @@ public sealed class TlsTests : IDisposable
             Tls = Issue(_pki, "switch"),
             TimeProvider = time,
         });
-        using (Socket mute = listener.Accept())
+        using (Socket mute = AgentHarness.Accept(listener))
         {
             time.WaitForTimer(AgentOptions.ConnectTimeout);
             time.Advance(AgentOptions.ConnectTimeout);
@@ -138,7 +138,7 @@ public sealed class TlsTests : IDisposable
         }
         time.WaitForTimer(TimeSpan.FromSeconds(1));
         time.Advance(TimeSpan.FromSeconds(1));
-        listener.Accept().Dispose();
+        AgentHarness.Accept(listener).Dispose();
         listener.Dispose();
     }
 
