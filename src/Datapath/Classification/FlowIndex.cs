@@ -88,6 +88,23 @@ internal sealed unsafe class FlowIndex
         return fitting == 0 ? 0 : IndexAt(bucket, BitOperations.TrailingZeroCount(fitting));
     }
 
+    /// <summary>The slots of a bucket whose signature fits, one bit each. The keys of their entries are to be compared.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Candidates(byte* bucket, ulong hash)
+    {
+        uint fitting = FittingSlots(bucket, SignatureOf(hash));
+        Volatile.ReadBarrier();
+        return fitting;
+    }
+
+    /// <summary>The entry in the first of these slots.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint CandidateAt(byte* bucket, uint fitting) => IndexAt(bucket, BitOperations.TrailingZeroCount(fitting));
+
+    /// <summary>Where the bucket goes on, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* NextBucket(byte* bucket) => (byte*)Volatile.Read(ref OverflowOf(bucket));
+
     /// <summary>The entry with exactly this key, or 0. Any thread.</summary>
     public uint Find(ulong hash, in FlowKey key) => Find(BucketOf(hash), hash, key);
 
@@ -114,7 +131,39 @@ internal sealed unsafe class FlowIndex
         return 0;
     }
 
-    /// <summary>Adds an entry whose key, record hash and actions are in place. Its key is not in the table.</summary>
+    /// <summary>How many entries were inserted with this hash.</summary>
+    public int CountSharing(ulong hash)
+    {
+        int count = 0;
+        for (byte* bucket = BucketOf(hash); bucket != null; bucket = NextBucket(bucket))
+        {
+            for (uint fitting = Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
+            {
+                count += _records[CandidateAt(bucket, fitting)].Hash == hash ? 1 : 0;
+            }
+        }
+        return count;
+    }
+
+    /// <summary>All entries, in no order.</summary>
+    public List<uint> ReadAll()
+    {
+        var all = new List<uint>(Count);
+        FlowDirectory* directory = (FlowDirectory*)_directory;
+        byte* previous = null;
+        for (ulong i = 0; i < 1UL << directory->Depth; i++)
+        {
+            byte* segment = SegmentAt(directory, i);
+            if (segment != previous)
+            {
+                AddAll(segment, all);
+                previous = segment;
+            }
+        }
+        return all;
+    }
+
+    /// <summary>Adds an entry whose key, record hash and actions are in place. An index that is searched by key alone holds each key once.</summary>
     public void Insert(ulong hash, uint index)
     {
         while (true)
@@ -321,6 +370,20 @@ internal sealed unsafe class FlowIndex
         Volatile.Write(ref _directory, (nint)doubled);
         _memory.RetireDirectory(directory);
         return doubled;
+    }
+
+    private static void AddAll(byte* segment, List<uint> all)
+    {
+        for (int b = 0; b < BucketsPerSegment; b++)
+        {
+            for (byte* bucket = segment + HeaderSize + (b * BucketSize); bucket != null; bucket = (byte*)OverflowOf(bucket))
+            {
+                for (uint used = ~FittingSlots(bucket, 0) & 0xff; used != 0; used &= used - 1)
+                {
+                    all.Add(CandidateAt(bucket, used));
+                }
+            }
+        }
     }
 
     private void RetireSegment(byte* segment)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Classification;
@@ -77,6 +78,8 @@ internal sealed unsafe class FlowTable : IDisposable
     /// <returns>How many were found in table 0.</returns>
     public int Classify(FlowKey* keys, LookupState* scratch, uint* found, int count)
     {
+        Span<byte> pending = stackalloc byte[PacketBatch.Capacity];
+        int pendingCount = 0;
         long version = Wildcard.Version;
         for (int i = 0; i < count; i++)
         {
@@ -98,35 +101,59 @@ internal sealed unsafe class FlowTable : IDisposable
             uint candidate = found[i];
             if (candidate == 0 || !FlowKey.Equals(_entries[candidate].Key, keys[i]))
             {
-                candidate = FindRest(keys[i], scratch[i], version, ref exact);
+                candidate = FindRest(candidate, keys[i], scratch[i]);
                 found[i] = candidate;
+                if (candidate == 0)
+                {
+                    pending[pendingCount++] = (byte)i;
+                    continue;
+                }
             }
-            else
-            {
-                exact++;
-            }
+            exact++;
+        }
+        if (pendingCount > 0)
+        {
+            exact += FindInWildcard(keys, scratch, found, pending[..pendingCount], version);
         }
         return exact;
     }
 
-    public void Dispose() => _memory.Dispose();
-
-    /// <summary>The first candidate was not it: the other slots, then table 1.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private uint FindRest(in FlowKey key, in LookupState state, long version, ref int exact)
+    public void Dispose()
     {
-        uint index = Exact.Find(state.Bucket, state.Hash, key);
-        bool isExact = index != 0;
-        if (!isExact)
+        Wildcard.Dispose();
+        _memory.Dispose();
+    }
+
+    /// <summary>The first candidate was not it: the other slots, and where the bucket goes on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint FindRest(uint candidate, in FlowKey key, in LookupState state) =>
+        candidate == 0 && FlowIndex.NextBucket(state.Bucket) == null ? 0 : Exact.Find(state.Bucket, state.Hash, key);
+
+    /// <summary>Table 1 for those that are not in table 0; both again if table 1 changed meanwhile.</summary>
+    /// <returns>How many were found in table 0 after all.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int FindInWildcard(FlowKey* keys, LookupState* scratch, uint* found, ReadOnlySpan<byte> missed, long version)
+    {
+        Span<byte> pending = stackalloc byte[PacketBatch.Capacity];
+        missed.CopyTo(pending);
+        int count = missed.Length;
+        for (int attempt = 1; true; attempt++)
         {
-            index = Wildcard.Find(key);
-            if (Wildcard.Version != version)
+            Wildcard.Find(keys, scratch, pending[..count], found);
+            long current = Wildcard.Version;
+            if (current == version || attempt == MaxAttempts)
             {
-                index = Find(key, out isExact);
+                return missed.Length - count;
+            }
+            version = current;
+            count = 0;
+            foreach (byte i in missed)
+            {
+                found[i] = Exact.Find(Hash.Compute(keys[i]), keys[i]);
+                pending[count] = i;
+                count += found[i] == 0 ? 1 : 0;
             }
         }
-        exact += isExact ? 1 : 0;
-        return index;
     }
 }
 
@@ -135,4 +162,5 @@ internal unsafe struct LookupState
 {
     public ulong Hash;
     public byte* Bucket;
+    public BestEntry Best;
 }

@@ -1,26 +1,41 @@
 using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Classification;
 
 /// <summary>Table 1: entries with wildcards, by priority; ties go to the entry installed earlier.</summary>
 /// <remarks>
 /// <para>
-/// The naive search compares every entry in order of priority. Here entries with the same mask share a hash table
-/// (tuple space search: Srinivasan, Suri, Varghese 1999), and the tables are searched by falling highest priority, so that a search ends as
-/// soon as no table left can hold anything better.
+/// The naive search compares every entry in order of priority. Tuple space search (Srinivasan, Suri, Varghese 1999) hashes once for
+/// each mask in use: rule sets have hundreds. Here entries of many masks share a subtable, which hashes only bits that all of them compare
+/// (TupleMerge: Daly, Bruschi, Linguaglossa, Pontarelli, Rossi, Tops, Torng, Yung 2019), and what the hash finds is compared under the
+/// entry's own mask. Few entries may share one hash; the next goes to a subtable that hashes more bits. Subtables are searched by falling
+/// priority, until none left can hold anything better.
+/// </para>
+/// <para>
+/// Entries of the same mask and key are linked by falling priority; only the first is in a subtable, the others never match.
 /// </para>
 /// <para>
 /// Threads: one writer, the control side; workers search the array of subtables that is published as a whole whenever its
 /// members or their order change. Packets change nothing here.
 /// </para>
 /// </remarks>
-internal sealed unsafe class WildcardTable
+internal sealed unsafe class WildcardTable : IDisposable
 {
+    // Entries that may share a hash where another subtable could tell them apart: a bucket has 8 slots, for others too.
+    private const int MaxSharingOneHash = 6;
+
+    // A bound on priority that is too high costs a little; to look at all entries for the true one pays after this many removals.
+    private const int RemovalsBeforeRecount = 64;
+
     private readonly FlowIndexMemory _memory;
     private readonly FlowStore _store;
     private readonly FlowHash _hash;
-    private readonly Dictionary<FlowKey, Subtable> _byMask = [];
-    private readonly List<Subtable?> _byId = [];
+    private readonly LazyArray<FlowKey> _masks;
+    private readonly FlowKey* _maskOf;
+    private readonly FlowEntry* _entries;
+    private readonly Dictionary<FlowKey, MaskUse> _uses = [];
+    private readonly List<Subtable?> _subtables = [];
     private readonly Stack<int> _freeIds = new();
     private Ranked[] _ordered = [];
     private long _version;
@@ -30,6 +45,9 @@ internal sealed unsafe class WildcardTable
         _memory = memory;
         _store = store;
         _hash = hash;
+        _masks = new LazyArray<FlowKey>(store.Capacity + 1);
+        _maskOf = _masks.Start;
+        _entries = store.Entries;
     }
 
     public int Count { get; private set; }
@@ -38,46 +56,76 @@ internal sealed unsafe class WildcardTable
     public long Version => Volatile.Read(ref _version);
 
     /// <summary>Different masks in use.</summary>
+    public int MaskCount => _uses.Count;
+
+    /// <summary>Hash tables a search may have to look at.</summary>
     public int SubtableCount => _ordered.Length;
 
-    public ref FlowKey MaskOf(uint index) => ref _byId[_store.Records[index].Subtable]!.Mask;
+    /// <summary>The mask of an entry of this table.</summary>
+    public ref readonly FlowKey MaskOf(uint index) => ref _maskOf[index];
 
     /// <summary>The entry of highest precedence that matches, or 0. Any thread.</summary>
     public uint Find(in FlowKey key)
     {
-        uint best = 0;
-        int bestPriority = -1;
+        BestEntry best = BestEntry.None;
         foreach (ref readonly Ranked ranked in Volatile.Read(ref _ordered).AsSpan())
         {
-            if (ranked.MaxPriority < bestPriority)
+            if (ranked.PriorityBound < best.Priority)
             {
                 break;
             }
-            Subtable subtable = ranked.Subtable;
-            FlowKey masked = FlowKey.And(key, subtable.Mask);
-            uint index = subtable.Index.Find(_hash.Compute(masked), masked);
-            if (index == 0)
+            FlowKey masked = FlowKey.And(key, ranked.Subtable.Mask);
+            ulong hash = _hash.Compute(masked);
+            Improve(ranked.Subtable.Index.BucketOf(hash), hash, key, ref best);
+        }
+        return best.Index;
+    }
+
+    /// <summary>Looks several packets up, subtable by subtable, so that their memory accesses overlap. Any thread.</summary>
+    /// <param name="keys">Of all packets of the batch.</param>
+    /// <param name="states">As many, overwritten for <paramref name="pending"/>.</param>
+    /// <param name="pending">Positions of the packets to look up; overwritten.</param>
+    /// <param name="found">Receives at each of these positions the entry, or 0.</param>
+    public void Find(FlowKey* keys, LookupState* states, Span<byte> pending, uint* found)
+    {
+        foreach (byte i in pending)
+        {
+            states[i].Best = BestEntry.None;
+        }
+        int count = pending.Length;
+        foreach (ref readonly Ranked ranked in Volatile.Read(ref _ordered).AsSpan())
+        {
+            count = KeepThoseBelow(ranked.PriorityBound, pending[..count], states, found);
+            if (count == 0)
             {
-                continue;
+                return;
             }
-            int priority = _store.Entries[index].Priority;
-            if (priority > bestPriority || (priority == bestPriority && IsOlder(index, best)))
+            FlowIndex index = ranked.Subtable.Index;
+            FlowKey mask = ranked.Subtable.Mask;
+            foreach (byte i in pending[..count])
             {
-                best = index;
-                bestPriority = priority;
+                FlowKey masked = FlowKey.And(keys[i], mask);
+                ulong hash = _hash.Compute(masked);
+                byte* bucket = index.BucketOf(hash);
+                Prefetch.Line(bucket);
+                states[i].Hash = hash;
+                states[i].Bucket = bucket;
+            }
+            foreach (byte i in pending[..count])
+            {
+                Improve(states[i].Bucket, states[i].Hash, keys[i], ref states[i].Best);
             }
         }
-        return best;
+        foreach (byte i in pending[..count])
+        {
+            found[i] = states[i].Best.Index;
+        }
     }
 
     /// <summary>The entry with just this mask, key and priority, or 0.</summary>
     public uint FindStrict(in FlowKey key, in FlowKey mask, ushort priority)
     {
-        if (!_byMask.TryGetValue(mask, out Subtable? subtable))
-        {
-            return 0;
-        }
-        uint index = subtable.Index.Find(_hash.Compute(key), key);
+        uint index = FindHead(key, mask, out _);
         while (index != 0 && _store.Records[index].Priority != priority)
         {
             index = _store.Records[index].Next;
@@ -90,31 +138,24 @@ internal sealed unsafe class WildcardTable
     {
         Interlocked.Increment(ref _version);
         ref FlowRecord record = ref _store.Records[index];
-        Subtable subtable = SubtableFor(mask);
-        record.Subtable = subtable.Id;
-        uint head = subtable.Index.Find(record.Hash, _store.Entries[index].Key);
+        _maskOf[index] = mask;
+        uint head = FindHead(_entries[index].Key, mask, out Subtable? subtable);
         if (head == 0)
         {
+            subtable = ChooseSubtable(_entries[index].Key, mask, out record.Hash);
             subtable.Index.Insert(record.Hash, index);
-        }
-        else if (_store.Records[head].Priority < record.Priority)
-        {
-            record.Next = head;
-            subtable.Index.Replace(record.Hash, head, index);
         }
         else
         {
-            uint above = head;
-            while (_store.Records[above].Next is uint next and not 0 && _store.Records[next].Priority > record.Priority)
-            {
-                above = next;
-            }
-            record.Next = _store.Records[above].Next;
-            _store.Records[above].Next = index;
+            record.Hash = _store.Records[head].Hash;
+            Link(subtable!, head, index);
         }
+        record.Subtable = subtable!.Id;
+        UseOf(mask).CountIn(subtable);
         Count++;
-        if (subtable.CountIn(record.Priority))
+        if (record.Priority > subtable.PriorityBound)
         {
+            subtable.PriorityBound = record.Priority;
             PublishOrder();
         }
     }
@@ -125,13 +166,14 @@ internal sealed unsafe class WildcardTable
         Interlocked.Increment(ref _version);
         ref FlowRecord old = ref _store.Records[index];
         ref FlowRecord record = ref _store.Records[replacement];
+        _maskOf[replacement] = _maskOf[index];
+        record.Hash = old.Hash;
         record.Subtable = old.Subtable;
         record.Next = old.Next;
-        FlowIndex table = _byId[old.Subtable]!.Index;
-        uint above = PredecessorOf(index, table);
+        uint above = PredecessorOf(index, out Subtable subtable);
         if (above == 0)
         {
-            table.Replace(old.Hash, index, replacement);
+            subtable.Index.Replace(old.Hash, index, replacement);
         }
         else
         {
@@ -144,8 +186,7 @@ internal sealed unsafe class WildcardTable
     {
         Interlocked.Increment(ref _version);
         ref FlowRecord record = ref _store.Records[index];
-        Subtable subtable = _byId[record.Subtable]!;
-        uint above = PredecessorOf(index, subtable.Index);
+        uint above = PredecessorOf(index, out Subtable subtable);
         if (above != 0)
         {
             _store.Records[above].Next = record.Next;
@@ -159,24 +200,114 @@ internal sealed unsafe class WildcardTable
             subtable.Index.Remove(record.Hash, index);
         }
         Count--;
-        bool reorder = subtable.CountOut(record.Priority);
-        if (subtable.Count == 0)
+        FlowKey mask = _maskOf[index];
+        MaskUse use = _uses[mask];
+        use.CountOut(subtable);
+        if (use.IsEmpty)
         {
-            _byMask.Remove(subtable.Mask);
-            _byId[subtable.Id] = null;
-            _freeIds.Push(subtable.Id);
-            PublishOrder();
-            subtable.Index.Retire();
+            _uses.Remove(mask);
         }
-        else if (reorder)
+        if (subtable.Index.Count == 0)
         {
-            PublishOrder();
+            Retire(subtable);
+        }
+        else if (++subtable.Removals >= RemovalsBeforeRecount && subtable.Removals >= subtable.Index.Count)
+        {
+            Recount(subtable);
         }
     }
 
-    private uint PredecessorOf(uint index, FlowIndex table)
+    public void Dispose() => _masks.Dispose();
+
+    /// <summary>Looks at the entries of one bucket whose signature fits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Improve(byte* bucket, ulong hash, in FlowKey key, ref BestEntry best)
     {
-        uint at = table.Find(_store.Records[index].Hash, _store.Entries[index].Key);
+        do
+        {
+            for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
+            {
+                uint index = FlowIndex.CandidateAt(bucket, fitting);
+                int priority = _entries[index].Priority;
+                if (priority >= best.Priority && FlowKey.Matches(key, _entries[index].Key, _maskOf[index])
+                    && (priority > best.Priority || IsOlder(index, best.Index)))
+                {
+                    best = new BestEntry(index, priority);
+                }
+            }
+            bucket = FlowIndex.NextBucket(bucket);
+        }
+        while (bucket != null);
+    }
+
+    /// <summary>Keeps the packets that could still find something as good; the others have their entry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int KeepThoseBelow(int priorityBound, Span<byte> pending, LookupState* states, uint* found)
+    {
+        int kept = 0;
+        foreach (byte i in pending)
+        {
+            pending[kept] = i;
+            bool keep = states[i].Best.Priority <= priorityBound;
+            kept += keep ? 1 : 0;
+            if (!keep)
+            {
+                found[i] = states[i].Best.Index;
+            }
+        }
+        return kept;
+    }
+
+    /// <summary>The first of the entries with this mask and key, or 0.</summary>
+    private uint FindHead(in FlowKey key, in FlowKey mask, out Subtable? subtable)
+    {
+        subtable = null;
+        if (!_uses.TryGetValue(mask, out MaskUse? use))
+        {
+            return 0;
+        }
+        for (int home = 0; home < use.Homes; home++)
+        {
+            subtable = use[home];
+            ulong hash = _hash.Compute(FlowKey.And(key, subtable.Mask));
+            for (byte* bucket = subtable.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
+            {
+                for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
+                {
+                    uint index = FlowIndex.CandidateAt(bucket, fitting);
+                    if (FlowKey.Equals(_entries[index].Key, key) && FlowKey.Equals(_maskOf[index], mask))
+                    {
+                        return index;
+                    }
+                }
+            }
+        }
+        return 0;
+    }
+
+    /// <summary>Puts an entry among those with its mask and key.</summary>
+    private void Link(Subtable subtable, uint head, uint index)
+    {
+        ref FlowRecord record = ref _store.Records[index];
+        if (_store.Records[head].Priority < record.Priority)
+        {
+            record.Next = head;
+            subtable.Index.Replace(record.Hash, head, index);
+            return;
+        }
+        uint above = head;
+        while (_store.Records[above].Next is uint next and not 0 && _store.Records[next].Priority > record.Priority)
+        {
+            above = next;
+        }
+        record.Next = _store.Records[above].Next;
+        _store.Records[above].Next = index;
+    }
+
+    private uint PredecessorOf(uint index, out Subtable subtable)
+    {
+        subtable = _subtables[_store.Records[index].Subtable]!;
+        uint at = FindHead(_entries[index].Key, _maskOf[index], out _);
         uint above = 0;
         while (at != index)
         {
@@ -186,39 +317,118 @@ internal sealed unsafe class WildcardTable
         return above;
     }
 
-    private Subtable SubtableFor(in FlowKey mask)
+    private MaskUse UseOf(in FlowKey mask)
     {
-        if (_byMask.TryGetValue(mask, out Subtable? subtable))
+        if (!_uses.TryGetValue(mask, out MaskUse? use))
         {
-            return subtable;
+            use = new MaskUse();
+            _uses.Add(mask, use);
+        }
+        return use;
+    }
+
+    /// <summary>The fullest subtable whose entries this one can join, or a new one.</summary>
+    private Subtable ChooseSubtable(in FlowKey key, in FlowKey mask, out ulong hash)
+    {
+        // Where its mask went last there is room, most of the time.
+        if (_uses.TryGetValue(mask, out MaskUse? use) && HasRoom(use[0], key, mask, out hash))
+        {
+            return use[0];
+        }
+        Subtable? best = null;
+        hash = 0;
+        foreach (Subtable? subtable in _subtables)
+        {
+            if (subtable != null && subtable.Takes(mask) && (best == null || subtable.Index.Count > best.Index.Count)
+                && HasRoom(subtable, key, mask, out ulong candidate))
+            {
+                best = subtable;
+                hash = candidate;
+            }
+        }
+        if (best == null)
+        {
+            best = AddSubtable(mask);
+            hash = _hash.Compute(FlowKey.And(key, best.Mask));
+        }
+        return best;
+    }
+
+    private bool HasRoom(Subtable subtable, in FlowKey key, in FlowKey mask, out ulong hash)
+    {
+        hash = _hash.Compute(FlowKey.And(key, subtable.Mask));
+        return FlowKey.Equals(subtable.Mask, mask) || subtable.Index.CountSharing(hash) < MaxSharingOneHash;
+    }
+
+    /// <summary>A subtable that hashes as few bits of the mask as none before it.</summary>
+    private Subtable AddSubtable(in FlowKey mask)
+    {
+        FlowKey relaxed = mask;
+        for (int level = 0; level < SubtableMask.Levels; level++)
+        {
+            relaxed = SubtableMask.Relax(mask, level);
+            if (!_subtables.Exists(subtable => subtable != null && FlowKey.Equals(subtable.Mask, relaxed)))
+            {
+                break;
+            }
         }
         if (!_freeIds.TryPop(out int id))
         {
-            id = _byId.Count;
-            _byId.Add(null);
+            id = _subtables.Count;
+            _subtables.Add(null);
         }
-        subtable = new Subtable(mask, id, new FlowIndex(_memory, _store));
-        _byId[id] = subtable;
-        _byMask.Add(mask, subtable);
-        return subtable;
+        return _subtables[id] = new Subtable(relaxed, id, new FlowIndex(_memory, _store));
     }
 
-    /// <summary>Publishes the subtables by falling highest priority. A worker in the old array still finds all entries it could before.</summary>
+    private void Retire(Subtable subtable)
+    {
+        _subtables[subtable.Id] = null;
+        _freeIds.Push(subtable.Id);
+        PublishOrder();
+        subtable.Index.Retire();
+    }
+
+    /// <summary>Finds out how high the priorities of a subtable really go.</summary>
+    private void Recount(Subtable subtable)
+    {
+        int highest = -1;
+        foreach (uint index in subtable.Index.ReadAll())
+        {
+            highest = Math.Max(highest, _entries[index].Priority);
+        }
+        subtable.Removals = 0;
+        if (highest != subtable.PriorityBound)
+        {
+            subtable.PriorityBound = highest;
+            PublishOrder();
+        }
+    }
+
+    /// <summary>Publishes the subtables by falling priority. A worker in the old array still finds all entries it could before.</summary>
     private void PublishOrder()
     {
-        var ordered = new Ranked[_byMask.Count];
-        int count = 0;
-        foreach (Subtable subtable in _byMask.Values)
+        var ordered = new List<Ranked>(_subtables.Count);
+        foreach (Subtable? subtable in _subtables)
         {
-            ordered[count++] = new Ranked(subtable, subtable.MaxPriority);
+            if (subtable != null)
+            {
+                ordered.Add(new Ranked(subtable, subtable.PriorityBound));
+            }
         }
-        Array.Sort(ordered, static (a, b) => b.MaxPriority.CompareTo(a.MaxPriority));
-        Volatile.Write(ref _ordered, ordered);
+        ordered.Sort(static (a, b) => b.PriorityBound.CompareTo(a.PriorityBound));
+        Volatile.Write(ref _ordered, ordered.ToArray());
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool IsOlder(uint index, uint than) => _store.Records[index].Sequence < _store.Records[than].Sequence;
 
-    /// <summary>A subtable and the rank it had when the array was published: the order must hold as long as the array is read.</summary>
-    private readonly record struct Ranked(Subtable Subtable, int MaxPriority);
+    /// <summary>A subtable and the bound it had when the array was published: the order must hold as long as the array is read.</summary>
+    private readonly record struct Ranked(Subtable Subtable, int PriorityBound);
+}
+
+/// <summary>The best entry a search has met so far.</summary>
+internal readonly record struct BestEntry(uint Index, int Priority)
+{
+    /// <summary>Worse than any entry.</summary>
+    public static BestEntry None => new(0, -1);
 }
