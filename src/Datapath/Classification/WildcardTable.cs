@@ -38,7 +38,6 @@ internal sealed unsafe class WildcardTable : IDisposable
     private readonly List<Subtable?> _subtables = [];
     private readonly Stack<int> _freeIds = new();
     private Ranked[] _ordered = [];
-    private long _version;
 
     public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash)
     {
@@ -52,14 +51,14 @@ internal sealed unsafe class WildcardTable : IDisposable
 
     public int Count { get; private set; }
 
-    /// <summary>Grows before each change of what there is to be found. Any thread.</summary>
-    public long Version => Volatile.Read(ref _version);
+    /// <summary>Each change of what there is to be found. Any thread may read.</summary>
+    public ChangeJournal Changes { get; } = new();
 
     /// <summary>Different masks in use.</summary>
     public int MaskCount => _uses.Count;
 
-    /// <summary>Hash tables a search may have to look at.</summary>
-    public int SubtableCount => _ordered.Length;
+    /// <summary>Hash tables a search may have to look at. Any thread.</summary>
+    public int SubtableCount => Volatile.Read(ref _ordered).Length;
 
     /// <summary>The mask of an entry of this table.</summary>
     public ref readonly FlowKey MaskOf(uint index) => ref _maskOf[index];
@@ -136,7 +135,7 @@ internal sealed unsafe class WildcardTable : IDisposable
     /// <summary>Links an entry whose key, priority and actions are in place and which has no twin in the table.</summary>
     public void Insert(uint index, in FlowKey mask)
     {
-        Interlocked.Increment(ref _version);
+        Changes.Begin(_entries[index].Key, mask);
         ref FlowRecord record = ref _store.Records[index];
         _maskOf[index] = mask;
         uint head = FindHead(_entries[index].Key, mask, out Subtable? subtable);
@@ -158,12 +157,13 @@ internal sealed unsafe class WildcardTable : IDisposable
             subtable.PriorityBound = record.Priority;
             PublishOrder();
         }
+        Changes.Complete();
     }
 
     /// <summary>Puts an entry in the place of its twin (same mask, key and priority) in one store.</summary>
     public void Replace(uint index, uint replacement)
     {
-        Interlocked.Increment(ref _version);
+        Changes.Begin(_entries[index].Key, _maskOf[index]);
         ref FlowRecord old = ref _store.Records[index];
         ref FlowRecord record = ref _store.Records[replacement];
         _maskOf[replacement] = _maskOf[index];
@@ -179,12 +179,13 @@ internal sealed unsafe class WildcardTable : IDisposable
         {
             _store.Records[above].Next = replacement;
         }
+        Changes.Complete();
     }
 
     /// <summary>Unlinks an entry. The caller retires it.</summary>
     public void Remove(uint index)
     {
-        Interlocked.Increment(ref _version);
+        Changes.Begin(_entries[index].Key, _maskOf[index]);
         ref FlowRecord record = ref _store.Records[index];
         uint above = PredecessorOf(index, out Subtable subtable);
         if (above != 0)
@@ -215,9 +216,14 @@ internal sealed unsafe class WildcardTable : IDisposable
         {
             Recount(subtable);
         }
+        Changes.Complete();
     }
 
-    public void Dispose() => _masks.Dispose();
+    public void Dispose()
+    {
+        Changes.Dispose();
+        _masks.Dispose();
+    }
 
     /// <summary>Looks at the entries of one bucket whose signature fits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

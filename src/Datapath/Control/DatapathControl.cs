@@ -85,6 +85,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             Clock = new ControlClock(options.TimeProvider),
             Macs = new MacTable(hash),
             Service = new ServiceSignal(),
+            FlowCacheCapacity = options.FlowCacheCapacity,
             MaxReassemblies = options.MaxReassemblies,
             ReassemblyTimeout = options.ReassemblyTimeout,
             PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),

@@ -22,7 +22,7 @@ public sealed unsafe class Worker : IDisposable
     private readonly PacketBatch _batch = new();
     private readonly LazyArray<FlowKey> _keys = new(PacketBatch.Capacity);
     private readonly LazyArray<PacketLayout> _layouts = new(PacketBatch.Capacity);
-    private readonly LazyArray<LookupState> _lookup = new(PacketBatch.Capacity);
+    private readonly BatchClassifier _classifier;
     private readonly LazyArray<uint> _found = new(PacketBatch.Capacity);
     private readonly OutputQueues _outputs;
     private readonly PacketInSender _packetIns;
@@ -39,6 +39,7 @@ public sealed unsafe class Worker : IDisposable
         _shared = shared;
         _entries = shared.Table.Store.Entries;
         _frames = shared.Frames.CreateCache();
+        _classifier = new BatchClassifier(shared.Table, shared.FlowCacheCapacity);
         Handovers = handovers;
         _packetIns = new PacketInSender(id, shared);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
@@ -136,7 +137,7 @@ public sealed unsafe class Worker : IDisposable
         Fragments.Dispose();
         _keys.Dispose();
         _layouts.Dispose();
-        _lookup.Dispose();
+        _classifier.Dispose();
         _found.Dispose();
         _outputs.Release();
         _frames.Drain();
@@ -174,7 +175,7 @@ public sealed unsafe class Worker : IDisposable
         {
             count = Fragments.Filter(ref _batch.First, _keys.Start, _layouts.Start, count);
         }
-        int exact = _shared.Table.Classify(_keys.Start, _lookup.Start, _found.Start, count);
+        int exact = _classifier.Classify(_keys.Start, _found.Start, count);
         ExecuteBatch(port.Number, count, exact);
     }
 

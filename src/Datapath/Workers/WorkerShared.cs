@@ -25,6 +25,8 @@ internal sealed class WorkerShared : IDisposable
 
     public required ServiceSignal Service { get; init; }
 
+    public required int FlowCacheCapacity { get; init; }
+
     public required int MaxReassemblies { get; init; }
 
     public required TimeSpan ReassemblyTimeout { get; init; }

@@ -1,0 +1,174 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Classification;
+
+/// <summary>Looks batches of packets up in the flow table, with what one worker remembers of earlier ones.</summary>
+/// <remarks>
+/// Table 0, then the worker's cache of what table 1 gave, then table 1 itself; each step for all packets that are left, so that their memory
+/// accesses overlap. Threads: one worker.
+/// </remarks>
+internal sealed unsafe class BatchClassifier : IDisposable
+{
+    // As fast as from the cache, without the memory it takes.
+    private const int SubtablesWithoutCache = 2;
+
+    // Changes cost far more than lookups: to meet one each time is no accident any more, and a worker must not be held up.
+    private const int MaxAttempts = 16;
+
+    private readonly FlowTable _table;
+    private readonly FlowEntry* _entries;
+    private readonly FlowCache _cache;
+    private readonly LazyArray<LookupState> _states = new(PacketBatch.Capacity);
+
+    /// <param name="cacheCapacity">Flows that the cache holds.</param>
+    public BatchClassifier(FlowTable table, int cacheCapacity)
+    {
+        _table = table;
+        _entries = table.Store.Entries;
+        _cache = new FlowCache(cacheCapacity);
+    }
+
+    /// <summary>Finds the entry for each packet.</summary>
+    /// <param name="keys">Parsed keys.</param>
+    /// <param name="found">Receives entry indices; 0 for a miss.</param>
+    /// <param name="count">At most <see cref="PacketBatch.Capacity"/>.</param>
+    /// <returns>How many were found in table 0.</returns>
+    public int Classify(FlowKey* keys, uint* found, int count)
+    {
+        Span<byte> missed = stackalloc byte[PacketBatch.Capacity];
+        int missedCount = 0;
+        long change = _table.Wildcard.Changes.Begun;
+        FlowIndex exact = _table.Exact;
+        LookupState* states = _states.Start;
+        for (int i = 0; i < count; i++)
+        {
+            ulong hash = _table.Hash.Compute(keys[i]);
+            byte* bucket = exact.BucketOf(hash);
+            states[i].KeyHash = hash;
+            states[i].Bucket = bucket;
+            Prefetch.Line(bucket);
+        }
+        for (int i = 0; i < count; i++)
+        {
+            uint candidate = FlowIndex.FirstCandidate(states[i].Bucket, states[i].KeyHash);
+            found[i] = candidate;
+            Prefetch.Line(_entries + candidate); // entry 0 exists and is never written
+        }
+        for (int i = 0; i < count; i++)
+        {
+            uint candidate = found[i];
+            if (candidate == 0 || !FlowKey.Equals(_entries[candidate].Key, keys[i]))
+            {
+                found[i] = FindRest(candidate, keys[i], states[i]);
+                missed[missedCount] = (byte)i;
+                missedCount += found[i] == 0 ? 1 : 0;
+            }
+        }
+        if (missedCount > 0)
+        {
+            missedCount = FindInWildcard(keys, found, missed[..missedCount], change);
+        }
+        return count - missedCount;
+    }
+
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _states.Dispose();
+    }
+
+    /// <summary>The first candidate was not it: the other slots, and where the bucket goes on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint FindRest(uint candidate, in FlowKey key, in LookupState state) =>
+        candidate == 0 && FlowIndex.NextBucket(state.Bucket) == null ? 0 : _table.Exact.Find(state.Bucket, state.KeyHash, key);
+
+    /// <summary>Table 1 for those that are not in table 0; both again if table 1 changed meanwhile (see <see cref="FlowTable"/>).</summary>
+    /// <param name="change">The last one that had begun before table 0 was looked at.</param>
+    /// <returns>How many were not found in table 0.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int FindInWildcard(FlowKey* keys, uint* found, ReadOnlySpan<byte> missed, long change)
+    {
+        ChangeJournal changes = _table.Wildcard.Changes;
+        Span<byte> pending = stackalloc byte[PacketBatch.Capacity];
+        missed.CopyTo(pending);
+        int count = missed.Length;
+        for (int attempt = 1; true; attempt++)
+        {
+            if (_table.Wildcard.SubtableCount <= SubtablesWithoutCache || attempt == MaxAttempts)
+            {
+                _table.Wildcard.Find(keys, _states.Start, pending[..count], found);
+            }
+            else
+            {
+                FindWithCache(keys, found, pending[..count], change);
+            }
+            long current = changes.Begun;
+            if (current == change || attempt == MaxAttempts)
+            {
+                return count;
+            }
+            change = current;
+            count = 0;
+            foreach (byte i in missed)
+            {
+                found[i] = _table.Exact.Find(_states.Start[i].KeyHash, keys[i]);
+                pending[count] = i;
+                count += found[i] == 0 ? 1 : 0;
+            }
+        }
+    }
+
+    /// <summary>From the cache what is there, the rest from table 1 and then into the cache.</summary>
+    private void FindWithCache(FlowKey* keys, uint* found, ReadOnlySpan<byte> wanted, long change)
+    {
+        ChangeJournal changes = _table.Wildcard.Changes;
+        LookupState* states = _states.Start;
+        foreach (byte i in wanted)
+        {
+            _cache.Prepare(states[i].KeyHash);
+        }
+        foreach (byte i in wanted)
+        {
+            states[i].Cached = _cache.CandidateFor(states[i].KeyHash);
+        }
+        Span<byte> searched = stackalloc byte[PacketBatch.Capacity];
+        int count = 0;
+        foreach (byte i in wanted)
+        {
+            bool known = FlowCache.TryFind(states[i].Cached, keys[i], changes, change, out found[i]);
+            Prefetch.Line(_entries + found[i]);
+            searched[count] = i;
+            count += known ? 0 : 1;
+        }
+        if (count == 0)
+        {
+            return;
+        }
+        long asOf = changes.Completed;
+        Span<byte> pending = stackalloc byte[PacketBatch.Capacity];
+        searched[..count].CopyTo(pending);
+        _table.Wildcard.Find(keys, states, pending[..count], found);
+        foreach (byte i in searched[..count])
+        {
+            _cache.Keep(states[i].Cached, states[i].KeyHash, keys[i], found[i], asOf);
+        }
+    }
+}
+
+/// <summary>What the passes of a batch lookup hand to each other.</summary>
+internal unsafe struct LookupState
+{
+    /// <summary>Of the whole key.</summary>
+    public ulong KeyHash;
+
+    /// <summary>Of the bits that the subtable at hand compares.</summary>
+    public ulong Hash;
+
+    public byte* Bucket;
+
+    public BestEntry Best;
+
+    public CachedFlow* Cached;
+}

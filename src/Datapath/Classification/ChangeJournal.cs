@@ -1,0 +1,65 @@
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Classification;
+
+/// <summary>The latest changes of table 1: tells whether what was found for a packet some time ago still holds.</summary>
+/// <remarks>
+/// A change concerns the packets that match the entry it adds, replaces or removes, and no others. Changes are numbered from
+/// <see cref="Window"/> up. Threads: one writer, the control side; any reader. A reader that compares <see cref="Begun"/> before and after
+/// knows that no record was overwritten under it.
+/// </remarks>
+internal sealed unsafe class ChangeJournal : IDisposable
+{
+    /// <summary>Older changes are forgotten.</summary>
+    public const int Window = 32;
+
+    private const int Slots = 2 * Window; // what a reader looks at is overwritten only by the next but Window
+
+    private readonly LazyArray<Change> _changes = new(Slots);
+    private long _begun = Window;
+    private long _completed = Window;
+
+    /// <summary>The latest change that may show in a lookup from here on.</summary>
+    public long Begun => Volatile.Read(ref _begun);
+
+    /// <summary>The latest change that shows in every lookup from here on.</summary>
+    public long Completed => Volatile.Read(ref _completed);
+
+    /// <summary>Before a change of what packets that match this key under this mask find.</summary>
+    public void Begin(in FlowKey key, in FlowKey mask)
+    {
+        long number = _begun + 1;
+        _changes.Start[number % Slots] = new Change { Key = key, Mask = mask };
+        Interlocked.Exchange(ref _begun, number); // a full fence: who sees part of the change sees its number
+    }
+
+    public void Complete() => Volatile.Write(ref _completed, _begun);
+
+    /// <summary>Whether what a packet with this key finds may have changed after one change and up to another.</summary>
+    public bool MayHaveChanged(in FlowKey key, long after, long upTo)
+    {
+        if (upTo - after > Window)
+        {
+            return true;
+        }
+        for (long number = after + 1; number <= upTo; number++)
+        {
+            ref Change change = ref _changes.Start[number % Slots];
+            if (FlowKey.Matches(key, change.Key, change.Mask))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    public void Dispose() => _changes.Dispose();
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Change
+    {
+        public FlowKey Key;
+        public FlowKey Mask;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Classification;
+
+/// <summary>What one worker's latest packets found in table 1, by their whole key, so that the next packet of a flow need not search.</summary>
+/// <remarks>
+/// <para>
+/// Its size is fixed: packets of ever new flows push others out and cost themselves a search, no more. What it holds is right as long as
+/// <see cref="ChangeJournal"/> shows no change that concerns the packet; so a flow-mod spoils only the flows it is about.
+/// </para>
+/// <para>
+/// A set is eight 16-bit signatures, side by side with other sets' so that they stay in the processor's nearer caches, and eight flows of a
+/// cache line each, of which mostly one is touched. Threads: one worker.
+/// </para>
+/// </remarks>
+internal sealed unsafe class FlowCache : IDisposable
+{
+    private const int Ways = 8;
+
+    private readonly LazyArray<ushort> _signatures;
+    private readonly LazyArray<CachedFlow> _flows;
+    private readonly ulong _setMask;
+    private uint _victim;
+
+    /// <param name="capacity">Flows it holds; rounded up to a power of two.</param>
+    public FlowCache(int capacity)
+    {
+        capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, Ways));
+        _signatures = new LazyArray<ushort>(capacity);
+        _flows = new LazyArray<CachedFlow>(capacity);
+        _setMask = (uint)(capacity / Ways) - 1;
+    }
+
+    /// <summary>Asks for the signatures with which <see cref="CandidateFor"/> begins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prepare(ulong hash) => Prefetch.Line(_signatures.Start + (SetOf(hash) * Ways));
+
+    /// <summary>The flow that this hash is most likely of; its key is to be compared. A place to be used is returned in any case.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public CachedFlow* CandidateFor(ulong hash)
+    {
+        ulong first = SetOf(hash) * Ways;
+        uint fitting = Vector128.Equals(Vector128.Load(_signatures.Start + first), Vector128.Create(SignatureOf(hash))).ExtractMostSignificantBits();
+        CachedFlow* flow = _flows.Start + first + (fitting == 0 ? _victim++ % Ways : (uint)BitOperations.TrailingZeroCount(fitting));
+        Prefetch.Line(flow);
+        return flow;
+    }
+
+    /// <summary>What a packet with this key finds, as of change <paramref name="now"/>.</summary>
+    /// <param name="index">The entry, or 0 if it is known that there is none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryFind(CachedFlow* flow, in FlowKey key, ChangeJournal journal, long now, out uint index)
+    {
+        index = flow->Index;
+        if (!FlowKey.Equals(flow->Key, key))
+        {
+            return false;
+        }
+        if (flow->AsOf != now)
+        {
+            if (journal.MayHaveChanged(key, flow->AsOf, now))
+            {
+                return false;
+            }
+            flow->AsOf = now;
+        }
+        return true;
+    }
+
+    /// <summary>Keeps what a search found in the place that <see cref="CandidateFor"/> gave.</summary>
+    /// <param name="asOf">The last change that was complete when the search began.</param>
+    public void Keep(CachedFlow* flow, ulong hash, in FlowKey key, uint index, long asOf)
+    {
+        flow->Key = key;
+        flow->Index = index;
+        flow->AsOf = asOf;
+        _signatures.Start[flow - _flows.Start] = SignatureOf(hash);
+    }
+
+    public void Dispose()
+    {
+        _signatures.Dispose();
+        _flows.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong SetOf(ulong hash) => (hash >> 32) & _setMask;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ushort SignatureOf(ulong hash) => (ushort)(hash >> 8);
+}
+
+/// <summary>One flow of a <see cref="FlowCache"/>: a cache line. All zero is older than any change.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal struct CachedFlow
+{
+    public FlowKey Key;
+
+    /// <summary>The change up to which <see cref="Index"/> holds.</summary>
+    public long AsOf;
+
+    public uint Index;
+}
