@@ -22,6 +22,12 @@ internal sealed unsafe class BatchClassifier : IDisposable
     private readonly FlowCache _cache;
     private readonly LazyArray<LookupState> _states = new(PacketBatch.Capacity);
 
+    // Lists of positions in the batch. Not on the stack: methods that take memory there are compiled once, without a profile.
+    private readonly LazyArray<byte> _missed = new(PacketBatch.Capacity);
+    private readonly LazyArray<byte> _wanted = new(PacketBatch.Capacity);
+    private readonly LazyArray<byte> _searched = new(PacketBatch.Capacity);
+    private readonly LazyArray<byte> _pending = new(PacketBatch.Capacity);
+
     /// <param name="cacheCapacity">Flows that the cache holds.</param>
     public BatchClassifier(FlowTable table, int cacheCapacity)
     {
@@ -37,7 +43,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
     /// <returns>How many were found in table 0.</returns>
     public int Classify(FlowKey* keys, uint* found, int count)
     {
-        Span<byte> missed = stackalloc byte[PacketBatch.Capacity];
+        byte* missed = _missed.Start;
         int missedCount = 0;
         long change = _table.Wildcard.Changes.Begun;
         FlowIndex exact = _table.Exact;
@@ -68,7 +74,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
         }
         if (missedCount > 0)
         {
-            missedCount = FindInWildcard(keys, found, missed[..missedCount], change);
+            missedCount = FindInWildcard(keys, found, missedCount, change);
         }
         return count - missedCount;
     }
@@ -77,6 +83,10 @@ internal sealed unsafe class BatchClassifier : IDisposable
     {
         _cache.Dispose();
         _states.Dispose();
+        _missed.Dispose();
+        _wanted.Dispose();
+        _searched.Dispose();
+        _pending.Dispose();
     }
 
     /// <summary>The first candidate was not it: the other slots, and where the bucket goes on.</summary>
@@ -88,23 +98,23 @@ internal sealed unsafe class BatchClassifier : IDisposable
     /// <param name="change">The last one that had begun before table 0 was looked at.</param>
     /// <returns>How many were not found in table 0.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int FindInWildcard(FlowKey* keys, uint* found, ReadOnlySpan<byte> missed, long change)
+    private int FindInWildcard(FlowKey* keys, uint* found, int missedCount, long change)
     {
-        ChangeJournal changes = _table.Wildcard.Changes;
-        Span<byte> pending = stackalloc byte[PacketBatch.Capacity];
-        missed.CopyTo(pending);
-        int count = missed.Length;
+        ReadOnlySpan<byte> missed = new(_missed.Start, missedCount);
+        byte* wanted = _wanted.Start;
+        missed.CopyTo(new Span<byte>(wanted, missedCount));
+        int count = missedCount;
         for (int attempt = 1; true; attempt++)
         {
-            if (_table.Wildcard.SubtableCount <= SubtablesWithoutCache || attempt == MaxAttempts)
+            if (_table.Wildcard.SubtableCount > SubtablesWithoutCache && attempt < MaxAttempts && _cache.IsWorthwhile())
             {
-                _table.Wildcard.Find(keys, _states.Start, pending[..count], found);
+                FindWithCache(keys, found, new ReadOnlySpan<byte>(wanted, count), change);
             }
             else
             {
-                FindWithCache(keys, found, pending[..count], change);
+                Search(keys, found, wanted, count);
             }
-            long current = changes.Begun;
+            long current = _table.Wildcard.Changes.Begun;
             if (current == change || attempt == MaxAttempts)
             {
                 return count;
@@ -114,13 +124,14 @@ internal sealed unsafe class BatchClassifier : IDisposable
             foreach (byte i in missed)
             {
                 found[i] = _table.Exact.Find(_states.Start[i].KeyHash, keys[i]);
-                pending[count] = i;
+                wanted[count] = i;
                 count += found[i] == 0 ? 1 : 0;
             }
         }
     }
 
     /// <summary>From the cache what is there, the rest from table 1 and then into the cache.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void FindWithCache(FlowKey* keys, uint* found, ReadOnlySpan<byte> wanted, long change)
     {
         ChangeJournal changes = _table.Wildcard.Changes;
@@ -133,7 +144,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
         {
             states[i].Cached = _cache.CandidateFor(states[i].KeyHash);
         }
-        Span<byte> searched = stackalloc byte[PacketBatch.Capacity];
+        byte* searched = _searched.Start;
         int count = 0;
         foreach (byte i in wanted)
         {
@@ -142,18 +153,24 @@ internal sealed unsafe class BatchClassifier : IDisposable
             searched[count] = i;
             count += known ? 0 : 1;
         }
+        _cache.NoteUse(wanted.Length, wanted.Length - count);
         if (count == 0)
         {
             return;
         }
         long asOf = changes.Completed;
-        Span<byte> pending = stackalloc byte[PacketBatch.Capacity];
-        searched[..count].CopyTo(pending);
-        _table.Wildcard.Find(keys, states, pending[..count], found);
-        foreach (byte i in searched[..count])
+        Search(keys, found, searched, count);
+        for (int s = 0; s < count; s++)
         {
+            byte i = searched[s];
             _cache.Keep(states[i].Cached, states[i].KeyHash, keys[i], found[i], asOf);
         }
+    }
+
+    private void Search(FlowKey* keys, uint* found, byte* positions, int count)
+    {
+        Unsafe.CopyBlock(_pending.Start, positions, (uint)count);
+        _table.Wildcard.Find(keys, _states.Start, _pending.Start, count, found);
     }
 }
 
@@ -169,6 +186,9 @@ internal unsafe struct LookupState
     public byte* Bucket;
 
     public BestEntry Best;
+
+    /// <summary>A position in the batch: the list of packets whose buckets hold something to compare.</summary>
+    public byte Promising;
 
     public CachedFlow* Cached;
 }

@@ -21,10 +21,19 @@ internal sealed unsafe class FlowCache : IDisposable
 {
     private const int Ways = 8;
 
+    // Where fewer than one packet in eight is of a flow that is here, most batches go without: what the cache costs is more than it saves.
+    private const int LeastUse = 8;
+    private const int PacketsPerJudgement = 2048;
+    private const int BatchesPerTrial = 8;
+
     private readonly LazyArray<ushort> _signatures;
     private readonly LazyArray<CachedFlow> _flows;
     private readonly ulong _setMask;
     private uint _victim;
+    private int _asked;
+    private int _known;
+    private bool _isUseless;
+    private uint _batches;
 
     /// <param name="capacity">Flows it holds; rounded up to a power of two.</param>
     public FlowCache(int capacity)
@@ -33,6 +42,22 @@ internal sealed unsafe class FlowCache : IDisposable
         _signatures = new LazyArray<ushort>(capacity);
         _flows = new LazyArray<CachedFlow>(capacity);
         _setMask = (uint)(capacity / Ways) - 1;
+    }
+
+    /// <summary>Whether the next batch should be looked up here: always, or once in a while if traffic is of ever new flows.</summary>
+    public bool IsWorthwhile() => !_isUseless || ++_batches % BatchesPerTrial == 0;
+
+    /// <summary>Tells how many packets of a batch were known.</summary>
+    public void NoteUse(int asked, int known)
+    {
+        _asked += asked;
+        _known += known;
+        if (_asked >= PacketsPerJudgement)
+        {
+            _isUseless = _known < _asked / LeastUse;
+            _asked = 0;
+            _known = 0;
+        }
     }
 
     /// <summary>Asks for the signatures with which <see cref="CandidateFor"/> begins.</summary>

@@ -97,9 +97,9 @@ internal sealed unsafe class FlowIndex
         return fitting;
     }
 
-    /// <summary>The entry in the first of these slots.</summary>
+    /// <summary>The entry in the first of these slots; without any the content of some slot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint CandidateAt(byte* bucket, uint fitting) => IndexAt(bucket, BitOperations.TrailingZeroCount(fitting));
+    public static uint CandidateAt(byte* bucket, uint fitting) => IndexAt(bucket, BitOperations.TrailingZeroCount(fitting) & (SlotsPerBucket - 1));
 
     /// <summary>Where the bucket goes on, or null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

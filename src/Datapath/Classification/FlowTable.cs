@@ -18,11 +18,12 @@ internal sealed class FlowTable : IDisposable
     private const int MaxAttempts = 16;
 
     private readonly FlowIndexMemory _memory;
+    private readonly FlowHash _hash;
 
     public FlowTable(FlowStore store, GracePeriod grace, FlowHash hash)
     {
         Store = store;
-        Hash = hash;
+        _hash = hash;
         _memory = new FlowIndexMemory(grace);
         Exact = new FlowIndex(_memory, store);
         Wildcard = new WildcardTable(_memory, store, hash);
@@ -33,7 +34,7 @@ internal sealed class FlowTable : IDisposable
 
     public FlowStore Store { get; }
 
-    public FlowHash Hash { get; }
+    public ref readonly FlowHash Hash => ref _hash;
 
     public FlowIndex Exact { get; }
 

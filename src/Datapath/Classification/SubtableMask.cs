@@ -9,8 +9,10 @@ internal static class SubtableMask
     /// <summary>How closely a subtable can follow a mask, from loosely to exactly.</summary>
     public const int Levels = 3;
 
-    // With more bits than this there is enough to tell entries apart; further fields would only keep other masks out.
+    // With more bits than this there is enough to tell entries apart; further fields would only keep other masks out. Fields that
+    // are the same in most packets are worth a subtable of their own only where there is hardly anything else.
     private const int EnoughBits = 24;
+    private const int HardlyAnyBits = 15;
 
     /// <param name="level">0 to <see cref="Levels"/> - 1; at the last the result is the mask itself.</param>
     public static FlowKey Relax(in FlowKey mask, int level) => level switch
@@ -27,47 +29,20 @@ internal static class SubtableMask
         relaxed.NwSrc = Prefix(mask.NwSrc, ByteOfNetwork);
         relaxed.NwDst = Prefix(mask.NwDst, ByteOfNetwork);
         int bits = BitOperations.PopCount(relaxed.NwSrc.Raw) + BitOperations.PopCount(relaxed.NwDst.Raw);
-        if (Wants(mask.DlDst != default, 48))
-        {
-            relaxed.DlDst = mask.DlDst;
-        }
-        if (Wants(mask.DlSrc != default, 48))
-        {
-            relaxed.DlSrc = mask.DlSrc;
-        }
-        if (Wants(mask.TpDst.Raw != 0, 16))
-        {
-            relaxed.TpDst = mask.TpDst;
-        }
-        if (Wants(mask.Vlan.Raw != 0, 12))
-        {
-            relaxed.Vlan = mask.Vlan;
-        }
-        if (Wants(mask.InPort != 0, 16))
-        {
-            relaxed.InPort = mask.InPort;
-        }
-        if (Wants(mask.TpSrc.Raw != 0, 16))
-        {
-            relaxed.TpSrc = mask.TpSrc;
-        }
-        if (Wants(mask.NwProto != 0, 8))
-        {
-            relaxed.NwProto = mask.NwProto;
-        }
-        if (Wants(mask.DlType.Raw != 0, 16))
-        {
-            relaxed.DlType = mask.DlType;
-        }
-        if (Wants(mask.NwTos != 0, 6))
-        {
-            relaxed.NwTos = mask.NwTos;
-        }
+        relaxed.DlDst = Wants(mask.DlDst != default, 48, EnoughBits) ? mask.DlDst : default;
+        relaxed.DlSrc = Wants(mask.DlSrc != default, 48, EnoughBits) ? mask.DlSrc : default;
+        relaxed.TpDst = Wants(mask.TpDst.Raw != 0, 16, EnoughBits) ? mask.TpDst : default;
+        relaxed.Vlan = Wants(mask.Vlan.Raw != 0, 12, EnoughBits) ? mask.Vlan : default;
+        relaxed.InPort = Wants(mask.InPort != 0, 16, EnoughBits) ? mask.InPort : (ushort)0;
+        relaxed.TpSrc = Wants(mask.TpSrc.Raw != 0, 16, HardlyAnyBits) ? mask.TpSrc : default;
+        relaxed.NwProto = Wants(mask.NwProto != 0, 8, HardlyAnyBits) ? mask.NwProto : (byte)0;
+        relaxed.DlType = Wants(mask.DlType.Raw != 0, 16, HardlyAnyBits) ? mask.DlType : default;
+        relaxed.NwTos = Wants(mask.NwTos != 0, 6, HardlyAnyBits) ? mask.NwTos : (byte)0;
         return relaxed;
 
-        bool Wants(bool compared, int width)
+        bool Wants(bool compared, int width, int unlessMoreThan)
         {
-            bool wanted = compared && bits <= EnoughBits;
+            bool wanted = compared && bits <= unlessMoreThan;
             bits += wanted ? width : 0;
             return wanted;
         }

@@ -73,8 +73,7 @@ internal sealed unsafe class WildcardTable : IDisposable
             {
                 break;
             }
-            FlowKey masked = FlowKey.And(key, ranked.Subtable.Mask);
-            ulong hash = _hash.Compute(masked);
+            ulong hash = _hash.Compute(key, ranked.Subtable.Mask);
             Improve(ranked.Subtable.Index.BucketOf(hash), hash, key, ref best);
         }
         return best.Index;
@@ -83,41 +82,43 @@ internal sealed unsafe class WildcardTable : IDisposable
     /// <summary>Looks several packets up, subtable by subtable, so that their memory accesses overlap. Any thread.</summary>
     /// <param name="keys">Of all packets of the batch.</param>
     /// <param name="states">As many, overwritten for <paramref name="pending"/>.</param>
-    /// <param name="pending">Positions of the packets to look up; overwritten.</param>
+    /// <param name="pending">Positions of the <paramref name="count"/> packets to look up; overwritten.</param>
     /// <param name="found">Receives at each of these positions the entry, or 0.</param>
-    public void Find(FlowKey* keys, LookupState* states, Span<byte> pending, uint* found)
+    [MethodImpl(MethodImplOptions.NoInlining)] // what calls it would take its registers
+    public void Find(FlowKey* keys, LookupState* states, byte* pending, int count, uint* found)
     {
-        foreach (byte i in pending)
+        for (int p = 0; p < count; p++)
         {
-            states[i].Best = BestEntry.None;
+            states[pending[p]].Best = BestEntry.None;
         }
-        int count = pending.Length;
         foreach (ref readonly Ranked ranked in Volatile.Read(ref _ordered).AsSpan())
         {
-            count = KeepThoseBelow(ranked.PriorityBound, pending[..count], states, found);
+            count = KeepThoseBelow(ranked.PriorityBound, pending, count, states, found);
             if (count == 0)
             {
                 return;
             }
             FlowIndex index = ranked.Subtable.Index;
             FlowKey mask = ranked.Subtable.Mask;
-            foreach (byte i in pending[..count])
+            for (int p = 0; p < count; p++)
             {
-                FlowKey masked = FlowKey.And(keys[i], mask);
-                ulong hash = _hash.Compute(masked);
+                byte i = pending[p];
+                ulong hash = _hash.Compute(keys[i], mask);
                 byte* bucket = index.BucketOf(hash);
                 Prefetch.Line(bucket);
                 states[i].Hash = hash;
                 states[i].Bucket = bucket;
             }
-            foreach (byte i in pending[..count])
+            int promising = FindPromising(pending, count, states);
+            for (int p = 0; p < promising; p++)
             {
+                byte i = states[p].Promising;
                 Improve(states[i].Bucket, states[i].Hash, keys[i], ref states[i].Best);
             }
         }
-        foreach (byte i in pending[..count])
+        for (int p = 0; p < count; p++)
         {
-            found[i] = states[i].Best.Index;
+            found[pending[p]] = states[pending[p]].Best.Index;
         }
     }
 
@@ -246,13 +247,33 @@ internal sealed unsafe class WildcardTable : IDisposable
         while (bucket != null);
     }
 
+    /// <summary>Which packets have anything to compare in their buckets. Without branches: what is in a bucket is a matter of chance.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int FindPromising(byte* pending, int count, LookupState* states)
+    {
+        int promising = 0;
+        for (int p = 0; p < count; p++)
+        {
+            byte i = pending[p];
+            byte* bucket = states[i].Bucket;
+            uint fitting = FlowIndex.Candidates(bucket, states[i].Hash);
+            uint index = FlowIndex.CandidateAt(bucket, fitting);
+            Prefetch.Line(_entries + index);
+            Prefetch.Line(_maskOf + index);
+            states[promising].Promising = i;
+            promising += (fitting != 0) | (FlowIndex.NextBucket(bucket) != null) ? 1 : 0;
+        }
+        return promising;
+    }
+
     /// <summary>Keeps the packets that could still find something as good; the others have their entry.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int KeepThoseBelow(int priorityBound, Span<byte> pending, LookupState* states, uint* found)
+    private static int KeepThoseBelow(int priorityBound, byte* pending, int count, LookupState* states, uint* found)
     {
         int kept = 0;
-        foreach (byte i in pending)
+        for (int p = 0; p < count; p++)
         {
+            byte i = pending[p];
             pending[kept] = i;
             bool keep = states[i].Best.Priority <= priorityBound;
             kept += keep ? 1 : 0;
@@ -275,7 +296,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         for (int home = 0; home < use.Homes; home++)
         {
             subtable = use[home];
-            ulong hash = _hash.Compute(FlowKey.And(key, subtable.Mask));
+            ulong hash = _hash.Compute(key, subtable.Mask);
             for (byte* bucket = subtable.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
             {
                 for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
@@ -355,14 +376,14 @@ internal sealed unsafe class WildcardTable : IDisposable
         if (best == null)
         {
             best = AddSubtable(mask);
-            hash = _hash.Compute(FlowKey.And(key, best.Mask));
+            hash = _hash.Compute(key, best.Mask);
         }
         return best;
     }
 
     private bool HasRoom(Subtable subtable, in FlowKey key, in FlowKey mask, out ulong hash)
     {
-        hash = _hash.Compute(FlowKey.And(key, subtable.Mask));
+        hash = _hash.Compute(key, subtable.Mask);
         return FlowKey.Equals(subtable.Mask, mask) || subtable.Index.CountSharing(hash) < MaxSharingOneHash;
     }
 
