@@ -257,14 +257,19 @@ internal sealed unsafe class WildcardTable : IDisposable
             byte i = pending[p];
             byte* bucket = states[i].Bucket;
             uint fitting = FlowIndex.Candidates(bucket, states[i].Hash);
-            uint index = FlowIndex.CandidateAt(bucket, fitting);
+            uint index = FlowIndex.CandidateAt(bucket, fitting) & OnesIf(fitting); // entry 0 exists and is at hand
             Prefetch.Line(_entries + index);
             Prefetch.Line(_maskOf + index);
+            ulong next = (ulong)FlowIndex.NextBucket(bucket);
             states[promising].Promising = i;
-            promising += (fitting != 0) | (FlowIndex.NextBucket(bucket) != null) ? 1 : 0;
+            promising += (int)(OnesIf(fitting | (uint)next | (uint)(next >> 32)) & 1);
         }
         return promising;
     }
+
+    /// <summary>All bits, or none for 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint OnesIf(uint any) => (uint)((int)(any | (0 - any)) >> 31);
 
     /// <summary>Keeps the packets that could still find something as good; the others have their entry.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
