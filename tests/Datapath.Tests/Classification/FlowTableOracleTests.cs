@@ -1,6 +1,8 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Classification;
@@ -17,14 +19,21 @@ public sealed class FlowTableOracleTests
         using TestSwitch sut = new(ports: 0);
         ReferenceTable reference = new();
         RandomMatches random = new(seed);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
+        byte[][] known = [.. Enumerable.Range(0, 200).Select(_ => random.NextFrame())];
         ulong cookie = 0;
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < 120; round++)
         {
-            for (int i = 0; i < 40; i++)
+            // Few changes between lookups: what a cache remembers from the last round is to be checked, not forgotten.
+            for (int i = random.Random.Next(2) == 0 ? random.Random.Next(4) : 40; i > 0; i--)
             {
                 ChangeBoth(sut.Control, reference, random, ++cookie);
             }
             CompareEntries(sut, reference, seed);
+            for (int i = 0; i < 4; i++)
+            {
+                CompareBatch(sut, classifier, reference, random.Random, known, $"seed {seed}, round {round}");
+            }
             for (int i = 0; i < 60; i++)
             {
                 byte[] frame = random.NextFrame();
@@ -57,6 +66,71 @@ public sealed class FlowTableOracleTests
         Assert.Equal(0u, sut.Control.ReadTable(0).ActiveCount);
         Assert.Null(FindCookie(sut, TestPacket.Tcp(src: 77, srcPort: 5, dstPort: 6, payload: 0), 1));
         Assert.Empty(sut.Flows());
+    }
+
+    [Fact]
+    public void Thousands_of_masks_share_few_subtables_and_every_packet_finds_its_entry()
+    {
+        const int sets = 40;
+        using TestSwitch sut = new(ports: 0);
+        ReferenceTable reference = new();
+        RandomMatches random = new(77);
+        ulong cookie = 0;
+        for (int source = 1; source <= 32; source++)
+        {
+            for (int destination = 1; destination <= 32; destination++)
+            {
+                FlowMatch match = FlowMatch.Any with { DlType = EtherType.Ipv4, NwProto = IpProtocol.Tcp, TpSrc = 1, TpDst = (ushort)source };
+                match.NwSrc = 0x0a000000u ^ (1u << (32 - source)); // the last bit compared is not that of the packets, as such attacks have it
+                match.NwDst = 0x0a000000u ^ (1u << (32 - destination));
+                match.Wildcards &= ~(FlowWildcards.DlType | FlowWildcards.NwProto);
+                match.Wildcards &= (source % 2 == 0 ? ~FlowWildcards.TpSrc : ~FlowWildcards.None) & (destination % 2 == 0 ? ~FlowWildcards.TpDst : ~FlowWildcards.None);
+                match.SetNwWildBits(32 - source, 32 - destination);
+                Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, 7, cookie: ++cookie)));
+                reference.Add(match, 7, cookie);
+            }
+        }
+        Assert.True(sut.Control.Table.Wildcard.MaskCount > 1000);
+        Assert.InRange(sut.Control.Table.Wildcard.SubtableCount, 1, 150);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
+        byte[][] frames = [.. Enumerable.Range(0, 400).Select(_ => TestPacket.Tcp(NextAddress(), NextAddress(), 1, (ushort)random.Random.Next(1, 33), 20))];
+        for (int i = 0; i < sets; i++)
+        {
+            CompareBatch(sut, classifier, reference, random.Random, frames, $"set {i}");
+        }
+
+        uint NextAddress() => 0x0a000000u ^ (1u << random.Random.Next(32)) ^ (uint)random.Random.Next(1 << random.Random.Next(24));
+    }
+
+    /// <summary>Looks as many packets up as a batch holds, all at once.</summary>
+    private static unsafe void CompareBatch(
+        TestSwitch sut, BatchClassifier classifier, ReferenceTable reference, Random random, byte[][] frames, string where)
+    {
+        FlowKey* keys = stackalloc FlowKey[PacketBatch.Capacity];
+        uint* found = stackalloc uint[PacketBatch.Capacity];
+        var expected = new ulong?[PacketBatch.Capacity];
+        var used = new byte[PacketBatch.Capacity][];
+        for (int i = 0; i < used.Length; i++)
+        {
+            used[i] = frames[random.Next(frames.Length)];
+            ushort inPort = (ushort)random.Next(1, 4);
+            PacketLayout layout;
+            fixed (byte* data = used[i])
+            {
+                FlowKeyParser.Parse(data, used[i].Length, inPort, keys + i, &layout);
+            }
+            expected[i] = reference.Find(ReferenceParser.Parse(used[i], inPort));
+        }
+        int exact = classifier.Classify(keys, found, used.Length);
+        int exactFound = 0;
+        for (int i = 0; i < used.Length; i++)
+        {
+            ref FlowRecord record = ref sut.Control.Table.Store.Records[found[i]];
+            ulong? actual = found[i] == 0 ? null : record.Cookie;
+            Assert.True(expected[i] == actual, $"{where}: {Convert.ToHexString(used[i])}: {expected[i]} expected, {actual} found");
+            exactFound += found[i] != 0 && record.State == FlowRecordState.Exact ? 1 : 0;
+        }
+        Assert.Equal(exactFound, exact);
     }
 
     private static FlowMatch ExactMatch(uint i) => ReferenceParser.Parse(TestPacket.Tcp(src: i, srcPort: 5, dstPort: 6, payload: 0), 1);

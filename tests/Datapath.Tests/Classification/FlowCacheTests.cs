@@ -1,0 +1,130 @@
+using Softswitch.Datapath.Classification;
+
+namespace Softswitch.Datapath.Tests.Classification;
+
+public sealed unsafe class FlowCacheTests : IDisposable
+{
+    private static FlowKey Any => default;
+
+    private readonly FlowHash _hash = FlowHash.Create(1, 2, 3, 4);
+    private readonly ChangeJournal _journal = new();
+    private readonly FlowCache _cache = new(64);
+
+    public void Dispose()
+    {
+        _journal.Dispose();
+        _cache.Dispose();
+    }
+
+    [Fact]
+    public void What_was_found_is_known_until_a_change_concerns_the_packet()
+    {
+        FlowKey mine = KeyOf(1);
+        Keep(mine, 5);
+        Assert.Equal(5u, Find(mine));
+
+        Change(KeyOf(2), FlowKey.AllOnes);
+        Assert.Equal(5u, Find(mine));
+        Change(mine, FlowKey.AllOnes);
+        Assert.Null(Find(mine));
+
+        Keep(mine, 6);
+        Change(Any, Any); // a match for every packet
+        Assert.Null(Find(mine));
+    }
+
+    [Fact]
+    public void That_there_is_no_entry_is_known_too()
+    {
+        Keep(KeyOf(1), 0);
+        Assert.Equal(0u, Find(KeyOf(1)));
+        Assert.Null(Find(KeyOf(2)));
+        Assert.Null(Find(Any));
+    }
+
+    [Theory]
+    [InlineData(ChangeJournal.Window, true)]
+    [InlineData(ChangeJournal.Window + 1, false)]
+    [InlineData(1000, false)]
+    public void After_more_changes_than_the_journal_holds_nothing_is_known(int changes, bool known)
+    {
+        Keep(KeyOf(1), 5);
+        for (int i = 0; i < changes; i++)
+        {
+            Change(KeyOf(2), FlowKey.AllOnes);
+        }
+        Assert.Equal(known ? 5u : null, Find(KeyOf(1)));
+    }
+
+    [Fact]
+    public void A_packet_that_comes_often_enough_stays_known_through_any_number_of_changes()
+    {
+        Keep(KeyOf(1), 5);
+        for (int i = 0; i < 1000; i++)
+        {
+            Change(KeyOf(2), FlowKey.AllOnes);
+            Assert.Equal(5u, Find(KeyOf(1)));
+        }
+    }
+
+    [Fact]
+    public void A_search_during_a_change_does_not_count_as_after_it()
+    {
+        FlowKey mine = KeyOf(1);
+        _journal.Begin(mine, FlowKey.AllOnes);
+        Keep(mine, 5); // found before the change showed
+        _journal.Complete();
+        Assert.Null(Find(mine));
+    }
+
+    [Fact]
+    public void New_flows_push_old_ones_out_and_none_is_mistaken_for_another()
+    {
+        for (uint i = 1; i <= 10_000; i++)
+        {
+            Keep(KeyOf(i), i);
+            Assert.Equal(i, Find(KeyOf(i)));
+        }
+        int left = 0;
+        for (uint i = 1; i <= 10_000; i++)
+        {
+            uint? found = Find(KeyOf(i));
+            left += found == null ? 0 : 1;
+            Assert.True(found is null || found == i);
+        }
+        Assert.InRange(left, 32, 64);
+    }
+
+    [Fact]
+    public void Traffic_of_ever_new_flows_goes_without_and_what_comes_again_is_looked_for_again()
+    {
+        for (int i = 0; i < 100; i++)
+        {
+            _cache.NoteUse(32, 0);
+        }
+        Assert.Equal(100, Enumerable.Range(0, 800).Count(_ => _cache.IsWorthwhile()));
+
+        for (int i = 0; i < 100; i++)
+        {
+            _cache.NoteUse(32, 16);
+        }
+        Assert.Equal(800, Enumerable.Range(0, 800).Count(_ => _cache.IsWorthwhile()));
+    }
+
+    private static FlowKey KeyOf(uint address) => new() { InPort = 1, NwDst = new(address) };
+
+    private void Change(in FlowKey key, in FlowKey mask)
+    {
+        _journal.Begin(key, mask);
+        _journal.Complete();
+    }
+
+    private void Keep(in FlowKey key, uint index)
+    {
+        ulong hash = _hash.Compute(key);
+        _cache.Keep(_cache.CandidateFor(hash), hash, key, index, _journal.Completed);
+    }
+
+    private uint? Find(in FlowKey key) =>
+        FlowCache.TryFind(_cache.CandidateFor(_hash.Compute(key)), key, _journal, _journal.Begun, out uint index) ? index : null;
+}
