@@ -48,6 +48,12 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey FailMode = new(
         "fail-mode", "standalone|secure", "without a controller: forward as a learning bridge, or by the flows that are there (default)", false);
 
+    public static readonly SettingKey InBand = new(
+        "in-band", "true|false", "controllers are reached through the switch itself, from port LOCAL: their traffic passes whatever the flow table holds (default false)", false)
+    {
+        IsFlag = true,
+    };
+
     public static readonly SettingKey Workers = new(
         "workers", "N", "threads that forward packets, 1 to 64 (default 1)", false);
 
@@ -71,7 +77,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
 
     public static readonly IReadOnlyList<SettingKey> All =
     [
-        Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode,
+        Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
         PacketInRate, PacketInBurst, Workers,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];

@@ -25,6 +25,9 @@ public sealed record SwitchOptions
 
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
+    /// <summary>Whether controllers are reached through the switch itself; LOCAL is a TAP device then.</summary>
+    public bool InBand { get; init; }
+
     /// <summary>Packet-ins a second; 0 for no limit; null for the datapath's default, as below.</summary>
     public int? PacketInRate { get; init; }
 
