@@ -11,6 +11,10 @@ internal sealed class SwitchOptionsReader
 {
     private const int MaxWorkers = 64;
     private const int MaxPacketInRate = 100_000_000;
+    private const int MaxBuffers = 4096; // a quarter of the frames
+    private const int MaxBufferSeconds = 3600;
+    private const int MaxEmergencyFlows = 1 << 16;
+    private const int MaxEmergencyAttempts = 1000;
 
     private readonly List<string> _errors = [];
 
@@ -33,6 +37,10 @@ internal sealed class SwitchOptionsReader
             InBand = ReadLast(byKey, SettingKey.InBand, ReadBoolean) ?? false,
             PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
             PacketInBurst = ReadLast(byKey, SettingKey.PacketInBurst, setting => ReadNumber(setting, 1, MaxPacketInRate)),
+            Buffers = ReadLast(byKey, SettingKey.Buffers, setting => ReadNumber(setting, 1, MaxBuffers)),
+            BufferTimeout = ReadLast(byKey, SettingKey.BufferTimeout, ReadBufferTimeout),
+            EmergencyFlows = ReadLast(byKey, SettingKey.EmergencyFlows, setting => ReadNumber(setting, 0, MaxEmergencyFlows)),
+            EmergencyAttempts = ReadLast(byKey, SettingKey.EmergencyAttempts, setting => ReadNumber(setting, 0, MaxEmergencyAttempts)),
             Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
             SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
@@ -172,6 +180,9 @@ internal sealed class SwitchOptionsReader
         Refuse(setting, $"'{setting.Value}' is neither true nor false");
         return null;
     }
+
+    private TimeSpan? ReadBufferTimeout(Setting setting) =>
+        ReadNumber(setting, 1, MaxBufferSeconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     private int? ReadNumber(Setting setting, int lowest, int highest)
     {

@@ -43,6 +43,9 @@ internal sealed class SwitchHost : IDisposable
         {
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
+            BufferCount = options.Buffers ?? datapath.BufferCount,
+            BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
+            MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
         });
     }
 
@@ -162,14 +165,18 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private SwitchAgent CreateAgent(SwitchOptions options, Action<string> log) => _agent = new SwitchAgent(Control, new AgentOptions
+    private SwitchAgent CreateAgent(SwitchOptions options, Action<string> log)
     {
-        Controllers = options.Controllers,
-        Listeners = options.Listeners,
-        Tls = _tls,
-        FailMode = options.FailMode,
-        Log = log,
-    });
+        AgentOptions agent = new()
+        {
+            Controllers = options.Controllers,
+            Listeners = options.Listeners,
+            Tls = _tls,
+            FailMode = options.FailMode,
+            Log = log,
+        };
+        return _agent = new SwitchAgent(Control, agent with { EmergencyAttempts = options.EmergencyAttempts ?? agent.EmergencyAttempts });
+    }
 
     private static TlsCredentials? LoadTls(SwitchOptions options)
     {

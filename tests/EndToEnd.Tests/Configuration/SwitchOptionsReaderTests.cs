@@ -46,6 +46,15 @@ public sealed class SwitchOptionsReaderTests
     }
 
     [Fact]
+    public void Buffers_and_the_emergency_table_have_sizes_and_times()
+    {
+        SwitchOptions options = Read(
+            ("port", "eth0"), ("buffers", "4096"), ("buffer-timeout", "60"), ("emergency-flows", "0"), ("emergency-attempts", "0"));
+        Assert.Equal((4096, TimeSpan.FromSeconds(60), 0, 0), (options.Buffers, options.BufferTimeout, options.EmergencyFlows, options.EmergencyAttempts));
+        Assert.Null(Read(("port", "eth0")).Buffers);
+    }
+
+    [Fact]
     public void Spanning_tree_is_as_the_standard_has_it_unless_told_otherwise()
     {
         Assert.Equal(new SpanningTreeOptions(), Read(("port", "eth0"), ("stp", "true")).SpanningTree);
@@ -75,6 +84,11 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("in-band", "true", "--in-band: there is no port LOCAL behind which the host's network stack would be; add --port local=tap:NAME")]
     [InlineData("packet-in-rate", "-1", "--packet-in-rate: '-1' is not a number from 0 to 100000000")]
     [InlineData("packet-in-burst", "0", "--packet-in-burst: '0' is not a number from 1 to 100000000")]
+    [InlineData("buffers", "0", "--buffers: '0' is not a number from 1 to 4096")]
+    [InlineData("buffers", "4097", "--buffers: '4097' is not a number from 1 to 4096")]
+    [InlineData("buffer-timeout", "1.5", "--buffer-timeout: '1.5' is not a number from 1 to 3600")]
+    [InlineData("emergency-flows", "65537", "--emergency-flows: '65537' is not a number from 0 to 65536")]
+    [InlineData("emergency-attempts", "-1", "--emergency-attempts: '-1' is not a number from 0 to 1000")]
     [InlineData("workers", "65", "--workers: '65' is not a number from 1 to 64")]
     [InlineData("stp", "yes", "--stp: 'yes' is neither true nor false")]
     [InlineData("stp-priority", "65536", "--stp-priority: '65536' is not a number from 0 to 65535")]
