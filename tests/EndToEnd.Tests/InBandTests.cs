@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
@@ -38,21 +37,16 @@ public sealed class InBandTests
     {
         Needs.Namespaces();
         using var lab = new Lab();
-        using Socket listener = lab.Host(1).Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        listener.Bind(new IPEndPoint(IPAddress.Any, 6653));
-        listener.Listen();
+        using Socket listener = PlainController.Listen(lab.Host(1), 6653);
         using RunningCommand running = StartSwitch(lab, Controller);
         for (int session = 0; session < 2; session++)
         {
-            using Socket peer = Accept(listener);
-            Send(peer, "01000008 00000001"); // HELLO
-            // FLOW_MOD: delete all, then add one of priority 65535 without actions; ECHO_REQUEST.
-            Send(peer, "010e0048 00000002 003fffff" + new string('0', 72) + "0000000000000000 0003 0000 0000 0000 ffffffff ffff 0000");
-            Send(peer, "010e0048 00000003 003fffff" + new string('0', 72) + "0000000000000000 0000 0000 0000 ffff ffffffff ffff 0000");
-            for (byte xid = 4; xid < 8; xid++)
+            using PlainController controller = PlainController.Accept(listener);
+            controller.SendFlowMod(xid: 2, command: 3, priority: 0);
+            controller.SendFlowMod(xid: 3, command: 0, priority: 0xffff);
+            for (uint xid = 4; xid < 8; xid++)
             {
-                Send(peer, $"01120008 000000{xid:x2}"); // BARRIER_REQUEST
-                WaitForMessage(peer, type: 19, xid);
+                controller.Barrier(xid);
                 lab.Inside.Execute("ip", "neigh", "flush", "all").Checked(); // so that ARP must pass, too
                 lab.Host(1).Execute("ip", "neigh", "flush", "all").Checked();
             }
@@ -106,36 +100,4 @@ public sealed class InBandTests
 
     private static void WaitForFlow(Lab lab, string words) => Eventually.True(
         () => lab.Ofctl("dump-flows").Contains(words, StringComparison.Ordinal), () => $"{words} in: {lab.Ofctl("dump-flows")}");
-
-    private static Socket Accept(Socket listener)
-    {
-        Assert.True(listener.Poll(SwitchProgram.Patience, SelectMode.SelectRead), "the switch connects");
-        Socket peer = listener.Accept();
-        peer.ReceiveTimeout = (int)SwitchProgram.Patience.TotalMilliseconds;
-        return peer;
-    }
-
-    private static void Send(Socket peer, string hex) => peer.Send(Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal)));
-
-    /// <summary>Reads up to this message.</summary>
-    private static void WaitForMessage(Socket peer, byte type, uint xid)
-    {
-        byte[] header = new byte[8];
-        do
-        {
-            ReadExactly(peer, header);
-            ReadExactly(peer, new byte[(header[2] << 8 | header[3]) - header.Length]);
-        }
-        while (header[1] != type || header[7] != xid);
-    }
-
-    private static void ReadExactly(Socket peer, byte[] buffer)
-    {
-        for (int read = 0; read < buffer.Length;)
-        {
-            int count = peer.Receive(buffer.AsSpan(read));
-            Assert.NotEqual(0, count);
-            read += count;
-        }
-    }
 }
