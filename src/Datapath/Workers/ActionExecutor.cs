@@ -136,9 +136,6 @@ internal sealed unsafe class ActionExecutor
             case PortNumber.Controller:
                 SendToController(packet, inPort, PacketInReason.Action, (ushort)action.Value);
                 break;
-            case PortNumber.None:
-                Drop(packet, DropReason.Action);
-                break;
             default:
                 Output(packet, action.Port, inPort);
                 break;
