@@ -41,16 +41,26 @@ public sealed class InBandTests
         using RunningCommand running = StartSwitch(lab, Controller);
         for (int session = 0; session < 2; session++)
         {
-            using PlainController controller = PlainController.Accept(listener);
-            controller.SendFlowMod(xid: 2, command: 3, priority: 0);
-            controller.SendFlowMod(xid: 3, command: 0, priority: 0xffff);
-            for (uint xid = 4; xid < 8; xid++)
-            {
-                controller.Barrier(xid);
-                lab.Inside.Execute("ip", "neigh", "flush", "all").Checked(); // so that ARP must pass, too
-                lab.Host(1).Execute("ip", "neigh", "flush", "all").Checked();
-            }
+            CheckSession(lab, listener);
         }
+    }
+
+    [Fact]
+    public void A_controller_behind_a_router_is_reached_by_way_of_the_next_hop()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        using var beyond = new TestNamespace("beyond");
+        TestNamespace.Join(lab.Host(1), "far", beyond, "eth0");
+        lab.Host(1).Execute("ip", "addr", "add", "10.9.0.254/24", "dev", "far").Checked();
+        lab.Host(1).Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward").Checked();
+        beyond.Execute("ip", "addr", "add", "10.9.0.1/24", "dev", "eth0").Checked();
+        beyond.Execute("ip", "route", "add", "default", "via", "10.9.0.254").Checked();
+        using Socket listener = PlainController.Listen(beyond, 6653);
+        using RunningCommand running = StartSwitch(lab, "tcp:10.9.0.1:6653");
+        lab.Inside.Execute("ip", "route", "add", "10.9.0.0/24", "via", "10.0.0.1").Checked();
+        running.WaitForText("go controllers 10.9.0.1:6653 by way of 10.0.0.1", SwitchProgram.Patience);
+        CheckSession(lab, listener);
     }
 
     [Fact]
@@ -73,6 +83,20 @@ public sealed class InBandTests
         CommandResult result = SwitchProgram.Execute("run", "--port", port, option, target, "--in-band");
         Assert.Equal(2, result.ExitCode);
         Assert.Equal($"softswitch run: --in-band: {reason}\n", result.Error);
+    }
+
+    /// <summary>Takes a connection of the switch, has it drop everything, and asks on with all neighbours forgotten.</summary>
+    private static void CheckSession(Lab lab, Socket listener)
+    {
+        using PlainController controller = PlainController.Accept(listener);
+        controller.SendFlowMod(xid: 2, command: 3, priority: 0);
+        controller.SendFlowMod(xid: 3, command: 0, priority: 0xffff);
+        for (uint xid = 4; xid < 8; xid++)
+        {
+            controller.Barrier(xid);
+            lab.Inside.Execute("ip", "neigh", "flush", "all").Checked(); // so that ARP must pass, too
+            lab.Host(1).Execute("ip", "neigh", "flush", "all").Checked();
+        }
     }
 
     private static RunningCommand StartSwitch(Lab lab, string controller) => StartSwitch(lab, "--controller", controller);
