@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
@@ -59,27 +58,5 @@ public sealed class CaptureFileTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    /// <summary>A capture in the classic format (draft-ietf-opsawg-pcap): magic, version 2.4, zone, accuracy, snap length, Ethernet.</summary>
-    private string WriteCapture()
-    {
-        string path = Path.Combine(_folder, "in.pcap");
-        byte[] header = new byte[24];
-        BinaryPrimitives.WriteUInt32LittleEndian(header, 0xa1b2c3d4);
-        BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(4), 2);
-        BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(6), 4);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(16), 65535);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(20), 1);
-        byte[] record = new byte[16 + FrameLength];
-        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(8), FrameLength);
-        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(12), FrameLength);
-        Convert.FromHexString("020000000002" + "020000000001" + "88b5").CopyTo(record, 16);
-        using FileStream file = File.Create(path);
-        file.Write(header);
-        for (int i = 0; i < FrameCount; i++)
-        {
-            record[16 + 14] = (byte)i;
-            file.Write(record);
-        }
-        return path;
-    }
+    private string WriteCapture() => SmallCapture.Write(_folder, FrameCount, FrameLength);
 }

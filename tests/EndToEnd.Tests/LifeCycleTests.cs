@@ -47,6 +47,15 @@ public sealed class LifeCycleTests
     }
 
     [Fact]
+    public void Features_tell_the_number_of_buffers_asked_for()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--buffers", "7", "--emergency-flows", "0", "--emergency-attempts", "0");
+        Assert.Contains("n_buffers:7", lab.Ofctl("show"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Settings_come_from_a_file_and_the_command_line_wins()
     {
         Needs.Namespaces("ovs-ofctl");

@@ -22,6 +22,23 @@ public sealed class OvsOfctlTests
     }
 
     [Fact]
+    public void An_interface_that_a_person_takes_down_is_PORT_DOWN_until_it_is_up_again()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        lab.ConnectHosts1And2();
+        foreach (string state in (string[])["down", "up"])
+        {
+            lab.Inside.Execute("ip", "link", "set", "s2", state).Checked();
+            Eventually.True(
+                () => lab.Ofctl("show").Contains("config:     PORT_DOWN\n     state:      LINK_DOWN", StringComparison.Ordinal) == (state == "down"),
+                () => lab.Ofctl("show"));
+        }
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    [Fact]
     public void Flows_ports_tables_and_aggregates_count_what_was_sent()
     {
         Needs.Namespaces("ovs-ofctl", "ping");

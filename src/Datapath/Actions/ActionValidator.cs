@@ -39,7 +39,7 @@ public static class ActionValidator
     // §5.2.4 names physical ports and IN_PORT; LOCAL is a port with queues here, as in Open vSwitch.
     private static bool HasQueues(ushort port) => PortNumber.IsPhysical(port) || port is PortNumber.InPort or PortNumber.Local;
 
-    // A physical port need not exist yet; number 0 and those between OFPP_MAX and the reserved ones never will.
+    // A physical port need not exist yet; number 0 and those between OFPP_MAX and the reserved ones never will. NONE is no place to send to.
     private static bool IsOutput(ushort port, bool forPacketOut) =>
-        PortNumber.IsPhysical(port) || port > PortNumber.Table || port == PortNumber.InPort || (port == PortNumber.Table && forPacketOut);
+        PortNumber.IsPhysical(port) || port is > PortNumber.Table and < PortNumber.None || port == PortNumber.InPort || (port == PortNumber.Table && forPacketOut);
 }

@@ -85,6 +85,21 @@ public sealed unsafe partial class DatapathControl
         }
     }
 
+    /// <summary>Reports what a controller can see of the change. Whoever takes an interface down or up does what a port-mod of PORT_DOWN does (§5.2.1).</summary>
+    private void TakeLink(SwitchPort port, in PortLink link)
+    {
+        PortDescription before = port.Description;
+        if (link.IsSetDown != port.Link.IsSetDown)
+        {
+            port.Config = link.IsSetDown ? port.Config | PortConfig.PortDown : port.Config & ~PortConfig.PortDown;
+        }
+        port.Link = link;
+        if (_spanningTree?.Update(port) != true && port.Description != before)
+        {
+            _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
+        }
+    }
+
     private void CheckLinks()
     {
         long now = _shared.Clock.Milliseconds;
@@ -98,11 +113,7 @@ public sealed unsafe partial class DatapathControl
             PortLink link = port.Device.ReadLink();
             if (link != port.Link)
             {
-                port.Link = link;
-                if (_spanningTree?.Update(port) != true)
-                {
-                    _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
-                }
+                TakeLink(port, link);
             }
         }
         PublishQueues(changed: false); // they follow the links' speed

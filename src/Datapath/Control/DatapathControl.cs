@@ -163,6 +163,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
         set => _shared.FragmentHandling = value;
     }
 
+    /// <summary>What is forwarded past the flow table; null, as at first, without in-band control. In force from the workers' next batches on.</summary>
+    public InBandTraffic? InBand
+    {
+        get => _shared.InBand;
+        set => _shared.InBand = value;
+    }
+
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOutDrops;
 

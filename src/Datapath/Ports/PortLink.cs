@@ -4,10 +4,12 @@ namespace Softswitch.Datapath.Ports;
 /// <param name="Up">Carrier present.</param>
 /// <param name="Mtu">Largest layer-3 payload in bytes; 0 where there is no limit.</param>
 /// <param name="Current">Current speed and medium; the other three as in struct ofp_phy_port.</param>
+/// <param name="IsSetDown">Somebody, the controller or a person, took the interface down.</param>
 public readonly record struct PortLink(
     bool Up,
     int Mtu,
     PortFeatures Current = PortFeatures.None,
     PortFeatures Advertised = PortFeatures.None,
     PortFeatures Supported = PortFeatures.None,
-    PortFeatures Peer = PortFeatures.None);
+    PortFeatures Peer = PortFeatures.None,
+    bool IsSetDown = false);

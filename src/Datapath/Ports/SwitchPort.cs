@@ -21,10 +21,10 @@ internal sealed unsafe class SwitchPort : IDisposable
     {
         Number = number;
         Device = device;
-        _config = (uint)config;
         FirstWorker = firstWorker;
         Workers = workers;
         Link = device.ReadLink(); // may throw: the memory comes after
+        _config = (uint)(Link.IsSetDown ? config | PortConfig.PortDown : config);
         _counters = new LazyArray<WorkerPortCounters>(workers);
     }
 

@@ -136,9 +136,6 @@ internal sealed unsafe class ActionExecutor
             case PortNumber.Controller:
                 SendToController(packet, inPort, PacketInReason.Action, (ushort)action.Value);
                 break;
-            case PortNumber.None:
-                Drop(packet, DropReason.Action);
-                break;
             default:
                 Output(packet, action.Port, inPort);
                 break;
@@ -232,7 +229,7 @@ internal sealed unsafe class ActionExecutor
     }
 
     /// <summary>NORMAL: as an 802.1D learning bridge would; a station behind a port that does not forward is as good as unknown.</summary>
-    private void Bridge(in Packet packet, in FlowKey key, ushort inPort)
+    public void Bridge(in Packet packet, in FlowKey key, ushort inPort)
     {
         ulong destination = key.DlDst.Value;
         if (destination >> 4 == 0x0180_c200_000) // 802.1D-2004 table 7-10: addresses bridges do not forward
@@ -271,6 +268,11 @@ internal sealed unsafe class ActionExecutor
         FlowKey key;
         PacketLayout layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
+        if (_shared.InBand?.Includes(key, packet, layout) == true)
+        {
+            Bridge(packet, key, inPort);
+            return;
+        }
         Packet treated = packet;
         if (!Fragments.TryPass(ref treated, ref key, ref layout))
         {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
@@ -171,6 +172,10 @@ public sealed unsafe class Worker : IDisposable
         {
             count = Filter(port, counters, received);
         }
+        if (_shared.InBand is { } inBand)
+        {
+            count = TakeInBand(inBand, port.Number, count);
+        }
         if (Fragments.IsActive)
         {
             count = Fragments.Filter(ref _batch.First, _keys.Start, _layouts.Start, count);
@@ -269,6 +274,30 @@ public sealed unsafe class Worker : IDisposable
             Unsafe.Add(ref _batch.First, kept) = packet;
             _keys.Start[kept] = _keys.Start[i];
             _layouts.Start[kept] = _layouts.Start[i];
+            kept++;
+        }
+        return kept;
+    }
+
+    /// <summary>Forwards the secure channel's own packets past the flow table (§4.2), and closes the gaps.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int TakeInBand(InBandTraffic inBand, ushort inPort, int received)
+    {
+        int kept = 0;
+        for (int i = 0; i < received; i++)
+        {
+            ref Packet packet = ref Unsafe.Add(ref _batch.First, i);
+            if (inBand.Includes(_keys.Start[i], packet, _layouts.Start[i]))
+            {
+                _executor.Bridge(packet, _keys.Start[i], inPort);
+                continue;
+            }
+            if (kept != i)
+            {
+                Unsafe.Add(ref _batch.First, kept) = packet;
+                _keys.Start[kept] = _keys.Start[i];
+                _layouts.Start[kept] = _layouts.Start[i];
+            }
             kept++;
         }
         return kept;

@@ -12,6 +12,7 @@ internal sealed class WorkerShared : IDisposable
     private volatile int _missBehaviour;
     private volatile int _fragmentHandling;
     private volatile bool _arePacketInsLimited;
+    private volatile InBandTraffic? _inBand;
 
     public required FramePool Frames { get; init; }
 
@@ -57,6 +58,13 @@ internal sealed class WorkerShared : IDisposable
     {
         get => (FragmentHandling)_fragmentHandling;
         set => _fragmentHandling = (int)value;
+    }
+
+    /// <summary>What is forwarded past the flow table; null without in-band control.</summary>
+    public InBandTraffic? InBand
+    {
+        get => _inBand;
+        set => _inBand = value;
     }
 
     public void Dispose()

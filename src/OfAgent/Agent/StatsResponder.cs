@@ -45,7 +45,9 @@ internal sealed class StatsResponder
                 return false;
             case OfStatsType.Queue:
                 return QueueResponder.TryHandleStatistics(_control, body, xid, reply, out error);
-            case OfStatsType.Description or OfStatsType.Aggregate or OfStatsType.Table or OfStatsType.Port:
+            case OfStatsType.Port:
+                return TryWritePorts(body, xid, reply, out error);
+            case OfStatsType.Description or OfStatsType.Aggregate or OfStatsType.Table:
                 int start = StatsMessage.BeginReply(reply, xid, type);
                 if (TryWriteEntries(type, body, reply, out error))
                 {
@@ -120,8 +122,6 @@ internal sealed class StatsResponder
                 }
                 AggregateStatsMessage.WriteEntry(reply, _control.Aggregate(filter));
                 return true;
-            case OfStatsType.Port:
-                return TryWritePorts(body, reply, out error);
             default:
                 if (!OfMessage.HasLength(body, 0, out error))
                 {
@@ -147,23 +147,28 @@ internal sealed class StatsResponder
         }
     }
 
-    /// <summary>A port that does not exist yields an empty reply: version 1.0 has no error for it.</summary>
-    private bool TryWritePorts(ReadOnlySpan<byte> body, OfBuffer reply, out OfError error)
+    /// <summary>A port that does not exist yields an empty reply: version 1.0 has no error for it. A long answer comes in parts.</summary>
+    private bool TryWritePorts(ReadOnlySpan<byte> body, uint xid, OfBuffer reply, out OfError error)
     {
         if (!PortStatsMessage.TryDecodeRequest(body, out ushort wanted, out error))
         {
             return false;
         }
-        IReadOnlyList<PortDescription> ports = _control.Ports;
-        int room = (OfHeader.MaxMessageLength - StatsMessage.HeaderSize) / PortStatsMessage.EntrySize;
-        for (int i = 0; i < ports.Count && room > 0; i++)
+        int start = StatsMessage.BeginReply(reply, xid, OfStatsType.Port);
+        foreach (PortDescription port in _control.Ports)
         {
-            if ((wanted == PortNumber.None || wanted == ports[i].Number) && _control.TryReadPort(ports[i].Number, out PortStatistics statistics))
+            if ((wanted != PortNumber.None && wanted != port.Number) || !_control.TryReadPort(port.Number, out PortStatistics statistics))
             {
-                PortStatsMessage.WriteEntry(reply, statistics);
-                room--;
+                continue;
             }
+            if (reply.Length - start + PortStatsMessage.EntrySize > PartSize)
+            {
+                StatsMessage.EndReply(reply, start, more: true);
+                start = StatsMessage.BeginReply(reply, xid, OfStatsType.Port);
+            }
+            PortStatsMessage.WriteEntry(reply, statistics);
         }
+        StatsMessage.EndReply(reply, start);
         return true;
     }
 }

@@ -21,7 +21,7 @@ public sealed class TlsCredentials : IDisposable
         _own = own;
         _caPath = caPath;
         _trusted = trusted;
-        Context = SslStreamCertificateContext.Create(own, alongside, offline: true);
+        Context = PresentedChain.Create(own, alongside);
     }
 
     internal SslStreamCertificateContext Context { get; }
@@ -117,7 +117,7 @@ public sealed class TlsCredentials : IDisposable
             {
                 return true;
             }
-            X509Certificate2? root = presented.FirstOrDefault(c => c.SubjectName.RawData.AsSpan().SequenceEqual(c.IssuerName.RawData));
+            X509Certificate2? root = presented.FirstOrDefault(PresentedChain.IsRoot);
             if (root is null)
             {
                 refusal = "the peer presented no CA certificate that could be stored (--bootstrap-ca-cert)";

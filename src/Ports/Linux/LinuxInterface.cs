@@ -100,13 +100,13 @@ internal sealed unsafe class LinuxInterface : IDisposable
             if (_disposed || !TryCurrentName(out InterfaceRequest request) || Libc.ioctl(_socket, SIOCGIFFLAGS, &request) < 0)
             {
                 _flagsOfLink = null;
-                return _link = new PortLink(Up: false, _link.Mtu);
+                return _link = new PortLink(Up: false, _link.Mtu, IsSetDown: _link.IsSetDown);
             }
             ushort flags = request.Short;
             bool up = (flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
             int mtu = Libc.ioctl(_socket, SIOCGIFMTU, &request) == 0 ? request.Integer : _link.Mtu;
             // Speed is asked of the driver, which may be slow: only when the flags changed.
-            _link = flags == _flagsOfLink ? _link with { Mtu = mtu } : ReadFeatures(ref request, new PortLink(up, mtu));
+            _link = flags == _flagsOfLink ? _link with { Mtu = mtu } : ReadFeatures(ref request, new PortLink(up, mtu, IsSetDown: (flags & IFF_UP) == 0));
             _flagsOfLink = flags;
             _mtu = mtu;
             return _link;

@@ -56,6 +56,49 @@ internal static class NetlinkReader
         return link;
     }
 
+    /// <summary>The IPv4 address that the body of an RTM_NEWADDR describes; null if it is another family's or cut short.</summary>
+    public static InterfaceAddress? ReadAddress(ReadOnlySpan<byte> body)
+    {
+        if (body.Length < Rtnetlink.AddressSize || body[0] != Libc.AF_INET)
+        {
+            return null;
+        }
+        InterfaceAddress? address = null;
+        ReadOnlySpan<byte> rest = body[Rtnetlink.AddressSize..];
+        while (TryNextAttribute(ref rest, out ushort type, out ReadOnlySpan<byte> value))
+        {
+            if (type == Rtnetlink.IFA_LOCAL && value.Length == sizeof(uint))
+            {
+                address = new InterfaceAddress(MemoryMarshal.Read<int>(body[4..]), MemoryMarshal.Read<Be32>(value));
+            }
+        }
+        return address;
+    }
+
+    /// <summary>The IPv4 route that the body of an RTM_NEWROUTE describes; null if it leads to no link or is cut short.</summary>
+    public static Route? ReadRoute(ReadOnlySpan<byte> body)
+    {
+        if (body.Length < Rtnetlink.RouteSize)
+        {
+            return null;
+        }
+        int? link = null;
+        Be32? gateway = null;
+        ReadOnlySpan<byte> rest = body[Rtnetlink.RouteSize..];
+        while (TryNextAttribute(ref rest, out ushort type, out ReadOnlySpan<byte> value))
+        {
+            if (type == Rtnetlink.RTA_OIF && value.Length == sizeof(int))
+            {
+                link = MemoryMarshal.Read<int>(value);
+            }
+            else if (type == Rtnetlink.RTA_GATEWAY && value.Length == sizeof(uint))
+            {
+                gateway = MemoryMarshal.Read<Be32>(value);
+            }
+        }
+        return link is { } index ? new Route(index, gateway) : null;
+    }
+
     private static bool TryNextAttribute(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
     {
         type = 0;

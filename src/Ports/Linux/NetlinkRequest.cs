@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.Linux;
 
@@ -41,6 +42,15 @@ internal sealed class NetlinkRequest
         Write(_length + 4, index);
         _length += Rtnetlink.AddressSize;
         return this;
+    }
+
+    /// <summary>struct rtmsg for the route to an IPv4 address.</summary>
+    public NetlinkRequest RouteTo(Be32 destination)
+    {
+        _bytes[_length] = Libc.AF_INET;
+        _bytes[_length + 1] = 32;
+        _length += Rtnetlink.RouteSize;
+        return Attribute(Rtnetlink.RTA_DST, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in destination)));
     }
 
     public NetlinkRequest Attribute(ushort type, ReadOnlySpan<byte> value)

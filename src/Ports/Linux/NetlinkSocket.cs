@@ -3,7 +3,7 @@ using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Asks the kernel about links and changes them (rtnetlink(7)), in the network namespace of the thread that opened it.</summary>
+/// <summary>Asks the kernel about links, addresses and routes, and changes them (rtnetlink(7)), in the network namespace of the thread that opened it.</summary>
 /// <remarks>Threads: any, one at a time under a lock of its own. Each request waits for the kernel's answer, which comes at once.</remarks>
 public sealed unsafe class NetlinkSocket : IDisposable
 {
@@ -16,6 +16,9 @@ public sealed unsafe class NetlinkSocket : IDisposable
     private uint _sequence;
 
     private NetlinkSocket(int socket) => _socket = socket;
+
+    /// <summary>Takes one message of an answer; the body is valid during the call.</summary>
+    private delegate void MessageTaker(ushort type, ReadOnlySpan<byte> body);
 
     /// <exception cref="SystemCallException">The system has no netlink or no descriptor left.</exception>
     public static NetlinkSocket Open() => new(OpenDescriptor(groups: 0));
@@ -61,7 +64,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
         request.Attribute(Rtnetlink.IFLA_INET6_ADDR_GEN_MODE, [Rtnetlink.IN6_ADDR_GEN_MODE_NONE]);
         request.End(family);
         request.End(families);
-        int error = TryExchange(request, links: null);
+        int error = TryExchange(request, take: null);
         if (error is not (0 or Rtnetlink.EAFNOSUPPORT)) // a kernel without IPv6 is silent already
         {
             throw new SystemCallException($"RTM_NEWLINK {name} addr_gen_mode none", error);
@@ -104,7 +107,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
     public IReadOnlyList<Link> ListLinks()
     {
         var links = new List<Link>();
-        Exchange(new NetlinkRequest(Rtnetlink.RTM_GETLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_DUMP).Link(), "RTM_GETLINK", links);
+        Exchange(new NetlinkRequest(Rtnetlink.RTM_GETLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_DUMP).Link(), "RTM_GETLINK", AddTo(links));
         return links;
     }
 
@@ -114,13 +117,37 @@ public sealed unsafe class NetlinkSocket : IDisposable
         var links = new List<Link>();
         NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK)
             .Link().Attribute(Rtnetlink.IFLA_IFNAME, name);
-        int error = TryExchange(request, links);
+        int error = TryExchange(request, AddTo(links));
         return error switch
         {
             0 => links.Count == 0 ? null : links[0],
             Errno.ENODEV => null,
             _ => throw new SystemCallException($"RTM_GETLINK {name}", error),
         };
+    }
+
+    /// <summary>All IPv4 addresses of the namespace.</summary>
+    public IReadOnlyList<InterfaceAddress> ListIpv4Addresses()
+    {
+        var addresses = new List<InterfaceAddress>();
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETADDR, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_DUMP).Ipv4Address(0, 0);
+        Exchange(request, "RTM_GETADDR", (type, body) =>
+        {
+            if (type == Rtnetlink.RTM_NEWADDR && NetlinkReader.ReadAddress(body) is { } address)
+            {
+                addresses.Add(address);
+            }
+        });
+        return addresses;
+    }
+
+    /// <summary>The way packets to an IPv4 address go; null if there is none.</summary>
+    public Route? FindRoute(Be32 destination)
+    {
+        Route? route = null;
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETROUTE, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).RouteTo(destination);
+        int error = TryExchange(request, (type, body) => route = type == Rtnetlink.RTM_NEWROUTE ? NetlinkReader.ReadRoute(body) : route);
+        return error == 0 ? route : null;
     }
 
     public void Dispose()
@@ -166,11 +193,19 @@ public sealed unsafe class NetlinkSocket : IDisposable
         return bytes;
     }
 
+    private static MessageTaker AddTo(List<Link> links) => (type, body) =>
+    {
+        if (type == Rtnetlink.RTM_NEWLINK && NetlinkReader.ReadLink(body) is { } link)
+        {
+            links.Add(link);
+        }
+    };
+
     private int IndexOf(string name) => FindLink(name)?.Index ?? throw new SystemCallException($"interface {name}", Errno.ENODEV);
 
-    private void Exchange(NetlinkRequest request, string what, List<Link>? links = null)
+    private void Exchange(NetlinkRequest request, string what, MessageTaker? take = null)
     {
-        int error = TryExchange(request, links);
+        int error = TryExchange(request, take);
         if (error != 0)
         {
             throw new SystemCallException(what, error);
@@ -179,7 +214,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
 
     /// <summary>Sends a request and reads until its acknowledgement or the end of its dump.</summary>
     /// <returns>0 or the error number the kernel answered.</returns>
-    private int TryExchange(NetlinkRequest request, List<Link>? links)
+    private int TryExchange(NetlinkRequest request, MessageTaker? take)
     {
         lock (_gate)
         {
@@ -205,10 +240,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
                     {
                         return body.Length >= 4 ? -MemoryMarshal.Read<int>(body) : 0;
                     }
-                    if (type == Rtnetlink.RTM_NEWLINK && NetlinkReader.ReadLink(body) is { } link)
-                    {
-                        links?.Add(link);
-                    }
+                    take?.Invoke(type, body);
                 }
             }
         }

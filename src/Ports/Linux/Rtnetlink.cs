@@ -14,6 +14,9 @@ internal static class Rtnetlink
     public const ushort RTM_DELLINK = 17;
     public const ushort RTM_GETLINK = 18;
     public const ushort RTM_NEWADDR = 20;
+    public const ushort RTM_GETADDR = 22;
+    public const ushort RTM_NEWROUTE = 24;
+    public const ushort RTM_GETROUTE = 26;
 
     // nlmsg_flags
     public const ushort NLM_F_REQUEST = 0x1;
@@ -23,10 +26,12 @@ internal static class Rtnetlink
     public const ushort NLM_F_CREATE = 0x400;
 
     // struct nlmsghdr: length 4, type 2, flags 2, sequence 4, port 4; struct ifinfomsg: family 1, pad 1, type 2, index 4, flags 4, change 4;
-    // struct ifaddrmsg: family 1, prefix length 1, flags 1, scope 1, index 4; struct rtattr: length 2, type 2.
+    // struct ifaddrmsg: family 1, prefix length 1, flags 1, scope 1, index 4; struct rtmsg: family 1, destination's and source's prefix lengths 1 each,
+    // tos 1, table 1, protocol 1, scope 1, type 1, flags 4; struct rtattr: length 2, type 2.
     public const int HeaderSize = 16;
     public const int LinkSize = 16;
     public const int AddressSize = 8;
+    public const int RouteSize = 12;
     public const int AttributeSize = 4;
 
     // rta_type of a link; the high bits mark nesting.
@@ -51,6 +56,11 @@ internal static class Rtnetlink
     // rta_type of an address
     public const ushort IFA_ADDRESS = 1;
     public const ushort IFA_LOCAL = 2;
+
+    // rta_type of a route
+    public const ushort RTA_DST = 1;
+    public const ushort RTA_OIF = 4;
+    public const ushort RTA_GATEWAY = 5;
 
     public static int Align(int length) => (length + 3) & ~3;
 }

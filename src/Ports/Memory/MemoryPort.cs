@@ -16,6 +16,7 @@ public sealed class MemoryPort : IPort, IPortDevice
     private readonly PacketRing _toSwitch;
     private readonly PacketRing _fromSwitch;
     private volatile bool _up = true;
+    private volatile bool _isSetDown;
     private long _receiveDropped;
     private bool _disposed;
 
@@ -120,13 +121,11 @@ public sealed class MemoryPort : IPort, IPortDevice
     /// <summary>Sets the link state that <see cref="ReadLink"/> reports.</summary>
     public void SetLink(bool up) => _up = up;
 
-    public PortLink ReadLink() => new(_up, Mtu);
+    public PortLink ReadLink() => new(_up, Mtu, IsSetDown: _isSetDown);
 
     public PortLosses ReadLosses() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
 
-    public void SetAdministrativeState(bool up)
-    {
-    }
+    public void SetAdministrativeState(bool up) => _isSetDown = !up;
 
     public void Dispose()
     {

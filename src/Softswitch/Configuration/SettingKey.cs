@@ -45,8 +45,26 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey PacketInBurst = new(
         "packet-in-burst", "N", "packets that may go to controllers at once after a pause (default 2500)", false);
 
+    public static readonly SettingKey Buffers = new(
+        "buffers", "N", "packets that can wait in buffers for the controller's word, 1 to 4096 (default 256)", false);
+
+    public static readonly SettingKey BufferTimeout = new(
+        "buffer-timeout", "SECONDS", "how long each of them waits, 1 to 3600 (default 5)", false);
+
+    public static readonly SettingKey EmergencyFlows = new(
+        "emergency-flows", "N", "entries the emergency flow table takes, 0 to 65536 (default 1024)", false);
+
+    public static readonly SettingKey EmergencyAttempts = new(
+        "emergency-attempts", "N", "attempts to reach a controller again that must fail before emergency entries come into force, 0 to 1000 (default 1)", false);
+
     public static readonly SettingKey FailMode = new(
         "fail-mode", "standalone|secure", "without a controller: forward as a learning bridge, or by the flows that are there (default)", false);
+
+    public static readonly SettingKey InBand = new(
+        "in-band", "true|false", "controllers are reached through the switch itself, from port LOCAL: their traffic passes whatever the flow table holds (default false)", false)
+    {
+        IsFlag = true,
+    };
 
     public static readonly SettingKey Workers = new(
         "workers", "N", "threads that forward packets, 1 to 64 (default 1)", false);
@@ -71,8 +89,8 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
 
     public static readonly IReadOnlyList<SettingKey> All =
     [
-        Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode,
-        PacketInRate, PacketInBurst, Workers,
+        Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
+        PacketInRate, PacketInBurst, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];
 }

@@ -25,11 +25,26 @@ public sealed record SwitchOptions
 
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
+    /// <summary>Whether controllers are reached through the switch itself; LOCAL is a TAP device then.</summary>
+    public bool InBand { get; init; }
+
     /// <summary>Packet-ins a second; 0 for no limit; null for the datapath's default, as below.</summary>
     public int? PacketInRate { get; init; }
 
     /// <summary>Packet-ins at once after a pause.</summary>
     public int? PacketInBurst { get; init; }
+
+    /// <summary>Packets that can wait in buffers; null for the datapath's default, as below.</summary>
+    public int? Buffers { get; init; }
+
+    /// <summary>How long each of them waits.</summary>
+    public TimeSpan? BufferTimeout { get; init; }
+
+    /// <summary>Entries the emergency flow table takes.</summary>
+    public int? EmergencyFlows { get; init; }
+
+    /// <summary>Failed attempts after which emergency entries come into force; null for the agent's default.</summary>
+    public int? EmergencyAttempts { get; init; }
 
     public int Workers { get; init; } = 1;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
@@ -10,6 +11,10 @@ internal sealed class SwitchOptionsReader
 {
     private const int MaxWorkers = 64;
     private const int MaxPacketInRate = 100_000_000;
+    private const int MaxBuffers = 4096; // a quarter of the frames
+    private const int MaxBufferSeconds = 3600;
+    private const int MaxEmergencyFlows = 1 << 16;
+    private const int MaxEmergencyAttempts = 1000;
 
     private readonly List<string> _errors = [];
 
@@ -29,12 +34,21 @@ internal sealed class SwitchOptionsReader
             Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
             Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),
             FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
+            InBand = ReadLast(byKey, SettingKey.InBand, ReadBoolean) ?? false,
             PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
             PacketInBurst = ReadLast(byKey, SettingKey.PacketInBurst, setting => ReadNumber(setting, 1, MaxPacketInRate)),
+            Buffers = ReadLast(byKey, SettingKey.Buffers, setting => ReadNumber(setting, 1, MaxBuffers)),
+            BufferTimeout = ReadLast(byKey, SettingKey.BufferTimeout, ReadBufferTimeout),
+            EmergencyFlows = ReadLast(byKey, SettingKey.EmergencyFlows, setting => ReadNumber(setting, 0, MaxEmergencyFlows)),
+            EmergencyAttempts = ReadLast(byKey, SettingKey.EmergencyAttempts, setting => ReadNumber(setting, 0, MaxEmergencyAttempts)),
             Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
             SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
         options = options with { Tls = ReadTls(byKey, options.Controllers.Concat(options.Listeners).FirstOrDefault(target => target.NeedsTls)) };
+        if (options.InBand && InBandObstacle(options) is { } obstacle)
+        {
+            Refuse(byKey[SettingKey.InBand.Name].Last(), obstacle);
+        }
         return _errors.Count == 0 ? options : throw new OptionException(_errors);
     }
 
@@ -141,6 +155,34 @@ internal sealed class SwitchOptionsReader
                 return null;
         }
     }
+
+    /// <summary>Why the switch cannot have its connections lead through itself; null if it can.</summary>
+    private static string? InBandObstacle(SwitchOptions options)
+    {
+        if (options.Ports.FirstOrDefault(port => port.Number == PortNumber.Local) is not { } local)
+        {
+            return "there is no port LOCAL behind which the host's network stack would be; add --port local=tap:NAME";
+        }
+        if (local.Spec.Kind != PortKind.Tap)
+        {
+            return $"'{local.Spec.Text}' is no TAP device, behind which the host's network stack would be; use local=tap:NAME";
+        }
+        return options.Controllers.Concat(options.Listeners).All(target => target.Transport == ConnectionTransport.Unix)
+            ? "there is neither a --controller nor a --listen over TCP or TLS" : null;
+    }
+
+    private bool? ReadBoolean(Setting setting)
+    {
+        if (bool.TryParse(setting.Value, out bool value))
+        {
+            return value;
+        }
+        Refuse(setting, $"'{setting.Value}' is neither true nor false");
+        return null;
+    }
+
+    private TimeSpan? ReadBufferTimeout(Setting setting) =>
+        ReadNumber(setting, 1, MaxBufferSeconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     private int? ReadNumber(Setting setting, int lowest, int highest)
     {

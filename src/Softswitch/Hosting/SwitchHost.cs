@@ -15,6 +15,7 @@ namespace Softswitch.Hosting;
 /// worker 0..n-1   Worker.Run: forwards
 /// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state
 /// link monitor    PortWatch: interfaces that vanish and return
+/// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections
 /// agent's own     one or two for each connection
 /// </code>
 /// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start"/>.
@@ -27,6 +28,7 @@ internal sealed class SwitchHost : IDisposable
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
     private PortWatch? _watch;
+    private InBandWatch? _inBand;
     private Exception? _failure;
 
     private SwitchHost(SwitchOptions options)
@@ -41,6 +43,9 @@ internal sealed class SwitchHost : IDisposable
         {
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
+            BufferCount = options.Buffers ?? datapath.BufferCount,
+            BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
+            MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
         });
     }
 
@@ -77,7 +82,9 @@ internal sealed class SwitchHost : IDisposable
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads(log);
             host._watch = new PortWatch(host.Control, options.Ports, port => host.Open(port, log), log);
+            host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
             Connect(agent, options, say);
+            host._inBand?.Start(agent.ListenPorts);
             return host;
         }
         catch
@@ -99,6 +106,7 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Ends connections, then threads, then ports: interfaces are as they were found.</summary>
     public void Dispose()
     {
+        _inBand?.Dispose();
         _watch?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
@@ -157,14 +165,18 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private SwitchAgent CreateAgent(SwitchOptions options, Action<string> log) => _agent = new SwitchAgent(Control, new AgentOptions
+    private SwitchAgent CreateAgent(SwitchOptions options, Action<string> log)
     {
-        Controllers = options.Controllers,
-        Listeners = options.Listeners,
-        Tls = _tls,
-        FailMode = options.FailMode,
-        Log = log,
-    });
+        AgentOptions agent = new()
+        {
+            Controllers = options.Controllers,
+            Listeners = options.Listeners,
+            Tls = _tls,
+            FailMode = options.FailMode,
+            Log = log,
+        };
+        return _agent = new SwitchAgent(Control, agent with { EmergencyAttempts = options.EmergencyAttempts ?? agent.EmergencyAttempts });
+    }
 
     private static TlsCredentials? LoadTls(SwitchOptions options)
     {

@@ -261,6 +261,7 @@ public sealed class FlowModTests
         [
             (FlowAction.Output(0), ControlError.BadOutPort),
             (FlowAction.Output(PortNumber.Table), ControlError.BadOutPort),
+            (FlowAction.Output(PortNumber.None), ControlError.BadOutPort),
             (FlowAction.Output(0xff01), ControlError.BadOutPort),
             (FlowAction.Output(0xfff7), ControlError.BadOutPort),
             (FlowAction.SetVlanVid(0x1000), ControlError.BadActionArgument),

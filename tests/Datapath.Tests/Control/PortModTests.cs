@@ -107,6 +107,35 @@ public sealed class PortModTests
         Assert.False(sut.Control.TryReadPort(7, out _));
     }
 
+    [Fact]
+    public void Whoever_takes_an_interface_down_sets_PORT_DOWN_and_controllers_are_told()
+    {
+        using TestSwitch sut = new(ports: 2);
+        sut[2].SetAdministrativeState(up: false);
+        Pass(sut);
+        Assert.Equal((PortStatusReason.Modify, PortConfig.PortDown), (Assert.Single(sut.PortEvents).Reason, sut.PortEvents[0].Port.Config));
+        sut[2].SetAdministrativeState(up: true);
+        Pass(sut);
+        Assert.Equal(PortConfig.None, sut.PortEvents[1].Port.Config);
+        // What a port-mod did is told once, not again when the interface shows it.
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, sut[2].HardwareAddress, PortConfig.PortDown, PortConfig.PortDown));
+        Pass(sut);
+        Assert.Equal(3, sut.PortEvents.Count);
+        sut[2].SetAdministrativeState(up: true); // over the controller's head
+        Pass(sut);
+        Assert.Equal((4, PortConfig.None), (sut.PortEvents.Count, sut.PortEvents[^1].Port.Config));
+    }
+
+    [Fact]
+    public void A_port_whose_interface_is_down_begins_with_PORT_DOWN()
+    {
+        using TestSwitch sut = new(ports: 0);
+        using MemoryPort port = new("down", sut.Control.Frames);
+        port.SetAdministrativeState(up: false);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(1, port, PortConfig.NoFlood));
+        Assert.Equal(PortConfig.PortDown | PortConfig.NoFlood, Assert.Single(sut.Control.Ports).Config);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -149,6 +178,12 @@ public sealed class PortModTests
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, Frame);
         Assert.Single(sut.Received(2));
+    }
+
+    private static void Pass(TestSwitch sut)
+    {
+        sut.Time.Advance(TimeSpan.FromSeconds(1));
+        sut.Settle();
     }
 
     private static void Configure(TestSwitch sut, ushort port, PortConfig config) =>

@@ -146,7 +146,6 @@ public sealed class OutputTests
         [
             ([], DropReason.Action),
             ([FlowAction.SetDlDst(new(1))], DropReason.Action),
-            ([FlowAction.Output(PortNumber.None)], DropReason.Action),
             ([FlowAction.Output(17)], DropReason.NoSuchPort),
             ([FlowAction.Output(0xff00)], DropReason.NoSuchPort),
         ];

@@ -27,6 +27,7 @@ public sealed class SwitchOptionsReaderTests
         Assert.Equal(FailMode.Secure, options.FailMode);
         Assert.Equal(1, options.Workers);
         Assert.Null(options.SpanningTree);
+        Assert.False(options.InBand);
         Assert.Equal("--port: at least one is needed, such as --port 1=eth1", Assert.Throws<OptionException>(() => Read()).Message);
     }
 
@@ -35,12 +36,22 @@ public sealed class SwitchOptionsReaderTests
     {
         SwitchOptions options = Read(
             ("port", "eth0"), ("datapath-id", "0000000000000042"), ("fail-mode", "standalone"), ("workers", "2"), ("workers", "3"),
-            ("controller", "tcp:[::1]:6633"), ("controller", "tcp:host"), ("listen", "ptcp:6654"), ("listen", "ptcp:0"), ("listen", "ptcp::10.0.0.1"));
+            ("port", "local=tap:of0"), ("in-band", "true"), ("controller", "tcp:[::1]:6633"), ("controller", "tcp:host"), ("listen", "ptcp:6654"), ("listen", "ptcp:0"), ("listen", "ptcp::10.0.0.1"));
         Assert.Equal(0x42UL, options.DatapathId);
         Assert.Equal(FailMode.Standalone, options.FailMode);
         Assert.Equal(3, options.Workers);
+        Assert.True(options.InBand);
         Assert.Equal([("::1", 6633), ("host", ConnectionTarget.DefaultPort)], options.Controllers.Select(c => (c.Host, c.Port)));
         Assert.Equal([("", 6654), ("", 0), ("10.0.0.1", ConnectionTarget.DefaultPort)], options.Listeners.Select(c => (c.Host, c.Port)));
+    }
+
+    [Fact]
+    public void Buffers_and_the_emergency_table_have_sizes_and_times()
+    {
+        SwitchOptions options = Read(
+            ("port", "eth0"), ("buffers", "4096"), ("buffer-timeout", "60"), ("emergency-flows", "0"), ("emergency-attempts", "0"));
+        Assert.Equal((4096, TimeSpan.FromSeconds(60), 0, 0), (options.Buffers, options.BufferTimeout, options.EmergencyFlows, options.EmergencyAttempts));
+        Assert.Null(Read(("port", "eth0")).Buffers);
     }
 
     [Fact]
@@ -69,8 +80,15 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("controller", "ssl:host", "--private-key: is needed for ssl:host:6653")]
     [InlineData("listen", "pssl:", "--private-key: is needed for pssl:6653")]
     [InlineData("fail-mode", "open", "--fail-mode: 'open' is neither standalone nor secure")]
+    [InlineData("in-band", "yes", "--in-band: 'yes' is neither true nor false")]
+    [InlineData("in-band", "true", "--in-band: there is no port LOCAL behind which the host's network stack would be; add --port local=tap:NAME")]
     [InlineData("packet-in-rate", "-1", "--packet-in-rate: '-1' is not a number from 0 to 100000000")]
     [InlineData("packet-in-burst", "0", "--packet-in-burst: '0' is not a number from 1 to 100000000")]
+    [InlineData("buffers", "0", "--buffers: '0' is not a number from 1 to 4096")]
+    [InlineData("buffers", "4097", "--buffers: '4097' is not a number from 1 to 4096")]
+    [InlineData("buffer-timeout", "1.5", "--buffer-timeout: '1.5' is not a number from 1 to 3600")]
+    [InlineData("emergency-flows", "65537", "--emergency-flows: '65537' is not a number from 0 to 65536")]
+    [InlineData("emergency-attempts", "-1", "--emergency-attempts: '-1' is not a number from 0 to 1000")]
     [InlineData("workers", "65", "--workers: '65' is not a number from 1 to 64")]
     [InlineData("stp", "yes", "--stp: 'yes' is neither true nor false")]
     [InlineData("stp-priority", "65536", "--stp-priority: '65536' is not a number from 0 to 65535")]

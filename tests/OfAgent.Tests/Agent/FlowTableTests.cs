@@ -2,6 +2,7 @@ using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Ports.Null;
 
 namespace Softswitch.OfAgent.Tests.Agent;
 
@@ -89,6 +90,23 @@ public sealed class FlowTableTests
         Assert.Equal([(ushort)1, (ushort)2], ReadPorts(controller, Datapath.Ports.PortNumber.None));
         Assert.Equal([(ushort)2], ReadPorts(controller, 2));
         Assert.Empty(ReadPorts(controller, 99));
+    }
+
+    [Fact]
+    public void Statistics_of_more_ports_than_a_message_holds_come_in_parts()
+    {
+        const ushort count = 1500;
+        using AgentHarness harness = new();
+        lock (harness.Control.Gate)
+        {
+            for (ushort number = 3; number <= count; number++)
+            {
+                Assert.Equal(ControlError.None, harness.Control.AddPort(number, new NullPort($"n{number}")));
+            }
+        }
+        using RawController controller = harness.Connect();
+
+        Assert.Equal(Enumerable.Range(1, count), ReadPorts(controller, Datapath.Ports.PortNumber.None).Select(number => (int)number));
     }
 
     [Fact]
@@ -209,12 +227,19 @@ public sealed class FlowTableTests
     private static List<ushort> ReadPorts(RawController controller, ushort port)
     {
         controller.Send(b => PortStatsMessage.WriteRequest(b, 1, port));
-        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
         List<ushort> ports = [];
-        while (PortStatsMessage.TryReadEntry(ref body, out PortStatistics statistics, out _))
+        ushort flags;
+        do
         {
-            ports.Add(statistics.PortNumber);
+            byte[] part = controller.Read(OfType.StatsReply);
+            Assert.Equal(1u, RawController.XidOf(part));
+            Assert.True(StatsMessage.TryDecode(part, out _, out flags, out ReadOnlySpan<byte> body, out _));
+            while (PortStatsMessage.TryReadEntry(ref body, out PortStatistics statistics, out _))
+            {
+                ports.Add(statistics.PortNumber);
+            }
         }
+        while ((flags & StatsMessage.ReplyMore) != 0);
         return ports;
     }
 }

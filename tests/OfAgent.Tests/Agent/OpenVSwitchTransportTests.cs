@@ -150,6 +150,21 @@ public sealed class OpenVSwitchTransportTests : IDisposable
         Client.Eventually.True(() => controller.SwitchCount == 1, "the switch connected");
     }
 
+    [Fact]
+    public void Open_vSwitch_learns_our_controllers_authority_and_connects()
+    {
+        using Client.OvsSwitch ovs = Client.OvsSwitch.Start();
+        using LearningController controller = new(new LearningOptions { Listen = "pssl:0:127.0.0.1", Tls = _ours });
+        controller.Start();
+        string learned = _pki.PathOf("learned-by-ovs.pem");
+        ovs.Vsctl("--", "--bootstrap", "set-ssl", _theirs[1], _theirs[3], learned, "--", "set-controller", "br0", $"ssl:127.0.0.1:{controller.Port}");
+
+        // It learns, drops that connection, and makes another that it trusts.
+        string authority = File.ReadAllText(_pki.Authority).Trim();
+        Client.Eventually.True(() => File.Exists(learned) && File.ReadAllText(learned).Contains(authority, StringComparison.Ordinal), "our CA is learned");
+        Client.Eventually.True(() => controller.SwitchCount == 1, "the switch connected");
+    }
+
     private static string TargetOf(AgentHarness harness)
     {
         ConnectionTarget listener = harness.Agent.Options.Listeners[0];

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
@@ -180,6 +181,32 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public void The_chain_in_the_certificates_file_is_presented_up_to_its_root_and_only_that()
+    {
+        RequireTool("openssl");
+        using TestCertificates stranger = new("another CA");
+        (string key, string certificate) = _pki.Issue("switch", withAuthority: true);
+        File.AppendAllText(certificate, "\n" + File.ReadAllText(stranger.Authority));
+        (string bareKey, string bareCertificate) = _pki.Issue("bare");
+
+        Assert.Equal(["CN = switch", "CN = test CA"], Presented(new TlsFiles(key, certificate, _pki.Authority)));
+        Assert.Equal(["CN = bare"], Presented(new TlsFiles(bareKey, bareCertificate, _pki.Authority)));
+    }
+
+    [Fact]
+    public void Our_two_ends_learn_each_others_authority()
+    {
+        (string key, string certificate) = _pki.Issue("switch", withAuthority: true);
+        (string clientKey, string clientCertificate) = _pki.Issue("client", withAuthority: true);
+        using AgentHarness harness = Listen(tls: Load(new TlsFiles(key, certificate, _pki.PathOf("by-switch.pem"), Bootstrap: true)));
+        using OfClient client = Connect(harness, Load(new TlsFiles(clientKey, clientCertificate, _pki.PathOf("by-client.pem"), Bootstrap: true)));
+
+        Assert.Equal(0, client.Barrier());
+        Assert.Equal(File.ReadAllText(_pki.Authority).Trim(), File.ReadAllText(_pki.PathOf("by-switch.pem")).Trim());
+        Assert.Equal(File.ReadAllText(_pki.Authority).Trim(), File.ReadAllText(_pki.PathOf("by-client.pem")).Trim());
+    }
+
+    [Fact]
     public void Each_file_that_cannot_be_used_is_named_with_the_reason()
     {
         (string key, string certificate) = _pki.Issue("one");
@@ -197,6 +224,16 @@ public sealed class TlsTests : IDisposable
         Assert.Equal(
             $"--private-key: {certificate} holds no private key in PEM", LoadError(new TlsFiles(certificate, certificate, _pki.Authority)));
         Assert.Equal($"--ca-cert: {missing}: no such file", LoadError(new TlsFiles(key, certificate, missing)));
+    }
+
+    /// <summary>The subjects of the certificates that our end presents, in their order.</summary>
+    private string[] Presented(TlsFiles files)
+    {
+        using AgentHarness harness = Listen(tls: Load(files));
+        using RunningCommand client = RunningCommand.Start(
+            "openssl", ["s_client", "-showcerts", "-connect", $"127.0.0.1:{harness.Agent.ListenPorts[0]}", "-cert", files.Certificate, "-key", files.PrivateKey]);
+        string said = client.WaitForEnd(Patience).Output;
+        return [.. Regex.Matches(said, @"^ *\d+ s:(.*)$", RegexOptions.Multiline).Select(match => match.Groups[1].Value)];
     }
 
     private static string LoadError(TlsFiles files) => Assert.Throws<TlsException>(() => TlsCredentials.Load(files)).Message;

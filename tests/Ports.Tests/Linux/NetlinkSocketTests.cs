@@ -1,6 +1,7 @@
 using System.Net.NetworkInformation;
 using Softswitch.Datapath.Headers;
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 
@@ -88,6 +89,36 @@ public sealed class NetlinkSocketTests
             netlink.CreateVethPair($"a{i}", $"b{i}");
         }
         Assert.Equal(81, netlink.ListLinks().Select(link => link.Name).Distinct().Count());
+    }
+
+    [Fact]
+    public void Addresses_and_routes_are_those_of_the_namespace()
+    {
+        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
+        netlink.CreateVethPair("a", "b");
+        Assert.Empty(netlink.ListIpv4Addresses());
+        Assert.Null(netlink.FindRoute(Be32.FromHost(0x0a00_0002)));
+        netlink.AddAddress("a", Be32.FromHost(0x0a00_0001), 24);
+        netlink.SetUp("a");
+        netlink.SetUp("b");
+        int index = netlink.FindLink("a")!.Index;
+
+        Assert.Equal([new InterfaceAddress(index, Be32.FromHost(0x0a00_0001))], netlink.ListIpv4Addresses());
+        Assert.Equal(new Route(index, null), netlink.FindRoute(Be32.FromHost(0x0a00_0002)));
+        Assert.Null(netlink.FindRoute(Be32.FromHost(0x0b00_0001)));
+    }
+
+    [Fact]
+    public void A_route_through_a_gateway_names_it()
+    {
+        Needs.Namespaces();
+        using var network = new TestNamespace("route");
+        TestNamespace.Join(network, "left", network, "right");
+        network.Execute("ip", "addr", "add", "10.0.0.1/24", "dev", "left").Checked();
+        network.Execute("ip", "route", "add", "default", "via", "10.0.0.254").Checked();
+        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
+        Assert.Equal(new Route(netlink.FindLink("left")!.Index, Be32.FromHost(0x0a00_00fe)), netlink.FindRoute(Be32.FromHost(0x0b00_0001)));
     }
 
     [Fact]

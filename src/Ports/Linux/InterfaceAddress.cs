@@ -1,0 +1,6 @@
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>An IPv4 address and the link it belongs to.</summary>
+public readonly record struct InterfaceAddress(int LinkIndex, Be32 Address);

@@ -1,0 +1,127 @@
+using System.Net.Sockets;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>In-band control: the switch's host reaches its controller through the switch only, by the TAP device behind LOCAL.</summary>
+public sealed class InBandTests
+{
+    private const string Device = "of0";
+    private const string DeviceAddress = "10.0.0.100";
+    private const string Controller = "tcp:10.0.0.1:6653";
+
+    [Fact]
+    public void Through_the_switch_itself_the_controller_is_reached_kept_and_reached_again_whatever_the_table_holds()
+    {
+        Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
+        using var lab = new Lab();
+        using RunningCommand controller = StartTestController(lab, cookie: 1);
+        using RunningCommand running = StartSwitch(lab, Controller);
+        WaitForConnections(running, 1);
+        WaitForFlow(lab, "cookie=0x1");
+        Assert.Equal(0, lab.Ping(1, 2, count: 2)); // the entry the controller sent drops the rest
+        Assert.DoesNotContain("priority=0", lab.Ofctl("dump-flows"), StringComparison.Ordinal); // what passes by itself is no entry
+
+        SwitchProgram.Terminate(controller, "KILL");
+        running.WaitForText("closed by the peer", SwitchProgram.Patience);
+        lab.Inside.Execute("ip", "neigh", "flush", "all").Checked();
+        lab.Host(1).Execute("ip", "neigh", "flush", "all").Checked();
+        using RunningCommand successor = StartTestController(lab, cookie: 2);
+        WaitForConnections(running, 2);
+        WaitForFlow(lab, "cookie=0x2");
+    }
+
+    [Fact]
+    public void The_session_goes_on_after_its_controller_deleted_all_flows_and_added_one_that_drops_everything()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        using Socket listener = PlainController.Listen(lab.Host(1), 6653);
+        using RunningCommand running = StartSwitch(lab, Controller);
+        for (int session = 0; session < 2; session++)
+        {
+            CheckSession(lab, listener);
+        }
+    }
+
+    [Fact]
+    public void A_controller_behind_a_router_is_reached_by_way_of_the_next_hop()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        using var beyond = new TestNamespace("beyond");
+        TestNamespace.Join(lab.Host(1), "far", beyond, "eth0");
+        lab.Host(1).Execute("ip", "addr", "add", "10.9.0.254/24", "dev", "far").Checked();
+        lab.Host(1).Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward").Checked();
+        beyond.Execute("ip", "addr", "add", "10.9.0.1/24", "dev", "eth0").Checked();
+        beyond.Execute("ip", "route", "add", "default", "via", "10.9.0.254").Checked();
+        using Socket listener = PlainController.Listen(beyond, 6653);
+        using RunningCommand running = StartSwitch(lab, "tcp:10.9.0.1:6653");
+        lab.Inside.Execute("ip", "route", "add", "10.9.0.0/24", "via", "10.0.0.1").Checked();
+        running.WaitForText("go controllers 10.9.0.1:6653 by way of 10.0.0.1", SwitchProgram.Patience);
+        CheckSession(lab, listener);
+    }
+
+    [Fact]
+    public void A_tool_from_outside_reaches_our_listener_through_the_switch()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab();
+        using RunningCommand running = StartSwitch(lab, "--listen", "ptcp:6655");
+        lab.Ofctl("add-flow", "priority=65535,actions=drop");
+        string shown = lab.Host(2).Execute("ovs-ofctl", "-O", "OpenFlow10", "show", $"tcp:{DeviceAddress}:6655").Checked().Output;
+        Assert.Contains($"LOCAL({Device})", shown, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("local=packet:s1", "--listen", "ptcp:", "'local=packet:s1' is no TAP device, behind which the host's network stack would be; use local=tap:NAME")]
+    [InlineData("1=s1", "--listen", "ptcp:", "there is no port LOCAL behind which the host's network stack would be; add --port local=tap:NAME")]
+    [InlineData("local=tap:of0", "--listen", "punix:/tmp/x", "there is neither a --controller nor a --listen over TCP or TLS")]
+    public void Where_it_cannot_work_it_is_refused(string port, string option, string target, string reason)
+    {
+        CommandResult result = SwitchProgram.Execute("run", "--port", port, option, target, "--in-band");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal($"softswitch run: --in-band: {reason}\n", result.Error);
+    }
+
+    /// <summary>Takes a connection of the switch, has it drop everything, and asks on with all neighbours forgotten.</summary>
+    private static void CheckSession(Lab lab, Socket listener)
+    {
+        using PlainController controller = PlainController.Accept(listener);
+        controller.SendFlowMod(xid: 2, command: 3, priority: 0);
+        controller.SendFlowMod(xid: 3, command: 0, priority: 0xffff);
+        for (uint xid = 4; xid < 8; xid++)
+        {
+            controller.Barrier(xid);
+            lab.Inside.Execute("ip", "neigh", "flush", "all").Checked(); // so that ARP must pass, too
+            lab.Host(1).Execute("ip", "neigh", "flush", "all").Checked();
+        }
+    }
+
+    private static RunningCommand StartSwitch(Lab lab, string controller) => StartSwitch(lab, "--controller", controller);
+
+    private static RunningCommand StartSwitch(Lab lab, string option, string target)
+    {
+        RunningCommand running = lab.StartSwitch("--port", $"local=tap:{Device}", "--in-band", "--fail-mode", "secure", "--listen", Lab.Listen, option, target);
+        lab.Inside.Execute("ip", "addr", "add", $"{DeviceAddress}/24", "dev", Device).Checked();
+        running.WaitForText($"in-band: {Device} has {DeviceAddress}", SwitchProgram.Patience);
+        return running;
+    }
+
+    /// <summary>Once connected it adds an entry that drops everything.</summary>
+    private static RunningCommand StartTestController(Lab lab, int cookie)
+    {
+        RunningCommand controller = lab.Host(1).Start(
+            "sh", "-c",
+            $"exec ovs-testcontroller --unixctl=none -v --with-flows=/dev/fd/3 ptcp:6653 3<<E\ncookie={cookie},priority=65535,actions=drop\nE\n");
+        Eventually.True(() => lab.Host(1).Execute("ss", "-tln").Output.Contains(":6653", StringComparison.Ordinal), () => controller.Error);
+        return controller;
+    }
+
+    private static void WaitForConnections(RunningCommand running, int count) => Eventually.True(
+        () => running.Error.Split('\n').Count(line => line == $"{Controller}: connected") >= count, () => $"connection {count}: {running.Error}");
+
+    private static void WaitForFlow(Lab lab, string words) => Eventually.True(
+        () => lab.Ofctl("dump-flows").Contains(words, StringComparison.Ordinal), () => $"{words} in: {lab.Ofctl("dump-flows")}");
+}
