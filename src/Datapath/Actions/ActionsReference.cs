@@ -11,7 +11,7 @@ namespace Softswitch.Datapath.Actions;
 /// a list:   address of an ActionList block, bit 0 clear
 /// </code>
 /// </remarks>
-internal readonly unsafe struct ActionsReference
+internal readonly unsafe record struct ActionsReference
 {
     private readonly ulong _word;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Softswitch.Datapath.Packets;
 
@@ -88,15 +89,33 @@ public sealed unsafe class FrameCache
         {
             Flush();
         }
-        _frames[_count++] = (nint)_pool.FrameStart(packet.Data);
+        _frames[_count++] = (nint)_pool.OrdinaryFrameStart(packet.Data);
     }
 
+    /// <summary>Gives the packets' frames back.</summary>
     public void Release(ReadOnlySpan<Packet> packets)
     {
+        if (packets.Length > MaxFrames - _count)
+        {
+            foreach (ref readonly Packet packet in packets)
+            {
+                Release(packet);
+            }
+            return;
+        }
+        FramePool pool = _pool;
+        ref nint end = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_frames), _count); // room for all of them was seen above
+        int count = 0;
         foreach (ref readonly Packet packet in packets)
         {
-            Release(packet);
+            if (pool.IsLarge(packet.Data))
+            {
+                ReleaseLarge(packet);
+                continue;
+            }
+            Unsafe.Add(ref end, count++) = (nint)pool.OrdinaryFrameStart(packet.Data);
         }
+        _count += count;
     }
 
     /// <summary>The packet's unfinished work, at the start of its frame; meaningful while its flags say so.</summary>

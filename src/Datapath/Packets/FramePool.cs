@@ -123,15 +123,12 @@ public sealed unsafe class FramePool : IDisposable
 
     /// <summary>Start of the frame that holds <paramref name="data"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal byte* FrameStart(byte* data)
-    {
-        if (IsLarge(data))
-        {
-            return (byte*)((nuint)data & ~(nuint)(LargeFrameSize - 1));
-        }
-        nuint offset = (nuint)(data - Region);
-        return Region + (offset & ~(nuint)(FrameSize - 1));
-    }
+    internal byte* FrameStart(byte* data) =>
+        IsLarge(data) ? (byte*)((nuint)data & ~(nuint)(LargeFrameSize - 1)) : OrdinaryFrameStart(data);
+
+    /// <summary>The same for what is known not to be a large frame. The region begins at a multiple of any frame size.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* OrdinaryFrameStart(byte* data) => (byte*)((nuint)data & ~(nuint)(FrameSize - 1));
 
     /// <summary>Moves up to <paramref name="block"/>.Length free frames into <paramref name="block"/>; returns how many.</summary>
     internal int Take(Span<nint> block, bool large)

@@ -59,6 +59,13 @@ internal sealed unsafe class ActionExecutor
         }
     }
 
+    /// <summary>The queue into which a packet that owes nothing goes unchanged, if that is all these actions do; otherwise null.</summary>
+    public OutputQueue? FindOpen(ActionsReference actions, ushort inPort) =>
+        actions.IsPort && actions.Port != inPort && _outputs.Find(actions.Port) is OutputQueue queue
+            && (queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) == 0
+            ? queue
+            : null;
+
     /// <summary>A packet that no entry matches.</summary>
     public void Miss(in Packet packet, in FlowKey key, ushort inPort)
     {

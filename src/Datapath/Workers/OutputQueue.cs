@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -14,7 +15,8 @@ internal sealed unsafe class OutputQueue
 {
     private const int Capacity = 2 * PacketBatch.Capacity;
 
-    private readonly Packet[] _packets = GC.AllocateArray<Packet>(Capacity, pinned: true);
+    private readonly Packet[] _storage = GC.AllocateArray<Packet>(Capacity, pinned: true);
+    private readonly Packet* _packets;
     private readonly FrameCache _frames;
     private readonly DropCounters _drops;
     private readonly IPort? _queue;
@@ -31,6 +33,7 @@ internal sealed unsafe class OutputQueue
     public OutputQueue(SwitchPort port, int worker, FrameCache frames, DropCounters drops, HandoverMesh handovers, PassClock clock, OutputQueue? old)
     {
         Port = port;
+        _packets = (Packet*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_storage));
         _frames = frames;
         _drops = drops;
         _settings = port.QueueSettings;
@@ -102,12 +105,12 @@ internal sealed unsafe class OutputQueue
         }
         if (_scheduler != null)
         {
-            _scheduler.Add(_packets.AsSpan(0, _count), _queueIds);
+            _scheduler.Add(new ReadOnlySpan<Packet>(_packets, _count), _queueIds);
             Array.Fill(_queueIds!, QueueConfig.None, 0, _count);
             _count = 0;
             return;
         }
-        Transmit(_packets.AsSpan(0, _count));
+        Transmit(new ReadOnlySpan<Packet>(_packets, _count));
         _count = 0;
     }
 

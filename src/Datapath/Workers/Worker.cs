@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Fragments;
@@ -185,6 +186,7 @@ public sealed unsafe class Worker : IDisposable
     }
 
     /// <summary>Keys and layouts of the whole batch; returns its bytes.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers
     private uint ParseBatch(ushort inPort, int count, out bool runts)
     {
         runts = false;
@@ -202,23 +204,40 @@ public sealed unsafe class Worker : IDisposable
         return bytes;
     }
 
+    /// <summary>Counts and executes. Neighbours often leave by the same port: what is known of it is kept from one to the next.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void ExecuteBatch(ushort inPort, int count, int exact)
     {
         ref Packet packets = ref _batch.First;
+        uint* found = _found.Start;
+        FlowEntry* entries = _entries;
+        uint now = _now;
+        ActionsReference plain = default;
+        OutputQueue? open = null; // where packets with these actions go as they are
         int misses = 0;
         for (int i = 0; i < count; i++)
         {
             ref Packet packet = ref Unsafe.Add(ref packets, i);
-            uint index = _found.Start[i];
+            uint index = found[i];
             if (index == 0)
             {
                 misses++;
                 _executor.Miss(packet, _keys.Start[i], inPort);
                 continue;
             }
-            _counting.Count(index, packet.Length, _now);
-            _executor.Execute(
-                Actions.ActionsReference.Read(ref _entries[index].Actions), ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
+            _counting.Count(index, packet.Length, now);
+            ActionsReference actions = ActionsReference.Read(ref entries[index].Actions);
+            if (actions != plain)
+            {
+                plain = actions;
+                open = _executor.FindOpen(actions, inPort);
+            }
+            if (open != null && packet.Flags == PacketFlags.None)
+            {
+                open.Add(packet);
+                continue;
+            }
+            _executor.Execute(actions, ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
         }
         _counters.Count(count, exact, count - exact - misses);
     }
