@@ -45,6 +45,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         {
             list->LastOutput--;
         }
+        list->FindShortcut(actions);
         actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
         return ActionsReference.ToList(list);
     }

@@ -43,10 +43,48 @@ internal sealed unsafe class BatchClassifier : IDisposable
     /// <returns>How many were found in table 0.</returns>
     public int Classify(FlowKey* keys, uint* found, int count)
     {
+        WildcardTable wildcard = _table.Wildcard;
+        long change = wildcard.Changes.Begun;
+        bool useCache = wildcard.SubtableCount > SubtablesWithoutCache && _cache.IsWorthwhile();
+        int missed = _table.Exact.IsEmpty ? MissAll(keys, count, useCache) : FindExact(keys, found, count);
+        if (missed > 0)
+        {
+            missed = FindInWildcard(keys, found, missed, change, useCache);
+        }
+        return count - missed;
+    }
+
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _states.Dispose();
+        _missed.Dispose();
+        _wanted.Dispose();
+        _searched.Dispose();
+        _pending.Dispose();
+    }
+
+    /// <summary>Table 0 holds nothing: every packet goes on to table 1.</summary>
+    private int MissAll(FlowKey* keys, int count, bool useCache)
+    {
         byte* missed = _missed.Start;
-        int missedCount = 0;
-        long change = _table.Wildcard.Changes.Begun;
+        for (int i = 0; i < count; i++)
+        {
+            missed[i] = (byte)i;
+            if (useCache)
+            {
+                _states.Start[i].KeyHash = _table.Hash.Compute(keys[i]);
+            }
+        }
+        return count;
+    }
+
+    /// <summary>Table 0; lists the packets that are not in it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // its loops need the registers
+    private int FindExact(FlowKey* keys, uint* found, int count)
+    {
         FlowIndex exact = _table.Exact;
+        FlowEntry* entries = _entries;
         LookupState* states = _states.Start;
         for (int i = 0; i < count; i++)
         {
@@ -60,33 +98,21 @@ internal sealed unsafe class BatchClassifier : IDisposable
         {
             uint candidate = FlowIndex.FirstCandidate(states[i].Bucket, states[i].KeyHash);
             found[i] = candidate;
-            Prefetch.Line(_entries + candidate); // entry 0 exists and is never written
+            Prefetch.Line(entries + candidate); // entry 0 exists and is never written
         }
+        byte* missed = _missed.Start;
+        int missedCount = 0;
         for (int i = 0; i < count; i++)
         {
             uint candidate = found[i];
-            if (candidate == 0 || !FlowKey.Equals(_entries[candidate].Key, keys[i]))
+            if (candidate == 0 || !FlowKey.Equals(entries[candidate].Key, keys[i]))
             {
                 found[i] = FindRest(candidate, keys[i], states[i]);
                 missed[missedCount] = (byte)i;
                 missedCount += found[i] == 0 ? 1 : 0;
             }
         }
-        if (missedCount > 0)
-        {
-            missedCount = FindInWildcard(keys, found, missedCount, change);
-        }
-        return count - missedCount;
-    }
-
-    public void Dispose()
-    {
-        _cache.Dispose();
-        _states.Dispose();
-        _missed.Dispose();
-        _wanted.Dispose();
-        _searched.Dispose();
-        _pending.Dispose();
+        return missedCount;
     }
 
     /// <summary>The first candidate was not it: the other slots, and where the bucket goes on.</summary>
@@ -98,7 +124,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
     /// <param name="change">The last one that had begun before table 0 was looked at.</param>
     /// <returns>How many were not found in table 0.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int FindInWildcard(FlowKey* keys, uint* found, int missedCount, long change)
+    private int FindInWildcard(FlowKey* keys, uint* found, int missedCount, long change, bool useCache)
     {
         ReadOnlySpan<byte> missed = new(_missed.Start, missedCount);
         byte* wanted = _wanted.Start;
@@ -106,7 +132,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
         int count = missedCount;
         for (int attempt = 1; true; attempt++)
         {
-            if (_table.Wildcard.SubtableCount > SubtablesWithoutCache && attempt < MaxAttempts && _cache.IsWorthwhile())
+            if (useCache && attempt < MaxAttempts)
             {
                 FindWithCache(keys, found, new ReadOnlySpan<byte>(wanted, count), change);
             }
@@ -123,7 +149,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
             count = 0;
             foreach (byte i in missed)
             {
-                found[i] = _table.Exact.Find(_states.Start[i].KeyHash, keys[i]);
+                found[i] = _table.Exact.Find(_table.Hash.Compute(keys[i]), keys[i]);
                 wanted[count] = i;
                 count += found[i] == 0 ? 1 : 0;
             }

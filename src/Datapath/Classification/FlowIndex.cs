@@ -53,6 +53,7 @@ internal sealed unsafe class FlowIndex
     private readonly FlowEntry* _entries;
     private readonly FlowRecord* _records;
     private nint _directory;
+    private int _count;
 
     public FlowIndex(FlowIndexMemory memory, FlowStore store)
     {
@@ -66,7 +67,10 @@ internal sealed unsafe class FlowIndex
         _directory = (nint)directory;
     }
 
-    public int Count { get; private set; }
+    public int Count => _count;
+
+    /// <summary>Any thread; an entry whose addition has come to an end shows.</summary>
+    public bool IsEmpty => Volatile.Read(ref _count) == 0;
 
     /// <summary>Bits of the hash that the directory tells apart.</summary>
     public int Depth => ((FlowDirectory*)_directory)->Depth;
@@ -184,7 +188,7 @@ internal sealed unsafe class FlowIndex
             CountOf(segment)++;
             break;
         }
-        Count++;
+        Volatile.Write(ref _count, _count + 1);
     }
 
     /// <summary>Takes an entry out. The caller retires it.</summary>
@@ -195,7 +199,7 @@ internal sealed unsafe class FlowIndex
         int slot = SlotOf(ref bucket, hash, index);
         Volatile.Write(ref SignatureAt(bucket, slot), 0);
         CountOf(segment)--;
-        Count--;
+        Volatile.Write(ref _count, _count - 1);
     }
 
     /// <summary>Puts one entry in another's place in a single store. Both have the same key.</summary>

@@ -91,9 +91,11 @@ internal sealed unsafe class WildcardTable : IDisposable
         {
             states[pending[p]].Best = BestEntry.None;
         }
+        bool first = true;
         foreach (ref readonly Ranked ranked in Volatile.Read(ref _ordered).AsSpan())
         {
-            count = KeepThoseBelow(ranked.PriorityBound, pending, count, states, found);
+            count = first ? count : KeepThoseBelow(ranked.PriorityBound, pending, count, states, found);
+            first = false;
             if (count == 0)
             {
                 return;

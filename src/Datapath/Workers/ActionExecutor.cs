@@ -59,12 +59,16 @@ internal sealed unsafe class ActionExecutor
         }
     }
 
-    /// <summary>The queue into which a packet that owes nothing goes unchanged, if that is all these actions do; otherwise null.</summary>
-    public OutputQueue? FindOpen(ActionsReference actions, ushort inPort) =>
-        actions.IsPort && actions.Port != inPort && _outputs.Find(actions.Port) is OutputQueue queue
-            && (queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) == 0
+    /// <summary>The queue into which a packet that owes nothing goes, if all that is done before is to set its addresses; otherwise null.</summary>
+    /// <param name="rewrite">Sets them; null for a packet that goes as it is.</param>
+    public OutputQueue? FindOpen(ActionsReference actions, ushort inPort, out ActionList* rewrite)
+    {
+        rewrite = actions.IsPort || actions.IsDrop ? null : actions.List;
+        ushort port = actions.IsPort ? actions.Port : rewrite != null ? rewrite->RewritesAndSendsTo : (ushort)0;
+        return port != inPort && _outputs.Find(port) is OutputQueue queue && (queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) == 0
             ? queue
             : null;
+    }
 
     /// <summary>A packet that no entry matches.</summary>
     public void Miss(in Packet packet, in FlowKey key, ushort inPort)

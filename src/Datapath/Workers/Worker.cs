@@ -213,7 +213,8 @@ public sealed unsafe class Worker : IDisposable
         FlowEntry* entries = _entries;
         uint now = _now;
         ActionsReference plain = default;
-        OutputQueue? open = null; // where packets with these actions go as they are
+        OutputQueue? open = null; // where packets with these actions go
+        ActionList* rewrite = null; // and what is done to them before
         int misses = 0;
         for (int i = 0; i < count; i++)
         {
@@ -230,10 +231,14 @@ public sealed unsafe class Worker : IDisposable
             if (actions != plain)
             {
                 plain = actions;
-                open = _executor.FindOpen(actions, inPort);
+                open = _executor.FindOpen(actions, inPort, out rewrite);
             }
             if (open != null && packet.Flags == PacketFlags.None)
             {
+                if (rewrite != null)
+                {
+                    ActionList.Rewrite(rewrite, packet.Data);
+                }
                 open.Add(packet);
                 continue;
             }
