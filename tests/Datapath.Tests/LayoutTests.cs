@@ -116,7 +116,7 @@ public sealed unsafe class LayoutTests
     [Fact]
     public void Headers_of_native_blocks_have_the_size_their_contents_start_at()
     {
-        Assert.Equal(16, sizeof(ActionList));
+        Assert.Equal(ActionList.Size, sizeof(ActionList));
         Assert.Equal(ActionList.Size, (byte*)ActionList.First((ActionList*)4096) - (byte*)4096);
         Assert.Equal(16, sizeof(FlowDirectory));
         Assert.Equal(128, sizeof(WorkerPortCounters));

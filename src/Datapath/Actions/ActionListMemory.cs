@@ -11,8 +11,8 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     /// <summary>An OpenFlow message of 64 KiB has no more actions.</summary>
     public const int MaxActions = 8191;
 
-    // 32 bytes (one action) up to 128 KiB.
-    private const int SmallestShift = 5;
+    // 64 bytes (one action) up to 256 KiB.
+    private const int SmallestShift = 6;
     private const int Classes = 13;
 
     private readonly GracePeriod _grace;

@@ -311,6 +311,45 @@ public sealed class FlowModTests
         Assert.Equal(ControlError.TooManyActions, sut.Add(Tcp(), 5, [.. actions, FlowAction.Output(2)]));
     }
 
+    /// <summary>Lists that set addresses and then send to one port take a path of their own.</summary>
+    [Fact]
+    public void Ethernet_addresses_are_set_in_order_and_nothing_beside_them()
+    {
+        MacAddress a = new(0x0211_2233_4455);
+        MacAddress b = new(0x0266_7788_99aa);
+        FlowAction[][] lists =
+        [
+            [FlowAction.SetDlSrc(a), FlowAction.Output(2)],
+            [FlowAction.SetDlDst(b), FlowAction.Output(2)],
+            [FlowAction.SetDlSrc(a), FlowAction.SetDlDst(b), FlowAction.Output(2)],
+            [FlowAction.SetDlSrc(b), FlowAction.SetDlDst(a), FlowAction.SetDlSrc(a), FlowAction.Output(2)],
+            [FlowAction.SetDlSrc(a), FlowAction.Output(2), FlowAction.SetDlDst(b)],
+            [FlowAction.SetDlSrc(a), FlowAction.Output(3), FlowAction.SetDlDst(b), FlowAction.Output(2)],
+            [FlowAction.SetDlSrc(a), FlowAction.Output(1)],
+            [FlowAction.SetDlSrc(a), FlowAction.Output(99)],
+            [FlowAction.SetDlSrc(a), FlowAction.Output(PortNumber.InPort)],
+        ];
+        (ushort Port, MacAddress? Src, MacAddress? Dst)[] expected =
+        [
+            (2, a, null), (2, null, b), (2, a, b), (2, a, a), (2, a, null), (2, a, b), (0, null, null), (0, null, null), (1, a, null),
+        ];
+        using TestSwitch sut = new();
+        for (int i = 0; i < lists.Length; i++)
+        {
+            Assert.Equal(ControlError.None, sut.Add(Tcp(), 5, lists[i]));
+            sut.Send(1, Frame, Frame);
+            byte[] frame = [.. Frame];
+            expected[i].Dst?.CopyTo(frame);
+            expected[i].Src?.CopyTo(frame.AsSpan(6));
+            for (ushort port = 1; port <= 2; port++)
+            {
+                List<byte[]> received = sut.Received(port);
+                Assert.Equal(port == expected[i].Port ? [frame, frame] : [], received);
+            }
+        }
+        sut.AssertNoFrameLost();
+    }
+
     [Fact]
     public void Flow_removed_tells_match_cookie_priority_duration_and_final_counters_before_the_barrier_returns()
     {
