@@ -211,6 +211,9 @@ internal unsafe struct LookupState
 
     public byte* Bucket;
 
+    /// <summary>The slots of the bucket whose signature fits.</summary>
+    public uint Fitting;
+
     public BestEntry Best;
 
     /// <summary>A position in the batch: the list of packets whose buckets hold something to compare.</summary>

@@ -11,10 +11,14 @@ internal sealed class Subtable
         _mask = mask;
         Id = id;
         Index = index;
+        HashesOnlyInPort = FlowKey.Equals(mask, new FlowKey { InPort = ushort.MaxValue });
     }
 
     /// <summary>The bits that are hashed. Its entries may compare more.</summary>
     public ref readonly FlowKey Mask => ref _mask;
+
+    /// <summary>Whether packets from one port all hash alike.</summary>
+    public bool HashesOnlyInPort { get; }
 
     public int Id { get; }
 

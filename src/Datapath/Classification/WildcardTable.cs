@@ -80,37 +80,31 @@ internal sealed unsafe class WildcardTable : IDisposable
     }
 
     /// <summary>Looks several packets up, subtable by subtable, so that their memory accesses overlap. Any thread.</summary>
-    /// <param name="keys">Of all packets of the batch.</param>
+    /// <param name="keys">Of all packets of the batch, which came in by one port.</param>
     /// <param name="states">As many, overwritten for <paramref name="pending"/>.</param>
     /// <param name="pending">Positions of the <paramref name="count"/> packets to look up; overwritten.</param>
     /// <param name="found">Receives at each of these positions the entry, or 0.</param>
     [MethodImpl(MethodImplOptions.NoInlining)] // what calls it would take its registers
     public void Find(FlowKey* keys, LookupState* states, byte* pending, int count, uint* found)
     {
+        Ranked[] ordered = Volatile.Read(ref _ordered);
+        if (ordered.Length == 1)
+        {
+            FindInOne(ordered[0].Subtable, keys, states, pending, count, found);
+            return;
+        }
         for (int p = 0; p < count; p++)
         {
             states[pending[p]].Best = BestEntry.None;
         }
-        bool first = true;
-        foreach (ref readonly Ranked ranked in Volatile.Read(ref _ordered).AsSpan())
+        foreach (ref readonly Ranked ranked in ordered.AsSpan())
         {
-            count = first ? count : KeepThoseBelow(ranked.PriorityBound, pending, count, states, found);
-            first = false;
+            count = KeepThoseBelow(ranked.PriorityBound, pending, count, states, found);
             if (count == 0)
             {
                 return;
             }
-            FlowIndex index = ranked.Subtable.Index;
-            FlowKey mask = ranked.Subtable.Mask;
-            for (int p = 0; p < count; p++)
-            {
-                byte i = pending[p];
-                ulong hash = _hash.Compute(keys[i], mask);
-                byte* bucket = index.BucketOf(hash);
-                Prefetch.Line(bucket);
-                states[i].Hash = hash;
-                states[i].Bucket = bucket;
-            }
+            FindBuckets(ranked.Subtable, keys, states, pending, count);
             int promising = FindPromising(pending, count, states);
             for (int p = 0; p < promising; p++)
             {
@@ -226,6 +220,83 @@ internal sealed unsafe class WildcardTable : IDisposable
     {
         Changes.Dispose();
         _masks.Dispose();
+    }
+
+    /// <summary>The commonest case, without what several subtables need.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FindInOne(Subtable subtable, FlowKey* keys, LookupState* states, byte* pending, int count, uint* found)
+    {
+        if (subtable.HashesOnlyInPort)
+        {
+            FindByInPort(subtable, keys, pending, count, found);
+            return;
+        }
+        FindBuckets(subtable, keys, states, pending, count);
+        for (int p = 0; p < count; p++)
+        {
+            byte i = pending[p];
+            uint fitting = FlowIndex.Candidates(states[i].Bucket, states[i].Hash);
+            uint index = FlowIndex.CandidateAt(states[i].Bucket, fitting) & OnesIf(fitting);
+            Prefetch.Line(_entries + index);
+            Prefetch.Line(_maskOf + index);
+            found[i] = index;
+            states[i].Fitting = fitting;
+        }
+        for (int p = 0; p < count; p++)
+        {
+            byte i = pending[p];
+            uint fitting = states[i].Fitting;
+            byte* bucket = states[i].Bucket;
+            if ((fitting & (fitting - 1)) == 0 && FlowIndex.NextBucket(bucket) == null)
+            {
+                uint index = found[i]; // whether or not entry 0, all zero, matches: the result is 0
+                found[i] = FlowKey.Matches(keys[i], _entries[index].Key, _maskOf[index]) ? index : 0;
+            }
+            else
+            {
+                BestEntry best = BestEntry.None;
+                Improve(bucket, states[i].Hash, keys[i], ref best);
+                found[i] = best.Index;
+            }
+        }
+    }
+
+    /// <summary>A batch comes from one port: where all entries are looked for by port alone, all its packets have one bucket.</summary>
+    private void FindByInPort(Subtable subtable, FlowKey* keys, byte* pending, int count, uint* found)
+    {
+        ulong hash = _hash.Compute(keys[*pending], subtable.Mask);
+        byte* bucket = subtable.Index.BucketOf(hash);
+        uint fitting = FlowIndex.Candidates(bucket, hash);
+        uint index = FlowIndex.CandidateAt(bucket, fitting) & OnesIf(fitting);
+        bool onlyOne = (fitting & (fitting - 1)) == 0 && FlowIndex.NextBucket(bucket) == null && FlowKey.Equals(_maskOf[index], subtable.Mask);
+        uint common = FlowKey.Matches(keys[*pending], _entries[index].Key, _maskOf[index]) ? index : 0;
+        for (int p = 0; p < count; p++)
+        {
+            byte i = pending[p];
+            BestEntry best = BestEntry.None;
+            if (!onlyOne)
+            {
+                Improve(bucket, hash, keys[i], ref best);
+            }
+            found[i] = onlyOne ? common : best.Index;
+        }
+    }
+
+    /// <summary>Where to look for each packet.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void FindBuckets(Subtable subtable, FlowKey* keys, LookupState* states, byte* pending, int count)
+    {
+        FlowIndex index = subtable.Index;
+        FlowKey mask = subtable.Mask;
+        for (int p = 0; p < count; p++)
+        {
+            byte i = pending[p];
+            ulong hash = _hash.Compute(keys[i], mask);
+            byte* bucket = index.BucketOf(hash);
+            Prefetch.Line(bucket);
+            states[i].Hash = hash;
+            states[i].Bucket = bucket;
+        }
     }
 
     /// <summary>Looks at the entries of one bucket whose signature fits.</summary>

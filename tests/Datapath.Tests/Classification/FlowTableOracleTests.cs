@@ -102,6 +102,35 @@ public sealed class FlowTableOracleTests
         uint NextAddress() => 0x0a000000u ^ (1u << random.Random.Next(32)) ^ (uint)random.Random.Next(1 << random.Random.Next(24));
     }
 
+    [Fact]
+    public void One_subtable_finds_what_the_list_does_whatever_it_hashes()
+    {
+        RandomMatches random = new(5);
+        byte[][] frames = [.. Enumerable.Range(0, 100).Select(_ => random.NextFrame())];
+        FlowMatch byPort = FlowMatch.Any with { InPort = 1, Wildcards = FlowWildcards.All & ~FlowWildcards.InPort };
+        FlowMatch byPortAndType = byPort with { DlType = EtherType.Ipv4, Wildcards = byPort.Wildcards & ~FlowWildcards.DlType };
+        FlowMatch byType = byPortAndType with { Wildcards = FlowWildcards.All & ~FlowWildcards.DlType };
+        FlowMatch byAddress = byType with { NwDst = 0x0a000001 };
+        byAddress.SetNwWildBits(32, 0);
+        FlowMatch[][] tables = [[byPort], [byPort, byPort with { InPort = 2 }], [byPort, byPortAndType], [byPortAndType], [byType], [byAddress], [FlowMatch.Any], [byAddress, byAddress with { NwDst = 0x0a010002 }]];
+        foreach (FlowMatch[] table in tables)
+        {
+            using TestSwitch sut = new(ports: 0);
+            ReferenceTable reference = new();
+            for (int i = 0; i < table.Length; i++)
+            {
+                Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(table[i], (ushort)(i + 1), cookie: (ulong)i + 1)));
+                reference.Add(table[i], (ushort)(i + 1), (ulong)i + 1);
+            }
+            using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
+            Assert.Equal(1, sut.Control.Table.Wildcard.SubtableCount);
+            for (int i = 0; i < 10; i++)
+            {
+                CompareBatch(sut, classifier, reference, random.Random, frames, $"{table.Length} entries, first {table[0].Wildcards:x}");
+            }
+        }
+    }
+
     /// <summary>Looks as many packets up as a batch holds, all at once.</summary>
     private static unsafe void CompareBatch(
         TestSwitch sut, BatchClassifier classifier, ReferenceTable reference, Random random, byte[][] frames, string where)
@@ -110,10 +139,10 @@ public sealed class FlowTableOracleTests
         uint* found = stackalloc uint[PacketBatch.Capacity];
         var expected = new ulong?[PacketBatch.Capacity];
         var used = new byte[PacketBatch.Capacity][];
+        ushort inPort = (ushort)random.Next(1, 4); // a batch comes from one port
         for (int i = 0; i < used.Length; i++)
         {
             used[i] = frames[random.Next(frames.Length)];
-            ushort inPort = (ushort)random.Next(1, 4);
             PacketLayout layout;
             fixed (byte* data = used[i])
             {
