@@ -31,6 +31,10 @@ internal static class Machine
         }
     }
 
+    /// <summary>A line of /proc/meminfo, in its unit; 0 where the kernel does not say.</summary>
+    public static long ReadMemory(string name) =>
+        Find("/proc/meminfo", $"{name}:") is { } text && long.TryParse(text.Split(' ')[0], CultureInfo.InvariantCulture, out long value) ? value : 0;
+
     private static string? Find(string file, string name)
     {
         try
