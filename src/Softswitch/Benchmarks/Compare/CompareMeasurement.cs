@@ -26,6 +26,10 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     // As many flow-mods as a write takes, then a barrier.
     private const int Burst = 512;
 
+    // While forwarding is what is measured, more are not offered, so that the faster table does not have to stand more of them.
+    private const int ChurnRate = 100_000;
+    private const int ChurnBurst = 100;
+
     // From standing still to measuring: caches fill, and what waits in sockets is done.
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
 
@@ -59,7 +63,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
         {
             CompareKind.Forward => new(Forward(side, slice) / 1e6),
             CompareKind.Churn => Churn(side, slice),
-            _ => new(AddOthers(side, slice).FlowModsPerSecond),
+            _ => new(AddOthers(side, slice, Burst, double.PositiveInfinity).FlowModsPerSecond),
         };
         side.Rest();
         return sample;
@@ -68,7 +72,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     private CompareSample Churn(ComparedSwitch side, TimeSpan slice)
     {
         double before = Forward(side, slice);
-        double during = AddOthers(side, slice).PacketsPerSecond;
+        double during = AddOthers(side, slice, ChurnBurst, ChurnRate).PacketsPerSecond;
         return new CompareSample(during / 1e6, during / before);
     }
 
@@ -85,8 +89,10 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     }
 
     /// <summary>Adds other entries until all are there or the slice is over; if they are there early, deletes them and begins anew.</summary>
+    /// <param name="burst">How many before each barrier.</param>
+    /// <param name="rate">Flow-mods a second at most.</param>
     /// <remarks>Deleting is not measured.</remarks>
-    private (double FlowModsPerSecond, double PacketsPerSecond) AddOthers(ComparedSwitch side, TimeSpan slice)
+    private (double FlowModsPerSecond, double PacketsPerSecond) AddOthers(ComparedSwitch side, TimeSpan slice, int burst, double rate)
     {
         long added = 0;
         long sent = 0;
@@ -94,29 +100,40 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
         while (measured < slice)
         {
             Counters before = Read(side);
-            for (int next = 0; next < CompareRow.OtherEntries && measured + Stopwatch.GetElapsedTime(before.Ticks) < slice;)
+            int next = 0;
+            while (next < CompareRow.OtherEntries && measured + Stopwatch.GetElapsedTime(before.Ticks) < slice)
             {
-                int end = Math.Min(next + Burst, CompareRow.OtherEntries);
-                added += end - next;
+                int end = Math.Min(next + burst, CompareRow.OtherEntries);
                 for (; next < end; next++)
                 {
                     side.Client.Send(new FlowMod { Match = _others.MatchOf(FirstOther + next), Priority = 0x8000, Actions = Output });
                 }
                 Confirm(side);
+                TimeSpan early = TimeSpan.FromSeconds(next / rate) - Stopwatch.GetElapsedTime(before.Ticks);
+                if (early >= TimeSpan.FromMilliseconds(1))
+                {
+                    Wait(early);
+                }
             }
             Counters after = Read(side);
+            added += next;
             sent += after.Sent - before.Sent;
             measured += Stopwatch.GetElapsedTime(before.Ticks, after.Ticks);
-            DeleteOthers(side);
+            DeleteOthers(side, next);
         }
         return (added / measured.TotalSeconds, sent / measured.TotalSeconds);
     }
 
-    private void DeleteOthers(ComparedSwitch side)
+    /// <summary>Deletes them, if they are all there.</summary>
+    private void DeleteOthers(ComparedSwitch side, int expected)
     {
         FlowMatch match = FlowMatch.Any with { DlType = EtherType.Ipv4, NwSrc = OtherNet };
         match.Wildcards &= ~FlowWildcards.DlType;
         match.SetNwWildBits(32 - OtherNetLength, 32);
+        if (!side.Client.TryReadAggregate(new FlowFilter(match), out AggregateStatistics total) || total.FlowCount != expected)
+        {
+            throw new CompareException($"{row.Name}: of {expected} entries that were added and confirmed {total.FlowCount} are there");
+        }
         side.Client.Send(new FlowMod { Command = FlowModCommand.Delete, Match = match });
         Confirm(side);
     }
