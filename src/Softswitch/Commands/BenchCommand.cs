@@ -39,6 +39,7 @@ internal static partial class BenchCommand
         command.Subcommands.Add(CreateStall());
         command.Subcommands.Add(CreatePacketIn());
         command.Subcommands.Add(CreateCompare());
+        command.Subcommands.Add(CreateReport());
         return command;
     }
 

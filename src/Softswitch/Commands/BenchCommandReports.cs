@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Softswitch.Benchmarks;
 using Softswitch.Benchmarks.Compare;
+using Softswitch.Benchmarks.Report;
 using Softswitch.Configuration;
 using Softswitch.Hosting;
 
@@ -31,34 +33,67 @@ internal static partial class BenchCommand
             {
                 throw new OptionException($"--ovs-config: '{wrong}' is not KEY=VALUE");
             }
-            return OvsInstallation.Find(parsed.GetValue(OvsVswitchd), out IReadOnlyList<string> missing) is { } installed
-                ? Compare(new CompareOptions { OpenVSwitch = installed, Rows = selected, Seconds = measured, Rounds = turns, Settings = config }, parsed.GetValue(Json))
-                : SayMissing(missing);
+            if (OvsInstallation.Find(parsed.GetValue(OvsVswitchd), out IReadOnlyList<string> missing) is not { } installed)
+            {
+                return SayMissing(command.Name, missing);
+            }
+            var options = new CompareOptions { OpenVSwitch = installed, Rows = selected, Seconds = measured, Rounds = turns, Settings = config };
+            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => CompareBenchmark.Run(options, progress, cancellation));
         });
         return command;
     }
 
-    private static int Compare(CompareOptions options, bool json)
+    private static Command CreateReport()
+    {
+        Option<string> folder = new("--out") { HelpName = "DIR", Description = "Folder for report.md, report.json and the charts; files of these names are replaced.", DefaultValueFactory = _ => "report" };
+        Option<bool> quick = new("--quick") { Description = "A few points for 0.2 s each, to show that it works." };
+        Option<double?> seconds = new("--seconds") { HelpName = "S", Description = "How long each benchmark measures; 3 by default." };
+        Option<bool> compare = new("--compare") { Description = "With Open vSwitch, or not at all. Without this, with it where it is installed; with --quick, without it." };
+        Command command = new("report", "Runs the benchmarks and writes a report with charts.") { folder, quick, seconds, compare };
+        command.SetAction(parsed =>
+        {
+            bool isQuick = parsed.GetValue(quick);
+            bool mustCompare = parsed.GetValue(compare);
+            bool canCompare = OvsInstallation.Find(null, out IReadOnlyList<string> missing) != null;
+            if (mustCompare && !canCompare)
+            {
+                return SayMissing(command.Name, missing);
+            }
+            var options = new ReportOptions
+            {
+                Folder = parsed.GetRequiredValue(folder),
+                Quick = isQuick,
+                Seconds = InRange(seconds, parsed.GetValue(seconds) ?? (isQuick ? 0.2 : 3), 0.01, 3600),
+                Compare = mustCompare || (canCompare && !isQuick),
+                Command = $"./softswitch bench {string.Join(' ', parsed.Tokens.SkipWhile(token => token.Value != command.Name).Select(token => token.Value))}",
+            };
+            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => ReportBenchmark.Run(options, progress, cancellation));
+        });
+        return command;
+    }
+
+    /// <summary>Runs what has started programs or files to tidy up after.</summary>
+    private static int RunUntilSignal(string name, bool json, Func<Action<string>, CancellationToken, BenchResult> run)
     {
         using var signal = new TerminationSignal();
         try
         {
-            return Print("compare", Watch("compare", json, progress => CompareBenchmark.Run(options, progress, signal.Token)), json);
+            return Print(name, Watch(name, json, progress => run(progress, signal.Token)), json);
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine("softswitch bench compare: interrupted");
+            Console.Error.WriteLine($"softswitch bench {name}: interrupted");
             return Interrupted;
         }
     }
 
-    private static int SayMissing(IReadOnlyList<string> missing)
+    private static int SayMissing(string name, IReadOnlyList<string> missing)
     {
         foreach (string line in missing)
         {
-            Console.Error.WriteLine($"softswitch bench compare: {line}");
+            Console.Error.WriteLine($"softswitch bench {name}: {line}");
         }
-        Console.Error.WriteLine($"softswitch bench compare: Open vSwitch with DPDK is not installed completely; on Debian or Ubuntu: {OvsInstallation.InstallLine}");
+        Console.Error.WriteLine($"softswitch bench {name}: Open vSwitch with DPDK is not installed completely; on Debian or Ubuntu: {OvsInstallation.InstallLine}");
         return NotInstalled;
     }
 }

@@ -1,7 +1,8 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using Softswitch.Ports.Linux;
 
-namespace Softswitch.Benchmarks.Compare;
+namespace Softswitch.Benchmarks;
 
 /// <summary>How a program ended and what it said.</summary>
 internal readonly record struct ToolResult(int ExitCode, string Output, string Error);
@@ -11,10 +12,13 @@ internal static class Tool
 {
     private const int PollMilliseconds = 20;
 
-    /// <param name="limit">It is killed after this, and ended with exit code -1.</param>
+    // Long enough for a program to end what it has started itself.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(10);
+
+    /// <param name="limit">It is ended after this, and its exit code is -1.</param>
     /// <param name="environment">Variables besides those of this process.</param>
     /// <param name="giveUp">Looked at now and then: whether it cannot succeed any more.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; the program has been killed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the program has ended.</exception>
     public static ToolResult Run(
         string program, IEnumerable<string> arguments, TimeSpan limit, CancellationToken cancellation,
         IReadOnlyDictionary<string, string>? environment = null, Func<bool>? giveUp = null)
@@ -36,8 +40,7 @@ internal static class Tool
             {
                 if (cancellation.IsCancellationRequested || giveUp?.Invoke() == true || Stopwatch.GetElapsedTime(began) > limit)
                 {
-                    process.Kill();
-                    process.WaitForExit();
+                    End(process);
                     break;
                 }
             }
@@ -47,6 +50,16 @@ internal static class Tool
         catch (Win32Exception e)
         {
             return new ToolResult(-1, string.Empty, $"{program}: {e.Message}");
+        }
+    }
+
+    private static void End(Process process)
+    {
+        ProcessSignal.TryTerminate(process.Id);
+        if (!process.WaitForExit(EndPatience))
+        {
+            process.Kill();
+            process.WaitForExit();
         }
     }
 }
