@@ -12,6 +12,8 @@ internal sealed class Daemon : IDisposable
 
     private Daemon(Process process) => _process = process;
 
+    public int ProcessId => _process.Id;
+
     public bool HasEnded => _process.HasExited;
 
     /// <exception cref="System.ComponentModel.Win32Exception">It cannot be started.</exception>

@@ -1,5 +1,5 @@
-using Softswitch.OfAgent.Client;
 using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Null;
 using Softswitch.Ports.Pcap;
 

@@ -15,8 +15,8 @@ internal enum AxisUnit
 /// <summary>An axis as asked for.</summary>
 /// <param name="Label">With the unit.</param>
 /// <param name="IsLog">By powers of ten; values of 0 and below have no place on it.</param>
-/// <param name="Most">The highest value shown; null for what the data need.</param>
-internal sealed record Axis(string Label, bool IsLog = false, AxisUnit Unit = AxisUnit.Number, double? Most = null);
+/// <param name="Through">A value the axis reaches at least, whatever the data are.</param>
+internal sealed record Axis(string Label, bool IsLog = false, AxisUnit Unit = AxisUnit.Number, double? Through = null);
 
 /// <summary>From values to places between 0 and 1, and the values worth a tick.</summary>
 internal sealed class AxisScale
@@ -67,7 +67,7 @@ internal sealed class AxisScale
         {
             >= 1e9 => $"{Text(tick / 1e9)} G",
             >= 1e6 => $"{Text(tick / 1e6)} M",
-            >= 1e4 => $"{Text(tick / 1e3)} k",
+            >= 1e3 => $"{Text(tick / 1e3)} k",
             _ => Text(tick),
         };
     }
@@ -75,7 +75,7 @@ internal sealed class AxisScale
     private static AxisScale Logarithmic(Axis axis, double[] values)
     {
         int from = values.Length == 0 ? 0 : (int)Math.Floor(Math.Log10(values.Min()) + 1e-9);
-        int to = Math.Max(from + 1, (int)Math.Ceiling(Math.Log10(axis.Most ?? values.DefaultIfEmpty(1).Max()) - 1e-9));
+        int to = Math.Max(from + 1, (int)Math.Ceiling(Math.Log10(Math.Max(axis.Through ?? 0, values.DefaultIfEmpty(1).Max())) - 1e-9));
         double[] ticks = [.. Enumerable.Range(from, to - from + 1).Select(power => Math.Pow(10, power))];
         IEnumerable<double> minor = to - from > 2 * FewDecades ? [] : ticks.SkipLast(1).SelectMany(tick => Enumerable.Range(2, 8).Select(digit => digit * tick));
         return new AxisScale(axis, ticks[0], ticks[^1], ticks, [.. minor]);
@@ -84,7 +84,7 @@ internal sealed class AxisScale
     /// <summary>From 0 on: a rate's axis that begins elsewhere makes small differences look large.</summary>
     private static AxisScale Linear(Axis axis, double[] values)
     {
-        double most = axis.Most ?? Math.Max(values.DefaultIfEmpty(1).Max(), 1e-9);
+        double most = Math.Max(values.Append(axis.Through ?? 0).Max(), 1e-9);
         double step = NiceStep(most / (WantedTicks - 1));
         int count = (int)Math.Ceiling((most / step) - 1e-9);
         double[] ticks = [.. Enumerable.Range(0, count + 1).Select(i => i * step)];

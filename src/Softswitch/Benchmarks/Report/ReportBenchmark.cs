@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Configuration;
@@ -37,6 +37,9 @@ internal static class ReportBenchmark
     public static BenchResult Run(ReportOptions options, Action<string> progress, CancellationToken cancellation)
     {
         CheckFolder(options.Folder);
+        var head = new ReportHead(
+            Machine.Processor, Environment.ProcessorCount, Machine.Kernel, RuntimeInformation.FrameworkDescription, SourceCommit.Read(),
+            DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), options.Command);
         IReadOnlyList<ReportSection> plan = ReportPlan.Make(options.Quick, options.Seconds, options.Compare);
         int steps = plan.Sum(section => section.Steps.Count);
         int done = 0;
@@ -51,9 +54,6 @@ internal static class ReportBenchmark
             }
             sections.Add((section.Topic, figures));
         }
-        var head = new ReportHead(
-            Machine.Processor, Environment.ProcessorCount, Machine.Kernel, RuntimeInformation.FrameworkDescription, SourceCommit.Read(),
-            DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), options.Command);
         return Write(options.Folder, head, sections);
     }
 
@@ -110,8 +110,8 @@ internal static class ReportBenchmark
         try
         {
             Directory.CreateDirectory(folder);
-            string probe = Path.Combine(folder, "report.md");
-            using FileStream stream = File.Open(probe, FileMode.OpenOrCreate, FileAccess.Write);
+            using FileStream probe = new(
+                Path.Combine(folder, $".probe-{Environment.ProcessId}"), FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {

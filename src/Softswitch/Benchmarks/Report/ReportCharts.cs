@@ -16,6 +16,12 @@ internal static class ReportCharts
                     "Forwarding rate against the number of flow entries",
                     new Axis("flow entries", IsLog: true), new Axis("rate (Mpps)"), Lines(figures, "flows", "mpps"))),
             ],
+            ReportTopic.Rules =>
+            [
+                ("rate-rules", new LineChart(
+                    "Forwarding rate with rule sets, 64,000 flows",
+                    new Axis("flow entries", IsLog: true), new Axis("rate (Mpps)"), Lines(figures, "flows", "mpps"))),
+            ],
             ReportTopic.Churn =>
             [
                 ("rate-churn", new LineChart(
@@ -23,20 +29,20 @@ internal static class ReportCharts
                     new Axis("flow-mods per second", IsLog: true), new Axis("rate (Mpps)"), Lines(figures, "flowModsPerSecond", "mpps"))),
                 ("kept-churn", new LineChart(
                     "Share of the forwarding rate kept while the table changes",
-                    new Axis("flow-mods per second", IsLog: true), new Axis("rate kept", Unit: AxisUnit.Percent, Most: 1), Lines(figures, "flowModsPerSecond", "kept"))),
+                    new Axis("flow-mods per second", IsLog: true), new Axis("rate kept", Unit: AxisUnit.Percent, Through: 1), Lines(figures, "flowModsPerSecond", "kept"))),
             ],
             ReportTopic.PacketIn =>
             [
                 ("latency-packetin", new LineChart(
                     "Packet-in latency: from the port to the controller",
-                    new Axis("latency (µs)", IsLog: true), new Axis("packets that take longer", IsLog: true, Unit: AxisUnit.Percent, Most: 1),
+                    new Axis("latency (µs)", IsLog: true), new Axis("packets that take longer", IsLog: true, Unit: AxisUnit.Percent, Through: 1),
                     Tails(figures, "latencyTailUs"), HasMarkers: false)),
             ],
             ReportTopic.Stall =>
             [
                 ("stall", new LineChart(
                     "Time between the ends of a worker's passes, without preemption",
-                    new Axis("time (µs)", IsLog: true), new Axis("passes that take longer", IsLog: true, Unit: AxisUnit.Percent, Most: 1),
+                    new Axis("time (µs)", IsLog: true), new Axis("passes that take longer", IsLog: true, Unit: AxisUnit.Percent, Through: 1),
                     Tails(figures, "passTailUs"), HasMarkers: false)),
             ],
             ReportTopic.Compare =>

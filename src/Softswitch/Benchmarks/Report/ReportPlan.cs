@@ -17,6 +17,7 @@ internal sealed record ReportSection(ReportTopic Topic, IReadOnlyList<ReportStep
 internal enum ReportTopic
 {
     Flows,
+    Rules,
     Churn,
     PacketIn,
     Stall,
@@ -39,14 +40,11 @@ internal static class ReportPlan
         List<ReportSection> sections =
         [
             new(ReportTopic.Flows, quick
-                ? [.. Pipelines("exact, output", time, "exact", "output", 64, 1000), .. Pipelines("host routes, rewrite", time, "l3", "rewrite", 1000)]
+                ? [.. Pipelines("exact, output", time, "exact", "output", 64, 1000)]
                 :
                 [
                     .. Pipelines("exact, output", time, "exact", "output", 1, 64, 1000, 8000, 32_000, 100_000, 1_000_000),
                     .. Pipelines("host routes, rewrite", time, "l3", "rewrite", 1, 64, 1000, 8000, 32_000),
-                    .. Pipelines("access lists", time, "acl", "output", 100, 1000, 10_000),
-                    .. Pipelines("firewalls", time, "fw", "output", 100, 1000, 10_000),
-                    .. Pipelines("IP chains", time, "ipc", "output", 100, 1000, 10_000),
                 ]),
             new(ReportTopic.Churn, quick
                 ? Churns(time, ["exact"], "10000", "max")
@@ -57,6 +55,15 @@ internal static class ReportPlan
                 new ReportStep(rate == "0" ? "no flow-mods" : $"{rate} flow-mods/s", "stall", "--rate", rate, "--seconds", quick ? time : Text(StallFactor * seconds)))]),
             new(ReportTopic.FlowMods, [new ReportStep("flow-mods", "flowmod", "--flows", quick ? "2000" : "1000000")]),
         ];
+        if (!quick)
+        {
+            sections.Insert(1, new ReportSection(ReportTopic.Rules,
+            [
+                .. Pipelines("access lists", time, "acl", "output", 100, 1000, 10_000),
+                .. Pipelines("firewalls", time, "fw", "output", 100, 1000, 10_000),
+                .. Pipelines("IP chains", time, "ipc", "output", 100, 1000, 10_000),
+            ]));
+        }
         if (compare)
         {
             sections.Add(new ReportSection(ReportTopic.Compare, [new ReportStep("compare", "compare", "--seconds", time)]));
