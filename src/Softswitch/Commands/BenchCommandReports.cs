@@ -75,7 +75,7 @@ internal static partial class BenchCommand
     /// <summary>Runs what has started programs or files to tidy up after.</summary>
     private static int RunUntilSignal(string name, bool json, Func<Action<string>, CancellationToken, BenchResult> run)
     {
-        using var signal = new TerminationSignal();
+        using var signal = new TerminationSignal(tidiesUp: true);
         try
         {
             return Print(name, Watch(name, json, progress => run(progress, signal.Token)), json);

@@ -39,12 +39,13 @@ internal static class CompareBenchmark
         var result = new BenchResult("compare");
         var rows = new JsonArray();
         var table = new TextTable("row", "unit", "Softswitch", "OVS-DPDK", "ratio");
-        string lookups = string.Empty;
+        int started = 0;
         foreach (CompareRow row in options.Rows)
         {
+            string place = $"row {++started} of {options.Rows.Count}, ";
             try
             {
-                RowFigures figures = MeasureRow(row, options, progress, cancellation);
+                RowFigures figures = MeasureRow(row, options, text => progress(place + text), cancellation);
                 rows.Add(ToJson(row, figures));
                 AddTo(table, row, figures);
             }
