@@ -58,7 +58,7 @@ internal sealed class OvsSwitch : ComparedSwitch
             StartDatabase(settings);
             StartSwitch();
             AddPorts(frames);
-            _client = OfClient.Connect($"unix:{Path.Combine(_folder, _bridge)}.mgmt", Patience);
+            _client = Connect();
             Rest();
         }
         catch (Win32Exception e)
@@ -175,6 +175,14 @@ internal sealed class OvsSwitch : ComparedSwitch
         {
             throw new OptionException($"Open vSwitch does not take {device}: {error.Trim('"')}{LogLines()}");
         }
+    }
+
+    private OfClient Connect()
+    {
+        string socket = $"{Path.Combine(_folder, _bridge)}.mgmt";
+        return File.Exists(socket)
+            ? OfClient.Connect($"unix:{socket}", Patience)
+            : throw new OptionException($"Open vSwitch makes no bridge; its local port is a TAP device, which takes CAP_NET_ADMIN: run it as root{LogLines()}");
     }
 
     private OvsPmdStatistics ReadLookups() => OvsPmdStatistics.Parse(Run(_installation.Ask, "-t", ControlSocket, "dpif-netdev/pmd-stats-show"));

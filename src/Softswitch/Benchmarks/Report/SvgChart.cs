@@ -9,7 +9,7 @@ namespace Softswitch.Benchmarks.Report;
 internal static class SvgChart
 {
     private const int Width = 640;
-    private const int Left = 72;
+    private const int Left = 96; // labels such as 0.00001 % beside the turned one
     private const int Right = 20;
     private const int Bottom = 56;
     private const int PlotWidth = Width - Left - Right;
