@@ -16,15 +16,18 @@ internal sealed class Daemon : IDisposable
 
     public bool HasEnded => _process.HasExited;
 
+    /// <param name="environment">Variables besides those of this process.</param>
+    /// <param name="network">Where it starts; null for here.</param>
     /// <exception cref="System.ComponentModel.Win32Exception">It cannot be started.</exception>
-    public static Daemon Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    public static Daemon Start(
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, NetworkNamespace? network = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach ((string name, string value) in environment)
         {
             start.Environment[name] = value;
         }
-        Process process = Process.Start(start)!;
+        Process process = network == null ? Process.Start(start)! : network.Run(() => Process.Start(start)!);
         process.StandardInput.Close();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Softswitch.Configuration;
 using Softswitch.OfAgent.Client;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Pcap;
 
 namespace Softswitch.Benchmarks.Compare;
@@ -13,7 +14,8 @@ namespace Softswitch.Benchmarks.Compare;
 /// port 1   net_pcap0 with infinite_rx: all frames in a ring, each copied into a fresh mbuf
 /// port 2   net_null1 with no-rx: counts and drops (without no-rx it also invents packets, and half the work is theirs)
 /// </code>
-/// Database, sockets, logs and DPDK's run-time files are in a temporary folder: another Open vSwitch on the machine is not touched. One
+/// Database, sockets, logs and DPDK's run-time files are in a temporary folder, its TAP devices in a network namespace: another Open vSwitch
+/// on the machine is not touched, nor what people see of its network. One
 /// thread forwards, on the processor our worker has; all others are kept off it. It stands still by SIGSTOP, so both switches
 /// can take turns on one processor; <c>max-idle</c> is raised so that its megaflows survive that. All else is as it comes.
 /// </remarks>
@@ -22,6 +24,7 @@ internal sealed class OvsSwitch : ComparedSwitch
     /// <summary>MiB that DPDK reserves: 262,144 mbufs.</summary>
     public const int MemoryMiB = 1024;
 
+    private const string Bridge = "compare";
     private const int MaxIdleMilliseconds = 600_000;
     private const int LongestWarmUpSeconds = 60;
     private static readonly TimeSpan ToolLimit = TimeSpan.FromSeconds(30);
@@ -29,7 +32,6 @@ internal sealed class OvsSwitch : ComparedSwitch
 
     private readonly OvsInstallation _installation;
     private readonly string _folder;
-    private readonly string _bridge = $"swcmp{Environment.ProcessId}";
     private readonly Dictionary<string, string> _environment;
     private readonly CancellationToken _cancellation;
     private Daemon? _database;
@@ -148,14 +150,24 @@ internal sealed class OvsSwitch : ComparedSwitch
         ]);
     }
 
-    private void StartSwitch() => _switch = Daemon.Start(
-        _installation.Switch,
-        [Database, $"--unixctl={ControlSocket}", $"--log-file={LogFile}", "-vconsole:off"],
-        _environment);
+    /// <summary>In a network namespace of its own, where its bridge has a TAP device that nobody else sees.</summary>
+    private void StartSwitch()
+    {
+        try
+        {
+            using NetworkNamespace network = NetworkNamespace.Create();
+            _switch = Daemon.Start(
+                _installation.Switch, [Database, $"--unixctl={ControlSocket}", $"--log-file={LogFile}", "-vconsole:off"], _environment, network);
+        }
+        catch (SystemCallException e) when (e.IsRefusal)
+        {
+            throw new OptionException($"Open vSwitch gets a network namespace of its own ({e.Message}): run it as root", e);
+        }
+    }
 
     private void AddPorts(IEnumerable<ReadOnlyMemory<byte>>? frames)
     {
-        Configure("add-br", _bridge, "--", "set", "bridge", _bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
+        Configure("add-br", Bridge, "--", "set", "bridge", Bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
         if (frames != null)
         {
             string capture = Path.Combine(_folder, "input.pcap");
@@ -168,7 +180,7 @@ internal sealed class OvsSwitch : ComparedSwitch
     private void AddPort(string name, ushort number, string device)
     {
         Configure(
-            "add-port", _bridge, name, "--", "set", "Interface", name, "type=dpdk", $"options:dpdk-devargs=\"{device}\"",
+            "add-port", Bridge, name, "--", "set", "Interface", name, "type=dpdk", $"options:dpdk-devargs=\"{device}\"",
             $"ofport_request={number.ToString(CultureInfo.InvariantCulture)}");
         string error = Configure("get", "Interface", name, "error").Trim();
         if (error != "[]")
@@ -179,10 +191,10 @@ internal sealed class OvsSwitch : ComparedSwitch
 
     private OfClient Connect()
     {
-        string socket = $"{Path.Combine(_folder, _bridge)}.mgmt";
+        string socket = $"{Path.Combine(_folder, Bridge)}.mgmt";
         return File.Exists(socket)
             ? OfClient.Connect($"unix:{socket}", Patience)
-            : throw new OptionException($"Open vSwitch makes no bridge; its local port is a TAP device, which takes CAP_NET_ADMIN: run it as root{LogLines()}");
+            : throw new OptionException($"Open vSwitch makes no bridge{LogLines()}");
     }
 
     private OvsPmdStatistics ReadLookups() => OvsPmdStatistics.Parse(Run(_installation.Ask, "-t", ControlSocket, "dpif-netdev/pmd-stats-show"));
