@@ -95,6 +95,7 @@ public sealed class BenchReportTests
     [Fact]
     public void Both_switches_are_measured_in_turns()
     {
+        Needs.Namespaces();
         string[] before = LeftOvers();
         CommandResult run = Execute("compare", "--rows", "churn", "--seconds", "0.1", "--rounds", "1", "--json");
         Assert.SkipWhen(run.ExitCode == 3, run.Error);
@@ -109,6 +110,7 @@ public sealed class BenchReportTests
         });
         Assert.Contains("DPDK", said.RootElement.GetProperty("openVSwitch").GetString(), StringComparison.Ordinal);
         Assert.Equal(before, LeftOvers());
+        Assert.False(Path.Exists("/sys/class/net/compare"), "its bridge's device is left");
     }
 
     private static string[] LeftOvers() => Directory.GetDirectories(Path.GetTempPath(), "softswitch-compare-*");
