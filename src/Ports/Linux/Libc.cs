@@ -48,6 +48,9 @@ internal static unsafe partial class Libc
     public static partial int close(int descriptor);
 
     [LibraryImport(Library, SetLastError = true)]
+    public static partial int kill(int process, int signal);
+
+    [LibraryImport(Library, SetLastError = true)]
     public static partial nint read(int descriptor, void* buffer, nuint count);
 
     [LibraryImport(Library, SetLastError = true)]

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Softswitch.Ports.Pcap;
 
 /// <summary>The classic capture file: a 24-byte head, then records of a 16-byte head and the frame (IETF draft-ietf-opsawg-pcap).</summary>
@@ -24,4 +26,25 @@ internal static class PcapFormat
 
     /// <summary>The link type proper; the upper bits tell of frame check sequences.</summary>
     public const uint LinkTypeMask = 0xffff;
+
+    /// <summary>Writes the head of a file of ours: little-endian, nanoseconds, Ethernet.</summary>
+    public static void WriteFileHead(Span<byte> head)
+    {
+        head[..FileHeaderLength].Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(head, MagicNanoseconds);
+        BinaryPrimitives.WriteUInt16LittleEndian(head[4..], 2); // version 2.4
+        BinaryPrimitives.WriteUInt16LittleEndian(head[6..], 4);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[16..], 262144); // snapshot length, as tcpdump writes it
+        BinaryPrimitives.WriteUInt32LittleEndian(head[20..], LinkTypeEthernet);
+    }
+
+    /// <summary>Writes the head of a whole frame's record.</summary>
+    /// <param name="nanoseconds">Since 1970.</param>
+    public static void WriteRecordHead(Span<byte> head, int length, long nanoseconds)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(head, (uint)(nanoseconds / 1_000_000_000));
+        BinaryPrimitives.WriteUInt32LittleEndian(head[4..], (uint)(nanoseconds % 1_000_000_000));
+        BinaryPrimitives.WriteInt32LittleEndian(head[8..], length);
+        BinaryPrimitives.WriteInt32LittleEndian(head[12..], length);
+    }
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
@@ -122,14 +121,8 @@ public sealed class PcapWriterPort : IPort, IPortDevice
 
     private void WriteHead()
     {
-        Span<byte> head = _buffer.AsSpan(0, PcapFormat.FileHeaderLength);
-        head.Clear();
-        BinaryPrimitives.WriteUInt32LittleEndian(head, PcapFormat.MagicNanoseconds);
-        BinaryPrimitives.WriteUInt16LittleEndian(head[4..], 2); // version 2.4
-        BinaryPrimitives.WriteUInt16LittleEndian(head[6..], 4);
-        BinaryPrimitives.WriteUInt32LittleEndian(head[16..], 262144); // snapshot length, as tcpdump writes it
-        BinaryPrimitives.WriteUInt32LittleEndian(head[20..], PcapFormat.LinkTypeEthernet);
-        _used = head.Length;
+        PcapFormat.WriteFileHead(_buffer);
+        _used = PcapFormat.FileHeaderLength;
     }
 
     private void Append(ReadOnlySpan<byte> frame, long nanoseconds)
@@ -140,10 +133,7 @@ public sealed class PcapWriterPort : IPort, IPortDevice
             WriteBuffer();
         }
         Span<byte> record = _buffer.AsSpan(_used, size); // a packet is at most 64 KiB: it fits an empty buffer
-        BinaryPrimitives.WriteUInt32LittleEndian(record, (uint)(nanoseconds / 1_000_000_000));
-        BinaryPrimitives.WriteUInt32LittleEndian(record[4..], (uint)(nanoseconds % 1_000_000_000));
-        BinaryPrimitives.WriteInt32LittleEndian(record[8..], frame.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(record[12..], frame.Length);
+        PcapFormat.WriteRecordHead(record, frame.Length, nanoseconds);
         frame.CopyTo(record[PcapFormat.RecordHeaderLength..]);
         _used += size;
         _pendingFrames++;

@@ -6,6 +6,7 @@ namespace Softswitch.Benchmarks;
 internal sealed class BenchResult
 {
     private readonly JsonObject _values = [];
+    private readonly Dictionary<string, TextTable> _tables = [];
     private readonly List<string> _errors = [];
 
     public BenchResult(string benchmark) => _values["benchmark"] = benchmark;
@@ -26,14 +27,22 @@ internal sealed class BenchResult
 
     public void Add(string name, JsonNode value) => _values[name] = value;
 
+    /// <summary>Rows that people read better as a table.</summary>
+    public void Add(string name, JsonArray rows, TextTable table)
+    {
+        _values[name] = rows;
+        _tables[name] = table;
+    }
+
     /// <summary>One object on one line.</summary>
     public string ToJson() => _values.ToJsonString();
 
-    /// <summary>A line for each figure.</summary>
+    /// <summary>A line for each figure, tables at the end.</summary>
     public string ToText()
     {
-        int width = _values.Max(value => value.Key.Length);
-        return string.Join('\n', _values.Select(value => $"{value.Key.PadRight(width)}  {Text(value.Value)}"));
+        KeyValuePair<string, JsonNode?>[] lines = [.. _values.Where(value => !_tables.ContainsKey(value.Key))];
+        int width = lines.Max(value => value.Key.Length);
+        return string.Join('\n', [.. lines.Select(value => $"{value.Key.PadRight(width)}  {Text(value.Value)}"), .. _tables.Values.Select(table => $"\n{table}")]);
     }
 
     private static string Text(JsonNode? node) => node is JsonArray array

@@ -136,23 +136,13 @@ internal static class FlowModBenchmark
     {
         // Other flows than those added: their numbers come after.
         var set = new ExactFlows(flows + TrafficFlows, 1);
-        bench.AddPort(Input, ReplayPort.FromFrames("input", Frames(set, flows)));
+        bench.AddPort(Input, ReplayPort.FromFrames("input", set.FramesOf(Enumerable.Range(flows, TrafficFlows), PacketFields.MinFrame)));
         bench.AddPort(Sink, new NullPort("sink"));
         for (int i = 0; i < TrafficFlows; i++)
         {
             bench.AddFlow(set.MatchOf(flows + i), 0x8000, FlowAction.Output(Sink));
         }
         return new MeasuredWorkers(bench.Control.Workers);
-    }
-
-    private static IEnumerable<ReadOnlyMemory<byte>> Frames(FlowSet set, int first)
-    {
-        byte[] frame = new byte[PacketFields.MinFrame];
-        for (int i = 0; i < TrafficFlows; i++)
-        {
-            set.FieldsOf(first + i).Write(frame);
-            yield return frame;
-        }
     }
 
     private static BenchSwitch CreateSwitch(int flows) => new(new DatapathOptions { MaxExactEntries = Math.Max(1 << 20, flows) });

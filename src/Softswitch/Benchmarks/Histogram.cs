@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using System.Text.Json.Nodes;
 
 namespace Softswitch.Benchmarks;
 
@@ -39,6 +40,23 @@ internal sealed class Histogram
             }
         }
         return 0;
+    }
+
+    /// <summary>Pairs for a curve: a share of all, and the microseconds that so many exceed. Only shares of at least one of them.</summary>
+    public JsonArray ToTail()
+    {
+        var tail = new JsonArray();
+        for (double decade = 1; decade * Count >= 1; decade /= 10)
+        {
+            foreach (double share in (ReadOnlySpan<double>)[decade, decade / 2, decade / 4])
+            {
+                if (share * Count >= 1)
+                {
+                    tail.Add(new JsonArray(share, QuantileMicroseconds(1 - share)));
+                }
+            }
+        }
+        return tail;
     }
 
     /// <summary>How many were at least so long; exact to a sixteenth.</summary>

@@ -6,11 +6,15 @@ namespace Softswitch.Benchmarks;
 /// <summary>Where a figure was measured, and how busy it was there.</summary>
 internal static class Machine
 {
+    public static string Processor { get; } = Find("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString();
+
+    public static string Kernel { get; } = ReadLine("/proc/sys/kernel/osrelease");
+
     public static void Describe(BenchResult result)
     {
-        result.Add("cpu", Find("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString());
+        result.Add("cpu", Processor);
         result.Add("cores", Environment.ProcessorCount);
-        result.Add("kernel", ReadLine("/proc/sys/kernel/osrelease"));
+        result.Add("kernel", Kernel);
         result.Add("runtime", RuntimeInformation.FrameworkDescription);
         // Above the number of cores others were running too, and the figures are of what was left.
         result.Add("loadAverage", double.TryParse(ReadLine("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture, out double load) ? load : 0, 2);
@@ -30,6 +34,10 @@ internal static class Machine
             return fields.Length > 8 && long.TryParse(fields[8], CultureInfo.InvariantCulture, out long hundredths) ? hundredths * 10 : 0;
         }
     }
+
+    /// <summary>A line of /proc/meminfo, in its unit; 0 where the kernel does not say.</summary>
+    public static long ReadMemory(string name) =>
+        Find("/proc/meminfo", $"{name}:") is { } text && long.TryParse(text.Split(' ')[0], CultureInfo.InvariantCulture, out long value) ? value : 0;
 
     private static string? Find(string file, string name)
     {

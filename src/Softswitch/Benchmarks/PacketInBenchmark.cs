@@ -57,6 +57,7 @@ internal static class PacketInBenchmark
         result.Add("latencyP50Us", controller.Latencies.QuantileMicroseconds(0.5), 1);
         result.Add("latencyP99Us", controller.Latencies.QuantileMicroseconds(0.99), 1);
         result.Add("latencyMaxUs", controller.Latencies.MaxNanoseconds / 1e3, 1);
+        result.Add("latencyTailUs", controller.Latencies.ToTail());
         result.Add("drops", paced.Dropped);
         progress("as many as there can be");
         Part flood = Measure(bench, port, controller, double.PositiveInfinity, options.Seconds);

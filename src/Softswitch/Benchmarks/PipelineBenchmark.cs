@@ -38,6 +38,9 @@ internal sealed record PipelineOptions
 
     public int Workers { get; init; } = 1;
 
+    /// <summary>Frames in the pool; null: what caches and ports can hold, with much to spare.</summary>
+    public int? PoolFrames { get; init; }
+
     public double Seconds { get; init; } = 3;
 
     /// <summary>Exponent of Zipf's law for the packets' flows; 0 for all alike.</summary>
@@ -69,7 +72,7 @@ internal static class PipelineBenchmark
         using var bench = new BenchSwitch(new DatapathOptions
         {
             Workers = options.Workers,
-            FrameCount = FramesPerWorker * (options.Workers + 1),
+            FrameCount = options.PoolFrames ?? DefaultPoolFrames(options),
             MaxExactEntries = Math.Max(1 << 16, options.Flows),
             MaxWildcardEntries = Math.Max(1 << 16, options.Flows),
         });
@@ -101,6 +104,8 @@ internal static class PipelineBenchmark
         Machine.Describe(result);
         return result;
     }
+
+    private static int DefaultPoolFrames(PipelineOptions options) => FramesPerWorker * (options.Workers + 1);
 
     private static FlowSet MakeSet(PipelineOptions options)
     {
@@ -140,7 +145,7 @@ internal static class PipelineBenchmark
             }
             int[] order = options.Skew > 0 ? TrafficOrder.Skewed(own.Length, options.Skew, random) : TrafficOrder.Uniform(own.Length, random);
             packets += order.Length;
-            IEnumerable<ReadOnlyMemory<byte>> frames = Frames(set, order.Select(i => own[i]), options.FrameLength);
+            IEnumerable<ReadOnlyMemory<byte>> frames = set.FramesOf(order.Select(i => own[i]), options.FrameLength);
             string name = $"input{input + 1}";
             IPortDevice port = options.Fresh
                 ? new FreshFlowsPort(name, frames, order.Select(i => set.FreeBitsOf(own[i])))
@@ -148,16 +153,6 @@ internal static class PipelineBenchmark
             bench.AddPort((ushort)(input + 1), port);
         }
         return packets;
-    }
-
-    private static IEnumerable<ReadOnlyMemory<byte>> Frames(FlowSet set, IEnumerable<int> flows, int length)
-    {
-        byte[] frame = new byte[length];
-        foreach (int flow in flows)
-        {
-            set.FieldsOf(flow).Write(frame);
-            yield return frame;
-        }
     }
 
     private static (int Entries, int Masks) AddEntries(BenchSwitch bench, FlowSet set, PipelineOptions options, ushort sink)
@@ -230,6 +225,7 @@ internal static class PipelineBenchmark
         result.Add("skew", options.Skew, 3);
         result.Add("fresh", options.Fresh);
         result.Add("frame", options.FrameLength);
+        result.Add("poolFrames", options.PoolFrames ?? DefaultPoolFrames(options));
         result.Add("workers", options.Workers);
         result.Add("seconds", options.Seconds, 3);
     }

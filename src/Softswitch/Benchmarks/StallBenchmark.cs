@@ -87,6 +87,7 @@ internal static class StallBenchmark
         result.Add("preemptedUs", gaps.PreemptedNanoseconds / 1e3, 0);
         result.Add("longestPreemptionUs", gaps.Preempted.MaxNanoseconds / 1e3, 1);
         result.Add("preemptionKnown", gaps.KnowsPreemption);
+        result.Add("passTailUs", gaps.Own.ToTail());
         // Pairs: nanoseconds from which on, up to twice that, and how many passes.
         result.Add("histogram", new JsonArray([.. gaps.Own.PowersOfTwo().Select(bucket => new JsonArray(bucket.FromNanoseconds, bucket.Count))]));
     }

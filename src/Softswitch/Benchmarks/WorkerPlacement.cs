@@ -20,6 +20,14 @@ internal static class WorkerPlacement
         }
     }
 
+    /// <summary>Where the worker runs if there is one, and where everything else does: the same place if there is one processor.</summary>
+    public static (int Worker, int[] Others) ProcessorsOfOneWorker() => Processors switch
+    {
+        [] => (0, [0]), // the kernel does not say; every machine has this one
+        [int only] => (only, Processors),
+        _ => (Processors[^1], Processors[..^1]),
+    };
+
     /// <summary>Moves the calling thread to a worker's processor.</summary>
     public static void Enter(int worker, int workers)
     {

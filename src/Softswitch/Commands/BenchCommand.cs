@@ -9,12 +9,20 @@ using Spectre.Console;
 namespace Softswitch.Commands;
 
 /// <summary><c>softswitch bench</c>: whole-switch benchmarks, one command each.</summary>
-/// <remarks>Exit codes: 0 done, 1 the figures are not to be believed (why is on standard error), 2 wrong usage.</remarks>
-internal static class BenchCommand
+/// <remarks>
+/// Exit codes: 0 done, 1 the figures are not to be believed (why is on standard error), 2 wrong usage, 3 what it compares with is not installed.
+/// </remarks>
+internal static partial class BenchCommand
 {
     private const int Unbelievable = 1;
+    private const int NotInstalled = 3;
+    private const int Interrupted = 130; // as a shell says of SIGINT
     private const int MaxFlows = 1 << 24;
     private const int MaxChurnFlows = 1 << 20;
+
+    // From a few bursts to 2 GiB.
+    private const int LeastFrames = 256;
+    private const int MostFrames = 1 << 20;
 
     private static readonly Option<bool> Json = new("--json")
     {
@@ -30,6 +38,8 @@ internal static class BenchCommand
         command.Subcommands.Add(CreateFlowMod());
         command.Subcommands.Add(CreateStall());
         command.Subcommands.Add(CreatePacketIn());
+        command.Subcommands.Add(CreateCompare());
+        command.Subcommands.Add(CreateReport());
         return command;
     }
 
@@ -40,11 +50,12 @@ internal static class BenchCommand
         Option<string> actions = Word("--actions", "Output alone, or set dl_src and dl_dst before.", "output", "rewrite");
         Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
         Option<int> workers = Number("--workers", "Threads that forward.", 1);
+        Option<int?> frames = new("--frames") { HelpName = "N", Description = "Frames in the pool: by default as many as can be under way, with much to spare." };
         Option<double> seconds = Seconds(3);
         Option<int?> traffic = new("--traffic") { HelpName = "N", Description = "Flows of the traffic: as many as entries, 64000 for acl, fw and ipc." };
         Option<double> skew = new("--skew") { HelpName = "S", Description = "Flows by Zipf's law with this exponent; 0 for all alike.", DefaultValueFactory = _ => 0 };
         Option<bool> fresh = new("--fresh") { Description = "Every packet is a flow never seen before." };
-        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, seconds, traffic, skew, fresh };
+        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, frames, seconds, traffic, skew, fresh };
         SetAction(command, parsed => new PipelineOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
@@ -52,6 +63,7 @@ internal static class BenchCommand
             Rewrite = parsed.GetValue(actions) == "rewrite",
             FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
             Workers = InRange(workers, parsed.GetValue(workers), 1, 64),
+            PoolFrames = parsed.GetValue(frames) is int pool ? InRange(frames, pool, LeastFrames, MostFrames) : null,
             Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
             Traffic = parsed.GetValue(traffic) is int count ? InRange(traffic, count, 1, MaxFlows) : null,
             Skew = InRange(skew, parsed.GetValue(skew), 0, 10),
@@ -121,21 +133,27 @@ internal static class BenchCommand
         command.SetAction(parsed =>
         {
             TOptions options = read(parsed);
-            BenchResult result = Watch(command.Name, progress => run(options, progress));
-            Console.Out.WriteLine(parsed.GetValue(Json) ? result.ToJson() : result.ToText());
-            foreach (string error in result.Errors)
-            {
-                Console.Error.WriteLine($"softswitch bench {command.Name}: {error}");
-            }
-            return result.Errors.Count == 0 ? 0 : Unbelievable;
+            bool json = parsed.GetValue(Json);
+            return Print(command.Name, Watch(command.Name, json, progress => run(options, progress)), json);
         });
 
+    private static int Print(string name, BenchResult result, bool json)
+    {
+        Console.Out.WriteLine(json ? result.ToJson() : result.ToText());
+        foreach (string error in result.Errors)
+        {
+            Console.Error.WriteLine($"softswitch bench {name}: {error}");
+        }
+        return result.Errors.Count == 0 ? 0 : Unbelievable;
+    }
+
     /// <summary>Runs with progress on a terminal, and nothing but the result elsewhere.</summary>
-    private static BenchResult Watch(string name, Func<Action<string>, BenchResult> run)
+    /// <param name="quiet">Without progress, as where a program reads the result.</param>
+    private static T Watch<T>(string name, bool quiet, Func<Action<string>, T> run)
     {
         try
         {
-            if (Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
+            if (quiet || Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
             {
                 return run(static _ => { });
             }

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using Softswitch.Configuration;
+using Softswitch.Hosting;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Demo;
@@ -27,7 +28,7 @@ internal static class DemoSandbox
         {
             return;
         }
-        string[] self = [.. OwnCommand(), .. arguments];
+        string[] self = [.. OwnProgram.Command, .. arguments];
         var environment = new Dictionary<string, string> { [Inside] = "1" };
         try
         {
@@ -39,13 +40,6 @@ internal static class DemoSandbox
             Probe(unshare);
             ProcessImage.Replace(unshare, [unshare, .. UserNamespace, .. self], environment, inNewNetwork: false);
         }
-    }
-
-    /// <summary>How this program was started: by its own name, or as a library that dotnet runs.</summary>
-    private static string[] OwnCommand()
-    {
-        string program = Environment.ProcessPath ?? "/proc/self/exe";
-        return Path.GetFileName(program) == "dotnet" ? [program, typeof(DemoSandbox).Assembly.Location] : [program];
     }
 
     private static string FindUnshare() =>

@@ -7,13 +7,22 @@ internal sealed class TerminationSignal : IDisposable
 {
     private readonly CancellationTokenSource _requested = new();
     private readonly PosixSignalRegistration[] _registrations;
+    private readonly bool _tidiesUp;
 
-    public TerminationSignal() => _registrations =
-    [
-        PosixSignalRegistration.Create(PosixSignal.SIGINT, Request),
-        PosixSignalRegistration.Create(PosixSignal.SIGTERM, Request),
-        PosixSignalRegistration.Create(PosixSignal.SIGHUP, Request),
-    ];
+    /// <param name="tidiesUp">
+    /// Whether programs have to be ended on the way out, in bounded time: then a second signal, such as the terminal's Ctrl-C and
+    /// the parent's SIGTERM together are, changes nothing. Otherwise it ends the process at once.
+    /// </param>
+    public TerminationSignal(bool tidiesUp = false)
+    {
+        _tidiesUp = tidiesUp;
+        _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, Request),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Request),
+            PosixSignalRegistration.Create(PosixSignal.SIGHUP, Request),
+        ];
+    }
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _requested.Token;
@@ -29,8 +38,7 @@ internal sealed class TerminationSignal : IDisposable
 
     private void Request(PosixSignalContext context)
     {
-        // A second one finds a process that is ending, and may end it at once.
-        context.Cancel = !_requested.IsCancellationRequested;
+        context.Cancel = _tidiesUp || !_requested.IsCancellationRequested;
         _requested.Cancel();
     }
 }

@@ -52,6 +52,17 @@ internal abstract class FlowSet
         return _freeBits;
     }
 
+    /// <summary>A frame for each of these flows, in the same memory one after the other.</summary>
+    public IEnumerable<ReadOnlyMemory<byte>> FramesOf(IEnumerable<int> flows, int length)
+    {
+        byte[] frame = new byte[length];
+        foreach (int flow in flows)
+        {
+            FieldsOf(flow).Write(frame);
+            yield return frame;
+        }
+    }
+
     /// <summary>Fields that differ from flow to flow in addresses and source port, as those of many users of one service.</summary>
     protected static PacketFields Distinct(int flow)
     {

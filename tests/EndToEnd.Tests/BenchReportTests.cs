@@ -1,0 +1,123 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>The benchmarks that run others: the report, and the comparison with Open vSwitch. How fast is not asserted.</summary>
+public sealed class BenchReportTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(240);
+
+    [Fact]
+    public void A_report_holds_every_figure_with_its_command_and_the_charts()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("softswitch-report-");
+        try
+        {
+            string target = Path.Combine(folder.FullName, "report");
+            CommandResult run = Execute("report", "--quick", "--seconds", "0.05", "--out", target, "--json").Checked();
+            using JsonDocument said = JsonDocument.Parse(Assert.Single(run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+            string[] files = [.. said.RootElement.GetProperty("files").EnumerateArray().Select(file => file.GetString()!)];
+            Assert.Equal(files.Order(StringComparer.Ordinal), Directory.GetFiles(target).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+            Assert.Equal(
+                ["report.md", "report.json", "rate-flows.svg", "rate-churn.svg", "kept-churn.svg", "latency-packetin.svg", "stall.svg"],
+                files);
+
+            string text = File.ReadAllText(Path.Combine(target, "report.md"));
+            using JsonDocument report = JsonDocument.Parse(File.ReadAllText(Path.Combine(target, "report.json")));
+            foreach (string field in (string[])["cpu", "cores", "kernel", "runtime"])
+            {
+                Assert.Contains($"{report.RootElement.GetProperty("machine").GetProperty(field)}", text, StringComparison.Ordinal);
+            }
+            Assert.Contains(report.RootElement.GetProperty("commit").GetString()!, text, StringComparison.Ordinal);
+            Assert.Contains(report.RootElement.GetProperty("date").GetString()!, text, StringComparison.Ordinal);
+            string[] topics = [.. report.RootElement.GetProperty("figures").EnumerateArray().Select(figure => figure.GetProperty("topic").GetString()!).Distinct()];
+            Assert.Equal(["flows", "churn", "packetin", "stall", "flowmods"], topics);
+            foreach (JsonElement figure in report.RootElement.GetProperty("figures").EnumerateArray())
+            {
+                Assert.Empty(figure.GetProperty("errors").EnumerateArray());
+                Assert.Contains($"`{figure.GetProperty("command").GetString()}`", text, StringComparison.Ordinal);
+                Assert.StartsWith(
+                    $"./softswitch bench {figure.GetProperty("result").GetProperty("benchmark").GetString()} ",
+                    figure.GetProperty("command").GetString(), StringComparison.Ordinal);
+            }
+            foreach (string chart in files.Where(file => file.EndsWith(".svg", StringComparison.Ordinal)))
+            {
+                Assert.Contains($"({chart})", text, StringComparison.Ordinal);
+                Assert.NotEmpty(XDocument.Load(Path.Combine(target, chart)).Descendants("{http://www.w3.org/2000/svg}polyline"));
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_report_that_cannot_be_written_is_refused_before_anything_is_measured()
+    {
+        CommandResult result = Execute("report", "--quick", "--out", "/proc/softswitch-report");
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith("softswitch bench report: --out: ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_the_other_switch_the_comparison_says_what_is_missing()
+    {
+        CommandResult result = Execute("compare", "--ovs-vswitchd", "/nowhere/ovs-vswitchd");
+        Assert.Equal(3, result.ExitCode);
+        Assert.Empty(result.Output);
+        Assert.Contains("softswitch bench compare: /nowhere/ovs-vswitchd is not there\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("apt-get install openvswitch-switch-dpdk", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_program_without_DPDK_is_not_the_other_switch()
+    {
+        CommandResult result = Execute("compare", "--ovs-vswitchd", "/bin/true");
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("softswitch bench compare: /bin/true is built without DPDK\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("softswitch bench compare: --rows: there is no row 'fast': ", "--rows", "fast")]
+    [InlineData("softswitch bench compare: --rounds: 0 is not from 1 to 1000\n", "--rounds", "0")]
+    [InlineData("softswitch bench compare: --ovs-config: 'smc' is not KEY=VALUE\n", "--ovs-config", "smc")]
+    public void What_cannot_be_compared_is_said_in_a_line(string expected, params string[] arguments)
+    {
+        CommandResult result = Execute(["compare", .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith(expected, result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Both_switches_are_measured_in_turns()
+    {
+        Needs.Namespaces();
+        string[] before = LeftOvers();
+        CommandResult run = Execute("compare", "--rows", "churn", "--seconds", "0.1", "--rounds", "1", "--json");
+        Assert.SkipWhen(run.ExitCode == 3, run.Error);
+        using JsonDocument said = JsonDocument.Parse(run.Checked().Output);
+        JsonElement[] rows = [.. said.RootElement.GetProperty("rows").EnumerateArray()];
+        Assert.Equal("churn", Assert.Single(rows).GetProperty("row").GetString());
+        Assert.All(rows, row =>
+        {
+            Assert.True(row.GetProperty("softswitch").GetDouble() > 0);
+            Assert.True(row.GetProperty("openVSwitch").GetDouble() > 0);
+            Assert.True(row.GetProperty("ratio").GetDouble() > 0);
+        });
+        Assert.Contains("DPDK", said.RootElement.GetProperty("openVSwitch").GetString(), StringComparison.Ordinal);
+        Assert.Equal(before, LeftOvers());
+        Assert.False(Path.Exists("/sys/class/net/compare"), "its bridge's device is left");
+    }
+
+    private static string[] LeftOvers() => Directory.GetDirectories(Path.GetTempPath(), "softswitch-compare-*");
+
+    private static CommandResult Execute(params string[] arguments)
+    {
+        using RunningCommand command = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", .. arguments]);
+        return command.WaitForEnd(Bound);
+    }
+}
