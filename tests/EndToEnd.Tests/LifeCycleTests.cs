@@ -1,4 +1,5 @@
 using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Ports.Linux;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
@@ -53,6 +54,28 @@ public sealed class LifeCycleTests
         using var lab = new Lab();
         using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--buffers", "7", "--emergency-flows", "0", "--emergency-attempts", "0");
         Assert.Contains("n_buffers:7", lab.Ofctl("show"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_worker_stays_on_its_processor_and_the_other_threads_off_it()
+    {
+        Needs.Namespaces();
+        int[] processors = ProcessorAffinity.Read();
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--cpus", $"{processors[^1]}");
+        Dictionary<string, string> allowed = Directory.GetDirectories($"/proc/{running.ProcessId}/task")
+            .DistinctBy(task => File.ReadAllText($"{task}/comm").Trim())
+            .ToDictionary(task => File.ReadAllText($"{task}/comm").Trim(), task => File.ReadLines($"{task}/status").First(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)));
+        Assert.Equal($"Cpus_allowed_list:\t{processors[^1]}", allowed["worker 0"]);
+        Assert.Equal(processors.Length == 1, allowed["control"] == allowed["worker 0"]);
+    }
+
+    [Fact]
+    public void A_processor_that_is_not_there_is_named()
+    {
+        CommandResult result = SwitchProgram.Execute("run", "--port", "null:", "--cpus", "1023");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("--cpus: processor 1023 is not one this process may use", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

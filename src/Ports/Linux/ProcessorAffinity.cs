@@ -3,8 +3,10 @@ namespace Softswitch.Ports.Linux;
 /// <summary>Which processors the calling thread may run on; threads it starts inherit that.</summary>
 public static unsafe class ProcessorAffinity
 {
-    // cpu_set_t: 1024 processors.
-    private const int MaskWords = 16;
+    /// <summary>Processors that cpu_set_t has room for.</summary>
+    public const int Limit = 1024;
+
+    private const int MaskWords = Limit / 64;
 
     /// <summary>The processors allowed now, in ascending order; none if the kernel does not say.</summary>
     public static int[] Read()
@@ -15,7 +17,7 @@ public static unsafe class ProcessorAffinity
             return [];
         }
         List<int> processors = [];
-        for (int i = 0; i < MaskWords * 64; i++)
+        for (int i = 0; i < Limit; i++)
         {
             if ((mask[i / 64] >> (i % 64) & 1) != 0)
             {

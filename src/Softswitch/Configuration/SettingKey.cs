@@ -69,6 +69,9 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey Workers = new(
         "workers", "N", "threads that forward packets, 1 to 64 (default 1)", false);
 
+    public static readonly SettingKey Processors = new(
+        "cpus", "N[,N...]", "a processor for each worker, which all other threads of the switch keep off if there are more", false);
+
     public static readonly SettingKey Stp = new(
         "stp", "true|false", "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", false)
     {
@@ -90,7 +93,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly IReadOnlyList<SettingKey> All =
     [
         Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
-        PacketInRate, PacketInBurst, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers,
+        PacketInRate, PacketInBurst, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];
 }

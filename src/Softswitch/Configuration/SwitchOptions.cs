@@ -48,6 +48,9 @@ public sealed record SwitchOptions
 
     public int Workers { get; init; } = 1;
 
+    /// <summary>The processor of each worker, in order; empty to leave them to the scheduler.</summary>
+    public IReadOnlyList<int> Processors { get; init; } = [];
+
     /// <summary>Null: no spanning tree.</summary>
     public SpanningTreeOptions? SpanningTree { get; init; }
 }

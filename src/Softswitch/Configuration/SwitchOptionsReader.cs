@@ -3,6 +3,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Configuration;
 
@@ -44,6 +45,7 @@ internal sealed class SwitchOptionsReader
             Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
             SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
+        options = options with { Processors = ReadProcessors(byKey[SettingKey.Processors.Name].LastOrDefault(), options.Workers) };
         options = options with { Tls = ReadTls(byKey, options.Controllers.Concat(options.Listeners).FirstOrDefault(target => target.NeedsTls)) };
         if (options.InBand && InBandObstacle(options) is { } obstacle)
         {
@@ -183,6 +185,29 @@ internal sealed class SwitchOptionsReader
 
     private TimeSpan? ReadBufferTimeout(Setting setting) =>
         ReadNumber(setting, 1, MaxBufferSeconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+
+    private int[] ReadProcessors(Setting? setting, int workers)
+    {
+        if (setting == null)
+        {
+            return [];
+        }
+        var processors = new List<int>();
+        foreach (string part in setting.Value.Split(','))
+        {
+            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int processor) || processor >= ProcessorAffinity.Limit)
+            {
+                Refuse(setting, $"'{part}' is not the number of a processor");
+                return [];
+            }
+            processors.Add(processor);
+        }
+        if (processors.Count != workers || processors.Distinct().Count() != workers)
+        {
+            Refuse(setting, $"'{setting.Value}' does not name a processor of its own for each worker, of which there {(workers == 1 ? "is" : "are")} {workers}");
+        }
+        return [.. processors];
+    }
 
     private int? ReadNumber(Setting setting, int lowest, int highest)
     {

@@ -25,6 +25,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
+    private readonly WorkerProcessors _processors;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
     private PortWatch? _watch;
@@ -33,6 +34,7 @@ internal sealed class SwitchHost : IDisposable
 
     private SwitchHost(SwitchOptions options)
     {
+        _processors = new WorkerProcessors(options.Processors);
         DatapathOptions datapath = new()
         {
             DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
@@ -143,6 +145,7 @@ internal sealed class SwitchHost : IDisposable
         {
             StartThread($"worker {worker.Id}", () =>
             {
+                _processors.Enter(worker.Id);
                 using var waiter = new PollWaiter();
                 worker.Run(waiter, _stop.Token);
             });
