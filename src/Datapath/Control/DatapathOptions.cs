@@ -26,8 +26,8 @@ public sealed record DatapathOptions
     /// <summary>Entries table 1 takes.</summary>
     public int MaxWildcardEntries { get; init; } = 1 << 16;
 
-    /// <summary>Flows for which each worker remembers what table 1 gave, 64 bytes each; rounded up to a power of two.</summary>
-    public int FlowCacheCapacity { get; init; } = 1 << 17;
+    /// <summary>Flows for which each worker remembers what table 1 gave, 66 bytes each where used; rounded up to a power of two.</summary>
+    public int FlowCacheCapacity { get; init; } = 1 << 18;
 
     /// <summary>Entries with OFPFF_EMERG, beside those of tables 0 and 1.</summary>
     public int MaxEmergencyEntries { get; init; } = 1024;

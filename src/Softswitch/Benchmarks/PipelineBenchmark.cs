@@ -48,6 +48,9 @@ internal sealed record PipelineOptions
 
     /// <summary>Whether every packet is a flow never seen before.</summary>
     public bool Fresh { get; init; }
+
+    /// <summary>Entries of a mask each that are there besides and that next to none of the traffic matches.</summary>
+    public int AttackMasks { get; init; }
 }
 
 /// <summary>Packets per second through real workers, from frames in memory to a null port.</summary>
@@ -162,7 +165,7 @@ internal static class PipelineBenchmark
             : [FlowAction.Output(sink)];
         int entries = 0;
         var masks = new HashSet<uint>();
-        foreach (BenchEntry entry in set.Entries)
+        foreach (BenchEntry entry in set.Entries.Concat(MaskBlowUp.Make(options.AttackMasks)))
         {
             bench.AddFlow(entry.Match, entry.Priority, actions);
             masks.Add((uint)entry.Match.Wildcards);
@@ -224,6 +227,7 @@ internal static class PipelineBenchmark
         result.Add("trafficFrames", packets);
         result.Add("skew", options.Skew, 3);
         result.Add("fresh", options.Fresh);
+        result.Add("attackMasks", options.AttackMasks);
         result.Add("frame", options.FrameLength);
         result.Add("poolFrames", options.PoolFrames ?? DefaultPoolFrames(options));
         result.Add("workers", options.Workers);

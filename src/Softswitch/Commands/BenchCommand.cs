@@ -55,7 +55,8 @@ internal static partial class BenchCommand
         Option<int?> traffic = new("--traffic") { HelpName = "N", Description = "Flows of the traffic: as many as entries, 64000 for acl, fw and ipc." };
         Option<double> skew = new("--skew") { HelpName = "S", Description = "Flows by Zipf's law with this exponent; 0 for all alike.", DefaultValueFactory = _ => 0 };
         Option<bool> fresh = new("--fresh") { Description = "Every packet is a flow never seen before." };
-        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, frames, seconds, traffic, skew, fresh };
+        Option<int> attack = Number("--attack-masks", "Entries besides, above all others and each with a mask of its own, as if to blow up a search by masks.", 0);
+        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, frames, seconds, traffic, skew, fresh, attack };
         SetAction(command, parsed => new PipelineOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
@@ -68,6 +69,7 @@ internal static partial class BenchCommand
             Traffic = parsed.GetValue(traffic) is int count ? InRange(traffic, count, 1, MaxFlows) : null,
             Skew = InRange(skew, parsed.GetValue(skew), 0, 10),
             Fresh = parsed.GetValue(fresh),
+            AttackMasks = InRange(attack, parsed.GetValue(attack), 0, MaskBlowUp.MaxEntries),
         }, PipelineBenchmark.Run);
         return command;
     }
