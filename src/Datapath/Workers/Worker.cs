@@ -34,7 +34,6 @@ public sealed unsafe class Worker : IDisposable
     private PortSet _ports = PortSet.Empty;
     private ReceiveQueue[] _receive = [];
     private uint _now;
-    private bool _usesLists; // in the last batch
 
     internal Worker(int id, WorkerShared shared, int packetOutQueueLength, HandoverMesh handovers)
     {
@@ -209,14 +208,9 @@ public sealed unsafe class Worker : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ExecuteBatch(ushort inPort, int count, int exact)
     {
-        if (_usesLists)
-        {
-            PrefetchLists(count);
-        }
         ref Packet packets = ref _batch.First;
         uint* found = _found.Start;
         FlowEntry* entries = _entries;
-        bool usesLists = false;
         uint now = _now;
         ActionsReference plain = default;
         OutputQueue? open = null; // where packets with these actions go
@@ -238,7 +232,6 @@ public sealed unsafe class Worker : IDisposable
             {
                 plain = actions;
                 open = _executor.FindOpen(actions, inPort, out rewrite);
-                usesLists |= rewrite != null;
             }
             if (open != null && packet.Flags == PacketFlags.None)
             {
@@ -251,22 +244,7 @@ public sealed unsafe class Worker : IDisposable
             }
             _executor.Execute(actions, ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
         }
-        _usesLists = usesLists;
         _counters.Count(count, exact, count - exact - misses);
-    }
-
-    /// <summary>The lists lie elsewhere than the entries: asks for those of a whole batch at once.</summary>
-    private void PrefetchLists(int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            ActionsReference actions = ActionsReference.Read(ref _entries[_found.Start[i]].Actions);
-            if (!actions.IsPort)
-            {
-                Prefetch.Line(actions.List);
-                Prefetch.Line((byte*)actions.List + 64);
-            }
-        }
     }
 
     /// <summary>Whether any packet of the batch is an 802.1D frame.</summary>
