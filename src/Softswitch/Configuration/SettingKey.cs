@@ -45,6 +45,9 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey PacketInBurst = new(
         "packet-in-burst", "N", "packets that may go to controllers at once after a pause (default 2500)", false);
 
+    public static readonly SettingKey Frames = new(
+        "frames", "N", "frames of 2 KiB in the pool, for all packets under way, 1024 to 1048576 (default 16384)", false);
+
     public static readonly SettingKey Buffers = new(
         "buffers", "N", "packets that can wait in buffers for the controller's word, 1 to 4096 (default 256)", false);
 
@@ -93,7 +96,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly IReadOnlyList<SettingKey> All =
     [
         Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
-        PacketInRate, PacketInBurst, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors,
+        PacketInRate, PacketInBurst, Frames, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];
 }

@@ -34,6 +34,9 @@ public sealed record SwitchOptions
     /// <summary>Packet-ins at once after a pause.</summary>
     public int? PacketInBurst { get; init; }
 
+    /// <summary>Frames in the pool; null for the datapath's default.</summary>
+    public int? Frames { get; init; }
+
     /// <summary>Packets that can wait in buffers; null for the datapath's default, as below.</summary>
     public int? Buffers { get; init; }
 

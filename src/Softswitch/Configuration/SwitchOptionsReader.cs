@@ -12,7 +12,10 @@ internal sealed class SwitchOptionsReader
 {
     private const int MaxWorkers = 64;
     private const int MaxPacketInRate = 100_000_000;
-    private const int MaxBuffers = 4096; // a quarter of the frames
+    private const int LeastFrames = 1024;
+    private const int MostFrames = 1 << 20;
+    private const int FramesPerBuffer = 4; // what waits in buffers must leave enough for what is under way
+    private const int MaxBuffers = 4096;
     private const int MaxBufferSeconds = 3600;
     private const int MaxEmergencyFlows = 1 << 16;
     private const int MaxEmergencyAttempts = 1000;
@@ -38,6 +41,7 @@ internal sealed class SwitchOptionsReader
             InBand = ReadLast(byKey, SettingKey.InBand, ReadBoolean) ?? false,
             PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
             PacketInBurst = ReadLast(byKey, SettingKey.PacketInBurst, setting => ReadNumber(setting, 1, MaxPacketInRate)),
+            Frames = ReadLast(byKey, SettingKey.Frames, setting => ReadNumber(setting, LeastFrames, MostFrames)),
             Buffers = ReadLast(byKey, SettingKey.Buffers, setting => ReadNumber(setting, 1, MaxBuffers)),
             BufferTimeout = ReadLast(byKey, SettingKey.BufferTimeout, ReadBufferTimeout),
             EmergencyFlows = ReadLast(byKey, SettingKey.EmergencyFlows, setting => ReadNumber(setting, 0, MaxEmergencyFlows)),
@@ -45,6 +49,10 @@ internal sealed class SwitchOptionsReader
             Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
             SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
+        if (options.Frames is int frames && options.Buffers is int buffers && buffers > frames / FramesPerBuffer)
+        {
+            Refuse(byKey[SettingKey.Buffers.Name].Last(), $"'{buffers}' is more than a quarter of the {frames} frames");
+        }
         options = options with { Processors = ReadProcessors(byKey[SettingKey.Processors.Name].LastOrDefault(), options.Workers) };
         options = options with { Tls = ReadTls(byKey, options.Controllers.Concat(options.Listeners).FirstOrDefault(target => target.NeedsTls)) };
         if (options.InBand && InBandObstacle(options) is { } obstacle)

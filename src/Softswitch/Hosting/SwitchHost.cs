@@ -45,6 +45,7 @@ internal sealed class SwitchHost : IDisposable
         {
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
+            FrameCount = options.Frames ?? datapath.FrameCount,
             BufferCount = options.Buffers ?? datapath.BufferCount,
             BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
             MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,

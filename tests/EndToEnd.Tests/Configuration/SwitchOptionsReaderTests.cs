@@ -89,6 +89,7 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("buffer-timeout", "1.5", "--buffer-timeout: '1.5' is not a number from 1 to 3600")]
     [InlineData("emergency-flows", "65537", "--emergency-flows: '65537' is not a number from 0 to 65536")]
     [InlineData("emergency-attempts", "-1", "--emergency-attempts: '-1' is not a number from 0 to 1000")]
+    [InlineData("frames", "1023", "--frames: '1023' is not a number from 1024 to 1048576")]
     [InlineData("cpus", "1,x", "--cpus: 'x' is not the number of a processor")]
     [InlineData("cpus", "1024", "--cpus: '1024' is not the number of a processor")]
     [InlineData("cpus", "0,1", "--cpus: '0,1' does not name a processor of its own for each worker, of which there is 1")]
@@ -121,6 +122,16 @@ public sealed class SwitchOptionsReaderTests
         Assert.Equal(
             "--bootstrap-ca-cert: --ca-cert is given, too; one of them says whom to trust",
             Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("ca-cert", "a"), ("bootstrap-ca-cert", "b"))).Message);
+    }
+
+    [Fact]
+    public void Buffers_take_at_most_a_quarter_of_the_frames()
+    {
+        SwitchOptions options = Read(("port", "eth0"), ("frames", "1024"), ("buffers", "256"));
+        Assert.Equal((1024, 256), (options.Frames, options.Buffers));
+        Assert.Equal(
+            "--buffers: '257' is more than a quarter of the 1024 frames",
+            Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("frames", "1024"), ("buffers", "257"))).Message);
     }
 
     [Fact]
