@@ -2,7 +2,7 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Benchmarks;
 
-/// <summary>A processor for each worker, and the others for everything else, where there are enough.</summary>
+/// <summary>A processor for each worker, and the others, if there are any, for everything else.</summary>
 /// <remarks>
 /// A worker that never sleeps looks to the scheduler like any busy thread: a controller or agent thread that wakes on its processor
 /// waits for the next tick, 4 ms at 250 Hz, while it could have run elsewhere.
@@ -31,7 +31,7 @@ internal static class WorkerPlacement
     /// <summary>Moves the calling thread to a worker's processor.</summary>
     public static void Enter(int worker, int workers)
     {
-        if (Processors.Length > workers)
+        if (Processors.Length >= workers)
         {
             ProcessorAffinity.TrySet(Processors.AsSpan(Processors.Length - 1 - worker, 1));
         }
