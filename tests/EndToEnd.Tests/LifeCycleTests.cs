@@ -71,6 +71,17 @@ public sealed class LifeCycleTests
     }
 
     [Fact]
+    public void A_worker_that_spins_forwards_and_ends_like_any_other()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--idle", "spin", "--fail-mode", "standalone");
+        Assert.Equal(3, lab.Ping(1, 2));
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Fact]
     public void A_processor_that_is_not_there_is_named()
     {
         CommandResult result = SwitchProgram.Execute("run", "--port", "null:", "--cpus", "1023");

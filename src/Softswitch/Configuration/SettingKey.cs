@@ -75,6 +75,9 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey Processors = new(
         "cpus", "N[,N...]", "a processor for each worker, which all other threads of the switch keep off if there are more", false);
 
+    public static readonly SettingKey Idle = new(
+        "idle", "adaptive|spin", "a worker without packets: sleeps after a moment (default), or keeps looking, which takes its processor whole", false);
+
     public static readonly SettingKey Stp = new(
         "stp", "true|false", "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", false)
     {
@@ -96,7 +99,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly IReadOnlyList<SettingKey> All =
     [
         Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
-        PacketInRate, PacketInBurst, Frames, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors,
+        PacketInRate, PacketInBurst, Frames, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors, Idle,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];
 }

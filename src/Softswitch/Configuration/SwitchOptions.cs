@@ -51,6 +51,9 @@ public sealed record SwitchOptions
 
     public int Workers { get; init; } = 1;
 
+    /// <summary>Whether workers without packets keep looking instead of sleeping.</summary>
+    public bool SpinsWhenIdle { get; init; }
+
     /// <summary>The processor of each worker, in order; empty to leave them to the scheduler.</summary>
     public IReadOnlyList<int> Processors { get; init; } = [];
 

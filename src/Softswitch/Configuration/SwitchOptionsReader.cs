@@ -47,6 +47,7 @@ internal sealed class SwitchOptionsReader
             EmergencyFlows = ReadLast(byKey, SettingKey.EmergencyFlows, setting => ReadNumber(setting, 0, MaxEmergencyFlows)),
             EmergencyAttempts = ReadLast(byKey, SettingKey.EmergencyAttempts, setting => ReadNumber(setting, 0, MaxEmergencyAttempts)),
             Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,
+            SpinsWhenIdle = ReadLast(byKey, SettingKey.Idle, ReadIdle) ?? false,
             SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
         if (options.Frames is int frames && options.Buffers is int buffers && buffers > frames / FramesPerBuffer)
@@ -215,6 +216,20 @@ internal sealed class SwitchOptionsReader
             Refuse(setting, $"'{setting.Value}' does not name a processor of its own for each worker, of which there {(workers == 1 ? "is" : "are")} {workers}");
         }
         return [.. processors];
+    }
+
+    private bool? ReadIdle(Setting setting)
+    {
+        switch (setting.Value)
+        {
+            case "adaptive":
+                return false;
+            case "spin":
+                return true;
+            default:
+                Refuse(setting, $"'{setting.Value}' is neither adaptive nor spin");
+                return null;
+        }
     }
 
     private int? ReadNumber(Setting setting, int lowest, int highest)

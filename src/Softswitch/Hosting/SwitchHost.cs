@@ -83,7 +83,7 @@ internal sealed class SwitchHost : IDisposable
             }
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
-            host.StartThreads(log);
+            host.StartThreads(options.SpinsWhenIdle, log);
             host._watch = new PortWatch(host.Control, options.Ports, port => host.Open(port, log), log);
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
             Connect(agent, options, say);
@@ -140,14 +140,14 @@ internal sealed class SwitchHost : IDisposable
         say($"port {number}: {device.Name}: {device.Backend}{link}");
     }
 
-    private void StartThreads(Action<string> log)
+    private void StartThreads(bool spin, Action<string> log)
     {
         foreach (Worker worker in Control.Workers)
         {
             StartThread($"worker {worker.Id}", () =>
             {
                 _processors.Enter(worker.Id);
-                using var waiter = new PollWaiter();
+                using IWaiter waiter = spin ? new SpinningWaiter() : new PollWaiter();
                 worker.Run(waiter, _stop.Token);
             });
         }

@@ -89,6 +89,7 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("buffer-timeout", "1.5", "--buffer-timeout: '1.5' is not a number from 1 to 3600")]
     [InlineData("emergency-flows", "65537", "--emergency-flows: '65537' is not a number from 0 to 65536")]
     [InlineData("emergency-attempts", "-1", "--emergency-attempts: '-1' is not a number from 0 to 1000")]
+    [InlineData("idle", "no", "--idle: 'no' is neither adaptive nor spin")]
     [InlineData("frames", "1023", "--frames: '1023' is not a number from 1024 to 1048576")]
     [InlineData("cpus", "1,x", "--cpus: 'x' is not the number of a processor")]
     [InlineData("cpus", "1024", "--cpus: '1024' is not the number of a processor")]
@@ -122,6 +123,14 @@ public sealed class SwitchOptionsReaderTests
         Assert.Equal(
             "--bootstrap-ca-cert: --ca-cert is given, too; one of them says whom to trust",
             Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("ca-cert", "a"), ("bootstrap-ca-cert", "b"))).Message);
+    }
+
+    [Fact]
+    public void Workers_sleep_when_idle_unless_told_to_spin()
+    {
+        Assert.False(Read(("port", "eth0")).SpinsWhenIdle);
+        Assert.False(Read(("port", "eth0"), ("idle", "spin"), ("idle", "adaptive")).SpinsWhenIdle);
+        Assert.True(Read(("port", "eth0"), ("idle", "spin")).SpinsWhenIdle);
     }
 
     [Fact]
