@@ -57,6 +57,15 @@ public unsafe struct Packet
     /// <summary>The packet's bytes; valid while the caller owns the frame.</summary>
     public readonly Span<byte> Bytes => new(_data, _length);
 
+    /// <summary>Copies a packet whose fields were written a moment ago: loaded as one register, they would have to reach the cache first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void SetFieldByField(in Packet other)
+    {
+        _data = other._data;
+        _length = other._length;
+        _flags = other._flags;
+    }
+
     /// <summary>Moves the start of the packet: negative values grow it into the headroom, positive ones shrink it.</summary>
     /// <remarks>The caller knows that the headroom suffices: frames leave ports with at least <see cref="FramePool.Headroom"/> bytes.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

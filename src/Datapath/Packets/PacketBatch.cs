@@ -21,7 +21,7 @@ public sealed class PacketBatch
 
     /// <summary>Takes ownership of the packet's frame. The caller has seen that <see cref="Free"/> is not 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(in Packet packet) => _packets[_count++] = packet;
+    public void Add(in Packet packet) => _packets[_count++].SetFieldByField(packet);
 
     /// <summary>Forgets the packets; their frames have found other owners.</summary>
     public void Clear() => _count = 0;
