@@ -14,8 +14,8 @@ internal sealed unsafe class BatchClassifier : IDisposable
     // As fast as from the cache, without the memory it takes.
     private const int SubtablesWithoutCache = 2;
 
-    // Changes cost far more than lookups: to meet one each time is no accident any more, and a worker must not be held up.
-    private const int MaxAttempts = 16;
+    // A lookup of a whole batch that met a change is done again; if that goes on, each packet is looked up on its own, which takes less time.
+    private const int BatchAttempts = 3;
 
     private readonly FlowTable _table;
     private readonly FlowEntry* _entries;
@@ -130,9 +130,9 @@ internal sealed unsafe class BatchClassifier : IDisposable
         byte* wanted = _wanted.Start;
         missed.CopyTo(new Span<byte>(wanted, missedCount));
         int count = missedCount;
-        for (int attempt = 1; true; attempt++)
+        for (int attempt = 0; attempt < BatchAttempts; attempt++)
         {
-            if (useCache && attempt < MaxAttempts)
+            if (useCache)
             {
                 FindWithCache(keys, found, new ReadOnlySpan<byte>(wanted, count), change);
             }
@@ -141,7 +141,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
                 Search(keys, found, wanted, count);
             }
             long current = _table.Wildcard.Changes.Begun;
-            if (current == change || attempt == MaxAttempts)
+            if (current == change)
             {
                 return count;
             }
@@ -154,6 +154,13 @@ internal sealed unsafe class BatchClassifier : IDisposable
                 count += found[i] == 0 ? 1 : 0;
             }
         }
+        count = 0;
+        foreach (byte i in missed)
+        {
+            found[i] = _table.Find(keys[i], out bool isExact);
+            count += isExact ? 0 : 1;
+        }
+        return count;
     }
 
     /// <summary>From the cache what is there, the rest from table 1 and then into the cache.</summary>

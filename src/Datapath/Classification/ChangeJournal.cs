@@ -6,8 +6,7 @@ namespace Softswitch.Datapath.Classification;
 /// <summary>The latest changes of table 1: tells whether what was found for a packet some time ago still holds.</summary>
 /// <remarks>
 /// A change concerns the packets that match the entry it adds, replaces or removes, and no others. Changes are numbered from
-/// <see cref="Window"/> up. Threads: one writer, the control side; any reader. A reader that compares <see cref="Begun"/> before and after
-/// knows that no record was overwritten under it.
+/// <see cref="Window"/> up. Threads: one writer, the control side; any reader.
 /// </remarks>
 internal sealed unsafe class ChangeJournal : IDisposable
 {
@@ -51,7 +50,8 @@ internal sealed unsafe class ChangeJournal : IDisposable
                 return true;
             }
         }
-        return false;
+        Volatile.ReadBarrier();
+        return Begun >= after + Slots; // a record may have been overwritten while it was read, should the reader have been held up
     }
 
     public void Dispose() => _changes.Dispose();
