@@ -2,6 +2,7 @@ using System.Globalization;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Null;
 using Softswitch.Ports.Pcap;
 using Softswitch.Ports.Tap;
@@ -25,6 +26,7 @@ public static class PortFactory
             return spec.Kind switch
             {
                 PortKind.Interface or PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
+                PortKind.Xdp => AfXdpPort.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
                 PortKind.Tap => TapPort.Open(port, spec.Target),
                 PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
                 PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
@@ -48,6 +50,25 @@ public static class PortFactory
         };
     }
 
+    private static AfXdpOptions ReadXdpOptions(PortSpec spec, string port)
+    {
+        if (spec.Options.TryGetValue("queues", out string? queues) && queues != "1")
+        {
+            throw new PortException($"{port}: queues={queues}: an AF_XDP port has one queue in this version");
+        }
+        string? mode = spec.Options.GetValueOrDefault("mode");
+        return new AfXdpOptions(
+            ReadSlots(spec, port, "rx-slots", otherwise: 0),
+            ReadSlots(spec, port, "tx-slots", otherwise: 0),
+            mode switch
+            {
+                null => XdpMode.Best,
+                "native" => XdpMode.Native,
+                "generic" => XdpMode.Generic,
+                _ => throw new PortException($"{port}: mode={mode}: is neither native nor generic"),
+            });
+    }
+
     private static int ReadSlots(PortSpec spec, string port, string key, int otherwise)
     {
         if (!spec.Options.TryGetValue(key, out string? text))
@@ -65,7 +86,6 @@ public static class PortFactory
 
     private static string Word(PortKind kind) => kind switch
     {
-        PortKind.Xdp => "AF_XDP (xdp:)",
         PortKind.NetFpga => "a NetFPGA card (nf2c0 to nf2c3)",
         PortKind.PcapLib => "SharpPcap (pcaplib:)",
         _ => $"a {kind.ToString().ToLowerInvariant()}: tunnel",

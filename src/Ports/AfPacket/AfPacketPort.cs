@@ -211,12 +211,6 @@ public sealed unsafe class AfPacketPort : IPortDevice
         }
     }
 
-    private static int SetPromiscuous(int option, int socket, int interfaceIndex)
-    {
-        var membership = new PacketMembership { InterfaceIndex = interfaceIndex, Type = PACKET_MR_PROMISC };
-        return Libc.setsockopt(socket, SOL_PACKET, option, &membership, (uint)sizeof(PacketMembership));
-    }
-
     private static nuint RingBytes(AfPacketOptions options) => (nuint)(options.ReceiveSlots + options.TransmitSlots) * SlotSize;
 
     private static void Close(void* rings, nuint ringBytes, int socket, int longSocket)
