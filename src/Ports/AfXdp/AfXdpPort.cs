@@ -217,7 +217,7 @@ public sealed unsafe class AfXdpPort : IPortDevice
             throw new PortException($"{port}: the switch has no {frames} frames left for it to receive into (rx-slots={frames})");
         }
         parts.Umem = Umem.Of(pool);
-        parts.Umem.Bind(port, socket, device.Index, 0, copyOnly: !parts.Program!.IsNative);
+        parts.SharesUmem = parts.Umem.Bind(port, socket, device.Index, 0, copyOnly: !parts.Program!.IsNative);
         return queue;
     }
 
@@ -263,14 +263,16 @@ public sealed unsafe class AfXdpPort : IPortDevice
     private static string Describe(LinuxInterface device, string driver, Parts parts, bool zeroCopy, bool hidesTags)
     {
         XdpProgram program = parts.Program!;
-        List<string> said = [$"AF_XDP: {(program.IsNative ? "native" : "generic")}, {(zeroCopy ? "zero-copy" : "copy")}, need_wakeup"];
+        List<string> said = [$"AF_XDP: {(program.IsNative ? "native" : "generic")}, {(zeroCopy ? "zero-copy" : "copy")}, need_wakeup, {(parts.SharesUmem ? "shared" : "own")} umem"];
         if (program.NativeRefusal.Length > 0)
         {
             said.Add($"{driver} has no native mode ({program.NativeRefusal})");
         }
-        if (!program.IsNative && driver == "veth")
+        if (driver == "veth")
         {
-            said.Add("segments longer than the MTU are lost: the peer wants 'ethtool -K PEER tso off gso off'");
+            said.Add(program.IsNative
+                ? "tags of VLAN interfaces on the peer are lost unless it has 'ethtool -K PEER txvlan off'"
+                : "segments longer than the MTU, and tags of VLAN interfaces, are lost unless the peer has 'ethtool -K PEER tso off gso off txvlan off'");
         }
         if (hidesTags)
         {
@@ -321,6 +323,7 @@ public sealed unsafe class AfXdpPort : IPortDevice
         public Umem? Umem;
         public int Socket = -1;
         public int Promiscuous = -1;
+        public bool SharesUmem;
         public bool RestoresTagOffload;
 
         public List<IDisposable> Rings { get; } = [];

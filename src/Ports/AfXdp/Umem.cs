@@ -29,8 +29,9 @@ internal sealed unsafe class Umem
     /// <summary>Binds a socket, its rings made, to a queue of an interface.</summary>
     /// <param name="port">What errors call the port.</param>
     /// <param name="copyOnly">The program runs in the generic hook, which knows no zero-copy.</param>
+    /// <returns>Whether the umem is shared with a socket that was there.</returns>
     /// <exception cref="PortException">The system refuses.</exception>
-    public void Bind(string port, int socket, int interfaceIndex, uint queue, bool copyOnly)
+    public bool Bind(string port, int socket, int interfaceIndex, uint queue, bool copyOnly)
     {
         lock (_gate)
         {
@@ -47,7 +48,7 @@ internal sealed unsafe class Umem
                 if (TryBind(socket, shared) == 0)
                 {
                     _sockets.Add(socket);
-                    return;
+                    return true;
                 }
             }
             Register(port, socket);
@@ -65,6 +66,7 @@ internal sealed unsafe class Umem
                 throw PortException.FromErrno(port, "bind(AF_XDP)", error);
             }
             _sockets.Add(socket);
+            return false;
         }
     }
 
