@@ -274,6 +274,10 @@ public sealed unsafe class AfXdpPort : IPortDevice
                 ? "tags of VLAN interfaces on the peer are lost unless it has 'ethtool -K PEER txvlan off'"
                 : "segments longer than the MTU, and tags of VLAN interfaces, are lost unless the peer has 'ethtool -K PEER tso off gso off txvlan off'");
         }
+        if (driver == "tun")
+        {
+            said.Add($"segments longer than the MTU are lost: tap:{device.Name} carries them");
+        }
         if (hidesTags)
         {
             said.Add("VLAN TAGS ARE LOST: the driver does not let go of rx-vlan-offload");
