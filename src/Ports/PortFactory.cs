@@ -40,6 +40,14 @@ public static class PortFactory
         }
     }
 
+    /// <summary>Frames of the pool that a port takes for itself: what the pool must have beyond those for packets under way.</summary>
+    /// <exception cref="PortException">An option of the port is wrong.</exception>
+    public static int FramesTakenBy(PortSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Kind == PortKind.Xdp ? ReadXdpOptions(spec, $"port '{spec.Text}'").Frames : 0;
+    }
+
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port)
     {
         var options = new AfPacketOptions();
@@ -56,10 +64,11 @@ public static class PortFactory
         {
             throw new PortException($"{port}: queues={queues}: an AF_XDP port has one queue in this version");
         }
+        var otherwise = new AfXdpOptions();
         string? mode = spec.Options.GetValueOrDefault("mode");
         return new AfXdpOptions(
-            ReadSlots(spec, port, "rx-slots", otherwise: 0),
-            ReadSlots(spec, port, "tx-slots", otherwise: 0),
+            ReadSlots(spec, port, "rx-slots", otherwise.ReceiveSlots),
+            ReadSlots(spec, port, "tx-slots", otherwise.TransmitSlots),
             mode switch
             {
                 null => XdpMode.Best,

@@ -85,6 +85,14 @@ public sealed class PortSpecTests
     }
 
     [Fact]
+    public void Only_af_xdp_ports_take_frames_from_the_pool()
+    {
+        Assert.Equal(4096 + 2048, PortFactory.FramesTakenBy(Parse("xdp:a")));
+        Assert.Equal(64 + 2048, PortFactory.FramesTakenBy(Parse("xdp:a,rx-slots=64")));
+        Assert.Equal(0, PortFactory.FramesTakenBy(Parse("packet:a,rx-slots=64")));
+    }
+
+    [Fact]
     public void Files_and_null_are_opened()
     {
         using var pool = new FramePool(64);

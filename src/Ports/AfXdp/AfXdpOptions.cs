@@ -1,27 +1,18 @@
 namespace Softswitch.Ports.AfXdp;
 
 /// <summary>How an AF_XDP port is opened.</summary>
-/// <param name="ReceiveSlots">Frames of the pool kept ready for what arrives, a power of two from 32 to 65536; 0 chooses by the pool's size.</param>
+/// <param name="ReceiveSlots">Frames of the pool kept ready for what arrives, a power of two from 32 to 65536.</param>
 /// <param name="TransmitSlots">Frames of the pool that may wait for the device; as above.</param>
 /// <param name="Mode">Where the program is to run.</param>
-public sealed record AfXdpOptions(int ReceiveSlots = 0, int TransmitSlots = 0, XdpMode Mode = XdpMode.Best)
+public sealed record AfXdpOptions(int ReceiveSlots = 4096, int TransmitSlots = 2048, XdpMode Mode = XdpMode.Best)
 {
     public const int MinSlots = 32;
     public const int MaxSlots = 65536;
 
-    private const int DefaultSlots = 1024;
-
-    // Ports must not take each other's frames: half a dozen of them leave most of the pool to packets under way.
-    private const int PortsInPool = 16;
-
     public static bool IsValidSlotCount(int count) => count is >= MinSlots and <= MaxSlots && int.IsPow2(count);
 
-    /// <summary>Slots of a ring that none were asked for.</summary>
-    internal static int ChooseSlots(int framesInPool)
-    {
-        int share = Math.Clamp(framesInPool / PortsInPool, MinSlots, DefaultSlots);
-        return (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)(share / 2) + 1);
-    }
+    /// <summary>Frames the port may have at a time.</summary>
+    public int Frames => ReceiveSlots + TransmitSlots;
 }
 
 /// <summary>Where an XDP program runs.</summary>

@@ -140,12 +140,6 @@ public sealed unsafe class AfXdpPort : IPortDevice
 
     private static AfXdpPort SetUp(string port, LinuxInterface device, Parts parts, FramePool pool, AfXdpOptions options)
     {
-        int slots = AfXdpOptions.ChooseSlots(pool.FrameCount);
-        options = options with
-        {
-            ReceiveSlots = options.ReceiveSlots == 0 ? slots : options.ReceiveSlots,
-            TransmitSlots = options.TransmitSlots == 0 ? slots : options.TransmitSlots,
-        };
         CheckFit(port, device, pool, options);
         string driver = EthtoolDevice.ReadDriver(device, out bool isHardware);
         bool hidesTags = EthtoolDevice.HidesTags(device);

@@ -41,6 +41,7 @@ internal sealed class SwitchHost : IDisposable
         };
         Control = new DatapathControl(datapath with
         {
+            FrameCount = datapath.FrameCount + options.Ports.Sum(port => PortFactory.FramesTakenBy(port.Spec)),
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
             BufferCount = options.Buffers ?? datapath.BufferCount,

@@ -42,7 +42,7 @@ internal sealed class AfXdpTapHarness : PortHarness
         _space = new TestNamespace("xdp");
         _farFrames = _farPool.CreateCache();
         _far = _space.Run(() => TapPort.Open("tap", "tap"));
-        _port = _space.Run(() => AfXdpPort.Open("tap", "tap", pool, new AfXdpOptions(ReceiveSlots: 256)));
+        _port = _space.Run(() => AfXdpPort.Open("tap", "tap", pool, new AfXdpOptions(256, 256)));
     }
 
     public override IPortDevice Device => _port;
@@ -95,7 +95,7 @@ internal sealed class AfXdpHarness : PortHarness
         Needs.Xdp();
         _space = new TestNamespace("xdp");
         TestNamespace.Join(_space, "near", _space, "far");
-        _port = _space.Run(() => AfXdpPort.Open("near", "near", pool, new AfXdpOptions(ReceiveSlots: 256, Mode: mode)));
+        _port = _space.Run(() => AfXdpPort.Open("near", "near", pool, new AfXdpOptions(256, 256, mode)));
         _far = _space.Run(() => new RawSocket("far"));
     }
 

@@ -29,7 +29,7 @@ public sealed class AfXdpPortTests : IDisposable
     }
 
     private AfXdpPort Open(string name = "near", AfXdpOptions? options = null) =>
-        _space.Run(() => AfXdpPort.Open($"port '{name}'", name, _pool, options));
+        _space.Run(() => AfXdpPort.Open($"port '{name}'", name, _pool, options ?? new AfXdpOptions(128, 128)));
 
     private RawSocket OpenRaw(string name = "far") => _space.Run(() => new RawSocket(name));
 
@@ -302,7 +302,7 @@ public sealed class AfXdpPortTests : IDisposable
         string before = Show();
         string features = _space.Execute("ethtool", "-k", "near").Checked().Output;
         Assert.Contains("rx-vlan-offload: on", features, StringComparison.Ordinal);
-        using (AfXdpPort near = Open(options: new AfXdpOptions(Mode: mode)))
+        using (AfXdpPort near = Open(options: new AfXdpOptions(128, 128, mode)))
         {
             Assert.StartsWith($"AF_XDP: {(mode == XdpMode.Native ? "native" : "generic")}, copy, need_wakeup", near.Backend, StringComparison.Ordinal);
             string opened = Show();

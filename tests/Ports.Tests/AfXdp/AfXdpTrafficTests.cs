@@ -15,7 +15,7 @@ public sealed class AfXdpTrafficTests
     public void Tcp_and_udp_with_unfinished_checksums_pass_and_every_frame_is_back_in_the_end()
     {
         using var hosts = Begin();
-        using var pool = new FramePool(8192);
+        using var pool = new FramePool(16384);
         using (AfXdpPort left = OpenXdp(hosts.Switch, "left", pool))
         using (AfXdpPort right = OpenXdp(hosts.Switch, "right", pool))
         {
@@ -29,7 +29,7 @@ public sealed class AfXdpTrafficTests
     public void Tcp_and_udp_pass_between_af_xdp_and_af_packet()
     {
         using var hosts = Begin();
-        using var pool = new FramePool(8192);
+        using var pool = new FramePool(16384);
         using (AfXdpPort left = OpenXdp(hosts.Switch, "left", pool))
         using (AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right")))
         {
