@@ -94,4 +94,21 @@ public sealed class XdpTests
         lab.Reconnect(2);
         Eventually.True(() => lab.Ping(1, 2) == 3, () => $"no answer through: {running.Output}{running.Error}");
     }
+
+    [Fact]
+    public void A_container_that_forbids_it_gets_one_line_with_the_reason_and_the_way_out()
+    {
+        Needs.Xdp("unshare");
+        // A user namespace of its own is what a container is to bpf(2).
+        using RunningCommand running = RunningCommand.Start("unshare", [
+            "-U", "-r", "-n", "sh", "-c", "ip link add va type veth peer name vb && exec \"$@\"", "sh",
+            SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "xdp:va"]);
+        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+        Assert.SkipWhen(result.Error.StartsWith("unshare", StringComparison.Ordinal), result.Error);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal(
+            "softswitch run: port 'xdp:va': bpf(BPF_MAP_CREATE): Operation not permitted; "
+            + "AF_XDP wants CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW of the system, not of a container; packet:va does without AF_XDP\n",
+            result.Error);
+    }
 }

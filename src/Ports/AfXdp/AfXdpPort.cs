@@ -145,7 +145,9 @@ public sealed unsafe class AfXdpPort : IPortDevice
         bool hidesTags = EthtoolDevice.HidesTags(device);
         parts.RestoresTagOffload = hidesTags && EthtoolDevice.SetHidesTags(device, hides: false);
         parts.Program = XdpProgram.Attach(port, device, options.Mode);
-        AfXdpQueue queue = OpenQueue(port, device, parts, pool, options, mayBeUnfinished: !isHardware);
+        // A card finishes what it sends, and so does the driver of a virtual one (virtio_net) that runs the program itself.
+        bool mayBeUnfinished = !isHardware || !parts.Program.IsNative;
+        AfXdpQueue queue = OpenQueue(port, device, parts, pool, options, mayBeUnfinished);
         bool zeroCopy = IsZeroCopy(parts.Socket);
         parts.Promiscuous = OpenPromiscuous(port, device.Index);
         parts.Program.Serve(port, 0, parts.Socket); // last: from here on packets arrive

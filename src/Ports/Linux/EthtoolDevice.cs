@@ -24,7 +24,8 @@ internal static unsafe class EthtoolDevice
             return string.Empty;
         }
         string driver = Marshal.PtrToStringUTF8((nint)answer.Driver) ?? string.Empty;
-        isHardware = answer.Bus[0] != 0 && driver != "tun"; // TAP devices call their bus "tap"
+        // TAP devices call their bus "tap", bridges "N/A", veth nothing.
+        isHardware = Marshal.PtrToStringUTF8((nint)answer.Bus) is not (null or "" or "tap" or "N/A");
         return driver;
     }
 
