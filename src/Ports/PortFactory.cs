@@ -84,10 +84,9 @@ public static class PortFactory
         {
             return otherwise;
         }
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && AfPacketOptions.IsValidSlotCount(count)
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && RingSlots.IsValid(count)
             ? count
-            : throw new PortException(
-                $"{port}: {key}={text}: a ring has a power of two from {AfPacketOptions.MinSlots} to {AfPacketOptions.MaxSlots} slots");
+            : throw new PortException($"{port}: {key}={text}: {RingSlots.Rule}");
     }
 
     /// <summary>A name for controllers, which see 15 bytes of it: the kind and the file's own name.</summary>

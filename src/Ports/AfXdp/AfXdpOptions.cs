@@ -6,11 +6,6 @@ namespace Softswitch.Ports.AfXdp;
 /// <param name="Mode">Where the program is to run.</param>
 public sealed record AfXdpOptions(int ReceiveSlots = 4096, int TransmitSlots = 2048, XdpMode Mode = XdpMode.Best)
 {
-    public const int MinSlots = 32;
-    public const int MaxSlots = 65536;
-
-    public static bool IsValidSlotCount(int count) => count is >= MinSlots and <= MaxSlots && int.IsPow2(count);
-
     /// <summary>Frames the port may have at a time.</summary>
     public int Frames => ReceiveSlots + TransmitSlots;
 }

@@ -157,9 +157,9 @@ public sealed unsafe class AfXdpPort : IPortDevice
 
     private static void CheckFit(string port, LinuxInterface device, FramePool pool, AfXdpOptions options)
     {
-        if (!AfXdpOptions.IsValidSlotCount(options.ReceiveSlots) || !AfXdpOptions.IsValidSlotCount(options.TransmitSlots))
+        if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
         {
-            throw new PortException($"{port}: a ring has a power of two from {AfXdpOptions.MinSlots} to {AfXdpOptions.MaxSlots} slots");
+            throw new PortException($"{port}: {RingSlots.Rule}");
         }
         int longest = device.Mtu + LinkFrame.HeaderLength + LinkFrame.TagLength;
         if (longest > pool.FrameCapacity)
