@@ -136,7 +136,7 @@ internal sealed class XdpProgram : IDisposable
         {
             Errno.EPERM or Errno.EACCES => "; AF_XDP wants CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW of the system, not of a container",
             Errno.EBUSY => "; the interface has an XDP program already",
-            Errno.ENOSYS or Errno.EINVAL => "; AF_XDP ports want Linux 5.10 or later",
+            Errno.ENOSYS or Errno.EINVAL => "; the kernel (Linux 5.10 or later is wanted) or the driver does not take it",
             Errno.ERANGE => "; the driver has no XDP for an MTU as large as this interface's or, for a veth, its peer's",
             Errno.ENOSPC => "; a veth wants as many receive queues as its peer has transmit queues (ethtool -L)",
             _ => string.Empty,
