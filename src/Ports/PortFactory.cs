@@ -2,6 +2,7 @@ using System.Globalization;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Null;
 using Softswitch.Ports.Pcap;
 using Softswitch.Ports.Tap;
@@ -25,6 +26,7 @@ public static class PortFactory
             return spec.Kind switch
             {
                 PortKind.Interface or PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
+                PortKind.Xdp => AfXdpPort.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
                 PortKind.Tap => TapPort.Open(port, spec.Target),
                 PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
                 PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
@@ -38,6 +40,14 @@ public static class PortFactory
         }
     }
 
+    /// <summary>Frames of the pool that a port takes for itself: what the pool must have beyond those for packets under way.</summary>
+    /// <exception cref="PortException">An option of the port is wrong.</exception>
+    public static int FramesTakenBy(PortSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Kind == PortKind.Xdp ? ReadXdpOptions(spec, $"port '{spec.Text}'").Frames : 0;
+    }
+
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port)
     {
         var options = new AfPacketOptions();
@@ -48,16 +58,35 @@ public static class PortFactory
         };
     }
 
+    private static AfXdpOptions ReadXdpOptions(PortSpec spec, string port)
+    {
+        if (spec.Options.TryGetValue("queues", out string? queues) && queues != "1")
+        {
+            throw new PortException($"{port}: queues={queues}: an AF_XDP port has one queue in this version");
+        }
+        var otherwise = new AfXdpOptions();
+        string? mode = spec.Options.GetValueOrDefault("mode");
+        return new AfXdpOptions(
+            ReadSlots(spec, port, "rx-slots", otherwise.ReceiveSlots),
+            ReadSlots(spec, port, "tx-slots", otherwise.TransmitSlots),
+            mode switch
+            {
+                null => XdpMode.Best,
+                "native" => XdpMode.Native,
+                "generic" => XdpMode.Generic,
+                _ => throw new PortException($"{port}: mode={mode}: is neither native nor generic"),
+            });
+    }
+
     private static int ReadSlots(PortSpec spec, string port, string key, int otherwise)
     {
         if (!spec.Options.TryGetValue(key, out string? text))
         {
             return otherwise;
         }
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && AfPacketOptions.IsValidSlotCount(count)
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && RingSlots.IsValid(count)
             ? count
-            : throw new PortException(
-                $"{port}: {key}={text}: a ring has a power of two from {AfPacketOptions.MinSlots} to {AfPacketOptions.MaxSlots} slots");
+            : throw new PortException($"{port}: {key}={text}: {RingSlots.Rule}");
     }
 
     /// <summary>A name for controllers, which see 15 bytes of it: the kind and the file's own name.</summary>
@@ -65,7 +94,6 @@ public static class PortFactory
 
     private static string Word(PortKind kind) => kind switch
     {
-        PortKind.Xdp => "AF_XDP (xdp:)",
         PortKind.NetFpga => "a NetFPGA card (nf2c0 to nf2c3)",
         PortKind.PcapLib => "SharpPcap (pcaplib:)",
         _ => $"a {kind.ToString().ToLowerInvariant()}: tunnel",

@@ -165,6 +165,7 @@ public sealed class PortSpec
     private static (string[] Valued, string[] Flags) KnownKeys(PortKind kind) => kind switch
     {
         PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey], []),
+        PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey], []),
         PortKind.Replay => ([RateKey], ["once"]),
         PortKind.Vxlan or PortKind.Gre or PortKind.Ipip => (["local", "remote", "key", RateKey], []),
         _ => ([RateKey], []),

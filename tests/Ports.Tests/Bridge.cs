@@ -21,6 +21,7 @@ internal sealed class Bridge : IDisposable
     private volatile bool _stop;
     private long _packets;
     private long _notTaken;
+    private long _unfinished;
     private int _longest;
 
     public Bridge(IPortDevice left, IPortDevice right, FramePool pool, Change? toRight = null, Change? toLeft = null)
@@ -38,6 +39,9 @@ internal sealed class Bridge : IDisposable
 
     /// <summary>Packets a full port did not take.</summary>
     public long NotTaken => Volatile.Read(ref _notTaken);
+
+    /// <summary>Packets that came with an unfinished checksum.</summary>
+    public long Unfinished => Volatile.Read(ref _unfinished);
 
     /// <summary>Bytes of the longest packet so far.</summary>
     public int Longest => Volatile.Read(ref _longest);
@@ -95,6 +99,11 @@ internal sealed class Bridge : IDisposable
         {
             _longest = Math.Max(_longest, packet.Length);
             change?.Invoke(ref packet, frames);
+            if (packet.HasOffload)
+            {
+                _unfinished++;
+                Assert.True(to.TakesOffloads || ChecksumFinisher.TryFinish(ref packet, frames));
+            }
         }
         int taken = to.Queues[0].Transmit(batch.Packets, frames);
         frames.Release(batch.Packets[taken..]);

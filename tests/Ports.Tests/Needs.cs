@@ -14,6 +14,12 @@ internal static class Needs
         Assert.SkipUnless(File.Exists("/dev/net/tun"), "/dev/net/tun does not exist: TAP devices cannot be made");
     }
 
+    public static void Xdp()
+    {
+        Namespaces();
+        Assert.SkipUnless(XdpSupport.UnavailableReason is null, XdpSupport.UnavailableReason ?? string.Empty);
+    }
+
     public static void Program(string name)
     {
         bool found = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)

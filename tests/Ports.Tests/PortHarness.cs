@@ -27,6 +27,9 @@ internal abstract class PortHarness : IDisposable
     /// <summary>Longest frame that passes.</summary>
     public virtual int MaxFrame => 1514;
 
+    /// <summary>Frames of the pool the open port keeps for what is to arrive and what is being sent.</summary>
+    public virtual int HeldFrames => 0;
+
     /// <summary>Makes a frame arrive; false when the way is full and the port must receive first.</summary>
     public abstract bool TryOffer(ReadOnlySpan<byte> frame);
 

@@ -70,7 +70,10 @@ public sealed class PortSpecTests
     }
 
     [Theory]
-    [InlineData("xdp:eth0", "port 'xdp:eth0': AF_XDP (xdp:) is not available in this build")]
+    [InlineData("xdp:no-such-if", "port 'xdp:no-such-if': there is no interface no-such-if (SIOCGIFINDEX: No such device)")]
+    [InlineData("xdp:a,queues=2", "port 'xdp:a,queues=2': queues=2: an AF_XDP port has one queue in this version")]
+    [InlineData("xdp:a,mode=fast", "port 'xdp:a,mode=fast': mode=fast: is neither native nor generic")]
+    [InlineData("xdp:a,rx-slots=100", "port 'xdp:a,rx-slots=100': rx-slots=100: a ring has a power of two from 32 to 65536 slots")]
     [InlineData("vxlan:local=1.2.3.4", "port 'vxlan:local=1.2.3.4': a vxlan: tunnel is not available in this build")]
     [InlineData("nf2c1", "port 'nf2c1': a NetFPGA card (nf2c0 to nf2c3) is not available in this build")]
     [InlineData("a,rx-slots=100", "port 'a,rx-slots=100': rx-slots=100: a ring has a power of two from 32 to 65536 slots")]
@@ -79,6 +82,14 @@ public sealed class PortSpecTests
     {
         using var pool = new FramePool(64);
         Assert.Equal(message, Assert.Throws<PortException>(() => PortFactory.Open(Parse(text), pool)).Message);
+    }
+
+    [Fact]
+    public void Only_af_xdp_ports_take_frames_from_the_pool()
+    {
+        Assert.Equal(4096 + 2048, PortFactory.FramesTakenBy(Parse("xdp:a")));
+        Assert.Equal(64 + 2048, PortFactory.FramesTakenBy(Parse("xdp:a,rx-slots=64")));
+        Assert.Equal(0, PortFactory.FramesTakenBy(Parse("packet:a,rx-slots=64")));
     }
 
     [Fact]

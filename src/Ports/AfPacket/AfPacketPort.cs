@@ -89,10 +89,9 @@ public sealed unsafe class AfPacketPort : IPortDevice
     public static AfPacketPort Open(string port, string interfaceName, AfPacketOptions? options = null)
     {
         options ??= new AfPacketOptions();
-        if (!AfPacketOptions.IsValidSlotCount(options.ReceiveSlots) || !AfPacketOptions.IsValidSlotCount(options.TransmitSlots))
+        if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
         {
-            throw new PortException(
-                $"{port}: a ring has a power of two from {AfPacketOptions.MinSlots} to {AfPacketOptions.MaxSlots} slots");
+            throw new PortException($"{port}: {RingSlots.Rule}");
         }
         LinuxInterface device = LinuxInterface.Open(port, interfaceName);
         InterfaceLock? interfaceLock = null;
@@ -209,12 +208,6 @@ public sealed unsafe class AfPacketPort : IPortDevice
             _ = Libc.munmap(rings, RingBytes(options));
             throw;
         }
-    }
-
-    private static int SetPromiscuous(int option, int socket, int interfaceIndex)
-    {
-        var membership = new PacketMembership { InterfaceIndex = interfaceIndex, Type = PACKET_MR_PROMISC };
-        return Libc.setsockopt(socket, SOL_PACKET, option, &membership, (uint)sizeof(PacketMembership));
     }
 
     private static nuint RingBytes(AfPacketOptions options) => (nuint)(options.ReceiveSlots + options.TransmitSlots) * SlotSize;

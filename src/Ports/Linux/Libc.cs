@@ -16,6 +16,7 @@ internal static unsafe partial class Libc
     public const int AF_UNIX = 1;
     public const int AF_INET = 2;
     public const int AF_PACKET = 17;
+    public const int AF_XDP = 44;
     public const int SOCK_STREAM = 1;
     public const int SOCK_DGRAM = 2;
     public const int SOCK_RAW = 3;
@@ -121,6 +122,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int sched_setaffinity(int thread, nuint size, void* mask);
+
+    /// <summary>bpf(2), which the C library has no name for. Its variadic arguments are passed as fixed ones are on x86-64 and Arm64 Linux.</summary>
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint syscall(nint number, nint first, void* second, nint third);
 
     [LibraryImport(Library)]
     public static partial int clock_gettime(int clock, TimeSpecification* time);

@@ -9,9 +9,9 @@ namespace Softswitch.Ports.Linux;
 internal static class LinkFrame
 {
     public const int HeaderLength = 14;
+    public const int TagLength = 4;
 
     private const ushort ServiceTag = 0x88a8; // ETH_P_8021AD
-    private const int TagLength = 4;
 
     /// <summary>
     /// Whether a packet, or each frame a segment will be cut into, has an Ethernet header and a payload within the MTU.

@@ -65,7 +65,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
         request.End(family);
         request.End(families);
         int error = TryExchange(request, take: null);
-        if (error is not (0 or Rtnetlink.EAFNOSUPPORT)) // a kernel without IPv6 is silent already
+        if (error is not (0 or Errno.EAFNOSUPPORT)) // a kernel without IPv6 is silent already
         {
             throw new SystemCallException($"RTM_NEWLINK {name} addr_gen_mode none", error);
         }

@@ -77,6 +77,14 @@ internal static unsafe class PacketSocket
         }
     }
 
+    /// <summary>Adds or drops the socket's wish that the interface be promiscuous; it ends with the socket too.</summary>
+    /// <returns>Negative when the system refuses.</returns>
+    public static int SetPromiscuous(int option, int socket, int interfaceIndex)
+    {
+        var membership = new PacketMembership { InterfaceIndex = interfaceIndex, Type = PACKET_MR_PROMISC };
+        return Libc.setsockopt(socket, SOL_PACKET, option, &membership, (uint)sizeof(PacketMembership));
+    }
+
     /// <summary>A buffer limit beyond what an ordinary user may set; within it where the right is missing.</summary>
     public static void SetBuffer(int socket, int forcedOption, int plainOption, int bytes)
     {

@@ -51,7 +51,6 @@ internal static class Rtnetlink
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
     public const byte IN6_ADDR_GEN_MODE_NONE = 1;
     public const ushort AF_INET6 = 10;
-    public const int EAFNOSUPPORT = 97;
 
     // rta_type of an address
     public const ushort IFA_ADDRESS = 1;

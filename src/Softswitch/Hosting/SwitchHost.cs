@@ -43,6 +43,7 @@ internal sealed class SwitchHost : IDisposable
         };
         Control = new DatapathControl(datapath with
         {
+            FrameCount = datapath.FrameCount + options.Ports.Sum(port => PortFactory.FramesTakenBy(port.Spec)),
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
             FrameCount = options.Frames ?? datapath.FrameCount,

@@ -15,6 +15,13 @@ internal static class Needs
         }
     }
 
+    /// <summary>As <see cref="Namespaces"/>, and AF_XDP.</summary>
+    public static void Xdp(params string[] programs)
+    {
+        Namespaces(programs);
+        Assert.SkipUnless(XdpSupport.UnavailableReason is null, XdpSupport.UnavailableReason ?? string.Empty);
+    }
+
     public static void Scapy() => Assert.SkipUnless(Directory.Exists("/usr/lib/python3/dist-packages/scapy"), "Scapy is not installed");
 
     public static void Program(string name)

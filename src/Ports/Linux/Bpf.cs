@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>The part of bpf(2) that AF_XDP needs: a map of sockets, a program, a link that ties it to an interface (linux/bpf.h).</summary>
+/// <remarks>Each call returns a descriptor, or is negative with <see cref="Errno.Last"/> saying why. Everything ends with its descriptor.</remarks>
+internal static unsafe class Bpf
+{
+    private const int BPF_MAP_CREATE = 0;
+    private const int BPF_MAP_UPDATE_ELEM = 2;
+    private const int BPF_PROG_LOAD = 5;
+    private const int BPF_LINK_CREATE = 28;
+    private const int BPF_LINK_DETACH = 34;
+
+    private const uint BPF_MAP_TYPE_XSKMAP = 17;
+    private const uint BPF_PROG_TYPE_XDP = 6;
+    private const uint BPF_XDP = 37; // enum bpf_attach_type
+
+    // __NR_bpf
+    private static readonly nint Number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 280 : 321;
+
+    /// <summary>A map from a queue of the interface to the socket that serves it.</summary>
+    public static int CreateSocketMap(uint queues)
+    {
+        var request = new MapCreation { Type = BPF_MAP_TYPE_XSKMAP, KeySize = sizeof(uint), ValueSize = sizeof(uint), MaxEntries = queues };
+        return Call(BPF_MAP_CREATE, &request, sizeof(MapCreation));
+    }
+
+    public static int SetSocket(int map, uint queue, int socket)
+    {
+        var request = new MapUpdate { Map = map, Key = (ulong)&queue, Value = (ulong)&socket };
+        return Call(BPF_MAP_UPDATE_ELEM, &request, sizeof(MapUpdate));
+    }
+
+    public static int LoadXdp(ReadOnlySpan<BpfInstruction> program)
+    {
+        fixed (BpfInstruction* instructions = program)
+        fixed (byte* license = "Dual MIT/GPL\0"u8)
+        {
+            var request = new ProgramLoad
+            {
+                Type = BPF_PROG_TYPE_XDP,
+                InstructionCount = (uint)program.Length,
+                Instructions = (ulong)instructions,
+                License = (ulong)license,
+                ExpectedAttachType = BPF_XDP,
+            };
+            return Call(BPF_PROG_LOAD, &request, sizeof(ProgramLoad));
+        }
+    }
+
+    /// <param name="flags">XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE.</param>
+    public static int LinkXdp(int program, int interfaceIndex, uint flags)
+    {
+        var request = new LinkCreation { Program = program, InterfaceIndex = interfaceIndex, AttachType = BPF_XDP, Flags = flags };
+        return Call(BPF_LINK_CREATE, &request, sizeof(LinkCreation));
+    }
+
+    /// <summary>Takes the program off the interface now, whoever else may still have the descriptor.</summary>
+    public static int DetachLink(int link) => Call(BPF_LINK_DETACH, &link, sizeof(int));
+
+    private static int Call(int command, void* attributes, int size) => (int)Libc.syscall(Number, command, attributes, size);
+
+    // The members of union bpf_attr, up to the last field used; the kernel takes what is missing for zero.
+    private struct MapCreation
+    {
+        public uint Type;
+        public uint KeySize;
+        public uint ValueSize;
+        public uint MaxEntries;
+        public uint Flags;
+    }
+
+    [StructLayout(LayoutKind.Sequential, Pack = 8)]
+    private struct MapUpdate
+    {
+        public int Map;
+        public ulong Key;
+        public ulong Value;
+        public ulong Flags;
+    }
+
+    [StructLayout(LayoutKind.Explicit, Size = 72)]
+    private struct ProgramLoad
+    {
+        [FieldOffset(0)]
+        public uint Type;
+
+        [FieldOffset(4)]
+        public uint InstructionCount;
+
+        [FieldOffset(8)]
+        public ulong Instructions;
+
+        [FieldOffset(16)]
+        public ulong License;
+
+        [FieldOffset(68)]
+        public uint ExpectedAttachType;
+    }
+
+    private struct LinkCreation
+    {
+        public int Program;
+        public int InterfaceIndex;
+        public uint AttachType;
+        public uint Flags;
+    }
+}
+
+/// <summary>struct bpf_insn: opcode, destination in the lower and source in the upper four bits, offset, immediate.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+internal readonly record struct BpfInstruction(byte Code, byte Registers, short Offset, int Immediate);

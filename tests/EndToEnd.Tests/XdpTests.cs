@@ -1,0 +1,114 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>The switch on AF_XDP ports, with the offloads of veth as they are by default.</summary>
+public sealed class XdpTests
+{
+    private static readonly TimeSpan TransferBound = TimeSpan.FromSeconds(60);
+
+    private static RunningCommand StartSwitch(Lab lab, params string[] arguments) =>
+        lab.StartRun(["--port", "1=xdp:s1", "--port", "2=xdp:s2", "--listen", Lab.Listen, .. arguments]);
+
+    private static string Interfaces(Lab lab) =>
+        lab.Inside.Execute("ip", "-d", "link", "show", "s1").Checked().Output + lab.Inside.Execute("ip", "-d", "link", "show", "s2").Checked().Output;
+
+    private static void TransferTcp(Lab lab, int from, int to)
+    {
+        using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
+        server.WaitForText("Server listening", SwitchProgram.Patience);
+        lab.Host(from).Execute(TransferBound, "iperf3", "-c", $"10.0.0.{to}", "-n", "32M").Checked();
+    }
+
+    [Fact]
+    public void Hosts_ping_and_tcp_runs_both_ways_with_default_offloads()
+    {
+        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
+        using var lab = new Lab();
+        using RunningCommand running = StartSwitch(lab);
+        Assert.Contains("port 1: s1: AF_XDP: native, copy, need_wakeup, own umem", running.Output, StringComparison.Ordinal);
+        Assert.Contains("port 2: s2: AF_XDP: native, copy, need_wakeup, shared umem", running.Output, StringComparison.Ordinal);
+        lab.ConnectHosts1And2();
+        Assert.Equal(3, lab.Ping(1, 2));
+        TransferTcp(lab, 1, 2);
+        TransferTcp(lab, 2, 1);
+        // What iperf3 counts as sent may still have been in its socket when it hung up.
+        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_bytes") >= 16 << 20, lab.Ofctl("dump-flows"));
+    }
+
+    [Fact]
+    public void Tcp_runs_between_af_xdp_and_af_packet_ports()
+    {
+        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1", "--port", "2=packet:s2", "--listen", Lab.Listen);
+        lab.ConnectHosts1And2();
+        Assert.Equal(3, lab.Ping(1, 2));
+        TransferTcp(lab, 1, 2);
+        TransferTcp(lab, 2, 1); // segments that come whole are cut for the AF_XDP port
+    }
+
+    [Fact]
+    public void Tcp_runs_while_headers_with_unfinished_checksums_are_rewritten()
+    {
+        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
+        using var lab = new Lab();
+        using RunningCommand running = StartSwitch(lab);
+        // Host 1 talks to 10.0.0.9, which is host 2 under another name.
+        lab.Ofctl("add-flow", "in_port=1,ip,nw_dst=10.0.0.9,actions=mod_nw_dst:10.0.0.2,output:2");
+        lab.Ofctl("add-flow", "in_port=2,ip,nw_src=10.0.0.2,actions=mod_nw_src:10.0.0.9,output:1");
+        lab.Ofctl("add-flow", "arp,actions=flood");
+        lab.Host(1).Execute("ip", "neigh", "replace", "10.0.0.9", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
+        using RunningCommand server = lab.Host(2).Start("iperf3", "-s", "-1", "--forceflush");
+        server.WaitForText("Server listening", SwitchProgram.Patience);
+        lab.Host(1).Execute(TransferBound, "iperf3", "-c", "10.0.0.9", "-n", "16M").Checked();
+    }
+
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("KILL")]
+    public void However_it_ends_no_program_and_no_promiscuous_mode_stay_behind(string signal)
+    {
+        Needs.Xdp("ping");
+        using var lab = new Lab();
+        string before = Interfaces(lab);
+        using RunningCommand ended = StartSwitch(lab);
+        Assert.Contains("prog/xdp", Interfaces(lab), StringComparison.Ordinal);
+        SwitchProgram.Terminate(ended, signal);
+        ended.WaitForEnd(SwitchProgram.Patience);
+        Eventually.True(() => Interfaces(lab) == before, () => $"{Interfaces(lab)} instead of {before}");
+        using RunningCommand next = StartSwitch(lab, "--fail-mode", "standalone");
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    [Fact]
+    public void An_interface_that_vanishes_and_returns_is_served_again()
+    {
+        Needs.Xdp("ping");
+        using var lab = new Lab();
+        using RunningCommand running = StartSwitch(lab, "--fail-mode", "standalone");
+        Assert.Equal(3, lab.Ping(1, 2));
+        lab.Inside.Execute("ip", "link", "del", "s2").Checked();
+        running.WaitForText("port 2: s2: the interface is gone", SwitchProgram.Patience);
+        lab.Reconnect(2);
+        Eventually.True(() => lab.Ping(1, 2) == 3, () => $"no answer through: {running.Output}{running.Error}");
+    }
+
+    [Fact]
+    public void A_container_that_forbids_it_gets_one_line_with_the_reason_and_the_way_out()
+    {
+        Needs.Xdp("unshare");
+        // A user namespace of its own is what a container is to bpf(2).
+        using RunningCommand running = RunningCommand.Start("unshare", [
+            "-U", "-r", "-n", "sh", "-c", "ip link add va type veth peer name vb && exec \"$@\"", "sh",
+            SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "xdp:va"]);
+        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+        Assert.SkipWhen(result.Error.StartsWith("unshare", StringComparison.Ordinal), result.Error);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal(
+            "softswitch run: port 'xdp:va': bpf(BPF_MAP_CREATE): Operation not permitted; "
+            + "AF_XDP wants CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW of the system, not of a container; packet:va does without AF_XDP\n",
+            result.Error);
+    }
+}

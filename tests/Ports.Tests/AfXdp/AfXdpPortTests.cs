@@ -1,0 +1,361 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Packets;
+using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.AfXdp;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.AfXdp;
+
+public sealed class AfXdpPortTests : IDisposable
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
+
+    private readonly TestNamespace _space;
+    private readonly FramePool _pool = new(1024, largeFrameCount: 16);
+    private readonly FrameCache _frames;
+
+    public AfXdpPortTests()
+    {
+        Needs.Xdp();
+        _space = new TestNamespace("xdp");
+        _frames = _pool.CreateCache();
+        TestNamespace.Join(_space, "near", _space, "far");
+    }
+
+    public void Dispose()
+    {
+        _space?.Dispose();
+        _pool.Dispose();
+    }
+
+    private AfXdpPort Open(string name = "near", AfXdpOptions? options = null) =>
+        _space.Run(() => AfXdpPort.Open($"port '{name}'", name, _pool, options ?? new AfXdpOptions(128, 128)));
+
+    private RawSocket OpenRaw(string name = "far") => _space.Run(() => new RawSocket(name));
+
+    private string Show(string name = "near") => _space.Execute("ip", "-d", "link", "show", name).Checked().Output;
+
+    private static byte[] Frame(int length, string head = "02000000000b02000000000a88b5")
+    {
+        byte[] frame = new byte[length];
+        new Random(length).NextBytes(frame);
+        Convert.FromHexString(head).CopyTo(frame, 0);
+        return frame;
+    }
+
+    private Packet ReceivePacket(AfXdpPort port)
+    {
+        var batch = new PacketBatch();
+        long start = Stopwatch.GetTimestamp();
+        while (port.Queues[0].Receive(batch, _frames) == 0)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing came");
+        }
+        return Assert.Single(batch.Packets.ToArray());
+    }
+
+    private byte[] ReceiveOne(AfXdpPort port)
+    {
+        Packet packet = ReceivePacket(port);
+        byte[] bytes = packet.Bytes.ToArray();
+        _frames.Release(packet);
+        return bytes;
+    }
+
+    private int Send(AfXdpPort port, params byte[][] frames)
+    {
+        Packet[] packets = new Packet[frames.Length];
+        for (int i = 0; i < frames.Length; i++)
+        {
+            Assert.True(_frames.TryRent(frames[i].Length, out packets[i]));
+            packets[i].Length = frames[i].Length;
+            frames[i].CopyTo(packets[i].Bytes);
+        }
+        int taken = port.Queues[0].Transmit(packets, _frames);
+        _frames.Release(packets.AsSpan(taken));
+        return taken;
+    }
+
+    private static byte[] Expect(RawSocket socket)
+    {
+        long start = Stopwatch.GetTimestamp();
+        byte[]? frame;
+        while ((frame = socket.Receive()) is null)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing came out");
+        }
+        return frame;
+    }
+
+    private void AssertEveryFrameIsBack()
+    {
+        _frames.Drain();
+        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
+        Assert.Equal(_pool.LargeFrameCount, _pool.FreeLargeCount);
+    }
+
+    [Theory]
+    [InlineData("02000000000b02000000000a8100a007", 60)]
+    [InlineData("02000000000b02000000000a8100a007", 1518)]
+    [InlineData("02000000000b02000000000a88a80009", 64)]
+    [InlineData("02000000000b02000000000a88a8000981000007", 1514)]
+    public void Tagged_frames_of_every_length_pass_both_ways(string head, int length)
+    {
+        // The far end is AF_PACKET's port: it puts back the tags that the kernel takes out for a plain socket.
+        using AfXdpPort near = Open();
+        using AfPacketPort far = _space.Run(() => AfPacketPort.Open("far", "far"));
+        byte[] frame = Frame(length, head);
+        Assert.Equal(1, Send(near, frame));
+        var batch = new PacketBatch();
+        long start = Stopwatch.GetTimestamp();
+        while (far.Queues[0].Receive(batch, _frames) == 0)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing came");
+        }
+        Assert.Equal(frame, batch.Packets[0].Bytes.ToArray());
+        Assert.Equal(1, far.Queues[0].Transmit(batch.Packets, _frames));
+        Assert.Equal(frame, ReceiveOne(near));
+    }
+
+    [Fact]
+    public void What_cannot_be_sent_is_counted_and_what_follows_is_sent()
+    {
+        using AfXdpPort near = Open();
+        using RawSocket raw = OpenRaw();
+        // Too short for an Ethernet header; too long for the MTU, in a frame and in a large one.
+        Assert.Equal(6, Send(near, Frame(60), new byte[13], Frame(1515), Frame(3000), Frame(61), Frame(1514)));
+        Assert.Equal(Frame(60), Expect(raw));
+        Assert.Equal(Frame(61), Expect(raw));
+        Assert.Equal(Frame(1514), Expect(raw));
+        Assert.Null(raw.Receive());
+        Assert.Equal(3, near.ReadLosses().TransmitErrors);
+    }
+
+    [Fact]
+    public void A_short_packet_in_a_large_frame_is_sent_like_any_other()
+    {
+        using (AfXdpPort near = Open())
+        {
+            using RawSocket raw = OpenRaw();
+            Assert.True(_frames.TryRentLarge(out Packet packet));
+            packet.Length = 200;
+            Frame(200).CopyTo(packet.Bytes);
+            Assert.Equal(1, near.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
+            Assert.Equal(Frame(200), Expect(raw));
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public unsafe void Two_ports_share_the_umem_and_a_frame_goes_through_both_as_it_is()
+    {
+        TestNamespace.Join(_space, "out", _space, "beyond");
+        using (AfXdpPort near = Open())
+        using (AfXdpPort outward = Open("out"))
+        {
+            Assert.Contains("own umem", near.Backend, StringComparison.Ordinal);
+            Assert.Contains("shared umem", outward.Backend, StringComparison.Ordinal);
+            using RawSocket far = OpenRaw();
+            using RawSocket beyond = OpenRaw("beyond");
+            far.Send(Frame(100));
+            Packet packet = ReceivePacket(near);
+            nint at = (nint)packet.Data;
+            Assert.Equal((nint)_pool.Region + FramePool.DataOffset, at - ((at - (nint)_pool.Region) / _pool.FrameSize * _pool.FrameSize));
+            packet.Bytes[20] = 0x5a; // what the switch writes into the frame is what leaves
+            int held = outward.HeldFrames;
+            Assert.Equal(1, outward.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
+            Assert.Equal(held + 1, outward.HeldFrames);
+            byte[] expected = Frame(100);
+            expected[20] = 0x5a;
+            Assert.Equal(expected, Expect(beyond));
+            // The completion brings back that very frame: last in, first out of the cache.
+            long start = Stopwatch.GetTimestamp();
+            while (outward.HeldFrames > held)
+            {
+                outward.Queues[0].Receive(new PacketBatch(), _frames);
+                Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "no completion");
+            }
+            Assert.True(_frames.TryRent(out Packet again));
+            Assert.Equal(at, (nint)again.Data);
+            _frames.Release(again);
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public void Whoever_closes_first_takes_the_umem_from_nobody()
+    {
+        TestNamespace.Join(_space, "out", _space, "beyond");
+        AfXdpPort first = Open();
+        using (AfXdpPort second = Open("out"))
+        {
+            first.Dispose();
+            using RawSocket far = OpenRaw();
+            using RawSocket beyond = OpenRaw("beyond");
+            beyond.Send(Frame(100));
+            Assert.Equal(Frame(100), ReceiveOne(second));
+            using AfXdpPort third = Open();
+            Assert.Contains("shared umem", third.Backend, StringComparison.Ordinal);
+            far.Send(Frame(101));
+            Assert.Equal(Frame(101), ReceiveOne(third));
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public void A_ring_that_is_full_loses_frames_and_counts_them()
+    {
+        using AfXdpPort near = Open(options: new AfXdpOptions(ReceiveSlots: 64));
+        using RawSocket raw = OpenRaw();
+        for (int i = 0; i < 100; i++)
+        {
+            raw.Send(Frame(60 + i));
+        }
+        long start = Stopwatch.GetTimestamp();
+        while (near.ReadLosses().ReceiveDropped < 36)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "losses are not counted");
+        }
+        var batch = new PacketBatch();
+        for (int i = 0; i < 64; i += PacketBatch.Capacity)
+        {
+            while (batch.Count < PacketBatch.Capacity)
+            {
+                near.Queues[0].Receive(batch, _frames);
+                Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "frames are missing");
+            }
+            Assert.Equal(Frame(60 + i), batch.Packets[0].Bytes.ToArray());
+            _frames.Release(batch.Packets);
+            batch.Clear();
+        }
+        Assert.Equal(36, near.ReadLosses().ReceiveDropped);
+    }
+
+    [Fact]
+    public void Closing_in_the_middle_of_traffic_gives_every_frame_back_once()
+    {
+        using RawSocket raw = OpenRaw();
+        for (int round = 0; round < 20; round++)
+        {
+            using (AfXdpPort near = Open())
+            {
+                for (int i = 0; i < 40; i++)
+                {
+                    raw.Send(Frame(60 + i));
+                    Send(near, Frame(200), Frame(300));
+                }
+                _frames.Release(ReceivePackets(near)); // some received, some still in the ring
+            }
+            AssertEveryFrameIsBack();
+        }
+    }
+
+    private Packet[] ReceivePackets(AfXdpPort port)
+    {
+        var batch = new PacketBatch();
+        port.Queues[0].Receive(batch, _frames);
+        return batch.Packets.ToArray();
+    }
+
+    [Fact]
+    public void An_interface_that_goes_down_and_up_goes_on()
+    {
+        using AfXdpPort near = Open();
+        using RawSocket raw = OpenRaw();
+        Assert.True(near.ReadLink().Up);
+        _space.Execute("ip", "link", "set", "near", "down").Checked();
+        Assert.False(near.ReadLink().Up);
+        Assert.Equal(2, Send(near, Frame(60), Frame(61)));
+        Assert.Equal(2, near.ReadLosses().TransmitErrors);
+        _space.Execute("ip", "link", "set", "near", "up").Checked();
+        LinkWait.UntilUp(near);
+        Assert.Equal(1, Send(near, Frame(62)));
+        Assert.Equal(Frame(62), Expect(raw)); // and nothing of what was refused comes late
+        raw.Send(Frame(63));
+        Assert.Equal(Frame(63), ReceiveOne(near));
+    }
+
+    [Fact]
+    public void An_interface_removed_under_traffic_receives_nothing_and_counts_what_it_is_sent()
+    {
+        using (AfXdpPort near = Open())
+        {
+            Assert.Equal(1, Send(near, Frame(60)));
+            _space.Execute("ip", "link", "del", "far").Checked();
+            for (int i = 0; i < 100; i++)
+            {
+                Assert.Equal(2, Send(near, Frame(60), Frame(61)));
+                Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
+            }
+            Assert.Equal(200, near.ReadLosses().TransmitErrors);
+            Assert.False(near.ReadLink().Up);
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    [Theory]
+    [InlineData(XdpMode.Native, "prog/xdp")]
+    [InlineData(XdpMode.Generic, "xdpgeneric")]
+    public void The_interface_is_left_as_found(XdpMode mode, string shown)
+    {
+        Needs.Program("ethtool");
+        string before = Show();
+        string features = _space.Execute("ethtool", "-k", "near").Checked().Output;
+        Assert.Contains("rx-vlan-offload: on", features, StringComparison.Ordinal);
+        using (AfXdpPort near = Open(options: new AfXdpOptions(128, 128, mode)))
+        {
+            Assert.StartsWith($"AF_XDP: {(mode == XdpMode.Native ? "native" : "generic")}, copy, need_wakeup", near.Backend, StringComparison.Ordinal);
+            string opened = Show();
+            Assert.Contains(shown, opened, StringComparison.Ordinal);
+            Assert.Contains("promiscuity 1", opened, StringComparison.Ordinal);
+            Assert.Contains("rx-vlan-offload: off", _space.Execute("ethtool", "-k", "near").Checked().Output, StringComparison.Ordinal);
+        }
+        Assert.Equal(before, Show());
+        Assert.Equal(features, _space.Execute("ethtool", "-k", "near").Checked().Output);
+    }
+
+    [Fact]
+    public void A_second_opener_is_told_who_has_the_interface_whatever_its_backend()
+    {
+        using (Open())
+        {
+            const string owner = "interface near is in use by another softswitch port of this process";
+            Assert.Equal($"port 'near': {owner}", Assert.Throws<PortException>(() => Open()).Message);
+            Assert.Equal($"near: {owner}", Assert.Throws<PortException>(() => _space.Run(() => AfPacketPort.Open("near", "near"))).Message);
+        }
+        Open().Dispose();
+    }
+
+    [Fact]
+    public void An_mtu_that_no_frame_holds_is_refused_with_the_way_out()
+    {
+        _space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
+        Assert.Equal(
+            "port 'near': interface near has an MTU of 9000; with AF_XDP a packet must fit a frame: 1710 at most; packet:near does without AF_XDP",
+            Assert.Throws<PortException>(() => Open()).Message);
+        _space.Execute("ip", "link", "set", "near", "mtu", "1500").Checked();
+        _space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
+        string message = Assert.Throws<PortException>(() => Open()).Message;
+        Assert.Contains("an MTU as large as this interface's or, for a veth, its peer's; packet:near does", message, StringComparison.Ordinal);
+        AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public void Several_receive_queues_are_refused_with_the_command_that_makes_them_one()
+    {
+        _space.Execute("ip", "link", "add", "wide", "numrxqueues", "4", "numtxqueues", "4", "type", "veth", "peer", "name", "peer").Checked();
+        _space.Execute("ethtool", "-L", "wide", "rx", "4").Checked();
+        Assert.Equal(
+            "port 'wide': interface wide receives by 4 queues and an AF_XDP port serves one: ethtool -L wide combined 1 (or rx 1); packet:wide does without AF_XDP",
+            Assert.Throws<PortException>(() => Open("wide")).Message);
+    }
+
+    [Fact]
+    public void A_pool_without_enough_frames_is_a_clear_line_and_loses_none()
+    {
+        string message = Assert.Throws<PortException>(() => Open(options: new AfXdpOptions(ReceiveSlots: 2048))).Message;
+        Assert.Contains("the switch has no 2048 frames left for it to receive into (rx-slots=2048)", message, StringComparison.Ordinal);
+        AssertEveryFrameIsBack();
+        Assert.DoesNotContain("xdp", Show(), StringComparison.Ordinal);
+    }
+}
