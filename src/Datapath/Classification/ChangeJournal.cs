@@ -6,22 +6,28 @@ namespace Softswitch.Datapath.Classification;
 /// <summary>The latest changes of table 1: tells whether what was found for a packet some time ago still holds.</summary>
 /// <remarks>
 /// A change concerns the packets that match the entry it adds, replaces or removes, and no others. Changes are numbered from
-/// <see cref="Window"/> up. Threads: one writer, the control side; any reader. A reader that compares <see cref="Begun"/> before and after
-/// knows that no record was overwritten under it.
+/// <see cref="Window"/> up. Threads: one writer, the control side; any reader.
 /// </remarks>
 internal sealed unsafe class ChangeJournal : IDisposable
 {
     /// <summary>Older changes are forgotten.</summary>
     public const int Window = 32;
 
-    private const int Slots = 2 * Window; // what a reader looks at is overwritten only by the next but Window
+    private const int Slots = 2 * Window; // a reader that is held up for a while finds its records still there
 
     private readonly LazyArray<Change> _changes = new(Slots);
     private long _begun = Window;
     private long _completed = Window;
 
-    /// <summary>The latest change that may show in a lookup from here on.</summary>
-    public long Begun => Volatile.Read(ref _begun);
+    /// <summary>The latest change that may show in a lookup from here on; no later one showed in a lookup that has ended.</summary>
+    public long Begun
+    {
+        get
+        {
+            Volatile.ReadBarrier(); // what the lookup read must not be read after this
+            return Volatile.Read(ref _begun);
+        }
+    }
 
     /// <summary>The latest change that shows in every lookup from here on.</summary>
     public long Completed => Volatile.Read(ref _completed);
@@ -51,7 +57,8 @@ internal sealed unsafe class ChangeJournal : IDisposable
                 return true;
             }
         }
-        return false;
+        // A record is overwritten before the number of what overwrites it shows: from here on the first one may have been.
+        return Begun - after >= Slots;
     }
 
     public void Dispose() => _changes.Dispose();

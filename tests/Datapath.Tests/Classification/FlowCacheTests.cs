@@ -77,6 +77,29 @@ public sealed unsafe class FlowCacheTests : IDisposable
         Assert.Null(Find(mine));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(ChangeJournal.Window)]
+    [InlineData(ChangeJournal.Window + 1)]
+    [InlineData(1000)]
+    public void A_reader_held_up_while_looking_back_is_not_deceived_by_records_overwritten_meanwhile(int changesMeanwhile)
+    {
+        FlowKey mine = KeyOf(1);
+        long after = _journal.Begun;
+        Change(mine, FlowKey.AllOnes);
+        for (int i = 1; i < ChangeJournal.Window; i++)
+        {
+            Change(KeyOf(2), FlowKey.AllOnes);
+        }
+        long upTo = _journal.Begun;
+        for (int i = 0; i < changesMeanwhile; i++)
+        {
+            Change(KeyOf(2), FlowKey.AllOnes);
+        }
+        Assert.True(_journal.MayHaveChanged(mine, after, upTo));
+    }
+
     [Fact]
     public void New_flows_push_old_ones_out_and_none_is_mistaken_for_another()
     {
