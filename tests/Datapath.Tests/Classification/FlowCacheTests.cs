@@ -101,6 +101,22 @@ public sealed unsafe class FlowCacheTests : IDisposable
     }
 
     [Fact]
+    public void A_change_waits_for_readers_that_hold_it_up()
+    {
+        long before = _journal.Begun;
+        _journal.Hold();
+        _journal.Hold();
+        Thread control = new(() => Change(KeyOf(1), FlowKey.AllOnes)) { IsBackground = true };
+        control.Start();
+        Thread.Yield();
+        _journal.LetGo();
+        Assert.Equal(before, _journal.Begun);
+        _journal.LetGo();
+        Assert.True(control.Join(TimeSpan.FromSeconds(20)), "the change goes on");
+        Assert.Equal(before + 1, _journal.Completed);
+    }
+
+    [Fact]
     public void New_flows_push_old_ones_out_and_none_is_mistaken_for_another()
     {
         for (uint i = 1; i <= 10_000; i++)
