@@ -223,7 +223,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
         for (int s = 0; s < count; s++)
         {
             byte i = searched[s];
-            _cache.Keep(states[i].Cached, states[i].KeyHash, keys[i], found[i], asOf);
+            _cache.Keep(states[i].KeyHash, keys[i], found[i], asOf);
         }
     }
 

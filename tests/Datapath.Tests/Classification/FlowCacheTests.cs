@@ -135,6 +135,26 @@ public sealed unsafe class FlowCacheTests : IDisposable
     }
 
     [Fact]
+    public void A_train_of_packets_of_one_new_flow_takes_one_place()
+    {
+        using FlowCache set = new(8);
+        for (uint i = 1; i <= 8; i++)
+        {
+            ulong hash = _hash.Compute(KeyOf(i));
+            // As in one batch: all are looked for before any is kept.
+            Assert.False(FlowCache.TryFind(set.CandidateFor(hash), KeyOf(i), _journal, _journal.Begun, out _));
+            Assert.False(FlowCache.TryFind(set.CandidateFor(hash), KeyOf(i), _journal, _journal.Begun, out _));
+            set.Keep(hash, KeyOf(i), i, _journal.Completed);
+            set.Keep(hash, KeyOf(i), i, _journal.Completed);
+        }
+        for (uint i = 1; i <= 8; i++)
+        {
+            Assert.True(FlowCache.TryFind(set.CandidateFor(_hash.Compute(KeyOf(i))), KeyOf(i), _journal, _journal.Begun, out uint index), $"flow {i} is known");
+            Assert.Equal(i, index);
+        }
+    }
+
+    [Fact]
     public void Traffic_of_ever_new_flows_goes_without_and_what_comes_again_is_looked_for_again()
     {
         for (int i = 0; i < 100; i++)
@@ -161,7 +181,7 @@ public sealed unsafe class FlowCacheTests : IDisposable
     private void Keep(in FlowKey key, uint index)
     {
         ulong hash = _hash.Compute(key);
-        _cache.Keep(_cache.CandidateFor(hash), hash, key, index, _journal.Completed);
+        _cache.Keep(hash, key, index, _journal.Completed);
     }
 
     private uint? Find(in FlowKey key) =>
