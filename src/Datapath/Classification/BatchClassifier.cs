@@ -128,7 +128,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
         Unsafe.CopyBlock(wanted, _missed.Start, (uint)missedCount);
         int count = missedCount;
         int attempt = 1;
-        for (; true; attempt++)
+        for (; ; attempt++)
         {
             if (useCache)
             {

@@ -51,7 +51,7 @@ internal sealed class FlowTable : IDisposable
         ChangeJournal changes = Wildcard.Changes;
         uint index;
         int attempt = 1;
-        for (; true; attempt++)
+        for (; ; attempt++)
         {
             long change = changes.Begun;
             index = Exact.Find(hash, key);

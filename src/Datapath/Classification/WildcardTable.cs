@@ -122,11 +122,11 @@ internal sealed unsafe class WildcardTable : IDisposable
     public uint FindStrict(in FlowKey key, in FlowKey mask, ushort priority)
     {
         uint index = FindHead(key, mask, out _);
-        while (index != 0 && _store.Records[index].Priority != priority)
+        while (index != 0 && _store.Records[index].Priority > priority)
         {
             index = _store.Records[index].Next;
         }
-        return index;
+        return index != 0 && _store.Records[index].Priority == priority ? index : 0;
     }
 
     /// <summary>Links an entry whose key, priority and actions are in place and which has no twin in the table.</summary>
