@@ -14,9 +14,6 @@ internal sealed unsafe class BatchClassifier : IDisposable
     // As fast as from the cache, without the memory it takes.
     private const int SubtablesWithoutCache = 2;
 
-    // A lookup of a whole batch that met a change is done again; if that goes on, each packet is looked up on its own, which takes less time.
-    private const int BatchAttempts = 3;
-
     private readonly FlowTable _table;
     private readonly FlowEntry* _entries;
     private readonly FlowCache _cache;
@@ -120,17 +117,18 @@ internal sealed unsafe class BatchClassifier : IDisposable
     private uint FindRest(uint candidate, in FlowKey key, in LookupState state) =>
         candidate == 0 && FlowIndex.NextBucket(state.Bucket) == null ? 0 : _table.Exact.Find(state.Bucket, state.KeyHash, key);
 
-    /// <summary>Table 1 for those that are not in table 0; both again if table 1 changed meanwhile (see <see cref="FlowTable"/>).</summary>
+    /// <summary>Table 1 for those that are not in table 0; both again for those that a change meanwhile concerns (see <see cref="FlowTable"/>).</summary>
     /// <param name="change">The last one that had begun before table 0 was looked at.</param>
     /// <returns>How many were not found in table 0.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private int FindInWildcard(FlowKey* keys, uint* found, int missedCount, long change, bool useCache)
     {
-        ReadOnlySpan<byte> missed = new(_missed.Start, missedCount);
+        ChangeJournal changes = _table.Wildcard.Changes;
         byte* wanted = _wanted.Start;
-        missed.CopyTo(new Span<byte>(wanted, missedCount));
+        Unsafe.CopyBlock(wanted, _missed.Start, (uint)missedCount);
         int count = missedCount;
-        for (int attempt = 0; attempt < BatchAttempts; attempt++)
+        int attempt = 1;
+        for (; ; attempt++)
         {
             if (useCache)
             {
@@ -140,27 +138,56 @@ internal sealed unsafe class BatchClassifier : IDisposable
             {
                 Search(keys, found, wanted, count);
             }
-            long current = _table.Wildcard.Changes.Begun;
+            long current = changes.Begun;
             if (current == change)
             {
-                return count;
+                break;
+            }
+            int concerned = KeepConcerned(keys, wanted, count, change, current);
+            count = FindExactAgain(keys, found, wanted, concerned);
+            missedCount -= concerned - count;
+            if (count == 0)
+            {
+                break;
+            }
+            if (attempt == FlowTable.AttemptsBeforeHold)
+            {
+                changes.Hold();
             }
             change = current;
-            count = 0;
-            foreach (byte i in missed)
-            {
-                found[i] = _table.Exact.Find(_table.Hash.Compute(keys[i]), keys[i]);
-                wanted[count] = i;
-                count += found[i] == 0 ? 1 : 0;
-            }
         }
-        count = 0;
-        foreach (byte i in missed)
+        if (attempt > FlowTable.AttemptsBeforeHold)
         {
-            found[i] = _table.Find(keys[i], out bool isExact);
-            count += isExact ? 0 : 1;
+            changes.LetGo();
         }
-        return count;
+        return missedCount;
+    }
+
+    /// <summary>Keeps the packets whose result may be wrong because the table changed under the lookup.</summary>
+    private int KeepConcerned(FlowKey* keys, byte* wanted, int count, long after, long upTo)
+    {
+        int kept = 0;
+        for (int w = 0; w < count; w++)
+        {
+            byte i = wanted[w];
+            wanted[kept] = i;
+            kept += _table.Wildcard.Changes.MayHaveChanged(keys[i], after, upTo) ? 1 : 0;
+        }
+        return kept;
+    }
+
+    /// <summary>Table 0 once more; keeps the packets that are not in it.</summary>
+    private int FindExactAgain(FlowKey* keys, uint* found, byte* wanted, int count)
+    {
+        int kept = 0;
+        for (int w = 0; w < count; w++)
+        {
+            byte i = wanted[w];
+            found[i] = _table.Exact.Find(_table.Hash.Compute(keys[i]), keys[i]);
+            wanted[kept] = i;
+            kept += found[i] == 0 ? 1 : 0;
+        }
+        return kept;
     }
 
     /// <summary>From the cache what is there, the rest from table 1 and then into the cache.</summary>
@@ -196,7 +223,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
         for (int s = 0; s < count; s++)
         {
             byte i = searched[s];
-            _cache.Keep(states[i].Cached, states[i].KeyHash, keys[i], found[i], asOf);
+            _cache.Keep(states[i].KeyHash, keys[i], found[i], asOf);
         }
     }
 

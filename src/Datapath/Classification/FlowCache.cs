@@ -64,13 +64,13 @@ internal sealed unsafe class FlowCache : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prepare(ulong hash) => Prefetch.Line(_signatures.Start + (SetOf(hash) * Ways));
 
-    /// <summary>The flow that this hash is most likely of; its key is to be compared. A place to be used is returned in any case.</summary>
+    /// <summary>The flow that this hash is most likely of; its key is to be compared.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public CachedFlow* CandidateFor(ulong hash)
     {
         ulong first = SetOf(hash) * Ways;
-        uint fitting = Vector128.Equals(Vector128.Load(_signatures.Start + first), Vector128.Create(SignatureOf(hash))).ExtractMostSignificantBits();
-        CachedFlow* flow = _flows.Start + first + (fitting == 0 ? _victim++ % Ways : (uint)BitOperations.TrailingZeroCount(fitting));
+        uint fitting = FittingWays(first, hash);
+        CachedFlow* flow = _flows.Start + first + (uint)(BitOperations.TrailingZeroCount(fitting) & (Ways - 1)); // without any the first
         Prefetch.Line(flow);
         return flow;
     }
@@ -96,14 +96,18 @@ internal sealed unsafe class FlowCache : IDisposable
         return true;
     }
 
-    /// <summary>Keeps what a search found in the place that <see cref="CandidateFor"/> gave.</summary>
+    /// <summary>Keeps what a search found: where the flow was or an earlier packet of the batch has put it, else in the place of another.</summary>
     /// <param name="asOf">The last change that was complete when the search began.</param>
-    public void Keep(CachedFlow* flow, ulong hash, in FlowKey key, uint index, long asOf)
+    public void Keep(ulong hash, in FlowKey key, uint index, long asOf)
     {
+        ulong first = SetOf(hash) * Ways;
+        uint fitting = FittingWays(first, hash);
+        ulong place = first + (fitting == 0 ? _victim++ % Ways : (uint)BitOperations.TrailingZeroCount(fitting));
+        CachedFlow* flow = _flows.Start + place;
         flow->Key = key;
         flow->Index = index;
         flow->AsOf = asOf;
-        _signatures.Start[flow - _flows.Start] = SignatureOf(hash);
+        _signatures.Start[place] = SignatureOf(hash);
     }
 
     public void Dispose()
@@ -111,6 +115,10 @@ internal sealed unsafe class FlowCache : IDisposable
         _signatures.Dispose();
         _flows.Dispose();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint FittingWays(ulong first, ulong hash) =>
+        Vector128.Equals(Vector128.Load(_signatures.Start + first), Vector128.Create(SignatureOf(hash))).ExtractMostSignificantBits();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong SetOf(ulong hash) => (hash >> 32) & _setMask;

@@ -8,9 +8,10 @@ namespace Softswitch.Datapath.Classification;
 
 /// <summary>A keyed hash of a flow key: whoever sends packets without knowing the secret cannot make them collide.</summary>
 /// <remarks>
-/// Where the processor has AES rounds: one half of the key goes through two of them before the other half is added, and both through two
-/// more. Keys that differ in the second half only never collide; to make a difference in the first half vanish takes a guess at what two
-/// rounds with an unknown key do to it. Elsewhere NH, the universal hash of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway 1999): with words m
+/// Where the processor has AES rounds: one half of the key goes through two of them before the other half is added, and both through three
+/// more: after two, the half of the result that is used would depend on two bytes only of each group of four that a round mixes, and keys
+/// that differ in one group would share 65,536 hashes. To make a difference in the first half vanish takes a guess at what two rounds with an
+/// unknown key do to it. Elsewhere NH, the universal hash of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway 1999): with words m
 /// and secret words k, (m0 + k0)(m1 + k1) + (m2 + k2)(m3 + k3), sums modulo 2^64, products 128 bits wide, which costs three times the
 /// instructions; the 128 bits are folded and spread by one more multiplication, because the tables use the upper and the lower bits
 /// independently. A CRC would not do: its collisions are the same under every seed.
@@ -64,7 +65,7 @@ public readonly struct FlowHash
     private ulong ComputeByAes(Vector128<byte> first, Vector128<byte> second)
     {
         Vector128<byte> state = Aes.Encrypt(Aes.Encrypt(first ^ _k01, _k23), second);
-        return Aes.Encrypt(Aes.Encrypt(state, _k01), _k23).AsUInt64().ToScalar();
+        return Aes.Encrypt(Aes.Encrypt(Aes.Encrypt(state, _k01), _k23), _k01).AsUInt64().ToScalar();
     }
 
     private ulong ComputeByNh(in FlowKey key)

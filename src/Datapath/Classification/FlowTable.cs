@@ -7,15 +7,16 @@ namespace Softswitch.Datapath.Classification;
 /// Threads: workers classify; the control side changes. A change is visible to every lookup that begins after it; no lookup sees
 /// half of one. An exact entry outranks every wildcard entry whatever its priority says. A lookup reads several structures one after
 /// the other, so a controller that adds a new entry and then deletes the old one could slip by it: not yet there, already gone. Table 1
-/// therefore counts its changes, and a lookup that came to an end in table 1 and met one is done again.
+/// therefore counts its changes, and a lookup that came to an end in table 1 and met one is done again; one that meets them again and again
+/// holds the next ones up until it is done.
 /// </remarks>
 internal sealed class FlowTable : IDisposable
 {
     public const byte ExactTableId = 0;
     public const byte WildcardTableId = 1;
 
-    // Changes cost far more than lookups: to meet one each time is no accident any more, and a worker must not be held up.
-    private const int MaxAttempts = 16;
+    /// <summary>Lookups that met a change each time, after which changes are held up: a worker never waits, nor goes on like this for ever.</summary>
+    public const int AttemptsBeforeHold = 8;
 
     private readonly FlowIndexMemory _memory;
     private readonly FlowHash _hash;
@@ -47,11 +48,12 @@ internal sealed class FlowTable : IDisposable
     public uint Find(in FlowKey key, out bool exact)
     {
         ulong hash = Hash.Compute(key);
-        uint index = 0;
-        exact = false;
-        for (int i = 0; i < MaxAttempts; i++)
+        ChangeJournal changes = Wildcard.Changes;
+        uint index;
+        int attempt = 1;
+        for (; ; attempt++)
         {
-            long change = Wildcard.Changes.Begun;
+            long change = changes.Begun;
             index = Exact.Find(hash, key);
             exact = index != 0;
             if (exact)
@@ -59,10 +61,18 @@ internal sealed class FlowTable : IDisposable
                 break;
             }
             index = Wildcard.Find(key);
-            if (Wildcard.Changes.Begun == change)
+            if (changes.Begun == change)
             {
                 break;
             }
+            if (attempt == AttemptsBeforeHold)
+            {
+                changes.Hold();
+            }
+        }
+        if (attempt > AttemptsBeforeHold)
+        {
+            changes.LetGo();
         }
         return index;
     }

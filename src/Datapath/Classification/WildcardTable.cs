@@ -122,11 +122,11 @@ internal sealed unsafe class WildcardTable : IDisposable
     public uint FindStrict(in FlowKey key, in FlowKey mask, ushort priority)
     {
         uint index = FindHead(key, mask, out _);
-        while (index != 0 && _store.Records[index].Priority != priority)
+        while (index != 0 && _store.Records[index].Priority > priority)
         {
             index = _store.Records[index].Next;
         }
-        return index;
+        return index != 0 && _store.Records[index].Priority == priority ? index : 0;
     }
 
     /// <summary>Links an entry whose key, priority and actions are in place and which has no twin in the table.</summary>
@@ -435,7 +435,7 @@ internal sealed unsafe class WildcardTable : IDisposable
     /// <summary>The fullest subtable whose entries this one can join, or a new one.</summary>
     private Subtable ChooseSubtable(in FlowKey key, in FlowKey mask, out ulong hash)
     {
-        // Where its mask went last there is room, most of the time.
+        // Where its mask is already there is room, most of the time.
         if (_uses.TryGetValue(mask, out MaskUse? use) && HasRoom(use[0], key, mask, out hash))
         {
             return use[0];

@@ -77,6 +77,45 @@ public sealed unsafe class FlowCacheTests : IDisposable
         Assert.Null(Find(mine));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(ChangeJournal.Window)]
+    [InlineData(ChangeJournal.Window + 1)]
+    [InlineData(1000)]
+    public void A_reader_held_up_while_looking_back_is_not_deceived_by_records_overwritten_meanwhile(int changesMeanwhile)
+    {
+        FlowKey mine = KeyOf(1);
+        long after = _journal.Begun;
+        Change(mine, FlowKey.AllOnes);
+        for (int i = 1; i < ChangeJournal.Window; i++)
+        {
+            Change(KeyOf(2), FlowKey.AllOnes);
+        }
+        long upTo = _journal.Begun;
+        for (int i = 0; i < changesMeanwhile; i++)
+        {
+            Change(KeyOf(2), FlowKey.AllOnes);
+        }
+        Assert.True(_journal.MayHaveChanged(mine, after, upTo));
+    }
+
+    [Fact]
+    public void A_change_waits_for_readers_that_hold_it_up()
+    {
+        long before = _journal.Begun;
+        _journal.Hold();
+        _journal.Hold();
+        Thread control = new(() => Change(KeyOf(1), FlowKey.AllOnes)) { IsBackground = true };
+        control.Start();
+        Thread.Yield();
+        _journal.LetGo();
+        Assert.Equal(before, _journal.Begun);
+        _journal.LetGo();
+        Assert.True(control.Join(TimeSpan.FromSeconds(20)), "the change goes on");
+        Assert.Equal(before + 1, _journal.Completed);
+    }
+
     [Fact]
     public void New_flows_push_old_ones_out_and_none_is_mistaken_for_another()
     {
@@ -93,6 +132,26 @@ public sealed unsafe class FlowCacheTests : IDisposable
             Assert.True(found is null || found == i);
         }
         Assert.InRange(left, 32, 64);
+    }
+
+    [Fact]
+    public void A_train_of_packets_of_one_new_flow_takes_one_place()
+    {
+        using FlowCache set = new(8);
+        for (uint i = 1; i <= 8; i++)
+        {
+            ulong hash = _hash.Compute(KeyOf(i));
+            // As in one batch: all are looked for before any is kept.
+            Assert.False(FlowCache.TryFind(set.CandidateFor(hash), KeyOf(i), _journal, _journal.Begun, out _));
+            Assert.False(FlowCache.TryFind(set.CandidateFor(hash), KeyOf(i), _journal, _journal.Begun, out _));
+            set.Keep(hash, KeyOf(i), i, _journal.Completed);
+            set.Keep(hash, KeyOf(i), i, _journal.Completed);
+        }
+        for (uint i = 1; i <= 8; i++)
+        {
+            Assert.True(FlowCache.TryFind(set.CandidateFor(_hash.Compute(KeyOf(i))), KeyOf(i), _journal, _journal.Begun, out uint index), $"flow {i} is known");
+            Assert.Equal(i, index);
+        }
     }
 
     [Fact]
@@ -122,7 +181,7 @@ public sealed unsafe class FlowCacheTests : IDisposable
     private void Keep(in FlowKey key, uint index)
     {
         ulong hash = _hash.Compute(key);
-        _cache.Keep(_cache.CandidateFor(hash), hash, key, index, _journal.Completed);
+        _cache.Keep(hash, key, index, _journal.Completed);
     }
 
     private uint? Find(in FlowKey key) =>

@@ -102,6 +102,53 @@ public sealed class FlowTableOracleTests
         uint NextAddress() => 0x0a000000u ^ (1u << random.Random.Next(32)) ^ (uint)random.Random.Next(1 << random.Random.Next(24));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Chains_bounds_and_subtables_that_come_and_go_agree_with_the_list(int seed)
+    {
+        const int rounds = 60;
+        using TestSwitch sut = new(ports: 0);
+        ReferenceTable reference = new();
+        RandomMatches random = new(seed);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 8);
+        FlowMatch[] matches = [.. Enumerable.Range(0, 40).Select(_ => random.NextMatch() with { DlSrc = new(0x0200_0000_0001) })];
+        byte[][] frames = [.. Enumerable.Range(0, 100).Select(_ => random.NextFrame())];
+        ulong cookie = 0;
+        int most = 0;
+        for (int round = 0; round < rounds; round++)
+        {
+            // Full of high priorities, then of low ones, then nearly empty: bounds have to rise and fall, subtables to go.
+            int phase = round % 3;
+            for (int i = 0; i < 200; i++)
+            {
+                FlowMatch match = matches[random.Random.Next(matches.Length)];
+                ushort priority = (ushort)random.Random.Next(phase == 0 ? 20 : 0, phase == 0 ? 40 : 20);
+                if (phase < 2 && random.Random.Next(3) > 0)
+                {
+                    Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, priority, cookie: ++cookie)));
+                    reference.Add(match, priority, cookie);
+                }
+                else if (reference.Count > 3)
+                {
+                    ReferenceTable.Entry gone = reference.Entries[random.Random.Next(reference.Count)];
+                    sut.Control.Apply(TestSwitch.Flow(gone.Match, gone.Priority, FlowModCommand.DeleteStrict));
+                    reference.Delete(gone.Match, strict: true, gone.Priority);
+                }
+                if (i % 20 == 0)
+                {
+                    CompareBatch(sut, classifier, reference, random.Random, frames, $"seed {seed}, round {round}, change {i}");
+                }
+            }
+            most = Math.Max(most, sut.Control.Table.Wildcard.SubtableCount);
+            CompareEntries(sut, reference, seed);
+        }
+        Assert.True(most > 3, "several subtables");
+        sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        sut.Control.Barrier();
+        Assert.Equal((0, 0), (sut.Control.Table.Wildcard.SubtableCount, sut.Control.Table.Wildcard.MaskCount));
+    }
+
     [Fact]
     public void One_subtable_finds_what_the_list_does_whatever_it_hashes()
     {

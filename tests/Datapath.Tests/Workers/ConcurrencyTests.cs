@@ -35,24 +35,77 @@ public sealed class ConcurrencyTests
     public void Every_packet_is_treated_by_one_whole_version_not_older_than_when_it_came_in(Change change)
     {
         using TestSwitch sut = Silent();
-        Probe probe = new(sut);
-        Apply(sut, change, 1);
+        TreatWhileChanging(sut, change, Versions);
+    }
+
+    [Theory]
+    [MemberData(nameof(Changes))]
+    public void Nor_is_what_a_worker_remembers_of_earlier_packets_older(Change change)
+    {
+        using TestSwitch sut = Silent();
+        UseCache(sut);
+        TreatWhileChanging(sut, change, Versions / 2);
+    }
+
+    [Theory]
+    [InlineData(8)] // hardly any room to remember
+    [InlineData(1024)]
+    public void Flows_of_one_batch_each_follow_their_own_changes(int cacheCapacity)
+    {
+        const int flows = 16;
+        const ushort versions = 20_000;
+        using TestSwitch sut = new(ports: 2, new DatapathOptions { FlowCacheCapacity = cacheCapacity });
+        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        UseCache(sut);
+        for (ushort version = 0; version < flows; version++)
+        {
+            Follow(version);
+        }
+        long outstanding = 0;
         using (new RunningWorkers(sut.Control))
         {
-            for (ushort version = 2; version < Versions; version++)
+            for (ushort version = flows; version < versions; version++)
             {
-                Apply(sut, change, version);
-                probe.Inject(version, version % 5);
-                probe.Collect(version);
+                Follow(version);
+                for (uint flow = 0; flow < flows && outstanding < 300; flow += (uint)(version % 3) + 1)
+                {
+                    ushort latest = (ushort)(version - ((version - flow) % flows));
+                    Assert.True(sut[1].TryInject(Probe.Frame(latest, flow)));
+                    outstanding++;
+                }
+                Check(version);
             }
-            probe.CollectAll(Versions);
-            sut.Control.Barrier();
+            Await(() =>
+            {
+                Check(versions);
+                return outstanding == 0;
+            });
         }
-        Assert.Equal(0, sut.Control.ReadDrops(DropReason.Miss) + sut.Control.ReadDrops(DropReason.Action));
+        Assert.Equal(0, sut.Control.ReadDrops(DropReason.Miss));
         sut.AssertNoFrameLost();
-        sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-        sut.Control.Barrier();
-        Assert.Equal(0, sut.Control.ActionListCount);
+
+        void Follow(ushort version)
+        {
+            uint flow = (uint)(version % flows);
+            FlowMatch address = new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlType, DlType = EtherType.Ipv4, NwDst = flow };
+            address.SetNwWildBits(32, 0);
+            FlowMatch protocol = address with { NwProto = IpProtocol.Tcp, Wildcards = address.Wildcards & ~FlowWildcards.NwProto };
+            bool even = version / flows % 2 == 0;
+            FlowAction[] actions = [FlowAction.SetDlDst(new(version)), FlowAction.SetTpDst(version), FlowAction.Output(2)];
+            Do(sut, even ? address : protocol, 5, FlowModCommand.Add, actions);
+            Do(sut, even ? protocol : address, 5, FlowModCommand.DeleteStrict, []);
+        }
+
+        void Check(ushort newest)
+        {
+            foreach (byte[] frame in sut.Received(2))
+            {
+                outstanding--;
+                Probe.AssertWhole(frame, newest);
+                uint flow = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(30));
+                Assert.Equal(flow, (uint)(new MacAddress(frame).Value % flows));
+            }
+        }
     }
 
     [Fact]
@@ -226,6 +279,44 @@ public sealed class ConcurrencyTests
         sut.AssertNoFrameLost();
     }
 
+    private static void TreatWhileChanging(TestSwitch sut, Change change, ushort versions)
+    {
+        Probe probe = new(sut);
+        Apply(sut, change, 1);
+        using (new RunningWorkers(sut.Control))
+        {
+            for (ushort version = 2; version < versions; version++)
+            {
+                Apply(sut, change, version);
+                probe.Inject(version, version % 5);
+                probe.Collect(version);
+            }
+            probe.CollectAll(versions);
+            sut.Control.Barrier();
+        }
+        Assert.Equal(0, sut.Control.ReadDrops(DropReason.Miss) + sut.Control.ReadDrops(DropReason.Action));
+        sut.AssertNoFrameLost();
+        sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        sut.Control.Barrier();
+        Assert.Equal(0, sut.Control.ActionListCount);
+    }
+
+    /// <summary>Entries that concern no packet here, of so many masks that workers remember what they find.</summary>
+    private static void UseCache(TestSwitch sut)
+    {
+        FlowMatch[] elsewhere =
+        [
+            new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlDst, DlDst = new(1) },
+            new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlSrc, DlSrc = new(1) },
+            new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlVlan, DlVlan = 1 },
+        ];
+        foreach (FlowMatch match in elsewhere)
+        {
+            sut.Add(match, 9, FlowAction.Output(2));
+        }
+        Assert.True(sut.Control.Table.Wildcard.SubtableCount > 2, "enough for workers to remember");
+    }
+
     private static TestSwitch Silent(int ports = 2, int workers = 1)
     {
         TestSwitch sut = new(ports, new DatapathOptions { Workers = workers });
@@ -311,9 +402,9 @@ public sealed class ConcurrencyTests
     {
         private long _outstanding;
 
-        public static byte[] Frame(ushort version)
+        public static byte[] Frame(ushort version, uint destination = 0x0a000002)
         {
-            byte[] frame = TestPacket.Tcp(payload: 0);
+            byte[] frame = TestPacket.Tcp(dst: destination, payload: 0);
             BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(18), version);
             return frame;
         }
@@ -333,12 +424,18 @@ public sealed class ConcurrencyTests
             foreach (byte[] frame in sut.Received(2))
             {
                 _outstanding--;
-                ushort cameIn = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(18));
-                ulong inMac = new MacAddress(frame).Value;
-                ushort inPort = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(36));
-                Assert.True(inMac == inPort, $"half of version {inMac}, half of {inPort}");
-                Assert.True(inPort >= cameIn && inPort <= newest, $"version {inPort} for a packet that came in under {cameIn}; the newest is {newest}");
+                AssertWhole(frame, newest);
             }
+        }
+
+        /// <summary>One version's actions, and none older than when the packet came in.</summary>
+        public static void AssertWhole(byte[] frame, ushort newest)
+        {
+            ushort cameIn = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(18));
+            ulong inMac = new MacAddress(frame).Value;
+            ushort inPort = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(36));
+            Assert.True(inMac == inPort, $"half of version {inMac}, half of {inPort}");
+            Assert.True(inPort >= cameIn && inPort <= newest, $"version {inPort} for a packet that came in under {cameIn}; the newest is {newest}");
         }
 
         public void CollectAll(ushort newest) => Await(() =>
