@@ -46,7 +46,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
         "packet-in-burst", "N", "packets that may go to controllers at once after a pause (default 2500)", false);
 
     public static readonly SettingKey Frames = new(
-        "frames", "N", "frames of 2 KiB in the pool, for all packets under way, 1024 to 1048576 (default 16384)", false);
+        "frames", "N", "frames of 2 KiB in the pool, for all packets under way, 1024 to 1048576 (default 16384); xdp: ports bring their own besides", false);
 
     public static readonly SettingKey Buffers = new(
         "buffers", "N", "packets that can wait in buffers for the controller's word, 1 to 4096 (default 256)", false);

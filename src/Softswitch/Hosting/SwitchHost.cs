@@ -43,10 +43,9 @@ internal sealed class SwitchHost : IDisposable
         };
         Control = new DatapathControl(datapath with
         {
-            FrameCount = datapath.FrameCount + options.Ports.Sum(port => PortFactory.FramesTakenBy(port.Spec)),
+            FrameCount = (options.Frames ?? datapath.FrameCount) + options.Ports.Sum(port => PortFactory.FramesTakenBy(port.Spec)),
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
-            FrameCount = options.Frames ?? datapath.FrameCount,
             BufferCount = options.Buffers ?? datapath.BufferCount,
             BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
             MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
