@@ -230,7 +230,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
     private void Search(FlowKey* keys, uint* found, byte* positions, int count)
     {
         Unsafe.CopyBlock(_pending.Start, positions, (uint)count);
-        _table.Wildcard.Find(keys, _states.Start, _pending.Start, count, found);
+        _table.Wildcard.Search.Find(keys, _states.Start, _pending.Start, count, found);
     }
 }
 

@@ -60,7 +60,7 @@ internal sealed class FlowTable : IDisposable
             {
                 break;
             }
-            index = Wildcard.Find(key);
+            index = Wildcard.Search.Find(key);
             if (changes.Begun == change)
             {
                 break;
