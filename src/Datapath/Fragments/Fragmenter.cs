@@ -63,7 +63,7 @@ internal ref struct Fragmenter
     /// <summary>Whether the packet's payload behind Ethernet header and tags is longer than the MTU.</summary>
     /// <param name="mtu">0 for no limit.</param>
     public static bool Exceeds(in Packet packet, int mtu) =>
-        mtu != 0 && packet.Length > mtu && SegmentLayout.TryFindNetwork(packet.Bytes, out int network, out bool isIpv4) && isIpv4
+        mtu != 0 && packet.Length > mtu && LinkHeader.TryFindNetwork(packet.Bytes, out int network, out bool isIpv4) && isIpv4
         && TryReadLengths(packet.Bytes[network..], out _, out int total) && total > mtu;
 
     /// <param name="packet">Stays the caller's; must not change until the last fragment.</param>
@@ -73,7 +73,7 @@ internal ref struct Fragmenter
     {
         fragmenter = default;
         ReadOnlySpan<byte> bytes = packet.Bytes;
-        if (packet.HasOffload || !SegmentLayout.TryFindNetwork(bytes, out int network, out bool isIpv4) || !isIpv4)
+        if (packet.HasOffload || !LinkHeader.TryFindNetwork(bytes, out int network, out bool isIpv4) || !isIpv4)
         {
             return false;
         }

@@ -7,10 +7,6 @@ namespace Softswitch.Datapath.Packets;
 /// <remarks>Every read is preceded by the check of its bound: <see cref="TryFind"/> answers false for whatever bytes come.</remarks>
 internal readonly struct SegmentLayout
 {
-    private const int EthernetHeaderLength = 14;
-    private const int TagLength = 4;
-    private const int MaxTags = 2;
-    private const ushort ServiceTag = 0x88a8; // IEEE 802.1ad
     private const int Ipv4MinHeaderLength = 20;
     private const int Ipv6HeaderLength = 40;
     private const int TcpMinHeaderLength = 20;
@@ -47,7 +43,7 @@ internal readonly struct SegmentLayout
     {
         layout = default;
         bool isTcp = offload.Segmentation is SegmentationKind.TcpV4 or SegmentationKind.TcpV6;
-        if ((!isTcp && offload.Segmentation != SegmentationKind.UdpL4) || !TryFindNetwork(packet, out int network, out bool isIpv4))
+        if ((!isTcp && offload.Segmentation != SegmentationKind.UdpL4) || !LinkHeader.TryFindNetwork(packet, out int network, out bool isIpv4))
         {
             return false;
         }
@@ -68,25 +64,6 @@ internal readonly struct SegmentLayout
         }
         layout = new SegmentLayout(network, transport, transport + length, isIpv4, isTcp);
         return true;
-    }
-
-    /// <summary>The IP header behind up to two tags.</summary>
-    public static bool TryFindNetwork(ReadOnlySpan<byte> packet, out int network, out bool isIpv4)
-    {
-        network = EthernetHeaderLength;
-        isIpv4 = false;
-        for (int tags = 0; tags <= MaxTags && network <= packet.Length; tags++)
-        {
-            ushort type = BinaryPrimitives.ReadUInt16BigEndian(packet[(network - 2)..]);
-            if (type is EtherType.Vlan or ServiceTag)
-            {
-                network += TagLength;
-                continue;
-            }
-            isIpv4 = type == EtherType.Ipv4;
-            return isIpv4 || type == EtherType.Ipv6;
-        }
-        return false;
     }
 
     /// <returns>Offset of the transport header; -1 if the header is damaged, of another protocol or of a fragment.</returns>

@@ -14,10 +14,6 @@ namespace Softswitch.Ports.AfXdp;
 /// </remarks>
 internal static class PartialChecksum
 {
-    private const int EthernetHeaderLength = 14;
-    private const int TagLength = 4;
-    private const int MaxTags = 2;
-    private const ushort ServiceTag = 0x88a8; // IEEE 802.1ad
     private const int Ipv4MinHeaderLength = 20;
     private const int Ipv6HeaderLength = 40;
     private const int TcpChecksumOffset = 16;
@@ -27,23 +23,17 @@ internal static class PartialChecksum
     public static void Mark(ref Packet packet, FrameCache frames)
     {
         ReadOnlySpan<byte> bytes = packet.Bytes;
-        int network = EthernetHeaderLength;
-        for (int tags = 0; tags <= MaxTags && bytes.Length >= network + Ipv4MinHeaderLength; tags++)
+        if (!LinkHeader.TryFindNetwork(bytes, out int network, out bool isIpv4) || bytes.Length < network + Ipv4MinHeaderLength)
         {
-            switch (BinaryPrimitives.ReadUInt16BigEndian(bytes[(network - 2)..]))
-            {
-                case EtherType.Ipv4:
-                    MarkIpv4(ref packet, frames, network);
-                    return;
-                case EtherType.Ipv6:
-                    MarkIpv6(ref packet, frames, network);
-                    return;
-                case EtherType.Vlan or ServiceTag:
-                    network += TagLength;
-                    continue;
-                default:
-                    return;
-            }
+            return;
+        }
+        if (isIpv4)
+        {
+            MarkIpv4(ref packet, frames, network);
+        }
+        else
+        {
+            MarkIpv6(ref packet, frames, network);
         }
     }
 
