@@ -1,7 +1,5 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Tests.Client;
 using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
@@ -9,8 +7,6 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>Peers nobody here wrote: ovs-ofctl through the listener, ovs-testcontroller as controller.</summary>
 public sealed class OpenVSwitchPeerTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     [Fact]
     public void Ovs_ofctl_shows_adds_dumps_changes_and_deletes()
     {
@@ -57,27 +53,16 @@ public sealed class OpenVSwitchPeerTests
     [Fact]
     public void Ovs_ofctl_monitors_packet_ins()
     {
-        RequireTool("ovs-ofctl");
+        OvsTools.Require("ovs-ofctl");
         using AgentHarness harness = new();
-        using RunningCommand monitor = RunningCommand.Start(
-            "ovs-ofctl", ["-O", "OpenFlow10", "--unixctl=none", "monitor", Target(harness), "40"]);
-        const string expected = "total_len=98 in_port=2 (via no_match) data_len=40 buffer=";
-        // What comes while it still sets itself up it passes over.
-        Client.Eventually.True(
-            () =>
-            {
-                harness.Ports[2].TryInject(TestPacket.Icmp());
-                return (monitor.Output + monitor.Error).Contains(expected, StringComparison.Ordinal) || monitor.HasExited;
-            },
-            "the monitor shows a packet-in");
-        monitor.WaitForText(expected, Patience);
+        OvsTools.MonitorPacketIns(harness, Target(harness));
     }
 
     [Fact]
     public void Ovs_testcontroller_makes_it_a_learning_switch()
     {
-        RequireTool("ovs-testcontroller");
-        int port = FreePort();
+        OvsTools.Require("ovs-testcontroller");
+        int port = OvsTools.FreePort();
         using RunningCommand controller = RunningCommand.Start(
             "ovs-testcontroller", ["--unixctl=none", $"ptcp:{port}:127.0.0.1"]);
         using AgentHarness harness = new(new AgentOptions { Controllers = [AgentHarness.Target($"tcp:127.0.0.1:{port}")] });
@@ -85,29 +70,10 @@ public sealed class OpenVSwitchPeerTests
         byte[] there = TestPacket.Tcp(dlSrc: 0x0200_0000_0001, dlDst: 0x0200_0000_0002);
         byte[] back = TestPacket.Tcp(dlSrc: 0x0200_0000_0002, dlDst: 0x0200_0000_0001);
 
-        Assert.Equal(there, SendUntilReceived(harness, there, from: 1, to: 2));
-        Assert.Equal(back, SendUntilReceived(harness, back, from: 2, to: 1));
+        Assert.Equal(there, OvsTools.SendUntilReceived(harness, there, from: 1, to: 2));
+        Assert.Equal(back, OvsTools.SendUntilReceived(harness, back, from: 2, to: 1));
         using RawController observer = harness.Connect();
         Assert.True(FlowCount(observer) > 0, "the controller knew where to send the answer, so it added a flow entry");
-    }
-
-    /// <summary>The first frame may be lost while the controller still sets itself up, as on any network.</summary>
-    private static byte[] SendUntilReceived(AgentHarness harness, byte[] frame, ushort from, ushort to)
-    {
-        long start = Stopwatch.GetTimestamp();
-        for (int i = 0; Stopwatch.GetElapsedTime(start) < Patience; i++)
-        {
-            if (i % 10_000 == 0)
-            {
-                harness.Ports[from].TryInject(frame);
-            }
-            if (harness.Ports[to].Collect() is [byte[] first, ..])
-            {
-                return first;
-            }
-            Thread.Yield();
-        }
-        throw new TimeoutException($"nothing sent to port {from} came out of port {to}");
     }
 
     private static uint FlowCount(RawController observer)
@@ -122,19 +88,7 @@ public sealed class OpenVSwitchPeerTests
 
     private static string Ofctl(AgentHarness harness, string command, params string[] arguments)
     {
-        RequireTool("ovs-ofctl");
-        using RunningCommand running = RunningCommand.Start(
-            "ovs-ofctl", ["-O", "OpenFlow10", "--timeout=20", command, Target(harness), .. arguments]);
-        return running.WaitForEnd(Patience).Checked().Output;
-    }
-
-    private static void RequireTool(string name) =>
-        Assert.SkipUnless(File.Exists($"/usr/bin/{name}"), $"{name} is not installed (apt-get install openvswitch-{(name == "ovs-ofctl" ? "common" : "testcontroller")})");
-
-    private static int FreePort()
-    {
-        using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        OvsTools.Require("ovs-ofctl");
+        return OvsTools.Ofctl([command, Target(harness), .. arguments]);
     }
 }

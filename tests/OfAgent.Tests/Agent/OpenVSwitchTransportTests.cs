@@ -1,8 +1,6 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Learning;
+using Softswitch.OfAgent.Tests.Client;
 using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
@@ -10,8 +8,6 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>ovs-ofctl and ovs-testcontroller over every kind of connection, with everything OpenFlow 1.0 lets ovs-ofctl do.</summary>
 public sealed class OpenVSwitchTransportTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private readonly TestCertificates _pki = new();
     private readonly TlsCredentials _ours;
     private readonly string[] _theirs;
@@ -36,7 +32,7 @@ public sealed class OpenVSwitchTransportTests : IDisposable
     [InlineData("punix:")]
     public void Ovs_ofctl_does_all_it_can_in_OpenFlow_1_0(string listen)
     {
-        RequireTool("ovs-ofctl");
+        OvsTools.Require("ovs-ofctl");
         listen += listen == "punix:" ? _pki.PathOf("mgmt") : "";
         using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new ManualTime() });
         string target = TargetOf(harness);
@@ -76,27 +72,16 @@ public sealed class OpenVSwitchTransportTests : IDisposable
     [InlineData("punix:")]
     public void Ovs_ofctl_monitors(string listen)
     {
-        RequireTool("ovs-ofctl");
+        OvsTools.Require("ovs-ofctl");
         listen += listen == "punix:" ? _pki.PathOf("mgmt") : "";
         using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new ManualTime() });
-        using RunningCommand monitor = RunningCommand.Start(
-            "ovs-ofctl", ["-O", "OpenFlow10", "--unixctl=none", .. _theirs, "--ca-cert", _pki.Authority, "monitor", TargetOf(harness), "40"]);
-        const string expected = "total_len=98 in_port=2 (via no_match) data_len=40 buffer=";
-        // What comes while it still sets itself up it passes over.
-        Client.Eventually.True(
-            () =>
-            {
-                harness.Ports[2].TryInject(TestPacket.Icmp());
-                return (monitor.Output + monitor.Error).Contains(expected, StringComparison.Ordinal) || monitor.HasExited;
-            },
-            "the monitor shows a packet-in");
-        monitor.WaitForText(expected, Patience);
+        OvsTools.MonitorPacketIns(harness, [.. _theirs, "--ca-cert", _pki.Authority, TargetOf(harness)]);
     }
 
     [Fact]
     public void Ovs_ofctl_of_another_authority_is_refused()
     {
-        RequireTool("ovs-ofctl");
+        OvsTools.Require("ovs-ofctl");
         using TestCertificates stranger = new("another CA");
         (string key, string certificate) = stranger.Issue("stranger");
         using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target("pssl:0:127.0.0.1")], Tls = _ours });
@@ -104,15 +89,15 @@ public sealed class OpenVSwitchTransportTests : IDisposable
             "ovs-ofctl",
             ["-O", "OpenFlow10", "--timeout=20", "--private-key", key, "--certificate", certificate, "--ca-cert", _pki.Authority, "show", TargetOf(harness)]);
 
-        Assert.NotEqual(0, show.WaitForEnd(Patience).ExitCode);
+        Assert.NotEqual(0, show.WaitForEnd(OvsTools.Patience).ExitCode);
         harness.WaitForLog("refused: the peer's certificate is not signed by the CA in");
     }
 
     [Fact]
     public void Ovs_testcontroller_makes_it_a_learning_switch_over_tls_and_its_authority_is_learned()
     {
-        RequireTool("ovs-testcontroller");
-        int port = FreePort();
+        OvsTools.Require("ovs-testcontroller");
+        int port = OvsTools.FreePort();
         using RunningCommand controller = RunningCommand.Start(
             "ovs-testcontroller", ["--unixctl=none", .. _theirs, "--ca-cert", _pki.Authority, $"pssl:{port}:127.0.0.1"]);
         (string key, string certificate) = _pki.Issue("learner");
@@ -122,21 +107,21 @@ public sealed class OpenVSwitchTransportTests : IDisposable
         harness.WaitForLog("connected");
         byte[] frame = TestPacket.Tcp(dlSrc: 0x0200_0000_0001, dlDst: 0x0200_0000_0002);
 
-        Assert.Equal(frame, SendUntilReceived(harness, frame));
+        Assert.Equal(frame, OvsTools.SendUntilReceived(harness, frame));
         Assert.Equal(File.ReadAllText(_pki.Authority).Trim(), File.ReadAllText(learned).Trim());
     }
 
     [Fact]
     public void Ovs_testcontroller_makes_it_a_learning_switch_over_a_unix_socket()
     {
-        RequireTool("ovs-testcontroller");
+        OvsTools.Require("ovs-testcontroller");
         string path = _pki.PathOf("controller");
         using RunningCommand controller = RunningCommand.Start("ovs-testcontroller", ["--unixctl=none", $"punix:{path}"]);
         using AgentHarness harness = new(new AgentOptions { Controllers = [AgentHarness.Target($"unix:{path}")] });
         harness.WaitForLog("connected");
         byte[] frame = TestPacket.Tcp(dlSrc: 0x0200_0000_0001, dlDst: 0x0200_0000_0002);
 
-        Assert.Equal(frame, SendUntilReceived(harness, frame));
+        Assert.Equal(frame, OvsTools.SendUntilReceived(harness, frame));
     }
 
     [Fact]
@@ -173,39 +158,5 @@ public sealed class OpenVSwitchTransportTests : IDisposable
             : $"{(listener.NeedsTls ? "ssl" : "tcp")}:127.0.0.1:{harness.Agent.ListenPorts[0]}";
     }
 
-    /// <summary>The first frame may be lost while the controller still sets itself up, as on any network.</summary>
-    private static byte[] SendUntilReceived(AgentHarness harness, byte[] frame)
-    {
-        long start = Stopwatch.GetTimestamp();
-        for (int i = 0; Stopwatch.GetElapsedTime(start) < Patience; i++)
-        {
-            if (i % 10_000 == 0)
-            {
-                harness.Ports[1].TryInject(frame);
-            }
-            if (harness.Ports[2].Collect() is [byte[] first, ..])
-            {
-                return first;
-            }
-            Thread.Yield();
-        }
-        throw new TimeoutException("nothing sent to port 1 came out of port 2");
-    }
-
-    private string Ofctl(params string[] arguments)
-    {
-        using RunningCommand running = RunningCommand.Start(
-            "ovs-ofctl", ["-O", "OpenFlow10", "--timeout=20", .. _theirs, "--ca-cert", _pki.Authority, .. arguments]);
-        return running.WaitForEnd(Patience).Checked().Output;
-    }
-
-    private static void RequireTool(string name) =>
-        Assert.SkipUnless(File.Exists($"/usr/bin/{name}"), $"{name} is not installed (apt-get install openvswitch-{(name == "ovs-ofctl" ? "common" : "testcontroller")})");
-
-    private static int FreePort()
-    {
-        using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
+    private string Ofctl(params string[] arguments) => OvsTools.Ofctl([.. _theirs, "--ca-cert", _pki.Authority, .. arguments]);
 }
