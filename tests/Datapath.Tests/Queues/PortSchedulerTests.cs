@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Queues;
 using Softswitch.Datapath.Workers;
+using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Queues;
 
@@ -239,17 +240,18 @@ public sealed class PortSchedulerTests
         Source[] sources = [new(1, 1, 600 * Mega, 1514), new(2, 2, 600 * Mega, 60), new(7, QueueConfig.None, 600 * Mega, 1514)];
         Traffic.Run(sut, TimeSpan.FromMilliseconds(20), Step, sources);
         ulong before = sut.Counters.TransmittedPackets;
-        long allocated = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
+        long allocated = Allocations.OfOneRound(() =>
         {
-            sut.Advance(Step);
-            foreach (Source source in sources)
+            for (int i = 0; i < 1000; i++)
             {
-                source.Offer(sut, Step);
+                sut.Advance(Step);
+                foreach (Source source in sources)
+                {
+                    source.Offer(sut, Step);
+                }
+                sut.Run();
             }
-            sut.Run();
-        }
-        allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+        });
         Assert.True(sut.Counters.TransmittedPackets - before > 10_000);
         Assert.Equal(0, allocated);
     }
