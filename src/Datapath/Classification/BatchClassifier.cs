@@ -23,7 +23,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
     private readonly LazyArray<byte> _missed = new(PacketBatch.Capacity);
     private readonly LazyArray<byte> _wanted = new(PacketBatch.Capacity);
     private readonly LazyArray<byte> _searched = new(PacketBatch.Capacity);
-    private readonly LazyArray<byte> _pending = new(PacketBatch.Capacity);
+    private readonly LazyArray<SearchState> _search = new(1);
 
     /// <param name="cacheCapacity">Flows that the cache holds.</param>
     public BatchClassifier(FlowTable table, int cacheCapacity)
@@ -58,7 +58,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
         _missed.Dispose();
         _wanted.Dispose();
         _searched.Dispose();
-        _pending.Dispose();
+        _search.Dispose();
     }
 
     /// <summary>Table 0 holds nothing: every packet goes on to table 1.</summary>
@@ -136,7 +136,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
             }
             else
             {
-                Search(keys, found, wanted, count);
+                Search(keys, found, new ReadOnlySpan<byte>(wanted, count));
             }
             long current = changes.Begun;
             if (current == change)
@@ -219,7 +219,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
             return;
         }
         long asOf = changes.Completed;
-        Search(keys, found, searched, count);
+        Search(keys, found, new ReadOnlySpan<byte>(searched, count));
         for (int s = 0; s < count; s++)
         {
             byte i = searched[s];
@@ -227,11 +227,8 @@ internal sealed unsafe class BatchClassifier : IDisposable
         }
     }
 
-    private void Search(FlowKey* keys, uint* found, byte* positions, int count)
-    {
-        Unsafe.CopyBlock(_pending.Start, positions, (uint)count);
-        _table.Wildcard.Search.Find(keys, _states.Start, _pending.Start, count, found);
-    }
+    private void Search(FlowKey* keys, uint* found, ReadOnlySpan<byte> positions) =>
+        _table.Wildcard.Search.Find(keys, positions, _search.Start, found);
 }
 
 /// <summary>What the passes of a batch lookup hand to each other.</summary>
@@ -240,18 +237,8 @@ internal unsafe struct LookupState
     /// <summary>Of the whole key.</summary>
     public ulong KeyHash;
 
-    /// <summary>Of the bits that the subtable at hand compares.</summary>
-    public ulong Hash;
-
+    /// <summary>Of table 0.</summary>
     public byte* Bucket;
-
-    /// <summary>The slots of the bucket whose signature fits.</summary>
-    public uint Fitting;
-
-    public BestEntry Best;
-
-    /// <summary>A position in the batch: the list of packets whose buckets hold something to compare.</summary>
-    public byte Promising;
 
     public CachedFlow* Cached;
 }

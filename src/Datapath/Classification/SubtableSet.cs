@@ -2,7 +2,7 @@ namespace Softswitch.Datapath.Classification;
 
 /// <summary>The subtables of table 1: which entry goes where, and in what order they are searched.</summary>
 /// <remarks>Threads: one writer, the control side; workers read <see cref="Ordered"/>, which is published as a whole whenever members or order change.</remarks>
-internal sealed unsafe class SubtableSet
+internal sealed unsafe class SubtableSet : IDisposable
 {
     // Entries that may share a hash where another subtable could tell them apart: a bucket has 8 slots, for others too.
     private const int MaxSharingOneHash = 6;
@@ -13,16 +13,23 @@ internal sealed unsafe class SubtableSet
     private readonly FlowIndexMemory _memory;
     private readonly FlowStore _store;
     private readonly FlowHash _hash;
+    private readonly FlowKey* _maskOf;
     private readonly List<Subtable?> _subtables = [];
     private readonly Stack<int> _freeIds = new();
     private RankedSubtable[] _ordered = [];
 
-    public SubtableSet(FlowIndexMemory memory, FlowStore store, FlowHash hash)
+    /// <param name="maskOf">The masks of all entries, by index.</param>
+    public SubtableSet(FlowIndexMemory memory, FlowStore store, FlowHash hash, FlowKey* maskOf)
     {
         _memory = memory;
         _store = store;
         _hash = hash;
+        _maskOf = maskOf;
+        Filter = new SubtableFilter(store, hash, maskOf);
     }
+
+    /// <summary>Which subtables are worth a look. Any thread.</summary>
+    public SubtableFilter Filter { get; }
 
     /// <summary>By falling priority. Any thread.</summary>
     public RankedSubtable[] Ordered => Volatile.Read(ref _ordered);
@@ -57,14 +64,28 @@ internal sealed unsafe class SubtableSet
         return best;
     }
 
-    /// <summary>An entry has come in: its subtable may have to be searched earlier.</summary>
-    public void NoteInsertion(Subtable subtable, ushort priority)
+    /// <summary>Puts an entry whose mask, key and priority are in place into the subtable chosen for it.</summary>
+    public void Insert(Subtable subtable, ulong hash, uint index)
+    {
+        Filter.Add(_store.Entries[index].Key, _maskOf[index], subtable.Id);
+        subtable.Index.Insert(hash, index);
+    }
+
+    /// <summary>An entry has come in, or into the place of another: its subtable may have to be searched earlier.</summary>
+    public void NotePriority(Subtable subtable, ushort priority)
     {
         if (priority > subtable.PriorityBound)
         {
             subtable.PriorityBound = priority;
             PublishOrder();
         }
+    }
+
+    /// <summary>Takes an entry out.</summary>
+    public void Remove(Subtable subtable, ulong hash, uint index)
+    {
+        subtable.Index.Remove(hash, index);
+        Filter.NoteRemoval(subtable.Id, _subtables);
     }
 
     /// <summary>An entry has gone: its subtable may be empty, or need not be searched that early any more.</summary>
@@ -79,6 +100,8 @@ internal sealed unsafe class SubtableSet
             Recount(subtable);
         }
     }
+
+    public void Dispose() => Filter.Dispose();
 
     private bool HasRoom(Subtable subtable, in FlowKey key, in FlowKey mask, out ulong hash)
     {
@@ -138,7 +161,7 @@ internal sealed unsafe class SubtableSet
         {
             if (subtable != null)
             {
-                ordered.Add(new RankedSubtable(subtable, subtable.PriorityBound));
+                ordered.Add(new RankedSubtable(subtable, subtable.PriorityBound, SubtableFilter.BitOf(subtable.Id)));
             }
         }
         ordered.Sort(static (a, b) => b.PriorityBound.CompareTo(a.PriorityBound));
@@ -147,4 +170,4 @@ internal sealed unsafe class SubtableSet
 }
 
 /// <summary>A subtable and the bound it had when the array was published: the order must hold as long as the array is read.</summary>
-internal readonly record struct RankedSubtable(Subtable Subtable, int PriorityBound);
+internal readonly record struct RankedSubtable(Subtable Subtable, int PriorityBound, ulong FilterBit);

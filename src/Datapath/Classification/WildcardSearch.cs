@@ -1,5 +1,8 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Classification;
 
@@ -26,80 +29,115 @@ internal sealed unsafe class WildcardSearch
     /// <summary>The entry of highest precedence that matches, or 0.</summary>
     public uint Find(in FlowKey key)
     {
-        BestEntry best = BestEntry.None;
+        ulong candidates = _subtables.Filter.Candidates(key);
+        ulong best = BestEntry.None;
         foreach (ref readonly RankedSubtable ranked in _subtables.Ordered.AsSpan())
         {
-            if (ranked.PriorityBound < best.Priority)
+            if (best >= BestEntry.Above(ranked.PriorityBound))
             {
                 break;
             }
-            ulong hash = _hash.Compute(key, ranked.Subtable.Mask);
-            Improve(ranked.Subtable.Index.BucketOf(hash), hash, key, ref best);
+            if ((candidates & ranked.FilterBit) != 0)
+            {
+                ulong hash = _hash.Compute(key, ranked.Subtable.Mask);
+                Improve(ranked.Subtable.Index.BucketOf(hash), hash, key, ref best);
+            }
         }
-        return best.Index;
+        return BestEntry.IndexOf(best);
     }
 
     /// <summary>Looks several packets up, subtable by subtable, so that their memory accesses overlap.</summary>
     /// <param name="keys">Of all packets of the batch, which came in by one port.</param>
-    /// <param name="states">As many, overwritten for <paramref name="pending"/>.</param>
-    /// <param name="pending">Positions of the <paramref name="count"/> packets to look up; overwritten.</param>
+    /// <param name="wanted">Positions of the packets to look up.</param>
+    /// <param name="state">Overwritten.</param>
     /// <param name="found">Receives at each of these positions the entry, or 0.</param>
     [MethodImpl(MethodImplOptions.NoInlining)] // what calls it would take its registers
-    public void Find(FlowKey* keys, LookupState* states, byte* pending, int count, uint* found)
+    public void Find(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state, uint* found)
     {
         RankedSubtable[] ordered = _subtables.Ordered;
         if (ordered.Length == 1)
         {
-            FindInOne(ordered[0].Subtable, keys, states, pending, count, found);
+            FindInOne(ordered[0].Subtable, keys, wanted, state, found);
             return;
         }
-        for (int p = 0; p < count; p++)
-        {
-            states[pending[p]].Best = BestEntry.None;
-        }
+        Begin(keys, wanted, state);
         foreach (ref readonly RankedSubtable ranked in ordered.AsSpan())
         {
-            count = KeepThoseBelow(ranked.PriorityBound, pending, count, states, found);
-            if (count == 0)
+            uint probed = Choose(ranked, state, wanted.Length, out bool done);
+            if (done)
             {
-                return;
+                break;
             }
-            FindBuckets(ranked.Subtable, keys, states, pending, count);
-            int promising = FindPromising(pending, count, states);
-            for (int p = 0; p < promising; p++)
+            int count = FindBuckets(ranked.Subtable, keys, wanted, probed, state);
+            count = KeepPromising(state, count);
+            for (int n = 0; n < count; n++)
             {
-                byte i = states[p].Promising;
-                Improve(states[i].Bucket, states[i].Hash, keys[i], ref states[i].Best);
+                int place = state->Place[n];
+                Improve((byte*)state->Bucket[n], state->Hash[n], keys[wanted[place]], ref state->Best[place]);
             }
         }
-        for (int p = 0; p < count; p++)
+        for (int place = 0; place < wanted.Length; place++)
         {
-            found[pending[p]] = states[pending[p]].Best.Index;
+            found[wanted[place]] = BestEntry.IndexOf(state->Best[place]);
         }
+    }
+
+    private void Begin(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state)
+    {
+        SubtableFilter filter = _subtables.Filter;
+        for (int place = 0; place < wanted.Length; place++)
+        {
+            state->Candidates[place] = filter.Candidates(keys[wanted[place]]);
+            state->Best[place] = BestEntry.None;
+        }
+        for (int place = wanted.Length; place % Vector256<ulong>.Count != 0; place++)
+        {
+            state->Best[place] = BestEntry.Unbeatable;
+        }
+    }
+
+    /// <summary>For which packets a subtable is worth a look: a bit for each place.</summary>
+    /// <param name="done">Whether no packet can find anything better here nor in the subtables after it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Choose(in RankedSubtable ranked, SearchState* state, int count, out bool done)
+    {
+        Vector256<ulong> bit = Vector256.Create(ranked.FilterBit);
+        Vector256<long> bound = Vector256.Create((long)BestEntry.Above(ranked.PriorityBound));
+        uint open = 0;
+        uint chosen = 0;
+        for (int place = 0; place < count; place += Vector256<ulong>.Count)
+        {
+            Vector256<long> canImprove = Vector256.LessThan(Vector256.Load((long*)state->Best + place), bound);
+            Vector256<ulong> isElsewhere = Vector256.Equals(Vector256.Load(state->Candidates + place) & bit, default);
+            open |= canImprove.ExtractMostSignificantBits() << place;
+            chosen |= Vector256.AndNot(canImprove.AsUInt64(), isElsewhere).ExtractMostSignificantBits() << place;
+        }
+        done = open == 0;
+        return chosen;
     }
 
     /// <summary>The commonest case, without what several subtables need.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FindInOne(Subtable subtable, FlowKey* keys, LookupState* states, byte* pending, int count, uint* found)
+    private void FindInOne(Subtable subtable, FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state, uint* found)
     {
         if (subtable.HashesOnlyInPort)
         {
-            FindByInPort(subtable, keys, pending, count, found);
+            FindByInPort(subtable, keys, wanted, found);
             return;
         }
-        FindBuckets(subtable, keys, states, pending, count);
-        for (int p = 0; p < count; p++)
+        FindBuckets(subtable, keys, wanted, uint.MaxValue >> (PacketBatch.Capacity - wanted.Length), state);
+        for (int place = 0; place < wanted.Length; place++)
         {
-            byte i = pending[p];
-            uint fitting = FlowIndex.Candidates(states[i].Bucket, states[i].Hash);
-            found[i] = PrepareFirst(states[i].Bucket, fitting);
-            states[i].Fitting = fitting;
+            byte* bucket = (byte*)state->Bucket[place];
+            uint fitting = FlowIndex.Candidates(bucket, state->Hash[place]);
+            found[wanted[place]] = PrepareFirst(bucket, fitting);
+            state->Candidates[place] = fitting;
         }
-        for (int p = 0; p < count; p++)
+        for (int place = 0; place < wanted.Length; place++)
         {
-            byte i = pending[p];
-            uint fitting = states[i].Fitting;
-            byte* bucket = states[i].Bucket;
+            byte i = wanted[place];
+            uint fitting = (uint)state->Candidates[place];
+            byte* bucket = (byte*)state->Bucket[place];
             if ((fitting & (fitting - 1)) == 0 && FlowIndex.NextBucket(bucket) == null)
             {
                 uint index = found[i]; // whether or not entry 0, all zero, matches: the result is 0
@@ -107,88 +145,94 @@ internal sealed unsafe class WildcardSearch
             }
             else
             {
-                BestEntry best = BestEntry.None;
-                Improve(bucket, states[i].Hash, keys[i], ref best);
-                found[i] = best.Index;
+                ulong best = BestEntry.None;
+                Improve(bucket, state->Hash[place], keys[i], ref best);
+                found[i] = BestEntry.IndexOf(best);
             }
         }
     }
 
     /// <summary>A batch comes from one port: where all entries are looked for by port alone, all its packets have one bucket.</summary>
-    private void FindByInPort(Subtable subtable, FlowKey* keys, byte* pending, int count, uint* found)
+    private void FindByInPort(Subtable subtable, FlowKey* keys, ReadOnlySpan<byte> wanted, uint* found)
     {
-        ulong hash = _hash.Compute(keys[*pending], subtable.Mask);
+        ref readonly FlowKey any = ref keys[wanted[0]];
+        ulong hash = _hash.Compute(any, subtable.Mask);
         byte* bucket = subtable.Index.BucketOf(hash);
         uint fitting = FlowIndex.Candidates(bucket, hash);
         uint index = FlowIndex.CandidateAt(bucket, fitting) & OnesIf(fitting);
         bool onlyOne = (fitting & (fitting - 1)) == 0 && FlowIndex.NextBucket(bucket) == null && FlowKey.Equals(_maskOf[index], subtable.Mask);
-        uint common = FlowKey.Matches(keys[*pending], _entries[index].Key, _maskOf[index]) ? index : 0;
-        for (int p = 0; p < count; p++)
+        uint common = FlowKey.Matches(any, _entries[index].Key, _maskOf[index]) ? index : 0;
+        foreach (byte i in wanted)
         {
-            byte i = pending[p];
-            BestEntry best = BestEntry.None;
+            ulong best = BestEntry.None;
             if (!onlyOne)
             {
                 Improve(bucket, hash, keys[i], ref best);
             }
-            found[i] = onlyOne ? common : best.Index;
+            found[i] = onlyOne ? common : BestEntry.IndexOf(best);
         }
     }
 
-    /// <summary>Where to look for each packet.</summary>
+    /// <summary>Where to look for each packet of these places; returns how many.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void FindBuckets(Subtable subtable, FlowKey* keys, LookupState* states, byte* pending, int count)
+    private int FindBuckets(Subtable subtable, FlowKey* keys, ReadOnlySpan<byte> wanted, uint places, SearchState* state)
     {
         FlowIndex index = subtable.Index;
         FlowKey mask = subtable.Mask;
-        for (int p = 0; p < count; p++)
+        int count = 0;
+        for (; places != 0; places &= places - 1)
         {
-            byte i = pending[p];
-            ulong hash = _hash.Compute(keys[i], mask);
+            int place = BitOperations.TrailingZeroCount(places);
+            ulong hash = _hash.Compute(keys[wanted[place]], mask);
             byte* bucket = index.BucketOf(hash);
             Prefetch.Line(bucket);
-            states[i].Hash = hash;
-            states[i].Bucket = bucket;
+            state->Hash[count] = hash;
+            state->Bucket[count] = (ulong)bucket;
+            state->Place[count] = (byte)place;
+            count++;
         }
+        return count;
     }
 
-    /// <summary>Looks at the entries of one bucket whose signature fits.</summary>
+    /// <summary>Looks at the entries whose signature fits, in one bucket and what it overflows to.</summary>
+    /// <remarks>Compares them all rather than skip those of lower priority: which they are is a matter of chance, and to guess wrong costs more than to compare.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Improve(byte* bucket, ulong hash, in FlowKey key, ref BestEntry best)
+    private void Improve(byte* bucket, ulong hash, in FlowKey key, ref ulong best)
     {
+        ulong found = best;
         do
         {
             for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
             {
                 uint index = FlowIndex.CandidateAt(bucket, fitting);
-                int priority = _entries[index].Priority;
-                if (priority >= best.Priority && FlowKey.Matches(key, _entries[index].Key, _maskOf[index])
-                    && (priority > best.Priority || IsOlder(index, best.Index)))
-                {
-                    best = new BestEntry(index, priority);
-                }
+                bool matches = FlowKey.Matches(key, _entries[index].Key, _maskOf[index]);
+                ulong candidate = BestEntry.Of(matches, index, _entries[index].Priority);
+                found = BestEntry.AreOfOnePriority(candidate, found) ? Older(candidate, found) : ulong.Max(candidate, found);
             }
             bucket = FlowIndex.NextBucket(bucket);
         }
         while (bucket != null);
+        best = found;
     }
 
-    /// <summary>Which packets have anything to compare in their buckets. Without branches: what is in a bucket is a matter of chance.</summary>
+    /// <summary>Keeps the probes whose buckets hold something to compare. Without branches: what is in a bucket is a matter of chance.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int FindPromising(byte* pending, int count, LookupState* states)
+    private int KeepPromising(SearchState* state, int count)
     {
-        int promising = 0;
-        for (int p = 0; p < count; p++)
+        int kept = 0;
+        for (int n = 0; n < count; n++)
         {
-            byte i = pending[p];
-            byte* bucket = states[i].Bucket;
-            uint fitting = FlowIndex.Candidates(bucket, states[i].Hash);
+            byte* bucket = (byte*)state->Bucket[n];
+            ulong hash = state->Hash[n];
+            uint fitting = FlowIndex.Candidates(bucket, hash);
             PrepareFirst(bucket, fitting);
             ulong next = (ulong)FlowIndex.NextBucket(bucket);
-            states[promising].Promising = i;
-            promising += (int)(OnesIf(fitting | (uint)next | (uint)(next >> 32)) & 1);
+            state->Bucket[kept] = (ulong)bucket;
+            state->Hash[kept] = hash;
+            state->Place[kept] = state->Place[n];
+            kept += (int)(OnesIf(fitting | (uint)next | (uint)(next >> 32)) & 1);
         }
-        return promising;
+        return kept;
     }
 
     /// <summary>The first entry of a bucket that is worth a comparison, asked for; entry 0, which is at hand, if there is none.</summary>
@@ -205,32 +249,6 @@ internal sealed unsafe class WildcardSearch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint OnesIf(uint any) => (uint)((int)(any | (0 - any)) >> 31);
 
-    /// <summary>Keeps the packets that could still find something as good; the others have their entry.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int KeepThoseBelow(int priorityBound, byte* pending, int count, LookupState* states, uint* found)
-    {
-        int kept = 0;
-        for (int p = 0; p < count; p++)
-        {
-            byte i = pending[p];
-            pending[kept] = i;
-            bool keep = states[i].Best.Priority <= priorityBound;
-            kept += keep ? 1 : 0;
-            if (!keep)
-            {
-                found[i] = states[i].Best.Index;
-            }
-        }
-        return kept;
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool IsOlder(uint index, uint than) => _records[index].Sequence < _records[than].Sequence;
-}
-
-/// <summary>The best entry a search has met so far.</summary>
-internal readonly record struct BestEntry(uint Index, int Priority)
-{
-    /// <summary>Worse than any entry.</summary>
-    public static BestEntry None => new(0, -1);
+    private ulong Older(ulong a, ulong b) => _records[BestEntry.IndexOf(a)].Sequence < _records[BestEntry.IndexOf(b)].Sequence ? a : b;
 }

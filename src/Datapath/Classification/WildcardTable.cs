@@ -34,7 +34,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         _masks = new LazyArray<FlowKey>(store.Capacity + 1);
         _maskOf = _masks.Start;
         _entries = store.Entries;
-        _subtables = new SubtableSet(memory, store, hash);
+        _subtables = new SubtableSet(memory, store, hash, _maskOf);
         Search = new WildcardSearch(_subtables, store, hash, _maskOf);
     }
 
@@ -77,7 +77,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         {
             Subtable? known = _uses.TryGetValue(mask, out MaskUse? use) ? use[0] : null;
             subtable = _subtables.Choose(_entries[index].Key, mask, known, out record.Hash);
-            subtable.Index.Insert(record.Hash, index);
+            _subtables.Insert(subtable, record.Hash, index);
         }
         else
         {
@@ -87,7 +87,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         record.Subtable = subtable!.Id;
         UseOf(mask).CountIn(subtable);
         Count++;
-        _subtables.NoteInsertion(subtable, record.Priority);
+        _subtables.NotePriority(subtable, record.Priority);
         Changes.Complete();
     }
 
@@ -129,7 +129,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         }
         else
         {
-            subtable.Index.Remove(record.Hash, index);
+            _subtables.Remove(subtable, record.Hash, index);
         }
         Count--;
         FlowKey mask = _maskOf[index];
@@ -146,6 +146,7 @@ internal sealed unsafe class WildcardTable : IDisposable
     public void Dispose()
     {
         Changes.Dispose();
+        _subtables.Dispose();
         _masks.Dispose();
     }
 
