@@ -10,6 +10,9 @@ public sealed unsafe partial class DatapathControl
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
 
+    /// <summary>The ports' numbers, in the same order.</summary>
+    public ReadOnlySpan<ushort> PortNumbers => _shared.Ports.Numbers;
+
     /// <returns>False if there is no such port.</returns>
     public bool TryReadPort(ushort number, out PortStatistics statistics)
     {

@@ -7,6 +7,7 @@ internal sealed class PortSet
     public PortSet(SwitchPort[] ports)
     {
         Ports = ports;
+        Numbers = Array.ConvertAll(ports, port => port.Number);
         foreach (SwitchPort port in ports)
         {
             if (port.Number != PortNumber.Local)
@@ -20,8 +21,20 @@ internal sealed class PortSet
 
     public SwitchPort[] Ports { get; }
 
+    public ushort[] Numbers { get; }
+
     /// <summary>Highest number of a physical port; 0 without one.</summary>
     public int HighestNumber { get; }
 
-    public SwitchPort? Find(ushort number) => Array.Find(Ports, port => port.Number == number);
+    public SwitchPort? Find(ushort number)
+    {
+        foreach (SwitchPort port in Ports)
+        {
+            if (port.Number == number)
+            {
+                return port;
+            }
+        }
+        return null;
+    }
 }

@@ -25,12 +25,12 @@ internal static class QueueResponder
         bool isAllPorts = wantedPort is PortNumber.All or PortNumber.None;
         List<QueueStatistics> found = [];
         bool hasPort = isAllPorts;
-        foreach (PortDescription port in control.Ports)
+        foreach (ushort port in control.PortNumbers)
         {
-            if (isAllPorts || port.Number == wantedPort)
+            if (isAllPorts || port == wantedPort)
             {
                 hasPort = true;
-                found.AddRange(control.ReadQueueStatistics(port.Number).Where(q => wantedQueue == QueueStatsMessage.AllQueues || q.QueueId == wantedQueue));
+                found.AddRange(control.ReadQueueStatistics(port).Where(q => wantedQueue == QueueStatsMessage.AllQueues || q.QueueId == wantedQueue));
             }
         }
         if (!hasPort || (found.Count == 0 && wantedQueue != QueueStatsMessage.AllQueues))

@@ -155,9 +155,9 @@ internal sealed class StatsResponder
             return false;
         }
         int start = StatsMessage.BeginReply(reply, xid, OfStatsType.Port);
-        foreach (PortDescription port in _control.Ports)
+        foreach (ushort port in _control.PortNumbers)
         {
-            if ((wanted != PortNumber.None && wanted != port.Number) || !_control.TryReadPort(port.Number, out PortStatistics statistics))
+            if ((wanted != PortNumber.None && wanted != port) || !_control.TryReadPort(port, out PortStatistics statistics))
             {
                 continue;
             }

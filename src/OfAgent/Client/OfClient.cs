@@ -29,13 +29,12 @@ public sealed partial class OfClient : IDisposable
     private static readonly TimeSpan CancellationCheck = TimeSpan.FromMilliseconds(100);
     private readonly IChannel _channel;
     private readonly OfFramer _framer = new();
-    private readonly PatientReader _reader = new();
+    private readonly PatientStream _stream;
     private readonly List<OfReportedError> _errors = [];
     private OfBuffer _out = new();
 
-    /// <summary>What is being written; nothing else may touch it until <see cref="_write"/> ends.</summary>
+    /// <summary>What is being written; nothing else may touch it until that ends.</summary>
     private OfBuffer _sending = new();
-    private Task? _write;
     private bool _hasHeard;
     private uint _lastXid;
 
@@ -43,6 +42,7 @@ public sealed partial class OfClient : IDisposable
     {
         Target = target;
         _channel = channel;
+        _stream = new PatientStream(channel, _framer);
         Timeout = timeout;
     }
 
@@ -184,7 +184,7 @@ public sealed partial class OfClient : IDisposable
                 }
             }
             Flush();
-            Task.WaitAny([_reader.Begin(_channel.Stream, _framer)], CancellationCheck);
+            _stream.Wait(CancellationCheck);
             ReceiveSome();
         }
     }
@@ -305,7 +305,7 @@ public sealed partial class OfClient : IDisposable
     {
         try
         {
-            if (!_reader.TryEnd(_framer, out int count))
+            if (!_stream.TryEndRead(out int count))
             {
                 return;
             }
@@ -329,19 +329,13 @@ public sealed partial class OfClient : IDisposable
     {
         try
         {
-            if (_write is { IsCompleted: true })
-            {
-                _write.GetAwaiter().GetResult();
-                _write = null;
-            }
-            if (_write is null && _out.Length > 0)
+            if (_stream.TryEndWrite() && _out.Length > 0)
             {
                 (_out, _sending) = (_sending, _out);
                 _out.Reset();
-                ValueTask write = _channel.Stream.WriteAsync(_sending.WrittenMemory);
-                _write = write.IsCompletedSuccessfully ? null : write.AsTask();
+                _stream.BeginWrite(_sending.WrittenMemory);
             }
-            return _write is not null;
+            return !_stream.TryEndWrite();
         }
         catch (IOException e)
         {
@@ -358,9 +352,7 @@ public sealed partial class OfClient : IDisposable
     /// <summary>Waits until something was read, or what was being written is.</summary>
     private void Wait(long deadline)
     {
-        int left = (int)Math.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue);
-        Task<int> read = _reader.Begin(_channel.Stream, _framer);
-        if (Task.WaitAny(_write is null ? [read] : [read, _write], left) < 0)
+        if (!_stream.Wait(TimeSpan.FromMilliseconds(Math.Max(0, deadline - Environment.TickCount64))))
         {
             throw new OfClientException($"{Target}: the switch did not answer within {Timeout.TotalSeconds:0.#} s");
         }

@@ -19,7 +19,7 @@ internal sealed class SwitchSession : IDisposable
     private readonly IChannel _channel;
     private readonly LearningOptions _options;
     private readonly OfFramer _framer = new();
-    private readonly PatientReader _reader = new();
+    private readonly PatientStream _stream;
     private readonly OfBuffer _out = new();
     private readonly MacTable _addresses;
     private readonly FlowAction[] _action = new FlowAction[1];
@@ -31,6 +31,7 @@ internal sealed class SwitchSession : IDisposable
     {
         _channel = channel;
         _options = options;
+        _stream = new PatientStream(channel, _framer);
         _addresses = new MacTable(options.MacTableCapacity, options.MacLifetime);
     }
 
@@ -90,7 +91,7 @@ internal sealed class SwitchSession : IDisposable
         while (true)
         {
             SendAll();
-            if (!_reader.TryRead(_channel.Stream, _framer, _options.ProbeInterval, out int count))
+            if (!_stream.TryRead(_options.ProbeInterval, out int count))
             {
                 if (isProbed)
                 {

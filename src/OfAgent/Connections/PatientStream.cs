@@ -1,0 +1,120 @@
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Connections;
+
+/// <summary>Reads from a connection and writes to it at the same time, with a bound on the wait and without giving either up: the next call waits for the same bytes.</summary>
+/// <remarks>
+/// A stream's own read timeout will not do: under TLS a read that timed out may have taken part of a record. Allocates nothing once a read or write is under way.
+/// Threads: one at a time. While a read is pending the framer's messages stay valid, but nobody else may call its Free.
+/// </remarks>
+/// <param name="channel">Stays the caller's.</param>
+/// <param name="framer">Gets what is read.</param>
+#pragma warning disable CA2012 // each is consumed once, by the method that ends it; a task would be an allocation each time
+internal sealed class PatientStream(IChannel channel, OfFramer framer)
+{
+    private readonly Signal _changed = new();
+    private ValueTask<int> _read;
+    private ValueTask _write;
+    private bool _isReading;
+    private bool _isWriting;
+
+    /// <summary>Begins to write what must not change until <see cref="TryEndWrite"/>.</summary>
+    public void BeginWrite(ReadOnlyMemory<byte> bytes)
+    {
+        _write = channel.Stream.WriteAsync(bytes);
+        _isWriting = true;
+        if (!_write.IsCompleted)
+        {
+            _write.GetAwaiter().UnsafeOnCompleted(_changed.Set);
+        }
+    }
+
+    /// <returns>Whether no write is under way.</returns>
+    /// <exception cref="IOException">The connection is gone.</exception>
+    public bool TryEndWrite()
+    {
+        if (_isWriting && _write.IsCompleted)
+        {
+            _isWriting = false;
+            _write.GetAwaiter().GetResult();
+        }
+        return !_isWriting;
+    }
+
+    /// <summary>Takes what the read under way brought, if it is finished.</summary>
+    /// <param name="count">Bytes the framer got; 0 when the peer has closed.</param>
+    /// <returns>False while it goes on, or if none was begun.</returns>
+    /// <exception cref="IOException">The connection is gone.</exception>
+    public bool TryEndRead(out int count)
+    {
+        count = 0;
+        if (!_isReading || !_read.IsCompleted)
+        {
+            return false;
+        }
+        _isReading = false;
+        count = _read.GetAwaiter().GetResult();
+        framer.Advance(count);
+        return true;
+    }
+
+    /// <summary>Waits until something was read, or what is being written is, beginning to read if need be.</summary>
+    /// <returns>False if it took longer than this.</returns>
+    public bool Wait(TimeSpan patience)
+    {
+        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        if (!_isReading)
+        {
+            _read = channel.Stream.ReadAsync(framer.Free());
+            _isReading = true;
+            if (!_read.IsCompleted)
+            {
+                _read.GetAwaiter().UnsafeOnCompleted(_changed.Set);
+            }
+        }
+        while (!_read.IsCompleted && !(_isWriting && _write.IsCompleted))
+        {
+            if (!_changed.Wait((int)long.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue)))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>Reads, waiting no longer than this.</summary>
+    /// <returns>False if nothing came.</returns>
+    /// <exception cref="IOException">The connection is gone.</exception>
+    public bool TryRead(TimeSpan patience, out int count)
+    {
+        Wait(patience);
+        return TryEndRead(out count);
+    }
+
+    /// <summary>Set by whoever ends a read or write, waited for by the one thread.</summary>
+    private sealed class Signal
+    {
+        private bool _isSet;
+
+        public Signal() => Set = () =>
+        {
+            lock (this)
+            {
+                _isSet = true;
+                Monitor.Pulse(this);
+            }
+        };
+
+        public Action Set { get; }
+
+        public bool Wait(int milliseconds)
+        {
+            lock (this)
+            {
+                bool set = _isSet || Monitor.Wait(this, milliseconds);
+                _isSet = false;
+                return set;
+            }
+        }
+    }
+}
