@@ -134,16 +134,16 @@ internal sealed unsafe class PcapLibQueue : IPort
         }
         catch (PcapException e)
         {
-            return IsTemporary(e) ? Outcome.QueueFull : Outcome.Refused;
+            return IsTemporary(e.Message) ? Outcome.QueueFull : Outcome.Refused;
         }
     }
 
-    /// <summary>The error number is lost on the way; libpcap puts the system's text for it into the message.</summary>
-    private static bool IsTemporary(PcapException e) =>
-        e.Message.EndsWith(Errno.Text(Errno.EAGAIN), StringComparison.Ordinal)
-        || e.Message.EndsWith(Errno.Text(Errno.ENOBUFS), StringComparison.Ordinal)
-        || e.Message.EndsWith(Errno.Text(Errno.ENOMEM), StringComparison.Ordinal)
-        || e.Message.EndsWith(Errno.Text(Errno.EINTR), StringComparison.Ordinal);
+    /// <summary>Whether a send failed for want of room. The error number is lost on the way; libpcap ends its message with the system's text for it.</summary>
+    internal static bool IsTemporary(string message) =>
+        message.EndsWith(Errno.Text(Errno.EAGAIN), StringComparison.Ordinal)
+        || message.EndsWith(Errno.Text(Errno.ENOBUFS), StringComparison.Ordinal)
+        || message.EndsWith(Errno.Text(Errno.ENOMEM), StringComparison.Ordinal)
+        || message.EndsWith(Errno.Text(Errno.EINTR), StringComparison.Ordinal);
 
     private int Fail(ReadOnlySpan<Packet> packets, FrameCache frames)
     {

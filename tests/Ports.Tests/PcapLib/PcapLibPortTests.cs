@@ -195,6 +195,13 @@ public sealed class PcapLibPortTests : IDisposable
         Assert.Equal(received, sent);
     }
 
+    [Theory]
+    [InlineData("Can't send packet: send: Resource temporarily unavailable", true)]
+    [InlineData("Can't send packet: send: No buffer space available", true)]
+    [InlineData("Can't send packet: send: Network is down", false)]
+    public void A_full_queue_is_told_from_a_failure_by_the_systems_text(string message, bool temporary) =>
+        Assert.Equal(temporary, PcapLibQueue.IsTemporary(message));
+
     [Fact]
     public void An_interface_that_goes_down_and_up_goes_on()
     {
