@@ -4,11 +4,12 @@ using Softswitch.Ports.AfXdp;
 
 namespace Softswitch.Ports.PcapLib;
 
-/// <summary>Recognises what a local stack left to the device, which libpcap does not tell: unfinished checksums and uncut TCP segments.</summary>
+/// <summary>Recognises what a local stack left to the device and libpcap does not tell: unfinished checksums, uncut TCP segments.</summary>
 /// <remarks>
-/// A packet above the MTU is no frame of the wire: a sender on veth or TAP left it to the device to cut, or the kernel merged what a card received
-/// (GRO). Either leaves the checksum unfinished, by which <see cref="PartialChecksum"/> knows it. The size of the pieces is lost; TCP is a stream
-/// and takes any, so they become as long as the MTU allows. The pieces of UDP (USO, GRO) are datagrams: without their size they cannot be made.
+/// A packet above the MTU is no frame of the wire: a sender on veth or TAP left it to the device to cut, or the kernel merged what a
+/// card received (GRO). Either leaves the checksum unfinished, by which <see cref="PartialChecksum"/> knows it. The size of the pieces is
+/// lost; TCP is a stream and takes any, so they become as long as the MTU allows. The pieces of UDP (USO, GRO) are datagrams: without
+/// their size they cannot be made.
 /// </remarks>
 internal static class PartialSegment
 {

@@ -8,32 +8,34 @@ using static Softswitch.Ports.Linux.PacketSocket;
 
 namespace Softswitch.Ports.PcapLib;
 
-/// <summary><c>pcaplib:NAME</c>: a Linux interface through libpcap, by way of SharpPcap. Only in builds made with WithSharpPcap=true.</summary>
+/// <summary><c>pcaplib:NAME</c>: a Linux interface through libpcap, by way of SharpPcap. Only in builds with WithSharpPcap=true.</summary>
 /// <remarks>
 /// <para>
-/// What it is. libpcap reads an AF_PACKET ring and copies each packet once more for whoever asks for one at a time; sending is a system call per packet. Immediate mode
-/// hands packets over as they come: without it they would wait for a block to fill or a timer.
+/// What it is. libpcap reads an AF_PACKET ring and copies each packet once more for whoever asks for one at a time; sending is a system
+/// call per packet. Immediate mode hands packets over as they come: without it they would wait for a block to fill or a timer.
 /// </para>
 /// <para>
-/// Direction. SharpPcap has no pcap_setdirection, and libpcap's filter "inbound" loses the first packet (its issues 1254 and 1482). So the kernel is told,
-/// on libpcap's own socket, to leave out what the host sends by the interface (PACKET_IGNORE_OUTGOING).
+/// Direction. SharpPcap has no pcap_setdirection, and libpcap's filter "inbound" loses the first packet (its issues 1254 and 1482). So
+/// the kernel is told, on libpcap's own socket, to leave out what the host sends by the interface (PACKET_IGNORE_OUTGOING).
 /// </para>
 /// <para>
-/// Offloads. libpcap carries no virtio_net_hdr: <see cref="PartialSegment"/> finds what is unfinished on the way in, and nothing unfinished may go out. VLAN tags that
-/// the kernel took out, libpcap puts back.
+/// Offloads. libpcap carries no virtio_net_hdr: <see cref="PartialSegment"/> finds what is unfinished on the way in, and nothing
+/// unfinished may go out. VLAN tags that the kernel took out, libpcap puts back.
 /// </para>
 /// <para>
-/// Left as found. Promiscuous mode is a membership of libpcap's socket and ends with it. An interface that is down cannot be opened: libpcap wants it up.
+/// Left as found. Promiscuous mode is a membership of libpcap's socket and ends with it. An interface that is down cannot be opened:
+/// libpcap wants it up.
 /// </para>
 /// <para>References: SharpPcap 6.3; pcap(3PCAP); pcap-linux.c of libpcap 1.10.</para>
 /// </remarks>
 public sealed unsafe class PcapLibPort : IPortDevice
 {
-    // On an interface with offloads libpcap gives each packet a slot of this length, rounded up with its header to a power of two of pages: 64 KiB.
-    // The longest segment Linux makes has room: 65,536 bytes less MAX_TCP_HEADER, some 300 (tcp_size_goal in net/ipv4/tcp.c).
+    // On an interface with offloads libpcap gives each packet a slot of this length, rounded up with its header to 64 KiB. Full 64 KiB
+    // would take twice the memory. TCP's segments have room: Linux keeps MAX_TCP_HEADER, some 300 bytes, off the limit (sk_setup_caps
+    // in net/core/sock.c). What is longer all the same comes truncated and is counted.
     private const int SegmentLength = (64 * 1024) - 128;
 
-    // 1024 slots where segments may come, some ten thousands where they do not.
+    // 1024 slots where segments may come, 42,000 where they do not and the MTU is 1500.
     private const int RingBytes = 64 * 1024 * 1024;
 
     // Packets wait for the device as socket buffers: room for some thousands.
@@ -74,7 +76,9 @@ public sealed unsafe class PcapLibPort : IPortDevice
     /// <summary>Opens an interface of the calling thread's network namespace.</summary>
     /// <param name="port">What errors call the port.</param>
     /// <param name="interfaceName">The interface.</param>
-    /// <exception cref="PortException">The interface does not exist, is not Ethernet, is down or taken, libpcap is not installed, or it or the system refuses.</exception>
+    /// <exception cref="PortException">
+    /// The interface does not exist, is not Ethernet, is down or taken, libpcap is not installed, or it or the system refuses.
+    /// </exception>
     public static PcapLibPort Open(string port, string interfaceName)
     {
         LinuxInterface device = LinuxInterface.Open(port, interfaceName);
@@ -88,7 +92,8 @@ public sealed unsafe class PcapLibPort : IPortDevice
             }
             if (!device.WasUp)
             {
-                throw new PortException($"{port}: interface {interfaceName} is down and libpcap opens only what is up: ip link set {interfaceName} up");
+                throw new PortException(
+                    $"{port}: interface {interfaceName} is down and libpcap opens only what is up: ip link set {interfaceName} up");
             }
             interfaceLock = InterfaceLock.Take(port, device);
             capture = Find(port, interfaceName);

@@ -9,8 +9,9 @@ namespace Softswitch.Ports.PcapLib;
 
 /// <summary>A live capture as a worker uses it: one call of libpcap per packet, each way.</summary>
 /// <remarks>
-/// Received are pointers (GetNextPacketPointers): GetNextPacket would wait up to half a second and allocate for each packet. SharpPcap reports a packet that
-/// cannot be sent by an exception, the only thing allocated here, tens of microseconds each; so a burst ends with the second of them, and a link known to be down is not tried.
+/// Received are pointers (GetNextPacketPointers): GetNextPacket would wait up to half a second and allocate for each packet. SharpPcap
+/// reports a packet that cannot be sent by an exception, the only thing allocated here, tens of microseconds each; so a burst ends with
+/// the second of them, and a link known to be down is not tried.
 /// </remarks>
 internal sealed unsafe class PcapLibQueue : IPort
 {
@@ -138,7 +139,8 @@ internal sealed unsafe class PcapLibQueue : IPort
         }
     }
 
-    /// <summary>Whether a send failed for want of room. The error number is lost on the way; libpcap ends its message with the system's text for it.</summary>
+    /// <summary>Whether a send failed for want of room.</summary>
+    /// <param name="message">The exception's. The error number is lost on the way; libpcap ends with the system's text for it.</param>
     internal static bool IsTemporary(string message) =>
         message.EndsWith(Errno.Text(Errno.EAGAIN), StringComparison.Ordinal)
         || message.EndsWith(Errno.Text(Errno.ENOBUFS), StringComparison.Ordinal)

@@ -17,7 +17,8 @@ public sealed class PcapLibTrafficTests
         Needs.Program("ethtool");
         using var hosts = new TwoHosts(mtu);
         using var pool = new FramePool(4096);
-        hosts.Right.Execute("ethtool", "-K", "eth", "tso", "off", "gso", "off", "tx-udp-segmentation", "off").Checked(); // the bridge cuts no segments
+        // The bridge cuts no segments.
+        hosts.Right.Execute("ethtool", "-K", "eth", "tso", "off", "gso", "off", "tx-udp-segmentation", "off").Checked();
         using PcapLibPort left = hosts.Switch.Run(() => PcapLibPort.Open("left", "left"));
         using AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right"));
         LinkWait.UntilUp(left);
