@@ -7,6 +7,9 @@ readonly switch_dll=$root/src/Softswitch/bin/Release/net10.0/softswitch.dll
 readonly build_state=$root/artifacts/build
 readonly stamp=$build_state/stamp
 
+# MSBuild takes WithSharpPcap=true from the environment (Directory.Build.props).
+[[ ${WithSharpPcap:-} == [Tt]rue ]] && readonly variant="with SharpPcap" || readonly variant="as usual"
+
 # Sets $dotnet to the first dotnet found: on PATH, in DOTNET_ROOT, or where installers put it.
 find_dotnet() {
   local folder
@@ -32,10 +35,10 @@ require_sdk() {
   return 1
 }
 
-# True while no source of the switch is newer than its last build. The stamp is as old as the start of that build, so
-# what is edited meanwhile is newer. Folders count too: they change when a file goes.
+# True while no source of the switch is newer than its last build, which was of the variant that is asked for. The stamp
+# is as old as the start of that build, so what is edited meanwhile is newer. Folders count too: they change when a file goes.
 is_built() {
-  [[ -f $stamp && -f $switch_dll ]] || return 1
+  [[ -f $stamp && -f $switch_dll && $(<"$stamp") == "$variant" ]] || return 1
   local newer
   newer=$(find "$root/src" "$root"/Directory.*.props "$root/.editorconfig" \
     \( -name bin -o -name obj \) -prune -o \
@@ -59,7 +62,7 @@ build() {
   for project in "$root"/src/*/; do
     mkdir -p "$project/bin" "$project/obj" # made by the build they would be newer than the stamp
   done
-  : >"$stamp.new"
+  echo "$variant" >"$stamp.new"
   # Servers left behind would keep our descriptors open, standard output among them.
   if ! "$dotnet" build "$1" --configuration Release --verbosity quiet --disable-build-servers -nologo \
     >"$build_state/log" 2>&1 9>&-; then

@@ -31,6 +31,12 @@ public static class PortFactory
                 PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
                 PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
                 PortKind.Null => new NullPort(spec.Number is ushort number ? $"null{number}" : "null"),
+#if WITH_SHARPPCAP
+                PortKind.PcapLib => PcapLib.PcapLibPort.Open(port, spec.Target),
+#else
+                PortKind.PcapLib => throw new PortException(
+                    $"{port}: SharpPcap is not in this build: docs/ports.md says how to build with it (WithSharpPcap=true); packet:{spec.Target} needs no such build"),
+#endif
                 _ => throw new PortException($"{port}: {Word(spec.Kind)} is not available in this build"),
             };
         }
@@ -95,7 +101,6 @@ public static class PortFactory
     private static string Word(PortKind kind) => kind switch
     {
         PortKind.NetFpga => "a NetFPGA card (nf2c0 to nf2c3)",
-        PortKind.PcapLib => "SharpPcap (pcaplib:)",
         _ => $"a {kind.ToString().ToLowerInvariant()}: tunnel",
     };
 }

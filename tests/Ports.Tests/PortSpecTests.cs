@@ -76,6 +76,11 @@ public sealed class PortSpecTests
     [InlineData("xdp:a,rx-slots=100", "port 'xdp:a,rx-slots=100': rx-slots=100: a ring has a power of two from 32 to 65536 slots")]
     [InlineData("vxlan:local=1.2.3.4", "port 'vxlan:local=1.2.3.4': a vxlan: tunnel is not available in this build")]
     [InlineData("nf2c1", "port 'nf2c1': a NetFPGA card (nf2c0 to nf2c3) is not available in this build")]
+#if WITH_SHARPPCAP
+    [InlineData("pcaplib:no-such-if", "port 'pcaplib:no-such-if': there is no interface no-such-if (SIOCGIFINDEX: No such device)")]
+#else
+    [InlineData("pcaplib:a", "port 'pcaplib:a': SharpPcap is not in this build: docs/ports.md says how to build with it (WithSharpPcap=true); packet:a needs no such build")]
+#endif
     [InlineData("a,rx-slots=100", "port 'a,rx-slots=100': rx-slots=100: a ring has a power of two from 32 to 65536 slots")]
     [InlineData("no-such-if", "port 'no-such-if': there is no interface no-such-if (SIOCGIFINDEX: No such device)")]
     public void What_cannot_be_opened_is_one_clear_line(string text, string message)

@@ -28,7 +28,7 @@ internal sealed class PortWatch : IDisposable
         _control = control;
         _reopen = reopen;
         _log = log;
-        _present = ports.Where(port => port.Spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp).ToDictionary(port => port.Spec.Target);
+        _present = ports.Where(port => port.Spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib).ToDictionary(port => port.Spec.Target);
         _monitor = new LinkMonitor(OnChanged, OnRemoved);
     }
 

@@ -1,0 +1,45 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.PcapLib;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.PcapLib;
+
+/// <summary>The contract over a veth pair; the far end is a plain packet socket.</summary>
+public sealed class PcapLibContractTests : PortContract
+{
+    internal override PortHarness Open(FramePool pool)
+    {
+        Needs.Namespaces();
+        return new Harness(pool);
+    }
+
+    private sealed class Harness : PortHarness
+    {
+        private readonly TestNamespace _space = new("pcl");
+        private readonly PcapLibPort _port;
+        private readonly RawSocket _far;
+
+        public Harness(FramePool pool)
+            : base(pool)
+        {
+            TestNamespace.Join(_space, "near", _space, "far");
+            _port = _space.Run(() => PcapLibPort.Open("near", "near"));
+            LinkWait.UntilUp(_port);
+            _far = _space.Run(() => new RawSocket("far"));
+        }
+
+        public override IPortDevice Device => _port;
+
+        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(frame);
+
+        public override byte[]? NextSent() => _far.Receive();
+
+        public override void Dispose()
+        {
+            _far.Dispose();
+            _port.Dispose();
+            _space.Dispose();
+        }
+    }
+}
