@@ -50,6 +50,13 @@ public sealed unsafe partial class DatapathControl
         return ControlError.None;
     }
 
+    /// <summary>Without the gate, any thread: something about the interfaces behind the ports changed. <see cref="Service"/> looks at them at once.</summary>
+    public void AnnounceLinkChange()
+    {
+        _linksChanged = true;
+        Wake();
+    }
+
     /// <summary>Port-mod (§5.3.3): sets the bits of <paramref name="mask"/> to those of <paramref name="config"/>.</summary>
     public ControlError ConfigurePort(ushort number, MacAddress hardwareAddress, PortConfig config, PortConfig mask)
     {
@@ -57,7 +64,7 @@ public sealed unsafe partial class DatapathControl
         {
             return ControlError.BadPort;
         }
-        if (port.Device.HardwareAddress != hardwareAddress)
+        if (port.HardwareAddress != hardwareAddress)
         {
             return ControlError.BadHardwareAddress;
         }
@@ -93,7 +100,7 @@ public sealed unsafe partial class DatapathControl
         {
             port.Config = link.IsSetDown ? port.Config | PortConfig.PortDown : port.Config & ~PortConfig.PortDown;
         }
-        port.Link = link;
+        port.Take(link);
         if (_spanningTree?.Update(port) != true && port.Description != before)
         {
             _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
@@ -103,15 +110,16 @@ public sealed unsafe partial class DatapathControl
     private void CheckLinks()
     {
         long now = _shared.Clock.Milliseconds;
-        if (now - _linksCheckedAt < LinkCheckInterval)
+        if (!_linksChanged && now - _linksCheckedAt < LinkCheckInterval)
         {
             return;
         }
+        _linksChanged = false; // first: what changes from here on is announced anew
         _linksCheckedAt = now;
         foreach (SwitchPort port in _shared.Ports.Ports)
         {
             PortLink link = port.Device.ReadLink();
-            if (link != port.Link)
+            if (!port.IsAsReported(link))
             {
                 TakeLink(port, link);
             }

@@ -53,6 +53,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private int _nextPortWorker;
     private long _packetOutDrops;
     private long _linksCheckedAt;
+    private volatile bool _linksChanged;
     private volatile bool _paused;
 
     /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>
