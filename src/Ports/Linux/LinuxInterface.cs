@@ -28,7 +28,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     private const long FeaturesInterval = 2000;
 
     // A name may change between two questions that go by it; then all are asked again.
-    private const int ReadAttempts = 3;
+    private const int ReadAttempts = 10;
 
     private readonly Lock _gate = new();
     private readonly int _socket;
