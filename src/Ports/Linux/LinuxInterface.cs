@@ -28,7 +28,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     private const long FeaturesInterval = 2000;
 
     // A name may change between two questions that go by it; then all are asked again.
-    private const int ReadAttempts = 10;
+    private const int ReadAttempts = 3;
 
     private readonly Lock _gate = new();
     private readonly int _socket;
@@ -114,10 +114,14 @@ internal sealed unsafe class LinuxInterface : IDisposable
     {
         lock (_gate)
         {
-            if (_disposed || !TryRead(out State state))
+            if (_disposed || !TryCurrentName(out _))
             {
                 _flagsOfLink = null;
                 return _link = new PortLink(Up: false, _link.Mtu, IsSetDown: _link.IsSetDown);
+            }
+            if (!TryRead(out State state))
+            {
+                return _link; // it is being renamed: for some milliseconds neither name leads to it
             }
             Keep(state);
             PortLink link = _link with { Mtu = state.Mtu };
@@ -262,16 +266,19 @@ internal sealed unsafe class LinuxInterface : IDisposable
         request.Pointer = &settings;
         fixed (InterfaceRequest* pinned = &request)
         {
-            return Libc.ioctl(_socket, SIOCETHTOOL, pinned) < 0
-                ? link
-                : link with
-                {
-                    Current = settings.Current,
-                    Advertised = EthtoolSettings.ToFeatures(settings.Advertising),
-                    Supported = EthtoolSettings.ToFeatures(settings.Supported),
-                    Peer = EthtoolSettings.ToFeatures(settings.PeerAdvertising),
-                };
+            if (Libc.ioctl(_socket, SIOCETHTOOL, pinned) < 0)
+            {
+                // ENODEV: it is being renamed; what was known holds. Anything else: the driver does not say.
+                return Errno.Last == Errno.ENODEV ? _link with { Up = link.Up, Mtu = link.Mtu, IsSetDown = link.IsSetDown } : link;
+            }
         }
+        return link with
+        {
+            Current = settings.Current,
+            Advertised = EthtoolSettings.ToFeatures(settings.Advertising),
+            Supported = EthtoolSettings.ToFeatures(settings.Supported),
+            Peer = EthtoolSettings.ToFeatures(settings.PeerAdvertising),
+        };
     }
 
     /// <summary>What was read under one name.</summary>

@@ -273,19 +273,19 @@ internal sealed class SwitchPorts : IDisposable
 
     private void TryReopen(ConfiguredPort port)
     {
-        if (_closed || !PortFactory.HasInterface(port.Option.Spec))
+        try
         {
-            return;
-        }
-        lock (_gate)
-        {
-            if (!port.TryBeginReturn())
+            if (_closed || !PortFactory.HasInterface(port.Option.Spec))
             {
                 return;
             }
-        }
-        try
-        {
+            lock (_gate)
+            {
+                if (!port.TryBeginReturn())
+                {
+                    return;
+                }
+            }
             Open(port, _log);
         }
         catch (Exception e) when (e is PortException or OptionException)

@@ -46,12 +46,13 @@ internal sealed class NumberedStream : IDisposable
     public int Received => Volatile.Read(ref _received);
 
     /// <summary>Stops sending, waits for what is under way, and checks that every packet came, and once.</summary>
-    public void AssertAllCame()
+    /// <param name="describe">What else to say of it if not: counters of the ports.</param>
+    public void AssertAllCame(Func<string> describe)
     {
         Stop();
         Assert.True(Sent > 0, "nothing was sent");
         List<string> wrong = [.. Enumerable.Range(0, Sent).Where(number => _seen[number] != 1).Select(number => $"{number}: {_seen[number]} times")];
-        Assert.True(wrong.Count == 0, $"of {Sent} packets {wrong.Count} did not come once: {string.Join(", ", wrong.Take(10))}");
+        Assert.True(wrong.Count == 0, $"of {Sent} packets {wrong.Count} did not come once: {string.Join(", ", wrong.Take(10))}\n{(wrong.Count == 0 ? "" : describe())}");
     }
 
     public void Dispose()

@@ -143,7 +143,7 @@ public sealed class LinkChangeTests
         }
         Eventually.True(() => lab.Ofctl("show").Contains($" 3({name})", StringComparison.Ordinal), () => running.Error);
         Eventually.True(IsSentTo3, () => lab.Ofctl("dump-ports"));
-        stream.AssertAllCame();
+        stream.AssertAllCame(() => lab.Ofctl("dump-ports"));
 
         bool IsSentTo3() => Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "3"), "tx pkts"), "pkts") > 0;
     }

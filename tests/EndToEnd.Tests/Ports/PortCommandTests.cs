@@ -102,8 +102,8 @@ public sealed class PortCommandTests : IDisposable
             Eventually.True(() => there.Received >= target, () => $"{there.Received} of {there.Sent} came");
             Ask("port del 3");
         }
-        there.AssertAllCame();
-        back.AssertAllCame();
+        there.AssertAllCame(() => Counters(lab));
+        back.AssertAllCame(() => Counters(lab));
         Assert.Equal(["port 1: s1", "port 2: s2"], Ask("port list").Select(line => line[..10]));
         Assert.Equal(0, Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop"));
         SwitchProgram.Terminate(running);
@@ -304,6 +304,9 @@ public sealed class PortCommandTests : IDisposable
 
     /// <summary>As the command does, without a process for each.</summary>
     private IReadOnlyList<string> Ask(string request) => ControlClient.Ask(Target, request, SwitchProgram.Patience);
+
+    private static string Counters(Lab lab) =>
+        lab.Ofctl("dump-ports") + lab.Ofctl("dump-flows") + lab.Inside.Execute("ip", "-s", "link").Output + lab.Host(2).Execute("ip", "-s", "link").Output;
 
     private static string Interface(Lab lab, string name) =>
         lab.Inside.Execute("sh", "-c", $"ip -d -o link show {name}; ethtool -k {name} 2>/dev/null; true").Checked().Output;

@@ -72,12 +72,13 @@ public sealed class LinkMonitorTests
     {
         Needs.Namespaces();
         using var space = new Softswitch.Testing.TestNamespace("bridge");
-        Softswitch.Testing.CommandResult made = space.Execute("ip", "link", "add", "br", "type", "bridge");
+        Softswitch.Testing.CommandResult made = space.Execute("ip", "link", "add", "bridge0", "type", "bridge");
         Assert.SkipWhen(made.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no bridges");
+        made.Checked();
         space.Execute("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb").Checked();
         using var changes = new BlockingCollection<(Link Link, bool Removed)>();
         using LinkMonitor monitor = space.Run(() => new LinkMonitor(link => changes.Add((link, false)), link => changes.Add((link, true))));
-        space.Execute("ip", "link", "set", "va", "master", "br").Checked();
+        space.Execute("ip", "link", "set", "va", "master", "bridge0").Checked();
         space.Execute("ip", "link", "set", "va", "nomaster").Checked();
         space.Execute("ip", "link", "set", "va", "mtu", "1234").Checked();
         Next(changes, c =>
