@@ -44,6 +44,10 @@ public sealed unsafe partial class DatapathControl
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _spanningTree?.Remove(port);
         _shared.Grace.Wait();
+        foreach (Worker worker in _workers)
+        {
+            worker.Sleep.WaitForEnd(SleepPatience);
+        }
         Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         port.Dispose();

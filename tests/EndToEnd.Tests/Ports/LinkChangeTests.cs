@@ -128,7 +128,7 @@ public sealed class LinkChangeTests
         // Every packet goes to the port that comes and goes as well.
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
-        using NumberedStream stream = new(lab, from: 1, to: 2, port: 5000, packetsPerSecond: 2000);
+        using NumberedStream stream = new(lab, from: 1, to: 2, port: 5000, packetsPerMillisecond: 2);
         for (int i = 0; i < 10; i++)
         {
             lab.Inside.Execute("ip", "link", "del", name).Checked();

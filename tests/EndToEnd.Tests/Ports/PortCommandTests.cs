@@ -93,8 +93,8 @@ public sealed class PortCommandTests : IDisposable
         using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen, "--control", Control, "--workers", "2");
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
-        using NumberedStream there = new(lab, from: 1, to: 2, port: 5000, packetsPerSecond: 3000);
-        using NumberedStream back = new(lab, from: 2, to: 1, port: 5001, packetsPerSecond: 1000);
+        using NumberedStream there = new(lab, from: 1, to: 2, port: 5000, packetsPerMillisecond: 3);
+        using NumberedStream back = new(lab, from: 2, to: 1, port: 5001, packetsPerMillisecond: 1);
         for (int i = 0; i < 50; i++)
         {
             Ask($"port add 3={spec}");
