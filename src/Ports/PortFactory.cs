@@ -3,6 +3,7 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Null;
 using Softswitch.Ports.Pcap;
 using Softswitch.Ports.Tap;
@@ -52,6 +53,23 @@ public static class PortFactory
     {
         ArgumentNullException.ThrowIfNull(spec);
         return spec.Kind == PortKind.Xdp ? ReadXdpOptions(spec, $"port '{spec.Text}'").Frames : 0;
+    }
+
+    /// <summary>The largest MTU at which every packet of the interface passes; 0 without a limit.</summary>
+    public static int HighestMtu(PortSpec spec, FramePool pool)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(pool);
+        return spec.Kind == PortKind.Xdp ? AfXdpPort.HighestMtu(pool) : 0;
+    }
+
+    /// <summary>Whether the calling thread's network namespace has the interface that the port is about.</summary>
+    /// <exception cref="PortException">The system refuses to say.</exception>
+    public static bool HasInterface(PortSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.Tap or PortKind.PcapLib
+            && LinuxInterface.IsThere($"port '{spec.Text}'", spec.Target);
     }
 
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port)

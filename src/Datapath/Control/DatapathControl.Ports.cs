@@ -47,10 +47,21 @@ public sealed unsafe partial class DatapathControl
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _spanningTree?.Remove(port);
         _shared.Grace.Wait();
+        foreach (Worker worker in _workers)
+        {
+            worker.Sleep.WaitForEnd(SleepPatience);
+        }
         Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         port.Dispose();
         return ControlError.None;
+    }
+
+    /// <summary>Without the gate, any thread: something about the interfaces behind the ports changed. <see cref="Service"/> looks at them at once.</summary>
+    public void AnnounceLinkChange()
+    {
+        _linksChanged = true;
+        Wake();
     }
 
     /// <summary>Port-mod (§5.3.3): sets the bits of <paramref name="mask"/> to those of <paramref name="config"/>.</summary>
@@ -60,7 +71,7 @@ public sealed unsafe partial class DatapathControl
         {
             return ControlError.BadPort;
         }
-        if (port.Device.HardwareAddress != hardwareAddress)
+        if (port.HardwareAddress != hardwareAddress)
         {
             return ControlError.BadHardwareAddress;
         }
@@ -96,7 +107,7 @@ public sealed unsafe partial class DatapathControl
         {
             port.Config = link.IsSetDown ? port.Config | PortConfig.PortDown : port.Config & ~PortConfig.PortDown;
         }
-        port.Link = link;
+        port.Take(link);
         if (_spanningTree?.Update(port) != true && port.Description != before)
         {
             _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
@@ -106,15 +117,16 @@ public sealed unsafe partial class DatapathControl
     private void CheckLinks()
     {
         long now = _shared.Clock.Milliseconds;
-        if (now - _linksCheckedAt < LinkCheckInterval)
+        if (!_linksChanged && now - _linksCheckedAt < LinkCheckInterval)
         {
             return;
         }
+        _linksChanged = false; // first: what changes from here on is announced anew
         _linksCheckedAt = now;
         foreach (SwitchPort port in _shared.Ports.Ports)
         {
             PortLink link = port.Device.ReadLink();
-            if (link != port.Link)
+            if (!port.IsAsReported(link))
             {
                 TakeLink(port, link);
             }

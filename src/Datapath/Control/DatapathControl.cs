@@ -25,6 +25,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private const int QueuePatience = 2;
     private const int BarrierPatience = 1000;
 
+    // How many milliseconds a port that was removed waits for a worker to wake up, before its device is closed.
+    private const int SleepPatience = 1000;
+
     private const int LongestServiceInterval = 500;
     private const int LinkCheckInterval = 250;
 
@@ -53,6 +56,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private int _nextPortWorker;
     private long _packetOutDrops;
     private long _linksCheckedAt;
+    private volatile bool _linksChanged;
     private volatile bool _paused;
 
     /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Ports;
 /// </remarks>
 public interface IPortDevice : IDisposable
 {
-    /// <summary>Name shown to controllers; struct ofp_phy_port has room for 15 bytes of it.</summary>
+    /// <summary>Name shown to controllers; struct ofp_phy_port has room for 15 bytes of it. It and the address may change, seen by <see cref="ReadLink"/>.</summary>
     string Name { get; }
 
     /// <summary>The backend and why it was chosen, for one line at start, such as <c>AF_PACKET: mmap rings, segments carried</c>.</summary>

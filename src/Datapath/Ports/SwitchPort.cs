@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Queues;
 using Softswitch.Datapath.Workers;
@@ -10,7 +12,6 @@ namespace Softswitch.Datapath.Ports;
 internal sealed unsafe class SwitchPort : IDisposable
 {
     private readonly LazyArray<WorkerPortCounters> _counters;
-    private PortLink _link;
     private volatile uint _config;
     private volatile int _mtu;
     private volatile PortQueueSettings? _queueSettings;
@@ -23,7 +24,7 @@ internal sealed unsafe class SwitchPort : IDisposable
         Device = device;
         FirstWorker = firstWorker;
         Workers = workers;
-        Link = device.ReadLink(); // may throw: the memory comes after
+        Take(device.ReadLink()); // may throw: the memory comes after
         _config = (uint)(Link.IsSetDown ? config | PortConfig.PortDown : config);
         _counters = new LazyArray<WorkerPortCounters>(workers);
     }
@@ -40,15 +41,13 @@ internal sealed unsafe class SwitchPort : IDisposable
     public int Workers { get; }
 
     /// <summary>The link as last reported to controllers.</summary>
-    public PortLink Link
-    {
-        get => _link;
-        set
-        {
-            _link = value;
-            _mtu = value.Mtu;
-        }
-    }
+    public PortLink Link { get; private set; }
+
+    /// <summary>As last reported.</summary>
+    public string Name { get; private set; }
+
+    /// <summary>As last reported: what port-mods name the port by.</summary>
+    public MacAddress HardwareAddress { get; private set; }
 
     /// <summary>Bytes of the longest IP packet the port sends; 0 without a limit. Any thread.</summary>
     public int Mtu => _mtu;
@@ -86,8 +85,23 @@ internal sealed unsafe class SwitchPort : IDisposable
     public int WaitingBpdus;
 
     public PortDescription Description => new(
-        Number, Device.HardwareAddress, Device.Name, Config, SpanningTreeState | (Link.Up ? PortState.None : PortState.LinkDown),
+        Number, HardwareAddress, Name, Config, SpanningTreeState | (Link.Up ? PortState.None : PortState.LinkDown),
         Link.Current, Link.Advertised, Link.Supported, Link.Peer);
+
+    /// <summary>Whether the device is as it was last reported.</summary>
+    /// <param name="link">The device's link, just read.</param>
+    public bool IsAsReported(in PortLink link) => link == Link && Device.Name == Name && Device.HardwareAddress == HardwareAddress;
+
+    /// <summary>Takes over the device's link, name and address, to be reported.</summary>
+    /// <param name="link">The device's link, just read.</param>
+    [MemberNotNull(nameof(Name))]
+    public void Take(in PortLink link)
+    {
+        Link = link;
+        Name = Device.Name;
+        HardwareAddress = Device.HardwareAddress;
+        _mtu = link.Mtu;
+    }
 
     /// <summary>The queue that <paramref name="worker"/> serves, or null if packets for this port must be handed to another.</summary>
     public IPort? QueueOf(int worker)

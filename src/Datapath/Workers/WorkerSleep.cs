@@ -18,7 +18,7 @@ internal sealed class WorkerSleep
     private ReceiveQueue[]? _queues;
     private int _count;
     private volatile IWaiter? _waiter;
-    private int _asleep;
+    private int _sleeps; // begun and ended: odd during one
 
     /// <param name="hasWork">Asked once the sleep is announced: what came before then is found here, what comes after wakes.</param>
     public WorkerSleep(Func<bool> hasWork) => _hasWork = hasWork;
@@ -33,9 +33,25 @@ internal sealed class WorkerSleep
     public void Wake()
     {
         Interlocked.MemoryBarrier(); // what the worker is to find is visible before the flag is read
-        if (Volatile.Read(ref _asleep) != 0)
+        if ((Volatile.Read(ref _sleeps) & 1) != 0)
         {
             _waiter?.Wake();
+        }
+    }
+
+    /// <summary>
+    /// Any thread, after <see cref="Wake"/>: returns when the sleep that may be under way has ended. Until then the kernel looks after the descriptors the
+    /// worker fell asleep with, and one that is closed lives on.
+    /// </summary>
+    /// <param name="patience">How many milliseconds it takes a worker that is not stopped, at the most.</param>
+    public void WaitForEnd(int patience)
+    {
+        int seen = Volatile.Read(ref _sleeps);
+        long deadline = Environment.TickCount64 + patience;
+        SpinWait spin = default;
+        while ((seen & 1) != 0 && Volatile.Read(ref _sleeps) == seen && Environment.TickCount64 < deadline)
+        {
+            spin.SpinOnce();
         }
     }
 
@@ -53,13 +69,13 @@ internal sealed class WorkerSleep
         {
             Collect(queues);
         }
-        Interlocked.Exchange(ref _asleep, 1);
+        Interlocked.Increment(ref _sleeps);
         if (!_hasWork())
         {
             int bound = _count < queues.Length ? AskingMicroseconds : LongestMicroseconds;
             _waiter!.Wait(_descriptors.AsSpan(0, _count), (int)Math.Min(bound, microseconds));
         }
-        Volatile.Write(ref _asleep, 0);
+        Volatile.Write(ref _sleeps, _sleeps + 1);
     }
 
     private void Collect(ReceiveQueue[] queues)

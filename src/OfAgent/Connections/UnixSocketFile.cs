@@ -7,7 +7,7 @@ namespace Softswitch.OfAgent.Connections;
 /// A process that died leaves its socket file behind, and bind(2) refuses a path that exists. So a socket nobody listens on gives way;
 /// one that answers, and anything that is no socket, stays as it is.
 /// </remarks>
-internal static class UnixSocketFile
+public static class UnixSocketFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -40,6 +40,7 @@ internal static class UnixSocketFile
         }
     }
 
+    /// <summary>Removes the file of a socket that is still listening, so that nobody can have put another in its place.</summary>
     public static void Remove(string path)
     {
         try

@@ -30,7 +30,7 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
 /// </remarks>
-public sealed unsafe class AfPacketPort : IPortDevice
+public sealed unsafe class AfPacketPort : IInterfaceDevice
 {
     private const int SlotSize = 2048;
 
@@ -76,6 +76,10 @@ public sealed unsafe class AfPacketPort : IPortDevice
     public string Backend { get; }
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
+
+    public int InterfaceIndex => _interface.Index;
+
+    public bool HasInterface => _interface.Exists;
 
     public bool TakesOffloads => true;
 

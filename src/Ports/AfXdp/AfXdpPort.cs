@@ -32,7 +32,7 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
-public sealed unsafe class AfXdpPort : IPortDevice
+public sealed unsafe class AfXdpPort : IInterfaceDevice
 {
     private const int SO_SNDBUF = 7;
 
@@ -62,6 +62,10 @@ public sealed unsafe class AfXdpPort : IPortDevice
     public string Backend { get; }
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
+
+    public int InterfaceIndex => _interface.Index;
+
+    public bool HasInterface => _interface.Exists;
 
     public bool TakesOffloads => false;
 
@@ -100,6 +104,9 @@ public sealed unsafe class AfXdpPort : IPortDevice
             throw;
         }
     }
+
+    /// <summary>The largest MTU whose packets fit the pool's frames.</summary>
+    public static int HighestMtu(FramePool pool) => AfXdpQueue.LongestPayload(pool);
 
     public PortLink ReadLink() => _interface.ReadLink();
 
@@ -161,11 +168,10 @@ public sealed unsafe class AfXdpPort : IPortDevice
         {
             throw new PortException($"{port}: {RingSlots.Rule}");
         }
-        int longest = device.Mtu + LinkFrame.HeaderLength + LinkFrame.TagLength;
-        if (longest > pool.FrameCapacity)
+        if (device.Mtu > HighestMtu(pool))
         {
             throw new PortException(
-                $"{port}: interface {device.Name} has an MTU of {device.Mtu}; with AF_XDP a packet must fit a frame: {pool.FrameCapacity - LinkFrame.HeaderLength - LinkFrame.TagLength} at most");
+                $"{port}: interface {device.Name} has an MTU of {device.Mtu}; with AF_XDP a packet must fit a frame: {HighestMtu(pool)} at most");
         }
         int queues = EthtoolDevice.ReadReceiveQueues(device);
         if (queues > 1)

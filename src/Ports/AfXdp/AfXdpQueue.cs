@@ -128,7 +128,8 @@ internal sealed unsafe class AfXdpQueue : IPort
             FinishTransmits(frames);
         }
         bool alone = !_unsent;
-        int mtu = _interface.Mtu;
+        // An MTU raised while the port is open does not make frames longer.
+        int mtu = Math.Min(_interface.Mtu, LongestPayload(frames.Pool));
         uint room = _transmit.Capacity - _outstanding;
         uint staged = 0;
         int done = 0;
@@ -165,8 +166,7 @@ internal sealed unsafe class AfXdpQueue : IPort
         Packet own = packet;
         if (!_ledger.Covers(packet))
         {
-            // A packet that fits the MTU fits a frame: interfaces with a larger MTU are not opened. One raised since is refused here.
-            if (packet.Length > frames.Pool.FrameCapacity || !frames.TryCopy(packet, out own))
+            if (!frames.TryCopy(packet, out own)) // it fits a frame
             {
                 return false;
             }
@@ -175,6 +175,9 @@ internal sealed unsafe class AfXdpQueue : IPort
         _transmit.Reserve() = new XdpDescriptor { Address = _ledger.Give(own), Length = (uint)own.Length };
         return true;
     }
+
+    /// <summary>Bytes behind the Ethernet header and a tag that a frame has room for: the largest MTU.</summary>
+    public static int LongestPayload(FramePool pool) => pool.FrameCapacity - LinkFrame.HeaderLength - LinkFrame.TagLength;
 
     /// <summary>Takes back the frames of packets sent, and urges the kernel on with those it left behind.</summary>
     private void FinishTransmits(FrameCache frames)

@@ -58,9 +58,9 @@ internal static unsafe class EthtoolDevice
 
     private static bool Ask(LinuxInterface device, void* question)
     {
-        InterfaceRequest request = InterfaceRequest.For(device.Name);
+        InterfaceRequest request = default;
         request.Pointer = question;
-        return device.Request(SIOCETHTOOL, ref request);
+        return device.Request(SIOCETHTOOL, request);
     }
 
     /// <summary>struct ethtool_value.</summary>

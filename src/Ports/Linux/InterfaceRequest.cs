@@ -7,8 +7,10 @@ namespace Softswitch.Ports.Linux;
 [StructLayout(LayoutKind.Explicit, Size = 40)]
 internal unsafe struct InterfaceRequest
 {
+    private const int NameSize = 16; // IFNAMSIZ
+
     [FieldOffset(0)]
-    public fixed byte Name[16];
+    public fixed byte Name[NameSize];
 
     /// <summary>ifr_flags, or the family of an address.</summary>
     [FieldOffset(16)]
@@ -33,7 +35,17 @@ internal unsafe struct InterfaceRequest
         return request;
     }
 
-    public string ReadName()
+    public readonly bool HasNameOf(in InterfaceRequest other)
+    {
+        fixed (byte* own = Name, its = other.Name)
+        {
+            return new ReadOnlySpan<byte>(own, NameSize).SequenceEqual(new ReadOnlySpan<byte>(its, NameSize));
+        }
+    }
+
+    public readonly bool HasName(string name) => HasNameOf(For(name));
+
+    public readonly string ReadName()
     {
         fixed (byte* name = Name)
         {

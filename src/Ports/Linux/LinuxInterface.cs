@@ -24,11 +24,20 @@ internal sealed unsafe class LinuxInterface : IDisposable
     private const ushort IFF_UP = 0x1;
     private const ushort IFF_RUNNING = 0x40;
 
+    // A driver that is told another speed, such as a TAP device's, announces nothing.
+    private const long FeaturesInterval = 2000;
+
+    // A name may change between two questions that go by it; then all are asked again.
+    private const int ReadAttempts = 3;
+
     private readonly Lock _gate = new();
     private readonly int _socket;
     private PortLink _link;
+    private volatile string _name;
+    private long _address;
     private volatile int _mtu;
     private ushort? _flagsOfLink;
+    private long _featuresReadAt;
     private bool _disposed;
     private bool _setUp;
     private bool _foundUp;
@@ -37,18 +46,31 @@ internal sealed unsafe class LinuxInterface : IDisposable
     {
         _socket = socket;
         Index = index;
-        Name = name;
+        _name = name;
     }
 
     public int Index { get; }
 
-    /// <summary>The name it was opened by.</summary>
-    public string Name { get; }
+    /// <summary>Its name as of the last <see cref="ReadLink"/>.</summary>
+    public string Name => _name;
 
-    public MacAddress HardwareAddress { get; private set; }
+    /// <summary>As of the last <see cref="ReadLink"/>.</summary>
+    public MacAddress HardwareAddress => new((ulong)Volatile.Read(ref _address));
 
     /// <summary>ARPHRD_ETHER is 1.</summary>
     public ushort HardwareType { get; private set; }
+
+    /// <summary>Whether the network namespace still has it.</summary>
+    public bool Exists
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return !_disposed && TryCurrentName(out _);
+            }
+        }
+    }
 
     /// <summary>Layer-3 payload in bytes, as of the last <see cref="ReadLink"/>.</summary>
     public int Mtu => _mtu;
@@ -68,11 +90,6 @@ internal sealed unsafe class LinuxInterface : IDisposable
                 : PortException.FromErrno(port, "SIOCGIFINDEX", error);
         }
         var opened = new LinuxInterface(socket, request.Integer, name);
-        if (Libc.ioctl(socket, SIOCGIFHWADDR, &request) == 0)
-        {
-            opened.HardwareType = request.Short;
-            opened.HardwareAddress = new MacAddress(new ReadOnlySpan<byte>(request.Address + 2, MacAddress.Size));
-        }
         _ = opened.ReadLink();
         opened._foundUp = (opened._flagsOfLink & IFF_UP) != 0;
         return opened;
@@ -80,7 +97,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
 
     /// <summary>Whether the calling thread's network namespace has an interface of this name.</summary>
     /// <exception cref="PortException">It cannot be a name, or the system refuses to say.</exception>
-    public static bool Exists(string port, string name)
+    public static bool IsThere(string port, string name)
     {
         int socket = OpenSocket(port, name);
         InterfaceRequest request = InterfaceRequest.For(name);
@@ -97,19 +114,27 @@ internal sealed unsafe class LinuxInterface : IDisposable
     {
         lock (_gate)
         {
-            if (_disposed || !TryCurrentName(out InterfaceRequest request) || Libc.ioctl(_socket, SIOCGIFFLAGS, &request) < 0)
+            if (_disposed || !TryCurrentName(out _))
             {
                 _flagsOfLink = null;
                 return _link = new PortLink(Up: false, _link.Mtu, IsSetDown: _link.IsSetDown);
             }
-            ushort flags = request.Short;
-            bool up = (flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
-            int mtu = Libc.ioctl(_socket, SIOCGIFMTU, &request) == 0 ? request.Integer : _link.Mtu;
-            // Speed is asked of the driver, which may be slow: only when the flags changed.
-            _link = flags == _flagsOfLink ? _link with { Mtu = mtu } : ReadFeatures(ref request, new PortLink(up, mtu, IsSetDown: (flags & IFF_UP) == 0));
-            _flagsOfLink = flags;
-            _mtu = mtu;
-            return _link;
+            if (!TryRead(out State state))
+            {
+                return _link; // it is being renamed: for some milliseconds neither name leads to it
+            }
+            Keep(state);
+            PortLink link = _link with { Mtu = state.Mtu };
+            long now = Environment.TickCount64;
+            // Speed is asked of the driver, which may be slow: seldom, unless something else changed.
+            if (state.Flags != _flagsOfLink || now - _featuresReadAt >= FeaturesInterval)
+            {
+                bool up = (state.Flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+                link = ReadFeatures(ref state.Request, new PortLink(up, state.Mtu, IsSetDown: (state.Flags & IFF_UP) == 0));
+                _flagsOfLink = state.Flags;
+                _featuresReadAt = now;
+            }
+            return _link = link;
         }
     }
 
@@ -146,13 +171,15 @@ internal sealed unsafe class LinuxInterface : IDisposable
         }
     }
 
-    /// <summary>An ioctl of the interface family; false when the system refuses.</summary>
-    public bool Request(uint code, ref InterfaceRequest request)
+    /// <summary>An ioctl of the interface family by the interface's present name; false when it is gone or the system refuses.</summary>
+    public bool Request(uint code, InterfaceRequest request)
     {
-        fixed (InterfaceRequest* pinned = &request)
+        if (!TryCurrentName(out InterfaceRequest named))
         {
-            return Libc.ioctl(_socket, code, pinned) == 0;
+            return false;
         }
+        named.Pointer = request.Pointer; // the union's first word, which is all that requests carry
+        return Libc.ioctl(_socket, code, &named) == 0;
     }
 
     private static int OpenSocket(string port, string name)
@@ -175,6 +202,54 @@ internal sealed unsafe class LinuxInterface : IDisposable
         return Libc.ioctl(_socket, SIOCSIFFLAGS, &request) < 0 ? Errno.Last : 0;
     }
 
+    /// <summary>Reads all that goes by the name; as it was under one name.</summary>
+    private bool TryRead(out State state)
+    {
+        state = default;
+        for (int i = 0; i < ReadAttempts && TryCurrentName(out state.Request); i++)
+        {
+            bool complete = TryAsk(ref state);
+            if (complete && TryCurrentName(out InterfaceRequest named) && named.HasNameOf(state.Request))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private bool TryAsk(ref State state)
+    {
+        InterfaceRequest request = state.Request;
+        if (Libc.ioctl(_socket, SIOCGIFFLAGS, &request) < 0)
+        {
+            return false;
+        }
+        state.Flags = request.Short;
+        if (Libc.ioctl(_socket, SIOCGIFMTU, &request) < 0)
+        {
+            return false;
+        }
+        state.Mtu = request.Integer;
+        if (Libc.ioctl(_socket, SIOCGIFHWADDR, &request) < 0)
+        {
+            return false;
+        }
+        state.HardwareType = request.Short;
+        state.Address = new MacAddress(new ReadOnlySpan<byte>(request.Address + 2, MacAddress.Size));
+        return true;
+    }
+
+    private void Keep(in State state)
+    {
+        if (!state.Request.HasName(_name))
+        {
+            _name = state.Request.ReadName();
+        }
+        Volatile.Write(ref _address, (long)state.Address.Value);
+        HardwareType = state.HardwareType;
+        _mtu = state.Mtu;
+    }
+
     private bool TryCurrentName(out InterfaceRequest request)
     {
         InterfaceRequest asked = default;
@@ -191,15 +266,28 @@ internal sealed unsafe class LinuxInterface : IDisposable
         request.Pointer = &settings;
         fixed (InterfaceRequest* pinned = &request)
         {
-            return Libc.ioctl(_socket, SIOCETHTOOL, pinned) < 0
-                ? link
-                : link with
-                {
-                    Current = settings.Current,
-                    Advertised = EthtoolSettings.ToFeatures(settings.Advertising),
-                    Supported = EthtoolSettings.ToFeatures(settings.Supported),
-                    Peer = EthtoolSettings.ToFeatures(settings.PeerAdvertising),
-                };
+            if (Libc.ioctl(_socket, SIOCETHTOOL, pinned) < 0)
+            {
+                // ENODEV: it is being renamed; what was known holds. Anything else: the driver does not say.
+                return Errno.Last == Errno.ENODEV ? _link with { Up = link.Up, Mtu = link.Mtu, IsSetDown = link.IsSetDown } : link;
+            }
         }
+        return link with
+        {
+            Current = settings.Current,
+            Advertised = EthtoolSettings.ToFeatures(settings.Advertising),
+            Supported = EthtoolSettings.ToFeatures(settings.Supported),
+            Peer = EthtoolSettings.ToFeatures(settings.PeerAdvertising),
+        };
+    }
+
+    /// <summary>What was read under one name.</summary>
+    private struct State
+    {
+        public InterfaceRequest Request;
+        public ushort Flags;
+        public int Mtu;
+        public ushort HardwareType;
+        public MacAddress Address;
     }
 }

@@ -74,6 +74,10 @@ public sealed unsafe class NetlinkSocket : IDisposable
     public void SetHardwareAddress(string name, MacAddress address) =>
         Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_ADDRESS, ToBytes(address)), $"RTM_NEWLINK {name} address {address}");
 
+    /// <summary>Renames a link; before Linux 6.3 it must be down.</summary>
+    public void SetName(string name, string newName) =>
+        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_IFNAME, newName), $"RTM_NEWLINK {name} name {newName}");
+
     public void SetMtu(string name, int mtu) =>
         Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_MTU, mtu), $"RTM_NEWLINK {name} mtu {mtu}");
 

@@ -50,6 +50,7 @@ internal static class Rtnetlink
     public const ushort VETH_INFO_PEER = 1;
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
     public const byte IN6_ADDR_GEN_MODE_NONE = 1;
+    public const byte AF_UNSPEC = 0;
     public const ushort AF_INET6 = 10;
 
     // rta_type of an address

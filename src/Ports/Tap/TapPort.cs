@@ -12,7 +12,7 @@ namespace Softswitch.Ports.Tap;
 /// is restored. IFF_VNET_HDR carries unfinished checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
 /// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
 /// </remarks>
-public sealed unsafe class TapPort : IPortDevice
+public sealed unsafe class TapPort : IInterfaceDevice
 {
     // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
     private const int QueueLength = 4096;
@@ -38,6 +38,21 @@ public sealed unsafe class TapPort : IPortDevice
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
 
+    public int InterfaceIndex => _interface.Index;
+
+    /// <summary>True also when the device was moved to another namespace: the descriptor still carries its packets.</summary>
+    public bool HasInterface
+    {
+        get
+        {
+            lock (_gate)
+            {
+                InterfaceRequest request = default;
+                return !_disposed && Libc.ioctl(_descriptor, TUNGETIFF, &request) == 0; // EBADFD once it is deleted
+            }
+        }
+    }
+
     public bool TakesOffloads => true;
 
     public IReadOnlyList<IPort> Queues { get; }
@@ -46,7 +61,7 @@ public sealed unsafe class TapPort : IPortDevice
     /// <exception cref="PortException">The name is taken or not a name, or the system refuses.</exception>
     public static TapPort Open(string port, string name)
     {
-        bool existed = LinuxInterface.Exists(port, name);
+        bool existed = LinuxInterface.IsThere(port, name);
         int descriptor = Libc.open(TunDevice.Path, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
         if (descriptor < 0)
         {
@@ -65,7 +80,7 @@ public sealed unsafe class TapPort : IPortDevice
             device = LinuxInterface.Open(port, name);
             if (!existed)
             {
-                SetQueueLength(device, name);
+                SetQueueLength(device);
             }
             int error = device.SetUp(up: true);
             if (error != 0)
@@ -129,10 +144,10 @@ public sealed unsafe class TapPort : IPortDevice
             : throw PortException.FromErrno(port, "TUNSETOFFLOAD");
     }
 
-    private static void SetQueueLength(LinuxInterface device, string name)
+    private static void SetQueueLength(LinuxInterface device)
     {
-        InterfaceRequest request = InterfaceRequest.For(name);
+        InterfaceRequest request = default;
         request.Integer = QueueLength;
-        device.Request(SIOCSIFTXQLEN, ref request); // better but not needed
+        device.Request(SIOCSIFTXQLEN, request); // better but not needed
     }
 }

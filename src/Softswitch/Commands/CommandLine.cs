@@ -24,6 +24,7 @@ internal static class CommandLine
             RunCommand.Create(),
             DemoCommand.Create(),
             OfctlCommand.Create(),
+            PortCommand.Create(),
             ControllerCommand.Create(),
             BenchCommand.Create(),
             Verbose,

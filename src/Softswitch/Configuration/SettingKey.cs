@@ -27,6 +27,9 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey Listen = new(
         "listen", "ptcp:[PORT][:HOST]", $"where controllers and ofctl may connect: {ConnectionTarget.PassiveForms}; from anywhere unless HOST is given", true);
 
+    public static readonly SettingKey Control = new(
+        "control", "punix:PATH", "a socket for 'softswitch port add|del|list', which only the owner may connect to", false);
+
     public static readonly SettingKey PrivateKey = new(
         "private-key", "FILE", "for ssl: and pssl:, our private key in PEM", false);
 
@@ -98,7 +101,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
 
     public static readonly IReadOnlyList<SettingKey> All =
     [
-        Port, Queue, DatapathId, Controller, Listen, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
+        Port, Queue, DatapathId, Controller, Listen, Control, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
         PacketInRate, PacketInBurst, Frames, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors, Idle,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];

@@ -20,6 +20,9 @@ public sealed record SwitchOptions
 
     public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
 
+    /// <summary>The Unix socket to take commands at; null for none.</summary>
+    public ConnectionTarget? Control { get; init; }
+
     /// <summary>Not null if a target needs TLS.</summary>
     public TlsFiles? Tls { get; init; }
 

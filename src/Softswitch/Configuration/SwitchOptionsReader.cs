@@ -37,6 +37,7 @@ internal sealed class SwitchOptionsReader
             DatapathId = ReadLast(byKey, SettingKey.DatapathId, ReadDatapathId),
             Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
             Listeners = ReadTargets(byKey, SettingKey.Listen, passive: true),
+            Control = byKey[SettingKey.Control.Name].LastOrDefault() is { } control ? ReadControl(control) : null,
             FailMode = ReadLast(byKey, SettingKey.FailMode, ReadFailMode) ?? FailMode.Secure,
             InBand = ReadLast(byKey, SettingKey.InBand, ReadBoolean) ?? false,
             PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
@@ -50,6 +51,10 @@ internal sealed class SwitchOptionsReader
             SpinsWhenIdle = ReadLast(byKey, SettingKey.Idle, ReadIdle) ?? false,
             SpanningTree = SpanningTreeSettings.Read(byKey, Refuse),
         };
+        if (options.Control is { } shared && options.Listeners.Contains(shared))
+        {
+            Refuse(byKey[SettingKey.Control.Name].Last(), $"'{shared}' is where --listen listens");
+        }
         if (options.Frames is int frames && options.Buffers is int buffers && buffers > frames / FramesPerBuffer)
         {
             Refuse(byKey[SettingKey.Buffers.Name].Last(), $"'{buffers}' is more than a quarter of the {frames} frames");
@@ -89,6 +94,16 @@ internal sealed class SwitchOptionsReader
             }
         }
         return targets;
+    }
+
+    private ConnectionTarget? ReadControl(Setting setting)
+    {
+        if (!ConnectionTarget.TryParse(setting.Value, out ConnectionTarget? target, out _) || target is not { Transport: ConnectionTransport.Unix, IsPassive: true })
+        {
+            Refuse(setting, $"'{setting.Value}' is not {SettingKey.Control.Argument}");
+            return null;
+        }
+        return target;
     }
 
     /// <summary>The files of TLS; all of them must be there if a target needs them.</summary>

@@ -100,7 +100,7 @@ internal sealed class InBandWatch : IDisposable
     {
         try
         {
-            if (_netlink.FindLink(_device) is { } link)
+            if (_netlink.FindLink(FindDevice()) is { } link)
             {
                 Publish(link);
             }
@@ -108,6 +108,15 @@ internal sealed class InBandWatch : IDisposable
         catch (SystemCallException e)
         {
             Report($"in-band: {e.Message}");
+        }
+    }
+
+    /// <summary>The interface behind LOCAL by its present name; by the one it was asked for by while it is away.</summary>
+    private string FindDevice()
+    {
+        lock (_control.Gate)
+        {
+            return _control.Ports.Where(port => port.Number == PortNumber.Local).Select(port => port.Name).FirstOrDefault(_device);
         }
     }
 

@@ -5,27 +5,28 @@ using Softswitch.Ports;
 
 namespace Softswitch.Hosting;
 
-/// <summary>Gives open ports their rates and queues. Under the control gate.</summary>
+/// <summary>Gives an open port its rate and queues. Under the control gate.</summary>
 internal static class QueueSetUp
 {
-    /// <exception cref="OptionException">Queues promise more than their port can send, or the datapath refuses one.</exception>
-    public static void Apply(DatapathControl control, SwitchOptions options, Action<string> say)
+    /// <param name="queues">Those of this port.</param>
+    /// <exception cref="OptionException">The queues promise more than the port can send, or the datapath refuses one.</exception>
+    public static void Apply(DatapathControl control, PortOption port, IReadOnlyList<QueueOption> queues, Action<string> say)
     {
-        foreach (PortOption port in options.Ports.Where(port => port.Spec.Rate != 0))
+        if (port.Spec.Rate != 0)
         {
             control.ConfigurePortRate(port.Number, port.Spec.Rate);
             say($"port {QueueOptionsReader.NameOf(port.Number)}: sends at {BitRate.Format(port.Spec.Rate)}bit/s at most");
         }
-        foreach (IGrouping<ushort, QueueOption> queues in options.Queues.GroupBy(queue => queue.Port))
+        if (queues.Count > 0)
         {
-            AddAll(control, queues, say);
+            AddAll(control, port.Number, queues, say);
         }
     }
 
-    private static void AddAll(DatapathControl control, IGrouping<ushort, QueueOption> queues, Action<string> say)
+    private static void AddAll(DatapathControl control, ushort number, IReadOnlyList<QueueOption> queues, Action<string> say)
     {
-        string port = QueueOptionsReader.NameOf(queues.Key);
-        long rate = control.ReadPortRate(queues.Key);
+        string port = QueueOptionsReader.NameOf(number);
+        long rate = control.ReadPortRate(number);
         long promised = 0;
         foreach (QueueOption queue in queues)
         {
@@ -36,7 +37,7 @@ internal static class QueueSetUp
                 throw new OptionException(
                     $"{queue.Origin}: '{queue.Text}': the queues of port {port} now promise {BitRate.Format(promised)}bit/s, the port has {BitRate.Format(rate)}bit/s");
             }
-            if (control.ConfigureQueue(queues.Key, config) != ControlError.None)
+            if (control.ConfigureQueue(number, config) != ControlError.None)
             {
                 throw new OptionException($"{queue.Origin}: '{queue.Text}': the datapath refuses the queue");
             }

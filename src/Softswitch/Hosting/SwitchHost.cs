@@ -1,7 +1,7 @@
 using Softswitch.Configuration;
 using Softswitch.Datapath.Control;
-using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Workers;
+using Softswitch.Management;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
@@ -14,7 +14,8 @@ namespace Softswitch.Hosting;
 /// <code>
 /// worker 0..n-1   Worker.Run: forwards
 /// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state
-/// link monitor    PortWatch: interfaces that vanish and return
+/// link monitor    SwitchPorts: interfaces that vanish, change and return
+/// control socket  ControlListener, where asked for, and one for each client: ports added and removed
 /// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections
 /// agent's own     one or two for each connection
 /// </code>
@@ -28,7 +29,8 @@ internal sealed class SwitchHost : IDisposable
     private readonly WorkerProcessors _processors;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
-    private PortWatch? _watch;
+    private SwitchPorts? _ports;
+    private ControlListener? _commands;
     private InBandWatch? _inBand;
     private Exception? _failure;
 
@@ -43,7 +45,7 @@ internal sealed class SwitchHost : IDisposable
         };
         Control = new DatapathControl(datapath with
         {
-            FrameCount = (options.Frames ?? datapath.FrameCount) + options.Ports.Sum(port => PortFactory.FramesTakenBy(port.Spec)),
+            FrameCount = (options.Frames ?? datapath.FrameCount) + SwitchPorts.FramesTakenBy(options.Ports),
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
             BufferCount = options.Buffers ?? datapath.BufferCount,
@@ -73,21 +75,15 @@ internal sealed class SwitchHost : IDisposable
         {
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
-            foreach (PortOption port in options.Ports)
-            {
-                host.Open(port, say);
-            }
-            lock (host.Control.Gate)
-            {
-                QueueSetUp.Apply(host.Control, options, say);
-            }
+            host._ports = new SwitchPorts(host.Control, options, log);
+            host._ports.OpenAll(say);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads(options.SpinsWhenIdle, log);
-            host._watch = new PortWatch(host.Control, options.Ports, port => host.Open(port, log), log);
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
+            host.ListenForCommands(options.Control, say);
             return host;
         }
         catch
@@ -109,8 +105,9 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Ends connections, then threads, then ports: interfaces are as they were found.</summary>
     public void Dispose()
     {
+        _commands?.Dispose();
         _inBand?.Dispose();
-        _watch?.Dispose();
+        _ports?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
         Control.Wake();
@@ -124,20 +121,21 @@ internal sealed class SwitchHost : IDisposable
         _failed.Dispose();
     }
 
-    private void Open(PortOption option, Action<string> say)
+    private void ListenForCommands(ConnectionTarget? target, Action<string> say)
     {
-        IPortDevice device = PortFactory.Open(option.Spec, Control.Frames);
-        lock (Control.Gate)
+        if (target == null)
         {
-            if (Control.AddPort(option.Number, device) != ControlError.None)
-            {
-                device.Dispose();
-                throw new OptionException($"{option.Origin}: '{option.Spec}': the datapath refuses port number {option.Number}");
-            }
+            return;
         }
-        string number = option.Number == PortNumber.Local ? "LOCAL" : $"{option.Number}";
-        string link = device.ReadLink().Up ? string.Empty : " (link down)";
-        say($"port {number}: {device.Name}: {device.Backend}{link}");
+        try
+        {
+            _commands = new ControlListener(target.Host, new ControlCommands(_ports!).Execute);
+        }
+        catch (IOException e)
+        {
+            throw new OptionException($"--control: {target}: {e.Message}", e);
+        }
+        say($"control: {target}");
     }
 
     private void StartThreads(bool spin, Action<string> log)

@@ -180,6 +180,38 @@ public sealed class PortModTests
         Assert.Single(sut.Received(2));
     }
 
+    [Fact]
+    public void A_new_name_and_a_new_address_are_reported_and_port_mods_go_by_what_was_reported()
+    {
+        using TestSwitch sut = new(ports: 1);
+        FailingDevice device = new(sut);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(9, device));
+        device.Name = "renamed";
+        Pass(sut);
+        Assert.Equal((PortStatusReason.Modify, "renamed", new MacAddress(1)), Told());
+        device.HardwareAddress = new(2);
+        Assert.Equal(ControlError.BadHardwareAddress, sut.Control.ConfigurePort(9, new(2), PortConfig.NoFlood, PortConfig.NoFlood));
+        Pass(sut);
+        Assert.Equal((PortStatusReason.Modify, "renamed", new MacAddress(2)), Told());
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(9, new(2), PortConfig.NoFlood, PortConfig.NoFlood));
+        Assert.Equal(3, sut.PortEvents.Count);
+
+        (PortStatusReason, string, MacAddress) Told() => (sut.PortEvents[^1].Reason, sut.PortEvents[^1].Port.Name, sut.PortEvents[^1].Port.HardwareAddress);
+    }
+
+    [Fact]
+    public void An_announced_change_is_looked_at_without_waiting_for_the_next_round()
+    {
+        using TestSwitch sut = new(ports: 1);
+        Pass(sut);
+        sut[1].SetLink(false);
+        sut.Control.Service();
+        Assert.Empty(sut.PortEvents); // the round was a moment ago
+        sut.Control.AnnounceLinkChange();
+        sut.Control.Service();
+        Assert.Equal(PortState.LinkDown, Assert.Single(sut.PortEvents).Port.State);
+    }
+
     private static void Pass(TestSwitch sut)
     {
         sut.Time.Advance(TimeSpan.FromSeconds(1));
@@ -199,11 +231,11 @@ public sealed class PortModTests
 
         public bool Disposed { get; private set; }
 
-        public string Name => "failing";
+        public string Name { get; set; } = "failing";
 
         public string Backend => "test";
 
-        public MacAddress HardwareAddress => new(1);
+        public MacAddress HardwareAddress { get; set; } = new(1);
 
         public bool TakesOffloads => false;
 

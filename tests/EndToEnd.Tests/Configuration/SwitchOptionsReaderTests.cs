@@ -46,6 +46,20 @@ public sealed class SwitchOptionsReaderTests
     }
 
     [Fact]
+    public void Commands_are_taken_at_a_unix_socket_of_their_own()
+    {
+        Assert.Null(Read(("port", "eth0")).Control);
+        Assert.Equal("punix:/run/sw", Read(("port", "eth0"), ("control", "punix:/run/sw")).Control?.ToString());
+        foreach (string wrong in (string[])["ptcp:6654", "unix:/run/sw", "/run/sw", "punix:"])
+        {
+            Assert.Equal($"--control: '{wrong}' is not punix:PATH", Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("control", wrong))).Message);
+        }
+        Assert.Equal(
+            "--control: 'punix:/run/sw' is where --listen listens",
+            Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("control", "punix:/run/sw"), ("listen", "punix:/run/sw"))).Message);
+    }
+
+    [Fact]
     public void Buffers_and_the_emergency_table_have_sizes_and_times()
     {
         SwitchOptions options = Read(

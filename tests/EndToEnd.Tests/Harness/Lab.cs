@@ -77,6 +77,21 @@ internal sealed partial class Lab : IDisposable
     public RunningCommand StartMonitor(int missSendLength) =>
         Inside.Start("ovs-ofctl", "-O", "OpenFlow10", "--unixctl=none", "monitor", Target, $"{missSendLength}");
 
+    /// <summary>As <see cref="StartMonitor"/>, for port-status; returns when the switch is known to tell it what happens.</summary>
+    public RunningCommand StartPortMonitor()
+    {
+        RunningCommand monitor = StartMonitor(64);
+        Eventually.True(
+            () =>
+            {
+                Ofctl("add-flow", "send_flow_rem,dl_type=0x1234,actions=drop");
+                Ofctl("del-flows", "dl_type=0x1234");
+                return monitor.Error.Contains("OFPT_FLOW_REMOVED", StringComparison.Ordinal); // that is where it prints
+            },
+            () => monitor.Output + monitor.Error);
+        return monitor;
+    }
+
     /// <summary>Sends one frame from a host, built by Scapy from an expression such as <c>Ether()/Dot1Q(vlan=7)/IP()</c>.</summary>
     public void SendFrame(int from, string expression) => Host(from).Execute(
         "/usr/bin/python3", "-c", $"from scapy.all import *; sendp({expression}, iface='eth0', verbose=0)").Checked();

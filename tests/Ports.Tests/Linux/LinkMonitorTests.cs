@@ -40,6 +40,54 @@ public sealed class LinkMonitorTests
         Assert.Equal(before, reports);
     }
 
+    [Fact]
+    public void A_link_that_went_among_lost_announcements_is_reported_too()
+    {
+        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
+        netlink.CreateVethPair("kept", "k");
+        netlink.CreateVethPair("lost", "l");
+        using var changes = new BlockingCollection<(Link Link, bool Removed)>();
+        using var hold = new ManualResetEventSlim();
+        using LinkMonitor monitor = network.Run(() => new LinkMonitor(
+            link =>
+            {
+                hold.Wait(Bound);
+                changes.Add((link, false));
+            },
+            link => changes.Add((link, true))));
+        netlink.SetUp("kept");
+        for (int i = 0; i < 2000; i++)
+        {
+            netlink.SetMtu("kept", 1000 + (i % 100)); // more than the socket's buffer holds
+        }
+        netlink.Delete("lost");
+        hold.Set();
+        Next(changes, c => c.Link.Name == "lost" && c.Removed);
+        Next(changes, c => c.Link is { Name: "kept", Mtu: 1099 } && !c.Removed);
+    }
+
+    [Fact]
+    public void A_bridge_that_lets_go_of_a_link_does_not_remove_it()
+    {
+        Needs.Namespaces();
+        using var space = new Softswitch.Testing.TestNamespace("bridge");
+        Softswitch.Testing.CommandResult made = space.Execute("ip", "link", "add", "bridge0", "type", "bridge");
+        Assert.SkipWhen(made.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no bridges");
+        made.Checked();
+        space.Execute("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb").Checked();
+        using var changes = new BlockingCollection<(Link Link, bool Removed)>();
+        using LinkMonitor monitor = space.Run(() => new LinkMonitor(link => changes.Add((link, false)), link => changes.Add((link, true))));
+        space.Execute("ip", "link", "set", "va", "master", "bridge0").Checked();
+        space.Execute("ip", "link", "set", "va", "nomaster").Checked();
+        space.Execute("ip", "link", "set", "va", "mtu", "1234").Checked();
+        Next(changes, c =>
+        {
+            Assert.False(c.Removed, $"{c.Link.Name} is said to be gone");
+            return c.Link is { Name: "va", Mtu: 1234 };
+        });
+    }
+
     private static void Next(BlockingCollection<(Link Link, bool Removed)> changes, Predicate<(Link Link, bool Removed)> wanted)
     {
         while (changes.TryTake(out (Link Link, bool Removed) change, (int)Bound.TotalMilliseconds, TestContext.Current.CancellationToken))

@@ -1,0 +1,14 @@
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports.Linux;
+
+/// <summary>A port's device that is a network interface of this machine, and may be renamed, changed or taken away by others.</summary>
+/// <remarks>Threads: any. Name and address are as of the last <see cref="IPortDevice.ReadLink"/>.</remarks>
+public interface IInterfaceDevice : IPortDevice
+{
+    /// <summary>The interface's identity in its network namespace; it stays while names change.</summary>
+    int InterfaceIndex { get; }
+
+    /// <summary>Whether packets can still come from the interface and go to it; once false it stays so, and the device is of no use any more.</summary>
+    bool HasInterface { get; }
+}

@@ -1,0 +1,55 @@
+using Softswitch.Configuration;
+using Softswitch.Hosting;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Management;
+
+/// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
+internal sealed class ControlCommands(SwitchPorts ports)
+{
+    private const int LongestEcho = 40;
+
+    /// <returns>Whether it was done, and what there is to say: if not, why.</returns>
+    public ControlAnswer Execute(string request)
+    {
+        try
+        {
+            return new ControlAnswer(true, Apply(request));
+        }
+        catch (Exception e) when (e is OptionException or PortException or SystemCallException)
+        {
+            return new ControlAnswer(false, e.Message.Split('\n'));
+        }
+#pragma warning disable CA1031 // one command that fails in an unforeseen way must not end the switch
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return new ControlAnswer(false, [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"]);
+        }
+    }
+
+    private IReadOnlyList<string> Apply(string request)
+    {
+        if (request.StartsWith(ControlProtocol.AddPort, StringComparison.Ordinal))
+        {
+            return ports.Add(request[ControlProtocol.AddPort.Length..]);
+        }
+        if (request.StartsWith(ControlProtocol.DeletePort, StringComparison.Ordinal))
+        {
+            return [ports.Remove(request[ControlProtocol.DeletePort.Length..])];
+        }
+        return request == ControlProtocol.ListPorts
+            ? ports.Describe()
+            : throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list'");
+    }
+
+    /// <summary>What a stranger wrote, fit to be shown.</summary>
+    private static string Echo(string request) =>
+        string.Concat(request.Take(LongestEcho).Select(c => char.IsControl(c) ? '?' : c)) + (request.Length > LongestEcho ? "..." : string.Empty);
+}
+
+/// <summary>The answer to a request.</summary>
+/// <param name="Done">Whether it was done.</param>
+/// <param name="Lines">What there is to say; the reasons if it was not.</param>
+internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines);

@@ -1,0 +1,313 @@
+using System.Net.Sockets;
+using System.Text;
+using Softswitch.Configuration;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Management;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Ports;
+
+/// <summary><c>softswitch port add|del|list</c> against a running switch.</summary>
+public sealed class PortCommandTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-control-");
+
+    private string SocketPath => Path.Combine(_folder.FullName, "control");
+
+    private string Target => $"unix:{SocketPath}";
+
+    private string Control => $"punix:{SocketPath}";
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void A_port_is_added_listed_and_removed_and_its_interface_left_as_it_was_found()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab(hosts: 3);
+        string before = Interface(lab, "s3");
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen, "--control", Control);
+        Assert.Contains($"\ncontrol: {Control}\n", running.Output, StringComparison.Ordinal);
+        lab.Ofctl("add-flow", "in_port=1,actions=output:3");
+        lab.Ofctl("add-flow", "in_port=3,actions=output:1");
+        using RunningCommand monitor = lab.StartPortMonitor();
+
+        CommandResult added = SwitchProgram.Execute("port", "add", Target, "s3,rate=100M").Checked();
+        Assert.StartsWith("port 3: s3: AF_PACKET", added.Output, StringComparison.Ordinal);
+        Assert.Contains("port 3: sends at 100Mbit/s at most", added.Output, StringComparison.Ordinal);
+        monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 3(s3)", SwitchProgram.Patience);
+        Assert.Equal(3, lab.Ping(1, 3));
+        string[] listed = SwitchProgram.Execute("port", "list", Target).Checked().Output.Split('\n');
+        Assert.Equal(["port 1: s1", "port 2: s2", "port 3: s3"], listed[..3].Select(line => line[..10]));
+
+        Assert.Equal("port 3: s3: removed\n", SwitchProgram.Execute("port", "del", Target, "s3").Checked().Output);
+        monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
+        Assert.Equal(before, Interface(lab, "s3"));
+        Assert.Equal(0, lab.Ping(1, 3, count: 2));
+        string flow = Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"); // it stays, counts, and leads nowhere
+        Assert.Contains("output:3", flow, StringComparison.Ordinal);
+        Assert.True(Lab.Number(flow, "n_packets") >= 5, flow);
+    }
+
+    [Fact]
+    public void A_removed_port_stays_removed_and_an_added_one_is_watched()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen, "--control", Control);
+        lab.Ofctl("add-flow", "actions=normal");
+        using RunningCommand monitor = lab.StartPortMonitor();
+        Ask("port del 2");
+        Ask("port add s3");
+        lab.Inside.Execute("ip", "link", "del", "s2").Checked();
+        lab.Inside.Execute("ip", "link", "del", "s3").Checked();
+        monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
+        lab.Reconnect(2);
+        lab.Reconnect(3);
+        Eventually.True(() => lab.Ping(1, 3) == 3, () => running.Output + running.Error);
+        Assert.DoesNotContain("(s2)", lab.Ofctl("show"), StringComparison.Ordinal);
+        // A port whose interface is away can be removed, too.
+        lab.Inside.Execute("ip", "link", "del", "s3").Checked();
+        running.WaitForText("port 3: s3: the interface is gone", SwitchProgram.Patience);
+        Eventually.True(() => Ask("port list").Contains("port 3: s3: the interface is away"), () => string.Join('\n', Ask("port list")));
+        Ask("port del s3");
+        lab.Reconnect(3);
+        Assert.Equal(["port 1: s1"], Ask("port list").Select(line => line[..10]));
+        Assert.Contains("port 4: s3", Assert.Single(Ask("port add s3")), StringComparison.Ordinal); // 2 and 3 would be taken for those that were there
+        Assert.Contains("port 2: s2", Assert.Single(Ask("port add 2=s2")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("s3")]
+    [InlineData("xdp:s3")]
+    [InlineData("tap:t3")]
+    [InlineData("xdp:s3,rate=1M")] // packets wait in its scheduler whenever it goes
+    public void Fifty_times_added_and_removed_under_traffic_the_others_lose_nothing(string spec)
+    {
+        if (spec.StartsWith("xdp", StringComparison.Ordinal))
+        {
+            Needs.Xdp("ovs-ofctl", "ping");
+        }
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab(hosts: 3);
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen, "--control", Control, "--workers", "2");
+        lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
+        lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
+        using NumberedStream there = new(lab, from: 1, to: 2, port: 5000, packetsPerMillisecond: 3);
+        using NumberedStream back = new(lab, from: 2, to: 1, port: 5001, packetsPerMillisecond: 1);
+        for (int i = 0; i < 50; i++)
+        {
+            Ask($"port add 3={spec}");
+            int target = there.Received + 20;
+            Eventually.True(() => there.Received >= target, () => $"{there.Received} of {there.Sent} came");
+            Ask("port del 3");
+        }
+        there.AssertAllCame(() => Counters(lab));
+        back.AssertAllCame(() => Counters(lab));
+        Assert.Equal(["port 1: s1", "port 2: s2"], Ask("port list").Select(line => line[..10]));
+        Assert.Equal(0, Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop"));
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Fact]
+    public void A_port_that_keeps_frames_is_refused_when_too_few_would_be_left_and_told_how_many_more_there_must_be()
+    {
+        Needs.Xdp();
+        using var lab = new Lab(hosts: 3);
+        using (RunningCommand running = lab.StartRun("--port", "null:", "--control", Control))
+        {
+            Ask("port add xdp:s1");
+            Assert.Equal(
+                "port 'xdp:s2': it takes 6144 frames and 2048 are to spare; start the switch with --frames 24576 or more",
+                Assert.Throws<OptionException>(() => Ask("port add xdp:s2")).Message);
+            Ask("port add xdp:s2,rx-slots=1024,tx-slots=512");
+            Ask("port del s1");
+            Ask("port add xdp:s1");
+            SwitchProgram.Terminate(running);
+            Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        }
+        using (lab.StartRun("--port", "null:", "--control", Control, "--frames", "24576"))
+        {
+            Ask("port add xdp:s1");
+            Ask("port add xdp:s2");
+        }
+    }
+
+    [Theory]
+    [InlineData(new[] { "add", "T", "1=null:" }, "port '1=null:': the number belongs to '1=s1'")]
+    [InlineData(new[] { "add", "T", "nothere" }, "port 'nothere': there is no interface nothere (SIOCGIFINDEX: No such device)")]
+    [InlineData(new[] { "add", "T", "s2,speed=9" }, "port 's2,speed=9': unknown option 'speed'; known are rx-slots, tx-slots, rate")]
+    [InlineData(new[] { "add", "T", "0=s2" }, "port '0=s2': 0 is not a port number (1 to 65280)")]
+    [InlineData(new[] { "add", "T", "s1" }, "port 's1': interface s1 is in use by another softswitch port of this process")]
+    [InlineData(new[] { "add", "T", "replay:/nonexistent" }, "replay:/nonexistent")]
+    [InlineData(new[] { "del", "T", "7" }, "port '7': there is no such port; there are 1 (s1)")]
+    [InlineData(new[] { "del", "T", "" }, "port '': there is no such port; there are 1 (s1)")]
+    [InlineData(new[] { "list", "unix:/nonexistent/socket" }, "unix:/nonexistent/socket: no such file")]
+    [InlineData(new[] { "list", "tcp:127.0.0.1" }, "target: 'tcp:127.0.0.1' is not unix:PATH")]
+    [InlineData(new[] { "list", "T", "--timeout", "0" }, "--timeout: '0' is not a number of seconds above 0")]
+    [InlineData(new[] { "del", "T" }, "")]
+    public void What_cannot_be_done_is_one_line_that_names_it_and_exit_code_2(string[] arguments, string expected)
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--control", Control);
+        CommandResult result = SwitchProgram.Execute(["port", .. arguments.Select(argument => argument == "T" ? Target : argument)]);
+        Assert.Equal(2, result.ExitCode);
+        string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith($"softswitch port {arguments[0]}: ", line, StringComparison.Ordinal);
+        Assert.Contains(expected, line, StringComparison.Ordinal);
+        Assert.Empty(result.Output);
+        Assert.StartsWith("port 1: s1: AF_PACKET", Assert.Single(Ask("port list")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_port_that_in_band_control_needs_stays()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartRun(
+            "--port", "1=s1", "--port", "local=tap:of0", "--in-band", "--controller", "tcp:192.0.2.1", "--control", Control);
+        Assert.Equal("port 'local': --in-band reaches the controllers through it", Assert.Throws<OptionException>(() => Ask("port del local")).Message);
+    }
+
+    [Fact]
+    public void Local_comes_and_goes_like_any_other()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--listen", Lab.Listen, "--control", Control);
+        using RunningCommand monitor = lab.StartPortMonitor();
+        Assert.StartsWith("port LOCAL: of0: TAP: made", Assert.Single(Ask("port add local=tap:of0")), StringComparison.Ordinal);
+        monitor.WaitForText("ADD: LOCAL(of0)", SwitchProgram.Patience);
+        Assert.Equal(["port LOCAL: of0: removed"], Ask("port del local"));
+        monitor.WaitForText("DEL: LOCAL(of0)", SwitchProgram.Patience);
+        Assert.NotEqual(0, lab.Inside.Execute("ip", "link", "show", "of0").ExitCode);
+    }
+
+    [Fact]
+    public void The_socket_is_the_owners_replaces_a_dead_ones_and_is_left_to_a_live_one()
+    {
+        using (Socket dead = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            dead.Bind(new UnixDomainSocketEndPoint(SocketPath));
+            File.Move(SocketPath, SocketPath + ".kept"); // .NET removes the file it bound
+        }
+        File.Move(SocketPath + ".kept", SocketPath);
+        using (RunningCommand running = StartNull())
+        {
+            if (!OperatingSystem.IsWindows())
+            {
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(SocketPath));
+            }
+            CommandResult second = SwitchProgram.Execute("run", "--port", "null:", "--control", Control);
+            Assert.Equal((2, $"softswitch run: --control: {Control}: the socket is in use by a running process\n"), (second.ExitCode, second.Error));
+            Assert.Single(Ask("port list"));
+            SwitchProgram.Terminate(running);
+            Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        }
+        Assert.False(File.Exists(SocketPath));
+    }
+
+    [Fact]
+    public void Clients_that_hang_flood_or_talk_rubbish_hold_nobody_up()
+    {
+        using RunningCommand running = StartNull();
+        List<Socket> clients = [];
+        try
+        {
+            for (int i = 0; i < 40; i++)
+            {
+                clients.Add(Connect()); // says nothing
+            }
+            Assert.Single(Ask("port list"));
+            Socket flooding = Connect();
+            clients.Add(flooding);
+            flooding.Blocking = false;
+            byte[] requests = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("port list\n", 1000)));
+            while (flooding.Poll(TimeSpan.FromMilliseconds(200), SelectMode.SelectWrite))
+            {
+                flooding.Send(requests, SocketFlags.None, out _); // and never reads
+            }
+            byte[] rubbish = new byte[1 << 16];
+            new Random(11).NextBytes(rubbish);
+            for (int i = 0; i < 30; i++)
+            {
+                Socket talking = Connect();
+                clients.Add(talking);
+                talking.Send(rubbish, 0, 1 + (i * 2000), SocketFlags.None, out _);
+            }
+            Assert.Single(Ask("port list"));
+            Assert.Contains("is none of 'port add [N=]SPEC'", Assert.Throws<OptionException>(() => Ask("reboot")).Message, StringComparison.Ordinal);
+            Assert.Equal(["port 2: null: null: counts and drops"], Ask("port add null:"));
+        }
+        finally
+        {
+            clients.ForEach(client => client.Dispose());
+        }
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Fact]
+    public void A_port_that_takes_for_ever_to_open_holds_nobody_up()
+    {
+        string pipe = Path.Combine(_folder.FullName, "pipe");
+        TestNamespace.ExecuteOutside("mkfifo", pipe).Checked();
+        using RunningCommand running = StartNull();
+        using Socket waiting = Connect();
+        waiting.Send(Encoding.UTF8.GetBytes($"port add 7=pcap:{pipe}\n")); // nobody reads the pipe
+        Eventually.True(() => Ask("port list").Contains($"port 7: {pipe}: being opened"), () => string.Join('\n', Ask("port list")));
+        Assert.Equal(["port 2: null: null: counts and drops"], Ask("port add null:"));
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Fact]
+    public void One_connection_may_ask_several_things_in_turn()
+    {
+        using RunningCommand running = StartNull();
+        using Socket client = Connect();
+        client.Send("port add 5=null:\nport del 1\nport li"u8);
+        client.Send("st\nport del 9\n"u8);
+        StringBuilder answer = new();
+        byte[] buffer = new byte[4096];
+        while (!answer.ToString().EndsWith("error\n", StringComparison.Ordinal))
+        {
+            int received = client.Receive(buffer);
+            Assert.NotEqual(0, received);
+            answer.Append(Encoding.UTF8.GetString(buffer, 0, received));
+        }
+        Assert.Equal(
+            "|port 5: null5: null: counts and drops\nok\n|port 1: null1: removed\nok\n|port 5: null5: null: counts and drops\nok\n"
+            + "|port '9': there is no such port; there are 5 (null5)\nerror\n",
+            answer.ToString());
+    }
+
+    private RunningCommand StartNull()
+    {
+        RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "run", "--port", "1=null:", "--control", Control]);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        return running;
+    }
+
+    private Socket Connect()
+    {
+        Socket client = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+        {
+            ReceiveTimeout = (int)SwitchProgram.Patience.TotalMilliseconds,
+            SendTimeout = (int)SwitchProgram.Patience.TotalMilliseconds,
+        };
+        client.Connect(new UnixDomainSocketEndPoint(SocketPath));
+        return client;
+    }
+
+    /// <summary>As the command does, without a process for each.</summary>
+    private IReadOnlyList<string> Ask(string request) => ControlClient.Ask(Target, request, SwitchProgram.Patience);
+
+    private static string Counters(Lab lab) =>
+        lab.Ofctl("dump-ports") + lab.Ofctl("dump-flows") + lab.Inside.Execute("ip", "-s", "link").Output + lab.Host(2).Execute("ip", "-s", "link").Output;
+
+    private static string Interface(Lab lab, string name) =>
+        lab.Inside.Execute("sh", "-c", $"ip -d -o link show {name}; ethtool -k {name} 2>/dev/null; true").Checked().Output;
+}

@@ -1,0 +1,39 @@
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting;
+
+namespace Softswitch.EndToEnd.Tests.Ports;
+
+public sealed class PortNumbersTests
+{
+    private static readonly HashSet<ushort> None = [];
+
+    [Fact]
+    public void The_lowest_number_that_no_port_has_had_is_chosen()
+    {
+        PortNumbers sut = new();
+        sut.Use(1);
+        sut.Use(2);
+        sut.GiveUp(1);
+        Assert.Equal((ushort)3, sut.Choose(None));
+        Assert.Equal((ushort)5, sut.Choose(new HashSet<ushort> { 3, 4 }));
+    }
+
+    [Fact]
+    public void When_all_were_used_the_one_given_up_the_longest_ago_is_and_none_when_all_are_in_use()
+    {
+        PortNumbers sut = new();
+        for (int number = 1; number <= PortNumber.Max; number++)
+        {
+            sut.Use((ushort)number);
+        }
+        Assert.Null(sut.Choose(None));
+        sut.Use(PortNumber.Local);
+        sut.GiveUp(PortNumber.Local); // never a choice
+        sut.GiveUp(7);
+        sut.GiveUp(3);
+        Assert.Equal((ushort)7, sut.Choose(None));
+        sut.Use(7);
+        Assert.Equal((ushort)3, sut.Choose(None));
+        Assert.Null(sut.Choose(new HashSet<ushort> { 3 }));
+    }
+}
