@@ -31,6 +31,9 @@ public sealed unsafe class FramePool : IDisposable
     /// <summary>Memory between large frames; a power of two so that a data address leads to its frame. Pages never touched cost nothing.</summary>
     public const int LargeFrameSize = 128 * 1024;
 
+    /// <summary>The longer of the two sizes an ordinary frame can have.</summary>
+    public const int LongestFrameSize = 4096;
+
     private const int DefaultLargeFrameCount = 256;
 
     private readonly Lock _gate = new();
@@ -50,7 +53,7 @@ public sealed unsafe class FramePool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(largeFrameCount, 1);
-        if (frameSize is not (2048 or 4096))
+        if (frameSize is not (2048 or LongestFrameSize))
         {
             throw new ArgumentOutOfRangeException(nameof(frameSize), frameSize, "a frame has 2048 or 4096 bytes");
         }

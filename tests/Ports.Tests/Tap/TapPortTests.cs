@@ -39,7 +39,7 @@ public sealed class TapPortTests : PortContract
             "tap:here: TAP device here is in use by another program (TUNSETIFF: Device or resource busy)",
             Assert.Throws<PortException>(() => space.Run(() => TapPort.Open("tap:here", "here"))).Message);
         Assert.Equal(
-            "tap:pair: interface pair exists and is not a TAP device (TUNSETIFF: Invalid argument)",
+            "tap:pair: interface pair exists and is not a TAP device without multi_queue (TUNSETIFF: Invalid argument)",
             Assert.Throws<PortException>(() => space.Run(() => TapPort.Open("tap:pair", "pair"))).Message);
     }
 
