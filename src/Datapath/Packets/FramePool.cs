@@ -39,6 +39,7 @@ public sealed unsafe class FramePool : IDisposable
     private readonly Lock _gate = new();
     private readonly nint[] _free;
     private readonly nint[] _freeLarge;
+    private readonly FrameMemory _memory;
     private readonly byte* _large;
     private readonly nuint _largeBytes;
     private int _freeCount;
@@ -48,8 +49,9 @@ public sealed unsafe class FramePool : IDisposable
     /// <param name="frameCount">Frames of <paramref name="frameSize"/> bytes.</param>
     /// <param name="frameSize">2048 or 4096: what AF_XDP accepts as a chunk.</param>
     /// <param name="largeFrameCount">Frames for packets that do not fit.</param>
+    /// <param name="allocate">Where so many bytes for the ordinary frames come from; null for the heap.</param>
     /// <exception cref="ArgumentOutOfRangeException">A count is below 1 or the size is neither of the two.</exception>
-    public FramePool(int frameCount, int frameSize = 2048, int largeFrameCount = DefaultLargeFrameCount)
+    public FramePool(int frameCount, int frameSize = 2048, int largeFrameCount = DefaultLargeFrameCount, Func<nuint, FrameMemory>? allocate = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(largeFrameCount, 1);
@@ -60,8 +62,8 @@ public sealed unsafe class FramePool : IDisposable
         FrameCount = frameCount;
         FrameSize = frameSize;
         LargeFrameCount = largeFrameCount;
-        RegionBytes = (nuint)frameCount * (nuint)frameSize;
-        Region = (byte*)NativeMemory.AlignedAlloc(RegionBytes, 4096);
+        _memory = (allocate ?? FrameMemory.FromHeap)((nuint)frameCount * (nuint)frameSize);
+        Region = _memory.Start;
         _largeBytes = (nuint)largeFrameCount * LargeFrameSize;
         _large = (byte*)NativeMemory.AlignedAlloc(_largeBytes, LargeFrameSize);
         _free = new nint[frameCount];
@@ -93,7 +95,7 @@ public sealed unsafe class FramePool : IDisposable
     /// <summary>Start of the frames of <see cref="FrameSize"/> bytes, page-aligned: what a umem registers.</summary>
     public byte* Region { get; }
 
-    public nuint RegionBytes { get; }
+    public nuint RegionBytes => _memory.Bytes;
 
     /// <summary>Frames in the pool itself; caches, ports and queues hold the others.</summary>
     public int FreeCount
@@ -163,7 +165,7 @@ public sealed unsafe class FramePool : IDisposable
         if (!_disposed)
         {
             _disposed = true;
-            NativeMemory.AlignedFree(Region);
+            _memory.Dispose();
             NativeMemory.AlignedFree(_large);
         }
     }

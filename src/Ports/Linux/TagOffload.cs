@@ -46,11 +46,11 @@ internal sealed class TagOffload : IDisposable
     /// <returns>Whether it did.</returns>
     public static bool Recover(LinuxInterface device)
     {
-        if (ReadNote(device) != Content(device))
+        if (ReadNote(device) is not { } note)
         {
             return false;
         }
-        bool isBack = EthtoolDevice.SetHidesTags(device, hides: true);
+        bool isBack = note == Content(device) && EthtoolDevice.SetHidesTags(device, hides: true);
         RemoveNote(device);
         return isBack;
     }

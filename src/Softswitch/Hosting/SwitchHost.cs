@@ -26,6 +26,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private readonly WorkerProcessors _processors;
+    private HugePages? _frameMemory;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
     private PortWatch? _watch;
@@ -44,6 +45,8 @@ internal sealed class SwitchHost : IDisposable
         Control = new DatapathControl(datapath with
         {
             FrameCount = (options.Frames ?? datapath.FrameCount) + options.Ports.Sum(port => PortFactory.FramesTakenBy(port.Spec)),
+            FrameSize = options.FrameSize ?? datapath.FrameSize,
+            FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes),
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
             BufferCount = options.Buffers ?? datapath.BufferCount,
@@ -73,6 +76,7 @@ internal sealed class SwitchHost : IDisposable
         {
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
+            say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
             foreach (PortOption port in options.Ports)
             {
                 host.Open(port, say);
