@@ -6,7 +6,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tap;
 
-public sealed class TapPortTests : PortContract
+public sealed class TapPortTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool)
     {
@@ -124,7 +124,9 @@ public sealed class TapPortTests : PortContract
 
         public override int MaxFrame => 4000;
 
-        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(frame);
+        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.TrySend(frame);
+
+        public override void SetLink(bool up) => _space.Execute("ip", "link", "set", "near", up ? "up" : "down").Checked();
 
         public override byte[]? NextSent() => _far.Receive();
 
