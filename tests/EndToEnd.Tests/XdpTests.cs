@@ -66,12 +66,13 @@ public sealed class XdpTests
     }
 
     [Theory]
-    [InlineData("TERM")]
-    [InlineData("KILL")]
-    public void However_it_ends_no_program_and_no_promiscuous_mode_stay_behind(string signal)
+    [InlineData("TERM", 1)]
+    [InlineData("KILL", 1)]
+    [InlineData("KILL", 2)]
+    public void However_it_ends_no_program_and_no_promiscuous_mode_stay_behind(string signal, int queues)
     {
         Needs.Xdp("ping", "ethtool");
-        using var lab = new Lab();
+        using var lab = new Lab(queues: queues);
         string before = Interfaces(lab);
         using RunningCommand ended = StartSwitch(lab);
         Assert.Contains("prog/xdp", Interfaces(lab), StringComparison.Ordinal);
@@ -108,6 +109,23 @@ public sealed class XdpTests
         Eventually.True(
             () => Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") >= before + datagrams,
             () => $"datagrams are missing: {lab.Ofctl("dump-flows")}");
+    }
+
+    [Fact]
+    public void Packets_of_an_mtu_of_3500_pass_in_frames_of_4096_bytes()
+    {
+        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
+        using var lab = new Lab();
+        for (int number = 1; number <= 2; number++)
+        {
+            lab.Inside.Execute("ip", "link", "set", $"s{number}", "mtu", "3500").Checked();
+            lab.Host(number).Execute("ip", "link", "set", "eth0", "mtu", "3500").Checked();
+        }
+        using RunningCommand running = StartSwitch(lab, "--frame-size", "4096");
+        Assert.Contains("frames: 28672 of 4096 bytes, 112 MiB in ", running.Output, StringComparison.Ordinal);
+        lab.ConnectHosts1And2();
+        lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", "-M", "do", "-s", "3472", "10.0.0.2").Checked();
+        TransferTcp(lab, 1, 2);
     }
 
     [Fact]
