@@ -66,7 +66,7 @@ public sealed class TestNamespace : IDisposable
     /// <param name="queues">Of each end, to receive and to send by.</param>
     public static void Join(TestNamespace left, string leftName, TestNamespace right, string rightName, int queues = 1)
     {
-        string[] wide = ["numrxqueues", $"{queues}", "numtxqueues", $"{queues}"];
+        string[] wide = queues == 1 ? [] : ["numrxqueues", $"{queues}", "numtxqueues", $"{queues}"];
         left.Execute("ip", ["link", "add", "name", leftName, .. wide, "type", "veth", "peer", "name", rightName, .. wide, "netns", right.Name]).Checked();
         left.BringUp(leftName);
         right.BringUp(rightName);

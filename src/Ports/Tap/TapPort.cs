@@ -21,11 +21,13 @@ public sealed unsafe class TapPort : IPortDevice
     private readonly Lock _gate = new();
     private readonly LinuxInterface _interface;
     private readonly TapQueue[] _queues;
+    private readonly LinkDrops _unread;
     private bool _disposed;
 
-    private TapPort(int[] descriptors, LinuxInterface device, bool made, string offloads)
+    private TapPort(int[] descriptors, LinuxInterface device, LinkDrops unread, bool made, string offloads)
     {
         _interface = device;
+        _unread = unread;
         _queues = Array.ConvertAll(descriptors, descriptor => new TapQueue(descriptor, device));
         Queues = _queues;
         string queues = descriptors.Length > 1 ? $"{descriptors.Length} queues, " : string.Empty;
@@ -71,7 +73,7 @@ public sealed unsafe class TapPort : IPortDevice
                 throw PortException.FromErrno(port, "SIOCSIFFLAGS(IFF_UP)", error);
             }
             _ = device.ReadLink();
-            return new TapPort(descriptors, device, !existed, offloads);
+            return new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads);
         }
         catch
         {
@@ -88,7 +90,7 @@ public sealed unsafe class TapPort : IPortDevice
 
     public PortLosses ReadLosses()
     {
-        PortLosses total = default;
+        PortLosses total = new() { ReceiveDropped = _unread.Read() };
         foreach (TapQueue queue in _queues)
         {
             PortLosses own = queue.Losses;
@@ -108,6 +110,7 @@ public sealed unsafe class TapPort : IPortDevice
             if (!_disposed)
             {
                 _disposed = true;
+                _unread.Dispose();
                 _interface.Dispose();
                 foreach (TapQueue queue in _queues)
                 {

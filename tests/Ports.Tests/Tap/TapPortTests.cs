@@ -80,6 +80,42 @@ public sealed class TapPortTests : LinkContract
     }
 
     [Fact]
+    public void What_the_host_sends_faster_than_the_switch_reads_is_counted_to_the_frame()
+    {
+        Needs.Tun();
+        using var space = new TestNamespace("tap");
+        using var pool = new FramePool(256);
+        FrameCache frames = pool.CreateCache();
+        space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
+        using TapPort port = space.Run(() => TapPort.Open("tap:here", "here"));
+        using RawSocket host = space.Run(() => new RawSocket("here"));
+        const int offered = 6000; // the device holds 4096
+        for (int i = 0; i < offered; i++)
+        {
+            host.Send(Frame(new Random(i), 60, i));
+        }
+        int received = 0;
+        int last = -1;
+        var batch = new PacketBatch();
+        while (port.Queues[0].Receive(batch, frames) is int count and > 0)
+        {
+            received += count;
+            foreach (Packet packet in batch.Packets)
+            {
+                int number = BitConverter.ToInt32(packet.Bytes[14..]);
+                Assert.True(number > last, $"frame {number} came after {last}");
+                last = number;
+            }
+            frames.Release(batch.Packets);
+            batch.Clear();
+        }
+        Assert.InRange(received, 1, offered - 1);
+        Assert.Equal(offered, received + port.ReadLosses().ReceiveDropped);
+        space.Execute("ip", "link", "del", "here").Checked();
+        Assert.Equal(offered, received + port.ReadLosses().ReceiveDropped); // as it was last seen
+    }
+
+    [Fact]
     public void Tcp_segments_pass_between_a_tap_device_and_a_veth()
     {
         Needs.Tun();
