@@ -10,8 +10,9 @@ namespace Softswitch.Ports;
 /// <remarks>
 /// <para>
 /// A card by AF_XDP, with its program in the driver, which saves it the kernel's stack. An interface that software stands behind by
-/// AF_PACKET: local stacks and virtual machines send segments of 64 KiB, which pass whole there and would be cut to the MTU for AF_XDP. What AF_XDP
-/// refuses, for whatever reason, goes to AF_PACKET too.
+/// AF_PACKET: local stacks and virtual machines send segments of 64 KiB, which pass whole there and would be cut to the MTU for AF_XDP. So a card with
+/// an address: AF_XDP would take its packets from the host, which may be how the host is reached. What AF_XDP refuses, for whatever reason, goes to
+/// AF_PACKET too.
 /// </para>
 /// <para>The generic hook is not tried: it costs more than AF_PACKET and carries less.</para>
 /// </remarks>
@@ -46,9 +47,13 @@ internal static class InterfaceChoice
         return OpenPacket(port, name, options, reason);
     }
 
-    /// <summary>By AF_XDP in native mode; where that is refused, by AF_PACKET with the reason.</summary>
+    /// <summary>By AF_XDP in native mode; where that is refused, or would cut the host off, by AF_PACKET with the reason.</summary>
     public static IPortDevice OpenXdpOrPacket(string port, string name, FramePool pool, AfXdpOptions options)
     {
+        if (HasAddress(port, name))
+        {
+            return OpenPacket(port, name, options, "no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets");
+        }
         try
         {
             return AfXdpPort.Open(port, name, pool, options with { Mode = XdpMode.Native });
@@ -56,6 +61,20 @@ internal static class InterfaceChoice
         catch (PortException e) when (e.InnerException is PortException refusal) // the others are about the interface, not about AF_XDP
         {
             return OpenPacket(port, name, options, $"no AF_XDP: {refusal.Message.Replace($"{port}: ", string.Empty, StringComparison.Ordinal)}");
+        }
+    }
+
+    private static bool HasAddress(string port, string name)
+    {
+        using LinuxInterface device = LinuxInterface.Open(port, name);
+        try
+        {
+            using NetlinkSocket netlink = NetlinkSocket.Open();
+            return netlink.ListIpv4Addresses().Any(address => address.LinkIndex == device.Index);
+        }
+        catch (SystemCallException e)
+        {
+            throw new PortException($"{port}: {e.Message}", e);
         }
     }
 

@@ -74,6 +74,16 @@ public sealed class InterfaceChoiceTests : IDisposable
     }
 
     [Fact]
+    public void A_card_with_an_address_is_af_packet_which_leaves_the_host_its_packets()
+    {
+        Needs.Xdp();
+        _space.Execute("ip", "addr", "add", "10.9.0.1/24", "dev", "far").Checked();
+        Assert.StartsWith("AF_XDP: native", BackendAsIfACard(), StringComparison.Ordinal);
+        _space.Execute("ip", "addr", "add", "10.9.0.2/24", "dev", "near").Checked();
+        Assert.Equal($"AF_PACKET: no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets; {Rings}", BackendAsIfACard());
+    }
+
+    [Fact]
     public void A_kernel_or_container_that_forbids_bpf_gets_af_packet_and_the_line_says_why()
     {
         Needs.Xdp();
