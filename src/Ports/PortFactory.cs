@@ -64,7 +64,7 @@ public static class PortFactory
         }
         catch (PortException)
         {
-            return 0; // said when it is opened
+            return spec.Kind == PortKind.Xdp ? options.FramesPerQueue * (options.Queues ?? 1) : 0; // it may come yet
         }
     }
 

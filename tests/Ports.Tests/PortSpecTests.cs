@@ -99,7 +99,8 @@ public sealed class PortSpecTests
         Assert.Equal(2 * (64 + 2048), Taken("xdp:wide,rx-slots=64"));
         Assert.Equal(0, Taken("a"));
         Assert.Equal(0, Taken("packet:a,rx-slots=64"));
-        Assert.Equal(0, Taken("xdp:absent"));
+        Assert.Equal(3 * (64 + 2048), Taken("xdp:absent,rx-slots=64,queues=3"));
+        Assert.Equal(0, Taken("absent"));
     }
 
     [Fact]
