@@ -13,6 +13,8 @@ namespace Softswitch.Ports;
 /// <summary>Opens the device a specification names.</summary>
 public static class PortFactory
 {
+    private const int MaxQueues = 256; // of a TAP device, MAX_TAP_QUEUES in drivers/net/tun.c; few cards have more
+
     /// <summary>Opens a port in the calling thread's network namespace.</summary>
     /// <param name="spec">What to open.</param>
     /// <param name="pool">The switch's frames, for backends that give their memory to the kernel.</param>
@@ -26,9 +28,10 @@ public static class PortFactory
         {
             return spec.Kind switch
             {
-                PortKind.Interface or PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
+                PortKind.Interface => InterfaceChoice.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
+                PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
                 PortKind.Xdp => AfXdpPort.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
-                PortKind.Tap => TapPort.Open(port, spec.Target),
+                PortKind.Tap => TapPort.Open(port, spec.Target, ReadQueues(spec, port) ?? 1),
                 PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
                 PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
                 PortKind.Null => new NullPort(spec.Number is ushort number ? $"null{number}" : "null"),
@@ -47,20 +50,28 @@ public static class PortFactory
         }
     }
 
-    /// <summary>Frames of the pool that a port takes for itself: what the pool must have beyond those for packets under way.</summary>
+    /// <summary>Frames of the pool that a port may take for itself: what the pool must have beyond those for packets under way.</summary>
+    /// <remarks>Looks at the interface, in the calling thread's network namespace.</remarks>
     /// <exception cref="PortException">An option of the port is wrong.</exception>
     public static int FramesTakenBy(PortSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return spec.Kind == PortKind.Xdp ? ReadXdpOptions(spec, $"port '{spec.Text}'").Frames : 0;
-    }
-
-    /// <summary>The largest MTU at which every packet of the interface passes; 0 without a limit.</summary>
-    public static int HighestMtu(PortSpec spec, FramePool pool)
-    {
-        ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(pool);
-        return spec.Kind == PortKind.Xdp ? AfXdpPort.HighestMtu(pool) : 0;
+        if (spec.Kind is not (PortKind.Xdp or PortKind.Interface))
+        {
+            return 0;
+        }
+        string port = $"port '{spec.Text}'";
+        AfXdpOptions options = ReadXdpOptions(spec, port);
+        try
+        {
+            using LinuxInterface device = LinuxInterface.Open(port, spec.Target);
+            bool mayBeXdp = spec.Kind == PortKind.Xdp || InterfaceChoice.IsForXdp(device, out _);
+            return mayBeXdp ? options.FramesPerQueue * EthtoolDevice.ReadQueues(device).Receive : 0;
+        }
+        catch (PortException)
+        {
+            return spec.Kind == PortKind.Xdp ? options.FramesPerQueue * (options.Queues ?? 1) : 0; // it may come yet
+        }
     }
 
     /// <summary>Whether the calling thread's network namespace has the interface that the port is about.</summary>
@@ -84,10 +95,6 @@ public static class PortFactory
 
     private static AfXdpOptions ReadXdpOptions(PortSpec spec, string port)
     {
-        if (spec.Options.TryGetValue("queues", out string? queues) && queues != "1")
-        {
-            throw new PortException($"{port}: queues={queues}: an AF_XDP port has one queue in this version");
-        }
         var otherwise = new AfXdpOptions();
         string? mode = spec.Options.GetValueOrDefault("mode");
         return new AfXdpOptions(
@@ -99,7 +106,19 @@ public static class PortFactory
                 "native" => XdpMode.Native,
                 "generic" => XdpMode.Generic,
                 _ => throw new PortException($"{port}: mode={mode}: is neither native nor generic"),
-            });
+            },
+            ReadQueues(spec, port));
+    }
+
+    private static int? ReadQueues(PortSpec spec, string port)
+    {
+        if (!spec.Options.TryGetValue("queues", out string? text))
+        {
+            return null;
+        }
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= MaxQueues
+            ? count
+            : throw new PortException($"{port}: queues={text}: is not a number from 1 to {MaxQueues}");
     }
 
     private static int ReadSlots(PortSpec spec, string port, string key, int otherwise)

@@ -166,6 +166,7 @@ public sealed class PortSpec
     {
         PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey], []),
         PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey], []),
+        PortKind.Tap => (["queues", RateKey], []),
         PortKind.Replay => ([RateKey], ["once"]),
         PortKind.Vxlan or PortKind.Gre or PortKind.Ipip => (["local", "remote", "key", RateKey], []),
         _ => ([RateKey], []),

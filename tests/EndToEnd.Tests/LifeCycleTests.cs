@@ -42,9 +42,10 @@ public sealed class LifeCycleTests
         using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", "tcp:127.0.0.1:1", "--datapath-id", "2a");
         string[] lines = running.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("datapath id 000000000000002a", lines[0]);
-        Assert.StartsWith("port 1: s1: AF_PACKET", lines[1], StringComparison.Ordinal);
-        Assert.StartsWith("port 2: s2: AF_PACKET", lines[2], StringComparison.Ordinal);
-        Assert.Equal(["listening: ptcp:6654:127.0.0.1", "connecting: tcp:127.0.0.1:1", "ready"], lines[3..]);
+        Assert.StartsWith("frames: 16384 of 2048 bytes, 32 MiB in ", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("port 1: s1: AF_PACKET: no card behind veth, and segments pass whole; rings", lines[2], StringComparison.Ordinal);
+        Assert.StartsWith("port 2: s2: AF_PACKET: ", lines[3], StringComparison.Ordinal);
+        Assert.Equal(["listening: ptcp:6654:127.0.0.1", "connecting: tcp:127.0.0.1:1", "ready"], lines[4..]);
     }
 
     [Fact]

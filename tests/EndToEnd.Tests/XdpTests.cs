@@ -66,12 +66,13 @@ public sealed class XdpTests
     }
 
     [Theory]
-    [InlineData("TERM")]
-    [InlineData("KILL")]
-    public void However_it_ends_no_program_and_no_promiscuous_mode_stay_behind(string signal)
+    [InlineData("TERM", 1)]
+    [InlineData("KILL", 1)]
+    [InlineData("KILL", 2)]
+    public void However_it_ends_no_program_and_no_promiscuous_mode_stay_behind(string signal, int queues)
     {
-        Needs.Xdp("ping");
-        using var lab = new Lab();
+        Needs.Xdp("ping", "ethtool");
+        using var lab = new Lab(queues: queues);
         string before = Interfaces(lab);
         using RunningCommand ended = StartSwitch(lab);
         Assert.Contains("prog/xdp", Interfaces(lab), StringComparison.Ordinal);
@@ -80,6 +81,51 @@ public sealed class XdpTests
         Eventually.True(() => Interfaces(lab) == before, () => $"{Interfaces(lab)} instead of {before}");
         using RunningCommand next = StartSwitch(lab, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
+        SwitchProgram.Terminate(next);
+        next.WaitForEnd(SwitchProgram.Patience);
+        Assert.Contains("rx-vlan-offload: on", lab.Inside.Execute("ethtool", "-k", "s1").Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_workers_and_two_queues_an_interface_carry_tcp_and_lose_no_datagram()
+    {
+        Needs.Xdp("ovs-ofctl", "ping");
+        using var lab = new Lab(queues: 2);
+        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1,queues=2", "--port", "2=xdp:s2,queues=2", "--workers", "2", "--listen", Lab.Listen);
+        Assert.Contains("port 1: s1: AF_XDP: native, copy, need_wakeup, own umem, 2 queues; ", running.Output, StringComparison.Ordinal);
+        Assert.Contains("port 2: s2: AF_XDP: native, copy, need_wakeup, shared umem, 2 queues; ", running.Output, StringComparison.Ordinal);
+        lab.ConnectHosts1And2();
+        Assert.Equal(3, lab.Ping(1, 2));
+        TransferTcp(lab, 1, 2);
+        TransferTcp(lab, 2, 1);
+        const int datagrams = 200; // what a veth holds back while nobody looks
+        long before = Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets");
+        lab.Host(1).Execute(
+            "/usr/bin/python3",
+            "-c",
+            "import socket\n"
+            + "sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(64)]\n"
+            + $"for i in range({datagrams}): sockets[i % 64].sendto(b'x' * 20, ('10.0.0.2', 9))").Checked();
+        Eventually.True(
+            () => Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") >= before + datagrams,
+            () => $"datagrams are missing: {lab.Ofctl("dump-flows")}");
+    }
+
+    [Fact]
+    public void Packets_of_an_mtu_of_3500_pass_in_frames_of_4096_bytes()
+    {
+        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
+        using var lab = new Lab();
+        for (int number = 1; number <= 2; number++)
+        {
+            lab.Inside.Execute("ip", "link", "set", $"s{number}", "mtu", "3500").Checked();
+            lab.Host(number).Execute("ip", "link", "set", "eth0", "mtu", "3500").Checked();
+        }
+        using RunningCommand running = StartSwitch(lab, "--frame-size", "4096");
+        Assert.Contains("frames: 28672 of 4096 bytes, 112 MiB in ", running.Output, StringComparison.Ordinal);
+        lab.ConnectHosts1And2();
+        lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", "-M", "do", "-s", "3472", "10.0.0.2").Checked();
+        TransferTcp(lab, 1, 2);
     }
 
     [Fact]
@@ -107,7 +153,7 @@ public sealed class XdpTests
         Assert.SkipWhen(result.Error.StartsWith("unshare", StringComparison.Ordinal), result.Error);
         Assert.Equal(2, result.ExitCode);
         Assert.Equal(
-            "softswitch run: port 'xdp:va': bpf(BPF_MAP_CREATE): Operation not permitted; "
+            "softswitch run: port 'xdp:va': bpf(BPF_MAP_CREATE): Operation not permitted: "
             + "AF_XDP wants CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW of the system, not of a container; packet:va does without AF_XDP\n",
             result.Error);
     }

@@ -64,26 +64,28 @@ public abstract class PortContract : PortTransmitContract
     }
 
     [Fact]
-    public void No_frame_is_lost_doubled_or_leaked_in_a_hundred_thousand_received()
+    public void No_frame_is_lost_doubled_or_leaked_among_many_received()
     {
-        const int total = 100_000;
         using FramePool pool = NewPool();
         using PortHarness harness = Open(pool);
         byte[] frame = Frame(new Random(Seed), 64, 0);
         int offered = 0;
         int received = 0;
-        while (received < total)
+        while (received < ManyFrames)
         {
-            for (int i = 0; i < 100 && offered < total; i++)
+            for (int i = 0; i < 100 && offered < ManyFrames; i++)
             {
                 BitConverter.TryWriteBytes(frame.AsSpan(14), offered++);
                 Assert.True(harness.TryOffer(frame));
             }
             foreach (byte[] back in harness.ReceiveFrames(offered - received))
             {
-                Assert.Equal(received++, BitConverter.ToInt32(back.AsSpan(14)));
+                int number = BitConverter.ToInt32(back.AsSpan(14));
+                Assert.True(number == received, $"frame {number} came in the place of {received}");
+                received++;
             }
         }
+        Assert.Equal(0, harness.Queue.Receive(new PacketBatch(), harness.Frames));
         Assert.Equal(default, harness.Device.ReadLosses());
         AssertNothingLeaked(harness);
     }

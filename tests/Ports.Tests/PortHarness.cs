@@ -36,6 +36,11 @@ internal abstract class PortHarness : IDisposable
     /// <summary>The next frame that came out of the port; null when there is none yet.</summary>
     public abstract byte[]? NextSent();
 
+    /// <summary>Sets the interface up or down from outside; nothing for a port without one.</summary>
+    public virtual void SetLink(bool up)
+    {
+    }
+
     /// <summary>Frees what the harness itself keeps of the pool's frames.</summary>
     public virtual void ReleaseFarEnd()
     {
@@ -72,6 +77,46 @@ internal abstract class PortHarness : IDisposable
             Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"{received.Count} of {count} frames came");
         }
         return received;
+    }
+
+    /// <summary>Receives once, and throws away what came.</summary>
+    public void ReceiveWhatIsThere()
+    {
+        var batch = new PacketBatch();
+        Queue.Receive(batch, Frames);
+        Frames.Release(batch.Packets);
+    }
+
+    /// <summary>After an interruption: waits until a frame passes each way, and until nothing older is on its way.</summary>
+    public void AwaitPassage(byte[] probe)
+    {
+        long start = Stopwatch.GetTimestamp();
+        bool came = false;
+        bool left = false;
+        for (bool isStill = false; !(came && left && isStill);)
+        {
+            if (!came)
+            {
+                TryOffer(probe);
+            }
+            if (!left)
+            {
+                Send(probe);
+            }
+            var batch = new PacketBatch();
+            isStill = Queue.Receive(batch, Frames) == 0;
+            foreach (ref readonly Packet packet in batch.Packets)
+            {
+                came |= packet.Bytes.SequenceEqual(probe);
+                Frames.Release(packet);
+            }
+            while (NextSent() is { } frame)
+            {
+                left |= frame.AsSpan().SequenceEqual(probe);
+                isStill = false;
+            }
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"after the interruption nothing {(came ? "goes out" : "comes in")}");
+        }
     }
 
     /// <summary>Waits for the next frame that comes out.</summary>

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;
 
@@ -55,7 +56,7 @@ public sealed class PortSpecTests
     [InlineData("replay:", "port 'replay:': names no file")]
     [InlineData("null:x", "port 'null:x': null: takes no name")]
     [InlineData("a,colour=red", "port 'a,colour=red': unknown option 'colour'; known are rx-slots, tx-slots, rate")]
-    [InlineData("tap:a,b=c", "port 'tap:a,b=c': unknown option 'b'; known are rate")]
+    [InlineData("tap:a,b=c", "port 'tap:a,b=c': unknown option 'b'; known are queues, rate")]
     [InlineData("replay:f,once=1", "port 'replay:f,once=1': once takes no value")]
     [InlineData("a,rx-slots", "port 'a,rx-slots': rx-slots needs a value (rx-slots=...)")]
     [InlineData("a,rate", "port 'a,rate': rate needs a value (rate=...)")]
@@ -71,7 +72,8 @@ public sealed class PortSpecTests
 
     [Theory]
     [InlineData("xdp:no-such-if", "port 'xdp:no-such-if': there is no interface no-such-if (SIOCGIFINDEX: No such device)")]
-    [InlineData("xdp:a,queues=2", "port 'xdp:a,queues=2': queues=2: an AF_XDP port has one queue in this version")]
+    [InlineData("xdp:a,queues=0", "port 'xdp:a,queues=0': queues=0: is not a number from 1 to 256")]
+    [InlineData("tap:a,queues=many", "port 'tap:a,queues=many': queues=many: is not a number from 1 to 256")]
     [InlineData("xdp:a,mode=fast", "port 'xdp:a,mode=fast': mode=fast: is neither native nor generic")]
     [InlineData("xdp:a,rx-slots=100", "port 'xdp:a,rx-slots=100': rx-slots=100: a ring has a power of two from 32 to 65536 slots")]
     [InlineData("vxlan:local=1.2.3.4", "port 'vxlan:local=1.2.3.4': a vxlan: tunnel is not available in this build")]
@@ -90,11 +92,20 @@ public sealed class PortSpecTests
     }
 
     [Fact]
-    public void Only_af_xdp_ports_take_frames_from_the_pool()
+    public void Af_xdp_ports_take_frames_from_the_pool_for_each_queue_and_others_take_none()
     {
-        Assert.Equal(4096 + 2048, PortFactory.FramesTakenBy(Parse("xdp:a")));
-        Assert.Equal(64 + 2048, PortFactory.FramesTakenBy(Parse("xdp:a,rx-slots=64")));
-        Assert.Equal(0, PortFactory.FramesTakenBy(Parse("packet:a,rx-slots=64")));
+        Needs.Namespaces();
+        using var space = new TestNamespace("spec");
+        space.Execute("ip", "link", "add", "name", "a", "type", "veth").Checked();
+        space.Execute("ip", "link", "add", "wide", "numrxqueues", "2", "numtxqueues", "2", "type", "veth").Checked();
+        int Taken(string text) => space.Run(() => PortFactory.FramesTakenBy(Parse(text)));
+        Assert.Equal(4096 + 2048, Taken("xdp:a"));
+        Assert.Equal(64 + 2048, Taken("xdp:a,rx-slots=64"));
+        Assert.Equal(2 * (64 + 2048), Taken("xdp:wide,rx-slots=64"));
+        Assert.Equal(0, Taken("a"));
+        Assert.Equal(0, Taken("packet:a,rx-slots=64"));
+        Assert.Equal(3 * (64 + 2048), Taken("xdp:absent,rx-slots=64,queues=3"));
+        Assert.Equal(0, Taken("absent"));
     }
 
     [Fact]

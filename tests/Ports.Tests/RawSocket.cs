@@ -28,6 +28,15 @@ internal sealed unsafe class RawSocket : IDisposable
         return true;
     }
 
+    /// <summary>As <see cref="Send"/>; false when the interface takes nothing: it is full, down or gone.</summary>
+    public bool TrySend(ReadOnlySpan<byte> frame)
+    {
+        fixed (byte* bytes = frame)
+        {
+            return Libc.send(_socket, bytes, (nuint)frame.Length, 0) == frame.Length;
+        }
+    }
+
     /// <summary>The next frame, or null when none waits.</summary>
     public byte[]? Receive()
     {

@@ -63,9 +63,11 @@ public sealed class TestNamespace : IDisposable
     }
 
     /// <summary>Makes a veth pair between two namespaces (which may be the same one) and brings both ends up, without IPv6 chatter.</summary>
-    public static void Join(TestNamespace left, string leftName, TestNamespace right, string rightName)
+    /// <param name="queues">Of each end, to receive and to send by.</param>
+    public static void Join(TestNamespace left, string leftName, TestNamespace right, string rightName, int queues = 1)
     {
-        left.Execute("ip", "link", "add", leftName, "type", "veth", "peer", "name", rightName, "netns", right.Name).Checked();
+        string[] wide = queues == 1 ? [] : ["numrxqueues", $"{queues}", "numtxqueues", $"{queues}"];
+        left.Execute("ip", ["link", "add", "name", leftName, .. wide, "type", "veth", "peer", "name", rightName, .. wide, "netns", right.Name]).Checked();
         left.BringUp(leftName);
         right.BringUp(rightName);
     }

@@ -83,7 +83,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies)),
+            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies), options.FrameMemory),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),

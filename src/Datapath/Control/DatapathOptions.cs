@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control.SpanningTree;
+using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Control;
 
@@ -16,6 +17,9 @@ public sealed record DatapathOptions
 
     /// <summary>2048 or 4096 bytes.</summary>
     public int FrameSize { get; init; } = 2048;
+
+    /// <summary>Where so many bytes for these frames come from; null for the heap.</summary>
+    public Func<nuint, FrameMemory>? FrameMemory { get; init; }
 
     /// <summary>Frames for packets longer than an ordinary frame holds.</summary>
     public int LargeFrameCount { get; init; } = 256;

@@ -31,11 +31,15 @@ public sealed unsafe class FramePool : IDisposable
     /// <summary>Memory between large frames; a power of two so that a data address leads to its frame. Pages never touched cost nothing.</summary>
     public const int LargeFrameSize = 128 * 1024;
 
+    /// <summary>The longer of the two sizes an ordinary frame can have.</summary>
+    public const int LongestFrameSize = 4096;
+
     private const int DefaultLargeFrameCount = 256;
 
     private readonly Lock _gate = new();
     private readonly nint[] _free;
     private readonly nint[] _freeLarge;
+    private readonly FrameMemory _memory;
     private readonly byte* _large;
     private readonly nuint _largeBytes;
     private int _freeCount;
@@ -45,20 +49,21 @@ public sealed unsafe class FramePool : IDisposable
     /// <param name="frameCount">Frames of <paramref name="frameSize"/> bytes.</param>
     /// <param name="frameSize">2048 or 4096: what AF_XDP accepts as a chunk.</param>
     /// <param name="largeFrameCount">Frames for packets that do not fit.</param>
+    /// <param name="allocate">Where so many bytes for the ordinary frames come from; null for the heap.</param>
     /// <exception cref="ArgumentOutOfRangeException">A count is below 1 or the size is neither of the two.</exception>
-    public FramePool(int frameCount, int frameSize = 2048, int largeFrameCount = DefaultLargeFrameCount)
+    public FramePool(int frameCount, int frameSize = 2048, int largeFrameCount = DefaultLargeFrameCount, Func<nuint, FrameMemory>? allocate = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(largeFrameCount, 1);
-        if (frameSize is not (2048 or 4096))
+        if (frameSize is not (2048 or LongestFrameSize))
         {
             throw new ArgumentOutOfRangeException(nameof(frameSize), frameSize, "a frame has 2048 or 4096 bytes");
         }
         FrameCount = frameCount;
         FrameSize = frameSize;
         LargeFrameCount = largeFrameCount;
-        RegionBytes = (nuint)frameCount * (nuint)frameSize;
-        Region = (byte*)NativeMemory.AlignedAlloc(RegionBytes, 4096);
+        _memory = (allocate ?? FrameMemory.FromHeap)((nuint)frameCount * (nuint)frameSize);
+        Region = _memory.Start;
         _largeBytes = (nuint)largeFrameCount * LargeFrameSize;
         _large = (byte*)NativeMemory.AlignedAlloc(_largeBytes, LargeFrameSize);
         _free = new nint[frameCount];
@@ -90,7 +95,7 @@ public sealed unsafe class FramePool : IDisposable
     /// <summary>Start of the frames of <see cref="FrameSize"/> bytes, page-aligned: what a umem registers.</summary>
     public byte* Region { get; }
 
-    public nuint RegionBytes { get; }
+    public nuint RegionBytes => _memory.Bytes;
 
     /// <summary>Frames in the pool itself; caches, ports and queues hold the others.</summary>
     public int FreeCount
@@ -160,7 +165,7 @@ public sealed unsafe class FramePool : IDisposable
         if (!_disposed)
         {
             _disposed = true;
-            NativeMemory.AlignedFree(Region);
+            _memory.Dispose();
             NativeMemory.AlignedFree(_large);
         }
     }

@@ -20,7 +20,7 @@ public interface IPortDevice : IDisposable
     /// <summary>Whether <see cref="IPort.Transmit"/> accepts packets whose checksum or segmentation is unfinished.</summary>
     bool TakesOffloads { get; }
 
-    /// <summary>One queue pair per worker that may serve the port; at least one.</summary>
+    /// <summary>At least one queue pair. They are dealt to the workers in turn; one with several sends by the first of its own.</summary>
     IReadOnlyList<IPort> Queues { get; }
 
     /// <summary>The link's present state. Cheap; may be asked several times a second.</summary>

@@ -17,7 +17,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     private volatile PortQueueSettings? _queueSettings;
     private volatile int _gate = (int)PortGate.Open;
 
-    /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones.</param>
+    /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones, and on from the first again.</param>
     public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
     {
         Number = number;
@@ -103,11 +103,20 @@ internal sealed unsafe class SwitchPort : IDisposable
         _mtu = link.Mtu;
     }
 
-    /// <summary>The queue that <paramref name="worker"/> serves, or null if packets for this port must be handed to another.</summary>
+    /// <summary>The queue that <paramref name="worker"/> sends by, or null if packets for this port must be handed to another.</summary>
     public IPort? QueueOf(int worker)
     {
-        int queue = (worker - FirstWorker + Workers) % Workers;
+        int queue = FirstQueueOf(worker);
         return queue < Device.Queues.Count ? Device.Queues[queue] : null;
+    }
+
+    /// <summary>The queues that <paramref name="worker"/> receives from: several where there are more of them than workers.</summary>
+    public IEnumerable<IPort> QueuesOf(int worker)
+    {
+        for (int queue = FirstQueueOf(worker); queue < Device.Queues.Count; queue += Workers)
+        {
+            yield return Device.Queues[queue];
+        }
     }
 
     public WorkerPortCounters* CountersOf(int worker) => _counters.Start + worker;
@@ -147,6 +156,8 @@ internal sealed unsafe class SwitchPort : IDisposable
             _counters.Dispose();
         }
     }
+
+    private int FirstQueueOf(int worker) => (worker - FirstWorker + Workers) % Workers;
 }
 
 /// <summary>One worker's counts for one port, on cache lines of its own.</summary>

@@ -151,10 +151,7 @@ public sealed unsafe class Worker : IDisposable
         var receive = new List<ReceiveQueue>();
         foreach (SwitchPort port in ports.Ports)
         {
-            if (port.QueueOf(Id) is IPort queue)
-            {
-                receive.Add(new ReceiveQueue(port, queue, (nint)port.CountersOf(Id)));
-            }
+            receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(port, queue, (nint)port.CountersOf(Id))));
         }
         _receive = receive.ToArray();
         _ports = ports;

@@ -51,7 +51,7 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
     private bool _disposed;
 
     private AfPacketPort(
-        LinuxInterface device, InterfaceLock interfaceLock, int socket, int longSocket, byte* rings, AfPacketOptions options)
+        LinuxInterface device, InterfaceLock interfaceLock, int socket, int longSocket, byte* rings, AfPacketOptions options, string reason)
     {
         _interface = device;
         _lock = interfaceLock;
@@ -67,8 +67,9 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
             new ReceiveRing(socket, rings, SlotSize, options.ReceiveSlots),
             new TransmitRing(socket, transmitSlots, SlotSize, options.TransmitSlots));
         Queues = [_queue];
+        string why = reason.Length > 0 ? $"{reason}; " : string.Empty;
         string state = device.WasUp ? string.Empty : "; the interface is down and stays so";
-        Backend = $"AF_PACKET (for any Ethernet interface): rings of {options.ReceiveSlots} and {options.TransmitSlots} slots, segments and checksums passed on{state}";
+        Backend = $"AF_PACKET: {why}rings of {options.ReceiveSlots} and {options.TransmitSlots} slots, segments and checksums passed on{state}";
     }
 
     public string Name => _interface.Name;
@@ -81,6 +82,8 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
 
     public bool HasInterface => _interface.Exists;
 
+    public int HighestMtu => 0;
+
     public bool TakesOffloads => true;
 
     public IReadOnlyList<IPort> Queues { get; }
@@ -89,8 +92,9 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
     /// <param name="port">What errors call the port.</param>
     /// <param name="interfaceName">The interface.</param>
     /// <param name="options">Ring sizes.</param>
+    /// <param name="reason">Why this backend was chosen, for <see cref="Backend"/>; empty if it was asked for.</param>
     /// <exception cref="PortException">The interface does not exist, is not Ethernet, is taken, or the system refuses.</exception>
-    public static AfPacketPort Open(string port, string interfaceName, AfPacketOptions? options = null)
+    public static AfPacketPort Open(string port, string interfaceName, AfPacketOptions? options = null, string reason = "")
     {
         options ??= new AfPacketOptions();
         if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
@@ -109,10 +113,11 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
                 throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {device.HardwareType})");
             }
             interfaceLock = InterfaceLock.Take(port, device);
+            TagOffload.Recover(device);
             socket = OpenSocket(port);
             longSocket = OpenSocket(port);
             rings = SetUp(port, socket, longSocket, device.Index, options);
-            return new AfPacketPort(device, interfaceLock, socket, longSocket, (byte*)rings, options);
+            return new AfPacketPort(device, interfaceLock, socket, longSocket, (byte*)rings, options, reason);
         }
         catch
         {

@@ -3,7 +3,6 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 using static Softswitch.Ports.Linux.PacketSocket;
-using static Softswitch.Ports.Linux.XdpSocket;
 
 namespace Softswitch.Ports.AfXdp;
 
@@ -24,36 +23,29 @@ namespace Softswitch.Ports.AfXdp;
 /// VLAN. A tag that the device takes out of the packet cannot be seen through XDP: that offload is switched off, and on again on dispose.
 /// </para>
 /// <para>
-/// One queue: an interface that spreads what it receives over several is refused, as the others' packets would pass the switch by.
+/// Queues. A socket serves one queue of the interface. All of them are served, as packets of the others would pass the switch by; they are
+/// dealt to the workers.
 /// </para>
 /// <para>
-/// Left as found. The program is held by a link (<see cref="XdpProgram"/>), promiscuous mode by a socket: a killed process leaves neither. It
-/// leaves the VLAN offload off.
+/// Left as found. The program is held by a link (<see cref="XdpProgram"/>), promiscuous mode by a socket: a killed process leaves neither. The
+/// VLAN offload it leaves off is switched on by the next one (<see cref="TagOffload"/>).
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
-public sealed unsafe class AfXdpPort : IInterfaceDevice
+public sealed class AfXdpPort : IInterfaceDevice
 {
-    private const int SO_SNDBUF = 7;
-
-    // In copy mode packets wait for the device as socket buffers: room for a full ring of them.
-    private const int BufferBytes = 32 * 1024 * 1024;
-
     private readonly Lock _gate = new();
-    private readonly FramePool _pool;
     private readonly LinuxInterface _interface;
     private readonly Parts _parts;
-    private readonly AfXdpQueue _queue;
     private PortLosses _last;
     private bool _disposed;
 
-    private AfXdpPort(FramePool pool, LinuxInterface device, Parts parts, AfXdpQueue queue, string backend)
+    private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, string backend)
     {
-        _pool = pool;
+        HighestMtu = highestMtu;
         _interface = device;
         _parts = parts;
-        _queue = queue;
-        Queues = [queue];
+        Queues = [.. parts.Sockets.Select(socket => socket.Queue)];
         Backend = backend;
     }
 
@@ -67,18 +59,20 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
 
     public bool HasInterface => _interface.Exists;
 
+    public int HighestMtu { get; }
+
     public bool TakesOffloads => false;
 
     public IReadOnlyList<IPort> Queues { get; }
 
     /// <summary>Frames of the pool the port has; exact while its worker rests.</summary>
-    internal int HeldFrames => _queue.HeldFrames;
+    internal int HeldFrames => _parts.Sockets.Sum(socket => socket.Queue.HeldFrames);
 
     /// <summary>Opens an interface of the calling thread's network namespace.</summary>
     /// <param name="port">What errors call the port.</param>
     /// <param name="interfaceName">The interface.</param>
     /// <param name="pool">The switch's frames; the caches that queues are called with are of this pool.</param>
-    /// <param name="options">Ring sizes and mode.</param>
+    /// <param name="options">Ring sizes, mode and queues.</param>
     /// <exception cref="PortException">The interface does not exist, is not Ethernet, is taken or unfit, or the system refuses.</exception>
     public static AfXdpPort Open(string port, string interfaceName, FramePool pool, AfXdpOptions? options = null)
     {
@@ -96,7 +90,7 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
         }
         catch (Exception e)
         {
-            Close(pool, device, parts);
+            Close(device, parts);
             if (e is PortException && parts.Lock != null)
             {
                 throw new PortException($"{e.Message}; packet:{interfaceName} does without AF_XDP", e);
@@ -104,9 +98,6 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
             throw;
         }
     }
-
-    /// <summary>The largest MTU whose packets fit the pool's frames.</summary>
-    public static int HighestMtu(FramePool pool) => AfXdpQueue.LongestPayload(pool);
 
     public PortLink ReadLink() => _interface.ReadLink();
 
@@ -118,15 +109,15 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
             {
                 return _last;
             }
-            XdpStatistics statistics = default;
-            uint size = (uint)sizeof(XdpStatistics);
-            _ = Libc.getsockopt(_parts.Socket, SOL_XDP, XDP_STATISTICS, &statistics, &size);
-            return _last = new PortLosses
+            PortLosses losses = default;
+            foreach (AfXdpSocket socket in _parts.Sockets)
             {
-                ReceiveDropped = (long)(statistics.ReceiveDropped + statistics.ReceiveRingFull) + _queue.ReceiveDropped,
-                ReceiveErrors = (long)statistics.ReceiveInvalid,
-                TransmitErrors = (long)statistics.TransmitInvalid + _queue.TransmitErrors,
-            };
+                XdpStatistics statistics = socket.ReadStatistics();
+                losses.ReceiveDropped += (long)(statistics.ReceiveDropped + statistics.ReceiveRingFull) + socket.Queue.ReceiveDropped;
+                losses.ReceiveErrors += (long)statistics.ReceiveInvalid;
+                losses.TransmitErrors += (long)statistics.TransmitInvalid + socket.Queue.TransmitErrors;
+            }
+            return _last = losses;
         }
     }
 
@@ -140,103 +131,63 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
             if (!_disposed)
             {
                 _disposed = true;
-                Close(_pool, _interface, _parts);
+                Close(_interface, _parts);
             }
         }
     }
 
     private static AfXdpPort SetUp(string port, LinuxInterface device, Parts parts, FramePool pool, AfXdpOptions options)
     {
-        CheckFit(port, device, pool, options);
+        int queues = CheckFit(port, device, pool, options);
         string driver = EthtoolDevice.ReadDriver(device, out bool isHardware);
-        bool hidesTags = EthtoolDevice.HidesTags(device);
-        parts.RestoresTagOffload = hidesTags && EthtoolDevice.SetHidesTags(device, hides: false);
-        parts.Program = XdpProgram.Attach(port, device, options.Mode);
+        TagOffload.Recover(device);
+        parts.TagOffload = TagOffload.SwitchOff(device);
+        parts.Program = XdpProgram.Attach(port, device, options.Mode, queues);
         // A card finishes what it sends, and so does the driver of a virtual one (virtio_net) that runs the program itself.
         bool mayBeUnfinished = !isHardware || !parts.Program.IsNative;
-        AfXdpQueue queue = OpenQueue(port, device, parts, pool, options, mayBeUnfinished);
-        bool zeroCopy = IsZeroCopy(parts.Socket);
+        UmemCopying copying = !parts.Program.IsNative ? UmemCopying.Copy
+            : isHardware ? UmemCopying.ZeroCopyIfPossible
+            : UmemCopying.CopyUnlessFirst;
+        for (int queue = 0; queue < queues; queue++)
+        {
+            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, pool, options, copying, mayBeUnfinished);
+            parts.Sockets.Add(socket);
+            copying = socket.Binding.IsZeroCopy ? UmemCopying.ZeroCopyIfPossible : UmemCopying.Copy; // the others share what the first got
+        }
         parts.Promiscuous = OpenPromiscuous(port, device.Index);
-        parts.Program.Serve(port, 0, parts.Socket); // last: from here on packets arrive
-        string backend = Describe(device, driver, parts, zeroCopy, hidesTags && !parts.RestoresTagOffload);
-        return new AfXdpPort(pool, device, parts, queue, backend);
+        for (int queue = 0; queue < queues; queue++)
+        {
+            parts.Program.Serve(port, queue, parts.Sockets[queue].Descriptor); // last: from here on packets arrive
+        }
+        return new AfXdpPort(device, parts, AfXdpQueue.LongestPayload(pool.FrameSize), Describe(device, driver, parts));
     }
 
-    private static void CheckFit(string port, LinuxInterface device, FramePool pool, AfXdpOptions options)
+    /// <returns>Queues of the interface, all of which are to be served.</returns>
+    private static int CheckFit(string port, LinuxInterface device, FramePool pool, AfXdpOptions options)
     {
         if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
         {
             throw new PortException($"{port}: {RingSlots.Rule}");
         }
-        if (device.Mtu > HighestMtu(pool))
+        int most = AfXdpQueue.LongestPayload(pool.FrameSize);
+        if (device.Mtu > most)
+        {
+            string way = device.Mtu <= AfXdpQueue.LongestPayload(FramePool.LongestFrameSize) ? $", or {AfXdpQueue.LongestPayload(FramePool.LongestFrameSize)} with --frame-size {FramePool.LongestFrameSize}" : string.Empty;
+            throw new PortException(
+                $"{port}: interface {device.Name} has an MTU of {device.Mtu}; with AF_XDP a packet must fit a frame: {most} at most{way}");
+        }
+        (int queues, int transmit) = EthtoolDevice.ReadQueues(device);
+        if (transmit < queues)
         {
             throw new PortException(
-                $"{port}: interface {device.Name} has an MTU of {device.Mtu}; with AF_XDP a packet must fit a frame: {HighestMtu(pool)} at most");
+                $"{port}: interface {device.Name} receives by {queues} queues and sends by {transmit}, and AF_XDP wants one to send by for each: ethtool -L {device.Name} rx {transmit} (or tx {queues})");
         }
-        int queues = EthtoolDevice.ReadReceiveQueues(device);
-        if (queues > 1)
+        if (options.Queues is int asked && asked != queues)
         {
             throw new PortException(
-                $"{port}: interface {device.Name} receives by {queues} queues and an AF_XDP port serves one: ethtool -L {device.Name} combined 1 (or rx 1)");
+                $"{port}: interface {device.Name} receives by {queues} queues, all of which must be served; for queues={asked}: ethtool -L {device.Name} combined {asked} (or rx {asked} tx {asked})");
         }
-    }
-
-    private static AfXdpQueue OpenQueue(
-        string port, LinuxInterface device, Parts parts, FramePool pool, AfXdpOptions options, bool mayBeUnfinished)
-    {
-        int socket = parts.Socket = OpenSocket(port);
-        SetBuffer(socket, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
-        XdpMapOffsets offsets = default;
-        uint size = (uint)sizeof(XdpMapOffsets);
-        if (Libc.getsockopt(socket, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &size) < 0)
-        {
-            throw PortException.FromErrno(port, $"getsockopt({nameof(XDP_MMAP_OFFSETS)})");
-        }
-        if (size != sizeof(XdpMapOffsets))
-        {
-            throw new PortException($"{port}: this kernel's AF_XDP rings have no flags; AF_XDP ports want Linux 5.10 or later");
-        }
-        int frames = options.ReceiveSlots;
-        XdpRing<ulong> fill = XdpRing<ulong>.Create(
-            port, socket, XDP_UMEM_FILL_RING, nameof(XDP_UMEM_FILL_RING), XDP_UMEM_PGOFF_FILL_RING, offsets.Fill, frames);
-        parts.Rings.Add(fill);
-        XdpRing<ulong> completion = XdpRing<ulong>.Create(
-            port, socket, XDP_UMEM_COMPLETION_RING, nameof(XDP_UMEM_COMPLETION_RING), XDP_UMEM_PGOFF_COMPLETION_RING, offsets.Completion, options.TransmitSlots);
-        parts.Rings.Add(completion);
-        XdpRing<XdpDescriptor> receive = XdpRing<XdpDescriptor>.Create(
-            port, socket, XDP_RX_RING, nameof(XDP_RX_RING), XDP_PGOFF_RX_RING, offsets.Receive, frames);
-        parts.Rings.Add(receive);
-        XdpRing<XdpDescriptor> transmit = XdpRing<XdpDescriptor>.Create(
-            port, socket, XDP_TX_RING, nameof(XDP_TX_RING), XDP_PGOFF_TX_RING, offsets.Transmit, options.TransmitSlots);
-        parts.Rings.Add(transmit);
-        parts.Ledger = new FrameLedger(pool);
-        var queue = new AfXdpQueue(socket, device, receive, transmit, fill, completion, parts.Ledger, mayBeUnfinished);
-        FrameCache cache = pool.CreateCache();
-        bool stocked = queue.TryStock(frames, cache);
-        cache.Drain();
-        if (!stocked)
-        {
-            throw new PortException($"{port}: the switch has no {frames} frames left for it to receive into (rx-slots={frames})");
-        }
-        parts.Umem = Umem.Of(pool);
-        parts.SharesUmem = parts.Umem.Bind(port, socket, device.Index, 0, copyOnly: !parts.Program!.IsNative);
-        return queue;
-    }
-
-    private static int OpenSocket(string port)
-    {
-        int socket = Libc.socket(Libc.AF_XDP, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, 0);
-        if (socket >= 0)
-        {
-            return socket;
-        }
-        int error = Errno.Last;
-        throw error switch
-        {
-            Errno.EPERM => new PortException($"{port}: socket(AF_XDP): {Errno.Text(error)}; run as root or with CAP_NET_RAW"),
-            Errno.EAFNOSUPPORT => new PortException($"{port}: socket(AF_XDP): {Errno.Text(error)}; the kernel is built without XDP_SOCKETS"),
-            _ => PortException.FromErrno(port, "socket(AF_XDP)", error),
-        };
+        return queues;
     }
 
     /// <summary>A card must hand over what is not addressed to it.</summary>
@@ -255,20 +206,20 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
         return socket;
     }
 
-    private static bool IsZeroCopy(int socket)
-    {
-        uint flags = 0;
-        uint size = sizeof(uint);
-        return Libc.getsockopt(socket, SOL_XDP, XDP_OPTIONS, &flags, &size) == 0 && (flags & XDP_OPTIONS_ZEROCOPY) != 0;
-    }
-
-    private static string Describe(LinuxInterface device, string driver, Parts parts, bool zeroCopy, bool hidesTags)
+    private static string Describe(LinuxInterface device, string driver, Parts parts)
     {
         XdpProgram program = parts.Program!;
-        List<string> said = [$"AF_XDP: {(program.IsNative ? "native" : "generic")}, {(zeroCopy ? "zero-copy" : "copy")}, need_wakeup, {(parts.SharesUmem ? "shared" : "own")} umem"];
+        UmemBinding binding = parts.Sockets[0].Binding;
+        string copying = parts.Sockets.TrueForAll(socket => socket.Binding.IsZeroCopy) ? "zero-copy" : "copy";
+        string queues = parts.Sockets.Count > 1 ? $", {parts.Sockets.Count} queues" : string.Empty;
+        List<string> said = [$"AF_XDP: {(program.IsNative ? "native" : "generic")}, {copying}, need_wakeup, {(binding.IsShared ? "shared" : "own")} umem{queues}"];
         if (program.NativeRefusal.Length > 0)
         {
-            said.Add($"{driver} has no native mode ({program.NativeRefusal})");
+            said.Add($"{driver} refuses native mode ({program.NativeRefusal})");
+        }
+        if (binding.ZeroCopyRefusal.Length > 0)
+        {
+            said.Add($"{driver} refuses zero-copy ({binding.ZeroCopyRefusal})");
         }
         if (driver == "veth")
         {
@@ -280,7 +231,7 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
         {
             said.Add($"segments longer than the MTU are lost: tap:{device.Name} carries them");
         }
-        if (hidesTags)
+        if (parts.TagOffload!.HidesTags)
         {
             said.Add("VLAN TAGS ARE LOST: the driver does not let go of rx-vlan-offload");
         }
@@ -292,30 +243,16 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
     }
 
     /// <summary>Undoes what was done, whatever of it was: first nothing arrives any more, then the frames are ours again.</summary>
-    private static void Close(FramePool pool, LinuxInterface device, Parts parts)
+    private static void Close(LinuxInterface device, Parts parts)
     {
         parts.Program?.Dispose();
-        parts.Rings.ForEach(ring => ring.Dispose());
-        if (parts.Socket >= 0)
-        {
-            parts.Umem?.Forget(parts.Socket);
-            _ = Libc.close(parts.Socket);
-        }
-        if (parts.Ledger != null)
-        {
-            FrameCache cache = pool.CreateCache();
-            parts.Ledger.ReleaseAll(cache);
-            cache.Drain();
-        }
+        parts.Sockets.ForEach(socket => socket.Dispose());
         if (parts.Promiscuous >= 0)
         {
             SetPromiscuous(PACKET_DROP_MEMBERSHIP, parts.Promiscuous, device.Index);
             _ = Libc.close(parts.Promiscuous);
         }
-        if (parts.RestoresTagOffload)
-        {
-            EthtoolDevice.SetHidesTags(device, hides: true);
-        }
+        parts.TagOffload?.Dispose();
         device.Dispose();
         parts.Lock?.Dispose();
     }
@@ -324,14 +261,11 @@ public sealed unsafe class AfXdpPort : IInterfaceDevice
     private sealed class Parts
     {
         public InterfaceLock? Lock;
+        public TagOffload? TagOffload;
         public XdpProgram? Program;
-        public FrameLedger? Ledger;
-        public Umem? Umem;
-        public int Socket = -1;
         public int Promiscuous = -1;
-        public bool SharesUmem;
-        public bool RestoresTagOffload;
 
-        public List<IDisposable> Rings { get; } = [];
+        /// <summary>One for each queue of the interface, in their order.</summary>
+        public List<AfXdpSocket> Sockets { get; } = [];
     }
 }

@@ -129,7 +129,7 @@ internal sealed unsafe class AfXdpQueue : IPort
         }
         bool alone = !_unsent;
         // An MTU raised while the port is open does not make frames longer.
-        int mtu = Math.Min(_interface.Mtu, LongestPayload(frames.Pool));
+        int mtu = Math.Min(_interface.Mtu, LongestPayload(frames.Pool.FrameSize));
         uint room = _transmit.Capacity - _outstanding;
         uint staged = 0;
         int done = 0;
@@ -177,7 +177,7 @@ internal sealed unsafe class AfXdpQueue : IPort
     }
 
     /// <summary>Bytes behind the Ethernet header and a tag that a frame has room for: the largest MTU.</summary>
-    public static int LongestPayload(FramePool pool) => pool.FrameCapacity - LinkFrame.HeaderLength - LinkFrame.TagLength;
+    public static int LongestPayload(int frameSize) => frameSize - FramePool.DataOffset - LinkFrame.HeaderLength - LinkFrame.TagLength;
 
     /// <summary>Takes back the frames of packets sent, and urges the kernel on with those it left behind.</summary>
     private void FinishTransmits(FrameCache frames)

@@ -8,7 +8,8 @@ namespace Softswitch.Ports.AfXdp;
 /// <summary>A pool's frames as a umem: registered with the first socket, shared by those that follow (XDP_SHARED_UMEM).</summary>
 /// <remarks>
 /// A umem lives as long as any socket that uses it, and any of them can stand for it when another is bound; so whoever closes first does no
-/// harm. Where sharing is refused (a zero-copy umem forces zero-copy on every device) the socket registers the same memory once more:
+/// harm. Whoever shares one gets what its first socket got: all copy or all zero-copy (xp_assign_dev_shared). So a card looks for a zero-copy
+/// umem, other interfaces for one that is copied, and where there is none the socket registers the same memory once more:
 /// addresses mean the same frames in both, and frames still pass from port to port without a copy. Threads: any.
 /// </remarks>
 internal sealed unsafe class Umem
@@ -20,7 +21,7 @@ internal sealed unsafe class Umem
 
     private readonly Lock _gate = new();
     private readonly FramePool _pool;
-    private readonly List<int> _sockets = [];
+    private readonly List<(int Socket, bool IsZeroCopy)> _sockets = [];
 
     private Umem(FramePool pool) => _pool = pool;
 
@@ -28,45 +29,35 @@ internal sealed unsafe class Umem
 
     /// <summary>Binds a socket, its rings made, to a queue of an interface.</summary>
     /// <param name="port">What errors call the port.</param>
-    /// <param name="copyOnly">The program runs in the generic hook, which knows no zero-copy.</param>
-    /// <returns>Whether the umem is shared with a socket that was there.</returns>
+    /// <param name="copying">What can be hoped for.</param>
     /// <exception cref="PortException">The system refuses.</exception>
-    public bool Bind(string port, int socket, int interfaceIndex, uint queue, bool copyOnly)
+    public UmemBinding Bind(string port, int socket, int interfaceIndex, uint queue, UmemCopying copying)
     {
         lock (_gate)
         {
-            foreach (int other in _sockets)
+            bool wantsZeroCopy = copying == UmemCopying.ZeroCopyIfPossible;
+            foreach ((int other, bool isZeroCopy) in _sockets)
             {
-                var shared = new XdpAddress
+                if (isZeroCopy == wantsZeroCopy && TryBind(socket, interfaceIndex, queue, XDP_SHARED_UMEM, other) == 0)
                 {
-                    Family = Libc.AF_XDP,
-                    Flags = XDP_SHARED_UMEM,
-                    InterfaceIndex = interfaceIndex,
-                    Queue = queue,
-                    SharedUmem = other,
-                };
-                if (TryBind(socket, shared) == 0)
-                {
-                    _sockets.Add(socket);
-                    return true;
+                    return Add(socket, new UmemBinding(IsShared: true, isZeroCopy, string.Empty));
                 }
             }
             Register(port, socket);
-            var own = new XdpAddress
+            string refusal = string.Empty;
+            if (copying != UmemCopying.Copy)
             {
-                Family = Libc.AF_XDP,
-                // Without XDP_COPY the kernel tries zero-copy first.
-                Flags = (ushort)(XDP_USE_NEED_WAKEUP | (copyOnly ? XDP_COPY : 0)),
-                InterfaceIndex = interfaceIndex,
-                Queue = queue,
-            };
-            int error = TryBind(socket, own);
-            if (error != 0)
-            {
-                throw PortException.FromErrno(port, "bind(AF_XDP)", error);
+                int refused = TryBind(socket, interfaceIndex, queue, XDP_USE_NEED_WAKEUP | XDP_ZEROCOPY);
+                if (refused == 0)
+                {
+                    return Add(socket, new UmemBinding(IsShared: false, IsZeroCopy: true, string.Empty));
+                }
+                refusal = Errno.Text(refused);
             }
-            _sockets.Add(socket);
-            return false;
+            int error = TryBind(socket, interfaceIndex, queue, XDP_USE_NEED_WAKEUP | XDP_COPY);
+            return error == 0
+                ? Add(socket, new UmemBinding(IsShared: false, IsZeroCopy: false, refusal))
+                : throw PortException.FromErrno(port, "bind(AF_XDP)", error);
         }
     }
 
@@ -75,8 +66,14 @@ internal sealed unsafe class Umem
     {
         lock (_gate)
         {
-            _sockets.Remove(socket);
+            _sockets.RemoveAll(known => known.Socket == socket);
         }
+    }
+
+    private UmemBinding Add(int socket, UmemBinding binding)
+    {
+        _sockets.Add((socket, binding.IsZeroCopy));
+        return binding;
     }
 
     private void Register(string port, int socket)
@@ -97,8 +94,16 @@ internal sealed unsafe class Umem
         throw new PortException($"{port}: setsockopt({nameof(XDP_UMEM_REG)}, {_pool.RegionBytes >> 20} MiB): {Errno.Text(error)}{hint}");
     }
 
-    private static int TryBind(int socket, XdpAddress address)
+    private static int TryBind(int socket, int interfaceIndex, uint queue, int flags, int sharedWith = 0)
     {
+        var address = new XdpAddress
+        {
+            Family = Libc.AF_XDP,
+            Flags = (ushort)flags,
+            InterfaceIndex = interfaceIndex,
+            Queue = queue,
+            SharedUmem = sharedWith,
+        };
         int error = 0;
         for (int i = 0; i < ReleaseRetries; i++)
         {
@@ -116,3 +121,22 @@ internal sealed unsafe class Umem
         return error;
     }
 }
+
+/// <summary>Who moves packets between the umem and the interface.</summary>
+internal enum UmemCopying
+{
+    /// <summary>The kernel copies: the program runs in the generic hook, which knows nothing else.</summary>
+    Copy,
+
+    /// <summary>Nothing stands behind the interface that could reach into the umem; whatever umem is there will do.</summary>
+    CopyUnlessFirst,
+
+    /// <summary>A card may: copied only if its driver refuses.</summary>
+    ZeroCopyIfPossible,
+}
+
+/// <summary>What a socket got.</summary>
+/// <param name="IsShared">Whether its umem was there before.</param>
+/// <param name="IsZeroCopy">Whether the driver reaches into the frames itself.</param>
+/// <param name="ZeroCopyRefusal">Why it does not, where it was asked to; else empty.</param>
+internal readonly record struct UmemBinding(bool IsShared, bool IsZeroCopy, string ZeroCopyRefusal);

@@ -10,8 +10,6 @@ namespace Softswitch.Ports.AfXdp;
 /// </remarks>
 internal sealed class XdpProgram : IDisposable
 {
-    private const int Queues = 1;
-
     private readonly int _map;
     private readonly int _link;
     private bool _disposed;
@@ -26,13 +24,13 @@ internal sealed class XdpProgram : IDisposable
 
     public bool IsNative { get; }
 
-    /// <summary>Why the program does not run in the driver; empty if it does or was not asked to.</summary>
+    /// <summary>Why the program does not run in the driver, which was tried first; empty if it does or was not asked to.</summary>
     public string NativeRefusal { get; }
 
     /// <exception cref="PortException">The system refuses, or there is a program already.</exception>
-    public static XdpProgram Attach(string port, LinuxInterface device, XdpMode mode)
+    public static XdpProgram Attach(string port, LinuxInterface device, XdpMode mode, int queues)
     {
-        int map = Bpf.CreateSocketMap(Queues);
+        int map = Bpf.CreateSocketMap((uint)queues);
         if (map < 0)
         {
             throw Refused(port, "bpf(BPF_MAP_CREATE)", Errno.Last);
@@ -63,9 +61,9 @@ internal sealed class XdpProgram : IDisposable
 
     /// <summary>From here on packets of the queue go to the socket.</summary>
     /// <exception cref="PortException">The system refuses.</exception>
-    public void Serve(string port, uint queue, int socket)
+    public void Serve(string port, int queue, int socket)
     {
-        if (Bpf.SetSocket(_map, queue, socket) < 0)
+        if (Bpf.SetSocket(_map, (uint)queue, socket) < 0)
         {
             throw PortException.FromErrno(port, "bpf(BPF_MAP_UPDATE_ELEM)");
         }
@@ -94,12 +92,12 @@ internal sealed class XdpProgram : IDisposable
                 return new XdpProgram(map, link, isNative: true, refusal);
             }
             int error = Errno.Last;
-            // A driver that has XDP but not for this set-up must not be used behind its back: generic mode would lose what it fears to lose.
-            if (mode == XdpMode.Native || error != Errno.EOPNOTSUPP)
+            // What the generic hook would be refused too is not tried there.
+            if (mode == XdpMode.Native || error is Errno.EPERM or Errno.EACCES or Errno.EBUSY or Errno.ENODEV)
             {
                 throw Refused(port, "bpf(BPF_LINK_CREATE, native mode)", error);
             }
-            refusal = Errno.Text(error);
+            refusal = $"{Errno.Text(error)}{Hint(error)}";
         }
         int generic = Bpf.LinkXdp(program, device.Index, XDP_FLAGS_SKB_MODE);
         return generic >= 0
@@ -130,17 +128,16 @@ internal sealed class XdpProgram : IDisposable
         ];
     }
 
-    private static PortException Refused(string port, string call, int error)
+    private static PortException Refused(string port, string call, int error) => new($"{port}: {call}: {Errno.Text(error)}{Hint(error)}");
+
+    private static string Hint(int error) => error switch
     {
-        string reason = error switch
-        {
-            Errno.EPERM or Errno.EACCES => "; AF_XDP wants CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW of the system, not of a container",
-            Errno.EBUSY => "; the interface has an XDP program already",
-            Errno.ENOSYS or Errno.EINVAL => "; the kernel (Linux 5.10 or later is wanted) or the driver does not take it",
-            Errno.ERANGE => "; the driver has no XDP for an MTU as large as this interface's or, for a veth, its peer's",
-            Errno.ENOSPC => "; a veth wants as many receive queues as its peer has transmit queues (ethtool -L)",
-            _ => string.Empty,
-        };
-        return new PortException($"{port}: {call}: {Errno.Text(error)}{reason}");
-    }
+        Errno.EPERM or Errno.EACCES => ": AF_XDP wants CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW of the system, not of a container",
+        Errno.EBUSY => ": the interface has an XDP program already",
+        Errno.EOPNOTSUPP => ": the driver has no place for a program",
+        Errno.ENOSYS or Errno.EINVAL => ": the kernel (Linux 5.10 or later is wanted) or the driver does not take it",
+        Errno.ERANGE => ": the driver has no XDP for an MTU as large as this interface's or, for a veth, its peer's",
+        Errno.ENOSPC => ": a veth wants as many receive queues as its peer has transmit queues (ethtool -L)",
+        _ => string.Empty,
+    };
 }

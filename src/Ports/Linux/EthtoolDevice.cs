@@ -29,11 +29,13 @@ internal static unsafe class EthtoolDevice
         return driver;
     }
 
-    /// <summary>Queues the interface receives by; 1 if the driver does not say.</summary>
-    public static int ReadReceiveQueues(LinuxInterface device)
+    /// <summary>Queues the interface receives and sends by; 1 each if the driver does not say.</summary>
+    public static (int Receive, int Transmit) ReadQueues(LinuxInterface device)
     {
         Channels answer = new() { Command = ETHTOOL_GCHANNELS };
-        return Ask(device, &answer) ? (int)Math.Max(1, answer.Receive + answer.Combined) : 1;
+        return Ask(device, &answer)
+            ? ((int)Math.Max(1, answer.Receive + answer.Combined), (int)Math.Max(1, answer.Transmit + answer.Combined))
+            : (1, 1);
     }
 
     /// <summary>Whether the device takes the VLAN tag out of what it receives.</summary>
@@ -93,6 +95,9 @@ internal static unsafe class EthtoolDevice
 
         [FieldOffset(20)]
         public uint Receive;
+
+        [FieldOffset(24)]
+        public uint Transmit;
 
         [FieldOffset(32)]
         public uint Combined;

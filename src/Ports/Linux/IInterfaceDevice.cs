@@ -11,4 +11,7 @@ public interface IInterfaceDevice : IPortDevice
 
     /// <summary>Whether packets can still come from the interface and go to it; once false it stays so, and the device is of no use any more.</summary>
     bool HasInterface { get; }
+
+    /// <summary>The largest MTU of the interface at which all its packets pass; 0 without a limit.</summary>
+    int HighestMtu { get; }
 }

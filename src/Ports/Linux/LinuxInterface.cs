@@ -109,6 +109,17 @@ internal sealed unsafe class LinuxInterface : IDisposable
     /// <summary>Whether the interface was administratively up when it was opened.</summary>
     public bool WasUp => _foundUp;
 
+    /// <summary>A number that no other network namespace has until the next boot; null before Linux 5.14.</summary>
+    public ulong? NamespaceCookie
+    {
+        get
+        {
+            ulong cookie = 0;
+            uint size = sizeof(ulong);
+            return Libc.getsockopt(_socket, Libc.SOL_SOCKET, Libc.SO_NETNS_COOKIE, &cookie, &size) == 0 ? cookie : null;
+        }
+    }
+
     /// <summary>The link's state now; down without an MTU when the interface is gone.</summary>
     public PortLink ReadLink()
     {

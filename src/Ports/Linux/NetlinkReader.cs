@@ -56,6 +56,21 @@ internal static class NetlinkReader
         return link;
     }
 
+    /// <summary>tx_dropped of the link that the body of an RTM_NEWLINK describes; null if it is not there.</summary>
+    public static long? ReadTransmitDropped(ReadOnlySpan<byte> body)
+    {
+        const int offset = 7 * sizeof(ulong); // struct rtnl_link_stats64: packets, bytes and errors, received and sent, then dropped, received and sent
+        ReadOnlySpan<byte> rest = body[Math.Min(body.Length, Rtnetlink.LinkSize)..];
+        while (TryNextAttribute(ref rest, out ushort type, out ReadOnlySpan<byte> value))
+        {
+            if (type == Rtnetlink.IFLA_STATS64 && value.Length >= offset + sizeof(ulong))
+            {
+                return MemoryMarshal.Read<long>(value[offset..]);
+            }
+        }
+        return null;
+    }
+
     /// <summary>The IPv4 address that the body of an RTM_NEWADDR describes; null if it is another family's or cut short.</summary>
     public static InterfaceAddress? ReadAddress(ReadOnlySpan<byte> body)
     {

@@ -130,6 +130,15 @@ public sealed unsafe class NetlinkSocket : IDisposable
         };
     }
 
+    /// <summary>Packets the link dropped instead of sending them, since it was made; null if it is gone or does not say.</summary>
+    public long? ReadTransmitDropped(int index)
+    {
+        long? dropped = null;
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).Link(index);
+        TryExchange(request, (type, body) => dropped = type == Rtnetlink.RTM_NEWLINK ? NetlinkReader.ReadTransmitDropped(body) : dropped);
+        return dropped;
+    }
+
     /// <summary>All IPv4 addresses of the namespace.</summary>
     public IReadOnlyList<InterfaceAddress> ListIpv4Addresses()
     {

@@ -40,6 +40,7 @@ internal static class Rtnetlink
     public const ushort IFLA_MTU = 4;
     public const ushort IFLA_OPERSTATE = 16;
     public const ushort IFLA_LINKINFO = 18;
+    public const ushort IFLA_STATS64 = 23;
     public const ushort IFLA_AF_SPEC = 26;
     public const ushort IFLA_NET_NS_FD = 28;
     public const ushort IFLA_CARRIER = 33;

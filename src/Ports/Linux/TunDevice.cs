@@ -12,6 +12,7 @@ internal static class TunDevice
     public const uint SIOCSIFTXQLEN = 0x8943;
 
     public const ushort IFF_TAP = 0x0002;
+    public const ushort IFF_MULTI_QUEUE = 0x0100;
     public const ushort IFF_NO_PI = 0x1000;
     public const ushort IFF_VNET_HDR = 0x4000;
 

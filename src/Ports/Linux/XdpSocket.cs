@@ -13,13 +13,11 @@ internal static class XdpSocket
     public const int XDP_UMEM_FILL_RING = 5;
     public const int XDP_UMEM_COMPLETION_RING = 6;
     public const int XDP_STATISTICS = 7;
-    public const int XDP_OPTIONS = 8;
-
-    public const uint XDP_OPTIONS_ZEROCOPY = 1;
 
     // sxdp_flags
     public const ushort XDP_SHARED_UMEM = 1;
     public const ushort XDP_COPY = 2;
+    public const ushort XDP_ZEROCOPY = 4;
     public const ushort XDP_USE_NEED_WAKEUP = 8;
 
     // Offsets for mmap.

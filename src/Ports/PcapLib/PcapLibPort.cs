@@ -68,6 +68,8 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
 
     public bool HasInterface => _interface.Exists;
 
+    public int HighestMtu => 0;
+
     public string Backend =>
         "libpcap (SharpPcap): a call and a copy more per packet than packet:; TCP segments are cut to the MTU, UDP segments (USO) are lost";
 

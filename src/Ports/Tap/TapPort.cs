@@ -9,7 +9,8 @@ namespace Softswitch.Ports.Tap;
 /// <remarks>
 /// The device is made when the port is opened, brought up, and gone when it is closed. A persistent TAP device of that name, made
 /// beforehand (ip tuntap add), is attached to instead, which an ordinary user may do with a device of their own; its state
-/// is restored. IFF_VNET_HDR carries unfinished checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
+/// is restored. With several queues (IFF_MULTI_QUEUE) the device has a descriptor for each; the kernel deals what it sends by flow, answers to the queue
+/// their flow last came from. IFF_VNET_HDR carries unfinished checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
 /// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
 /// </remarks>
 public sealed unsafe class TapPort : IInterfaceDevice
@@ -19,17 +20,18 @@ public sealed unsafe class TapPort : IInterfaceDevice
 
     private readonly Lock _gate = new();
     private readonly LinuxInterface _interface;
-    private readonly TapQueue _queue;
-    private readonly int _descriptor;
+    private readonly TapQueue[] _queues;
+    private readonly LinkDrops _unread;
     private bool _disposed;
 
-    private TapPort(int descriptor, LinuxInterface device, bool made, string offloads)
+    private TapPort(int[] descriptors, LinuxInterface device, LinkDrops unread, bool made, string offloads)
     {
-        _descriptor = descriptor;
         _interface = device;
-        _queue = new TapQueue(descriptor, device);
-        Queues = [_queue];
-        Backend = $"TAP: {(made ? "made, gone at the end" : "attached to a device that was there")}, {offloads}";
+        _unread = unread;
+        _queues = Array.ConvertAll(descriptors, descriptor => new TapQueue(descriptor, device));
+        Queues = _queues;
+        string queues = descriptors.Length > 1 ? $"{descriptors.Length} queues, " : string.Empty;
+        Backend = $"TAP: {(made ? "made, gone at the end" : "attached to a device that was there")}, {queues}{offloads}";
     }
 
     public string Name => _interface.Name;
@@ -48,35 +50,35 @@ public sealed unsafe class TapPort : IInterfaceDevice
             lock (_gate)
             {
                 InterfaceRequest request = default;
-                return !_disposed && Libc.ioctl(_descriptor, TUNGETIFF, &request) == 0; // EBADFD once it is deleted
+                return !_disposed && Libc.ioctl(_queues[0].PollDescriptor, TUNGETIFF, &request) == 0; // EBADFD once it is deleted
             }
         }
     }
+
+    public int HighestMtu => 0;
 
     public bool TakesOffloads => true;
 
     public IReadOnlyList<IPort> Queues { get; }
 
     /// <summary>Makes or attaches to the device in the calling thread's network namespace, and brings it up.</summary>
+    /// <param name="port">What errors call the port.</param>
+    /// <param name="name">The device.</param>
+    /// <param name="queues">1 to 256; a device that was made beforehand with multi_queue wants 2 or more, one made without wants 1.</param>
     /// <exception cref="PortException">The name is taken or not a name, or the system refuses.</exception>
-    public static TapPort Open(string port, string name)
+    public static TapPort Open(string port, string name, int queues = 1)
     {
         bool existed = LinuxInterface.IsThere(port, name);
-        int descriptor = Libc.open(TunDevice.Path, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
-        if (descriptor < 0)
-        {
-            throw PortException.FromErrno(port, $"open({TunDevice.Path})");
-        }
+        int[] descriptors = new int[queues];
+        Array.Fill(descriptors, -1);
         LinuxInterface? device = null;
         try
         {
-            InterfaceRequest request = InterfaceRequest.For(name);
-            request.Short = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-            if (Libc.ioctl(descriptor, TUNSETIFF, &request) < 0)
+            for (int i = 0; i < queues; i++)
             {
-                throw Refused(port, name, existed, Errno.Last);
+                descriptors[i] = OpenQueue(port, name, existed, queues > 1);
             }
-            string offloads = SetOffloads(port, descriptor);
+            string offloads = SetOffloads(port, descriptors[0]);
             device = LinuxInterface.Open(port, name);
             if (!existed)
             {
@@ -88,19 +90,33 @@ public sealed unsafe class TapPort : IInterfaceDevice
                 throw PortException.FromErrno(port, "SIOCSIFFLAGS(IFF_UP)", error);
             }
             _ = device.ReadLink();
-            return new TapPort(descriptor, device, !existed, offloads);
+            return new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads);
         }
         catch
         {
             device?.Dispose();
-            _ = Libc.close(descriptor);
+            foreach (int descriptor in descriptors.Where(descriptor => descriptor >= 0))
+            {
+                _ = Libc.close(descriptor);
+            }
             throw;
         }
     }
 
     public PortLink ReadLink() => _interface.ReadLink();
 
-    public PortLosses ReadLosses() => _queue.Losses;
+    public PortLosses ReadLosses()
+    {
+        PortLosses total = new() { ReceiveDropped = _unread.Read() };
+        foreach (TapQueue queue in _queues)
+        {
+            PortLosses own = queue.Losses;
+            total.ReceiveDropped += own.ReceiveDropped;
+            total.ReceiveErrors += own.ReceiveErrors;
+            total.TransmitErrors += own.TransmitErrors;
+        }
+        return total;
+    }
 
     public void SetAdministrativeState(bool up) => _interface.SetUp(up);
 
@@ -111,16 +127,39 @@ public sealed unsafe class TapPort : IInterfaceDevice
             if (!_disposed)
             {
                 _disposed = true;
+                _unread.Dispose();
                 _interface.Dispose();
-                _ = Libc.close(_descriptor);
+                foreach (TapQueue queue in _queues)
+                {
+                    _ = Libc.close(queue.PollDescriptor);
+                }
             }
         }
     }
 
-    private static PortException Refused(string port, string name, bool existed, int error) => error switch
+    private static int OpenQueue(string port, string name, bool existed, bool isOneOfSeveral)
+    {
+        int descriptor = Libc.open(TunDevice.Path, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+        if (descriptor < 0)
+        {
+            throw PortException.FromErrno(port, $"open({TunDevice.Path})");
+        }
+        InterfaceRequest request = InterfaceRequest.For(name);
+        request.Short = (ushort)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (isOneOfSeveral ? IFF_MULTI_QUEUE : 0));
+        if (Libc.ioctl(descriptor, TUNSETIFF, &request) == 0)
+        {
+            return descriptor;
+        }
+        int error = Errno.Last;
+        _ = Libc.close(descriptor);
+        throw Refused(port, name, existed, isOneOfSeveral, error);
+    }
+
+    private static PortException Refused(string port, string name, bool existed, bool isOneOfSeveral, int error) => error switch
     {
         Errno.EBUSY => new PortException($"{port}: TAP device {name} is in use by another program (TUNSETIFF: {Errno.Text(error)})"),
-        Errno.EINVAL when existed => new PortException($"{port}: interface {name} exists and is not a TAP device (TUNSETIFF: {Errno.Text(error)})"),
+        Errno.EINVAL when existed => new PortException(
+            $"{port}: interface {name} exists and is not a TAP device {(isOneOfSeveral ? "with" : "without")} multi_queue (TUNSETIFF: {Errno.Text(error)})"),
         Errno.EPERM => new PortException($"{port}: TUNSETIFF: {Errno.Text(error)}; run as root or with CAP_NET_ADMIN"),
         _ => PortException.FromErrno(port, "TUNSETIFF", error),
     };

@@ -13,7 +13,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public bool IsFlag { get; init; }
 
     public static readonly SettingKey Port = new(
-        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options, such as rate=100M", true);
+        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options, such as rate=100M", true);
 
     public static readonly SettingKey Queue = new(
         "queue", "PORT:ID,min-rate=RATE[,max-rate=RATE]", "a queue of a port; rates in bit/s, such as 10M", true);
@@ -49,7 +49,10 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
         "packet-in-burst", "N", "packets that may go to controllers at once after a pause (default 2500)", false);
 
     public static readonly SettingKey Frames = new(
-        "frames", "N", "frames of 2 KiB in the pool, for all packets under way, 1024 to 1048576 (default 16384); xdp: ports bring their own besides", false);
+        "frames", "N", "frames in the pool, for all packets under way, 1024 to 1048576 (default 16384); AF_XDP ports bring their own besides", false);
+
+    public static readonly SettingKey FrameSize = new(
+        "frame-size", "2048|4096", "bytes of a frame; AF_XDP ports take an MTU of 1710 with the first (default), of 3758 with the other", false);
 
     public static readonly SettingKey Buffers = new(
         "buffers", "N", "packets that can wait in buffers for the controller's word, 1 to 4096 (default 256)", false);
@@ -102,7 +105,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly IReadOnlyList<SettingKey> All =
     [
         Port, Queue, DatapathId, Controller, Listen, Control, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
-        PacketInRate, PacketInBurst, Frames, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors, Idle,
+        PacketInRate, PacketInBurst, Frames, FrameSize, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors, Idle,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];
 }

@@ -40,6 +40,9 @@ public sealed record SwitchOptions
     /// <summary>Frames in the pool; null for the datapath's default.</summary>
     public int? Frames { get; init; }
 
+    /// <summary>Bytes of a frame, 2048 or 4096; null for the datapath's default.</summary>
+    public int? FrameSize { get; init; }
+
     /// <summary>Packets that can wait in buffers; null for the datapath's default, as below.</summary>
     public int? Buffers { get; init; }
 

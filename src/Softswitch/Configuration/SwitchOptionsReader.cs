@@ -43,6 +43,7 @@ internal sealed class SwitchOptionsReader
             PacketInRate = ReadLast(byKey, SettingKey.PacketInRate, setting => ReadNumber(setting, 0, MaxPacketInRate)),
             PacketInBurst = ReadLast(byKey, SettingKey.PacketInBurst, setting => ReadNumber(setting, 1, MaxPacketInRate)),
             Frames = ReadLast(byKey, SettingKey.Frames, setting => ReadNumber(setting, LeastFrames, MostFrames)),
+            FrameSize = ReadLast(byKey, SettingKey.FrameSize, ReadFrameSize),
             Buffers = ReadLast(byKey, SettingKey.Buffers, setting => ReadNumber(setting, 1, MaxBuffers)),
             BufferTimeout = ReadLast(byKey, SettingKey.BufferTimeout, ReadBufferTimeout),
             EmergencyFlows = ReadLast(byKey, SettingKey.EmergencyFlows, setting => ReadNumber(setting, 0, MaxEmergencyFlows)),
@@ -231,6 +232,20 @@ internal sealed class SwitchOptionsReader
             Refuse(setting, $"'{setting.Value}' does not name a processor of its own for each worker, of which there {(workers == 1 ? "is" : "are")} {workers}");
         }
         return [.. processors];
+    }
+
+    private int? ReadFrameSize(Setting setting)
+    {
+        switch (setting.Value)
+        {
+            case "2048":
+                return 2048;
+            case "4096":
+                return 4096;
+            default:
+                Refuse(setting, $"'{setting.Value}' is neither 2048 nor 4096");
+                return null;
+        }
     }
 
     private bool? ReadIdle(Setting setting)

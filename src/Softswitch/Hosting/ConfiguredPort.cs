@@ -20,6 +20,9 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
 
     public ushort Number => option.Number;
 
+    /// <summary>Frames of the pool it may have for itself, as its interface was when the port was asked for.</summary>
+    public int FramesTaken { get; } = PortFactory.FramesTakenBy(option.Spec);
+
     /// <summary>The number as people write it.</summary>
     public string Label => QueueOptionsReader.NameOf(option.Number);
 
@@ -62,7 +65,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
 
     /// <summary>What people are to know of a change that no port-status tells, or not so that they would see it at once.</summary>
     /// <param name="link">The port's interface as it is now.</param>
-    /// <param name="highestMtu">As <see cref="PortFactory.HighestMtu"/>.</param>
+    /// <param name="highestMtu">As <see cref="IInterfaceDevice.HighestMtu"/>.</param>
     public IEnumerable<string> TakeChanges(Link link, int highestMtu)
     {
         List<string> news = [];

@@ -27,6 +27,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private readonly WorkerProcessors _processors;
+    private HugePages? _frameMemory;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
     private SwitchPorts? _ports;
@@ -46,6 +47,8 @@ internal sealed class SwitchHost : IDisposable
         Control = new DatapathControl(datapath with
         {
             FrameCount = (options.Frames ?? datapath.FrameCount) + SwitchPorts.FramesTakenBy(options.Ports),
+            FrameSize = options.FrameSize ?? datapath.FrameSize,
+            FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes),
             PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
             BufferCount = options.Buffers ?? datapath.BufferCount,
@@ -75,6 +78,7 @@ internal sealed class SwitchHost : IDisposable
         {
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
+            say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
             host._ports = new SwitchPorts(host.Control, options, log);
             host._ports.OpenAll(say);
             // The agent first: it is told what the workers meet.

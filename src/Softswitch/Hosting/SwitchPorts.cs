@@ -37,14 +37,16 @@ internal sealed class SwitchPorts : IDisposable
     {
         _control = control;
         _log = log;
-        _framesForPackets = control.Frames.FrameCount - FramesTakenBy(options.Ports);
         _needsLocal = options.InBand;
         _ports.AddRange(options.Ports.Select(port => new ConfiguredPort(port, [.. options.Queues.Where(queue => queue.Port == port.Number)])));
+        _framesForPackets = control.Frames.FrameCount - FramesTaken;
         _monitor = new LinkMonitor(OnChanged, OnRemoved, OnTick);
     }
 
     /// <summary>Frames of the pool that ports have for themselves.</summary>
     public static int FramesTakenBy(IEnumerable<PortOption> ports) => ports.Sum(port => PortFactory.FramesTakenBy(port.Spec));
+
+    private int FramesTaken => _ports.Sum(port => port.FramesTaken);
 
     /// <summary>Opens the ports of the options, in their order.</summary>
     /// <param name="say">Takes a line for each.</param>
@@ -150,24 +152,24 @@ internal sealed class SwitchPorts : IDisposable
             }
             ushort number = spec.Number ?? _numbers.Choose(_ports.Select(port => port.Number).ToHashSet())
                 ?? throw new OptionException($"port '{spec}': all port numbers are in use");
-            CheckFrames(spec);
             var port = new ConfiguredPort(new PortOption(number, spec, "port add"), []);
+            CheckFrames(port);
             _ports.Add(port);
             return port;
         }
     }
 
     /// <summary>The pool is as large as it is: a port that keeps frames must leave at least half of <c>--frames</c> to the packets under way.</summary>
-    private void CheckFrames(PortSpec spec)
+    private void CheckFrames(ConfiguredPort port)
     {
-        int wanted = PortFactory.FramesTakenBy(spec);
+        int wanted = port.FramesTaken;
         int atStart = _control.Frames.FrameCount - _framesForPackets;
-        int taken = FramesTakenBy(_ports.Select(port => port.Option));
+        int taken = FramesTaken;
         int spare = _control.Frames.FrameCount - (_framesForPackets / 2) - taken;
         if (wanted > spare)
         {
             throw new OptionException(
-                $"port '{spec}': it takes {wanted} frames and {Math.Max(spare, 0)} are to spare; start the switch with --frames {2 * (taken + wanted - atStart)} or more");
+                $"port '{port.Option.Spec}': it takes {wanted} frames and {Math.Max(spare, 0)} are to spare; start the switch with --frames {2 * (taken + wanted - atStart)} or more");
         }
     }
 
@@ -207,7 +209,7 @@ internal sealed class SwitchPorts : IDisposable
             {
                 // Told now rather than at the next round: carrier, speed, name, address.
                 _control.AnnounceLinkChange();
-                foreach (string news in changed.TakeChanges(link, PortFactory.HighestMtu(changed.Option.Spec, _control.Frames)))
+                foreach (string news in changed.TakeChanges(link, changed.Interface?.HighestMtu ?? 0))
                 {
                     _log(news);
                 }

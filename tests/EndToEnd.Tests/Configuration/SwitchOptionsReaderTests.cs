@@ -105,6 +105,7 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("emergency-attempts", "-1", "--emergency-attempts: '-1' is not a number from 0 to 1000")]
     [InlineData("idle", "no", "--idle: 'no' is neither adaptive nor spin")]
     [InlineData("frames", "1023", "--frames: '1023' is not a number from 1024 to 1048576")]
+    [InlineData("frame-size", "3000", "--frame-size: '3000' is neither 2048 nor 4096")]
     [InlineData("cpus", "1,x", "--cpus: 'x' is not the number of a processor")]
     [InlineData("cpus", "1024", "--cpus: '1024' is not the number of a processor")]
     [InlineData("cpus", "0,1", "--cpus: '0,1' does not name a processor of its own for each worker, of which there is 1")]

@@ -14,9 +14,13 @@ internal sealed partial class Lab : IDisposable
     private static readonly TimeSpan OvsPatience = TimeSpan.FromSeconds(15);
 
     private readonly List<TestNamespace> _hosts = [];
+    private readonly int _queues;
 
-    public Lab(int hosts = 2)
+    /// <param name="hosts">How many.</param>
+    /// <param name="queues">Of each end of a cable, to receive and to send by.</param>
+    public Lab(int hosts = 2, int queues = 1)
     {
+        _queues = queues;
         Inside = new TestNamespace("s");
         try
         {
@@ -43,7 +47,7 @@ internal sealed partial class Lab : IDisposable
     public void Reconnect(int number)
     {
         TestNamespace host = Host(number);
-        TestNamespace.Join(Inside, $"s{number}", host, "eth0");
+        TestNamespace.Join(Inside, $"s{number}", host, "eth0", _queues);
         host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{number}").Checked();
         host.Execute("ip", "addr", "add", $"10.0.0.{number}/24", "dev", "eth0").Checked();
     }

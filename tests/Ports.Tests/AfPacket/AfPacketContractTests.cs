@@ -6,39 +6,50 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfPacket;
 
 /// <summary>The contract over a veth pair; the far end is a plain packet socket of the runtime's own making.</summary>
-public sealed class AfPacketContractTests : PortContract
+public sealed class AfPacketContractTests : LinkContract
 {
-    internal override PortHarness Open(FramePool pool)
+    internal override PortHarness Open(FramePool pool) => new AfPacketHarness(pool);
+}
+
+/// <summary>The same with jumbo frames, which lie in large frames of the pool.</summary>
+public sealed class AfPacketJumboContractTests : LinkContract
+{
+    internal override PortHarness Open(FramePool pool) => new AfPacketHarness(pool, mtu: 9000);
+}
+
+internal sealed class AfPacketHarness : PortHarness
+{
+    private readonly TestNamespace _space;
+    private readonly AfPacketPort _port;
+    private readonly RawSocket _far;
+
+    public AfPacketHarness(FramePool pool, int mtu = 1500)
+        : base(pool)
     {
         Needs.Namespaces();
-        return new Harness(pool);
+        MaxFrame = mtu + 14;
+        _space = new TestNamespace("afp");
+        TestNamespace.Join(_space, "near", _space, "far");
+        _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
+        _space.Execute("ip", "link", "set", "far", "mtu", $"{mtu}").Checked();
+        _port = _space.Run(() => AfPacketPort.Open("near", "near"));
+        _far = _space.Run(() => new RawSocket("far"));
     }
 
-    private sealed class Harness : PortHarness
+    public override IPortDevice Device => _port;
+
+    public override int MaxFrame { get; }
+
+    public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.TrySend(frame);
+
+    public override void SetLink(bool up) => _space.Execute("ip", "link", "set", "near", up ? "up" : "down").Checked();
+
+    public override byte[]? NextSent() => _far.Receive();
+
+    public override void Dispose()
     {
-        private readonly TestNamespace _space = new("afp");
-        private readonly AfPacketPort _port;
-        private readonly RawSocket _far;
-
-        public Harness(FramePool pool)
-            : base(pool)
-        {
-            TestNamespace.Join(_space, "near", _space, "far");
-            _port = _space.Run(() => AfPacketPort.Open("near", "near"));
-            _far = _space.Run(() => new RawSocket("far"));
-        }
-
-        public override IPortDevice Device => _port;
-
-        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(frame);
-
-        public override byte[]? NextSent() => _far.Receive();
-
-        public override void Dispose()
-        {
-            _far.Dispose();
-            _port.Dispose();
-            _space.Dispose();
-        }
+        _far.Dispose();
+        _port.Dispose();
+        _space.Dispose();
     }
 }

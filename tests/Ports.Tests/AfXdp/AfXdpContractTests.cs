@@ -7,19 +7,27 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfXdp;
 
 /// <summary>The contract over a veth pair with the program in the driver; the far end is a plain packet socket.</summary>
-public sealed class AfXdpNativeContractTests : PortContract
+public sealed class AfXdpNativeContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native);
 }
 
 /// <summary>The same with the program in the generic hook.</summary>
-public sealed class AfXdpGenericContractTests : PortContract
+public sealed class AfXdpGenericContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Generic);
 }
 
+/// <summary>The same with frames of 4096 bytes and the longest MTU that veth has XDP for.</summary>
+public sealed class AfXdpJumboContractTests : LinkContract
+{
+    internal override int FrameSize => 4096;
+
+    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native, mtu: 3500);
+}
+
 /// <summary>The same over a TAP device; the far end is the program that has it open.</summary>
-public sealed class AfXdpTapContractTests : PortContract
+public sealed class AfXdpTapContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfXdpTapHarness(pool);
 }
@@ -57,6 +65,8 @@ internal sealed class AfXdpTapHarness : PortHarness
         return _far.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _farFrames) == 1;
     }
 
+    public override void SetLink(bool up) => _space.Execute("ip", "link", "set", "tap", up ? "up" : "down").Checked();
+
     public override byte[]? NextSent()
     {
         _far.Queues[0].Receive(_arrived, _farFrames);
@@ -89,21 +99,28 @@ internal sealed class AfXdpHarness : PortHarness
     private readonly AfXdpPort _port;
     private readonly RawSocket _far;
 
-    public AfXdpHarness(FramePool pool, XdpMode mode)
+    public AfXdpHarness(FramePool pool, XdpMode mode, int mtu = 1500)
         : base(pool)
     {
         Needs.Xdp();
+        MaxFrame = mtu + 14;
         _space = new TestNamespace("xdp");
         TestNamespace.Join(_space, "near", _space, "far");
+        _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
+        _space.Execute("ip", "link", "set", "far", "mtu", $"{mtu}").Checked();
         _port = _space.Run(() => AfXdpPort.Open("near", "near", pool, new AfXdpOptions(256, 256, mode)));
         _far = _space.Run(() => new RawSocket("far"));
     }
 
     public override IPortDevice Device => _port;
 
+    public override int MaxFrame { get; }
+
     public override int HeldFrames => _port.HeldFrames;
 
-    public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(frame);
+    public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.TrySend(frame);
+
+    public override void SetLink(bool up) => _space.Execute("ip", "link", "set", "near", up ? "up" : "down").Checked();
 
     public override byte[]? NextSent() => _far.Receive();
 

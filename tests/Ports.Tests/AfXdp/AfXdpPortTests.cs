@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.Linux;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfXdp;
@@ -314,6 +316,43 @@ public sealed class AfXdpPortTests : IDisposable
         Assert.Equal(features, _space.Execute("ethtool", "-k", "near").Checked().Output);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_a_killed_switch_left_off_the_next_to_open_the_interface_switches_on(bool nextIsXdp)
+    {
+        Needs.Program("ethtool");
+        string Offload() => _space.Execute("sh", "-c", "ethtool -k near | grep rx-vlan-offload").Checked().Output.Trim();
+        // A kill is a switch-off that nothing follows.
+        _space.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
+        Assert.Equal("rx-vlan-offload: off", Offload());
+        using (nextIsXdp ? Open() : (IPortDevice)_space.Run(() => AfPacketPort.Open("near", "near")))
+        {
+            Assert.Equal(nextIsXdp ? "rx-vlan-offload: off" : "rx-vlan-offload: on", Offload());
+        }
+        Assert.Equal("rx-vlan-offload: on", Offload());
+    }
+
+    [Fact]
+    public void An_offload_that_somebody_else_switched_off_stays_off()
+    {
+        Needs.Program("ethtool");
+        _space.Execute("ethtool", "-K", "near", "rxvlan", "off").Checked();
+        Open().Dispose();
+        _space.Run(() => AfPacketPort.Open("near", "near")).Dispose();
+        Assert.Equal("rx-vlan-offload: off", _space.Execute("sh", "-c", "ethtool -k near | grep rx-vlan-offload").Checked().Output.Trim());
+    }
+
+    [Fact]
+    public void A_note_of_another_interface_with_the_same_index_is_not_believed()
+    {
+        Needs.Program("ethtool");
+        _space.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
+        _space.Execute("ip", "link", "set", "near", "address", "02:00:00:00:00:77").Checked();
+        _space.Run(() => AfPacketPort.Open("near", "near")).Dispose();
+        Assert.Equal("rx-vlan-offload: off", _space.Execute("sh", "-c", "ethtool -k near | grep rx-vlan-offload").Checked().Output.Trim());
+    }
+
     [Fact]
     public void A_second_opener_is_told_who_has_the_interface_whatever_its_backend()
     {
@@ -326,28 +365,42 @@ public sealed class AfXdpPortTests : IDisposable
         Open().Dispose();
     }
 
-    [Fact]
-    public void An_mtu_that_no_frame_holds_is_refused_with_the_way_out()
+    [Theory]
+    [InlineData(9000, "1710 at most")]
+    [InlineData(3758, "1710 at most, or 3758 with --frame-size 4096")]
+    public void An_mtu_that_no_frame_holds_is_refused_with_the_way_out(int mtu, string most)
     {
-        _space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
+        _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
         Assert.Equal(
-            "port 'near': interface near has an MTU of 9000; with AF_XDP a packet must fit a frame: 1710 at most; packet:near does without AF_XDP",
+            $"port 'near': interface near has an MTU of {mtu}; with AF_XDP a packet must fit a frame: {most}; packet:near does without AF_XDP",
             Assert.Throws<PortException>(() => Open()).Message);
-        _space.Execute("ip", "link", "set", "near", "mtu", "1500").Checked();
-        _space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
-        string message = Assert.Throws<PortException>(() => Open()).Message;
-        Assert.Contains("an MTU as large as this interface's or, for a veth, its peer's; packet:near does", message, StringComparison.Ordinal);
         AssertEveryFrameIsBack();
     }
 
     [Fact]
-    public void Several_receive_queues_are_refused_with_the_command_that_makes_them_one()
+    public void Where_the_driver_refuses_the_interface_as_it_is_set_up_the_generic_hook_takes_it_and_the_line_says_why()
     {
-        _space.Execute("ip", "link", "add", "wide", "numrxqueues", "4", "numtxqueues", "4", "type", "veth", "peer", "name", "peer").Checked();
-        _space.Execute("ethtool", "-L", "wide", "rx", "4").Checked();
+        _space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
+        const string why = "Numerical result out of range: the driver has no XDP for an MTU as large as this interface's or, for a veth, its peer's";
         Assert.Equal(
-            "port 'wide': interface wide receives by 4 queues and an AF_XDP port serves one: ethtool -L wide combined 1 (or rx 1); packet:wide does without AF_XDP",
-            Assert.Throws<PortException>(() => Open("wide")).Message);
+            $"port 'near': bpf(BPF_LINK_CREATE, native mode): {why}; packet:near does without AF_XDP",
+            Assert.Throws<PortException>(() => Open(options: new AfXdpOptions(128, 128, XdpMode.Native))).Message);
+        using (AfXdpPort near = Open())
+        {
+            Assert.StartsWith($"AF_XDP: generic, copy, need_wakeup, own umem; veth refuses native mode ({why}); segments", near.Backend, StringComparison.Ordinal);
+            using RawSocket raw = OpenRaw();
+            raw.Send(Frame(100));
+            Assert.Equal(Frame(100), ReceiveOne(near));
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public void Zero_copy_is_asked_for_and_the_line_says_that_the_driver_refused()
+    {
+        using AfXdpPort near = Open();
+        Assert.StartsWith(
+            "AF_XDP: native, copy, need_wakeup, own umem; veth refuses zero-copy (Operation not supported); ", near.Backend, StringComparison.Ordinal);
     }
 
     [Fact]

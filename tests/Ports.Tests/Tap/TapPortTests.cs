@@ -6,7 +6,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tap;
 
-public sealed class TapPortTests : PortContract
+public sealed class TapPortTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool)
     {
@@ -39,7 +39,7 @@ public sealed class TapPortTests : PortContract
             "tap:here: TAP device here is in use by another program (TUNSETIFF: Device or resource busy)",
             Assert.Throws<PortException>(() => space.Run(() => TapPort.Open("tap:here", "here"))).Message);
         Assert.Equal(
-            "tap:pair: interface pair exists and is not a TAP device (TUNSETIFF: Invalid argument)",
+            "tap:pair: interface pair exists and is not a TAP device without multi_queue (TUNSETIFF: Invalid argument)",
             Assert.Throws<PortException>(() => space.Run(() => TapPort.Open("tap:pair", "pair"))).Message);
     }
 
@@ -77,6 +77,42 @@ public sealed class TapPortTests : PortContract
         Assert.False(port.ReadLink().Up);
         frames.Drain();
         Assert.Equal(64, pool.FreeCount);
+    }
+
+    [Fact]
+    public void What_the_host_sends_faster_than_the_switch_reads_is_counted_to_the_frame()
+    {
+        Needs.Tun();
+        using var space = new TestNamespace("tap");
+        using var pool = new FramePool(256);
+        FrameCache frames = pool.CreateCache();
+        space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
+        using TapPort port = space.Run(() => TapPort.Open("tap:here", "here"));
+        using RawSocket host = space.Run(() => new RawSocket("here"));
+        const int offered = 6000; // the device holds 4096
+        for (int i = 0; i < offered; i++)
+        {
+            host.Send(Frame(new Random(i), 60, i));
+        }
+        int received = 0;
+        int last = -1;
+        var batch = new PacketBatch();
+        while (port.Queues[0].Receive(batch, frames) is int count and > 0)
+        {
+            received += count;
+            foreach (Packet packet in batch.Packets)
+            {
+                int number = BitConverter.ToInt32(packet.Bytes[14..]);
+                Assert.True(number > last, $"frame {number} came after {last}");
+                last = number;
+            }
+            frames.Release(batch.Packets);
+            batch.Clear();
+        }
+        Assert.InRange(received, 1, offered - 1);
+        Assert.Equal(offered, received + port.ReadLosses().ReceiveDropped);
+        space.Execute("ip", "link", "del", "here").Checked();
+        Assert.Equal(offered, received + port.ReadLosses().ReceiveDropped); // as it was last seen
     }
 
     [Fact]
@@ -124,7 +160,9 @@ public sealed class TapPortTests : PortContract
 
         public override int MaxFrame => 4000;
 
-        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(frame);
+        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.TrySend(frame);
+
+        public override void SetLink(bool up) => _space.Execute("ip", "link", "set", "near", up ? "up" : "down").Checked();
 
         public override byte[]? NextSent() => _far.Receive();
 

@@ -1,0 +1,223 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Packets;
+using Softswitch.Ports.AfXdp;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.AfXdp;
+
+/// <summary>One port over several queues of a veth, which deals what it is sent by flow.</summary>
+public sealed class AfXdpQueueTests : IDisposable
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
+
+    private readonly TestNamespace _space;
+    private readonly FramePool _pool = new(2048, largeFrameCount: 16);
+    private readonly FrameCache _frames;
+
+    public AfXdpQueueTests()
+    {
+        Needs.Xdp();
+        _space = new TestNamespace("xdpq");
+        _frames = _pool.CreateCache();
+        TestNamespace.Join(_space, "near", _space, "far", queues: 4);
+    }
+
+    public void Dispose()
+    {
+        _space?.Dispose();
+        _pool.Dispose();
+    }
+
+    private AfXdpPort Open(string name = "near", AfXdpOptions? options = null) =>
+        _space.Run(() => AfXdpPort.Open($"port '{name}'", name, _pool, options ?? new AfXdpOptions(64, 64)));
+
+    private string Refusal(string name, AfXdpOptions? options = null) => Assert.Throws<PortException>(() => Open(name, options)).Message;
+
+    private static byte[] Flow(int number) => TestPacket.Udp(srcPort: (ushort)(1000 + number));
+
+    private void AssertEveryFrameIsBack()
+    {
+        _frames.Drain();
+        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
+        Assert.Equal(_pool.LargeFrameCount, _pool.FreeLargeCount);
+    }
+
+    [Theory]
+    [InlineData(XdpMode.Native)]
+    [InlineData(XdpMode.Generic)]
+    public void Each_queue_receives_flows_of_its_own_and_none_is_lost(XdpMode mode)
+    {
+        const int flows = 200;
+        using (AfXdpPort near = Open(options: new AfXdpOptions(256, 64, mode)))
+        {
+            Assert.Equal(4, near.Queues.Count);
+            Assert.Contains("own umem, 4 queues", near.Backend, StringComparison.Ordinal);
+            using RawSocket far = _space.Run(() => new RawSocket("far"));
+            for (int flow = 0; flow < flows; flow++)
+            {
+                far.Send(Flow(flow));
+            }
+            int[] perQueue = new int[4];
+            HashSet<string> seen = [];
+            long start = Stopwatch.GetTimestamp();
+            while (perQueue.Sum() < flows)
+            {
+                for (int queue = 0; queue < 4; queue++)
+                {
+                    var batch = new PacketBatch();
+                    perQueue[queue] += near.Queues[queue].Receive(batch, _frames);
+                    foreach (Packet packet in batch.Packets)
+                    {
+                        Assert.True(seen.Add(Convert.ToHexString(packet.Bytes)), "a frame came twice");
+                        _frames.Release(packet);
+                    }
+                }
+                Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"{string.Join(", ", perQueue)} of {flows} frames came");
+            }
+            // Without the program in the driver a veth reports the sender's queue less one: its last one receives nothing.
+            Assert.All(perQueue[..(mode == XdpMode.Native ? 4 : 3)], count => Assert.InRange(count, 1, flows));
+            Assert.Equal(Enumerable.Range(0, flows).Select(flow => Convert.ToHexString(Flow(flow))).Order(), seen.Order());
+            Assert.Equal(default, near.ReadLosses());
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public void Each_queue_sends_and_gets_its_own_frames_back()
+    {
+        using (AfXdpPort near = Open())
+        {
+            using RawSocket far = _space.Run(() => new RawSocket("far"));
+            int held = near.HeldFrames;
+            for (int round = 0; round < 100; round++)
+            {
+                byte[] frame = Flow(round);
+                Assert.True(_frames.TryRent(out Packet packet));
+                packet.Length = frame.Length;
+                frame.CopyTo(packet.Bytes);
+                Assert.Equal(1, near.Queues[round % 4].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
+                long start = Stopwatch.GetTimestamp();
+                byte[]? got;
+                while ((got = far.Receive()) is null)
+                {
+                    Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"nothing came out of queue {round % 4}");
+                }
+                Assert.Equal(frame, got);
+            }
+            long since = Stopwatch.GetTimestamp();
+            while (near.HeldFrames > held)
+            {
+                foreach (Datapath.Ports.IPort queue in near.Queues)
+                {
+                    queue.Receive(new PacketBatch(), _frames);
+                }
+                Assert.True(Stopwatch.GetElapsedTime(since) < Bound, "frames that were sent do not come back");
+            }
+            Assert.Equal(default, near.ReadLosses());
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public void Losses_of_all_queues_are_counted_together()
+    {
+        const int offered = 240; // no more than a veth holds back while nobody looks
+        const int slots = 32;
+        using AfXdpPort near = Open(options: new AfXdpOptions(slots, slots));
+        using RawSocket far = _space.Run(() => new RawSocket("far"));
+        for (int i = 0; i < offered; i++)
+        {
+            far.Send(Flow(i));
+        }
+        long start = Stopwatch.GetTimestamp();
+        while (near.ReadLosses().ReceiveDropped < offered - (4 * slots))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"only {near.ReadLosses().ReceiveDropped} losses are counted");
+        }
+        Assert.Equal(offered - (4 * slots), near.ReadLosses().ReceiveDropped);
+    }
+
+    [Fact]
+    public void A_pool_too_small_for_all_queues_is_a_clear_line_and_loses_no_frame()
+    {
+        Assert.Contains("the switch has no 1024 frames left for it to receive into (rx-slots=1024)", Refusal("near", new AfXdpOptions(1024, 64)), StringComparison.Ordinal);
+        AssertEveryFrameIsBack();
+        Assert.DoesNotContain("xdp", _space.Execute("ip", "-d", "link", "show", "near").Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Queues_that_would_pass_the_switch_by_are_refused_with_the_command_that_helps()
+    {
+        Needs.Program("ethtool");
+        Assert.Equal(
+            "port 'near': interface near receives by 4 queues, all of which must be served; for queues=2: "
+            + "ethtool -L near combined 2 (or rx 2 tx 2); packet:near does without AF_XDP",
+            Refusal("near", new AfXdpOptions(64, 64, Queues: 2)));
+        _space.Execute("ethtool", "-L", "far", "tx", "2").Checked(); // a veth wants no fewer queues than its peer sends by
+        _space.Execute("ethtool", "-L", "near", "rx", "2", "tx", "2").Checked();
+        using AfXdpPort near = Open(options: new AfXdpOptions(64, 64, Queues: 2));
+        Assert.Equal(2, near.Queues.Count);
+    }
+
+    [Fact]
+    public void An_interface_with_fewer_queues_to_send_by_is_refused_with_the_command_that_helps()
+    {
+        Needs.Program("ethtool");
+        _space.Execute("ethtool", "-L", "near", "tx", "1").Checked();
+        Assert.Equal(
+            "port 'near': interface near receives by 4 queues and sends by 1, and AF_XDP wants one to send by for each: "
+            + "ethtool -L near rx 1 (or tx 4); packet:near does without AF_XDP",
+            Refusal("near"));
+    }
+
+    [Fact]
+    public void An_interface_removed_under_traffic_on_every_queue_leaves_no_frame_behind()
+    {
+        using (AfXdpPort near = Open())
+        {
+            using var stop = new CancellationTokenSource();
+            var sender = new Thread(() => _space.Run(() => Flood(stop.Token)));
+            sender.Start();
+            int received = 0;
+            long start = Stopwatch.GetTimestamp();
+            while (received < 5000)
+            {
+                received += Pass(near);
+                Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"only {received} frames came");
+            }
+            _space.Execute("ip", "link", "del", "far").Checked();
+            stop.Cancel();
+            sender.Join();
+            start = Stopwatch.GetTimestamp();
+            while (Pass(near) > 0)
+            {
+                Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "frames still come");
+            }
+            Assert.False(near.ReadLink().Up);
+        }
+        AssertEveryFrameIsBack();
+    }
+
+    /// <summary>Receives from every queue, and sends back out of it what came.</summary>
+    private int Pass(AfXdpPort port)
+    {
+        int received = 0;
+        foreach (Datapath.Ports.IPort queue in port.Queues)
+        {
+            var batch = new PacketBatch();
+            received += queue.Receive(batch, _frames);
+            int taken = queue.Transmit(batch.Packets, _frames);
+            _frames.Release(batch.Packets[taken..]);
+        }
+        return received;
+    }
+
+    private static void Flood(CancellationToken stop)
+    {
+        using var far = new RawSocket("far");
+        byte[][] flows = [.. Enumerable.Range(0, 64).Select(Flow)];
+        for (int i = 0; !stop.IsCancellationRequested && far.TrySend(flows[i % flows.Length]); i++)
+        {
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfXdp;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests;
+
+/// <summary>What stands behind a plain name. No card is at hand: a veth plays one where AF_XDP is tried.</summary>
+public sealed class InterfaceChoiceTests : IDisposable
+{
+    private const string Rings = "rings of 128 and 128 slots, segments and checksums passed on";
+
+    private readonly TestNamespace _space;
+    private readonly FramePool _pool = new(1024, largeFrameCount: 4);
+
+    public InterfaceChoiceTests()
+    {
+        Needs.Namespaces();
+        _space = new TestNamespace("choice");
+        TestNamespace.Join(_space, "near", _space, "far");
+    }
+
+    public void Dispose()
+    {
+        _space?.Dispose();
+        _pool.Dispose();
+    }
+
+    private string Backend(string text)
+    {
+        Assert.True(PortSpec.TryParse(text, out PortSpec? spec, out string? error), error);
+        using IPortDevice device = _space.Run(() => PortFactory.Open(spec!, _pool));
+        return device.Backend;
+    }
+
+    private string BackendAsIfACard(int frames = 128)
+    {
+        using IPortDevice device = _space.Run(() => InterfaceChoice.OpenXdpOrPacket("port 'near'", "near", _pool, new AfXdpOptions(frames, 128)));
+        return device.Backend;
+    }
+
+    [Fact]
+    public void An_interface_with_software_behind_it_is_af_packet_whose_segments_pass_whole()
+    {
+        Assert.Equal($"AF_PACKET: no card behind veth, and segments pass whole; {Rings}", Backend("near,rx-slots=128,tx-slots=128"));
+        Assert.Equal($"AF_PACKET: {Rings}", Backend("packet:near,rx-slots=128,tx-slots=128"));
+        _space.Execute("ip", "link", "add", "bridge", "type", "bridge").Checked();
+        Assert.StartsWith("AF_PACKET: no card behind bridge, ", Backend("bridge"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_card_is_af_xdp_in_native_mode()
+    {
+        Needs.Xdp();
+        Assert.StartsWith("AF_XDP: native, copy", BackendAsIfACard(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_card_that_af_xdp_refuses_is_af_packet_and_the_line_says_why()
+    {
+        Needs.Xdp();
+        _space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
+        Assert.Equal(
+            "AF_PACKET: no AF_XDP: bpf(BPF_LINK_CREATE, native mode): Numerical result out of range: "
+            + $"the driver has no XDP for an MTU as large as this interface's or, for a veth, its peer's; {Rings}",
+            BackendAsIfACard());
+        _space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
+        Assert.Equal(
+            $"AF_PACKET: no AF_XDP: interface near has an MTU of 9000; with AF_XDP a packet must fit a frame: 1710 at most; {Rings}", BackendAsIfACard());
+        _space.Execute("ip", "link", "set", "near", "mtu", "1500").Checked();
+        _space.Execute("ip", "link", "set", "far", "mtu", "1500").Checked();
+        Assert.StartsWith("AF_PACKET: no AF_XDP: the switch has no 2048 frames left", BackendAsIfACard(frames: 2048), StringComparison.Ordinal);
+        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
+    }
+
+    [Fact]
+    public void A_card_with_an_address_is_af_packet_which_leaves_the_host_its_packets()
+    {
+        Needs.Xdp();
+        _space.Execute("ip", "addr", "add", "10.9.0.1/24", "dev", "far").Checked();
+        Assert.StartsWith("AF_XDP: native", BackendAsIfACard(), StringComparison.Ordinal);
+        _space.Execute("ip", "addr", "add", "10.9.0.2/24", "dev", "near").Checked();
+        Assert.Equal($"AF_PACKET: no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets; {Rings}", BackendAsIfACard());
+    }
+
+    [Fact]
+    public void A_kernel_or_container_that_forbids_bpf_gets_af_packet_and_the_line_says_why()
+    {
+        Needs.Xdp();
+        string backend = string.Empty;
+        _space.Run(() =>
+        {
+            Capabilities.KeepOnly(Capabilities.CAP_NET_ADMIN, Capabilities.CAP_NET_RAW); // of this thread, which ends here
+            using IPortDevice device = InterfaceChoice.OpenXdpOrPacket("port 'near'", "near", _pool, new AfXdpOptions(128, 128));
+            backend = device.Backend;
+        });
+        Assert.Equal(
+            "AF_PACKET: no AF_XDP: bpf(BPF_MAP_CREATE): Operation not permitted: AF_XDP wants CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW of the system, "
+            + $"not of a container; {Rings}",
+            backend);
+    }
+
+    [Fact]
+    public void An_interface_that_is_missing_or_taken_is_refused_by_its_name()
+    {
+        Assert.Equal(
+            "port 'absent': there is no interface absent (SIOCGIFINDEX: No such device)", Assert.Throws<PortException>(() => Backend("absent")).Message);
+        using IPortDevice first = _space.Run(() => InterfaceChoice.OpenXdpOrPacket("first", "near", _pool, new AfXdpOptions(128, 128)));
+        Assert.Equal(
+            "port 'near': interface near is in use by another softswitch port of this process", Assert.Throws<PortException>(() => BackendAsIfACard()).Message);
+    }
+}
