@@ -14,8 +14,8 @@ namespace Softswitch.Ports.AfXdp;
 /// </remarks>
 internal sealed unsafe class Umem
 {
-    // A closed socket lives on while a child of the process, between fork and exec, has its descriptor.
-    private const int ReleaseRetries = 200;
+    // Milliseconds. A closed socket's queue is given back by deferred work of the kernel, and later still while a child of the process, between fork and exec, has its descriptor.
+    private const int ReleaseRetries = 3000;
 
     private static readonly ConditionalWeakTable<FramePool, Umem> Umems = [];
 
