@@ -109,7 +109,6 @@ public sealed class FrameGeneratorTests
         GeneratorRun run = left.Run(() => generator.Run(double.PositiveInfinity, LongEnough, Epoch, limit: 50_000, CancellationToken.None));
         Assert.Equal(50_000, run.Packets);
         Assert.True(run.Elapsed > TimeSpan.Zero);
-        TestContext.Current.TestOutputHelper!.WriteLine($"{run.Packets / run.Elapsed.TotalSeconds / 1e6:0.00} Mpps");
         SinkCounts counts = sink.Read();
         Assert.Equal(50_000, counts.Delivered);
         Assert.Equal((0, 0), (counts.Duplicates, counts.Reordered));
