@@ -17,11 +17,12 @@ internal static partial class BenchCommand
         Option<double> seconds = new("--seconds") { HelpName = "S", Description = "How long each trial offers packets.", DefaultValueFactory = _ => 1 };
         Option<int> rounds = Number("--rounds", "How often all of it is measured, with --compare in turns.", 3);
         Option<double> tolerance = new("--tolerance") { HelpName = "SHARE", Description = "The share of loss that counts as none, such as 0.001.", DefaultValueFactory = _ => 0 };
+        Option<bool> tcp = new("--tcp") { Description = "A TCP stream of iperf3 between two hosts instead." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch's userspace AF_PACKET and AF_XDP ports, in turns on one core." };
         Option<string?> ovs = new("--ovs-vswitchd") { HelpName = "PATH", Description = "Open vSwitch's program; by default Debian's, then what PATH leads to." };
         Command command = new("io", "Packets through veth interfaces: rates, loss, order, latency, cycles per packet.")
         {
-            backend, frame, flows, seconds, rounds, tolerance, compare, ovs,
+            backend, frame, flows, seconds, rounds, tolerance, tcp, compare, ovs,
         };
         command.SetAction(parsed =>
         {
@@ -45,7 +46,9 @@ internal static partial class BenchCommand
                 Tolerance = InRange(tolerance, parsed.GetValue(tolerance), 0, 0.5),
                 OpenVSwitch = installed,
             };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => IoBenchmark.Run(options, progress, cancellation));
+            bool isTcp = parsed.GetValue(tcp);
+            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) =>
+                isTcp ? TcpBenchmark.Run(options, progress, cancellation) : IoBenchmark.Run(options, progress, cancellation));
         });
         return command;
     }

@@ -68,6 +68,24 @@ internal sealed class Daemon : IDisposable
 
     public void Continue() => ProcessSignal.TryContinue(_process.Id);
 
+    /// <summary>Waits until it ends by itself, and has said all.</summary>
+    /// <returns>Its exit code; null if it runs on after <paramref name="limit"/>.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled; it runs on.</exception>
+    public int? WaitForEnd(TimeSpan limit, CancellationToken cancellation)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (!_process.WaitForExit(20))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (Stopwatch.GetElapsedTime(began) > limit)
+            {
+                return null;
+            }
+        }
+        _process.WaitForExit();
+        return _process.ExitCode;
+    }
+
     /// <summary>Asks it to end, and kills it if it does not.</summary>
     public void Dispose()
     {

@@ -50,12 +50,7 @@ internal static class IoBenchmark
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
     public static BenchResult Run(IoOptions options, Action<string> progress, CancellationToken cancellation)
     {
-        (int switchProcessor, int[] others) = WorkerPlacement.ProcessorsOfOneWorker();
-        if (others.Contains(switchProcessor))
-        {
-            throw new OptionException("two processors are needed: one for the switch, one for the generator");
-        }
-        WorkerPlacement.KeepOff(workers: 1);
+        (int generatorProcessor, int switchProcessor) = Processors();
         var result = new BenchResult("io");
         var rows = new JsonArray();
         var table = new TextTable("backend", "switch", "offered Mpps", "delivered", "lost %", "cycles/packet", "without loss Mpps", "cycles/packet there", "p50 µs", "p99", "p99.9", "longest");
@@ -65,7 +60,7 @@ internal static class IoBenchmark
             List<IoSide> sides = [];
             try
             {
-                Start(sides, options, backend, others[0], switchProcessor, cancellation);
+                Start(sides, options, backend, generatorProcessor, switchProcessor, cancellation);
                 Measure(sides, options, text => progress($"{Text(backend)}: {text}"), cancellation);
                 foreach (IoSide side in sides)
                 {
@@ -91,17 +86,41 @@ internal static class IoBenchmark
         if (ratios.Count > 0)
         {
             result.Add("ratios", ratios);
-            result.Add("openVSwitch", options.OpenVSwitch!.Version);
         }
         result.Add("frame", options.FrameLength);
         result.Add("flows", options.Flows);
-        result.Add("seconds", options.Seconds, 3);
-        result.Add("rounds", options.Rounds);
         result.Add("tolerance", options.Tolerance, 6);
-        result.Add("gigahertz", Machine.Gigahertz, 3);
-        Machine.Describe(result);
+        Describe(result, options);
         return result;
     }
+
+    /// <summary>Keeps this process off the switch's processor. The first other one has the generator.</summary>
+    /// <exception cref="OptionException">There is only one.</exception>
+    public static (int Generator, int Switch) Processors()
+    {
+        (int forSwitch, int[] others) = WorkerPlacement.ProcessorsOfOneWorker();
+        if (others.Contains(forSwitch))
+        {
+            throw new OptionException("two processors are needed: one for the switch, one for what talks through it");
+        }
+        WorkerPlacement.KeepOff(workers: 1);
+        return (others[0], forSwitch);
+    }
+
+    /// <summary>How it was measured, and where.</summary>
+    public static void Describe(BenchResult result, IoOptions options)
+    {
+        result.Add("seconds", options.Seconds, 3);
+        result.Add("rounds", options.Rounds);
+        result.Add("gigahertz", Machine.Gigahertz, 3);
+        if (options.OpenVSwitch is { } installation)
+        {
+            result.Add("openVSwitch", installation.Version);
+        }
+        Machine.Describe(result);
+    }
+
+    public static string Text(IoBackend backend) => backend == IoBackend.Xdp ? "xdp" : "packet";
 
     private static void Start(List<IoSide> sides, IoOptions options, IoBackend backend, int generator, int processor, CancellationToken cancellation)
     {
@@ -261,6 +280,4 @@ internal static class IoBenchmark
     private static double Rounded(double mpps) => Math.Round(mpps, 3);
 
     private static string Format(string format, double value) => value.ToString(format, CultureInfo.InvariantCulture);
-
-    private static string Text(IoBackend backend) => backend == IoBackend.Xdp ? "xdp" : "packet";
 }

@@ -30,6 +30,9 @@ internal abstract class IoSwitch : IDisposable
     /// <summary>What the port is, in the switch's own words.</summary>
     public abstract string Description { get; }
 
+    /// <summary>Whether what its ports count as dropped is also counted by the kernel on their interfaces.</summary>
+    public abstract bool CountsInterfaceDrops { get; }
+
     /// <summary>All threads stand still.</summary>
     public abstract void Rest();
 

@@ -121,10 +121,10 @@ internal sealed class IoTestbed : IDisposable
         return new Dictionary<string, long>
         {
             ["generator"] = InterfaceCounters.Read(_source, SourceName).TransmitDropped,
-            ["input interface"] = input.ReceiveDropped,
+            ["input interface"] = device.CountsInterfaceDrops ? input.ReceiveDropped - received : input.ReceiveDropped,
             ["switch receive"] = received,
             ["switch transmit"] = transmitted,
-            ["output interface"] = output.TransmitDropped,
+            ["output interface"] = device.CountsInterfaceDrops ? output.TransmitDropped - transmitted : output.TransmitDropped,
             ["sink interface"] = InterfaceCounters.Read(_target, TargetName).ReceiveDropped,
         };
     }

@@ -53,6 +53,9 @@ internal sealed class OvsIoSwitch : IoSwitch
 
     public override string Description { get; } = string.Empty;
 
+    // Its port statistics are the interfaces'.
+    public override bool CountsInterfaceDrops => true;
+
     public override void Rest() => _daemons.Stop();
 
     public override void Resume() => _daemons.Continue();

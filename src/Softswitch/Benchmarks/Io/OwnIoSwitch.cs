@@ -21,6 +21,7 @@ internal sealed class OwnIoSwitch : IoSwitch
     /// <exception cref="OptionException">It does not start, and why.</exception>
     public OwnIoSwitch(IoBackend backend, string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation)
     {
+        CountsInterfaceDrops = backend == IoBackend.Xdp;
         try
         {
             string kind = backend == IoBackend.Xdp ? "xdp" : "packet";
@@ -52,6 +53,9 @@ internal sealed class OwnIoSwitch : IoSwitch
     public override OfClient Client => _client!;
 
     public override string Description { get; } = string.Empty;
+
+    // Of AF_XDP: the driver counts what the socket refuses.
+    public override bool CountsInterfaceDrops { get; }
 
     public override void Rest() => _daemon!.Stop();
 
