@@ -40,7 +40,7 @@ internal static class IoBenchmark
 
     // A trial with loss in which generator or switch were kept from their processors for longer than this says nothing of either: it is repeated.
     private static readonly TimeSpan MostWaited = TimeSpan.FromMilliseconds(1);
-    private const int MostRepeats = 6;
+    private const int MostRepeats = 3;
 
     // Until the compiler of ours is done with what it has seen, and caches of either are filled.
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
