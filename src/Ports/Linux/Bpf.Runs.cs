@@ -42,7 +42,12 @@ internal static unsafe partial class Bpf
         {
             var request = new TestRun
             {
-                Program = program, InputSize = (uint)packet.Length, OutputSize = (uint)result.Length, Input = (ulong)input, Output = (ulong)output, Repeat = 1,
+                Program = program,
+                InputSize = (uint)packet.Length,
+                OutputSize = (uint)result.Length,
+                Input = (ulong)input,
+                Output = (ulong)output,
+                Repeat = 1,
             };
             int error = Call(BPF_PROG_TEST_RUN, &request, sizeof(TestRun));
             answer = request.Answer;
@@ -60,7 +65,12 @@ internal static unsafe partial class Bpf
         {
             var request = new TestRun
             {
-                Program = program, InputSize = (uint)packet.Length, Input = (ulong)input, Repeat = repeat, Flags = BPF_F_TEST_XDP_LIVE_FRAMES, BatchSize = batch,
+                Program = program,
+                InputSize = (uint)packet.Length,
+                Input = (ulong)input,
+                Repeat = repeat,
+                Flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+                BatchSize = batch,
             };
             return Call(BPF_PROG_TEST_RUN, &request, sizeof(TestRun));
         }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Softswitch.Ports.Linux;
 
 /// <summary>What the scheduler gave to another process, and what it did not.</summary>
@@ -15,26 +13,6 @@ public static unsafe class ProcessSchedule
         const int sched = 2; // CPUCLOCK_SCHED of include/linux/posix-timers.h
         TimeSpecification time;
         return Libc.clock_gettime((~process << 3) | sched, &time) == 0 ? (time.Seconds * 1_000_000_000) + time.Nanoseconds : 0;
-    }
-
-    /// <summary>
-    /// Of its processor time, what was its own code's and what the kernel's for it, interrupts included, in hundredths of a second since it began
-    /// (proc(5), utime and stime): told apart by where the timer's ticks met it. Zero if there is no such process.
-    /// </summary>
-    public static (long User, long Kernel) Split(int process)
-    {
-        try
-        {
-            string text = File.ReadAllText($"/proc/{process}/stat");
-            // The name, in parentheses, may hold anything; state is the next field, the third.
-            string[] fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
-            const int state = 3;
-            return (long.Parse(fields[14 - state], CultureInfo.InvariantCulture), long.Parse(fields[15 - state], CultureInfo.InvariantCulture));
-        }
-        catch (IOException)
-        {
-            return default;
-        }
     }
 
     /// <summary>Nanoseconds that each of its threads could have run but another ran in its place, since it began (Documentation/scheduler/sched-stats.rst).</summary>

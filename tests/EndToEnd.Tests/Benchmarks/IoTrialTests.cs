@@ -23,7 +23,6 @@ public sealed class IoTrialTests
     {
         IoTrial trial = Trial(offered: 1000, new SinkCounts(500, 0, 0, 0, 0));
         Assert.Equal(2_000_000 * Machine.Gigahertz / 500, trial.CyclesPerPacket, 6);
-        Assert.Equal(trial.CyclesPerPacket / 4, trial.UserCyclesPerPacket, 6);
     }
 
     [Fact]
@@ -61,5 +60,5 @@ public sealed class IoTrialTests
     }
 
     private static IoTrial Trial(long offered, SinkCounts counts, params (string Place, long Packets)[] drops) => new(
-        TimeSpan.FromSeconds(2), offered, counts, new Histogram(), CpuNanoseconds: 2_000_000, UserShare: 0.25, drops.ToDictionary(drop => drop.Place, drop => drop.Packets), TimeSpan.Zero);
+        TimeSpan.FromSeconds(2), offered, counts, new Histogram(), CpuNanoseconds: 2_000_000, drops.ToDictionary(drop => drop.Place, drop => drop.Packets), TimeSpan.Zero);
 }

@@ -61,9 +61,9 @@ internal static class IoBenchmark
         (int generatorProcessor, int switchProcessor) = Processors();
         var result = new BenchResult("io");
         var rows = new JsonArray();
-        var table = new TextTable("backend", "switch", "offered Mpps", "delivered", "lost %", "cycles/packet", "user", "without loss Mpps", "cycles/packet there", "p50 µs", "p99", "p99.9", "longest");
+        var table = new TextTable("backend", "switch", "offered Mpps", "delivered", "lost %", "cycles/packet", "without loss Mpps", "cycles/packet there", "p50 µs", "p99", "p99.9", "longest");
         var ratios = new JsonArray();
-        var ratioTable = new TextTable("ours by theirs", "delivered", "without loss", "cycles/packet", "user cycles/packet");
+        var ratioTable = new TextTable("ours by theirs", "delivered", "without loss", "cycles/packet");
         foreach (IoBackend backend in options.Backends)
         {
             List<IoSide> sides = [];
@@ -240,7 +240,6 @@ internal static class IoBenchmark
             ["duplicates"] = side.Rounds.Sum(round => round.Unlimited.Arrived.Duplicates),
             ["reordered"] = side.Rounds.Sum(round => round.Unlimited.Arrived.Reordered),
             ["cyclesPerPacket"] = Math.Round(side.Median(round => round.Unlimited.CyclesPerPacket)),
-            ["userCyclesPerPacket"] = Math.Round(side.Median(round => round.Unlimited.UserCyclesPerPacket)),
             ["losslessMpps"] = Rounded(side.Median(round => round.LosslessMpps)),
             ["losslessCyclesPerPacket"] = Math.Round(side.Median(round => round.Lossless?.CyclesPerPacket ?? 0)),
             ["losslessIsGeneratorsLimit"] = side.Rounds.All(round => round.Lossless == round.Unlimited),
@@ -271,7 +270,6 @@ internal static class IoBenchmark
             ["delivered"] = Ratio(round => round.Unlimited.DeliveredPerSecond),
             ["lossless"] = Ratio(round => round.LosslessMpps),
             ["cyclesPerPacket"] = Ratio(round => round.Unlimited.CyclesPerPacket),
-            ["userCyclesPerPacket"] = Ratio(round => round.Unlimited.UserCyclesPerPacket),
         };
     }
 
@@ -282,7 +280,6 @@ internal static class IoBenchmark
         Format("0.000", side.Median(round => round.Unlimited.DeliveredPerSecond) / 1e6),
         Format("0.00", 100 * side.Median(round => round.Unlimited.LossShare)),
         Format("0", side.Median(round => round.Unlimited.CyclesPerPacket)),
-        Format("0", side.Median(round => round.Unlimited.UserCyclesPerPacket)),
         Format("0.000", side.Median(round => round.LosslessMpps)),
         Format("0", side.Median(round => round.Lossless?.CyclesPerPacket ?? 0)),
         Format("0", Quantile(side, 0.5)),

@@ -70,7 +70,6 @@ internal sealed class IoTestbed : IDisposable
         _sink!.Begin(_epoch);
         Dictionary<string, long> drops = ReadDrops(device);
         IReadOnlyDictionary<int, long> waits = ProcessSchedule.WaitedNanoseconds(device.ProcessId);
-        (long user, long kernel) = ProcessSchedule.Split(device.ProcessId);
         long cpu = CpuNanoseconds(device);
         long generatorWaited = 0;
         GeneratorRun run = _source.Run(() =>
@@ -82,8 +81,6 @@ internal sealed class IoTestbed : IDisposable
             return run;
         });
         cpu = CpuNanoseconds(device) - cpu;
-        (long userAfter, long kernelAfter) = ProcessSchedule.Split(device.ProcessId);
-        double userShare = (userAfter - user) / (double)Math.Max(1, userAfter - user + kernelAfter - kernel);
         long switchWaited = ProcessSchedule.WaitedNanoseconds(device.ProcessId).Max(thread => thread.Value - waits.GetValueOrDefault(thread.Key));
         WaitUntilQuiet(cancellation);
         cancellation.ThrowIfCancellationRequested();
@@ -92,7 +89,7 @@ internal sealed class IoTestbed : IDisposable
         latencies.Add(_sink.ReadLatencies(), counts.LongestNanoseconds);
         Dictionary<string, long> after = ReadDrops(device);
         drops = after.Select(place => KeyValuePair.Create(place.Key, place.Value - drops[place.Key])).Where(place => place.Value > 0).ToDictionary();
-        return new IoTrial(run.Elapsed, run.Packets, counts, latencies, cpu, userShare, drops, TimeSpan.FromMicroseconds(Math.Max(generatorWaited, switchWaited) / 1e3));
+        return new IoTrial(run.Elapsed, run.Packets, counts, latencies, cpu, drops, TimeSpan.FromMicroseconds(Math.Max(generatorWaited, switchWaited) / 1e3));
     }
 
     public void Dispose()
