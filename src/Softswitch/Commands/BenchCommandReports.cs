@@ -80,7 +80,8 @@ internal static partial class BenchCommand
         {
             return Print(name, Watch(name, json, progress => run(progress, signal.Token)), json);
         }
-        catch (OperationCanceledException)
+        // Ctrl-C on a terminal goes to the programs it has started as well: what then fails is the interruption.
+        catch (Exception e) when (e is OperationCanceledException || (signal.Token.IsCancellationRequested && e is OptionException or CompareException))
         {
             Console.Error.WriteLine($"softswitch bench {name}: interrupted");
             return Interrupted;

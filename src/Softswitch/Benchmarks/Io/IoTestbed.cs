@@ -81,7 +81,7 @@ internal sealed class IoTestbed : IDisposable
             return run;
         });
         cpu = CpuNanoseconds(device) - cpu;
-        long switchWaited = ProcessSchedule.WaitedNanoseconds(device.ProcessId).Max(thread => thread.Value - waits.GetValueOrDefault(thread.Key));
+        long switchWaited = ProcessSchedule.WaitedNanoseconds(device.ProcessId).Select(thread => thread.Value - waits.GetValueOrDefault(thread.Key)).DefaultIfEmpty().Max();
         WaitUntilQuiet(cancellation);
         cancellation.ThrowIfCancellationRequested();
         var latencies = new Histogram();

@@ -49,7 +49,7 @@ internal static class TcpBenchmark
                         IoBenchmark.Text(backend), side.Name, Format("0.00", side.GigabitsPerSecond), Format("0", side.BytesPerPacket), Format("0.00", side.CpuShare));
                 }
             }
-            catch (CompareException e)
+            catch (CompareException e) when (!cancellation.IsCancellationRequested)
             {
                 result.Fail($"{IoBenchmark.Text(backend)}: {e.Message}");
             }
