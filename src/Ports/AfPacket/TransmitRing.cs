@@ -42,7 +42,14 @@ internal sealed unsafe class TransmitRing
             return false;
         }
         byte* data = (byte*)slot + SlotHeader.TransmitDataOffset;
-        Unsafe.WriteUnaligned(data, header);
+        VirtioNetHeader said = header;
+        if (header.GsoType == 0)
+        {
+            // The kernel copies the headers and lets its buffer point to the rest in this slot (tpacket_fill_skb); a local receiver, as behind a veth,
+            // then gets a copy of that in a page of its own (skb_copy_ubufs). Called all headers, a packet is copied once, whole.
+            said.HeaderLength = (ushort)packet.Length;
+        }
+        Unsafe.WriteUnaligned(data, said);
         Unsafe.CopyBlockUnaligned(data + VirtioNetHeader.Size, packet.Data, (uint)packet.Length);
         slot->Length = (uint)(packet.Length + VirtioNetHeader.Size);
         Volatile.Write(ref slot->Status, TP_STATUS_SEND_REQUEST);

@@ -4,7 +4,7 @@ namespace Softswitch.Ports.Linux;
 
 /// <summary>The part of bpf(2) that AF_XDP needs: a map of sockets, a program, a link that ties it to an interface (linux/bpf.h).</summary>
 /// <remarks>Each call returns a descriptor, or is negative with <see cref="Errno.Last"/> saying why. Everything ends with its descriptor.</remarks>
-internal static unsafe class Bpf
+internal static unsafe partial class Bpf
 {
     private const int BPF_MAP_CREATE = 0;
     private const int BPF_MAP_UPDATE_ELEM = 2;
@@ -32,22 +32,7 @@ internal static unsafe class Bpf
         return Call(BPF_MAP_UPDATE_ELEM, &request, sizeof(MapUpdate));
     }
 
-    public static int LoadXdp(ReadOnlySpan<BpfInstruction> program)
-    {
-        fixed (BpfInstruction* instructions = program)
-        fixed (byte* license = "Dual MIT/GPL\0"u8)
-        {
-            var request = new ProgramLoad
-            {
-                Type = BPF_PROG_TYPE_XDP,
-                InstructionCount = (uint)program.Length,
-                Instructions = (ulong)instructions,
-                License = (ulong)license,
-                ExpectedAttachType = BPF_XDP,
-            };
-            return Call(BPF_PROG_LOAD, &request, sizeof(ProgramLoad));
-        }
-    }
+    public static int LoadXdp(ReadOnlySpan<BpfInstruction> program) => Load(BPF_PROG_TYPE_XDP, BPF_XDP, program, log: default);
 
     /// <param name="flags">XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE.</param>
     public static int LinkXdp(int program, int interfaceIndex, uint flags)
@@ -94,6 +79,15 @@ internal static unsafe class Bpf
 
         [FieldOffset(16)]
         public ulong License;
+
+        [FieldOffset(24)]
+        public uint LogLevel;
+
+        [FieldOffset(28)]
+        public uint LogSize;
+
+        [FieldOffset(32)]
+        public ulong Log;
 
         [FieldOffset(68)]
         public uint ExpectedAttachType;

@@ -48,8 +48,14 @@ internal static unsafe class EthtoolDevice
         {
             return false;
         }
-        Flags request = new() { Command = ETHTOOL_SFLAGS, Value = hides ? flags | ETH_FLAG_RXVLAN : flags & ~ETH_FLAG_RXVLAN };
-        return Ask(device, &request) && HidesTags(device) == hides;
+        return TrySet(device, ETHTOOL_SFLAGS, hides ? flags | ETH_FLAG_RXVLAN : flags & ~ETH_FLAG_RXVLAN) && HidesTags(device) == hides;
+    }
+
+    /// <summary>A command that takes one number. False, errno saying why, when the driver refuses.</summary>
+    public static bool TrySet(LinuxInterface device, uint command, uint value)
+    {
+        Flags request = new() { Command = command, Value = value };
+        return Ask(device, &request);
     }
 
     private static uint? ReadFlags(LinuxInterface device)

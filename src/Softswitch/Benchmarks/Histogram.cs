@@ -1,17 +1,15 @@
 using System.Diagnostics;
 using System.Numerics;
 using System.Text.Json.Nodes;
+using Softswitch.Ports.Measuring;
 
 namespace Softswitch.Benchmarks;
 
-/// <summary>Counts of durations in buckets a sixteenth of a power of two wide: quantiles within 6 %, the maximum exact.</summary>
+/// <summary>Counts of durations in <see cref="LatencyBuckets"/>: quantiles within 6 %, the maximum exact.</summary>
 /// <remarks>Threads: one writes; others read once it rests.</remarks>
 internal sealed class Histogram
 {
-    private const int SubBits = 4;
-    private const int SubCount = 1 << SubBits;
-
-    private readonly long[] _counts = new long[64 * SubCount];
+    private readonly long[] _counts = new long[LatencyBuckets.Count];
 
     public long Count { get; private set; }
 
@@ -22,9 +20,21 @@ internal sealed class Histogram
     public void Record(long nanoseconds)
     {
         nanoseconds = Math.Max(0, nanoseconds);
-        _counts[BucketOf(nanoseconds)]++;
+        _counts[LatencyBuckets.BucketOf(nanoseconds)]++;
         Count++;
         MaxNanoseconds = Math.Max(MaxNanoseconds, nanoseconds);
+    }
+
+    /// <summary>Adds what was counted elsewhere.</summary>
+    /// <param name="counts">One for each bucket.</param>
+    public void Add(ReadOnlySpan<long> counts, long maxNanoseconds)
+    {
+        for (int i = 0; i < counts.Length; i++)
+        {
+            _counts[i] += counts[i];
+            Count += counts[i];
+        }
+        MaxNanoseconds = Math.Max(MaxNanoseconds, maxNanoseconds);
     }
 
     /// <summary>The duration that a share <paramref name="quantile"/> of all do not exceed, in microseconds; 0 without any.</summary>
@@ -36,7 +46,7 @@ internal sealed class Histogram
             rank -= _counts[i];
             if (rank <= 0 && _counts[i] > 0)
             {
-                return Math.Min(UpperBound(i), MaxNanoseconds) / 1e3;
+                return Math.Min(LatencyBuckets.UpperBound(i), MaxNanoseconds) / 1e3;
             }
         }
         return 0;
@@ -60,7 +70,7 @@ internal sealed class Histogram
     }
 
     /// <summary>How many were at least so long; exact to a sixteenth.</summary>
-    public long CountFrom(long nanoseconds) => _counts.Skip(BucketOf(nanoseconds)).Sum();
+    public long CountFrom(long nanoseconds) => _counts.Skip(LatencyBuckets.BucketOf(nanoseconds)).Sum();
 
     /// <summary>Forgets everything.</summary>
     public void Clear()
@@ -78,7 +88,7 @@ internal sealed class Histogram
             long sum = 0;
             for (int i = 0; i < _counts.Length; i++)
             {
-                sum += _counts[i] > 0 && BitOperations.Log2((ulong)Math.Max(1, LowerBound(i))) == power ? _counts[i] : 0;
+                sum += _counts[i] > 0 && BitOperations.Log2((ulong)Math.Max(1, LatencyBuckets.LowerBound(i))) == power ? _counts[i] : 0;
             }
             if (sum > 0)
             {
@@ -86,23 +96,4 @@ internal sealed class Histogram
             }
         }
     }
-
-    // Values below 16 have a bucket each; above, the four bits behind the leading one pick one of sixteen.
-    private static int BucketOf(long value)
-    {
-        if (value < SubCount)
-        {
-            return (int)value;
-        }
-        int shift = BitOperations.Log2((ulong)value) - SubBits;
-        return ((shift + 1) << SubBits) + (int)((value >> shift) - SubCount);
-    }
-
-    private static long LowerBound(int bucket)
-    {
-        int shift = (bucket >> SubBits) - 1;
-        return shift < 0 ? bucket : (long)(SubCount + (bucket & (SubCount - 1))) << shift;
-    }
-
-    private static long UpperBound(int bucket) => bucket + 1 < 60 * SubCount ? LowerBound(bucket + 1) - 1 : long.MaxValue;
 }

@@ -10,6 +10,9 @@ internal static class Machine
 
     public static string Kernel { get; } = ReadLine("/proc/sys/kernel/osrelease");
 
+    /// <summary>The processors' clock as the system knows it, in GHz; 0 where it does not say.</summary>
+    public static double Gigahertz { get; } = double.TryParse(Find("/proc/cpuinfo", "cpu MHz"), CultureInfo.InvariantCulture, out double megahertz) ? megahertz / 1000 : 0;
+
     public static void Describe(BenchResult result)
     {
         result.Add("cpu", Processor);

@@ -38,6 +38,7 @@ internal static partial class BenchCommand
         command.Subcommands.Add(CreateFlowMod());
         command.Subcommands.Add(CreateStall());
         command.Subcommands.Add(CreatePacketIn());
+        command.Subcommands.Add(CreateIo());
         command.Subcommands.Add(CreateCompare());
         command.Subcommands.Add(CreateReport());
         return command;

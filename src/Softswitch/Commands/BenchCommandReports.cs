@@ -33,9 +33,9 @@ internal static partial class BenchCommand
             {
                 throw new OptionException($"--ovs-config: '{wrong}' is not KEY=VALUE");
             }
-            if (OvsInstallation.Find(parsed.GetValue(OvsVswitchd), out IReadOnlyList<string> missing) is not { } installed)
+            if (OvsInstallation.Find(parsed.GetValue(OvsVswitchd), needsDpdk: true, out IReadOnlyList<string> missing) is not { } installed)
             {
-                return SayMissing(command.Name, missing);
+                return SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
             }
             var options = new CompareOptions { OpenVSwitch = installed, Rows = selected, Seconds = measured, Rounds = turns, Settings = config };
             return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => CompareBenchmark.Run(options, progress, cancellation));
@@ -54,10 +54,10 @@ internal static partial class BenchCommand
         {
             bool isQuick = parsed.GetValue(quick);
             bool mustCompare = parsed.GetValue(compare);
-            bool canCompare = OvsInstallation.Find(null, out IReadOnlyList<string> missing) != null;
+            bool canCompare = OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) != null;
             if (mustCompare && !canCompare)
             {
-                return SayMissing(command.Name, missing);
+                return SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
             }
             var options = new ReportOptions
             {
@@ -80,20 +80,21 @@ internal static partial class BenchCommand
         {
             return Print(name, Watch(name, json, progress => run(progress, signal.Token)), json);
         }
-        catch (OperationCanceledException)
+        // Ctrl-C on a terminal goes to the programs it has started as well: what then fails is the interruption.
+        catch (Exception e) when (e is OperationCanceledException || (signal.Token.IsCancellationRequested && e is OptionException or CompareException))
         {
             Console.Error.WriteLine($"softswitch bench {name}: interrupted");
             return Interrupted;
         }
     }
 
-    private static int SayMissing(string name, IReadOnlyList<string> missing)
+    private static int SayMissing(string name, IReadOnlyList<string> missing, string what, string installLine)
     {
         foreach (string line in missing)
         {
             Console.Error.WriteLine($"softswitch bench {name}: {line}");
         }
-        Console.Error.WriteLine($"softswitch bench {name}: Open vSwitch with DPDK is not installed completely; on Debian or Ubuntu: {OvsInstallation.InstallLine}");
+        Console.Error.WriteLine($"softswitch bench {name}: {what} is not installed completely; on Debian or Ubuntu: {installLine}");
         return NotInstalled;
     }
 }

@@ -1,16 +1,19 @@
 namespace Softswitch.Benchmarks.Compare;
 
-/// <summary>Open vSwitch with DPDK as it is installed here.</summary>
+/// <summary>Open vSwitch as it is installed here, with DPDK or without.</summary>
 /// <param name="Version">As the switch says it: <c>Open vSwitch 3.1.0, DPDK 22.11.11</c>.</param>
 internal sealed record OvsInstallation(string Switch, string DatabaseServer, string DatabaseTool, string Configure, string Ask, string Schema, string Version)
 {
     /// <summary>What brings everything on Debian and Ubuntu; the drivers' packages carry DPDK's version in their names.</summary>
-    public const string InstallLine = "apt-get install openvswitch-switch-dpdk '^librte-net-(pcap|null)' '^librte-mempool-ring'";
+    public const string DpdkInstallLine = "apt-get install openvswitch-switch-dpdk '^librte-net-(pcap|null)' '^librte-mempool-ring'";
+
+    public const string PlainInstallLine = "apt-get install openvswitch-switch";
 
     private const string SchemaFile = "/usr/share/openvswitch/vswitch.ovsschema";
 
-    // Debian's build with DPDK; elsewhere the only one may have it.
-    private static readonly string[] SwitchCandidates = ["/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "ovs-vswitchd"];
+    // Debian's builds; elsewhere the only one may have DPDK.
+    private static readonly string[] DpdkCandidates = ["/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "ovs-vswitchd"];
+    private static readonly string[] PlainCandidates = ["/usr/lib/openvswitch-switch/ovs-vswitchd", "ovs-vswitchd"];
 
     // DPDK loads its drivers from here; it does not say which are missing.
     private static readonly string[] Drivers = ["librte_net_pcap", "librte_net_null", "librte_mempool_ring"];
@@ -18,17 +21,18 @@ internal sealed record OvsInstallation(string Switch, string DatabaseServer, str
 
     /// <summary>Looks for everything that is needed.</summary>
     /// <param name="vswitchd">The switch's program; null for the usual places.</param>
+    /// <param name="needsDpdk">Whether DPDK and the drivers for ports in memory are needed.</param>
     /// <param name="missing">A line for each thing that is not there.</param>
-    public static OvsInstallation? Find(string? vswitchd, out IReadOnlyList<string> missing)
+    public static OvsInstallation? Find(string? vswitchd, bool needsDpdk, out IReadOnlyList<string> missing)
     {
         var lines = new List<string>();
-        string? found = (vswitchd == null ? SwitchCandidates : [vswitchd]).Select(FindProgram).FirstOrDefault(path => path != null);
+        string? found = (vswitchd != null ? [vswitchd] : needsDpdk ? DpdkCandidates : PlainCandidates).Select(FindProgram).FirstOrDefault(path => path != null);
         string version = found == null ? string.Empty : ReadVersion(found);
         if (found == null)
         {
-            lines.Add($"{vswitchd ?? "ovs-vswitchd-dpdk"} is not there");
+            lines.Add($"{vswitchd ?? (needsDpdk ? "ovs-vswitchd-dpdk" : "ovs-vswitchd")} is not there");
         }
-        else if (!version.Contains("DPDK", StringComparison.Ordinal))
+        else if (needsDpdk && !version.Contains("DPDK", StringComparison.Ordinal))
         {
             lines.Add($"{found} is built without DPDK");
         }
@@ -47,7 +51,7 @@ internal sealed record OvsInstallation(string Switch, string DatabaseServer, str
         {
             lines.Add($"{SchemaFile} is not there");
         }
-        lines.AddRange(Drivers.Where(driver => !HasDriver(driver)).Select(driver => $"DPDK's driver {driver}.so is not there"));
+        lines.AddRange(Drivers.Where(driver => needsDpdk && !HasDriver(driver)).Select(driver => $"DPDK's driver {driver}.so is not there"));
         missing = lines;
         return lines.Count == 0 ? installation : null;
     }

@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using Softswitch.Configuration;
@@ -14,9 +13,7 @@ namespace Softswitch.Benchmarks.Compare;
 /// port 1   net_pcap0 with infinite_rx: all frames in a ring, each copied into a fresh mbuf
 /// port 2   net_null1 with no-rx: counts and drops (without no-rx it also invents packets, and half the work is theirs)
 /// </code>
-/// Database, sockets, logs and DPDK's run-time files are in a temporary folder, its TAP devices in a network namespace: another Open vSwitch
-/// on the machine is not touched, nor what people see of its network. One
-/// thread forwards, on the processor our worker has; all others are kept off it. It stands still by SIGSTOP, so both switches
+/// Its TAP devices are in a network namespace of its own: what people see of the machine's network is not touched. One thread forwards, on the processor our worker has; all others are kept off it. It stands still by SIGSTOP, so both switches
 /// can take turns on one processor; <c>max-idle</c> is raised so that its megaflows survive that. All else is as it comes.
 /// </remarks>
 internal sealed class OvsSwitch : ComparedSwitch
@@ -27,15 +24,9 @@ internal sealed class OvsSwitch : ComparedSwitch
     private const string Bridge = "compare";
     private const int MaxIdleMilliseconds = 600_000;
     private const int LongestWarmUpSeconds = 60;
-    private static readonly TimeSpan ToolLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan WarmUpStep = TimeSpan.FromMilliseconds(500);
 
-    private readonly OvsInstallation _installation;
-    private readonly string _folder;
-    private readonly Dictionary<string, string> _environment;
-    private readonly CancellationToken _cancellation;
-    private Daemon? _database;
-    private Daemon? _switch;
+    private readonly OvsDaemons _daemons;
     private readonly OfClient? _client;
 
     /// <summary>Starts it; it stands still then.</summary>
@@ -44,29 +35,15 @@ internal sealed class OvsSwitch : ComparedSwitch
     /// <exception cref="OptionException">It does not start, and why.</exception>
     public OvsSwitch(OvsInstallation installation, IEnumerable<ReadOnlyMemory<byte>>? frames, IReadOnlyList<string> settings, CancellationToken cancellation)
     {
-        _installation = installation;
-        _cancellation = cancellation;
-        _folder = Directory.CreateTempSubdirectory("softswitch-compare-").FullName;
-        _environment = new Dictionary<string, string>
-        {
-            ["OVS_RUNDIR"] = _folder,
-            ["OVS_LOGDIR"] = _folder,
-            ["OVS_DBDIR"] = _folder,
-            ["OVS_SYSCONFDIR"] = _folder,
-            ["RUNTIME_DIRECTORY"] = _folder, // DPDK's, else /var/run/dpdk
-        };
+        _daemons = new OvsDaemons(installation, cancellation);
         try
         {
-            StartDatabase(settings);
+            _daemons.StartDatabase();
+            Configure(settings);
             StartSwitch();
             AddPorts(frames);
-            _client = Connect();
+            _client = _daemons.Connect(Bridge, Patience);
             Rest();
-        }
-        catch (Win32Exception e)
-        {
-            Dispose();
-            throw new OptionException($"Open vSwitch does not start: {e.Message}", e);
         }
         catch
         {
@@ -83,15 +60,9 @@ internal sealed class OvsSwitch : ComparedSwitch
     /// <summary>Whether there are free huge pages for it; with small pages it misses the TLB more often.</summary>
     public static bool HasHugePages { get; } = FreeHugePagesMiB() > MemoryMiB;
 
-    private string Database => $"unix:{Path.Combine(_folder, "db.sock")}";
+    public override void Resume() => _daemons.Continue();
 
-    private string ControlSocket => Path.Combine(_folder, "switch.ctl");
-
-    private string LogFile => Path.Combine(_folder, "switch.log");
-
-    public override void Resume() => _switch!.Continue();
-
-    public override void Rest() => _switch!.Stop();
+    public override void Rest() => _daemons.Stop();
 
     /// <summary>Until no more packets go to the OpenFlow tables: every flow has its entry in the datapath.</summary>
     public override void WarmUp(double seconds, CancellationToken cancellation)
@@ -115,36 +86,20 @@ internal sealed class OvsSwitch : ComparedSwitch
     public override void Dispose()
     {
         _client?.Dispose();
-        _switch?.Dispose();
-        _database?.Dispose();
-        try
-        {
-            Directory.Delete(_folder, recursive: true);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            // Someone cleaned up before us.
-        }
+        _daemons.Dispose();
     }
 
-    private void StartDatabase(IReadOnlyList<string> settings)
+    private void Configure(IReadOnlyList<string> settings)
     {
-        string file = Path.Combine(_folder, "conf.db");
-        Run(_installation.DatabaseTool, "create", file, _installation.Schema);
-        _database = Daemon.Start(
-            _installation.DatabaseServer,
-            [file, $"--remote=p{Database}", $"--unixctl={Path.Combine(_folder, "database.ctl")}", $"--log-file={Path.Combine(_folder, "database.log")}", "-vconsole:off"],
-            _environment);
         (int worker, int[] others) = WorkerPlacement.ProcessorsOfOneWorker();
         string memory = HasHugePages ? "--in-memory" : "--no-huge --legacy-mem";
-        Configure("--no-wait", "init");
-        Configure(
+        _daemons.Configure(
         [
             "--no-wait", "set", "Open_vSwitch", ".",
             "other_config:dpdk-init=true",
             $"other_config:dpdk-extra=--no-pci --no-telemetry {memory} -m {MemoryMiB.ToString(CultureInfo.InvariantCulture)}",
-            $"other_config:pmd-cpu-mask={Mask([worker])}",
-            $"other_config:dpdk-lcore-mask={Mask(others)}",
+            $"other_config:pmd-cpu-mask={OvsDaemons.Mask([worker])}",
+            $"other_config:dpdk-lcore-mask={OvsDaemons.Mask(others)}",
             $"other_config:max-idle={MaxIdleMilliseconds.ToString(CultureInfo.InvariantCulture)}",
             .. settings.Select(setting => $"other_config:{setting}"),
         ]);
@@ -156,8 +111,7 @@ internal sealed class OvsSwitch : ComparedSwitch
         try
         {
             using NetworkNamespace network = NetworkNamespace.Create();
-            _switch = Daemon.Start(
-                _installation.Switch, [Database, $"--unixctl={ControlSocket}", $"--log-file={LogFile}", "-vconsole:off"], _environment, network);
+            _daemons.StartSwitch(network);
         }
         catch (SystemCallException e) when (e.IsRefusal)
         {
@@ -167,10 +121,10 @@ internal sealed class OvsSwitch : ComparedSwitch
 
     private void AddPorts(IEnumerable<ReadOnlyMemory<byte>>? frames)
     {
-        Configure("add-br", Bridge, "--", "set", "bridge", Bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
+        _daemons.Configure("add-br", Bridge, "--", "set", "bridge", Bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
         if (frames != null)
         {
-            string capture = Path.Combine(_folder, "input.pcap");
+            string capture = Path.Combine(_daemons.Folder, "input.pcap");
             PcapFile.Write(capture, frames);
             AddPort("input", Input, $"net_pcap0,rx_pcap={capture},infinite_rx=1");
         }
@@ -179,53 +133,10 @@ internal sealed class OvsSwitch : ComparedSwitch
 
     private void AddPort(string name, ushort number, string device)
     {
-        Configure(
-            "add-port", Bridge, name, "--", "set", "Interface", name, "type=dpdk", $"options:dpdk-devargs=\"{device}\"",
-            $"ofport_request={number.ToString(CultureInfo.InvariantCulture)}");
-        string error = Configure("get", "Interface", name, "error").Trim();
-        if (error != "[]")
-        {
-            throw new OptionException($"Open vSwitch does not take {device}: {error.Trim('"')}{LogLines()}");
-        }
+        _daemons.AddPort(Bridge, name, number, "dpdk", device, $"options:dpdk-devargs=\"{device}\"");
     }
 
-    private OfClient Connect()
-    {
-        string socket = $"{Path.Combine(_folder, Bridge)}.mgmt";
-        return File.Exists(socket)
-            ? OfClient.Connect($"unix:{socket}", Patience)
-            : throw new OptionException($"Open vSwitch makes no bridge{LogLines()}");
-    }
-
-    private OvsPmdStatistics ReadLookups() => OvsPmdStatistics.Parse(Run(_installation.Ask, "-t", ControlSocket, "dpif-netdev/pmd-stats-show"));
-
-    private string Configure(params string[] arguments) => Run(_installation.Configure, [$"--db={Database}", "--retry", "-t", "30", .. arguments]);
-
-    private string Run(string program, params string[] arguments)
-    {
-        ToolResult result = Tool.Run(program, arguments, ToolLimit, _cancellation, _environment, () => _switch?.HasEnded == true);
-        return result.ExitCode == 0
-            ? result.Output
-            : throw new OptionException($"{Path.GetFileName(program)} {string.Join(' ', arguments)}: {result.Error.Trim().ReplaceLineEndings("; ")}{LogLines()}");
-    }
-
-    /// <summary>What the switch complained of last.</summary>
-    private string LogLines()
-    {
-        string[] lines = File.Exists(LogFile) ? File.ReadAllLines(LogFile) : [];
-        string[] complaints = [.. lines.Where(line => line.Contains("|ERR|", StringComparison.Ordinal) || line.Contains("|EMER|", StringComparison.Ordinal))];
-        return complaints.Length == 0 ? string.Empty : "\n" + string.Join('\n', complaints.TakeLast(3));
-    }
-
-    private static string Mask(int[] processors)
-    {
-        System.Numerics.BigInteger mask = 0;
-        foreach (int processor in processors)
-        {
-            mask |= System.Numerics.BigInteger.One << processor;
-        }
-        return $"0x{mask:x}";
-    }
+    private OvsPmdStatistics ReadLookups() => OvsPmdStatistics.Parse(_daemons.Ask("dpif-netdev/pmd-stats-show"));
 
     private static long FreeHugePagesMiB()
     {

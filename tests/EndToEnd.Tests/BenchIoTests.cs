@@ -1,0 +1,108 @@
+using System.Text.Json;
+using Softswitch.Benchmarks.Io;
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Ports.Linux;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary><c>bench io</c> on real interfaces. How fast is not asserted.</summary>
+public sealed class BenchIoTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);
+
+    [Theory]
+    [InlineData("packet")]
+    [InlineData("xdp")]
+    public void Packets_cross_the_switch_and_the_rate_without_loss_is_searched(string backend)
+    {
+        Needs.Xdp();
+        JsonElement row = Assert.Single(Run("--backend", backend, "--seconds", "0.2", "--rounds", "1").GetProperty("rows").EnumerateArray());
+        Assert.Equal(backend, row.GetProperty("backend").GetString());
+        Assert.True(Number(row, "offeredMpps") > 0);
+        Assert.InRange(Number(row, "deliveredMpps"), 0.0001, Number(row, "offeredMpps"));
+        Assert.InRange(Number(row, "lostShare"), 0, 1);
+        Assert.True(Number(row, "cyclesPerPacket") > 0);
+        Assert.Equal((0, 0), (Number(row, "duplicates"), Number(row, "reordered")));
+        Assert.True(Number(row, "losslessMpps") == 0 || Number(row, "latencyP50Us") > 0, row.ToString());
+    }
+
+    [Fact]
+    public void With_open_vswitch_both_are_measured_and_compared()
+    {
+        Needs.Xdp("ovs-vswitchd", "ovsdb-server");
+        JsonElement result = Run("--backend", "packet", "--seconds", "0.2", "--rounds", "1", "--compare", "--tolerance", "0.5");
+        Assert.Equal(["softswitch", "openVSwitch"], result.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("switch").GetString()));
+        Assert.True(Number(Assert.Single(result.GetProperty("ratios").EnumerateArray()), "delivered") > 0);
+    }
+
+    [Fact]
+    public void A_tcp_stream_crosses_the_switch()
+    {
+        Needs.Xdp("iperf3");
+        JsonElement row = Assert.Single(Run("--tcp", "--backend", "packet", "--seconds", "1", "--rounds", "1").GetProperty("tcp").EnumerateArray());
+        Assert.True(Number(row, "gigabitsPerSecond") > 0);
+        Assert.True(Number(row, "bytesPerPacket") > 1514, "segments did not arrive whole");
+    }
+
+    [Fact]
+    public void Interrupted_it_ends_the_switch_it_has_started()
+    {
+        Needs.Xdp("pgrep");
+        using RunningCommand command = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "io", "--backend", "packet", "--seconds", "100"]);
+        string Children() => TestNamespace.ExecuteOutside("pgrep", "-P", $"{command.ProcessId}").Output;
+        Eventually.True(() => Children().Length > 0, () => $"no switch was started: {command.Error}");
+        string child = Children().Split('\n')[0];
+        SwitchProgram.Terminate(command);
+        CommandResult result = command.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(130, result.ExitCode);
+        Assert.Equal("softswitch bench io: interrupted\n", result.Error);
+        Assert.False(Directory.Exists($"/proc/{child}"), $"process {child} is still there");
+    }
+
+    [Fact]
+    public void A_switch_that_duplicates_or_loses_is_found_out()
+    {
+        Needs.Xdp();
+        int[] processors = ProcessorAffinity.Read();
+        using var testbed = new IoTestbed(60, flows: 4, TimeSpan.FromSeconds(30), processors[0], processors[^1]);
+        using var device = new OwnIoSwitch(
+            IoBackend.Packet, IoTestbed.InputName, IoTestbed.OutputName, testbed.Switch, processors[^1], TestContext.Current.CancellationToken);
+        device.Connect();
+        // Flow 1 twice, flow 2 never: of every four packets three are delivered, one of them twice.
+        AddFlow(device, sourcePort: 1, FlowAction.Output(IoSwitch.Output), FlowAction.Output(IoSwitch.Output));
+        AddFlow(device, sourcePort: 2);
+        IoTrial trial = testbed.Run(device, rate: 4000, TimeSpan.FromSeconds(0.5), CancellationToken.None);
+        Assert.True(trial.Offered >= 4, $"{trial.Offered} offered");
+        Assert.Equal(OfFlow(trial.Offered, 2), trial.Lost);
+        Assert.Equal(OfFlow(trial.Offered, 1), trial.Arrived.Duplicates);
+        Assert.Equal(0, trial.Arrived.Reordered);
+    }
+
+    private static void AddFlow(IoSwitch device, ushort sourcePort, params FlowAction[] actions)
+    {
+        FlowMatch match = FlowMatch.Any with { DlType = EtherType.Ipv4, NwProto = 17, TpSrc = sourcePort };
+        match.Wildcards &= ~(FlowWildcards.DlType | FlowWildcards.NwProto | FlowWildcards.TpSrc);
+        device.Client.Send(new FlowMod { Match = match, Priority = 0xffff, Actions = actions });
+        Assert.Equal(0, device.Client.Barrier());
+    }
+
+    // Packets of a flow among so many that go to four in turn.
+    private static long OfFlow(long packets, int flow) => (packets + 3 - flow) / 4;
+
+    private static double Number(JsonElement row, string key) => row.GetProperty(key).GetDouble();
+
+    private static JsonElement Run(params string[] arguments)
+    {
+        using RunningCommand command = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "io", "--json", .. arguments]);
+        CommandResult result = command.WaitForEnd(Bound).Checked();
+        string line = Assert.Single(result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        using JsonDocument document = JsonDocument.Parse(line);
+        Assert.Equal("io", document.RootElement.GetProperty("benchmark").GetString());
+        return document.RootElement.Clone();
+    }
+}

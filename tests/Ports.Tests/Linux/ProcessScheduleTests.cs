@@ -1,0 +1,28 @@
+using Softswitch.Ports.Linux;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.Linux;
+
+public sealed class ProcessScheduleTests
+{
+    [Fact]
+    public void A_process_that_works_gets_processor_time()
+    {
+        long before = ProcessSchedule.Nanoseconds(Environment.ProcessId);
+        long start = ThreadSchedule.CpuNanoseconds;
+        while (ThreadSchedule.CpuNanoseconds - start < 1_000_000)
+        {
+        }
+        Assert.True(ProcessSchedule.Nanoseconds(Environment.ProcessId) - before >= 1_000_000);
+        Assert.NotEmpty(ProcessSchedule.WaitedNanoseconds(Environment.ProcessId));
+    }
+
+    [Fact]
+    public void A_process_that_has_ended_has_none()
+    {
+        using RunningCommand command = RunningCommand.Start("true", []);
+        command.WaitForEnd(TimeSpan.FromSeconds(30));
+        Assert.Equal(0, ProcessSchedule.Nanoseconds(command.ProcessId));
+        Assert.Empty(ProcessSchedule.WaitedNanoseconds(command.ProcessId));
+    }
+}
