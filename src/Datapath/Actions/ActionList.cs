@@ -6,26 +6,35 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Datapath.Actions;
 
 /// <summary>Header of a block of native memory that holds a checked action list, its actions right behind.</summary>
-/// <remarks>Never changed once a worker can see it: a modified entry gets a new list.</remarks>
+/// <remarks>Never changed once a worker can see it, but for <see cref="References"/>, which is none of a worker's business: a modified entry gets another list.</remarks>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 internal unsafe struct ActionList
 {
     public const int Size = 48;
 
     /// <summary>Actions that follow.</summary>
-    public int Count;
-
-    /// <summary>Which of <see cref="ActionListMemory"/>'s sizes the block has.</summary>
-    public int SizeClass;
+    public ushort Count;
 
     /// <summary>Position of the last output, which may send the packet itself instead of a copy; -1 if there is none.</summary>
-    public int LastOutput;
+    public short LastOutput;
 
     /// <summary>The port, if the list does nothing but set Ethernet addresses and then send to one physical port; otherwise 0.</summary>
     public ushort RewritesAndSendsTo;
 
+    /// <summary>Which of <see cref="ActionListMemory"/>'s sizes the block has.</summary>
+    public byte SizeClass;
+
+    /// <summary>How many entries and packets have it, those included that workers may not have let go of yet.</summary>
+    public int References;
+
+    /// <summary>Of the actions.</summary>
+    public int Hash;
+
     private Vector128<byte> _kept;
     private Vector128<byte> _set;
+
+    /// <summary>A list that rewrites nothing and names no port.</summary>
+    public static void MakePassThrough(ActionList* list) => *list = new ActionList { LastOutput = -1, _kept = Vector128<byte>.AllBitsSet };
 
     /// <summary>Finds out whether the list is of the kind that <see cref="RewritesAndSendsTo"/> stands for: what a router does to most packets.</summary>
     public void FindShortcut(ReadOnlySpan<FlowAction> actions)

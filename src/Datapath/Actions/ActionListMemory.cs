@@ -1,11 +1,14 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Actions;
 
-/// <summary>Memory of compiled action lists, in blocks of power-of-two sizes.</summary>
-/// <remarks>Threads: the control side.</remarks>
+/// <summary>Memory of compiled action lists, in blocks of power-of-two sizes. Entries with equal actions share one list.</summary>
+/// <remarks>
+/// Many entries of a table do the same, so the lists that packets need are few and stay in the workers' caches, also while entries change. Threads: the control side.
+/// </remarks>
 internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
 {
     /// <summary>An OpenFlow message of 64 KiB has no more actions.</summary>
@@ -17,6 +20,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
 
     private readonly GracePeriod _grace;
     private readonly NativeBlocks?[] _blocks = new NativeBlocks?[Classes];
+    private readonly HashSet<SharedList> _shared = [];
 
     public ActionListMemory(GracePeriod grace) => _grace = grace;
 
@@ -38,15 +42,27 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         int sizeClass = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)(bytes - 1)) - SmallestShift);
         NativeBlocks blocks = _blocks[sizeClass] ??= new NativeBlocks(1 << (sizeClass + SmallestShift));
         ActionList* list = (ActionList*)blocks.Rent();
-        list->Count = actions.Length;
-        list->SizeClass = sizeClass;
-        list->LastOutput = actions.Length - 1;
+        list->Count = (ushort)actions.Length;
+        list->SizeClass = (byte)sizeClass;
+        list->References = 1;
+        list->LastOutput = (short)(actions.Length - 1);
         while (list->LastOutput >= 0 && !actions[list->LastOutput].IsOutput)
         {
             list->LastOutput--;
         }
         list->FindShortcut(actions);
         actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
+        list->Hash = HashOf(actions);
+        if (_shared.TryGetValue(new SharedList(list), out SharedList known))
+        {
+            blocks.Return((byte*)list);
+            list = known.List;
+            list->References++;
+        }
+        else
+        {
+            _shared.Add(new SharedList(list));
+        }
         return ActionsReference.ToList(list);
     }
 
@@ -83,7 +99,15 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         return ActionList.ActionsOf(actions.List);
     }
 
-    void IReclaimer.Reclaim(nint item) => _blocks[((ActionList*)item)->SizeClass]!.Return((byte*)item);
+    void IReclaimer.Reclaim(nint item)
+    {
+        ActionList* list = (ActionList*)item;
+        if (--list->References == 0)
+        {
+            _shared.Remove(new SharedList(list));
+            _blocks[list->SizeClass]!.Return((byte*)list);
+        }
+    }
 
     public void Dispose()
     {
@@ -91,5 +115,26 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         {
             blocks?.Dispose();
         }
+    }
+
+    // Keyed, and another secret in each run: a controller cannot make lists collide.
+    private static int HashOf(ReadOnlySpan<FlowAction> actions)
+    {
+        HashCode hash = default;
+        hash.AddBytes(MemoryMarshal.AsBytes(actions));
+        return hash.ToHashCode();
+    }
+
+    /// <summary>A list that is equal to another if its actions are.</summary>
+    private readonly struct SharedList(ActionList* list) : IEquatable<SharedList>
+    {
+        public ActionList* List => list;
+
+        public bool Equals(SharedList other) => list == other.List
+            || (list->Hash == other.List->Hash && MemoryMarshal.AsBytes(ActionList.ActionsOf(list)).SequenceEqual(MemoryMarshal.AsBytes(ActionList.ActionsOf(other.List))));
+
+        public override bool Equals(object? obj) => obj is SharedList other && Equals(other);
+
+        public override int GetHashCode() => list->Hash;
     }
 }

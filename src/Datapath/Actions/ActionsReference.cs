@@ -38,6 +38,18 @@ internal readonly unsafe record struct ActionsReference
 
     public ActionList* List => (ActionList*)_word;
 
+    // All bits for a port, none for a list.
+    private ulong PortMask => 0UL - (_word & 1);
+
+    /// <summary>The list; for a port what is given instead. Without a branch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ActionList* ListOr(ActionList* instead) => (ActionList*)((_word & ~PortMask) | ((ulong)instead & PortMask));
+
+    /// <summary>The port, if this is one, or the one to which its list sends all there is to send; 0 for other lists. Without a branch.</summary>
+    /// <param name="list">As <see cref="ListOr"/> gives it: for a port one that names none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ushort PortOf(ActionList* list) => (ushort)(((_word >> 16) & PortMask) | list->RewritesAndSendsTo);
+
     /// <summary>Replaces a reference that workers read; <paramref name="location"/> is 8-byte aligned.</summary>
     public static void Publish(ref ActionsReference location, ActionsReference value) =>
         Volatile.Write(ref Unsafe.As<ActionsReference, ulong>(ref location), value._word);

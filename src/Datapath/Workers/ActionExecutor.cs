@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
@@ -59,16 +60,10 @@ internal sealed unsafe class ActionExecutor
         }
     }
 
-    /// <summary>The queue into which a packet that owes nothing goes, if all that is done before is to set its addresses; otherwise null.</summary>
-    /// <param name="rewrite">Sets them; null for a packet that goes as it is.</param>
-    public OutputQueue? FindOpen(ActionsReference actions, ushort inPort, out ActionList* rewrite)
-    {
-        rewrite = actions.IsPort || actions.IsDrop ? null : actions.List;
-        ushort port = actions.IsPort ? actions.Port : rewrite != null ? rewrite->RewritesAndSendsTo : (ushort)0;
-        return port != inPort && _outputs.Find(port) is OutputQueue queue && (queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) == 0
-            ? queue
-            : null;
-    }
+    /// <summary>The queue into which a packet that owes nothing and came in by another port can go at once; null for no port or a closed one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public OutputQueue? FindOpen(ushort port, ushort inPort) =>
+        _outputs.Find(port) is OutputQueue queue && port != inPort && (queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) == 0 ? queue : null;
 
     /// <summary>A packet that no entry matches.</summary>
     public void Miss(in Packet packet, in FlowKey key, ushort inPort)

@@ -82,7 +82,18 @@ internal sealed unsafe class OutputQueue
         _packets[_count++] = packet;
     }
 
-    /// <summary>As <see cref="Add"/>, to a queue of the port; without that queue to the port itself.</summary>
+    /// <summary>The same of several, at most <see cref="PacketBatch.Capacity"/>.</summary>
+    public void Add(ref Packet packets, int count)
+    {
+        if (_count + count > Capacity)
+        {
+            Flush();
+        }
+        MemoryMarshal.CreateReadOnlySpan(ref packets, count).CopyTo(new Span<Packet>(_packets + _count, count));
+        _count += count;
+    }
+
+    /// <summary>As <see cref="Add(in Packet)"/>, to a queue of the port; without that queue to the port itself.</summary>
     public void Enqueue(in Packet packet, uint queueId)
     {
         if (_count == Capacity)

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Fragments;
@@ -19,7 +18,6 @@ namespace Softswitch.Datapath.Workers;
 public sealed unsafe class Worker : IDisposable
 {
     private readonly WorkerShared _shared;
-    private readonly FlowEntry* _entries;
     private readonly FrameCache _frames;
     private readonly PacketBatch _batch = new();
     private readonly LazyArray<FlowKey> _keys = new(PacketBatch.Capacity);
@@ -29,7 +27,7 @@ public sealed unsafe class Worker : IDisposable
     private readonly OutputQueues _outputs;
     private readonly PacketInSender _packetIns;
     private readonly ActionExecutor _executor;
-    private readonly FlowCounting _counting;
+    private readonly BatchExecutor _batchExecutor;
     private readonly WorkerCounters _counters = new();
     private PortSet _ports = PortSet.Empty;
     private ReceiveQueue[] _receive = [];
@@ -39,7 +37,6 @@ public sealed unsafe class Worker : IDisposable
     {
         Id = id;
         _shared = shared;
-        _entries = shared.Table.Store.Entries;
         _frames = shared.Frames.CreateCache();
         _classifier = new BatchClassifier(shared.Table, shared.FlowCacheCapacity);
         Handovers = handovers;
@@ -48,11 +45,12 @@ public sealed unsafe class Worker : IDisposable
         Drops = new DropCounters();
         Bpdus = new BpduExchange(shared.Service);
         Sleep = new WorkerSleep(() => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
-        _counting = new FlowCounting(shared.Table.Store, id);
+        FlowCounting counting = new(shared.Table.Store, id);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
         Fragments = new FragmentGate(shared, _frames, Drops);
-        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, _counting, _counters) { Fragments = Fragments };
+        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, counting, _counters) { Fragments = Fragments };
+        _batchExecutor = new BatchExecutor(shared.Table.Store, counting, _executor);
     }
 
     public int Id { get; }
@@ -141,6 +139,7 @@ public sealed unsafe class Worker : IDisposable
         _layouts.Dispose();
         _classifier.Dispose();
         _found.Dispose();
+        _batchExecutor.Dispose();
         _outputs.Release();
         _frames.Drain();
     }
@@ -178,8 +177,12 @@ public sealed unsafe class Worker : IDisposable
         {
             count = Fragments.Filter(ref _batch.First, _keys.Start, _layouts.Start, count);
         }
-        int exact = _classifier.Classify(_keys.Start, _found.Start, count);
-        ExecuteBatch(port.Number, count, exact);
+        if (count > 0)
+        {
+            int exact = _classifier.Classify(_keys.Start, _found.Start, count);
+            int misses = _batchExecutor.Execute(_batch, _keys.Start, _layouts.Start, _found.Start, port.Number, count, _now);
+            _counters.Count(count, exact, count - exact - misses);
+        }
     }
 
     /// <summary>Keys and layouts of the whole batch; returns its bytes.</summary>
@@ -199,49 +202,6 @@ public sealed unsafe class Worker : IDisposable
             FlowKeyParser.Parse(packet.Data, packet.Length, inPort, keys + i, layouts + i);
         }
         return bytes;
-    }
-
-    /// <summary>Counts and executes. Neighbours often leave by the same port: what is known of it is kept from one to the next.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ExecuteBatch(ushort inPort, int count, int exact)
-    {
-        ref Packet packets = ref _batch.First;
-        uint* found = _found.Start;
-        FlowEntry* entries = _entries;
-        uint now = _now;
-        ActionsReference plain = default;
-        OutputQueue? open = null; // where packets with these actions go
-        ActionList* rewrite = null; // and what is done to them before
-        int misses = 0;
-        for (int i = 0; i < count; i++)
-        {
-            ref Packet packet = ref Unsafe.Add(ref packets, i);
-            uint index = found[i];
-            if (index == 0)
-            {
-                misses++;
-                _executor.Miss(packet, _keys.Start[i], inPort);
-                continue;
-            }
-            _counting.Count(index, packet.Length, now);
-            ActionsReference actions = ActionsReference.Read(ref entries[index].Actions);
-            if (actions != plain)
-            {
-                plain = actions;
-                open = _executor.FindOpen(actions, inPort, out rewrite);
-            }
-            if (open != null && packet.Flags == PacketFlags.None)
-            {
-                if (rewrite != null)
-                {
-                    ActionList.Rewrite(rewrite, packet.Data);
-                }
-                open.Add(packet);
-                continue;
-            }
-            _executor.Execute(actions, ref packet, _keys.Start[i], ref _layouts.Start[i], inPort);
-        }
-        _counters.Count(count, exact, count - exact - misses);
     }
 
     /// <summary>Whether any packet of the batch is an 802.1D frame.</summary>

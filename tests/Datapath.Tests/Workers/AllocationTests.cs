@@ -73,6 +73,35 @@ public sealed class AllocationTests
     }
 
     [Fact]
+    public void Entries_with_equal_actions_share_a_list_until_the_last_of_them_is_gone()
+    {
+        using TestSwitch sut = new();
+        FlowMatch[] matches = [.. Enumerable.Range(0, 100).Select(i => ReferenceParser.Parse(TestPacket.Tcp(src: (uint)i, payload: 0), 1))];
+        FlowAction[][] actions = [[FlowAction.SetDlDst(new(1)), FlowAction.Output(2)], [FlowAction.SetDlDst(new(2)), FlowAction.Output(2)]];
+        for (int i = 0; i < matches.Length; i++)
+        {
+            sut.Add(matches[i], 1, actions[i & 1]);
+        }
+        Assert.Equal(2, sut.Control.ActionListCount);
+        for (int i = 1; i < matches.Length; i += 2)
+        {
+            sut.Add(matches[i], 1, actions[0]);
+        }
+        sut.Control.Barrier();
+        Assert.Equal(1, sut.Control.ActionListCount);
+        Assert.All(sut.Flows(), flow => Assert.Equal(actions[0], flow.Actions));
+        for (int i = 1; i < matches.Length; i++)
+        {
+            sut.Control.Apply(TestSwitch.Flow(matches[i], 1, FlowModCommand.DeleteStrict));
+        }
+        sut.Control.Barrier();
+        Assert.Equal(actions[0], Assert.Single(sut.Flows()).Actions);
+        sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        sut.Control.Barrier();
+        Assert.Equal(0, sut.Control.ActionListCount);
+    }
+
+    [Fact]
     public void Random_flow_mods_leave_no_native_memory_behind()
     {
         const int seed = 8001;

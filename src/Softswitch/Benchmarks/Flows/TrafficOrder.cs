@@ -3,16 +3,16 @@ namespace Softswitch.Benchmarks.Flows;
 /// <summary>In which order the packets of flows come.</summary>
 internal static class TrafficOrder
 {
-    // A loop this long hides that it is one from predictors and caches when there are few flows.
+    // A loop this long hides that it is one from caches when there are few flows; not from branch predictors.
     private const int LeastPackets = 4096;
 
     // Packets drawn for skewed traffic; what does not occur among so many does not matter.
     private const int SkewedPackets = 1 << 18;
 
     /// <summary>Every flow once in random order, repeated in other random orders until the loop is long enough.</summary>
-    public static int[] Uniform(int flows, Random random)
+    public static int[] Uniform(int flows, Random random, int leastPackets = LeastPackets)
     {
-        int rounds = (LeastPackets + flows - 1) / flows;
+        int rounds = (leastPackets + flows - 1) / flows;
         int[] order = new int[rounds * flows];
         for (int round = 0; round < rounds; round++)
         {
