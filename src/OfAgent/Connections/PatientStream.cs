@@ -7,25 +7,38 @@ namespace Softswitch.OfAgent.Connections;
 /// A stream's own read timeout will not do: under TLS a read that timed out may have taken part of a record. Allocates nothing once a read or write is under way.
 /// Threads: one at a time. While a read is pending the framer's messages stay valid, but nobody else may call its Free.
 /// </remarks>
-/// <param name="channel">Stays the caller's.</param>
-/// <param name="framer">Gets what is read.</param>
 #pragma warning disable CA2012 // each is consumed once, by the method that ends it; a task would be an allocation each time
-internal sealed class PatientStream(IChannel channel, OfFramer framer)
+#pragma warning disable CA1001 // the event holds nothing to dispose of unless its wait handle is asked for
+internal sealed class PatientStream
 {
-    private readonly Signal _changed = new();
+    private readonly IChannel _channel;
+    private readonly OfFramer _framer;
+
+    // Set by whoever ends a read or write. It spins and yields before it sleeps: an answer from this machine is often some microseconds away, and so is waking up.
+    private readonly ManualResetEventSlim _changed = new();
+    private readonly Action _onChanged;
     private ValueTask<int> _read;
     private ValueTask _write;
     private bool _isReading;
     private bool _isWriting;
 
+    /// <param name="channel">Stays the caller's.</param>
+    /// <param name="framer">Gets what is read.</param>
+    public PatientStream(IChannel channel, OfFramer framer)
+    {
+        _channel = channel;
+        _framer = framer;
+        _onChanged = _changed.Set;
+    }
+
     /// <summary>Begins to write what must not change until <see cref="TryEndWrite"/>.</summary>
     public void BeginWrite(ReadOnlyMemory<byte> bytes)
     {
-        _write = channel.Stream.WriteAsync(bytes);
+        _write = _channel.Stream.WriteAsync(bytes);
         _isWriting = true;
         if (!_write.IsCompleted)
         {
-            _write.GetAwaiter().UnsafeOnCompleted(_changed.Set);
+            _write.GetAwaiter().UnsafeOnCompleted(_onChanged);
         }
     }
 
@@ -54,7 +67,7 @@ internal sealed class PatientStream(IChannel channel, OfFramer framer)
         }
         _isReading = false;
         count = _read.GetAwaiter().GetResult();
-        framer.Advance(count);
+        _framer.Advance(count);
         return true;
     }
 
@@ -65,11 +78,11 @@ internal sealed class PatientStream(IChannel channel, OfFramer framer)
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         if (!_isReading)
         {
-            _read = channel.Stream.ReadAsync(framer.Free());
+            _read = _channel.Stream.ReadAsync(_framer.Free());
             _isReading = true;
             if (!_read.IsCompleted)
             {
-                _read.GetAwaiter().UnsafeOnCompleted(_changed.Set);
+                _read.GetAwaiter().UnsafeOnCompleted(_onChanged);
             }
         }
         while (!_read.IsCompleted && !(_isWriting && _write.IsCompleted))
@@ -78,6 +91,7 @@ internal sealed class PatientStream(IChannel channel, OfFramer framer)
             {
                 return false;
             }
+            _changed.Reset();
         }
         return true;
     }
@@ -89,32 +103,5 @@ internal sealed class PatientStream(IChannel channel, OfFramer framer)
     {
         Wait(patience);
         return TryEndRead(out count);
-    }
-
-    /// <summary>Set by whoever ends a read or write, waited for by the one thread.</summary>
-    private sealed class Signal
-    {
-        private bool _isSet;
-
-        public Signal() => Set = () =>
-        {
-            lock (this)
-            {
-                _isSet = true;
-                Monitor.Pulse(this);
-            }
-        };
-
-        public Action Set { get; }
-
-        public bool Wait(int milliseconds)
-        {
-            lock (this)
-            {
-                bool set = _isSet || Monitor.Wait(this, milliseconds);
-                _isSet = false;
-                return set;
-            }
-        }
     }
 }
