@@ -6,7 +6,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Datapath.Actions;
 
 /// <summary>Header of a block of native memory that holds a checked action list, its actions right behind.</summary>
-/// <remarks>Never changed once a worker can see it, but for <see cref="References"/>, which is none of a worker's business: a modified entry gets another list.</remarks>
+/// <remarks>Never changed once a worker can see it: a modified entry gets another list.</remarks>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 internal unsafe struct ActionList
 {
@@ -23,9 +23,6 @@ internal unsafe struct ActionList
 
     /// <summary>Which of <see cref="ActionListMemory"/>'s sizes the block has.</summary>
     public byte SizeClass;
-
-    /// <summary>How many entries and packets have it, those included that workers may not have let go of yet.</summary>
-    public int References;
 
     /// <summary>Of the actions.</summary>
     public int Hash;

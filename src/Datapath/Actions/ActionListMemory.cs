@@ -20,7 +20,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
 
     private readonly GracePeriod _grace;
     private readonly NativeBlocks?[] _blocks = new NativeBlocks?[Classes];
-    private readonly HashSet<SharedList> _shared = [];
+    private readonly Dictionary<SharedList, Use> _uses = [];
 
     public ActionListMemory(GracePeriod grace) => _grace = grace;
 
@@ -44,7 +44,6 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         ActionList* list = (ActionList*)blocks.Rent();
         list->Count = (ushort)actions.Length;
         list->SizeClass = (byte)sizeClass;
-        list->References = 1;
         list->LastOutput = (short)(actions.Length - 1);
         while (list->LastOutput >= 0 && !actions[list->LastOutput].IsOutput)
         {
@@ -53,17 +52,17 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         list->FindShortcut(actions);
         actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
         list->Hash = HashOf(actions);
-        if (_shared.TryGetValue(new SharedList(list), out SharedList known))
+        ref Use use = ref CollectionsMarshal.GetValueRefOrAddDefault(_uses, new SharedList(list), out bool isKnown);
+        if (isKnown)
         {
             blocks.Return((byte*)list);
-            list = known.List;
-            list->References++;
         }
         else
         {
-            _shared.Add(new SharedList(list));
+            use.List = list;
         }
-        return ActionsReference.ToList(list);
+        use.References++;
+        return ActionsReference.ToList(use.List);
     }
 
     /// <summary>Takes back actions that workers may still be executing.</summary>
@@ -102,9 +101,9 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     void IReclaimer.Reclaim(nint item)
     {
         ActionList* list = (ActionList*)item;
-        if (--list->References == 0)
+        if (--CollectionsMarshal.GetValueRefOrNullRef(_uses, new SharedList(list)).References == 0)
         {
-            _shared.Remove(new SharedList(list));
+            _uses.Remove(new SharedList(list));
             _blocks[list->SizeClass]!.Return((byte*)list);
         }
     }
@@ -123,6 +122,15 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         HashCode hash = default;
         hash.AddBytes(MemoryMarshal.AsBytes(actions));
         return hash.ToHashCode();
+    }
+
+    /// <summary>Not in the list itself, whose cache line workers read all the time.</summary>
+    private struct Use
+    {
+        public ActionList* List;
+
+        /// <summary>How many entries and packets have it, those included that workers may not have let go of yet.</summary>
+        public int References;
     }
 
     /// <summary>A list that is equal to another if its actions are.</summary>
