@@ -3,11 +3,12 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Benchmarks;
 
-/// <summary>How long a worker's passes took from one to the next, and what part of it the operating system ran something else.</summary>
+/// <summary>How long a worker's passes took from one to the next, and for what part of it the operating system or a hypervisor ran something else.</summary>
 /// <remarks>
-/// After a gap worth looking at, the kernel is asked how long the thread was runnable but not running. That is the operating
-/// system's part; the rest, waiting for a garbage collection or a lock included, is the switch's own. Interrupts, page faults and a
-/// hypervisor's other guests count as the switch's own, since nothing tells them apart. Threads: the worker's, but for the results once it rests.
+/// After a gap worth looking at, the kernel is asked how long the thread was runnable but not running: that is the operating system's part. If the thread never left its
+/// processor and yet did not run by its processor clock, a hypervisor ran another guest meanwhile (kernels with PARAVIRT_TIME_ACCOUNTING take that off the clock). The rest,
+/// waiting for a garbage collection or a lock included, is the switch's own; so are interrupts and page faults, since nothing tells them apart.
+/// Threads: the worker's, but for the results once it rests.
 /// </remarks>
 internal sealed class GapRecorder : IDisposable
 {
@@ -15,20 +16,32 @@ internal sealed class GapRecorder : IDisposable
     private const long SuspiciousNanoseconds = 10_000;
 
     private readonly long _suspiciousTicks = (long)(SuspiciousNanoseconds * (Stopwatch.Frequency / 1e9));
+    // Passes after which the processor clock is read again, so that a gap is not given what was stolen in passes long before.
+    private const int PassesBetweenReadings = 64;
+
     private ThreadSchedule? _schedule;
     private long _last;
     private long _waited;
+    private long _slices;
+    private long _ranAtReading;
+    private long _reading;
+    private int _passesToReading;
 
     /// <summary>All gaps as they were.</summary>
     public Histogram All { get; } = new();
 
-    /// <summary>The same without the operating system's part.</summary>
+    /// <summary>The same without the operating system's and the hypervisor's part.</summary>
     public Histogram Own { get; } = new();
 
     /// <summary>The operating system's part of those gaps that had one.</summary>
     public Histogram Preempted { get; } = new();
 
+    /// <summary>The hypervisor's part of those gaps that had one.</summary>
+    public Histogram Stolen { get; } = new();
+
     public long PreemptedNanoseconds { get; private set; }
+
+    public long StolenNanoseconds { get; private set; }
 
     /// <summary>Whether the kernel tells; if not, <see cref="Own"/> holds everything.</summary>
     public bool KnowsPreemption { get; private set; }
@@ -47,14 +60,16 @@ internal sealed class GapRecorder : IDisposable
         All.Clear();
         Own.Clear();
         Preempted.Clear();
+        Stolen.Clear();
         PreemptedNanoseconds = 0;
+        StolenNanoseconds = 0;
     }
 
     /// <summary>What went before is of no interest.</summary>
     public void Resume()
     {
-        _schedule!.TryRead(out _waited, out _);
-        _last = Stopwatch.GetTimestamp();
+        _schedule!.TryRead(out _waited, out _slices);
+        ReadClock();
     }
 
     /// <summary>A pass has ended.</summary>
@@ -68,26 +83,48 @@ internal sealed class GapRecorder : IDisposable
             long gap = Histogram.Nanoseconds(ticks);
             All.Record(gap);
             Own.Record(gap);
+            if (--_passesToReading <= 0)
+            {
+                ReadClock();
+            }
             return;
         }
-        RecordLong(Histogram.Nanoseconds(ticks));
+        RecordLong(Histogram.Nanoseconds(ticks), now);
     }
 
-    private void RecordLong(long gap)
+    private void RecordLong(long gap, long now)
     {
-        long others = 0;
-        if (_schedule!.TryRead(out long waited, out _))
+        long idle = Histogram.Nanoseconds(now - _reading) - (ThreadSchedule.CpuNanoseconds - _ranAtReading);
+        long preempted = 0;
+        long stolen = 0;
+        if (_schedule!.TryRead(out long waited, out long slices))
         {
-            others = Math.Min(gap, waited - _waited);
+            preempted = Math.Min(gap, waited - _waited);
+            // Otherwise it may also have slept.
+            stolen = slices == _slices ? Math.Clamp(idle, 0, gap) : 0;
             _waited = waited;
+            _slices = slices;
         }
         All.Record(gap);
-        Own.Record(gap - others);
-        if (others > 0)
+        Own.Record(Math.Max(0, gap - preempted - stolen));
+        if (preempted > 0)
         {
-            Preempted.Record(others);
-            PreemptedNanoseconds += others;
+            Preempted.Record(preempted);
+            PreemptedNanoseconds += preempted;
         }
-        _last = Stopwatch.GetTimestamp(); // asking is not the worker's time
+        if (stolen > 0)
+        {
+            Stolen.Record(stolen);
+            StolenNanoseconds += stolen;
+        }
+        ReadClock();
+    }
+
+    /// <summary>Begins the next gap: asking is not the worker's time.</summary>
+    private void ReadClock()
+    {
+        _passesToReading = PassesBetweenReadings;
+        _ranAtReading = ThreadSchedule.CpuNanoseconds;
+        _last = _reading = Stopwatch.GetTimestamp();
     }
 }

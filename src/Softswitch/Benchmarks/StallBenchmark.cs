@@ -20,6 +20,9 @@ internal sealed record StallOptions
 internal static class StallBenchmark
 {
     private const double ProgressSeconds = 0.5;
+
+    // Nanoseconds: the clocks are not read at quite the same moment.
+    private const long SuspiciousTheft = 10_000;
     private static readonly TimeSpan StatisticsInterval = TimeSpan.FromMilliseconds(20);
 
     public static BenchResult Run(StallOptions options, Action<string> progress)
@@ -87,6 +90,9 @@ internal static class StallBenchmark
         result.Add("preemptedUs", gaps.PreemptedNanoseconds / 1e3, 0);
         result.Add("longestPreemptionUs", gaps.Preempted.MaxNanoseconds / 1e3, 1);
         result.Add("preemptionKnown", gaps.KnowsPreemption);
+        result.Add("thefts", gaps.Stolen.CountFrom(SuspiciousTheft));
+        result.Add("stolenUs", gaps.StolenNanoseconds / 1e3, 0);
+        result.Add("longestTheftUs", gaps.Stolen.MaxNanoseconds / 1e3, 1);
         result.Add("passTailUs", gaps.Own.ToTail());
         // Pairs: nanoseconds from which on, up to twice that, and how many passes.
         result.Add("histogram", new JsonArray([.. gaps.Own.PowersOfTwo().Select(bucket => new JsonArray(bucket.FromNanoseconds, bucket.Count))]));
