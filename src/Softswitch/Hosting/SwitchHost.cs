@@ -6,6 +6,7 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Hosting;
 
@@ -25,6 +26,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
+    private readonly UnderlaySet _underlays = new();
     private readonly WorkerProcessors _processors;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
@@ -73,7 +75,7 @@ internal sealed class SwitchHost : IDisposable
         {
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
-            foreach (PortOption port in options.Ports)
+            foreach (PortOption port in options.Ports.OrderBy(port => port.Spec.IsTunnel)) // those they travel by first
             {
                 host.Open(port, say);
             }
@@ -126,10 +128,10 @@ internal sealed class SwitchHost : IDisposable
 
     private void Open(PortOption option, Action<string> say)
     {
-        IPortDevice device = PortFactory.Open(option.Spec, Control.Frames);
+        IPortDevice device = _underlays.Open(option.Number, option.Spec, Control.Frames, out ushort? beside);
         lock (Control.Gate)
         {
-            if (Control.AddPort(option.Number, device) != ControlError.None)
+            if (Control.AddPort(option.Number, device, beside: beside) != ControlError.None)
             {
                 device.Dispose();
                 throw new OptionException($"{option.Origin}: '{option.Spec}': the datapath refuses port number {option.Number}");

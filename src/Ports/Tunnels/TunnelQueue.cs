@@ -1,0 +1,409 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>One worker's queue of a tunnel port.</summary>
+/// <remarks>
+/// <see cref="Transmit"/> wraps packets in place, in their headroom, and sends them by the underlay's queue of the same index, which the same worker
+/// serves. <see cref="Receive"/> hands out what that queue unwrapped.
+/// </remarks>
+internal sealed unsafe class TunnelQueue : IPort, IDisposable
+{
+    // What an underlay's receive adds in one pass, twice, and some answers of our own.
+    private const int RingCapacity = 128;
+    private const int StageCapacity = 64;
+
+    // Headers of remote ends that flows chose, by a few bits of the address; two that share a place take turns.
+    private const int PeerSlots = 256;
+
+    private const int LongestTotal = 65535;
+
+    private readonly TunnelDevice _device;
+    private readonly TunnelOptions _options;
+    private readonly Underlay _underlay;
+    private readonly int _index;
+    private readonly bool _hasFlowOptions;
+    private readonly Packet[] _ring = GC.AllocateArray<Packet>(RingCapacity, pinned: true);
+    private readonly Packet[] _stage = GC.AllocateArray<Packet>(StageCapacity, pinned: true);
+    private readonly byte[] _ethernet = new byte[OuterHeader.EthernetLength];
+    private readonly OuterHeader[]? _peers;
+    private OuterHeader _header;
+    private FrameCache? _frames;
+    private uint _head;
+    private uint _tail;
+    private int _staged;
+    private ushort _identification;
+    private long _receiveDropped;
+
+    public TunnelQueue(int index, TunnelDevice device, Underlay underlay)
+    {
+        _index = index;
+        _device = device;
+        _underlay = underlay;
+        _options = device.Options;
+        _hasFlowOptions = _options.Remote == null || _options.IsKeyByFlow;
+        _peers = _options.Remote == null ? GC.AllocateArray<OuterHeader>(PeerSlots, pinned: true) : null;
+        _header.Build(_options, _options.Remote ?? default, HasKeyField(_options.Key != null));
+        _header.SetKey(_options.Kind, _options.Key ?? 0);
+        (_options.InnerDestination ?? device.HardwareAddress).CopyTo(_ethernet);
+        (_options.InnerSource ?? device.HardwareAddress).CopyTo(_ethernet.AsSpan(6));
+        BinaryPrimitives.WriteUInt16BigEndian(_ethernet.AsSpan(12), EtherType.Ipv4);
+    }
+
+    /// <summary>Drops of what was to be sent.</summary>
+    public DropCounters Drops { get; } = new();
+
+    public long ReceiveDropped => Volatile.Read(ref _receiveDropped);
+
+    /// <summary>The underlay's: what comes there may be for this port.</summary>
+    public int PollDescriptor => _underlay.QueueAt(_index)?.PollDescriptor ?? -1;
+
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        _frames = frames;
+        int count = Math.Min((int)(_tail - _head), batch.Free);
+        for (int i = 0; i < count; i++)
+        {
+            batch.Add(_ring[_head++ % RingCapacity]);
+        }
+        return count;
+    }
+
+    /// <summary>Takes ownership of an unwrapped packet if there is room. By the worker.</summary>
+    public bool TryDeliver(in Packet packet)
+    {
+        if (_tail - _head == RingCapacity)
+        {
+            Volatile.Write(ref _receiveDropped, _receiveDropped + 1);
+            return false;
+        }
+        _ring[_tail++ % RingCapacity] = packet;
+        return true;
+    }
+
+    /// <summary>Writes the Ethernet header of what came without one.</summary>
+    /// <param name="data">14 bytes.</param>
+    public void WriteEthernet(byte* data) => _ethernet.CopyTo(new Span<byte>(data, OuterHeader.EthernetLength));
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        _frames = frames;
+        if (_underlay.QueueAt(_index) is not { } below)
+        {
+            Drops.Count(DropReason.TunnelDown, packets.Length);
+            frames.Release(packets);
+            return packets.Length;
+        }
+        int generation = _underlay.Neighbours.Generation;
+        int mtu = below.Mtu == 0 ? LongestTotal : Math.Min(below.Mtu, LongestTotal);
+        for (int i = 0; i < packets.Length; i++)
+        {
+            Packet packet = packets[i];
+            ref OuterHeader header = ref _header;
+            if (_hasFlowOptions)
+            {
+                header = ref ChooseHeader(packet, frames);
+                if (Unsafe.IsNullRef(ref header))
+                {
+                    Drop(packet, DropReason.TunnelNoDestination, frames);
+                    continue;
+                }
+            }
+            if (header.Generation != generation)
+            {
+                LookUp(ref header, generation, below);
+            }
+            if (TryWrap(ref packet, ref header, mtu, frames, below))
+            {
+                if (_staged == StageCapacity)
+                {
+                    Flush(below, frames);
+                }
+                _stage[_staged++] = packet;
+            }
+        }
+        Flush(below, frames);
+        return packets.Length;
+    }
+
+    /// <summary>Gives frames back; no worker uses the queue any more.</summary>
+    public void Dispose()
+    {
+        FrameCache? frames = _frames?.Pool.CreateCache();
+        while (_head != _tail)
+        {
+            frames?.Release(_ring[_head % RingCapacity]);
+            _head++;
+        }
+        frames?.Drain();
+    }
+
+    private void Flush(UnderlayQueue below, FrameCache frames)
+    {
+        if (_staged > 0)
+        {
+            int sent = below.Send(_stage.AsSpan(0, _staged), frames);
+            if (sent < _staged)
+            {
+                Drops.Count(DropReason.TransmitQueueFull, _staged - sent);
+            }
+            _staged = 0;
+        }
+    }
+
+    /// <returns>False: the packet's ownership has ended, or it waits for its next hop.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryWrap(ref Packet packet, ref OuterHeader header, int mtu, FrameCache frames, UnderlayQueue below)
+    {
+        if (packet.Length < OuterHeader.EthernetLength)
+        {
+            Drop(packet, DropReason.Runt, frames);
+            return false;
+        }
+        InnerPacket.Read(packet.Data, packet.Length, out InnerPacket inner);
+        if (inner.IsIpv4 && *(ulong*)(packet.Data + inner.Network + 12) == header.Addresses && IsOwn(packet, inner.Network))
+        {
+            Drop(packet, DropReason.TunnelLoop, frames);
+            return false;
+        }
+        int stripped = 0;
+        if (_options.Kind == TunnelKind.Ipip)
+        {
+            if (!inner.IsIpv4 || !TryTrimToIpv4(ref packet, inner.Network))
+            {
+                Drop(packet, DropReason.TunnelNotIpv4, frames);
+                return false;
+            }
+            stripped = inner.Network;
+        }
+        int total = packet.Length - stripped + header.Length - OuterHeader.EthernetLength;
+        bool isTooLong = total > mtu;
+        if (isTooLong && !MayFragment(packet, inner, total, mtu, frames))
+        {
+            return false;
+        }
+        packet.MoveStart(stripped);
+        if (frames.HeadroomOf(packet) < header.Length && !TryMakeRoom(ref packet, frames))
+        {
+            return false;
+        }
+        byte tos = (byte)((_options.Tos ?? (inner.Tos & 0xfc)) | (inner.Tos & 3)); // ECN is always the inner packet's (RFC 6040 §4.1)
+        ushort identification = _options.DontFragment && !isTooLong ? (ushort)0 : ++_identification; // RFC 6864 §4.1: of no meaning with Don't Fragment
+        byte* start = packet.Data;
+        header.Write(start, total, tos, identification);
+        WriteTransport(start, packet.Length, header.Length, inner.Hash);
+        packet.MoveStart(-header.Length);
+        packet.Flags = PacketFlags.None;
+        if (isTooLong || !header.IsReachable)
+        {
+            SendSlowly(packet, header, isTooLong, mtu, frames, below);
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>What differs from packet to packet behind the IPv4 header.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void WriteTransport(byte* start, int length, int headerLength, ulong hash)
+    {
+        byte* transport = start - headerLength + OuterHeader.TransportOffset;
+        switch (_options.Kind)
+        {
+            case TunnelKind.Vxlan:
+                // RFC 7348 §5: a source port of the dynamic range that tells flows apart, so that routers spread them.
+                *(ushort*)transport = BinaryPrimitives.ReverseEndianness((ushort)(0xc000 | (hash >> 50)));
+                *(ushort*)(transport + 4) = BinaryPrimitives.ReverseEndianness((ushort)(length + 16));
+                if (_options.Checksum)
+                {
+                    var udp = new ReadOnlySpan<byte>(transport, length + 16);
+                    ulong sum = InternetChecksum.AddPseudoHeader(new ReadOnlySpan<byte>(transport - 8, 8), IpProtocol.Udp, udp.Length);
+                    *(ushort*)(transport + 6) = InternetChecksum.FinishUdp(InternetChecksum.Add(udp, sum));
+                }
+                break;
+            case TunnelKind.Nvgre:
+                start[-1] = (byte)(hash >> 56); // FlowID, the key's last byte (RFC 7637 §3.2)
+                goto case TunnelKind.Gre;
+            case TunnelKind.Gre:
+                if (_options.Checksum)
+                {
+                    *(ushort*)(transport + 4) = InternetChecksum.Compute(new ReadOnlySpan<byte>(transport, length + headerLength - OuterHeader.TransportOffset));
+                }
+                break;
+        }
+    }
+
+    /// <summary>Cuts what is too long, keeps what has no address yet, drops what has no way.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SendSlowly(in Packet packet, in OuterHeader header, bool isTooLong, int mtu, FrameCache frames, UnderlayQueue below)
+    {
+        if (!isTooLong)
+        {
+            SendOrHold(packet, header, frames, below);
+            return;
+        }
+        ClearDontFragment(packet);
+        if (!Fragmenter.TryBegin(packet, frames, mtu, out Fragmenter fragmenter))
+        {
+            Drop(packet, DropReason.TooLong, frames);
+            return;
+        }
+        while (fragmenter.TryNext(out Packet fragment))
+        {
+            SendOrHold(fragment, header, frames, below);
+        }
+        Drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+        frames.Release(packet);
+    }
+
+    private void SendOrHold(in Packet packet, in OuterHeader header, FrameCache frames, UnderlayQueue below)
+    {
+        if (header.IsReachable)
+        {
+            Flush(below, frames); // what came before goes before
+            Drops.Count(DropReason.TransmitQueueFull, 1 - below.Send(new ReadOnlySpan<Packet>(in packet), frames));
+        }
+        else if (header.NextHop == default
+            || _underlay.Neighbours.Find(header.NextHop, _underlay.Milliseconds, out _) == NeighbourState.Failed
+            || !below.TryHold(packet, header.NextHop))
+        {
+            Drop(packet, DropReason.TunnelUnreachable, frames);
+        }
+    }
+
+    /// <summary>Where the flow sends the packet, or the port's settings do; a null reference if neither says.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ref OuterHeader ChooseHeader(scoped in Packet packet, FrameCache frames)
+    {
+        TunnelState state = (packet.Flags & PacketFlags.HasTunnel) != 0 ? frames.Tunnel(packet) : default;
+        ref OuterHeader header = ref _header;
+        if (_peers != null)
+        {
+            if (!Ipv4Text.IsUnicast(state.Destination) || _underlay.IsLocal(state.Destination.Raw))
+            {
+                return ref Unsafe.NullRef<OuterHeader>();
+            }
+            header = ref _peers[(state.Destination.Raw * 0x9e37_79b1u) >> 24];
+        }
+        Be32 remote = _options.Remote ?? state.Destination;
+        bool hasKeyField = HasKeyField(_options.Key != null || (_options.IsKeyByFlow && state.HasKey));
+        if (header.Length == 0 || header.Remote != remote || header.HasKey != hasKeyField)
+        {
+            header.Build(_options, remote, hasKeyField);
+        }
+        header.SetKey(_options.Kind, _options.Key ?? state.Key);
+        return ref header;
+    }
+
+    // GRE alone can do without.
+    private bool HasKeyField(bool hasKey) => _options.Kind switch
+    {
+        TunnelKind.Ipip => false,
+        TunnelKind.Gre => hasKey,
+        _ => true,
+    };
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LookUp(ref OuterHeader header, int generation, UnderlayQueue below)
+    {
+        header.IsReachable = false;
+        header.NextHop = default;
+        MacAddress address = default;
+        if (_options.RemoteHardwareAddress is { } known)
+        {
+            address = known;
+            header.IsReachable = true;
+        }
+        else if (_underlay.Routes.TryFindNextHop(header.Remote, out Be32 nextHop))
+        {
+            header.NextHop = nextHop;
+            header.IsReachable = _underlay.Neighbours.Find(nextHop, _underlay.Milliseconds, out address) == NeighbourState.Reachable;
+        }
+        header.SetEthernet(address, below.HardwareAddress);
+        header.Generation = generation;
+    }
+
+    /// <summary>Whether a packet between the tunnel's own ends is of the tunnel's own protocol: it would be wrapped again and again.</summary>
+    private bool IsOwn(in Packet packet, int network)
+    {
+        byte* ip = packet.Data + network;
+        int transport = network + ((*ip & 0x0f) * 4);
+        return _options.Kind switch
+        {
+            TunnelKind.Vxlan => ip[9] == IpProtocol.Udp && packet.Length >= transport + 4
+                && *(ushort*)(packet.Data + transport + 2) == Be16.FromHost(_options.Port).Raw,
+            TunnelKind.Ipip => ip[9] == IpProtocol.IpInIp,
+            TunnelKind.Capsulator => ip[9] == IpProtocol.Capsulator,
+            _ => ip[9] == IpProtocol.Gre,
+        };
+    }
+
+    /// <summary>Cuts Ethernet's padding off: without the header nothing tells it from the packet.</summary>
+    private static bool TryTrimToIpv4(ref Packet packet, int network)
+    {
+        int total = BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[(network + 2)..]);
+        if (total < OuterHeader.Ipv4Length || total > packet.Length - network)
+        {
+            return false;
+        }
+        packet.Length = network + total;
+        return true;
+    }
+
+    /// <summary>Whether a packet too long for the underlay is to be cut; otherwise it was answered or dropped.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool MayFragment(in Packet packet, in InnerPacket inner, int total, int mtu, FrameCache frames)
+    {
+        bool dontFragmentInner = inner.IsIpv4 && (packet.Data[inner.Network + 6] & 0x40) != 0;
+        if (total <= LongestTotal && (_options.Oversize == OversizePolicy.Fragment || (_options.Oversize == OversizePolicy.Icmp && !dontFragmentInner)))
+        {
+            return true;
+        }
+        if (_options.Oversize == OversizePolicy.Icmp && dontFragmentInner)
+        {
+            // A tag, and what is behind Ethernet's padding, count as well: the sender learns what its packet may have.
+            int fits = mtu - (_device.Overhead + inner.Network - OuterHeader.EthernetLength);
+            if (IcmpMessage.TryWriteFragmentationNeeded(packet.Bytes, inner.Network, fits, frames, out Packet answer) && !TryDeliver(answer))
+            {
+                frames.Release(answer);
+            }
+        }
+        Drop(packet, DropReason.TooLong, frames);
+        return false;
+    }
+
+    /// <summary>A packet that used up its headroom, in another tunnel perhaps, moves to a frame of its own.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryMakeRoom(ref Packet packet, FrameCache frames)
+    {
+        bool hasRoom = frames.TryCopy(packet, out Packet copy);
+        if (!hasRoom)
+        {
+            Drops.Count(DropReason.NoFrame);
+        }
+        frames.Release(packet);
+        packet = copy;
+        return hasRoom;
+    }
+
+    private static void ClearDontFragment(in Packet packet)
+    {
+        Span<byte> ip = packet.Bytes.Slice(OuterHeader.EthernetLength, OuterHeader.Ipv4Length);
+        ushort field = BinaryPrimitives.ReadUInt16BigEndian(ip[6..]);
+        ushort cleared = (ushort)(field & ~0x4000);
+        ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(ip[10..]);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[6..], cleared);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[10..], InternetChecksum.Update(checksum, field, cleared));
+    }
+
+    private void Drop(in Packet packet, DropReason reason, FrameCache frames)
+    {
+        Drops.Count(reason);
+        frames.Release(packet);
+    }
+}
