@@ -15,9 +15,6 @@ internal unsafe struct InnerPacket
     /// <summary>Whether it is IPv4 behind at most one tag, its header whole.</summary>
     public bool IsIpv4;
 
-    /// <summary>Whether it is IP at all, so that <see cref="Tos"/> says something of congestion.</summary>
-    public bool IsIp;
-
     /// <summary>Offset of the IPv4 header; valid with <see cref="IsIpv4"/>.</summary>
     public int Network;
 
@@ -40,7 +37,6 @@ internal unsafe struct InnerPacket
         byte* ip = data + network;
         if (type == Ipv4Raw && length >= network + 20 && (*ip & 0xf0) == 0x40)
         {
-            inner.IsIp = true;
             inner.IsIpv4 = true;
             inner.Tos = ip[1];
             inner.Network = network;
@@ -50,23 +46,24 @@ internal unsafe struct InnerPacket
             inner.Hash = ((key * Spread) ^ (hasPorts ? *(uint*)(ip + 20) : 0)) * Spread;
             return;
         }
-        ReadOther(data, length, type, network, ref inner);
+        // One number, and no address taken: so the caller keeps all this in registers.
+        inner.Hash = ReadOther(data, length, type, network);
+        inner.Tos = (byte)inner.Hash;
     }
 
+    /// <summary>The hash, its lowest byte the traffic class, which is 0 for what is not IP.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ReadOther(byte* data, int length, ushort type, int network, ref InnerPacket inner)
+    private static ulong ReadOther(byte* data, int length, ushort type, int network)
     {
         byte* ip = data + network;
         if (type == Ipv6Raw && length >= network + 40)
         {
-            inner.IsIp = true;
-            inner.Tos = (byte)(BinaryPrimitives.ReverseEndianness(*(ushort*)ip) >> 4);
             ulong key = *(ulong*)(ip + 8) ^ (*(ulong*)(ip + 16) * 3) ^ (*(ulong*)(ip + 24) * 5) ^ (*(ulong*)(ip + 32) * 7) ^ ip[6];
             bool hasPorts = ip[6] is IpProtocol.Tcp or IpProtocol.Udp && length >= network + 44;
-            inner.Hash = ((key * Spread) ^ (hasPorts ? *(uint*)(ip + 40) : 0)) * Spread;
-            return;
+            ulong hash = ((key * Spread) ^ (hasPorts ? *(uint*)(ip + 40) : 0)) * Spread;
+            return (hash & ~0xffUL) | (byte)(BinaryPrimitives.ReverseEndianness(*(ushort*)ip) >> 4);
         }
-        inner.Hash = ((*(ulong*)data * Spread) ^ *(uint*)(data + 8)) * Spread; // both addresses
+        return (((*(ulong*)data * Spread) ^ *(uint*)(data + 8)) * Spread) & ~0xffUL; // both addresses
     }
 
     private static ushort VlanRaw => Be16.FromHost(EtherType.Vlan).Raw;

@@ -29,6 +29,11 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private readonly Underlay _underlay;
     private readonly int _index;
     private readonly bool _hasFlowOptions;
+    private readonly TunnelKind _kind;
+    private readonly bool _hasChecksum;
+    private readonly bool _dontFragment;
+    private readonly byte _tos;
+    private readonly byte _tosInherited; // bits that come from inside: ECN always is the inner packet's (RFC 6040 §4.1)
     private readonly Packet[] _ring = GC.AllocateArray<Packet>(RingCapacity, pinned: true);
     private readonly Packet[] _stage = GC.AllocateArray<Packet>(StageCapacity, pinned: true);
     private readonly byte[] _ethernet = new byte[OuterHeader.EthernetLength];
@@ -47,6 +52,11 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         _device = device;
         _underlay = underlay;
         _options = device.Options;
+        _kind = _options.Kind;
+        _hasChecksum = _options.Checksum;
+        _dontFragment = _options.DontFragment;
+        _tos = _options.Tos ?? 0;
+        _tosInherited = _options.Tos == null ? (byte)0xff : (byte)3;
         _hasFlowOptions = _options.Remote == null || _options.IsKeyByFlow;
         _peers = _options.Remote == null ? GC.AllocateArray<OuterHeader>(PeerSlots, pinned: true) : null;
         _header.Build(_options, _options.Remote ?? default, HasKeyField(_options.Key != null));
@@ -173,9 +183,9 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             return false;
         }
         int stripped = 0;
-        if (_options.Kind == TunnelKind.Ipip)
+        if (_kind == TunnelKind.Ipip)
         {
-            if (!inner.IsIpv4 || !TryTrimToIpv4(ref packet, inner.Network))
+            if (!inner.IsIpv4 || (packet.Length = LengthAsIpv4(packet, inner.Network)) == 0)
             {
                 Drop(packet, DropReason.TunnelNotIpv4, frames);
                 return false;
@@ -184,17 +194,21 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         }
         int total = packet.Length - stripped + header.Length - OuterHeader.EthernetLength;
         bool isTooLong = total > mtu;
-        if (isTooLong && !MayFragment(packet, inner, total, mtu, frames))
+        if (isTooLong && !MayFragment(packet, inner.IsIpv4 ? inner.Network : 0, total, mtu, frames))
         {
             return false;
         }
         packet.MoveStart(stripped);
-        if (frames.HeadroomOf(packet) < header.Length && !TryMakeRoom(ref packet, frames))
+        if (frames.HeadroomOf(packet) < header.Length)
         {
-            return false;
+            packet = MakeRoom(packet, frames);
+            if (packet.Data == null)
+            {
+                return false;
+            }
         }
-        byte tos = (byte)((_options.Tos ?? (inner.Tos & 0xfc)) | (inner.Tos & 3)); // ECN is always the inner packet's (RFC 6040 §4.1)
-        ushort identification = _options.DontFragment && !isTooLong ? (ushort)0 : ++_identification; // RFC 6864 §4.1: of no meaning with Don't Fragment
+        byte tos = (byte)(_tos | (inner.Tos & _tosInherited));
+        ushort identification = _dontFragment && !isTooLong ? (ushort)0 : ++_identification; // RFC 6864 §4.1: of no meaning with Don't Fragment
         byte* start = packet.Data;
         header.Write(start, total, tos, identification);
         WriteTransport(start, packet.Length, header.Length, inner.Hash);
@@ -213,13 +227,13 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private void WriteTransport(byte* start, int length, int headerLength, ulong hash)
     {
         byte* transport = start - headerLength + OuterHeader.TransportOffset;
-        switch (_options.Kind)
+        switch (_kind)
         {
             case TunnelKind.Vxlan:
                 // RFC 7348 §5: a source port of the dynamic range that tells flows apart, so that routers spread them.
                 *(ushort*)transport = BinaryPrimitives.ReverseEndianness((ushort)(0xc000 | (hash >> 50)));
                 *(ushort*)(transport + 4) = BinaryPrimitives.ReverseEndianness((ushort)(length + 16));
-                if (_options.Checksum)
+                if (_hasChecksum)
                 {
                     var udp = new ReadOnlySpan<byte>(transport, length + 16);
                     ulong sum = InternetChecksum.AddPseudoHeader(new ReadOnlySpan<byte>(transport - 8, 8), IpProtocol.Udp, udp.Length);
@@ -230,7 +244,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
                 start[-1] = (byte)(hash >> 56); // FlowID, the key's last byte (RFC 7637 §3.2)
                 goto case TunnelKind.Gre;
             case TunnelKind.Gre:
-                if (_options.Checksum)
+                if (_hasChecksum)
                 {
                     *(ushort*)(transport + 4) = InternetChecksum.Compute(new ReadOnlySpan<byte>(transport, length + headerLength - OuterHeader.TransportOffset));
                 }
@@ -343,23 +357,19 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         };
     }
 
-    /// <summary>Cuts Ethernet's padding off: without the header nothing tells it from the packet.</summary>
-    private static bool TryTrimToIpv4(ref Packet packet, int network)
+    /// <summary>The packet's length without Ethernet's padding, which nothing tells from the packet once the header is gone; 0 if it is cut short.</summary>
+    private static int LengthAsIpv4(in Packet packet, int network)
     {
-        int total = BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[(network + 2)..]);
-        if (total < OuterHeader.Ipv4Length || total > packet.Length - network)
-        {
-            return false;
-        }
-        packet.Length = network + total;
-        return true;
+        int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(packet.Data + network + 2));
+        return total < OuterHeader.Ipv4Length || total > packet.Length - network ? 0 : network + total;
     }
 
     /// <summary>Whether a packet too long for the underlay is to be cut; otherwise it was answered or dropped.</summary>
+    /// <param name="network">Offset of its IPv4 header; 0 if it has none.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool MayFragment(in Packet packet, in InnerPacket inner, int total, int mtu, FrameCache frames)
+    private bool MayFragment(Packet packet, int network, int total, int mtu, FrameCache frames)
     {
-        bool dontFragmentInner = inner.IsIpv4 && (packet.Data[inner.Network + 6] & 0x40) != 0;
+        bool dontFragmentInner = network != 0 && (packet.Data[network + 6] & 0x40) != 0;
         if (total <= LongestTotal && (_options.Oversize == OversizePolicy.Fragment || (_options.Oversize == OversizePolicy.Icmp && !dontFragmentInner)))
         {
             return true;
@@ -367,8 +377,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         if (_options.Oversize == OversizePolicy.Icmp && dontFragmentInner)
         {
             // A tag, and what is behind Ethernet's padding, count as well: the sender learns what its packet may have.
-            int fits = mtu - (_device.Overhead + inner.Network - OuterHeader.EthernetLength);
-            if (IcmpMessage.TryWriteFragmentationNeeded(packet.Bytes, inner.Network, fits, frames, out Packet answer) && !TryDeliver(answer))
+            int fits = mtu - (_device.Overhead + network - OuterHeader.EthernetLength);
+            if (IcmpMessage.TryWriteFragmentationNeeded(packet.Bytes, network, fits, frames, out Packet answer) && !TryDeliver(answer))
             {
                 frames.Release(answer);
             }
@@ -377,18 +387,16 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         return false;
     }
 
-    /// <summary>A packet that used up its headroom, in another tunnel perhaps, moves to a frame of its own.</summary>
+    /// <summary>A packet that used up its headroom, in another tunnel perhaps, moves to a frame of its own; none if there is no frame.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryMakeRoom(ref Packet packet, FrameCache frames)
+    private Packet MakeRoom(Packet packet, FrameCache frames)
     {
-        bool hasRoom = frames.TryCopy(packet, out Packet copy);
-        if (!hasRoom)
+        if (!frames.TryCopy(packet, out Packet copy))
         {
             Drops.Count(DropReason.NoFrame);
         }
         frames.Release(packet);
-        packet = copy;
-        return hasRoom;
+        return copy;
     }
 
     private static void ClearDontFragment(in Packet packet)
