@@ -17,7 +17,6 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
 {
     // What an underlay's receive adds in one pass, twice, and some answers of our own.
     private const int RingCapacity = 128;
-    private const int StageCapacity = 64;
 
     // Headers of remote ends that flows chose, by a few bits of the address; two that share a place take turns.
     private const int PeerSlots = 256;
@@ -35,14 +34,13 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private readonly byte _tos;
     private readonly byte _tosInherited; // bits that come from inside: ECN always is the inner packet's (RFC 6040 §4.1)
     private readonly Packet[] _ring = GC.AllocateArray<Packet>(RingCapacity, pinned: true);
-    private readonly Packet[] _stage = GC.AllocateArray<Packet>(StageCapacity, pinned: true);
+    private readonly PacketBatch _stage = new();
     private readonly byte[] _ethernet = new byte[OuterHeader.EthernetLength];
     private readonly OuterHeader[]? _peers;
     private OuterHeader _header;
     private FrameCache? _frames;
     private uint _head;
     private uint _tail;
-    private int _staged;
     private ushort _identification;
     private long _receiveDropped;
 
@@ -93,7 +91,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             Volatile.Write(ref _receiveDropped, _receiveDropped + 1);
             return false;
         }
-        _ring[_tail++ % RingCapacity] = packet;
+        // Field by field: they were written a moment ago, and loaded as one register they would have to reach the cache first.
+        _ring[_tail++ % RingCapacity] = new Packet(packet.Data, packet.Length) { Flags = packet.Flags };
         return true;
     }
 
@@ -129,13 +128,10 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             {
                 LookUp(ref header, generation, below);
             }
-            if (TryWrap(ref packet, ref header, mtu, frames, below))
+            Wrap(packet, ref header, mtu, frames, below);
+            if (_stage.Free == 0)
             {
-                if (_staged == StageCapacity)
-                {
-                    Flush(below, frames);
-                }
-                _stage[_staged++] = packet;
+                Flush(below, frames);
             }
         }
         Flush(below, frames);
@@ -156,70 +152,71 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
 
     private void Flush(UnderlayQueue below, FrameCache frames)
     {
-        if (_staged > 0)
+        int staged = _stage.Count;
+        if (staged > 0)
         {
-            int sent = below.Send(_stage.AsSpan(0, _staged), frames);
-            if (sent < _staged)
+            int sent = below.Send(_stage.Packets, frames);
+            if (sent < staged)
             {
-                Drops.Count(DropReason.TransmitQueueFull, _staged - sent);
+                Drops.Count(DropReason.TransmitQueueFull, staged - sent);
             }
-            _staged = 0;
+            _stage.Clear();
         }
     }
 
-    /// <returns>False: the packet's ownership has ended, or it waits for its next hop.</returns>
+    /// <summary>Wraps a packet and stages it; or it is dropped, answered, cut, or waits for its next hop.</summary>
+    /// <remarks>What is done by far most often touches neither handle's fields in memory nor anything that is not in the first-level cache.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryWrap(ref Packet packet, ref OuterHeader header, int mtu, FrameCache frames, UnderlayQueue below)
+    private void Wrap(Packet packet, ref OuterHeader header, int mtu, FrameCache frames, UnderlayQueue below)
     {
-        if (packet.Length < OuterHeader.EthernetLength)
+        byte* data = packet.Data;
+        int length = packet.Length;
+        if (length < OuterHeader.EthernetLength)
         {
             Drop(packet, DropReason.Runt, frames);
-            return false;
+            return;
         }
-        InnerPacket.Read(packet.Data, packet.Length, out InnerPacket inner);
-        if (inner.IsIpv4 && *(ulong*)(packet.Data + inner.Network + 12) == header.Addresses && IsOwn(packet, inner.Network))
+        InnerPacket.Read(data, length, out InnerPacket inner);
+        if (inner.IsIpv4 && *(ulong*)(data + inner.Network + 12) == header.Addresses && IsOwn(packet, inner.Network))
         {
             Drop(packet, DropReason.TunnelLoop, frames);
-            return false;
+            return;
         }
-        int stripped = 0;
         if (_kind == TunnelKind.Ipip)
         {
-            if (!inner.IsIpv4 || (packet.Length = LengthAsIpv4(packet, inner.Network)) == 0)
+            length = inner.IsIpv4 ? LengthAsIpv4(data + inner.Network, length - inner.Network) : 0;
+            data += inner.Network;
+            if (length == 0)
             {
                 Drop(packet, DropReason.TunnelNotIpv4, frames);
-                return false;
+                return;
             }
-            stripped = inner.Network;
         }
-        int total = packet.Length - stripped + header.Length - OuterHeader.EthernetLength;
+        int total = length + header.Length - OuterHeader.EthernetLength;
         bool isTooLong = total > mtu;
         if (isTooLong && !MayFragment(packet, inner.IsIpv4 ? inner.Network : 0, total, mtu, frames))
         {
-            return false;
+            return;
         }
-        packet.MoveStart(stripped);
-        if (frames.HeadroomOf(packet) < header.Length)
+        if (frames.HeadroomOf(new Packet(data, length)) < header.Length)
         {
-            packet = MakeRoom(packet, frames);
-            if (packet.Data == null)
+            data = MakeRoom(packet, (int)(data - packet.Data), frames);
+            if (data == null)
             {
-                return false;
+                return;
             }
         }
         byte tos = (byte)(_tos | (inner.Tos & _tosInherited));
         ushort identification = _dontFragment && !isTooLong ? (ushort)0 : ++_identification; // RFC 6864 §4.1: of no meaning with Don't Fragment
-        byte* start = packet.Data;
-        header.Write(start, total, tos, identification);
-        WriteTransport(start, packet.Length, header.Length, inner.Hash);
-        packet.MoveStart(-header.Length);
-        packet.Flags = PacketFlags.None;
+        header.Write(data, total, tos, identification);
+        WriteTransport(data, length, header.Length, inner.Hash);
+        var outer = new Packet(data - header.Length, length + header.Length);
         if (isTooLong || !header.IsReachable)
         {
-            SendSlowly(packet, header, isTooLong, mtu, frames, below);
-            return false;
+            SendSlowly(outer, header, isTooLong, mtu, frames, below);
+            return;
         }
-        return true;
+        _stage.Add(outer);
     }
 
     /// <summary>What differs from packet to packet behind the IPv4 header.</summary>
@@ -254,7 +251,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
 
     /// <summary>Cuts what is too long, keeps what has no address yet, drops what has no way.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SendSlowly(in Packet packet, in OuterHeader header, bool isTooLong, int mtu, FrameCache frames, UnderlayQueue below)
+    private void SendSlowly(Packet packet, in OuterHeader header, bool isTooLong, int mtu, FrameCache frames, UnderlayQueue below)
     {
         if (!isTooLong)
         {
@@ -343,7 +340,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     }
 
     /// <summary>Whether a packet between the tunnel's own ends is of the tunnel's own protocol: it would be wrapped again and again.</summary>
-    private bool IsOwn(in Packet packet, int network)
+    private bool IsOwn(Packet packet, int network)
     {
         byte* ip = packet.Data + network;
         int transport = network + ((*ip & 0x0f) * 4);
@@ -357,11 +354,11 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         };
     }
 
-    /// <summary>The packet's length without Ethernet's padding, which nothing tells from the packet once the header is gone; 0 if it is cut short.</summary>
-    private static int LengthAsIpv4(in Packet packet, int network)
+    /// <summary>The IPv4 packet's length without Ethernet's padding, which nothing tells from it once the header is gone; 0 if it is cut short.</summary>
+    private static int LengthAsIpv4(byte* ip, int length)
     {
-        int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(packet.Data + network + 2));
-        return total < OuterHeader.Ipv4Length || total > packet.Length - network ? 0 : network + total;
+        int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2));
+        return total < OuterHeader.Ipv4Length || total > length ? 0 : total;
     }
 
     /// <summary>Whether a packet too long for the underlay is to be cut; otherwise it was answered or dropped.</summary>
@@ -387,16 +384,17 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         return false;
     }
 
-    /// <summary>A packet that used up its headroom, in another tunnel perhaps, moves to a frame of its own; none if there is no frame.</summary>
+    /// <summary>A packet that used up its headroom, in another tunnel perhaps, moves to a frame of its own.</summary>
+    /// <returns>Where its byte at <paramref name="offset"/> is now; null without a free frame.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private Packet MakeRoom(Packet packet, FrameCache frames)
+    private byte* MakeRoom(Packet packet, int offset, FrameCache frames)
     {
         if (!frames.TryCopy(packet, out Packet copy))
         {
             Drops.Count(DropReason.NoFrame);
         }
         frames.Release(packet);
-        return copy;
+        return copy.Data == null ? null : copy.Data + offset;
     }
 
     private static void ClearDontFragment(in Packet packet)
@@ -409,7 +407,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(ip[10..], InternetChecksum.Update(checksum, field, cleared));
     }
 
-    private void Drop(in Packet packet, DropReason reason, FrameCache frames)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Drop(Packet packet, DropReason reason, FrameCache frames)
     {
         Drops.Count(reason);
         frames.Release(packet);
