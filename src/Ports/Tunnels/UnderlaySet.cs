@@ -25,7 +25,7 @@ public sealed class UnderlaySet
             return OpenTunnel(number, spec, out beside);
         }
         // An interface that returns finds its tunnels where they were.
-        beside = _underlays.TryGetValue(number, out Underlay? known) ? known.Tunnels.Devices.FirstOrDefault()?.Number : null;
+        beside = _underlays.TryGetValue(number, out Underlay? known) && known.Tunnels.Devices is [{ Number: ushort tunnel }, ..] ? tunnel : null;
         UnderlayOptions? options = UnderlayOptions.Read(spec);
         IPortDevice device = PortFactory.Open(spec, pool);
         return options == null ? device : Wrap(number, device, options);
