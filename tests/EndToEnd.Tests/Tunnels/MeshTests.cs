@@ -22,19 +22,19 @@ public sealed class MeshTests
                 return space;
             }
             TestNamespace middle = Make("net");
-            CommandResult bridge = middle.Execute("ip", "link", "add", "br", "type", "bridge");
+            CommandResult bridge = middle.Execute("ip", "link", "add", "lan", "type", "bridge");
             Assert.SkipWhen(bridge.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no bridges");
             bridge.Checked();
-            middle.BringUp("br");
+            middle.BringUp("lan");
             List<TestNamespace> hosts = [];
             for (int site = 1; site <= 3; site++)
             {
                 TestNamespace inside = Make($"s{site}");
                 TestNamespace host = Make($"h{site}");
                 hosts.Add(host);
-                TestNamespace.Join(middle, $"p{site}", inside, "up");
-                middle.Execute("ip", "link", "set", $"p{site}", "master", "br").Checked();
-                TestNamespace.Join(inside, "down", host, "eth0");
+                TestNamespace.Join(middle, $"p{site}", inside, "net0");
+                middle.Execute("ip", "link", "set", $"p{site}", "master", "lan").Checked();
+                TestNamespace.Join(inside, "host0", host, "eth0");
                 host.Execute("ip", "addr", "add", $"192.168.9.{site}/24", "dev", "eth0").Checked();
                 host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{site}").Checked();
                 StartSwitch(inside, site, byFlow);
@@ -59,7 +59,7 @@ public sealed class MeshTests
             : [.. others.SelectMany(other => new[] { "--port", $"{2 + other}=vxlan:local=10.0.0.{site},remote=10.0.0.{other},via=2" })];
         RunningCommand running = inside.Start(
             SwitchProgram.Dotnet,
-            [SwitchProgram.Library, "run", "--port", "1=down", "--port", $"2=up,address=10.0.0.{site}/24", .. tunnels, "--listen", Lab.Listen]);
+            [SwitchProgram.Library, "run", "--port", "1=host0", "--port", $"2=net0,address=10.0.0.{site}/24", .. tunnels, "--listen", Lab.Listen]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         // What a host sends goes to both others, what comes from them to the host alone: a mesh has no loops that way.
         string actions = byFlow
