@@ -10,7 +10,7 @@ using Softswitch.Ports.Tap;
 
 namespace Softswitch.Ports;
 
-/// <summary>Opens the device a specification names.</summary>
+/// <summary>Opens the device a specification names, but for tunnels, which <see cref="Tunnels.UnderlaySet"/> opens.</summary>
 public static class PortFactory
 {
     private const int MaxQueues = 256; // of a TAP device, MAX_TAP_QUEUES in drivers/net/tun.c; few cards have more
@@ -138,6 +138,6 @@ public static class PortFactory
     private static string Word(PortKind kind) => kind switch
     {
         PortKind.NetFpga => "a NetFPGA card (nf2c0 to nf2c3)",
-        _ => $"a {kind.ToString().ToLowerInvariant()}: tunnel",
+        _ => $"a {kind.ToString().ToLowerInvariant()}: tunnel without a switch around it",
     };
 }

@@ -15,6 +15,9 @@ public enum PortKind
     Gre,
     Ipip,
 
+    /// <summary>The NetFPGA capsulator's tunnel.</summary>
+    Capsulator,
+
     /// <summary>A port of a NetFPGA card: nf2c0 to nf2c3.</summary>
     NetFpga,
     PcapLib,

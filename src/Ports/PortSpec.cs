@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Ports;
 
@@ -11,6 +12,9 @@ namespace Softswitch.Ports;
 /// </remarks>
 public sealed class PortSpec
 {
+    /// <summary>Stands between the values of a key that was given more than once, in <see cref="Options"/>: no value has a comma.</summary>
+    public const char ValueSeparator = ',';
+
     private const string RateKey = "rate";
 
     private static readonly Dictionary<string, PortKind> Kinds = new(StringComparer.Ordinal)
@@ -24,6 +28,7 @@ public sealed class PortSpec
         ["vxlan"] = PortKind.Vxlan,
         ["gre"] = PortKind.Gre,
         ["ipip"] = PortKind.Ipip,
+        ["capsulator"] = PortKind.Capsulator,
         ["pcaplib"] = PortKind.PcapLib,
     };
 
@@ -52,6 +57,9 @@ public sealed class PortSpec
     /// <summary>Keys with their values; a key alone, such as <c>once</c>, has the value null. Every key is known to the kind.</summary>
     public IReadOnlyDictionary<string, string?> Options => _options;
 
+    /// <summary>Whether it is a tunnel, which travels by another port of the switch.</summary>
+    public bool IsTunnel => IsTunnelKind(Kind);
+
     /// <summary>Bit/s the port is to send at, as <c>rate=100M</c> of any kind of port says; 0 without it.</summary>
     public long Rate => BitRate.TryParse(_options.GetValueOrDefault(RateKey), out long rate) ? rate : 0;
 
@@ -65,9 +73,9 @@ public sealed class PortSpec
         (PortKind kind, string body) = SplitKind(rest);
         string[] parts = body.Split(',');
         // Tunnels have no name: their options begin right behind the colon.
-        bool named = !IsTunnel(kind) || !parts[0].Contains('=', StringComparison.Ordinal);
+        bool named = !IsTunnelKind(kind) || !parts[0].Contains('=', StringComparison.Ordinal);
         string target = named ? parts[0] : string.Empty;
-        if (target.Length == 0 && !IsTunnel(kind) && kind != PortKind.Null)
+        if (target.Length == 0 && !IsTunnelKind(kind) && kind != PortKind.Null)
         {
             error = $"port '{text}': {Missing(kind)}";
             return false;
@@ -149,8 +157,12 @@ public sealed class PortSpec
             }
             if (!options.TryAdd(key, value))
             {
-                error = $"port '{text}': {key} is given twice";
-                return false;
+                if (!UnderlayOptions.RepeatableKeys.Contains(key))
+                {
+                    error = $"port '{text}': {key} is given twice";
+                    return false;
+                }
+                options[key] += ValueSeparator + value;
             }
             if (key == RateKey && !BitRate.TryParse(value, out _))
             {
@@ -164,15 +176,19 @@ public sealed class PortSpec
 
     private static (string[] Valued, string[] Flags) KnownKeys(PortKind kind) => kind switch
     {
-        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey], []),
-        PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey], []),
-        PortKind.Tap => (["queues", RateKey], []),
+        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey, .. UnderlayOptions.Keys], []),
+        PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey, .. UnderlayOptions.Keys], []),
+        PortKind.Tap => (["queues", RateKey, .. UnderlayOptions.Keys], []),
+        PortKind.PcapLib => ([RateKey, .. UnderlayOptions.Keys], []),
         PortKind.Replay => ([RateKey], ["once"]),
-        PortKind.Vxlan or PortKind.Gre or PortKind.Ipip => (["local", "remote", "key", RateKey], []),
+        PortKind.Vxlan => ([.. TunnelOptions.CommonKeys, "key", "port", "csum", RateKey], []),
+        PortKind.Gre => ([.. TunnelOptions.CommonKeys, "key", "csum", RateKey], ["nvgre"]),
+        PortKind.Ipip => ([.. TunnelOptions.CommonKeys, "inner-src", "inner-dst", RateKey], []),
+        PortKind.Capsulator => ([.. TunnelOptions.CommonKeys, "key", RateKey], []),
         _ => ([RateKey], []),
     };
 
-    private static bool IsTunnel(PortKind kind) => kind is PortKind.Vxlan or PortKind.Gre or PortKind.Ipip;
+    private static bool IsTunnelKind(PortKind kind) => kind is PortKind.Vxlan or PortKind.Gre or PortKind.Ipip or PortKind.Capsulator;
 
     private static string Missing(PortKind kind) => kind switch
     {

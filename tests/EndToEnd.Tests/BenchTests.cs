@@ -13,6 +13,9 @@ public sealed class BenchTests
     [InlineData("exact", "output")]
     [InlineData("inport", "rewrite")]
     [InlineData("l3", "rewrite")]
+    [InlineData("vxlan", "gre")]
+    [InlineData("gre", "ipip")]
+    [InlineData("ipip", "vxlan")]
     public void Pipeline_accounts_for_every_packet(string match, string actions)
     {
         JsonElement result = Run("pipeline", "--seconds", "0.2", "--flows", "100", "--match", match, "--actions", actions);

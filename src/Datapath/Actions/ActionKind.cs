@@ -15,4 +15,10 @@ public enum ActionKind : ushort
     SetTpSrc = 9,
     SetTpDst = 10,
     Enqueue = 11,
+
+    /// <summary>Nicira's set_tunnel: the key if the packet leaves by a tunnel whose flows choose it. Like the next, without a number of OpenFlow's own.</summary>
+    SetTunnel = 0x100,
+
+    /// <summary>Nicira's load into NXM_NX_TUN_IPV4_DST: the remote end if the packet leaves by a tunnel whose flows choose it.</summary>
+    SetTunnelDestination = 0x101,
 }

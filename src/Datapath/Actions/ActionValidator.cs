@@ -32,7 +32,7 @@ public static class ActionValidator
         ActionKind.SetVlanPcp => action.Value <= 7 ? ControlError.None : ControlError.BadActionArgument,
         ActionKind.SetNwTos => (action.Value & ~0xfcU) == 0 ? ControlError.None : ControlError.BadActionArgument,
         ActionKind.StripVlan or ActionKind.SetDlSrc or ActionKind.SetDlDst or ActionKind.SetNwSrc or ActionKind.SetNwDst
-            or ActionKind.SetTpSrc or ActionKind.SetTpDst => ControlError.None,
+            or ActionKind.SetTpSrc or ActionKind.SetTpDst or ActionKind.SetTunnel or ActionKind.SetTunnelDestination => ControlError.None,
         _ => ControlError.BadActionType,
     };
 

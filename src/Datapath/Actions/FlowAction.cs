@@ -66,5 +66,10 @@ public readonly record struct FlowAction
 
     public static FlowAction SetTpDst(ushort port) => new(ActionKind.SetTpDst, value: port);
 
+    /// <param name="key">Key, VNI or tag.</param>
+    public static FlowAction SetTunnel(uint key) => new(ActionKind.SetTunnel, value: key);
+
+    public static FlowAction SetTunnelDestination(uint address) => new(ActionKind.SetTunnelDestination, value: address);
+
     public static FlowAction Enqueue(ushort port, uint queueId) => new(ActionKind.Enqueue, port, queueId);
 }

@@ -57,7 +57,27 @@ internal static unsafe class HeaderRewriter
             case ActionKind.SetTpDst:
                 SetPort(ref packet, layout, frames, 2, Be16.FromHost((ushort)action.Value).Raw);
                 break;
+            case ActionKind.SetTunnel:
+                ref TunnelState tunnel = ref TunnelOf(ref packet, frames);
+                tunnel.Key = action.Value;
+                tunnel.HasKey = true;
+                break;
+            case ActionKind.SetTunnelDestination:
+                TunnelOf(ref packet, frames).Destination = Be32.FromHost(action.Value);
+                break;
         }
+    }
+
+    /// <summary>What the packet's frame says of tunnels, from now on meaningful.</summary>
+    private static ref TunnelState TunnelOf(ref Packet packet, FrameCache frames)
+    {
+        ref TunnelState state = ref frames.Tunnel(packet);
+        if ((packet.Flags & PacketFlags.HasTunnel) == 0)
+        {
+            state = default;
+            packet.Flags |= PacketFlags.HasTunnel;
+        }
+        return ref state;
     }
 
     /// <summary>Sets the masked bits of the tag; an untagged packet gets one whose other bits are 0.</summary>

@@ -22,15 +22,22 @@ public sealed unsafe partial class DatapathControl
     }
 
     /// <summary>Adds a port and reports it. The datapath owns the device from now on.</summary>
-    /// <returns><see cref="ControlError.BadPort"/> if the number is taken or reserved; the device then stays the caller's.</returns>
-    public ControlError AddPort(ushort number, IPortDevice device, PortConfig config = PortConfig.None)
+    /// <param name="beside">A port whose workers are to serve this one too, queue by queue: the two share state. Null: whichever worker is next.</param>
+    /// <returns><see cref="ControlError.BadPort"/> if the number is taken or reserved, or there is no port to be beside; the device then stays the caller's.</returns>
+    public ControlError AddPort(ushort number, IPortDevice device, PortConfig config = PortConfig.None, ushort? beside = null)
     {
+        SwitchPort? neighbour = beside == null ? null : _shared.Ports.Find(beside.Value);
+        if (beside != null && neighbour == null)
+        {
+            return ControlError.BadPort;
+        }
         if ((!PortNumber.IsPhysical(number) && number != PortNumber.Local) || _shared.Ports.Find(number) != null)
         {
             return ControlError.BadPort;
         }
-        SwitchPort port = new(number, device, config, _nextPortWorker, _workers.Length) { PacketIns = CreatePacketIns() };
-        _nextPortWorker = (_nextPortWorker + 1) % _workers.Length;
+        int firstWorker = neighbour?.FirstWorker ?? _nextPortWorker;
+        SwitchPort port = new(number, device, config, firstWorker, _workers.Length) { PacketIns = CreatePacketIns() };
+        _nextPortWorker = neighbour == null ? (_nextPortWorker + 1) % _workers.Length : _nextPortWorker;
         _spanningTree?.Add(port);
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
         _events?.OnPortStatus(PortStatusReason.Add, port.Description);
@@ -46,6 +53,7 @@ public sealed unsafe partial class DatapathControl
         }
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _spanningTree?.Remove(port);
+        port.Device.Detach();
         _shared.Grace.Wait();
         foreach (Worker worker in _workers)
         {

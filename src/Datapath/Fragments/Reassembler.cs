@@ -20,7 +20,7 @@ namespace Softswitch.Datapath.Fragments;
 /// </para>
 /// Threads: one worker's. All fragments of a datagram come in by one port, and so to one worker.
 /// </remarks>
-internal sealed unsafe class Reassembler : IDisposable
+public sealed unsafe class Reassembler : IDisposable
 {
     private readonly LazyArray<PartialDatagram> _datagrams;
     private readonly LazyArray<int> _buckets;

@@ -8,4 +8,7 @@ public static class IpProtocol
     public const byte Tcp = 6;
     public const byte Udp = 17;
     public const byte Gre = 47;
+
+    /// <summary>The NetFPGA capsulator's; the number is unassigned.</summary>
+    public const byte Capsulator = 245;
 }

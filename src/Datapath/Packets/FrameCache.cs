@@ -12,6 +12,7 @@ public sealed unsafe class FrameCache
     public const int BlockSize = 128;
 
     private const int MaxFrames = 3 * BlockSize;
+    private const int TunnelOffset = 16;
 
     // Large frames are few: a cache keeps a handful and gives the rest back at once.
     private const int LargeBlockSize = 4;
@@ -122,6 +123,10 @@ public sealed unsafe class FrameCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref OffloadState Offload(in Packet packet) => ref *(OffloadState*)_pool.FrameStart(packet.Data);
 
+    /// <summary>What a flow said of the tunnel, behind the offload state; meaningful while the packet's flags say so.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref TunnelState Tunnel(in Packet packet) => ref *(TunnelState*)(_pool.FrameStart(packet.Data) + TunnelOffset);
+
     /// <summary>Copies packet, flags and offload state into a frame of its own.</summary>
     /// <returns>False when the pool has no frame for it; the original stays as it is either way.</returns>
     public bool TryCopy(in Packet source, out Packet copy)
@@ -136,6 +141,10 @@ public sealed unsafe class FrameCache
         if (source.HasOffload)
         {
             Offload(copy) = Offload(source);
+        }
+        if ((source.Flags & PacketFlags.HasTunnel) != 0)
+        {
+            Tunnel(copy) = Tunnel(source);
         }
         return true;
     }

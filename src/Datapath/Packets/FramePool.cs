@@ -6,10 +6,10 @@ namespace Softswitch.Datapath.Packets;
 /// <summary>All packet memory of a switch: one region of equal frames, and one of large frames for segments and jumbo packets.</summary>
 /// <remarks>
 /// <para>
-/// A frame holds the packet's <see cref="OffloadState"/>, headroom for encapsulation, then the packet:
+/// A frame holds the packet's <see cref="OffloadState"/> and <see cref="TunnelState"/>, headroom for encapsulation, then the packet:
 /// <code>
 /// 0          64                      320                        FrameSize
-/// | offload  | headroom (256 bytes)  | packet ...               |
+/// | states   | headroom (256 bytes)  | packet ...               |
 /// </code>
 /// 320 is where AF_XDP puts a packet when the umem's own headroom is 64 (XDP_PACKET_HEADROOM is 256), so the region can be
 /// registered as a umem as it stands.

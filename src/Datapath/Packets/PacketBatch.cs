@@ -23,6 +23,13 @@ public sealed class PacketBatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(in Packet packet) => _packets[_count++].SetFieldByField(packet);
 
+    /// <summary>Forgets the packets from <paramref name="count"/> on; their frames have found other owners.</summary>
+    public void Truncate(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)_count, nameof(count));
+        _count = count;
+    }
+
     /// <summary>Forgets the packets; their frames have found other owners.</summary>
     public void Clear() => _count = 0;
 

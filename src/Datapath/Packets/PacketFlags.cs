@@ -15,6 +15,9 @@ public enum PacketFlags : ushort
     /// <summary>An IPv4 packet that may be cut into fragments for a port whose MTU it exceeds: the switch reassembled it, or was handed it for one it had.</summary>
     MayFragment = 4,
 
+    /// <summary>A flow chose the tunnel's key or remote end: <see cref="FrameCache.Tunnel"/> is meaningful. Ports that are no tunnel pay no heed.</summary>
+    HasTunnel = 8,
+
     /// <summary>Either of the first two: <see cref="FrameCache.Offload"/> is meaningful.</summary>
     OffloadMask = NeedsChecksum | NeedsSegmentation,
 }

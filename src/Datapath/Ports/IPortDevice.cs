@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Ports;
 
@@ -28,6 +29,17 @@ public interface IPortDevice : IDisposable
 
     /// <summary>Losses since the device was opened, summed over its queues.</summary>
     PortLosses ReadLosses();
+
+    /// <summary>What went through the device past the workers' counters, summed over its queues.</summary>
+    PortTraffic ReadUnseenTraffic() => default;
+
+    /// <summary>Packets the device itself dropped for this reason, summed over its queues; they are in <see cref="ReadLosses"/> too.</summary>
+    long ReadDrops(DropReason reason) => 0;
+
+    /// <summary>The port leaves the switch: no other port may use this device's queues from the workers' next passes on. <see cref="IDisposable.Dispose"/> follows when those under way are over.</summary>
+    void Detach()
+    {
+    }
 
     /// <summary>Sets the interface administratively up or down where the backend can; a no-op elsewhere.</summary>
     void SetAdministrativeState(bool up);

@@ -11,4 +11,7 @@ public struct PortLosses
 
     /// <summary>Taken by <see cref="IPort.Transmit"/> and refused by the device afterwards, or longer than its MTU allows.</summary>
     public long TransmitErrors;
+
+    /// <summary>Taken by <see cref="IPort.Transmit"/> and dropped afterwards for want of a place or a way: a full queue below, an unknown neighbour.</summary>
+    public long TransmitDropped;
 }

@@ -124,9 +124,15 @@ internal sealed unsafe class SwitchPort : IDisposable
     public PortStatistics ReadStatistics()
     {
         PortLosses losses = Device.ReadLosses();
+        PortTraffic unseen = Device.ReadUnseenTraffic();
         PortStatistics total = new()
         {
             PortNumber = Number,
+            ReceivedPackets = (ulong)unseen.ReceivedPackets,
+            ReceivedBytes = (ulong)unseen.ReceivedBytes,
+            TransmittedPackets = (ulong)unseen.TransmittedPackets,
+            TransmittedBytes = (ulong)unseen.TransmittedBytes,
+            TransmitDropped = (ulong)losses.TransmitDropped,
             ReceiveDropped = (ulong)losses.ReceiveDropped,
             ReceiveErrors = (ulong)losses.ReceiveErrors,
             TransmitErrors = (ulong)losses.TransmitErrors,

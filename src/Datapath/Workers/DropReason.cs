@@ -69,5 +69,38 @@ public enum DropReason
     /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
     TooLong,
 
+    /// <summary>Came encapsulated from a known peer with a key that no tunnel port has.</summary>
+    TunnelKey,
+
+    /// <summary>Came encapsulated from an address that is no tunnel port's remote end.</summary>
+    TunnelPeer,
+
+    /// <summary>Came encapsulated in headers that are cut short, or contradict each other or their protocol.</summary>
+    TunnelMalformed,
+
+    /// <summary>Came encapsulated with a wrong checksum in an outer header.</summary>
+    TunnelChecksum,
+
+    /// <summary>A tunnel's own packet: back from the network, or about to be sent through the same tunnel again.</summary>
+    TunnelLoop,
+
+    /// <summary>The network marked the outer packet for congestion, which the inner packet's sender would not understand (RFC 6040 §4.2).</summary>
+    TunnelCongestion,
+
+    /// <summary>Decapsulated faster than the worker forwards.</summary>
+    TunnelQueueFull,
+
+    /// <summary>To a tunnel whose underlay has no route to the remote end, or whose next hop does not answer, or too many packets wait for its answer.</summary>
+    TunnelUnreachable,
+
+    /// <summary>To a tunnel whose underlay port is gone.</summary>
+    TunnelDown,
+
+    /// <summary>To a tunnel with <c>remote=flow</c> by a flow that set no destination.</summary>
+    TunnelNoDestination,
+
+    /// <summary>To an <c>ipip:</c> tunnel, which carries nothing but IPv4.</summary>
+    TunnelNotIpv4,
+
     Count,
 }

@@ -131,7 +131,7 @@ internal sealed class OutputQueues
     }
 
     private static bool NeedsWork(OutputQueue queue, in Packet packet) =>
-        packet.Flags != PacketFlags.None && ((packet.Flags & PacketFlags.MayFragment) != 0 || !queue.TakesOffloads);
+        packet.Flags != PacketFlags.None && ((packet.Flags & PacketFlags.MayFragment) != 0 || (packet.HasOffload && !queue.TakesOffloads));
 
     /// <summary>Finishes what the port cannot; cuts what is longer than its MTU and may be cut, which owes nothing else.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -153,6 +153,7 @@ internal sealed class OutputQueues
         {
             while (fragmenter.TryNext(out Packet fragment))
             {
+                Unfinished.KeepTunnel(packet, ref fragment, _frames);
                 sink.Take(fragment);
             }
             _drops.Count(DropReason.NoFrame, fragmenter.Remaining);

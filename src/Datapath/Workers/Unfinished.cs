@@ -32,6 +32,16 @@ internal static class Unfinished
         }
     }
 
+    /// <summary>What is cut from a packet goes where the packet was to go.</summary>
+    public static void KeepTunnel(in Packet whole, ref Packet part, FrameCache frames)
+    {
+        if ((whole.Flags & PacketFlags.HasTunnel) != 0)
+        {
+            frames.Tunnel(part) = frames.Tunnel(whole);
+            part.Flags |= PacketFlags.HasTunnel;
+        }
+    }
+
     private static void Cut<TSink>(in Packet segment, FrameCache frames, DropCounters drops, TSink sink)
         where TSink : struct, IFrameSink
     {
@@ -39,6 +49,7 @@ internal static class Unfinished
         {
             while (cutter.TryNext(out Packet frame))
             {
+                KeepTunnel(segment, ref frame, frames);
                 sink.Take(frame);
             }
             drops.Count(DropReason.NoFrame, cutter.Remaining);

@@ -7,6 +7,9 @@ namespace Softswitch.OfAgent.Text;
 /// <summary>Reads action lists: <c>mod_vlan_vid:5,output:2,CONTROLLER:128</c>.</summary>
 public static class ActionSyntax
 {
+    /// <summary>The one field that <c>load</c> is known for.</summary>
+    internal const string TunnelDestination = "NXM_NX_TUN_IPV4_DST[]";
+
     private const ushort WholePacket = 0xffff;
 
     /// <param name="text">What stands behind <c>actions=</c>; nothing and <c>drop</c> are the empty list.</param>
@@ -56,6 +59,8 @@ public static class ActionSyntax
                 return TryOutput(key, value, ports, out action, out error);
             case "enqueue":
                 return TryEnqueue(value, ports, out action, out error);
+            case "load":
+                return TryLoad(value, out action, out error);
             case "strip_vlan" or "pop_vlan":
                 action = FlowAction.StripVlan();
                 return true;
@@ -89,6 +94,7 @@ public static class ActionSyntax
             "mod_vlan_pcp" or "set_vlan_pcp" => 7,
             "mod_nw_tos" => 0xff,
             "mod_tp_src" or "mod_tp_dst" => ushort.MaxValue,
+            "set_tunnel" => uint.MaxValue,
             _ => 0,
         };
         if (max == 0)
@@ -111,6 +117,7 @@ public static class ActionSyntax
             "mod_vlan_pcp" or "set_vlan_pcp" => FlowAction.SetVlanPcp((byte)number),
             "mod_nw_tos" => FlowAction.SetNwTos((byte)number),
             "mod_tp_src" => FlowAction.SetTpSrc((ushort)number),
+            "set_tunnel" => FlowAction.SetTunnel((uint)number),
             _ => FlowAction.SetTpDst((ushort)number),
         };
         return true;
@@ -124,9 +131,9 @@ public static class ActionSyntax
             return TryOutputTo(key, port, value, out action, out error);
         }
         action = default;
-        error = key is "set_queue" or "pop_queue" or "push_vlan" or "set_field" or "load" or "move" or "resubmit" or "learn" or "group" or "dec_ttl"
+        error = key is "set_queue" or "pop_queue" or "push_vlan" or "set_field" or "move" or "resubmit" or "learn" or "group" or "dec_ttl"
             or "mod_nw_ttl" or "mod_nw_ecn" or "goto_table" or "write_actions" or "apply_actions" or "clear_actions" or "meter" or "ct" or "note"
-            or "set_tunnel" or "exit" or "bundle" or "multipath" or "push_mpls" or "pop_mpls" or "clone" or "sample"
+            or "exit" or "bundle" or "multipath" or "push_mpls" or "pop_mpls" or "clone" or "sample"
             ? $"actions: '{key}' is not an action of OpenFlow 1.0"
             : $"actions: unknown action or port '{key}'";
         return false;
@@ -174,6 +181,26 @@ public static class ActionSyntax
             return false;
         }
         action = FlowAction.Output(port, (ushort)maxLength);
+        return true;
+    }
+
+    /// <summary><c>0x0a000002->NXM_NX_TUN_IPV4_DST[]</c>.</summary>
+    private static bool TryLoad(ReadOnlySpan<char> value, out FlowAction action, out string error)
+    {
+        action = default;
+        int arrow = value.IndexOf("->");
+        ReadOnlySpan<char> field = arrow < 0 ? default : value[(arrow + 2)..].Trim();
+        if (field is not TunnelDestination)
+        {
+            error = $"load: '{value}' is not VALUE->{TunnelDestination}, the only field it is known for";
+            return false;
+        }
+        if (!TextNumber.TryParse(value[..arrow].Trim(), uint.MaxValue, out ulong address, out error))
+        {
+            error = $"load: '{value[..arrow]}' {error}";
+            return false;
+        }
+        action = FlowAction.SetTunnelDestination((uint)address);
         return true;
     }
 

@@ -25,6 +25,9 @@ public static class ActionText
         }
     }
 
+    // As C's %#x, which ovs-ofctl uses: 0 has no prefix.
+    private static string Hexadecimal(uint value) => value == 0 ? "0" : $"0x{value:x}";
+
     private static void AppendOne(StringBuilder text, in FlowAction action)
     {
         _ = action.Kind switch
@@ -43,6 +46,8 @@ public static class ActionText
             ActionKind.SetTpSrc => text.Append($"mod_tp_src:{action.Value}"),
             ActionKind.SetTpDst => text.Append($"mod_tp_dst:{action.Value}"),
             ActionKind.Enqueue => text.Append($"enqueue:{PortNames.Format(action.Port)}:{action.Value}"),
+            ActionKind.SetTunnel => text.Append($"set_tunnel:{Hexadecimal(action.Value)}"),
+            ActionKind.SetTunnelDestination => text.Append($"load:{Hexadecimal(action.Value)}->{ActionSyntax.TunnelDestination}"),
             _ => text.Append($"unknown action {(ushort)action.Kind}"),
         };
     }

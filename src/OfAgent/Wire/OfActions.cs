@@ -19,12 +19,12 @@ public static class OfActions
     private const int HeaderSize = 4;
     private const int Alignment = 8;
 
-    /// <summary>Bytes of an action of this kind; 0 for numbers the specification does not define.</summary>
+    /// <summary>Bytes of an action of this kind; 0 for numbers neither the specification nor <see cref="NiciraActions"/> defines.</summary>
     public static int LengthOf(ActionKind kind) => kind switch
     {
         ActionKind.SetDlSrc or ActionKind.SetDlDst or ActionKind.Enqueue => 16,
         <= ActionKind.Enqueue => 8,
-        _ => 0,
+        _ => NiciraActions.LengthOf(kind),
     };
 
     /// <summary>Bytes of the list.</summary>
@@ -42,6 +42,11 @@ public static class OfActions
     {
         foreach (ref readonly FlowAction action in actions)
         {
+            if (action.Kind > ActionKind.Enqueue)
+            {
+                NiciraActions.Write(ref writer, action);
+                continue;
+            }
             writer.UInt16((ushort)action.Kind);
             writer.UInt16((ushort)LengthOf(action.Kind));
             WriteArgument(ref writer, action);
@@ -117,13 +122,15 @@ public static class OfActions
         OfReader reader = new(bytes);
         ActionKind kind = (ActionKind)reader.UInt16();
         reader.Skip(2);
-        int expected = LengthOf(kind);
+        if ((ushort)kind == VendorType)
+        {
+            return NiciraActions.TryDecode(reader, bytes.Length, out action, out error);
+        }
+        int expected = kind <= ActionKind.Enqueue ? LengthOf(kind) : 0; // ours beyond are no numbers of the wire
         if (expected != bytes.Length)
         {
             action = default;
-            error = expected != 0 ? OfError.BadActionBadLength
-                : (ushort)kind == VendorType ? OfError.BadActionBadVendor
-                : OfError.BadActionBadType;
+            error = expected != 0 ? OfError.BadActionBadLength : OfError.BadActionBadType;
             return false;
         }
         error = default;

@@ -21,11 +21,12 @@ internal sealed class BenchSwitch : IDisposable
 
     public DatapathControl Control { get; }
 
-    public void AddPort(ushort number, IPortDevice device)
+    /// <param name="beside">A port whose workers are to serve this one too.</param>
+    public void AddPort(ushort number, IPortDevice device, ushort? beside = null)
     {
         lock (Control.Gate)
         {
-            Check(Control.AddPort(number, device), $"port {number}");
+            Check(Control.AddPort(number, device, beside: beside), $"port {number}");
         }
     }
 

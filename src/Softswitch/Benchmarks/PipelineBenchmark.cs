@@ -1,6 +1,7 @@
 using Softswitch.Benchmarks.Flows;
 using Softswitch.Configuration;
 using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
@@ -19,6 +20,11 @@ internal enum PipelineMatch
     Acl,
     Fw,
     Ipc,
+
+    /// <summary>All fields of what a tunnel of that kind carries, taken out of it.</summary>
+    Vxlan,
+    Gre,
+    Ipip,
 }
 
 /// <summary>What <c>bench pipeline</c> measures.</summary>
@@ -33,6 +39,12 @@ internal sealed record PipelineOptions
     public int? Traffic { get; init; }
 
     public bool Rewrite { get; init; }
+
+    /// <summary>The kind of tunnel the packets are sent into; null for none.</summary>
+    public string? Tunnel { get; init; }
+
+    /// <summary>Whether the packets come out of a tunnel.</summary>
+    public bool ComesByTunnel => Match >= PipelineMatch.Vxlan;
 
     public int FrameLength { get; init; } = PacketFields.MinFrame;
 
@@ -57,6 +69,8 @@ internal sealed record PipelineOptions
 /// <remarks>
 /// Ports 1 to N replay, one for each worker; port N + 1 is null and has a queue for each. Every packet is copied into a fresh frame,
 /// parsed, looked up, counted, rewritten if so, queued and sent. Afterwards received, sent and dropped must add up.
+/// With tunnels to send into, port N + 1 is the tunnel and N + 2 the null port below; with tunnels to receive from, the replaying ports are
+/// underlays, and the tunnels are ports N + 3 and up.
 /// </remarks>
 internal static class PipelineBenchmark
 {
@@ -81,7 +95,14 @@ internal static class PipelineBenchmark
         });
         ushort sink = (ushort)(options.Workers + 1);
         int packets = AddInputs(bench, set, options);
-        bench.AddPort(sink, new NullPort("sink", options.Workers));
+        if (options.Tunnel is { } kind)
+        {
+            new TunnelPorts(bench, kind).AddSink(sink, options.Workers);
+        }
+        else
+        {
+            bench.AddPort(sink, new NullPort("sink", options.Workers));
+        }
         (int entries, int masks) = AddEntries(bench, set, options, sink);
 
         progress("warming up");
@@ -108,11 +129,17 @@ internal static class PipelineBenchmark
         return result;
     }
 
+    private static string WordOf(PipelineMatch match) => match.ToString().ToLowerInvariant();
+
+    /// <summary>The tunnel that travels by an input.</summary>
+    private static ushort TunnelOf(ushort input, PipelineOptions options) => (ushort)(input + options.Workers + 2);
+
     private static int DefaultPoolFrames(PipelineOptions options) => FramesPerWorker * (options.Workers + 1);
 
     private static FlowSet MakeSet(PipelineOptions options)
     {
-        if (options.Fresh && options.Match == PipelineMatch.Exact)
+        bool isExact = options.Match == PipelineMatch.Exact || options.ComesByTunnel;
+        if (options.Fresh && isExact)
         {
             throw new OptionException("--fresh: a packet never seen before cannot match an exact entry: use another --match");
         }
@@ -123,9 +150,9 @@ internal static class PipelineBenchmark
         int traffic = options.Traffic ?? options.Flows;
         return options.Match switch
         {
-            PipelineMatch.Exact when options.Traffic is int other && other != options.Flows =>
+            _ when isExact && options.Traffic is int other && other != options.Flows =>
                 throw new OptionException("--traffic: exact entries have as many flows of traffic as there are --flows"),
-            PipelineMatch.Exact => new ExactFlows(options.Flows, options.Workers),
+            _ when isExact => new ExactFlows(options.Flows, options.Workers),
             PipelineMatch.InPort => new InPortFlows(traffic, options.Workers),
             PipelineMatch.L3 => new HostRoutes(options.Flows, traffic),
             PipelineMatch.Acl => new RuleSet(RuleStyle.AccessList, options.Flows, options.Traffic ?? RuleSetTraffic, Seed),
@@ -150,10 +177,16 @@ internal static class PipelineBenchmark
             packets += order.Length;
             IEnumerable<ReadOnlyMemory<byte>> frames = set.FramesOf(order.Select(i => own[i]), options.FrameLength);
             string name = $"input{input + 1}";
+            ushort number = (ushort)(input + 1);
+            if (options.ComesByTunnel)
+            {
+                new TunnelPorts(bench, WordOf(options.Match)).AddInput(number, TunnelOf(number, options), name, frames, set.FieldsOf(0));
+                continue;
+            }
             IPortDevice port = options.Fresh
                 ? new FreshFlowsPort(name, frames, order.Select(i => set.FreeBitsOf(own[i])))
                 : ReplayPort.FromFrames(name, frames);
-            bench.AddPort((ushort)(input + 1), port);
+            bench.AddPort(number, port);
         }
         return packets;
     }
@@ -167,7 +200,8 @@ internal static class PipelineBenchmark
         var masks = new HashSet<uint>();
         foreach (BenchEntry entry in set.Entries.Concat(MaskBlowUp.Make(options.AttackMasks)))
         {
-            bench.AddFlow(entry.Match, entry.Priority, actions);
+            FlowMatch match = options.ComesByTunnel ? entry.Match with { InPort = TunnelOf(entry.Match.InPort, options) } : entry.Match;
+            bench.AddFlow(match, entry.Priority, actions);
             masks.Add((uint)entry.Match.Wildcards);
             entries++;
         }
@@ -218,8 +252,8 @@ internal static class PipelineBenchmark
 
     private static void Describe(BenchResult result, PipelineOptions options, FlowSet set, int entries, int masks, int packets)
     {
-        result.Add("match", options.Match.ToString().ToLowerInvariant());
-        result.Add("actions", options.Rewrite ? "rewrite" : "output");
+        result.Add("match", WordOf(options.Match));
+        result.Add("actions", options.Tunnel ?? (options.Rewrite ? "rewrite" : "output"));
         result.Add("flows", options.Flows);
         result.Add("entries", entries);
         result.Add("masks", masks);

@@ -13,7 +13,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public bool IsFlag { get; init; }
 
     public static readonly SettingKey Port = new(
-        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, replay:FILE, pcap:FILE or null:, then ,key=value for its options, such as rate=100M", true);
+        "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, replay:FILE, pcap:FILE, null:, or a tunnel by another port (vxlan:, gre:, ipip:, capsulator:), then ,key=value for its options, such as rate=100M or address=10.0.0.1/24", true);
 
     public static readonly SettingKey Queue = new(
         "queue", "PORT:ID,min-rate=RATE[,max-rate=RATE]", "a queue of a port; rates in bit/s, such as 10M", true);

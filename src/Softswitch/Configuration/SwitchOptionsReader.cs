@@ -145,7 +145,9 @@ internal sealed class SwitchOptionsReader
                 specs.Add((setting, spec));
             }
         }
-        return [.. specs.Select(given => new PortOption(given.Spec.Number ?? TakeLowest(owners, given.Spec), given.Spec, given.Setting.Origin))];
+        List<PortOption> ports = [.. specs.Select(given => new PortOption(given.Spec.Number ?? TakeLowest(owners, given.Spec), given.Spec, given.Setting.Origin))];
+        TunnelOptionsCheck.Run(ports, _errors);
+        return ports;
     }
 
     private static ushort TakeLowest(Dictionary<ushort, PortSpec> owners, PortSpec spec)

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Hosting;
 
@@ -24,6 +25,7 @@ internal sealed class SwitchPorts : IDisposable
     private readonly Action<string> _log;
     private readonly List<ConfiguredPort> _ports = [];
     private readonly PortNumbers _numbers = new();
+    private readonly UnderlaySet _underlays = new();
     private readonly int _framesForPackets;
     private readonly bool _needsLocal;
     private readonly LinkMonitor _monitor;
@@ -54,7 +56,7 @@ internal sealed class SwitchPorts : IDisposable
     /// <exception cref="PortException">One cannot be opened; as above.</exception>
     public void OpenAll(Action<string> say)
     {
-        foreach (ConfiguredPort port in _ports.ToList())
+        foreach (ConfiguredPort port in _ports.OrderBy(port => port.Option.Spec.IsTunnel).ToList()) // those they travel by first
         {
             Open(port, say);
         }
@@ -175,7 +177,12 @@ internal sealed class SwitchPorts : IDisposable
 
     private void Open(ConfiguredPort port, Action<string> say)
     {
-        IPortDevice device = PortFactory.Open(port.Option.Spec, _control.Frames);
+        IPortDevice device;
+        ushort? beside;
+        lock (_underlays)
+        {
+            device = _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out beside);
+        }
         lock (_gate)
         {
             if (_closed || !_ports.Contains(port))
@@ -185,7 +192,7 @@ internal sealed class SwitchPorts : IDisposable
             }
             lock (_control.Gate)
             {
-                if (_control.AddPort(port.Number, device) != ControlError.None)
+                if (_control.AddPort(port.Number, device, beside: beside) != ControlError.None)
                 {
                     device.Dispose();
                     throw new OptionException($"{port.Option.Origin}: '{port.Option.Spec}': the datapath refuses port number {port.Number}");

@@ -84,6 +84,12 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("port", "1=eth1", "--port: '1=eth1': the number belongs to '1=eth0'")]
     [InlineData("port", "2=", "port '2=': names no interface")]
     [InlineData("port", "2=null:,fast", "port '2=null:,fast': unknown option 'fast'; known are rate")]
+    [InlineData("port", "2=a,address=10.0.0.1", "port '2=a,address=10.0.0.1': address=10.0.0.1: is not a host's IPv4 address with its prefix length, such as 10.0.0.1/24")]
+    [InlineData(
+        "port", "2=vxlan:local=10.0.0.1,remote=10.0.0.2",
+        "port '2=vxlan:local=10.0.0.1,remote=10.0.0.2': local=10.0.0.1: no port has this address=; give it to the port that the tunnel travels by")]
+    [InlineData("port", "2=gre:local=10.0.0.1,remote=10.0.0.2,via=1", "port '2=gre:local=10.0.0.1,remote=10.0.0.2,via=1': via=1: there is no such port with an address=")]
+    [InlineData("port", "2=gre:local=10.0.0.1", "port '2=gre:local=10.0.0.1': remote= is missing")]
     [InlineData("datapath-id", "00000000000000042", "--datapath-id: '00000000000000042' is not a number of up to 16 hexadecimal digits")]
     [InlineData("datapath-id", "", "--datapath-id: '' is not a number of up to 16 hexadecimal digits")]
     [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH nor ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]
@@ -156,6 +162,15 @@ public sealed class SwitchOptionsReaderTests
         Assert.Equal(
             "--buffers: '257' is more than a quarter of the 1024 frames",
             Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("frames", "1024"), ("buffers", "257"))).Message);
+    }
+
+    [Fact]
+    public void A_tunnel_travels_by_a_port_that_has_its_local_address()
+    {
+        Assert.Equal(3, Read(("port", "3=vxlan:local=10.0.0.1,remote=10.0.0.2,via=2"), ("port", "eth0"), ("port", "2=eth1,address=10.0.0.1/24")).Ports.Count);
+        Assert.Equal(
+            "port '3=vxlan:local=10.0.0.9,remote=10.0.0.2,via=2': local=10.0.0.9: is no address= of port 2",
+            Assert.Throws<OptionException>(() => Read(("port", "3=vxlan:local=10.0.0.9,remote=10.0.0.2,via=2"), ("port", "2=eth1,address=10.0.0.1/24"))).Message);
     }
 
     [Fact]

@@ -33,6 +33,7 @@ public class OvsOfctlComparisonTests
             "tcp,actions=mod_dl_src:aa:bb:cc:dd:ee:ff,mod_dl_dst:1:2:3:4:5:6,mod_tp_src:5,mod_tp_dst:6,mod_nw_tos:252,mod_nw_src:1.2.3.4,mod_nw_dst:5.6.7.8",
             "actions=enqueue(1,2),enqueue(1:2)", "actions=controller(max_len=12),controller:,CONTROLLER,controller:0,output:controller",
             "cookie=0x10,idle_timeout=3,hard_timeout=4,priority=5,send_flow_rem,check_overlap,actions=1", "priority=32768,actions=1", "priority=0,actions=1",
+            "actions=set_tunnel:7,output:3", "actions=set_tunnel:0xffffffff,load:0x0a000002->NXM_NX_TUN_IPV4_DST[],output:3,set_tunnel:0",
             "ip,eth_src=1:2:3:4:5:6,eth_type=0x800,ip_proto=6,ip_src=1.2.3.4,ip_dst=2.3.4.5,actions=1", "ip tcp in_port=1 actions=1 2 3",
         ];
         AssertReadAlike(flows);

@@ -83,7 +83,7 @@ internal sealed class RandomFlows(int seed)
         }
     }
 
-    private FlowAction Action() => (ActionKind)_random.Next(12) switch
+    private FlowAction Action() => (ActionKind)_random.Next(14) switch
     {
         ActionKind.Output when Chance() => FlowAction.Output(PortNumber.Controller, UInt16()),
         ActionKind.Output => FlowAction.Output(Port()),
@@ -97,6 +97,8 @@ internal sealed class RandomFlows(int seed)
         ActionKind.SetNwTos => FlowAction.SetNwTos((byte)(_random.Next(64) << 2)),
         ActionKind.SetTpSrc => FlowAction.SetTpSrc(UInt16()),
         ActionKind.SetTpDst => FlowAction.SetTpDst(UInt16()),
+        (ActionKind)12 => FlowAction.SetTunnel((uint)_random.NextInt64()),
+        (ActionKind)13 => FlowAction.SetTunnelDestination((uint)_random.NextInt64()),
         _ => FlowAction.Enqueue((ushort)_random.Next(1, 1000), (uint)_random.NextInt64()),
     };
 

@@ -145,7 +145,7 @@ public sealed class RoundTripTests
         {
             MacAddress mac = new((ulong)random.NextInt64(1L << 48));
             ushort value = (ushort)random.Next(65536);
-            actions[i] = (ActionKind)random.Next(12) switch
+            actions[i] = (ActionKind)random.Next(14) switch
             {
                 ActionKind.Output => FlowAction.Output(value, (ushort)random.Next(65536)),
                 ActionKind.SetVlanVid => FlowAction.SetVlanVid(value),
@@ -158,6 +158,8 @@ public sealed class RoundTripTests
                 ActionKind.SetNwTos => FlowAction.SetNwTos((byte)value),
                 ActionKind.SetTpSrc => FlowAction.SetTpSrc(value),
                 ActionKind.SetTpDst => FlowAction.SetTpDst(value),
+                (ActionKind)12 => FlowAction.SetTunnel((uint)random.NextInt64()),
+                (ActionKind)13 => FlowAction.SetTunnelDestination((uint)random.NextInt64()),
                 _ => FlowAction.Enqueue(value, (uint)random.NextInt64()),
             };
         }

@@ -1,0 +1,51 @@
+using System.Buffers.Binary;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>ARP for IPv4 on Ethernet (RFC 826), read from and written to whole frames.</summary>
+internal readonly record struct ArpMessage(ushort Operation, MacAddress SenderHardware, Be32 Sender, MacAddress TargetHardware, Be32 Target)
+{
+    public const ushort Request = 1;
+    public const ushort Reply = 2;
+
+    /// <summary>Bytes of the frame without Ethernet's padding.</summary>
+    public const int FrameLength = 14 + 28;
+
+    private const ulong Ethernet = 0x0001_0800_0604; // hardware and protocol types, address lengths
+
+    /// <returns>False for anything but an ARP message for IPv4 on Ethernet.</returns>
+    public static bool TryRead(ReadOnlySpan<byte> frame, out ArpMessage message)
+    {
+        message = default;
+        if (frame.Length < FrameLength)
+        {
+            return false;
+        }
+        ReadOnlySpan<byte> arp = frame[14..];
+        if (BinaryPrimitives.ReadUInt64BigEndian(arp) >> 16 != Ethernet)
+        {
+            return false;
+        }
+        message = new ArpMessage(
+            BinaryPrimitives.ReadUInt16BigEndian(arp[6..]),
+            new MacAddress(arp[8..]), Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(arp[14..])),
+            new MacAddress(arp[18..]), Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(arp[24..])));
+        return true;
+    }
+
+    /// <param name="frame">At least <see cref="FrameLength"/> bytes.</param>
+    /// <param name="destination">The Ethernet header's; its source is the sender's.</param>
+    public void Write(Span<byte> frame, MacAddress destination)
+    {
+        destination.CopyTo(frame);
+        SenderHardware.CopyTo(frame[6..]);
+        BinaryPrimitives.WriteUInt16BigEndian(frame[12..], EtherType.Arp);
+        Span<byte> arp = frame[14..];
+        BinaryPrimitives.WriteUInt64BigEndian(arp, (Ethernet << 16) | Operation);
+        SenderHardware.CopyTo(arp[8..]);
+        BinaryPrimitives.WriteUInt32BigEndian(arp[14..], Sender.Host);
+        TargetHardware.CopyTo(arp[18..]);
+        BinaryPrimitives.WriteUInt32BigEndian(arp[24..], Target.Host);
+    }
+}

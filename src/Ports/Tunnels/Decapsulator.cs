@@ -1,0 +1,266 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>Takes outer headers off what came to a local address and hands the rest to the tunnel port it belongs to: one worker's.</summary>
+/// <remarks>
+/// Each packet ends in a tunnel's queue or is dropped under one reason. Nothing is believed that was not checked: the IPv4 header's checksum, UDP's or
+/// GRE's if there is one, every length against the one around it.
+/// </remarks>
+internal sealed unsafe class Decapsulator
+{
+    private const int Network = OuterHeader.EthernetLength;
+    private const int VxlanLength = 16; // with UDP's header
+    private const byte VxlanHasVni = 0x08;
+    private const ushort GreChecksum = 0x8000;
+    private const ushort GreKey = 0x2000;
+    private const ushort GreSequence = 0x1000;
+    private const ushort GreRefused = 0x4fff; // source routes, recursion, flags no RFC gives a meaning, versions but 0 (RFC 2784 §2.3)
+    private const ushort TransparentEthernetBridging = 0x6558;
+
+    private readonly Underlay _underlay;
+    private readonly int _index;
+    private readonly DropCounters _drops;
+    private TunnelMap? _lastMap;
+    private TunnelId _lastId;
+    private TunnelQueue? _lastQueue;
+
+    public Decapsulator(Underlay underlay, int index, DropCounters drops)
+    {
+        _underlay = underlay;
+        _index = index;
+        _drops = drops;
+    }
+
+    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, or an echo request. Fragments are judged by their protocol alone.</summary>
+    /// <param name="packet">IPv4 behind an untagged Ethernet header, at least 34 bytes.</param>
+    public bool IsWanted(in Packet packet)
+    {
+        byte* ip = packet.Data + Network;
+        TunnelMap map = _underlay.Tunnels;
+        bool isFragment = (*(ushort*)(ip + 6) & Be16.FromHost(0x3fff).Raw) != 0;
+        int transport = Network + ((*ip & 0x0f) * 4);
+        switch (ip[9])
+        {
+            case IpProtocol.Udp:
+                return map.VxlanPorts.Length > 0
+                    && (isFragment || (packet.Length >= transport + 8 && Array.IndexOf(map.VxlanPorts, *(ushort*)(packet.Data + transport + 2)) >= 0));
+            case IpProtocol.Gre:
+                return map.Has(TunnelKind.Gre) || map.Has(TunnelKind.Nvgre);
+            case IpProtocol.IpInIp:
+                return map.Has(TunnelKind.Ipip);
+            case IpProtocol.Capsulator:
+                return map.Has(TunnelKind.Capsulator);
+            case IpProtocol.Icmp:
+                return isFragment || (packet.Length > transport && packet.Data[transport] == IcmpMessage.Echo);
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Ends the ownership of a packet that <see cref="IsWanted"/>.</summary>
+    public void Take(Packet packet, FrameCache frames)
+    {
+        DropReason reason = TryUnwrap(ref packet, frames, out TunnelQueue? queue);
+        if (queue == null)
+        {
+            _drops.Count(reason);
+            frames.Release(packet);
+        }
+        else if (!queue.TryDeliver(packet))
+        {
+            _drops.Count(DropReason.TunnelQueueFull);
+            frames.Release(packet);
+        }
+    }
+
+    /// <returns>Why not, if <paramref name="queue"/> is null.</returns>
+    private DropReason TryUnwrap(ref Packet packet, FrameCache frames, out TunnelQueue? queue)
+    {
+        queue = null;
+        byte* ip = packet.Data + Network;
+        int headerLength = (*ip & 0x0f) * 4;
+        int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2));
+        if ((*ip >> 4) != 4 || headerLength < OuterHeader.Ipv4Length || total < headerLength || total > packet.Length - Network)
+        {
+            return DropReason.TunnelMalformed;
+        }
+        if (!HasRightChecksum(ip, headerLength))
+        {
+            return DropReason.TunnelChecksum;
+        }
+        if (_underlay.IsLocal(*(uint*)(ip + 12)))
+        {
+            return DropReason.TunnelLoop; // sent by ourselves, and came back
+        }
+        packet.Length = Network + total; // Ethernet's padding is nobody's
+        return ip[9] switch
+        {
+            IpProtocol.Udp => UnwrapVxlan(ref packet, headerLength, frames, out queue),
+            IpProtocol.Gre => UnwrapGre(ref packet, headerLength, frames, out queue),
+            IpProtocol.IpInIp => UnwrapIpip(ref packet, headerLength, frames, out queue),
+            _ => UnwrapCapsulator(ref packet, headerLength, frames, out queue),
+        };
+    }
+
+    private DropReason UnwrapVxlan(ref Packet packet, int headerLength, FrameCache frames, out TunnelQueue? queue)
+    {
+        queue = null;
+        int start = Network + headerLength;
+        byte* udp = packet.Data + start;
+        int length = packet.Length - start;
+        if (length < VxlanLength || BinaryPrimitives.ReverseEndianness(*(ushort*)(udp + 4)) != length || (udp[8] & VxlanHasVni) == 0)
+        {
+            return DropReason.TunnelMalformed;
+        }
+        if (*(ushort*)(udp + 6) != 0 && !HasRightUdpChecksum(packet, start))
+        {
+            return DropReason.TunnelChecksum;
+        }
+        uint vni = BinaryPrimitives.ReverseEndianness(*(uint*)(udp + 12)) >> 8;
+        ushort port = BinaryPrimitives.ReverseEndianness(*(ushort*)(udp + 2));
+        return Finish(ref packet, TunnelKind.Vxlan, port, vni, start + VxlanLength, frames, out queue);
+    }
+
+    private DropReason UnwrapGre(ref Packet packet, int headerLength, FrameCache frames, out TunnelQueue? queue)
+    {
+        queue = null;
+        int start = Network + headerLength;
+        ReadOnlySpan<byte> gre = packet.Bytes[start..];
+        if (gre.Length < 4)
+        {
+            return DropReason.TunnelMalformed;
+        }
+        ushort flags = BinaryPrimitives.ReadUInt16BigEndian(gre);
+        int length = 4 + ((flags & GreChecksum) != 0 ? 4 : 0);
+        int keyAt = length;
+        length += ((flags & GreKey) != 0 ? 4 : 0) + ((flags & GreSequence) != 0 ? 4 : 0);
+        if ((flags & GreRefused) != 0 || gre.Length < length || BinaryPrimitives.ReadUInt16BigEndian(gre[2..]) != TransparentEthernetBridging)
+        {
+            return DropReason.TunnelMalformed;
+        }
+        // A packet with unfinished work inside is from a local stack: its checksum holds once that is done.
+        if ((flags & GreChecksum) != 0 && !packet.HasOffload && InternetChecksum.Compute(gre) != 0)
+        {
+            return DropReason.TunnelChecksum;
+        }
+        uint? key = (flags & GreKey) != 0 ? BinaryPrimitives.ReadUInt32BigEndian(gre[keyAt..]) : null;
+        DropReason reason = Finish(ref packet, TunnelKind.Gre, 0, key, start + length, frames, out queue);
+        return queue == null && key is { } number && _underlay.Tunnels.Has(TunnelKind.Nvgre)
+            ? Finish(ref packet, TunnelKind.Nvgre, 0, number >> 8, start + length, frames, out queue) // RFC 7637 §3.2: the low byte is the flow's
+            : reason;
+    }
+
+    private DropReason UnwrapIpip(ref Packet packet, int headerLength, FrameCache frames, out TunnelQueue? queue)
+    {
+        queue = null;
+        int start = Network + headerLength;
+        if (packet.Length < start + OuterHeader.Ipv4Length || packet.Data[start] >> 4 != 4)
+        {
+            return DropReason.TunnelMalformed;
+        }
+        // The inner Ethernet header takes the place of the last bytes of the outer headers.
+        return Finish(ref packet, TunnelKind.Ipip, 0, null, start - OuterHeader.EthernetLength, frames, out queue);
+    }
+
+    private DropReason UnwrapCapsulator(ref Packet packet, int headerLength, FrameCache frames, out TunnelQueue? queue)
+    {
+        queue = null;
+        int start = Network + headerLength;
+        if (packet.Length < start + 4)
+        {
+            return DropReason.TunnelMalformed;
+        }
+        uint tag = BinaryPrimitives.ReverseEndianness(*(uint*)(packet.Data + start));
+        return Finish(ref packet, TunnelKind.Capsulator, 0, tag, start + 4, frames, out queue);
+    }
+
+    /// <summary>Finds the tunnel and makes the packet what it carries.</summary>
+    /// <param name="inner">Where the inner Ethernet header begins, or is to be written.</param>
+    private DropReason Finish(ref Packet packet, TunnelKind kind, ushort port, uint? key, int inner, FrameCache frames, out TunnelQueue? queue)
+    {
+        queue = null;
+        byte* ip = packet.Data + Network;
+        if (packet.Length - inner < OuterHeader.EthernetLength)
+        {
+            return DropReason.TunnelMalformed;
+        }
+        TunnelId id = TunnelId.Of(kind, port, new Be32(*(uint*)(ip + 16)), new Be32(*(uint*)(ip + 12)), key);
+        TunnelMap map = _underlay.Tunnels;
+        TunnelQueue? found = map == _lastMap && id == _lastId ? _lastQueue : Find(map, id);
+        if (found == null)
+        {
+            return map.HasPeer(kind, id) ? DropReason.TunnelKey : DropReason.TunnelPeer;
+        }
+        byte outerTos = ip[1];
+        if (packet.Flags != PacketFlags.None && !TryMoveOffload(ref packet, inner, frames))
+        {
+            return DropReason.BadOffload;
+        }
+        packet.MoveStart(inner);
+        if (kind == TunnelKind.Ipip)
+        {
+            found.WriteEthernet(packet.Data);
+        }
+        if ((outerTos & 3) == CongestionMark.Experienced && !CongestionMark.TryMark(packet))
+        {
+            return DropReason.TunnelCongestion;
+        }
+        queue = found;
+        return default;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private TunnelQueue? Find(TunnelMap map, in TunnelId id)
+    {
+        _lastMap = map;
+        _lastId = id;
+        return _lastQueue = map.Find(id)?.QueueAt(_index);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool HasRightChecksum(byte* ip, int headerLength)
+    {
+        if (headerLength != OuterHeader.Ipv4Length)
+        {
+            return InternetChecksum.Compute(new ReadOnlySpan<byte>(ip, headerLength)) == 0;
+        }
+        ulong sum = (ulong)*(uint*)ip + *(uint*)(ip + 4) + *(uint*)(ip + 8) + *(uint*)(ip + 12) + *(uint*)(ip + 16);
+        return InternetChecksum.Finish(sum) == 0;
+    }
+
+    /// <summary>UDP's checksum over all it carries. What a local stack left unfinished, in the outer header or inside, was not on a wire that could spoil it.</summary>
+    private static bool HasRightUdpChecksum(in Packet packet, int start)
+    {
+        if (packet.HasOffload)
+        {
+            return true;
+        }
+        ReadOnlySpan<byte> bytes = packet.Bytes;
+        ulong pseudo = InternetChecksum.AddPseudoHeader(bytes.Slice(Network + 12, 8), IpProtocol.Udp, packet.Length - start);
+        return InternetChecksum.Finish(InternetChecksum.Add(bytes[start..], pseudo)) == 0;
+    }
+
+    /// <summary>Makes unfinished work of the inner packet count from its start; work of the outer headers is over with them.</summary>
+    private static bool TryMoveOffload(ref Packet packet, int inner, FrameCache frames)
+    {
+        ref OffloadState offload = ref frames.Offload(packet);
+        if (packet.HasOffload && offload.ChecksumStart < inner + OuterHeader.EthernetLength)
+        {
+            bool isWhole = (packet.Flags & PacketFlags.NeedsSegmentation) == 0;
+            packet.Flags = PacketFlags.None;
+            return isWhole; // several outer packets in one are nothing a tunnel of ours is sent
+        }
+        packet.Flags &= PacketFlags.OffloadMask;
+        if (packet.HasOffload)
+        {
+            offload.ChecksumStart -= (ushort)inner;
+            offload.HeaderLength -= (ushort)Math.Min(inner, (int)offload.HeaderLength);
+        }
+        return true;
+    }
+}

@@ -1,0 +1,167 @@
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>What is known of a next hop.</summary>
+internal enum NeighbourState
+{
+    /// <summary>Asked for, not answered yet: packets may wait.</summary>
+    Incomplete,
+
+    /// <summary>Its Ethernet address is known; from time to time it is asked again.</summary>
+    Reachable,
+
+    /// <summary>Did not answer: packets are dropped until it does or is asked again.</summary>
+    Failed,
+}
+
+/// <summary>An ARP request that is due.</summary>
+/// <param name="Destination">Broadcast, or the address that is to be confirmed (RFC 1122 §2.3.2.1).</param>
+internal readonly record struct NeighbourProbe(Be32 Target, MacAddress Destination);
+
+/// <summary>The Ethernet addresses of next hops: asked for on demand, confirmed while they are known, forgotten when they fall silent.</summary>
+/// <remarks>
+/// Entries are made for next hops that tunnels want, never for whoever sends ARP, so the network cannot fill the table. Threads: any, under a
+/// lock; workers take it when <see cref="Generation"/> differs from the one they remember, and once in a tenth of a second.
+/// Times are milliseconds of one clock.
+/// </remarks>
+internal sealed class NeighbourTable
+{
+    public const int Capacity = 1024;
+
+    /// <summary>Between two requests.</summary>
+    public const int ProbeInterval = 1000;
+
+    /// <summary>Unanswered requests after which it has failed.</summary>
+    public const int MaxProbes = 3;
+
+    /// <summary>After which a known address is asked for again.</summary>
+    public const int ConfirmAfter = 30_000;
+
+    /// <summary>How long a failed one is left alone.</summary>
+    public const int FailedFor = 3000;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<uint, Neighbour> _entries = [];
+    private volatile int _generation = 1;
+
+    /// <summary>Changes whenever an answer of <see cref="Find"/> may have. Never 0.</summary>
+    public int Generation => _generation;
+
+    /// <summary>What is known of a next hop; asks for one never heard of.</summary>
+    /// <param name="address">Meaningful if reachable.</param>
+    public NeighbourState Find(Be32 nextHop, long now, out MacAddress address)
+    {
+        lock (_gate)
+        {
+            if (!_entries.TryGetValue(nextHop.Raw, out Neighbour? entry))
+            {
+                address = default;
+                if (_entries.Count >= Capacity)
+                {
+                    return NeighbourState.Failed;
+                }
+                entry = new Neighbour { Address = nextHop, ProbeAt = now };
+                _entries.Add(nextHop.Raw, entry);
+            }
+            address = entry.HardwareAddress;
+            return entry.State;
+        }
+    }
+
+    /// <summary>Takes an ARP sender's word, if the sender is somebody we asked about.</summary>
+    public void Learn(Be32 sender, MacAddress address, long now)
+    {
+        if (address.IsMulticast || address.Value == 0)
+        {
+            return;
+        }
+        lock (_gate)
+        {
+            if (!_entries.TryGetValue(sender.Raw, out Neighbour? entry))
+            {
+                return;
+            }
+            if (entry.State != NeighbourState.Reachable || entry.HardwareAddress != address)
+            {
+                entry.State = NeighbourState.Reachable;
+                entry.HardwareAddress = address;
+                Change();
+            }
+            entry.Probes = 0;
+            entry.ProbeAt = now + ConfirmAfter;
+        }
+    }
+
+    /// <summary>The next request that is due; call until it returns false.</summary>
+    public bool TryTakeProbe(long now, out NeighbourProbe probe)
+    {
+        lock (_gate)
+        {
+            foreach (Neighbour entry in _entries.Values)
+            {
+                if (now >= entry.ProbeAt && TryProbe(entry, now, out probe))
+                {
+                    return true;
+                }
+            }
+        }
+        probe = default;
+        return false;
+    }
+
+    /// <summary>The link went away or came back: everything is asked for again before it is believed for long.</summary>
+    public void Recheck(long now)
+    {
+        lock (_gate)
+        {
+            foreach (Neighbour entry in _entries.Values)
+            {
+                entry.State = entry.State == NeighbourState.Failed ? NeighbourState.Incomplete : entry.State;
+                entry.Probes = 0;
+                entry.ProbeAt = now;
+            }
+            Change();
+        }
+    }
+
+    private bool TryProbe(Neighbour entry, long now, out NeighbourProbe probe)
+    {
+        probe = new NeighbourProbe(entry.Address, MacAddress.Broadcast);
+        if (entry.State == NeighbourState.Failed)
+        {
+            entry.State = NeighbourState.Incomplete; // its rest is over
+            entry.Probes = 0;
+            Change();
+        }
+        if (entry.Probes == MaxProbes)
+        {
+            entry.State = NeighbourState.Failed;
+            entry.ProbeAt = now + FailedFor;
+            Change();
+            return false;
+        }
+        if (entry.State == NeighbourState.Reachable)
+        {
+            probe = probe with { Destination = entry.HardwareAddress };
+        }
+        entry.Probes++;
+        entry.ProbeAt = now + ProbeInterval;
+        return true;
+    }
+
+    private void Change()
+    {
+        int next = _generation + 1;
+        _generation = next == 0 ? 1 : next;
+    }
+
+    private sealed class Neighbour
+    {
+        public Be32 Address;
+        public MacAddress HardwareAddress;
+        public NeighbourState State;
+        public int Probes;
+        public long ProbeAt;
+    }
+}

@@ -1,0 +1,103 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>A tunnel port: what is sent to it leaves by its underlay, wrapped; what comes in there wrapped for it comes out here.</summary>
+/// <remarks>
+/// It has a queue for each queue of the underlay, served by the same worker. Its link is up while the underlay's is and there is a route to
+/// the remote end. Threads: as for every device.
+/// </remarks>
+internal sealed class TunnelDevice : IPortDevice
+{
+    private readonly Underlay _underlay;
+    private readonly TunnelQueue[] _queues;
+
+    /// <param name="number">Its OpenFlow port number.</param>
+    /// <param name="name">Shown to controllers.</param>
+    /// <exception cref="PortException">Another tunnel of the underlay has the same ends and key.</exception>
+    public TunnelDevice(ushort number, string name, TunnelOptions options, Underlay underlay)
+    {
+        Number = number;
+        Name = name;
+        Options = options;
+        Id = TunnelId.Of(options);
+        HardwareAddress = LocalMacAddress.For($"{name}@{Ipv4Text.Format(options.Local)}");
+        _underlay = underlay;
+        var header = default(OuterHeader);
+        header.Build(options, options.Remote ?? default, hasKey: options.Key != null || options.IsKeyByFlow);
+        // Of the underlay's MTU: outer headers but Ethernet's, and the inner Ethernet header if it is carried.
+        Overhead = header.Length - OuterHeader.EthernetLength + (options.Kind == TunnelKind.Ipip ? 0 : OuterHeader.EthernetLength);
+        int queues = Math.Max(1, underlay.Device?.Queues.Count ?? 1);
+        _queues = [.. Enumerable.Range(0, queues).Select(index => new TunnelQueue(index, this, underlay))];
+        underlay.Register(this);
+    }
+
+    public ushort Number { get; }
+
+    public TunnelOptions Options { get; }
+
+    public TunnelId Id { get; }
+
+    /// <summary>Bytes of the underlay's MTU that inner IP packets cannot have.</summary>
+    public int Overhead { get; }
+
+    public string Name { get; }
+
+    public string Backend
+    {
+        get
+        {
+            string remote = Options.Remote is { } address ? Ipv4Text.Format(address) : "wherever flows say";
+            string key = Options.IsKeyByFlow ? ", key from flows" : Options.Key is { } number ? $", key {number}" : string.Empty;
+            int mtu = ReadLink().Mtu;
+            string longest = mtu == 0 ? string.Empty : $", packets up to {mtu} bytes";
+            return $"{Options.Kind} tunnel from {Ipv4Text.Format(Options.Local)} to {remote} by {_underlay.Name}{key}{longest}";
+        }
+    }
+
+    public MacAddress HardwareAddress { get; }
+
+    /// <summary>False: inside a tunnel no device finishes anything.</summary>
+    public bool TakesOffloads => false;
+
+    public IReadOnlyList<IPort> Queues => _queues;
+
+    public TunnelQueue? QueueAt(int index) => index < _queues.Length ? _queues[index] : null;
+
+    public PortLink ReadLink() => _underlay.LinkFor(Options.Remote, Overhead);
+
+    public PortLosses ReadLosses()
+    {
+        var losses = default(PortLosses);
+        foreach (TunnelQueue queue in _queues)
+        {
+            for (DropReason reason = 0; reason < DropReason.Count; reason++)
+            {
+                bool isError = reason is DropReason.TooLong or DropReason.TunnelLoop or DropReason.TunnelNotIpv4 or DropReason.Runt;
+                (isError ? ref losses.TransmitErrors : ref losses.TransmitDropped) += queue.Drops.Read(reason);
+            }
+            losses.ReceiveDropped += queue.ReceiveDropped;
+        }
+        return losses;
+    }
+
+    public long ReadDrops(DropReason reason) => _queues.Sum(queue => queue.Drops.Read(reason));
+
+    public void Detach() => _underlay.Unregister(this);
+
+    /// <summary>A no-op: a tunnel goes down with its underlay, or by the port's own configuration.</summary>
+    public void SetAdministrativeState(bool up)
+    {
+    }
+
+    public void Dispose()
+    {
+        _underlay.Unregister(this);
+        foreach (TunnelQueue queue in _queues)
+        {
+            queue.Dispose();
+        }
+    }
+}

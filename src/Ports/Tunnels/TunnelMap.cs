@@ -1,0 +1,102 @@
+using System.Numerics;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>What tells tunnels apart on their underlay.</summary>
+/// <param name="Addresses">Local end, and remote end in the upper half, as they stand on the wire; the remote is 0 for any.</param>
+/// <param name="Key">Key, VNI or tag, the kind and its UDP port.</param>
+internal readonly record struct TunnelId(ulong Addresses, ulong Key)
+{
+    // GRE without a key is not GRE with key 0. Any key is a third thing.
+    private const ulong HasKey = 1UL << 32;
+    private const ulong AnyKey = 1UL << 33;
+
+    public static TunnelId Of(TunnelKind kind, ushort port, Be32 local, Be32 remote, uint? key, bool anyKey = false) => new(
+        local.Raw | ((ulong)remote.Raw << 32),
+        ((ulong)kind << 40) | ((ulong)port << 48) | (anyKey ? AnyKey : key is { } number ? HasKey | number : 0));
+
+    /// <summary>The tunnel's own, as its options have it.</summary>
+    public static TunnelId Of(TunnelOptions options) => Of(
+        options.Kind, options.Kind == TunnelKind.Vxlan ? options.Port : (ushort)0, options.Local, options.Remote ?? default, options.Key, options.IsKeyByFlow);
+
+    public TunnelId WithAnyKey => this with { Key = (Key & ~(HasKey | uint.MaxValue)) | AnyKey };
+
+    public TunnelId WithAnyRemote => this with { Addresses = (uint)Addresses };
+
+    public uint Hash => (uint)(((Addresses * 0x9e37_79b9_7f4a_7c15) ^ Key) * 0xff51_afd7_ed55_8ccd >> 32);
+}
+
+/// <summary>The tunnels of one underlay by what their packets say: a hash table, made anew for every change.</summary>
+/// <remarks>Threads: any; it never changes. Packets cannot make it grow, and an entry is found by few compares: it is at most a quarter full.</remarks>
+internal sealed class TunnelMap
+{
+    private readonly (TunnelId Id, TunnelDevice? Device)[] _slots;
+    private readonly bool _hasAnyKey;
+    private readonly bool _hasAnyRemote;
+    private readonly uint _kinds;
+
+    public TunnelMap(IReadOnlyList<TunnelDevice> devices)
+    {
+        Devices = devices;
+        _slots = new (TunnelId, TunnelDevice?)[BitOperations.RoundUpToPowerOf2((uint)((devices.Count * 4) + 1))];
+        foreach (TunnelDevice device in devices)
+        {
+            TunnelOptions options = device.Options;
+            _hasAnyKey |= options.IsKeyByFlow;
+            _hasAnyRemote |= options.Remote == null;
+            _kinds |= 1u << (int)options.Kind;
+            uint slot = SlotOf(device.Id);
+            while (_slots[slot].Device != null)
+            {
+                slot = (slot + 1) & (uint)(_slots.Length - 1);
+            }
+            _slots[slot] = (device.Id, device);
+        }
+        VxlanPorts = [.. devices.Where(device => device.Options.Kind == TunnelKind.Vxlan).Select(device => Be16.FromHost(device.Options.Port).Raw).Distinct()];
+    }
+
+    public static TunnelMap Empty { get; } = new([]);
+
+    public IReadOnlyList<TunnelDevice> Devices { get; }
+
+    /// <summary>The UDP ports that VXLAN comes to, as they stand on the wire.</summary>
+    public ushort[] VxlanPorts { get; }
+
+    public bool Has(TunnelKind kind) => (_kinds & (1u << (int)kind)) != 0;
+
+    /// <summary>The tunnel a packet belongs to: the one that names its key and peer before one that leaves the key, the peer, or both to flows.</summary>
+    public TunnelDevice? Find(in TunnelId id) =>
+        FindExact(id)
+        ?? (_hasAnyKey ? FindExact(id.WithAnyKey) : null)
+        ?? (_hasAnyRemote ? FindExact(id.WithAnyRemote) ?? FindExact(id.WithAnyRemote.WithAnyKey) : null);
+
+    /// <summary>Whether any tunnel of the kind has this peer: its packet's key is wrong then.</summary>
+    public bool HasPeer(TunnelKind kind, in TunnelId id)
+    {
+        foreach (TunnelDevice device in Devices)
+        {
+            if (device.Options.Kind == kind && (device.Id.Addresses == id.Addresses || device.Id.Addresses == id.WithAnyRemote.Addresses))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private uint SlotOf(in TunnelId id) => id.Hash & (uint)(_slots.Length - 1);
+
+    private TunnelDevice? FindExact(in TunnelId id)
+    {
+        uint slot = SlotOf(id);
+        while (_slots[slot].Device is { } device)
+        {
+            if (_slots[slot].Id == id)
+            {
+                return device;
+            }
+            slot = (slot + 1) & (uint)(_slots.Length - 1);
+        }
+        return null;
+    }
+}

@@ -1,0 +1,416 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>One worker's queue of a tunnel port.</summary>
+/// <remarks>
+/// <see cref="Transmit"/> wraps packets in place, in their headroom, and sends them by the underlay's queue of the same index, which the same worker
+/// serves. <see cref="Receive"/> hands out what that queue unwrapped.
+/// </remarks>
+internal sealed unsafe class TunnelQueue : IPort, IDisposable
+{
+    // What an underlay's receive adds in one pass, twice, and some answers of our own.
+    private const int RingCapacity = 128;
+
+    // Headers of remote ends that flows chose, by a few bits of the address; two that share a place take turns.
+    private const int PeerSlots = 256;
+
+    private const int LongestTotal = 65535;
+
+    private readonly TunnelDevice _device;
+    private readonly TunnelOptions _options;
+    private readonly Underlay _underlay;
+    private readonly int _index;
+    private readonly bool _hasFlowOptions;
+    private readonly TunnelKind _kind;
+    private readonly bool _hasChecksum;
+    private readonly bool _dontFragment;
+    private readonly byte _tos;
+    private readonly byte _tosInherited; // bits that come from inside: ECN always is the inner packet's (RFC 6040 §4.1)
+    private readonly Packet[] _ring = GC.AllocateArray<Packet>(RingCapacity, pinned: true);
+    private readonly PacketBatch _stage = new();
+    private readonly byte[] _ethernet = new byte[OuterHeader.EthernetLength];
+    private readonly OuterHeader[]? _peers;
+    private OuterHeader _header;
+    private FrameCache? _frames;
+    private uint _head;
+    private uint _tail;
+    private ushort _identification;
+    private long _receiveDropped;
+
+    public TunnelQueue(int index, TunnelDevice device, Underlay underlay)
+    {
+        _index = index;
+        _device = device;
+        _underlay = underlay;
+        _options = device.Options;
+        _kind = _options.Kind;
+        _hasChecksum = _options.Checksum;
+        _dontFragment = _options.DontFragment;
+        _tos = _options.Tos ?? 0;
+        _tosInherited = _options.Tos == null ? (byte)0xff : (byte)3;
+        _hasFlowOptions = _options.Remote == null || _options.IsKeyByFlow;
+        _peers = _options.Remote == null ? GC.AllocateArray<OuterHeader>(PeerSlots, pinned: true) : null;
+        _header.Build(_options, _options.Remote ?? default, HasKeyField(_options.Key != null));
+        _header.SetKey(_options.Kind, _options.Key ?? 0);
+        (_options.InnerDestination ?? device.HardwareAddress).CopyTo(_ethernet);
+        (_options.InnerSource ?? device.HardwareAddress).CopyTo(_ethernet.AsSpan(6));
+        BinaryPrimitives.WriteUInt16BigEndian(_ethernet.AsSpan(12), EtherType.Ipv4);
+    }
+
+    /// <summary>Drops of what was to be sent.</summary>
+    public DropCounters Drops { get; } = new();
+
+    public long ReceiveDropped => Volatile.Read(ref _receiveDropped);
+
+    /// <summary>The underlay's: what comes there may be for this port.</summary>
+    public int PollDescriptor => _underlay.QueueAt(_index)?.PollDescriptor ?? -1;
+
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        _frames = frames;
+        int count = Math.Min((int)(_tail - _head), batch.Free);
+        for (int i = 0; i < count; i++)
+        {
+            batch.Add(_ring[_head++ % RingCapacity]);
+        }
+        return count;
+    }
+
+    /// <summary>Takes ownership of an unwrapped packet if there is room. By the worker.</summary>
+    public bool TryDeliver(in Packet packet)
+    {
+        if (_tail - _head == RingCapacity)
+        {
+            Volatile.Write(ref _receiveDropped, _receiveDropped + 1);
+            return false;
+        }
+        // Field by field: they were written a moment ago, and loaded as one register they would have to reach the cache first.
+        _ring[_tail++ % RingCapacity] = new Packet(packet.Data, packet.Length) { Flags = packet.Flags };
+        return true;
+    }
+
+    /// <summary>Writes the Ethernet header of what came without one.</summary>
+    /// <param name="data">14 bytes.</param>
+    public void WriteEthernet(byte* data) => _ethernet.CopyTo(new Span<byte>(data, OuterHeader.EthernetLength));
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        _frames = frames;
+        if (_underlay.QueueAt(_index) is not { } below)
+        {
+            Drops.Count(DropReason.TunnelDown, packets.Length);
+            frames.Release(packets);
+            return packets.Length;
+        }
+        int generation = _underlay.Neighbours.Generation;
+        int mtu = below.Mtu == 0 ? LongestTotal : Math.Min(below.Mtu, LongestTotal);
+        for (int i = 0; i < packets.Length; i++)
+        {
+            Packet packet = packets[i];
+            ref OuterHeader header = ref _header;
+            if (_hasFlowOptions)
+            {
+                header = ref ChooseHeader(packet, frames);
+                if (Unsafe.IsNullRef(ref header))
+                {
+                    Drop(packet, DropReason.TunnelNoDestination, frames);
+                    continue;
+                }
+            }
+            if (header.Generation != generation)
+            {
+                LookUp(ref header, generation, below);
+            }
+            Wrap(packet, ref header, mtu, frames, below);
+            if (_stage.Free == 0)
+            {
+                Flush(below, frames);
+            }
+        }
+        Flush(below, frames);
+        return packets.Length;
+    }
+
+    /// <summary>Gives frames back; no worker uses the queue any more.</summary>
+    public void Dispose()
+    {
+        FrameCache? frames = _frames?.Pool.CreateCache();
+        while (_head != _tail)
+        {
+            frames?.Release(_ring[_head % RingCapacity]);
+            _head++;
+        }
+        frames?.Drain();
+    }
+
+    private void Flush(UnderlayQueue below, FrameCache frames)
+    {
+        int staged = _stage.Count;
+        if (staged > 0)
+        {
+            int sent = below.Send(_stage.Packets, frames);
+            if (sent < staged)
+            {
+                Drops.Count(DropReason.TransmitQueueFull, staged - sent);
+            }
+            _stage.Clear();
+        }
+    }
+
+    /// <summary>Wraps a packet and stages it; or it is dropped, answered, cut, or waits for its next hop.</summary>
+    /// <remarks>What is done by far most often touches neither handle's fields in memory nor anything that is not in the first-level cache.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Wrap(Packet packet, ref OuterHeader header, int mtu, FrameCache frames, UnderlayQueue below)
+    {
+        byte* data = packet.Data;
+        int length = packet.Length;
+        if (length < OuterHeader.EthernetLength)
+        {
+            Drop(packet, DropReason.Runt, frames);
+            return;
+        }
+        InnerPacket.Read(data, length, out InnerPacket inner);
+        if (inner.IsIpv4 && *(ulong*)(data + inner.Network + 12) == header.Addresses && IsOwn(packet, inner.Network))
+        {
+            Drop(packet, DropReason.TunnelLoop, frames);
+            return;
+        }
+        if (_kind == TunnelKind.Ipip)
+        {
+            length = inner.IsIpv4 ? LengthAsIpv4(data + inner.Network, length - inner.Network) : 0;
+            data += inner.Network;
+            if (length == 0)
+            {
+                Drop(packet, DropReason.TunnelNotIpv4, frames);
+                return;
+            }
+        }
+        int total = length + header.Length - OuterHeader.EthernetLength;
+        bool isTooLong = total > mtu;
+        if (isTooLong && !MayFragment(packet, inner.IsIpv4 ? inner.Network : 0, total, mtu, frames))
+        {
+            return;
+        }
+        if (frames.HeadroomOf(new Packet(data, length)) < header.Length)
+        {
+            data = MakeRoom(packet, (int)(data - packet.Data), frames);
+            if (data == null)
+            {
+                return;
+            }
+        }
+        byte tos = (byte)(_tos | (inner.Tos & _tosInherited));
+        ushort identification = _dontFragment && !isTooLong ? (ushort)0 : ++_identification; // RFC 6864 §4.1: of no meaning with Don't Fragment
+        header.Write(data, total, tos, identification);
+        WriteTransport(data, length, header.Length, inner.Hash);
+        var outer = new Packet(data - header.Length, length + header.Length);
+        if (isTooLong || !header.IsReachable)
+        {
+            SendSlowly(outer, header, isTooLong, mtu, frames, below);
+            return;
+        }
+        _stage.Add(outer);
+    }
+
+    /// <summary>What differs from packet to packet behind the IPv4 header.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void WriteTransport(byte* start, int length, int headerLength, ulong hash)
+    {
+        byte* transport = start - headerLength + OuterHeader.TransportOffset;
+        switch (_kind)
+        {
+            case TunnelKind.Vxlan:
+                // RFC 7348 §5: a source port of the dynamic range that tells flows apart, so that routers spread them.
+                *(ushort*)transport = BinaryPrimitives.ReverseEndianness((ushort)(0xc000 | (hash >> 50)));
+                *(ushort*)(transport + 4) = BinaryPrimitives.ReverseEndianness((ushort)(length + 16));
+                if (_hasChecksum)
+                {
+                    var udp = new ReadOnlySpan<byte>(transport, length + 16);
+                    ulong sum = InternetChecksum.AddPseudoHeader(new ReadOnlySpan<byte>(transport - 8, 8), IpProtocol.Udp, udp.Length);
+                    *(ushort*)(transport + 6) = InternetChecksum.FinishUdp(InternetChecksum.Add(udp, sum));
+                }
+                break;
+            case TunnelKind.Nvgre:
+                start[-1] = (byte)(hash >> 56); // FlowID, the key's last byte (RFC 7637 §3.2)
+                goto case TunnelKind.Gre;
+            case TunnelKind.Gre:
+                if (_hasChecksum)
+                {
+                    *(ushort*)(transport + 4) = InternetChecksum.Compute(new ReadOnlySpan<byte>(transport, length + headerLength - OuterHeader.TransportOffset));
+                }
+                break;
+        }
+    }
+
+    /// <summary>Cuts what is too long, keeps what has no address yet, drops what has no way.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SendSlowly(Packet packet, in OuterHeader header, bool isTooLong, int mtu, FrameCache frames, UnderlayQueue below)
+    {
+        if (!isTooLong)
+        {
+            SendOrHold(packet, header, frames, below);
+            return;
+        }
+        ClearDontFragment(packet);
+        if (!Fragmenter.TryBegin(packet, frames, mtu, out Fragmenter fragmenter))
+        {
+            Drop(packet, DropReason.TooLong, frames);
+            return;
+        }
+        while (fragmenter.TryNext(out Packet fragment))
+        {
+            SendOrHold(fragment, header, frames, below);
+        }
+        Drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+        frames.Release(packet);
+    }
+
+    private void SendOrHold(in Packet packet, in OuterHeader header, FrameCache frames, UnderlayQueue below)
+    {
+        if (header.IsReachable)
+        {
+            Flush(below, frames); // what came before goes before
+            Drops.Count(DropReason.TransmitQueueFull, 1 - below.Send(new ReadOnlySpan<Packet>(in packet), frames));
+        }
+        else if (header.NextHop == default
+            || _underlay.Neighbours.Find(header.NextHop, _underlay.Milliseconds, out _) == NeighbourState.Failed
+            || !below.TryHold(packet, header.NextHop))
+        {
+            Drop(packet, DropReason.TunnelUnreachable, frames);
+        }
+    }
+
+    /// <summary>Where the flow sends the packet, or the port's settings do; a null reference if neither says.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ref OuterHeader ChooseHeader(scoped in Packet packet, FrameCache frames)
+    {
+        TunnelState state = (packet.Flags & PacketFlags.HasTunnel) != 0 ? frames.Tunnel(packet) : default;
+        ref OuterHeader header = ref _header;
+        if (_peers != null)
+        {
+            if (!Ipv4Text.IsUnicast(state.Destination) || _underlay.IsLocal(state.Destination.Raw))
+            {
+                return ref Unsafe.NullRef<OuterHeader>();
+            }
+            header = ref _peers[(state.Destination.Raw * 0x9e37_79b1u) >> 24];
+        }
+        Be32 remote = _options.Remote ?? state.Destination;
+        bool hasKeyField = HasKeyField(_options.Key != null || (_options.IsKeyByFlow && state.HasKey));
+        if (header.Length == 0 || header.Remote != remote || header.HasKey != hasKeyField)
+        {
+            header.Build(_options, remote, hasKeyField);
+        }
+        header.SetKey(_options.Kind, _options.Key ?? state.Key);
+        return ref header;
+    }
+
+    // GRE alone can do without.
+    private bool HasKeyField(bool hasKey) => _options.Kind switch
+    {
+        TunnelKind.Ipip => false,
+        TunnelKind.Gre => hasKey,
+        _ => true,
+    };
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LookUp(ref OuterHeader header, int generation, UnderlayQueue below)
+    {
+        header.IsReachable = false;
+        header.NextHop = default;
+        MacAddress address = default;
+        if (_options.RemoteHardwareAddress is { } known)
+        {
+            address = known;
+            header.IsReachable = true;
+        }
+        else if (_underlay.Routes.TryFindNextHop(header.Remote, out Be32 nextHop))
+        {
+            header.NextHop = nextHop;
+            header.IsReachable = _underlay.Neighbours.Find(nextHop, _underlay.Milliseconds, out address) == NeighbourState.Reachable;
+        }
+        header.SetEthernet(address, below.HardwareAddress);
+        header.Generation = generation;
+    }
+
+    /// <summary>Whether a packet between the tunnel's own ends is of the tunnel's own protocol: it would be wrapped again and again.</summary>
+    private bool IsOwn(Packet packet, int network)
+    {
+        byte* ip = packet.Data + network;
+        int transport = network + ((*ip & 0x0f) * 4);
+        return _options.Kind switch
+        {
+            TunnelKind.Vxlan => ip[9] == IpProtocol.Udp && packet.Length >= transport + 4
+                && *(ushort*)(packet.Data + transport + 2) == Be16.FromHost(_options.Port).Raw,
+            TunnelKind.Ipip => ip[9] == IpProtocol.IpInIp,
+            TunnelKind.Capsulator => ip[9] == IpProtocol.Capsulator,
+            _ => ip[9] == IpProtocol.Gre,
+        };
+    }
+
+    /// <summary>The IPv4 packet's length without Ethernet's padding, which nothing tells from it once the header is gone; 0 if it is cut short.</summary>
+    private static int LengthAsIpv4(byte* ip, int length)
+    {
+        int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2));
+        return total < OuterHeader.Ipv4Length || total > length ? 0 : total;
+    }
+
+    /// <summary>Whether a packet too long for the underlay is to be cut; otherwise it was answered or dropped.</summary>
+    /// <param name="network">Offset of its IPv4 header; 0 if it has none.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool MayFragment(Packet packet, int network, int total, int mtu, FrameCache frames)
+    {
+        bool dontFragmentInner = network != 0 && (packet.Data[network + 6] & 0x40) != 0;
+        if (total <= LongestTotal && (_options.Oversize == OversizePolicy.Fragment || (_options.Oversize == OversizePolicy.Icmp && !dontFragmentInner)))
+        {
+            return true;
+        }
+        if (_options.Oversize == OversizePolicy.Icmp && dontFragmentInner)
+        {
+            // A tag, and what is behind Ethernet's padding, count as well: the sender learns what its packet may have.
+            int fits = mtu - (_device.Overhead + network - OuterHeader.EthernetLength);
+            if (IcmpMessage.TryWriteFragmentationNeeded(packet.Bytes, network, fits, frames, out Packet answer) && !TryDeliver(answer))
+            {
+                frames.Release(answer);
+            }
+        }
+        Drop(packet, DropReason.TooLong, frames);
+        return false;
+    }
+
+    /// <summary>A packet that used up its headroom, in another tunnel perhaps, moves to a frame of its own.</summary>
+    /// <returns>Where its byte at <paramref name="offset"/> is now; null without a free frame.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private byte* MakeRoom(Packet packet, int offset, FrameCache frames)
+    {
+        if (!frames.TryCopy(packet, out Packet copy))
+        {
+            Drops.Count(DropReason.NoFrame);
+        }
+        frames.Release(packet);
+        return copy.Data == null ? null : copy.Data + offset;
+    }
+
+    private static void ClearDontFragment(in Packet packet)
+    {
+        Span<byte> ip = packet.Bytes.Slice(OuterHeader.EthernetLength, OuterHeader.Ipv4Length);
+        ushort field = BinaryPrimitives.ReadUInt16BigEndian(ip[6..]);
+        ushort cleared = (ushort)(field & ~0x4000);
+        ushort checksum = BinaryPrimitives.ReadUInt16BigEndian(ip[10..]);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[6..], cleared);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[10..], InternetChecksum.Update(checksum, field, cleared));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Drop(Packet packet, DropReason reason, FrameCache frames)
+    {
+        Drops.Count(reason);
+        frames.Release(packet);
+    }
+}

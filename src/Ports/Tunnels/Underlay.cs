@@ -1,0 +1,103 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>The IPv4 host that tunnels of one underlay port share: addresses, routes, neighbours, and who is to get what comes in.</summary>
+/// <remarks>
+/// It outlives the port's device: tunnels stay when an interface vanishes, and go on when it returns. Threads: the control side attaches and registers;
+/// workers read what is published.
+/// </remarks>
+internal sealed class Underlay
+{
+    private readonly Lock _gate = new();
+    private readonly TimeProvider _time;
+    private volatile UnderlayDevice? _device;
+    private volatile TunnelMap _tunnels = TunnelMap.Empty;
+
+    /// <param name="name">What messages call it.</param>
+    public Underlay(string name, UnderlayOptions options, TimeProvider time)
+    {
+        Name = name;
+        Options = options;
+        Routes = new RouteTable(options);
+        Addresses = [.. options.Addresses.Select(address => address.Address.Raw)];
+        _time = time;
+    }
+
+    public string Name { get; }
+
+    public UnderlayOptions Options { get; }
+
+    public RouteTable Routes { get; }
+
+    public NeighbourTable Neighbours { get; } = new();
+
+    /// <summary>Local addresses as they stand on the wire.</summary>
+    public uint[] Addresses { get; }
+
+    public TunnelMap Tunnels => _tunnels;
+
+    /// <summary>The port's device; null while it is gone.</summary>
+    public UnderlayDevice? Device => _device;
+
+    public long Milliseconds => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+
+    public bool IsLocal(uint address) => Array.IndexOf(Addresses, address) >= 0;
+
+    /// <summary>The queue that the same worker serves; null while the port is gone.</summary>
+    public UnderlayQueue? QueueAt(int index)
+    {
+        UnderlayQueue[]? queues = _device?.UnderlayQueues;
+        return queues != null && index < queues.Length ? queues[index] : null;
+    }
+
+    public void Attach(UnderlayDevice device)
+    {
+        _device = device;
+        Neighbours.Recheck(Milliseconds);
+    }
+
+    /// <summary>No tunnel uses the device from the workers' next passes on.</summary>
+    public void Detach(UnderlayDevice device)
+    {
+        if (_device == device)
+        {
+            _device = null;
+        }
+    }
+
+    /// <exception cref="PortException">Another tunnel has the same ends and key.</exception>
+    public void Register(TunnelDevice tunnel)
+    {
+        lock (_gate)
+        {
+            if (_tunnels.Devices.FirstOrDefault(other => other.Id == tunnel.Id) is { } twin)
+            {
+                throw new PortException($"the same ends and key as {twin.Name}");
+            }
+            _tunnels = new TunnelMap([.. _tunnels.Devices, tunnel]);
+        }
+    }
+
+    public void Unregister(TunnelDevice tunnel)
+    {
+        lock (_gate)
+        {
+            _tunnels = new TunnelMap([.. _tunnels.Devices.Where(other => other != tunnel)]);
+        }
+    }
+
+    /// <summary>The link as a tunnel to this address sees it.</summary>
+    /// <param name="remote">Null for wherever flows send.</param>
+    /// <param name="overhead">Bytes of the underlay's MTU that the tunnel takes.</param>
+    public PortLink LinkFor(Be32? remote, int overhead)
+    {
+        if (_device is not { } device)
+        {
+            return new PortLink(Up: false, Mtu: 0);
+        }
+        bool hasWay = remote is not { } address || Routes.TryFindNextHop(address, out _);
+        return new PortLink(device.IsUp && hasWay, device.Mtu == 0 ? 0 : Math.Max(device.Mtu - overhead, 1));
+    }
+}

@@ -1,0 +1,108 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>A port with IPv4 addresses of its own (<c>address=</c>): what is for them is taken out before the flow table, the rest goes through as ever.</summary>
+/// <remarks>
+/// A decorator of the device that has the wire. Taken out are ARP for a local address, ICMP echo requests to one, and packets of the
+/// tunnels registered; everything else, other IPv4 packets to a local address included, is the flow table's.
+/// </remarks>
+internal sealed class UnderlayDevice : IInterfaceDevice
+{
+    private readonly IPortDevice _inner;
+    private readonly Underlay _underlay;
+    private volatile bool _isUp;
+    private volatile int _mtu;
+
+    public UnderlayDevice(IPortDevice inner, Underlay underlay)
+    {
+        _inner = inner;
+        _underlay = underlay;
+        ReadLink();
+        UnderlayQueues = [.. inner.Queues.Select((queue, index) => new UnderlayQueue(queue, index, this, underlay))];
+        underlay.Attach(this);
+    }
+
+    public UnderlayQueue[] UnderlayQueues { get; }
+
+    /// <summary>The link as last read. Any thread.</summary>
+    public bool IsUp => _isUp;
+
+    /// <summary>Bytes of the longest IP packet; 0 without a limit. Any thread.</summary>
+    public int Mtu => _mtu;
+
+    public string Name => _inner.Name;
+
+    public string Backend => $"{_inner.Backend}; {string.Join(", ", _underlay.Options.Addresses)}";
+
+    public MacAddress HardwareAddress => _inner.HardwareAddress;
+
+    /// <summary>0 without an interface.</summary>
+    public int InterfaceIndex => (_inner as IInterfaceDevice)?.InterfaceIndex ?? 0;
+
+    public bool HasInterface => (_inner as IInterfaceDevice)?.HasInterface ?? true;
+
+    public int HighestMtu => (_inner as IInterfaceDevice)?.HighestMtu ?? 0;
+
+    public bool TakesOffloads => _inner.TakesOffloads;
+
+    public IReadOnlyList<IPort> Queues => UnderlayQueues;
+
+    public PortLink ReadLink()
+    {
+        PortLink link = _inner.ReadLink();
+        bool returned = link.Up && !_isUp;
+        _mtu = link.Mtu;
+        _isUp = link.Up;
+        if (returned)
+        {
+            _underlay.Neighbours.Recheck(_underlay.Milliseconds);
+        }
+        return link;
+    }
+
+    public PortLosses ReadLosses()
+    {
+        PortLosses losses = _inner.ReadLosses();
+        for (DropReason reason = 0; reason < DropReason.Count; reason++)
+        {
+            losses.ReceiveDropped += ReadOwnDrops(reason);
+        }
+        return losses;
+    }
+
+    public PortTraffic ReadUnseenTraffic()
+    {
+        PortTraffic total = _inner.ReadUnseenTraffic();
+        foreach (UnderlayQueue queue in UnderlayQueues)
+        {
+            queue.AddTraffic(ref total);
+        }
+        return total;
+    }
+
+    public long ReadDrops(DropReason reason) => _inner.ReadDrops(reason) + ReadOwnDrops(reason);
+
+    public void Detach()
+    {
+        _underlay.Detach(this);
+        _inner.Detach();
+    }
+
+    public void SetAdministrativeState(bool up) => _inner.SetAdministrativeState(up);
+
+    public void Dispose()
+    {
+        _underlay.Detach(this);
+        foreach (UnderlayQueue queue in UnderlayQueues)
+        {
+            queue.Dispose();
+        }
+        _inner.Dispose();
+    }
+
+    private long ReadOwnDrops(DropReason reason) => UnderlayQueues.Sum(queue => queue.Drops.Read(reason));
+}

@@ -1,0 +1,279 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Workers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>One worker's queue of an underlay port: what is for the port's own addresses is answered or decapsulated, the rest is passed on.</summary>
+/// <remarks>Threads: the worker's, but for counters. Tunnels' queues of the same index belong to the same worker and send through <see cref="Send"/>.</remarks>
+internal sealed unsafe class UnderlayQueue : IPort, IDisposable
+{
+    private const int HeaderLength = OuterHeader.EthernetLength;
+    private const int TimerInterval = 100;
+
+    // Outer datagrams in the making: each holds a large frame, of which a switch has few.
+    private const int MaxReassemblies = 16;
+    private const uint ReassemblyTimeout = 15_000;
+
+    private readonly IPort _inner;
+    private readonly UnderlayDevice _device;
+    private readonly Underlay _underlay;
+    private readonly ulong _hardwareAddress;
+    private readonly PendingPackets _pending = new();
+    private readonly Decapsulator _decapsulator;
+    private Reassembler? _reassembler;
+    private FrameCache? _reassemblyFrames;
+    private FrameCache? _frames;
+    private PortTraffic _traffic;
+    private long _timer = long.MinValue;
+    private int _pendingGeneration;
+
+    public UnderlayQueue(IPort inner, int index, UnderlayDevice device, Underlay underlay)
+    {
+        _inner = inner;
+        _device = device;
+        _underlay = underlay;
+        byte* bytes = stackalloc byte[8];
+        device.HardwareAddress.CopyTo(new Span<byte>(bytes, 8));
+        _hardwareAddress = *(ulong*)bytes & AddressMask;
+        _decapsulator = new Decapsulator(underlay, index, Drops);
+    }
+
+    /// <summary>Drops of what was received; the tunnels count what they were given to send.</summary>
+    public DropCounters Drops { get; } = new();
+
+    public MacAddress HardwareAddress => _device.HardwareAddress;
+
+    public int Mtu => _device.Mtu;
+
+    public int PollDescriptor => _inner.PollDescriptor;
+
+    private static ulong AddressMask => 0xffff_ffff_ffff; // the first six bytes in memory: little-endian
+
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        _frames = frames;
+        int first = batch.Count;
+        int received = _inner.Receive(batch, frames);
+        long now = _underlay.Milliseconds;
+        if (now >= _timer || _pendingGeneration != _underlay.Neighbours.Generation)
+        {
+            RunTimers(now, frames);
+        }
+        if (received == 0)
+        {
+            return 0;
+        }
+        int kept = first;
+        Span<Packet> packets = batch.Packets;
+        for (int i = first; i < packets.Length; i++)
+        {
+            if (MayBeOurs(packets[i]) && TryTake(packets[i], now, frames))
+            {
+                continue;
+            }
+            packets[kept++] = packets[i];
+        }
+        batch.Truncate(kept);
+        return kept - first;
+    }
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => _inner.Transmit(packets, frames);
+
+    /// <summary>Sends packets of the tunnels or of our own past the port's counters. Ends their ownership.</summary>
+    /// <returns>How many left.</returns>
+    public int Send(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        long bytes = 0;
+        foreach (ref readonly Packet packet in packets)
+        {
+            bytes += packet.Length;
+        }
+        int taken = _inner.Transmit(packets, frames);
+        foreach (ref readonly Packet packet in packets[taken..])
+        {
+            bytes -= packet.Length;
+            frames.Release(packet);
+        }
+        Volatile.Write(ref _traffic.TransmittedPackets, _traffic.TransmittedPackets + taken);
+        Volatile.Write(ref _traffic.TransmittedBytes, _traffic.TransmittedBytes + bytes);
+        return taken;
+    }
+
+    /// <summary>Keeps a packet until its next hop answers. Takes ownership if there is room.</summary>
+    public bool TryHold(in Packet packet, Be32 nextHop) => _pending.TryAdd(packet, nextHop);
+
+    public void AddTraffic(ref PortTraffic total)
+    {
+        total.ReceivedPackets += Volatile.Read(ref _traffic.ReceivedPackets);
+        total.ReceivedBytes += Volatile.Read(ref _traffic.ReceivedBytes);
+        total.TransmittedPackets += Volatile.Read(ref _traffic.TransmittedPackets);
+        total.TransmittedBytes += Volatile.Read(ref _traffic.TransmittedBytes);
+    }
+
+    /// <summary>Gives frames back; no worker uses the queue any more.</summary>
+    public void Dispose()
+    {
+        // The worker may go on with its own cache: what is left here goes back through another.
+        FrameCache? frames = _frames?.Pool.CreateCache();
+        while (_pending.TryTakeAny(out Packet packet))
+        {
+            frames!.Release(packet);
+        }
+        _reassembler?.Dispose();
+        _reassemblyFrames?.Drain();
+        frames?.Drain();
+    }
+
+    /// <summary>To our Ethernet address, or ARP.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool MayBeOurs(in Packet packet) =>
+        packet.Length >= OuterHeader.TransportOffset
+        && (((*(ulong*)packet.Data ^ _hardwareAddress) & AddressMask) == 0 || *(ushort*)(packet.Data + 12) == Be16.FromHost(EtherType.Arp).Raw);
+
+    /// <returns>False: the packet is the flow table's. True: its ownership has ended here.</returns>
+    private bool TryTake(in Packet packet, long now, FrameCache frames)
+    {
+        byte* data = packet.Data;
+        int length = packet.Length;
+        ushort type = *(ushort*)(data + 12);
+        if (type != Be16.FromHost(EtherType.Ipv4).Raw)
+        {
+            return type == Be16.FromHost(EtherType.Arp).Raw && TryTakeArp(packet, now, frames);
+        }
+        if (!_underlay.IsLocal(*(uint*)(data + 30)) || !_decapsulator.IsWanted(packet))
+        {
+            return false;
+        }
+        Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
+        Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + length);
+        if ((*(ushort*)(data + 20) & Be16.FromHost(0x3fff).Raw) != 0)
+        {
+            TakeFragment(packet, now, frames);
+        }
+        else
+        {
+            TakeWhole(packet, frames);
+        }
+        return true;
+    }
+
+    private void TakeWhole(in Packet packet, FrameCache frames)
+    {
+        if (packet.Data[23] == IpProtocol.Icmp)
+        {
+            AnswerEcho(packet, frames);
+        }
+        else
+        {
+            _decapsulator.Take(packet, frames);
+        }
+    }
+
+    private void TakeFragment(in Packet packet, long now, FrameCache frames)
+    {
+        if (_reassembler == null)
+        {
+            // A cache of its own: datagrams in the making outlive the worker's use of this queue.
+            _reassemblyFrames = frames.Pool.CreateCache();
+            _reassembler = new Reassembler(MaxReassemblies, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames, Drops);
+        }
+        _reassembler.Expire((uint)now);
+        FlowKey key;
+        PacketLayout layout;
+        FlowKeyParser.Parse(packet.Data, packet.Length, 0, &key, &layout);
+        if (_reassembler.TryComplete(packet, key, HeaderLength, (uint)now, out Packet whole))
+        {
+            whole.Flags = PacketFlags.None;
+            if (_decapsulator.IsWanted(whole))
+            {
+                TakeWhole(whole, frames);
+                return;
+            }
+            Drops.Count(DropReason.TunnelPeer); // only the first fragment had the UDP port: nobody's after all
+            frames.Release(whole);
+        }
+    }
+
+    private void AnswerEcho(Packet packet, FrameCache frames)
+    {
+        int total = BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[16..]);
+        int headerLength = (packet.Data[HeaderLength] & 0x0f) * 4;
+        bool sound = headerLength >= OuterHeader.Ipv4Length && total >= headerLength && total <= packet.Length - HeaderLength
+            && ChecksumFinisher.TryFinish(ref packet, frames);
+        packet.Length = sound ? HeaderLength + total : packet.Length;
+        if (sound && InternetChecksum.Compute(packet.Bytes.Slice(HeaderLength, headerLength)) == 0 && IcmpMessage.TryAnswerEcho(packet.Bytes, HeaderLength))
+        {
+            Send(new ReadOnlySpan<Packet>(in packet), frames);
+            return;
+        }
+        Drops.Count(DropReason.TunnelMalformed);
+        frames.Release(packet);
+    }
+
+    /// <summary>RFC 826: whoever asks for us is answered; whom we asked for is remembered.</summary>
+    private bool TryTakeArp(in Packet packet, long now, FrameCache frames)
+    {
+        if (!ArpMessage.TryRead(packet.Bytes, out ArpMessage message))
+        {
+            return false;
+        }
+        if (!_underlay.IsLocal(message.Sender.Raw))
+        {
+            _underlay.Neighbours.Learn(message.Sender, message.SenderHardware, now);
+        }
+        if (!_underlay.IsLocal(message.Target.Raw))
+        {
+            return false; // somebody else's, such as a gratuitous one
+        }
+        Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
+        Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + packet.Length);
+        frames.Release(packet);
+        if (message.Operation == ArpMessage.Request)
+        {
+            SendArp(new ArpMessage(ArpMessage.Reply, HardwareAddress, message.Target, message.SenderHardware, message.Sender), message.SenderHardware, frames);
+        }
+        return true;
+    }
+
+    private void SendArp(in ArpMessage message, MacAddress destination, FrameCache frames)
+    {
+        if (frames.TryRent(out Packet packet))
+        {
+            packet.Length = ArpMessage.FrameLength;
+            message.Write(packet.Bytes, destination);
+            Send(new ReadOnlySpan<Packet>(in packet), frames);
+        }
+    }
+
+    /// <summary>Asks for neighbours that are due, and lets go what waited for those that are known by now.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RunTimers(long now, FrameCache frames)
+    {
+        _timer = now + TimerInterval;
+        _reassembler?.Expire((uint)now);
+        NeighbourTable neighbours = _underlay.Neighbours;
+        while (_device.IsUp && neighbours.TryTakeProbe(now, out NeighbourProbe probe))
+        {
+            Be32 source = _underlay.Routes.SourceFor(probe.Target);
+            SendArp(new ArpMessage(ArpMessage.Request, HardwareAddress, source, default, probe.Target), probe.Destination, frames);
+        }
+        _pendingGeneration = neighbours.Generation;
+        int from = 0;
+        while (_pending.TryTake(neighbours, now, ref from, out Packet packet, out bool reachable))
+        {
+            if (reachable)
+            {
+                Send(new ReadOnlySpan<Packet>(in packet), frames);
+                continue;
+            }
+            Drops.Count(DropReason.TunnelUnreachable);
+            frames.Release(packet);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Tunnels;
+
+/// <summary>Three switches, each with a host, over one IP network: every host reaches every other through tunnels.</summary>
+public sealed class MeshTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Hosts_of_three_switches_reach_each_other(bool byFlow)
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        List<TestNamespace> made = [];
+        try
+        {
+            TestNamespace Make(string label)
+            {
+                var space = new TestNamespace(label);
+                made.Add(space);
+                return space;
+            }
+            TestNamespace middle = Make("net");
+            CommandResult bridge = middle.Execute("ip", "link", "add", "lan", "type", "bridge");
+            Assert.SkipWhen(bridge.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no bridges");
+            bridge.Checked();
+            middle.BringUp("lan");
+            List<TestNamespace> hosts = [];
+            for (int site = 1; site <= 3; site++)
+            {
+                TestNamespace inside = Make($"s{site}");
+                TestNamespace host = Make($"h{site}");
+                hosts.Add(host);
+                TestNamespace.Join(middle, $"p{site}", inside, "net0");
+                middle.Execute("ip", "link", "set", $"p{site}", "master", "lan").Checked();
+                TestNamespace.Join(inside, "host0", host, "eth0");
+                host.Execute("ip", "addr", "add", $"192.168.9.{site}/24", "dev", "eth0").Checked();
+                host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{site}").Checked();
+                StartSwitch(inside, site, byFlow);
+            }
+            foreach ((int from, int to) in (ReadOnlySpan<(int, int)>)[(1, 2), (1, 3), (2, 3), (3, 1)])
+            {
+                string said = hosts[from - 1].Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", $"192.168.9.{to}").Output;
+                Assert.Contains(" 3 received", said, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            made.ForEach(space => space.Dispose());
+        }
+    }
+
+    private static void StartSwitch(TestNamespace inside, int site, bool byFlow)
+    {
+        int[] others = [.. Enumerable.Range(1, 3).Where(other => other != site)];
+        string[] tunnels = byFlow
+            ? ["--port", $"3=vxlan:local=10.0.0.{site},remote=flow,via=2"]
+            : [.. others.SelectMany(other => new[] { "--port", $"{2 + other}=vxlan:local=10.0.0.{site},remote=10.0.0.{other},via=2" })];
+        RunningCommand running = inside.Start(
+            SwitchProgram.Dotnet,
+            [SwitchProgram.Library, "run", "--port", "1=host0", "--port", $"2=net0,address=10.0.0.{site}/24", .. tunnels, "--listen", Lab.Listen]);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        // What a host sends goes to both others, what comes from them to the host alone: a mesh has no loops that way.
+        string actions = byFlow
+            ? string.Join(",", others.Select(other => $"set_tunnel:9,load:0x0a00000{other}->NXM_NX_TUN_IPV4_DST[],output:3"))
+            : string.Join(",", others.Select(other => $"output:{2 + other}"));
+        Add($"in_port=1,actions={actions}");
+        foreach (int tunnel in byFlow ? [3] : others.Select(other => 2 + other))
+        {
+            Add($"in_port={tunnel},actions=output:1");
+        }
+
+        void Add(string flow) => inside.Execute("ovs-ofctl", "-O", "OpenFlow10", "add-flow", Lab.Target, flow).Checked();
+    }
+}

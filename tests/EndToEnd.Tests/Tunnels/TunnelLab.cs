@@ -1,0 +1,73 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Tunnels;
+
+/// <summary>Host 1 behind port 1; host 2 is the far end of a tunnel (port 3) that travels by port 2, which is 10.0.0.100.</summary>
+/// <remarks>Inside the tunnel host 1 is 192.168.9.1 and whatever host 2 has at its end 192.168.9.2.</remarks>
+internal sealed class TunnelLab : IDisposable
+{
+    public const string Underlay = "10.0.0.100";
+    public const string Near = "192.168.9.1";
+    public const string Far = "192.168.9.2";
+
+    public TunnelLab()
+    {
+        Lab = new Lab();
+        try
+        {
+            Lab.Host(1).Execute("ip", "addr", "add", $"{Near}/24", "dev", "eth0").Checked();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public Lab Lab { get; }
+
+    /// <summary>Starts the switch and joins port 1 with the tunnel.</summary>
+    /// <param name="tunnel">Its specification but for the ends.</param>
+    public RunningCommand Start(string tunnel, params string[] more)
+    {
+        RunningCommand running = Lab.StartRun(
+            ["--port", "1=s1", "--port", $"2=s2,address={Underlay}/24", "--port", $"3={tunnel}local={Underlay},remote=10.0.0.2,via=2", "--listen", Lab.Listen, .. more]);
+        Lab.Ofctl("add-flow", "in_port=1,actions=output:3");
+        Lab.Ofctl("add-flow", "in_port=3,actions=output:1");
+        return running;
+    }
+
+    /// <summary>Makes the kernel's device at the far end and gives it its address; skips the test where this kernel has none such.</summary>
+    public void AddFarEnd(string type, params string[] options)
+    {
+        TestNamespace host = Lab.Host(2);
+        CommandResult made = host.Execute("ip", ["link", "add", "tun9", "address", "02:00:00:00:09:02", "type", type, .. options]);
+        Assert.SkipWhen(
+            made.Error.Contains("Unknown device type", StringComparison.Ordinal) || made.Error.Contains("not supported", StringComparison.Ordinal),
+            $"this kernel has no {type} devices");
+        made.Checked();
+        host.Execute("ip", "addr", "add", $"{Far}/24", "dev", "tun9").Checked();
+        host.BringUp("tun9");
+    }
+
+    /// <summary>How many of so many pings were answered.</summary>
+    public int Ping(int from, string to, int count = 3, params string[] options)
+    {
+        string said = Lab.Host(from).Execute("ping", ["-n", "-c", $"{count}", "-i", "0.1", "-W", "2", .. options, to]).Output;
+        return (int)Harness.Lab.Number(said, "packets transmitted,");
+    }
+
+    /// <summary>A second of TCP by iperf3 from one host to the other; returns the bytes that arrived.</summary>
+    /// <param name="options">Of the client, such as -R.</param>
+    public long Iperf(params string[] options)
+    {
+        using RunningCommand server = Lab.Host(2).Start("iperf3", "-s", "-1", "--forceflush");
+        server.WaitForText("Server listening", SwitchProgram.Patience);
+        string report = Lab.Host(1).Execute(SwitchProgram.Patience, "iperf3", ["-c", Far, "-t", "1", "-J", .. options]).Checked().Output;
+        using var json = System.Text.Json.JsonDocument.Parse(report);
+        return json.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetInt64();
+    }
+
+    public void Dispose() => Lab.Dispose();
+}
