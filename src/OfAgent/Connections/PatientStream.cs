@@ -16,7 +16,12 @@ internal sealed class PatientStream
 
     // Set by whoever ends a read or write. It spins and yields before it sleeps: an answer from this machine is often some microseconds away, and so is waking up.
     private readonly ManualResetEventSlim _changed = new();
-    private readonly Action _onChanged;
+    private readonly Action _onRead;
+    private readonly Action _onWritten;
+
+    // Set by these calls alone, not by asking the tasks: a stream that uses their memory again, as TLS does, is not done with it until it has called.
+    private volatile bool _isRead;
+    private volatile bool _isWritten;
     private ValueTask<int> _read;
     private ValueTask _write;
     private bool _isReading;
@@ -28,17 +33,32 @@ internal sealed class PatientStream
     {
         _channel = channel;
         _framer = framer;
-        _onChanged = _changed.Set;
+        _onRead = () =>
+        {
+            _isRead = true;
+            _changed.Set();
+        };
+        _onWritten = () =>
+        {
+            _isWritten = true;
+            _changed.Set();
+        };
     }
 
     /// <summary>Begins to write what must not change until <see cref="TryEndWrite"/>.</summary>
     public void BeginWrite(ReadOnlyMemory<byte> bytes)
     {
+        _isWritten = false;
         _write = _channel.Stream.WriteAsync(bytes);
         _isWriting = true;
-        if (!_write.IsCompleted)
+        var awaiter = _write.ConfigureAwait(false).GetAwaiter();
+        if (awaiter.IsCompleted)
         {
-            _write.GetAwaiter().UnsafeOnCompleted(_onChanged);
+            _isWritten = true;
+        }
+        else
+        {
+            awaiter.UnsafeOnCompleted(_onWritten);
         }
     }
 
@@ -46,7 +66,7 @@ internal sealed class PatientStream
     /// <exception cref="IOException">The connection is gone.</exception>
     public bool TryEndWrite()
     {
-        if (_isWriting && _write.IsCompleted)
+        if (_isWriting && _isWritten)
         {
             _isWriting = false;
             _write.GetAwaiter().GetResult();
@@ -61,7 +81,7 @@ internal sealed class PatientStream
     public bool TryEndRead(out int count)
     {
         count = 0;
-        if (!_isReading || !_read.IsCompleted)
+        if (!_isReading || !_isRead)
         {
             return false;
         }
@@ -78,14 +98,20 @@ internal sealed class PatientStream
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         if (!_isReading)
         {
+            _isRead = false;
             _read = _channel.Stream.ReadAsync(_framer.Free());
             _isReading = true;
-            if (!_read.IsCompleted)
+            var awaiter = _read.ConfigureAwait(false).GetAwaiter();
+            if (awaiter.IsCompleted)
             {
-                _read.GetAwaiter().UnsafeOnCompleted(_onChanged);
+                _isRead = true;
+            }
+            else
+            {
+                awaiter.UnsafeOnCompleted(_onRead);
             }
         }
-        while (!_read.IsCompleted && !(_isWriting && _write.IsCompleted))
+        while (!_isRead && !(_isWriting && _isWritten))
         {
             if (!_changed.Wait((int)long.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue)))
             {
