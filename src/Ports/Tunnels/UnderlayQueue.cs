@@ -209,10 +209,28 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         packet.Length = sound ? HeaderLength + total : packet.Length;
         if (sound && InternetChecksum.Compute(packet.Bytes.Slice(HeaderLength, headerLength)) == 0 && IcmpMessage.TryAnswerEcho(packet.Bytes, HeaderLength))
         {
-            Send(new ReadOnlySpan<Packet>(in packet), frames);
+            SendFitting(packet, frames);
             return;
         }
         Drops.Count(DropReason.TunnelMalformed);
+        frames.Release(packet);
+    }
+
+    /// <summary>An answer as long as its question, which may have come in fragments, leaves in fragments.</summary>
+    private void SendFitting(Packet packet, FrameCache frames)
+    {
+        if (!Fragmenter.Exceeds(packet, Mtu))
+        {
+            Send(new ReadOnlySpan<Packet>(in packet), frames);
+            return;
+        }
+        if (Fragmenter.TryBegin(packet, frames, Mtu, out Fragmenter fragmenter))
+        {
+            while (fragmenter.TryNext(out Packet fragment))
+            {
+                Send(new ReadOnlySpan<Packet>(in fragment), frames);
+            }
+        }
         frames.Release(packet);
     }
 

@@ -1,4 +1,6 @@
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Workers;
 using Softswitch.Ports.Tunnels;
@@ -57,6 +59,38 @@ public sealed class UnderlayTests
         byte[] icmp = ReferenceTunnel.Open(reply, 1, to: 0x0a000002, mac: TestPacket.DefaultSource);
         Assert.Equal((0, 0, 0), (icmp[0], icmp[1], TestPacket.TextbookChecksum(icmp)));
         Assert.Equal(request.AsSpan(38), icmp.AsSpan(4));
+    }
+
+    [Fact]
+    public void An_echo_request_in_fragments_is_answered_in_fragments()
+    {
+        using var pool = new FramePool(256);
+        FrameCache frames = pool.CreateCache();
+        byte[] request = TestPacket.Icmp(src: 0x0a000002, dst: TunnelHost.LocalAddress, payload: 4000);
+        new MacAddress(Mac).CopyTo(request);
+        using var host = new TunnelHost();
+        host.Arrive([.. Cut(request, frames)]);
+        List<byte[]> reply = host.Sent();
+        Assert.Equal(3, reply.Count);
+        Assert.All(reply, fragment => Assert.True(fragment.Length <= 1514));
+        Assert.Equal(request.Length, reply.Sum(fragment => fragment.Length) - (2 * 34));
+        Assert.Equal(0, reply[0][34]);
+    }
+
+    private static List<byte[]> Cut(byte[] datagram, FrameCache frames)
+    {
+        Assert.True(frames.TryRent(datagram.Length, out Packet packet));
+        packet.Length = datagram.Length;
+        datagram.CopyTo(packet.Bytes);
+        Assert.True(Fragmenter.TryBegin(packet, frames, 1500, out Fragmenter fragmenter));
+        List<byte[]> fragments = [];
+        while (fragmenter.TryNext(out Packet fragment))
+        {
+            fragments.Add(fragment.Bytes.ToArray());
+            frames.Release(fragment);
+        }
+        frames.Release(packet);
+        return fragments;
     }
 
     [Fact]
