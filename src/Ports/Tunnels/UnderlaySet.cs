@@ -4,9 +4,10 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.Ports.Tunnels;
 
 /// <summary>Opens ports of a switch that has tunnels: knows which underlay each of them travels by.</summary>
-/// <remarks>Threads: the control side, under its gate or before there is anyone else. Underlays are opened before their tunnels.</remarks>
+/// <remarks>Threads: any; a device that takes long to open holds nobody up. Underlays are opened before their tunnels.</remarks>
 public sealed class UnderlaySet
 {
+    private readonly Lock _gate = new();
     private readonly Dictionary<ushort, Underlay> _underlays = [];
     private readonly TimeProvider _time;
 
@@ -20,12 +21,15 @@ public sealed class UnderlaySet
     public IPortDevice Open(ushort number, PortSpec spec, FramePool pool, out ushort? beside)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        if (spec.IsTunnel)
+        lock (_gate)
         {
-            return OpenTunnel(number, spec, out beside);
+            if (spec.IsTunnel)
+            {
+                return OpenTunnel(number, spec, out beside);
+            }
+            // An interface that returns finds its tunnels where they were.
+            beside = _underlays.TryGetValue(number, out Underlay? known) && known.Tunnels.Devices is [{ Number: ushort tunnel }, ..] ? tunnel : null;
         }
-        // An interface that returns finds its tunnels where they were.
-        beside = _underlays.TryGetValue(number, out Underlay? known) && known.Tunnels.Devices is [{ Number: ushort tunnel }, ..] ? tunnel : null;
         UnderlayOptions? options = UnderlayOptions.Read(spec);
         IPortDevice device = PortFactory.Open(spec, pool);
         return options == null ? device : Wrap(number, device, options);
@@ -37,17 +41,20 @@ public sealed class UnderlaySet
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
-        if (!_underlays.TryGetValue(number, out Underlay? underlay) || underlay.Tunnels.Devices.Count == 0)
+        lock (_gate)
         {
-            underlay = new Underlay($"port {number}", options, _time);
-            _underlays[number] = underlay;
+            if (!_underlays.TryGetValue(number, out Underlay? underlay) || underlay.Tunnels.Devices.Count == 0)
+            {
+                underlay = new Underlay($"port {number}", options, _time);
+                _underlays[number] = underlay;
+            }
+            else if (!underlay.Options.IsSame(options))
+            {
+                device.Dispose();
+                throw new PortException($"tunnels travel by port {number} with {string.Join(", ", underlay.Options.Addresses)}; remove them first");
+            }
+            return new UnderlayDevice(device, underlay);
         }
-        else if (!underlay.Options.IsSame(options))
-        {
-            device.Dispose();
-            throw new PortException($"tunnels travel by port {number} with {string.Join(", ", underlay.Options.Addresses)}; remove them first");
-        }
-        return new UnderlayDevice(device, underlay);
     }
 
     private TunnelDevice OpenTunnel(ushort number, PortSpec spec, out ushort? beside)

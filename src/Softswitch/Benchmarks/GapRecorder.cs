@@ -7,7 +7,8 @@ namespace Softswitch.Benchmarks;
 /// <remarks>
 /// After a gap worth looking at, the kernel is asked how long the thread was runnable but not running: that is the operating system's part. If the thread never left its
 /// processor and yet did not run by its processor clock, a hypervisor ran another guest meanwhile (kernels with PARAVIRT_TIME_ACCOUNTING take that off the clock). The rest,
-/// waiting for a garbage collection or a lock included, is the switch's own; so are interrupts and page faults, since nothing tells them apart.
+/// waiting for a garbage collection or a lock included, is the switch's own; so are page faults, and interrupts but where the kernel keeps them off the clock as well
+/// (IRQ_TIME_ACCOUNTING), since nothing tells them apart.
 /// Threads: the worker's, but for the results once it rests.
 /// </remarks>
 internal sealed class GapRecorder : IDisposable
@@ -16,7 +17,7 @@ internal sealed class GapRecorder : IDisposable
     private const long SuspiciousNanoseconds = 10_000;
 
     private readonly long _suspiciousTicks = (long)(SuspiciousNanoseconds * (Stopwatch.Frequency / 1e9));
-    // Passes after which the processor clock is read again, so that a gap is not given what was stolen in passes long before.
+    // Passes after which the clocks are read again, so that a gap is not given what others took in passes long before.
     private const int PassesBetweenReadings = 64;
 
     private ThreadSchedule? _schedule;
@@ -68,7 +69,6 @@ internal sealed class GapRecorder : IDisposable
     /// <summary>What went before is of no interest.</summary>
     public void Resume()
     {
-        _schedule!.TryRead(out _waited, out _slices);
         ReadClock();
     }
 
@@ -102,8 +102,6 @@ internal sealed class GapRecorder : IDisposable
             preempted = Math.Min(gap, waited - _waited);
             // Otherwise it may also have slept.
             stolen = slices == _slices ? Math.Clamp(idle, 0, gap) : 0;
-            _waited = waited;
-            _slices = slices;
         }
         All.Record(gap);
         Own.Record(Math.Max(0, gap - preempted - stolen));
@@ -124,6 +122,7 @@ internal sealed class GapRecorder : IDisposable
     private void ReadClock()
     {
         _passesToReading = PassesBetweenReadings;
+        _schedule!.TryRead(out _waited, out _slices);
         _ranAtReading = ThreadSchedule.CpuNanoseconds;
         _last = _reading = Stopwatch.GetTimestamp();
     }

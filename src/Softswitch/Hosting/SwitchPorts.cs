@@ -177,12 +177,7 @@ internal sealed class SwitchPorts : IDisposable
 
     private void Open(ConfiguredPort port, Action<string> say)
     {
-        IPortDevice device;
-        ushort? beside;
-        lock (_underlays)
-        {
-            device = _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out beside);
-        }
+        IPortDevice device = _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out ushort? beside);
         lock (_gate)
         {
             if (_closed || !_ports.Contains(port))
@@ -200,7 +195,15 @@ internal sealed class SwitchPorts : IDisposable
                 port.Attach(device);
                 _numbers.Use(port.Number);
                 say(port.Describe());
-                QueueSetUp.Apply(_control, port.Option, port.Queues, say);
+                try
+                {
+                    QueueSetUp.Apply(_control, port.Option, port.Queues, say);
+                }
+                catch (OptionException)
+                {
+                    RemoveFromDatapath(port); // all of it or nothing: guarantees that the link, as it is now, cannot give
+                    throw;
+                }
             }
         }
         // Had its interface vanished before it was known as this port's, nobody would hear of it.
@@ -290,7 +293,7 @@ internal sealed class SwitchPorts : IDisposable
             }
             lock (_gate)
             {
-                if (!port.TryBeginReturn())
+                if (_closed || !_ports.Contains(port) || !port.TryBeginReturn())
                 {
                     return;
                 }
