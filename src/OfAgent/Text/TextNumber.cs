@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.OfAgent.Text;
@@ -39,23 +38,12 @@ internal static class TextNumber
     /// <summary>An IPv4 address in dotted form.</summary>
     public static bool TryParseAddress(ReadOnlySpan<char> text, out uint address)
     {
-        address = 0;
-        int octets = 0;
-        foreach (Range range in text.Split('.'))
-        {
-            ReadOnlySpan<char> part = text[range];
-            if (part.Length is 0 or > 3 || ++octets > 4
-                || !byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out byte octet))
-            {
-                return false;
-            }
-            address = (address << 8) | octet;
-        }
-        return octets == 4;
+        bool isAddress = Ipv4Text.TryParse(text, out Be32 parsed);
+        address = parsed.Host;
+        return isAddress;
     }
 
-    public static string FormatAddress(uint address) =>
-        new IPAddress([(byte)(address >> 24), (byte)(address >> 16), (byte)(address >> 8), (byte)address]).ToString();
+    public static string FormatAddress(uint address) => Ipv4Text.Format(Be32.FromHost(address));
 
     /// <summary>Six hexadecimal bytes of one or two digits with colons between.</summary>
     public static bool TryParseMac(ReadOnlySpan<char> text, out MacAddress address)

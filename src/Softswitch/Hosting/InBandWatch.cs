@@ -146,8 +146,8 @@ internal sealed class InBandWatch : IDisposable
 
     private string Describe(IPEndPoint[] controllers, Be32[] own, Be32[] hops, IEnumerable<IPEndPoint> leftOut)
     {
-        string news = $"in-band: {_device} has {List(own.Select(ToText), "no IPv4 address yet")}; past the flow table go controllers {List(controllers, "none")}";
-        news += hops.Length == 0 ? "" : $" by way of {List(hops.Select(ToText), "")}";
+        string news = $"in-band: {_device} has {List(own.Select(Ipv4Text.Format), "no IPv4 address yet")}; past the flow table go controllers {List(controllers, "none")}";
+        news += hops.Length == 0 ? "" : $" by way of {List(hops.Select(Ipv4Text.Format), "")}";
         news += _listenPorts.Length == 0 ? "" : $", peers of ports {List(_listenPorts, "")}";
         return leftOut.Any() ? $"{news}; not {List(leftOut, "")}, for want of IPv4" : news;
     }
@@ -162,8 +162,6 @@ internal sealed class InBandWatch : IDisposable
     }
 
     private static string List<T>(IEnumerable<T> items, string otherwise) => items.Any() ? string.Join(", ", items) : otherwise;
-
-    private static string ToText(Be32 address) => new IPAddress(address.Raw).ToString();
 
     private static Be32 ToBe32(IPAddress address) => Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(address.GetAddressBytes()));
 }

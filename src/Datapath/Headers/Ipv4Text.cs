@@ -1,10 +1,9 @@
 using System.Globalization;
-using Softswitch.Datapath.Headers;
 
-namespace Softswitch.Ports.Tunnels;
+namespace Softswitch.Datapath.Headers;
 
 /// <summary>IPv4 addresses as people write them: four decimal numbers, nothing abbreviated.</summary>
-internal static class Ipv4Text
+public static class Ipv4Text
 {
     public static bool TryParse(ReadOnlySpan<char> text, out Be32 address)
     {
