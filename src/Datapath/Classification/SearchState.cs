@@ -19,6 +19,9 @@ internal unsafe struct SearchState
     /// <summary>Addresses of buckets.</summary>
     public fixed ulong Bucket[PacketBatch.Capacity];
 
+    /// <summary>The slots of the bucket whose signature fits.</summary>
+    public fixed uint Fitting[PacketBatch.Capacity];
+
     /// <summary>Whose probe it is.</summary>
     public fixed byte Place[PacketBatch.Capacity];
 }

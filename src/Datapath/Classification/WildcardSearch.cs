@@ -131,12 +131,12 @@ internal sealed unsafe class WildcardSearch
             byte* bucket = (byte*)state->Bucket[place];
             uint fitting = FlowIndex.Candidates(bucket, state->Hash[place]);
             found[wanted[place]] = PrepareFirst(bucket, fitting);
-            state->Candidates[place] = fitting;
+            state->Fitting[place] = fitting;
         }
         for (int place = 0; place < wanted.Length; place++)
         {
             byte i = wanted[place];
-            uint fitting = (uint)state->Candidates[place];
+            uint fitting = state->Fitting[place];
             byte* bucket = (byte*)state->Bucket[place];
             if ((fitting & (fitting - 1)) == 0 && FlowIndex.NextBucket(bucket) == null)
             {
