@@ -38,7 +38,7 @@ public sealed class MemoryPort : IPort, IPortDevice
 
     public string Backend => "memory: frames put in and taken out by the program";
 
-    public MacAddress HardwareAddress { get; init; } = new(0x0200_0000_0001);
+    public MacAddress HardwareAddress { get; set; } = new(0x0200_0000_0001);
 
     public bool TakesOffloads { get; }
 

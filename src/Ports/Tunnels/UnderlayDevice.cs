@@ -12,8 +12,12 @@ namespace Softswitch.Ports.Tunnels;
 /// </remarks>
 internal sealed class UnderlayDevice : IInterfaceDevice
 {
+    /// <summary>The first six bytes of a frame in memory: little-endian.</summary>
+    public const ulong AddressMask = 0xffff_ffff_ffff;
+
     private readonly IPortDevice _inner;
     private readonly Underlay _underlay;
+    private ulong _address;
     private volatile bool _isUp;
     private volatile int _mtu;
 
@@ -27,6 +31,9 @@ internal sealed class UnderlayDevice : IInterfaceDevice
     }
 
     public UnderlayQueue[] UnderlayQueues { get; }
+
+    /// <summary>The hardware address as last read, as frames to it begin. Any thread.</summary>
+    public ulong AddressInFrames => Volatile.Read(ref _address);
 
     /// <summary>The link as last read. Any thread.</summary>
     public bool IsUp => _isUp;
@@ -54,10 +61,16 @@ internal sealed class UnderlayDevice : IInterfaceDevice
     public PortLink ReadLink()
     {
         PortLink link = _inner.ReadLink();
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        bytes.Clear();
+        HardwareAddress.CopyTo(bytes);
+        ulong address = BitConverter.ToUInt64(bytes);
         bool returned = link.Up && !_isUp;
+        bool renumbered = address != _address;
         _mtu = link.Mtu;
         _isUp = link.Up;
-        if (returned)
+        Volatile.Write(ref _address, address);
+        if (returned || renumbered) // neighbours are asked, and learn our address from that
         {
             _underlay.Neighbours.Recheck(_underlay.Milliseconds);
         }

@@ -23,7 +23,6 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private readonly IPort _inner;
     private readonly UnderlayDevice _device;
     private readonly Underlay _underlay;
-    private readonly ulong _hardwareAddress;
     private readonly PendingPackets _pending = new();
     private readonly Decapsulator _decapsulator;
     private Reassembler? _reassembler;
@@ -38,9 +37,6 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         _inner = inner;
         _device = device;
         _underlay = underlay;
-        byte* bytes = stackalloc byte[8];
-        device.HardwareAddress.CopyTo(new Span<byte>(bytes, 8));
-        _hardwareAddress = *(ulong*)bytes & AddressMask;
         _decapsulator = new Decapsulator(underlay, index, Drops);
     }
 
@@ -52,8 +48,6 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     public int Mtu => _device.Mtu;
 
     public int PollDescriptor => _inner.PollDescriptor;
-
-    private static ulong AddressMask => 0xffff_ffff_ffff; // the first six bytes in memory: little-endian
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
@@ -134,7 +128,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool MayBeOurs(in Packet packet) =>
         packet.Length >= OuterHeader.TransportOffset
-        && (((*(ulong*)packet.Data ^ _hardwareAddress) & AddressMask) == 0 || *(ushort*)(packet.Data + 12) == Be16.FromHost(EtherType.Arp).Raw);
+        && (((*(ulong*)packet.Data ^ _device.AddressInFrames) & UnderlayDevice.AddressMask) == 0 || *(ushort*)(packet.Data + 12) == Be16.FromHost(EtherType.Arp).Raw);
 
     /// <returns>False: the packet is the flow table's. True: its ownership has ended here.</returns>
     private bool TryTake(in Packet packet, long now, FrameCache frames)

@@ -27,6 +27,26 @@ public sealed class UnderlayTests
     }
 
     [Fact]
+    public void A_new_hardware_address_of_the_interface_is_the_underlays()
+    {
+        MacAddress changed = new(0x0200_0000_00b7);
+        using var host = new TunnelHost(tunnels: [Vxlan]);
+        host.Wire.HardwareAddress = changed;
+        host.Underlay.ReadLink();
+        byte[] request = TestPacket.Icmp(src: 0x0a000002, dst: TunnelHost.LocalAddress, payload: 20);
+        new MacAddress(Mac).CopyTo(request);
+        host.Arrive(request);
+        Assert.Equal(request, Assert.Single(host.Left));
+        changed.CopyTo(request);
+        host.Arrive(request);
+        ReferenceTunnel.Open(Assert.Single(host.Sent()), 1, to: 0x0a000002, mac: TestPacket.DefaultSource);
+        Assert.Single(host.Left);
+        host.Send(TestPacket.Tcp());
+        host.Arrive(TestPacket.Arp(target: 0x0a000009)); // time for what is due
+        Assert.All(host.Sent(), frame => Assert.Equal(changed, new MacAddress(frame.AsSpan(6))));
+    }
+
+    [Fact]
     public void What_is_not_for_the_underlay_goes_on_to_the_flow_table()
     {
         using var host = new TunnelHost(tunnels: [Vxlan]);
