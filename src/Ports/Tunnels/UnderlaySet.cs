@@ -57,26 +57,40 @@ public sealed class UnderlaySet
         }
     }
 
+    /// <summary>The port that a tunnel travels by: the one it names, or the first that has its local address.</summary>
+    /// <param name="spec">The tunnel's, for messages.</param>
+    /// <param name="underlays">Ports with addresses, by number.</param>
+    /// <exception cref="PortException">There is none.</exception>
+    public static ushort Choose(PortSpec spec, TunnelOptions tunnel, IEnumerable<KeyValuePair<ushort, UnderlayOptions>> underlays)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(tunnel);
+        List<KeyValuePair<ushort, UnderlayOptions>> candidates = [.. underlays.Where(pair => tunnel.Via is not { } via || pair.Key == via)];
+        if (tunnel.Via != null && candidates.Count == 0)
+        {
+            throw new PortException($"port '{spec.Text}': via={tunnel.Via}: there is no such port with an address=");
+        }
+        foreach ((ushort number, UnderlayOptions underlay) in candidates)
+        {
+            if (underlay.Addresses.Any(prefix => prefix.Address == tunnel.Local))
+            {
+                return number;
+            }
+        }
+        string reason = tunnel.Via == null
+            ? "no port has this address=; give it to the port that the tunnel travels by"
+            : $"is no address= of port {tunnel.Via}";
+        throw new PortException($"port '{spec.Text}': local={spec.Options["local"]}: {reason}");
+    }
+
     private TunnelDevice OpenTunnel(ushort number, PortSpec spec, out ushort? beside)
     {
         TunnelOptions options = TunnelOptions.Read(spec);
-        (ushort via, Underlay? underlay) = options.Via is { } port
-            ? (port, _underlays.GetValueOrDefault(port))
-            : _underlays.Where(pair => pair.Value.IsLocal(options.Local.Raw)).Select(pair => (pair.Key, (Underlay?)pair.Value)).FirstOrDefault();
-        if (underlay == null)
-        {
-            throw new PortException(options.Via == null
-                ? $"port '{spec.Text}': local={Ipv4Text.Format(options.Local)}: no port has this address=; give it to the port that the tunnel travels by"
-                : $"port '{spec.Text}': via={options.Via}: there is no such port with an address=");
-        }
-        if (!underlay.IsLocal(options.Local.Raw))
-        {
-            throw new PortException($"port '{spec.Text}': local={Ipv4Text.Format(options.Local)}: is no address= of port {via}");
-        }
+        ushort via = Choose(spec, options, _underlays.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Options)));
         try
         {
             beside = via;
-            return new TunnelDevice(number, $"{spec.Kind.ToString().ToLowerInvariant()}{number}", options, underlay);
+            return new TunnelDevice(number, $"{spec.Kind.ToString().ToLowerInvariant()}{number}", options, _underlays[via]);
         }
         catch (PortException e)
         {

@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Headers;
 using Softswitch.Ports;
 using Softswitch.Ports.Tunnels;
 
@@ -24,26 +23,9 @@ internal static class TunnelOptionsCheck
         }
         foreach (PortOption port in ports.Where(port => port.Spec.IsTunnel))
         {
-            Try(errors, () => Check(port.Spec, TunnelOptions.Read(port.Spec), underlays));
+            Try(errors, () => UnderlaySet.Choose(port.Spec, TunnelOptions.Read(port.Spec), underlays));
         }
     }
-
-    private static void Check(PortSpec spec, TunnelOptions tunnel, Dictionary<ushort, UnderlayOptions> underlays)
-    {
-        bool isNumbered = tunnel.Via is { } via && underlays.ContainsKey(via);
-        if (tunnel.Via != null && !isNumbered)
-        {
-            throw new PortException($"port '{spec}': via={tunnel.Via}: there is no such port with an address=");
-        }
-        IEnumerable<UnderlayOptions> candidates = isNumbered ? [underlays[tunnel.Via!.Value]] : underlays.Values;
-        if (!candidates.Any(underlay => Has(underlay, tunnel.Local)))
-        {
-            throw new PortException(
-                $"port '{spec}': local={spec.Options["local"]}: {(isNumbered ? $"is no address= of port {tunnel.Via}" : "no port has this address=; give it to the port that the tunnel travels by")}");
-        }
-    }
-
-    private static bool Has(UnderlayOptions underlay, Be32 address) => underlay.Addresses.Any(prefix => prefix.Address == address);
 
     private static void Try(List<string> errors, Action check)
     {
