@@ -15,12 +15,8 @@ internal sealed unsafe class Decapsulator
 {
     private const int Network = OuterHeader.EthernetLength;
     private const int VxlanLength = 16; // with UDP's header
-    private const byte VxlanHasVni = 0x08;
-    private const ushort GreChecksum = 0x8000;
-    private const ushort GreKey = 0x2000;
     private const ushort GreSequence = 0x1000;
     private const ushort GreRefused = 0x4fff; // source routes, recursion, flags no RFC gives a meaning, versions but 0 (RFC 2784 §2.3)
-    private const ushort TransparentEthernetBridging = 0x6558;
 
     private readonly Underlay _underlay;
     private readonly int _index;
@@ -113,7 +109,7 @@ internal sealed unsafe class Decapsulator
         int start = Network + headerLength;
         byte* udp = packet.Data + start;
         int length = packet.Length - start;
-        if (length < VxlanLength || BinaryPrimitives.ReverseEndianness(*(ushort*)(udp + 4)) != length || (udp[8] & VxlanHasVni) == 0)
+        if (length < VxlanLength || BinaryPrimitives.ReverseEndianness(*(ushort*)(udp + 4)) != length || (udp[8] & OuterHeader.VxlanHasVni) == 0)
         {
             return DropReason.TunnelMalformed;
         }
@@ -136,19 +132,19 @@ internal sealed unsafe class Decapsulator
             return DropReason.TunnelMalformed;
         }
         ushort flags = BinaryPrimitives.ReadUInt16BigEndian(gre);
-        int length = 4 + ((flags & GreChecksum) != 0 ? 4 : 0);
+        int length = 4 + ((flags & OuterHeader.GreChecksum) != 0 ? 4 : 0);
         int keyAt = length;
-        length += ((flags & GreKey) != 0 ? 4 : 0) + ((flags & GreSequence) != 0 ? 4 : 0);
-        if ((flags & GreRefused) != 0 || gre.Length < length || BinaryPrimitives.ReadUInt16BigEndian(gre[2..]) != TransparentEthernetBridging)
+        length += ((flags & OuterHeader.GreKey) != 0 ? 4 : 0) + ((flags & GreSequence) != 0 ? 4 : 0);
+        if ((flags & GreRefused) != 0 || gre.Length < length || BinaryPrimitives.ReadUInt16BigEndian(gre[2..]) != OuterHeader.TransparentEthernetBridging)
         {
             return DropReason.TunnelMalformed;
         }
         // A packet with unfinished work inside is from a local stack: its checksum holds once that is done.
-        if ((flags & GreChecksum) != 0 && !packet.HasOffload && InternetChecksum.Compute(gre) != 0)
+        if ((flags & OuterHeader.GreChecksum) != 0 && !packet.HasOffload && InternetChecksum.Compute(gre) != 0)
         {
             return DropReason.TunnelChecksum;
         }
-        uint? key = (flags & GreKey) != 0 ? BinaryPrimitives.ReadUInt32BigEndian(gre[keyAt..]) : null;
+        uint? key = (flags & OuterHeader.GreKey) != 0 ? BinaryPrimitives.ReadUInt32BigEndian(gre[keyAt..]) : null;
         DropReason reason = Finish(ref packet, TunnelKind.Gre, 0, key, start + length, frames, out queue);
         return queue == null && key is { } number && _underlay.Tunnels.Has(TunnelKind.Nvgre)
             ? Finish(ref packet, TunnelKind.Nvgre, 0, number >> 8, start + length, frames, out queue) // RFC 7637 §3.2: the low byte is the flow's

@@ -25,12 +25,13 @@ internal unsafe struct OuterHeader
     public const int Ipv4Length = 20;
     public const int TransportOffset = EthernetLength + Ipv4Length;
 
+    public const byte VxlanHasVni = 0x08;
+    public const ushort GreChecksum = 0x8000;
+    public const ushort GreKey = 0x2000;
+    public const ushort TransparentEthernetBridging = 0x6558;
+
     private const int Capacity = 64;
     private const ushort DontFragment = 0x4000;
-    private const byte VxlanHasVni = 0x08;
-    private const ushort GreChecksum = 0x8000;
-    private const ushort GreKey = 0x2000;
-    private const ushort TransparentEthernetBridging = 0x6558;
 
     [FieldOffset(0)]
     private fixed byte _bytes[Capacity];
