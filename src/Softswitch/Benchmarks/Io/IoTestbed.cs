@@ -44,8 +44,8 @@ internal sealed class IoTestbed : IDisposable
         _softirqThread = FindProcess($"ksoftirqd/{switchProcessor}");
         try
         {
-            Join(_source, SourceName, InputName);
-            Join(_target, TargetName, OutputName);
+            VethCable.Lay(Switch, InputName, _source, SourceName);
+            VethCable.Lay(Switch, OutputName, _target, TargetName);
             // The generator's frames come in by NAPI, as a card's do. With AF_XDP they would without it.
             Switch.Run(() => InterfaceFeatures.SetReceiveOffload(InputName, on: true));
             _generator = _source.Run(() => FrameGenerator.Open(SourceName, frameLength, flows));
@@ -99,18 +99,6 @@ internal sealed class IoTestbed : IDisposable
         _source.Dispose();
         _target.Dispose();
         Switch.Dispose();
-    }
-
-    /// <summary>Lays a cable from a namespace to the switch's, both ends up and silent.</summary>
-    private void Join(NetworkNamespace far, string farName, string nearName)
-    {
-        using NetlinkSocket near = Switch.Run(NetlinkSocket.Open);
-        using NetlinkSocket there = far.Run(NetlinkSocket.Open);
-        near.CreateVethPair(nearName, farName, far);
-        near.SetNoIpv6Address(nearName);
-        there.SetNoIpv6Address(farName);
-        near.SetUp(nearName);
-        there.SetUp(farName);
     }
 
     private Dictionary<string, long> ReadDrops(IoSwitch device)

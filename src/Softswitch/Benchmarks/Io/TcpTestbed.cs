@@ -87,14 +87,9 @@ internal sealed partial class TcpTestbed : IDisposable
 
     private void Join(NetworkNamespace host, string nearName, uint address, bool offloads)
     {
-        using NetlinkSocket near = Switch.Run(NetlinkSocket.Open);
+        VethCable.Lay(Switch, nearName, host, HostName);
         using NetlinkSocket there = host.Run(NetlinkSocket.Open);
-        near.CreateVethPair(nearName, HostName, host);
-        near.SetNoIpv6Address(nearName);
-        there.SetNoIpv6Address(HostName);
-        near.SetUp(nearName);
         there.SetUp("lo");
-        there.SetUp(HostName);
         there.AddAddress(HostName, Be32.FromHost(address), 24);
         if (!offloads)
         {
