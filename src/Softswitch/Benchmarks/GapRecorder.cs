@@ -66,12 +66,6 @@ internal sealed class GapRecorder : IDisposable
         StolenNanoseconds = 0;
     }
 
-    /// <summary>What went before is of no interest.</summary>
-    public void Resume()
-    {
-        ReadClock();
-    }
-
     /// <summary>A pass has ended.</summary>
     public void Record()
     {
@@ -85,7 +79,7 @@ internal sealed class GapRecorder : IDisposable
             Own.Record(gap);
             if (--_passesToReading <= 0)
             {
-                ReadClock();
+                Resume();
             }
             return;
         }
@@ -115,11 +109,11 @@ internal sealed class GapRecorder : IDisposable
             Stolen.Record(stolen);
             StolenNanoseconds += stolen;
         }
-        ReadClock();
+        Resume();
     }
 
-    /// <summary>Begins the next gap: asking is not the worker's time.</summary>
-    private void ReadClock()
+    /// <summary>Begins the next gap here: what went before, and asking, is of no interest.</summary>
+    public void Resume()
     {
         _passesToReading = PassesBetweenReadings;
         _schedule!.TryRead(out _waited, out _slices);
