@@ -26,6 +26,7 @@ internal static class CommandLine
             OfctlCommand.Create(),
             PortCommand.Create(),
             ControllerCommand.Create(),
+            ScenarioCommand.Create(),
             BenchCommand.Create(),
             Verbose,
         };
