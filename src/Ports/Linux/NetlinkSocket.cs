@@ -103,6 +103,15 @@ public sealed unsafe class NetlinkSocket : IDisposable
         Exchange(request, $"RTM_NEWADDR {name}");
     }
 
+    /// <summary>Takes an IPv4 address off a link.</summary>
+    public void DeleteAddress(string name, Be32 address, int prefixLength)
+    {
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_DELADDR, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK)
+            .Ipv4Address(IndexOf(name), (byte)prefixLength)
+            .Attribute(Rtnetlink.IFA_LOCAL, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address)));
+        Exchange(request, $"RTM_DELADDR {name}");
+    }
+
     /// <summary>Adds a route by way of a gateway to the main table.</summary>
     /// <param name="network">Its first address.</param>
     /// <param name="prefixLength">0 for the default route.</param>

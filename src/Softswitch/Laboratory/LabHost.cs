@@ -1,5 +1,6 @@
 using System.Net;
 using Softswitch.Datapath.Headers;
+using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tunnels;
 
@@ -7,11 +8,17 @@ namespace Softswitch.Laboratory;
 
 /// <summary>A host or virtual machine: one Ethernet address, one IPv4 address, and a cable to each place where it may be. One of them is in use.</summary>
 /// <remarks>
-/// Every cable's end in the namespace has the same addresses, and all but one are down: moving takes the one down and the next up, as when a virtual
-/// machine stops here and goes on there. Sockets live through it. The addresses and neighbours of an interface that is down are not the kernel's.
+/// Every cable's end has the same Ethernet address; the one in use has the IPv4 address too, and the others are down. <see cref="Prepare"/> takes the
+/// next one up, as a hypervisor does with the port of a machine that is about to arrive; <see cref="MoveTo"/> cuts the old one and goes on at the new
+/// one at once. Sockets live through it; routes and neighbours are forgotten.
 /// </remarks>
 internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name)
 {
+    private const int LinkPatienceMilliseconds = 30_000;
+
+    // The kernel takes both ends of a cable up in one go, but tells of each by itself.
+    private static readonly TimeSpan PeerSettling = TimeSpan.FromMilliseconds(20);
+
     private readonly List<FrameSender> _senders = [];
 
     public MacAddress HardwareAddress { get; } = hardwareAddress;
@@ -35,15 +42,14 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     /// <summary>Name of the end of the cable that will be laid next.</summary>
     public string NextInterface => InterfaceOf(Cables);
 
-    /// <summary>Gives the cable that was laid to <see cref="NextInterface"/> its addresses; the first is in use, the others wait.</summary>
+    /// <summary>Takes over the cable that was laid to <see cref="NextInterface"/>; the first is in use, the others wait.</summary>
     public void Accept()
     {
         string end = NextInterface;
         _senders.Add(Network.Run(() => FrameSender.Open(end)));
-        AddAddress(end, Prefix);
         if (Cables == 1)
         {
-            AddGateway();
+            Settle();
         }
         else
         {
@@ -51,13 +57,32 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         }
     }
 
-    /// <summary>Moves to another place. Nothing is said to the network: see <see cref="Announce"/>.</summary>
+    /// <summary>Takes the cable to another place up, before the move: links take their time, and what is sent meanwhile is lost.</summary>
+    /// <exception cref="PortException">It does not come up.</exception>
+    public void Prepare(int cable)
+    {
+        string end = InterfaceOf(cable);
+        Links.SetUp(end);
+        long deadline = Environment.TickCount64 + LinkPatienceMilliseconds;
+        while (Links.FindLink(end) is not { State: OperationalState.Up })
+        {
+            Thread.Sleep(1);
+            if (Environment.TickCount64 > deadline)
+            {
+                throw new PortException($"{Name}: {end} does not come up");
+            }
+        }
+        Thread.Sleep(PeerSettling);
+    }
+
+    /// <summary>Moves to another place, which is prepared. Nothing is said to the network: see <see cref="Announce"/>.</summary>
     public void MoveTo(int cable)
     {
-        Links.SetUp(CurrentInterface, up: false);
+        string left = CurrentInterface;
+        Links.SetUp(left, up: false);
         Current = cable;
-        Links.SetUp(CurrentInterface);
-        AddGateway();
+        Settle();
+        Links.DeleteAddress(left, Address, Prefix.Length);
     }
 
     /// <summary>Broadcasts a gratuitous ARP request, as a host does that is new somewhere (RFC 5227 §2.3).</summary>
@@ -93,8 +118,9 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
 
     private static string InterfaceOf(int cable) => $"eth{cable}";
 
-    private void AddGateway()
+    private void Settle()
     {
+        AddAddress(CurrentInterface, Prefix);
         if (gateway is { } next)
         {
             Links.AddRoute(default, 0, next);

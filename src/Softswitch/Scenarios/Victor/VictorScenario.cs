@@ -144,6 +144,7 @@ internal sealed class VictorScenario : Scenario
     private static VictorMove Move(ScenarioRun run, VictorLab lab, int cable)
     {
         int known = lab.Controller.Changes.Count;
+        lab.Mobile.Prepare(cable);
         long left = run.Say($"handoff: the VM leaves {(cable == 1 ? "FE1 for FE3" : "FE3 for FE1")}");
         lab.Mobile.MoveTo(cable);
         long announced = Stopwatch.GetTimestamp();
