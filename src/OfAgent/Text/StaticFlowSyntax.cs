@@ -237,11 +237,17 @@ public static class StaticFlowSyntax
     private static string? ReadActions(string value, PortNames ports, ParsedFlow flow)
     {
         List<FlowAction> actions = [];
+        string previous = "";
         foreach (string part in value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             int equals = part.IndexOf('=', StringComparison.Ordinal);
             string key = (equals < 0 ? part : part[..equals]).Trim();
             string argument = equals < 0 ? "" : part[(equals + 1)..].Trim();
+            if (equals < 0 && previous == "output" && part.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0)
+            {
+                (key, argument) = (previous, part); // papers write output=1,4 for two ports
+            }
+            previous = key;
             if (Translate(key, argument) is not { } text)
             {
                 return $"'{key}' is not an action of OpenFlow 1.0";

@@ -85,6 +85,13 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         Links.DeleteAddress(left, Address, Prefix.Length);
     }
 
+    /// <summary>Forgets the Ethernet addresses of its neighbours, as the kernel does when an interface's last address goes.</summary>
+    public void ForgetNeighbours()
+    {
+        Links.DeleteAddress(CurrentInterface, Address, Prefix.Length);
+        Settle();
+    }
+
     /// <summary>Broadcasts a gratuitous ARP request, as a host does that is new somewhere (RFC 5227 §2.3).</summary>
     public void Announce() => SendFrame(new ArpMessage(ArpMessage.Request, HardwareAddress, Address, default, Address).ToFrame(MacAddress.Broadcast));
 

@@ -90,6 +90,18 @@ internal sealed class LabNetwork : IDisposable
         _cables.Add(new LabCable(router, host, Ipv4Text.Format(address.Address), far));
     }
 
+    /// <summary>A cable between two routers.</summary>
+    public void Connect(LabRouter near, MacAddress nearAddress, Ipv4Prefix nearPrefix, LabRouter far, MacAddress farAddress, Ipv4Prefix farPrefix)
+    {
+        string nearEnd = near.NextInterface;
+        string farEnd = far.NextInterface;
+        VethCable.Lay(near.Network, nearEnd, far.Network, farEnd, farAddress);
+        near.Links.SetHardwareAddress(nearEnd, nearAddress);
+        near.Accept(nearAddress, nearPrefix);
+        far.Accept(farAddress, farPrefix);
+        _cables.Add(new LabCable(near, far, Ipv4Text.Format(nearPrefix.Address), Ipv4Text.Format(farPrefix.Address)));
+    }
+
     /// <summary>A cable between ports of two switches.</summary>
     /// <param name="nearOptions">Of the near port, as above.</param>
     public void Connect(LabSwitch near, ushort nearPort, LabSwitch far, ushort farPort, string nearOptions = "", string farOptions = "")

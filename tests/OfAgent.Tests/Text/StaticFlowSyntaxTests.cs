@@ -27,6 +27,8 @@ public sealed class StaticFlowSyntaxTests
         "priority=32767,vlan_tci=0x0000 actions=ALL,CONTROLLER:65535,LOCAL,IN_PORT,NORMAL,FLOOD")]
     [InlineData("\"eth_type\": \"0x0800\", \"ipv4_dst\": \"10.0.0.1\", \"actions\": \"set_eth_dst=00:00:00:00:00:02,output=controller2\"",
         "priority=32767,ip,nw_dst=10.0.0.1 actions=mod_dl_dst:00:00:00:00:00:02,CONTROLLER:65535")]
+    [InlineData("\"ether-type\": \"0x0806\", \"actions\": \"output=1,4,set-dst-mac=00:00:00:00:00:02,output=2, 3\"",
+        "priority=32767,arp actions=output:1,output:4,mod_dl_dst:00:00:00:00:00:02,output:2,output:3")]
     public void A_flow_is_understood(string words, string expected)
     {
         StringBuilder written = new();
@@ -61,6 +63,8 @@ public sealed class StaticFlowSyntaxTests
     [InlineData("{" + Switch + ",\n\"actions\": \"output=seven\"}", 2, "actions: output: 'seven' is neither a port number nor the name of a port")]
     [InlineData("{" + Switch + ",\n\"actions\": \"push-mpls=1\"}", 2, "actions: 'push-mpls' is not an action of OpenFlow 1.0")]
     [InlineData("{" + Switch + ",\n\"actions\": \"set-vlan-id=4096\"}", 2, "actions: set-vlan-id: '4096' is larger than 4095")]
+    [InlineData("{" + Switch + ",\n\"actions\": \"output=1,four\"}", 2, "actions: 'four' is not an action of OpenFlow 1.0")]
+    [InlineData("{" + Switch + ",\n\"actions\": \"strip-vlan,4\"}", 2, "actions: '4' is not an action of OpenFlow 1.0")]
     [InlineData("{" + Switch + ",\n\"active\": \"perhaps\"}", 2, "active: 'perhaps' is neither true nor false")]
     [InlineData("{" + Switch + ",\n\"actions\": [\"output=1\"]}", 2, "actions: a text or a number is wanted")]
     [InlineData("{" + Switch + ",\n\"priority\": \"1\",\n\"priority\": \"2\"}", 3, "priority: is given twice")]
