@@ -3,6 +3,7 @@ using Softswitch.OfAgent.Client;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Scenarios.Mat;
+using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Victor;
 
 namespace Softswitch.Scenarios;
@@ -30,6 +31,7 @@ internal static class ScenarioRunner
             signal.Token.ThrowIfCancellationRequested();
             run.Result.Failure = e.Message;
         }
+        run.Result.Drawing = run.Lab.Nodes.Count == 0 ? string.Empty : TopologyDrawing.Draw(run.Lab);
         show(run.Result);
         if (options.Keep)
         {
