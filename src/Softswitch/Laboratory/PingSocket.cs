@@ -18,6 +18,9 @@ internal sealed class PingSocket : IDisposable
     private readonly byte[] _received = new byte[2048];
     private readonly ushort _identifier = (ushort)Random.Shared.Next(1 << 16);
 
+    // A raw socket hears others' replies before it has sent anything, and .NET receives on no socket that was never bound.
+    public PingSocket() => Socket.Bind(new IPEndPoint(IPAddress.Any, 0));
+
     /// <summary>For Socket.Select.</summary>
     public Socket Socket { get; } = new(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp) { Blocking = false };
 

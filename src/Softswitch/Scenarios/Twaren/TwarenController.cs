@@ -3,7 +3,6 @@ using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Text;

@@ -1,7 +1,10 @@
 using System.Text;
+using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Headers;
+using Softswitch.Laboratory;
 using Softswitch.OfAgent.Text;
+using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Scenarios.Twaren;
 
@@ -9,6 +12,7 @@ namespace Softswitch.Scenarios.Twaren;
 /// <remarks>
 /// Tables 3 and 4 count flows for N, K and M machines. An entry that names VM-S is there once for each of them, but for one in each table that can
 /// serve all: flow2 of Table 2 with the network in place of the machine, 2015 of Figure 5 for whatever of the network comes out of the tunnel.
+/// The paper's network, 192.168.1.0/24, has no room for a thousand: for more machines than VM-S it is 192.168.0.0/22.
 /// </remarks>
 internal static class TwarenFlows
 {
@@ -19,7 +23,23 @@ internal static class TwarenFlows
 
     private const string SharedOfTable2 = "flow2";
     private const string SharedOfFigure5 = "2015";
-    private const int NetworkBits = 8; // of a /24
+
+    private const ulong FirstMachine = 0x0200_0000_0000;
+
+    private static readonly Ipv4Prefix Network = LabText.Prefix("192.168.1.0/24");
+    private static readonly Ipv4Prefix WideNetwork = LabText.Prefix("192.168.0.0/22");
+
+    /// <summary>VM-S and others of its network, with addresses of their own.</summary>
+    public static IReadOnlyList<TwarenMachine> MakeMachines(int count)
+    {
+        HashSet<Be32> taken = [TwarenLab.Moved.Address, TwarenLab.FirstGateway.Address, TwarenLab.NeighbourAddress, TwarenLab.Stranger.Address];
+        IEnumerable<Be32> free = Enumerable.Range(1, (1 << (32 - WideNetwork.Length)) - 2)
+            .Select(host => Be32.FromHost(WideNetwork.Address.Host + (uint)host)).Where(address => !taken.Contains(address));
+        return [TwarenLab.Moved, .. free.Take(count - 1).Select(address => new TwarenMachine(new MacAddress(FirstMachine + address.Host), address))];
+    }
+
+    /// <summary>Whether this is the Ethernet address of one of the machines made for VM-S's network, but not VM-S's.</summary>
+    public static bool IsMade(MacAddress address) => address.Value >> 32 == FirstMachine >> 32 && WideNetwork.Contains(Be32.FromHost((uint)address.Value));
 
     /// <summary>Reads one of the files.</summary>
     /// <exception cref="ScenarioException">It is no such file; the message names the line.</exception>
@@ -35,23 +55,28 @@ internal static class TwarenFlows
     public static StaticFlow Find(string file, string name) => Read(file).Single(flow => flow.Name == name);
 
     /// <summary>Controller 0 before any packet: three entries for each machine, on both aggregation switches, and one for all.</summary>
-    public static IEnumerable<StaticFlow> AggregationInAdvance(IReadOnlyList<TwarenMachine> machines) =>
-        [.. Read(Figure5).Where(NamesMachine).SelectMany(flow => flow.Name == SharedOfFigure5 ? [ForAllByTunnel(flow)] : machines.Select(machine => For(machine, flow)))];
+    public static IReadOnlyList<StaticFlow> AggregationInAdvance(IReadOnlyList<TwarenMachine> machines) =>
+        ForEach(machines, Read(Figure5).Where(NamesMachine), SharedOfFigure5, ByTunnel);
 
     /// <summary>Controller 0 as packets come: the nine entries that name no machine.</summary>
-    public static IEnumerable<StaticFlow> AggregationOnPackets() => Read(Figure5).Where(flow => !NamesMachine(flow));
+    public static IReadOnlyList<StaticFlow> AggregationOnPackets(IReadOnlyList<TwarenMachine> machines) =>
+        [.. Read(Figure5).Where(flow => !NamesMachine(flow)).Select(flow => With(flow, Widen(flow.Flow.Match, machines)))];
 
     /// <summary>Controllers 1 and 2 before any packet: what goes to the machines, one entry for each on either access switch.</summary>
-    public static IEnumerable<StaticFlow> AccessInAdvance(IReadOnlyList<TwarenMachine> machines) =>
-        [.. Read(Figure6).Where(IsToMachine).SelectMany(flow => machines.Select(machine => For(machine, flow)))];
+    public static IReadOnlyList<StaticFlow> AccessInAdvance(IReadOnlyList<TwarenMachine> machines) => ForEach(machines, Read(Figure6).Where(IsToMachine));
 
-    /// <summary>Controllers 1 and 2 as packets come: what the machines send. The other entry for each is that of its ARP.</summary>
-    public static IEnumerable<StaticFlow> AccessOnPackets(IReadOnlyList<TwarenMachine> machines) =>
-        [.. Read(Figure6).Where(flow => !IsToMachine(flow)).SelectMany(flow => machines.Select(machine => For(machine, flow)))];
+    /// <summary>Controllers 1 and 2 as packets come: what the machines send. The other reactive entry for each is that of its ARP.</summary>
+    public static IReadOnlyList<StaticFlow> AccessOnPackets(IReadOnlyList<TwarenMachine> machines) => ForEach(machines, Read(Figure6).Where(flow => !IsToMachine(flow)));
 
     /// <summary>Controller 2 in the first scenario before any packet: flow1 for each machine, and one flow2.</summary>
-    public static IEnumerable<StaticFlow> ShortcutInAdvance(IReadOnlyList<TwarenMachine> machines) =>
-        [.. Read(Table2).Where(flow => flow.IsActive).SelectMany(flow => flow.Name == SharedOfTable2 ? [ForNetwork(flow)] : machines.Select(machine => For(machine, flow)))];
+    public static IReadOnlyList<StaticFlow> ShortcutInAdvance(IReadOnlyList<TwarenMachine> machines) =>
+        ForEach(machines, Read(Table2).Where(flow => flow.IsActive), SharedOfTable2, FromNetwork);
+
+    private static StaticFlow[] ForEach(
+        IReadOnlyList<TwarenMachine> machines, IEnumerable<StaticFlow> flows, string? shared = null, Func<FlowMatch, FlowMatch>? share = null) =>
+        [.. flows.SelectMany(flow => flow.Name == shared
+            ? [With(flow, Widen(share!(flow.Flow.Match), machines))]
+            : machines.Select(machine => For(machine, With(flow, Widen(flow.Flow.Match, machines)))))];
 
     /// <summary>The same entry for another machine.</summary>
     public static StaticFlow For(TwarenMachine machine, StaticFlow flow)
@@ -63,7 +88,7 @@ internal static class TwarenFlows
         match.NwDst = match.NwDst == TwarenLab.Moved.Address.Host ? machine.Address.Host : match.NwDst;
         StaticFlow other = With(flow, match);
         other.Flow.Actions = Array.ConvertAll(
-            flow.Flow.Actions, action => action.Mac == TwarenLab.Moved.HardwareAddress ? Datapath.Actions.FlowAction.SetDlDst(machine.HardwareAddress) : action);
+            flow.Flow.Actions, action => action.Mac == TwarenLab.Moved.HardwareAddress ? FlowAction.SetDlDst(machine.HardwareAddress) : action);
         return other;
     }
 
@@ -72,23 +97,31 @@ internal static class TwarenFlows
     private static bool IsToMachine(StaticFlow flow) => flow.Flow.Match.DlDst == TwarenLab.Moved.HardwareAddress;
 
     // By the port, so that it cannot take what goes to a machine: that comes by port 1.
-    private static StaticFlow ForAllByTunnel(StaticFlow flow)
+    private static FlowMatch ByTunnel(FlowMatch match)
     {
-        FlowMatch match = flow.Flow.Match;
         match.Wildcards = (match.Wildcards | FlowWildcards.DlSrc) & ~FlowWildcards.InPort;
         match.DlSrc = default;
         match.InPort = TwarenLab.TunnelPort;
-        return With(flow, match);
+        return match;
     }
 
-    private static StaticFlow ForNetwork(StaticFlow flow)
+    private static FlowMatch FromNetwork(FlowMatch match)
     {
-        FlowMatch match = flow.Flow.Match;
         match.Wildcards |= FlowWildcards.DlSrc;
         match.DlSrc = default;
-        match.NwSrc &= ~((1u << NetworkBits) - 1);
-        match.SetNwWildBits(NetworkBits, match.NwDstWildBits);
-        return With(flow, match);
+        match.NwSrc = Network.Address.Host;
+        match.SetNwWildBits(32 - Network.Length, match.NwDstWildBits);
+        return match;
+    }
+
+    private static FlowMatch Widen(FlowMatch match, IReadOnlyList<TwarenMachine> machines)
+    {
+        bool isSource = machines.Count > 1 && match.NwSrc == Network.Address.Host && match.NwSrcWildBits == 32 - Network.Length;
+        bool isDestination = machines.Count > 1 && match.NwDst == Network.Address.Host && match.NwDstWildBits == 32 - Network.Length;
+        match.NwSrc = isSource ? WideNetwork.Address.Host : match.NwSrc;
+        match.NwDst = isDestination ? WideNetwork.Address.Host : match.NwDst;
+        match.SetNwWildBits(isSource ? 32 - WideNetwork.Length : match.NwSrcWildBits, isDestination ? 32 - WideNetwork.Length : match.NwDstWildBits);
+        return match;
     }
 
     private static StaticFlow With(StaticFlow flow, in FlowMatch match) =>

@@ -47,6 +47,12 @@ internal sealed class TwarenLab
     public static readonly TwarenMachine FirstGateway = new(Mac("00:15:fa:fe:34:41"), Address("192.168.1.254"));
     public static readonly TwarenMachine SecondGateway = new(Mac("00:15:fa:fe:34:42"), Address("10.27.82.254"));
 
+    /// <summary>A machine of VM-S's network that no entry names.</summary>
+    public static readonly TwarenMachine Stranger = new(Mac("02:00:00:00:00:77"), Address("192.168.1.77"));
+
+    /// <summary>R's.</summary>
+    public static readonly Be32 NeighbourAddress = Address("192.168.1.2");
+
     public TwarenLab(LabNetwork lab, Action<string> say)
     {
         FirstAggregation = lab.Add(new LabSwitch("AgS1", FirstAggregationId), 1, 2);
