@@ -11,8 +11,7 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>What AgS2 forwards on one core, from frames in memory to a null port, with the flows of one machine and of many: hosts in namespaces do not send that fast.</summary>
 internal static class TwarenRate
 {
-    private const double LineRate = 1.488e6; // 64-byte frames a second at 1 Gbit/s, a port of the paper's card
-    private const double LeastShare = 0.9; // what two measurements of the same may differ by on a busy machine
+    private const double LineRate = 4 * 1.488e6; // 64-byte frames a second at 1 Gbit/s, by all four ports of the paper's card
     private const int Rounds = 3;
     private const int Outside = 0x0a00_0001;
     private const int ReplayedFrames = 8192;
@@ -32,8 +31,8 @@ internal static class TwarenRate
         string found = $"{rates[0] / 1e6:0.0} Mpps with Figure 5, {rates[1] / 1e6:0.0} with {many.Count} entries; all {machines.Count} machines sending {rates[2] / 1e6:0.0}";
         run.Figure($"AgS2 on one core, 64-byte frames, K = {machines.Count}", "none given (1 Gbit/s ports)", found);
         run.CheckTime(
-            $"the flows of {machines.Count} machines cost no rate", $"at least {LeastShare:0%} of that with Figure 5, and {LineRate / 1e6:0.000} Mpps", found,
-            rates[1] >= LeastShare * rates[0] && rates[2] >= LineRate);
+            $"with the flows of {machines.Count} machines AgS2 still has the line rate of a card's four ports, on one core", $"{LineRate / 1e6:0.000} Mpps", found,
+            Math.Min(rates[1], rates[2]) >= LineRate);
     }
 
     /// <summary>AgS2's table on a worker of its own; the machines send by port 1.</summary>
