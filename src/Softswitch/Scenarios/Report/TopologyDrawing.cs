@@ -13,7 +13,8 @@ internal static class TopologyDrawing
     private const double Margin = 75;
     private const double BoxWidth = 116;
     private const double BoxHeight = 44;
-    private const double LabelDistance = 58; // from a node's middle
+    private const double LabelGap = 9;
+    private const double CharacterWidth = 5.8;
 
     public static string Draw(LabNetwork lab)
     {
@@ -32,6 +33,11 @@ internal static class TopologyDrawing
         {
             DrawNode(svg, node);
         }
+        foreach (LabCable cable in lab.Cables)
+        {
+            DrawLabel(svg, MiddleOf(cable.Near), MiddleOf(cable.Far), cable.NearLabel);
+            DrawLabel(svg, MiddleOf(cable.Far), MiddleOf(cable.Near), cable.FarLabel);
+        }
         return svg.Append("</svg>\n").ToString();
     }
 
@@ -43,16 +49,18 @@ internal static class TopologyDrawing
         (double X, double Y) far = MiddleOf(cable.Far);
         string style = cable.IsTunnel ? "stroke=\"#a8431a\" stroke-dasharray=\"6 4\"" : "stroke=\"#555555\"";
         svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{near.X:0.#}\" y1=\"{near.Y:0.#}\" x2=\"{far.X:0.#}\" y2=\"{far.Y:0.#}\" stroke-width=\"1.6\" {style}/>\n");
-        DrawLabel(svg, near, far, cable.NearLabel);
-        DrawLabel(svg, far, near, cable.FarLabel);
     }
 
+    /// <summary>Beside the node's box, where the cable leaves it.</summary>
     private static void DrawLabel(StringBuilder svg, (double X, double Y) from, (double X, double Y) to, string text)
     {
-        double length = Math.Max(1, Math.Sqrt(Math.Pow(to.X - from.X, 2) + Math.Pow(to.Y - from.Y, 2)));
-        // A box is wider than high: the label stands where the cable leaves it.
-        double along = LabelDistance * (Math.Abs(to.X - from.X) > Math.Abs(to.Y - from.Y) ? 1.3 : 0.65) / length;
-        Text(svg, from.X + ((to.X - from.X) * along), from.Y + ((to.Y - from.Y) * along) - 3, text, "font-size=\"10\" fill=\"#333333\" stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\"");
+        double x = to.X - from.X;
+        double y = to.Y - from.Y;
+        double length = Math.Max(1, Math.Sqrt((x * x) + (y * y)));
+        double toEdge = Math.Min(BoxWidth / 2 / Math.Max(Math.Abs(x), 1), BoxHeight / 2 / Math.Max(Math.Abs(y), 1));
+        double halfWidth = text.Length * CharacterWidth / 2;
+        double along = toEdge + ((LabelGap + (halfWidth * Math.Abs(x) / length)) / length);
+        Text(svg, from.X + (x * along), from.Y + (y * along) + 3, text, "font-size=\"10\" fill=\"#333333\" stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\"");
     }
 
     private static void DrawNode(StringBuilder svg, LabNode node)
