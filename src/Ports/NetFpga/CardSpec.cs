@@ -1,12 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
 using Softswitch.Ports.NetFpga.Offload;
+using Softswitch.Ports.NetFpga.Transports;
 
 namespace Softswitch.Ports.NetFpga;
 
 /// <summary>A card as <c>--netfpga nf2c0[,key=value...]</c> or <c>--netfpga emulator[,key=value...]</c> names it.</summary>
 /// <param name="Text">As written.</param>
 /// <param name="Name">The card's first interface; null for an emulated card.</param>
-/// <param name="Transport">A way to the registers as <see cref="Transports.RegisterTransports"/> names it; null for the best.</param>
+/// <param name="Transport">A way to the registers as <see cref="RegisterTransports"/> names it; null for the best.</param>
 /// <param name="Layout">Null: to be told from the card; an emulated card then has 1.0.</param>
 /// <param name="Trace">The file that takes a line for each register access; null for none.</param>
 /// <param name="Wires">Of an emulated card: the four interfaces behind its wires, empty where nothing is plugged in.</param>
@@ -83,7 +84,9 @@ public sealed record CardSpec(
         return true;
     }
 
-    private static string? WrongTransport(string? transport) => null;
+    private static string? WrongTransport(string? transport) => transport is null or Auto || RegisterTransports.IsKnown(transport)
+        ? null
+        : $"transport={transport}: is none of {Auto}, ioctl, device, pci and pci:WHERE";
 
     private static string? WrongWires(string? listed, string[] wires)
     {

@@ -6,6 +6,7 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.NetFpga;
 
 namespace Softswitch.Hosting;
 
@@ -27,6 +28,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private readonly WorkerProcessors _processors;
+    private readonly CardSet _cards = new();
     private HugePages? _frameMemory;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
@@ -79,7 +81,8 @@ internal sealed class SwitchHost : IDisposable
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
-            host._ports = new SwitchPorts(host.Control, options, log);
+            host.OpenCards(options.Cards, say);
+            host._ports = new SwitchPorts(host.Control, options, host._cards, log);
             host._ports.OpenAll(say);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
@@ -120,9 +123,19 @@ internal sealed class SwitchHost : IDisposable
             thread.Join();
         }
         Control.Dispose();
+        _cards.Dispose();
         _tls?.Dispose();
         _stop.Dispose();
         _failed.Dispose();
+    }
+
+    /// <summary>Cards come first: their tables are emptied, and no packet is to be on its way then.</summary>
+    private void OpenCards(IReadOnlyList<CardOption> cards, Action<string> say)
+    {
+        foreach (CardOption option in cards)
+        {
+            say(_cards.Add(option.Spec, option.FirstInterface, Control.Frames).Description);
+        }
     }
 
     private void ListenForCommands(ConnectionTarget? target, Action<string> say)

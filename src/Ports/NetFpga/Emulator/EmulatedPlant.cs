@@ -13,7 +13,10 @@ namespace Softswitch.Ports.NetFpga.Emulator;
 internal sealed class EmulatedPlant
 {
     private const int StagedFrames = 64;
-    private const int HostFrames = 512;
+    private const int HostFrames = 2048;
+
+    // A batch of 64 KiB segments is some 1500 frames: with more than this before it, it would not fit.
+    private const int HostFramesToGoOn = 512;
     private const int ShortestFrame = 60;
 
     private readonly IPortDevice[] _wires;
@@ -45,16 +48,10 @@ internal sealed class EmulatedPlant
     /// <summary>Takes what is on the port's wire to the card, and gives the host what the card has for it on that port.</summary>
     public int ReceiveFromCard(int port, PacketBatch batch, FrameCache frames)
     {
-        foreach (IPort queue in _wires[port].Queues)
+        if (_toHost[port].Count <= HostFramesToGoOn)
         {
-            queue.Receive(_arrived, frames);
-            foreach (ref readonly Packet packet in _arrived.Packets)
-            {
-                TakeFromWire(port, packet, frames);
-            }
-            _arrived.Clear();
+            ReceiveFromWire(port, frames);
         }
-        SendLeaving(frames);
         int room = batch.Free;
         int received = 0;
         while (received < room && _toHost[port].TryDequeue(out Packet packet))
@@ -84,6 +81,20 @@ internal sealed class EmulatedPlant
         {
             frames.Release(packet);
         }
+    }
+
+    private void ReceiveFromWire(int port, FrameCache frames)
+    {
+        foreach (IPort queue in _wires[port].Queues)
+        {
+            queue.Receive(_arrived, frames);
+            foreach (ref readonly Packet packet in _arrived.Packets)
+            {
+                TakeFromWire(port, packet, frames);
+            }
+            _arrived.Clear();
+        }
+        SendLeaving(frames);
     }
 
     /// <summary>What a local stack sent over a veth is unfinished; on a real wire it would not be.</summary>
