@@ -23,7 +23,7 @@ public sealed class NetFpgaTests
         using RunningCommand controller = lab.Inside.Start("ovs-testcontroller", "--unixctl=none", "ptcp:6653:127.0.0.1");
         using RunningCommand running = lab.StartRun(
             "--netfpga", $"{Card},offload={offload}", "--listen", Lab.Listen, "--controller", "tcp:127.0.0.1:6653");
-        Assert.Contains($"card emulated: openflow_switch 1.0.4 by emulated card, layout 1.0, offload={offload}", running.Output, StringComparison.Ordinal);
+        Assert.Contains($"card nf2c0: openflow_switch 1.0.4 by emulated card, layout 1.0, offload={offload}", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 4: nf2c3: NetFPGA by emulated card: wire s4, AF_PACKET", running.Output, StringComparison.Ordinal);
         Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
         for (int from = 1; from <= Hosts; from++)

@@ -37,6 +37,9 @@ public sealed class NetFpgaCard : IDisposable
 
     public CardSpec Spec => _spec;
 
+    /// <summary>For messages: its first interface.</summary>
+    public string Name => CardNetdev.NameOf(FirstInterface);
+
     /// <summary>One line for people.</summary>
     public string Description { get; private set; } = string.Empty;
 
@@ -166,6 +169,6 @@ public sealed class NetFpgaCard : IDisposable
         }
         CardStart.Run(_registers, Layout, _spec.IsEmulator ? TimeSpan.Zero : ResetTime);
         string level = _spec.Offload.ToString().ToLowerInvariant();
-        Description = $"card {_spec.Name ?? "emulated"}: {identity.Project} {identity.VersionText} by {_registers.Transport}, layout {(Layout == CardLayout.V10 ? "1.0" : "0.9")}, offload={level}";
+        Description = $"card {Name}: {identity.Project} {identity.VersionText} by {_registers.Transport}, layout {(Layout == CardLayout.V10 ? "1.0" : "0.9")}, offload={level}";
     }
 }

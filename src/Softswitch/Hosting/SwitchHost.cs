@@ -7,6 +7,7 @@ using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.NetFpga;
+using Softswitch.Ports.NetFpga.Offload;
 
 namespace Softswitch.Hosting;
 
@@ -84,6 +85,7 @@ internal sealed class SwitchHost : IDisposable
             host.OpenCards(options.Cards, say);
             host._ports = new SwitchPorts(host.Control, options, host._cards, log);
             host._ports.OpenAll(say);
+            host.AddOffloads(options, log);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads(options.SpinsWhenIdle, log);
@@ -135,6 +137,21 @@ internal sealed class SwitchHost : IDisposable
         foreach (CardOption option in cards)
         {
             say(_cards.Add(option.Spec, option.FirstInterface, Control.Frames).Description);
+        }
+    }
+
+    /// <summary>From here on cards forward what they can.</summary>
+    private void AddOffloads(SwitchOptions options, Action<string> log)
+    {
+        foreach (NetFpgaCard card in _cards.Cards)
+        {
+            ushort[] numbers = [.. Enumerable.Range(card.FirstInterface, CardPort.Count).Select(index =>
+                options.Ports.Single(port => port.Spec.Kind == PortKind.NetFpga && port.Spec.Target == CardNetdev.NameOf(index)).Number)];
+            var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => log($"card {card.Name}: {line}"));
+            lock (Control.Gate)
+            {
+                Control.AddOffload(offload);
+            }
         }
     }
 

@@ -20,6 +20,7 @@ internal sealed class EmulatedPlant
     private const int ShortestFrame = 60;
 
     private readonly IPortDevice[] _wires;
+    private readonly IPort[][] _wireQueues;
     private readonly PacketBatch _arrived = new();
     private readonly Packet[][] _leaving = [new Packet[StagedFrames], new Packet[StagedFrames], new Packet[StagedFrames], new Packet[StagedFrames]];
     private readonly int[] _leavingCount = new int[CardPort.Count];
@@ -33,6 +34,7 @@ internal sealed class EmulatedPlant
     {
         Card = card;
         _wires = wires;
+        _wireQueues = Array.ConvertAll(wires, wire => wire.Queues.ToArray());
     }
 
     public EmulatedCard Card { get; }
@@ -85,7 +87,7 @@ internal sealed class EmulatedPlant
 
     private void ReceiveFromWire(int port, FrameCache frames)
     {
-        foreach (IPort queue in _wires[port].Queues)
+        foreach (IPort queue in _wireQueues[port])
         {
             queue.Receive(_arrived, frames);
             foreach (ref readonly Packet packet in _arrived.Packets)
@@ -210,7 +212,7 @@ internal sealed class EmulatedPlant
     private void SendLeaving(int port, FrameCache frames)
     {
         ReadOnlySpan<Packet> packets = _leaving[port].AsSpan(0, _leavingCount[port]);
-        int taken = _wires[port].Queues[0].Transmit(packets, frames);
+        int taken = _wireQueues[port][0].Transmit(packets, frames);
         frames.Release(packets[taken..]);
         _leavingLost[port] += packets.Length - taken;
         _leavingCount[port] = 0;
