@@ -14,11 +14,11 @@ namespace Softswitch.Ports.NetFpga.Offload.Writing;
 /// </para>
 /// <para>Register writes: 29 for a row put in, 27 for one taken out, 27 for another action, 56 for a move by one.</para>
 /// </remarks>
-internal sealed class CardRows(IRegisterAccess registers, Action<CardFlow, uint, uint> credit)
+internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Action<CardFlow, uint, uint> credit)
 {
     public const int Count = CardRegisters.FirstReservedRow;
 
-    private readonly RowRegisters _rows = new(registers);
+    private readonly RowRegisters _rows = new(registers, layout);
     private readonly RowItem?[] _items = new RowItem?[Count];
     private readonly RowCounter[] _counters = new RowCounter[Count];
 
