@@ -160,10 +160,11 @@ public sealed class NetFpgaTests
     public void A_real_cards_interfaces_are_up_before_it_is_written_and_what_does_not_read_back_is_refused()
     {
         Needs.Namespaces();
-        using var lab = new Lab(1);
+        using var lab = new Lab(Hosts);
         for (int port = 0; port < Hosts; port++)
         {
-            lab.Inside.Execute("ip", "link", "add", $"nf2c{port}", "type", "dummy").Checked();
+            lab.Inside.Execute("ip", "link", "set", $"s{port + 1}", "down").Checked();
+            lab.Inside.Execute("ip", "link", "set", $"s{port + 1}", "name", $"nf2c{port}").Checked();
         }
         string file = Path.GetTempFileName();
         string trace = Path.GetTempFileName();
