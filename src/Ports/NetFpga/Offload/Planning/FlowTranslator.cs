@@ -14,6 +14,10 @@ internal sealed class FlowTranslator(CardLayout layout, OffloadLevel level, Card
     /// <summary>Fills in what depends on the flow's match, its actions and the ports. To be done again when actions or ports change.</summary>
     public void Translate(CardFlow flow)
     {
+        if (flow.Ports == 0)
+        {
+            return;
+        }
         flow.PuntPorts = (byte)(flow.Ports & ports.Open);
         ActionWords rewrites = default;
         flow.Reason = ReasonOfMatch(flow) ?? ReasonOfRewrites(flow, out rewrites);
