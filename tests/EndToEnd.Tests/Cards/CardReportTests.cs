@@ -6,6 +6,7 @@ using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Ports.NetFpga;
+using Softswitch.Ports.NetFpga.Emulator;
 using Softswitch.Ports.NetFpga.Offload;
 using Softswitch.Testing;
 
@@ -48,6 +49,29 @@ public sealed class CardReportTests
         ], lines[..10]);
         Assert.Matches("^ row=[0-9]+, n_packets=0, n_bytes=0, arp,in_port=2 actions=output:1,IN_PORT$", lines[10]);
         Assert.Equal(["reserved rows: 102 packets from the host, 118 to it"], lines[11..]);
+    }
+
+    [Theory]
+    [InlineData(CardLayout.V10)]
+    [InlineData(CardLayout.V09)]
+    public void An_emulated_card_that_is_written_a_dump_shows_its_flows(CardLayout layout)
+    {
+        string flows = $"priority=7,dl_vlan=5,in_port=2,actions=mod_dl_src:02:00:00:00:00:07,output:1\npriority=6,tcp,in_port=3,tp_dst=80,actions=output:4\n"
+            + "in_port=1,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,dl_vlan=5,dl_vlan_pcp=2,dl_type=0x88cc,nw_tos=0,nw_proto=0,nw_src=0.0.0.0,nw_dst=0.0.0.0,tp_src=0,tp_dst=0,actions=output:2";
+        using EmulatedCard card = new(new EmulatedCardOptions { Layout = layout });
+        foreach (RegisterWrite write in FlowFileOnCard.Install(new StringReader(flows), "flows", layout, OffloadLevel.On).Writes)
+        {
+            card.Write(write.Address, write.Value);
+        }
+        string[] lines = [.. CardReport.OfIdle("emulator", card, layout)];
+
+        Assert.Contains($"layout: {(layout == CardLayout.V10 ? "1.0" : "0.9")}", lines);
+        Assert.Contains(lines, line => line.StartsWith("exact table: 1 of", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.EndsWith(", n_packets=0, n_bytes=0, in_port=1,dl_vlan=5,dl_vlan_pcp=2,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,"
+            + "dl_type=0x88cc,nw_src=0.0.0.0,nw_dst=0.0.0.0,nw_proto=0,nw_tos=0,tp_src=0,tp_dst=0 actions=output:2", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.EndsWith(", n_packets=0, n_bytes=0, in_port=2,dl_vlan=5 actions=mod_dl_src:02:00:00:00:00:07,output:1", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.EndsWith(", n_packets=0, n_bytes=0, tcp,in_port=3,tp_dst=80 actions=output:4", StringComparison.Ordinal));
+        Assert.Equal("reserved rows: 0 packets from the host, 0 to it", lines[^1]);
     }
 
     [Fact]
