@@ -174,7 +174,7 @@ public sealed class NetFpgaTests
             {
                 registers.SetLength(1 << 27);
                 registers.Position = 0x400000;
-                registers.Write(Convert.FromHexString("fe1f465ec9259743a1229a27536c5f85" + "00000000" + "04000100" + "00000000" + "6e65706f5f776f6c74697773" + "00006863"));
+                registers.Write(Convert.FromHexString("fe1f465ec9259743a1229a27536c5f85" + "00000000" + "04000100" + "00000000" + "6e65706f" + "776f6c66" + "6977735f" + "00686374"));
             }
             CommandResult result = lab.RunToEnd("--netfpga", $"nf2c0,transport=pci:{file},trace={trace}");
             Assert.Equal(2, result.ExitCode);
