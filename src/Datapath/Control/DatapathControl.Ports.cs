@@ -86,6 +86,7 @@ public sealed unsafe partial class DatapathControl
         mask &= PortConfig.All;
         PortConfig old = port.Config;
         port.Config = (old & ~mask) | (config & mask);
+        _flows.Offloads.SetPorts(_shared.Ports.Ports);
         bool isReported = _spanningTree?.Update(port) ?? false;
         if (((old ^ port.Config) & PortConfig.PortDown) != 0)
         {
@@ -101,6 +102,7 @@ public sealed unsafe partial class DatapathControl
     private void Publish(SwitchPort[] ports)
     {
         _shared.Ports = new PortSet(ports);
+        _flows.Offloads.SetPorts(ports);
         foreach (Worker worker in _workers)
         {
             worker.Wake();
@@ -114,6 +116,7 @@ public sealed unsafe partial class DatapathControl
         if (link.IsSetDown != port.Link.IsSetDown)
         {
             port.Config = link.IsSetDown ? port.Config | PortConfig.PortDown : port.Config & ~PortConfig.PortDown;
+            _flows.Offloads.SetPorts(_shared.Ports.Ports);
         }
         port.Take(link);
         if (_spanningTree?.Update(port) != true && port.Description != before)

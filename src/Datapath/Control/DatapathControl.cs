@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control.SpanningTree;
+using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -109,6 +110,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
             options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;
+        SuspendOffloads();
     }
 
     /// <summary>Held around every call, or around calls that belong together.</summary>
@@ -164,14 +166,22 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public FragmentHandling FragmentHandling
     {
         get => _shared.FragmentHandling;
-        set => _shared.FragmentHandling = value;
+        set
+        {
+            _shared.FragmentHandling = value;
+            SuspendOffloads();
+        }
     }
 
     /// <summary>What is forwarded past the flow table; null, as at first, without in-band control. In force from the workers' next batches on.</summary>
     public InBandTraffic? InBand
     {
         get => _shared.InBand;
-        set => _shared.InBand = value;
+        set
+        {
+            _shared.InBand = value;
+            SuspendOffloads();
+        }
     }
 
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
@@ -194,6 +204,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         CheckLinks();
         int interval = _shared.Grace.HasWork ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
         interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
+        interval = Math.Min(interval, _flows.Offloads.Service(_shared.Clock.Milliseconds));
         return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
@@ -300,12 +311,21 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>A controller is back: what is in force remains, and is now like any other entry.</summary>
     public void LeaveEmergency() => _flows.Emergency.Leave();
 
+    /// <summary>Has hardware forward part of the packets. It is told of entries and ports that there are, and is the datapath's from now on.</summary>
+    public void AddOffload(IFlowOffload offload)
+    {
+        ArgumentNullException.ThrowIfNull(offload);
+        _flows.Offloads.Attach(offload);
+    }
+
+    /// <summary>Look-ups include those that ended in hardware.</summary>
     /// <param name="tableId">0 for exact, 1 for wildcard entries.</param>
     public TableStatistics ReadTable(int tableId)
     {
-        ulong lookups = 0;
-        ulong exact = 0;
-        ulong wildcard = 0;
+        OffloadTotals offloaded = _flows.Offloads.ReadTotals();
+        ulong lookups = offloaded.ExactMatches + offloaded.WildcardMatches;
+        ulong exact = offloaded.ExactMatches;
+        ulong wildcard = offloaded.WildcardMatches;
         foreach (Worker worker in _workers)
         {
             // Matches first: a worker counts the lookups before them, so there are never more matches than lookups.
@@ -327,6 +347,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public void Dispose()
     {
         List<Exception> failures = [];
+        _flows.Offloads.Dispose();
         foreach (SwitchPort port in _shared.Ports.Ports)
         {
             try
@@ -354,6 +375,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
             throw new AggregateException("some ports could not be closed", failures);
         }
     }
+
+    /// <summary>What is switched on that packets meet before the flow table, which hardware knows nothing of.</summary>
+    private void SuspendOffloads() => _flows.Offloads.Suspend(
+        _spanningTree != null ? "802.1D frames are the switch's own"
+        : FragmentHandling != FragmentHandling.Normal ? "IPv4 fragments are treated apart"
+        : InBand != null ? "control connections pass in-band"
+        : null);
 
     private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
 

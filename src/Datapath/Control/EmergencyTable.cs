@@ -224,7 +224,7 @@ internal sealed class EmergencyTable
     /// <summary>An entry counts what its copy counts, as long as it has one.</summary>
     private FlowStatistics Describe(Entry entry)
     {
-        FlowCounters counters = _flows.IsCopy(entry.Copy, entry.Id) ? _flows.ReadCounters(entry.Copy) : default;
+        FlowCounters counters = _flows.IsCopy(entry.Copy, entry.Id) ? _flows.ReadCounters(entry.Copy, poll: true) : default;
         return new FlowStatistics
         {
             TableId = FlowFilter.EmergencyTable,

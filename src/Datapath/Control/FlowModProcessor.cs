@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Control;
@@ -31,11 +32,15 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         _clock = clock;
         _lists = lists;
         _timers = new TimerWheel(_store, clock.Milliseconds);
+        Offloads = new FlowOffloads(table);
         Emergency = new EmergencyTable(this, clock, options.MaxEmergencyEntries);
     }
 
     /// <summary>What flow-mods with OFPFF_EMERG concern.</summary>
     public EmergencyTable Emergency { get; }
+
+    /// <summary>Hardware that is kept in step.</summary>
+    public FlowOffloads Offloads { get; }
 
     /// <summary>Receives the end of entries that asked for it.</summary>
     public IControlEvents? Events { get; set; }
@@ -81,6 +86,11 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         while (_timers.TryTakeDue(now, out uint index))
         {
             long due = DueAt(index, now, out FlowRemovedReason reason);
+            if (due <= now && reason == FlowRemovedReason.IdleTimeout && Offloads.Any)
+            {
+                ReadCounters(index, poll: true);
+                due = DueAt(index, now, out reason); // packets that hardware forwarded unseen keep it
+            }
             if (due <= now)
             {
                 Remove(index, reason);
@@ -115,7 +125,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         {
             if (IsCovered(index, filter))
             {
-                FlowCounters counters = _store.ReadCounters(index);
+                FlowCounters counters = ReadCounters(index, poll: true);
                 total.PacketCount += counters.Packets;
                 total.ByteCount += counters.Bytes;
                 total.FlowCount++;
@@ -131,12 +141,13 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         ref FlowRecord record = ref _store.Records[index];
         if (record.ReportRemoval)
         {
-            FlowCounters counters = _store.ReadCounters(index);
+            FlowCounters counters = ReadCounters(index);
             Events?.OnFlowRemoved(new FlowRemoved(
                 record.Match, record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
                 record.IdleTimeoutSeconds, counters.Packets, counters.Bytes));
         }
         _lists.Return(_store.Entries[index].Actions);
+        Offloads.Forget(index);
         _store.Free(index);
     }
 
@@ -152,7 +163,14 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
 
     internal bool IsCopy(uint index, uint emergencyId) => IsInForce(index) && _store.Records[index].EmergencyId == emergencyId;
 
-    internal FlowCounters ReadCounters(uint index) => _store.ReadCounters(index);
+    /// <summary>What workers and hardware counted.</summary>
+    /// <param name="poll">Whether hardware is asked now; else what it said last.</param>
+    internal FlowCounters ReadCounters(uint index, bool poll = false)
+    {
+        FlowCounters total = _store.ReadCounters(index);
+        Offloads.AddCounters(index, poll, ref total);
+        return total;
+    }
 
     /// <summary>Makes earlier copies entries like any other.</summary>
     internal void ForgetCopies()
@@ -212,7 +230,6 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             {
                 _table.Wildcard.Replace(twin, index);
             }
-            Retire(twin);
         }
         else if (exact)
         {
@@ -223,6 +240,15 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             _table.Wildcard.Insert(index, mask);
         }
         record.State = exact ? FlowRecordState.Exact : FlowRecordState.Wildcard;
+        if (twin == 0)
+        {
+            Offloads.Add(index);
+        }
+        else
+        {
+            Offloads.Replace(twin, index);
+            Retire(twin);
+        }
         if ((record.IdleTimeoutSeconds | record.HardTimeoutSeconds) != 0)
         {
             _timers.Schedule(index, DueAt(index, _clock.Milliseconds, out _));
@@ -281,6 +307,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         ActionsReference.Publish(ref actions, _lists.Compile(mod.Actions));
         _lists.Retire(old);
         _store.Records[index].Cookie = mod.Cookie;
+        Offloads.Modify(index);
     }
 
     private void DeleteStrict(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
@@ -387,6 +414,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         record.ReportRemoval = (record.Flags & FlowModFlags.SendFlowRemoved) != 0;
         record.RemovedReason = reason;
         record.RemovedAt = _clock.Ticks;
+        Offloads.Remove(index);
         Retire(index);
     }
 
@@ -418,7 +446,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         long idle = long.MaxValue;
         if (record.IdleTimeoutSeconds != 0)
         {
-            FlowCounters counters = _store.ReadCounters(index);
+            FlowCounters counters = ReadCounters(index);
             long used = counters.Packets == 0 ? installed : ControlClock.Widen(counters.LastUsed, now) + 1;
             idle = used + (record.IdleTimeoutSeconds * 1000L);
         }
@@ -429,7 +457,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     private void Describe(uint index, out FlowStatistics statistics)
     {
         ref FlowRecord record = ref _store.Records[index];
-        FlowCounters counters = _store.ReadCounters(index);
+        FlowCounters counters = ReadCounters(index, poll: true);
         statistics = new FlowStatistics
         {
             TableId = TableOf(record.State),

@@ -4,6 +4,7 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;
+using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.Commands;
 
@@ -28,6 +29,9 @@ internal static partial class OfctlCommand
             ChangeFlow(client, parsed.GetValue(match) ?? "", parsed.GetValue(StrictOption) ? FlowSyntaxMode.DeleteStrict : FlowSyntaxMode.Delete));
         Add(parent, new Command("add-flows", "Add (modify, delete) the flows of a file.") { file }, (client, parsed) =>
             ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+        Argument<string> staticFile = new("file") { Description = "JSON as Floodlight's Static Flow Pusher takes it; - for standard input." };
+        Add(parent, new Command("add-static-flows", "Add those flows of a Floodlight static-flow file that are for this switch.") { staticFile }, (client, parsed) =>
+            ReadStaticFile(client, parsed.GetRequiredValue(staticFile)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(staticFile), lines) : Failed);
         Add(parent, new Command("replace-flows", "Make the flow table hold the flows of a file and no others.") { file }, (client, parsed) =>
             ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? ReplaceFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
     }
@@ -80,6 +84,46 @@ internal static partial class OfctlCommand
             Fail($"{file}: {e.Message}");
             return null;
         }
+    }
+
+    /// <returns>The active flows for the client's switch; null if there is a mistake in the file, or none, which is then reported.</returns>
+    private static List<(int Line, ParsedFlow Flow)>? ReadStaticFile(OfClient client, string file)
+    {
+        byte[] text;
+        try
+        {
+            using Stream stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
+            using MemoryStream copy = new();
+            stream.CopyTo(copy);
+            text = copy.ToArray();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Fail($"{file}: {e.Message}");
+            return null;
+        }
+        if (!StaticFlowSyntax.TryParse(text, NamesOf(client), out List<StaticFlow> flows, out int line, out string error))
+        {
+            Fail($"{file}:{line}: {error}");
+            return null;
+        }
+        if (!client.TryReadFeatures(out SwitchFeatures features, out _))
+        {
+            ReportErrors(client, null);
+            return null;
+        }
+        List<(int, ParsedFlow)> own = [];
+        foreach (StaticFlow flow in flows.Where(flow => flow.Switch == features.DatapathId && flow.IsActive))
+        {
+            Warn(flow.Flow, $"{file}:{flow.Line}: ");
+            own.Add((flow.Line, flow.Flow));
+        }
+        if (own.Count == 0)
+        {
+            Fail($"{file}: has no active flow for switch {features.DatapathId:x16}");
+            return null;
+        }
+        return own;
     }
 
     private static int SendFlows(OfClient client, string file, List<(int Line, ParsedFlow Flow)> flows)

@@ -6,6 +6,8 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.NetFpga;
+using Softswitch.Ports.NetFpga.Offload;
 
 namespace Softswitch.Hosting;
 
@@ -27,6 +29,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private readonly WorkerProcessors _processors;
+    private readonly CardSet _cards = new();
     private HugePages? _frameMemory;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
@@ -79,8 +82,10 @@ internal sealed class SwitchHost : IDisposable
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
-            host._ports = new SwitchPorts(host.Control, options, log);
+            host.OpenCards(options.Cards, say);
+            host._ports = new SwitchPorts(host.Control, options, host._cards, log);
             host._ports.OpenAll(say);
+            host.AddOffloads(options, log);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads(options.SpinsWhenIdle, log);
@@ -120,9 +125,34 @@ internal sealed class SwitchHost : IDisposable
             thread.Join();
         }
         Control.Dispose();
+        _cards.Dispose();
         _tls?.Dispose();
         _stop.Dispose();
         _failed.Dispose();
+    }
+
+    /// <summary>Cards come first: their tables are emptied, and no packet is to be on its way then.</summary>
+    private void OpenCards(IReadOnlyList<CardOption> cards, Action<string> say)
+    {
+        foreach (CardOption option in cards)
+        {
+            say(_cards.Add(option.Spec, option.FirstInterface, Control.Frames).Description);
+        }
+    }
+
+    /// <summary>From here on cards forward what they can.</summary>
+    private void AddOffloads(SwitchOptions options, Action<string> log)
+    {
+        foreach (NetFpgaCard card in _cards.Cards)
+        {
+            ushort[] numbers = [.. Enumerable.Range(card.FirstInterface, CardPort.Count).Select(index =>
+                options.Ports.Single(port => port.Spec.Kind == PortKind.NetFpga && port.Spec.Target == CardNetdev.NameOf(index)).Number)];
+            var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => log($"card {card.Name}: {line}"));
+            lock (Control.Gate)
+            {
+                Control.AddOffload(offload);
+            }
+        }
     }
 
     private void ListenForCommands(ConnectionTarget? target, Action<string> say)

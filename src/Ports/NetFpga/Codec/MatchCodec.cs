@@ -100,8 +100,21 @@ public static class MatchCodec
         return new CardMatch(FlowKey.And(key, mask), mask, source, sourceMask, anomaly);
     }
 
-    /// <summary>A slot's value in the switch's terms: everything is compared.</summary>
-    public static CardMatch DecodeExact(CardLayout layout, in KeyWords value) => Decode(layout, value, default) with { Mask = FlowKey.AllOnes with { InPort = 0 } };
+    /// <summary>A slot's value in the switch's terms: everything is compared that the layout knows.</summary>
+    public static CardMatch DecodeExact(CardLayout layout, in KeyWords value)
+    {
+        CardMatch match = Decode(layout, value, default);
+        FlowKey mask = FlowKey.AllOnes with { InPort = 0 };
+        if (layout == CardLayout.V09 && match.Key.DlType.Host is EtherType.Ipv4)
+        {
+            mask.NwTos = 0;
+        }
+        else if (layout == CardLayout.V09 && match.Key.DlType.Host is EtherType.Arp)
+        {
+            (mask.NwProto, mask.NwSrc, mask.NwDst, mask.NwTos, mask.TpSrc, mask.TpDst) = (0, default, default, 0, default, default);
+        }
+        return match with { Key = FlowKey.And(match.Key, mask), Mask = mask };
+    }
 
     private static void Put(BitField field, ulong key, ulong mask, Span<uint> value, Span<uint> cardMask)
     {
