@@ -11,7 +11,7 @@ public sealed class WriteCountTests
     private const int Row = 29;
     private const int ClearRow = 27;
     private const int RowAction = 27;
-    private const int MoveRow = 56;
+    private const int MoveRow = 32;
 
     private static readonly FlowAction[] ToPort2 = [FlowAction.Output(2)];
     private static readonly FlowAction[] Rewritten = [FlowAction.SetDlSrc(new MacAddress(5)), FlowAction.SetVlanVid(3), FlowAction.Output(2)];
@@ -68,6 +68,19 @@ public sealed class WriteCountTests
             free = Enumerable.Range(0, 24).Except(rig.Card.RowsOn).Single();
             rank = rig.Offload.Describe().Count(flow => flow.Rows[0] < free);
         }
+    }
+
+    [Fact]
+    public void Rows_that_come_back_together_do_not_move_each_other()
+    {
+        using OffloadRig rig = new();
+        for (ushort i = 1; i <= 24; i++)
+        {
+            rig.Add(Dropping(i, (ushort)(100 + i)));
+        }
+
+        Assert.Equal(24 * ClearRow, Count(rig, () => rig.Suspend("a test")));
+        Assert.Equal(24 * Row, Count(rig, () => rig.Suspend(null)));
     }
 
     [Fact]
