@@ -364,16 +364,16 @@ public sealed class NetFpgaOffload : IFlowOffload
         }
         catch (RegisterAccessException e)
         {
-            Fail(e.Message);
+            Fail(e.Message, _clock.Now);
         }
     }
 
     /// <summary>What is half written may be anything (rule 15): everything leaves the card, and the software forwards alone.</summary>
-    private void Fail(string message)
+    private void Fail(string message, long now)
     {
         bool isNew = _failure == null;
         _failure = $"the card does not answer: {message}";
-        _backoff.Fail(_clock.Now);
+        _backoff.Fail(now);
         string fate = "all frames go to the host";
         try
         {
@@ -408,7 +408,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         }
         catch (RegisterAccessException e)
         {
-            Fail(e.Message);
+            Fail(e.Message, now);
             return _backoff.Remaining(now);
         }
         _failure = null;

@@ -151,7 +151,8 @@ internal sealed class OffloadRig : IDisposable
         Assert.Equal(CardPort.WireBit(port), words[0]);
     }
 
-    private KeyWords CardKey(in FlowKey key)
+    /// <summary>What the card's parser makes of a frame.</summary>
+    public KeyWords CardKey(in FlowKey key)
     {
         Assert.True(MatchCodec.TryEncodeExact(CardLayout.V10, key, key.InPort - 1, out KeyWords words, out string? reason), reason);
         words[KeyWords.Count - 1] &= 0x7fffffff;

@@ -17,6 +17,8 @@ internal sealed class RowPlanner(FlowTranslator translator)
 {
     public const int MaxPassedOver = 64;
 
+    private const string OutOfReach = "the rows are taken by flows of higher rank";
+
     private readonly SortedSet<CardFlow> _candidates = new(RankComparer.Instance);
     private readonly SortedSet<CardFlow> _software = new(RankComparer.Instance);
     private readonly List<CardFlow> _looked = [];
@@ -35,7 +37,7 @@ internal sealed class RowPlanner(FlowTranslator translator)
     public void AddCandidate(CardFlow flow)
     {
         _candidates.Add(flow);
-        flow.Unplaced = "no row is free for a flow of its rank";
+        flow.Unplaced = OutOfReach;
         _changed |= _end == null || flow.RanksAbove(_end);
     }
 
@@ -83,9 +85,10 @@ internal sealed class RowPlanner(FlowTranslator translator)
         _changed = false;
         List<CardFlow> before = [.. _looked];
         List<CardFlow> chosen = Choose();
-        foreach (CardFlow flow in before)
+        foreach (CardFlow flow in before.Except(_looked))
         {
-            flow.Blockers = _looked.Contains(flow) ? flow.Blockers : null;
+            flow.Blockers = null;
+            flow.Unplaced = flow.Role == FlowRole.Candidate ? OutOfReach : flow.Unplaced;
         }
         List<RowItem> rows = [];
         foreach (CardFlow flow in chosen.Concat(_punts.Keys).OrderBy(flow => flow, RankComparer.Instance))

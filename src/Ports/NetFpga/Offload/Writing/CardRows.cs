@@ -9,10 +9,10 @@ namespace Softswitch.Ports.NetFpga.Offload.Writing;
 /// either the first of A that it hits or the first of B: before the last write it was treated as by the old table or as by the new one, never as by a
 /// third. If both do not fit together, rows of A leave first, from the bottom up, and their frames go to the software meanwhile.
 /// <para>
-/// A row that only gets another action is committed in place. A row moves by a copy into the free neighbour and clearing of the old place. Clearing ends with a look at the
-/// counters after the pipeline ran dry, so that no hit is lost or counted for the next one.
+/// A row that only gets another action is committed in place. A row moves by a copy into the free neighbour, after which the old place is made to match
+/// nothing. What a row counted is read when it matches nothing and the pipeline ran dry, so that no hit is lost or counted for the next one.
 /// </para>
-/// <para>Register writes: 29 for a row put in, 27 for one taken out, 27 for another action, 56 for a move by one.</para>
+/// <para>Register writes: 29 for a row put in, 27 for one taken out, 27 for another action, 32 for a move by one.</para>
 /// </remarks>
 internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Action<CardFlow, uint, uint> credit)
 {
@@ -22,15 +22,25 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     private readonly RowItem?[] _items = new RowItem?[Count];
     private readonly RowCounter[] _counters = new RowCounter[Count];
 
-    // Rows that are known to hold nothing.
-    private readonly bool[] _clean = new bool[Count];
+    private readonly State[] _states = new State[Count];
+
+    private enum State : byte
+    {
+        /// <summary>It may match frames.</summary>
+        Perhaps,
+
+        /// <summary>It matches none, but is not empty.</summary>
+        Hidden,
+
+        Empty,
+    }
 
     public RowItem? this[int row] => _items[row];
 
     public int Used => _items.Count(item => item != null);
 
     /// <summary>Rows that may be in force against all intents, after a failure.</summary>
-    public int PerhapsUsed => _clean.Count(clean => !clean);
+    public int PerhapsUsed => _states.Count(state => state == State.Perhaps);
 
     /// <summary>Brings the card to the rows, highest first.</summary>
     /// <param name="removed">A flow that left the table: its rows can go first, since nothing below them is shielded by it any more.</param>
@@ -41,7 +51,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         int above = -1;
         for (int i = 0; i < rows.Count; i++)
         {
-            above = FindRow(rows[i]) is int row ? Update(row, rows[i]) : Insert(rows[i], above, NextRow(rows, i + 1));
+            above = FindRow(rows[i]) is int row ? Update(row, rows[i]) : Insert(rows, i, above);
         }
         ClearFromBottom(item => !rows.Any(item.IsSame));
     }
@@ -51,7 +61,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     {
         for (int row = Count - 1; row >= 0; row--)
         {
-            if (!_clean[row])
+            if (_states[row] != State.Empty)
             {
                 Clear(row);
             }
@@ -69,7 +79,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
                 Credit(item, _counters[row].AdvanceAfterLoss(packets, bytes));
                 _items[row] = null;
             }
-            _clean[row] = false;
+            _states[row] = State.Perhaps;
         }
     }
 
@@ -116,37 +126,27 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     {
         if (_items[row]!.Image != item.Image)
         {
-            _clean[row] = false;
+            _states[row] = State.Perhaps;
             _rows.Commit(row, item.Image);
         }
         _items[row] = item;
         return row;
     }
 
-    /// <summary>Puts a row between two others: into the gap if there is one, as near to its middle as can be, so that the next ones find gaps, too.</summary>
-    private int Insert(RowItem item, int above, int below)
+    /// <summary>Puts a row between its neighbours: into the gap if there is one, and so that gaps are left between it and those that follow.</summary>
+    private int Insert(IReadOnlyList<RowItem> rows, int index, int above)
     {
-        int row = FreeRow(above, below);
-        if (row < 0)
+        int next = index + 1;
+        while (next < rows.Count && FindRow(rows[next]) == null)
         {
-            row = ShiftApart(above, below);
+            next++;
         }
-        Fill(row, item);
-        return row;
-    }
-
-    private int FreeRow(int above, int below)
-    {
-        int middle = (above + below) / 2;
-        int best = -1;
-        for (int row = above + 1; row < below; row++)
-        {
-            if (_items[row] == null && (best < 0 || Math.Abs(row - middle) < Math.Abs(best - middle)))
-            {
-                best = row;
-            }
-        }
-        return best;
+        int below = next < rows.Count ? FindRow(rows[next])!.Value : Count;
+        int[] free = [.. Enumerable.Range(above + 1, below - above - 1).Where(row => _items[row] == null)];
+        int coming = next - index;
+        int target = free.Length == 0 ? ShiftApart(above, below) : free[Math.Max(0, free.Length - coming) / (coming + 1)];
+        Fill(target, rows[index]);
+        return target;
     }
 
     /// <summary>Moves what stands between two full neighbours and the nearest free row, from the free end (rule 2); returns the row that becomes free.</summary>
@@ -171,35 +171,44 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
 
     private void Move(int from, int to)
     {
-        Fill(to, _items[from]!);
-        Clear(from);
+        RowItem item = _items[from]!;
+        Fill(to, item);
+        _rows.Hide(from, item.Image);
+        TakeOut(from, item);
+        _states[from] = State.Hidden;
     }
 
     private void Fill(int row, RowItem item)
     {
-        if (!_clean[row])
+        if (_states[row] == State.Perhaps)
         {
             Clear(row);
         }
         _rows.ZeroCounters(row);
         _counters[row] = default;
-        _clean[row] = false;
+        _states[row] = State.Perhaps;
         _items[row] = item;
         _rows.Commit(row, item.Image);
     }
 
     private void Clear(int row)
     {
-        _clean[row] = false;
+        _states[row] = State.Perhaps;
         _rows.Clear(row);
         if (_items[row] is RowItem item)
         {
-            Pipeline.Drain(registers);
-            (uint packets, uint bytes) = _rows.ReadCounters(row);
-            Credit(item, _counters[row].Advance(packets, bytes));
-            _items[row] = null;
+            TakeOut(row, item);
         }
-        _clean[row] = true;
+        _states[row] = State.Empty;
+    }
+
+    /// <summary>Takes the last hits of a row that matches nothing any more.</summary>
+    private void TakeOut(int row, RowItem item)
+    {
+        Pipeline.Drain(registers);
+        (uint packets, uint bytes) = _rows.ReadCounters(row);
+        Credit(item, _counters[row].Advance(packets, bytes));
+        _items[row] = null;
     }
 
     private void ClearFromBottom(Func<RowItem, bool> which)
@@ -217,18 +226,5 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     {
         int row = Array.FindIndex(_items, present => present?.IsSame(item) == true);
         return row < 0 ? null : row;
-    }
-
-    /// <summary>The first row that holds what stands behind in the list; <see cref="Count"/> if none does.</summary>
-    private int NextRow(IReadOnlyList<RowItem> rows, int from)
-    {
-        for (int i = from; i < rows.Count; i++)
-        {
-            if (FindRow(rows[i]) is int row)
-            {
-                return row;
-            }
-        }
-        return Count;
     }
 }

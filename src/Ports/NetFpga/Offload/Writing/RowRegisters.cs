@@ -6,6 +6,9 @@ internal sealed class RowRegisters(IRegisterAccess registers, CardLayout layout)
     /// <summary>Writes to commit a row: 10 of action, 8 of mask, 8 of value, and the commit itself, which is what the card takes notice of.</summary>
     public const int CommitWrites = ActionWords.Count + (2 * KeyWords.Count) + 1;
 
+    private const int SourceWord = 6;
+    private const uint SourceBits = 0xff000000;
+
     // The top byte of value and mask does not exist in rows; without nw_tos the two top bytes do not.
     private readonly uint _lastWord = layout == CardLayout.V10 ? 0x00ffffffu : 0x0000ffffu;
 
@@ -20,6 +23,15 @@ internal sealed class RowRegisters(IRegisterAccess registers, CardLayout layout)
 
     /// <summary>An empty row: it matches the key that is all zero, which no frame has.</summary>
     public void Clear(int row) => Commit(row, default);
+
+    /// <summary>A row whose image was committed last, to another row, matches nothing from here on: 3 writes, by a source number that no frame has.</summary>
+    public void Hide(int row, in RowImage image)
+    {
+        (KeyWords value, KeyWords mask, _) = image;
+        registers.Write(CardRegisters.RowValue + (4 * SourceWord), value[SourceWord] | SourceBits);
+        registers.Write(CardRegisters.RowMask + (4 * SourceWord), mask[SourceWord] & ~SourceBits);
+        registers.Write(CardRegisters.RowWrite, (uint)row);
+    }
 
     /// <summary>Whether the row holds the image.</summary>
     public bool Holds(int row, in RowImage image)
