@@ -64,6 +64,10 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Controllers and tools, as they are connected now.</summary>
     public IReadOnlyList<ConnectionStatus> Connections => _agent?.ReadConnections() ?? [];
 
+    /// <summary>What the NetFPGA cards hold, as <c>netfpga show</c> prints it.</summary>
+    /// <exception cref="OptionException">There is none.</exception>
+    public IReadOnlyList<string> DescribeCards() => _cards.Show(null);
+
     /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
     public CancellationToken Failed => _failed.Token;
 

@@ -154,13 +154,10 @@ internal sealed class LabNetwork : IDisposable
     {
         foreach (LabSwitch device in Switches)
         {
-            device.Dispose();
+            device.Stop();
         }
         _controllers.ForEach(controller => controller.Dispose());
-        foreach (LabNode node in _nodes.Where(node => node is not LabSwitch))
-        {
-            node.Dispose();
-        }
+        _nodes.ForEach(node => node.Dispose());
         _control.Dispose();
     }
 

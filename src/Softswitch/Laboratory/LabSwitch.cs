@@ -1,6 +1,7 @@
 using Softswitch.Configuration;
 using Softswitch.Hosting;
 using Softswitch.OfAgent.Connections;
+using Softswitch.Ports.NetFpga;
 
 namespace Softswitch.Laboratory;
 
@@ -15,7 +16,11 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     private static readonly ConnectionTarget Tools = new(ConnectionTransport.Tcp, IsPassive: true, "127.0.0.1", 6654);
 
+    private static readonly ushort[] CardPorts = [1, 2, 3, 4];
+
     private readonly List<PortOption> _ports = [];
+    private SwitchOptions? _options;
+    private Action<string>? _log;
     private SwitchHost? _host;
 
     public ulong DatapathId => datapathId;
@@ -36,7 +41,7 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
     /// <param name="log">Takes lines for people, on any thread.</param>
     public void Start(IReadOnlyList<ConnectionTarget> controllers, Action<string> log)
     {
-        var options = new SwitchOptions
+        _options = new SwitchOptions
         {
             DatapathId = datapathId,
             Ports = _ports,
@@ -44,8 +49,33 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
             Listeners = [Tools],
             Frames = Frames,
         };
-        // Threads and sockets belong to the namespace of the thread that starts them.
-        _host = Network.Run(() => SwitchHost.Start(options, static _ => { }, line => log($"{Name}: {line}")));
+        _log = log;
+        Open();
+    }
+
+    /// <summary>Ends the switch. Cables, and the interfaces at their ends, stay.</summary>
+    public void Stop()
+    {
+        _host?.Dispose();
+        _host = null;
+    }
+
+    /// <summary>Starts a switch that was stopped again, with an emulated NetFPGA card for its ports 1 to 4, which has to be all there are: the interfaces are the card's wires.</summary>
+    /// <exception cref="OptionException">It has another port.</exception>
+    public void StartOnCard()
+    {
+        string WireOf(ushort port) => _ports.Exists(one => one.Number == port) ? InterfaceOf(port) : string.Empty;
+        if (_ports.Find(port => port.Number > CardPort.Count) is { } other)
+        {
+            throw new OptionException($"{Name}: port {other.Number}: a card has {CardPort.Count}");
+        }
+        string text = $"emulator,wires={string.Join(':', CardPorts.Select(WireOf))}";
+        _options = _options! with
+        {
+            Cards = [new CardOption(CardSpec.TryParse(text, out CardSpec? spec, out string? error) ? spec : throw new OptionException(error), 0, text)],
+            Ports = [.. CardPorts.Select(port => LabText.Port($"{port}={CardNetdev.NameOf(port - 1)}"))],
+        };
+        Open();
     }
 
     /// <summary>Tables and counters as they are now.</summary>
@@ -53,7 +83,10 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     public override void Dispose()
     {
-        _host?.Dispose();
+        Stop();
         base.Dispose();
     }
+
+    // Threads and sockets belong to the namespace of the thread that starts them.
+    private void Open() => _host = Network.Run(() => SwitchHost.Start(_options!, static _ => { }, line => _log!($"{Name}: {line}")));
 }

@@ -41,6 +41,7 @@ internal sealed class TwarenScenario : Scenario
             run.KeepTable(device, "after");
         }
         TwarenScale.Run(run, lab, wires);
+        TwarenShortcut.RunOnCard(run, lab, wires, around);
         string[] refused = [.. lab.Controllers.SelectMany(controller => controller.Errors)];
         run.Check("no switch has refused anything", "0", refused.Length == 0 ? "0" : string.Join(", ", refused), refused.Length == 0);
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Softswitch.Benchmarks.Report;
 using Softswitch.Datapath.Control;
 using Softswitch.Laboratory;
@@ -11,6 +12,7 @@ namespace Softswitch.Scenarios.Twaren;
 internal static class TwarenShortcut
 {
     private const double PingsPerSecond = 100;
+    private const ushort ArpSeconds = 5;
     private const double ArpTolerance = 1; // seconds
 
     private static readonly string[] Remaining = ["flow1", "flow2", "flow4"];
@@ -55,11 +57,27 @@ internal static class TwarenShortcut
         title, new Axis("seconds"), new Axis("longest round trip in 50 ms, ms"),
         [new Series(pings.Name, pings.Record.DelaySeries(run.Result.Timeline.Start, TimeSpan.FromMilliseconds(50)))], HasMarkers: false);
 
+    /// <summary>AcS2 goes on as a NetFPGA card, and Table 2 with it.</summary>
+    public static void RunOnCard(ScenarioRun run, TwarenLab lab, TwarenWires wires, StreamSummary around)
+    {
+        LabSwitch device = lab.SecondAccess;
+        TwarenController controller = lab.Controllers[2];
+        device.Stop();
+        run.WaitUntil(() => controller.Find(device.DatapathId) == null, "AcS2 is gone from its controller");
+        device.StartOnCard();
+        run.WaitUntil(() => controller.Find(device.DatapathId) != null, "AcS2 is back at its controller");
+        run.Say("AcS2 is an emulated NetFPGA card now");
+        Run(run, lab, wires, "on the card", around);
+        JudgeCard(run, device);
+        run.KeepTable(device, "after, on the card");
+    }
+
     /// <summary>Figure 6's entries go first: 222 covers flow2, and overlaps flow4.</summary>
     private static void Load(ScenarioRun run, TwarenLab lab)
     {
         TwarenController controller = lab.Controllers[2];
         IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
+        controller.ArpSeconds = ArpSeconds;
         controller.Clear(TwarenLab.SecondAccessId);
         controller.Push(table);
         controller.Offer(table.Where(flow => flow.Name == "flow3"));
@@ -110,6 +128,28 @@ internal static class TwarenShortcut
         ulong[] counts = [.. Remaining.Select(name => rows.FirstOrDefault(row => row.Match == MatchOf(table.Single(flow => flow.Name == name)))?.Packets ?? 0)];
         run.Check(
             $"{how}: the entries have counted every packet", $"{sent}, 1 and {sent - 1}", string.Join(", ", counts), counts[0] == (ulong)sent && counts[1] == 1 && counts[2] == (ulong)sent - 1);
+    }
+
+    /// <summary>flow1 and flow4 are rows of the card, and have forwarded there; flow2, which goes to the controller, is the host's.</summary>
+    private static void JudgeCard(ScenarioRun run, LabSwitch device)
+    {
+        IReadOnlyList<string> card = device.Host.DescribeCards();
+        run.Result.Add("card", new JsonArray([.. card.Select(line => (JsonNode)line)]));
+        string[] rows = [.. card.Where(line => line.TrimStart().StartsWith("row=", StringComparison.Ordinal))];
+        IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
+        string[] found = [.. Remaining.Select(name => WhereOf(rows, table.Single(flow => flow.Name == name)))];
+        run.Figure("Table 2 on the card", "flow1, flow2, flow4 in a NetFPGA switch", string.Join(", ", Remaining.Zip(found, (name, where) => $"{name} {where}")));
+        run.Check(
+            "on the card: flow1 and flow4 are offloaded, flow2 is in software", "card, software, card", string.Join(", ", found), found.SequenceEqual(["card", "software", "card"]));
+    }
+
+    private static string WhereOf(string[] rows, StaticFlow flow)
+    {
+        var match = new StringBuilder();
+        MatchText.Append(match, flow.Flow.Match);
+        string forwards = Describe(flow);
+        forwards = forwards[forwards.IndexOf("actions=", StringComparison.Ordinal)..];
+        return rows.Any(row => row.EndsWith($"{match} {forwards}", StringComparison.Ordinal) && !row.Contains("n_packets=0,", StringComparison.Ordinal)) ? "card" : "software";
     }
 
     private static bool IsFlow(RemovedFlow removed, string match)
