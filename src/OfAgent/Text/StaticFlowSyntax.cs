@@ -11,7 +11,8 @@ namespace Softswitch.OfAgent.Text;
 /// {"switch": "00:00:00:00:00:00:00:01", "name": "flow1", "priority": "32768", "ether-type": "0x0800", "src-ip": "10.0.0.0/24",
 ///  "actions": "set-dst-mac=00:15:17:8f:ca:37,output=3"}
 /// </code>
-/// Words and defaults are those of Floodlight's documentation for OpenFlow 1.0; of its later words those that mean the same are taken too.
+/// Words and defaults are those of Floodlight's documentation for OpenFlow 1.0; of its later words those that mean the same are taken too,
+/// and <c>output=1,4</c> as papers write it for two ports.
 /// </remarks>
 public static class StaticFlowSyntax
 {

@@ -14,6 +14,9 @@ public sealed class ScenarioTests
     public void Mat_passes_at_small_scale() => Pass("mat");
 
     [Fact]
+    public void Twaren_passes_at_small_scale() => Pass("twaren");
+
+    [Fact]
     public void Victor_passes_at_small_scale() => Pass("victor");
 
     [Fact]

@@ -12,7 +12,7 @@ namespace Softswitch.Scenarios.Twaren;
 internal static class TwarenRate
 {
     private const double LineRate = 4 * 1.488e6; // 64-byte frames a second at 1 Gbit/s, by all four ports of the paper's card
-    private const int Rounds = 3;
+    private const int FullRounds = 3;
     private const int Outside = 0x0a00_0001;
     private const int ReplayedFrames = 8192;
 
@@ -22,7 +22,7 @@ internal static class TwarenRate
         IReadOnlyList<StaticFlow> many = [.. TwarenFlows.AggregationInAdvance(machines), .. TwarenFlows.AggregationOnPackets(machines)];
         var slice = TimeSpan.FromSeconds(run.Options.Small ? 0.1 : 0.5);
         double[] rates = new double[3];
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < run.Scale(FullRounds, 1); round++)
         {
             rates[0] = Math.Max(rates[0], Measure(few, [TwarenLab.Moved], slice));
             rates[1] = Math.Max(rates[1], Measure(many, [TwarenLab.Moved], slice));

@@ -44,7 +44,7 @@ internal static class TwarenScale
         run.Figure(
             $"Table 4, K = M = {count}: reactive flows of controllers 0, 1, 2", $"9, 2K, 2M: {AggregationOnPackets}, {2 * count}, {2 * count}", string.Join(", ", after));
         run.Check(
-            $"flow counts of Table 4 with {count} machines", $"{(3 * count) + 1}, {count}, {count} and {AggregationOnPackets}, {2 * count}, {2 * count}",
+            $"flow counts of Table 4 with {Describe(count)}", $"{(3 * count) + 1}, {count}, {count} and {AggregationOnPackets}, {2 * count}, {2 * count}",
             $"{string.Join(", ", before)} and {string.Join(", ", after)}",
             before.SequenceEqual([(3 * count) + 1, count, count]) && after.SequenceEqual([AggregationOnPackets, 2 * count, 2 * count]));
         if (count > 1)
@@ -71,7 +71,7 @@ internal static class TwarenScale
             OwnerOf(lab, device.DatapathId).Offer(TwarenFlows.AccessOnPackets(machines).Where(flow => flow.Switch == device.DatapathId));
         }
         TwarenSteps.Settle(run, lab);
-        run.Say($"flows in advance for {machines.Count} machines are loaded");
+        run.Say($"flows in advance for {Describe(machines.Count)} are loaded");
     }
 
     /// <summary>Every machine asks for R's Ethernet address: the answers bring the access switches' entries for its ARP.</summary>
@@ -144,7 +144,7 @@ internal static class TwarenScale
         int later = controller.Arrived.Skip(known).Count(packet => packet.Destination == TwarenLab.Target.Address);
         run.Figure($"Table 3, N = {count}: proactive and on-demand flows of controller 2", $"N+1, N: {count + 1}, {count}", $"{before}, {demanded}");
         run.Check(
-            $"flow counts of Table 3 with {count} machines; second packets do not reach the controller", $"{count + 1} and {count}, 0 second packets",
+            $"flow counts of Table 3 with {Describe(count)}; second packets do not reach the controller", $"{count + 1} and {count}, 0 second packets",
             $"{before} and {demanded}, {later} second packets, {known - arrived} first", before == count + 1 && demanded == count && later == 0);
     }
 
@@ -157,6 +157,8 @@ internal static class TwarenScale
             insist(() => Array.ForEach(batch, machine => send(machine)), done);
         }
     }
+
+    private static string Describe(int machines) => machines == 1 ? "VM-S alone" : $"{machines} machines";
 
     private static TwarenController OwnerOf(TwarenLab lab, ulong datapathId) => lab.Controllers.First(controller => controller.Find(datapathId) != null);
 

@@ -124,7 +124,8 @@ internal static class TwarenShortcut
         string[] wanted = [.. Remaining.Select(name => Describe(table.Single(flow => flow.Name == name))).Order(StringComparer.Ordinal)];
         string[] found = [.. rows.Select(row => $"{row.Match} actions={row.Actions}").Order(StringComparer.Ordinal)];
         run.Figure($"entries on AcS2 at the end, AcS2 {how}", "flow1, flow2, flow4", $"{found.Length}: {(wanted.SequenceEqual(found) ? "those" : "others")}");
-        run.Check($"{how}: AcS2 holds exactly flow1, flow2 and flow4 of Table 2", string.Join("; ", wanted), string.Join("; ", found), wanted.SequenceEqual(found));
+        string names = string.Join(", ", Remaining);
+        run.Check($"{how}: AcS2 holds exactly flow1, flow2 and flow4 of Table 2", names, wanted.SequenceEqual(found) ? names : string.Join("; ", found), wanted.SequenceEqual(found));
         ulong[] counts = [.. Remaining.Select(name => rows.FirstOrDefault(row => row.Match == MatchOf(table.Single(flow => flow.Name == name)))?.Packets ?? 0)];
         run.Check(
             $"{how}: the entries have counted every packet", $"{sent}, 1 and {sent - 1}", string.Join(", ", counts), counts[0] == (ulong)sent && counts[1] == 1 && counts[2] == (ulong)sent - 1);
