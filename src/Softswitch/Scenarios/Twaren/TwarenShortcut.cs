@@ -12,7 +12,8 @@ namespace Softswitch.Scenarios.Twaren;
 internal static class TwarenShortcut
 {
     private const double PingsPerSecond = 100;
-    private const ushort ArpSeconds = 5;
+    private const ushort FullArpSeconds = 5;
+    private const ushort SmallArpSeconds = 2;
     private const double ArpTolerance = 1; // seconds
 
     private static readonly string[] Remaining = ["flow1", "flow2", "flow4"];
@@ -77,7 +78,7 @@ internal static class TwarenShortcut
     {
         TwarenController controller = lab.Controllers[2];
         IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
-        controller.ArpSeconds = ArpSeconds;
+        controller.ArpSeconds = (ushort)run.Scale(FullArpSeconds, SmallArpSeconds);
         controller.Clear(TwarenLab.SecondAccessId);
         controller.Push(table);
         controller.Offer(table.Where(flow => flow.Name == "flow3"));
