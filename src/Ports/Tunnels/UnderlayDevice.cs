@@ -54,6 +54,8 @@ internal sealed class UnderlayDevice : IInterfaceDevice
 
     public int HighestMtu => (_inner as IInterfaceDevice)?.HighestMtu ?? 0;
 
+    public bool HidesUnfinishedChecksums => (_inner as IInterfaceDevice)?.HidesUnfinishedChecksums ?? false;
+
     public bool TakesOffloads => _inner.TakesOffloads;
 
     public IReadOnlyList<IPort> Queues => UnderlayQueues;
