@@ -37,7 +37,7 @@ internal sealed unsafe class Decapsulator
         _mayBeUnfinished = mayBeUnfinished;
     }
 
-    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, or an echo request. Fragments are judged by their protocol alone.</summary>
+    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, an echo request, or a router's word about a tunnel's packet. Fragments are judged by their protocol alone.</summary>
     /// <param name="packet">IPv4 behind an untagged Ethernet header, at least 34 bytes.</param>
     public bool IsWanted(in Packet packet)
     {
@@ -57,7 +57,7 @@ internal sealed unsafe class Decapsulator
             case IpProtocol.Capsulator:
                 return map.Has(TunnelKind.Capsulator);
             case IpProtocol.Icmp:
-                return isFragment || (packet.Length > transport && packet.Data[transport] == IcmpMessage.Echo);
+                return isFragment || (packet.Length > transport && (packet.Data[transport] == IcmpMessage.Echo || TooBigMessage.TryRead(packet.Bytes[transport..], map, out _)));
             default:
                 return false;
         }
@@ -150,7 +150,8 @@ internal sealed unsafe class Decapsulator
         }
         uint? key = (flags & OuterHeader.GreKey) != 0 ? BinaryPrimitives.ReadUInt32BigEndian(gre[keyAt..]) : null;
         DropReason reason = Finish(ref packet, TunnelKind.Gre, 0, key, start + length, frames, out queue);
-        return queue == null && key is { } number && _underlay.Tunnels.Has(TunnelKind.Nvgre)
+        // Only what no tunnel was found for: anything else has lost its outer headers already.
+        return reason is DropReason.TunnelKey or DropReason.TunnelPeer && queue == null && key is { } number && _underlay.Tunnels.Has(TunnelKind.Nvgre)
             ? Finish(ref packet, TunnelKind.Nvgre, 0, number >> 8, start + length, frames, out queue) // RFC 7637 §3.2: the low byte is the flow's
             : reason;
     }

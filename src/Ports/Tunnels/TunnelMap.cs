@@ -35,6 +35,7 @@ internal sealed class TunnelMap
     private readonly bool _hasAnyKey;
     private readonly bool _hasAnyRemote;
     private readonly uint _kinds;
+    private readonly HashSet<(TunnelKind Kind, ulong Addresses)> _ends = [];
 
     public TunnelMap(IReadOnlyList<TunnelDevice> devices)
     {
@@ -46,6 +47,7 @@ internal sealed class TunnelMap
             _hasAnyKey |= options.IsKeyByFlow;
             _hasAnyRemote |= options.Remote == null;
             _kinds |= 1u << (int)options.Kind;
+            _ends.Add((options.Kind, device.Id.Addresses));
             uint slot = SlotOf(device.Id);
             while (_slots[slot].Device != null)
             {
@@ -72,11 +74,17 @@ internal sealed class TunnelMap
         ?? (_hasAnyRemote ? FindExact(id.WithAnyRemote) ?? FindExact(id.WithAnyRemote.WithAnyKey) : null);
 
     /// <summary>Whether any tunnel of the kind has this peer: its packet's key is wrong then.</summary>
-    public bool HasPeer(TunnelKind kind, in TunnelId id)
+    public bool HasPeer(TunnelKind kind, in TunnelId id) =>
+        _ends.Contains((kind, id.Addresses)) || (_hasAnyRemote && _ends.Contains((kind, id.WithAnyRemote.Addresses)));
+
+    /// <summary>Whether a packet can be one that a tunnel of the map wrote, by what routers quote of it.</summary>
+    /// <param name="quote">Its IPv4 header, 20 bytes, and eight more.</param>
+    /// <param name="length">Of the whole packet.</param>
+    public bool MayHaveSent(ReadOnlySpan<byte> quote, int length)
     {
         foreach (TunnelDevice device in Devices)
         {
-            if (device.Options.Kind == kind && (device.Id.Addresses == id.Addresses || device.Id.Addresses == id.WithAnyRemote.Addresses))
+            if (device.Options.MayHaveSent(quote, length))
             {
                 return true;
             }

@@ -55,7 +55,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         int first = batch.Count;
         int received = _inner.Receive(batch, frames);
         long now = _underlay.Milliseconds;
-        if (now >= _timer || _pendingGeneration != _underlay.Neighbours.Generation)
+        if (now >= _timer || _pendingGeneration != _underlay.Generation.Value)
         {
             RunTimers(now, frames);
         }
@@ -161,7 +161,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     {
         if (packet.Data[23] == IpProtocol.Icmp)
         {
-            AnswerEcho(packet, frames);
+            TakeIcmp(packet, frames);
         }
         else
         {
@@ -194,20 +194,44 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         }
     }
 
-    private void AnswerEcho(Packet packet, FrameCache frames)
+    private void TakeIcmp(Packet packet, FrameCache frames)
     {
         int total = BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[16..]);
         int headerLength = (packet.Data[HeaderLength] & 0x0f) * 4;
         bool sound = headerLength >= OuterHeader.Ipv4Length && total >= headerLength && total <= packet.Length - HeaderLength
             && ChecksumFinisher.TryFinish(ref packet, frames);
         packet.Length = sound ? HeaderLength + total : packet.Length;
-        if (sound && InternetChecksum.Compute(packet.Bytes.Slice(HeaderLength, headerLength)) == 0 && IcmpMessage.TryAnswerEcho(packet.Bytes, HeaderLength))
+        if (!sound || InternetChecksum.Compute(packet.Bytes.Slice(HeaderLength, headerLength)) != 0)
+        {
+            Drops.Count(DropReason.TunnelMalformed);
+            frames.Release(packet);
+            return;
+        }
+        if (_underlay.Kernel != null && packet.Data[HeaderLength + headerLength] == IcmpMessage.Echo)
+        {
+            frames.Release(packet); // the kernel has a copy, and answers
+            return;
+        }
+        if (IcmpMessage.TryAnswerEcho(packet.Bytes, HeaderLength))
         {
             SendFitting(packet, frames);
             return;
         }
-        Drops.Count(DropReason.TunnelMalformed);
+        if (!TryLearnPathMtu(packet.Bytes[(HeaderLength + headerLength)..]))
+        {
+            Drops.Count(DropReason.TunnelMalformed);
+        }
         frames.Release(packet);
+    }
+
+    private bool TryLearnPathMtu(ReadOnlySpan<byte> icmp)
+    {
+        if (InternetChecksum.Compute(icmp) != 0 || !TooBigMessage.TryRead(icmp, _underlay.Tunnels, out TooBigMessage message))
+        {
+            return false;
+        }
+        _underlay.PathMtus.Lower(message.Remote, message.Length, message.Mtu, _underlay.Milliseconds);
+        return true;
     }
 
     /// <summary>An answer as long as its question, which may have come in fragments, leaves in fragments.</summary>
@@ -228,14 +252,14 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         frames.Release(packet);
     }
 
-    /// <summary>RFC 826: whoever asks for us is answered; whom we asked for is remembered.</summary>
+    /// <summary>RFC 826: whoever asks for us is answered; whom we asked for is remembered. Both are done by the kernel, on its own copy, where neighbours are its.</summary>
     private bool TryTakeArp(in Packet packet, long now, FrameCache frames)
     {
         if (!ArpMessage.TryRead(packet.Bytes, out ArpMessage message))
         {
             return false;
         }
-        if (!_underlay.IsLocal(message.Sender.Raw))
+        if (_underlay.Kernel == null && !_underlay.IsLocal(message.Sender.Raw))
         {
             _underlay.Neighbours.Learn(message.Sender, message.SenderHardware, now);
         }
@@ -246,7 +270,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
         Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + packet.Length);
         frames.Release(packet);
-        if (message.Operation == ArpMessage.Request)
+        if (message.Operation == ArpMessage.Request && _underlay.Kernel == null)
         {
             SendArp(new ArpMessage(ArpMessage.Reply, HardwareAddress, message.Target, message.SenderHardware, message.Sender), message.SenderHardware, frames);
         }
@@ -269,15 +293,15 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     {
         _timer = now + TimerInterval;
         _reassembler?.Expire((uint)now);
-        NeighbourTable neighbours = _underlay.Neighbours;
-        while (_device.IsUp && neighbours.TryTakeProbe(now, out NeighbourProbe probe))
+        _underlay.RunTimers(now);
+        while (_device.IsUp && _underlay.Neighbours.TryTakeProbe(now, out NeighbourProbe probe))
         {
             Be32 source = _underlay.Routes.SourceFor(probe.Target);
             SendArp(new ArpMessage(ArpMessage.Request, HardwareAddress, source, default, probe.Target), probe.Destination, frames);
         }
-        _pendingGeneration = neighbours.Generation;
+        _pendingGeneration = _underlay.Generation.Value;
         int from = 0;
-        while (_pending.TryTake(neighbours, now, ref from, out Packet packet, out bool reachable))
+        while (_pending.TryTake(_underlay, ref from, out Packet packet, out bool reachable))
         {
             if (reachable)
             {

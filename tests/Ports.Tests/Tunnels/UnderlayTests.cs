@@ -206,7 +206,7 @@ public sealed class UnderlayTests
     [Fact]
     public void A_neighbour_nobody_asked_about_is_not_remembered()
     {
-        var table = new NeighbourTable();
+        var table = new NeighbourTable(new Generation());
         table.Learn(Be32.FromHost(0x0a000002), new MacAddress(2), now: 0);
         Assert.Equal(NeighbourState.Incomplete, table.Find(Be32.FromHost(0x0a000002), 0, out _));
         for (uint i = 0; i < 2 * NeighbourTable.Capacity; i++)
