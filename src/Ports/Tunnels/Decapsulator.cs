@@ -37,7 +37,7 @@ internal sealed unsafe class Decapsulator
         _mayBeUnfinished = mayBeUnfinished;
     }
 
-    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, an echo request, or a router's word about a tunnel's packet. Fragments are judged by their protocol alone.</summary>
+    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, an echo request, or a router's word about a tunnel's packet. Fragments, whose ports only the first has, by their ends; of protocols that are tunnels' alone, by the protocol.</summary>
     /// <param name="packet">IPv4 behind an untagged Ethernet header, at least 34 bytes.</param>
     public bool IsWanted(in Packet packet)
     {
@@ -49,7 +49,7 @@ internal sealed unsafe class Decapsulator
         {
             case IpProtocol.Udp:
                 return map.VxlanPorts.Length > 0
-                    && (isFragment || (packet.Length >= transport + 8 && Array.IndexOf(map.VxlanPorts, *(ushort*)(packet.Data + transport + 2)) >= 0));
+                    && (isFragment ? IsFromPeer(packet) : packet.Length >= transport + 8 && Array.IndexOf(map.VxlanPorts, *(ushort*)(packet.Data + transport + 2)) >= 0);
             case IpProtocol.Gre:
                 return map.Has(TunnelKind.Gre) || map.Has(TunnelKind.Nvgre);
             case IpProtocol.IpInIp:
@@ -61,6 +61,13 @@ internal sealed unsafe class Decapsulator
             default:
                 return false;
         }
+    }
+
+    /// <summary>Whether any tunnel of the packet's protocol has its ends.</summary>
+    public bool IsFromPeer(in Packet packet)
+    {
+        byte* ip = packet.Data + Network;
+        return _underlay.Tunnels.HasEnds(ip[9], *(uint*)(ip + 16) | ((ulong)*(uint*)(ip + 12) << 32));
     }
 
     /// <summary>Ends the ownership of a packet that <see cref="IsWanted"/>.</summary>

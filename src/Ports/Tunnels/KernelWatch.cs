@@ -70,7 +70,7 @@ internal sealed unsafe class KernelWatch : IDisposable
         {
             return _netlink.FindRoute(destination) is { } route && route.LinkIndex == _link;
         }
-        catch (SystemCallException)
+        catch (Exception e) when (e is SystemCallException or ObjectDisposedException) // the interface may be going just now
         {
             return false;
         }

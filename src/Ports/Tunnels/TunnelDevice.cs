@@ -31,8 +31,7 @@ internal sealed class TunnelDevice : IPortDevice
         header.Build(options, options.Remote ?? default, hasKey: options.Key != null || options.IsKeyByFlow);
         // Of the underlay's MTU: outer headers but Ethernet's, and the inner Ethernet header if it is carried.
         Overhead = header.Length - OuterHeader.EthernetLength + (options.Kind == TunnelKind.Ipip ? 0 : OuterHeader.EthernetLength);
-        int queues = Math.Max(1, underlay.Device?.Queues.Count ?? 1);
-        _queues = [.. Enumerable.Range(0, queues).Select(index => new TunnelQueue(index, this, underlay))];
+        _queues = [.. Enumerable.Range(0, underlay.QueueCount).Select(index => new TunnelQueue(index, this, underlay))];
         _claim = underlay.Kernel == null ? null : Claim(options);
         try
         {

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.Tunnels;
@@ -74,14 +75,28 @@ internal sealed class TunnelMap
         ?? (_hasAnyRemote ? FindExact(id.WithAnyRemote) ?? FindExact(id.WithAnyRemote.WithAnyKey) : null);
 
     /// <summary>Whether any tunnel of the kind has this peer: its packet's key is wrong then.</summary>
-    public bool HasPeer(TunnelKind kind, in TunnelId id) =>
-        _ends.Contains((kind, id.Addresses)) || (_hasAnyRemote && _ends.Contains((kind, id.WithAnyRemote.Addresses)));
+    public bool HasPeer(TunnelKind kind, in TunnelId id) => HasEnds(kind, id.Addresses);
+
+    /// <summary>Whether any tunnel of the protocol, whatever its key, is between these ends.</summary>
+    /// <param name="addresses">As <see cref="TunnelId.Addresses"/>.</param>
+    public bool HasEnds(byte protocol, ulong addresses) => protocol switch
+    {
+        IpProtocol.Udp => HasEnds(TunnelKind.Vxlan, addresses),
+        IpProtocol.Gre => HasEnds(TunnelKind.Gre, addresses) || HasEnds(TunnelKind.Nvgre, addresses),
+        IpProtocol.IpInIp => HasEnds(TunnelKind.Ipip, addresses),
+        IpProtocol.Capsulator => HasEnds(TunnelKind.Capsulator, addresses),
+        _ => false,
+    };
 
     /// <summary>Whether a packet can be one that a tunnel of the map wrote, by what routers quote of it.</summary>
     /// <param name="quote">Its IPv4 header, 20 bytes, and eight more.</param>
     /// <param name="length">Of the whole packet.</param>
     public bool MayHaveSent(ReadOnlySpan<byte> quote, int length)
     {
+        if (!HasEnds(quote[9], MemoryMarshal.Read<ulong>(quote[12..])))
+        {
+            return false;
+        }
         foreach (TunnelDevice device in Devices)
         {
             if (device.Options.MayHaveSent(quote, length))
@@ -91,6 +106,9 @@ internal sealed class TunnelMap
         }
         return false;
     }
+
+    private bool HasEnds(TunnelKind kind, ulong addresses) =>
+        _ends.Contains((kind, addresses)) || (_hasAnyRemote && _ends.Contains((kind, (uint)addresses)));
 
     private uint SlotOf(in TunnelId id) => id.Hash & (uint)(_slots.Length - 1);
 

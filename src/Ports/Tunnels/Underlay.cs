@@ -56,6 +56,9 @@ internal sealed class Underlay
     /// <summary>The port's device; null while it is gone.</summary>
     public UnderlayDevice? Device => _device;
 
+    /// <summary>Queues of the port's device, or of the last it had.</summary>
+    public int QueueCount { get; private set; } = 1;
+
     public long Milliseconds => (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
     public bool IsLocal(uint address) => Array.IndexOf(Addresses, address) >= 0;
@@ -69,6 +72,7 @@ internal sealed class Underlay
 
     public void Attach(UnderlayDevice device)
     {
+        QueueCount = device.Queues.Count;
         _device = device;
         Neighbours.Recheck(Milliseconds);
     }

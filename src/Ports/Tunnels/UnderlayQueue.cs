@@ -17,7 +17,9 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private const int TimerInterval = 100;
 
     // Outer datagrams in the making: each holds a large frame, of which a switch has few.
+    // Long echo requests, which anybody may send, have some of their own.
     private const int MaxReassemblies = 16;
+    private const int MaxEchoReassemblies = 4;
     private const uint ReassemblyTimeout = 15_000;
 
     private readonly IPort _inner;
@@ -26,6 +28,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private readonly PendingPackets _pending = new();
     private readonly Decapsulator _decapsulator;
     private Reassembler? _reassembler;
+    private Reassembler? _echoReassembler;
     private FrameCache? _reassemblyFrames;
     private FrameCache? _frames;
     private PortTraffic _traffic;
@@ -120,6 +123,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             frames!.Release(packet);
         }
         _reassembler?.Dispose();
+        _echoReassembler?.Dispose();
         _reassemblyFrames?.Drain();
         frames?.Drain();
     }
@@ -171,17 +175,21 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 
     private void TakeFragment(in Packet packet, long now, FrameCache frames)
     {
-        if (_reassembler == null)
+        bool isEcho = packet.Data[23] == IpProtocol.Icmp;
+        if (!isEcho && !_decapsulator.IsFromPeer(packet))
         {
-            // A cache of its own: datagrams in the making outlive the worker's use of this queue.
-            _reassemblyFrames = frames.Pool.CreateCache();
-            _reassembler = new Reassembler(MaxReassemblies, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames, Drops);
+            Drops.Count(DropReason.TunnelPeer);
+            frames.Release(packet);
+            return;
         }
-        _reassembler.Expire((uint)now);
+        Reassembler reassembler = isEcho
+            ? _echoReassembler ??= CreateReassembler(MaxEchoReassemblies, frames)
+            : _reassembler ??= CreateReassembler(MaxReassemblies, frames);
+        reassembler.Expire((uint)now);
         FlowKey key;
         PacketLayout layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, 0, &key, &layout);
-        if (_reassembler.TryComplete(packet, key, HeaderLength, (uint)now, out Packet whole))
+        if (reassembler.TryComplete(packet, key, HeaderLength, (uint)now, out Packet whole))
         {
             whole.Flags = PacketFlags.None;
             if (_decapsulator.IsWanted(whole))
@@ -192,6 +200,13 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             Drops.Count(DropReason.TunnelPeer); // only the first fragment had the UDP port: nobody's after all
             frames.Release(whole);
         }
+    }
+
+    private Reassembler CreateReassembler(int datagrams, FrameCache frames)
+    {
+        // A cache of its own: datagrams in the making outlive the worker's use of this queue.
+        _reassemblyFrames ??= frames.Pool.CreateCache();
+        return new Reassembler(datagrams, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames, Drops);
     }
 
     private void TakeIcmp(Packet packet, FrameCache frames)
@@ -293,6 +308,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     {
         _timer = now + TimerInterval;
         _reassembler?.Expire((uint)now);
+        _echoReassembler?.Expire((uint)now);
         _underlay.RunTimers(now);
         while (_device.IsUp && _underlay.Neighbours.TryTakeProbe(now, out NeighbourProbe probe))
         {

@@ -136,10 +136,12 @@ public sealed class KernelTunnelTests
         lab.AddFarEnd("vxlan", KernelVxlan);
         using RunningCommand running = lab.Start(Key);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
+        using RunningCommand monitor = lab.Lab.StartPortMonitor();
         for (int round = 0; round < 2; round++)
         {
             lab.Lab.Inside.Execute("ip", "link", "set", "s2", "down").Checked();
             Eventually.True(() => IsDown(lab), () => lab.Lab.Ofctl("show"));
+            Eventually.True(() => HasToldOfTunnel(monitor), () => monitor.Error);
             lab.Lab.Inside.Execute("ip", "link", "set", "s2", "up").Checked();
             Eventually.True(() => !IsDown(lab), () => lab.Lab.Ofctl("show"));
             Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer through the tunnel");
@@ -163,6 +165,9 @@ public sealed class KernelTunnelTests
             $"from scapy.all import *; sendp(Ether(src='02:00:00:00:00:0{from}',dst='02:00:00:00:00:0{to}')/Dot1Q(vlan=7,prio=3)/IP(dst='192.168.9.9')/UDP()/('x'*50), iface='{device}', verbose=0)").Checked();
         return witness.WaitForEnd(SwitchProgram.Patience).Checked().Output;
     }
+
+    private static bool HasToldOfTunnel(RunningCommand monitor) =>
+        monitor.Error.Contains("OFPT_PORT_STATUS", StringComparison.Ordinal) && monitor.Error.Contains(" 3(vxlan3)", StringComparison.Ordinal);
 
     private static bool IsDown(TunnelLab lab)
     {
