@@ -68,18 +68,20 @@ internal sealed class RoutedLab : IDisposable
     /// <summary>Joins port 1 with a VXLAN tunnel to the far end.</summary>
     /// <param name="underlay">The underlay's specification.</param>
     /// <param name="tunnel">Options of the tunnel, each with a comma in front.</param>
-    public RunningCommand Start(string underlay, string tunnel = "")
+    /// <param name="more">Other options of <c>run</c>.</param>
+    public RunningCommand Start(string underlay, string tunnel = "", params string[] more)
     {
-        RunningCommand running = StartUnready(underlay, tunnel);
+        RunningCommand running = StartUnready(underlay, tunnel, more);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         Ofctl("add-flow", "in_port=1,actions=output:3");
         Ofctl("add-flow", "in_port=3,actions=output:1");
         return running;
     }
 
-    public RunningCommand StartUnready(string underlay, string tunnel = "") => Inside.Start(
+    /// <summary>As <see cref="Start"/>, for what does not get as far.</summary>
+    public RunningCommand StartUnready(string underlay, string tunnel = "", params string[] more) => Inside.Start(
         SwitchProgram.Dotnet,
-        SwitchProgram.Library, "run", "--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", Lab.Listen);
+        [SwitchProgram.Library, "run", "--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", Lab.Listen, .. more]);
 
     public string Ofctl(string command, params string[] arguments) =>
         Inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, Lab.Target, .. arguments]).Checked().Output;
