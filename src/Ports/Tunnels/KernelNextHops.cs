@@ -76,8 +76,8 @@ internal sealed class KernelNextHops(Generation generation)
         }
     }
 
-    /// <summary>Who asks the kernel; null while the interface is gone. What was known is asked for anew.</summary>
-    public void SetWatch(KernelWatch? watch)
+    /// <summary>Who asks the kernel from now on. What was known is asked for anew.</summary>
+    public void Attach(KernelWatch watch)
     {
         lock (_gate)
         {
@@ -88,6 +88,15 @@ internal sealed class KernelNextHops(Generation generation)
             }
         }
         generation.Advance();
+    }
+
+    /// <summary>The interface is gone; another's watch may have taken over already.</summary>
+    public void Detach(KernelWatch watch)
+    {
+        lock (_gate)
+        {
+            _watch = _watch == watch ? null : _watch;
+        }
     }
 
     private sealed class Destination

@@ -59,7 +59,7 @@ internal sealed unsafe class KernelWatch : IDisposable
             throw failure;
         }
         _thread = new Thread(Run) { IsBackground = true, Name = "neighbours" };
-        nextHops.SetWatch(this);
+        nextHops.Attach(this);
         _thread.Start();
     }
 
@@ -90,7 +90,7 @@ internal sealed unsafe class KernelWatch : IDisposable
         {
             return;
         }
-        _nextHops.SetWatch(null);
+        _nextHops.Detach(this);
         _stopping = true;
         Wake();
         _thread.Join();
