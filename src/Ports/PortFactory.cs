@@ -10,7 +10,7 @@ using Softswitch.Ports.Tap;
 
 namespace Softswitch.Ports;
 
-/// <summary>Opens the device a specification names, but for tunnels, which <see cref="Tunnels.UnderlaySet"/> opens.</summary>
+/// <summary>Opens the device a specification names, but for tunnels, which <see cref="Tunnels.UnderlaySet"/> opens, and cards' ports, which <see cref="NetFpga.CardSet"/> does.</summary>
 public static class PortFactory
 {
     private const int MaxQueues = 256; // of a TAP device, MAX_TAP_QUEUES in drivers/net/tun.c; few cards have more
@@ -41,7 +41,8 @@ public static class PortFactory
                 PortKind.PcapLib => throw new PortException(
                     $"{port}: SharpPcap is not in this build: docs/ports.md says how to build with it (WithSharpPcap=true); packet:{spec.Target} needs no such build"),
 #endif
-                _ => throw new PortException($"{port}: {Word(spec.Kind)} is not available in this build"),
+                PortKind.NetFpga => throw new PortException($"{port}: is a port of a NetFPGA card, which the switch has to be started with (--netfpga)"),
+                _ => throw new PortException($"{port}: a {spec.Kind.ToString().ToLowerInvariant()}: tunnel without a switch around it is not available in this build"),
             };
         }
         catch (PortException e) when (!e.Message.StartsWith(port, StringComparison.Ordinal))
@@ -79,7 +80,7 @@ public static class PortFactory
     public static bool HasInterface(PortSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.Tap or PortKind.PcapLib
+        return spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.Tap or PortKind.PcapLib or PortKind.NetFpga
             && LinuxInterface.IsThere($"port '{spec.Text}'", spec.Target);
     }
 
@@ -134,10 +135,4 @@ public static class PortFactory
 
     /// <summary>A name for controllers, which see 15 bytes of it: the kind and the file's own name.</summary>
     private static string FileName(string kind, string path) => $"{kind}:{Path.GetFileName(path)}";
-
-    private static string Word(PortKind kind) => kind switch
-    {
-        PortKind.NetFpga => "a NetFPGA card (nf2c0 to nf2c3)",
-        _ => $"a {kind.ToString().ToLowerInvariant()}: tunnel without a switch around it",
-    };
 }

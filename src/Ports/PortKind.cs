@@ -18,7 +18,7 @@ public enum PortKind
     /// <summary>The NetFPGA capsulator's tunnel.</summary>
     Capsulator,
 
-    /// <summary>A port of a NetFPGA card: nf2c0 to nf2c3.</summary>
+    /// <summary>A port of a NetFPGA card: nf2c0 to nf2c3 of the first, nf2c4 and so on of others.</summary>
     NetFpga,
     PcapLib,
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Ports;
@@ -133,8 +134,7 @@ public sealed class PortSpec
         {
             return (kind, rest[(colon + 1)..]);
         }
-        bool isCard = rest.Length >= 5 && rest.StartsWith("nf2c", StringComparison.Ordinal) && rest[4] is >= '0' and <= '3'
-            && (rest.Length == 5 || rest[5] == ',');
+        bool isCard = CardNetdev.TryParse(rest.Split(',')[0], out _);
         return (isCard ? PortKind.NetFpga : PortKind.Interface, rest);
     }
 

@@ -25,7 +25,9 @@ public sealed class PortSpecTests
     [InlineData("4=vxlan:local=10.0.0.1,remote=10.0.0.2,key=7", 4, PortKind.Vxlan, "")]
     [InlineData("gre:local=10.0.0.1,remote=10.0.0.2", null, PortKind.Gre, "")]
     [InlineData("nf2c0", null, PortKind.NetFpga, "nf2c0")]
-    [InlineData("nf2c4", null, PortKind.Interface, "nf2c4")]
+    [InlineData("nf2c4", null, PortKind.NetFpga, "nf2c4")]
+    [InlineData("nf2c01", null, PortKind.Interface, "nf2c01")]
+    [InlineData("nf2cx", null, PortKind.Interface, "nf2cx")]
     [InlineData("pcaplib:eth0", null, PortKind.PcapLib, "eth0")]
     public void Specifications_are_read(string text, int? number, PortKind kind, string target)
     {
@@ -77,7 +79,7 @@ public sealed class PortSpecTests
     [InlineData("xdp:a,mode=fast", "port 'xdp:a,mode=fast': mode=fast: is neither native nor generic")]
     [InlineData("xdp:a,rx-slots=100", "port 'xdp:a,rx-slots=100': rx-slots=100: a ring has a power of two from 32 to 65536 slots")]
     [InlineData("vxlan:local=1.2.3.4", "port 'vxlan:local=1.2.3.4': a vxlan: tunnel without a switch around it is not available in this build")]
-    [InlineData("nf2c1", "port 'nf2c1': a NetFPGA card (nf2c0 to nf2c3) is not available in this build")]
+    [InlineData("nf2c1", "port 'nf2c1': is a port of a NetFPGA card, which the switch has to be started with (--netfpga)")]
 #if WITH_SHARPPCAP
     [InlineData("pcaplib:no-such-if", "port 'pcaplib:no-such-if': there is no interface no-such-if (SIOCGIFINDEX: No such device)")]
 #else

@@ -89,8 +89,25 @@ internal static class MatchSyntax
     }
 
     /// <summary>Opens the fields whose prerequisite is missing, as ovs-ofctl does before it sends a match (§3.4: such fields are not looked at).</summary>
+    /// <remarks>
+    /// No tag is all there is to say of a tag, so dl_vlan_pcp counts as given then. A match that gives every field stays as it is, as with ovs-ofctl: it makes an
+    /// exact entry (§3.4), whether its frames have those fields or not.
+    /// </remarks>
     public static void Normalise(ref FlowMatch match, List<string> warnings)
     {
+        if (match.DlVlan == FlowMatch.VlanNone && !match.Wildcards.HasFlag(FlowWildcards.DlVlan))
+        {
+            if (match.DlVlanPcp != 0)
+            {
+                warnings.Add("dl_vlan_pcp is ignored: it can be matched with a VLAN tag only");
+            }
+            match.Wildcards &= ~FlowWildcards.DlVlanPcp;
+            match.DlVlanPcp = 0;
+        }
+        if ((match.Wildcards & FlowWildcards.All) == FlowWildcards.None)
+        {
+            return;
+        }
         ushort dlType = match.Wildcards.HasFlag(FlowWildcards.DlType) ? (ushort)0 : match.DlType;
         byte nwProto = match.Wildcards.HasFlag(FlowWildcards.NwProto) ? (byte)0 : match.NwProto;
         bool isIp = dlType == EtherType.Ipv4;
@@ -110,10 +127,6 @@ internal static class MatchSyntax
             Open(ref match, FlowWildcards.NwProto, ref match.NwProto, "nw_proto", "ip or arp", warnings);
             OpenNetwork(ref match, isSource: true, warnings);
             OpenNetwork(ref match, isSource: false, warnings);
-        }
-        if (match is { DlVlan: FlowMatch.VlanNone } && (match.Wildcards & (FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp)) == 0)
-        {
-            Open(ref match, FlowWildcards.DlVlanPcp, ref match.DlVlanPcp, "dl_vlan_pcp", "a VLAN tag", warnings);
         }
     }
 
@@ -257,7 +270,7 @@ internal static class MatchSyntax
         match.Wildcards &= ~FlowWildcards.DlVlan;
         match.DlVlan = tci == 0 ? FlowMatch.VlanNone : (ushort)(tci & MaxVlanId);
         match.DlVlanPcp = (byte)(tci >> 13);
-        match.Wildcards = tci == 0 ? match.Wildcards | FlowWildcards.DlVlanPcp : match.Wildcards & ~FlowWildcards.DlVlanPcp;
+        match.Wildcards &= ~FlowWildcards.DlVlanPcp;
     }
 
     private static void SetNetwork(ReadOnlySpan<char> key, ReadOnlySpan<char> value, bool isSource, ref FlowMatch match, ref string? error)

@@ -11,6 +11,8 @@ internal static unsafe partial class Libc
     public const int O_RDWR = 2;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int LOCK_EX = 2;
+    public const int LOCK_NB = 4;
     public const int CLONE_NEWNET = 0x40000000;
 
     public const int AF_UNIX = 1;
@@ -55,6 +57,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int close(int descriptor);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int flock(int descriptor, int operation);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int kill(int process, int signal);

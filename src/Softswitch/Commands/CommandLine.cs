@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using Softswitch.Configuration;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.NetFpga;
 
 namespace Softswitch.Commands;
 
@@ -25,6 +26,7 @@ internal static class CommandLine
             DemoCommand.Create(),
             OfctlCommand.Create(),
             PortCommand.Create(),
+            NetFpgaCommand.Create(),
             ControllerCommand.Create(),
             BenchCommand.Create(),
             Verbose,
@@ -42,7 +44,7 @@ internal static class CommandLine
             // Exceptions come here, and signals to the command that runs.
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
-        catch (Exception e) when (e is OptionException or PortException or SystemCallException)
+        catch (Exception e) when (e is OptionException or PortException or SystemCallException or RegisterAccessException)
         {
             return Fail(name, e.Message.Split('\n'));
         }

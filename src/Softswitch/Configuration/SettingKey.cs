@@ -15,6 +15,9 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey Port = new(
         "port", "[N=]SPEC", "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, replay:FILE, pcap:FILE, null:, or a tunnel by another port (vxlan:, gre:, ipip:, capsulator:), then ,key=value for its options, such as rate=100M or address=10.0.0.1/24", true);
 
+    public static readonly SettingKey NetFpga = new(
+        "netfpga", "nf2c0|emulator", "a NetFPGA card by its first interface, or an emulated one; its four interfaces become ports; then ,key=value for transport=, layout=, offload=off|strict|on|all, trace=FILE and, emulated, wires=IF0:IF1:IF2:IF3", true);
+
     public static readonly SettingKey Queue = new(
         "queue", "PORT:ID,min-rate=RATE[,max-rate=RATE]", "a queue of a port; rates in bit/s, such as 10M", true);
 
@@ -104,7 +107,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
 
     public static readonly IReadOnlyList<SettingKey> All =
     [
-        Port, Queue, DatapathId, Controller, Listen, Control, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
+        Port, NetFpga, Queue, DatapathId, Controller, Listen, Control, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
         PacketInRate, PacketInBurst, Frames, FrameSize, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors, Idle,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];

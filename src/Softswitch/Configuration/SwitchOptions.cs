@@ -7,8 +7,11 @@ namespace Softswitch.Configuration;
 /// <summary>Everything <c>run</c> was asked to do, checked.</summary>
 public sealed record SwitchOptions
 {
-    /// <summary>At least one, numbers all different, in the order given.</summary>
+    /// <summary>At least one, numbers all different, those of cards among them.</summary>
     public required IReadOnlyList<PortOption> Ports { get; init; }
+
+    /// <summary>NetFPGA cards; each of their interfaces is one of the ports.</summary>
+    public IReadOnlyList<CardOption> Cards { get; init; } = [];
 
     /// <summary>Each on one of the ports, no two alike.</summary>
     public IReadOnlyList<QueueOption> Queues { get; init; } = [];

@@ -4,6 +4,7 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.NetFpga;
 
 namespace Softswitch.Configuration;
 
@@ -29,10 +30,12 @@ internal sealed class SwitchOptionsReader
     private SwitchOptions ReadAll(IReadOnlyList<Setting> settings)
     {
         ILookup<string, Setting> byKey = settings.ToLookup(setting => setting.Key);
-        List<PortOption> ports = ReadPorts([.. byKey[SettingKey.Port.Name]]);
+        List<CardOption> cards = CardOptionsReader.Read(byKey[SettingKey.NetFpga.Name], _errors);
+        List<PortOption> ports = ReadPorts([.. byKey[SettingKey.Port.Name]], cards, byKey.Contains(SettingKey.NetFpga.Name));
         var options = new SwitchOptions
         {
             Ports = ports,
+            Cards = cards,
             Queues = QueueOptionsReader.Read(byKey[SettingKey.Queue.Name], ports, _errors),
             DatapathId = ReadLast(byKey, SettingKey.DatapathId, ReadDatapathId),
             Controllers = ReadTargets(byKey, SettingKey.Controller, passive: false),
@@ -121,10 +124,10 @@ internal sealed class SwitchOptionsReader
         return tls;
     }
 
-    /// <summary>Ports with a number keep it; the others take the lowest free ones, in the order given.</summary>
-    private List<PortOption> ReadPorts(List<Setting> settings)
+    /// <summary>Ports with a number keep it; then cards' interfaces, in their order, and then the others take the lowest free ones, in the order given.</summary>
+    private List<PortOption> ReadPorts(List<Setting> settings, List<CardOption> cards, bool hasCards)
     {
-        if (settings.Count == 0)
+        if (settings.Count == 0 && !hasCards)
         {
             _errors.Add("--port: at least one is needed, such as --port 1=eth1");
         }
@@ -136,6 +139,10 @@ internal sealed class SwitchOptionsReader
             {
                 _errors.Add(setting.IsFromFile ? $"{setting.Origin}: {error}" : error); // it begins with "port '...'"
             }
+            else if (spec.Kind == PortKind.NetFpga && CardObstacle(spec, cards, specs.Select(given => given.Spec)) is { } obstacle)
+            {
+                Refuse(setting, $"'{spec}': {obstacle}");
+            }
             else if (spec.Number is { } number && !owners.TryAdd(number, spec))
             {
                 Refuse(setting, $"'{spec}': the number belongs to '{owners[number]}'");
@@ -145,9 +152,38 @@ internal sealed class SwitchOptionsReader
                 specs.Add((setting, spec));
             }
         }
-        List<PortOption> ports = [.. specs.Select(given => new PortOption(given.Spec.Number ?? TakeLowest(owners, given.Spec), given.Spec, given.Setting.Origin))];
+        List<PortOption> ports = [];
+        foreach (CardOption card in cards)
+        {
+            for (int index = card.FirstInterface; index < card.FirstInterface + CardPort.Count; index++)
+            {
+                (PortSpec spec, string origin) = CardPortSpec(CardNetdev.NameOf(index), card, specs);
+                ports.Add(new PortOption(spec.Number ?? TakeLowest(owners, spec), spec, origin));
+            }
+        }
+        ports.AddRange(specs.Where(given => given.Spec.Kind != PortKind.NetFpga)
+            .Select(given => new PortOption(given.Spec.Number ?? TakeLowest(owners, given.Spec), given.Spec, given.Setting.Origin)));
         TunnelOptionsCheck.Run(ports, _errors);
         return ports;
+    }
+
+    private static string? CardObstacle(PortSpec spec, List<CardOption> cards, IEnumerable<PortSpec> others)
+    {
+        bool isKnown = CardNetdev.TryParse(spec.Target, out int index) && cards.Exists(card => index - card.FirstInterface is >= 0 and < CardPort.Count);
+        return !isKnown ? $"is a port of a NetFPGA card, which has to be given, too: --netfpga {CardNetdev.NameOf(index - (index % CardPort.Count))}, or --netfpga emulator"
+            : spec.Number == PortNumber.Local ? "a card's port cannot be LOCAL"
+            : others.FirstOrDefault(other => other.Target == spec.Target) is { } twin ? $"the interface belongs to '{twin}'"
+            : null;
+    }
+
+    /// <summary>What <c>--port</c> says of a card's interface, if anything.</summary>
+    private static (PortSpec Spec, string Origin) CardPortSpec(string name, CardOption card, List<(Setting Setting, PortSpec Spec)> specs)
+    {
+        foreach ((Setting setting, PortSpec given) in specs.Where(given => given.Spec.Kind == PortKind.NetFpga && given.Spec.Target == name))
+        {
+            return (given, setting.Origin);
+        }
+        return PortSpec.TryParse(name, out PortSpec? spec, out string? error) ? (spec, card.Origin) : throw new InvalidOperationException(error);
     }
 
     private static ushort TakeLowest(Dictionary<ushort, PortSpec> owners, PortSpec spec)

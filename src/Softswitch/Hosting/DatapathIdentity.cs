@@ -20,7 +20,7 @@ internal static class DatapathIdentity
     public static ulong Choose(IReadOnlyList<PortOption> ports)
     {
         using NetlinkSocket netlink = NetlinkSocket.Open();
-        foreach (PortOption port in ports.Where(port => port.Spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib))
+        foreach (PortOption port in ports.Where(port => port.Spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib or PortKind.NetFpga))
         {
             if (netlink.FindLink(port.Spec.Target) is { } link && link.HardwareAddress.Value != 0)
             {

@@ -27,6 +27,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private readonly WorkerProcessors _processors;
+    private readonly SwitchCards _cards;
     private HugePages? _frameMemory;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
@@ -55,6 +56,7 @@ internal sealed class SwitchHost : IDisposable
             BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
             MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
         });
+        _cards = new SwitchCards(Control);
     }
 
     public DatapathControl Control { get; }
@@ -79,8 +81,10 @@ internal sealed class SwitchHost : IDisposable
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
-            host._ports = new SwitchPorts(host.Control, options, log);
+            host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
+            host._ports = new SwitchPorts(host.Control, options, host._cards, log);
             host._ports.OpenAll(say);
+            host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads(options.SpinsWhenIdle, log);
@@ -120,6 +124,7 @@ internal sealed class SwitchHost : IDisposable
             thread.Join();
         }
         Control.Dispose();
+        _cards.Dispose();
         _tls?.Dispose();
         _stop.Dispose();
         _failed.Dispose();
@@ -133,7 +138,7 @@ internal sealed class SwitchHost : IDisposable
         }
         try
         {
-            _commands = new ControlListener(target.Host, new ControlCommands(_ports!).Execute);
+            _commands = new ControlListener(target.Host, new ControlCommands(_ports!, _cards).Execute);
         }
         catch (IOException e)
         {

@@ -26,6 +26,7 @@ internal sealed class SwitchPorts : IDisposable
     private readonly List<ConfiguredPort> _ports = [];
     private readonly PortNumbers _numbers = new();
     private readonly UnderlaySet _underlays = new();
+    private readonly SwitchCards _cards;
     private readonly int _framesForPackets;
     private readonly bool _needsLocal;
     private readonly LinkMonitor _monitor;
@@ -33,11 +34,13 @@ internal sealed class SwitchPorts : IDisposable
 
     /// <param name="control">Where ports go; its frames are those of <paramref name="options"/> and what the ports take for themselves.</param>
     /// <param name="options">The switch's; opening the ports is left to <see cref="OpenAll"/>.</param>
+    /// <param name="cards">Whose interfaces are among the ports; the caller's.</param>
     /// <param name="log">Takes a line for each event, on any thread.</param>
     /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
-    public SwitchPorts(DatapathControl control, SwitchOptions options, Action<string> log)
+    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, Action<string> log)
     {
         _control = control;
+        _cards = cards;
         _log = log;
         _needsLocal = options.InBand;
         _ports.AddRange(options.Ports.Select(port => new ConfiguredPort(port, [.. options.Queues.Where(queue => queue.Port == port.Number)])));
@@ -105,6 +108,10 @@ internal sealed class SwitchPorts : IDisposable
             if (_needsLocal && port.Number == PortNumber.Local)
             {
                 throw new OptionException($"port '{which}': --in-band reaches the controllers through it");
+            }
+            if (port.Option.Spec.Kind == PortKind.NetFpga)
+            {
+                throw new OptionException($"port '{which}': belongs to a NetFPGA card, which goes on forwarding from and to it");
             }
             said = $"port {port.Label}: {port.Name}: removed";
             _ports.Remove(port);
@@ -177,7 +184,9 @@ internal sealed class SwitchPorts : IDisposable
 
     private void Open(ConfiguredPort port, Action<string> say)
     {
-        IPortDevice device = _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out ushort? beside);
+        IPortDevice device = port.Option.Spec.Kind == PortKind.NetFpga
+            ? _cards.OpenPort(port.Number, port.Option.Spec, out ushort? beside)
+            : _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out beside);
         lock (_gate)
         {
             if (_closed || !_ports.Contains(port))

@@ -23,7 +23,7 @@ internal static class ControlClient
         byte[] bytes = Encoding.UTF8.GetBytes($"{request}\n");
         if (bytes.Length > ControlProtocol.LongestRequest || request.Any(char.IsControl))
         {
-            throw new OptionException($"port: {ControlProtocol.LongestRequest} bytes without control characters are all that can be sent");
+            throw new OptionException($"request: {ControlProtocol.LongestRequest} bytes without control characters are all that can be sent");
         }
         using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.ReceiveTimeout = socket.SendTimeout = (int)timeout.TotalMilliseconds;

@@ -2,11 +2,13 @@ using Softswitch.Configuration;
 using Softswitch.Hosting;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.NetFpga;
 
 namespace Softswitch.Management;
 
 /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
-internal sealed class ControlCommands(SwitchPorts ports)
+/// <param name="cards">Null for a switch without cards.</param>
+internal sealed class ControlCommands(SwitchPorts ports, ICardReports? cards = null)
 {
     private const int LongestEcho = 40;
 
@@ -17,7 +19,7 @@ internal sealed class ControlCommands(SwitchPorts ports)
         {
             return new ControlAnswer(true, Apply(request));
         }
-        catch (Exception e) when (e is OptionException or PortException or SystemCallException)
+        catch (Exception e) when (e is OptionException or PortException or SystemCallException or RegisterAccessException)
         {
             return new ControlAnswer(false, e.Message.Split('\n'));
         }
@@ -39,9 +41,14 @@ internal sealed class ControlCommands(SwitchPorts ports)
         {
             return [ports.Remove(request[ControlProtocol.DeletePort.Length..])];
         }
+        if (request == ControlProtocol.ShowCards || request.StartsWith($"{ControlProtocol.ShowCards} ", StringComparison.Ordinal))
+        {
+            string name = request[ControlProtocol.ShowCards.Length..].Trim();
+            return cards?.Show(name.Length == 0 ? null : name) ?? throw new OptionException("the switch has no NetFPGA card (run --netfpga)");
+        }
         return request == ControlProtocol.ListPorts
             ? ports.Describe()
-            : throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list'");
+            : throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'netfpga/show [CARD]'");
     }
 
     /// <summary>What a stranger wrote, fit to be shown.</summary>

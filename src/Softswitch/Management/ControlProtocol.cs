@@ -23,4 +23,7 @@ internal static class ControlProtocol
     public const string AddPort = "port add ";
     public const string DeletePort = "port del ";
     public const string ListPorts = "port list";
+
+    /// <summary>All cards, or with a blank and a name that one.</summary>
+    public const string ShowCards = "netfpga/show";
 }

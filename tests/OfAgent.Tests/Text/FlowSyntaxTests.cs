@@ -35,6 +35,20 @@ public class FlowSyntaxTests
     }
 
     [Theory]
+    [InlineData("dl_vlan=0xffff,tcp,nw_tos=0,nw_src=1.2.3.4,nw_dst=1.2.3.5,tp_src=1,tp_dst=2", true)]
+    [InlineData("vlan_tci=0,tcp,nw_tos=0,nw_src=1.2.3.4,nw_dst=1.2.3.5,tp_src=1,tp_dst=2", true)]
+    [InlineData("dl_vlan=5,dl_vlan_pcp=0,udp,nw_tos=0,nw_src=1.2.3.4,nw_dst=1.2.3.5,tp_src=1,tp_dst=2", true)]
+    [InlineData("dl_vlan=5,udp,nw_tos=0,nw_src=1.2.3.4,nw_dst=1.2.3.5,tp_src=1,tp_dst=2", false)]
+    [InlineData("dl_vlan=0xffff,arp,arp_op=1,arp_spa=1.2.3.4,arp_tpa=1.2.3.5", false)]
+    [InlineData("dl_vlan=0xffff,arp,arp_op=1,nw_tos=0,nw_src=1.2.3.4,nw_dst=1.2.3.5,tp_src=0,tp_dst=0", true)]
+    public void A_match_that_gives_every_field_is_exact(string text, bool isExact)
+    {
+        ParsedFlow flow = Parse($"in_port=1,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,{text},actions=drop");
+
+        Assert.Equal(isExact, MatchNormalizer.Normalize(flow.Match, out _, out _));
+    }
+
+    [Theory]
     [InlineData("dl_vlan=0xffff,actions=2", "vlan_tci=0x0000 actions=output:2")]
     [InlineData("dl_vlan=65535,actions=2", "vlan_tci=0x0000 actions=output:2")]
     [InlineData("vlan_tci=0x0000 actions=2", "vlan_tci=0x0000 actions=output:2")]

@@ -38,6 +38,7 @@ internal sealed class RandomFlows(int seed)
         else
         {
             Set(ref match, FlowWildcards.DlVlan, ref match.DlVlan, FlowMatch.VlanNone);
+            match.Wildcards &= match.Wildcards.HasFlag(FlowWildcards.DlVlan) ? FlowWildcards.All : ~FlowWildcards.DlVlanPcp;
         }
         Set(ref match, FlowWildcards.DlType, ref match.DlType,
             Pick<ushort>(EtherType.Ipv4, EtherType.Ipv4, EtherType.Ipv4, EtherType.Arp, EtherType.Rarp, EtherType.Lldp, EtherType.NotEthernetII, 0x1234));

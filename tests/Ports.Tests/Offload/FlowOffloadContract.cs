@@ -17,6 +17,9 @@ public abstract class FlowOffloadContract
     /// <summary>Hardware that holds at least one flow of each kind of <see cref="Simple"/>, set so that it may differ from the software in nothing.</summary>
     private protected abstract IOffloadHardware Create(TestTime time);
 
+    /// <summary>Whether the hardware takes a frame for what it is; where it is known and documented not to, it cannot be asked to treat it right.</summary>
+    protected virtual bool IsUnderstood(byte[] frame) => true;
+
     /// <summary>How many random tables are tried; slow hardware takes fewer.</summary>
     protected virtual int Rounds => 20;
 
@@ -33,7 +36,12 @@ public abstract class FlowOffloadContract
                 Change(sut, random);
                 for (int i = 0; i < 4; i++)
                 {
-                    sut.Send((ushort)random.Random.Next(1, TwinSwitches.PortCount + 1), random.NextFrame());
+                    ushort port = (ushort)random.Random.Next(1, TwinSwitches.PortCount + 1);
+                    byte[] frame = random.NextFrame();
+                    if (IsUnderstood(frame))
+                    {
+                        sut.Send(port, frame);
+                    }
                 }
             }
             sut.CompareCounters();

@@ -1,0 +1,18 @@
+using Softswitch.Datapath.Classification;
+
+namespace Softswitch.Ports.NetFpga.Codec;
+
+/// <summary>What a row or slot matches, in the switch's terms.</summary>
+/// <param name="Key">Normalised: 0 wherever <paramref name="Mask"/> is. in_port is 0.</param>
+/// <param name="Mask">1 bits are compared. in_port is 0: where a frame came from is in the other members.</param>
+/// <param name="Source">Source number as <see cref="CardPort"/> has it; where <paramref name="SourceMask"/> has bits, those are 0.</param>
+/// <param name="SourceMask">1 bits of the source number are not compared: 0 for one source, 0xfe for all wires or all queues, 0xff for everything.</param>
+/// <param name="Anomaly">What the entry compares beyond that and no OpenFlow match can say; null if nothing.</param>
+public readonly record struct CardMatch(FlowKey Key, FlowKey Mask, byte Source, byte SourceMask, string? Anomaly)
+{
+    /// <summary>Port whose wire the frame has to come from, 0 to 3; null if it may be several.</summary>
+    public int? Port => SourceMask == 0 && Source < CardPort.NumberCount && Source % 2 == 0 ? Source / 2 : null;
+
+    /// <summary>Frames of the host match, and none from a wire.</summary>
+    public bool IsFromHost => (Source & 1) != 0;
+}

@@ -1,0 +1,434 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Offload;
+using Softswitch.Ports.NetFpga.Offload.Planning;
+using Softswitch.Ports.NetFpga.Offload.Writing;
+
+namespace Softswitch.Ports.NetFpga.Offload;
+
+/// <summary>Keeps a NetFPGA card in step with the switch's flow table: as much of it as the card can do, everything else to the host.</summary>
+/// <remarks>
+/// <see cref="Placement"/> says what the card should hold, <see cref="CardSlots"/> and <see cref="CardRows"/> get it there, <see cref="CardWatch"/> tells whether
+/// it is still there. A register that fails ends forwarding by the card: what may be in its tables is cleared, rows before slots and
+/// from the bottom up, so that nothing is exposed, and from then on all frames go to the host until the card answers again. A card that cannot even be cleared goes on
+/// forwarding by its last tables; it is tried again and again, and the log says so.
+/// </remarks>
+public sealed class NetFpgaOffload : IFlowOffload
+{
+    private const string OffReason = "offload=off";
+
+    /// <summary>A row's bytes run through 32 bits in 8.6 seconds, a slot's packets reach bit 24 in 11 (section 9): every counter is read twice in that time.</summary>
+    private const int SlotRoundMilliseconds = 4000;
+    private const int RowRoundMilliseconds = 1000;
+    private const int SliceMilliseconds = 100;
+
+    /// <summary>Slots compared with what they should hold, in each slice.</summary>
+    private const int SlotChecks = 2;
+
+    /// <summary>Flows without a slot that are tried again, in each slice.</summary>
+    private const int Retries = 256;
+
+    private readonly IRegisterAccess _registers;
+    private readonly Action<string> _log;
+    private readonly Placement _placement;
+    private readonly CardRows _rows;
+    private readonly CardSlots _slots;
+    private readonly CardWatch _watch;
+    private readonly CardClock _clock = new();
+    private readonly Backoff _backoff = new();
+    private readonly Dictionary<uint, CardFlow> _flows = [];
+    private readonly Dictionary<uint, CardFlow> _removed = [];
+
+    private OffloadTotals _totals;
+    private string? _suspended;
+    private string? _failure;
+    private bool _isServing;
+    private bool _isDisposed;
+    private long _rowsPolled;
+    private long _slotsPolled;
+    private int _nextSlot;
+    private int _nextCheck;
+    private int _nextRow;
+
+    /// <summary>Takes the card over: writes the reserved rows and empties its tables. Does not throw: a card that fails is tried again by <see cref="Service"/>.</summary>
+    /// <param name="registers">Not disposed here: it is the card owner's. While this lives, nobody else may write to tables and statistics.</param>
+    /// <param name="switchPortNumbers">The switch's numbers of card ports 0 to 3; 0 for one that is no port of the switch.</param>
+    /// <param name="log">Takes a line for people.</param>
+    public NetFpgaOffload(IRegisterAccess registers, CardLayout layout, OffloadLevel level, ReadOnlySpan<ushort> switchPortNumbers, Action<string> log)
+    {
+        if (switchPortNumbers.Length != CardPort.Count)
+        {
+            throw new ArgumentException($"a card has {CardPort.Count} ports", nameof(switchPortNumbers));
+        }
+        _registers = registers;
+        _log = log;
+        _placement = new Placement(layout, level, switchPortNumbers);
+        _rows = new CardRows(registers, layout, Credit);
+        _slots = new CardSlots(registers, Credit);
+        _watch = new CardWatch(registers, layout);
+        Level = level;
+        _suspended = level == OffloadLevel.Off ? OffReason : null;
+        Guarded(Prepare);
+    }
+
+    public OffloadLevel Level { get; }
+
+    /// <summary>Why nothing is forwarded by the card at the moment, for people; null if something may be.</summary>
+    public string? IdleReason => _failure ?? _suspended;
+
+    /// <summary>Rows in use of the 24.</summary>
+    public int RowsUsed => _rows.Used;
+
+    /// <summary>Slots in use of the 32,768, those that punt included.</summary>
+    public int SlotsUsed => _slots.Used;
+
+    public void Add(in OffloadEntry entry)
+    {
+        CardFlow flow = _placement.Make(entry);
+        _flows[entry.Id] = flow;
+        _placement.Add(flow);
+        Update();
+    }
+
+    public void Replace(uint replaced, in OffloadEntry entry)
+    {
+        if (!_flows.Remove(replaced, out CardFlow? old))
+        {
+            Add(entry);
+            return;
+        }
+        _removed[replaced] = old;
+        CardFlow flow = _placement.Make(entry);
+        _flows[entry.Id] = flow;
+        _placement.Replace(old, flow);
+        Update();
+    }
+
+    public void Modify(uint id, ReadOnlySpan<FlowAction> actions)
+    {
+        if (_flows.TryGetValue(id, out CardFlow? flow))
+        {
+            flow.Actions = actions.ToArray();
+            _placement.Modify(flow);
+            Update();
+        }
+    }
+
+    public void Remove(uint id)
+    {
+        if (_flows.Remove(id, out CardFlow? flow))
+        {
+            _removed[id] = flow;
+            _placement.Remove(flow);
+            Update(flow);
+        }
+    }
+
+    public void Forget(uint id) => _removed.Remove(id);
+
+    public OffloadCounters Read(uint id) => Find(id) is CardFlow flow ? new OffloadCounters(flow.Packets, flow.Bytes, flow.LastUsed) : default;
+
+    public OffloadCounters Poll(uint id)
+    {
+        if (_isServing && _flows.TryGetValue(id, out CardFlow? flow))
+        {
+            Guarded(() => Poll(flow));
+        }
+        return Read(id);
+    }
+
+    public OffloadTotals ReadTotals() => _totals;
+
+    public void SetPorts(ReadOnlySpan<OffloadPort> ports)
+    {
+        _placement.SetPorts(ports, _flows.Values);
+        Update();
+    }
+
+    public void Suspend(string? reason)
+    {
+        _suspended = Level == OffloadLevel.Off ? OffReason : reason;
+        if (_failure == null && !_isDisposed)
+        {
+            Guarded(_suspended == null ? Serve : Withdraw);
+        }
+    }
+
+    public int Service(long now)
+    {
+        _clock.Tell(now);
+        if (_isDisposed)
+        {
+            return SlotRoundMilliseconds;
+        }
+        if (_failure != null)
+        {
+            return Retry(now);
+        }
+        Guarded(() => LookAfter(now));
+        return _failure == null && _slots.Used > 0 ? SliceMilliseconds : RowRoundMilliseconds;
+    }
+
+    /// <summary>Every flow in force and what the card does about it, by id.</summary>
+    public IReadOnlyList<OffloadedFlow> Describe() => [.. _flows.Values.OrderBy(flow => flow.Id).Select(Describe)];
+
+    /// <summary>Leaves the card with the reserved rows only: four interfaces.</summary>
+    public void Dispose()
+    {
+        if (!_isDisposed)
+        {
+            Guarded(Withdraw);
+            _isDisposed = true;
+        }
+    }
+
+    private CardFlow? Find(uint id) => _flows.GetValueOrDefault(id) ?? _removed.GetValueOrDefault(id);
+
+    /// <summary>Brings the card to what is planned. Slots first: a flow that left the rows for a slot must be there before.</summary>
+    /// <param name="removed">The flow that left the table, if that is what happened.</param>
+    private void Update(CardFlow? removed = null)
+    {
+        IReadOnlyList<SlotChange> changes = _placement.TakeChanges();
+        bool rowsChanged = _placement.PlanRows();
+        if (!_isServing)
+        {
+            return;
+        }
+        Guarded(() =>
+        {
+            foreach (SlotChange change in changes)
+            {
+                _slots.Apply(change);
+            }
+            if (rowsChanged)
+            {
+                _rows.Become(_placement.Rows, removed);
+            }
+        });
+    }
+
+    /// <summary>Reserved rows before anything else (rule 5); then the tables are empty, whatever they held before, and flows come in.</summary>
+    private void Prepare()
+    {
+        _watch.WriteReservedRows();
+        Withdraw();
+        _watch.Mark();
+        if (_suspended == null)
+        {
+            Serve();
+        }
+    }
+
+    /// <summary>Everything that is planned onto the card: slots, then rows from the top.</summary>
+    private void Serve()
+    {
+        if (_isServing)
+        {
+            return;
+        }
+        for (int slot = 0; slot < CardRegisters.SlotCount; slot++)
+        {
+            if (_placement.Slots[slot] is CardFlow flow)
+            {
+                _slots.Enter(slot, flow);
+            }
+        }
+        _rows.Become(_placement.Rows, removed: null);
+        _isServing = true;
+    }
+
+    /// <summary>All flows off the card: rows from the bottom, then the slots that shielded their frames from them.</summary>
+    private void Withdraw()
+    {
+        _isServing = false;
+        _rows.Clear();
+        _slots.Clear();
+    }
+
+    private void LookAfter(long now)
+    {
+        if (now - _rowsPolled >= RowRoundMilliseconds)
+        {
+            _rowsPolled = now;
+            if (_watch.FindLoss() is string loss)
+            {
+                Restore(loss);
+                return;
+            }
+            if (_isServing)
+            {
+                PollRows();
+            }
+        }
+        if (!_isServing)
+        {
+            return;
+        }
+        PollSlots(now);
+        CheckSlots();
+        if (_placement.RetryWaiting(Retries))
+        {
+            Update();
+        }
+    }
+
+    private void Restore(string loss)
+    {
+        _log($"NetFPGA card ({_registers.Transport}): {loss}; its tables are written again");
+        _isServing = false;
+        _rows.Lose();
+        _slots.Lose();
+        Prepare();
+    }
+
+    /// <summary>Counts the rows' hits and compares one of them with what it should hold; if it was changed, all of them.</summary>
+    private void PollRows()
+    {
+        for (int row = 0; row < CardRows.Count; row++)
+        {
+            _rows.Poll(row);
+        }
+        _nextRow = (_nextRow + 1) % CardRows.Count;
+        if (_rows.IsIntact(_nextRow))
+        {
+            return;
+        }
+        _log($"NetFPGA card ({_registers.Transport}): row {_nextRow} was changed by someone else; the rows are written again");
+        for (int row = 0; row < CardRows.Count; row++)
+        {
+            if (!_rows.IsIntact(row))
+            {
+                _rows.Repair(row);
+            }
+        }
+    }
+
+    /// <summary>Counts the hits of as many slots as the time since the last slice asks for.</summary>
+    private void PollSlots(long now)
+    {
+        long share = CardRegisters.SlotCount * Math.Clamp(now - _slotsPolled, 0, SlotRoundMilliseconds) / SlotRoundMilliseconds;
+        if (share == 0 || _slots.Used == 0)
+        {
+            return;
+        }
+        _slotsPolled = now;
+        for (; share > 0; share--)
+        {
+            _slots.Poll(_nextSlot);
+            _nextSlot = (_nextSlot + 1) % CardRegisters.SlotCount;
+        }
+    }
+
+    /// <summary>Compares a few slots, others each time, with what they should hold.</summary>
+    private void CheckSlots()
+    {
+        for (int i = 0; i < SlotChecks && _slots.NextOn(_nextCheck) is int slot; i++)
+        {
+            _nextCheck = (slot + 1) % CardRegisters.SlotCount;
+            if (!_slots.IsIntact(slot))
+            {
+                _log($"NetFPGA card ({_registers.Transport}): slot {slot} was changed by someone else; it is written again");
+                _slots.Repair(slot);
+            }
+        }
+    }
+
+    private void Poll(CardFlow flow)
+    {
+        if (flow.Slot >= 0)
+        {
+            _slots.Poll(flow.Slot);
+        }
+        for (int row = 0; row < CardRows.Count; row++)
+        {
+            if (ReferenceEquals(_rows[row]?.Flow, flow))
+            {
+                _rows.Poll(row);
+            }
+        }
+    }
+
+    private void Credit(CardFlow flow, uint packets, uint bytes)
+    {
+        flow.Credit(packets, bytes, _clock.Now);
+        _totals = flow.Class == FlowClass.Exact
+            ? _totals with { ExactMatches = _totals.ExactMatches + packets }
+            : _totals with { WildcardMatches = _totals.WildcardMatches + packets };
+    }
+
+    /// <summary>Does something with registers; if one fails, the card is left out.</summary>
+    private void Guarded(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (RegisterAccessException e)
+        {
+            Fail(e.Message, _clock.Now);
+        }
+    }
+
+    /// <summary>What is half written may be anything (rule 15): everything leaves the card, and the software forwards alone.</summary>
+    private void Fail(string message, long now)
+    {
+        bool isNew = _failure == null;
+        _failure = $"the card does not answer: {message}";
+        _backoff.Fail(now);
+        string fate = "all frames go to the host";
+        try
+        {
+            Withdraw();
+            _slots.Lose();
+        }
+        catch (RegisterAccessException)
+        {
+            fate = $"up to {_rows.PerhapsUsed} rows and {_slots.PerhapsOn} slots could not be cleared, and the card may go on forwarding by them";
+        }
+        if (isNew)
+        {
+            _log($"NetFPGA card ({_registers.Transport}): {message}; offload is suspended: {fate}");
+        }
+    }
+
+    /// <returns>Milliseconds until the next time.</returns>
+    private int Retry(long now)
+    {
+        if (_backoff.Remaining(now) is int remaining and > 0)
+        {
+            return remaining;
+        }
+        try
+        {
+            if (_watch.FindLoss() != null)
+            {
+                _rows.Lose();
+            }
+            _slots.Lose();
+            Prepare();
+        }
+        catch (RegisterAccessException e)
+        {
+            Fail(e.Message, now);
+            return _backoff.Remaining(now);
+        }
+        _failure = null;
+        _backoff.Reset();
+        _log($"NetFPGA card ({_registers.Transport}): it answers again; flows are back on the card");
+        return SliceMilliseconds;
+    }
+
+    private OffloadedFlow Describe(CardFlow flow)
+    {
+        int? slot = flow.Slot >= 0 && _slots.IsOn(flow.Slot) ? flow.Slot : null;
+        int[] rows = [.. Enumerable.Range(0, CardRows.Count).Where(row => ReferenceEquals(_rows[row]?.Flow, flow))];
+        string? reason = _isServing ? ReasonOf(flow) : IdleReason;
+        return new OffloadedFlow(flow.Id, reason == null, slot, rows, reason);
+    }
+
+    private static string? ReasonOf(CardFlow flow) => flow.Role switch
+    {
+        FlowRole.None => flow.Reason ?? "none of its frames come by an open port of this card",
+        FlowRole.Slot => flow.Reason ?? (flow.SlotPunts ? "its port is closed" : null),
+        _ => flow.Reason ?? flow.Unplaced,
+    };
+}

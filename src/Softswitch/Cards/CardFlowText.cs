@@ -1,0 +1,57 @@
+using System.Text;
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.OfAgent.Text;
+using Softswitch.Ports.NetFpga;
+using Softswitch.Ports.NetFpga.Codec;
+
+namespace Softswitch.Cards;
+
+/// <summary>What a row or slot does, in ovs-ofctl's words as far as these go.</summary>
+/// <param name="Match">Empty if it matches every frame from the wires.</param>
+/// <param name="Actions">Without <c>actions=</c>.</param>
+/// <param name="IsFlow">It does what the words say. Otherwise it gives frames to the host, which none of them can say.</param>
+/// <param name="Notes">What it does beyond that.</param>
+internal sealed record CardFlowText(string Match, string Actions, bool IsFlow, IReadOnlyList<string> Notes)
+{
+    public const string ToHost = "to the host";
+
+    /// <param name="layout">What the bits of a row mean.</param>
+    /// <param name="ports">The switch's numbers of card ports 0 to 3.</param>
+    /// <param name="priority">Where rows are to keep their order; null for none.</param>
+    public static CardFlowText Of(CardLayout layout, in RowImage row, ReadOnlySpan<ushort> ports, ushort? priority) =>
+        Of(layout, MatchCodec.Decode(layout, row.Value, row.Mask), row.Action, ports, priority);
+
+    /// <inheritdoc cref="Of(CardLayout, in RowImage, ReadOnlySpan{ushort}, ushort?)"/>
+    public static CardFlowText Of(CardLayout layout, in SlotImage slot, ReadOnlySpan<ushort> ports, ushort? priority) =>
+        Of(layout, MatchCodec.DecodeExact(layout, slot.Value), slot.Action, ports, priority);
+
+    private static CardFlowText Of(CardLayout layout, in CardMatch match, in ActionWords words, ReadOnlySpan<ushort> ports, ushort? priority)
+    {
+        FlowMatch flow = CardFlowMatch.From(match, ports, out string? matchAnomaly);
+        CardActions actions = ActionCodec.Decode(layout, words);
+        List<FlowAction> list = [.. actions.Rewrites];
+        bool toHost = false;
+        for (int port = 0; port < CardPort.Count; port++)
+        {
+            toHost |= (actions.Bitmap & CardPort.QueueBit(port)) != 0;
+            if ((actions.Bitmap & CardPort.WireBit(port)) != 0)
+            {
+                list.Add(FlowAction.Output(match.Port == port ? Datapath.Ports.PortNumber.InPort : ports[port]));
+            }
+        }
+        bool toWires = list.Count > actions.Rewrites.Count;
+        List<string> notes = [.. new[] { matchAnomaly, actions.Anomaly, toHost && toWires ? "gives a copy to the host" : null }.OfType<string>()];
+        StringBuilder text = new();
+        // An exact entry has a priority, too, but it does not count.
+        MatchText.Append(text, flow, priority ?? ParsedFlow.DefaultPriority);
+        return new CardFlowText(text.ToString(), toHost && !toWires ? ToHost : TextOf(toWires ? list : []), toWires || !toHost, notes);
+    }
+
+    private static string TextOf(List<FlowAction> actions)
+    {
+        StringBuilder text = new();
+        ActionText.Append(text, actions.ToArray());
+        return text.ToString();
+    }
+}

@@ -1,0 +1,47 @@
+using System.Globalization;
+using Softswitch.Configuration;
+using Softswitch.Ports.NetFpga;
+
+namespace Softswitch.Cards;
+
+/// <summary>Register writes as lines of text: <c>W address value</c>, both hexadecimal, one write a line, # for comments.</summary>
+internal static class RegisterLines
+{
+    public static string Format(RegisterWrite write) => $"W {write.Address:x8} {write.Value:x8}";
+
+    /// <summary>Applies the lines, in order, to a card's registers.</summary>
+    /// <param name="place">Where they come from, for messages.</param>
+    /// <exception cref="OptionException">One is not a write; names place and line.</exception>
+    public static void Apply(TextReader lines, string place, IRegisterAccess card)
+    {
+        int number = 0;
+        while (lines.ReadLine() is { } line)
+        {
+            number++;
+            int comment = line.IndexOf('#', StringComparison.Ordinal);
+            string[] words = (comment < 0 ? line : line[..comment]).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length == 0)
+            {
+                continue;
+            }
+            if (words.Length != 3 || words[0] != "W")
+            {
+                throw new OptionException($"{place}:{number}: '{line.Trim()}' is not 'W address value'");
+            }
+            uint address = Number(words[1], "address", place, number);
+            if (address % 4 != 0 || address >= CardRegisters.AddressLimit)
+            {
+                throw new OptionException($"{place}:{number}: address '{words[1]}' is not a multiple of 4 below 0x{CardRegisters.AddressLimit:x}");
+            }
+            card.Write(address, Number(words[2], "value", place, number));
+        }
+    }
+
+    private static uint Number(string word, string what, string place, int line)
+    {
+        ReadOnlySpan<char> digits = word.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? word.AsSpan(2) : word;
+        return uint.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint number)
+            ? number
+            : throw new OptionException($"{place}:{line}: {what} '{word}' is not a hexadecimal number of 32 bits");
+    }
+}

@@ -1,0 +1,12 @@
+namespace Softswitch.Management;
+
+/// <summary>The cards that the running switch drives, for <c>netfpga show</c> over the control socket.</summary>
+/// <remarks>Threads: any; an implementation takes the control gate around each card.</remarks>
+internal interface ICardReports
+{
+    /// <summary>What <see cref="Cards.CardReport.OfDriven"/> says of each card.</summary>
+    /// <param name="name">One card's; null for all.</param>
+    /// <exception cref="Configuration.OptionException">There is no card of that name, or none at all.</exception>
+    /// <exception cref="Ports.NetFpga.RegisterAccessException">A card does not answer.</exception>
+    IReadOnlyList<string> Show(string? name);
+}

@@ -1,0 +1,281 @@
+using System.Text.Json;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>The whole switch on an emulated NetFPGA card whose wires are veths to hosts.</summary>
+public sealed class NetFpgaTests
+{
+    private const int Hosts = 4;
+    private const string Card = "emulator,wires=s1:s2:s3:s4";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Theory]
+    [InlineData("off")]
+    [InlineData("strict")]
+    [InlineData("on")]
+    [InlineData("all")]
+    public void Four_hosts_talk_under_a_learning_controller(string offload)
+    {
+        Needs.Namespaces("ovs-ofctl", "ovs-testcontroller", "ping", "iperf3");
+        using var lab = new Lab(Hosts);
+        using RunningCommand controller = lab.Inside.Start("ovs-testcontroller", "--unixctl=none", "ptcp:6653:127.0.0.1");
+        using RunningCommand running = lab.StartRun(
+            "--netfpga", $"{Card},offload={offload}", "--listen", Lab.Listen, "--controller", "tcp:127.0.0.1:6653");
+        Assert.Contains($"card nf2c0: openflow_switch 1.0.4 by emulated card, layout 1.0, offload={offload}", running.Output, StringComparison.Ordinal);
+        Assert.Contains("port 4: nf2c3: NetFPGA by emulated card: wire s4, AF_PACKET", running.Output, StringComparison.Ordinal);
+        Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
+        for (int from = 1; from <= Hosts; from++)
+        {
+            for (int to = 1; to <= Hosts; to++)
+            {
+                Assert.True(from == to || lab.Ping(from, to) == 3, $"{from} to {to}: {running.Output}{running.Error}");
+            }
+        }
+        Assert.True(TcpThroughput(lab, 1, 3) > 0);
+        Assert.True(TcpThroughput(lab, 4, 2) > 0);
+    }
+
+    [Fact]
+    public void Port_statistics_are_those_of_the_wire_and_count_every_packet_once()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(Hosts);
+        using RunningCommand running = lab.StartRun("--netfpga", Card, "--listen", Lab.Listen);
+        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2");
+        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=3,actions=LOCAL,CONTROLLER,output:4"); // more than a card can do
+        Dictionary<int, (long Received, long Sent)> before = Ports(lab);
+        SendNumbered(lab, 1, 200);
+        SendNumbered(lab, 3, 100);
+        long bytes = 0;
+        Eventually.True(
+            () =>
+            {
+                Dictionary<int, (long Received, long Sent)> now = Ports(lab);
+                bytes = now[2].Sent - before[2].Sent;
+                return bytes >= 200 && now[4].Sent - before[4].Sent >= 100;
+            },
+            () => lab.Ofctl("dump-ports"));
+        // The hosts' own frames (neighbour discovery) go nowhere, but do arrive.
+        Dictionary<int, (long Received, long Sent)> after = Ports(lab);
+        Assert.Equal(200, after[2].Sent - before[2].Sent);
+        Assert.Equal(100, after[4].Sent - before[4].Sent);
+        Assert.InRange(after[1].Received - before[1].Received, 200, 240);
+        Assert.InRange(after[3].Received - before[3].Received, 100, 140);
+        Assert.Equal(0, after[1].Sent - before[1].Sent);
+    }
+
+    [Fact]
+    public void The_link_is_the_wires()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(2);
+        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--listen", Lab.Listen);
+        string shown = lab.Ofctl("show");
+        Assert.Equal(2, shown.Split("LINK_DOWN").Length - 1); // nothing is plugged into nf2c2 and nf2c3
+        lab.Host(1).Execute("ip", "link", "set", "eth0", "down").Checked();
+        Eventually.True(() => lab.Ofctl("show").Split("LINK_DOWN").Length - 1 == 3, () => lab.Ofctl("show"));
+        lab.Host(1).Execute("ip", "link", "set", "eth0", "up").Checked();
+        Eventually.True(() => lab.Ofctl("show").Split("LINK_DOWN").Length - 1 == 2, () => lab.Ofctl("show"));
+    }
+
+    [Fact]
+    public void A_wire_that_was_down_is_up_while_the_switch_runs()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab(2);
+        lab.Inside.Execute("ip", "link", "set", "s1", "down").Checked();
+        using (RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--listen", Lab.Listen))
+        {
+            lab.ConnectHosts1And2();
+            Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
+            Assert.Equal(0, Stop(running).ExitCode);
+        }
+        Assert.DoesNotContain(",UP", lab.Inside.Execute("ip", "link", "show", "s1").Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_trace_has_every_register_access_and_begins_with_identification()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab(2);
+        string file = Path.GetTempFileName();
+        try
+        {
+            using (RunningCommand running = lab.StartRun("--netfpga", $"emulator,wires=s1:s2::,offload=off,trace={file}"))
+            {
+                Assert.Equal(0, Stop(running).ExitCode);
+            }
+            string[] lines = File.ReadAllLines(file);
+            Assert.Equal("R 00400000 5e461ffe", lines[0]);
+            Assert.Contains("W 00000008 00000100", lines);
+            Assert.All(Enumerable.Range(24, 8), row => Assert.Contains($"W 0200106c {row:x8}", lines));
+            Assert.All(lines, line => Assert.Matches("^[RW] [0-9a-f]{8} [0-9a-f]{8}$", line));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Two_cards_have_the_next_four_numbers()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab(2);
+        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:::", "--netfpga", "emulator,wires=:::s2", "--port", "20=nf2c7,rate=1G", "--listen", Lab.Listen);
+        lab.Ofctl("add-flow", "in_port=1,actions=output:20");
+        lab.Ofctl("add-flow", "in_port=20,actions=output:1");
+        Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
+        string shown = lab.Ofctl("show");
+        Assert.Contains(" 7(nf2c6)", shown, StringComparison.Ordinal);
+        Assert.Contains(" 20(nf2c7)", shown, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("emulator,wires=s1:s2", "card 'emulator,wires=s1:s2': wires=s1:s2: names 2; a card has 4")]
+    [InlineData("emulator,wires=s1:nosuch::", "card 'emulator,wires=s1:nosuch::': wire nosuch: there is no interface nosuch")]
+    [InlineData("emulator,wires=s1:s1::", "s1 is given twice")]
+    [InlineData("emulator,layout=2.0", "layout=2.0: is none of auto, 1.0 and 0.9")]
+    [InlineData("emulator,offload=some", "offload=some: is none of off, strict, on and all")]
+    [InlineData("emulator,transport=ioctl", "unknown option 'transport'; known are wires, layout, offload, trace")]
+    [InlineData("emulator,trace=/nonexistent/file", "trace=/nonexistent/file: ")]
+    [InlineData("nf2c0", "card 'nf2c0': nf2c0: there is neither an interface nf2c0 nor a device /dev/nf2c0")]
+    [InlineData("nf2c1", "'nf2c1' is neither emulator nor the first interface of a card (nf2c0, nf2c4, ...)")]
+    [InlineData("nf2c0,transport=smoke", "transport=smoke: is none of")]
+    [InlineData("card", "'card' is neither emulator nor the first interface of a card")]
+    public void A_bad_card_is_refused_with_the_reason(string card, string message)
+    {
+        Needs.Namespaces();
+        using var lab = new Lab(1);
+        CommandResult result = lab.RunToEnd("--netfpga", card);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>No driver gives interfaces like these here: a file stands for the registers, and keeps what is written to it as no card does.</summary>
+    [Fact]
+    public void A_real_cards_interfaces_are_up_before_it_is_written_and_what_does_not_read_back_is_refused()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab(Hosts);
+        for (int port = 0; port < Hosts; port++)
+        {
+            lab.Inside.Execute("ip", "link", "set", $"s{port + 1}", "down").Checked();
+            lab.Inside.Execute("ip", "link", "set", $"s{port + 1}", "name", $"nf2c{port}").Checked();
+        }
+        string file = Path.GetTempFileName();
+        string trace = Path.GetTempFileName();
+        try
+        {
+            using (FileStream registers = File.OpenWrite(file))
+            {
+                registers.SetLength(1 << 27);
+                registers.Position = 0x400000;
+                registers.Write(Convert.FromHexString("fe1f465ec9259743a1229a27536c5f85" + "00000000" + "04000100" + "00000000" + "6e65706f" + "776f6c66" + "6977735f" + "00686374"));
+            }
+            CommandResult result = lab.RunToEnd("--netfpga", $"nf2c0,transport=pci:{file},trace={trace}");
+            Assert.Equal(2, result.ExitCode);
+            Assert.Contains("row 24 does not hold what was written", result.Error, StringComparison.Ordinal);
+            Assert.Contains("W 00000008 00000100", File.ReadAllText(trace), StringComparison.Ordinal);
+            Assert.DoesNotContain(",UP", lab.Inside.Execute("ip", "link", "show", "nf2c0").Checked().Output, StringComparison.Ordinal); // as it was found
+        }
+        finally
+        {
+            File.Delete(file);
+            File.Delete(trace);
+        }
+    }
+
+    [Fact]
+    public void A_card_and_its_ports_can_be_in_the_configuration_file()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(2);
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, $"netfpga: emulator,wires=s1:s2::,offload=strict\nport: 9=nf2c1\nlisten: {Lab.Listen}\n");
+            using RunningCommand running = lab.StartRun("--config", file);
+            Assert.Contains("offload=strict", running.Output, StringComparison.Ordinal);
+            Assert.Contains(" 9(nf2c1)", lab.Ofctl("show"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Ports_of_a_card_stay_while_the_switch_runs()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab(2);
+        string socket = Path.Combine(Path.GetTempPath(), $"softswitch-{Guid.NewGuid():n}");
+        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--control", $"punix:{socket}");
+        CommandResult removed = lab.Start("port", "del", $"unix:{socket}", "1").WaitForEnd(SwitchProgram.Patience);
+        Assert.Contains("belongs to a NetFPGA card", removed.Error, StringComparison.Ordinal);
+        CommandResult added = lab.Start("port", "add", $"unix:{socket}", "9=nf2c9").WaitForEnd(SwitchProgram.Patience);
+        Assert.Contains("has to be started with", added.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("1.0")]
+    [InlineData("0.9")]
+    public void Flows_are_on_the_card_and_their_counters_are_right(string layout)
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(Hosts);
+        string socket = Path.Combine(Path.GetTempPath(), $"softswitch-{Guid.NewGuid():n}");
+        using RunningCommand running = lab.StartRun("--netfpga", $"{Card},layout={layout}", "--listen", Lab.Listen, "--control", $"punix:{socket}");
+        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2,output:3");
+        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=4,actions=CONTROLLER");
+        SendNumbered(lab, 1, 200);
+        Eventually.True(
+            () => lab.Ofctl("dump-flows", "in_port=1").Contains("n_packets=200, n_bytes=20000", StringComparison.Ordinal),
+            () => lab.Ofctl("dump-flows") + running.Error);
+        CommandResult shown = lab.Start("netfpga", "show", $"unix:{socket}").WaitForEnd(SwitchProgram.Patience).Checked();
+        Assert.Contains("1 of 2 forwarded by the card", shown.Output, StringComparison.Ordinal);
+        Assert.Contains("n_packets=200, n_bytes=20000", shown.Output, StringComparison.Ordinal);
+        Assert.Contains($"layout: {layout}", shown.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("card nf2c0:", running.Error, StringComparison.Ordinal); // no trouble with it
+    }
+
+    private static CommandResult Stop(RunningCommand running)
+    {
+        SwitchProgram.Terminate(running);
+        return running.WaitForEnd(SwitchProgram.Patience);
+    }
+
+    private static double TcpThroughput(Lab lab, int from, int to)
+    {
+        using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
+        server.WaitForText("Server listening", SwitchProgram.Patience);
+        string said = lab.Host(from).Execute(Patience, "iperf3", ["-c", $"10.0.0.{to}", "-J", "-t", "2"]).Checked().Output;
+        double rate = JsonDocument.Parse(said).RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bits_per_second").GetDouble();
+        TestContext.Current.TestOutputHelper?.WriteLine($"{from} to {to}: {rate / 1e6:f0} Mbit/s");
+        return rate;
+    }
+
+    private static void SendNumbered(Lab lab, int from, int count) => lab.Host(from).Execute(
+        "python3", "-c",
+        $"import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('eth0', 0)); "
+        + $"[s.send(b'\\x02\\0\\0\\0\\0\\x09\\x02\\0\\0\\0\\0\\x0{from}\\x88\\xb5' + bytes(86)) for _ in range({count})]").Checked();
+
+    private static Dictionary<int, (long Received, long Sent)> Ports(Lab lab)
+    {
+        string[] lines = lab.Ofctl("dump-ports").Split('\n');
+        var ports = new Dictionary<int, (long, long)>();
+        for (int i = 0; i + 1 < lines.Length; i++)
+        {
+            int at = lines[i].IndexOf(": rx", StringComparison.Ordinal);
+            if (at > 0 && int.TryParse(lines[i][..at].Replace("port", "", StringComparison.Ordinal).Trim(), out int number))
+            {
+                ports[number] = (Lab.Number(lines[i], "pkts"), Lab.Number(lines[i + 1], "pkts"));
+            }
+        }
+        return ports;
+    }
+}

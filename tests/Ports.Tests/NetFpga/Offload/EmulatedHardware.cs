@@ -1,0 +1,45 @@
+using Softswitch.Datapath.Offload;
+using Softswitch.Ports.NetFpga;
+using Softswitch.Ports.NetFpga.Emulator;
+using Softswitch.Ports.NetFpga.Offload;
+using Softswitch.Ports.Tests.Offload;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.NetFpga.Offload;
+
+/// <summary>The shim on an emulated card: what a switch with a card is made of, but for its interfaces.</summary>
+internal sealed class EmulatedHardware : IOffloadHardware
+{
+    private readonly NetFpgaOffload _offload;
+
+    public EmulatedHardware(TestTime time, OffloadLevel level, Action<string>? log = null)
+    {
+        Card = new EmulatedCard(new EmulatedCardOptions(), time);
+        _offload = new NetFpgaOffload(Card, CardLayout.V10, level, TwinSwitches.HardwarePorts, log ?? (line => Assert.Fail(line)));
+    }
+
+    public EmulatedCard Card { get; }
+
+    public IFlowOffload Offload => _offload;
+
+    public void Receive(ushort port, byte[] frame, Action<ushort, byte[]> toWire, Action<ushort, byte[]> toHost) =>
+        Process(CardPort.Wire(port - 1), frame, toWire, toHost);
+
+    public void Send(ushort port, byte[] frame, Action<ushort, byte[]> toWire, Action<ushort, byte[]> toHost) =>
+        Process(CardPort.Queue(port - 1), frame, toWire, toHost);
+
+    public void Dispose() => _offload.Dispose();
+
+    private void Process(int source, byte[] frame, Action<ushort, byte[]> toWire, Action<ushort, byte[]> toHost)
+    {
+        byte[] result = new byte[frame.Length + EmulatedCard.LongestGrowth];
+        int destinations = Card.Process(source, frame, result, out int length);
+        for (int number = 0; number < CardPort.NumberCount; number++)
+        {
+            if ((destinations & (1 << number)) != 0)
+            {
+                (number % 2 == 0 ? toWire : toHost)((ushort)((number / 2) + 1), result[..length]);
+            }
+        }
+    }
+}
