@@ -155,6 +155,59 @@ public sealed class NetFpgaTests
         Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>No driver gives interfaces like these here: a file stands for the registers, and keeps what is written to it as no card does.</summary>
+    [Fact]
+    public void A_real_cards_interfaces_are_up_before_it_is_written_and_what_does_not_read_back_is_refused()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab(Hosts);
+        for (int port = 0; port < Hosts; port++)
+        {
+            lab.Inside.Execute("ip", "link", "set", $"s{port + 1}", "down").Checked();
+            lab.Inside.Execute("ip", "link", "set", $"s{port + 1}", "name", $"nf2c{port}").Checked();
+        }
+        string file = Path.GetTempFileName();
+        string trace = Path.GetTempFileName();
+        try
+        {
+            using (FileStream registers = File.OpenWrite(file))
+            {
+                registers.SetLength(1 << 27);
+                registers.Position = 0x400000;
+                registers.Write(Convert.FromHexString("fe1f465ec9259743a1229a27536c5f85" + "00000000" + "04000100" + "00000000" + "6e65706f" + "776f6c66" + "6977735f" + "00686374"));
+            }
+            CommandResult result = lab.RunToEnd("--netfpga", $"nf2c0,transport=pci:{file},trace={trace}");
+            Assert.Equal(2, result.ExitCode);
+            Assert.Contains("row 24 does not hold what was written", result.Error, StringComparison.Ordinal);
+            Assert.Contains("W 00000008 00000100", File.ReadAllText(trace), StringComparison.Ordinal);
+            Assert.DoesNotContain(",UP", lab.Inside.Execute("ip", "link", "show", "nf2c0").Checked().Output, StringComparison.Ordinal); // as it was found
+        }
+        finally
+        {
+            File.Delete(file);
+            File.Delete(trace);
+        }
+    }
+
+    [Fact]
+    public void A_card_and_its_ports_can_be_in_the_configuration_file()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(2);
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, $"netfpga: emulator,wires=s1:s2::,offload=strict\nport: 9=nf2c1\nlisten: {Lab.Listen}\n");
+            using RunningCommand running = lab.StartRun("--config", file);
+            Assert.Contains("offload=strict", running.Output, StringComparison.Ordinal);
+            Assert.Contains(" 9(nf2c1)", lab.Ofctl("show"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     [Fact]
     public void Ports_of_a_card_stay_while_the_switch_runs()
     {
@@ -166,6 +219,28 @@ public sealed class NetFpgaTests
         Assert.Contains("belongs to a NetFPGA card", removed.Error, StringComparison.Ordinal);
         CommandResult added = lab.Start("port", "add", $"unix:{socket}", "9=nf2c9").WaitForEnd(SwitchProgram.Patience);
         Assert.Contains("has to be started with", added.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("1.0")]
+    [InlineData("0.9")]
+    public void Flows_are_on_the_card_and_their_counters_are_right(string layout)
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(Hosts);
+        string socket = Path.Combine(Path.GetTempPath(), $"softswitch-{Guid.NewGuid():n}");
+        using RunningCommand running = lab.StartRun("--netfpga", $"{Card},layout={layout}", "--listen", Lab.Listen, "--control", $"punix:{socket}");
+        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2,output:3");
+        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=4,actions=CONTROLLER");
+        SendNumbered(lab, 1, 200);
+        Eventually.True(
+            () => lab.Ofctl("dump-flows", "in_port=1").Contains("n_packets=200, n_bytes=20000", StringComparison.Ordinal),
+            () => lab.Ofctl("dump-flows") + running.Error);
+        CommandResult shown = lab.Start("netfpga", "show", $"unix:{socket}").WaitForEnd(SwitchProgram.Patience).Checked();
+        Assert.Contains("1 of 2 forwarded by the card", shown.Output, StringComparison.Ordinal);
+        Assert.Contains("n_packets=200, n_bytes=20000", shown.Output, StringComparison.Ordinal);
+        Assert.Contains($"layout: {layout}", shown.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("card nf2c0:", running.Error, StringComparison.Ordinal); // no trouble with it
     }
 
     private static CommandResult Stop(RunningCommand running)

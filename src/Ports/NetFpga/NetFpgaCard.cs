@@ -73,8 +73,7 @@ public sealed class NetFpgaCard : IDisposable
     public IPortDevice OpenPort(int index, ushort number, out ushort? beside)
     {
         int port = index - FirstInterface;
-        IPortDevice device = _waiting[port] ?? _openInterface(port);
-        _waiting[port] = device;
+        IPortDevice device = _waiting[port] ??= OpenInterface(port);
         try
         {
             var opened = new CardPortDevice(device, _registers, port);
@@ -158,14 +157,20 @@ public sealed class NetFpgaCard : IDisposable
         }
     }
 
+    private IPortDevice OpenInterface(int port)
+    {
+        IPortDevice device = _openInterface(port);
+        device.SetAdministrativeState(true);
+        return device;
+    }
+
     private void Start()
     {
         CardIdentity identity = CardIdentity.Read(_registers);
         Layout = identity.ChooseLayout(_registers, _spec.Layout);
         for (int port = 0; port < CardPort.Count; port++)
         {
-            _waiting[port] ??= _openInterface(port);
-            _waiting[port]!.SetAdministrativeState(true);
+            _waiting[port] ??= OpenInterface(port);
         }
         CardStart.Run(_registers, Layout, _spec.IsEmulator ? TimeSpan.Zero : ResetTime);
         string level = _spec.Offload.ToString().ToLowerInvariant();

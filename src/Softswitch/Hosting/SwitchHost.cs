@@ -6,8 +6,6 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.NetFpga;
-using Softswitch.Ports.NetFpga.Offload;
 
 namespace Softswitch.Hosting;
 
@@ -29,7 +27,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private readonly WorkerProcessors _processors;
-    private readonly CardSet _cards = new();
+    private readonly SwitchCards _cards;
     private HugePages? _frameMemory;
     private SwitchAgent? _agent;
     private TlsCredentials? _tls;
@@ -58,6 +56,7 @@ internal sealed class SwitchHost : IDisposable
             BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
             MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
         });
+        _cards = new SwitchCards(Control);
     }
 
     public DatapathControl Control { get; }
@@ -82,10 +81,10 @@ internal sealed class SwitchHost : IDisposable
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
-            host.OpenCards(options.Cards, say);
+            host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
             host._ports = new SwitchPorts(host.Control, options, host._cards, log);
             host._ports.OpenAll(say);
-            host.AddOffloads(options, log);
+            host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host.CreateAgent(options, log);
             host.StartThreads(options.SpinsWhenIdle, log);
@@ -131,30 +130,6 @@ internal sealed class SwitchHost : IDisposable
         _failed.Dispose();
     }
 
-    /// <summary>Cards come first: their tables are emptied, and no packet is to be on its way then.</summary>
-    private void OpenCards(IReadOnlyList<CardOption> cards, Action<string> say)
-    {
-        foreach (CardOption option in cards)
-        {
-            say(_cards.Add(option.Spec, option.FirstInterface, Control.Frames).Description);
-        }
-    }
-
-    /// <summary>From here on cards forward what they can.</summary>
-    private void AddOffloads(SwitchOptions options, Action<string> log)
-    {
-        foreach (NetFpgaCard card in _cards.Cards)
-        {
-            ushort[] numbers = [.. Enumerable.Range(card.FirstInterface, CardPort.Count).Select(index =>
-                options.Ports.Single(port => port.Spec.Kind == PortKind.NetFpga && port.Spec.Target == CardNetdev.NameOf(index)).Number)];
-            var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => log($"card {card.Name}: {line}"));
-            lock (Control.Gate)
-            {
-                Control.AddOffload(offload);
-            }
-        }
-    }
-
     private void ListenForCommands(ConnectionTarget? target, Action<string> say)
     {
         if (target == null)
@@ -163,7 +138,7 @@ internal sealed class SwitchHost : IDisposable
         }
         try
         {
-            _commands = new ControlListener(target.Host, new ControlCommands(_ports!).Execute);
+            _commands = new ControlListener(target.Host, new ControlCommands(_ports!, _cards).Execute);
         }
         catch (IOException e)
         {

@@ -3,7 +3,6 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Hosting;
@@ -27,7 +26,7 @@ internal sealed class SwitchPorts : IDisposable
     private readonly List<ConfiguredPort> _ports = [];
     private readonly PortNumbers _numbers = new();
     private readonly UnderlaySet _underlays = new();
-    private readonly CardSet _cards;
+    private readonly SwitchCards _cards;
     private readonly int _framesForPackets;
     private readonly bool _needsLocal;
     private readonly LinkMonitor _monitor;
@@ -38,7 +37,7 @@ internal sealed class SwitchPorts : IDisposable
     /// <param name="cards">Whose interfaces are among the ports; the caller's.</param>
     /// <param name="log">Takes a line for each event, on any thread.</param>
     /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
-    public SwitchPorts(DatapathControl control, SwitchOptions options, CardSet cards, Action<string> log)
+    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, Action<string> log)
     {
         _control = control;
         _cards = cards;

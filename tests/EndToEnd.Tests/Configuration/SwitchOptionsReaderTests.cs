@@ -18,6 +18,58 @@ public sealed class SwitchOptionsReaderTests
     }
 
     [Fact]
+    public void A_cards_interfaces_are_ports_and_come_before_those_that_want_no_number()
+    {
+        SwitchOptions options = Read(("port", "eth0"), ("port", "2=eth1"), ("netfpga", "emulator"));
+        Assert.Equal(
+            [(1, "nf2c0"), (3, "nf2c1"), (4, "nf2c2"), (5, "nf2c3"), (6, "eth0"), (2, "2=eth1")],
+            options.Ports.Select(port => ((int)port.Number, port.Spec.Text)));
+        Assert.Equal(0, Assert.Single(options.Cards).FirstInterface);
+    }
+
+    [Fact]
+    public void A_cards_interface_may_be_given_as_a_port_with_number_and_options()
+    {
+        SwitchOptions options = Read(("port", "7=nf2c1,rate=100M"), ("port", "nf2c0,rate=1G"), ("netfpga", "nf2c0"));
+        Assert.Equal(
+            [(1, "nf2c0,rate=1G"), (7, "7=nf2c1,rate=100M"), (2, "nf2c2"), (3, "nf2c3")],
+            options.Ports.Select(port => ((int)port.Number, port.Spec.Text)));
+    }
+
+    [Fact]
+    public void Emulated_cards_take_the_names_that_real_ones_leave()
+    {
+        SwitchOptions options = Read(("netfpga", "emulator"), ("netfpga", "nf2c0"), ("netfpga", "emulator"));
+        Assert.Equal([4, 0, 8], options.Cards.Select(card => card.FirstInterface));
+        Assert.Equal("nf2c11", options.Ports[^1].Spec.Text);
+        Assert.Equal(12, options.Ports[^1].Number);
+    }
+
+    [Theory]
+    [InlineData("nf2c0,layout=7", "eth0", "card 'nf2c0,layout=7': layout=7: is none of auto, 1.0 and 0.9")]
+    [InlineData("nf2c4", "nf2c0", "--port: 'nf2c0': is a port of a NetFPGA card, which has to be given, too: --netfpga nf2c0, or --netfpga emulator")]
+    [InlineData("nf2c0", "local=nf2c0", "--port: 'local=nf2c0': a card's port cannot be LOCAL")]
+    public void A_card_that_is_wrong_or_missing_is_named(string card, string port, string expected)
+    {
+        Assert.Contains(expected, Assert.Throws<OptionException>(() => Read(("netfpga", card), ("port", port))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_two_cards_cannot_share_is_named()
+    {
+        Assert.Equal("--netfpga: 'nf2c0': the card is given twice", Assert.Throws<OptionException>(() => Read(("netfpga", "nf2c0"), ("netfpga", "nf2c0"))).Message);
+        Assert.Equal(
+            "--netfpga: 'emulator,wires=:::a': wire a belongs to 'emulator,wires=a:::'",
+            Assert.Throws<OptionException>(() => Read(("netfpga", "emulator,wires=a:::"), ("netfpga", "emulator,wires=:::a"))).Message);
+        Assert.Equal(
+            "--netfpga: 'nf2c0,trace=/tmp/../tmp/a': trace /tmp/a belongs to 'emulator,trace=/tmp/a'",
+            Assert.Throws<OptionException>(() => Read(("netfpga", "emulator,trace=/tmp/a"), ("netfpga", "nf2c0,trace=/tmp/../tmp/a"))).Message);
+        Assert.Equal(
+            "--port: '2=nf2c1': the interface belongs to '1=nf2c1'",
+            Assert.Throws<OptionException>(() => Read(("netfpga", "nf2c0"), ("port", "1=nf2c1"), ("port", "2=nf2c1"))).Message);
+    }
+
+    [Fact]
     public void Everything_has_a_default_but_the_ports()
     {
         SwitchOptions options = Read(("port", "eth0"));

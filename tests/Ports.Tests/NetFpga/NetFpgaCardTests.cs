@@ -58,7 +58,7 @@ public sealed class NetFpgaCardTests : IDisposable
             }
         };
         RegisterAccessException failure = Assert.Throws<RegisterAccessException>(() => CardStart.Run(bench.Card, CardLayout.V10, TimeSpan.Zero));
-        Assert.Contains("row 26 was written and reads back 0x000000ff at 0x2001000, not 0x00000010", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("row 26 does not hold what was written", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -62,9 +62,9 @@ public sealed class NetFpgaOffload : IFlowOffload
         _registers = registers;
         _log = log;
         _placement = new Placement(layout, level, switchPortNumbers);
-        _rows = new CardRows(registers, Credit);
+        _rows = new CardRows(registers, layout, Credit);
         _slots = new CardSlots(registers, Credit);
-        _watch = new CardWatch(registers);
+        _watch = new CardWatch(registers, layout);
         Level = level;
         _suspended = level == OffloadLevel.Off ? OffReason : null;
         Guarded(Prepare);

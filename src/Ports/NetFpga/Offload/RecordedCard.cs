@@ -12,7 +12,7 @@ public sealed class RecordedCard
     public RecordedCard(CardLayout layout, OffloadLevel level, ReadOnlySpan<ushort> switchPortNumbers)
     {
         RegisterImage image = new() { Written = _writes.Add };
-        RowRegisters rows = new(image);
+        RowRegisters rows = new(image, layout);
         for (int row = CardRegisters.FirstReservedRow; row < CardRegisters.RowCount; row++)
         {
             rows.Commit(row, ReservedRows.Row(row));

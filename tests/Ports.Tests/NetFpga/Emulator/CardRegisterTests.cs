@@ -373,6 +373,34 @@ public sealed class CardRegisterTests
     }
 
     [Fact]
+    public void A_frame_meets_a_row_as_it_was_or_as_it_will_be_while_another_thread_writes_it()
+    {
+        _bench.WriteRow(5, CardBench.Action(0x11));
+        _bench.WriteRow(31, CardBench.Action(0x80));
+        int[] seen = new int[256];
+        using var stop = new CancellationTokenSource();
+        var sender = new Thread(() =>
+        {
+            byte[] frame = TestPacket.Tcp();
+            byte[] result = new byte[frame.Length + EmulatedCard.LongestGrowth];
+            do
+            {
+                seen[Card.Process(0, frame, result, out _)]++;
+            }
+            while (!stop.IsCancellationRequested);
+        });
+        sender.Start();
+        for (int i = 0; i < 2000; i++)
+        {
+            _bench.WriteRow(5, CardBench.Action((i & 1) == 0 ? 0x44u : 0x11));
+        }
+        stop.Cancel();
+        sender.Join();
+        Assert.True(seen[0x11] + seen[0x44] > 0);
+        Assert.Equal(seen.Sum(), seen[0x11] + seen[0x44]);
+    }
+
+    [Fact]
     public void A_frame_costs_no_allocation()
     {
         _bench.WriteRow(31, CardBench.Action(0x10, 0x07f6));

@@ -14,11 +14,11 @@ namespace Softswitch.Ports.NetFpga.Offload.Writing;
 /// </para>
 /// <para>Register writes: 29 for a row put in, 27 for one taken out, 27 for another action, 32 for a move by one.</para>
 /// </remarks>
-internal sealed class CardRows(IRegisterAccess registers, Action<CardFlow, uint, uint> credit)
+internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Action<CardFlow, uint, uint> credit)
 {
     public const int Count = CardRegisters.FirstReservedRow;
 
-    private readonly RowRegisters _rows = new(registers);
+    private readonly RowRegisters _rows = new(registers, layout);
     private readonly RowItem?[] _items = new RowItem?[Count];
     private readonly RowCounter[] _counters = new RowCounter[Count];
 
@@ -133,7 +133,7 @@ internal sealed class CardRows(IRegisterAccess registers, Action<CardFlow, uint,
         return row;
     }
 
-    /// <summary>Puts a row between its neighbours: into the gap if there is one, and so that gaps are left between it and those that follow.</summary>
+    /// <summary>Puts a row between its neighbours: into the middle of the gap if there is one, or so far up that those that follow fit behind it.</summary>
     private int Insert(IReadOnlyList<RowItem> rows, int index, int above)
     {
         int next = index + 1;
@@ -144,7 +144,7 @@ internal sealed class CardRows(IRegisterAccess registers, Action<CardFlow, uint,
         int below = next < rows.Count ? FindRow(rows[next])!.Value : Count;
         int[] free = [.. Enumerable.Range(above + 1, below - above - 1).Where(row => _items[row] == null)];
         int coming = next - index;
-        int target = free.Length == 0 ? ShiftApart(above, below) : free[Math.Max(0, free.Length - coming) / (coming + 1)];
+        int target = free.Length == 0 ? ShiftApart(above, below) : free[Math.Clamp(free.Length - coming, 0, (free.Length - 1) / 2)];
         Fill(target, rows[index]);
         return target;
     }

@@ -3,12 +3,12 @@ using Softswitch.Ports.NetFpga.Codec;
 namespace Softswitch.Ports.NetFpga.Offload.Writing;
 
 /// <summary>The reserved rows, without which the card forwards nothing to the host, and the signs by which a loss of its tables shows (rules 5 and 14).</summary>
-internal sealed class CardWatch(IRegisterAccess registers)
+internal sealed class CardWatch(IRegisterAccess registers, CardLayout layout)
 {
     // A reset clears it. A flush by the watchdog does not, but empties the reserved rows.
     private const uint Cookie = 0x50f75317;
 
-    private readonly RowRegisters _rows = new(registers);
+    private readonly RowRegisters _rows = new(registers, layout);
     private int _next = CardRegisters.FirstReservedRow;
 
     /// <summary>Writes the reserved rows and reads them back.</summary>

@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.NetFpga.Offload.Writing;
 
 /// <summary>One row of the wildcard table at a time, through the staging words; nothing else uses these (rule 12).</summary>
-internal sealed class RowRegisters(IRegisterAccess registers)
+internal sealed class RowRegisters(IRegisterAccess registers, CardLayout layout)
 {
     /// <summary>Writes to commit a row: 10 of action, 8 of mask, 8 of value, and the commit itself, which is what the card takes notice of.</summary>
     public const int CommitWrites = ActionWords.Count + (2 * KeyWords.Count) + 1;
@@ -9,8 +9,8 @@ internal sealed class RowRegisters(IRegisterAccess registers)
     private const int SourceWord = 6;
     private const uint SourceBits = 0xff000000;
 
-    // The top byte of value and mask does not exist in rows.
-    private const uint LastWord = 0x00ffffff;
+    // The top byte of value and mask does not exist in rows; without nw_tos the two top bytes do not.
+    private readonly uint _lastWord = layout == CardLayout.V10 ? 0x00ffffffu : 0x0000ffffu;
 
     public void Commit(int row, in RowImage image)
     {
@@ -39,8 +39,8 @@ internal sealed class RowRegisters(IRegisterAccess registers)
         (KeyWords value, KeyWords mask, ActionWords action) = image;
         registers.Write(CardRegisters.RowRead, (uint)row);
         return Reads(CardRegisters.RowAction, action, uint.MaxValue)
-            && Reads(CardRegisters.RowMask, mask, LastWord)
-            && Reads(CardRegisters.RowValue, value, LastWord);
+            && Reads(CardRegisters.RowMask, mask, _lastWord)
+            && Reads(CardRegisters.RowValue, value, _lastWord);
     }
 
     public (uint Packets, uint Bytes) ReadCounters(int row) =>

@@ -1,0 +1,57 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Memory;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Control;
+
+/// <summary>Devices that count every packet, such as a card that forwards by itself.</summary>
+public sealed class WholePortTrafficTests
+{
+    [Theory]
+    [InlineData(true, 1000)]
+    [InlineData(false, 1001)]
+    public void What_a_device_counts_itself_is_not_counted_once_more(bool countsEveryPacket, int expected)
+    {
+        using var sut = new TestSwitch(ports: 1);
+        using var device = new CountingDevice(new MemoryPort("counting", sut.Control.Frames)) { CountsEveryPacket = countsEveryPacket };
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut.Send(1, TestPacket.Tcp());
+        Assert.True(device.Inner.TryInject(TestPacket.Tcp()));
+        sut.Settle();
+        Assert.True(sut.Control.TryReadPort(2, out PortStatistics statistics));
+        Assert.Equal((ulong)expected, statistics.ReceivedPackets);
+        Assert.Equal((ulong)expected + 1000, statistics.TransmittedPackets);
+    }
+
+    private sealed class CountingDevice(MemoryPort inner) : IPortDevice
+    {
+        public MemoryPort Inner => inner;
+
+        public bool CountsEveryPacket { get; init; }
+
+        public string Name => inner.Name;
+
+        public string Backend => inner.Backend;
+
+        public MacAddress HardwareAddress => inner.HardwareAddress;
+
+        public bool TakesOffloads => inner.TakesOffloads;
+
+        public IReadOnlyList<IPort> Queues => inner.Queues;
+
+        public PortLink ReadLink() => inner.ReadLink();
+
+        public PortLosses ReadLosses() => inner.ReadLosses();
+
+        public PortTraffic ReadUnseenTraffic() => new() { ReceivedPackets = 1000, TransmittedPackets = 2000 };
+
+        public void SetAdministrativeState(bool up) => inner.SetAdministrativeState(up);
+
+        public void Dispose() => inner.Dispose();
+    }
+}
