@@ -30,7 +30,10 @@ public interface IPortDevice : IDisposable
     /// <summary>Losses since the device was opened, summed over its queues.</summary>
     PortLosses ReadLosses();
 
-    /// <summary>What went through the device past the workers' counters, summed over its queues.</summary>
+    /// <summary>Whether <see cref="ReadUnseenTraffic"/> tells all of the device's packets, those that workers count among them.</summary>
+    bool CountsEveryPacket => false;
+
+    /// <summary>What went through the device past the workers' counters, summed over its queues; all that did if <see cref="CountsEveryPacket"/>.</summary>
     PortTraffic ReadUnseenTraffic() => default;
 
     /// <summary>Packets the device itself dropped for this reason, summed over its queues; they are in <see cref="ReadLosses"/> too.</summary>

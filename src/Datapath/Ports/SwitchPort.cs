@@ -140,10 +140,13 @@ internal sealed unsafe class SwitchPort : IDisposable
         for (int i = 0; i < Workers; i++)
         {
             ref WorkerPortCounters own = ref _counters.Start[i];
-            total.ReceivedPackets += own.ReceivedPackets;
-            total.ReceivedBytes += own.ReceivedBytes;
-            total.TransmittedPackets += own.TransmittedPackets;
-            total.TransmittedBytes += own.TransmittedBytes;
+            if (!Device.CountsEveryPacket)
+            {
+                total.ReceivedPackets += own.ReceivedPackets;
+                total.ReceivedBytes += own.ReceivedBytes;
+                total.TransmittedPackets += own.TransmittedPackets;
+                total.TransmittedBytes += own.TransmittedBytes;
+            }
             total.ReceiveDropped += own.ReceiveDropped;
             total.ReceiveErrors += own.ReceiveErrors;
             total.TransmitDropped += own.TransmitDropped;
