@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using Softswitch.Ports.NetFpga.Emulator;
 using Softswitch.Ports.NetFpga;
+using Softswitch.Ports.NetFpga.Emulator;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.NetFpga.Emulator;
