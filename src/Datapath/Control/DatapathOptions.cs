@@ -28,7 +28,7 @@ public sealed record DatapathOptions
     public int MaxExactEntries { get; init; } = 1 << 20;
 
     /// <summary>Entries table 1 takes.</summary>
-    public int MaxWildcardEntries { get; init; } = 1 << 16;
+    public int MaxWildcardEntries { get; init; } = 1 << 18;
 
     /// <summary>Flows for which each worker remembers what table 1 gave, 66 bytes each where used; rounded up to a power of two.</summary>
     public int FlowCacheCapacity { get; init; } = 1 << 18;

@@ -63,6 +63,20 @@ internal sealed class NetlinkRequest
         return Attribute(Rtnetlink.NDA_DST, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address)));
     }
 
+    /// <summary>struct rtmsg for a route of the main table by way of a gateway.</summary>
+    /// <param name="prefixLength">0 for the default route.</param>
+    public NetlinkRequest RouteBy(Be32 network, byte prefixLength, Be32 gateway)
+    {
+        _bytes[_length] = Libc.AF_INET;
+        _bytes[_length + 1] = prefixLength;
+        _bytes[_length + 4] = Rtnetlink.RT_TABLE_MAIN;
+        _bytes[_length + 5] = Rtnetlink.RTPROT_STATIC;
+        _bytes[_length + 7] = Rtnetlink.RTN_UNICAST;
+        _length += Rtnetlink.RouteSize;
+        return Attribute(Rtnetlink.RTA_DST, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in network)))
+            .Attribute(Rtnetlink.RTA_GATEWAY, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in gateway)));
+    }
+
     public NetlinkRequest Attribute(ushort type, ReadOnlySpan<byte> value)
     {
         int start = Begin(type);

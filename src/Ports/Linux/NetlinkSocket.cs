@@ -103,6 +103,40 @@ public sealed unsafe class NetlinkSocket : IDisposable
         Exchange(request, $"RTM_NEWADDR {name}");
     }
 
+    /// <summary>Takes an IPv4 address off a link.</summary>
+    public void DeleteAddress(string name, Be32 address, int prefixLength)
+    {
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_DELADDR, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK)
+            .Ipv4Address(IndexOf(name), (byte)prefixLength)
+            .Attribute(Rtnetlink.IFA_LOCAL, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address)));
+        Exchange(request, $"RTM_DELADDR {name}");
+    }
+
+    /// <summary>Adds a route by way of a gateway to the main table.</summary>
+    /// <param name="network">Its first address.</param>
+    /// <param name="prefixLength">0 for the default route.</param>
+    /// <exception cref="SystemCallException">There is one already, or the gateway is on no link that is up.</exception>
+    public void AddRoute(Be32 network, int prefixLength, Be32 gateway) => Exchange(
+        new NetlinkRequest(Rtnetlink.RTM_NEWROUTE, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_EXCL)
+            .RouteBy(network, (byte)prefixLength, gateway),
+        $"RTM_NEWROUTE {Ipv4Text.Format(network)}/{prefixLength} via {Ipv4Text.Format(gateway)}");
+
+    /// <summary>Lets IPv4 packets that come in by a link be forwarded, without redirects to better routers: what makes a namespace a router.</summary>
+    /// <remarks>The link's own setting, not the namespace's: that would take a /proc that can be written.</remarks>
+    public void SetForwarding(string name)
+    {
+        NetlinkRequest request = Change().Link(IndexOf(name));
+        int families = request.Begin(Rtnetlink.IFLA_AF_SPEC);
+        int family = request.Begin(Libc.AF_INET);
+        int settings = request.Begin(Rtnetlink.IFLA_INET_CONF);
+        request.Attribute(Rtnetlink.IPV4_DEVCONF_FORWARDING, 1);
+        request.Attribute(Rtnetlink.IPV4_DEVCONF_SEND_REDIRECTS, 0);
+        request.End(settings);
+        request.End(family);
+        request.End(families);
+        Exchange(request, $"RTM_NEWLINK {name} forwarding");
+    }
+
     /// <summary>Deletes a link; of a veth pair both ends go.</summary>
     public void Delete(string name) => Exchange(
         new NetlinkRequest(Rtnetlink.RTM_DELLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).Link(IndexOf(name)), $"RTM_DELLINK {name}");

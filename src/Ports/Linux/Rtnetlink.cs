@@ -18,6 +18,7 @@ internal static class Rtnetlink
     public const ushort RTM_DELLINK = 17;
     public const ushort RTM_GETLINK = 18;
     public const ushort RTM_NEWADDR = 20;
+    public const ushort RTM_DELADDR = 21;
     public const ushort RTM_GETADDR = 22;
     public const ushort RTM_NEWROUTE = 24;
     public const ushort RTM_GETROUTE = 26;
@@ -59,6 +60,12 @@ internal static class Rtnetlink
     public const ushort VETH_INFO_PEER = 1;
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
     public const byte IN6_ADDR_GEN_MODE_NONE = 1;
+
+    // ipv4_devconf of a link, nested in AF_INET; the setting's number as in linux/ip.h.
+    public const ushort IFLA_INET_CONF = 1;
+    public const ushort IPV4_DEVCONF_FORWARDING = 1;
+    public const ushort IPV4_DEVCONF_SEND_REDIRECTS = 6;
+
     public const byte AF_UNSPEC = 0;
     public const ushort AF_INET6 = 10;
 
@@ -76,6 +83,11 @@ internal static class Rtnetlink
     public const ushort NDA_DST = 1;
     public const ushort NDA_LLADDR = 2;
     public const byte NTF_USE = 1;
+
+    // struct rtmsg of a route that is added
+    public const byte RT_TABLE_MAIN = 254;
+    public const byte RTPROT_STATIC = 4;
+    public const byte RTN_UNICAST = 1;
 
     public static int Align(int length) => (length + 3) & ~3;
 }

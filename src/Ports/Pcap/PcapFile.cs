@@ -9,22 +9,10 @@ public static class PcapFile
     /// <exception cref="PortException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<ReadOnlyMemory<byte>> frames)
     {
-        Span<byte> head = stackalloc byte[PcapFormat.FileHeaderLength];
-        try
+        using PcapWriter writer = PcapWriter.Create(path);
+        foreach (ReadOnlyMemory<byte> frame in frames)
         {
-            using FileStream stream = File.Create(path);
-            PcapFormat.WriteFileHead(head);
-            stream.Write(head);
-            foreach (ReadOnlyMemory<byte> frame in frames)
-            {
-                PcapFormat.WriteRecordHead(head, frame.Length, nanoseconds: 0);
-                stream.Write(head[..PcapFormat.RecordHeaderLength]);
-                stream.Write(frame.Span);
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new PortException($"{path}: {e.Message}", e);
+            writer.Write(frame.Span, nanoseconds: 0);
         }
     }
 }

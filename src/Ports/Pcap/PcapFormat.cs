@@ -38,13 +38,15 @@ internal static class PcapFormat
         BinaryPrimitives.WriteUInt32LittleEndian(head[20..], LinkTypeEthernet);
     }
 
-    /// <summary>Writes the head of a whole frame's record.</summary>
+    /// <summary>Writes the head of a frame's record.</summary>
+    /// <param name="length">Bytes that follow.</param>
     /// <param name="nanoseconds">Since 1970.</param>
-    public static void WriteRecordHead(Span<byte> head, int length, long nanoseconds)
+    /// <param name="lengthOnWire">If it is another.</param>
+    public static void WriteRecordHead(Span<byte> head, int length, long nanoseconds, int? lengthOnWire = null)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(head, (uint)(nanoseconds / 1_000_000_000));
         BinaryPrimitives.WriteUInt32LittleEndian(head[4..], (uint)(nanoseconds % 1_000_000_000));
         BinaryPrimitives.WriteInt32LittleEndian(head[8..], length);
-        BinaryPrimitives.WriteInt32LittleEndian(head[12..], length);
+        BinaryPrimitives.WriteInt32LittleEndian(head[12..], lengthOnWire ?? length);
     }
 }

@@ -8,11 +8,11 @@ namespace Softswitch.Ports.Tunnels;
 public readonly record struct Ipv4Prefix(Be32 Address, int Length)
 {
     /// <summary>Host byte order.</summary>
-    internal uint Mask => Length == 0 ? 0 : uint.MaxValue << (32 - Length);
+    public uint Mask => Length == 0 ? 0 : uint.MaxValue << (32 - Length);
 
-    internal bool Contains(Be32 address) => ((address.Host ^ Address.Host) & Mask) == 0;
+    public bool Contains(Be32 address) => ((address.Host ^ Address.Host) & Mask) == 0;
 
-    internal static bool TryParse(ReadOnlySpan<char> text, out Ipv4Prefix prefix)
+    public static bool TryParse(ReadOnlySpan<char> text, out Ipv4Prefix prefix)
     {
         prefix = default;
         int slash = text.IndexOf('/');

@@ -40,6 +40,9 @@ internal sealed record PipelineOptions
 
     public bool Rewrite { get; init; }
 
+    /// <summary>Whether nw_dst is set to another address, which changes two checksums.</summary>
+    public bool Readdress { get; init; }
+
     /// <summary>The kind of tunnel the packets are sent into; null for none.</summary>
     public string? Tunnel { get; init; }
 
@@ -195,6 +198,7 @@ internal static class PipelineBenchmark
     {
         FlowAction[] actions = options.Rewrite
             ? [FlowAction.SetDlSrc(new MacAddress(0x0200_0000_00aa)), FlowAction.SetDlDst(new MacAddress(0x0200_0000_00bb)), FlowAction.Output(sink)]
+            : options.Readdress ? [FlowAction.SetNwDst(0x0a63_6363), FlowAction.Output(sink)]
             : [FlowAction.Output(sink)];
         int entries = 0;
         var masks = new HashSet<uint>();
@@ -253,7 +257,7 @@ internal static class PipelineBenchmark
     private static void Describe(BenchResult result, PipelineOptions options, FlowSet set, int entries, int masks, int packets)
     {
         result.Add("match", WordOf(options.Match));
-        result.Add("actions", options.Tunnel ?? (options.Rewrite ? "rewrite" : "output"));
+        result.Add("actions", options.Tunnel ?? (options.Rewrite ? "rewrite" : options.Readdress ? "readdress" : "output"));
         result.Add("flows", options.Flows);
         result.Add("entries", entries);
         result.Add("masks", masks);

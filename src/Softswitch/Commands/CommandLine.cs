@@ -28,6 +28,7 @@ internal static class CommandLine
             PortCommand.Create(),
             NetFpgaCommand.Create(),
             ControllerCommand.Create(),
+            ScenarioCommand.Create(),
             BenchCommand.Create(),
             Verbose,
         };

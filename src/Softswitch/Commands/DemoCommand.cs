@@ -4,6 +4,7 @@ using System.Globalization;
 using Softswitch.Configuration;
 using Softswitch.Demo;
 using Softswitch.Hosting;
+using Softswitch.Laboratory;
 using Spectre.Console;
 
 namespace Softswitch.Commands;
@@ -28,7 +29,7 @@ internal static class DemoCommand
         {
             string? seconds = result.GetValue(Seconds);
             TimeSpan? duration = seconds == null ? null : ReadSeconds(seconds);
-            DemoSandbox.Enter(seconds == null ? ["demo"] : ["demo", "--seconds", seconds]);
+            Sandbox.Enter(seconds == null ? ["demo"] : ["demo", "--seconds", seconds]);
             return Run(duration);
         });
         return command;
@@ -62,19 +63,19 @@ internal static class DemoCommand
         else
         {
             RunRounds(network, pings, snapshot => plain.ShowRound(pings, snapshot), end.Token);
-            plain.ShowTables(DemoSnapshot.Take(network.Switch.Control));
+            plain.ShowTables(SwitchSnapshot.Take(network.Switch.Control));
         }
         network.Switch.ThrowIfFailed();
         return duration == null ? 0 : Conclude(pings);
     }
 
-    private static void RunRounds(DemoNetwork network, PingMatrix pings, Action<DemoSnapshot> show, CancellationToken end)
+    private static void RunRounds(DemoNetwork network, PingMatrix pings, Action<SwitchSnapshot> show, CancellationToken end)
     {
         while (!end.IsCancellationRequested)
         {
             long start = Stopwatch.GetTimestamp();
             pings.RunRound(RoundInterval, end);
-            show(DemoSnapshot.Take(network.Switch.Control));
+            show(SwitchSnapshot.Take(network.Switch.Control));
             TimeSpan left = RoundInterval - Stopwatch.GetElapsedTime(start);
             if (left > TimeSpan.Zero)
             {

@@ -1,8 +1,8 @@
 using Softswitch.Configuration;
 using Softswitch.Hosting;
+using Softswitch.Laboratory;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;
-using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Demo;
@@ -36,8 +36,11 @@ internal sealed class DemoNetwork : IDisposable
     /// <param name="log">Takes a line for each event of a connection.</param>
     public static DemoNetwork Create(Action<string> log)
     {
-        using NetlinkSocket here = NetlinkSocket.Open();
-        here.SetUp("lo");
+        using (NetlinkSocket links = NetlinkSocket.Open())
+        {
+            links.SetUp("lo");
+        }
+        using NetworkNamespace here = NetworkNamespace.OfCurrentThread();
         var network = new DemoNetwork(new LearningController(new LearningOptions { Listen = "ptcp:0:127.0.0.1" }));
         try
         {
@@ -66,7 +69,7 @@ internal sealed class DemoNetwork : IDisposable
         _hosts.ForEach(host => host.Dispose());
     }
 
-    private void Build(NetlinkSocket here, Action<string> log)
+    private void Build(NetworkNamespace here, Action<string> log)
     {
         Controller.Start();
         for (int number = 1; number <= HostCount; number++)
@@ -82,11 +85,5 @@ internal sealed class DemoNetwork : IDisposable
         Switch = SwitchHost.Start(options, log, log);
     }
 
-    private static PortOption PortOf(DemoHost host)
-    {
-        string text = $"{host.Number}=packet:{host.SwitchInterface}";
-        return PortSpec.TryParse(text, out PortSpec? spec, out string? error)
-            ? new PortOption((ushort)host.Number, spec, text)
-            : throw new OptionException(error);
-    }
+    private static PortOption PortOf(DemoHost host) => LabText.Port($"{host.Number}=packet:{host.SwitchInterface}");
 }

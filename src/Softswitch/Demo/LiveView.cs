@@ -1,3 +1,4 @@
+using Softswitch.Laboratory;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -10,7 +11,7 @@ internal static class LiveView
     private const int OtherLines = 24;
     private const int FewestFlows = 4;
 
-    public static IRenderable Render(PingMatrix pings, DemoSnapshot snapshot, int height) => new Rows(
+    public static IRenderable Render(PingMatrix pings, SwitchSnapshot snapshot, int height) => new Rows(
         RenderPings(pings), RenderPorts(snapshot), RenderFlows(snapshot, Math.Max(FewestFlows, height - OtherLines)), new Text("Ctrl-C ends it."));
 
     private static Table RenderPings(PingMatrix pings)
@@ -38,7 +39,7 @@ internal static class LiveView
         return $"{last} {pair.Answered}/{pair.Sent}";
     }
 
-    private static Table RenderPorts(DemoSnapshot snapshot)
+    private static Table RenderPorts(SwitchSnapshot snapshot)
     {
         Table table = new Table().Title("ports").AddColumns("port", "interface", "rx packets", "rx bytes", "tx packets", "tx bytes", "dropped");
         foreach (PortRow row in snapshot.Ports)
@@ -52,7 +53,7 @@ internal static class LiveView
         return table;
     }
 
-    private static Table RenderFlows(DemoSnapshot snapshot, int lines)
+    private static Table RenderFlows(SwitchSnapshot snapshot, int lines)
     {
         Table table = new Table().Title($"flow table: {snapshot.Flows.Count} entries").AddColumns("packets", "age", "match", "actions");
         foreach (FlowRow flow in snapshot.Flows.Take(lines))

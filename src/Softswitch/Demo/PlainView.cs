@@ -1,3 +1,5 @@
+using Softswitch.Laboratory;
+
 namespace Softswitch.Demo;
 
 /// <summary>The demo as lines of text: for files, pipes and terminals without cursor movement.</summary>
@@ -10,7 +12,7 @@ internal sealed class PlainView(TextWriter output)
 
     private int _round;
 
-    public void ShowRound(PingMatrix pings, DemoSnapshot snapshot)
+    public void ShowRound(PingMatrix pings, SwitchSnapshot snapshot)
     {
         _round++;
         TimeSpan[] times = [.. pings.Pairs.Where(pair => pair.Last != null).Select(pair => pair.Last!.Value)];
@@ -28,7 +30,7 @@ internal sealed class PlainView(TextWriter output)
         }
     }
 
-    public void ShowTables(DemoSnapshot snapshot)
+    public void ShowTables(SwitchSnapshot snapshot)
     {
         output.WriteLine("ports:");
         foreach (PortRow row in snapshot.Ports)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Laboratory;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Measuring;
 

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Softswitch.Benchmarks.Compare;
 using Softswitch.Configuration;
 using Softswitch.Datapath.Headers;
+using Softswitch.Laboratory;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Benchmarks.Io;

@@ -1,13 +1,15 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Headers;
 
-namespace Softswitch.Ports.Tunnels;
+namespace Softswitch.Datapath.Headers;
 
-/// <summary>ARP for IPv4 on Ethernet (RFC 826), read from and written to whole frames.</summary>
-internal readonly record struct ArpMessage(ushort Operation, MacAddress SenderHardware, Be32 Sender, MacAddress TargetHardware, Be32 Target)
+/// <summary>ARP, or RARP (RFC 903), for IPv4 on Ethernet (RFC 826), read from and written to whole frames.</summary>
+public readonly record struct ArpMessage(ushort Operation, MacAddress SenderHardware, Be32 Sender, MacAddress TargetHardware, Be32 Target)
 {
     public const ushort Request = 1;
     public const ushort Reply = 2;
+
+    /// <summary>RARP's "request reverse", which a hypervisor broadcasts for a machine that has moved. Its addresses of IPv4 are 0.</summary>
+    public const ushort RequestReverse = 3;
 
     /// <summary>Bytes of the frame without Ethernet's padding.</summary>
     public const int FrameLength = 14 + 28;
@@ -36,16 +38,25 @@ internal readonly record struct ArpMessage(ushort Operation, MacAddress SenderHa
 
     /// <param name="frame">At least <see cref="FrameLength"/> bytes.</param>
     /// <param name="destination">The Ethernet header's; its source is the sender's.</param>
-    public void Write(Span<byte> frame, MacAddress destination)
+    /// <param name="type">ARP's or RARP's.</param>
+    public void Write(Span<byte> frame, MacAddress destination, ushort type = EtherType.Arp)
     {
         destination.CopyTo(frame);
         SenderHardware.CopyTo(frame[6..]);
-        BinaryPrimitives.WriteUInt16BigEndian(frame[12..], EtherType.Arp);
+        BinaryPrimitives.WriteUInt16BigEndian(frame[12..], type);
         Span<byte> arp = frame[14..];
         BinaryPrimitives.WriteUInt64BigEndian(arp, (Ethernet << 16) | Operation);
         SenderHardware.CopyTo(arp[8..]);
         BinaryPrimitives.WriteUInt32BigEndian(arp[14..], Sender.Host);
         TargetHardware.CopyTo(arp[18..]);
         BinaryPrimitives.WriteUInt32BigEndian(arp[24..], Target.Host);
+    }
+
+    /// <summary>As <see cref="Write"/>, into a frame of its own.</summary>
+    public byte[] ToFrame(MacAddress destination, ushort type = EtherType.Arp)
+    {
+        byte[] frame = new byte[FrameLength];
+        Write(frame, destination, type);
+        return frame;
     }
 }

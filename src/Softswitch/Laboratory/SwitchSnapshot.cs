@@ -3,19 +3,19 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Text;
 
-namespace Softswitch.Demo;
+namespace Softswitch.Laboratory;
 
 /// <summary>A flow entry as a person reads it.</summary>
-internal sealed record FlowRow(string Match, string Actions, ulong Packets, ulong Bytes, TimeSpan Age);
+internal sealed record FlowRow(ushort Priority, string Match, string Actions, ulong Packets, ulong Bytes, TimeSpan Age);
 
 /// <summary>A port with its counters.</summary>
 internal sealed record PortRow(PortDescription Port, PortStatistics Counters);
 
 /// <summary>The switch at one moment, for the views.</summary>
-internal sealed record DemoSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<FlowRow> Flows)
+internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<FlowRow> Flows)
 {
     /// <summary>Reads table and counters; holds the control gate for that long.</summary>
-    public static DemoSnapshot Take(DatapathControl control)
+    public static SwitchSnapshot Take(DatapathControl control)
     {
         var ports = new List<PortRow>();
         var flows = new List<FlowRow>();
@@ -34,7 +34,7 @@ internal sealed record DemoSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<
             }
         }
         flows.Sort((a, b) => b.Packets.CompareTo(a.Packets));
-        return new DemoSnapshot(ports, flows);
+        return new SwitchSnapshot(ports, flows);
     }
 
     private static FlowRow Describe(in FlowStatistics flow)
@@ -43,6 +43,6 @@ internal sealed record DemoSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<
         MatchText.Append(match, flow.Match, flow.Priority);
         var actions = new StringBuilder();
         ActionText.Append(actions, flow.Actions);
-        return new FlowRow(match.ToString(), actions.ToString(), flow.PacketCount, flow.ByteCount, flow.Duration);
+        return new FlowRow(flow.Priority, match.ToString(), actions.ToString(), flow.PacketCount, flow.ByteCount, flow.Duration);
     }
 }

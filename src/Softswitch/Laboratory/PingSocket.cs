@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 
-namespace Softswitch.Demo;
+namespace Softswitch.Laboratory;
 
 /// <summary>Sends ICMP echo requests and reads the replies (RFC 792), in the network namespace of the thread that opened it.</summary>
 internal sealed class PingSocket : IDisposable

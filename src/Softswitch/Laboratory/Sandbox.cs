@@ -4,20 +4,27 @@ using Softswitch.Configuration;
 using Softswitch.Hosting;
 using Softswitch.Ports.Linux;
 
-namespace Softswitch.Demo;
+namespace Softswitch.Laboratory;
 
-/// <summary>Brings the demo into a network namespace of its own, so that it sees and touches nothing of the machine's network.</summary>
+/// <summary>Brings the program into a network namespace of its own, so that it sees and touches nothing of the machine's network.</summary>
 /// <remarks>
 /// The program replaces itself: as root inside a new network namespace; as an ordinary user through unshare(1) inside a new
 /// user namespace too, where it is root over nothing but its own networks (user_namespaces(7)). That takes another program
 /// because the system call refuses a process with threads, and .NET has some before the first line of ours runs.
 /// </remarks>
-internal static class DemoSandbox
+internal static class Sandbox
 {
     /// <summary>Set for the program that runs inside, so that it does not enter again.</summary>
-    private const string Inside = "SOFTSWITCH_DEMO_INSIDE";
+    private const string Inside = "SOFTSWITCH_SANDBOX_INSIDE";
+
+    // Its values.
+    private const string AsRoot = "root";
+    private const string AsUser = "user";
 
     private static readonly string[] UserNamespace = ["--user", "--map-root-user", "--net", "--"];
+
+    /// <summary>Whether this process is in a user namespace that was made for it.</summary>
+    public static bool IsOrdinaryUser => Environment.GetEnvironmentVariable(Inside) == AsUser;
 
     /// <summary>Returns inside the sandbox; outside it does not return.</summary>
     /// <param name="arguments">The command line that leads back here.</param>
@@ -29,18 +36,19 @@ internal static class DemoSandbox
             return;
         }
         string[] self = [.. OwnProgram.Command, .. arguments];
-        var environment = new Dictionary<string, string> { [Inside] = "1" };
         try
         {
-            ProcessImage.Replace(self[0], self, environment, inNewNetwork: true);
+            ProcessImage.Replace(self[0], self, Mark(AsRoot), inNewNetwork: true);
         }
         catch (SystemCallException refusal) when (refusal.IsRefusal)
         {
             string unshare = FindUnshare();
             Probe(unshare);
-            ProcessImage.Replace(unshare, [unshare, .. UserNamespace, .. self], environment, inNewNetwork: false);
+            ProcessImage.Replace(unshare, [unshare, .. UserNamespace, .. self], Mark(AsUser), inNewNetwork: false);
         }
     }
+
+    private static Dictionary<string, string> Mark(string how) => new() { [Inside] = how };
 
     private static string FindUnshare() =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Append("/usr/bin").Append("/bin")

@@ -1,0 +1,347 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Connections;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Controllers;
+
+/// <summary>What every OpenFlow 1.0 controller does: listens, shakes hands, keeps connections alive, takes messages apart. What to do with them is up to the class derived from it.</summary>
+/// <remarks>
+/// Threads: one that accepts and one for each switch, born in the network namespace of the thread that calls <see cref="Start"/>. Handlers are called
+/// by the switches' threads under <see cref="Gate"/>, one at a time for the whole controller: what they touch needs no lock of its own.
+/// What handlers send, to whichever switch, goes out when they return.
+/// </remarks>
+public abstract class OfController : IDisposable
+{
+    private readonly ControllerOptions _options;
+    private readonly ConnectionTarget _target;
+    private readonly Lock _connecting = new();
+    private readonly List<SwitchConnection> _switches = []; // those whose features are known
+    private readonly List<Thread> _threads = [];
+    private SocketListener? _listener;
+    private SwitchConnection[] _channels = []; // all of them; replaced, not changed
+    private bool _isStopped;
+
+    /// <exception cref="OfClientException">There is nothing to listen on in <see cref="ControllerOptions.Listen"/>.</exception>
+    protected OfController(ControllerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        if (!ConnectionTarget.TryParse(options.Listen, out ConnectionTarget? target, out string error))
+        {
+            throw new OfClientException(error);
+        }
+        if (!target!.IsPassive || target.NeedsTls)
+        {
+            throw new OfClientException($"{options.Listen}: a target to listen on without TLS is needed (ptcp:[PORT][:HOST] or punix:PATH)");
+        }
+        _target = target;
+    }
+
+    /// <summary>Held while a handler runs; to be taken by whoever else touches the controller's state.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>The TCP port it listens on, once started.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>Switches connected now for which <see cref="OnConnected"/> has been called, in the order of their coming.</summary>
+    public IReadOnlyList<SwitchConnection> Switches
+    {
+        get
+        {
+            lock (_connecting)
+            {
+                return [.. _switches];
+            }
+        }
+    }
+
+    /// <summary>The connected switch of this datapath id; null if there is none.</summary>
+    public SwitchConnection? Find(ulong datapathId)
+    {
+        lock (_connecting)
+        {
+            return _switches.Find(one => one.DatapathId == datapathId);
+        }
+    }
+
+    /// <summary>Listens and returns; switches are served from now on.</summary>
+    /// <exception cref="OfClientException">The address is taken or not ours.</exception>
+    public void Start()
+    {
+        try
+        {
+            _listener = new SocketListener(_target, tls: null);
+        }
+        catch (Exception e) when (e is SocketException or IOException)
+        {
+            throw new OfClientException($"{_options.Listen}: {e.Message}", e);
+        }
+        Port = _listener.Port;
+        StartThread(Accept, _options.Name);
+    }
+
+    /// <summary>Closes every connection and waits until the threads are gone.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing)
+    {
+        Thread[] threads;
+        lock (_connecting)
+        {
+            if (!disposing || _isStopped)
+            {
+                return;
+            }
+            _isStopped = true;
+            Array.ForEach(_channels, one => one.Channel.Abort());
+            threads = [.. _threads];
+        }
+        _listener?.Dispose();
+        foreach (Thread thread in threads)
+        {
+            thread.Join();
+        }
+    }
+
+    /// <summary>A switch has told what it is; the first of its messages.</summary>
+    protected virtual void OnConnected(SwitchConnection from)
+    {
+    }
+
+    /// <summary>A switch is gone.</summary>
+    protected virtual void OnDisconnected(SwitchConnection from)
+    {
+    }
+
+    protected virtual void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
+    {
+    }
+
+    protected virtual void OnPortStatus(SwitchConnection from, PortStatusReason reason, in PortDescription port)
+    {
+    }
+
+    protected virtual void OnFlowRemoved(SwitchConnection from, in FlowRemoved removed)
+    {
+    }
+
+    /// <param name="xid">Of the message it is about.</param>
+    protected virtual void OnError(SwitchConnection from, uint xid, OfError error) =>
+        _options.Log?.Invoke($"{_options.Name}: switch {from.DatapathId:x16}: {error.Name}");
+
+    /// <summary>Sends a barrier to each of these switches.</summary>
+    /// <param name="onAll">Called as <see cref="SwitchConnection.Barrier"/> calls, once the last has answered: when each did, in the order given.</param>
+    protected static void BarrierAll(IReadOnlyList<SwitchConnection> switches, Action<IReadOnlyList<long>> onAll)
+    {
+        ArgumentNullException.ThrowIfNull(switches);
+        long[] answered = new long[switches.Count];
+        int missing = answered.Length;
+        if (missing == 0)
+        {
+            onAll(answered);
+        }
+        for (int i = 0; i < answered.Length; i++)
+        {
+            int place = i;
+            switches[i].Barrier(when =>
+            {
+                answered[place] = when;
+                if (--missing == 0) // under the gate, as all of them
+                {
+                    onAll(answered);
+                }
+            });
+        }
+    }
+
+    private void Accept()
+    {
+        while (_listener!.Accept() is IChannel channel)
+        {
+            var connection = new SwitchConnection(channel);
+            lock (_connecting)
+            {
+                if (_isStopped)
+                {
+                    channel.Dispose();
+                    return;
+                }
+                _channels = [.. _channels, connection];
+            }
+            StartThread(() => Serve(connection), $"{_options.Name} {connection.Peer}");
+        }
+    }
+
+    private void Serve(SwitchConnection connection)
+    {
+        string why = Run(connection);
+        bool wasKnown;
+        lock (_connecting)
+        {
+            wasKnown = _switches.Remove(connection);
+            _channels = [.. _channels.Where(one => one != connection)];
+            _threads.Remove(Thread.CurrentThread);
+        }
+        connection.Channel.Dispose();
+        if (wasKnown)
+        {
+            Handle(() => OnDisconnected(connection));
+        }
+        if (!_isStopped)
+        {
+            _options.Log?.Invoke($"{_options.Name}: switch {connection.DatapathId:x16} at {connection.Peer}: disconnected: {why}");
+        }
+    }
+
+    /// <returns>Why it ended, for people.</returns>
+    private string Run(SwitchConnection connection)
+    {
+        var framer = new OfFramer();
+        var stream = new PatientStream(connection.Channel, framer);
+        bool isProbed = false;
+        try
+        {
+            connection.Channel.Stream.WriteTimeout = (int)_options.ProbeInterval.TotalMilliseconds;
+            connection.Send(HelloMessage.Write);
+            connection.Send(FeaturesMessage.WriteRequest);
+            connection.Send((buffer, xid) => ConfigMessage.WriteSet(buffer, xid, new SwitchConfig(OfConfigFlags.FragmentsNormal, _options.MissSendLength)));
+            while (true)
+            {
+                connection.Flush();
+                if (!stream.TryRead(_options.ProbeInterval, out int count))
+                {
+                    if (isProbed)
+                    {
+                        return "it did not answer an echo request";
+                    }
+                    connection.Send((buffer, xid) => EchoMessage.WriteRequest(buffer, xid));
+                    isProbed = true;
+                    continue;
+                }
+                isProbed = false;
+                long now = Stopwatch.GetTimestamp();
+                if (count == 0)
+                {
+                    return "it closed the connection";
+                }
+                if (TakeAll(connection, framer, now) is { } why)
+                {
+                    return why;
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            return (e.InnerException ?? e).Message;
+        }
+    }
+
+    /// <returns>Why the connection cannot go on; null if it can.</returns>
+    private string? TakeAll(SwitchConnection connection, OfFramer framer, long now)
+    {
+        while (true)
+        {
+            FramingResult result = framer.TryRead(out ReadOnlySpan<byte> message);
+            if (result == FramingResult.Incomplete)
+            {
+                return null;
+            }
+            if (result == FramingResult.BadLength)
+            {
+                return "it sent a message with an impossible length";
+            }
+            OfHeader.TryDecode(message, out OfHeader header);
+            if (header.Type == OfType.Hello ? header.Version < OfHeader.Version10 : header.Version != OfHeader.Version10)
+            {
+                return $"it speaks version 0x{header.Version:x2}";
+            }
+            lock (Gate)
+            {
+                Take(connection, message, header, now);
+                FlushAll();
+            }
+        }
+    }
+
+    private void Take(SwitchConnection connection, ReadOnlySpan<byte> message, OfHeader header, long now)
+    {
+        switch (header.Type)
+        {
+            case OfType.EchoRequest:
+                byte[] body = EchoMessage.BodyOf(message).ToArray();
+                connection.Send((buffer, _) => EchoMessage.WriteReply(buffer, header.Xid, body));
+                break;
+            case OfType.FeaturesReply when connection.DatapathId == 0:
+                TakeFeatures(connection, message);
+                break;
+            case OfType.BarrierReply:
+                connection.TakeBarrier(header.Xid)?.Invoke(now);
+                break;
+            case OfType.PacketIn when PacketInMessage.TryDecode(message, out ReceivedPacketIn packetIn, out _):
+                OnPacketIn(connection, packetIn);
+                break;
+            case OfType.PortStatus when PortStatusMessage.TryDecode(message, out PortStatusReason reason, out PortDescription port, out _):
+                OnPortStatus(connection, reason, port);
+                break;
+            case OfType.FlowRemoved when FlowRemovedMessage.TryDecode(message, out FlowRemoved removed, out _):
+                OnFlowRemoved(connection, removed);
+                break;
+            case OfType.Error when ErrorMessage.TryDecode(message, out OfError error, out _, out _):
+                OnError(connection, header.Xid, error);
+                break;
+            default:
+                break; // hello, echo and late replies
+        }
+    }
+
+    private void TakeFeatures(SwitchConnection connection, ReadOnlySpan<byte> message)
+    {
+        List<PortDescription> ports = [];
+        if (!FeaturesMessage.TryDecodeReply(message, ports, out SwitchFeatures features, out _))
+        {
+            return;
+        }
+        connection.DatapathId = features.DatapathId;
+        connection.Ports = ports;
+        OnConnected(connection);
+        lock (_connecting)
+        {
+            _switches.Add(connection);
+        }
+        _options.Log?.Invoke($"{_options.Name}: switch {connection.DatapathId:x16} at {connection.Peer}: {ports.Count} ports");
+    }
+
+    private void Handle(Action action)
+    {
+        lock (Gate)
+        {
+            action();
+            FlushAll();
+        }
+    }
+
+    private void FlushAll()
+    {
+        foreach (SwitchConnection connection in Volatile.Read(ref _channels))
+        {
+            connection.Flush();
+        }
+    }
+
+    private void StartThread(ThreadStart body, string name)
+    {
+        Thread thread = new(body) { IsBackground = true, Name = name };
+        lock (_connecting)
+        {
+            _threads.Add(thread);
+        }
+        thread.Start();
+    }
+}

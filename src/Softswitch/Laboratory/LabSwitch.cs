@@ -1,0 +1,61 @@
+using Softswitch.Configuration;
+using Softswitch.Hosting;
+using Softswitch.OfAgent.Connections;
+
+namespace Softswitch.Laboratory;
+
+/// <summary>One of our switches in a namespace of its own, which it shares with no other: datapath, threads and OpenFlow connections over TCP.</summary>
+internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
+{
+    /// <summary>Where it listens for tools, inside its namespace.</summary>
+    public const string ToolTarget = "tcp:127.0.0.1:6654";
+
+    // For a lab of several switches in one process; a port's queues hold a few hundred at most.
+    private const int Frames = 4096;
+
+    private static readonly ConnectionTarget Tools = new(ConnectionTransport.Tcp, IsPassive: true, "127.0.0.1", 6654);
+
+    private readonly List<PortOption> _ports = [];
+    private SwitchHost? _host;
+
+    public ulong DatapathId => datapathId;
+
+    public override string Caption => $"dpid {datapathId:x}";
+
+    public bool IsStarted => _host != null;
+
+    /// <summary>The running switch.</summary>
+    public SwitchHost Host => _host ?? throw new InvalidOperationException($"{Name} is not started");
+
+    /// <summary>The name of a port's interface.</summary>
+    public static string InterfaceOf(ushort port) => $"p{port}";
+
+    /// <summary>Adds a port, before the start.</summary>
+    /// <param name="text">As behind <c>--port</c>, with a number.</param>
+    public void AddPort(string text) => _ports.Add(LabText.Port(text));
+
+    /// <summary>Starts forwarding and connects.</summary>
+    /// <param name="log">Takes lines for people, on any thread.</param>
+    public void Start(IReadOnlyList<ConnectionTarget> controllers, Action<string> log)
+    {
+        var options = new SwitchOptions
+        {
+            DatapathId = datapathId,
+            Ports = _ports,
+            Controllers = controllers,
+            Listeners = [Tools],
+            Frames = Frames,
+        };
+        // Threads and sockets belong to the namespace of the thread that starts them.
+        _host = Network.Run(() => SwitchHost.Start(options, static _ => { }, line => log($"{Name}: {line}")));
+    }
+
+    /// <summary>Tables and counters as they are now.</summary>
+    public SwitchSnapshot TakeSnapshot() => SwitchSnapshot.Take(Host.Control);
+
+    public override void Dispose()
+    {
+        _host?.Dispose();
+        base.Dispose();
+    }
+}
