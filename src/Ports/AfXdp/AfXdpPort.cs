@@ -40,9 +40,10 @@ public sealed class AfXdpPort : IInterfaceDevice
     private PortLosses _last;
     private bool _disposed;
 
-    private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, string backend)
+    private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, bool mayBeUnfinished, string backend)
     {
         HighestMtu = highestMtu;
+        HidesUnfinishedChecksums = mayBeUnfinished;
         _interface = device;
         _parts = parts;
         Queues = [.. parts.Sockets.Select(socket => socket.Queue)];
@@ -60,6 +61,8 @@ public sealed class AfXdpPort : IInterfaceDevice
     public bool HasInterface => _interface.Exists;
 
     public int HighestMtu { get; }
+
+    public bool HidesUnfinishedChecksums { get; }
 
     public bool TakesOffloads => false;
 
@@ -159,7 +162,7 @@ public sealed class AfXdpPort : IInterfaceDevice
         {
             parts.Program.Serve(port, queue, parts.Sockets[queue].Descriptor); // last: from here on packets arrive
         }
-        return new AfXdpPort(device, parts, AfXdpQueue.LongestPayload(pool.FrameSize), Describe(device, driver, parts));
+        return new AfXdpPort(device, parts, AfXdpQueue.LongestPayload(pool.FrameSize), mayBeUnfinished, Describe(device, driver, parts));
     }
 
     /// <returns>Queues of the interface, all of which are to be served.</returns>

@@ -90,7 +90,7 @@ internal static class NetlinkReader
         return address;
     }
 
-    /// <summary>The IPv4 route that the body of an RTM_NEWROUTE describes; null if it leads to no link or is cut short.</summary>
+    /// <summary>The IPv4 route that the body of an RTM_NEWROUTE describes; null if it leads to no link, to a gateway of another family, or is cut short.</summary>
     public static Route? ReadRoute(ReadOnlySpan<byte> body)
     {
         if (body.Length < Rtnetlink.RouteSize)
@@ -110,8 +110,37 @@ internal static class NetlinkReader
             {
                 gateway = MemoryMarshal.Read<Be32>(value);
             }
+            else if (type == Rtnetlink.RTA_VIA)
+            {
+                return null;
+            }
         }
         return link is { } index ? new Route(index, gateway) : null;
+    }
+
+    /// <summary>The IPv4 neighbour that the body of an RTM_NEWNEIGH or RTM_DELNEIGH describes; null if it is another family's or cut short.</summary>
+    public static Neighbour? ReadNeighbour(ReadOnlySpan<byte> body)
+    {
+        if (body.Length < Rtnetlink.NeighbourSize || body[0] != Libc.AF_INET)
+        {
+            return null;
+        }
+        Be32? address = null;
+        MacAddress? hardware = null;
+        ReadOnlySpan<byte> rest = body[Rtnetlink.NeighbourSize..];
+        while (TryNextAttribute(ref rest, out ushort type, out ReadOnlySpan<byte> value))
+        {
+            if (type == Rtnetlink.NDA_DST && value.Length == sizeof(uint))
+            {
+                address = MemoryMarshal.Read<Be32>(value);
+            }
+            else if (type == Rtnetlink.NDA_LLADDR && value.Length == MacAddress.Size)
+            {
+                hardware = new MacAddress(value);
+            }
+        }
+        var state = (NeighbourStates)MemoryMarshal.Read<ushort>(body[8..]);
+        return address is { } known ? new Neighbour(MemoryMarshal.Read<int>(body[4..]), known, hardware, state) : null;
     }
 
     private static bool TryNextAttribute(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)

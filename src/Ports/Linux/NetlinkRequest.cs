@@ -53,6 +53,16 @@ internal sealed class NetlinkRequest
         return Attribute(Rtnetlink.RTA_DST, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in destination)));
     }
 
+    /// <summary>struct ndmsg for an IPv4 neighbour.</summary>
+    public NetlinkRequest Neighbour(int link, Be32 address, byte flags = 0)
+    {
+        _bytes[_length] = Libc.AF_INET;
+        Write(_length + 4, link);
+        _bytes[_length + 10] = flags;
+        _length += Rtnetlink.NeighbourSize;
+        return Attribute(Rtnetlink.NDA_DST, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address)));
+    }
+
     /// <summary>struct rtmsg for a route of the main table by way of a gateway.</summary>
     /// <param name="prefixLength">0 for the default route.</param>
     public NetlinkRequest RouteBy(Be32 network, byte prefixLength, Be32 gateway)

@@ -197,6 +197,21 @@ public sealed unsafe class NetlinkSocket : IDisposable
         return error == 0 ? route : null;
     }
 
+    /// <summary>What the kernel knows of an IPv4 neighbour; null if nothing.</summary>
+    internal Neighbour? FindNeighbour(int link, Be32 address)
+    {
+        Neighbour? neighbour = null;
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETNEIGH, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).Neighbour(link, address);
+        int error = TryExchange(request, (type, body) => neighbour = type == Rtnetlink.RTM_NEWNEIGH ? NetlinkReader.ReadNeighbour(body) : neighbour);
+        return error == 0 ? neighbour : null;
+    }
+
+    /// <summary>Has the kernel resolve an IPv4 neighbour, or confirm it, as if it had a packet for it. What comes of that is announced.</summary>
+    /// <returns>False if it refuses: its table is full, or rights are missing.</returns>
+    internal bool UseNeighbour(int link, Be32 address) => TryExchange(
+        new NetlinkRequest(Rtnetlink.RTM_NEWNEIGH, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE).Neighbour(link, address, Rtnetlink.NTF_USE),
+        take: null) == 0;
+
     public void Dispose()
     {
         lock (_gate)

@@ -1,11 +1,15 @@
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Names of rtnetlink (linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/veth.h).</summary>
+/// <summary>Names of rtnetlink (linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/neighbour.h, linux/veth.h).</summary>
 internal static class Rtnetlink
 {
     public const int NETLINK_ROUTE = 0;
 
     public const uint RTMGRP_LINK = 1;
+    public const uint RTMGRP_NEIGH = 4;
+    public const uint RTMGRP_IPV4_IFADDR = 0x10;
+    public const uint RTMGRP_IPV4_ROUTE = 0x40;
+    public const uint RTMGRP_IPV4_RULE = 0x80;
 
     // nlmsg_type
     public const ushort NLMSG_ERROR = 2;
@@ -18,6 +22,9 @@ internal static class Rtnetlink
     public const ushort RTM_GETADDR = 22;
     public const ushort RTM_NEWROUTE = 24;
     public const ushort RTM_GETROUTE = 26;
+    public const ushort RTM_NEWNEIGH = 28;
+    public const ushort RTM_DELNEIGH = 29;
+    public const ushort RTM_GETNEIGH = 30;
 
     // nlmsg_flags
     public const ushort NLM_F_REQUEST = 0x1;
@@ -28,11 +35,12 @@ internal static class Rtnetlink
 
     // struct nlmsghdr: length 4, type 2, flags 2, sequence 4, port 4; struct ifinfomsg: family 1, pad 1, type 2, index 4, flags 4, change 4;
     // struct ifaddrmsg: family 1, prefix length 1, flags 1, scope 1, index 4; struct rtmsg: family 1, destination's and source's prefix lengths 1 each,
-    // tos 1, table 1, protocol 1, scope 1, type 1, flags 4; struct rtattr: length 2, type 2.
+    // tos 1, table 1, protocol 1, scope 1, type 1, flags 4; struct ndmsg: family 1, pad 3, index 4, state 2, flags 1, type 1; struct rtattr: length 2, type 2.
     public const int HeaderSize = 16;
     public const int LinkSize = 16;
     public const int AddressSize = 8;
     public const int RouteSize = 12;
+    public const int NeighbourSize = 12;
     public const int AttributeSize = 4;
 
     // rta_type of a link; the high bits mark nesting.
@@ -69,6 +77,12 @@ internal static class Rtnetlink
     public const ushort RTA_DST = 1;
     public const ushort RTA_OIF = 4;
     public const ushort RTA_GATEWAY = 5;
+    public const ushort RTA_VIA = 18;
+
+    // of a neighbour: nda_type, ndm_flags
+    public const ushort NDA_DST = 1;
+    public const ushort NDA_LLADDR = 2;
+    public const byte NTF_USE = 1;
 
     // struct rtmsg of a route that is added
     public const byte RT_TABLE_MAIN = 254;

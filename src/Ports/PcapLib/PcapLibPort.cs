@@ -70,6 +70,8 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
 
     public int HighestMtu => 0;
 
+    public bool HidesUnfinishedChecksums => true;
+
     public string Backend =>
         "libpcap (SharpPcap): a call and a copy more per packet than packet:; TCP segments are cut to the MTU, UDP segments (USO) are lost";
 

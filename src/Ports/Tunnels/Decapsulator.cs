@@ -1,8 +1,10 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Workers;
+using Softswitch.Ports.AfXdp;
 
 namespace Softswitch.Ports.Tunnels;
 
@@ -21,18 +23,21 @@ internal sealed unsafe class Decapsulator
     private readonly Underlay _underlay;
     private readonly int _index;
     private readonly DropCounters _drops;
+    private readonly bool _mayBeUnfinished;
     private TunnelMap? _lastMap;
     private TunnelId _lastId;
     private TunnelQueue? _lastQueue;
 
-    public Decapsulator(Underlay underlay, int index, DropCounters drops)
+    /// <param name="mayBeUnfinished">Whether inner packets may have unfinished checksums without a word of it.</param>
+    public Decapsulator(Underlay underlay, int index, DropCounters drops, bool mayBeUnfinished)
     {
         _underlay = underlay;
         _index = index;
         _drops = drops;
+        _mayBeUnfinished = mayBeUnfinished;
     }
 
-    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, or an echo request. Fragments are judged by their protocol alone.</summary>
+    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, an echo request, or a router's word about a tunnel's packet. Fragments, whose ports only the first has, by their ends; of protocols that are tunnels' alone, by the protocol.</summary>
     /// <param name="packet">IPv4 behind an untagged Ethernet header, at least 34 bytes.</param>
     public bool IsWanted(in Packet packet)
     {
@@ -44,7 +49,7 @@ internal sealed unsafe class Decapsulator
         {
             case IpProtocol.Udp:
                 return map.VxlanPorts.Length > 0
-                    && (isFragment || (packet.Length >= transport + 8 && Array.IndexOf(map.VxlanPorts, *(ushort*)(packet.Data + transport + 2)) >= 0));
+                    && (isFragment ? IsFromPeer(packet) : packet.Length >= transport + 8 && Array.IndexOf(map.VxlanPorts, *(ushort*)(packet.Data + transport + 2)) >= 0);
             case IpProtocol.Gre:
                 return map.Has(TunnelKind.Gre) || map.Has(TunnelKind.Nvgre);
             case IpProtocol.IpInIp:
@@ -52,10 +57,17 @@ internal sealed unsafe class Decapsulator
             case IpProtocol.Capsulator:
                 return map.Has(TunnelKind.Capsulator);
             case IpProtocol.Icmp:
-                return isFragment || (packet.Length > transport && packet.Data[transport] == IcmpMessage.Echo);
+                return isFragment || (packet.Length > transport && (packet.Data[transport] == IcmpMessage.Echo || TooBigMessage.TryRead(packet.Bytes[transport..], map, out _)));
             default:
                 return false;
         }
+    }
+
+    /// <summary>Whether any tunnel of the packet's protocol has its ends.</summary>
+    public bool IsFromPeer(in Packet packet)
+    {
+        byte* ip = packet.Data + Network;
+        return _underlay.Tunnels.HasEnds(ip[9], *(uint*)(ip + 16) | ((ulong)*(uint*)(ip + 12) << 32));
     }
 
     /// <summary>Ends the ownership of a packet that <see cref="IsWanted"/>.</summary>
@@ -113,7 +125,7 @@ internal sealed unsafe class Decapsulator
         {
             return DropReason.TunnelMalformed;
         }
-        if (*(ushort*)(udp + 6) != 0 && !HasRightUdpChecksum(packet, start))
+        if (*(ushort*)(udp + 6) != 0 && !HasRightUdpChecksum(packet, start, start + VxlanLength))
         {
             return DropReason.TunnelChecksum;
         }
@@ -139,14 +151,14 @@ internal sealed unsafe class Decapsulator
         {
             return DropReason.TunnelMalformed;
         }
-        // A packet with unfinished work inside is from a local stack: its checksum holds once that is done.
-        if ((flags & OuterHeader.GreChecksum) != 0 && !packet.HasOffload && InternetChecksum.Compute(gre) != 0)
+        if ((flags & OuterHeader.GreChecksum) != 0 && !HasRightSum(packet, pseudo: 0, start, start + length))
         {
             return DropReason.TunnelChecksum;
         }
         uint? key = (flags & OuterHeader.GreKey) != 0 ? BinaryPrimitives.ReadUInt32BigEndian(gre[keyAt..]) : null;
         DropReason reason = Finish(ref packet, TunnelKind.Gre, 0, key, start + length, frames, out queue);
-        return queue == null && key is { } number && _underlay.Tunnels.Has(TunnelKind.Nvgre)
+        // Only what no tunnel was found for: anything else has lost its outer headers already.
+        return reason is DropReason.TunnelKey or DropReason.TunnelPeer && queue == null && key is { } number && _underlay.Tunnels.Has(TunnelKind.Nvgre)
             ? Finish(ref packet, TunnelKind.Nvgre, 0, number >> 8, start + length, frames, out queue) // RFC 7637 §3.2: the low byte is the flow's
             : reason;
     }
@@ -202,6 +214,10 @@ internal sealed unsafe class Decapsulator
         {
             found.WriteEthernet(packet.Data);
         }
+        if (_mayBeUnfinished && !packet.HasOffload)
+        {
+            PartialChecksum.Mark(ref packet, frames);
+        }
         if ((outerTos & 3) == CongestionMark.Experienced && !CongestionMark.TryMark(packet))
         {
             return DropReason.TunnelCongestion;
@@ -229,16 +245,37 @@ internal sealed unsafe class Decapsulator
         return InternetChecksum.Finish(sum) == 0;
     }
 
-    /// <summary>UDP's checksum over all it carries. What a local stack left unfinished, in the outer header or inside, was not on a wire that could spoil it.</summary>
-    private static bool HasRightUdpChecksum(in Packet packet, int start)
+    private bool HasRightUdpChecksum(in Packet packet, int start, int inner)
     {
-        if (packet.HasOffload)
-        {
-            return true;
-        }
+        ulong pseudo = InternetChecksum.AddPseudoHeader(packet.Bytes.Slice(Network + 12, 8), IpProtocol.Udp, packet.Length - start);
+        return HasRightSum(packet, pseudo, start, inner);
+    }
+
+    /// <summary>An outer checksum over all it covers. What a local stack left unfinished, in the outer header or inside, was not on a wire that could spoil it.</summary>
+    /// <param name="start">From where on it covers the packet.</param>
+    /// <param name="inner">Where the inner packet begins.</param>
+    private bool HasRightSum(in Packet packet, ulong pseudo, int start, int inner)
+    {
         ReadOnlySpan<byte> bytes = packet.Bytes;
-        ulong pseudo = InternetChecksum.AddPseudoHeader(bytes.Slice(Network + 12, 8), IpProtocol.Udp, packet.Length - start);
-        return InternetChecksum.Finish(InternetChecksum.Add(bytes[start..], pseudo)) == 0;
+        return packet.HasOffload
+            || InternetChecksum.Finish(InternetChecksum.Add(bytes[start..], pseudo)) == 0
+            || (_mayBeUnfinished && HoldsOnceFinished(bytes, pseudo, start, inner));
+    }
+
+    /// <summary>Whether an outer checksum will be right when the inner one is: what the kernel writes over an unfinished one (local checksum offload).</summary>
+    /// <remarks>
+    /// A finished transport header and its data sum up to the complement of their pseudo-header's sum, which is what stands in the unfinished
+    /// field. So they need not be read (Documentation/networking/checksum-offloads.rst, "LCO").
+    /// </remarks>
+    private static bool HoldsOnceFinished(ReadOnlySpan<byte> bytes, ulong pseudo, int start, int inner)
+    {
+        if (!PartialChecksum.TryFind(bytes[inner..], out int transport, out int field))
+        {
+            return false;
+        }
+        transport += inner;
+        ushort unfinished = MemoryMarshal.Read<ushort>(bytes[(transport + field)..]);
+        return InternetChecksum.Finish(InternetChecksum.Add(bytes[start..transport], pseudo) + (ushort)~unfinished) == 0;
     }
 
     /// <summary>Makes unfinished work of the inner packet count from its start; work of the outer headers is over with them.</summary>

@@ -19,13 +19,13 @@ internal enum NeighbourState
 /// <param name="Destination">Broadcast, or the address that is to be confirmed (RFC 1122 §2.3.2.1).</param>
 internal readonly record struct NeighbourProbe(Be32 Target, MacAddress Destination);
 
-/// <summary>The Ethernet addresses of next hops: asked for on demand, confirmed while they are known, forgotten when they fall silent.</summary>
+/// <summary>The Ethernet addresses of next hops: asked for on demand, confirmed while they are known, forgotten when nobody wants them.</summary>
 /// <remarks>
 /// Entries are made for next hops that tunnels want, never for whoever sends ARP, so the network cannot fill the table. Threads: any, under a
-/// lock; workers take it when <see cref="Generation"/> differs from the one they remember, and once in a tenth of a second.
+/// lock; workers take it when the <see cref="Generation"/> differs from the one they remember, and once in a tenth of a second.
 /// Times are milliseconds of one clock.
 /// </remarks>
-internal sealed class NeighbourTable
+internal sealed class NeighbourTable(Generation generation)
 {
     public const int Capacity = 1024;
 
@@ -43,10 +43,6 @@ internal sealed class NeighbourTable
 
     private readonly Lock _gate = new();
     private readonly Dictionary<uint, Neighbour> _entries = [];
-    private volatile int _generation = 1;
-
-    /// <summary>Changes whenever an answer of <see cref="Find"/> may have. Never 0.</summary>
-    public int Generation => _generation;
 
     /// <summary>What is known of a next hop; asks for one never heard of.</summary>
     /// <param name="address">Meaningful if reachable.</param>
@@ -64,6 +60,7 @@ internal sealed class NeighbourTable
                 entry = new Neighbour { Address = nextHop, ProbeAt = now };
                 _entries.Add(nextHop.Raw, entry);
             }
+            entry.WantedAt = now;
             address = entry.HardwareAddress;
             return entry.State;
         }
@@ -110,6 +107,21 @@ internal sealed class NeighbourTable
         return false;
     }
 
+    /// <summary>Forgets those that nobody looked for since: their places are others' then.</summary>
+    public void ForgetUnwanted(long since)
+    {
+        lock (_gate)
+        {
+            foreach ((uint nextHop, Neighbour entry) in _entries)
+            {
+                if (entry.WantedAt < since)
+                {
+                    _entries.Remove(nextHop);
+                }
+            }
+        }
+    }
+
     /// <summary>The link went away or came back: everything is asked for again before it is believed for long.</summary>
     public void Recheck(long now)
     {
@@ -150,11 +162,7 @@ internal sealed class NeighbourTable
         return true;
     }
 
-    private void Change()
-    {
-        int next = _generation + 1;
-        _generation = next == 0 ? 1 : next;
-    }
+    private void Change() => generation.Advance();
 
     private sealed class Neighbour
     {
@@ -163,5 +171,6 @@ internal sealed class NeighbourTable
         public NeighbourState State;
         public int Probes;
         public long ProbeAt;
+        public long WantedAt;
     }
 }

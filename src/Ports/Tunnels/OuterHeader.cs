@@ -51,6 +51,10 @@ internal unsafe struct OuterHeader
     [FieldOffset(76)]
     public bool IsReachable;
 
+    /// <summary>Bytes of the longest IP packet that passes all of the way, as far as is known; as looked up.</summary>
+    [FieldOffset(78)]
+    public ushort PathMtu;
+
     /// <summary>Where the packet goes first; meaningful once looked up.</summary>
     [FieldOffset(80)]
     public Be32 NextHop;
@@ -78,13 +82,7 @@ internal unsafe struct OuterHeader
         ip[0] = 0x45;
         BinaryPrimitives.WriteUInt16BigEndian(ip[6..], options.DontFragment ? DontFragment : (ushort)0);
         ip[8] = options.Ttl;
-        ip[9] = options.Kind switch
-        {
-            TunnelKind.Vxlan => IpProtocol.Udp,
-            TunnelKind.Ipip => IpProtocol.IpInIp,
-            TunnelKind.Capsulator => IpProtocol.Capsulator,
-            _ => IpProtocol.Gre,
-        };
+        ip[9] = options.Protocol;
         MemoryMarshal.Write(ip[12..], Addresses);
         _sum = InternetChecksum.Fold(InternetChecksum.Add(ip));
         Length = TransportOffset + BuildTransport(options, bytes[TransportOffset..], hasKey);

@@ -33,11 +33,11 @@ internal sealed unsafe class PendingPackets
     /// <summary>Takes the oldest packet whose next hop is no longer being asked for.</summary>
     /// <param name="from">Where to go on: 0 at first, then as left by the last call.</param>
     /// <param name="reachable">False: the next hop does not answer, the packet is to be dropped.</param>
-    public bool TryTake(NeighbourTable neighbours, long now, ref int from, out Packet packet, out bool reachable)
+    public bool TryTake(Underlay underlay, ref int from, out Packet packet, out bool reachable)
     {
         while (from < Count)
         {
-            NeighbourState state = neighbours.Find(_packets[from].NextHop, now, out MacAddress address);
+            NeighbourState state = underlay.Find(_packets[from].NextHop, out MacAddress address);
             if (state == NeighbourState.Incomplete)
             {
                 from++;

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Workers;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.Tunnels;
 
@@ -13,6 +14,7 @@ internal sealed class TunnelDevice : IPortDevice
 {
     private readonly Underlay _underlay;
     private readonly TunnelQueue[] _queues;
+    private readonly ProtocolClaim? _claim;
 
     /// <param name="number">Its OpenFlow port number.</param>
     /// <param name="name">Shown to controllers.</param>
@@ -29,9 +31,17 @@ internal sealed class TunnelDevice : IPortDevice
         header.Build(options, options.Remote ?? default, hasKey: options.Key != null || options.IsKeyByFlow);
         // Of the underlay's MTU: outer headers but Ethernet's, and the inner Ethernet header if it is carried.
         Overhead = header.Length - OuterHeader.EthernetLength + (options.Kind == TunnelKind.Ipip ? 0 : OuterHeader.EthernetLength);
-        int queues = Math.Max(1, underlay.Device?.Queues.Count ?? 1);
-        _queues = [.. Enumerable.Range(0, queues).Select(index => new TunnelQueue(index, this, underlay))];
-        underlay.Register(this);
+        _queues = [.. Enumerable.Range(0, underlay.QueueCount).Select(index => new TunnelQueue(index, this, underlay))];
+        _claim = underlay.Kernel == null ? null : Claim(options);
+        try
+        {
+            underlay.Register(this);
+        }
+        catch
+        {
+            _claim?.Dispose();
+            throw;
+        }
     }
 
     public ushort Number { get; }
@@ -87,6 +97,19 @@ internal sealed class TunnelDevice : IPortDevice
 
     public void Detach() => _underlay.Unregister(this);
 
+    /// <summary>The kernel has copies of the tunnel's packets, and nobody there who wants them.</summary>
+    private static ProtocolClaim Claim(TunnelOptions options)
+    {
+        try
+        {
+            return ProtocolClaim.Take(options.Local, options.Protocol, options.Port);
+        }
+        catch (SystemCallException e)
+        {
+            throw new PortException($"to keep the kernel from answering for it: {e.Message}", e);
+        }
+    }
+
     /// <summary>A no-op: a tunnel goes down with its underlay, or by the port's own configuration.</summary>
     public void SetAdministrativeState(bool up)
     {
@@ -95,6 +118,7 @@ internal sealed class TunnelDevice : IPortDevice
     public void Dispose()
     {
         _underlay.Unregister(this);
+        _claim?.Dispose();
         foreach (TunnelQueue queue in _queues)
         {
             queue.Dispose();

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.Tunnels;
@@ -35,6 +36,7 @@ internal sealed class TunnelMap
     private readonly bool _hasAnyKey;
     private readonly bool _hasAnyRemote;
     private readonly uint _kinds;
+    private readonly HashSet<(TunnelKind Kind, ulong Addresses)> _ends = [];
 
     public TunnelMap(IReadOnlyList<TunnelDevice> devices)
     {
@@ -46,6 +48,7 @@ internal sealed class TunnelMap
             _hasAnyKey |= options.IsKeyByFlow;
             _hasAnyRemote |= options.Remote == null;
             _kinds |= 1u << (int)options.Kind;
+            _ends.Add((options.Kind, device.Id.Addresses));
             uint slot = SlotOf(device.Id);
             while (_slots[slot].Device != null)
             {
@@ -72,17 +75,40 @@ internal sealed class TunnelMap
         ?? (_hasAnyRemote ? FindExact(id.WithAnyRemote) ?? FindExact(id.WithAnyRemote.WithAnyKey) : null);
 
     /// <summary>Whether any tunnel of the kind has this peer: its packet's key is wrong then.</summary>
-    public bool HasPeer(TunnelKind kind, in TunnelId id)
+    public bool HasPeer(TunnelKind kind, in TunnelId id) => HasEnds(kind, id.Addresses);
+
+    /// <summary>Whether any tunnel of the protocol, whatever its key, is between these ends.</summary>
+    /// <param name="addresses">As <see cref="TunnelId.Addresses"/>.</param>
+    public bool HasEnds(byte protocol, ulong addresses) => protocol switch
     {
+        IpProtocol.Udp => HasEnds(TunnelKind.Vxlan, addresses),
+        IpProtocol.Gre => HasEnds(TunnelKind.Gre, addresses) || HasEnds(TunnelKind.Nvgre, addresses),
+        IpProtocol.IpInIp => HasEnds(TunnelKind.Ipip, addresses),
+        IpProtocol.Capsulator => HasEnds(TunnelKind.Capsulator, addresses),
+        _ => false,
+    };
+
+    /// <summary>Whether a packet can be one that a tunnel of the map wrote, by what routers quote of it.</summary>
+    /// <param name="quote">Its IPv4 header, 20 bytes, and eight more.</param>
+    /// <param name="length">Of the whole packet.</param>
+    public bool MayHaveSent(ReadOnlySpan<byte> quote, int length)
+    {
+        if (!HasEnds(quote[9], MemoryMarshal.Read<ulong>(quote[12..])))
+        {
+            return false;
+        }
         foreach (TunnelDevice device in Devices)
         {
-            if (device.Options.Kind == kind && (device.Id.Addresses == id.Addresses || device.Id.Addresses == id.WithAnyRemote.Addresses))
+            if (device.Options.MayHaveSent(quote, length))
             {
                 return true;
             }
         }
         return false;
     }
+
+    private bool HasEnds(TunnelKind kind, ulong addresses) =>
+        _ends.Contains((kind, addresses)) || (_hasAnyRemote && _ends.Contains((kind, (uint)addresses)));
 
     private uint SlotOf(in TunnelId id) => id.Hash & (uint)(_slots.Length - 1);
 

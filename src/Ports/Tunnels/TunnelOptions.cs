@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using Softswitch.Datapath.Headers;
 
@@ -42,6 +43,15 @@ public sealed record TunnelOptions
 
     /// <summary>The underlay port's number; null for the one that has <see cref="Local"/>.</summary>
     public ushort? Via { get; init; }
+
+    /// <summary>IPv4's protocol number.</summary>
+    internal byte Protocol => Kind switch
+    {
+        TunnelKind.Vxlan => IpProtocol.Udp,
+        TunnelKind.Ipip => IpProtocol.IpInIp,
+        TunnelKind.Capsulator => IpProtocol.Capsulator,
+        _ => IpProtocol.Gre,
+    };
 
     public OversizePolicy Oversize { get; init; }
 
@@ -96,6 +106,30 @@ public sealed record TunnelOptions
             RemoteHardwareAddress = reader.HardwareAddress("remote-mac"),
             InnerSource = reader.HardwareAddress("inner-src"),
             InnerDestination = reader.HardwareAddress("inner-dst"),
+        };
+    }
+
+    /// <summary>Whether a packet can be one that such a tunnel wrote: ends, protocol, and what is behind them that cannot be otherwise.</summary>
+    /// <param name="quote">Its IPv4 header without options and eight bytes more.</param>
+    /// <param name="length">Of the whole packet.</param>
+    internal bool MayHaveSent(ReadOnlySpan<byte> quote, int length)
+    {
+        ReadOnlySpan<byte> transport = quote[OuterHeader.Ipv4Length..];
+        uint first = BinaryPrimitives.ReadUInt32BigEndian(transport);
+        uint second = BinaryPrimitives.ReadUInt32BigEndian(transport[4..]);
+        if (BinaryPrimitives.ReadUInt32BigEndian(quote[12..]) != Local.Host
+            || (Remote is { } remote && BinaryPrimitives.ReadUInt32BigEndian(quote[16..]) != remote.Host))
+        {
+            return false;
+        }
+        return (Kind, quote[9]) switch
+        {
+            (TunnelKind.Vxlan, IpProtocol.Udp) => (first & 0xffff) == Port && first >> 30 == 3 && second >> 16 == length - OuterHeader.Ipv4Length,
+            (TunnelKind.Gre or TunnelKind.Nvgre, IpProtocol.Gre) => (first & 0xffff) == OuterHeader.TransparentEthernetBridging
+                && (first >> 31 != 0) == Checksum && (Checksum || Kind == TunnelKind.Nvgre || Key is not { } key || second == key),
+            (TunnelKind.Ipip, IpProtocol.IpInIp) => first >> 28 == 4,
+            (TunnelKind.Capsulator, IpProtocol.Capsulator) => Key is not { } tag || first == tag,
+            _ => false,
         };
     }
 

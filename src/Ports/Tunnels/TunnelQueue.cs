@@ -22,6 +22,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private const int PeerSlots = 256;
 
     private const int LongestTotal = 65535;
+    private const int LeastMtu = 68; // RFC 791 §3.1
 
     private readonly TunnelDevice _device;
     private readonly TunnelOptions _options;
@@ -109,7 +110,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             frames.Release(packets);
             return packets.Length;
         }
-        int generation = _underlay.Neighbours.Generation;
+        int generation = _underlay.Generation.Value;
         int mtu = below.Mtu == 0 ? LongestTotal : Math.Min(below.Mtu, LongestTotal);
         for (int i = 0; i < packets.Length; i++)
         {
@@ -128,7 +129,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             {
                 LookUp(ref header, generation, below);
             }
-            Wrap(packet, ref header, mtu, frames, below);
+            Wrap(packet, ref header, Math.Min(mtu, header.PathMtu), frames, below);
             if (_stage.Free == 0)
             {
                 Flush(below, frames);
@@ -280,7 +281,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             Drops.Count(DropReason.TransmitQueueFull, 1 - below.Send(new ReadOnlySpan<Packet>(in packet), frames));
         }
         else if (header.NextHop == default
-            || _underlay.Neighbours.Find(header.NextHop, _underlay.Milliseconds, out _) == NeighbourState.Failed
+            || _underlay.Find(header.NextHop, out _) == NeighbourState.Failed
             || !below.TryHold(packet, header.NextHop))
         {
             Drop(packet, DropReason.TunnelUnreachable, frames);
@@ -330,12 +331,13 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             address = known;
             header.IsReachable = true;
         }
-        else if (_underlay.Routes.TryFindNextHop(header.Remote, out Be32 nextHop))
+        else if (_underlay.TryFindNextHop(header.Remote, out Be32 nextHop))
         {
             header.NextHop = nextHop;
-            header.IsReachable = _underlay.Neighbours.Find(nextHop, _underlay.Milliseconds, out address) == NeighbourState.Reachable;
+            header.IsReachable = _underlay.Find(nextHop, out address) == NeighbourState.Reachable;
         }
         header.SetEthernet(address, below.HardwareAddress);
+        header.PathMtu = (ushort)_underlay.PathMtus.Find(header.Remote);
         header.Generation = generation;
     }
 
@@ -374,7 +376,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         if (_options.Oversize == OversizePolicy.Icmp && dontFragmentInner)
         {
             // A tag, and what is behind Ethernet's padding, count as well: the sender learns what its packet may have.
-            int fits = mtu - (_device.Overhead + network - OuterHeader.EthernetLength);
+            int fits = Math.Max(mtu - (_device.Overhead + network - OuterHeader.EthernetLength), LeastMtu);
             if (IcmpMessage.TryWriteFragmentationNeeded(packet.Bytes, network, fits, frames, out Packet answer) && !TryDeliver(answer))
             {
                 frames.Release(answer);

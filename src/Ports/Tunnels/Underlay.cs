@@ -10,8 +10,12 @@ namespace Softswitch.Ports.Tunnels;
 /// </remarks>
 internal sealed class Underlay
 {
+    // Milliseconds.
+    private const int WantedInterval = 60_000;
+
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
+    private long _forgetAt;
     private volatile UnderlayDevice? _device;
     private volatile TunnelMap _tunnels = TunnelMap.Empty;
 
@@ -20,7 +24,10 @@ internal sealed class Underlay
     {
         Name = name;
         Options = options;
+        Neighbours = new NeighbourTable(Generation);
+        PathMtus = new PathMtuTable(Generation);
         Routes = new RouteTable(options);
+        Kernel = options.IsByKernel ? new KernelNextHops(Generation) : null;
         Addresses = [.. options.Addresses.Select(address => address.Address.Raw)];
         _time = time;
     }
@@ -31,7 +38,15 @@ internal sealed class Underlay
 
     public RouteTable Routes { get; }
 
-    public NeighbourTable Neighbours { get; } = new();
+    public NeighbourTable Neighbours { get; }
+
+    public PathMtuTable PathMtus { get; }
+
+    /// <summary>The kernel's routes and neighbours, which are then used in place of <see cref="Routes"/> and <see cref="Neighbours"/>; null if they are not.</summary>
+    public KernelNextHops? Kernel { get; }
+
+    /// <summary>Changes with whatever tunnels look up here for their headers.</summary>
+    public Generation Generation { get; } = new();
 
     /// <summary>Local addresses as they stand on the wire.</summary>
     public uint[] Addresses { get; }
@@ -40,6 +55,9 @@ internal sealed class Underlay
 
     /// <summary>The port's device; null while it is gone.</summary>
     public UnderlayDevice? Device => _device;
+
+    /// <summary>Queues of the port's device, or of the last it had.</summary>
+    public int QueueCount { get; private set; } = 1;
 
     public long Milliseconds => (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
@@ -54,6 +72,7 @@ internal sealed class Underlay
 
     public void Attach(UnderlayDevice device)
     {
+        QueueCount = device.Queues.Count;
         _device = device;
         Neighbours.Recheck(Milliseconds);
     }
@@ -88,6 +107,33 @@ internal sealed class Underlay
         }
     }
 
+    /// <summary>What <see cref="Find"/> is to be asked about; the destination itself where the kernel knows the way.</summary>
+    /// <returns>False if there is no way there.</returns>
+    public bool TryFindNextHop(Be32 destination, out Be32 nextHop)
+    {
+        nextHop = destination;
+        return Kernel != null || Routes.TryFindNextHop(destination, out nextHop);
+    }
+
+    /// <summary>What is known of a next hop; asks for one never heard of.</summary>
+    public NeighbourState Find(Be32 nextHop, out MacAddress address) =>
+        Kernel?.Find(nextHop, Milliseconds, out address) ?? Neighbours.Find(nextHop, Milliseconds, out address);
+
+    /// <summary>What grows old; any worker, often.</summary>
+    /// <remarks>Headers that are in use are looked up anew each minute, and so tell what is wanted.</remarks>
+    public void RunTimers(long now)
+    {
+        long due = Volatile.Read(ref _forgetAt);
+        if (now < due || Interlocked.CompareExchange(ref _forgetAt, now + WantedInterval, due) != due)
+        {
+            return;
+        }
+        PathMtus.Expire(now);
+        Neighbours.ForgetUnwanted(now - (2 * WantedInterval));
+        Kernel?.ForgetUnwanted(now - (2 * WantedInterval));
+        Generation.Advance();
+    }
+
     /// <summary>The link as a tunnel to this address sees it.</summary>
     /// <param name="remote">Null for wherever flows send.</param>
     /// <param name="overhead">Bytes of the underlay's MTU that the tunnel takes.</param>
@@ -97,7 +143,7 @@ internal sealed class Underlay
         {
             return new PortLink(Up: false, Mtu: 0);
         }
-        bool hasWay = remote is not { } address || Routes.TryFindNextHop(address, out _);
+        bool hasWay = remote is not { } address || (device.Watch?.HasRoute(address) ?? Routes.TryFindNextHop(address, out _));
         return new PortLink(device.IsUp && hasWay, device.Mtu == 0 ? 0 : Math.Max(device.Mtu - overhead, 1));
     }
 }

@@ -21,16 +21,21 @@ internal sealed class UnderlayDevice : IInterfaceDevice
     private volatile bool _isUp;
     private volatile int _mtu;
 
+    /// <exception cref="PortException">The kernel's neighbours are to be used, and it does not have the interface or its addresses.</exception>
     public UnderlayDevice(IPortDevice inner, Underlay underlay)
     {
         _inner = inner;
         _underlay = underlay;
+        Watch = underlay.Kernel is { } kernel ? StartWatch(kernel) : null;
         ReadLink();
         UnderlayQueues = [.. inner.Queues.Select((queue, index) => new UnderlayQueue(queue, index, this, underlay))];
         underlay.Attach(this);
     }
 
     public UnderlayQueue[] UnderlayQueues { get; }
+
+    /// <summary>Who asks the kernel for next hops; null if we ask ourselves.</summary>
+    public KernelWatch? Watch { get; }
 
     /// <summary>The hardware address as last read, as frames to it begin. Any thread.</summary>
     public ulong AddressInFrames => Volatile.Read(ref _address);
@@ -43,7 +48,7 @@ internal sealed class UnderlayDevice : IInterfaceDevice
 
     public string Name => _inner.Name;
 
-    public string Backend => $"{_inner.Backend}; {string.Join(", ", _underlay.Options.Addresses)}";
+    public string Backend => $"{_inner.Backend}; {string.Join(", ", _underlay.Options.Addresses)}{(Watch == null ? string.Empty : "; routes and neighbours are the kernel's")}";
 
     public MacAddress HardwareAddress => _inner.HardwareAddress;
 
@@ -53,6 +58,8 @@ internal sealed class UnderlayDevice : IInterfaceDevice
     public bool HasInterface => (_inner as IInterfaceDevice)?.HasInterface ?? true;
 
     public int HighestMtu => (_inner as IInterfaceDevice)?.HighestMtu ?? 0;
+
+    public bool HidesUnfinishedChecksums => (_inner as IInterfaceDevice)?.HidesUnfinishedChecksums ?? false;
 
     public bool TakesOffloads => _inner.TakesOffloads;
 
@@ -110,11 +117,36 @@ internal sealed class UnderlayDevice : IInterfaceDevice
     public void Dispose()
     {
         _underlay.Detach(this);
+        Watch?.Dispose();
         foreach (UnderlayQueue queue in UnderlayQueues)
         {
             queue.Dispose();
         }
         _inner.Dispose();
+    }
+
+    private KernelWatch StartWatch(KernelNextHops kernel)
+    {
+        if (InterfaceIndex == 0)
+        {
+            throw new PortException("neighbours=kernel: the port is no interface of the kernel's");
+        }
+        try
+        {
+            using (NetlinkSocket netlink = NetlinkSocket.Open())
+            {
+                HashSet<uint> known = [.. netlink.ListIpv4Addresses().Where(address => address.LinkIndex == InterfaceIndex).Select(address => address.Address.Raw)];
+                foreach (Ipv4Prefix address in _underlay.Options.Addresses.Where(address => !known.Contains(address.Address.Raw)))
+                {
+                    throw new PortException($"neighbours=kernel: the kernel does not have the address: ip addr add {address} dev {Name}");
+                }
+            }
+            return new KernelWatch(InterfaceIndex, kernel);
+        }
+        catch (SystemCallException e)
+        {
+            throw new PortException($"neighbours=kernel: {e.Message}", e);
+        }
     }
 
     private long ReadOwnDrops(DropReason reason) => UnderlayQueues.Sum(queue => queue.Drops.Read(reason));

@@ -17,7 +17,9 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private const int TimerInterval = 100;
 
     // Outer datagrams in the making: each holds a large frame, of which a switch has few.
+    // Long echo requests, which anybody may send, have some of their own.
     private const int MaxReassemblies = 16;
+    private const int MaxEchoReassemblies = 4;
     private const uint ReassemblyTimeout = 15_000;
 
     private readonly IPort _inner;
@@ -26,6 +28,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private readonly PendingPackets _pending = new();
     private readonly Decapsulator _decapsulator;
     private Reassembler? _reassembler;
+    private Reassembler? _echoReassembler;
     private FrameCache? _reassemblyFrames;
     private FrameCache? _frames;
     private PortTraffic _traffic;
@@ -37,7 +40,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         _inner = inner;
         _device = device;
         _underlay = underlay;
-        _decapsulator = new Decapsulator(underlay, index, Drops);
+        _decapsulator = new Decapsulator(underlay, index, Drops, device.HidesUnfinishedChecksums);
     }
 
     /// <summary>Drops of what was received; the tunnels count what they were given to send.</summary>
@@ -55,7 +58,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         int first = batch.Count;
         int received = _inner.Receive(batch, frames);
         long now = _underlay.Milliseconds;
-        if (now >= _timer || _pendingGeneration != _underlay.Neighbours.Generation)
+        if (now >= _timer || _pendingGeneration != _underlay.Generation.Value)
         {
             RunTimers(now, frames);
         }
@@ -120,6 +123,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             frames!.Release(packet);
         }
         _reassembler?.Dispose();
+        _echoReassembler?.Dispose();
         _reassemblyFrames?.Drain();
         frames?.Drain();
     }
@@ -161,7 +165,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     {
         if (packet.Data[23] == IpProtocol.Icmp)
         {
-            AnswerEcho(packet, frames);
+            TakeIcmp(packet, frames);
         }
         else
         {
@@ -171,17 +175,21 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 
     private void TakeFragment(in Packet packet, long now, FrameCache frames)
     {
-        if (_reassembler == null)
+        bool isEcho = packet.Data[23] == IpProtocol.Icmp;
+        if (!isEcho && !_decapsulator.IsFromPeer(packet))
         {
-            // A cache of its own: datagrams in the making outlive the worker's use of this queue.
-            _reassemblyFrames = frames.Pool.CreateCache();
-            _reassembler = new Reassembler(MaxReassemblies, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames, Drops);
+            Drops.Count(DropReason.TunnelPeer);
+            frames.Release(packet);
+            return;
         }
-        _reassembler.Expire((uint)now);
+        Reassembler reassembler = isEcho
+            ? _echoReassembler ??= CreateReassembler(MaxEchoReassemblies, frames)
+            : _reassembler ??= CreateReassembler(MaxReassemblies, frames);
+        reassembler.Expire((uint)now);
         FlowKey key;
         PacketLayout layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, 0, &key, &layout);
-        if (_reassembler.TryComplete(packet, key, HeaderLength, (uint)now, out Packet whole))
+        if (reassembler.TryComplete(packet, key, HeaderLength, (uint)now, out Packet whole))
         {
             whole.Flags = PacketFlags.None;
             if (_decapsulator.IsWanted(whole))
@@ -194,20 +202,51 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         }
     }
 
-    private void AnswerEcho(Packet packet, FrameCache frames)
+    private Reassembler CreateReassembler(int datagrams, FrameCache frames)
+    {
+        // A cache of its own: datagrams in the making outlive the worker's use of this queue.
+        _reassemblyFrames ??= frames.Pool.CreateCache();
+        return new Reassembler(datagrams, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames, Drops);
+    }
+
+    private void TakeIcmp(Packet packet, FrameCache frames)
     {
         int total = BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[16..]);
         int headerLength = (packet.Data[HeaderLength] & 0x0f) * 4;
         bool sound = headerLength >= OuterHeader.Ipv4Length && total >= headerLength && total <= packet.Length - HeaderLength
             && ChecksumFinisher.TryFinish(ref packet, frames);
         packet.Length = sound ? HeaderLength + total : packet.Length;
-        if (sound && InternetChecksum.Compute(packet.Bytes.Slice(HeaderLength, headerLength)) == 0 && IcmpMessage.TryAnswerEcho(packet.Bytes, HeaderLength))
+        if (!sound || InternetChecksum.Compute(packet.Bytes.Slice(HeaderLength, headerLength)) != 0)
+        {
+            Drops.Count(DropReason.TunnelMalformed);
+            frames.Release(packet);
+            return;
+        }
+        if (_underlay.Kernel != null && packet.Data[HeaderLength + headerLength] == IcmpMessage.Echo)
+        {
+            frames.Release(packet); // the kernel has a copy, and answers
+            return;
+        }
+        if (IcmpMessage.TryAnswerEcho(packet.Bytes, HeaderLength))
         {
             SendFitting(packet, frames);
             return;
         }
-        Drops.Count(DropReason.TunnelMalformed);
+        if (!TryLearnPathMtu(packet.Bytes[(HeaderLength + headerLength)..]))
+        {
+            Drops.Count(DropReason.TunnelMalformed);
+        }
         frames.Release(packet);
+    }
+
+    private bool TryLearnPathMtu(ReadOnlySpan<byte> icmp)
+    {
+        if (InternetChecksum.Compute(icmp) != 0 || !TooBigMessage.TryRead(icmp, _underlay.Tunnels, out TooBigMessage message))
+        {
+            return false;
+        }
+        _underlay.PathMtus.Lower(message.Remote, message.Length, message.Mtu, _underlay.Milliseconds);
+        return true;
     }
 
     /// <summary>An answer as long as its question, which may have come in fragments, leaves in fragments.</summary>
@@ -228,14 +267,14 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         frames.Release(packet);
     }
 
-    /// <summary>RFC 826: whoever asks for us is answered; whom we asked for is remembered.</summary>
+    /// <summary>RFC 826: whoever asks for us is answered; whom we asked for is remembered. Both are done by the kernel, on its own copy, where neighbours are its.</summary>
     private bool TryTakeArp(in Packet packet, long now, FrameCache frames)
     {
         if (!ArpMessage.TryRead(packet.Bytes, out ArpMessage message))
         {
             return false;
         }
-        if (!_underlay.IsLocal(message.Sender.Raw))
+        if (_underlay.Kernel == null && !_underlay.IsLocal(message.Sender.Raw))
         {
             _underlay.Neighbours.Learn(message.Sender, message.SenderHardware, now);
         }
@@ -246,7 +285,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
         Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + packet.Length);
         frames.Release(packet);
-        if (message.Operation == ArpMessage.Request)
+        if (message.Operation == ArpMessage.Request && _underlay.Kernel == null)
         {
             SendArp(new ArpMessage(ArpMessage.Reply, HardwareAddress, message.Target, message.SenderHardware, message.Sender), message.SenderHardware, frames);
         }
@@ -269,15 +308,16 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     {
         _timer = now + TimerInterval;
         _reassembler?.Expire((uint)now);
-        NeighbourTable neighbours = _underlay.Neighbours;
-        while (_device.IsUp && neighbours.TryTakeProbe(now, out NeighbourProbe probe))
+        _echoReassembler?.Expire((uint)now);
+        _underlay.RunTimers(now);
+        while (_device.IsUp && _underlay.Neighbours.TryTakeProbe(now, out NeighbourProbe probe))
         {
             Be32 source = _underlay.Routes.SourceFor(probe.Target);
             SendArp(new ArpMessage(ArpMessage.Request, HardwareAddress, source, default, probe.Target), probe.Destination, frames);
         }
-        _pendingGeneration = neighbours.Generation;
+        _pendingGeneration = _underlay.Generation.Value;
         int from = 0;
-        while (_pending.TryTake(neighbours, now, ref from, out Packet packet, out bool reachable))
+        while (_pending.TryTake(_underlay, ref from, out Packet packet, out bool reachable))
         {
             if (reachable)
             {

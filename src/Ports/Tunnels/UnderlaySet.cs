@@ -32,7 +32,14 @@ public sealed class UnderlaySet
         }
         UnderlayOptions? options = UnderlayOptions.Read(spec);
         IPortDevice device = PortFactory.Open(spec, pool);
-        return options == null ? device : Wrap(number, device, options);
+        try
+        {
+            return options == null ? device : Wrap(number, device, options);
+        }
+        catch (PortException e)
+        {
+            throw new PortException($"port '{spec.Text}': {e.Message}", e);
+        }
     }
 
     /// <summary>Makes a device that is open already an underlay; it is this one's then.</summary>
@@ -53,7 +60,15 @@ public sealed class UnderlaySet
                 device.Dispose();
                 throw new PortException($"tunnels travel by port {number} with {string.Join(", ", underlay.Options.Addresses)}; remove them first");
             }
-            return new UnderlayDevice(device, underlay);
+            try
+            {
+                return new UnderlayDevice(device, underlay);
+            }
+            catch
+            {
+                device.Dispose();
+                throw;
+            }
         }
     }
 

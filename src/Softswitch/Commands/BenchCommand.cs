@@ -4,6 +4,7 @@ using Softswitch.Benchmarks;
 using Softswitch.Benchmarks.Flows;
 using Softswitch.Configuration;
 using Softswitch.OfAgent.Client;
+using Softswitch.Ports.NetFpga;
 using Spectre.Console;
 
 namespace Softswitch.Commands;
@@ -38,6 +39,7 @@ internal static partial class BenchCommand
         command.Subcommands.Add(CreateFlowMod());
         command.Subcommands.Add(CreateStall());
         command.Subcommands.Add(CreatePacketIn());
+        command.Subcommands.Add(CreateNetFpga());
         command.Subcommands.Add(CreateIo());
         command.Subcommands.Add(CreateCompare());
         command.Subcommands.Add(CreateReport());
@@ -131,6 +133,19 @@ internal static partial class BenchCommand
             FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
             Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
         }, PacketInBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateNetFpga()
+    {
+        Option<int> flows = Number("--flows", "Exact entries to add, change and delete.", 10_000);
+        Option<int> access = Number("--access", "Nanoseconds that one register access takes on the card at hand; the default is what its SRAM's arbiter takes.", 256);
+        Command command = new("netfpga", "Register accesses and time for each kind of flow-mod that a NetFPGA card follows, and how full its exact table becomes.") { flows, access };
+        SetAction(command, parsed => new NetFpgaBenchOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 100, CardRegisters.SlotCount / 2),
+            AccessNanoseconds = InRange(access, parsed.GetValue(access), 1, 1_000_000),
+        }, NetFpgaBenchmark.Run);
         return command;
     }
 

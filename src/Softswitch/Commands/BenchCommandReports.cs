@@ -48,7 +48,7 @@ internal static partial class BenchCommand
         Option<string> folder = new("--out") { HelpName = "DIR", Description = "Folder for report.md, report.json and the charts; files of these names are replaced.", DefaultValueFactory = _ => "report" };
         Option<bool> quick = new("--quick") { Description = "A few points for 0.1 s each, to show that it works." };
         Option<double?> seconds = new("--seconds") { HelpName = "S", Description = "How long each benchmark measures; 3 by default." };
-        Option<bool> compare = new("--compare") { Description = "With Open vSwitch, or not at all. Without this, with it where it is installed; with --quick, without it." };
+        Option<bool> compare = new("--compare") { Description = "With Open vSwitch, or not at all. Without this, with it where it is installed and the user is root; with --quick, without it." };
         Command command = new("report", "Runs the benchmarks and writes a report with charts.") { folder, quick, seconds, compare };
         command.SetAction(parsed =>
         {
@@ -64,7 +64,7 @@ internal static partial class BenchCommand
                 Folder = parsed.GetRequiredValue(folder),
                 Quick = isQuick,
                 Seconds = InRange(seconds, parsed.GetValue(seconds) ?? (isQuick ? 0.1 : 3), 0.01, 3600),
-                Compare = mustCompare || (canCompare && !isQuick),
+                Compare = mustCompare || (canCompare && Environment.IsPrivilegedProcess && !isQuick), // it gets a network namespace
                 Command = $"./softswitch bench {string.Join(' ', parsed.Tokens.SkipWhile(token => token.Value != command.Name).Select(token => token.Value))}",
             };
             return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => ReportBenchmark.Run(options, progress, cancellation));

@@ -9,14 +9,14 @@ public sealed class OpenVSwitchTunnelTests
     private const string Schema = "/usr/share/openvswitch/vswitch.ovsschema";
 
     [Theory]
-    [InlineData("vxlan:key=42,", "vxlan", "options:key=42")]
-    [InlineData("vxlan:key=42,csum=on,", "vxlan", "options:key=42 options:csum=true")]
-    [InlineData("gre:key=42,", "gre", "options:key=42")]
-    [InlineData("gre:", "gre", "")]
-    [InlineData("gre:key=7,csum=on,", "gre", "options:key=7 options:csum=true")]
-    public void Pings_go_to_a_port_of_open_vswitch_and_back(string tunnel, string type, string options)
+    [InlineData("s2", "vxlan:key=42,", "vxlan", "options:key=42")]
+    [InlineData("xdp:s2", "vxlan:key=42,csum=on,", "vxlan", "options:key=42 options:csum=true")]
+    [InlineData("s2", "gre:key=42,", "gre", "options:key=42")]
+    [InlineData("xdp:s2", "gre:", "gre", "")]
+    [InlineData("s2", "gre:key=7,csum=on,", "gre", "options:key=7 options:csum=true")]
+    public void Pings_and_tcp_go_to_a_port_of_open_vswitch_and_back(string underlay, string tunnel, string type, string options)
     {
-        Needs.Namespaces("ovs-ofctl", "ping", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl");
+        Needs.Namespaces("ovs-ofctl", "ping", "iperf3", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl");
         Assert.SkipUnless(File.Exists(Schema), $"{Schema} is missing (apt-get install openvswitch-switch)");
         using var lab = new TunnelLab();
         TestNamespace peer = lab.Lab.Host(2);
@@ -36,10 +36,13 @@ public sealed class OpenVSwitchTunnelTests
             peer.Execute("ip", "addr", "add", $"{TunnelLab.Far}/24", "dev", "in").Checked();
             peer.Execute("ip", "link", "set", "in", "mtu", "1400").Checked();
             peer.BringUp("in");
-            using RunningCommand running = lab.Start(tunnel);
+            using RunningCommand running = lab.StartOn("s1", underlay, tunnel);
+            lab.Lab.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1400").Checked();
             Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer from Open vSwitch's end");
             Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
             Assert.Equal(3, lab.Ping(2, TunnelLab.Near));
+            Assert.True(lab.Iperf() > 100_000);
+            Assert.True(lab.Iperf("-R") > 100_000);
         }
         finally
         {

@@ -29,12 +29,19 @@ internal sealed class TunnelLab : IDisposable
 
     /// <summary>Starts the switch and joins port 1 with the tunnel.</summary>
     /// <param name="tunnel">Its specification but for the ends.</param>
-    public RunningCommand Start(string tunnel, params string[] more)
+    public RunningCommand Start(string tunnel, params string[] more) => StartOn("s1", "s2", tunnel, more);
+
+    /// <summary>As <see cref="Start"/>, on ports of chosen backends; a TAP device as port 1 is called t1 and becomes host 1's.</summary>
+    public RunningCommand StartOn(string near, string underlay, string tunnel, params string[] more)
     {
         RunningCommand running = Lab.StartRun(
-            ["--port", "1=s1", "--port", $"2=s2,address={Underlay}/24", "--port", $"3={tunnel}local={Underlay},remote=10.0.0.2,via=2", "--listen", Lab.Listen, .. more]);
+            ["--port", $"1={near}", "--port", $"2={underlay},address={Underlay}/24", "--port", $"3={tunnel}local={Underlay},remote=10.0.0.2,via=2", "--listen", Lab.Listen, .. more]);
         Lab.Ofctl("add-flow", "in_port=1,actions=output:3");
         Lab.Ofctl("add-flow", "in_port=3,actions=output:1");
+        if (near == "tap:t1")
+        {
+            MoveTap();
+        }
         return running;
     }
 
@@ -42,7 +49,7 @@ internal sealed class TunnelLab : IDisposable
     public void AddFarEnd(string type, params string[] options)
     {
         TestNamespace host = Lab.Host(2);
-        CommandResult made = host.Execute("ip", ["link", "add", "tun9", "address", "02:00:00:00:09:02", "type", type, .. options]);
+        CommandResult made = host.Execute("ip", ["link", "add", "tun9", .. type == "ipip" ? (string[])[] : ["address", "02:00:00:00:09:02"], "type", type, .. options]);
         Assert.SkipWhen(
             made.Error.Contains("Unknown device type", StringComparison.Ordinal) || made.Error.Contains("not supported", StringComparison.Ordinal),
             $"this kernel has no {type} devices");
@@ -70,4 +77,14 @@ internal sealed class TunnelLab : IDisposable
     }
 
     public void Dispose() => Lab.Dispose();
+
+    private void MoveTap()
+    {
+        TestNamespace host = Lab.Host(1);
+        host.Execute("ip", "link", "del", "eth0").Checked();
+        Lab.Inside.Execute("ip", "link", "set", "t1", "netns", host.Name).Checked();
+        host.Execute("ip", "link", "set", "t1", "name", "eth0").Checked();
+        host.Execute("ip", "addr", "add", $"{Near}/24", "dev", "eth0").Checked();
+        host.BringUp("eth0");
+    }
 }

@@ -114,4 +114,36 @@ public sealed class OversizeTests
         host.Advance(60_000);
         Assert.Equal(100, full + host.Drops(DropReason.ReassemblyTimeout));
     }
+
+    [Fact]
+    public void Strangers_fragments_take_no_place_from_the_peers()
+    {
+        const uint stranger = 0x0a000063;
+        using var host = new TunnelHost(tunnels: [$"vxlan:{Ends}", $"gre:{Ends}"]);
+        byte[] udp = First(ReferenceTunnel.Udp, stranger, 0);
+        host.Arrive(udp);
+        Assert.Equal(udp, Assert.Single(host.Left)); // of some other service, perhaps
+        host.Arrive(First(ReferenceTunnel.Gre, stranger, 0));
+        Assert.Equal(1, host.Drops(DropReason.TunnelPeer));
+        for (ushort datagram = 0; datagram < 50; datagram++)
+        {
+            host.Arrive(First(protocol: 1, stranger, datagram)); // the beginnings of long echo requests
+        }
+        long full = host.Drops(DropReason.ReassemblyFull);
+        Assert.True(full > 0);
+        for (ushort datagram = 0; datagram < 16; datagram++)
+        {
+            host.Arrive(First(ReferenceTunnel.Udp, TunnelHost.PeerAddress, datagram));
+        }
+        Assert.Equal(full, host.Drops(DropReason.ReassemblyFull));
+
+        static byte[] First(byte protocol, uint from, ushort datagram)
+        {
+            byte[] fragment = ReferenceTunnel.Outer(protocol, [8, .. new byte[63]], from: from, fragment: 0x2000);
+            BinaryPrimitives.WriteUInt16BigEndian(fragment.AsSpan(18), datagram);
+            fragment[24] = fragment[25] = 0;
+            BinaryPrimitives.WriteUInt16BigEndian(fragment.AsSpan(24), TestPacket.TextbookChecksum(fragment.AsSpan(14, 20)));
+            return fragment;
+        }
+    }
 }

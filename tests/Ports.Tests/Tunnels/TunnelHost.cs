@@ -17,15 +17,16 @@ internal sealed class TunnelHost : IDisposable
     private readonly PacketBatch _batch = new();
     private readonly List<IPortDevice> _devices = [];
 
+    /// <param name="hidesUnfinished">Whether the wire is one where unfinished checksums are not told.</param>
     /// <param name="tunnels">Specifications.</param>
-    public TunnelHost(string underlay = "address=10.0.0.1/24", int mtu = 1500, ulong mac = 0x0200_0000_00a1, FramePool? pool = null, params string[] tunnels)
+    public TunnelHost(string underlay = "address=10.0.0.1/24", int mtu = 1500, ulong mac = 0x0200_0000_00a1, FramePool? pool = null, bool hidesUnfinished = false, params string[] tunnels)
     {
         Pool = pool ?? new FramePool(1024);
         OwnsPool = pool == null;
         Frames = Pool.CreateCache();
         Wire = new MemoryPort("wire", Pool, capacity: 4096, takesOffloads: true) { HardwareAddress = new MacAddress(mac), Mtu = mtu };
         Set = new UnderlaySet(Time);
-        Underlay = Set.Wrap(2, Wire, UnderlayOptions.Read(Spec($"u,{underlay}"))!);
+        Underlay = Set.Wrap(2, hidesUnfinished ? new HidingDevice(Wire) : Wire, UnderlayOptions.Read(Spec($"u,{underlay}"))!);
         foreach (string tunnel in tunnels)
         {
             Open(tunnel);
@@ -95,6 +96,16 @@ internal sealed class TunnelHost : IDisposable
 
     /// <summary>What waits at a tunnel.</summary>
     public List<byte[]> Received(int tunnel = 0) => Receive(_devices[tunnel]);
+
+    /// <summary>As <see cref="Received"/> after a frame came in, with what packets know beyond their bytes; they are the caller's.</summary>
+    public List<Packet> ReceivedPackets(byte[] frame, int tunnel = 0)
+    {
+        Arrive(frame);
+        _devices[tunnel].Queues[0].Receive(_batch, Frames);
+        List<Packet> packets = [.. _batch.Packets];
+        _batch.Clear();
+        return packets;
+    }
 
     /// <summary>What left by the underlay since the last call.</summary>
     public List<byte[]> Sent() => Wire.Collect();

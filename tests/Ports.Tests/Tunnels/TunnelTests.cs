@@ -251,6 +251,17 @@ public sealed class TunnelTests
     }
 
     [Fact]
+    public void What_a_gre_tunnel_refuses_is_not_looked_for_among_nvgres_without_its_outer_headers()
+    {
+        using TunnelHost host = Host($"gre:{Ends},key=42", "gre:local=10.0.0.1,remote=10.0.0.9,key=0,nvgre");
+        // Inside, where the addresses would be found if the outer headers were taken off already, stand those of the other tunnel.
+        byte[] inner = TestPacket.Udp(src: 0x0a000009, dst: TunnelHost.LocalAddress, payload: 60);
+        host.Arrive(ReferenceTunnel.Outer(ReferenceTunnel.Gre, ReferenceTunnel.GreHeader(inner, key: 42), tos: 3));
+        Assert.Equal(1, host.Drops(DropReason.TunnelCongestion));
+        Assert.Empty(host.Received(1));
+    }
+
+    [Fact]
     public void A_tunnel_is_not_sent_through_itself()
     {
         using TunnelHost host = Host($"vxlan:{Ends},key=42");

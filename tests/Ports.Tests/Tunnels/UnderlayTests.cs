@@ -206,7 +206,7 @@ public sealed class UnderlayTests
     [Fact]
     public void A_neighbour_nobody_asked_about_is_not_remembered()
     {
-        var table = new NeighbourTable();
+        var table = new NeighbourTable(new Generation());
         table.Learn(Be32.FromHost(0x0a000002), new MacAddress(2), now: 0);
         Assert.Equal(NeighbourState.Incomplete, table.Find(Be32.FromHost(0x0a000002), 0, out _));
         for (uint i = 0; i < 2 * NeighbourTable.Capacity; i++)
@@ -214,6 +214,40 @@ public sealed class UnderlayTests
             table.Find(Be32.FromHost(0x0a010000 + i), 0, out _);
         }
         Assert.Equal(NeighbourState.Failed, table.Find(Be32.FromHost(0x0b000000), 0, out _));
+    }
+
+    [Fact]
+    public void Next_hops_nobody_sends_to_any_more_make_room_and_those_in_use_stay()
+    {
+        using var pool = new FramePool(4096);
+        using var host = new TunnelHost("address=10.0.0.1/8", pool: pool, tunnels: [Vxlan, "vxlan:local=10.0.0.1,remote=flow"]);
+        host.Send(Frame);
+        host.LearnPeer();
+        for (uint peer = 0; peer < NeighbourTable.Capacity; peer++)
+        {
+            host.Send(Frame, 1, Towards(peer));
+        }
+        host.Sent();
+        Assert.Equal(NeighbourTable.Capacity - 1, Asked()); // the last found no room
+        for (int minute = 0; minute < 4; minute++)
+        {
+            host.Advance(60_000);
+            host.LearnPeer();
+            host.Poll();
+            host.Sent();
+            host.Send(Frame);
+            Assert.Single(host.Sent());
+        }
+        host.Send(Frame, 1, Towards(NeighbourTable.Capacity + 7));
+        Assert.Equal(1, Asked());
+
+        int Asked()
+        {
+            host.Advance(100);
+            return host.Sent().Count(frame => frame.Length == ArpMessage.FrameLength);
+        }
+
+        static TunnelState Towards(uint peer) => new() { Destination = Be32.FromHost(0x0a010000 + peer) };
     }
 
     [Fact]

@@ -133,7 +133,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         return row;
     }
 
-    /// <summary>Puts a row between its neighbours: into the gap if there is one, and so that gaps are left between it and those that follow.</summary>
+    /// <summary>Puts a row between its neighbours: into the middle of the gap if there is one, or so far up that those that follow fit behind it.</summary>
     private int Insert(IReadOnlyList<RowItem> rows, int index, int above)
     {
         int next = index + 1;
@@ -144,7 +144,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         int below = next < rows.Count ? FindRow(rows[next])!.Value : Count;
         int[] free = [.. Enumerable.Range(above + 1, below - above - 1).Where(row => _items[row] == null)];
         int coming = next - index;
-        int target = free.Length == 0 ? ShiftApart(above, below) : free[Math.Max(0, free.Length - coming) / (coming + 1)];
+        int target = free.Length == 0 ? ShiftApart(above, below) : free[Math.Clamp(free.Length - coming, 0, (free.Length - 1) / 2)];
         Fill(target, rows[index]);
         return target;
     }

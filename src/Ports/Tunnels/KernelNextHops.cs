@@ -1,0 +1,109 @@
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Ports.Tunnels;
+
+/// <summary>What the kernel's routes and neighbours say about the addresses that tunnels send to.</summary>
+/// <remarks>
+/// Workers look up and leave the asking to a <see cref="KernelWatch"/>; it outlives them, as it does the port's device. Bounded: entries that nobody looks for are
+/// forgotten. Threads: any, under a lock; workers ask when the <see cref="Generation"/> changed. Times are milliseconds of one clock.
+/// </remarks>
+internal sealed class KernelNextHops(Generation generation)
+{
+    public const int Capacity = NeighbourTable.Capacity;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<uint, Destination> _entries = [];
+    private KernelWatch? _watch;
+
+    /// <summary>What is known; of an address never heard of, <see cref="NeighbourState.Incomplete"/> until the kernel has been asked.</summary>
+    /// <param name="address">The next hop's, if reachable.</param>
+    public NeighbourState Find(Be32 destination, long now, out MacAddress address)
+    {
+        lock (_gate)
+        {
+            if (!_entries.TryGetValue(destination.Raw, out Destination? entry))
+            {
+                address = default;
+                if (_entries.Count >= Capacity)
+                {
+                    return NeighbourState.Failed;
+                }
+                entry = new Destination { Address = destination };
+                _entries.Add(destination.Raw, entry);
+                _watch?.Wake();
+            }
+            entry.WantedAt = now;
+            address = entry.HardwareAddress;
+            return entry.State;
+        }
+    }
+
+    /// <summary>The kernel's answer, or a change of it.</summary>
+    public void Publish(Be32 destination, NeighbourState state, MacAddress address)
+    {
+        lock (_gate)
+        {
+            if (!_entries.TryGetValue(destination.Raw, out Destination? entry) || (entry.State == state && entry.HardwareAddress == address))
+            {
+                return;
+            }
+            entry.State = state;
+            entry.HardwareAddress = address;
+        }
+        generation.Advance();
+    }
+
+    public IReadOnlyList<Be32> ListDestinations()
+    {
+        lock (_gate)
+        {
+            return [.. _entries.Values.Select(entry => entry.Address)];
+        }
+    }
+
+    /// <summary>Forgets those that nobody looked for since.</summary>
+    public void ForgetUnwanted(long since)
+    {
+        lock (_gate)
+        {
+            foreach ((uint destination, Destination entry) in _entries)
+            {
+                if (entry.WantedAt < since)
+                {
+                    _entries.Remove(destination);
+                }
+            }
+        }
+    }
+
+    /// <summary>Who asks the kernel from now on. What was known is asked for anew.</summary>
+    public void Attach(KernelWatch watch)
+    {
+        lock (_gate)
+        {
+            _watch = watch;
+            foreach (Destination entry in _entries.Values)
+            {
+                entry.State = NeighbourState.Incomplete;
+            }
+        }
+        generation.Advance();
+    }
+
+    /// <summary>The interface is gone; another's watch may have taken over already.</summary>
+    public void Detach(KernelWatch watch)
+    {
+        lock (_gate)
+        {
+            _watch = _watch == watch ? null : _watch;
+        }
+    }
+
+    private sealed class Destination
+    {
+        public Be32 Address;
+        public MacAddress HardwareAddress;
+        public NeighbourState State;
+        public long WantedAt;
+    }
+}

@@ -1,0 +1,110 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Tunnels;
+
+/// <summary>A tunnel whose ends are in different networks: a kernel that routes stands between them.</summary>
+/// <remarks>
+/// <code>
+/// near eth0 --- s1 switch u0 --- ra router rb --- eth0 far
+/// 192.168.9.1     10.1.0.1   .254, .253    10.2.0.254   10.2.0.2, tun9 192.168.9.2
+/// </code>
+/// </remarks>
+internal sealed class RoutedLab : IDisposable
+{
+    public const string Inner = "192.168.9.2";
+    public const string FarEnd = "10.2.0.2";
+    public const string RouterMac = "02:00:00:00:01:fe";
+
+    private readonly List<TestNamespace> _made = [];
+
+    public RoutedLab()
+    {
+        try
+        {
+            Near = Make("near");
+            Inside = Make("s");
+            Router = Make("r");
+            Far = Make("far");
+            TestNamespace.Join(Inside, "s1", Near, "eth0");
+            TestNamespace.Join(Inside, "u0", Router, "ra");
+            TestNamespace.Join(Router, "rb", Far, "eth0");
+            Router.Execute("ip", "link", "set", "ra", "address", RouterMac).Checked();
+            Router.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward").Checked();
+            AddAddress(Near, "192.168.9.1", "eth0");
+            AddAddress(Router, "10.1.0.254", "ra");
+            AddAddress(Router, "10.1.0.253", "ra");
+            AddAddress(Router, "10.2.0.254", "rb");
+            AddAddress(Far, FarEnd, "eth0");
+            Far.Execute("ip", "route", "add", "10.1.0.0/24", "via", "10.2.0.254").Checked();
+            Far.Execute("ip", "link", "add", "tun9", "type", "vxlan", "id", "42", "local", FarEnd, "remote", "10.1.0.1", "dstport", "4789", "dev", "eth0").Checked();
+            AddAddress(Far, Inner, "tun9");
+            Far.BringUp("tun9");
+            Near.Execute("ip", "link", "set", "eth0", "mtu", "1450").Checked();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public TestNamespace Near { get; }
+
+    /// <summary>The switch's.</summary>
+    public TestNamespace Inside { get; }
+
+    public TestNamespace Router { get; }
+
+    public TestNamespace Far { get; }
+
+    /// <summary>Gives the switch's end of the underlay to the kernel too: address, and the way to the far end.</summary>
+    public void AddToKernel()
+    {
+        AddAddress(Inside, "10.1.0.1", "u0");
+        Inside.Execute("ip", "route", "add", "10.2.0.0/24", "via", "10.1.0.254").Checked();
+    }
+
+    /// <summary>Joins port 1 with a VXLAN tunnel to the far end.</summary>
+    /// <param name="underlay">The underlay's specification.</param>
+    /// <param name="tunnel">Options of the tunnel, each with a comma in front.</param>
+    /// <param name="more">Other options of <c>run</c>.</param>
+    public RunningCommand Start(string underlay, string tunnel = "", params string[] more)
+    {
+        RunningCommand running = StartUnready(underlay, tunnel, more);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        Ofctl("add-flow", "in_port=1,actions=output:3");
+        Ofctl("add-flow", "in_port=3,actions=output:1");
+        return running;
+    }
+
+    /// <summary>As <see cref="Start"/>, for what does not get as far.</summary>
+    public RunningCommand StartUnready(string underlay, string tunnel = "", params string[] more) => Inside.Start(
+        SwitchProgram.Dotnet,
+        [SwitchProgram.Library, "run", "--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", Lab.Listen, .. more]);
+
+    public string Ofctl(string command, params string[] arguments) =>
+        Inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, Lab.Target, .. arguments]).Checked().Output;
+
+    /// <summary>Pings through the tunnel; returns how many were answered.</summary>
+    public int Ping(int count = 3, params string[] options) =>
+        (int)Lab.Number(Near.Execute("ping", ["-n", "-c", $"{count}", "-i", "0.2", "-W", "2", .. options, Inner]).Output, "packets transmitted,");
+
+    public bool IsTunnelUp()
+    {
+        string show = Ofctl("show");
+        return !show[show.IndexOf(" 3(", StringComparison.Ordinal)..].Contains("LINK_DOWN", StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _made.ForEach(space => space.Dispose());
+
+    private static void AddAddress(TestNamespace space, string address, string device) =>
+        space.Execute("ip", "addr", "add", $"{address}/24", "dev", device).Checked();
+
+    private TestNamespace Make(string label)
+    {
+        var space = new TestNamespace(label);
+        _made.Add(space);
+        return space;
+    }
+}
