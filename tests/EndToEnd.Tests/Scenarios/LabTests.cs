@@ -84,6 +84,41 @@ public sealed class LabTests
         Assert.Equal(NearLeg, near.FindNeighbour(Address("10.1.0.254")));
     }
 
+    [Fact]
+    public void A_host_that_forgets_its_neighbours_asks_them_again()
+    {
+        Needs.Namespaces();
+        using var lab = new LabNetwork(static _ => { });
+        (LabHost near, LabHost far) = Build(lab);
+        for (int round = 0; round < 2; round++)
+        {
+            using PingStream pings = PingStream.Start(near, far, perSecond: 100);
+            Eventually.True(() => pings.Record.Received > 0, () => $"no answer in round {round}");
+            pings.Stop();
+            Assert.Equal(NearLeg, near.FindNeighbour(Address("10.1.0.254")));
+            near.ForgetNeighbours();
+            Assert.Null(near.FindNeighbour(Address("10.1.0.254")));
+        }
+    }
+
+    [Fact]
+    public void Routers_pass_on_what_is_for_the_others_networks()
+    {
+        Needs.Namespaces();
+        using var lab = new LabNetwork(static _ => { });
+        LabRouter here = lab.Add(new LabRouter("here"), 1, 0);
+        LabRouter there = lab.Add(new LabRouter("there"), 2, 0);
+        LabHost near = lab.Add(new LabHost("near", Mac("02:00:00:00:00:01"), Prefix("10.1.0.1/24"), Address("10.1.0.254")), 0, 0);
+        LabHost far = lab.Add(new LabHost("far", Mac("02:00:00:00:00:02"), Prefix("10.2.0.1/24"), Address("10.2.0.254")), 3, 0);
+        lab.Connect(here, NearLeg, Prefix("10.1.0.254/24"), near);
+        lab.Connect(there, FarLeg, Prefix("10.2.0.254/24"), far);
+        lab.Connect(here, Mac("02:00:00:00:03:01"), Prefix("10.3.0.1/24"), there, Mac("02:00:00:00:03:02"), Prefix("10.3.0.2/24"));
+        here.Links.AddRoute(Address("10.2.0.0"), 24, Address("10.3.0.2"));
+        there.Links.AddRoute(Address("10.1.0.0"), 24, Address("10.3.0.1"));
+        using PingStream pings = PingStream.Start(near, far, perSecond: 100);
+        Eventually.True(() => pings.Record.Received > 0, () => "no answer");
+    }
+
     private static (LabHost Near, LabHost Far) Build(LabNetwork lab)
     {
         LabRouter router = lab.Add(new LabRouter("router"), 1, 0);

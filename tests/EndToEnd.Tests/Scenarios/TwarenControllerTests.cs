@@ -3,6 +3,7 @@ using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
+using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
@@ -26,7 +27,7 @@ public sealed class TwarenControllerTests : IDisposable
         _switch.Write(b => HelloMessage.Write(b, 1));
         _switch.Read(OfType.FeaturesRequest);
         _switch.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(TwarenLab.SecondAccessId, 256, 2, OfCapabilities.None, 0), []));
-        _controller.WaitForSwitches(1, TestContext.Current.CancellationToken);
+        Eventually.True(() => _controller.Switches.Count == 1, () => "the switch is not there");
     }
 
     [Fact]

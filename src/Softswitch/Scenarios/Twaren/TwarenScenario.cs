@@ -22,9 +22,7 @@ internal sealed class TwarenScenario : Scenario
     public override void Run(ScenarioRun run)
     {
         var lab = new TwarenLab(run.Lab, line => run.Say(line));
-        lab.Controllers[0].WaitForSwitches(2, run.Cancellation);
-        lab.Controllers[1].WaitForSwitches(1, run.Cancellation);
-        lab.Controllers[2].WaitForSwitches(1, run.Cancellation);
+        run.WaitUntil(() => lab.Controllers.Sum(controller => controller.Switches.Count) == 4, "four switches are connected");
         run.Say("four switches are connected to their three controllers");
         ReachAll(run, lab);
         run.KeepTable(lab.SecondAccess, "before the move");
