@@ -61,11 +61,11 @@ internal sealed class TwarenLab
         SecondAccess = lab.Add(new LabSwitch("AcS2", SecondAccessId), 3, 1);
         FirstRouter = lab.Add(new LabRouter("CR1"), 1, 3);
         SecondRouter = lab.Add(new LabRouter("CR2"), 3, 3);
-        Backbone = lab.Add(new LabRouter("TWAREN"), 2, 3.7);
+        Backbone = lab.Add(new LabRouter("TWAREN"), 2, 4.3);
         MovedHost = lab.Add(new LabHost("VM-S", Moved.HardwareAddress, Prefix("192.168.1.101/24"), FirstGateway.Address), 2, 0);
         TargetHost = lab.Add(new LabHost("VM-T", Target.HardwareAddress, Prefix("10.27.82.101/24"), SecondGateway.Address), 3.8, 0);
         Neighbour = lab.Add(new LabHost("R", Mac("08:00:27:94:9e:3d"), Prefix("192.168.1.2/24"), FirstGateway.Address), 0.2, 0);
-        Outside = lab.Add(new LabHost("W", Mac("02:00:00:00:71:0a"), Prefix("203.0.113.10/24"), Address("203.0.113.254")), 2, 4.7);
+        Outside = lab.Add(new LabHost("W", Mac("02:00:00:00:71:0a"), Prefix("203.0.113.10/24"), Address("203.0.113.254")), 2, 5.3);
 
         lab.Connect(FirstAggregation, 1, FirstAccess, 1);
         lab.Connect(SecondAggregation, 1, SecondAccess, 1);
