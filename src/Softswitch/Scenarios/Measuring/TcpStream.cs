@@ -77,6 +77,17 @@ internal sealed class TcpStream : IDisposable
         }
     }
 
+    /// <summary>Segments the sender has sent again so far: tcpi_total_retrans of TCP_INFO (tcp(7)).</summary>
+    public int ReadRetransmissions()
+    {
+        const int ipprotoTcp = 6;
+        const int tcpInfo = 11;
+        const int totalRetrans = 100;
+        Span<byte> info = stackalloc byte[totalRetrans + sizeof(int)];
+        _from.GetRawSocketOption(ipprotoTcp, tcpInfo, info);
+        return BitConverter.ToInt32(info[totalRetrans..]);
+    }
+
     /// <summary>Stops sending, waits until all has arrived, and returns the figures.</summary>
     public TcpSummary Stop()
     {
