@@ -59,12 +59,12 @@ internal readonly ref struct FrameView
     /// <summary>Whether it is TCP's first packet of a connection: SYN without ACK.</summary>
     public bool IsTcpRequest => Protocol == IpProtocol.Tcp && Transport.Length > 13 && (Transport[13] & 0x12) == 0x02;
 
-    /// <summary>Whether the checksum of TCP or UDP fits; null where that cannot be said: another protocol, a fragment, a part of a frame, a checksum not finished yet.</summary>
+    /// <summary>Whether the checksum of TCP or UDP fits; null where that cannot be said: another protocol, a fragment, a part of a frame, UDP without one, a checksum not finished yet.</summary>
     public bool? HasRightTransportChecksum
     {
         get
         {
-            if (Protocol is not (IpProtocol.Tcp or IpProtocol.Udp) || Frame.IsChecksumUnfinished)
+            if (Protocol is not (IpProtocol.Tcp or IpProtocol.Udp) || Frame.IsChecksumUnfinished || HasNoUdpChecksum)
             {
                 return null;
             }
