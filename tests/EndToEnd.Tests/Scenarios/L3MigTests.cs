@@ -129,27 +129,43 @@ public sealed class L3MigTests
     [Fact]
     public void A_session_is_read_from_its_first_packet()
     {
-        Assert.True(Session.TryRead(TestPacket.Tcp(src: 0x0a09000b, dst: 0x0a090024, srcPort: 33_333, dstPort: 5001), out Session? session));
+        Assert.True(Session.TryRead(TestPacket.Tcp(src: 0x0a09000b, dst: 0x0a090024, srcPort: 33_333, dstPort: 5001), out Session? session, out _));
         Assert.Equal(Talk, session);
         Assert.Equal(session, session!.Reversed.Reversed);
         Assert.NotEqual(session, session.Reversed);
     }
 
+    [Theory]
+    [InlineData(0x02, true)] // SYN
+    [InlineData(0x12, false)] // SYN, ACK
+    [InlineData(0x10, false)] // ACK
+    [InlineData(0x11, false)] // FIN, ACK
+    [InlineData(0x04, false)] // RST
+    public void A_TCP_session_begins_with_SYN_only(byte flags, bool begins)
+    {
+        byte[] packet = TestPacket.Tcp();
+        packet[14 + 20 + 13] = flags;
+        Assert.True(Session.TryRead(packet, out _, out bool isFirst));
+        Assert.Equal(begins, isFirst);
+        Assert.True(Session.TryRead(TestPacket.Udp(), out _, out isFirst));
+        Assert.True(isFirst);
+    }
+
     [Fact]
     public void What_has_no_ports_is_no_session()
     {
-        Assert.False(Session.TryRead(TestPacket.Icmp(), out _));
-        Assert.False(Session.TryRead(TestPacket.Arp(), out _));
+        Assert.False(Session.TryRead(TestPacket.Icmp(), out _, out _));
+        Assert.False(Session.TryRead(TestPacket.Arp(), out _, out _));
         byte[] fragment = TestPacket.Udp();
         fragment[14 + 6] = 0x20; // more fragments
-        Assert.False(Session.TryRead(fragment, out _));
+        Assert.False(Session.TryRead(fragment, out _, out _));
         byte[] whole = TestPacket.Udp();
         for (int length = 0; length < 14 + 20 + 4; length++)
         {
-            Assert.False(Session.TryRead(whole.AsSpan(0, length), out _));
+            Assert.False(Session.TryRead(whole.AsSpan(0, length), out _, out _));
         }
         whole[14] = 0x4f; // sixty bytes of header, beyond the frame's end
-        Assert.False(Session.TryRead(whole.AsSpan(0, 60), out _));
+        Assert.False(Session.TryRead(whole.AsSpan(0, 60), out _, out _));
     }
 
     [Fact]

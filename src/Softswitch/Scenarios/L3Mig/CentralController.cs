@@ -120,8 +120,9 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     }
 
     /// <summary>A virtual switch had no entry for a packet: it begins a session, or belongs to one whose entries are on their way.</summary>
+    /// <param name="isFirst">Whether a session may begin with it.</param>
     /// <param name="port">Of the site's virtual switch. What comes from elsewhere than its sender is discarded.</param>
-    public void Open(Session session, L3Site site, ushort port, ReadOnlySpan<byte> packet)
+    public void Open(Session session, bool isFirst, L3Site site, ushort port, ReadOnlySpan<byte> packet)
     {
         lock (_gate)
         {
@@ -132,7 +133,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
             Route? route = Find(session);
             if (route == null)
             {
-                if (!_machines.TryGetValue(session.Destination, out Attachment? destination) || _routes.Count >= MostSessions
+                if (!isFirst || !_machines.TryGetValue(session.Destination, out Attachment? destination) || _routes.Count >= MostSessions
                     || !TryMakeRoute(session, source, destination, TenantVlan, out route))
                 {
                     return;
@@ -151,7 +152,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     }
 
     /// <summary>First phase: path and translation for the copy.</summary>
-    /// <exception cref="ScenarioException">A migration is under way, a machine is unknown, or no port is left.</exception>
+    /// <exception cref="ScenarioException">A migration is under way, a machine is unknown, the copy's connection is in use, or no port is left.</exception>
     public Confirmation PreMigrate(MigrationOrder order)
     {
         lock (_gate)
@@ -159,6 +160,10 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
             if (_order != null)
             {
                 throw new ScenarioException($"{Ipv4Text.Format(_order.Machine)} is migrating already");
+            }
+            if (Find(order.Copy) != null)
+            {
+                throw new ScenarioException($"{order.Copy} is in use already");
             }
             if (!TryMakeRoute(order.Copy, MachineAt(order.Copy.Source), MachineAt(order.Copy.Destination), HypervisorVlan, out _copy))
             {

@@ -9,8 +9,7 @@ namespace Softswitch.Scenarios.L3Mig;
 /// <param name="released">The first copy's port, which the clean-up has freed.</param>
 internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released)
 {
-    private const ushort SourcePort = 49_153;
-    private const ushort MigrationPort = 8002;
+    private const ushort CopyPort = 49_153;
     private const int WantedFrames = 10_000_000;
     private static readonly TimeSpan LongestCopy = TimeSpan.FromMinutes(10);
 
@@ -18,13 +17,12 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     {
         L3MigScenario.FinishChecksums(lab.NearServer, lab.NearServer.CurrentInterface);
         L3MigScenario.FinishChecksums(lab.FarServer, lab.FarServer.CurrentInterface);
-        var copied = new Session(IpProtocol.Tcp, lab.FarServer.Address, lab.NearServer.Address, SourcePort, MigrationPort);
-        var order = new MigrationOrder(lab.Machine.Address, new Attachment(L3MigLab.NearSite, lab.Machine.HardwareAddress, L3MigLab.MachineAt), copied);
-        L3MigScenario.Await(run, lab.Central.PreMigrate(order), "pre-migration is confirmed");
-        VerifyCopy(copied);
-        L3MigScenario.Await(run, lab.Central.Migrate(), "migration's entries are confirmed");
-        L3MigScenario.Move(run, lab, cable: 0);
-        L3MigScenario.Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
+        MigrationOrder order = L3MigMove.Order(lab, cable: 0, CopyPort);
+        L3MigMove.Await(run, lab.Central.PreMigrate(order), "pre-migration is confirmed");
+        VerifyCopy(order.Copy);
+        L3MigMove.Await(run, lab.Central.Migrate(), "migration's entries are confirmed");
+        L3MigMove.Go(run, lab, cable: 0);
+        L3MigMove.Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
         JudgeTables();
     }
 
@@ -45,7 +43,7 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
             Verify(far, "recovered by gateway 2", copied.Destination),
         ];
         long began = Stopwatch.GetTimestamp();
-        using MemoryCopy copy = MemoryCopy.Start(lab.FarServer, lab.NearServer, lab.NearServer.Address, SourcePort, MigrationPort);
+        using MemoryCopy copy = MemoryCopy.Start(lab.FarServer, lab.NearServer, lab.NearServer.Address, CopyPort, L3MigMove.MigrationPort);
         run.Check(
             "the released port is in use again at once: the next copy has it, and is carried", $"port {released}, 1 connection request",
             $"port {reused}, {first.Total}", reused == released && first.Total == 1);
@@ -75,7 +73,7 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     /// <summary>The VM is back and switched off: nothing of it or of copies is left, and every port is free.</summary>
     private void JudgeTables()
     {
-        L3MigScenario.Await(run, lab.Central.End(lab.Machine.Address), "the VM's sessions have ended");
+        L3MigMove.Await(run, lab.Central.End(lab.Machine.Address), "the VM's sessions have ended");
         int[] left = [.. lab.Gateways.Select(gateway => gateway.TakeSnapshot().Flows.Count(flow => flow.Actions.Contains("mod_nw_", StringComparison.Ordinal)))];
         run.Check("translating entries at the gateways at the end", "0 and 0", string.Join(" and ", left), left.Sum() == 0);
         run.Check("ports free at the end", $"{L3MigLab.Ports}", $"{lab.Central.FreePorts}", lab.Central.FreePorts == L3MigLab.Ports);

@@ -43,9 +43,8 @@ internal sealed class L3MigSessions : IDisposable
         int lost = Streams.Sum(stream => stream.Record.LostBetween(from, to));
         int sent = Streams.Sum(stream => stream.Record.FirstSentAfter(to) - stream.Record.FirstSentAfter(from));
         sentAgain = _tcp.ReadRetransmissions() - sentAgain;
-        run.Check(
-            "adding the migration phase's entries costs the running sessions", $"0 of {sent} UDP packets, 0 TCP segments sent again",
-            $"{lost} lost, {sentAgain} sent again", lost == 0 && sentAgain == 0 && sent > 0);
+        run.Check("adding the migration phase's entries costs the running sessions", $"0 of {sent} packets", $"{lost} lost", lost == 0 && sent > 0);
+        run.CheckTime("adding the migration phase's entries: TCP segments sent again", "0", $"{sentAgain}", sentAgain == 0); // a machine that stalls for longer than TCP waits has some
     }
 
     /// <param name="move">Moves the VM, and returns when it left.</param>

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Laboratory;
 using Softswitch.Scenarios.Measuring;
 
 namespace Softswitch.Scenarios.L3Mig;
@@ -18,7 +19,7 @@ internal sealed class L3MigWires : IDisposable
 
     public L3MigWires(ScenarioRun run, L3MigLab lab)
     {
-        WireTap site = Tap(run.Tap(lab.NearGateway, Laboratory.LabSwitch.InterfaceOf(L3MigLab.NearSite.SiteAt)));
+        WireTap site = Tap(run.Tap(lab.NearGateway, LabSwitch.InterfaceOf(L3MigLab.NearSite.SiteAt)));
         _tagged = site.Count("IPv4 in a site's VLANs", (in frame) => IsIn(frame) && frame.Frame.VlanTag is CentralController.TenantVlan or CentralController.HypervisorVlan);
         _untagged = site.Count("other IPv4", (in frame) => IsIn(frame) && frame.Frame.VlanTag is not (CentralController.TenantVlan or CentralController.HypervisorVlan));
         WireTap outside = Tap(run.Tap(lab.Network, lab.Network.Interfaces[0]));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
@@ -42,20 +43,24 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
     }
 
     /// <summary>Sends flow-mods to switches of the site and asks them to confirm. Any thread.</summary>
-    /// <param name="onDone">Called under <see cref="OfController.Gate"/> with when the last has answered.</param>
+    /// <param name="onDone">Called with when the last has answered, under <see cref="OfController.Gate"/>; at once if none of them is connected.</param>
     public void Change(IReadOnlyList<(PathFlow Flow, FlowModCommand Command)> changes, Action<long> onDone)
     {
         var touched = new List<SwitchConnection>();
         foreach ((PathFlow flow, FlowModCommand command) in changes)
         {
-            SwitchConnection to = Find(flow.Switch) ?? throw new ScenarioException($"{site.Name}: switch {flow.Switch:x} is not connected");
+            if (Find(flow.Switch) is not { } to)
+            {
+                say($"{site.Name}: switch {flow.Switch:x} is not connected: an entry is lost");
+                continue;
+            }
             to.Send(MakeFlowMod(flow, command));
             if (!touched.Contains(to))
             {
                 touched.Add(to);
             }
         }
-        BarrierAll(touched, answers => onDone(answers.Max()));
+        BarrierAll(touched, answers => onDone(answers.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
         touched.ForEach(one => one.Flush());
     }
 
@@ -83,15 +88,16 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
         if (ArpMessage.TryRead(packetIn.Data, out ArpMessage arp))
         {
             _arps[from.DatapathId] = _arps.GetValueOrDefault(from.DatapathId) + 1;
-            if (isAccess && Ipv4Text.IsUnicast(arp.Sender) && !arp.SenderHardware.IsMulticast)
+            // Nobody takes the place of a gateway.
+            if (isAccess && Ipv4Text.IsUnicast(arp.Sender) && !arp.SenderHardware.IsMulticast && !site.Answers.ContainsKey(arp.Sender))
             {
                 central.Register(arp.Sender, new Attachment(site, arp.SenderHardware, packetIn.InPort));
             }
             Answer(from, packetIn.InPort, arp);
         }
-        else if (isAccess && Session.TryRead(packetIn.Data, out Session? session))
+        else if (isAccess && Session.TryRead(packetIn.Data, out Session? session, out bool isFirst))
         {
-            central.Open(session!, site, packetIn.InPort, packetIn.Data);
+            central.Open(session!, isFirst, site, packetIn.InPort, packetIn.Data);
         }
     }
 

@@ -85,8 +85,11 @@ internal sealed class MemoryCopy : IDisposable
         }
     }
 
-    /// <summary>Sends no more than this from now on, as hypervisors can be told to.</summary>
+    /// <summary>Sends no more than this from now on, as hypervisors can be told to; next to nothing with 0.</summary>
     public void Limit(double bytesPerSecond) => _limit = new RateLimit(new Pace(bytesPerSecond / ChunkLength), Volatile.Read(ref _sent));
+
+    /// <summary>Sends as fast as it goes from now on.</summary>
+    public void Unlimit() => _limit = null;
 
     /// <summary>Lets it run for a time.</summary>
     /// <returns>Bits a second that arrived.</returns>

@@ -12,6 +12,7 @@ internal sealed record Session(byte Protocol, Be32 Source, Be32 Destination, ush
     private const int EthernetLength = 14;
     private const int ShortestHeader = 20;
     private const int PortsLength = 4;
+    private const int FlagsOffset = 13; // of TCP
 
     /// <summary>As the other end names it.</summary>
     public Session Reversed => new(Protocol, Destination, Source, DestinationPort, SourcePort);
@@ -23,10 +24,12 @@ internal sealed record Session(byte Protocol, Be32 Source, Be32 Destination, ush
     public bool Concerns(Be32 machine) => Source == machine || Destination == machine;
 
     /// <summary>Reads an untagged frame.</summary>
+    /// <param name="isFirst">Whether a session may begin with it: any packet of UDP, SYN without ACK of TCP. What comes late of an ended connection is no new one.</param>
     /// <returns>False for what is neither TCP nor UDP over IPv4, or is a fragment: a port number is needed.</returns>
-    public static bool TryRead(ReadOnlySpan<byte> frame, out Session? session)
+    public static bool TryRead(ReadOnlySpan<byte> frame, out Session? session, out bool isFirst)
     {
         session = null;
+        isFirst = false;
         if (frame.Length < EthernetLength + ShortestHeader || BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherType.Ipv4)
         {
             return false;
@@ -38,6 +41,7 @@ internal sealed record Session(byte Protocol, Be32 Source, Be32 Destination, ush
         {
             return false;
         }
+        isFirst = ip[9] == IpProtocol.Udp || (ip.Length > header + FlagsOffset && (ip[header + FlagsOffset] & 0x12) == 0x02);
         session = new Session(
             ip[9],
             Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(ip[12..])), Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(ip[16..])),
