@@ -27,8 +27,7 @@ internal sealed class L3MigScenario : Scenario
     public override void Run(ScenarioRun run)
     {
         var lab = new L3MigLab(run.Lab, line => run.Say(line));
-        lab.Near.WaitForSwitches(2, run.Cancellation);
-        lab.Far.WaitForSwitches(2, run.Cancellation);
+        run.WaitUntil(() => lab.Near.Switches.Count == 2 && lab.Far.Switches.Count == 2, "both sites' switches are connected");
         run.Say("both sites' switches are connected");
         RegisterAll(run, lab);
         L3MigMove.Rehearse(run, lab);

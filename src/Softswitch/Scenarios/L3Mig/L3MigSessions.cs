@@ -69,7 +69,9 @@ internal sealed class L3MigSessions : IDisposable
         }
         int sentAgain = _tcp.ReadRetransmissions();
         TcpSummary tcp = _tcp.Stop();
-        run.Figure("TCP session across the migration", "none given", $"longest stall {tcp.LongestStall.TotalMilliseconds:0} ms, {sentAgain} segments sent again");
+        run.Figure(
+            "TCP session across the migration", "none given",
+            $"stall at the move {_tcp.LongestStallBetween(_left, _watchedUntil).TotalMilliseconds:0} ms, {sentAgain} segments sent again in all");
         run.Check("the TCP session lives through the migration and every byte is right", "alive, 0 wrong", $"{tcp}", tcp.Failure == null && tcp.WrongBytes == 0 && tcp.Bytes > 0);
         AddCharts(run);
     }

@@ -141,6 +141,7 @@ internal sealed class MemoryCopy : IDisposable
     {
         try
         {
+            _from.SendTimeout = (int)EndPatience.TotalMilliseconds; // what takes nothing for so long is dead
             while (_isSending)
             {
                 while (_isSending && (_limit is not { } limit || _sent - limit.From < limit.Pace.Due * ChunkLength))

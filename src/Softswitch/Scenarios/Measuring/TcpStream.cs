@@ -104,6 +104,10 @@ internal sealed class TcpStream : IDisposable
         return new TcpSummary(bytes, _wrong, failure, Stopwatch.GetElapsedTime(0, stall));
     }
 
+    /// <summary>The longest time in which nothing arrived that lies between these two (Stopwatch.GetTimestamp), in part at least; after <see cref="Stop"/>.</summary>
+    public TimeSpan LongestStallBetween(long from, long to) => Stopwatch.GetElapsedTime(0, _arrivals.Zip(_arrivals.Skip(1))
+        .Where(pair => pair.Second.When > from && pair.First.When < to).Select(pair => pair.Second.When - pair.First.When).DefaultIfEmpty().Max());
+
     /// <summary>Megabits a second that arrived in each interval, against seconds since <paramref name="start"/>; after <see cref="Stop"/>.</summary>
     public IReadOnlyList<(double X, double Y)> RateSeries(long start, TimeSpan interval) =>
         [.. _arrivals.GroupBy(arrival => (long)(Stopwatch.GetElapsedTime(start, arrival.When) / interval))
