@@ -68,11 +68,13 @@ internal sealed class L3MigScenario : Scenario
 
         sessions.JudgeAdding(run, () => L3MigMove.Await(run, lab.Central.Migrate(), "migration's entries are confirmed"));
         KeepTables(run, "during");
-        sessions.JudgeMove(run, () => L3MigMove.Go(run, lab, cable: 1));
+        long left = L3MigMove.Go(run, lab, cable: 1);
+        sessions.WatchMove(run, left);
+        wires.JudgeOutage(run, left, LongestOutage);
         CheckLaterSession(run, lab);
         CleanUp(run, lab, copy, order.Copy);
         run.Wait(TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 1));
-        sessions.JudgeEnd(run, LongestOutage);
+        sessions.JudgeEnd(run);
         wires.Judge(run);
         KeepTables(run, "after");
         run.Result.Add(new LineChart(

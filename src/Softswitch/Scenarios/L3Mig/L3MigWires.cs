@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Laboratory;
 using Softswitch.Scenarios.Measuring;
@@ -16,6 +17,9 @@ internal sealed class L3MigWires : IDisposable
     private readonly FrameCount _untagged;
     private readonly FrameCount _translated;
     private readonly FrameCount _strange;
+    private readonly FrameCount _reached; // the VM at its new place
+    private readonly FrameCount _answered; // by the VM from its new place
+    private readonly FrameCount _heard; // by the peer from the VM, wherever it is
 
     public L3MigWires(ScenarioRun run, L3MigLab lab)
     {
@@ -26,9 +30,12 @@ internal sealed class L3MigWires : IDisposable
         _translated = outside.Count("between the gateways", (in frame) => frame.IsIpv4 && IsGateway(frame.NetworkSource) && IsGateway(frame.NetworkDestination));
         _strange = outside.Count(
             "with a tag or an address of the inside", (in frame) => frame.IsIpv4 && (frame.Frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
-        WatchMachine(Tap(run.Tap(lab.Peer, lab.Peer.CurrentInterface)), "at the peer");
+        WireTap peer = WatchMachine(Tap(run.Tap(lab.Peer, lab.Peer.CurrentInterface)), "at the peer");
         WatchMachine(Tap(run.Tap(lab.Machine, "eth0")), "at the VM before");
-        WatchMachine(Tap(run.Tap(lab.Machine, "eth1")), "at the VM after");
+        WireTap machine = WatchMachine(Tap(run.Tap(lab.Machine, "eth1")), "at the VM after");
+        _reached = machine.Count("UDP to the VM", (in frame) => !frame.IsOutgoing && frame.DestinationPort == L3MigSessions.ToMachinePort);
+        _answered = machine.Count("UDP from the VM", (in frame) => frame.IsOutgoing && frame.DestinationPort == L3MigSessions.FromMachinePort);
+        _heard = peer.Count("UDP from the VM", (in frame) => !frame.IsOutgoing && frame.DestinationPort == L3MigSessions.FromMachinePort);
         _checksums.Add(new ChecksumTally(outside, "between the gateways", (in frame) => IsGateway(frame.NetworkSource)));
     }
 
@@ -50,6 +57,23 @@ internal sealed class L3MigWires : IDisposable
         run.Figure("session's packets verified", "none given", string.Join(", ", _checksums.Select(tally => $"{tally.Verified} {tally.Name}")));
     }
 
+    /// <summary>From the VM's leaving to the first packet that reaches it at its new place, and to the first of its own from there that the peer gets, by the kernel's time stamps.</summary>
+    /// <param name="left">When the VM left.</param>
+    public void JudgeOutage(ScenarioRun run, long left, TimeSpan longest)
+    {
+        _taps.ForEach(tap => tap.Drain());
+        Judge("to", _reached.FirstAfter(left));
+        Judge("from", _answered.FirstAfter(left) is { } sent ? _heard.FirstAfter(sent) : null);
+
+        void Judge(string direction, long? first)
+        {
+            string found = first is { } when ? $"{Stopwatch.GetElapsedTime(left, when).TotalMilliseconds:0.0} ms" : "nothing came";
+            run.Figure($"outage {direction} the VM", "none given", found);
+            run.CheckTime(
+                $"post-migration outage {direction} the VM", $"at most {longest.TotalMilliseconds:0} ms", found, first != null && Stopwatch.GetElapsedTime(left, first.Value) <= longest);
+        }
+    }
+
     public void Dispose() => _taps.ForEach(tap => tap.Dispose());
 
     private static bool IsIn(in FrameView frame) => !frame.IsOutgoing && frame.IsIpv4;
@@ -64,9 +88,10 @@ internal sealed class L3MigWires : IDisposable
         return tap;
     }
 
-    private void WatchMachine(WireTap tap, string where)
+    private WireTap WatchMachine(WireTap tap, string where)
     {
         _resets.Add(tap.Count("resets", (in frame) => frame.IsTcpReset));
         _checksums.Add(new ChecksumTally(tap, where, (in frame) => frame.Protocol is IpProtocol.Tcp or IpProtocol.Udp));
+        return tap;
     }
 }
