@@ -21,6 +21,7 @@ namespace Softswitch.Scenarios.L3Mig;
 internal sealed class L3MigLab
 {
     public const ushort ServerAt = 1;
+    public const ushort PeerAt = 2;
     public const ushort MachineAt = 3;
 
     /// <summary>The first of the gateways' ports that stand for sessions.</summary>
@@ -28,7 +29,6 @@ internal sealed class L3MigLab
 
     public const int Ports = 1000;
 
-    private const ushort PeerAt = 2;
     private const ushort GatewayAt = 4;
     private const ushort RouterAt = 5;
 
