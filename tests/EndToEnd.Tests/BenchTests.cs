@@ -13,6 +13,7 @@ public sealed class BenchTests
     [InlineData("exact", "output")]
     [InlineData("inport", "rewrite")]
     [InlineData("l3", "rewrite")]
+    [InlineData("exact", "translate")]
     [InlineData("vxlan", "gre")]
     [InlineData("gre", "ipip")]
     [InlineData("ipip", "vxlan")]

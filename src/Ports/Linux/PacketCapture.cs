@@ -14,6 +14,9 @@ public readonly ref struct CapturedFrame
     /// <summary>VLAN tag (TCI) that the kernel took out; null without.</summary>
     public required ushort? VlanTag { get; init; }
 
+    /// <summary>Whether its sender left the transport checksum to a card: what stands there is not one yet.</summary>
+    public bool IsChecksumUnfinished { get; init; }
+
     /// <summary>Whether the interface's own host sent it; else it came from the wire.</summary>
     public required bool IsOutgoing { get; init; }
 
@@ -140,6 +143,7 @@ public sealed unsafe class PacketCapture : IDisposable
                 Bytes = new ReadOnlySpan<byte>(start + slot->MacOffset, (int)slot->CapturedLength),
                 Length = (int)slot->Length,
                 VlanTag = (status & PacketSocket.TP_STATUS_VLAN_VALID) != 0 ? slot->VlanTci : null,
+                IsChecksumUnfinished = (status & PacketSocket.TP_STATUS_CSUMNOTREADY) != 0,
                 IsOutgoing = start[AddressOffset + PacketTypeOffset] == PACKET_OUTGOING,
                 Timestamp = (long)(nanoseconds * (Stopwatch.Frequency / 1e9)),
             });

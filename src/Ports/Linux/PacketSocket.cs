@@ -25,6 +25,7 @@ internal static unsafe class PacketSocket
     public const uint TP_STATUS_KERNEL = 0;
     public const uint TP_STATUS_USER = 1;
     public const uint TP_STATUS_COPY = 1 << 1;
+    public const uint TP_STATUS_CSUMNOTREADY = 1 << 3;
     public const uint TP_STATUS_VLAN_VALID = 1 << 4;
     public const uint TP_STATUS_VLAN_TPID_VALID = 1 << 6;
 

@@ -27,6 +27,21 @@ internal enum PipelineMatch
     Ipip,
 }
 
+/// <summary>What is done to packets before they are sent.</summary>
+internal enum PipelineRewrite
+{
+    None,
+
+    /// <summary>Other Ethernet addresses.</summary>
+    Rewrite,
+
+    /// <summary>Another nw_dst, which changes two checksums.</summary>
+    Readdress,
+
+    /// <summary>Other Ethernet addresses, IPv4 addresses and ports: six fields, as a gateway that translates does.</summary>
+    Translate,
+}
+
 /// <summary>What <c>bench pipeline</c> measures.</summary>
 internal sealed record PipelineOptions
 {
@@ -38,10 +53,7 @@ internal sealed record PipelineOptions
     /// <summary>Flows of the traffic; null: what fits the match.</summary>
     public int? Traffic { get; init; }
 
-    public bool Rewrite { get; init; }
-
-    /// <summary>Whether nw_dst is set to another address, which changes two checksums.</summary>
-    public bool Readdress { get; init; }
+    public PipelineRewrite Rewrite { get; init; }
 
     /// <summary>The kind of tunnel the packets are sent into; null for none.</summary>
     public string? Tunnel { get; init; }
@@ -194,12 +206,22 @@ internal static class PipelineBenchmark
         return packets;
     }
 
+    private static FlowAction[] RewritesOf(PipelineRewrite rewrite)
+    {
+        FlowAction[] ethernet = [FlowAction.SetDlSrc(new MacAddress(0x0200_0000_00aa)), FlowAction.SetDlDst(new MacAddress(0x0200_0000_00bb))];
+        return rewrite switch
+        {
+            PipelineRewrite.Rewrite => ethernet,
+            PipelineRewrite.Readdress => [FlowAction.SetNwDst(0x0a63_6363)],
+            PipelineRewrite.Translate =>
+                [.. ethernet, FlowAction.SetNwSrc(0xc633_6401), FlowAction.SetNwDst(0xcb00_7101), FlowAction.SetTpSrc(40_000), FlowAction.SetTpDst(40_000)],
+            _ => [],
+        };
+    }
+
     private static (int Entries, int Masks) AddEntries(BenchSwitch bench, FlowSet set, PipelineOptions options, ushort sink)
     {
-        FlowAction[] actions = options.Rewrite
-            ? [FlowAction.SetDlSrc(new MacAddress(0x0200_0000_00aa)), FlowAction.SetDlDst(new MacAddress(0x0200_0000_00bb)), FlowAction.Output(sink)]
-            : options.Readdress ? [FlowAction.SetNwDst(0x0a63_6363), FlowAction.Output(sink)]
-            : [FlowAction.Output(sink)];
+        FlowAction[] actions = [.. RewritesOf(options.Rewrite), FlowAction.Output(sink)];
         int entries = 0;
         var masks = new HashSet<uint>();
         foreach (BenchEntry entry in set.Entries.Concat(MaskBlowUp.Make(options.AttackMasks)))
@@ -257,7 +279,7 @@ internal static class PipelineBenchmark
     private static void Describe(BenchResult result, PipelineOptions options, FlowSet set, int entries, int masks, int packets)
     {
         result.Add("match", WordOf(options.Match));
-        result.Add("actions", options.Tunnel ?? (options.Rewrite ? "rewrite" : options.Readdress ? "readdress" : "output"));
+        result.Add("actions", options.Tunnel ?? (options.Rewrite == PipelineRewrite.None ? "output" : options.Rewrite.ToString().ToLowerInvariant()));
         result.Add("flows", options.Flows);
         result.Add("entries", entries);
         result.Add("masks", masks);

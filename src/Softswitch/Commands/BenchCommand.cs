@@ -50,7 +50,7 @@ internal static partial class BenchCommand
     {
         Option<int> flows = Number("--flows", "Flow entries; with --match inport, which has one, flows of the traffic.", 1000);
         Option<string> match = Word("--match", "What entries match: all fields, in_port, nw_dst, rules in the style of access lists, firewalls, IP chains, or all fields of what comes out of a tunnel.", "exact", "inport", "l3", "acl", "fw", "ipc", "vxlan", "gre", "ipip");
-        Option<string> actions = Word("--actions", "Output alone, set dl_src and dl_dst before, set nw_dst before, or output to a tunnel.", "output", "rewrite", "readdress", "vxlan", "gre", "ipip");
+        Option<string> actions = Word("--actions", "Output alone, set dl_src and dl_dst before, set nw_dst before, set Ethernet addresses, IPv4 addresses and ports before, or output to a tunnel.", "output", "rewrite", "readdress", "translate", "vxlan", "gre", "ipip");
         Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
         Option<int> workers = Number("--workers", "Threads that forward.", 1);
         Option<int?> frames = new("--frames") { HelpName = "N", Description = "Frames in the pool: by default as many as can be under way, with much to spare." };
@@ -64,8 +64,7 @@ internal static partial class BenchCommand
         {
             Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
             Match = Enum.Parse<PipelineMatch>(parsed.GetRequiredValue(match), ignoreCase: true),
-            Rewrite = parsed.GetValue(actions) == "rewrite",
-            Readdress = parsed.GetValue(actions) == "readdress",
+            Rewrite = Enum.TryParse(parsed.GetValue(actions), ignoreCase: true, out PipelineRewrite rewrite) ? rewrite : PipelineRewrite.None,
             Tunnel = parsed.GetValue(actions) is "vxlan" or "gre" or "ipip" ? parsed.GetValue(actions) : null,
             FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
             Workers = InRange(workers, parsed.GetValue(workers), 1, 64),

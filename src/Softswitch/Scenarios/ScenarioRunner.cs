@@ -2,6 +2,7 @@ using Softswitch.Hosting;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Scenarios.L3Mig;
 using Softswitch.Scenarios.Mat;
 using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Twaren;
@@ -13,7 +14,7 @@ namespace Softswitch.Scenarios;
 internal static class ScenarioRunner
 {
     /// <summary>In the order of <c>scenario all</c>.</summary>
-    public static IReadOnlyList<Scenario> All { get; } = [new TwarenScenario(), new MatScenario(), new VictorScenario()];
+    public static IReadOnlyList<Scenario> All { get; } = [new TwarenScenario(), new MatScenario(), new VictorScenario(), new L3MigScenario()];
 
     /// <summary>Runs one from an empty lab to the last figure; with <see cref="ScenarioOptions.Keep"/>, to the next signal.</summary>
     /// <param name="say">Takes lines for people, on any thread.</param>

@@ -20,6 +20,9 @@ public sealed class ScenarioTests
     public void Victor_passes_at_small_scale() => Pass("victor");
 
     [Fact]
+    public void L3mig_passes_at_small_scale() => Pass("l3mig");
+
+    [Fact]
     public void Interrupted_it_says_so_and_leaves_nothing()
     {
         Needs.Namespaces();

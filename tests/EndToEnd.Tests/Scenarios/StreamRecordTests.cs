@@ -79,6 +79,23 @@ public sealed class StreamRecordTests
         Assert.Equal(3 + Stopwatch.GetElapsedTime(record.SentAt(0), record.SentAt(1)).TotalSeconds, summary.LongestGap.TotalSeconds, 3);
     }
 
+    [Fact]
+    public void A_gap_belongs_to_every_time_it_reaches_into()
+    {
+        var record = new StreamRecord(4);
+        foreach (int second in new[] { 10, 11, 16, 18 })
+        {
+            record.Arrive(record.BeginSend(), second * Stopwatch.Frequency);
+        }
+        Assert.Equal(5, Gap(record, 12, 13));
+        Assert.Equal(5, Gap(record, 15, 17));
+        Assert.Equal(2, Gap(record, 16, 17));
+        Assert.Equal(0, Gap(record, 18, 20));
+    }
+
+    private static double Gap(StreamRecord record, long from, long to) =>
+        record.LongestGapBetween(from * Stopwatch.Frequency, to * Stopwatch.Frequency).TotalSeconds;
+
     /// <summary>A record of so many packets sent, of which these arrived, in this order.</summary>
     private static StreamRecord Arrivals(int sent, params int[] arrived)
     {

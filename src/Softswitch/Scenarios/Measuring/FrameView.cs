@@ -53,6 +53,33 @@ internal readonly ref struct FrameView
     /// <summary>Whether the IPv4 header's checksum fits.</summary>
     public bool HasRightHeaderChecksum => IsIpv4 && HeaderLength <= _ip.Length && InternetChecksum.Compute(_ip[..HeaderLength]) == 0;
 
+    /// <summary>Whether it is TCP with the RST flag.</summary>
+    public bool IsTcpReset => Protocol == IpProtocol.Tcp && Transport.Length > 13 && (Transport[13] & 0x04) != 0;
+
+    /// <summary>Whether it is TCP's first packet of a connection: SYN without ACK.</summary>
+    public bool IsTcpRequest => Protocol == IpProtocol.Tcp && Transport.Length > 13 && (Transport[13] & 0x12) == 0x02;
+
+    /// <summary>Whether the checksum of TCP or UDP fits; null where that cannot be said: another protocol, a fragment, a part of a frame, UDP without one, a checksum not finished yet.</summary>
+    public bool? HasRightTransportChecksum
+    {
+        get
+        {
+            if (Protocol is not (IpProtocol.Tcp or IpProtocol.Udp) || Frame.IsChecksumUnfinished || HasNoUdpChecksum)
+            {
+                return null;
+            }
+            int total = BinaryPrimitives.ReadUInt16BigEndian(_ip[2..]);
+            bool isFragment = (BinaryPrimitives.ReadUInt16BigEndian(_ip[6..]) & 0x3fff) != 0; // MF or an offset
+            if (isFragment || total < HeaderLength || total > _ip.Length)
+            {
+                return null;
+            }
+            ReadOnlySpan<byte> segment = _ip[HeaderLength..total];
+            ulong pseudo = InternetChecksum.Add(_ip[12..20]) + Be16.FromHost(Protocol).Raw + Be16.FromHost((ushort)segment.Length).Raw;
+            return InternetChecksum.Finish(InternetChecksum.Add(segment, pseudo)) == 0;
+        }
+    }
+
     private int HeaderLength => Math.Max(Ipv4Length, (_ip[0] & 0xf) * 4);
 
     private ReadOnlySpan<byte> Transport => IsIpv4 && HeaderLength <= _ip.Length ? _ip[HeaderLength..] : default;

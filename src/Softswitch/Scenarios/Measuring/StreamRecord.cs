@@ -81,6 +81,18 @@ internal sealed class StreamRecord(int capacity)
     /// <summary>Packets sent in this time that never arrived.</summary>
     public int LostBetween(long from, long to) => Enumerable.Range(0, _sent).Count(number => _sentAt[number] >= from && _sentAt[number] < to && !HasArrived(number));
 
+    /// <summary>The longest time without an arrival that lies between these two, in part at least.</summary>
+    public TimeSpan LongestGapBetween(long from, long to)
+    {
+        long[] arrivals = [.. Enumerable.Range(0, _sent).Where(HasArrived).Select(number => _arrivedAt[number]).Order()];
+        long gap = 0;
+        for (int i = 1; i < arrivals.Length; i++)
+        {
+            gap = arrivals[i] > from && arrivals[i - 1] < to ? Math.Max(gap, arrivals[i] - arrivals[i - 1]) : gap;
+        }
+        return Ticks(gap);
+    }
+
     /// <summary>When the packet with this number was sent.</summary>
     public long SentAt(int number) => _sentAt[number];
 

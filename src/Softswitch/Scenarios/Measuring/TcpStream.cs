@@ -77,6 +77,17 @@ internal sealed class TcpStream : IDisposable
         }
     }
 
+    /// <summary>Segments the sender has sent again so far: tcpi_total_retrans of TCP_INFO (tcp(7)).</summary>
+    public int ReadRetransmissions()
+    {
+        const int ipprotoTcp = 6;
+        const int tcpInfo = 11;
+        const int totalRetrans = 100;
+        Span<byte> info = stackalloc byte[totalRetrans + sizeof(int)];
+        _from.GetRawSocketOption(ipprotoTcp, tcpInfo, info);
+        return BitConverter.ToInt32(info[totalRetrans..]);
+    }
+
     /// <summary>Stops sending, waits until all has arrived, and returns the figures.</summary>
     public TcpSummary Stop()
     {
@@ -92,6 +103,10 @@ internal sealed class TcpStream : IDisposable
         string? failure = _failure ?? (bytes == _sent ? null : $"{_sent} bytes were sent");
         return new TcpSummary(bytes, _wrong, failure, Stopwatch.GetElapsedTime(0, stall));
     }
+
+    /// <summary>The longest time in which nothing arrived that lies between these two (Stopwatch.GetTimestamp), in part at least; after <see cref="Stop"/>.</summary>
+    public TimeSpan LongestStallBetween(long from, long to) => Stopwatch.GetElapsedTime(0, _arrivals.Zip(_arrivals.Skip(1))
+        .Where(pair => pair.Second.When > from && pair.First.When < to).Select(pair => pair.Second.When - pair.First.When).DefaultIfEmpty().Max());
 
     /// <summary>Megabits a second that arrived in each interval, against seconds since <paramref name="start"/>; after <see cref="Stop"/>.</summary>
     public IReadOnlyList<(double X, double Y)> RateSeries(long start, TimeSpan interval) =>
