@@ -3,6 +3,7 @@ using Softswitch.OfAgent.Client;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Scenarios.Victor;
+using Softswitch.Scenarios.Xenflow;
 
 namespace Softswitch.Scenarios;
 
@@ -10,7 +11,7 @@ namespace Softswitch.Scenarios;
 internal static class ScenarioRunner
 {
     /// <summary>In the order of <c>scenario all</c>.</summary>
-    public static IReadOnlyList<Scenario> All { get; } = [new VictorScenario()];
+    public static IReadOnlyList<Scenario> All { get; } = [new VictorScenario(), new XenflowScenario()];
 
     /// <summary>Runs one from an empty lab to the last figure; with <see cref="ScenarioOptions.Keep"/>, to the next signal.</summary>
     /// <param name="say">Takes lines for people, on any thread.</param>

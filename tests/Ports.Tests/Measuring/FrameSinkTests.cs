@@ -43,7 +43,7 @@ public sealed class FrameSinkTests : IDisposable
     public void Packets_that_arrive_as_they_were_sent_have_no_fault()
     {
         Receive([.. Enumerable.Range(0, 100).Select(number => (long)number)]);
-        Assert.Equal(new SinkCounts(100, 0, 0, 0, Sink.Read().LongestNanoseconds), Sink.Read());
+        Assert.Equal(new SinkCounts(100, 0, 0, 0, Sink.Read().LongestNanoseconds, Sink.Read().LongestSilenceNanoseconds), Sink.Read());
         Assert.Equal(100, Sink.Read().Delivered);
     }
 
