@@ -72,6 +72,20 @@ public sealed class FrameSinkTests : IDisposable
     }
 
     [Fact]
+    public void The_longest_time_in_which_nothing_arrived_is_known()
+    {
+        Receive(0);
+        Assert.Equal(0, Sink.Read().LongestSilenceNanoseconds);
+        Thread.Sleep(30);
+        Receive(1, 2, 3);
+        long longest = Sink.Read().LongestSilenceNanoseconds;
+        Assert.True(longest >= 30_000_000, $"{longest} ns");
+        Sink.Begin(Epoch);
+        Receive(0);
+        Assert.Equal(0, Sink.Read().LongestSilenceNanoseconds);
+    }
+
+    [Fact]
     public void The_order_between_flows_is_free()
     {
         Receive(2, 1, 0, 5, 4, 3);

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Softswitch.Benchmarks;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Laboratory;
 using static Softswitch.Laboratory.LabText;
@@ -109,6 +111,27 @@ internal sealed class XenflowLab : IDisposable
     public LabSwitch There => Controller.Place == FirstMachine ? Machine2 : Machine1;
 
     private static IReadOnlyDictionary<ulong, ushort> ToMachines => new Dictionary<ulong, ushort> { [FirstMachine] = 2, [SecondMachine] = 3 };
+
+    /// <summary>Entries of all twelve fields, and the packets they have had.</summary>
+    public static (int Flows, long Packets) CountExact(LabSwitch device)
+    {
+        int count = 0;
+        long packets = 0;
+        lock (device.Host.Control.Gate)
+        {
+            var all = new FlowFilter(FlowMatch.Any);
+            uint cursor = 0;
+            while (device.Host.Control.NextFlow(ref cursor, all, out FlowStatistics flow))
+            {
+                if (flow.Match.Wildcards == FlowWildcards.None)
+                {
+                    count++;
+                    packets += (long)flow.PacketCount;
+                }
+            }
+        }
+        return (count, packets);
+    }
 
     /// <summary>Lets the router's kernel learn its neighbours, from the ARP requests they send it; returns when the controller knows of them.</summary>
     public void Introduce(ScenarioRun run)

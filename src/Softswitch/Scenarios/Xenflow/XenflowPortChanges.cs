@@ -50,6 +50,7 @@ internal static class XenflowPortChanges
             device.PlugIn($"{TapPort}=tap:vm{i}");
             device.Links.CreateVethPair($"vif{i}", $"guest{i}");
             device.Links.SetUp($"guest{i}");
+            device.Links.SetUp($"vif{i}");
             device.PlugIn($"{VifPort}=packet:vif{i}");
             device.Unplug(TapPort);
             device.Unplug(VifPort);

@@ -1,5 +1,4 @@
-using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Control;
+using System.Text.Json.Nodes;
 using Softswitch.Datapath.Headers;
 using Softswitch.Laboratory;
 using Softswitch.Scenarios.Measuring;
@@ -51,7 +50,7 @@ internal sealed class XenflowScenario : Scenario
         tap.Drain();
         run.Say($"{trial.Offered} packets of {flows} flows that nobody had entries for: {trial.PacketIns} went to the controller, {trial.Lost} were lost");
         run.Result.Add("onDemand", trial.ToJson());
-        int exact = ExactFlows(lab.Here);
+        int exact = XenflowLab.CountExact(lab.Here).Flows;
         run.Check("each flow has an entry of all twelve fields, made for its first packet", $"{flows}", $"{exact}", exact == flows);
         run.Check("no first packet is lost on its way by the controller", "0", $"{trial.Lost} of {trial.Offered}, {trial.PacketIns} by the controller", trial.Lost == 0);
         run.Check(
@@ -77,26 +76,11 @@ internal sealed class XenflowScenario : Scenario
             $"{moved.Total} of {trial.Offered}, {trial.Lost} lost", moved.Total == trial.Offered && trial.Lost == 0);
     }
 
-    public static int ExactFlows(LabSwitch device)
-    {
-        int count = 0;
-        lock (device.Host.Control.Gate)
-        {
-            var all = new FlowFilter(FlowMatch.Any);
-            uint cursor = 0;
-            while (device.Host.Control.NextFlow(ref cursor, all, out FlowStatistics flow))
-            {
-                count += flow.Match.Wildcards == FlowWildcards.None ? 1 : 0;
-            }
-        }
-        return count;
-    }
-
     /// <summary>64-byte frames of a thousand exact flows from memory on one core, while a hundred thousand flow-mods a second come: interfaces of namespaces do not carry the line rate.</summary>
     private static void CheckRate(ScenarioRun run)
     {
         string seconds = run.Options.Small ? "0.4" : "2";
-        System.Text.Json.Nodes.JsonObject churn = ScenarioBench.Run(run.Cancellation, "churn", "--flows", "1000", "--rate", "100000", "--seconds", seconds);
+        JsonObject churn = ScenarioBench.Run(run.Cancellation, "churn", "--flows", "1000", "--rate", "100000", "--seconds", seconds);
         double rate = 1e6 * churn["mpps"]!.GetValue<double>();
         long lost = churn["lost"]!.GetValue<long>();
         run.Figure("64-byte frames of 1,000 flows while entries come and go, one core, from memory", "none given (1 Gbit/s ports)", $"{rate / 1e6:0.0} Mpps, {lost} lost");

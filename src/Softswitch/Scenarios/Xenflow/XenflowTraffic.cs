@@ -100,7 +100,7 @@ internal sealed class XenflowTraffic : IDisposable
         cancellation.ThrowIfCancellationRequested();
         (Dictionary<string, long> decidedAfter, Dictionary<string, long> overloadedAfter) = ReadDrops();
         return new XenflowTrial(
-            sent.Elapsed, sent.Packets, _sink.Read(), _lab.Controller.PacketIns - packetIns, Grown(decided, decidedAfter), Grown(overloaded, overloadedAfter), move);
+            rate, sent.Elapsed, sent.Packets, _sink.Read(), _lab.Controller.PacketIns - packetIns, Grown(decided, decidedAfter), Grown(overloaded, overloadedAfter), move);
     }
 
     public void Dispose()

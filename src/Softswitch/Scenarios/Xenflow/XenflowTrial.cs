@@ -5,6 +5,7 @@ using Softswitch.Ports.Measuring;
 namespace Softswitch.Scenarios.Xenflow;
 
 /// <summary>So many packets offered for so long, with or without a move meanwhile, and what became of them.</summary>
+/// <param name="Asked">Packets a second the generator was to send; on a machine that does other things too it may be let run for part of the time only.</param>
 /// <param name="Offered">Packets.</param>
 /// <param name="Arrived">What the receiver counted once all had arrived.</param>
 /// <param name="PacketIns">Packets that had no entry and came to the controller.</param>
@@ -12,7 +13,7 @@ namespace Softswitch.Scenarios.Xenflow;
 /// <param name="Overloaded">Packets dropped where more came than could be taken, by place.</param>
 /// <param name="Move">Null if nothing moved.</param>
 internal sealed record XenflowTrial(
-    TimeSpan Elapsed, long Offered, SinkCounts Arrived, long PacketIns, IReadOnlyDictionary<string, long> Decided, IReadOnlyDictionary<string, long> Overloaded, FlowMove? Move)
+    double Asked, TimeSpan Elapsed, long Offered, SinkCounts Arrived, long PacketIns, IReadOnlyDictionary<string, long> Decided, IReadOnlyDictionary<string, long> Overloaded, FlowMove? Move)
     : IRateTrial
 {
     public double OfferedPerSecond => Offered / Elapsed.TotalSeconds;
@@ -29,6 +30,7 @@ internal sealed record XenflowTrial(
 
     public JsonObject ToJson() => new()
     {
+        ["askedPerSecond"] = Math.Round(Asked),
         ["offeredPerSecond"] = Math.Round(OfferedPerSecond),
         ["offered"] = Offered,
         ["lost"] = Lost,
