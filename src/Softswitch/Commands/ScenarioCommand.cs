@@ -4,6 +4,7 @@ using Softswitch.Configuration;
 using Softswitch.Hosting;
 using Softswitch.Laboratory;
 using Softswitch.Scenarios;
+using Softswitch.Scenarios.Report;
 using Spectre.Console;
 
 namespace Softswitch.Commands;
@@ -26,11 +27,13 @@ internal static class ScenarioCommand
     private static readonly Option<bool> Small = new("--small") { Description = "At small scale: fewer packets, flows and moves. Times are shown and decide nothing." };
     private static readonly Option<string?> Pcap = new("--pcap") { HelpName = "DIR", Description = "Write captures of the cables that are looked at to this folder." };
 
+    private static readonly Option<string?> Report = new("--report") { HelpName = "DIR", Description = "Write a page for people, index.html, to this folder." };
+
     public static Command Create()
     {
         var command = new Command("scenario", "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours.")
         {
-            Name, Keep, Json, Small, Pcap,
+            Name, Keep, Json, Small, Pcap, Report,
         };
         command.SetAction(result =>
         {
@@ -41,12 +44,14 @@ internal static class ScenarioCommand
                 Small = result.GetValue(Small),
                 CaptureFolder = OpenFolder(Pcap, result.GetValue(Pcap)),
             };
+            string? report = OpenFolder(Report, result.GetValue(Report));
             if (options.Keep && chosen.Count > 1)
             {
                 throw new OptionException($"--keep: leaves one scenario running; name it instead of {Everything}");
             }
-            Sandbox.Enter(result.Tokens.Select(token => token.Value));
-            return Run(chosen, options, result.GetValue(Json));
+            string[] words = [.. result.Tokens.Select(token => token.Value)];
+            Sandbox.Enter(words);
+            return Run(chosen, options, result.GetValue(Json), report, $"./softswitch {string.Join(' ', words)}");
         });
         return command;
     }
@@ -76,7 +81,19 @@ internal static class ScenarioCommand
         }
     }
 
-    private static int Run(IReadOnlyList<Scenario> chosen, ScenarioOptions options, bool json)
+    private static string WritePage(string folder, IReadOnlyList<ScenarioResult> results, string command)
+    {
+        try
+        {
+            return ScenarioPage.Write(folder, results, command);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OptionException($"{Report.Name}: {e.Message}", e);
+        }
+    }
+
+    private static int Run(IReadOnlyList<Scenario> chosen, ScenarioOptions options, bool json, string? report, string command)
     {
         using var signal = new TerminationSignal(tidiesUp: true);
         var results = new List<ScenarioResult>();
@@ -105,6 +122,11 @@ internal static class ScenarioCommand
         void Show(ScenarioResult result)
         {
             results.Add(result);
+            if (report != null)
+            {
+                // After each: what is there is not lost with what is interrupted.
+                events.WriteLine($"report: {WritePage(report, results, command)}");
+            }
             if (json)
             {
                 return;

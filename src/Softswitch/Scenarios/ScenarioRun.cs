@@ -14,7 +14,7 @@ internal sealed class ScenarioRun : IDisposable
     private const int ShownFlows = 60;
 
     private readonly Action<string> _say;
-    private readonly List<WireTap> _taps = [];
+    private readonly Dictionary<(LabNode, string), WireTap> _taps = [];
     private readonly List<IDisposable> _streams = [];
 
     /// <param name="say">Takes lines for people about what happens, on any thread.</param>
@@ -68,13 +68,17 @@ internal sealed class ScenarioRun : IDisposable
             flows.Count));
     }
 
-    /// <summary>Looks at one end of a cable until the run is over.</summary>
+    /// <summary>Looks at one end of a cable until the run is over; the same tap each time it is asked for.</summary>
     public WireTap Tap(LabNode node, string interfaceName)
     {
+        if (_taps.TryGetValue((node, interfaceName), out WireTap? known))
+        {
+            return known;
+        }
         string? path = Options.CaptureFolder == null
             ? null : Path.Combine(Options.CaptureFolder, $"{Result.Scenario.Name}-{node.Name}-{interfaceName}.pcap");
         WireTap tap = WireTap.Open(node, interfaceName, path);
-        _taps.Add(tap);
+        _taps.Add((node, interfaceName), tap);
         return tap;
     }
 
@@ -110,7 +114,10 @@ internal sealed class ScenarioRun : IDisposable
     public void Dispose()
     {
         _streams.ForEach(stream => stream.Dispose());
-        _taps.ForEach(tap => tap.Dispose());
+        foreach (WireTap tap in _taps.Values)
+        {
+            tap.Dispose();
+        }
         Lab.Dispose();
     }
 }

@@ -2,6 +2,8 @@ using Softswitch.Hosting;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Scenarios.Mat;
+using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Victor;
 using Softswitch.Scenarios.Xenflow;
 
@@ -11,7 +13,7 @@ namespace Softswitch.Scenarios;
 internal static class ScenarioRunner
 {
     /// <summary>In the order of <c>scenario all</c>.</summary>
-    public static IReadOnlyList<Scenario> All { get; } = [new VictorScenario(), new XenflowScenario()];
+    public static IReadOnlyList<Scenario> All { get; } = [new MatScenario(), new VictorScenario(), new XenflowScenario()];
 
     /// <summary>Runs one from an empty lab to the last figure; with <see cref="ScenarioOptions.Keep"/>, to the next signal.</summary>
     /// <param name="say">Takes lines for people, on any thread.</param>
@@ -30,6 +32,7 @@ internal static class ScenarioRunner
             signal.Token.ThrowIfCancellationRequested();
             run.Result.Failure = e.Message;
         }
+        run.Result.Drawing = run.Lab.Nodes.Count == 0 ? string.Empty : TopologyDrawing.Draw(run.Lab);
         show(run.Result);
         if (options.Keep)
         {

@@ -132,4 +132,25 @@ public sealed class NetlinkSocketTests
         SystemCallException missing = Assert.Throws<SystemCallException>(() => netlink.SetUp("none"));
         Assert.Equal("interface none: No such device", missing.Message);
     }
+
+    [Fact]
+    public void A_route_by_a_gateway_is_found_and_an_address_that_is_taken_off_takes_its_routes_along()
+    {
+        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetlinkSocket links = network.Run(NetlinkSocket.Open);
+        links.CreateVethPair("left", "right");
+        links.SetUp("left");
+        links.SetUp("right");
+        Be32 own = Be32.FromHost(0x0a01_0001);
+        Be32 gateway = Be32.FromHost(0x0a01_00fe);
+        links.AddAddress("left", own, 24);
+        links.AddRoute(Be32.FromHost(0x0a02_0000), 16, gateway);
+        Assert.Equal(new Route(links.FindLink("left")!.Index, gateway), links.FindRoute(Be32.FromHost(0x0a02_0304)));
+        Assert.Null(links.FindRoute(Be32.FromHost(0x0a03_0001)));
+        links.AddRoute(default, 0, gateway);
+        Assert.Equal(gateway, links.FindRoute(Be32.FromHost(0x0a03_0001))?.Gateway);
+        links.DeleteAddress("left", own, 24);
+        Assert.Null(links.FindRoute(Be32.FromHost(0x0a02_0304)));
+        Assert.Throws<SystemCallException>(() => links.AddRoute(Be32.FromHost(0x0a02_0000), 16, gateway));
+    }
 }

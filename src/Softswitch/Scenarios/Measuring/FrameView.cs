@@ -47,6 +47,9 @@ internal readonly ref struct FrameView
     /// <summary>Of TCP or UDP; meaningless in later fragments.</summary>
     public ushort DestinationPort => Transport.Length >= 4 && Protocol is IpProtocol.Tcp or IpProtocol.Udp ? BinaryPrimitives.ReadUInt16BigEndian(Transport[2..]) : (ushort)0;
 
+    /// <summary>Whether it is UDP with 0 in place of the checksum.</summary>
+    public bool HasNoUdpChecksum => Protocol == IpProtocol.Udp && Transport.Length >= 8 && BinaryPrimitives.ReadUInt16BigEndian(Transport[6..]) == 0;
+
     /// <summary>Whether the IPv4 header's checksum fits.</summary>
     public bool HasRightHeaderChecksum => IsIpv4 && HeaderLength <= _ip.Length && InternetChecksum.Compute(_ip[..HeaderLength]) == 0;
 

@@ -34,13 +34,13 @@ internal sealed class VictorLab
     public VictorLab(LabNetwork lab, Action<string> say)
     {
         First = lab.Add(new LabSwitch("FE1", FirstId), 0.6, 1);
-        Second = lab.Add(new LabSwitch("FE2", SecondId), 2, 2);
+        Second = lab.Add(new LabSwitch("FE2", SecondId), 2, 2.5);
         Third = lab.Add(new LabSwitch("FE3", ThirdId), 3.4, 1);
-        Core = lab.Add(new LabRouter("network"), 2, 1.15);
+        Core = lab.Add(new LabRouter("network"), 2, 1.6);
         Stationary = lab.Add(new LabHost("h11", Mac("02:00:00:0a:00:11"), Prefix("10.10.0.11/24"), Address("10.10.0.254")), 0, 0);
         Remote = lab.Add(new LabHost("h1", Mac("02:00:00:02:03:01"), Prefix("10.2.3.1/24"), Address("10.2.3.254")), 0.9, 0);
         Mobile = lab.Add(new LabHost("VM", Mac("02:00:00:0a:00:36"), Prefix("10.10.0.36/24"), Address("10.10.0.254")), 2, 0);
-        Correspondent = lab.Add(new LabHost("h5", Mac("02:00:00:04:05:01"), Prefix("10.4.5.1/24"), Address("10.4.5.254")), 2, 3);
+        Correspondent = lab.Add(new LabHost("h5", Mac("02:00:00:04:05:01"), Prefix("10.4.5.1/24"), Address("10.4.5.254")), 2, 3.4);
         Hosts = [Stationary, Remote, Mobile, Correspondent];
 
         lab.Connect(Stationary, First, 1);

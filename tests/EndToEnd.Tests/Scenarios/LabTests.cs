@@ -1,0 +1,96 @@
+using System.Net;
+using System.Net.Sockets;
+using Softswitch.Datapath.Headers;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Laboratory;
+using Softswitch.Scenarios.Measuring;
+using static Softswitch.Laboratory.LabText;
+using UdpStream = Softswitch.Scenarios.Measuring.UdpStream;
+
+namespace Softswitch.EndToEnd.Tests.Scenarios;
+
+/// <summary>A lab's hosts and routers, and what is measured between them, without a switch.</summary>
+public sealed class LabTests
+{
+    private const ushort Port = 5000;
+    private static readonly MacAddress NearLeg = Mac("02:00:00:00:01:01");
+    private static readonly MacAddress FarLeg = Mac("02:00:00:00:01:02");
+
+    [Fact]
+    public void A_router_of_the_kernels_carries_streams_that_arrive_whole()
+    {
+        Needs.Namespaces();
+        using var lab = new LabNetwork(static _ => { });
+        (LabHost near, LabHost far) = Build(lab);
+        using UdpStream udp = UdpStream.Start(near, far, Port, perSecond: 1000);
+        using TcpStream tcp = TcpStream.Start(near, far, Port, bytesPerSecond: 1e6);
+        Eventually.True(() => udp.Record.Received >= 50, () => $"{udp.Record.Received} of {udp.Record.Sent} arrived");
+        StreamSummary summary = udp.Stop();
+        TcpSummary connection = tcp.Stop();
+        Assert.Equal((0, 0), (summary.Lost, summary.Duplicates));
+        Assert.True(connection.Bytes > 0);
+        Assert.Equal((0L, null), (connection.WrongBytes, connection.Failure));
+    }
+
+    [Fact]
+    public void Pings_to_nobody_are_all_lost()
+    {
+        Needs.Namespaces();
+        using var lab = new LabNetwork(static _ => { });
+        (LabHost near, LabHost far) = Build(lab);
+        far.Links.SetUp(far.CurrentInterface, up: false);
+        using PingStream pings = PingStream.Start(near, far, perSecond: 200);
+        Eventually.True(() => pings.Record.Sent >= 20, () => $"{pings.Record.Sent} sent");
+        StreamSummary summary = pings.Stop();
+        Assert.Equal((0, summary.Sent), (summary.Received, summary.LongestLoss));
+    }
+
+    [Fact]
+    public void A_tap_counts_what_passes_by_what_it_is_and_tells_the_directions_apart()
+    {
+        Needs.Namespaces();
+        using var lab = new LabNetwork(static _ => { });
+        (LabHost near, LabHost far) = Build(lab);
+        using WireTap tap = WireTap.Open(far, far.CurrentInterface, path: null);
+        FrameCount arriving = tap.Count("to the port", (in frame) => !frame.IsOutgoing && frame.DestinationPort == Port && frame.HasRightHeaderChecksum);
+        FrameCount leaving = tap.Count("from it", (in frame) => frame.IsOutgoing && frame.NetworkDestination == near.Address);
+        FrameCount other = tap.Count("to another port", (in frame) => frame.DestinationPort == Port + 1);
+        using Socket receiver = far.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        receiver.Bind(new IPEndPoint(IPAddress.Any, Port));
+        receiver.ReceiveTimeout = (int)SwitchProgram.Patience.TotalMilliseconds;
+        using Socket sender = near.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        EndPoint peer = new IPEndPoint(IPAddress.Any, 0);
+        byte[] buffer = new byte[100];
+        for (int i = 0; i < 7; i++)
+        {
+            sender.SendTo(new byte[20], new IPEndPoint(far.IPAddress, Port));
+            receiver.ReceiveFrom(buffer, ref peer);
+        }
+        receiver.SendTo(new byte[20], peer);
+        tap.Drain();
+        Assert.Equal((7, 1, 0), (arriving.Total, leaving.Total, other.Total));
+        Assert.Equal((7, 0), (arriving.After(0), arriving.After(long.MaxValue)));
+    }
+
+    [Fact]
+    public void A_host_knows_its_neighbour_once_it_has_talked_to_it()
+    {
+        Needs.Namespaces();
+        using var lab = new LabNetwork(static _ => { });
+        (LabHost near, LabHost far) = Build(lab);
+        Assert.Null(near.FindNeighbour(far.Address));
+        using PingStream pings = PingStream.Start(near, far, perSecond: 100);
+        Eventually.True(() => pings.Record.Received > 0, () => "no answer");
+        Assert.Equal(NearLeg, near.FindNeighbour(Address("10.1.0.254")));
+    }
+
+    private static (LabHost Near, LabHost Far) Build(LabNetwork lab)
+    {
+        LabRouter router = lab.Add(new LabRouter("router"), 1, 0);
+        LabHost near = lab.Add(new LabHost("near", Mac("02:00:00:00:00:01"), Prefix("10.1.0.1/24"), Address("10.1.0.254")), 0, 0);
+        LabHost far = lab.Add(new LabHost("far", Mac("02:00:00:00:00:02"), Prefix("10.2.0.1/24"), Address("10.2.0.254")), 2, 0);
+        lab.Connect(router, NearLeg, Prefix("10.1.0.254/24"), near);
+        lab.Connect(router, FarLeg, Prefix("10.2.0.254/24"), far);
+        return (near, far);
+    }
+}

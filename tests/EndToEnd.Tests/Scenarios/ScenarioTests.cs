@@ -1,0 +1,85 @@
+using System.Text.Json.Nodes;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Scenarios;
+
+/// <summary>The systems from the papers at small scale, as a person starts them. Times decide nothing here.</summary>
+public sealed class ScenarioTests
+{
+    // A minute or so of work on an idle machine, with what waits for others on a busy one.
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);
+
+    [Fact]
+    public void Mat_passes_at_small_scale() => Pass("mat");
+
+    [Fact]
+    public void Victor_passes_at_small_scale() => Pass("victor");
+
+    [Fact]
+    public void Interrupted_it_says_so_and_leaves_nothing()
+    {
+        Needs.Namespaces();
+        string before = TestNamespace.ExecuteOutside("ip", "-o", "link").Checked().Output;
+        using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", "victor", "--small"]);
+        running.WaitForText("rehearsal", SwitchProgram.Patience);
+        SwitchProgram.Terminate(running, "INT");
+        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(130, result.ExitCode);
+        Assert.Contains("interrupted", result.Error, StringComparison.Ordinal);
+        Assert.Equal(before, TestNamespace.ExecuteOutside("ip", "-o", "link").Checked().Output);
+    }
+
+    [Fact]
+    public void Kept_it_can_be_looked_at_with_the_commands_it_says()
+    {
+        Needs.Namespaces("nsenter");
+        using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", "victor", "--small", "--keep"]);
+        running.WaitForText("Ctrl-C ends it.", Bound);
+        string line = running.Output.Split('\n').Single(text => text.Contains("FE2: nsenter", StringComparison.Ordinal));
+        string[] words = line.Split("FE2: ")[1].Split(' ');
+        int own = Array.IndexOf(words, "./softswitch");
+        CommandResult flows = TestNamespace.ExecuteOutside(words[0], [.. words[1..own], SwitchProgram.Dotnet, SwitchProgram.Library, .. words[(own + 1)..]]).Checked();
+        Assert.Contains("nw_dst=10.10.0.36", flows.Output, StringComparison.Ordinal);
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("'nothing' is no scenario", "nothing")]
+    [InlineData("--keep: leaves one scenario running", "all", "--keep")]
+    [InlineData("--pcap: ", "victor", "--pcap", "/proc/no/such/folder")]
+    [InlineData("--report: ", "victor", "--report", "/proc/no/such/folder")]
+    public void What_cannot_be_done_is_refused_before_anything_starts(string reason, params string[] arguments)
+    {
+        CommandResult result = SwitchProgram.Execute(["scenario", .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith($"softswitch scenario: {reason}", Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    /// <summary>Runs one with everything it can write: JSON, a page, captures.</summary>
+    private static void Pass(string name)
+    {
+        Needs.Namespaces();
+        string folder = Directory.CreateTempSubdirectory("scenario").FullName;
+        try
+        {
+            using RunningCommand running = RunningCommand.Start(
+                SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", name, "--small", "--json", "--report", folder, "--pcap", folder]);
+            CommandResult result = running.WaitForEnd(Bound);
+            Assert.True(result.ExitCode == 0, result.Output + result.Error);
+            JsonNode scenario = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!;
+            Assert.True(scenario["passed"]!.GetValue<bool>());
+            Assert.Null(scenario["failure"]);
+            Assert.Contains(scenario["checks"]!.AsArray(), check => check!["judged"]!.GetValue<bool>());
+            string page = File.ReadAllText(Path.Combine(folder, "index.html"));
+            Assert.Contains($"<h2 id=\"{name}\">{name}: <span class=\"ok\">passed</span></h2>", page, StringComparison.Ordinal);
+            Assert.Contains("<polyline", page, StringComparison.Ordinal);
+            Assert.NotEmpty(Directory.GetFiles(folder, $"{name}-*.pcap"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.OfAgent.Tests.Client;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.OfAgent.Tests.Controllers;
+
+public class OfControllerTests
+{
+    [Fact]
+    public void A_switch_is_greeted_and_known_by_its_features()
+    {
+        using Recorder controller = Recorder.Create();
+        using ScriptedPeer peer = Connect(controller, 7);
+        Assert.Equal(7UL, Assert.Single(controller.Switches).DatapathId);
+        Assert.Same(controller.Switches[0], controller.Find(7));
+        Assert.Null(controller.Find(8));
+    }
+
+    [Fact]
+    public void What_a_handler_sends_goes_out_when_it_returns()
+    {
+        using Recorder controller = Recorder.Create();
+        using ScriptedPeer peer = Connect(controller, 7);
+        peer.Write(b => PacketInMessage.Write(
+            b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = 3, Reason = PacketInReason.NoMatch, MaxLength = 128, Data = new byte[60] }, 65535));
+        Assert.True(FlowModMessage.TryDecode(peer.Read(OfType.FlowMod), new FlowAction[8], out FlowMod mod, out _));
+        Assert.Equal([FlowAction.Output(3)], mod.Actions.ToArray());
+    }
+
+    [Fact]
+    public void All_barriers_are_answered_when_the_last_switch_has_answered()
+    {
+        using Recorder controller = Recorder.Create();
+        using ScriptedPeer first = Connect(controller, 1);
+        using ScriptedPeer second = Connect(controller, 2);
+        controller.Ask();
+        uint firstXid = ScriptedPeer.XidOf(first.Read(OfType.BarrierRequest));
+        uint secondXid = ScriptedPeer.XidOf(second.Read(OfType.BarrierRequest));
+        second.Write(b => BarrierMessage.WriteReply(b, secondXid));
+        second.Write(b => EchoMessage.WriteRequest(b, 99)); // its answer comes after the barrier's reply was taken
+        Assert.Equal(99u, ScriptedPeer.XidOf(second.Read(OfType.EchoReply)));
+        Assert.Null(controller.Answers);
+        first.Write(b => BarrierMessage.WriteReply(b, firstXid));
+        Eventually.True(() => controller.Answers != null, "the last answer");
+        Assert.True(controller.Answers![0] >= controller.Answers[1] && controller.Answers[1] > 0);
+    }
+
+    [Fact]
+    public void Errors_come_with_the_xid_of_what_they_are_about()
+    {
+        using Recorder controller = Recorder.Create();
+        using ScriptedPeer peer = Connect(controller, 7);
+        peer.Write(b => ErrorMessage.Write(b, 42, OfError.BadActionBadOutPort, default));
+        Eventually.True(() => controller.Errors.Count == 1, "the error");
+        Assert.Equal((42u, OfError.BadActionBadOutPort), controller.Errors[0]);
+    }
+
+    [Fact]
+    public void A_switch_that_goes_is_forgotten_and_one_that_speaks_nonsense_is_left()
+    {
+        using Recorder controller = Recorder.Create();
+        ScriptedPeer peer = Connect(controller, 7);
+        using ScriptedPeer bad = Connect(controller, 8);
+        peer.Dispose();
+        Eventually.True(() => controller.Find(7) == null, "its end");
+        bad.Write([1, 2, 0, 3, 0, 0, 0, 0]); // shorter than a header
+        while (bad.Read() is not null)
+        {
+            // what was sent before
+        }
+        Eventually.True(() => controller.Gone == 2, "both ends");
+    }
+
+    [Theory]
+    [InlineData("tcp:127.0.0.1")]
+    [InlineData("pssl:0")]
+    [InlineData("nonsense")]
+    public void A_target_that_is_not_to_listen_on_in_clear_is_refused(string target) =>
+        Assert.Throws<OfClientException>(() => new Recorder(target));
+
+    private static ScriptedPeer Connect(Recorder controller, ulong datapathId)
+    {
+        int known = controller.Switches.Count;
+        ScriptedPeer peer = ScriptedPeer.ConnectTo(controller.Port);
+        peer.Write(b => HelloMessage.Write(b, 1));
+        peer.Read(OfType.FeaturesRequest);
+        peer.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(datapathId, 256, 2, OfCapabilities.None, 0), []));
+        controller.WaitForSwitches(known + 1, TestContext.Current.CancellationToken);
+        return peer;
+    }
+
+    /// <summary>Answers each packet-in with a flow back to where it came from, and writes down the rest.</summary>
+    private sealed class Recorder : OfController
+    {
+        public Recorder(string listen)
+            : base(new ControllerOptions { Listen = listen })
+        {
+        }
+
+        public IReadOnlyList<long>? Answers { get; private set; }
+
+        public List<(uint Xid, OfError Error)> Errors { get; } = [];
+
+        public int Gone { get; private set; }
+
+        public static Recorder Create()
+        {
+            var controller = new Recorder("ptcp:0:127.0.0.1");
+            controller.Start();
+            return controller;
+        }
+
+        public void Ask()
+        {
+            lock (Gate)
+            {
+                BarrierAll(Switches, answers => Answers = answers);
+            }
+            foreach (SwitchConnection one in Switches)
+            {
+                one.Flush();
+            }
+        }
+
+        protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn) =>
+            from.Send(new FlowMod { Actions = [FlowAction.Output(packetIn.InPort)] });
+
+        protected override void OnError(SwitchConnection from, uint xid, OfError error) => Errors.Add((xid, error));
+
+        protected override void OnDisconnected(SwitchConnection from) => Gone++;
+    }
+}
