@@ -19,12 +19,12 @@ internal static class XenflowPortChanges
             lab.MoveFlows(run); // to where the router's interfaces are
         }
         int before = lab.Controller.PortNews.Count;
-        XenflowTrial trial = traffic.Run(Rate, TimeSpan.FromSeconds(run.Scale(6, 2)), run.Cancellation, () =>
+        XenflowTrial trial = traffic.Run(Rate, TimeSpan.FromSeconds(run.Scale(6, 2)), () =>
         {
             ChangePorts(lab.Machine1, rounds);
             lab.MoveInterfaces();
             return lab.MoveFlows(run);
-        });
+        }, run.Cancellation);
         run.WaitUntil(() => Told(lab, before, PortStatusReason.Delete, lab.Machine1, 4) > 0, "the controller is told that the router's interfaces left machine 1");
         int added = Told(lab, before, PortStatusReason.Add, lab.Machine1, TapPort) + Told(lab, before, PortStatusReason.Add, lab.Machine1, VifPort);
         int removed = Told(lab, before, PortStatusReason.Delete, lab.Machine1, TapPort) + Told(lab, before, PortStatusReason.Delete, lab.Machine1, VifPort);

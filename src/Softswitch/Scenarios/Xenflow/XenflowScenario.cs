@@ -45,8 +45,7 @@ internal sealed class XenflowScenario : Scenario
         FrameCount right = tap.Count("with the next hop's hardware address", (in frame) => frame.NetworkDestination == to && frame.Destination == XenflowLab.NextHop);
         using var traffic = new XenflowTraffic(lab, frameLength: 60, flows, most: 1 << 20);
         // Each flow three times, slowly: here the controller's pace counts, not the switches'.
-        double rate = 500;
-        XenflowTrial trial = traffic.Run(rate, TimeSpan.FromSeconds(3.0 * flows / rate), run.Cancellation);
+        XenflowTrial trial = traffic.Send(rate: 500, packets: 3L * flows, run.Cancellation);
         tap.Drain();
         run.Say($"{trial.Offered} packets of {flows} flows that nobody had entries for: {trial.PacketIns} went to the controller, {trial.Lost} were lost");
         run.Result.Add("onDemand", trial.ToJson());
@@ -69,7 +68,7 @@ internal sealed class XenflowScenario : Scenario
         lab.Router.Links.AddRoute(to, 32, otherAddress);
         run.WaitUntil(() => lab.Controller.Table?.Find(to)?.HardwareAddress == other, "the controller has the new route");
         using var traffic = new XenflowTraffic(lab, frameLength: 60, flows: 10, most: 1 << 20);
-        XenflowTrial trial = traffic.Run(500, TimeSpan.FromSeconds(0.2), run.Cancellation);
+        XenflowTrial trial = traffic.Send(rate: 500, packets: 100, run.Cancellation);
         tap.Drain();
         run.Check(
             "a narrower route in the router's kernel changes the next hop of flows that there were", $"{trial.Offered} of {trial.Offered}, 0 lost",

@@ -16,6 +16,7 @@ internal sealed class XenflowTraffic : IDisposable
     private static readonly DropReason[] Overload = [DropReason.TransmitQueueFull, DropReason.HandoverQueueFull, DropReason.NoFrame];
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(60);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(10);
 
     private readonly XenflowLab _lab;
@@ -55,22 +56,55 @@ internal sealed class XenflowTraffic : IDisposable
 
     public int FrameLength { get; }
 
-    /// <summary>Offers packets, moves the flows in the middle of it if asked to, and waits until the last packet has arrived.</summary>
+    /// <summary>Offers so many packets, each flow in turn, and waits until the last has arrived.</summary>
     /// <param name="rate">Packets a second.</param>
-    /// <param name="meanwhile">Called when a third of the time has passed.</param>
-    public XenflowTrial Run(double rate, TimeSpan duration, CancellationToken cancellation, Func<FlowMove?>? meanwhile = null)
+    public XenflowTrial Send(double rate, long packets, CancellationToken cancellation) =>
+        Measure(rate, Longest, packets, static (_, _) => null, cancellation);
+
+    /// <summary>Offers packets for so long and waits until the last has arrived.</summary>
+    /// <param name="rate">Packets a second.</param>
+    public XenflowTrial Run(double rate, TimeSpan duration, CancellationToken cancellation) =>
+        Measure(rate, duration, _sink.Capacity, static (_, _) => null, cancellation);
+
+    /// <summary>As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile: begun after a third of the time, with packets before it, and behind it by the new way.</summary>
+    public XenflowTrial Run(double rate, TimeSpan duration, Func<FlowMove?> meanwhile, CancellationToken cancellation) =>
+        Measure(rate, Longest, _sink.Capacity, (sender, enough) =>
+        {
+            cancellation.WaitHandle.WaitOne(duration / 3);
+            WaitWhile(sender, () => _sink.Read().Received == 0);
+            FlowMove? move = meanwhile();
+            cancellation.WaitHandle.WaitOne(duration * 2 / 3);
+            WaitWhile(sender, () => XenflowLab.CountExact(_lab.Here).Packets == 0);
+            enough.Cancel();
+            return move;
+        }, cancellation);
+
+    public void Dispose()
+    {
+        _sink.Dispose();
+        _generator.Dispose();
+    }
+
+    /// <param name="meanwhile">Is given the thread that sends, and what ends it before its time.</param>
+    private XenflowTrial Measure(
+        double rate, TimeSpan duration, long most, Func<Thread, CancellationTokenSource, FlowMove?> meanwhile, CancellationToken cancellation)
     {
         _epoch = (ushort)(_epoch == ushort.MaxValue ? 1 : _epoch + 1);
         _sink.Begin(_epoch);
         (Dictionary<string, long> decided, Dictionary<string, long> overloaded) = ReadDrops();
         long packetIns = _lab.Controller.PacketIns;
         GeneratorRun sent = default;
-        Exception? failure = null;
+        SystemCallException? failure = null;
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var sender = new Thread(() =>
         {
             try
             {
-                sent = _lab.Sender.Run(() => Send(rate, duration, cancellation));
+                sent = _lab.Sender.Run(() =>
+                {
+                    ProcessorAffinity.TrySet([_lab.GeneratorProcessor]); // of this thread, which ends with the run
+                    return _generator.Run(rate, duration, _epoch, most, enough.Token);
+                });
             }
             catch (SystemCallException e)
             {
@@ -79,14 +113,15 @@ internal sealed class XenflowTraffic : IDisposable
         })
         { IsBackground = true, Name = "generator" };
         sender.Start();
-        FlowMove? move = null;
+        FlowMove? move;
         try
         {
-            if (meanwhile != null)
-            {
-                cancellation.WaitHandle.WaitOne(duration / 3);
-                move = meanwhile();
-            }
+            move = meanwhile(sender, enough);
+        }
+        catch
+        {
+            enough.Cancel();
+            throw;
         }
         finally
         {
@@ -103,16 +138,12 @@ internal sealed class XenflowTraffic : IDisposable
             rate, sent.Elapsed, sent.Packets, _sink.Read(), _lab.Controller.PacketIns - packetIns, Grown(decided, decidedAfter), Grown(overloaded, overloadedAfter), move);
     }
 
-    public void Dispose()
+    private static void WaitWhile(Thread sender, Func<bool> isSo)
     {
-        _sink.Dispose();
-        _generator.Dispose();
-    }
-
-    private GeneratorRun Send(double rate, TimeSpan duration, CancellationToken cancellation)
-    {
-        ProcessorAffinity.TrySet([_lab.GeneratorProcessor]); // of this thread, which ends with the run
-        return _generator.Run(rate, duration, _epoch, _sink.Capacity, cancellation);
+        while (sender.IsAlive && isSo())
+        {
+            Thread.Sleep(1);
+        }
     }
 
     private void WaitUntilQuiet(CancellationToken cancellation)
