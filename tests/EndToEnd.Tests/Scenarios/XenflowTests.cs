@@ -1,13 +1,16 @@
+using System.Text.Json.Nodes;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Headers;
+using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Laboratory;
 using Softswitch.Scenarios;
 using Softswitch.Scenarios.Xenflow;
+using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;
 
-/// <summary>The parts of XenFlow that need no network: the routing table, the translation of flows, the flows of its switches.</summary>
+/// <summary>XenFlow at small scale, and its parts that need no network: the routing table, the translation of flows, the flows of its switches.</summary>
 public sealed class XenflowTests
 {
     // As a kernel printed them.
@@ -31,8 +34,31 @@ public sealed class XenflowTests
 
         """;
 
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);
     private static readonly RouterPorts First = new(1, 2, 3, 4);
     private static readonly RouterPorts Second = new(11, 12, 13, 14);
+
+    [Fact]
+    public void It_passes_at_small_scale_and_counts_every_packet_of_every_move()
+    {
+        Needs.Xdp(); // packets are made and counted by BPF programs
+        using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", "xenflow", "--small", "--json"]);
+        CommandResult result = running.WaitForEnd(Bound);
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        JsonNode data = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!["data"]!;
+        foreach (string size in (string[])["64 bytes", "1500 bytes"])
+        {
+            JsonArray moves = data[$"migrations {size}"]!.AsArray();
+            Assert.Equal(2, moves.Count);
+            foreach (JsonNode? move in moves)
+            {
+                JsonNode made = move!["makeBeforeBreak"]!;
+                Assert.Equal((200, 0, 0), (made["flows"]!.GetValue<int>(), made["lost"]!.GetValue<long>(), made["packetIns"]!.GetValue<long>()));
+                Assert.InRange(move["byNewPath"]!.GetValue<long>(), 1, made["offered"]!.GetValue<long>() - 1);
+                Assert.Equal(200, move["breakBeforeMake"]!["flows"]!.GetValue<int>());
+            }
+        }
+    }
 
     [Theory]
     [InlineData("198.18.0.1", "leg0", "02:00:00:00:00:01")] // on the link itself
