@@ -15,8 +15,6 @@ namespace Softswitch.OfAgent.Controllers;
 /// </remarks>
 public abstract class OfController : IDisposable
 {
-    private static readonly TimeSpan WaitSlice = TimeSpan.FromMilliseconds(10);
-
     private readonly ControllerOptions _options;
     private readonly ConnectionTarget _target;
     private readonly Lock _connecting = new();
@@ -48,7 +46,7 @@ public abstract class OfController : IDisposable
     /// <summary>The TCP port it listens on, once started.</summary>
     public int Port { get; private set; }
 
-    /// <summary>Switches connected now, in the order of their coming.</summary>
+    /// <summary>Switches connected now for which <see cref="OnConnected"/> has been called, in the order of their coming.</summary>
     public IReadOnlyList<SwitchConnection> Switches
     {
         get
@@ -83,17 +81,6 @@ public abstract class OfController : IDisposable
         }
         Port = _listener.Port;
         StartThread(Accept, _options.Name);
-    }
-
-    /// <summary>Returns when so many switches are connected and <see cref="OnConnected"/> has been called for them.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled before.</exception>
-    public void WaitForSwitches(int count, CancellationToken cancellation)
-    {
-        while (Switches.Count < count)
-        {
-            cancellation.WaitHandle.WaitOne(WaitSlice);
-            cancellation.ThrowIfCancellationRequested();
-        }
     }
 
     /// <summary>Closes every connection and waits until the threads are gone.</summary>

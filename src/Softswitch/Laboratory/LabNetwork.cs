@@ -126,6 +126,9 @@ internal sealed class LabNetwork : IDisposable
         device.Start([.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, address, controller.Port))], _log);
     }
 
+    /// <summary>What ended a switch's thread that must not end; null while all run.</summary>
+    public string? FindFailure() => Switches.Where(device => device.IsStarted && device.Host.Failed.IsCancellationRequested).Select(device => $"{device.Name} has failed").FirstOrDefault();
+
     /// <summary>How to look around while it runs, a line each.</summary>
     public IEnumerable<string> DescribeAccess()
     {

@@ -22,6 +22,8 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     public override string Caption => $"dpid {datapathId:x}";
 
+    public bool IsStarted => _host != null;
+
     /// <summary>The running switch.</summary>
     public SwitchHost Host => _host ?? throw new InvalidOperationException($"{Name} is not started");
 

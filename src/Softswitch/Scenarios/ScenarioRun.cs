@@ -90,10 +90,15 @@ internal sealed class ScenarioRun : IDisposable
         return stream;
     }
 
+    /// <exception cref="ScenarioException">A switch has failed.</exception>
     public void Wait(TimeSpan time)
     {
         Cancellation.WaitHandle.WaitOne(time);
         Cancellation.ThrowIfCancellationRequested();
+        if (Lab.FindFailure() is { } failure)
+        {
+            throw new ScenarioException(failure);
+        }
     }
 
     /// <summary>Returns when something is so.</summary>

@@ -88,7 +88,7 @@ public class OfControllerTests
         peer.Write(b => HelloMessage.Write(b, 1));
         peer.Read(OfType.FeaturesRequest);
         peer.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(datapathId, 256, 2, OfCapabilities.None, 0), []));
-        controller.WaitForSwitches(known + 1, TestContext.Current.CancellationToken);
+        Eventually.True(() => controller.Switches.Count > known, "the switch");
         return peer;
     }
 

@@ -118,6 +118,7 @@ internal sealed class TcpStream : IDisposable
         var pace = new Pace(_chunksPerSecond);
         try
         {
+            _from.SendTimeout = (int)EndPatience.TotalMilliseconds;
             while (_isSending)
             {
                 while (_isSending && _sent < pace.Due * ChunkLength)

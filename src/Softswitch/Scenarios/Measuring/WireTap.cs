@@ -21,6 +21,7 @@ internal sealed class WireTap : IDisposable
     private FrameCount[] _counts = []; // replaced, not changed
     private volatile bool _isStopped;
     private volatile PortException? _failure;
+    private long _latest; // time stamp of the last frame that was counted
     private int _emptyReads;
 
     private WireTap(string name, PacketCapture capture, PcapWriter? file)
@@ -64,8 +65,10 @@ internal sealed class WireTap : IDisposable
     /// <exception cref="ScenarioException">Frames were lost before they could be counted.</exception>
     public void Drain()
     {
+        long now = Stopwatch.GetTimestamp();
         int before = Volatile.Read(ref _emptyReads);
-        while (Volatile.Read(ref _emptyReads) - before < 2) // the first may have begun before the call
+        // One that passed later, or nothing more: the first empty read may have begun before the call.
+        while (Volatile.Read(ref _latest) <= now && Volatile.Read(ref _emptyReads) - before < 2)
         {
             Thread.Sleep(1);
             if (_failure != null)
@@ -116,5 +119,6 @@ internal sealed class WireTap : IDisposable
         {
             _file.Write(frame.Bytes, (long)Stopwatch.GetElapsedTime(0, frame.Timestamp).TotalNanoseconds + KernelClock.RealTimeOffset, frame.Length);
         }
+        Volatile.Write(ref _latest, frame.Timestamp);
     }
 }

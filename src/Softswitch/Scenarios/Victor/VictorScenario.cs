@@ -33,7 +33,7 @@ internal sealed class VictorScenario : Scenario
     public override void Run(ScenarioRun run)
     {
         var lab = new VictorLab(run.Lab, line => run.Say(line));
-        lab.Controller.WaitForSwitches(3, run.Cancellation);
+        run.WaitUntil(() => lab.Controller.Switches.Count == 3, "three forwarding elements are connected");
         run.Say("three forwarding elements are connected");
         LoadTable(run, lab);
         RegisterAll(run, lab);
