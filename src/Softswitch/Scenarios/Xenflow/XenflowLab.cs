@@ -45,6 +45,7 @@ internal sealed class XenflowLab : IDisposable
     private static readonly MacAddress RouterLeft = Mac("02:00:00:00:00:02");
     private static readonly MacAddress RouterRight = Mac("02:00:00:00:00:03");
 
+    private static readonly TimeSpan AskInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly RoutingDaemon _daemon;
@@ -136,12 +137,19 @@ internal sealed class XenflowLab : IDisposable
     /// <summary>Lets the router's kernel learn its neighbours, from the ARP requests they send it; returns when the controller knows of them.</summary>
     public void Introduce(ScenarioRun run)
     {
-        foreach ((LabHost host, string gateway) in ((LabHost, string)[])[(Sender, "198.18.0.254"), (Receiver, "198.20.0.254")])
-        {
-            host.SendFrame(new ArpMessage(ArpMessage.Request, host.HardwareAddress, host.Address, default, Address(gateway)).ToFrame(MacAddress.Broadcast));
-        }
+        long asked = 0;
         run.WaitUntil(
-            () => Controller.Table is { } table && table.Find(Sender.Address) != null && table.Find(Address("198.19.0.1")) != null,
+            () =>
+            {
+                // Again and again, as hosts do: the first may come before the switches' flows are in force.
+                if (Stopwatch.GetElapsedTime(asked) > AskInterval)
+                {
+                    Ask(Sender, Address("198.18.0.254"));
+                    Ask(Receiver, Address("198.20.0.254"));
+                    asked = Stopwatch.GetTimestamp();
+                }
+                return Controller.Table is { } table && table.Find(Sender.Address) != null && table.Find(Address("198.19.0.1")) != null;
+            },
             "the virtual router knows its neighbours");
     }
 
@@ -176,4 +184,7 @@ internal sealed class XenflowLab : IDisposable
     }
 
     public void Dispose() => _daemon.Dispose();
+
+    private static void Ask(LabHost host, Be32 gateway) =>
+        host.SendFrame(new ArpMessage(ArpMessage.Request, host.HardwareAddress, host.Address, default, gateway).ToFrame(MacAddress.Broadcast));
 }

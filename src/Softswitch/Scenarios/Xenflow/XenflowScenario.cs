@@ -22,7 +22,7 @@ internal sealed class XenflowScenario : Scenario
     public override void Run(ScenarioRun run)
     {
         XenflowLab lab = run.Own(new XenflowLab(run.Lab));
-        lab.Controller.WaitForSwitches(4, run.Cancellation);
+        run.WaitUntil(() => lab.Controller.Switches.Count == 4, "four switches are connected");
         lab.Introduce(run);
         run.Say("four switches are connected, and the virtual router's kernel knows its neighbours");
         int flows = run.Scale(1000, 200);
@@ -47,6 +47,7 @@ internal sealed class XenflowScenario : Scenario
         // Each flow three times, slowly: here the controller's pace counts, not the switches'.
         XenflowTrial trial = traffic.Send(rate: 500, packets: 3L * flows, run.Cancellation);
         tap.Drain();
+        run.EndTap(lab.Receiver, lab.Receiver.CurrentInterface);
         run.Say($"{trial.Offered} packets of {flows} flows that nobody had entries for: {trial.PacketIns} went to the controller, {trial.Lost} were lost");
         run.Result.Add("onDemand", trial.ToJson());
         int exact = XenflowLab.CountExact(lab.Here).Flows;
@@ -62,7 +63,7 @@ internal sealed class XenflowScenario : Scenario
         var other = new MacAddress(0x0200_0000_0005);
         Be32 otherAddress = LabText.Address("198.20.0.2");
         Be32 to = LabText.Address("198.19.0.1");
-        WireTap tap = run.Tap(lab.Receiver, lab.Receiver.CurrentInterface);
+        WireTap tap = run.Tap(lab.Link2, LabSwitch.InterfaceOf(1));
         FrameCount moved = tap.Count("with the new next hop's hardware address", (in frame) => frame.NetworkDestination == to && frame.Destination == other);
         lab.Receiver.SendFrame(new ArpMessage(ArpMessage.Request, other, otherAddress, default, LabText.Address("198.20.0.254")).ToFrame(MacAddress.Broadcast));
         lab.Router.Links.AddRoute(to, 32, otherAddress);
