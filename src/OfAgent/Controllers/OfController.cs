@@ -132,6 +132,14 @@ public abstract class OfController : IDisposable
     {
     }
 
+    /// <summary>A part of a reply to a statistics request.</summary>
+    /// <param name="xid">Of the request.</param>
+    /// <param name="body">Entries; part of the message.</param>
+    /// <param name="isLast">Whether no more parts follow.</param>
+    protected virtual void OnStatsReply(SwitchConnection from, uint xid, OfStatsType type, ReadOnlySpan<byte> body, bool isLast)
+    {
+    }
+
     /// <param name="xid">Of the message it is about.</param>
     protected virtual void OnError(SwitchConnection from, uint xid, OfError error) =>
         _options.Log?.Invoke($"{_options.Name}: switch {from.DatapathId:x16}: {error.Name}");
@@ -292,6 +300,9 @@ public abstract class OfController : IDisposable
                 break;
             case OfType.FlowRemoved when FlowRemovedMessage.TryDecode(message, out FlowRemoved removed, out _):
                 OnFlowRemoved(connection, removed);
+                break;
+            case OfType.StatsReply when StatsMessage.TryDecode(message, out OfStatsType type, out ushort flags, out ReadOnlySpan<byte> entries, out _):
+                OnStatsReply(connection, header.Xid, type, entries, (flags & StatsMessage.ReplyMore) == 0);
                 break;
             case OfType.Error when ErrorMessage.TryDecode(message, out OfError error, out _, out _):
                 OnError(connection, header.Xid, error);

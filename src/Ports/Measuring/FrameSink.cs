@@ -9,7 +9,9 @@ namespace Softswitch.Ports.Measuring;
 /// <param name="Reordered">Of those, first seen after a higher number of their flow.</param>
 /// <param name="Strays">Other packets.</param>
 /// <param name="LongestNanoseconds">The longest latency.</param>
-public readonly record struct SinkCounts(long Received, long Duplicates, long Reordered, long Strays, long LongestNanoseconds)
+/// <param name="LongestSilenceNanoseconds">The longest time between one arrival and the next.</param>
+public readonly record struct SinkCounts(
+    long Received, long Duplicates, long Reordered, long Strays, long LongestNanoseconds, long LongestSilenceNanoseconds = 0)
 {
     /// <summary>Different packets that arrived.</summary>
     public long Delivered => Received - Duplicates;
@@ -87,7 +89,8 @@ public sealed class FrameSink : IDisposable
     }
 
     public SinkCounts Read() => new(
-        _memory[SinkProgram.Received], _memory[SinkProgram.Duplicates], _memory[SinkProgram.Reordered], _memory[SinkProgram.Strays], _memory[SinkProgram.LongestLatency]);
+        _memory[SinkProgram.Received], _memory[SinkProgram.Duplicates], _memory[SinkProgram.Reordered], _memory[SinkProgram.Strays],
+        _memory[SinkProgram.LongestLatency], _memory[SinkProgram.LongestSilence]);
 
     /// <summary>How many packets had a latency of each of <see cref="LatencyBuckets"/>.</summary>
     public long[] ReadLatencies()

@@ -23,6 +23,8 @@ internal static class SinkProgram
     public const int Strays = 24;
     public const int LongestLatency = 32;
     public const int Epoch = 40;
+    public const int LastArrival = 48; // CLOCK_MONOTONIC, ns; 0 before the first
+    public const int LongestSilence = 56;
     public const int Latencies = 64;
     public const int Expected = Latencies + (8 * LatencyBuckets.Count); // by flow: one above the highest number seen
 
@@ -91,6 +93,7 @@ internal static class SinkProgram
         BpfLabel positive = code.NewLabel();
         BpfLabel notLongest = code.NewLabel();
         code.Call(BpfFunction.BPF_FUNC_ktime_get_ns);
+        RecordSilence(code, state);
         code.Load(Bytes8, latency, R10, Stamp);
         code.Do(Subtract, R0, latency);
         code.Move(latency, R0);
@@ -107,6 +110,21 @@ internal static class SinkProgram
         code.Mark(positive);
         BucketOf(code, latency);
         CountAt(code, memory, Latencies, LatencyBuckets.Count);
+    }
+
+    /// <summary>How long nothing had arrived before now, which is in R0 and stays there.</summary>
+    private static void RecordSilence(BpfAssembler code, BpfRegister state)
+    {
+        BpfLabel notLongest = code.NewLabel();
+        code.Load(Bytes8, R1, state, LastArrival);
+        code.Store(Bytes8, state, LastArrival, R0);
+        code.JumpIf(R1, Equal, 0, notLongest);
+        code.Move(R2, R0);
+        code.Do(Subtract, R2, R1);
+        code.Load(Bytes8, R3, state, LongestSilence);
+        code.JumpIf(R2, BpfCondition.SignedLess, R3, notLongest);
+        code.Store(Bytes8, state, LongestSilence, R2);
+        code.Mark(notLongest);
     }
 
     /// <summary>R1 becomes <see cref="LatencyBuckets.BucketOf"/> of a register. BPF has no instruction for the leading bit: it is searched by halves.</summary>

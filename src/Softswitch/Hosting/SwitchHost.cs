@@ -61,6 +61,9 @@ internal sealed class SwitchHost : IDisposable
 
     public DatapathControl Control { get; }
 
+    /// <summary>To be added to and removed from while it runs.</summary>
+    public SwitchPorts Ports => _ports!;
+
     /// <summary>Controllers and tools, as they are connected now.</summary>
     public IReadOnlyList<ConnectionStatus> Connections => _agent?.ReadConnections() ?? [];
 

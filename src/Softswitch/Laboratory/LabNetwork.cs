@@ -58,12 +58,13 @@ internal sealed class LabNetwork : IDisposable
     }
 
     /// <summary>A cable from a host to a port of a switch: one of the places where the host may be.</summary>
-    public void Connect(LabHost host, LabSwitch device, ushort port)
+    /// <param name="options">Of the port, as behind <c>--port</c>.</param>
+    public void Connect(LabHost host, LabSwitch device, ushort port, string options = "")
     {
         string end = host.NextInterface;
         VethCable.Lay(device.Network, LabSwitch.InterfaceOf(port), host.Network, end, host.HardwareAddress);
         host.Accept();
-        AddPort(device, port, string.Empty);
+        AddPort(device, port, options);
         _cables.Add(new LabCable(host, device, end, $"{port}"));
     }
 

@@ -39,6 +39,16 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
     /// <param name="text">As behind <c>--port</c>, with a number.</param>
     public void AddPort(string text) => _ports.Add(LabText.Port(text));
 
+    /// <summary>The processor of its worker, before the start; null to leave it to the scheduler.</summary>
+    public int? Processor { get; set; }
+
+    /// <summary>Adds a port to the running switch.</summary>
+    /// <param name="text">As behind <c>--port</c>.</param>
+    public void PlugIn(string text) => Network.Run(() => Host.Ports.Add(text));
+
+    /// <summary>Removes a port of the running switch.</summary>
+    public void Unplug(ushort port) => Network.Run(() => Host.Ports.Remove($"{port}"));
+
     /// <summary>Starts forwarding and connects.</summary>
     /// <param name="log">Takes lines for people, on any thread.</param>
     public void Start(IReadOnlyList<ConnectionTarget> controllers, Action<string> log)
@@ -50,6 +60,7 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
             Controllers = controllers,
             Listeners = [Tools],
             Frames = Frames,
+            Processors = Processor is { } processor ? [processor] : [],
         };
         _log = log;
         Open();

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Benchmarks;
 using Softswitch.Hosting;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Scenarios;
 
@@ -14,6 +15,11 @@ internal static class ScenarioBench
     /// <exception cref="ScenarioException">It found nothing that could be believed.</exception>
     public static JsonObject Run(CancellationToken cancellation, params string[] arguments)
     {
+        // The network it shares with us is a new one, where not even loopback is up; some benchmarks talk to themselves by it.
+        using (NetlinkSocket links = NetlinkSocket.Open())
+        {
+            links.SetUp("lo");
+        }
         ToolResult said = Tool.Run(OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), "bench", .. arguments, "--json"], Limit, cancellation);
         try
         {

@@ -82,6 +82,15 @@ internal sealed class ScenarioRun : IDisposable
         return tap;
     }
 
+    /// <summary>Looks no more, before more passes than can be looked at.</summary>
+    public void EndTap(LabNode node, string interfaceName)
+    {
+        if (_taps.Remove((node, interfaceName), out WireTap? tap))
+        {
+            tap.Dispose();
+        }
+    }
+
     /// <summary>Hands a stream over, to be ended with the run at the latest.</summary>
     public T Own<T>(T stream)
         where T : IDisposable

@@ -7,6 +7,7 @@ using Softswitch.Scenarios.Mat;
 using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Twaren;
 using Softswitch.Scenarios.Victor;
+using Softswitch.Scenarios.Xenflow;
 
 namespace Softswitch.Scenarios;
 
@@ -14,7 +15,7 @@ namespace Softswitch.Scenarios;
 internal static class ScenarioRunner
 {
     /// <summary>In the order of <c>scenario all</c>.</summary>
-    public static IReadOnlyList<Scenario> All { get; } = [new TwarenScenario(), new MatScenario(), new VictorScenario(), new L3MigScenario()];
+    public static IReadOnlyList<Scenario> All { get; } = [new TwarenScenario(), new MatScenario(), new VictorScenario(), new L3MigScenario(), new XenflowScenario()];
 
     /// <summary>Runs one from an empty lab to the last figure; with <see cref="ScenarioOptions.Keep"/>, to the next signal.</summary>
     /// <param name="say">Takes lines for people, on any thread.</param>

@@ -59,6 +59,24 @@ public class OfControllerTests
     }
 
     [Fact]
+    public void Statistics_come_in_parts_and_the_last_one_says_so()
+    {
+        using Recorder controller = Recorder.Create();
+        using ScriptedPeer peer = Connect(controller, 7);
+        foreach (bool more in (bool[])[true, false])
+        {
+            peer.Write(b =>
+            {
+                int start = StatsMessage.BeginReply(b, 9, OfStatsType.Port);
+                PortStatsMessage.WriteEntry(b, new PortStatistics { PortNumber = 3 });
+                StatsMessage.EndReply(b, start, more);
+            });
+        }
+        Eventually.True(() => controller.Parts.Count == 2, "both parts");
+        Assert.Equal([(9u, OfStatsType.Port, PortStatsMessage.EntrySize, false), (9u, OfStatsType.Port, PortStatsMessage.EntrySize, true)], controller.Parts);
+    }
+
+    [Fact]
     public void A_switch_that_goes_is_forgotten_and_one_that_speaks_nonsense_is_left()
     {
         using Recorder controller = Recorder.Create();
@@ -104,6 +122,8 @@ public class OfControllerTests
 
         public List<(uint Xid, OfError Error)> Errors { get; } = [];
 
+        public List<(uint Xid, OfStatsType Type, int Length, bool IsLast)> Parts { get; } = [];
+
         public int Gone { get; private set; }
 
         public static Recorder Create()
@@ -129,6 +149,9 @@ public class OfControllerTests
             from.Send(new FlowMod { Actions = [FlowAction.Output(packetIn.InPort)] });
 
         protected override void OnError(SwitchConnection from, uint xid, OfError error) => Errors.Add((xid, error));
+
+        protected override void OnStatsReply(SwitchConnection from, uint xid, OfStatsType type, ReadOnlySpan<byte> body, bool isLast) =>
+            Parts.Add((xid, type, body.Length, isLast));
 
         protected override void OnDisconnected(SwitchConnection from) => Gone++;
     }

@@ -43,7 +43,7 @@ public sealed class FrameSinkTests : IDisposable
     public void Packets_that_arrive_as_they_were_sent_have_no_fault()
     {
         Receive([.. Enumerable.Range(0, 100).Select(number => (long)number)]);
-        Assert.Equal(new SinkCounts(100, 0, 0, 0, Sink.Read().LongestNanoseconds), Sink.Read());
+        Assert.Equal(new SinkCounts(100, 0, 0, 0, Sink.Read().LongestNanoseconds, Sink.Read().LongestSilenceNanoseconds), Sink.Read());
         Assert.Equal(100, Sink.Read().Delivered);
     }
 
@@ -69,6 +69,20 @@ public sealed class FrameSinkTests : IDisposable
         // Flow 0 has 0, 3, 6, 9; 3 comes after 6, and 9 is in order again.
         Receive(0, 1, 2, 6, 4, 5, 3, 9);
         Assert.Equal((8, 0, 1), (Sink.Read().Delivered, Sink.Read().Duplicates, Sink.Read().Reordered));
+    }
+
+    [Fact]
+    public void The_longest_time_in_which_nothing_arrived_is_known()
+    {
+        Receive(0);
+        Assert.Equal(0, Sink.Read().LongestSilenceNanoseconds);
+        Thread.Sleep(30);
+        Receive(1, 2, 3);
+        long longest = Sink.Read().LongestSilenceNanoseconds;
+        Assert.True(longest >= 30_000_000, $"{longest} ns");
+        Sink.Begin(Epoch);
+        Receive(0);
+        Assert.Equal(0, Sink.Read().LongestSilenceNanoseconds);
     }
 
     [Fact]

@@ -1,0 +1,50 @@
+using System.Diagnostics;
+
+namespace Softswitch.Scenarios.Xenflow;
+
+/// <summary>The move of a router's flows from one switch to another, step by step. Times are Stopwatch.GetTimestamp's.</summary>
+/// <remarks>Threads: written under the controller's gate; read once <see cref="IsDone"/>.</remarks>
+internal sealed class FlowMove(ulong from, ulong to, bool breaksFirst)
+{
+    private volatile bool _isDone;
+
+    public ulong From => from;
+
+    public ulong To => to;
+
+    /// <summary>Whether the old path is broken before the new one is made: for comparison.</summary>
+    public bool BreaksFirst => breaksFirst;
+
+    public long StartedAt { get; } = Stopwatch.GetTimestamp();
+
+    /// <summary>The entries to move, as the destination is to have them.</summary>
+    public List<MigratingFlow> Flows { get; } = [];
+
+    /// <summary>The source has confirmed that it has them no more.</summary>
+    public long DeletedAt { get; set; }
+
+    /// <summary>The destination has confirmed that it has them all.</summary>
+    public long AddedAt { get; set; }
+
+    /// <summary>Both link switches have confirmed that they send to the destination.</summary>
+    public long LinkedAt { get; set; }
+
+    /// <summary>Nothing is under way to the source any more.</summary>
+    public long DrainedAt { get; set; }
+
+    /// <summary>Links whose probe has come out of the source.</summary>
+    public HashSet<ulong> Drained { get; } = [];
+
+    public bool IsDone => _isDone;
+
+    /// <summary>From the start to the last confirmation.</summary>
+    public TimeSpan Total { get; private set; }
+
+    public void End()
+    {
+        Total = Stopwatch.GetElapsedTime(StartedAt);
+        _isDone = true;
+    }
+
+    public TimeSpan Until(long when) => Stopwatch.GetElapsedTime(StartedAt, when);
+}
