@@ -110,6 +110,23 @@ public sealed class CounterTests
         Assert.Equal((0x1_0000_0000UL, 0x3_0000_0007UL), Count(rig, 1));
     }
 
+    /// <summary>Statistics may be asked for before the loss is noticed.</summary>
+    [Theory]
+    [InlineData(3, 200)]
+    [InlineData(12, 720)]
+    public void Row_counters_that_began_anew_are_not_taken_for_a_way_round(uint packets, uint bytes)
+    {
+        using OffloadRig rig = new();
+        rig.Add(SoftwareFlow.Of(1, Matches.AnyFrom(1), 0, ToPort2));
+        int row = rig.Describe(1).Rows[0];
+        (rig.Card.RowPackets[row], rig.Card.RowBytes[row]) = (10, 15_000);
+        rig.Offload.Poll(1);
+        (rig.Card.RowPackets[row], rig.Card.RowBytes[row]) = (packets, bytes);
+        rig.Offload.Poll(1);
+
+        Assert.Equal((10UL + packets, 15_000UL + bytes), Count(rig, 1));
+    }
+
     [Fact]
     public void Bit_24_of_a_slots_packets_is_counted_once_and_cleared()
     {
