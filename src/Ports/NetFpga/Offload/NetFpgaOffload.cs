@@ -428,7 +428,7 @@ public sealed class NetFpgaOffload : IFlowOffload
     private static string? ReasonOf(CardFlow flow) => flow.Role switch
     {
         FlowRole.None => flow.Reason ?? "none of its frames come by an open port of this card",
-        FlowRole.Slot => flow.Reason ?? (flow.SlotPunts ? "its port is closed" : null),
+        FlowRole.Slot => flow.Reason ?? (flow.SlotPunts ? "its port is closed to its frames" : null),
         _ => flow.Reason ?? flow.Unplaced,
     };
 }

@@ -137,7 +137,7 @@ public sealed class PlacementTests
         Assert.False(rig.IsForwarded(Matches.TcpFrame(1)));
         Assert.False(rig.IsForwarded(Matches.TcpFrame(1, from: 7)));
         Assert.True(rig.IsForwarded(Matches.TcpFrame(2)));
-        Assert.Equal("its port is closed", rig.Describe(1).Reason);
+        Assert.Equal("its port is closed to its frames", rig.Describe(1).Reason);
 
         rig.SetPorts(OffloadRig.PortsWith());
         Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
@@ -154,6 +154,60 @@ public sealed class PlacementTests
         Assert.False(rig.IsForwarded(bpdu));
         Assert.True(rig.IsForwarded(bpdu with { InPort = 2 }));
         Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
+    }
+
+    /// <summary>Slots stand above the rows by which a port is guarded.</summary>
+    [Fact]
+    public void Nor_does_a_flow_without_wildcards_forward_them()
+    {
+        using OffloadRig rig = new();
+        FlowMatch match = Matches.Tcp(1);
+        match.DlDst = MacAddress.BridgeGroup;
+        rig.Watch(Matches.Frame(match), Matches.TcpFrame(1));
+        rig.Add(SoftwareFlow.Of(1, match, 0, FlowAction.Output(4)));
+        rig.Add(SoftwareFlow.Of(2, Matches.Tcp(1), 0, FlowAction.Output(4)));
+        Assert.True(rig.IsForwarded(Matches.Frame(match)));
+
+        rig.SetPorts(OffloadRig.PortsWith((1, PortConfig.NoReceiveStp)));
+        Assert.False(rig.IsForwarded(Matches.Frame(match)));
+        Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
+        Assert.Equal("its port is closed to its frames", rig.Describe(1).Reason);
+    }
+
+    [Theory]
+    [InlineData(OffloadLevel.On, "strip,vid", true, true, true)]
+    [InlineData(OffloadLevel.On, "strip,vid", false, true, true)]
+    [InlineData(OffloadLevel.On, "strip,vid", false, false, false)]
+    [InlineData(OffloadLevel.All, "strip,strip", false, false, false)]
+    [InlineData(OffloadLevel.Strict, "strip,vid", true, false, true)]
+    [InlineData(OffloadLevel.Strict, "strip,vid", false, true, false)]
+    [InlineData(OffloadLevel.Strict, "strip,pcp,strip", false, true, true)]
+    [InlineData(OffloadLevel.Strict, "vid,strip", false, false, true)]
+    [InlineData(OffloadLevel.Strict, "strip", false, false, true)]
+    public void A_tag_that_is_stripped_and_set_again_is_the_softwares_where_the_card_would_leave_another(
+        OffloadLevel level, string list, bool untagged, bool ipv4, bool isForwarded)
+    {
+        FlowMatch match = Matches.AnyFrom(1);
+        if (untagged)
+        {
+            match.DlVlan = FlowMatch.VlanNone;
+            match.Wildcards &= ~FlowWildcards.DlVlan;
+        }
+        if (ipv4)
+        {
+            match.DlType = EtherType.Ipv4;
+            match.Wildcards &= ~FlowWildcards.DlType;
+        }
+        IEnumerable<FlowAction> rewrites = list.Split(',').Select(word => word switch
+        {
+            "strip" => FlowAction.StripVlan(),
+            "vid" => FlowAction.SetVlanVid(5),
+            _ => FlowAction.SetVlanPcp(3),
+        });
+        using OffloadRig rig = new(level);
+        rig.Add(SoftwareFlow.Of(1, match, 5, [.. rewrites, FlowAction.Output(2)]));
+
+        Assert.Equal(isForwarded, rig.Describe(1).IsForwarded);
     }
 
     public static TheoryData<FlowAction[], string?> Lists => new()
