@@ -183,9 +183,19 @@ public sealed class NetFpgaOffload : IFlowOffload
 
     private CardFlow? Find(uint id) => _flows.GetValueOrDefault(id) ?? _removed.GetValueOrDefault(id);
 
-    /// <summary>Brings the card to what is planned. Slots first: a flow that left the rows for a slot must be there before.</summary>
+    /// <summary>Brings the card to what is planned.</summary>
     /// <param name="removed">The flow that left the table, if that is what happened.</param>
     private void Update(CardFlow? removed = null)
+    {
+        WriteChanges(removed);
+        if (_placement.TryEndExchange())
+        {
+            WriteChanges(removed: null);
+        }
+    }
+
+    /// <summary>Slots first: a flow that left the rows for a slot must be there before.</summary>
+    private void WriteChanges(CardFlow? removed)
     {
         IReadOnlyList<SlotChange> changes = _placement.TakeChanges();
         bool rowsChanged = _placement.PlanRows();

@@ -6,6 +6,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.NetFpga.Codec;
 using Softswitch.Ports.NetFpga.Offload;
+using Softswitch.Ports.NetFpga.Offload.Planning;
 
 namespace Softswitch.Ports.Tests.NetFpga.Offload;
 
@@ -172,6 +173,37 @@ public sealed class PlacementTests
         Assert.False(rig.IsForwarded(Matches.Frame(match)));
         Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
         Assert.Equal("its port is closed to its frames", rig.Describe(1).Reason);
+    }
+
+    [Fact]
+    public void A_punt_gives_its_slot_to_a_flow_that_the_card_can_forward()
+    {
+        using OffloadRig rig = new();
+        FlowMatch[] rivals = Rivals();
+        rig.Watch([.. Frames(), .. rivals.Select(rival => Matches.Frame(rival))]);
+        rig.Add(SoftwareFlow.Of(100, FlowMatch.Any, 5, FlowAction.Output(2)));
+        rig.Add(SoftwareFlow.Of(1, rivals[0], 0, ToController));
+        rig.Add(SoftwareFlow.Of(2, rivals[1], 0, ToController));
+        rig.Add(SoftwareFlow.Of(3, rivals[2], 0, FlowAction.Output(3)));
+
+        Assert.True(rig.Describe(3).IsForwarded);
+        Assert.Equal(2, rig.Offload.SlotsUsed);
+        Assert.All(rivals[..2], rival => Assert.False(rig.IsForwarded(Matches.Frame(rival))));
+        Assert.Single(rig.Offload.Describe(), flow => flow.Id < 3 && flow.Rows.Count == 1);
+
+        // A twin of one that has rows only takes its place, and then a slot.
+        uint without = rig.Describe(1).Slot == null ? 1U : 2;
+        rig.Replace(without, SoftwareFlow.Of(4, rivals[without - 1], 0, FlowAction.Output(3)));
+        Assert.True(rig.Describe(4).IsForwarded);
+
+        // None is left that could give way; when a place is free, the forwarded flow and the punt come back.
+        rig.Add(SoftwareFlow.Of(5, rivals[3], 0, FlowAction.Output(3)));
+        Assert.False(rig.Describe(5).IsForwarded);
+        rig.Modify(3, ToController);
+        rig.Offload.Service(1000);
+        rig.CheckAfter();
+        Assert.True(rig.Describe(5).IsForwarded);
+        Assert.Null(rig.Describe(3).Slot);
     }
 
     [Theory]
