@@ -206,6 +206,33 @@ public sealed class PlacementTests
         Assert.Null(rig.Describe(3).Slot);
     }
 
+    [Fact]
+    public void A_port_concerns_only_the_flows_that_depend_on_it()
+    {
+        Placement placement = new(CardLayout.V10, OffloadLevel.On, [1, 2, 3, 4]);
+        List<CardFlow> flows = [];
+        placement.SetPorts(OffloadRig.PortsWith(), flows);
+        uint id = 0;
+        foreach (ushort output in (ushort[])[2, 3, PortNumber.InPort, PortNumber.All])
+        {
+            CardFlow flow = placement.Make(SoftwareFlow.Of(++id, Matches.AnyFrom(1), 5, FlowAction.Output(output)).Entry);
+            placement.Add(flow);
+            flows.Add(flow);
+        }
+        Assert.Equal([2], Translated((3, PortConfig.NoForward)));
+        Assert.Equal([1, 2, 3], Translated((1, PortConfig.NoReceiveStp)));
+        Assert.Equal([2], Translated((1, PortConfig.NoReceiveStp), (3, PortConfig.NoForward)));
+        Assert.Empty(Translated((1, PortConfig.NoReceiveStp), (3, PortConfig.NoForward)));
+
+        IEnumerable<uint> Translated(params (ushort, PortConfig)[] configured)
+        {
+            // A flow that floods elsewhere has no rows, translated or not.
+            IReadOnlyList<RowItem>[] before = [.. flows.Select(flow => flow.Rows)];
+            placement.SetPorts(OffloadRig.PortsWith(configured), flows);
+            return [.. flows.Where((flow, i) => flow.Rows.Count > 0 && !ReferenceEquals(before[i], flow.Rows)).Select(flow => flow.Id)];
+        }
+    }
+
     [Theory]
     [InlineData(OffloadLevel.On, "strip,vid", true, true, true)]
     [InlineData(OffloadLevel.On, "strip,vid", false, true, true)]

@@ -113,24 +113,16 @@ internal sealed class Placement
     /// <param name="flows">The whole table.</param>
     public void SetPorts(ReadOnlySpan<OffloadPort> ports, IEnumerable<CardFlow> flows)
     {
-        _ports.Set(ports);
+        HashSet<ushort> changed = _ports.Set(ports);
+        byte ingress = (byte)changed.Select(_ports.Find).Sum(port => port is int known ? 1 << known : 0);
         _guards.ForEach(_rows.RemoveSoftware);
         _guards.Clear();
         AddGuards();
         foreach (CardFlow flow in flows)
         {
-            if (flow.Role == FlowRole.Slot)
+            if (flow.Ports != 0 && ((flow.Ports & ingress) != 0 || OutputResolver.DependsOn(flow.Actions, changed)))
             {
-                Retranslate(flow);
-            }
-            else if (flow.Class == FlowClass.Wildcard)
-            {
-                RemoveWildcards(flow);
-                Add(flow);
-            }
-            else
-            {
-                _translator.Translate(flow);
+                Modify(flow);
             }
         }
         _rows.Invalidate();
