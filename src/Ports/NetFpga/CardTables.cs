@@ -22,12 +22,12 @@ public sealed record CardTables(IReadOnlyList<CardRow> Rows, IReadOnlyList<CardS
     private const uint PacketBits = 0x01ffffff;
 
     /// <summary>Reads both tables. It takes the read-row register, which replaces the staging words: for whoever drives the card only.</summary>
-    /// <param name="driven">
-    /// Slots in use with what they counted, by whoever drives the card and accumulates the counters. Null: all slots are searched, and their counters
-    /// read from the card, which clears them there.
+    /// <param name="rowHits">What rows counted, by whoever drives the card and accumulates their counters. For others, or with null, the card's 32 bits are read.</param>
+    /// <param name="slotHits">
+    /// Slots in use with what they counted, likewise. Null: all slots are searched, and their counters read from the card, which clears them there.
     /// </param>
     /// <exception cref="RegisterAccessException">The card does not answer.</exception>
-    public static CardTables Read(IRegisterAccess card, IReadOnlyDictionary<int, CardHits>? driven)
+    public static CardTables Read(IRegisterAccess card, IReadOnlyDictionary<int, CardHits>? rowHits = null, IReadOnlyDictionary<int, CardHits>? slotHits = null)
     {
         List<CardRow> rows = [];
         for (int row = 0; row < CardRegisters.RowCount; row++)
@@ -35,16 +35,19 @@ public sealed record CardTables(IReadOnlyList<CardRow> Rows, IReadOnlyList<CardS
             uint offset = 4 * (uint)row;
             card.Write(CardRegisters.RowRead, (uint)row);
             RowImage image = new(ReadKey(card, CardRegisters.RowValue), ReadKey(card, CardRegisters.RowMask), ReadAction(card, CardRegisters.RowAction));
-            rows.Add(new CardRow(row, image, new CardHits(card.Read(CardRegisters.RowPackets + offset), card.Read(CardRegisters.RowBytes + offset))));
+            CardHits hits = rowHits?.TryGetValue(row, out CardHits known) == true
+                ? known
+                : new CardHits(card.Read(CardRegisters.RowPackets + offset), card.Read(CardRegisters.RowBytes + offset));
+            rows.Add(new CardRow(row, image, hits));
         }
-        IEnumerable<int> candidates = driven?.Keys.Order() ?? Enumerable.Range(0, CardRegisters.SlotCount);
+        IEnumerable<int> candidates = slotHits?.Keys.Order() ?? Enumerable.Range(0, CardRegisters.SlotCount);
         List<CardSlot> slots = [];
         foreach (int slot in candidates)
         {
             uint address = CardRegisters.Exact + ((uint)slot * CardRegisters.SlotStride);
             if ((card.Read(address + (4 * (KeyWords.Count - 1))) & ActiveBit) != 0)
             {
-                CardHits hits = driven?[slot]
+                CardHits hits = slotHits?[slot]
                     ?? new CardHits(card.Read(address + CardRegisters.SlotPackets) & PacketBits, card.Read(address + CardRegisters.SlotBytes));
                 slots.Add(new CardSlot(slot, new SlotImage(ReadKey(card, address), ReadAction(card, address + CardRegisters.SlotAction)), hits));
             }

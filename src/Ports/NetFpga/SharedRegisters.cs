@@ -17,7 +17,13 @@ internal sealed class SharedRegisters(IRegisterAccess inner) : IRegisterAccess
         lock (_gate)
         {
             CheckOpen();
-            return inner.Read(address);
+            uint value = inner.Read(address);
+            // A card that is gone from the bus reads as ones, without an error from any transport: counters would take that for traffic.
+            if (value == uint.MaxValue && inner.Read(CardRegisters.Identification) == uint.MaxValue)
+            {
+                throw new RegisterAccessException($"{Transport}: read of 0x{address:x7}: all registers are ones, the card is gone");
+            }
+            return value;
         }
     }
 

@@ -13,7 +13,7 @@ internal static class CardReport
     {
         CardIdentity identity = CardIdentity.Read(card);
         CardLayout layout = identity.ChooseLayout(card, wanted);
-        return CardListing.Describe(name, card.Transport, identity, layout, CardStatus.Read(card), CardTables.Read(card, null), FlowFileOnCard.PortNumbers);
+        return CardListing.Describe(name, card.Transport, identity, layout, CardStatus.Read(card), CardTables.Read(card), FlowFileOnCard.PortNumbers);
     }
 
     /// <summary>Reads a card that an offload keeps in step. Under the control gate: both use the staging words.</summary>
@@ -23,6 +23,7 @@ internal static class CardReport
     {
         CardIdentity identity = CardIdentity.Read(card);
         IReadOnlyList<OffloadedFlow> flows = offload.Describe();
+        IReadOnlyDictionary<int, CardHits> rows = offload.PollRowHits();
         // What a flow counted, wherever on the card it was.
         Dictionary<int, CardHits> slots = [];
         foreach (OffloadedFlow flow in flows.Where(flow => flow.Slot != null))
@@ -32,7 +33,7 @@ internal static class CardReport
         }
         return
         [
-            .. CardListing.Describe(name, card.Transport, identity, layout, CardStatus.Read(card), CardTables.Read(card, slots), ports),
+            .. CardListing.Describe(name, card.Transport, identity, layout, CardStatus.Read(card), CardTables.Read(card, rows, slots), ports),
             $"offload: {offload.Level.ToString().ToLowerInvariant()}{(offload.IdleReason is { } idle ? $"; nothing is forwarded by the card: {idle}" : string.Empty)}",
             $"flows: {flows.Count(flow => flow.IsForwarded)} of {flows.Count} forwarded by the card",
             .. InSoftware(flows),

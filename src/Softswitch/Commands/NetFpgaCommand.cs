@@ -76,7 +76,7 @@ internal static class NetFpgaCommand
         using TextReader lines = Open(file, "file");
         using RegisterImage card = new();
         RegisterLines.Apply(lines, file, card);
-        foreach (string line in CardListing.DescribeFlows(CardTables.Read(card, null), layout, FlowFileOnCard.PortNumbers))
+        foreach (string line in CardListing.DescribeFlows(CardTables.Read(card), layout, FlowFileOnCard.PortNumbers))
         {
             Console.Out.WriteLine(line);
         }

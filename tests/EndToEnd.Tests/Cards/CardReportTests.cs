@@ -86,14 +86,14 @@ public sealed class CardReportTests
         string[] expected = ["row 24 does not hold the reserved row", "row 31 is empty: the reserved row is missing"];
 
         Assert.Equal(expected.Select(line => $" {line}"), CardReport.OfIdle("nf2c0", card, null).TakeLast(2));
-        Assert.Equal(expected.Select(line => $"# {line}"), CardListing.DescribeFlows(CardTables.Read(card, null), CardLayout.V10, FlowFileOnCard.PortNumbers).TakeLast(2));
+        Assert.Equal(expected.Select(line => $"# {line}"), CardListing.DescribeFlows(CardTables.Read(card), CardLayout.V10, FlowFileOnCard.PortNumbers).TakeLast(2));
     }
 
     [Fact]
     public void A_row_that_no_flow_can_say_is_shown_with_what_it_does()
     {
         using RegisterImage card = Card("priority=5,in_port=2,actions=output:1");
-        CardRow used = CardTables.Read(card, null).Rows.First(row => !row.IsEmpty);
+        CardRow used = CardTables.Read(card).Rows.First(row => !row.IsEmpty);
         card.Write(CardRegisters.RowRead, (uint)used.Row);
         card.Write(CardRegisters.RowMask + 24, 0xffffffff); // as the reference driver leaves in_port open
         card.Write(CardRegisters.RowAction, 0x00080003);

@@ -138,7 +138,7 @@ public sealed unsafe class FlowFileOnCardTests
     {
         using RegisterImage image = new();
         RegisterLines.Apply(new StringReader(string.Join('\n', table.Writes.Select(RegisterLines.Format))), "dump", image);
-        return CardTables.Read(image, null);
+        return CardTables.Read(image);
     }
 
     private static string[] Decode(FlowFileOnCard table) => [.. CardListing.DescribeFlows(Image(table), CardLayout.V10, FlowFileOnCard.PortNumbers)];

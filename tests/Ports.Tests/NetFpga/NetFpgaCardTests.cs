@@ -33,6 +33,20 @@ public sealed class NetFpgaCardTests : IDisposable
         }
     }
 
+    /// <summary>Counters would take them for four thousand million packets.</summary>
+    [Fact]
+    public void A_card_that_is_gone_from_the_bus_fails_instead_of_reading_as_ones()
+    {
+        var registers = new RegisterFile();
+        var shared = new SharedRegisters(registers);
+        registers.Write(CardRegisters.RowPackets, uint.MaxValue);
+        Assert.Equal(uint.MaxValue, shared.Read(CardRegisters.RowPackets));
+
+        registers.Write(CardRegisters.Identification, uint.MaxValue);
+        RegisterAccessException failure = Assert.Throws<RegisterAccessException>(() => shared.Read(CardRegisters.RowPackets));
+        Assert.Contains("gone", failure.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(40)]

@@ -8,7 +8,8 @@ namespace Softswitch.Ports.NetFpga.Codec;
 /// <remarks>
 /// The card rewrites a frame once and sends copies of the result, so only lists that set every field before the first output fit. Where outputs go is
 /// the caller's affair: it depends on the port the frame comes from and on what is set on the ports.
-/// One difference stays: a tag that is stripped and set again keeps its DEI bit (bit 12) on the card, software clears it.
+/// Differences stay where a tag is stripped and set again: the card keeps bit 12 of the old one, and of two tags it changes the outer one. Whether that may be is the
+/// caller's affair, too.
 /// </remarks>
 public static class ActionCodec
 {

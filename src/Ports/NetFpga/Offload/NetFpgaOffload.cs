@@ -16,13 +16,7 @@ public sealed class NetFpgaOffload : IFlowOffload
 {
     private const string OffReason = "offload=off";
 
-    /// <summary>A row's bytes run through 32 bits in 8.6 seconds, a slot's packets reach bit 24 in 11 (section 9): every counter is read twice in that time.</summary>
-    private const int SlotRoundMilliseconds = 4000;
-    private const int RowRoundMilliseconds = 1000;
     private const int SliceMilliseconds = 100;
-
-    /// <summary>Slots compared with what they should hold, in each slice.</summary>
-    private const int SlotChecks = 2;
 
     /// <summary>Flows without a slot that are tried again, in each slice.</summary>
     private const int Retries = 256;
@@ -33,6 +27,7 @@ public sealed class NetFpgaOffload : IFlowOffload
     private readonly CardRows _rows;
     private readonly CardSlots _slots;
     private readonly CardWatch _watch;
+    private readonly CardRounds _rounds;
     private readonly CardClock _clock = new();
     private readonly Backoff _backoff = new();
     private readonly Dictionary<uint, CardFlow> _flows = [];
@@ -44,10 +39,6 @@ public sealed class NetFpgaOffload : IFlowOffload
     private bool _isServing;
     private bool _isDisposed;
     private long _rowsPolled;
-    private long _slotsPolled;
-    private int _nextSlot;
-    private int _nextCheck;
-    private int _nextRow;
 
     /// <summary>Takes the card over: writes the reserved rows and empties its tables. Does not throw: a card that fails is tried again by <see cref="Service"/>.</summary>
     /// <param name="registers">Not disposed here: it is the card owner's. While this lives, nobody else may write to tables and statistics.</param>
@@ -65,6 +56,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         _rows = new CardRows(registers, layout, Credit);
         _slots = new CardSlots(registers, Credit);
         _watch = new CardWatch(registers, layout);
+        _rounds = new CardRounds(_rows, _slots, Log);
         Level = level;
         _suspended = level == OffloadLevel.Off ? OffReason : null;
         Guarded(Prepare);
@@ -158,18 +150,25 @@ public sealed class NetFpgaOffload : IFlowOffload
         _clock.Tell(now);
         if (_isDisposed)
         {
-            return SlotRoundMilliseconds;
+            return CardRounds.SlotMilliseconds;
         }
         if (_failure != null)
         {
             return Retry(now);
         }
         Guarded(() => LookAfter(now));
-        return _failure == null && _slots.Used > 0 ? SliceMilliseconds : RowRoundMilliseconds;
+        return _failure == null && _slots.Used > 0 ? SliceMilliseconds : CardRounds.RowMilliseconds;
     }
 
     /// <summary>Every flow in force and what the card does about it, by id.</summary>
     public IReadOnlyList<OffloadedFlow> Describe() => [.. _flows.Values.OrderBy(flow => flow.Id).Select(Describe)];
+
+    /// <summary>Asks the card what the rows in use counted, each since it was put in.</summary>
+    public IReadOnlyDictionary<int, CardHits> PollRowHits()
+    {
+        Guarded(_rows.Poll);
+        return Enumerable.Range(0, CardRows.Count).Where(row => _rows[row] != null).ToDictionary(row => row, _rows.Hits);
+    }
 
     /// <summary>Leaves the card with the reserved rows only: four interfaces.</summary>
     public void Dispose()
@@ -183,9 +182,19 @@ public sealed class NetFpgaOffload : IFlowOffload
 
     private CardFlow? Find(uint id) => _flows.GetValueOrDefault(id) ?? _removed.GetValueOrDefault(id);
 
-    /// <summary>Brings the card to what is planned. Slots first: a flow that left the rows for a slot must be there before.</summary>
+    /// <summary>Brings the card to what is planned.</summary>
     /// <param name="removed">The flow that left the table, if that is what happened.</param>
     private void Update(CardFlow? removed = null)
+    {
+        WriteChanges(removed);
+        if (_placement.TryEndExchange())
+        {
+            WriteChanges(removed: null);
+        }
+    }
+
+    /// <summary>Slots first: a flow that left the rows for a slot must be there before.</summary>
+    private void WriteChanges(CardFlow? removed)
     {
         IReadOnlyList<SlotChange> changes = _placement.TakeChanges();
         bool rowsChanged = _placement.PlanRows();
@@ -246,7 +255,7 @@ public sealed class NetFpgaOffload : IFlowOffload
 
     private void LookAfter(long now)
     {
-        if (now - _rowsPolled >= RowRoundMilliseconds)
+        if (now - _rowsPolled >= CardRounds.RowMilliseconds)
         {
             _rowsPolled = now;
             if (_watch.FindLoss() is string loss)
@@ -256,15 +265,14 @@ public sealed class NetFpgaOffload : IFlowOffload
             }
             if (_isServing)
             {
-                PollRows();
+                _rounds.LookAtRows();
             }
         }
         if (!_isServing)
         {
             return;
         }
-        PollSlots(now);
-        CheckSlots();
+        _rounds.LookAtSlots(now);
         if (_placement.RetryWaiting(Retries))
         {
             Update();
@@ -273,63 +281,11 @@ public sealed class NetFpgaOffload : IFlowOffload
 
     private void Restore(string loss)
     {
-        _log($"NetFPGA card ({_registers.Transport}): {loss}; its tables are written again");
+        Log($"{loss}; its tables are written again");
         _isServing = false;
         _rows.Lose();
         _slots.Lose();
         Prepare();
-    }
-
-    /// <summary>Counts the rows' hits and compares one of them with what it should hold; if it was changed, all of them.</summary>
-    private void PollRows()
-    {
-        for (int row = 0; row < CardRows.Count; row++)
-        {
-            _rows.Poll(row);
-        }
-        _nextRow = (_nextRow + 1) % CardRows.Count;
-        if (_rows.IsIntact(_nextRow))
-        {
-            return;
-        }
-        _log($"NetFPGA card ({_registers.Transport}): row {_nextRow} was changed by someone else; the rows are written again");
-        for (int row = 0; row < CardRows.Count; row++)
-        {
-            if (!_rows.IsIntact(row))
-            {
-                _rows.Repair(row);
-            }
-        }
-    }
-
-    /// <summary>Counts the hits of as many slots as the time since the last slice asks for.</summary>
-    private void PollSlots(long now)
-    {
-        long share = CardRegisters.SlotCount * Math.Clamp(now - _slotsPolled, 0, SlotRoundMilliseconds) / SlotRoundMilliseconds;
-        if (share == 0 || _slots.Used == 0)
-        {
-            return;
-        }
-        _slotsPolled = now;
-        for (; share > 0; share--)
-        {
-            _slots.Poll(_nextSlot);
-            _nextSlot = (_nextSlot + 1) % CardRegisters.SlotCount;
-        }
-    }
-
-    /// <summary>Compares a few slots, others each time, with what they should hold.</summary>
-    private void CheckSlots()
-    {
-        for (int i = 0; i < SlotChecks && _slots.NextOn(_nextCheck) is int slot; i++)
-        {
-            _nextCheck = (slot + 1) % CardRegisters.SlotCount;
-            if (!_slots.IsIntact(slot))
-            {
-                _log($"NetFPGA card ({_registers.Transport}): slot {slot} was changed by someone else; it is written again");
-                _slots.Repair(slot);
-            }
-        }
     }
 
     private void Poll(CardFlow flow)
@@ -354,6 +310,8 @@ public sealed class NetFpgaOffload : IFlowOffload
             ? _totals with { ExactMatches = _totals.ExactMatches + packets }
             : _totals with { WildcardMatches = _totals.WildcardMatches + packets };
     }
+
+    private void Log(string line) => _log($"NetFPGA card ({_registers.Transport}): {line}");
 
     /// <summary>Does something with registers; if one fails, the card is left out.</summary>
     private void Guarded(Action action)
@@ -386,7 +344,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         }
         if (isNew)
         {
-            _log($"NetFPGA card ({_registers.Transport}): {message}; offload is suspended: {fate}");
+            Log($"{message}; offload is suspended: {fate}");
         }
     }
 
@@ -413,7 +371,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         }
         _failure = null;
         _backoff.Reset();
-        _log($"NetFPGA card ({_registers.Transport}): it answers again; flows are back on the card");
+        Log("it answers again; flows are back on the card");
         return SliceMilliseconds;
     }
 
@@ -428,7 +386,7 @@ public sealed class NetFpgaOffload : IFlowOffload
     private static string? ReasonOf(CardFlow flow) => flow.Role switch
     {
         FlowRole.None => flow.Reason ?? "none of its frames come by an open port of this card",
-        FlowRole.Slot => flow.Reason ?? (flow.SlotPunts ? "its port is closed" : null),
+        FlowRole.Slot => flow.Reason ?? (flow.SlotPunts ? "its port is closed to its frames" : null),
         _ => flow.Reason ?? flow.Unplaced,
     };
 }

@@ -2,6 +2,7 @@ using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.NetFpga.Offload;
 
 namespace Softswitch.Ports.Tests.NetFpga.Offload;
@@ -108,6 +109,48 @@ public sealed class CounterTests
 
         // 0xc0000000, then twice the way back round, then the rest of it.
         Assert.Equal((0x1_0000_0000UL, 0x3_0000_0007UL), Count(rig, 1));
+    }
+
+    /// <summary>What the card has of a row is 32 bits, and nothing of the time before it moved.</summary>
+    [Fact]
+    public void What_is_shown_of_a_row_counts_on_when_it_runs_round_and_when_it_moves()
+    {
+        using OffloadRig rig = new();
+        for (ushort port = 1; port <= 3; port++)
+        {
+            rig.Add(SoftwareFlow.Of(port, Matches.AnyFrom(port), (ushort)(10 * port), ToPort2));
+        }
+        int row = rig.Describe(2).Rows[0];
+        (rig.Card.RowPackets[row], rig.Card.RowBytes[row]) = (4_000_000, 0xf000_0000);
+        rig.Offload.Service(1000);
+        (rig.Card.RowPackets[row], rig.Card.RowBytes[row]) = (5_000_000, 0x1000_0000);
+        for (ushort id = 4; id < 25; id++)
+        {
+            FlowMatch match = Matches.AnyFrom(2);
+            match.Wildcards &= ~FlowWildcards.NwProto & ~FlowWildcards.DlType;
+            (match.DlType, match.NwProto) = (0x0800, (byte)id);
+            rig.Add(SoftwareFlow.Of(id, match, (ushort)(id % 2 == 0 ? 21 : 19), FlowAction.Output(4)));
+        }
+
+        Assert.NotEqual(row, rig.Describe(2).Rows[0]);
+        Assert.Equal(new CardHits(5_000_000, 0x1_1000_0000), rig.Offload.PollRowHits()[rig.Describe(2).Rows[0]]);
+    }
+
+    /// <summary>Statistics may be asked for before the loss is noticed.</summary>
+    [Theory]
+    [InlineData(3, 200)]
+    [InlineData(12, 720)]
+    public void Row_counters_that_began_anew_are_not_taken_for_a_way_round(uint packets, uint bytes)
+    {
+        using OffloadRig rig = new();
+        rig.Add(SoftwareFlow.Of(1, Matches.AnyFrom(1), 0, ToPort2));
+        int row = rig.Describe(1).Rows[0];
+        (rig.Card.RowPackets[row], rig.Card.RowBytes[row]) = (10, 15_000);
+        rig.Offload.Poll(1);
+        (rig.Card.RowPackets[row], rig.Card.RowBytes[row]) = (packets, bytes);
+        rig.Offload.Poll(1);
+
+        Assert.Equal((10UL + packets, 15_000UL + bytes), Count(rig, 1));
     }
 
     [Fact]

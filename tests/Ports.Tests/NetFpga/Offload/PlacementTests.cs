@@ -6,6 +6,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.NetFpga.Codec;
 using Softswitch.Ports.NetFpga.Offload;
+using Softswitch.Ports.NetFpga.Offload.Planning;
 
 namespace Softswitch.Ports.Tests.NetFpga.Offload;
 
@@ -137,7 +138,7 @@ public sealed class PlacementTests
         Assert.False(rig.IsForwarded(Matches.TcpFrame(1)));
         Assert.False(rig.IsForwarded(Matches.TcpFrame(1, from: 7)));
         Assert.True(rig.IsForwarded(Matches.TcpFrame(2)));
-        Assert.Equal("its port is closed", rig.Describe(1).Reason);
+        Assert.Equal("its port is closed to its frames", rig.Describe(1).Reason);
 
         rig.SetPorts(OffloadRig.PortsWith());
         Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
@@ -154,6 +155,118 @@ public sealed class PlacementTests
         Assert.False(rig.IsForwarded(bpdu));
         Assert.True(rig.IsForwarded(bpdu with { InPort = 2 }));
         Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
+    }
+
+    /// <summary>Slots stand above the rows by which a port is guarded.</summary>
+    [Fact]
+    public void Nor_does_a_flow_without_wildcards_forward_them()
+    {
+        using OffloadRig rig = new();
+        FlowMatch match = Matches.Tcp(1);
+        match.DlDst = MacAddress.BridgeGroup;
+        rig.Watch(Matches.Frame(match), Matches.TcpFrame(1));
+        rig.Add(SoftwareFlow.Of(1, match, 0, FlowAction.Output(4)));
+        rig.Add(SoftwareFlow.Of(2, Matches.Tcp(1), 0, FlowAction.Output(4)));
+        Assert.True(rig.IsForwarded(Matches.Frame(match)));
+
+        rig.SetPorts(OffloadRig.PortsWith((1, PortConfig.NoReceiveStp)));
+        Assert.False(rig.IsForwarded(Matches.Frame(match)));
+        Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
+        Assert.Equal("its port is closed to its frames", rig.Describe(1).Reason);
+    }
+
+    [Fact]
+    public void A_punt_gives_its_slot_to_a_flow_that_the_card_can_forward()
+    {
+        using OffloadRig rig = new();
+        FlowMatch[] rivals = Rivals();
+        rig.Watch([.. Frames(), .. rivals.Select(rival => Matches.Frame(rival))]);
+        rig.Add(SoftwareFlow.Of(100, FlowMatch.Any, 5, FlowAction.Output(2)));
+        rig.Add(SoftwareFlow.Of(1, rivals[0], 0, ToController));
+        rig.Add(SoftwareFlow.Of(2, rivals[1], 0, ToController));
+        rig.Add(SoftwareFlow.Of(3, rivals[2], 0, FlowAction.Output(3)));
+
+        Assert.True(rig.Describe(3).IsForwarded);
+        Assert.Equal(2, rig.Offload.SlotsUsed);
+        Assert.All(rivals[..2], rival => Assert.False(rig.IsForwarded(Matches.Frame(rival))));
+        Assert.Single(rig.Offload.Describe(), flow => flow.Id < 3 && flow.Rows.Count == 1);
+
+        // A twin of one that has rows only takes its place, and then a slot.
+        uint without = rig.Describe(1).Slot == null ? 1U : 2;
+        rig.Replace(without, SoftwareFlow.Of(4, rivals[without - 1], 0, FlowAction.Output(3)));
+        Assert.True(rig.Describe(4).IsForwarded);
+
+        // None is left that could give way; when a place is free, the forwarded flow and the punt come back.
+        rig.Add(SoftwareFlow.Of(5, rivals[3], 0, FlowAction.Output(3)));
+        Assert.False(rig.Describe(5).IsForwarded);
+        rig.Modify(3, ToController);
+        rig.Offload.Service(1000);
+        rig.CheckAfter();
+        Assert.True(rig.Describe(5).IsForwarded);
+        Assert.Null(rig.Describe(3).Slot);
+    }
+
+    [Fact]
+    public void A_port_concerns_only_the_flows_that_depend_on_it()
+    {
+        Placement placement = new(CardLayout.V10, OffloadLevel.On, [1, 2, 3, 4]);
+        List<CardFlow> flows = [];
+        placement.SetPorts(OffloadRig.PortsWith(), flows);
+        uint id = 0;
+        foreach (ushort output in (ushort[])[2, 3, PortNumber.InPort, PortNumber.All])
+        {
+            CardFlow flow = placement.Make(SoftwareFlow.Of(++id, Matches.AnyFrom(1), 5, FlowAction.Output(output)).Entry);
+            placement.Add(flow);
+            flows.Add(flow);
+        }
+        Assert.Equal([2], Translated((3, PortConfig.NoForward)));
+        Assert.Equal([1, 2, 3], Translated((1, PortConfig.NoReceiveStp)));
+        Assert.Equal([2], Translated((1, PortConfig.NoReceiveStp), (3, PortConfig.NoForward)));
+        Assert.Empty(Translated((1, PortConfig.NoReceiveStp), (3, PortConfig.NoForward)));
+
+        IEnumerable<uint> Translated(params (ushort, PortConfig)[] configured)
+        {
+            // A flow that floods elsewhere has no rows, translated or not.
+            IReadOnlyList<RowItem>[] before = [.. flows.Select(flow => flow.Rows)];
+            placement.SetPorts(OffloadRig.PortsWith(configured), flows);
+            return [.. flows.Where((flow, i) => flow.Rows.Count > 0 && !ReferenceEquals(before[i], flow.Rows)).Select(flow => flow.Id)];
+        }
+    }
+
+    [Theory]
+    [InlineData(OffloadLevel.On, "strip,vid", true, true, true)]
+    [InlineData(OffloadLevel.On, "strip,vid", false, true, true)]
+    [InlineData(OffloadLevel.On, "strip,vid", false, false, false)]
+    [InlineData(OffloadLevel.All, "strip,strip", false, false, false)]
+    [InlineData(OffloadLevel.Strict, "strip,vid", true, false, true)]
+    [InlineData(OffloadLevel.Strict, "strip,vid", false, true, false)]
+    [InlineData(OffloadLevel.Strict, "strip,pcp,strip", false, true, true)]
+    [InlineData(OffloadLevel.Strict, "vid,strip", false, false, true)]
+    [InlineData(OffloadLevel.Strict, "strip", false, false, true)]
+    public void A_tag_that_is_stripped_and_set_again_is_the_softwares_where_the_card_would_leave_another(
+        OffloadLevel level, string list, bool untagged, bool ipv4, bool isForwarded)
+    {
+        FlowMatch match = Matches.AnyFrom(1);
+        if (untagged)
+        {
+            match.DlVlan = FlowMatch.VlanNone;
+            match.Wildcards &= ~FlowWildcards.DlVlan;
+        }
+        if (ipv4)
+        {
+            match.DlType = EtherType.Ipv4;
+            match.Wildcards &= ~FlowWildcards.DlType;
+        }
+        IEnumerable<FlowAction> rewrites = list.Split(',').Select(word => word switch
+        {
+            "strip" => FlowAction.StripVlan(),
+            "vid" => FlowAction.SetVlanVid(5),
+            _ => FlowAction.SetVlanPcp(3),
+        });
+        using OffloadRig rig = new(level);
+        rig.Add(SoftwareFlow.Of(1, match, 5, [.. rewrites, FlowAction.Output(2)]));
+
+        Assert.Equal(isForwarded, rig.Describe(1).IsForwarded);
     }
 
     public static TheoryData<FlowAction[], string?> Lists => new()

@@ -71,6 +71,7 @@ internal sealed class RandomTable(int seed, int exactShare = 3)
     {
         FlowMatch match = _matches.NextMatch();
         match.InPort = (ushort)Random.Next(1, 6);
+        match.DlDst = Random.Next(8) == 0 ? MacAddress.BridgeGroup : match.DlDst;
         return match;
     }
 

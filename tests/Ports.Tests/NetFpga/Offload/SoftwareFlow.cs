@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
 
@@ -57,7 +58,8 @@ internal sealed class SoftwareTable
         {
             return null;
         }
-        if ((ingress.Config & (PortConfig.PortDown | PortConfig.NoReceive)) != 0 || Winner(key) is not SoftwareFlow winner)
+        PortConfig closing = PortConfig.PortDown | PortConfig.NoReceive | (key.DlDst == MacAddress.BridgeGroup ? PortConfig.NoReceiveStp : 0);
+        if ((ingress.Config & closing) != 0 || Winner(key) is not SoftwareFlow winner)
         {
             return null;
         }

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
 
@@ -24,8 +25,11 @@ internal sealed class CardPorts(ReadOnlySpan<ushort> numbers)
     /// <summary>Card ports, a bit each, whose 802.1D frames are dropped and nothing else.</summary>
     public byte WithoutBpdus { get; private set; }
 
-    public void Set(ReadOnlySpan<OffloadPort> ports)
+    /// <returns>The numbers of ports that came, went, or are set otherwise than before.</returns>
+    public HashSet<ushort> Set(ReadOnlySpan<OffloadPort> ports)
     {
+        HashSet<OffloadPort> changed = [.. _all];
+        changed.SymmetricExceptWith(ports.ToArray());
         _all = ports.ToArray();
         Open = 0;
         WithoutBpdus = 0;
@@ -43,6 +47,7 @@ internal sealed class CardPorts(ReadOnlySpan<ushort> numbers)
                 WithoutBpdus |= (byte)(1 << port);
             }
         }
+        return [.. changed.Select(port => port.Number)];
     }
 
     /// <summary>Card ports, a bit each, whose frames a flow can match.</summary>
@@ -66,6 +71,9 @@ internal sealed class CardPorts(ReadOnlySpan<ushort> numbers)
 
     /// <summary>What is known of a card port; null while the switch does not have it.</summary>
     public OffloadPort? this[int port] => _cardPorts[port];
+
+    /// <summary>Card ports, a bit each, that drop frames to the address before they meet the flow table.</summary>
+    public byte ClosedTo(MacAddress destination) => (byte)(~Open | (destination == MacAddress.BridgeGroup ? WithoutBpdus : 0));
 
     /// <summary>Whether nothing may be sent to the port.</summary>
     public static bool IsClosed(OffloadPort port, PortConfig excluded = PortConfig.None) => (port.Config & (EgressClosing | excluded)) != 0;

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Headers;
 using Softswitch.Ports.NetFpga.Codec;
@@ -68,23 +67,8 @@ internal sealed class FlowTranslator(CardLayout layout, OffloadLevel level, Card
         ? "compares ports, which the card finds in fragments, too (E1); offload=on allows it"
         : null;
 
-    /// <summary>Rules 7 and 8.</summary>
-    private string? ReasonOfRewrites(CardFlow flow, out ActionWords rewrites)
-    {
-        if (!ActionCodec.TryEncodeRewrites(layout, flow.Actions, out rewrites, out string? reason))
-        {
-            return reason;
-        }
-        int last = Array.FindLastIndex(flow.Actions, action => action.IsOutput);
-        foreach (FlowAction action in flow.Actions.AsSpan(0, last + 1))
-        {
-            if (level != OffloadLevel.All && action.Kind is ActionKind.SetNwSrc or ActionKind.SetNwDst or ActionKind.SetTpSrc or ActionKind.SetTpDst)
-            {
-                return $"{action.Kind} breaks fragments and UDP without checksum on the card (E2, E3); offload=all allows it";
-            }
-        }
-        return null;
-    }
+    private string? ReasonOfRewrites(CardFlow flow, out ActionWords rewrites) =>
+        ActionCodec.TryEncodeRewrites(layout, flow.Actions, out rewrites, out string? reason) ? RewriteRules.ReasonToRefuse(flow, level) : reason;
 
     private void TranslateExact(CardFlow flow, in ActionWords rewrites)
     {
@@ -96,7 +80,8 @@ internal sealed class FlowTranslator(CardLayout layout, OffloadLevel level, Card
         {
             flow.Reason = reason;
         }
-        flow.SlotPunts = flow.Reason != null || flow.PuntPorts == 0;
+        // A slot stands above the row that guards a port, so what the port does not take is punted by the slot itself.
+        flow.SlotPunts = flow.Reason != null || (flow.Ports & ports.ClosedTo(flow.Key.DlDst)) != 0;
         flow.SlotImage = new SlotImage(value, flow.SlotPunts ? ToHost(port) : Send(rewrites, bitmap));
         // In strict mode a slot would not catch the fragments that belong to the flow.
         (flow.SlotA, flow.SlotB) = fits && !(level == OffloadLevel.Strict && MatchesFragments(flow)) ? SlotHash.Compute(value) : (-1, -1);

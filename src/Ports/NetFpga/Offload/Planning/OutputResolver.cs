@@ -35,6 +35,19 @@ internal static class OutputResolver
         return true;
     }
 
+    /// <summary>Whether a change of these ports can make the list do something else for frames of a port that did not change.</summary>
+    public static bool DependsOn(ReadOnlySpan<FlowAction> actions, HashSet<ushort> changed)
+    {
+        foreach (ref readonly FlowAction action in actions)
+        {
+            if (action.IsOutput && (action.Port is PortNumber.All or PortNumber.Flood || changed.Contains(action.Port)))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private static string? Resolve(CardPorts ports, ushort number, int ingress, ref ushort bitmap) => number switch
     {
         PortNumber.InPort => Send(ports, ingress, ref bitmap),

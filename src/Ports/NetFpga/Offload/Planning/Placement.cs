@@ -7,7 +7,7 @@ namespace Softswitch.Ports.NetFpga.Offload.Planning;
 /// <summary>The software's table to what the card should hold: exact slots and rows. Knows no registers.</summary>
 /// <remarks>
 /// Every flow without wildcards that can come by the card has a slot if there is room: as itself, or, if it is the software's, as a punt, so that no row
-/// takes its frames. Rows are <see cref="RowPlanner"/>'s affair; flows that found no slot are to it as others in software.
+/// takes its frames. Punts give way to flows that the card can forward. Rows are <see cref="RowPlanner"/>'s affair; flows that found no slot are to it as others in software.
 /// </remarks>
 internal sealed class Placement
 {
@@ -19,6 +19,7 @@ internal sealed class Placement
     private readonly Queue<CardFlow> _waiting = [];
     private readonly List<SlotChange> _changes = [];
     private readonly List<SlotMove> _moves = [];
+    private (CardFlow Punt, CardFlow Comes)? _exchange;
 
     /// <param name="numbers">The switch's numbers of card ports 0 to 3; 0 for one that is no port of the switch.</param>
     public Placement(CardLayout layout, OffloadLevel level, ReadOnlySpan<ushort> numbers)
@@ -61,6 +62,12 @@ internal sealed class Placement
         {
             Remove(old);
             Add(flow);
+            if (_exchange != null)
+            {
+                // Before, its frames were the software's; they remain it until it has its slot.
+                flow.Role = FlowRole.Software;
+                _rows.AddSoftware(flow);
+            }
             return;
         }
         _translator.Translate(flow);
@@ -71,7 +78,7 @@ internal sealed class Placement
         _changes.Add(new SlotChange.Replace(old, flow, slot));
     }
 
-    /// <summary>The flow's actions were replaced.</summary>
+    /// <summary>The flow's actions were replaced, or ports that it depends on changed.</summary>
     public void Modify(CardFlow flow)
     {
         if (flow.Role == FlowRole.Slot)
@@ -106,24 +113,16 @@ internal sealed class Placement
     /// <param name="flows">The whole table.</param>
     public void SetPorts(ReadOnlySpan<OffloadPort> ports, IEnumerable<CardFlow> flows)
     {
-        _ports.Set(ports);
+        HashSet<ushort> changed = _ports.Set(ports);
+        byte ingress = (byte)changed.Select(_ports.Find).Sum(port => port is int known ? 1 << known : 0);
         _guards.ForEach(_rows.RemoveSoftware);
         _guards.Clear();
         AddGuards();
         foreach (CardFlow flow in flows)
         {
-            if (flow.Role == FlowRole.Slot)
+            if (flow.Ports != 0 && ((flow.Ports & ingress) != 0 || OutputResolver.DependsOn(flow.Actions, changed)))
             {
-                Retranslate(flow);
-            }
-            else if (flow.Class == FlowClass.Wildcard)
-            {
-                RemoveWildcards(flow);
-                Add(flow);
-            }
-            else
-            {
-                _translator.Translate(flow);
+                Modify(flow);
             }
         }
         _rows.Invalidate();
@@ -146,6 +145,10 @@ internal sealed class Placement
                 _rows.RemoveSoftware(flow);
                 any = true;
             }
+            else if (TryBeginExchange(flow))
+            {
+                return true;
+            }
             else
             {
                 _waiting.Enqueue(flow);
@@ -162,22 +165,65 @@ internal sealed class Placement
         return changes;
     }
 
+    /// <summary>
+    /// The second half of an exchange, once the card holds <see cref="Rows"/>, which shield the punt's frames from then on: its slot goes to the flow that the
+    /// card can forward. In one step there would be a moment in which lower rows take them.
+    /// </summary>
+    /// <returns>Whether there was one: slots, and perhaps rows, changed.</returns>
+    public bool TryEndExchange()
+    {
+        if (_exchange is not (CardFlow punt, CardFlow comes))
+        {
+            return false;
+        }
+        _exchange = null;
+        _changes.Add(new SlotChange.Leave(punt, punt.Slot));
+        Slots.Remove(punt);
+        WaitForSlot(punt);
+        if (comes.Role == FlowRole.Software)
+        {
+            _rows.RemoveSoftware(comes);
+        }
+        if (!TryEnter(comes))
+        {
+            throw new InvalidOperationException("a slot that was given up is not free");
+        }
+        return true;
+    }
+
     /// <summary>Brings <see cref="Rows"/> up to date; false if there was nothing to do.</summary>
     public bool PlanRows() => _rows.Plan();
 
     private void AddExact(CardFlow flow)
     {
-        if (TryEnter(flow))
+        if (TryEnter(flow) || TryBeginExchange(flow))
         {
             return;
         }
+        _rows.AddSoftware(flow);
+        WaitForSlot(flow);
+    }
+
+    private void WaitForSlot(CardFlow flow)
+    {
         flow.Role = FlowRole.Software;
         flow.Unplaced = "both its slots are taken";
-        _rows.AddSoftware(flow);
         if (flow.SlotA >= 0)
         {
             _waiting.Enqueue(flow);
         }
+    }
+
+    /// <summary>A punt in the way of a flow that the card can forward becomes the rows' affair; see <see cref="TryEndExchange"/>.</summary>
+    private bool TryBeginExchange(CardFlow flow)
+    {
+        if (flow.SlotPunts || Slots.FindInTheWay(flow, known => known.SlotPunts) is not CardFlow punt)
+        {
+            return false;
+        }
+        _rows.AddSoftware(punt);
+        _exchange = (punt, flow);
+        return true;
     }
 
     private bool TryEnter(CardFlow flow)

@@ -41,6 +41,10 @@ internal sealed class SlotTable
         return true;
     }
 
+    /// <summary>The first flow of a kind among those that would have to move for a flow that found no room; null if there is none. Without it there is room.</summary>
+    public CardFlow? FindInTheWay(CardFlow flow, Predicate<CardFlow> which) =>
+        flow.SlotA < 0 ? null : FindOnPath(flow.SlotA, which) ?? FindOnPath(flow.SlotB, which);
+
     public void Remove(CardFlow flow)
     {
         _flows[flow.Slot] = null;
@@ -65,6 +69,19 @@ internal sealed class SlotTable
             moves++;
         }
         return moves;
+    }
+
+    private CardFlow? FindOnPath(int slot, Predicate<CardFlow> which)
+    {
+        for (int moves = 0; moves <= MaxMoves && _flows[slot] is CardFlow flow; moves++)
+        {
+            if (which(flow))
+            {
+                return flow;
+            }
+            slot = OtherSlot(flow);
+        }
+        return null;
     }
 
     private void Vacate(int slot, int count, List<SlotMove> moves)

@@ -21,6 +21,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     private readonly RowRegisters _rows = new(registers, layout);
     private readonly RowItem?[] _items = new RowItem?[Count];
     private readonly RowCounter[] _counters = new RowCounter[Count];
+    private readonly CardHits[] _hits = new CardHits[Count];
 
     private readonly State[] _states = new State[Count];
 
@@ -36,6 +37,9 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     }
 
     public RowItem? this[int row] => _items[row];
+
+    /// <summary>What a planned row counted as of the last <see cref="Poll(int)"/>, since it was put in and wherever it was meanwhile.</summary>
+    public CardHits Hits(int row) => _hits[row];
 
     public int Used => _items.Count(item => item != null);
 
@@ -76,7 +80,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
             if (_items[row] is RowItem item)
             {
                 (uint packets, uint bytes) = _rows.ReadCounters(row);
-                Credit(item, _counters[row].AdvanceAfterLoss(packets, bytes));
+                Credit(row, item, _counters[row].AdvanceAfterLoss(packets, bytes));
                 _items[row] = null;
             }
             _states[row] = State.Perhaps;
@@ -89,18 +93,28 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     /// <summary>Commits once more what the row should hold.</summary>
     public void Repair(int row) => _rows.Commit(row, _items[row]?.Image ?? default);
 
-    /// <summary>Counts a row's hits.</summary>
-    public void Poll(int row)
+    /// <summary>Counts all rows' hits.</summary>
+    public void Poll()
     {
-        if (_items[row] is { IsPunt: false } item)
+        for (int row = 0; row < Count; row++)
         {
-            (uint packets, uint bytes) = _rows.ReadCounters(row);
-            Credit(item, _counters[row].Advance(packets, bytes));
+            Poll(row);
         }
     }
 
-    private void Credit(RowItem item, (uint Packets, uint Bytes) hits)
+    /// <summary>Counts a row's hits.</summary>
+    public void Poll(int row)
     {
+        if (_items[row] is RowItem item)
+        {
+            (uint packets, uint bytes) = _rows.ReadCounters(row);
+            Credit(row, item, _counters[row].Advance(packets, bytes));
+        }
+    }
+
+    private void Credit(int row, RowItem item, (uint Packets, uint Bytes) hits)
+    {
+        _hits[row] = new CardHits(_hits[row].Packets + hits.Packets, _hits[row].Bytes + hits.Bytes);
         if (!item.IsPunt)
         {
             credit(item.Flow, hits.Packets, hits.Bytes);
@@ -175,6 +189,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         Fill(to, item);
         _rows.Hide(from, item.Image);
         TakeOut(from, item);
+        _hits[to] = _hits[from];
         _states[from] = State.Hidden;
     }
 
@@ -186,6 +201,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         }
         _rows.ZeroCounters(row);
         _counters[row] = default;
+        _hits[row] = default;
         _states[row] = State.Perhaps;
         _items[row] = item;
         _rows.Commit(row, item.Image);
@@ -207,7 +223,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
     {
         Pipeline.Drain(registers);
         (uint packets, uint bytes) = _rows.ReadCounters(row);
-        Credit(item, _counters[row].Advance(packets, bytes));
+        Credit(row, item, _counters[row].Advance(packets, bytes));
         _items[row] = null;
     }
 

@@ -6,6 +6,10 @@ internal struct RowCounter
     // More packets than four wires bring in eight seconds, by far: the counter did not run, it began anew.
     private const uint MostPackets = 1u << 31;
 
+    // A frame's length has 12 bits; what hits between the reading of packets and of bytes is far below the slack.
+    private const uint LongestFrame = 4095;
+    private const uint Slack = 1u << 31;
+
     private uint _packets;
     private uint _bytes;
 
@@ -13,7 +17,8 @@ internal struct RowCounter
     {
         (uint Packets, uint Bytes) difference = (packets - _packets, bytes - _bytes);
         (_packets, _bytes) = (packets, bytes);
-        return difference.Packets > MostPackets ? (packets, bytes) : difference;
+        bool isNewStart = difference.Packets > MostPackets || difference.Bytes > ((ulong)difference.Packets * LongestFrame) + Slack;
+        return isNewStart ? (packets, bytes) : difference;
     }
 
     /// <summary>The card may have been reset: whatever counts below the last look is a new start (rule 14).</summary>
