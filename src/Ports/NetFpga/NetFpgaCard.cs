@@ -3,6 +3,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.NetFpga.Emulator;
 using Softswitch.Ports.NetFpga.Transports;
+using Softswitch.Ports.Null;
 
 namespace Softswitch.Ports.NetFpga;
 
@@ -137,8 +138,10 @@ public sealed class NetFpgaCard : IDisposable
         }
     }
 
-    private static IPortDevice OpenWire(string name, string netdev) =>
-        name.Length == 0 ? new UnpluggedWire(netdev) : AfPacketPort.Open($"wire {name}", name);
+    /// <param name="name">Of the interface; empty for none: no link, nothing comes, and what is sent is gone.</param>
+    private static IPortDevice OpenWire(string name, string netdev) => name.Length == 0
+        ? new NullPort("nothing") { Backend = "not plugged in", HardwareAddress = LocalMacAddress.For(netdev), IsUp = false }
+        : AfPacketPort.Open($"wire {name}", name);
 
     private static SharedRegisters Share(CardSpec spec, IRegisterAccess registers)
     {

@@ -20,9 +20,11 @@ public sealed class NullPort : IPort, IPortDevice
 
     public string Name { get; }
 
-    public string Backend => "null: counts and drops";
+    public string Backend { get; init; } = "null: counts and drops";
 
-    public MacAddress HardwareAddress { get; }
+    public MacAddress HardwareAddress { get; init; }
+
+    public bool IsUp { get; init; } = true;
 
     /// <summary>True: there is nothing to finish for a packet that goes nowhere.</summary>
     public bool TakesOffloads => true;
@@ -39,7 +41,7 @@ public sealed class NullPort : IPort, IPortDevice
         return packets.Length;
     }
 
-    public PortLink ReadLink() => new(Up: true, Mtu: 0);
+    public PortLink ReadLink() => new(IsUp, Mtu: 0);
 
     public PortLosses ReadLosses() => default;
 
