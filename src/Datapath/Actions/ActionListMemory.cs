@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Workers;
 
@@ -19,10 +21,15 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     private const int Classes = 13;
 
     private readonly GracePeriod _grace;
+    private readonly FlowHash _hash;
     private readonly NativeBlocks?[] _blocks = new NativeBlocks?[Classes];
     private readonly Dictionary<SharedList, Use> _uses = [];
 
-    public ActionListMemory(GracePeriod grace) => _grace = grace;
+    public ActionListMemory(GracePeriod grace, in FlowHash hash)
+    {
+        _grace = grace;
+        _hash = hash;
+    }
 
     /// <summary>Lists that are in use or wait for workers.</summary>
     public int RentedCount => _blocks.Sum(blocks => blocks?.RentedCount ?? 0);
@@ -116,13 +123,8 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         }
     }
 
-    // Keyed, and another secret in each run: a controller cannot make lists collide.
-    private static int HashOf(ReadOnlySpan<FlowAction> actions)
-    {
-        HashCode hash = default;
-        hash.AddBytes(MemoryMarshal.AsBytes(actions));
-        return hash.ToHashCode();
-    }
+    /// <summary>Keyed, and another secret in each run: a controller cannot make lists collide.</summary>
+    internal int HashOf(ReadOnlySpan<FlowAction> actions) => (int)_hash.Compute(MemoryMarshal.Cast<FlowAction, Vector128<byte>>(actions));
 
     /// <summary>Not in the list itself, whose cache line workers read all the time.</summary>
     private struct Use

@@ -6,7 +6,7 @@ using Aes = System.Runtime.Intrinsics.X86.Aes;
 
 namespace Softswitch.Datapath.Classification;
 
-/// <summary>A keyed hash of a flow key: whoever sends packets without knowing the secret cannot make them collide.</summary>
+/// <summary>A keyed hash of flow keys and action lists: whoever sends packets or flow-mods without knowing the secret cannot make them collide.</summary>
 /// <remarks>
 /// Where the processor has AES rounds: one half of the key goes through two of them before the other half is added, and both through three
 /// more: after two, the half of the result that is used would depend on two bytes only of each group of four that a round mixes, and keys
@@ -61,6 +61,19 @@ public readonly struct FlowHash
         return ComputeByAes(halves & masks, Unsafe.Add(ref halves, 1) & Unsafe.Add(ref masks, 1));
     }
 
+    /// <summary>The hash of any number of blocks: each is hashed together with the hash of those before it.</summary>
+    public ulong Compute(ReadOnlySpan<Vector128<byte>> blocks)
+    {
+        ulong hash = (ulong)blocks.Length;
+        foreach (Vector128<byte> block in blocks)
+        {
+            hash = Aes.IsSupported
+                ? ComputeByAes(block, Vector128.CreateScalar(hash).AsByte())
+                : ComputeByNh(block.AsUInt64().GetElement(0), block.AsUInt64().GetElement(1), hash, 0);
+        }
+        return hash;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong ComputeByAes(Vector128<byte> first, Vector128<byte> second)
     {
@@ -71,10 +84,15 @@ public readonly struct FlowHash
     private ulong ComputeByNh(in FlowKey key)
     {
         ref ulong words = ref Unsafe.As<FlowKey, ulong>(ref Unsafe.AsRef(in key));
+        return ComputeByNh(words, Unsafe.Add(ref words, 1), Unsafe.Add(ref words, 2), Unsafe.Add(ref words, 3));
+    }
+
+    private ulong ComputeByNh(ulong m0, ulong m1, ulong m2, ulong m3)
+    {
         Vector128<ulong> k01 = _k01.AsUInt64();
         Vector128<ulong> k23 = _k23.AsUInt64();
-        ulong highA = Math.BigMul(words + k01.GetElement(0), Unsafe.Add(ref words, 1) + k01.GetElement(1), out ulong lowA);
-        ulong highB = Math.BigMul(Unsafe.Add(ref words, 2) + k23.GetElement(0), Unsafe.Add(ref words, 3) + k23.GetElement(1), out ulong lowB);
+        ulong highA = Math.BigMul(m0 + k01.GetElement(0), m1 + k01.GetElement(1), out ulong lowA);
+        ulong highB = Math.BigMul(m2 + k23.GetElement(0), m3 + k23.GetElement(1), out ulong lowB);
         ulong low = lowA + lowB;
         ulong high = highA + highB + (low < lowA ? 1UL : 0UL);
         ulong mixed = (low ^ (high >> 32) ^ (high << 32)) * Spread;

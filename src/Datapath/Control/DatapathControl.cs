@@ -96,7 +96,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
         _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
-        _lists = new ActionListMemory(grace);
+        _lists = new ActionListMemory(grace, hash);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
