@@ -44,7 +44,7 @@ internal sealed unsafe class AfPacketQueue : IPort
         int received = _receive.Receive(batch, frames);
         if (received == 0 && ++_idle % IdleChecks == 0)
         {
-            ClearError();
+            PacketSocket.ClearError(_socket);
         }
         return received;
     }
@@ -147,14 +147,6 @@ internal sealed unsafe class AfPacketQueue : IPort
 
     /// <summary>A full queue passes; a device that is down or gone (ENETDOWN, ENXIO, ENODEV) makes the packets errors.</summary>
     private static bool IsTemporary(int error) => error is Errno.ENOBUFS or Errno.EAGAIN or Errno.EINTR or Errno.ENOMEM;
-
-    /// <summary>An interface that goes down leaves ENETDOWN on the socket, which polls as ready until someone reads it.</summary>
-    private void ClearError()
-    {
-        int error;
-        uint size = sizeof(int);
-        _ = Libc.getsockopt(_socket, Libc.SOL_SOCKET, Libc.SO_ERROR, &error, &size);
-    }
 
     private enum Obstacle
     {

@@ -47,6 +47,7 @@ internal static unsafe partial class Libc
     public const int MADV_POPULATE_WRITE = 23;
 
     public const short POLLIN = 1;
+    public const short POLLERR = 8;
     public const int CLOCK_REALTIME = 0;
     public const int CLOCK_MONOTONIC = 1;
     public const int CLOCK_THREAD_CPUTIME_ID = 3;

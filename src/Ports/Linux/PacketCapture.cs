@@ -89,14 +89,17 @@ public sealed unsafe class PacketCapture : IDisposable
     }
 
     /// <summary>Hands out the frames that have passed, waiting for the first.</summary>
-    /// <returns>How many there were; 0 if none came in this time.</returns>
+    /// <returns>How many there were; 0 if none came in this time, or if the interface went down meanwhile.</returns>
     public int Read(FrameTaker take, int patienceMilliseconds)
     {
         int taken = ReadReady(take);
         if (taken == 0)
         {
             var wait = new PollDescriptor { Descriptor = _socket, Events = Libc.POLLIN };
-            _ = Libc.poll(&wait, 1, patienceMilliseconds);
+            if (Libc.poll(&wait, 1, patienceMilliseconds) > 0 && (wait.Returned & Libc.POLLERR) != 0)
+            {
+                PacketSocket.ClearError(_socket);
+            }
             taken = ReadReady(take);
         }
         return taken;

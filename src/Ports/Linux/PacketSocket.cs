@@ -59,6 +59,14 @@ internal static unsafe class PacketSocket
         }
     }
 
+    /// <summary>Reads the socket's pending error. An interface that goes down leaves ENETDOWN, and until someone reads it the socket polls as ready.</summary>
+    public static void ClearError(int socket)
+    {
+        int error;
+        uint size = sizeof(int);
+        _ = Libc.getsockopt(socket, Libc.SOL_SOCKET, Libc.SO_ERROR, &error, &size);
+    }
+
     /// <summary>Ties a socket to one interface and, unless <paramref name="protocol"/> is 0, starts its reception.</summary>
     public static void Bind(string port, int socket, int interfaceIndex, ushort protocol)
     {
