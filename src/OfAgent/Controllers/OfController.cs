@@ -20,6 +20,7 @@ public abstract class OfController : IDisposable
     private readonly Lock _connecting = new();
     private readonly List<SwitchConnection> _switches = []; // those whose features are known
     private readonly List<Thread> _threads = [];
+    private readonly CancellationTokenSource _stopping = new();
     private SocketListener? _listener;
     private SwitchConnection[] _channels = []; // all of them; replaced, not changed
     private bool _isStopped;
@@ -100,6 +101,7 @@ public abstract class OfController : IDisposable
                 return;
             }
             _isStopped = true;
+            _stopping.Cancel();
             Array.ForEach(_channels, one => one.Channel.Abort());
             threads = [.. _threads];
         }
@@ -108,6 +110,7 @@ public abstract class OfController : IDisposable
         {
             thread.Join();
         }
+        _stopping.Dispose();
     }
 
     /// <summary>A switch has told what it is; the first of its messages.</summary>
@@ -168,6 +171,10 @@ public abstract class OfController : IDisposable
             });
         }
     }
+
+    /// <summary>Calls a handler after this time, unless the controller is disposed of before.</summary>
+    protected void Later(TimeSpan time, Action handler) =>
+        _ = Task.Delay(time, _stopping.Token).ContinueWith(_ => Handle(handler), _stopping.Token, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
 
     private void Accept()
     {

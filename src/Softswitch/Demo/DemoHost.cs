@@ -40,7 +40,7 @@ internal sealed class DemoHost : IDisposable
         try
         {
             VethCable.Lay(here, InterfaceOf(number), host.Network, host.NextInterface, host.HardwareAddress);
-            host.Accept();
+            host.Accept(here, InterfaceOf(number));
             return new DemoHost(number, host);
         }
         catch

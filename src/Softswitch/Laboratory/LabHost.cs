@@ -16,10 +16,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
 {
     private const int LinkPatienceMilliseconds = 30_000;
 
-    // The kernel takes both ends of a cable up in one go, but tells of each by itself.
-    private static readonly TimeSpan PeerSettling = TimeSpan.FromMilliseconds(20);
-
-    private readonly List<FrameSender> _senders = [];
+    private readonly List<Cable> _cables = [];
 
     public MacAddress HardwareAddress { get; } = hardwareAddress;
 
@@ -32,7 +29,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     public override string Caption => Ipv4Text.Format(Address);
 
     /// <summary>Places it has cables to.</summary>
-    public int Cables => _senders.Count;
+    public int Cables => _cables.Count;
 
     /// <summary>Which cable is in use, from 0.</summary>
     public int Current { get; private set; }
@@ -43,10 +40,12 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     public string NextInterface => InterfaceOf(Cables);
 
     /// <summary>Takes over the cable that was laid to <see cref="NextInterface"/>; the first is in use, the others wait.</summary>
-    public void Accept()
+    /// <param name="far">Where its other end is.</param>
+    /// <param name="farEnd">That end's interface.</param>
+    public void Accept(NetworkNamespace far, string farEnd)
     {
         string end = NextInterface;
-        _senders.Add(Network.Run(() => FrameSender.Open(end)));
+        _cables.Add(new Cable(Network.Run(() => FrameSender.Open(end)), far, farEnd));
         if (Cables == 1)
         {
             Settle();
@@ -57,22 +56,15 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         }
     }
 
-    /// <summary>Takes the cable to another place up, before the move: links take their time, and what is sent meanwhile is lost.</summary>
+    /// <summary>Takes the cable to another place up, before the move: what either end sends before the kernel has activated it is lost.</summary>
     /// <exception cref="PortException">It does not come up.</exception>
     public void Prepare(int cable)
     {
         string end = InterfaceOf(cable);
         Links.SetUp(end);
-        long deadline = Environment.TickCount64 + LinkPatienceMilliseconds;
-        while (Links.FindLink(end) is not { State: OperationalState.Up })
-        {
-            Thread.Sleep(1);
-            if (Environment.TickCount64 > deadline)
-            {
-                throw new PortException($"{Name}: {end} does not come up");
-            }
-        }
-        Thread.Sleep(PeerSettling);
+        AwaitUp(Links, end);
+        using NetlinkSocket far = _cables[cable].Far.Run(NetlinkSocket.Open);
+        AwaitUp(far, _cables[cable].FarEnd);
     }
 
     /// <summary>Moves to another place, which is prepared. Nothing is said to the network: see <see cref="Announce"/>.</summary>
@@ -100,7 +92,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         new ArpMessage(ArpMessage.RequestReverse, HardwareAddress, default, HardwareAddress, default).ToFrame(MacAddress.Broadcast, EtherType.Rarp));
 
     /// <summary>Sends a whole frame by the cable in use.</summary>
-    public void SendFrame(ReadOnlySpan<byte> frame) => _senders[Current].Send(frame);
+    public void SendFrame(ReadOnlySpan<byte> frame) => _cables[Current].Sender.Send(frame);
 
     /// <summary>The Ethernet address this host's kernel has for a neighbour; null if it knows none.</summary>
     public MacAddress? FindNeighbour(Be32 address) => Network.Run<MacAddress?>(() =>
@@ -119,11 +111,25 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
 
     public override void Dispose()
     {
-        _senders.ForEach(sender => sender.Dispose());
+        _cables.ForEach(cable => cable.Sender.Dispose());
         base.Dispose();
     }
 
     private static string InterfaceOf(int cable) => $"eth{cable}";
+
+    // The carrier is there at once, but the kernel lets packets out only after its link watch has run, which makes the state Up in the same go.
+    private void AwaitUp(NetlinkSocket links, string end)
+    {
+        long deadline = Environment.TickCount64 + LinkPatienceMilliseconds;
+        while (links.FindLink(end) is not { State: OperationalState.Up, Carrier: true })
+        {
+            Thread.Sleep(1);
+            if (Environment.TickCount64 > deadline)
+            {
+                throw new PortException($"{Name}: {end} does not come up");
+            }
+        }
+    }
 
     private void Settle()
     {
@@ -133,4 +139,6 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
             Links.AddRoute(default, 0, next);
         }
     }
+
+    private sealed record Cable(FrameSender Sender, NetworkNamespace Far, string FarEnd);
 }

@@ -63,7 +63,7 @@ internal sealed class LabNetwork : IDisposable
     {
         string end = host.NextInterface;
         VethCable.Lay(device.Network, LabSwitch.InterfaceOf(port), host.Network, end, host.HardwareAddress);
-        host.Accept();
+        host.Accept(device.Network, LabSwitch.InterfaceOf(port));
         AddPort(device, port, options);
         _cables.Add(new LabCable(host, device, end, $"{port}"));
     }
@@ -87,7 +87,7 @@ internal sealed class LabNetwork : IDisposable
         VethCable.Lay(host.Network, far, router.Network, end, hardwareAddress);
         host.Links.SetHardwareAddress(far, host.HardwareAddress);
         router.Accept(hardwareAddress, address);
-        host.Accept();
+        host.Accept(router.Network, end);
         _cables.Add(new LabCable(router, host, Ipv4Text.Format(address.Address), far));
     }
 

@@ -73,6 +73,35 @@ public sealed class LabTests
     }
 
     [Fact]
+    public void A_cable_that_was_prepared_loses_no_frame_of_either_end()
+    {
+        Needs.Namespaces();
+        using var lab = new LabNetwork(static _ => { });
+        LabHost host = lab.Add(new LabHost("host", Mac("02:00:00:00:00:01"), Prefix("10.1.0.1/24")), 0, 0);
+        LabHost[] places = [lab.Add(new LabHost("here", Mac("02:00:00:00:00:02"), Prefix("10.1.0.2/24")), 1, 0), lab.Add(new LabHost("there", Mac("02:00:00:00:00:03"), Prefix("10.1.0.3/24")), 2, 0)];
+        foreach (LabHost place in places)
+        {
+            string end = place.NextInterface;
+            VethCable.Lay(host.Network, host.NextInterface, place.Network, end);
+            host.Accept(place.Network, end);
+            place.Accept(host.Network, $"eth{host.Cables - 1}");
+        }
+        byte[] frame = new ArpMessage(ArpMessage.Request, host.HardwareAddress, default, default, default).ToFrame(MacAddress.Broadcast);
+        for (int round = 0; round < 20; round++)
+        {
+            int cable = 1 - host.Current;
+            LabHost place = places[cable];
+            using WireTap arriving = WireTap.Open(host, $"eth{cable}", path: null);
+            FrameCount count = arriving.Count("from the place", (in frame) => !frame.IsOutgoing);
+            host.Prepare(cable);
+            place.SendFrame(frame);
+            arriving.Drain();
+            Assert.Equal((round, 1), (round, count.Total));
+            host.MoveTo(cable);
+        }
+    }
+
+    [Fact]
     public void A_host_knows_its_neighbour_once_it_has_talked_to_it()
     {
         Needs.Namespaces();

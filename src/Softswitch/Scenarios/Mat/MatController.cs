@@ -40,10 +40,14 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private const ushort MostSpecific = 100;
     private const ushort OldAddressSeconds = 5; // longer than any packet is under way
 
+    // RFC 5227 §1.1: a probe may be lost. PROBE_NUM of them, the next after PROBE_MIN.
+    private const int Probes = 3;
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
+
     private static readonly MacAddress OwnAddress = new(0x0200_5e00_0a7e); // gateway of mobile nodes, and every MoA for the legacy routers
 
     private readonly Dictionary<ulong, MacAddress> _routers = []; // by switch
-    private readonly Dictionary<MacAddress, long> _probed = []; // nodes whose RARP was heard
+    private readonly Dictionary<MacAddress, long> _probed = []; // nodes whose RARP was heard, and when, until they answer
     private readonly Dictionary<Be32, MatNetwork> _places = []; // of home addresses
     private readonly List<MatUpdate> _updates = [];
 
@@ -100,7 +104,9 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         bool isFromHost = packetIn.InPort == network.HostPort;
         if (isFromHost && arp.Operation == ArpMessage.RequestReverse)
         {
-            Probe(from, network, arp.SenderHardware, now);
+            say($"RARP of {arp.SenderHardware} at switch {from.DatapathId:x}: probing");
+            _probed[arp.SenderHardware] = now;
+            Probe(from, network, arp.SenderHardware, now, Probes);
         }
         else if (isFromHost && arp.Operation == ArpMessage.Reply && homes.Contains(arp.Sender) && _probed.Remove(arp.SenderHardware, out long heardAt))
         {
@@ -127,14 +133,17 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private MatNetwork NetworkOf(SwitchConnection from) => networks.Single(network => network.Switch == from.DatapathId);
 
     /// <summary>(2): asks the node which of the home addresses is its own. The sender's address is 0, so that nobody's neighbours change (RFC 5227 §1.1).</summary>
-    private void Probe(SwitchConnection from, MatNetwork network, MacAddress node, long now)
+    private void Probe(SwitchConnection from, MatNetwork network, MacAddress node, long heardAt, int probes)
     {
-        say($"RARP of {node} at switch {from.DatapathId:x}: probing");
-        _probed[node] = now;
+        if (probes == 0 || _probed.GetValueOrDefault(node) != heardAt) // it has answered, or moved on
+        {
+            return;
+        }
         foreach (Be32 home in homes)
         {
             SendArp(from, network.HostPort, node, new ArpMessage(ArpMessage.Request, OwnAddress, default, default, home));
         }
+        Later(ProbeInterval, () => Probe(from, network, node, heardAt, probes - 1));
     }
 
     /// <summary>(4) and (5).</summary>
