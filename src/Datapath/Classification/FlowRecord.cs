@@ -39,7 +39,10 @@ internal struct FlowRecord
     /// <summary>Wildcard entries: the subtable.</summary>
     public int Subtable;
 
-    /// <summary>Wildcard entries of the same masked key, by falling precedence; free entries: the free list. 0 ends it.</summary>
+    /// <summary>Wildcard entries: the group of those with the same mask and key (<see cref="MatchGroups"/>); 0 for one that is alone.</summary>
+    public int Group;
+
+    /// <summary>Free entries: the free list. 0 ends it.</summary>
     public uint Next;
 
     public uint TimerNext;

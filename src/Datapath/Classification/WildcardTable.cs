@@ -11,7 +11,7 @@ namespace Softswitch.Datapath.Classification;
 /// entry's own mask. Few entries may share one hash; the next goes to a subtable that hashes more bits (<see cref="SubtableSet"/>).
 /// </para>
 /// <para>
-/// Entries of the same mask and key are linked by falling priority; only the first is in a subtable, the others never match.
+/// Of entries with the same mask and key only the one of highest priority is in a subtable; the others never match (<see cref="MatchGroups"/>).
 /// </para>
 /// <para>
 /// This is the writer's side; packets, which change nothing, are looked up by <see cref="WildcardSearch"/>. Threads: one writer, the control side.
@@ -26,6 +26,7 @@ internal sealed unsafe class WildcardTable : IDisposable
     private readonly FlowEntry* _entries;
     private readonly Dictionary<FlowKey, MaskUse> _uses = [];
     private readonly SubtableSet _subtables;
+    private readonly MatchGroups _groups;
 
     public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash)
     {
@@ -35,6 +36,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         _maskOf = _masks.Start;
         _entries = store.Entries;
         _subtables = new SubtableSet(memory, store, hash, _maskOf);
+        _groups = new MatchGroups(store);
         Search = new WildcardSearch(_subtables, store, hash, _maskOf);
     }
 
@@ -58,12 +60,8 @@ internal sealed unsafe class WildcardTable : IDisposable
     /// <summary>The entry with just this mask, key and priority, or 0.</summary>
     public uint FindStrict(in FlowKey key, in FlowKey mask, ushort priority)
     {
-        uint index = FindHead(key, mask, out _);
-        while (index != 0 && _store.Records[index].Priority > priority)
-        {
-            index = _store.Records[index].Next;
-        }
-        return index != 0 && _store.Records[index].Priority == priority ? index : 0;
+        uint first = FindFirst(key, mask, out _);
+        return first == 0 ? 0 : _groups.Find(first, priority);
     }
 
     /// <summary>Links an entry whose key, priority and actions are in place and which has no twin in the table.</summary>
@@ -72,8 +70,8 @@ internal sealed unsafe class WildcardTable : IDisposable
         Changes.Begin(_entries[index].Key, mask);
         ref FlowRecord record = ref _store.Records[index];
         _maskOf[index] = mask;
-        uint head = FindHead(_entries[index].Key, mask, out Subtable? subtable);
-        if (head == 0)
+        uint first = FindFirst(_entries[index].Key, mask, out Subtable? subtable);
+        if (first == 0)
         {
             Subtable? known = _uses.TryGetValue(mask, out MaskUse? use) ? use[0] : null;
             subtable = _subtables.Choose(_entries[index].Key, mask, known, out record.Hash);
@@ -81,8 +79,12 @@ internal sealed unsafe class WildcardTable : IDisposable
         }
         else
         {
-            record.Hash = _store.Records[head].Hash;
-            Link(subtable!, head, index);
+            record.Hash = _store.Records[first].Hash;
+            _groups.Join(index, first);
+            if (_groups.IsFirst(index))
+            {
+                subtable!.Index.Replace(record.Hash, first, index);
+            }
         }
         record.Subtable = subtable!.Id;
         UseOf(mask).CountIn(subtable);
@@ -100,15 +102,11 @@ internal sealed unsafe class WildcardTable : IDisposable
         _maskOf[replacement] = _maskOf[index];
         record.Hash = old.Hash;
         record.Subtable = old.Subtable;
-        record.Next = old.Next;
-        uint above = PredecessorOf(index, out Subtable subtable);
-        if (above == 0)
+        bool isFirst = _groups.IsFirst(index);
+        _groups.Replace(index, replacement);
+        if (isFirst)
         {
-            subtable.Index.Replace(old.Hash, index, replacement);
-        }
-        else
-        {
-            _store.Records[above].Next = replacement;
+            _subtables[old.Subtable].Index.Replace(old.Hash, index, replacement);
         }
         Changes.Complete();
     }
@@ -118,18 +116,16 @@ internal sealed unsafe class WildcardTable : IDisposable
     {
         Changes.Begin(_entries[index].Key, _maskOf[index]);
         ref FlowRecord record = ref _store.Records[index];
-        uint above = PredecessorOf(index, out Subtable subtable);
-        if (above != 0)
-        {
-            _store.Records[above].Next = record.Next;
-        }
-        else if (record.Next != 0)
-        {
-            subtable.Index.Replace(record.Hash, index, record.Next);
-        }
-        else
+        Subtable subtable = _subtables[record.Subtable];
+        bool isFirst = _groups.IsFirst(index);
+        uint next = _groups.Leave(index);
+        if (next == 0)
         {
             _subtables.Remove(subtable, record.Hash, index);
+        }
+        else if (isFirst)
+        {
+            subtable.Index.Replace(record.Hash, index, next);
         }
         Count--;
         FlowKey mask = _maskOf[index];
@@ -150,8 +146,8 @@ internal sealed unsafe class WildcardTable : IDisposable
         _masks.Dispose();
     }
 
-    /// <summary>The first of the entries with this mask and key, or 0.</summary>
-    private uint FindHead(in FlowKey key, in FlowKey mask, out Subtable? subtable)
+    /// <summary>The entry of highest priority with this mask and key, or 0.</summary>
+    private uint FindFirst(in FlowKey key, in FlowKey mask, out Subtable? subtable)
     {
         subtable = null;
         if (!_uses.TryGetValue(mask, out MaskUse? use))
@@ -175,38 +171,6 @@ internal sealed unsafe class WildcardTable : IDisposable
             }
         }
         return 0;
-    }
-
-    /// <summary>Puts an entry among those with its mask and key.</summary>
-    private void Link(Subtable subtable, uint head, uint index)
-    {
-        ref FlowRecord record = ref _store.Records[index];
-        if (_store.Records[head].Priority < record.Priority)
-        {
-            record.Next = head;
-            subtable.Index.Replace(record.Hash, head, index);
-            return;
-        }
-        uint above = head;
-        while (_store.Records[above].Next is uint next and not 0 && _store.Records[next].Priority > record.Priority)
-        {
-            above = next;
-        }
-        record.Next = _store.Records[above].Next;
-        _store.Records[above].Next = index;
-    }
-
-    private uint PredecessorOf(uint index, out Subtable subtable)
-    {
-        subtable = _subtables[_store.Records[index].Subtable];
-        uint at = FindHead(_entries[index].Key, _maskOf[index], out _);
-        uint above = 0;
-        while (at != index)
-        {
-            above = at;
-            at = _store.Records[at].Next;
-        }
-        return above;
     }
 
     private MaskUse UseOf(in FlowKey mask)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
@@ -65,6 +66,35 @@ public sealed class FlowTableOracleTests
         }
         Assert.Equal(0u, sut.Control.ReadTable(0).ActiveCount);
         Assert.Null(FindCookie(sut, TestPacket.Tcp(src: 77, srcPort: 5, dstPort: 6, payload: 0), 1));
+        Assert.Empty(sut.Flows());
+    }
+
+    [Fact]
+    public void Sixty_thousand_priorities_of_one_match_come_and_go_at_once_and_the_highest_treats_the_packet()
+    {
+        const int count = 60_000;
+        using TestSwitch sut = new(ports: 0);
+        byte[] frame = TestPacket.Tcp(src: 1, srcPort: 5, dstPort: 6, payload: 0);
+        FlowMatch match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = 1 };
+        Stopwatch watch = Stopwatch.StartNew();
+        for (int i = 0; i < count; i++)
+        {
+            Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, (ushort)(count - i), cookie: (ulong)(count - i))));
+        }
+        Assert.Equal((ulong)count, FindCookie(sut, frame, 1));
+        for (int priority = 2; priority < count; priority += 2)
+        {
+            sut.Control.Apply(TestSwitch.Flow(match, (ushort)priority, FlowModCommand.DeleteStrict)); // not the first
+        }
+        Assert.Equal((ulong)count, FindCookie(sut, frame, 1));
+        for (int priority = count; priority > count - 10; priority--)
+        {
+            sut.Control.Apply(TestSwitch.Flow(match, (ushort)priority, FlowModCommand.DeleteStrict)); // the first, or gone already
+        }
+        Assert.Equal((ulong)count - 11, FindCookie(sut, frame, 1));
+        sut.Control.Apply(TestSwitch.Flow(match, command: FlowModCommand.Delete));
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5)); // 0.2 s; a list took half a minute
+        Assert.Null(FindCookie(sut, frame, 1));
         Assert.Empty(sut.Flows());
     }
 
