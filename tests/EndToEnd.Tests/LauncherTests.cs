@@ -1,3 +1,4 @@
+using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
@@ -40,6 +41,36 @@ public sealed class LauncherTests : IDisposable
         string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("softswitch: needs the .NET SDK 10 or newer", line, StringComparison.Ordinal);
         Assert.Contains(expected, line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("#!/bin/sh\nexit 0\n")]
+    public void The_test_script_installs_Open_vSwitch_without_its_services_and_leaves_the_policy_as_it_was(string? policy)
+    {
+        Needs.Root();
+        string policyFile = Path.Combine(_folder, "policy-rc.d");
+        if (policy != null)
+        {
+            File.WriteAllText(policyFile, policy);
+            Run("chmod", "+x", policyFile).Checked();
+        }
+        // A machine on which only Open vSwitch's tools are installed, whose apt-get starts services if it may, like Debian's.
+        const string script = """
+            policy=$PWD/policy-rc.d results=$PWD
+            source "$1"
+            command() { case $2 in ovs-vswitchd) [[ -e installed ]] ;; *) true ;; esac; }
+            apt-get() { [[ $* == *" install "*" openvswitch-switch" ]] || return; touch installed; "$policy" openvswitch-switch start; echo "policy says $?" >>said; }
+            /usr/bin/python3() { true; }
+            timeout() { shift; "$@"; }
+            update-rc.d() { echo "update-rc.d $*" >>said; }
+            install_peers && install_peers
+            """;
+        string peers = Path.Combine(Path.GetDirectoryName(Launcher())!, "eng", "peers.sh");
+        string said = Run("sh", "-c", $"cd {_folder} && exec bash -c \"$1\" bash {peers}", "sh", script).Checked().Output;
+        Assert.Equal("installing the peers to test against with apt-get: openvswitch-switch\n", said);
+        Assert.Equal("policy says 101\nupdate-rc.d openvswitch-switch disable\n", File.ReadAllText(Path.Combine(_folder, "said")));
+        Assert.Equal(policy, File.Exists(policyFile) ? File.ReadAllText(policyFile) : null);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -22,6 +22,8 @@ internal static class Needs
         Assert.SkipUnless(XdpSupport.UnavailableReason is null, XdpSupport.UnavailableReason ?? string.Empty);
     }
 
+    public static void Root() => Assert.SkipUnless(Environment.IsPrivilegedProcess, "not root");
+
     public static void Scapy() => Assert.SkipUnless(Directory.Exists("/usr/lib/python3/dist-packages/scapy"), "Scapy is not installed");
 
     public static void Program(string name)

@@ -1,0 +1,59 @@
+# Sourced by ./test, which sets $results: installs the peers that tests are run against.
+
+# Debian's package for each: what must be there, then the package that brings it.
+readonly peers=(
+  ip=iproute2 ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
+  ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy)
+
+# These packages start a service of their name, at once and at every boot. The suite starts its own.
+readonly services=(openvswitch-testcontroller openvswitch-switch)
+
+# Debian asks it before it starts a service it installed: 101 forbids.
+readonly policy=${policy:-/usr/sbin/policy-rc.d} kept_policy=${policy:-/usr/sbin/policy-rc.d}.softswitch-test
+
+missing_packages() {
+  local peer
+  for peer in "${peers[@]}"; do
+    case ${peer%%=*} in
+      scapy) /usr/bin/python3 -c 'import scapy' 2>/dev/null || echo "${peer#*=}" ;;
+      *) command -v "${peer%%=*}" >/dev/null || echo "${peer#*=}" ;;
+    esac
+  done
+}
+
+# Whatever the administrator's policy says, nothing starts. It is put back at the end, however that comes.
+forbid_services() {
+  trap allow_services EXIT
+  [[ ! -e $policy ]] || mv "$policy" "$kept_policy"
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+}
+
+allow_services() {
+  trap - EXIT
+  rm -f "$policy"
+  [[ ! -e $kept_policy ]] || mv "$kept_policy" "$policy"
+}
+
+install_peers() {
+  local packages service
+  PATH=$PATH:/usr/sbin:/sbin
+  mapfile -t packages < <(missing_packages)
+  ((${#packages[@]} == 0)) && return
+  if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+    echo "not installed, so tests that need them are skipped: ${packages[*]} (run ./test as root on Debian or Ubuntu to have them installed)"
+    return
+  fi
+  echo "installing the peers to test against with apt-get: ${packages[*]}"
+  local apt=(timeout 180 apt-get -q -o Acquire::http::Timeout=15 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60)
+  {
+    "${apt[@]}" update
+    forbid_services
+    DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${packages[@]}"
+    for service in "${services[@]}"; do
+      [[ " ${packages[*]} " == *" $service "* ]] && update-rc.d "$service" disable
+    done
+    allow_services
+  } >"$results/apt.log" 2>&1 </dev/null
+  mapfile -t packages < <(missing_packages)
+  ((${#packages[@]} == 0)) || echo "could not be installed (see $results/apt.log), so tests that need them are skipped: ${packages[*]}"
+}
