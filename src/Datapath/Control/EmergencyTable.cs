@@ -105,7 +105,7 @@ internal sealed class EmergencyTable
         {
             return ControlError.Overlap;
         }
-        Entry? entry = FindTwin(mod.Priority, key, mask, exact, strict: !exact);
+        Entry? entry = FindTwin(mod.Priority, key, mask, exact);
         if (entry == null)
         {
             if (_entries.Count >= _capacity)
@@ -170,19 +170,18 @@ internal sealed class EmergencyTable
     private static bool IsMeant(Entry entry, in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowFilter filter)
     {
         bool strict = mod.Command is FlowModCommand.ModifyStrict or FlowModCommand.DeleteStrict;
-        return strict || exact
-            ? IsTwin(entry, mod.Priority, key, mask, exact, strict)
-            : filter.Covers(entry.Key, entry.Mask);
+        return strict || exact ? IsTwin(entry, mod.Priority, key, mask, exact) : filter.Covers(entry.Key, entry.Mask);
     }
 
-    private static bool IsTwin(Entry entry, ushort priority, in FlowKey key, in FlowKey mask, bool exact, bool strict) =>
-        entry.Exact == exact && (!strict || entry.Priority == priority) && FlowKey.Equals(entry.Key, key) && FlowKey.Equals(entry.Mask, mask);
+    /// <summary>As in the other tables: an exact entry's priority tells it from no other.</summary>
+    private static bool IsTwin(Entry entry, ushort priority, in FlowKey key, in FlowKey mask, bool exact) =>
+        entry.Exact == exact && (exact || entry.Priority == priority) && FlowKey.Equals(entry.Key, key) && FlowKey.Equals(entry.Mask, mask);
 
-    private Entry? FindTwin(ushort priority, in FlowKey key, in FlowKey mask, bool exact, bool strict)
+    private Entry? FindTwin(ushort priority, in FlowKey key, in FlowKey mask, bool exact)
     {
         foreach (Entry entry in _entries)
         {
-            if (IsTwin(entry, priority, key, mask, exact, strict))
+            if (IsTwin(entry, priority, key, mask, exact))
             {
                 return entry;
             }
@@ -190,17 +189,14 @@ internal sealed class EmergencyTable
         return null;
     }
 
-    /// <summary>As in the other tables: an exact entry overlaps only itself.</summary>
+    /// <summary>As in the other tables: an exact entry has the highest priority.</summary>
     private bool Overlaps(in FlowKey key, in FlowKey mask, ushort priority, bool exact)
     {
-        if (exact)
-        {
-            return FindTwin(priority, key, mask, exact, strict: false) != null;
-        }
+        int rank = exact ? ushort.MaxValue : priority;
         foreach (Entry entry in _entries)
         {
             FlowKey common = FlowKey.And(mask, entry.Mask);
-            if (!entry.Exact && entry.Priority == priority && FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(entry.Key, common)))
+            if (entry.Rank == rank && FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(entry.Key, common)))
             {
                 return true;
             }
@@ -255,6 +251,9 @@ internal sealed class EmergencyTable
 
         /// <summary>Index of the copy last made; still the copy if its record has this entry's id.</summary>
         public uint Copy;
+
+        /// <summary>The priority it competes with.</summary>
+        public ushort Rank => Exact ? ushort.MaxValue : Priority;
 
         public bool IsCoveredBy(in FlowFilter filter) => filter.Covers(Key, Mask) && OutputsTo(Actions, filter.OutPort);
     }

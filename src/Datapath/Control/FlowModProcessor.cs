@@ -155,8 +155,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     internal uint InstallCopy(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, uint emergencyId)
     {
         ulong hash = _table.Hash.Compute(key);
-        uint twin = exact ? _table.Exact.Find(hash, key) : _table.Wildcard.FindStrict(key, mask, mod.Priority);
-        uint index = Insert(mod, key, mask, exact, hash, twin);
+        uint index = Insert(mod, key, mask, exact, hash, FindTwin(mod, key, mask, exact, hash));
         _store.Records[index].EmergencyId = emergencyId;
         return index;
     }
@@ -203,8 +202,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             return ControlError.Overlap;
         }
         ulong hash = _table.Hash.Compute(key);
-        // An exact entry's priority decides nothing, so it does not tell two of them apart.
-        uint twin = exact ? _table.Exact.Find(hash, key) : _table.Wildcard.FindStrict(key, mask, mod.Priority);
+        uint twin = FindTwin(mod, key, mask, exact, hash);
         if (twin == 0 && (exact ? _table.Exact.Count >= _options.MaxExactEntries : _table.Wildcard.Count >= _options.MaxWildcardEntries))
         {
             return ControlError.AllTablesFull;
@@ -279,7 +277,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     {
         if (mod.Command == FlowModCommand.ModifyStrict || exact)
         {
-            uint index = FindOne(mod, key, mask, exact);
+            uint index = FindTwin(mod, key, mask, exact, _table.Hash.Compute(key));
             if (index != 0)
             {
                 ReplaceActions(index, mod);
@@ -312,7 +310,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
 
     private void DeleteStrict(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
-        uint index = FindOne(mod, key, mask, exact);
+        uint index = FindTwin(mod, key, mask, exact, _table.Hash.Compute(key));
         if (index != 0 && OutputsTo(index, mod.OutPort))
         {
             Remove(index, FlowRemovedReason.Delete);
@@ -336,34 +334,27 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         }
     }
 
-    /// <summary>The one entry a strict command, or any command without wildcards, can mean.</summary>
-    private uint FindOne(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
-    {
-        if (!exact)
-        {
-            return _table.Wildcard.FindStrict(key, mask, mod.Priority);
-        }
-        uint index = _table.Exact.Find(_table.Hash.Compute(key), key);
-        bool strict = mod.Command is FlowModCommand.ModifyStrict or FlowModCommand.DeleteStrict;
-        return index != 0 && strict && _store.Records[index].Priority != mod.Priority ? 0 : index;
-    }
+    /// <summary>The one entry that an ADD replaces and that a strict command, or any command without wildcards, can mean.</summary>
+    /// <remarks>An exact entry's priority decides nothing (§3.4), so it does not tell two of them apart.</remarks>
+    private uint FindTwin(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ulong hash) =>
+        exact ? _table.Exact.Find(hash, key) : _table.Wildcard.FindStrict(key, mask, mod.Priority);
 
     /// <summary>Whether one packet could match both an entry of the same priority and this one (§4.6, OFPFF_CHECK_OVERLAP).</summary>
-    /// <remarks>Exact entries rank above every priority: they overlap only with themselves.</remarks>
     private bool Overlaps(in FlowKey key, in FlowKey mask, ushort priority, bool exact)
     {
         if (exact)
         {
-            return _table.Exact.Find(_table.Hash.Compute(key), key) != 0;
+            // Only one packet matches it: what that packet finds, if it has the highest priority, overlaps.
+            uint found = _table.Find(key);
+            return found != 0 && RankOf(found) == ushort.MaxValue;
         }
         for (uint index = 1; index <= _store.HighWater; index++)
         {
-            ref FlowRecord record = ref _store.Records[index];
-            if (record.State != FlowRecordState.Wildcard || record.Priority != priority)
+            if (!IsInForce(index) || RankOf(index) != priority)
             {
                 continue;
             }
-            FlowKey common = FlowKey.And(mask, _table.Wildcard.MaskOf(index));
+            FlowKey common = FlowKey.And(mask, MaskOf(index));
             if (FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(_store.Entries[index].Key, common)))
             {
                 return true;
@@ -371,6 +362,13 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         }
         return false;
     }
+
+    /// <summary>The priority that an entry in force competes with: an exact one has the highest, whatever it was given (§3.4).</summary>
+    private ushort RankOf(uint index) =>
+        _store.Records[index].State == FlowRecordState.Exact ? ushort.MaxValue : _store.Records[index].Priority;
+
+    private FlowKey MaskOf(uint index) =>
+        _store.Records[index].State == FlowRecordState.Exact ? FlowKey.AllOnes : _table.Wildcard.MaskOf(index);
 
     private bool IsCovered(uint index, in FlowFilter filter)
     {
@@ -380,8 +378,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         {
             return false;
         }
-        FlowKey mask = state == FlowRecordState.Exact ? FlowKey.AllOnes : _table.Wildcard.MaskOf(index);
-        return filter.Covers(_store.Entries[index].Key, mask) && OutputsTo(index, filter.OutPort);
+        return filter.Covers(_store.Entries[index].Key, MaskOf(index)) && OutputsTo(index, filter.OutPort);
     }
 
     private bool OutputsTo(uint index, ushort port)

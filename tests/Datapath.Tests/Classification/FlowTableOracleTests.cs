@@ -244,7 +244,7 @@ public sealed class FlowTableOracleTests
     private static void ChangeBoth(DatapathControl control, ReferenceTable reference, RandomMatches random, ulong cookie)
     {
         FlowMatch match = random.NextMatch();
-        ushort priority = (ushort)random.Random.Next(4);
+        ushort priority = random.Random.Next(5) is < 4 and int low ? (ushort)low : ushort.MaxValue;
         // Sometimes aim at an entry that exists.
         if (reference.Count > 0 && random.Random.Next(3) == 0)
         {
@@ -263,7 +263,13 @@ public sealed class FlowTableOracleTests
         FlowMod mod = TestSwitch.Flow(match, priority, command, cookie);
         FlowAction[] actions = [FlowAction.Output((ushort)((cookie % 100) + 1))];
         mod.Actions = actions;
-        Assert.Equal(ControlError.None, control.Apply(mod));
+        mod.Flags = command == FlowModCommand.Add && random.Random.Next(3) == 0 ? FlowModFlags.CheckOverlap : FlowModFlags.None;
+        bool refused = mod.Flags != FlowModFlags.None && reference.Overlaps(match, priority);
+        Assert.Equal(refused ? ControlError.Overlap : ControlError.None, control.Apply(mod));
+        if (refused)
+        {
+            return;
+        }
         switch (command)
         {
             case FlowModCommand.Add:

@@ -28,7 +28,7 @@ internal sealed class ReferenceTable
     public void Add(in FlowMatch match, ushort priority, ulong cookie)
     {
         Entry added = new(match, priority, cookie);
-        int twin = _entries.FindIndex(e => SameFields(e.Match, added.Match) && (IsExact(added.Match) || e.Priority == added.Priority));
+        int twin = _entries.FindIndex(e => IsTwin(e, added.Match, added.Priority));
         if (twin >= 0)
         {
             _entries[twin] = added;
@@ -40,7 +40,7 @@ internal sealed class ReferenceTable
     }
 
     public void Delete(FlowMatch match, bool strict, ushort priority) =>
-        _entries.RemoveAll(e => strict ? SameFields(e.Match, match) && e.Priority == priority : Covers(match, e.Match));
+        _entries.RemoveAll(e => strict ? IsTwin(e, match, priority) : Covers(match, e.Match));
 
     /// <summary>MODIFY: new cookie (standing for new actions) for every entry meant; an ADD if there is none.</summary>
     public void Modify(FlowMatch match, bool strict, ushort priority, ulong cookie)
@@ -49,7 +49,7 @@ internal sealed class ReferenceTable
         for (int i = 0; i < _entries.Count; i++)
         {
             Entry e = _entries[i];
-            if (strict ? SameFields(e.Match, match) && e.Priority == priority : Covers(match, e.Match))
+            if (strict ? IsTwin(e, match, priority) : Covers(match, e.Match))
             {
                 _entries[i] = e with { Cookie = cookie };
                 any = true;
@@ -61,7 +61,26 @@ internal sealed class ReferenceTable
         }
     }
 
+    /// <summary>OFPFF_CHECK_OVERLAP: whether one packet could match this and an entry of the same priority, exact ones having the highest.</summary>
+    public bool Overlaps(FlowMatch match, ushort priority) =>
+        _entries.Exists(e => OverlapRank(e.Match, e.Priority) == OverlapRank(match, priority) && Agree(e.Match, match));
+
     private static int Rank(Entry entry) => IsExact(entry.Match) ? int.MaxValue : entry.Priority;
+
+    private static int OverlapRank(in FlowMatch match, ushort priority) => IsExact(match) ? ushort.MaxValue : priority;
+
+    private static bool IsTwin(Entry entry, in FlowMatch match, ushort priority) =>
+        SameFields(entry.Match, match) && (IsExact(match) || entry.Priority == priority);
+
+    /// <summary>No field that both compare rules out that a packet matches both.</summary>
+    private static bool Agree(in FlowMatch a, in FlowMatch b)
+    {
+        List<Field> others = Fields(b);
+        bool Untagged(Field f) => f.Kind == FieldKind.DlVlan && f.Value == FlowMatch.VlanNone;
+        bool Contradict(Field x, Field y) =>
+            (x.Kind == y.Kind && ((x.Value ^ y.Value) & x.Mask & y.Mask) != 0) || (Untagged(x) && y.Kind == FieldKind.TaggedPcp);
+        return !Fields(a).Exists(x => others.Exists(y => Contradict(x, y) || Contradict(y, x)));
+    }
 
     private static bool IsExact(in FlowMatch match) => (match.Wildcards & FlowWildcards.All) == 0;
 

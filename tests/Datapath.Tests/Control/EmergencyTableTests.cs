@@ -239,6 +239,27 @@ public sealed class EmergencyTableTests
     }
 
     [Fact]
+    public void Exact_entries_overlap_and_are_meant_as_in_the_other_tables()
+    {
+        FlowMatch exact = new() { InPort = 1, DlVlan = FlowMatch.VlanNone, DlType = 0x1234, DlSrc = new(1), DlDst = new(2) };
+        const FlowModFlags check = FlowModFlags.CheckOverlap;
+        using TestSwitch sw = new();
+        Apply(sw, InPort(1), priority: 0xffff);
+        Apply(sw, InPort(1), priority: 5);
+        Assert.Equal(ControlError.Overlap, Apply(sw, exact, priority: 5, flags: check));
+        sw.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = InPort(1), Priority = 0xffff, Flags = Emergency });
+        Assert.Equal(ControlError.None, Apply(sw, exact, outPort: 3, priority: 5, flags: check));
+        Assert.Equal(ControlError.Overlap, Apply(sw, exact, priority: 6, flags: check));
+        Assert.Equal(ControlError.Overlap, Apply(sw, InPort(1), priority: 0xffff, flags: check));
+        Assert.Equal(ControlError.None, Apply(sw, InPort(2), priority: 0xffff, flags: check));
+
+        Apply(sw, exact, outPort: 4, priority: 6, command: FlowModCommand.ModifyStrict);
+        Assert.Equal([2, 2, 4], Entries(sw).Select(entry => (int)entry.Actions[0].Port).Order());
+        sw.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = exact, Priority = 7, Flags = Emergency });
+        Assert.Equal([2, 2], Entries(sw).Select(entry => (int)entry.Actions[0].Port));
+    }
+
+    [Fact]
     public void No_packet_meets_neither_table_while_they_change_places()
     {
         using TestSwitch sw = new();

@@ -160,7 +160,8 @@ public sealed class FlowModTests
         Assert.Equal([1, 5, 5, 6], Left(FlowModCommand.DeleteStrict, Tcp(), 5, 4));
         Assert.Equal([1, 5, 5, 6], Left(FlowModCommand.DeleteStrict, Tcp(), 7, PortNumber.None));
         Assert.Equal([5, 5, 6], Left(FlowModCommand.DeleteStrict, Exact, 1, 2));
-        Assert.Equal([1, 5, 5, 6], Left(FlowModCommand.DeleteStrict, Exact, 2, PortNumber.None));
+        Assert.Equal([5, 5, 6], Left(FlowModCommand.DeleteStrict, Exact, 2, PortNumber.None));
+        Assert.Equal([1, 5, 5, 6], Left(FlowModCommand.DeleteStrict, Exact, 2, 4));
         Assert.Equal([5, 5, 6], Left(FlowModCommand.Delete, Exact, 2, PortNumber.None));
     }
 
@@ -214,17 +215,55 @@ public sealed class FlowModTests
     }
 
     [Fact]
-    public void An_exact_entry_overlaps_only_with_itself()
+    public void An_exact_entry_overlaps_itself_and_what_has_the_highest_priority_whichever_comes_first()
+    {
+        FlowMatch other = Exact with { TpDst = 81 };
+        (FlowMatch First, ushort Priority, FlowMatch Second, ushort SecondPriority, bool Overlap)[] cases =
+        [
+            (FlowMatch.Any, 0xffff, Exact, 5, true),
+            (Tcp(), 0xffff, Exact, 0xffff, true),
+            (Udp(), 0xffff, Exact, 5, false),
+            (FlowMatch.Any, 5, Exact, 5, false),
+            (FlowMatch.Any, 0xfffe, Exact, 0xfffe, false),
+            (Exact, 5, Exact, 6, true),
+            (Exact, 5, other, 5, false),
+        ];
+        foreach ((FlowMatch first, ushort priority, FlowMatch second, ushort secondPriority, bool overlap) in cases)
+        {
+            ControlError expected = overlap ? ControlError.Overlap : ControlError.None;
+            Assert.Equal(expected, AddAndCheck(first, priority, second, secondPriority));
+            Assert.Equal(expected, AddAndCheck(second, secondPriority, first, priority));
+        }
+
+        static ControlError AddAndCheck(FlowMatch first, ushort priority, FlowMatch second, ushort secondPriority)
+        {
+            using TestSwitch sut = new(ports: 0, new DatapathOptions { MaxExactEntries = 16, MaxWildcardEntries = 16, FrameCount = 128, LargeFrameCount = 1 });
+            sut.Add(FlowMatch.Any, 1); // what a packet finds if it finds nothing better
+            sut.Add(first, priority);
+            FlowMod mod = Mod(second, secondPriority, FlowModCommand.Add);
+            mod.Flags = FlowModFlags.CheckOverlap;
+            return sut.Control.Apply(mod);
+        }
+    }
+
+    [Fact]
+    public void Strict_commands_mean_an_exact_entry_whatever_its_priority()
     {
         using TestSwitch sut = new();
-        sut.Add(FlowMatch.Any, 5);
-        FlowMod mod = Mod(Exact, 5, FlowModCommand.Add);
-        mod.Flags = FlowModFlags.CheckOverlap;
-        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
-        Assert.Equal(ControlError.Overlap, sut.Control.Apply(mod));
-        mod.Match = Tcp();
-        mod.Priority = 6;
-        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+        FlowMod add = Mod(Exact, 5, cookie: 1, FlowAction.Output(2));
+        add.IdleTimeoutSeconds = 10;
+        sut.Control.Apply(add);
+        sut.Send(1, Frame);
+        sut.Time.Advance(TimeSpan.FromSeconds(6));
+        FlowMod modify = Mod(Exact, 6, cookie: 2, FlowAction.Output(3));
+        modify.Command = FlowModCommand.ModifyStrict;
+        Assert.Equal(ControlError.None, sut.Control.Apply(modify));
+        uint cursor = 0;
+        Assert.True(sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics flow));
+        Assert.Equal((5, 10, TimeSpan.FromSeconds(6), 1UL, 2UL), (flow.Priority, flow.IdleTimeoutSeconds, flow.Duration, flow.PacketCount, flow.Cookie));
+        Assert.Equal([FlowAction.Output(3)], flow.Actions.ToArray());
+        sut.Control.Apply(Mod(Exact, 7, FlowModCommand.DeleteStrict));
+        Assert.Empty(sut.Flows());
     }
 
     [Fact]
