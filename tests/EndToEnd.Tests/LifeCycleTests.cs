@@ -48,6 +48,19 @@ public sealed class LifeCycleTests
         Assert.Equal(["listening: ptcp:6654:127.0.0.1", "connecting: tcp:127.0.0.1:1", "ready"], lines[4..]);
     }
 
+    [Theory]
+    [InlineData("run", "--port", "null:", "--listen", "ptcp:6654")]
+    [InlineData("controller", "--listen", "ptcp:6654")]
+    public void Who_listens_on_all_addresses_without_authentication_says_so_before_ready(params string[] arguments)
+    {
+        Needs.Namespaces();
+        using var lab = new Lab();
+        using RunningCommand running = lab.Start(arguments[0], arguments[1..]);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        string[] lines = running.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["listening: ptcp:6654 on all addresses, without authentication: whoever reaches this host is let in (name a HOST, or use pssl:)", "ready"], lines[^2..]);
+    }
+
     [Fact]
     public void Features_tell_the_number_of_buffers_asked_for()
     {

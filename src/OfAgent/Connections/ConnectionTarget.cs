@@ -33,6 +33,15 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
     /// <summary>Whether certificates are needed.</summary>
     public bool NeedsTls => Transport == ConnectionTransport.Tls;
 
+    /// <summary>Whether it is listened on at every address of this host, and nobody is asked who he is.</summary>
+    public bool IsOpenToAll =>
+        IsPassive && Transport == ConnectionTransport.Tcp
+        && (Host.Length == 0 || (IPAddress.TryParse(Host, out IPAddress? address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))));
+
+    /// <summary>What to say once it is listened on; a warning with it where there is cause.</summary>
+    public string ListeningLine =>
+        $"listening: {this}" + (IsOpenToAll ? " on all addresses, without authentication: whoever reaches this host is let in (name a HOST, or use pssl:)" : "");
+
     private string Scheme => (IsPassive ? "p" : "") + Transport switch
     {
         ConnectionTransport.Tcp => "tcp",

@@ -43,6 +43,9 @@ public sealed class LearningController : IDisposable
     /// <summary>The TCP port it listens on, once started.</summary>
     public int Port { get; private set; }
 
+    /// <summary>For people: where it listens, once started, and whether everybody may connect there.</summary>
+    public string ListeningLine => (_target with { Port = Port }).ListeningLine;
+
     /// <summary>Switches connected now.</summary>
     public int SwitchCount
     {

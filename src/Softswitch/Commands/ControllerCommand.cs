@@ -48,6 +48,7 @@ internal static class ControllerCommand
             using TlsCredentials? tls = TlsOptions.Load(parsed, options.Listen);
             using LearningController controller = new(options with { Tls = tls });
             controller.Start();
+            Console.WriteLine(controller.ListeningLine);
             Console.WriteLine("ready");
             end.Token.WaitHandle.WaitOne();
             return 0;

@@ -220,7 +220,7 @@ internal sealed class SwitchHost : IDisposable
         }
         foreach ((ConnectionTarget target, int port) in options.Listeners.Zip(agent.ListenPorts))
         {
-            say($"listening: {target with { Port = port }}");
+            say((target with { Port = port }).ListeningLine);
         }
         foreach (ConnectionTarget target in options.Controllers)
         {

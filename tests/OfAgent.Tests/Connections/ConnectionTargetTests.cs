@@ -36,6 +36,23 @@ public sealed class ConnectionTargetTests
     }
 
     [Theory]
+    [InlineData("ptcp:", true)]
+    [InlineData("ptcp:6654", true)]
+    [InlineData("ptcp:6654:0.0.0.0", true)]
+    [InlineData("ptcp:6654:[::]", true)]
+    [InlineData("ptcp:6654:127.0.0.1", false)]
+    [InlineData("ptcp:6654:localhost", false)]
+    [InlineData("pssl:6654", false)]
+    [InlineData("punix:/run/a", false)]
+    public void Listening_at_all_addresses_without_authentication_is_said_in_the_same_line(string text, bool isOpen)
+    {
+        ConnectionTarget target = AgentHarness.Target(text);
+        Assert.StartsWith($"listening: {target}", target.ListeningLine, StringComparison.Ordinal);
+        Assert.Equal(isOpen, target.ListeningLine.EndsWith("on all addresses, without authentication: whoever reaches this host is let in (name a HOST, or use pssl:)", StringComparison.Ordinal));
+        Assert.Equal(isOpen, target.ListeningLine != $"listening: {target}");
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("tcp")]
     [InlineData("tcp:")]
