@@ -7,6 +7,9 @@ namespace Softswitch.Datapath.Control;
 /// <summary>Ports: added, removed, configured and watched; threads as for the rest of the class.</summary>
 public sealed unsafe partial class DatapathControl
 {
+    // Out of the switch, but perhaps in the hands of a worker that is stuck.
+    private readonly List<SwitchPort> _removedInVain = [];
+
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
 
@@ -44,7 +47,7 @@ public sealed unsafe partial class DatapathControl
         return ControlError.None;
     }
 
-    /// <summary>Takes a port out, reports it and disposes of its device when no worker uses it any more.</summary>
+    /// <summary>Takes a port out, reports it and disposes of its device when no worker uses it any more: at the end, if one is stuck.</summary>
     public ControlError RemovePort(ushort number)
     {
         if (_shared.Ports.Find(number) is not SwitchPort port)
@@ -54,14 +57,21 @@ public sealed unsafe partial class DatapathControl
         Publish([.. _shared.Ports.Ports.Where(p => p != port)]);
         _spanningTree?.Remove(port);
         port.Device.Detach();
-        _shared.Grace.Wait();
+        bool isFree = _shared.Grace.Wait();
         foreach (Worker worker in _workers)
         {
             worker.Sleep.WaitForEnd(SleepPatience);
         }
         Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
-        port.Dispose();
+        if (isFree)
+        {
+            port.Dispose();
+        }
+        else
+        {
+            _removedInVain.Add(port);
+        }
         return ControlError.None;
     }
 

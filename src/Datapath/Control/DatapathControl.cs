@@ -194,8 +194,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if packet-ins
     /// are left that may be delivered: the gate is given up between two slices of them, for others to enter.
     /// </returns>
+    /// <exception cref="InvalidOperationException">Somebody waited for a worker in vain: the switch cannot go on.</exception>
     public int Service()
     {
+        _shared.Grace.ThrowIfStuck();
         int pause = DeliverPacketIns();
         _flows.Expire();
         _buffers.Expire();
@@ -272,13 +274,17 @@ public sealed unsafe partial class DatapathControl : IDisposable
     }
 
     /// <summary>Returns when every packet-out is sent and no worker still treats a packet by an earlier table (§5.3.7). Microseconds.</summary>
+    /// <exception cref="InvalidOperationException">A worker is stuck: there is nothing true to reply.</exception>
     public void Barrier()
     {
         foreach (Worker worker in _workers)
         {
             worker.PacketOuts.WaitUntilEmpty(BarrierPatience);
         }
-        _shared.Grace.Wait();
+        if (!_shared.Grace.Wait())
+        {
+            _shared.Grace.ThrowIfStuck();
+        }
         ReclaimPacketOuts();
     }
 
@@ -346,9 +352,28 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>
     public void Dispose()
     {
+        List<Exception> failures = DisposePorts();
+        _buffers.Clear();
+        foreach (Worker worker in _workers)
+        {
+            worker.Dispose();
+        }
+        _flows.Dispose();
+        _shared.Dispose();
+        _shared.Frames.Dispose();
+        ThrowIfAny(failures);
+    }
+
+    /// <summary>Instead of <see cref="Dispose"/> when a worker's thread does not end, and the process is about to: interfaces are left as they were found. The memory
+    /// stays, for that worker to use; should it wake up and meet a closed device, the end is none the better and none the worse.</summary>
+    /// <exception cref="AggregateException">What devices threw, after all ports were disposed of.</exception>
+    public void Abandon() => ThrowIfAny(DisposePorts());
+
+    private List<Exception> DisposePorts()
+    {
         List<Exception> failures = [];
         _flows.Offloads.Dispose();
-        foreach (SwitchPort port in _shared.Ports.Ports)
+        foreach (SwitchPort port in _shared.Ports.Ports.Concat(_removedInVain))
         {
             try
             {
@@ -362,14 +387,11 @@ public sealed unsafe partial class DatapathControl : IDisposable
             }
         }
         _shared.Ports = PortSet.Empty;
-        _buffers.Clear();
-        foreach (Worker worker in _workers)
-        {
-            worker.Dispose();
-        }
-        _flows.Dispose();
-        _shared.Dispose();
-        _shared.Frames.Dispose();
+        return failures;
+    }
+
+    private static void ThrowIfAny(List<Exception> failures)
+    {
         if (failures.Count > 0)
         {
             throw new AggregateException("some ports could not be closed", failures);

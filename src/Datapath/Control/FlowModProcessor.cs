@@ -422,12 +422,16 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         _grace.Retire(this, (nint)index);
     }
 
+    /// <exception cref="InvalidOperationException">A worker is stuck, and what it may hold is all that is left.</exception>
     private uint Allocate()
     {
         if (!_store.TryAllocate(out uint index))
         {
             // Only retired entries can have used up the reserve.
-            _grace.Wait();
+            if (!_grace.Wait())
+            {
+                _grace.ThrowIfStuck();
+            }
             bool allocated = _store.TryAllocate(out index);
             System.Diagnostics.Debug.Assert(allocated, "the store holds more than both tables");
         }

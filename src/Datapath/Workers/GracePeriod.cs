@@ -13,21 +13,33 @@ internal interface IReclaimer
 /// Each worker's epoch is odd during a pass and even between two. It holds nothing across passes, so once each epoch was even
 /// or has changed since an item was retired, the item is free. Entering a pass is a full fence: either the control side sees
 /// the worker at work, or the worker sees the changed table.
-/// Threads: <see cref="EnterPass"/> and <see cref="LeavePass"/> by the worker, the rest by the control side.
+/// A worker that does not end its pass for seconds is stuck, and stays so here: nobody waits for it again, and nothing that it may hold is
+/// reclaimed. Threads: <see cref="EnterPass"/>, <see cref="LeavePass"/> and <see cref="AbandonPass"/> by the worker, the rest by the control side.
 /// </remarks>
 internal sealed unsafe class GracePeriod : IDisposable
 {
     private const int WordsPerLine = 8;
 
+    // Yields, some microseconds each, before a wait sleeps a millisecond at a time: a barrier is not to cost that.
+    private const int SpinsBeforeSleep = 1000;
+
+    // The most that a wait takes into account at once, in milliseconds: when the whole process was stopped, the worker has not had its chance either.
+    private const int LongestStep = 10;
+
     private readonly int _workers;
+    private readonly int _patience;
     private readonly LazyArray<long> _epochs;
     private readonly long[] _seen;
+    private int? _stuck;
     private List<Retired> _waiting = [];
     private List<Retired> _retired = [];
 
-    public GracePeriod(int workers)
+    /// <param name="workers">How many there are.</param>
+    /// <param name="patience">Milliseconds that a pass may take, at least; one takes microseconds, or as long as the system keeps its thread from running.</param>
+    public GracePeriod(int workers, int patience = 5000)
     {
         _workers = workers;
+        _patience = patience;
         _epochs = new LazyArray<long>(workers * WordsPerLine);
         _seen = new long[workers];
     }
@@ -48,6 +60,15 @@ internal sealed unsafe class GracePeriod : IDisposable
     {
         ref long epoch = ref EpochOf(worker);
         Volatile.Write(ref epoch, epoch + 1);
+    }
+
+    /// <summary>The worker's thread ends, perhaps in the middle of a pass: it holds nothing any more.</summary>
+    public void AbandonPass(int worker)
+    {
+        if ((Volatile.Read(ref EpochOf(worker)) & 1) != 0)
+        {
+            LeavePass(worker);
+        }
     }
 
     /// <summary>Hands over an item that workers can no longer find but may hold.</summary>
@@ -76,18 +97,39 @@ internal sealed unsafe class GracePeriod : IDisposable
     }
 
     /// <summary>Returns when every pass that was under way has ended. Reclaims everything retired before.</summary>
-    public void Wait()
+    /// <returns>False, and nothing is reclaimed, if a worker is stuck in its pass.</returns>
+    public bool Wait()
     {
         SpinWait spin = default;
         // What waits has an older snapshot; one that is taken now covers it too.
         Snapshot();
+        long waited = 0;
+        long last = Environment.TickCount64;
         while (!AllMoved())
         {
-            spin.SpinOnce(sleep1Threshold: -1);
+            if (_stuck != null || waited > _patience)
+            {
+                _stuck ??= FirstAtWork();
+                return false;
+            }
+            spin.SpinOnce(sleep1Threshold: SpinsBeforeSleep);
+            long now = Environment.TickCount64;
+            waited += Math.Min(now - last, LongestStep);
+            last = now;
         }
         ReclaimWaiting();
         (_waiting, _retired) = (_retired, _waiting);
         ReclaimWaiting();
+        return true;
+    }
+
+    /// <exception cref="InvalidOperationException">A wait was given up, because a worker is stuck.</exception>
+    public void ThrowIfStuck()
+    {
+        if (_stuck is int worker)
+        {
+            throw new InvalidOperationException($"worker {worker} is stuck: its pass has not ended for {_patience} ms");
+        }
     }
 
     public void Dispose() => _epochs.Dispose();
@@ -103,16 +145,19 @@ internal sealed unsafe class GracePeriod : IDisposable
         }
     }
 
-    private bool AllMoved()
+    private bool AllMoved() => FirstAtWork() == null;
+
+    /// <summary>The first worker whose pass is the one that was under way at the snapshot.</summary>
+    private int? FirstAtWork()
     {
         for (int i = 0; i < _workers; i++)
         {
             if ((_seen[i] & 1) != 0 && Volatile.Read(ref EpochOf(i)) == _seen[i])
             {
-                return false;
+                return i;
             }
         }
-        return true;
+        return null;
     }
 
     private void ReclaimWaiting()

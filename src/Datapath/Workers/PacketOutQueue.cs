@@ -10,6 +10,7 @@ internal sealed class PacketOutQueue
     private readonly SpscRing<QueuedPacketOut> _ring;
     private readonly Queue<ActionsReference> _actions;
     private long _reclaimed;
+    private volatile bool _isAbandoned;
 
     public PacketOutQueue(int capacity)
     {
@@ -25,6 +26,9 @@ internal sealed class PacketOutQueue
 
     /// <summary>Control side: returns when the worker is done with every packet, or has shown no sign of life for so long.</summary>
     public void WaitUntilEmpty(int milliseconds) => WaitForLevel(0, milliseconds);
+
+    /// <summary>Worker: takes nothing any more; nobody is to wait for it.</summary>
+    public void Abandon() => _isAbandoned = true;
 
     /// <summary>Control side: hands the packet over; false if there is no room.</summary>
     public bool TryAdd(in Packet packet, ushort inPort, ActionsReference actions)
@@ -58,7 +62,7 @@ internal sealed class PacketOutQueue
         SpinWait spin = default;
         long consumed = _ring.Consumed;
         long since = Environment.TickCount64;
-        while (_ring.Produced - _ring.Consumed > level)
+        while (_ring.Produced - _ring.Consumed > level && !_isAbandoned)
         {
             if (_ring.Consumed != consumed)
             {

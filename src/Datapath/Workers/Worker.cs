@@ -111,24 +111,25 @@ public sealed unsafe class Worker : IDisposable
     }
 
     /// <summary>Polls until <paramref name="stop"/> is signalled; spins while there is traffic and sleeps in <paramref name="waiter"/> when there is none.</summary>
+    /// <remarks>What a port throws in spite of its contract passes through; the control side waits for this worker no longer then.</remarks>
     public void Run(IWaiter waiter, CancellationToken stop)
     {
         using CancellationTokenRegistration registration = stop.Register(static w => ((IWaiter)w!).Wake(), waiter);
         Sleep.Waiter = waiter;
-        int idlePasses = 0;
-        while (!stop.IsCancellationRequested)
+        try
         {
-            if (PollOnce() > 0)
-            {
-                idlePasses = 0;
-            }
-            else if (++idlePasses >= WorkerSleep.PassesBeforeSleep)
-            {
-                Sleep.Wait(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
-                idlePasses = WorkerSleep.PassesBeforeSleep / 2;
-            }
+            PollUntil(stop);
         }
-        Sleep.Waiter = null;
+        catch
+        {
+            PacketOuts.Abandon();
+            _shared.Grace.AbandonPass(Id);
+            throw;
+        }
+        finally
+        {
+            Sleep.Waiter = null;
+        }
     }
 
     /// <summary>Releases what is left; the worker's thread has ended.</summary>
@@ -142,6 +143,23 @@ public sealed unsafe class Worker : IDisposable
         _batchExecutor.Dispose();
         _outputs.Release();
         _frames.Drain();
+    }
+
+    private void PollUntil(CancellationToken stop)
+    {
+        int idlePasses = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            if (PollOnce() > 0)
+            {
+                idlePasses = 0;
+            }
+            else if (++idlePasses >= WorkerSleep.PassesBeforeSleep)
+            {
+                Sleep.Wait(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
+                idlePasses = WorkerSleep.PassesBeforeSleep / 2;
+            }
+        }
     }
 
     private void Adopt(PortSet ports)

@@ -23,6 +23,9 @@ namespace Softswitch.Hosting;
 /// </remarks>
 internal sealed class SwitchHost : IDisposable
 {
+    // A thread ends within milliseconds of being asked to, unless it waits for a worker (GracePeriod) or cannot end at all.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
+
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
@@ -113,11 +116,11 @@ internal sealed class SwitchHost : IDisposable
     {
         if (_failure != null)
         {
-            throw new InvalidOperationException(_failure.Message, _failure);
+            throw new InvalidOperationException($"the switch ended by itself: {_failure.Message}", _failure);
         }
     }
 
-    /// <summary>Ends connections, then threads, then ports: interfaces are as they were found.</summary>
+    /// <summary>Ends connections, then threads, then ports: interfaces are as they were found. A thread that does not end is left behind.</summary>
     public void Dispose()
     {
         _commands?.Dispose();
@@ -126,9 +129,10 @@ internal sealed class SwitchHost : IDisposable
         _agent?.Dispose();
         _stop.Cancel();
         Control.Wake();
-        foreach (Thread thread in _threads)
+        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)))
         {
-            thread.Join();
+            Control.Abandon();
+            return;
         }
         Control.Dispose();
         _cards.Dispose();
@@ -158,14 +162,14 @@ internal sealed class SwitchHost : IDisposable
     {
         foreach (Worker worker in Control.Workers)
         {
-            StartThread($"worker {worker.Id}", () =>
+            StartThread($"worker {worker.Id}", log, () =>
             {
                 _processors.Enter(worker.Id);
                 using IWaiter waiter = spin ? new SpinningWaiter() : new PollWaiter();
                 worker.Run(waiter, _stop.Token);
             });
         }
-        StartThread("control", () => Serve(log));
+        StartThread("control", log, () => Serve(log));
     }
 
     private void Serve(Action<string> log)
@@ -228,7 +232,7 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private void StartThread(string name, Action body)
+    private void StartThread(string name, Action<string> log, Action body)
     {
         var thread = new Thread(() =>
         {
@@ -240,8 +244,12 @@ internal sealed class SwitchHost : IDisposable
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                _failure = e;
-                _failed.Cancel();
+                Exception failure = new InvalidOperationException($"{name} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", e);
+                if (Interlocked.CompareExchange(ref _failure, failure, null) == null)
+                {
+                    _failed.Cancel(); // first: whoever reads the log may not be reading
+                }
+                log($"{failure.Message}; the switch ends");
             }
         })
         { Name = name, IsBackground = true };

@@ -83,6 +83,31 @@ public sealed class GracePeriodTests
     }
 
     [Fact]
+    public void A_pass_that_never_ends_is_waited_for_once_and_keeps_what_it_may_hold()
+    {
+        using GracePeriod grace = new(2, patience: 50);
+        grace.EnterPass(1);
+        grace.Retire(_owner, 1);
+        grace.ThrowIfStuck();
+        Assert.False(grace.Wait());
+        Assert.False(grace.Wait());
+        Assert.Empty(_owner.Items);
+        Assert.Contains("worker 1", Assert.Throws<InvalidOperationException>(grace.ThrowIfStuck).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pass_that_was_abandoned_holds_nothing()
+    {
+        using GracePeriod grace = new(1, patience: 50);
+        grace.EnterPass(0);
+        grace.Retire(_owner, 1);
+        grace.AbandonPass(0);
+        grace.AbandonPass(0); // between two passes it changes nothing
+        Assert.True(grace.Wait());
+        Assert.Equal([1], _owner.Items);
+    }
+
+    [Fact]
     public void Memory_a_reader_found_is_never_reused_under_it()
     {
         const int rounds = 100_000;
