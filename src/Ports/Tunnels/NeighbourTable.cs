@@ -22,7 +22,7 @@ internal readonly record struct NeighbourProbe(Be32 Target, MacAddress Destinati
 /// <summary>The Ethernet addresses of next hops: asked for on demand, confirmed while they are known, forgotten when nobody wants them.</summary>
 /// <remarks>
 /// Entries are made for next hops that tunnels want, never for whoever sends ARP, so the network cannot fill the table. Threads: any, under a
-/// lock; workers take it when the <see cref="Generation"/> differs from the one they remember, and once in a tenth of a second.
+/// lock; workers take it when the <see cref="Generation"/> differs from the one they remember, once in a tenth of a second, and when a packet has begun to wait.
 /// Times are milliseconds of one clock.
 /// </remarks>
 internal sealed class NeighbourTable(Generation generation)

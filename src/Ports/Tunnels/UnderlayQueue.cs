@@ -102,8 +102,16 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         return taken;
     }
 
-    /// <summary>Keeps a packet until its next hop answers. Takes ownership if there is room.</summary>
-    public bool TryHold(in Packet packet, Be32 nextHop) => _pending.TryAdd(packet, nextHop);
+    /// <summary>Keeps a packet until its next hop answers, which is asked in the worker's next pass. Takes ownership if there is room.</summary>
+    public bool TryHold(in Packet packet, Be32 nextHop)
+    {
+        if (!_pending.TryAdd(packet, nextHop))
+        {
+            return false;
+        }
+        _timer = long.MinValue;
+        return true;
+    }
 
     public void AddTraffic(ref PortTraffic total)
     {

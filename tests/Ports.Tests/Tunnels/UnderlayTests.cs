@@ -133,7 +133,7 @@ public sealed class UnderlayTests
         host.Send(Frame);
         host.Send(Frame);
         Assert.Empty(host.Sent());
-        host.Advance(100);
+        host.Poll();
         Assert.True(ArpMessage.TryRead(Assert.Single(host.Sent()), out ArpMessage request));
         Assert.Equal((ArpMessage.Request, TunnelHost.LocalAddress, TunnelHost.PeerAddress), (request.Operation, request.Sender.Host, request.Target.Host));
         host.LearnPeer();
