@@ -21,9 +21,6 @@ internal unsafe struct ActionList
     /// <summary>The port, if the list does nothing but set Ethernet addresses and then send to one physical port; otherwise 0.</summary>
     public ushort RewritesAndSendsTo;
 
-    /// <summary>Which of <see cref="ActionListMemory"/>'s sizes the block has.</summary>
-    public byte SizeClass;
-
     /// <summary>Of the actions.</summary>
     public int Hash;
 

@@ -1,13 +1,12 @@
-using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Actions;
 
-/// <summary>Memory of compiled action lists, in blocks of power-of-two sizes. Entries with equal actions share one list.</summary>
+/// <summary>Memory of compiled action lists, bounded. Entries with equal actions share one list.</summary>
 /// <remarks>
 /// Many entries of a table do the same, so the lists that packets need are few and stay in the workers' caches, also while entries change. Threads: the control side.
 /// </remarks>
@@ -16,60 +15,67 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     /// <summary>An OpenFlow message of 64 KiB has no more actions.</summary>
     public const int MaxActions = 8191;
 
-    // 64 bytes (one action) up to 256 KiB.
-    private const int SmallestShift = 6;
-    private const int Classes = 13;
+    private const int CacheLine = 64;
+
+    // What a list costs besides itself: the allocator's part, and its place among the uses.
+    private const int BytesBeside = 64;
+
+    // A list that replaces another counts beside it until no worker holds the old one, so a full memory still lets lists be replaced.
+    private const long ReplacementReserve = ActionList.Size + (MaxActions * FlowAction.Size) + CacheLine + BytesBeside;
+
+    // The packet-outs under way have lists too, and are not to starve because flow entries use up the limit.
+    private const long PacketOutReserve = 4 << 20;
 
     private readonly GracePeriod _grace;
     private readonly FlowHash _hash;
-    private readonly NativeBlocks?[] _blocks = new NativeBlocks?[Classes];
+    private readonly long _limit;
+    private readonly ActionList* _scratch = Allocate(MaxActions);
     private readonly Dictionary<SharedList, Use> _uses = [];
 
-    public ActionListMemory(GracePeriod grace, in FlowHash hash)
+    /// <param name="limit">Bytes that the lists of flow entries may take.</param>
+    public ActionListMemory(GracePeriod grace, in FlowHash hash, long limit)
     {
         _grace = grace;
         _hash = hash;
+        _limit = limit;
     }
 
     /// <summary>Lists that are in use or wait for workers.</summary>
-    public int RentedCount => _blocks.Sum(blocks => blocks?.RentedCount ?? 0);
+    public int ListCount => _uses.Count;
 
-    /// <summary>Compiles a list that <see cref="ActionValidator"/> has passed.</summary>
-    public ActionsReference Compile(ReadOnlySpan<FlowAction> actions)
+    /// <summary>Bytes that these lists take.</summary>
+    public long UsedBytes { get; private set; }
+
+    /// <summary>Compiles the list of a new flow entry, or of one that replaces another. False if that takes too much memory.</summary>
+    /// <param name="actions"><see cref="ActionValidator"/> has passed them.</param>
+    /// <param name="compiled">One reference to it, which <see cref="Return"/> or <see cref="Retire"/> takes back.</param>
+    public bool TryCompile(ReadOnlySpan<FlowAction> actions, bool replaces, out ActionsReference compiled)
     {
-        if (actions.IsEmpty)
+        long limit = replaces ? _limit + ReplacementReserve : _limit;
+        if (TryCompile(actions, limit, out compiled))
         {
-            return ActionsReference.Drop;
+            return true;
         }
-        if (actions.Length == 1 && actions[0].Kind == ActionKind.Output && Ports.PortNumber.IsPhysical(actions[0].Port))
+        if (!_grace.HasWork)
         {
-            return ActionsReference.ToPort(actions[0].Port, (ushort)actions[0].Value);
+            return false;
         }
-        int bytes = ActionList.Size + (actions.Length * FlowAction.Size);
-        int sizeClass = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)(bytes - 1)) - SmallestShift);
-        NativeBlocks blocks = _blocks[sizeClass] ??= new NativeBlocks(1 << (sizeClass + SmallestShift));
-        ActionList* list = (ActionList*)blocks.Rent();
-        list->Count = (ushort)actions.Length;
-        list->SizeClass = (byte)sizeClass;
-        list->LastOutput = (short)(actions.Length - 1);
-        while (list->LastOutput >= 0 && !actions[list->LastOutput].IsOutput)
+        // What was deleted just before makes room.
+        _grace.Wait();
+        return TryCompile(actions, limit, out compiled);
+    }
+
+    /// <summary>As <see cref="TryCompile(ReadOnlySpan{FlowAction}, bool, out ActionsReference)"/>, for a packet-out.</summary>
+    public bool TryCompileForPacketOut(ReadOnlySpan<FlowAction> actions, out ActionsReference compiled) => TryCompile(actions, _limit + PacketOutReserve, out compiled);
+
+    /// <summary>One more reference to the same list.</summary>
+    public ActionsReference Share(ActionsReference actions)
+    {
+        if (!actions.IsDrop && !actions.IsPort)
         {
-            list->LastOutput--;
+            CollectionsMarshal.GetValueRefOrNullRef(_uses, new SharedList(actions.List)).References++;
         }
-        list->FindShortcut(actions);
-        actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
-        list->Hash = HashOf(actions);
-        ref Use use = ref CollectionsMarshal.GetValueRefOrAddDefault(_uses, new SharedList(list), out bool isKnown);
-        if (isKnown)
-        {
-            blocks.Return((byte*)list);
-        }
-        else
-        {
-            use.List = list;
-        }
-        use.References++;
-        return ActionsReference.ToList(use.List);
+        return actions;
     }
 
     /// <summary>Takes back actions that workers may still be executing.</summary>
@@ -105,26 +111,105 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         return ActionList.ActionsOf(actions.List);
     }
 
+    /// <summary>Whether one of the actions sends to the port; NONE asks for nothing (§4.6, out_port).</summary>
+    /// <param name="storage">As <see cref="Decompile"/>'s.</param>
+    public static bool SendsTo(ActionsReference actions, ushort port, FlowAction[] storage)
+    {
+        if (port == Ports.PortNumber.None)
+        {
+            return true;
+        }
+        foreach (ref readonly FlowAction action in Decompile(actions, storage))
+        {
+            if (action.Kind is ActionKind.Output or ActionKind.Enqueue && action.Port == port)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
     void IReclaimer.Reclaim(nint item)
     {
         ActionList* list = (ActionList*)item;
         if (--CollectionsMarshal.GetValueRefOrNullRef(_uses, new SharedList(list)).References == 0)
         {
             _uses.Remove(new SharedList(list));
-            _blocks[list->SizeClass]!.Return((byte*)list);
+            Free(list);
         }
     }
 
     public void Dispose()
     {
-        foreach (NativeBlocks? blocks in _blocks)
+        foreach (Use use in _uses.Values)
         {
-            blocks?.Dispose();
+            NativeMemory.AlignedFree(use.List);
         }
+        _uses.Clear();
+        NativeMemory.AlignedFree(_scratch);
     }
 
     /// <summary>Keyed, and another secret in each run: a controller cannot make lists collide.</summary>
     internal int HashOf(ReadOnlySpan<FlowAction> actions) => (int)_hash.Compute(MemoryMarshal.Cast<FlowAction, Vector128<byte>>(actions));
+
+    private bool TryCompile(ReadOnlySpan<FlowAction> actions, long limit, out ActionsReference compiled)
+    {
+        compiled = ActionsReference.Drop;
+        if (actions.IsEmpty)
+        {
+            return true;
+        }
+        if (actions.Length == 1 && actions[0].Kind == ActionKind.Output && Ports.PortNumber.IsPhysical(actions[0].Port))
+        {
+            compiled = ActionsReference.ToPort(actions[0].Port, (ushort)actions[0].Value);
+            return true;
+        }
+        _scratch->Count = (ushort)actions.Length;
+        _scratch->Hash = HashOf(actions);
+        actions.CopyTo(new Span<FlowAction>(ActionList.First(_scratch), actions.Length));
+        ref Use known = ref CollectionsMarshal.GetValueRefOrNullRef(_uses, new SharedList(_scratch));
+        if (!Unsafe.IsNullRef(ref known))
+        {
+            known.References++;
+            compiled = ActionsReference.ToList(known.List);
+            return true;
+        }
+        long bytes = BytesOf(actions.Length) + BytesBeside;
+        if (UsedBytes + bytes > limit)
+        {
+            return false;
+        }
+        UsedBytes += bytes;
+        compiled = ActionsReference.ToList(Add(actions));
+        return true;
+    }
+
+    /// <summary>A list of its own of what the scratch list holds.</summary>
+    private ActionList* Add(ReadOnlySpan<FlowAction> actions)
+    {
+        ActionList* list = Allocate(actions.Length);
+        *list = *_scratch;
+        list->LastOutput = (short)(actions.Length - 1);
+        while (list->LastOutput >= 0 && !actions[list->LastOutput].IsOutput)
+        {
+            list->LastOutput--;
+        }
+        list->FindShortcut(actions);
+        actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
+        _uses.Add(new SharedList(list), new Use { List = list, References = 1 });
+        return list;
+    }
+
+    private void Free(ActionList* list)
+    {
+        UsedBytes -= BytesOf(list->Count) + BytesBeside;
+        NativeMemory.AlignedFree(list);
+    }
+
+    // A list of one action, its header included, is one cache line.
+    private static ActionList* Allocate(int actions) => (ActionList*)NativeMemory.AlignedAlloc((nuint)BytesOf(actions), CacheLine);
+
+    private static long BytesOf(int actions) => (ActionList.Size + (actions * FlowAction.Size) + CacheLine - 1) & ~(CacheLine - 1);
 
     /// <summary>Not in the list itself, whose cache line workers read all the time.</summary>
     private struct Use

@@ -71,6 +71,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxWildcardEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxEmergencyEntries);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
+        ArgumentOutOfRangeException.ThrowIfNegative(options.ActionMemory);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
         if (options.SpanningTree?.Refusal is { } reason)
@@ -96,7 +97,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
         _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
-        _lists = new ActionListMemory(grace, hash);
+        _lists = new ActionListMemory(grace, hash, options.ActionMemory);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
         _frames = _shared.Frames.CreateCache();
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
@@ -144,7 +145,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
         Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount + worker.Fragments.HeldFrameCount);
 
     /// <summary>Action lists in native memory, for tests.</summary>
-    internal int ActionListCount => _lists.RentedCount;
+    internal int ActionListCount => _lists.ListCount;
+
+    /// <summary>Bytes of these lists.</summary>
+    internal long ActionListBytes => _lists.UsedBytes;
 
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
@@ -474,19 +478,34 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         ReclaimPacketOuts();
         Worker worker = _workers[0];
-        ActionsReference compiled = _lists.Compile(actions);
+        if (!_lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
+        {
+            // The lists of those before it go with them.
+            worker.PacketOuts.WaitUntilEmpty(QueuePatience);
+            ReclaimPacketOuts();
+            if (!_lists.TryCompileForPacketOut(actions, out compiled))
+            {
+                DropPacketOut(packet);
+                return;
+            }
+        }
         if (!worker.PacketOuts.TryAdd(packet, inPort, compiled))
         {
             worker.PacketOuts.WaitForRoom(QueuePatience);
             if (!worker.PacketOuts.TryAdd(packet, inPort, compiled))
             {
-                _packetOutDrops++;
                 _lists.Return(compiled);
-                _frames.Release(packet);
+                DropPacketOut(packet);
                 return;
             }
         }
         worker.Wake();
+    }
+
+    private void DropPacketOut(in Packet packet)
+    {
+        _packetOutDrops++;
+        _frames.Release(packet);
     }
 
     private void ReclaimPacketOuts()

@@ -36,6 +36,9 @@ public sealed record DatapathOptions
     /// <summary>Entries with OFPFF_EMERG, beside those of tables 0 and 1.</summary>
     public int MaxEmergencyEntries { get; init; } = 1024;
 
+    /// <summary>Bytes that action lists of all these entries may take. Equal lists count once, a single output to a port not at all. The default lets every entry have a list of its own of five actions.</summary>
+    public long ActionMemory { get; init; } = 256 << 20;
+
     /// <summary>Packets that can wait for the controller's word in buffers.</summary>
     public int BufferCount { get; init; } = 256;
 

@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Control;
 
@@ -23,11 +22,14 @@ internal sealed class EmergencyTable
     private readonly List<Entry> _entries = []; // by rising id, which is by age
     private readonly FlowModProcessor _flows;
     private readonly ControlClock _clock;
+    private readonly ActionListMemory _lists;
+    private readonly FlowAction[] _oneAction = new FlowAction[1];
     private readonly int _capacity;
     private uint _lastId;
 
-    public EmergencyTable(FlowModProcessor flows, ControlClock clock, int capacity)
+    public EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, int capacity)
     {
+        _lists = lists;
         _flows = flows;
         _clock = clock;
         _capacity = capacity;
@@ -64,10 +66,10 @@ internal sealed class EmergencyTable
             // §4.6: "Emergency flow mod messages must have timeout values set to zero. Otherwise, the switch must refuse the addition".
             case var _ when (mod.IdleTimeoutSeconds | mod.HardTimeoutSeconds) != 0:
                 return ControlError.BadEmergencyTimeout;
-            case FlowModCommand.Modify or FlowModCommand.ModifyStrict when Modify(mod, key, mask, exact):
-                return ControlError.None;
-            default:
+            case FlowModCommand.Add:
                 return Add(mod, key, mask, exact);
+            default:
+                return Modify(mod, key, mask, exact);
         }
     }
 
@@ -75,7 +77,7 @@ internal sealed class EmergencyTable
     {
         foreach (Entry entry in _entries)
         {
-            if (entry.Id > cursor && entry.IsCoveredBy(filter))
+            if (entry.Id > cursor && filter.Covers(entry.Key, entry.Mask) && OutputsTo(entry, filter.OutPort))
             {
                 cursor = entry.Id;
                 statistics = Describe(entry);
@@ -106,19 +108,21 @@ internal sealed class EmergencyTable
             return ControlError.Overlap;
         }
         Entry? entry = FindTwin(mod.Priority, key, mask, exact);
+        if ((entry == null && _entries.Count >= _capacity)
+            || !_lists.TryCompile(mod.Actions, replaces: entry != null, out ActionsReference actions))
+        {
+            return ControlError.AllTablesFull;
+        }
         if (entry == null)
         {
-            if (_entries.Count >= _capacity)
-            {
-                return ControlError.AllTablesFull;
-            }
             entry = new Entry(++_lastId, key, mask, exact);
             _entries.Add(entry);
         }
         entry.Match = mod.Match;
         entry.Priority = mod.Priority;
         entry.Cookie = mod.Cookie;
-        entry.Actions = mod.Actions.ToArray();
+        _lists.Return(entry.Actions);
+        entry.Actions = actions;
         entry.InstalledAt = _clock.Ticks;
         if (InForce)
         {
@@ -127,8 +131,12 @@ internal sealed class EmergencyTable
         return ControlError.None;
     }
 
-    private bool Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    private ControlError Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
+        if (!_lists.TryCompile(mod.Actions, replaces: true, out ActionsReference actions))
+        {
+            return ControlError.AllTablesFull;
+        }
         bool any = false;
         FlowFilter filter = new(mod.Match);
         foreach (Entry entry in _entries)
@@ -138,14 +146,16 @@ internal sealed class EmergencyTable
                 continue;
             }
             any = true;
-            entry.Actions = mod.Actions.ToArray();
+            _lists.Return(entry.Actions);
+            entry.Actions = _lists.Share(actions);
             entry.Cookie = mod.Cookie;
             if (InForce && _flows.IsCopy(entry.Copy, entry.Id))
             {
-                _flows.ReplaceActions(entry.Copy, mod);
+                _flows.ReplaceActions(entry.Copy, actions, mod.Cookie);
             }
         }
-        return any;
+        _lists.Return(actions);
+        return any ? ControlError.None : Add(mod, key, mask, exact);
     }
 
     private void Delete(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
@@ -154,11 +164,12 @@ internal sealed class EmergencyTable
         for (int i = _entries.Count - 1; i >= 0; i--)
         {
             Entry entry = _entries[i];
-            if (!IsMeant(entry, mod, key, mask, exact, filter) || !OutputsTo(entry.Actions, mod.OutPort))
+            if (!IsMeant(entry, mod, key, mask, exact, filter) || !OutputsTo(entry, mod.OutPort))
             {
                 continue;
             }
             _entries.RemoveAt(i);
+            _lists.Return(entry.Actions);
             if (InForce && _flows.IsCopy(entry.Copy, entry.Id))
             {
                 _flows.Remove(entry.Copy, FlowRemovedReason.Delete);
@@ -212,9 +223,8 @@ internal sealed class EmergencyTable
             Priority = entry.Priority,
             Cookie = entry.Cookie,
             Flags = FlowModFlags.Emergency,
-            Actions = entry.Actions,
         };
-        entry.Copy = _flows.InstallCopy(mod, entry.Key, entry.Mask, entry.Exact, entry.Id);
+        entry.Copy = _flows.InstallCopy(mod, entry.Key, entry.Mask, entry.Exact, _lists.Share(entry.Actions), entry.Id);
     }
 
     /// <summary>An entry counts what its copy counts, as long as it has one.</summary>
@@ -230,12 +240,11 @@ internal sealed class EmergencyTable
             Cookie = entry.Cookie,
             PacketCount = counters.Packets,
             ByteCount = counters.Bytes,
-            Actions = entry.Actions,
+            Actions = ActionListMemory.Decompile(entry.Actions, _oneAction),
         };
     }
 
-    private static bool OutputsTo(FlowAction[] actions, ushort port) =>
-        port == PortNumber.None || Array.Exists(actions, a => a.Kind is ActionKind.Output or ActionKind.Enqueue && a.Port == port);
+    private bool OutputsTo(Entry entry, ushort port) => ActionListMemory.SendsTo(entry.Actions, port, _oneAction);
 
     private sealed class Entry(uint id, in FlowKey key, in FlowKey mask, bool exact)
     {
@@ -246,7 +255,7 @@ internal sealed class EmergencyTable
         public FlowMatch Match;
         public ushort Priority;
         public ulong Cookie;
-        public FlowAction[] Actions = [];
+        public ActionsReference Actions;
         public long InstalledAt;
 
         /// <summary>Index of the copy last made; still the copy if its record has this entry's id.</summary>
@@ -254,7 +263,5 @@ internal sealed class EmergencyTable
 
         /// <summary>The priority it competes with.</summary>
         public ushort Rank => Exact ? ushort.MaxValue : Priority;
-
-        public bool IsCoveredBy(in FlowFilter filter) => filter.Covers(Key, Mask) && OutputsTo(Actions, filter.OutPort);
     }
 }

@@ -33,7 +33,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         _lists = lists;
         _timers = new TimerWheel(_store, clock.Milliseconds);
         Offloads = new FlowOffloads(table);
-        Emergency = new EmergencyTable(this, clock, options.MaxEmergencyEntries);
+        Emergency = new EmergencyTable(this, clock, lists, options.MaxEmergencyEntries);
     }
 
     /// <summary>What flow-mods with OFPFF_EMERG concern.</summary>
@@ -65,7 +65,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
                 {
                     return Emergency.Apply(mod, key, mask, exact);
                 }
-                return mod.Command == FlowModCommand.Add || !Modify(mod, key, mask, exact) ? Add(mod, key, mask, exact) : ControlError.None;
+                return mod.Command == FlowModCommand.Add ? Add(mod, key, mask, exact) : Modify(mod, key, mask, exact);
             case FlowModCommand.Delete or FlowModCommand.DeleteStrict when (mod.Flags & FlowModFlags.Emergency) != 0:
                 return Emergency.Apply(mod, key, mask, exact);
             case FlowModCommand.Delete:
@@ -152,10 +152,11 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     }
 
     /// <summary>Puts a copy of an emergency entry in force, in place of an entry like it, even if the tables are full: others are about to go.</summary>
-    internal uint InstallCopy(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, uint emergencyId)
+    /// <param name="actions">A reference that is the copy's from now on.</param>
+    internal uint InstallCopy(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint emergencyId)
     {
         ulong hash = _table.Hash.Compute(key);
-        uint index = Insert(mod, key, mask, exact, hash, FindTwin(mod, key, mask, exact, hash));
+        uint index = Insert(mod, key, mask, exact, actions, hash, FindTwin(mod, key, mask, exact, hash));
         _store.Records[index].EmergencyId = emergencyId;
         return index;
     }
@@ -207,15 +208,19 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         {
             return ControlError.AllTablesFull;
         }
-        Insert(mod, key, mask, exact, hash, twin);
+        if (!_lists.TryCompile(mod.Actions, replaces: twin != 0, out ActionsReference actions))
+        {
+            return ControlError.AllTablesFull;
+        }
+        Insert(mod, key, mask, exact, actions, hash, twin);
         return ControlError.None;
     }
 
     /// <summary>Links a new entry, in the place of its twin if it has one.</summary>
-    private uint Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ulong hash, uint twin)
+    private uint Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, ulong hash, uint twin)
     {
         uint index = Allocate();
-        Fill(index, mod, key, hash);
+        Fill(index, mod, key, actions, hash);
         ref FlowRecord record = ref _store.Records[index];
         if (twin != 0)
         {
@@ -254,7 +259,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         return index;
     }
 
-    private void Fill(uint index, in FlowMod mod, in FlowKey key, ulong hash)
+    private void Fill(uint index, in FlowMod mod, in FlowKey key, ActionsReference actions, ulong hash)
     {
         ref FlowRecord record = ref _store.Records[index];
         record.Sequence = ++_sequence;
@@ -269,18 +274,30 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         ref FlowEntry entry = ref _store.Entries[index];
         entry.Key = key;
         entry.Priority = mod.Priority;
-        entry.Actions = _lists.Compile(mod.Actions);
+        entry.Actions = actions;
     }
 
-    /// <summary>Replaces the actions of every entry meant; false if there was none, which makes a MODIFY an ADD.</summary>
-    private bool Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    /// <summary>Replaces the actions of every entry meant; if there is none, adds one.</summary>
+    private ControlError Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
+        // Once for all of them, before the first is changed.
+        if (!_lists.TryCompile(mod.Actions, replaces: true, out ActionsReference actions))
+        {
+            return ControlError.AllTablesFull;
+        }
+        bool any = ModifyMeant(mod, key, mask, exact, actions);
+        _lists.Return(actions);
+        return any ? ControlError.None : Add(mod, key, mask, exact);
+    }
+
+    private bool ModifyMeant(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions)
     {
         if (mod.Command == FlowModCommand.ModifyStrict || exact)
         {
             uint index = FindTwin(mod, key, mask, exact, _table.Hash.Compute(key));
             if (index != 0)
             {
-                ReplaceActions(index, mod);
+                ReplaceActions(index, actions, mod.Cookie);
             }
             return index != 0;
         }
@@ -290,7 +307,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         {
             if (IsCovered(index, filter))
             {
-                ReplaceActions(index, mod);
+                ReplaceActions(index, actions, mod.Cookie);
                 any = true;
             }
         }
@@ -298,13 +315,13 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     }
 
     // Counters and timeouts stay (§4.6); the cookie becomes the message's, as in Open vSwitch.
-    internal void ReplaceActions(uint index, in FlowMod mod)
+    internal void ReplaceActions(uint index, ActionsReference actions, ulong cookie)
     {
-        ref ActionsReference actions = ref _store.Entries[index].Actions;
-        ActionsReference old = actions;
-        ActionsReference.Publish(ref actions, _lists.Compile(mod.Actions));
+        ref ActionsReference place = ref _store.Entries[index].Actions;
+        ActionsReference old = place;
+        ActionsReference.Publish(ref place, _lists.Share(actions));
         _lists.Retire(old);
-        _store.Records[index].Cookie = mod.Cookie;
+        _store.Records[index].Cookie = cookie;
         Offloads.Modify(index);
     }
 
@@ -381,21 +398,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         return filter.Covers(_store.Entries[index].Key, MaskOf(index)) && OutputsTo(index, filter.OutPort);
     }
 
-    private bool OutputsTo(uint index, ushort port)
-    {
-        if (port == Ports.PortNumber.None)
-        {
-            return true;
-        }
-        foreach (ref readonly FlowAction action in ActionListMemory.Decompile(_store.Entries[index].Actions, _oneAction))
-        {
-            if (action.Kind is ActionKind.Output or ActionKind.Enqueue && action.Port == port)
-            {
-                return true;
-            }
-        }
-        return false;
-    }
+    private bool OutputsTo(uint index, ushort port) => ActionListMemory.SendsTo(_store.Entries[index].Actions, port, _oneAction);
 
     internal void Remove(uint index, FlowRemovedReason reason)
     {

@@ -66,6 +66,9 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly SettingKey EmergencyFlows = new(
         "emergency-flows", "N", "entries the emergency flow table takes, 0 to 65536 (default 1024)", false);
 
+    public static readonly SettingKey ActionMemory = new(
+        "action-memory", "MIB", "memory for the action lists of all entries, 1 to 65536 (default 256); what does not fit is refused as if tables were full", false);
+
     public static readonly SettingKey EmergencyAttempts = new(
         "emergency-attempts", "N", "attempts to reach a controller again that must fail before emergency entries come into force, 0 to 1000 (default 1)", false);
 
@@ -108,7 +111,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
     public static readonly IReadOnlyList<SettingKey> All =
     [
         Port, NetFpga, Queue, DatapathId, Controller, Listen, Control, PrivateKey, Certificate, CaCertificate, BootstrapCaCertificate, FailMode, InBand,
-        PacketInRate, PacketInBurst, Frames, FrameSize, Buffers, BufferTimeout, EmergencyFlows, EmergencyAttempts, Workers, Processors, Idle,
+        PacketInRate, PacketInBurst, Frames, FrameSize, Buffers, BufferTimeout, ActionMemory, EmergencyFlows, EmergencyAttempts, Workers, Processors, Idle,
         Stp, StpPriority, StpHello, StpMaxAge, StpForwardDelay,
     ];
 }

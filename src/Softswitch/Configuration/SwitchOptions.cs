@@ -52,6 +52,9 @@ public sealed record SwitchOptions
     /// <summary>How long each of them waits.</summary>
     public TimeSpan? BufferTimeout { get; init; }
 
+    /// <summary>Memory for action lists.</summary>
+    public int? ActionMemoryMiB { get; init; }
+
     /// <summary>Entries the emergency flow table takes.</summary>
     public int? EmergencyFlows { get; init; }
 

@@ -18,6 +18,7 @@ internal sealed class SwitchOptionsReader
     private const int FramesPerBuffer = 4; // what waits in buffers must leave enough for what is under way
     private const int MaxBuffers = 4096;
     private const int MaxBufferSeconds = 3600;
+    private const int MaxActionMemoryMiB = 1 << 16;
     private const int MaxEmergencyFlows = 1 << 16;
     private const int MaxEmergencyAttempts = 1000;
 
@@ -49,6 +50,7 @@ internal sealed class SwitchOptionsReader
             FrameSize = ReadLast(byKey, SettingKey.FrameSize, ReadFrameSize),
             Buffers = ReadLast(byKey, SettingKey.Buffers, setting => ReadNumber(setting, 1, MaxBuffers)),
             BufferTimeout = ReadLast(byKey, SettingKey.BufferTimeout, ReadBufferTimeout),
+            ActionMemoryMiB = ReadLast(byKey, SettingKey.ActionMemory, setting => ReadNumber(setting, 1, MaxActionMemoryMiB)),
             EmergencyFlows = ReadLast(byKey, SettingKey.EmergencyFlows, setting => ReadNumber(setting, 0, MaxEmergencyFlows)),
             EmergencyAttempts = ReadLast(byKey, SettingKey.EmergencyAttempts, setting => ReadNumber(setting, 0, MaxEmergencyAttempts)),
             Workers = ReadLast(byKey, SettingKey.Workers, setting => ReadNumber(setting, 1, MaxWorkers)) ?? 1,

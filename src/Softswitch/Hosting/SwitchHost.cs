@@ -57,6 +57,7 @@ internal sealed class SwitchHost : IDisposable
             PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
             BufferCount = options.Buffers ?? datapath.BufferCount,
             BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
+            ActionMemory = options.ActionMemoryMiB is { } mebibytes ? (long)mebibytes << 20 : datapath.ActionMemory,
             MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
         });
         _cards = new SwitchCards(Control);

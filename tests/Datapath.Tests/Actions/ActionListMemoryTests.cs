@@ -16,7 +16,7 @@ public sealed class ActionListMemoryTests : IDisposable
     private readonly GracePeriod _grace = new(workers: 1);
     private readonly ActionListMemory _sut;
 
-    public ActionListMemoryTests() => _sut = new ActionListMemory(_grace, FlowHash.Create(0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89));
+    public ActionListMemoryTests() => _sut = new ActionListMemory(_grace, FlowHash.Create(0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89), limit: 0);
 
     /// <summary>The kinds of actions that leave a controller 32 or more bits to choose.</summary>
     public static TheoryData<ActionKind> FreeKinds => [ActionKind.SetNwSrc, ActionKind.SetDlSrc, ActionKind.Enqueue, ActionKind.SetTunnel];
