@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Actions;
 
@@ -27,7 +28,7 @@ public static class ActionValidator
     private static ControlError Validate(in FlowAction action, bool forPacketOut) => action.Kind switch
     {
         ActionKind.Output => IsOutput(action.Port, forPacketOut) ? ControlError.None : ControlError.BadOutPort,
-        ActionKind.Enqueue => HasQueues(action.Port) ? ControlError.None : ControlError.BadOutPort,
+        ActionKind.Enqueue => !HasQueues(action.Port) ? ControlError.BadOutPort : action.Value != QueueConfig.None ? ControlError.None : ControlError.BadQueue,
         ActionKind.SetVlanVid => action.Value <= 0xfff ? ControlError.None : ControlError.BadActionArgument,
         ActionKind.SetVlanPcp => action.Value <= 7 ? ControlError.None : ControlError.BadActionArgument,
         ActionKind.SetNwTos => (action.Value & ~0xfcU) == 0 ? ControlError.None : ControlError.BadActionArgument,
@@ -36,7 +37,7 @@ public static class ActionValidator
         _ => ControlError.BadActionType,
     };
 
-    // §5.2.4 names physical ports and IN_PORT; LOCAL is a port with queues here, as in Open vSwitch.
+    // §5.2.4 names physical ports and IN_PORT; LOCAL is a port with queues here, as in Open vSwitch. As a port, a queue need not exist yet.
     private static bool HasQueues(ushort port) => PortNumber.IsPhysical(port) || port is PortNumber.InPort or PortNumber.Local;
 
     // A physical port need not exist yet; number 0 and those between OFPP_MAX and the reserved ones never will. NONE is no place to send to.

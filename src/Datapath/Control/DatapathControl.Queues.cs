@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
 
@@ -63,7 +62,8 @@ public sealed unsafe partial class DatapathControl
             ? Array.ConvertAll(found.QueueSettings?.Queues ?? [], queue => QueueControl.Read(found, queue))
             : [];
 
-    private bool HasQueues(ReadOnlySpan<FlowAction> actions) => QueueControl.HasQueues(_shared.Ports, actions);
+    /// <summary>Packets that named a queue which the port has not, and went by the port's own; 0 too if there is no such port.</summary>
+    public ulong ReadQueueMisses(ushort port) => _shared.Ports.Find(port)?.ReadQueueMisses() ?? 0;
 
     /// <summary>Makes changed settings known to the workers: they look at a port's settings when the set of ports is replaced.</summary>
     private void PublishQueues(bool changed)

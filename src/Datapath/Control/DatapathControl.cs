@@ -234,7 +234,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public ControlError Apply(in FlowMod mod)
     {
         bool isDelete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
-        ControlError error = isDelete || HasQueues(mod.Actions) ? _flows.Apply(mod) : ControlError.BadQueue;
+        ControlError error = _flows.Apply(mod);
         _shared.Grace.Poll();
         if (_shared.Grace.HasWork)
         {
@@ -253,10 +253,6 @@ public sealed unsafe partial class DatapathControl : IDisposable
         if (error != ControlError.None)
         {
             return error;
-        }
-        if (!HasQueues(actions))
-        {
-            return ControlError.BadQueue;
         }
         if (bufferId != FlowMod.NoBuffer)
         {

@@ -154,6 +154,17 @@ internal sealed unsafe class SwitchPort : IDisposable
         return total;
     }
 
+    /// <summary>Packets that named a queue which is not there.</summary>
+    public ulong ReadQueueMisses()
+    {
+        ulong total = 0;
+        for (int i = 0; i < Workers; i++)
+        {
+            total += _counters.Start[i].QueueMisses;
+        }
+        return total;
+    }
+
     public void Dispose()
     {
         try
@@ -180,4 +191,7 @@ internal struct WorkerPortCounters
     public ulong ReceiveDropped;
     public ulong ReceiveErrors;
     public ulong TransmitDropped;
+
+    /// <summary>Packets that named a queue which is not there.</summary>
+    public ulong QueueMisses;
 }

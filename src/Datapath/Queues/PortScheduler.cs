@@ -93,7 +93,7 @@ internal sealed unsafe class PortScheduler
 
     /// <summary>Takes ownership of packets and sends what may go at once.</summary>
     /// <param name="packets">Ready for the port: finished where it takes no offloads.</param>
-    /// <param name="queueIds">For each the queue it names; one that does not exist is as good as none.</param>
+    /// <param name="queueIds">For each the queue it names; one that does not exist is as good as none, and counted.</param>
     public void Add(ReadOnlySpan<Packet> packets, ReadOnlySpan<uint> queueIds)
     {
         for (int i = 0; i < packets.Length; i++)
@@ -154,6 +154,7 @@ internal sealed unsafe class PortScheduler
                     return queue;
                 }
             }
+            _counters->QueueMisses++;
         }
         return _queues[0];
     }

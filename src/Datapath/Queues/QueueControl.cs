@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
@@ -66,19 +65,6 @@ internal sealed class QueueControl
         return changed;
     }
 
-    /// <summary>Whether every queue the actions name is there, where its port is: the port of an action may still come.</summary>
-    public static bool HasQueues(PortSet ports, ReadOnlySpan<FlowAction> actions)
-    {
-        foreach (ref readonly FlowAction action in actions)
-        {
-            if (action.Kind == ActionKind.Enqueue && !HasQueue(ports, action.Port, action.Value))
-            {
-                return false;
-            }
-        }
-        return true;
-    }
-
     public static QueueStatistics Read(SwitchPort port, in QueueSetup queue) =>
         new(port.Number, queue.Config.Id, queue.Counters.Bytes, queue.Counters.Packets, queue.Counters.Overruns);
 
@@ -91,16 +77,6 @@ internal sealed class QueueControl
         _ when (current & (PortFeatures.Speed10MbHalf | PortFeatures.Speed10MbFull)) != 0 => 10_000_000,
         _ => 0,
     };
-
-    private static bool HasQueue(PortSet ports, ushort number, uint queueId)
-    {
-        if (number == PortNumber.InPort)
-        {
-            // Which port that is, each packet tells; one that has the queue must be there.
-            return Array.Exists(ports.Ports, port => port.QueueSettings?.Has(queueId) == true);
-        }
-        return ports.Find(number) is not SwitchPort port || port.QueueSettings?.Has(queueId) == true;
-    }
 
     // The limits are Refresh's to set; until then those before hold.
     private static void Replace(SwitchPort port, QueueSetup[] queues)

@@ -93,7 +93,7 @@ internal sealed unsafe class OutputQueue
         _count += count;
     }
 
-    /// <summary>As <see cref="Add(in Packet)"/>, to a queue of the port; without that queue to the port itself.</summary>
+    /// <summary>As <see cref="Add(in Packet)"/>, to a queue of the port; without that queue to the port itself, and counted.</summary>
     public void Enqueue(in Packet packet, uint queueId)
     {
         if (_count == Capacity)
@@ -102,7 +102,11 @@ internal sealed unsafe class OutputQueue
         }
         if (_queueIds != null)
         {
-            _queueIds[_count] = queueId;
+            _queueIds[_count] = queueId; // whether there is such a queue, the scheduler sees
+        }
+        else if (queueId != QueueConfig.None)
+        {
+            _counters->QueueMisses++;
         }
         Add(packet);
     }

@@ -175,7 +175,11 @@ internal sealed class SwitchHost : IDisposable
 
     private void Serve(Action<string> log)
     {
-        PacketInReport report = new(Control, log);
+        CounterReport[] reports =
+        [
+            new(() => Control.ReadDrops(DropReason.PacketInLimit), (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", log),
+            new(ReadQueueMisses, DescribeQueueMisses, log),
+        ];
         while (!_stop.IsCancellationRequested)
         {
             int milliseconds;
@@ -183,8 +187,33 @@ internal sealed class SwitchHost : IDisposable
             {
                 milliseconds = Control.Service();
             }
-            report.Update();
+            foreach (CounterReport report in reports)
+            {
+                report.Update();
+            }
             Control.WaitForWork(milliseconds);
+        }
+    }
+
+    private long ReadQueueMisses()
+    {
+        lock (Control.Gate)
+        {
+            ulong total = 0;
+            foreach (ushort port in Control.PortNumbers)
+            {
+                total += Control.ReadQueueMisses(port);
+            }
+            return (long)total;
+        }
+    }
+
+    private string DescribeQueueMisses(long more, long all)
+    {
+        lock (Control.Gate)
+        {
+            string ports = string.Join(", ", Control.PortNumbers.ToArray().Where(port => Control.ReadQueueMisses(port) != 0));
+            return $"queues: {more} more packets named a queue that their port has not (port {ports}) and went by the port itself, {all} in all";
         }
     }
 

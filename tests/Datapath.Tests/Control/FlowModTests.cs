@@ -3,6 +3,7 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 using Softswitch.Datapath.Tests.Classification;
 using Softswitch.Testing;
 
@@ -306,7 +307,7 @@ public sealed class FlowModTests
             (FlowAction.SetVlanVid(0x1000), ControlError.BadActionArgument),
             (FlowAction.SetVlanPcp(8), ControlError.BadActionArgument),
             (FlowAction.SetNwTos(1), ControlError.BadActionArgument),
-            (FlowAction.Enqueue(1, 1), ControlError.BadQueue),
+            (FlowAction.Enqueue(1, QueueConfig.None), ControlError.BadQueue),
         ];
         foreach ((FlowAction action, ControlError error) in bad)
         {

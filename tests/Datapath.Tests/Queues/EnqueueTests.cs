@@ -68,12 +68,12 @@ public sealed class EnqueueTests
 
     [Theory]
     [InlineData(2, 5, ControlError.None)]
-    [InlineData(2, 7, ControlError.BadQueue)]
-    [InlineData(2, 0, ControlError.BadQueue)]
-    [InlineData(3, 5, ControlError.BadQueue)] // there, without queues
+    [InlineData(2, 7, ControlError.None)] // not there yet
+    [InlineData(3, 5, ControlError.None)] // no queues yet
+    [InlineData(2, QueueConfig.None, ControlError.BadQueue)] // no queue's number
     [InlineData(99, 5, ControlError.None)] // not there yet
     [InlineData(PortNumber.InPort, 5, ControlError.None)]
-    [InlineData(PortNumber.InPort, 7, ControlError.BadQueue)]
+    [InlineData(PortNumber.InPort, 7, ControlError.None)]
     [InlineData(PortNumber.Local, 5, ControlError.None)] // not there yet
     [InlineData(0, 5, ControlError.BadOutPort)]
     [InlineData(0xff01, 5, ControlError.BadOutPort)]
@@ -99,15 +99,43 @@ public sealed class EnqueueTests
     {
         using TestSwitch sut = WithQueue();
         sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5), FlowAction.Enqueue(5, 1));
+        sut.Send(1, Frame);
+        Assert.Equal([Frame], sut.Received(2));
+        Assert.Equal(0UL, sut.Control.ReadQueueMisses(2));
         Assert.Equal(ControlError.None, sut.Control.RemoveQueue(2, 5));
         sut.AddPort(5);
         sut.Send(1, Frame);
         Assert.Equal([Frame], sut.Received(2));
         Assert.Equal([Frame], sut.Received(5));
         Assert.Equal([new QueueStatistics(2, 6, 0, 0, 0)], sut.Control.ReadQueueStatistics(2));
+        Assert.Equal((1UL, 1UL), (sut.Control.ReadQueueMisses(2), sut.Control.ReadQueueMisses(5)));
         Assert.Equal(ControlError.None, sut.Control.RemoveQueue(2, 6));
         sut.Send(1, Frame);
         Assert.Equal([Frame], sut.Received(2));
+        Assert.Equal((2UL, 2UL), (sut.Control.ReadQueueMisses(2), sut.Control.ReadQueueMisses(5)));
+        Assert.Equal(0UL, sut.Control.ReadQueueMisses(99));
+        sut.AssertNoFrameLost();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void A_queue_that_comes_later_is_used_and_until_then_its_packets_go_by_the_port_itself_and_are_counted(int workers)
+    {
+        using TestSwitch sut = new(options: new DatapathOptions { Workers = workers });
+        Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5)));
+        sut.Send(1, Frame, Frame);
+        Assert.Equal([Frame, Frame], sut.Received(2));
+        Assert.Equal(2UL, sut.Control.ReadQueueMisses(2));
+        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(6)));
+        sut.Send(1, Frame);
+        Assert.Equal([Frame], sut.Received(2));
+        Assert.Equal(3UL, sut.Control.ReadQueueMisses(2));
+        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5)));
+        sut.Send(1, Frame);
+        Assert.Equal([Frame], sut.Received(2));
+        Assert.Equal(3UL, sut.Control.ReadQueueMisses(2));
+        Assert.Equal([1UL, 0UL], sut.Control.ReadQueueStatistics(2).Select(queue => queue.TransmittedPackets));
         sut.AssertNoFrameLost();
     }
 

@@ -34,7 +34,7 @@ public sealed class EveryErrorTests
         ["OFPBAC_BAD_OUT_PORT"] = (_, c) => c.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 1, FlowAction.Output(0))),
         ["OFPBAC_BAD_ARGUMENT"] = (_, c) => c.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 1, FlowAction.SetVlanVid(0x1000))),
         ["OFPBAC_TOO_MANY"] = (_, c) => c.SendBytes(FlowModWith(string.Concat(Enumerable.Repeat("0000000800010000", 8180)))),
-        ["OFPBAC_BAD_QUEUE"] = (_, c) => c.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 1, FlowAction.Enqueue(1, Missing))),
+        ["OFPBAC_BAD_QUEUE"] = (_, c) => c.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 1, FlowAction.Enqueue(1, QueueStatsMessage.AllQueues))),
         ["OFPFMFC_ALL_TABLES_FULL"] = (_, c) => c.Send(b =>
         {
             for (ushort priority = 1; priority <= WildcardEntries + 1; priority++)

@@ -151,7 +151,6 @@ public sealed class FlowTableTests
     }
 
     [Theory]
-    [InlineData("flow-mod.txt: every action", "OFPBAC_BAD_QUEUE")] // the port has no queues
     [InlineData("hostile.txt: unknown action", "OFPBAC_BAD_TYPE")]
     [InlineData("hostile.txt: vendor action", "OFPBAC_BAD_VENDOR")]
     [InlineData("hostile.txt: action of length 0", "OFPBAC_BAD_LEN")]

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -52,6 +53,19 @@ public sealed class QueueTests
         Assert.Null(QueueResponder.MinRateOf(new QueueConfig(1), 50 * Mega));
     }
 
+    [Fact]
+    public void A_flow_to_a_queue_that_is_not_there_is_taken_and_reported_as_one_to_a_port_that_is_not_there()
+    {
+        FlowAction[] actions = [FlowAction.Enqueue(2, 3), FlowAction.Enqueue(77, 1), FlowAction.Output(77)];
+        using AgentHarness harness = WithQueues();
+        using RawController controller = harness.Connect();
+        controller.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 5, actions));
+        controller.Send(b => FlowStatsMessage.WriteRequest(b, 2, new FlowFilter(FlowMatch.Any)));
+        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
+        Assert.True(FlowStatsMessage.TryReadEntry(ref body, new FlowAction[3], out FlowStatistics flow));
+        Assert.Equal(actions, flow.Actions.ToArray());
+    }
+
     [Theory]
     [InlineData("01 14 00 0c 00 00 00 01 00 03 00 00", "OFPQOFC_BAD_PORT")]
     [InlineData("01 14 00 0c 00 00 00 01 ff fc 00 00", "OFPQOFC_BAD_PORT")]
@@ -64,7 +78,7 @@ public sealed class QueueTests
     [InlineData("01 0e 00 58 00 00 00 01 00 3f ff ff" // a flow-mod that matches all
         + "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
         + "00 00 00 00 00 00 00 00 00 00 00 00 00 00 80 00 ff ff ff ff ff ff 00 00"
-        + "00 0b 00 10 00 02 00 00 00 00 00 00 00 00 00 03", "OFPBAC_BAD_QUEUE")]
+        + "00 0b 00 10 00 02 00 00 00 00 00 00 ff ff ff ff", "OFPBAC_BAD_QUEUE")]
     [InlineData("01 0e 00 58 00 00 00 01 00 3f ff ff"
         + "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
         + "00 00 00 00 00 00 00 00 00 00 00 00 00 00 80 00 ff ff ff ff ff ff 00 00"
