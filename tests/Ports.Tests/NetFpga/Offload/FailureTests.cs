@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.NetFpga.Codec;
@@ -75,7 +76,7 @@ public sealed class FailureTests
         List<string> log = [];
         using NetFpgaOffload offload = new(card, CardLayout.V10, OffloadLevel.On, [1, 2, 3, 4], log.Add);
         offload.SetPorts(OffloadRig.PortsWith());
-        offload.Add(SoftwareFlow.Of(1, Matches.Tcp(1), 0, ToPort2).Entry);
+        offload.Add(SoftwareFlow.Of(1, Matches.Tcp(1), 0, ToPort2).ToEntry());
         Assert.Single(log);
 
         card.Fails = null;
@@ -141,6 +142,32 @@ public sealed class FailureTests
         Assert.Equal(2, rig.Log.Count);
         rig.Watch(Frames());
         rig.CheckAfter();
+    }
+
+    [Fact]
+    public void A_slot_that_someone_else_changed_gives_its_frames_to_the_host_until_all_of_it_is_written_again()
+    {
+        using OffloadRig rig = new();
+        rig.Add(SoftwareFlow.Of(1, Matches.Tcp(1), 0, FlowAction.SetDlDst(new MacAddress(0x0200_0000_0077)), ToPort2));
+        int slot = rig.Describe(1).Slot!.Value;
+        rig.Card.SlotWord(slot, 10) ^= 0x0200_0000; // set_tp_src, too
+        rig.Card.SlotWord(slot, 13) ^= 0xff; // and another dl_dst
+        rig.Watch(Matches.TcpFrame(1));
+        int checks = 0;
+        rig.Card.Written = () =>
+        {
+            if (rig.Log.Count > 0) // from here on it is being repaired
+            {
+                rig.CheckAfter();
+                checks++;
+            }
+        };
+        rig.Offload.Service(1000);
+
+        Assert.Contains($"slot {slot} was changed by someone else", Assert.Single(rig.Log), StringComparison.Ordinal);
+        Assert.True(checks > 10, $"{checks} writes");
+        rig.Card.Written = null;
+        Assert.True(rig.IsForwarded(Matches.TcpFrame(1)));
     }
 
     [Fact]

@@ -53,7 +53,7 @@ internal sealed class OffloadRig : IDisposable
     {
         Begin();
         Table.Flows.Add(flow.Id, flow);
-        Offload.Add(flow.Entry);
+        Offload.Add(flow.ToEntry());
         CheckAfter();
     }
 
@@ -62,7 +62,7 @@ internal sealed class OffloadRig : IDisposable
         Begin();
         Table.Flows.Remove(old);
         Table.Flows.Add(flow.Id, flow);
-        Offload.Replace(old, flow.Entry);
+        Offload.Replace(old, flow.ToEntry());
         CheckAfter();
     }
 
@@ -139,7 +139,7 @@ internal sealed class OffloadRig : IDisposable
         List<(ushort Port, ModelFrame Frame)> sent = ByCard(words, key);
         if (!Same(sent, Table.Outcome(key)) && !Same(sent, _before?.Outcome(key)))
         {
-            Assert.Fail($"{key}: the card sends {string.Join(", ", sent)}; software: {Table.Winner(key)}, before: {_before?.Winner(key)}; hit {Card.Find(CardKey(key))}");
+            Assert.Fail($"{key}: the card sends {string.Join(", ", sent)}; software: {Table.Winner(key)}; before: {_before?.Winner(key)}; hit {Card.Find(CardKey(key))}");
         }
     }
 

@@ -215,7 +215,7 @@ public sealed class PlacementTests
         uint id = 0;
         foreach (ushort output in (ushort[])[2, 3, PortNumber.InPort, PortNumber.All])
         {
-            CardFlow flow = placement.Make(SoftwareFlow.Of(++id, Matches.AnyFrom(1), 5, FlowAction.Output(output)).Entry);
+            CardFlow flow = placement.Make(SoftwareFlow.Of(++id, Matches.AnyFrom(1), 5, FlowAction.Output(output)).ToEntry());
             placement.Add(flow);
             flows.Add(flow);
         }

@@ -1,4 +1,6 @@
+using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
+using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.NetFpga.Offload;
 
 namespace Softswitch.Ports.Tests.NetFpga.Offload;
@@ -22,6 +24,19 @@ public sealed class SafeChangeTests
         }
         Assert.True(rig.Looked.ByCard * 20 > rig.Looked.All, $"the card forwarded {rig.Looked.ByCard} of {rig.Looked.All} frames: too few to say anything");
         Assert.Empty(rig.Log);
+    }
+
+    [Fact]
+    public void A_frame_that_fares_otherwise_is_reported_with_the_flow_it_should_have_met()
+    {
+        using OffloadRig rig = new();
+        rig.Add(SoftwareFlow.Of(7, Matches.Tcp(1), 0, FlowAction.Output(2)));
+        rig.Card.SlotWord(rig.Describe(7).Slot!.Value, 10) = CardPort.WireBit(3);
+        rig.Watch(Matches.TcpFrame(1));
+
+        string message = Assert.Throws<Xunit.Sdk.FailException>(rig.CheckAfter).Message;
+        Assert.Contains("flow 7 (exact, in_port=1 ", message, StringComparison.Ordinal);
+        Assert.Contains($"-> {FlowAction.Output(2)};", message, StringComparison.Ordinal);
     }
 
     private static void Change(OffloadRig rig, RandomTable random, int size)

@@ -93,7 +93,7 @@ public sealed class SlotTableTests
 
     private static CardFlow At(uint id, int a, int b)
     {
-        CardFlow flow = new(SoftwareFlow.Of(id, default, 0).Entry, 1);
+        CardFlow flow = new(SoftwareFlow.Of(id, default, 0).ToEntry(), 1);
         (flow.SlotA, flow.SlotB) = (a, b);
         return flow;
     }
@@ -116,7 +116,7 @@ public sealed class SlotTableTests
                 TpSrc = (ushort)random.Next(1 << 16),
                 TpDst = (ushort)random.Next(1 << 16),
             };
-            CardFlow flow = new(SoftwareFlow.Of(id, match, 0, FlowAction.Output(1)).Entry, (byte)(1 << (match.InPort - 1)));
+            CardFlow flow = new(SoftwareFlow.Of(id, match, 0, FlowAction.Output(1)).ToEntry(), (byte)(1 << (match.InPort - 1)));
             MatchCodec.TryEncodeExact(CardLayout.V10, flow.Key, match.InPort - 1, out KeyWords value, out _);
             (flow.SlotA, flow.SlotB) = SlotHash.Compute(value);
             yield return flow;

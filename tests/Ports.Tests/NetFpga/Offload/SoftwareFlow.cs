@@ -15,7 +15,8 @@ internal sealed record SoftwareFlow(uint Id, bool IsExact, FlowKey Key, FlowKey 
         return new SoftwareFlow(id, exact, key, mask, priority, id, actions);
     }
 
-    public OffloadEntry Entry => new()
+    /// <summary>What the offload is told. No property: what a record prints must not be a ref struct.</summary>
+    public OffloadEntry ToEntry() => new()
     {
         Id = Id,
         IsExact = IsExact,
@@ -25,6 +26,8 @@ internal sealed record SoftwareFlow(uint Id, bool IsExact, FlowKey Key, FlowKey 
         Sequence = Sequence,
         Actions = Actions,
     };
+
+    public override string ToString() => $"flow {Id} ({(IsExact ? "exact" : $"priority {Priority}")}, {Key} under {Mask}) -> {string.Join(", ", Actions)}";
 }
 
 /// <summary>The switch by the letter: looks through all flows, copies a frame for each output.</summary>
