@@ -1,6 +1,5 @@
 using System.Text;
 using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.OfAgent.Text;
 using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.NetFpga.Codec;
@@ -9,10 +8,11 @@ namespace Softswitch.Cards;
 
 /// <summary>What a row or slot does, in ovs-ofctl's words as far as these go.</summary>
 /// <param name="Match">Empty if it matches every frame from the wires.</param>
+/// <param name="MatchUntagged">What it matches besides: the same without a tag. Null if nothing.</param>
 /// <param name="Actions">Without <c>actions=</c>.</param>
 /// <param name="IsFlow">It does what the words say. Otherwise it gives frames to the host, which none of them can say.</param>
 /// <param name="Notes">What it does beyond that.</param>
-internal sealed record CardFlowText(string Match, string Actions, bool IsFlow, IReadOnlyList<string> Notes)
+internal sealed record CardFlowText(string Match, string? MatchUntagged, string Actions, bool IsFlow, IReadOnlyList<string> Notes)
 {
     public const string ToHost = "to the host";
 
@@ -26,10 +26,11 @@ internal sealed record CardFlowText(string Match, string Actions, bool IsFlow, I
     public static CardFlowText Of(CardLayout layout, in SlotImage slot, ReadOnlySpan<ushort> ports, ushort? priority) =>
         Of(layout, MatchCodec.DecodeExact(layout, slot.Value), slot.Action, ports, priority);
 
-    private static CardFlowText Of(CardLayout layout, in CardMatch match, in ActionWords words, ReadOnlySpan<ushort> ports, ushort? priority)
+    private static CardFlowText Of(CardLayout layout, in CardMatch match, in ActionWords action, ReadOnlySpan<ushort> ports, ushort? priority)
     {
-        FlowMatch flow = CardFlowMatch.From(match, ports, out string? matchAnomaly);
-        CardActions actions = ActionCodec.Decode(layout, words);
+        string words = TextOf(match, ports, priority, out string? matchAnomaly);
+        string? untagged = match.Untagged is { } other ? TextOf(other, ports, priority, out _) : null;
+        CardActions actions = ActionCodec.Decode(layout, action);
         List<FlowAction> list = [.. actions.Rewrites];
         bool toHost = false;
         for (int port = 0; port < CardPort.Count; port++)
@@ -41,11 +42,16 @@ internal sealed record CardFlowText(string Match, string Actions, bool IsFlow, I
             }
         }
         bool toWires = list.Count > actions.Rewrites.Count;
-        List<string> notes = [.. new[] { matchAnomaly, actions.Anomaly, toHost && toWires ? "gives a copy to the host" : null }.OfType<string>()];
+        List<string> notes = [.. new[] { untagged == null ? null : "matches frames without a tag, too", matchAnomaly, actions.Anomaly, toHost && toWires ? "gives a copy to the host" : null }.OfType<string>()];
+        return new CardFlowText(words, untagged, toHost && !toWires ? ToHost : TextOf(toWires ? list : []), toWires || !toHost, notes);
+    }
+
+    private static string TextOf(in CardMatch match, ReadOnlySpan<ushort> ports, ushort? priority, out string? anomaly)
+    {
         StringBuilder text = new();
         // An exact entry has a priority, too, but it does not count.
-        MatchText.Append(text, flow, priority ?? ParsedFlow.DefaultPriority);
-        return new CardFlowText(text.ToString(), toHost && !toWires ? ToHost : TextOf(toWires ? list : []), toWires || !toHost, notes);
+        MatchText.Append(text, CardFlowMatch.From(match, ports, out anomaly), priority ?? ParsedFlow.DefaultPriority);
+        return text.ToString();
     }
 
     private static string TextOf(List<FlowAction> actions)

@@ -69,11 +69,12 @@ internal static class CardListing
         string notes = string.Concat(text.Notes.Select(note => $"; {note}"));
         if (!text.IsFlow)
         {
-            return [$"# {place}: {(text.Match.Length == 0 ? "all frames" : text.Match)} {text.Actions}{notes}"];
+            return [.. Matches(text).Select(match => $"# {place}: {(match.Length == 0 ? "all frames" : match)} {text.Actions}{notes}")];
         }
-        string flow = text.Match.Length == 0 ? $"actions={text.Actions}" : $"{text.Match} actions={text.Actions}";
-        return [$"# {place}{notes}", flow];
+        return [$"# {place}{notes}", .. Matches(text).Select(match => match.Length == 0 ? $"actions={text.Actions}" : $"{match} actions={text.Actions}")];
     }
+
+    private static IEnumerable<string> Matches(CardFlowText text) => text.MatchUntagged == null ? [text.Match] : [text.MatchUntagged, text.Match];
 
     private static IEnumerable<string> Line(string place, CardHits hits, CardFlowText text)
     {

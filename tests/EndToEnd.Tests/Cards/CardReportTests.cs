@@ -128,16 +128,26 @@ public sealed class CardReportTests
     }
 
     [Theory]
-    [InlineData("X 2001000 1", "image:2: 'X 2001000 1' is not 'W address value'")]
-    [InlineData("W 2001000", "image:2: 'W 2001000' is not 'W address value'")]
+    [InlineData("X 2001000 1", "image:2: 'X 2001000 1' is neither 'W address value' nor 'R address value'")]
+    [InlineData("W 2001000", "image:2: 'W 2001000' is neither 'W address value' nor 'R address value'")]
+    [InlineData("R 2001000", "image:2: 'R 2001000' is neither 'W address value' nor 'R address value'")]
+    [InlineData("R 2001002 1", "image:2: address '2001002' is not a multiple of 4 below 0x8000000")]
     [InlineData("W 2001002 1", "image:2: address '2001002' is not a multiple of 4 below 0x8000000")]
     [InlineData("W 8000000 1", "image:2: address '8000000' is not a multiple of 4 below 0x8000000")]
     [InlineData("W 200100g 1", "image:2: address '200100g' is not a hexadecimal number of 32 bits")]
     [InlineData("W 2001000 100000000", "image:2: value '100000000' is not a hexadecimal number of 32 bits")]
-    public void A_line_that_is_no_write_is_named(string line, string message)
+    public void A_line_that_is_no_access_is_named(string line, string message)
     {
         using RegisterImage card = new();
         Assert.Equal(message, Assert.Throws<OptionException>(() => RegisterLines.Apply(new StringReader($"W 0x2000030 0x5 # fine\n{line}\n"), "image", card)).Message);
+        Assert.Equal(5u, card.Read(CardRegisters.Scratch));
+    }
+
+    [Fact]
+    public void Reads_in_a_trace_are_passed_over()
+    {
+        using RegisterImage card = new();
+        RegisterLines.Apply(new StringReader("W 02000030 00000005\nR 02000030 00000007\nR 02001068 deadbeef\n"), "trace", card);
         Assert.Equal(5u, card.Read(CardRegisters.Scratch));
     }
 
@@ -156,7 +166,7 @@ public sealed class CardReportTests
 
         AssertRefused("softswitch netfpga dump: --layout: '2' is neither 1.0 nor 0.9\n", "dump", "--flows", flows, "--layout", "2");
         AssertRefused("softswitch netfpga dump: --offload: 'off' is none of strict, on and all\n", "dump", "--flows", flows, "--offload", "off");
-        AssertRefused($"softswitch netfpga decode: {flows}:1: '{Tcp}' is not 'W address value'\n", "decode", flows);
+        AssertRefused($"softswitch netfpga decode: {flows}:1: '{Tcp}' is neither 'W address value' nor 'R address value'\n", "decode", flows);
         AssertRefused("softswitch netfpga show: nosuch0: there is neither an interface nosuch0 nor a device /dev/nosuch0: is the NetFPGA driver loaded?\n", "show", "nosuch0");
         AssertRefused("softswitch netfpga show: name: 'nf2c0' is asked of a running switch only, at unix:PATH\n", "show", "nf2c0", "nf2c0");
     }

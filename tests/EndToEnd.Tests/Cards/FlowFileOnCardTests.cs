@@ -122,6 +122,51 @@ public sealed unsafe class FlowFileOnCardTests
         Assert.True(alike > 1500, $"only {alike} frames were forwarded by both");
     }
 
+    /// <summary>Value and mask of vlan as the shim, the reference driver and others write them.</summary>
+    [Theory]
+    [InlineData(0xffff, 0x0000, "vlan_tci=0x0000")]
+    [InlineData(0xffff, 0xe000, "vlan_tci=0x0000")]
+    [InlineData(0xffff, 0xf000, "vlan_tci=0x0000", "dl_vlan=4095")]
+    [InlineData(0x0fff, 0xf000, "vlan_tci=0x0000", "dl_vlan=4095")]
+    [InlineData(0x0fff, 0x0000, "dl_vlan=4095,dl_vlan_pcp=0")]
+    [InlineData(0x0fff, 0xe000, "dl_vlan=4095")]
+    [InlineData(0xe000, 0x1fff, "vlan_tci=0x0000", "dl_vlan_pcp=7")]
+    public void A_row_about_tags_is_the_same_row_when_its_flows_are_loaded_again(ushort vlan, ushort open, params string[] matches)
+    {
+        using RegisterImage image = new();
+        KeyWords value = default;
+        KeyWords mask = default;
+        ActionWords action = default;
+        ((Span<uint>)mask).Fill(uint.MaxValue);
+        (value[7], mask[7]) = ((uint)vlan << 8, 0xff0000ff | ((uint)open << 8));
+        (value[6], mask[6]) = (0, 0x00ffffff); // from port 1
+        action[0] = CardPort.WireBit(1);
+        for (int i = 0; i < ActionWords.Count; i++)
+        {
+            image.Write(CardRegisters.RowAction + (4 * (uint)i), action[i]);
+        }
+        for (int i = 0; i < KeyWords.Count; i++)
+        {
+            image.Write(CardRegisters.RowMask + (4 * (uint)i), mask[i]);
+            image.Write(CardRegisters.RowValue + (4 * (uint)i), value[i]);
+        }
+        image.Write(CardRegisters.RowWrite, 20);
+        CardTables written = CardTables.Read(image);
+
+        string[] lines = [.. CardListing.DescribeFlows(written, CardLayout.V10, FlowFileOnCard.PortNumbers)];
+        Assert.Equal(matches.Select(match => $"priority=4,in_port=1,{match} actions=output:2"), lines.Where(line => line[0] != '#'));
+        FlowFileOnCard again = Install(string.Join('\n', lines), OffloadLevel.On);
+        CardTables loaded = Image(again);
+        foreach (ushort tag in (ushort[])[0xffff, 0x0fff, 0x2fff, 0xefff, 0xe005, 0x0005, 0x0000])
+        {
+            KeyWords frame = default;
+            (frame[0], frame[7]) = (80, (uint)tag << 8); // not all zero, which empty rows match
+            uint expected = written.Rows.FirstOrDefault(row => !row.IsEmpty && Hits(row.Image, frame)).Image.Action[0];
+            Assert.Equal(expected == 0 ? CardPort.QueueBit(0) : expected, Find(loaded, frame));
+        }
+        Assert.Equal(lines.Where(line => line[0] != '#').Select(WithoutPriority), Decode(again).Where(line => line[0] != '#').Select(WithoutPriority));
+    }
+
     [Fact]
     public void What_gives_frames_to_the_host_is_a_comment()
     {
@@ -145,7 +190,9 @@ public sealed unsafe class FlowFileOnCardTests
 
     /// <summary>The flows of rows, without the priorities that say in which rows they are.</summary>
     private static IEnumerable<string> Flows(IEnumerable<string> lines) =>
-        lines.Where(line => line[0] != '#').Select(line => line[(line.IndexOf(',', StringComparison.Ordinal) + 1)..]);
+        lines.Where(line => line[0] != '#').Select(WithoutPriority);
+
+    private static string WithoutPriority(string line) => line[(line.IndexOf(',', StringComparison.Ordinal) + 1)..];
 
     private static void AssertSlot(FlowFileOnCard table, int slot, string value, string action)
     {

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.NetFpga.Codec;
 
@@ -12,6 +13,14 @@ public readonly record struct CardMatch(FlowKey Key, FlowKey Mask, byte Source, 
 {
     /// <summary>Port whose wire the frame has to come from, 0 to 3; null if it may be several.</summary>
     public int? Port => SourceMask == 0 && Source < CardPort.NumberCount && Source % 2 == 0 ? Source / 2 : null;
+
+    /// <summary>Where only bits of a tag are compared that frames without one have set, too (E6): the same for those frames; null otherwise.</summary>
+    public CardMatch? Untagged => IsUntaggedToo
+        ? this with { Key = Key with { Vlan = default }, Mask = Mask with { Vlan = new Be16(ushort.MaxValue) }, IsUntaggedToo = false }
+        : null;
+
+    /// <summary>Whether frames without a tag match, too, although bits of a tag are compared.</summary>
+    public bool IsUntaggedToo { get; init; }
 
     /// <summary>Frames of the host match, and none from a wire.</summary>
     public bool IsFromHost => (Source & 1) != 0;

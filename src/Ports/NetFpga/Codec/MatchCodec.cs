@@ -94,10 +94,10 @@ public static class MatchCodec
             key.NwTos = (byte)KeyFields.NwTos.Get(value);
         }
         BitField vlan = KeyFields.Vlan(layout);
-        string? anomaly = DecodeVlan((ushort)vlan.Get(value), (ushort)Compared(vlan, cardMask), ref key, ref mask);
+        string? anomaly = DecodeVlan((ushort)vlan.Get(value), (ushort)Compared(vlan, cardMask), ref key, ref mask, out bool untaggedToo);
         byte sourceMask = (byte)KeyFields.Source.Get(cardMask);
         byte source = (byte)(KeyFields.Source.Get(value) & ~(ulong)sourceMask);
-        return new CardMatch(FlowKey.And(key, mask), mask, source, sourceMask, anomaly);
+        return new CardMatch(FlowKey.And(key, mask), mask, source, sourceMask, anomaly) { IsUntaggedToo = untaggedToo };
     }
 
     /// <summary>A slot's value in the switch's terms: everything is compared that the layout knows.</summary>
@@ -134,8 +134,9 @@ public static class MatchCodec
         return (key & FlowKey.VlanPresent) == 0 ? (KeyFields.Untagged, (ushort)0xffff) : ((ushort)(key & ~FlowKey.VlanPresent), mask);
     }
 
-    private static string? DecodeVlan(ushort value, ushort compared, ref FlowKey key, ref FlowKey mask)
+    private static string? DecodeVlan(ushort value, ushort compared, ref FlowKey key, ref FlowKey mask, out bool untaggedToo)
     {
+        untaggedToo = false;
         if (compared == 0)
         {
             return null;
@@ -143,10 +144,10 @@ public static class MatchCodec
         if ((compared & KeyFields.UntaggedBit) == 0)
         {
             // Masks of the reference driver, which leaves bit 12 open: a tag's bits, or untagged if all that is compared is one.
-            bool untaggedToo = (value & compared) == compared;
+            untaggedToo = (value & compared) == compared;
             mask.Vlan = Be16.FromHost((ushort)(compared | FlowKey.VlanPresent));
             key.Vlan = Be16.FromHost((ushort)(value | FlowKey.VlanPresent));
-            return untaggedToo ? "matches frames without a tag, too" : null;
+            return null;
         }
         if ((value & KeyFields.UntaggedBit) == 0)
         {

@@ -42,10 +42,10 @@ internal ref struct CardKey
     /// <summary>The tag's 16 bits, bit 12 included.</summary>
     public ushort Tag { get; private set; }
 
-    /// <summary>From the start of the frame without its tag; 0 if it has no IPv4 header that the parser accepted.</summary>
+    /// <summary>From the start of the frame without its tag; 0 if it is not IPv4.</summary>
     public int NetworkOffset { get; private set; }
 
-    /// <summary>As for <see cref="NetworkOffset"/>; 0 unless it is TCP or UDP.</summary>
+    /// <summary>As for <see cref="NetworkOffset"/>; 0 unless it is TCP or UDP behind a header of a length that can be.</summary>
     public int TransportOffset { get; private set; }
 
     public bool IsUdp { get; private set; }
@@ -66,6 +66,7 @@ internal ref struct CardKey
             bytes[(layout == CardLayout.V10 ? 29 : 28)..], key.IsTagged && !isBad ? (ushort)(key.Tag & ~0x1000) : Untagged);
         if (isBad)
         {
+            key.NetworkOffset = EthernetLength; // rewrites know the header by its type alone (E11)
             return key; // the default key: as an untagged frame of port 0 with nothing in it
         }
         bytes[27] = (byte)source;

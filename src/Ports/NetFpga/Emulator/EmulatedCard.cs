@@ -8,8 +8,7 @@ namespace Softswitch.Ports.NetFpga.Emulator;
 /// </para>
 /// <para>
 /// Where that is silent: a register nobody knows reads as <see cref="UnknownRegister"/> and ignores writes; a row number is taken modulo 32; a hit row
-/// counts only if no exact entry won; a frame with a bad IPv4 header is dropped under source 0 and gets no rewrite behind its Ethernet header; a flush keeps
-/// the counters of the rows; a reset and a flush take no time; rows and slots change at once, but see <see cref="RowVanished"/>; a port switched off by its MAC's
+/// counts only if no exact entry won; a frame with a bad IPv4 header is dropped under source 0; a flush keeps the counters of the rows; a reset and a flush take no time; rows and slots change at once, but see <see cref="RowVanished"/>; a port switched off by its MAC's
 /// control bits loses frames instead of keeping them; reading the PHY's interrupt status clears it; layout 0.9 treats tags and bad headers as 1.0 does.
 /// </para>
 /// <para>
@@ -293,11 +292,12 @@ public sealed class EmulatedCard : IRegisterAccess
         switch (address)
         {
             case >= CardRegisters.RowAction and < CardRegisters.RowAction + 0x200 when _rows.TryRead(address, out value):
-            case >= CardRegisters.WildcardMisses and <= CardRegisters.Timer when _statistics.TryRead(address, out value):
             case >= CardRegisters.OutputQueues and < OutputQueuesEnd when _queues.TryRead(address - CardRegisters.OutputQueues, out value):
             case >= CardRegisters.Mac and < CardRegisters.Mac + (CardPort.Count * CardRegisters.MacStride)
                 when _macs[(address - CardRegisters.Mac) / CardRegisters.MacStride].TryRead((address - CardRegisters.Mac) % CardRegisters.MacStride, out value):
                 return value;
+            case >= CardRegisters.WildcardMisses and < LookupStatistics.End:
+                return _statistics.Read(address);
             case >= CardRegisters.Exact and < CardRegisters.Exact + (CardRegisters.SlotCount * CardRegisters.SlotStride):
                 return _slots.Read(address - CardRegisters.Exact);
             case >= CardRegisters.Identification and < CardRegisters.Identification + 0x100:
@@ -360,7 +360,7 @@ public sealed class EmulatedCard : IRegisterAccess
             case >= CardRegisters.Exact and < CardRegisters.Exact + (CardRegisters.SlotCount * CardRegisters.SlotStride):
                 _slots.Write(address - CardRegisters.Exact, value);
                 break;
-            case >= CardRegisters.WildcardMisses and <= CardRegisters.Timer:
+            case >= CardRegisters.WildcardMisses and < LookupStatistics.End:
                 _statistics.Write(address, value);
                 break;
             case >= CardRegisters.OutputQueues and < OutputQueuesEnd:

@@ -8,9 +8,6 @@ public sealed record EmulatedCardOptions
     /// <summary>Null: what a card of the layout says.</summary>
     public EmulatedIdentity? Identity { get; init; }
 
-    /// <summary>
-    /// What a UDP checksum that comes out as 0 is sent as. The card's arithmetic knows no exception for it, as far as is known, and 0 says that there is
-    /// no checksum.
-    /// </summary>
+    /// <summary>A UDP checksum that comes out as 0 is sent so, which says that there is none (E10). The card's arithmetic knows no exception for it.</summary>
     public bool UdpChecksumMayBecomeZero { get; init; } = true;
 }

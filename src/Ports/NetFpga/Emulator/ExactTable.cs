@@ -6,6 +6,9 @@ namespace Softswitch.Ports.NetFpga.Emulator;
 internal sealed class ExactTable
 {
     private const int SlotWords = (int)CardRegisters.SlotStride / sizeof(uint);
+
+    // The arbiter tells words by four bits: reading 24 and 25, which mean nothing, clears as reading the counters does.
+    private const int DecodedWords = 16;
     private const int PacketsWord = 8;
     private const int BytesWord = 9;
     private const int ActionWord = 10;
@@ -26,7 +29,7 @@ internal sealed class ExactTable
     {
         uint index = offset / sizeof(uint);
         uint value = _memory[index];
-        switch (index % SlotWords)
+        switch (index % DecodedWords)
         {
             case PacketsWord:
                 _memory[index] &= ~ClearedByRead;

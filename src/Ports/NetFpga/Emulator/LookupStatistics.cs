@@ -3,53 +3,41 @@ namespace Softswitch.Ports.NetFpga.Emulator;
 /// <summary>The lookup's own registers: running counters, scratch words, the timer.</summary>
 internal sealed class LookupStatistics(CardTimer timer)
 {
-    private readonly uint[] _drops = new uint[CardPort.NumberCount];
-    private readonly uint[] _scratch = new uint[2];
-    private uint _wildcardMisses;
-    private uint _wildcardHits;
-    private uint _exactMisses;
-    private uint _exactHits;
+    /// <summary>Behind the timer there is a word that is always 0.</summary>
+    public const uint End = CardRegisters.Timer + (2 * sizeof(uint));
 
-    public void Clear()
-    {
-        Array.Clear(_drops);
-        Array.Clear(_scratch);
-        (_wildcardMisses, _wildcardHits, _exactMisses, _exactHits) = (0, 0, 0, 0);
-    }
+    // Hits and misses, drops by source, scratch words: up to the timer all can be written.
+    private readonly uint[] _words = new uint[(CardRegisters.Timer - CardRegisters.WildcardMisses) / sizeof(uint)];
+
+    public void Clear() => Array.Clear(_words);
 
     /// <summary>Both tables were searched: each counts a miss of its own, a row only a hit that won.</summary>
     public void Count(bool isExactHit, bool isRowHit)
     {
-        _exactHits += isExactHit ? 1u : 0;
-        _exactMisses += isExactHit ? 0u : 1;
-        _wildcardHits += isRowHit && !isExactHit ? 1u : 0;
-        _wildcardMisses += isRowHit ? 0u : 1;
-    }
-
-    public void CountDrop(int source) => _drops[source]++;
-
-    public bool TryRead(uint address, out uint value)
-    {
-        value = address switch
+        _words[Index(isExactHit ? CardRegisters.ExactHits : CardRegisters.ExactMisses)]++;
+        if (!isRowHit)
         {
-            CardRegisters.WildcardMisses => _wildcardMisses,
-            CardRegisters.WildcardHits => _wildcardHits,
-            CardRegisters.ExactMisses => _exactMisses,
-            CardRegisters.ExactHits => _exactHits,
-            >= CardRegisters.Drops and < CardRegisters.Scratch => _drops[(address - CardRegisters.Drops) / sizeof(uint)],
-            >= CardRegisters.Scratch and < CardRegisters.Timer => _scratch[(address - CardRegisters.Scratch) / sizeof(uint)],
-            CardRegisters.Timer => timer.Seconds,
-            _ => 0,
-        };
-        return address is >= CardRegisters.WildcardMisses and <= CardRegisters.Timer;
-    }
-
-    /// <summary>Only the scratch words can be written.</summary>
-    public void Write(uint address, uint value)
-    {
-        if (address is >= CardRegisters.Scratch and < CardRegisters.Timer)
+            _words[Index(CardRegisters.WildcardMisses)]++;
+        }
+        else if (!isExactHit)
         {
-            _scratch[(address - CardRegisters.Scratch) / sizeof(uint)] = value;
+            _words[Index(CardRegisters.WildcardHits)]++;
         }
     }
+
+    public void CountDrop(int source) => _words[Index(CardRegisters.Drops) + source]++;
+
+    /// <param name="address">From <see cref="CardRegisters.WildcardMisses"/> to <see cref="End"/>.</param>
+    public uint Read(uint address) => address < CardRegisters.Timer ? _words[Index(address)] : address == CardRegisters.Timer ? timer.Seconds : 0;
+
+    /// <inheritdoc cref="Read"/>
+    public void Write(uint address, uint value)
+    {
+        if (address < CardRegisters.Timer)
+        {
+            _words[Index(address)] = value;
+        }
+    }
+
+    private static int Index(uint address) => (int)(address - CardRegisters.WildcardMisses) / sizeof(uint);
 }

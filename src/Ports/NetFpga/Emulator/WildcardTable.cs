@@ -21,6 +21,7 @@ internal sealed class WildcardTable
     private readonly uint[] _bytes = new uint[Rows];
     private readonly uint[] _lastHit = new uint[Rows];
     private readonly uint[] _scratch = new uint[2];
+    private uint _lastRead;
 
     /// <param name="layout">Decides how many bits of the key the rows have: 248, or 240 without nw_tos.</param>
     public WildcardTable(CardLayout layout)
@@ -41,6 +42,7 @@ internal sealed class WildcardTable
         Array.Clear(_bytes);
         Array.Clear(_lastHit);
         Array.Clear(_scratch);
+        _lastRead = 0;
     }
 
     /// <summary>Rows only: they become all zero, which matches a key that is all zero.</summary>
@@ -63,7 +65,10 @@ internal sealed class WildcardTable
             case >= CardRegisters.RowAction and < CardRegisters.RowRead:
                 value = _staging[(address - CardRegisters.RowAction) / sizeof(uint)];
                 return true;
-            case CardRegisters.RowRead or CardRegisters.RowWrite:
+            case CardRegisters.RowRead:
+                value = _lastRead;
+                return true;
+            case CardRegisters.RowWrite:
                 return true;
             default:
                 Span<uint> register = Register(address, out _);
@@ -81,6 +86,7 @@ internal sealed class WildcardTable
                 Stage((int)(address - CardRegisters.RowAction) / sizeof(uint), value);
                 return true;
             case CardRegisters.RowRead:
+                _lastRead = value;
                 _rows.AsSpan((int)(value % Rows) * StagingWords, StagingWords).CopyTo(_staging);
                 return true;
             case CardRegisters.RowWrite:
@@ -127,11 +133,8 @@ internal sealed class WildcardTable
         _lastHit[row] = seconds;
     }
 
-    private void Stage(int word, uint value)
-    {
-        bool isLastOfKey = word is MaskWord + KeyWords.Count - 1 or ValueWord + KeyWords.Count - 1;
-        _staging[word] = isLastOfKey ? value & _lastKeyWord : value;
-    }
+    /// <summary>The last word of mask and value is longer than a row's; of the mask the staging word keeps all of it.</summary>
+    private void Stage(int word, uint value) => _staging[word] = word == ValueWord + KeyWords.Count - 1 ? value & _lastKeyWord : value;
 
     private void Commit(int row)
     {
@@ -143,6 +146,7 @@ internal sealed class WildcardTable
             vanished(row);
         }
         _staging.CopyTo(_rows, row * StagingWords);
+        _rows[(row * StagingWords) + MaskWord + KeyWords.Count - 1] &= _lastKeyWord;
         Arm(row);
     }
 

@@ -147,17 +147,25 @@ public sealed unsafe class MatchCodecTests
         CardMatch match = MatchCodec.Decode(CardLayout.V10, CardWords.Key("0 0 0 0 0 0 0 00012300"), mask);
 
         Assert.Null(match.Anomaly);
+        Assert.Null(match.Untagged);
         Assert.Equal((0xff, (int?)null), (match.SourceMask, match.Port));
         Assert.Equal((0x1123, 0x1fff), (match.Key.Vlan.Host, match.Mask.Vlan.Host));
     }
 
-    [Fact]
-    public void A_match_that_no_openflow_match_can_say_is_named()
+    /// <summary>E6: of an untagged frame's ones the masks of the reference driver leave bit 12 out.</summary>
+    [Theory]
+    [InlineData("00ffff00", "00f000fc", 0x1fff, 0x1fff)] // no tag, as the reference driver writes it
+    [InlineData("000fff00", "00f000fc", 0x1fff, 0x1fff)] // VID 0xfff
+    [InlineData("00e00000", "001ffffc", 0xf000, 0xf000)] // PCP 7
+    public void A_row_of_ones_that_leaves_bit_12_open_matches_tagged_and_untagged_frames(string valueWord, string maskWord, int key, int mask)
     {
-        KeyWords mask = CardWords.Key("ffffffff ffffffff ffffffff ffffffff ffffffff ffffffff feffffff 001ffffc"); // PCP alone, bit 12 open
-        CardMatch match = MatchCodec.Decode(CardLayout.V10, CardWords.Key("0 0 0 0 0 0 0 00e00000"), mask);
+        KeyWords cardMask = CardWords.Key($"ffffffff ffffffff ffffffff ffffffff ffffffff ffffffff feffffff {maskWord}");
+        CardMatch match = MatchCodec.Decode(CardLayout.V10, CardWords.Key($"0 0 0 0 0 0 0 {valueWord}"), cardMask);
 
-        Assert.Equal("matches frames without a tag, too", match.Anomaly);
+        Assert.Equal((key, mask), (match.Key.Vlan.Host, match.Mask.Vlan.Host));
+        CardMatch untagged = Assert.NotNull(match.Untagged);
+        Assert.Equal((0, 0xffff), (untagged.Key.Vlan.Host, untagged.Mask.Vlan.Host));
+        Assert.Null(untagged.Untagged);
     }
 
     private static string MaskOf(in FlowMatch match)

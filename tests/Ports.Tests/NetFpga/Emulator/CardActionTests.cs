@@ -185,14 +185,20 @@ public sealed class CardActionTests
         Assert.Equal(0xffff, BinaryPrimitives.ReadUInt16BigEndian(proper.AsSpan(40)));
     }
 
-    [Fact]
-    public void E4_a_bad_header_is_left_alone_behind_ethernet()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    public void E11_a_header_length_below_5_does_not_keep_addresses_tos_and_header_checksum_from_being_rewritten(int length)
     {
-        byte[] frame = TestPacket.Tcp();
-        frame[14] = 0x42;
-        byte[] result = new CardBench().Rewrite(frame, AllRewrites, (1, 0xffffffff), (2, 0xffffffff), (3, 0xffffffff), (4, 0xffffffff));
-        Assert.All(result[..12], octet => Assert.Equal(0xff, octet));
-        Assert.Equal(frame[12..], result[12..]);
+        byte[] frame = TestPacket.Udp();
+        frame[14] = (byte)(0x40 | length);
+        FillHeaderChecksum(frame);
+        byte[] result = new CardBench().Rewrite(frame, AllRewrites, SecondExample);
+        byte[] expected = [.. new byte[12], .. frame[12..]];
+        expected[15] = 0xb8;
+        new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 }.CopyTo(expected, 26);
+        FillHeaderChecksum(expected);
+        Assert.Equal(expected, result); // ports and their checksum as they were
     }
 
     [Fact]
@@ -214,6 +220,13 @@ public sealed class CardActionTests
             frame, 0x07fe, [.. Enumerable.Range(1, 9).Select(word => (word, 0xffffffff))]);
         Assert.All(result[..12], octet => Assert.Equal(0xff, octet));
         Assert.Equal(frame[12..], result[12..]);
+    }
+
+    /// <summary>Over 20 bytes, whatever the header says of its length.</summary>
+    private static void FillHeaderChecksum(byte[] frame)
+    {
+        frame.AsSpan(24, 2).Clear();
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(24), TestPacket.TextbookChecksum(frame.AsSpan(14, 20)));
     }
 
     private static void FillChecksums(byte[] frame, int network)

@@ -101,6 +101,74 @@ public sealed class CardRegisterTests
     }
 
     [Fact]
+    public void An_exact_entry_counts_32_bits_of_bytes()
+    {
+        uint slot = WriteTcpSlot();
+        byte[] frame = TestPacket.Tcp(0xc000020a, 0xc0000214, 40000, 80);
+        Card.Write(slot + 0x24, 0x7fffffff);
+        _bench.Send(0, frame);
+        Assert.Equal(0x7fffffffu + (uint)frame.Length, Card.Peek(slot + 0x24));
+        Card.Write(slot + 0x24, uint.MaxValue);
+        _bench.Send(0, frame);
+        Assert.Equal((uint)frame.Length - 1, Card.Read(slot + 0x24));
+    }
+
+    [Fact]
+    public void Words_24_and_25_of_a_slot_clear_on_read_as_its_counters_do()
+    {
+        uint slot = CardBench.SlotAddress(0x1234);
+        foreach (uint word in (uint[])[23, 24, 25, 26])
+        {
+            Card.Write(slot + (4 * word), uint.MaxValue);
+            Assert.Equal(uint.MaxValue, Card.Read(slot + (4 * word)));
+        }
+        Assert.Equal([uint.MaxValue, 0xff000000, 0, uint.MaxValue], _bench.ReadWords(slot + (4 * 23), 4));
+    }
+
+    [Fact]
+    public void Lookup_statistics_can_be_written_and_count_on_from_there()
+    {
+        for (uint address = 0x2000000; address <= 0x200002c; address += 4)
+        {
+            Card.Write(address, address);
+            Assert.Equal(address, Card.Read(address));
+        }
+        _bench.Send(5, TestPacket.Tcp());
+        Assert.Equal([0x2000001, 0x2000004, 0x2000009, 0x200000c], _bench.ReadWords(0x2000000, 4));
+        Assert.Equal(0x2000025u, Card.Read(0x2000024));
+    }
+
+    [Fact]
+    public void Timer_and_the_word_behind_it_cannot_be_written_and_that_one_is_0()
+    {
+        Card.Write(0x2000038, 77);
+        Card.Write(0x200003c, 77);
+        Assert.Equal([0, 0, EmulatedCard.UnknownRegister], _bench.ReadWords(0x2000038, 3));
+    }
+
+    [Fact]
+    public void The_read_row_register_reads_back_what_was_written_last()
+    {
+        Card.Write(ReadRow, 9);
+        Assert.Equal(9u, Card.Read(ReadRow));
+        Card.Reset();
+        Assert.Equal(0u, Card.Read(ReadRow));
+    }
+
+    [Fact]
+    public void The_last_staging_word_of_the_mask_keeps_its_top_byte_until_a_row_is_read()
+    {
+        const uint LastOfMask = 0x2001044;
+        const uint LastOfValue = 0x2001064;
+        Card.Write(LastOfMask, 0xab123456);
+        Card.Write(LastOfValue, 0xab123456);
+        Card.Write(WriteRow, 3);
+        Assert.Equal((0xab123456u, 0x00123456u), (Card.Read(LastOfMask), Card.Read(LastOfValue)));
+        Card.Write(ReadRow, 3);
+        Assert.Equal((0x00123456u, 0x00123456u), (Card.Read(LastOfMask), Card.Read(LastOfValue)));
+    }
+
+    [Fact]
     public void Byte_counts_have_12_bits_of_a_frames_length()
     {
         _bench.WriteRow(0, CardBench.Action(0x10));
