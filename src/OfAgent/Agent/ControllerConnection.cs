@@ -273,6 +273,7 @@ internal sealed class ControllerConnection
         }
         long dropped = Out.DroppedPacketIns;
         NoteEnd("closed");
+        _closeReason += Session.OpenOffer is OfVersions offer ? $"; it offered {offer}, this switch speaks 1.0" : "";
         _closeReason += dropped == 0 ? "" : $"; {dropped} packet-ins were dropped because it read too slowly";
         Out.Dispose();
         OfFramer.Pool.Return(_framer);

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Text;
 using Softswitch.Datapath.Control;
+using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
@@ -25,6 +27,7 @@ internal sealed class ControllerSession
     private readonly OutboundQueue _out;
     private readonly StatsResponder _stats;
     private readonly bool _isPassive;
+    private OfVersions? _offer;
 
     public ControllerSession(SwitchAgent agent, OutboundQueue output, bool isPassive)
     {
@@ -51,6 +54,9 @@ internal sealed class ControllerSession
     /// <summary>Why <see cref="Handle"/> said Close, for the log.</summary>
     public string CloseReason { get; private set; } = "";
 
+    /// <summary>What the peer's HELLO offered, if it ended before it was clear whether it speaks 1.0; for the log.</summary>
+    public OfVersions? OpenOffer => IsNegotiated || CloseReason.Length > 0 ? null : _offer;
+
     /// <summary>The first error the peer reported, for the log; null while there is none.</summary>
     public OfError? FirstError { get; private set; }
 
@@ -62,9 +68,9 @@ internal sealed class ControllerSession
     /// <summary>Says hello; the first thing on every connection (§5.5.1).</summary>
     public void Start() => HelloMessage.Write(Pending, NoXid);
 
-    /// <summary>Whether a connection can start with this header: with a HELLO of any version, or with a message of ours.</summary>
+    /// <summary>Whether a connection can start with this header: with a HELLO or an error of any version, or with a message of ours.</summary>
     public static bool IsPlausibleStart(OfHeader header) =>
-        header.Type == OfType.Hello || (header.Version == OfHeader.Version10 && header.Type <= OfType.QueueGetConfigReply);
+        header.Type is OfType.Hello or OfType.Error || (header.Version == OfHeader.Version10 && header.Type <= OfType.QueueGetConfigReply);
 
     /// <summary>Gives back what an unfinished reply holds.</summary>
     public void End() => _stats.Abandon();
@@ -77,7 +83,7 @@ internal sealed class ControllerSession
         OfHeader.TryDecode(message, out OfHeader header); // framing saw to its length
         if (!IsNegotiated)
         {
-            return HandleFirst(message, header);
+            return Negotiate(message, header);
         }
         if (header.Version != OfHeader.Version10)
         {
@@ -157,25 +163,54 @@ internal sealed class ControllerSession
     /// <summary>A management connection gets events once it asked for packets, as with Open vSwitch's service connections.</summary>
     private bool WantsEvents => IsNegotiated && (!_agent.IsManagement(_isPassive) || Config.MissSendLength != 0);
 
-    private SessionResult HandleFirst(ReadOnlySpan<byte> message, OfHeader header)
+    /// <summary>Until the peer is known to speak 1.0: a HELLO may leave that open, what comes next does not.</summary>
+    private SessionResult Negotiate(ReadOnlySpan<byte> message, OfHeader header)
     {
-        if (header.Type == OfType.Hello && header.Version < OfHeader.Version10)
+        if (header.Type == OfType.Error && ErrorMessage.TryDecode(message, out OfError refusal, out ReadOnlySpan<byte> data, out _)
+            && refusal.Type == OfErrorType.HelloFailed)
         {
-            // §5.5.1: the lower of the two versions would be spoken, and we do not have it.
-            ErrorMessage.Write(Pending, header.Xid, OfError.HelloIncompatible, "this switch speaks OpenFlow 1.0 (version 0x01) only"u8);
-            CloseReason = $"it offers version {header.Version}, which this switch does not speak";
-            return SessionResult.Close;
+            string text = PortText.Printable(Encoding.UTF8.GetString(data[..Math.Min(data.Length, ErrorMessage.OffenderBytes * 2)]));
+            return Close($"it refused OpenFlow 1.0, which is all that this switch speaks: {refusal.Name} {text}".TrimEnd());
+        }
+        if (header.Type == OfType.Hello)
+        {
+            _offer ??= HelloMessage.ReadVersions(message);
+            return _offer is { Include10: false } others ? RefuseVersion(header, $"{others}")
+                : _offer is { IsCertain: false } ? SessionResult.Continue
+                : Accept();
+        }
+        if (_offer is not null && header.Version != OfHeader.Version10)
+        {
+            return RefuseVersion(header, $"{OfVersions.NameOf(header.Version)} only");
         }
         if (!IsPlausibleStart(header))
         {
             ErrorMessage.Write(Pending, header.Xid, OfError.HelloIncompatible, "an OpenFlow connection starts with OFPT_HELLO"u8);
-            CloseReason = "what it sent first is no OpenFlow HELLO";
-            return SessionResult.Close;
+            return Close("what it sent first is no OpenFlow HELLO");
         }
+        // A peer that forgot its HELLO and speaks version 1 is understood all the same.
+        Accept();
+        return Dispatch(message, header);
+    }
+
+    private SessionResult Accept()
+    {
         IsNegotiated = true;
         _agent.OnSessionChanged();
-        // A peer that forgot its HELLO and speaks version 1 is understood all the same.
-        return header.Type == OfType.Hello ? SessionResult.Continue : Dispatch(message, header);
+        return SessionResult.Continue;
+    }
+
+    /// <summary>§5.5.1: there is no version that both speak.</summary>
+    private SessionResult RefuseVersion(OfHeader header, string spoken)
+    {
+        ErrorMessage.Write(Pending, header.Xid, OfError.HelloIncompatible, "this switch speaks OpenFlow 1.0 (version 0x01) only"u8);
+        return Close($"it speaks {spoken}; this switch 1.0");
+    }
+
+    private SessionResult Close(string reason)
+    {
+        CloseReason = reason;
+        return SessionResult.Close;
     }
 
     private SessionResult Dispatch(ReadOnlySpan<byte> message, OfHeader header)

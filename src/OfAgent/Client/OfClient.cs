@@ -237,9 +237,13 @@ public sealed partial class OfClient : IDisposable
             string text = PortText.Printable(Encoding.UTF8.GetString(data));
             throw new OfClientException($"{Target}: the switch refused OpenFlow 1.0: {error.Name} {text}".TrimEnd());
         }
-        if (header.Type != OfType.Hello || header.Version < OfHeader.Version10)
+        if (header.Type != OfType.Hello)
         {
             throw new OfClientException($"{Target}: this is no OpenFlow switch (its first message is no hello)");
+        }
+        if (HelloMessage.ReadVersions(message) is { Include10: false } others)
+        {
+            throw new OfClientException($"{Target}: the switch speaks {others}; OpenFlow 1.0 is spoken here");
         }
     }
 
@@ -287,7 +291,7 @@ public sealed partial class OfClient : IDisposable
         }
         if (result == FramingResult.Message && message[0] != OfHeader.Version10 && message[1] is not ((byte)OfType.Hello or (byte)OfType.Error))
         {
-            throw new OfClientException($"{Target}: the switch sent a message of version 0x{message[0]:x2}; OpenFlow 1.0 is spoken here");
+            throw new OfClientException($"{Target}: the switch sent a message of {OfVersions.NameOf(message[0])}; OpenFlow 1.0 is spoken here");
         }
         return result == FramingResult.Message;
     }

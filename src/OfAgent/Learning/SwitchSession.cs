@@ -138,10 +138,11 @@ internal sealed class SwitchSession : IDisposable
                 return "it sent a message with an impossible length";
             }
             OfHeader.TryDecode(message, out OfHeader header);
-            if (header.Type == OfType.Hello ? header.Version < OfHeader.Version10 : header.Version != OfHeader.Version10)
+            OfVersions spoken = header.Type == OfType.Hello ? HelloMessage.ReadVersions(message) : new OfVersions(1u << (header.Version & 31));
+            if (!spoken.Include10)
             {
                 ErrorMessage.Write(_out, header.Xid, OfError.HelloIncompatible, "OpenFlow 1.0 is spoken here"u8);
-                return $"it speaks version 0x{header.Version:x2}";
+                return $"it speaks {spoken}; this controller 1.0";
             }
             Handle(message, header);
         }

@@ -46,6 +46,61 @@ public sealed class HandshakeTests
         Assert.Contains("version 0", harness.WaitForLog("closed"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("04 00 00 10 00 00 00 05  00 01 00 08 00 00 00 10", "OpenFlow 1.3 only")]
+    [InlineData("06 00 00 18 00 00 00 05  00 07 00 05 ff 00 00 00 00 01 00 08 00 00 00 50", "OpenFlow 1.3, OpenFlow 1.5 only")]
+    [InlineData("04 00 00 08 00 00 00 04  04 05 00 08 00 00 00 05", "OpenFlow 1.3 only")] // no bitmap; but it goes on in its version
+    public void A_peer_that_speaks_only_newer_versions_is_told_so_and_so_is_the_log(string hex, string spoken)
+    {
+        using AgentHarness harness = new();
+        using RawController controller = new(harness.Agent.ListenPorts[0]);
+        controller.Read(OfType.Hello);
+        controller.SendHex(hex);
+
+        (string name, uint xid, byte[] data) = controller.ReadError();
+        Assert.Equal(("OFPHFC_INCOMPATIBLE", 5u), (name, xid));
+        Assert.Contains("OpenFlow 1.0", Encoding.ASCII.GetString(data), StringComparison.Ordinal);
+        Assert.Null(controller.TryRead());
+        controller.Dispose();
+        Assert.EndsWith($"closed: it speaks {spoken}; this switch 1.0", harness.WaitForLog("closed"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("04 00 00 08 00 00 00 01  04 01 00 11 00 00 00 02  00 00 00 00 6f 6e 6c 79 0a", "it refused OpenFlow 1.0, which is all that this switch speaks: OFPHFC_INCOMPATIBLE only?")]
+    [InlineData("04 01 00 0c 00 00 00 02  00 00 00 00", "it refused OpenFlow 1.0, which is all that this switch speaks: OFPHFC_INCOMPATIBLE")]
+    [InlineData("04 00 00 08 00 00 00 01", "closed by the peer; it offered up to OpenFlow 1.3, this switch speaks 1.0")]
+    public void A_peer_that_leaves_because_of_the_version_is_a_line_that_says_so(string hex, string line)
+    {
+        using AgentHarness harness = new();
+        using (RawController controller = new(harness.Agent.ListenPorts[0]))
+        {
+            controller.Read(OfType.Hello);
+            controller.SendHex(hex);
+        }
+
+        string first = harness.WaitForLog(":"); // and no line before it says that the peer is connected
+        Assert.EndsWith(line, first, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("04 00 00 08 00 00 00 01")] // the highest version alone
+    [InlineData("06 00 00 0c 00 00 00 01  00 01 00 00")]
+    [InlineData("06 00 00 0c 00 00 00 01  00 01 00 ff")]
+    [InlineData("06 00 00 0e 00 00 00 01  00 01 00 06 00 00")]
+    [InlineData("06 00 00 10 00 00 00 01  00 01 00 08 00 00 00 00")]
+    [InlineData("06 00 00 0b 00 00 00 01  00 01 00")]
+    public void A_hello_that_leaves_open_whether_1_0_is_spoken_is_believed_once_it_is(string hex)
+    {
+        using AgentHarness harness = new();
+        using RawController controller = new(harness.Agent.ListenPorts[0]);
+        controller.SendHex(hex);
+        controller.Read(OfType.Hello);
+        Assert.False(Assert.Single(harness.Agent.ReadConnections()).IsConnected);
+        controller.Send(b => EchoMessage.WriteRequest(b, 7));
+        controller.Read(OfType.EchoReply);
+        Assert.True(Assert.Single(harness.Agent.ReadConnections()).IsConnected);
+    }
+
     [Fact]
     public void Nonsense_is_answered_and_closed_and_one_line_in_the_log()
     {

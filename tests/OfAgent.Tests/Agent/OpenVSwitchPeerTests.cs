@@ -76,6 +76,27 @@ public sealed class OpenVSwitchPeerTests
         Assert.True(FlowCount(observer) > 0, "the controller knew where to send the answer, so it added a flow entry");
     }
 
+    [Fact]
+    public void Ovs_ofctl_of_another_version_is_refused_with_both_versions_in_the_log()
+    {
+        OvsTools.Require("ovs-ofctl");
+        using AgentHarness harness = new();
+        using RunningCommand peer = RunningCommand.Start("ovs-ofctl", ["-O", "OpenFlow13", "show", Target(harness)]);
+        Assert.EndsWith("it speaks OpenFlow 1.3 only; this switch 1.0", harness.WaitForLog("closed"), StringComparison.Ordinal);
+        Assert.NotEqual(0, peer.WaitForEnd(TimeSpan.FromSeconds(20)).ExitCode);
+    }
+
+    [Fact]
+    public void Ovs_testcontroller_of_another_version_is_refused_with_both_versions_in_the_log()
+    {
+        OvsTools.Require("ovs-testcontroller");
+        int port = OvsTools.FreePort();
+        using RunningCommand controller = RunningCommand.Start(
+            "ovs-testcontroller", ["--unixctl=none", "-O", "OpenFlow13,OpenFlow14", $"ptcp:{port}:127.0.0.1"]);
+        using AgentHarness harness = new(new AgentOptions { Controllers = [AgentHarness.Target($"tcp:127.0.0.1:{port}")] });
+        Assert.Contains("it speaks OpenFlow 1.3, OpenFlow 1.4 only; this switch 1.0", harness.WaitForLog("closed"), StringComparison.Ordinal);
+    }
+
     private static uint FlowCount(RawController observer)
     {
         observer.Send(b => OfAgent.Wire.AggregateStatsMessage.WriteRequest(b, 1, new(Datapath.Classification.FlowMatch.Any)));

@@ -66,6 +66,14 @@ public class OfClientTests
     }
 
     [Fact]
+    public void A_switch_that_speaks_only_newer_versions_is_named_with_them()
+    {
+        (string target, _) = ScriptedPeer.Listen(peer => peer.Write(b => b.Append([4, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 0x10])));
+        OfClientException e = Assert.Throws<OfClientException>(() => OfClient.Connect(target, Patience));
+        Assert.Equal($"{target}: the switch speaks OpenFlow 1.3 only; OpenFlow 1.0 is spoken here", e.Message);
+    }
+
+    [Fact]
     public void A_switch_that_refuses_the_version_is_quoted()
     {
         (string target, _) = ScriptedPeer.Listen(peer => peer.Write(b => ErrorMessage.Write(b, 1, OfError.HelloIncompatible, "1.3 only"u8)));
