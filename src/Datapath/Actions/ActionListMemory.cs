@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Actions;
@@ -15,13 +16,8 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     /// <summary>An OpenFlow message of 64 KiB has no more actions.</summary>
     public const int MaxActions = 8191;
 
-    private const int CacheLine = 64;
-
-    // What a list costs besides itself: the allocator's part, and its place among the uses.
-    private const int BytesBeside = 64;
-
     // A list that replaces another counts beside it until no worker holds the old one, so a full memory still lets lists be replaced.
-    private const long ReplacementReserve = ActionList.Size + (MaxActions * FlowAction.Size) + CacheLine + BytesBeside;
+    private static readonly long ReplacementReserve = BuddyMemory.LargestBlock;
 
     // The packet-outs under way have lists too, and are not to starve because flow entries use up the limit.
     private const long PacketOutReserve = 4 << 20;
@@ -29,7 +25,8 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     private readonly GracePeriod _grace;
     private readonly FlowHash _hash;
     private readonly long _limit;
-    private readonly ActionList* _scratch = Allocate(MaxActions);
+    private readonly BuddyMemory _memory;
+    private readonly ActionList* _scratch = (ActionList*)NativeMemory.Alloc((nuint)BytesOf(MaxActions));
     private readonly Dictionary<SharedList, Use> _uses = [];
 
     /// <param name="limit">Bytes that the lists of flow entries may take.</param>
@@ -38,6 +35,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         _grace = grace;
         _hash = hash;
         _limit = limit;
+        _memory = new BuddyMemory(limit + PacketOutReserve);
     }
 
     /// <summary>Lists that are in use or wait for workers.</summary>
@@ -135,18 +133,16 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         if (--CollectionsMarshal.GetValueRefOrNullRef(_uses, new SharedList(list)).References == 0)
         {
             _uses.Remove(new SharedList(list));
-            Free(list);
+            int bytes = BytesOf(list->Count);
+            UsedBytes -= BuddyMemory.BlockFor(bytes);
+            _memory.Return((byte*)list, bytes);
         }
     }
 
     public void Dispose()
     {
-        foreach (Use use in _uses.Values)
-        {
-            NativeMemory.AlignedFree(use.List);
-        }
-        _uses.Clear();
-        NativeMemory.AlignedFree(_scratch);
+        _memory.Dispose();
+        NativeMemory.Free(_scratch);
     }
 
     /// <summary>Keyed, and another secret in each run: a controller cannot make lists collide.</summary>
@@ -174,20 +170,14 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
             compiled = ActionsReference.ToList(known.List);
             return true;
         }
-        long bytes = BytesOf(actions.Length) + BytesBeside;
-        if (UsedBytes + bytes > limit)
+        int bytes = BytesOf(actions.Length);
+        int block = BuddyMemory.BlockFor(bytes);
+        ActionList* list = UsedBytes + block <= limit ? (ActionList*)_memory.TryRent(bytes) : null;
+        if (list == null)
         {
             return false;
         }
-        UsedBytes += bytes;
-        compiled = ActionsReference.ToList(Add(actions));
-        return true;
-    }
-
-    /// <summary>A list of its own of what the scratch list holds.</summary>
-    private ActionList* Add(ReadOnlySpan<FlowAction> actions)
-    {
-        ActionList* list = Allocate(actions.Length);
+        UsedBytes += block;
         *list = *_scratch;
         list->LastOutput = (short)(actions.Length - 1);
         while (list->LastOutput >= 0 && !actions[list->LastOutput].IsOutput)
@@ -197,19 +187,11 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         list->FindShortcut(actions);
         actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
         _uses.Add(new SharedList(list), new Use { List = list, References = 1 });
-        return list;
+        compiled = ActionsReference.ToList(list);
+        return true;
     }
 
-    private void Free(ActionList* list)
-    {
-        UsedBytes -= BytesOf(list->Count) + BytesBeside;
-        NativeMemory.AlignedFree(list);
-    }
-
-    // A list of one action, its header included, is one cache line.
-    private static ActionList* Allocate(int actions) => (ActionList*)NativeMemory.AlignedAlloc((nuint)BytesOf(actions), CacheLine);
-
-    private static long BytesOf(int actions) => (ActionList.Size + (actions * FlowAction.Size) + CacheLine - 1) & ~(CacheLine - 1);
+    private static int BytesOf(int actions) => ActionList.Size + (actions * FlowAction.Size);
 
     /// <summary>Not in the list itself, whose cache line workers read all the time.</summary>
     private struct Use

@@ -67,7 +67,7 @@ internal sealed record SettingKey(string Name, string Argument, string Descripti
         "emergency-flows", "N", "entries the emergency flow table takes, 0 to 65536 (default 1024)", false);
 
     public static readonly SettingKey ActionMemory = new(
-        "action-memory", "MIB", "memory for the action lists of all entries, 1 to 65536 (default 256); what does not fit is refused as if tables were full", false);
+        "action-memory", "MIB", "memory for the action lists of all entries, 1 to 4096 (default 256); what does not fit is refused as if tables were full", false);
 
     public static readonly SettingKey EmergencyAttempts = new(
         "emergency-attempts", "N", "attempts to reach a controller again that must fail before emergency entries come into force, 0 to 1000 (default 1)", false);

@@ -18,7 +18,7 @@ internal sealed class SwitchOptionsReader
     private const int FramesPerBuffer = 4; // what waits in buffers must leave enough for what is under way
     private const int MaxBuffers = 4096;
     private const int MaxBufferSeconds = 3600;
-    private const int MaxActionMemoryMiB = 1 << 16;
+    private const int MaxActionMemoryMiB = 4096;
     private const int MaxEmergencyFlows = 1 << 16;
     private const int MaxEmergencyAttempts = 1000;
 

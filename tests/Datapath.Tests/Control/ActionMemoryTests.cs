@@ -9,12 +9,12 @@ namespace Softswitch.Datapath.Tests.Control;
 public sealed class ActionMemoryTests : IDisposable
 {
     private const int Limit = 1 << 20;
-    private const int LongestList = ActionList.Size + (ActionListMemory.MaxActions * FlowAction.Size) + 128;
+    private const int LongestList = 256 << 10;
     private const int PacketOutReserve = 4 << 20;
 
     // Some 16 KiB each.
     private const int Actions = 1000;
-    private const int Fitting = 65;
+    private const int Fitting = 64;
 
     private readonly TestSwitch _sut = new(ports: 2, new DatapathOptions { ActionMemory = Limit });
 

@@ -115,8 +115,8 @@ public sealed class SwitchOptionsReaderTests
     public void Buffers_actions_and_the_emergency_table_have_sizes_and_times()
     {
         SwitchOptions options = Read(
-            ("port", "eth0"), ("buffers", "4096"), ("buffer-timeout", "60"), ("action-memory", "65536"), ("emergency-flows", "0"), ("emergency-attempts", "0"));
-        Assert.Equal((4096, TimeSpan.FromSeconds(60), 65536, 0, 0), (options.Buffers, options.BufferTimeout, options.ActionMemoryMiB, options.EmergencyFlows, options.EmergencyAttempts));
+            ("port", "eth0"), ("buffers", "4096"), ("buffer-timeout", "60"), ("action-memory", "4096"), ("emergency-flows", "0"), ("emergency-attempts", "0"));
+        Assert.Equal((4096, TimeSpan.FromSeconds(60), 4096, 0, 0), (options.Buffers, options.BufferTimeout, options.ActionMemoryMiB, options.EmergencyFlows, options.EmergencyAttempts));
         Assert.Null(Read(("port", "eth0")).Buffers);
     }
 
@@ -159,7 +159,7 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("buffers", "0", "--buffers: '0' is not a number from 1 to 4096")]
     [InlineData("buffers", "4097", "--buffers: '4097' is not a number from 1 to 4096")]
     [InlineData("buffer-timeout", "1.5", "--buffer-timeout: '1.5' is not a number from 1 to 3600")]
-    [InlineData("action-memory", "0", "--action-memory: '0' is not a number from 1 to 65536")]
+    [InlineData("action-memory", "0", "--action-memory: '0' is not a number from 1 to 4096")]
     [InlineData("emergency-flows", "65537", "--emergency-flows: '65537' is not a number from 0 to 65536")]
     [InlineData("emergency-attempts", "-1", "--emergency-attempts: '-1' is not a number from 0 to 1000")]
     [InlineData("idle", "no", "--idle: 'no' is neither adaptive nor spin")]
