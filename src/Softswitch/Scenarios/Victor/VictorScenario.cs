@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Softswitch.Benchmarks;
 using Softswitch.Benchmarks.Report;
 using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
