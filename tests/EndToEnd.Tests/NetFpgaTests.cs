@@ -67,6 +67,24 @@ public sealed class NetFpgaTests
     }
 
     [Fact]
+    public void A_host_that_lies_about_a_header_length_puts_the_card_out_of_step_for_a_moment_only()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        using var lab = new Lab(Hosts);
+        using RunningCommand running = lab.StartRun("--netfpga", Card, "--listen", Lab.Listen);
+        lab.Ofctl("add-flow", "priority=5,in_port=1,actions=output:2");
+        lab.Ofctl("add-flow", "priority=5,in_port=2,actions=output:1");
+        Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
+        lab.Host(3).Execute(
+            "python3", "-c",
+            "import socket; s=socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('eth0', 0)); "
+            + "s.send(bytes.fromhex('020000000002020000000003' '0800' '4f00002e' '00000000' '4006' '0000' '0a000003' '0a000002') + bytes(26))").Checked();
+        running.WaitForText("out of step", Patience);
+        Eventually.True(() => lab.Ping(1, 2, count: 3) == 3, () => running.Output + running.Error);
+        Assert.Equal(2, (running.Output + running.Error).Split("out of step").Length); // once
+    }
+
+    [Fact]
     public void The_link_is_the_wires()
     {
         Needs.Namespaces("ovs-ofctl");

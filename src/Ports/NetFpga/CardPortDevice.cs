@@ -83,6 +83,9 @@ internal sealed class CardPortDevice : IInterfaceDevice
         return _mac.Traffic;
     }
 
+    /// <summary>Does something that makes the card's counters begin at 0 again, without what they counted being lost or counted twice.</summary>
+    public void CountThrough(Action reset) => _mac.CountThrough(reset);
+
     public void SetAdministrativeState(bool up) => _interface.SetAdministrativeState(up);
 
     public void Detach() => _interface.Detach();

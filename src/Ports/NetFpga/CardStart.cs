@@ -10,8 +10,13 @@ internal static class CardStart
     /// <exception cref="RegisterAccessException">The card does not answer, or does not hold what was written.</exception>
     public static void Run(IRegisterAccess registers, CardLayout layout, TimeSpan wait)
     {
-        registers.Write(CardRegisters.CpciControl, registers.Read(CardRegisters.CpciControl) | CardRegisters.CpciReset);
+        Reset(registers);
         Thread.Sleep(wait);
         new CardWatch(registers, layout).WriteReservedRows();
     }
+
+    /// <summary>Begins a reset: tables, counters and scratch words are gone.</summary>
+    /// <exception cref="RegisterAccessException">The card does not answer.</exception>
+    public static void Reset(IRegisterAccess registers) =>
+        registers.Write(CardRegisters.CpciControl, registers.Read(CardRegisters.CpciControl) | CardRegisters.CpciReset);
 }

@@ -38,24 +38,41 @@ internal sealed class MacCounters
     {
         lock (_gate)
         {
-            try
+            TryRead();
+        }
+    }
+
+    /// <summary>Does something that makes the registers begin at 0 again, and lets nobody read them in between.</summary>
+    public void CountThrough(Action reset)
+    {
+        lock (_gate)
+        {
+            TryRead();
+            reset();
+            Array.Clear(_last);
+            _seconds = 0;
+        }
+    }
+
+    private void TryRead()
+    {
+        try
+        {
+            uint seconds = _registers.Read(CardRegisters.Timer);
+            if (seconds < _seconds) // the card was reset: its counters began at 0 again
             {
-                uint seconds = _registers.Read(CardRegisters.Timer);
-                if (seconds < _seconds) // the card was reset: its counters began at 0 again
-                {
-                    Array.Clear(_last);
-                }
-                _seconds = seconds;
-                for (int i = 0; i < Offsets.Length; i++)
-                {
-                    uint value = _registers.Read(_base + Offsets[i]);
-                    _totals[i] += value - _last[i]; // modulo 2^32
-                    _last[i] = value;
-                }
+                Array.Clear(_last);
             }
-            catch (RegisterAccessException)
+            _seconds = seconds;
+            for (int i = 0; i < Offsets.Length; i++)
             {
+                uint value = _registers.Read(_base + Offsets[i]);
+                _totals[i] += value - _last[i]; // modulo 2^32
+                _last[i] = value;
             }
+        }
+        catch (RegisterAccessException)
+        {
         }
     }
 

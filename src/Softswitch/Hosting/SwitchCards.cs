@@ -47,7 +47,7 @@ internal sealed class SwitchCards : ICardReports, IDisposable
                 ports.Single(port => port.Spec.Kind == PortKind.NetFpga && port.Spec.Target == CardNetdev.NameOf(index)).Number)];
             lock (_control.Gate)
             {
-                var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => log($"card {card.Name}: {line}"));
+                var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => log($"card {card.Name}: {line}"), card.Reset);
                 _control.AddOffload(offload);
                 _driven.Add(new DrivenCard(card, offload, numbers));
             }

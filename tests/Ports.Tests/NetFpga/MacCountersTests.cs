@@ -53,6 +53,21 @@ public sealed class MacCountersTests : IDisposable
     }
 
     [Fact]
+    public void Counting_goes_on_through_a_reset_that_is_told_however_soon_it_comes()
+    {
+        _card.Words[CardRegisters.Timer] = 1;
+        var counters = new MacCounters(_card, 2);
+        Set(packets: 10, bytes: 1000);
+        counters.Poll();
+        Set(packets: 12, bytes: 1200);
+        counters.CountThrough(() => Set(packets: 0, bytes: 0));
+        Set(packets: 4, bytes: 400);
+        _card.Words[CardRegisters.Timer] = 2; // later than ever before
+        counters.Poll();
+        Assert.Equal((16, 1600), (counters.Traffic.ReceivedPackets, counters.Traffic.ReceivedBytes));
+    }
+
+    [Fact]
     public void A_card_that_does_not_answer_leaves_things_as_they_were()
     {
         var bench = new CardBench();

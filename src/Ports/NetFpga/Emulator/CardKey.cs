@@ -20,6 +20,8 @@ internal ref struct CardKey
     private const int EthernetLength = 14;
     private const int TagLength = 4;
     private const int ShortestIpv4Header = 20;
+    private const int WordSize = 8;
+    private const int ShortestFrame = 60; // of Ethernet, and as the driver pads it
     private const ushort TagType = 0x8100;
     private const ushort Ipv4 = 0x0800;
     private const ushort Arp = 0x0806;
@@ -34,7 +36,9 @@ internal ref struct CardKey
     public readonly ReadOnlySpan<byte> Bytes => _bytes;
 
     /// <summary>Of the frame as the key has it: a frame with a bad IPv4 header counts as port 0's.</summary>
-    public readonly int Source => _bytes[27];
+    public readonly int Source => SourceOf(_bytes);
+
+    public static int SourceOf(ReadOnlySpan<byte> key) => key[27];
 
     /// <summary>Whether one 802.1Q tag was lifted off.</summary>
     public bool IsTagged { get; private set; }
@@ -50,6 +54,18 @@ internal ref struct CardKey
 
     public bool IsUdp { get; private set; }
 
+    /// <summary>Words behind the frame that the parser takes before it is done with it: 0 unless the header length says that ports are there (E9).</summary>
+    public int MissingWords { get; private set; }
+
+    /// <summary>What is looked up for a frame of which the parser missed the words in front: as of a frame with a bad header.</summary>
+    public static CardKey Headless(CardLayout layout, Span<byte> bytes)
+    {
+        bytes.Clear();
+        var key = new CardKey(bytes);
+        key.WriteTag(layout, Untagged);
+        return key;
+    }
+
     /// <param name="bytes">The key's memory.</param>
     /// <param name="frame">At least an Ethernet header.</param>
     public static CardKey Parse(CardLayout layout, int source, ReadOnlySpan<byte> frame, Span<byte> bytes)
@@ -62,8 +78,7 @@ internal ref struct CardKey
         ushort type = Word(frame, AddressesLength + lifted);
         bool isBad = type == Ipv4 && (Byte(frame, EthernetLength + lifted) & 0x0f) * 4 < ShortestIpv4Header;
         // Bit 12 is not compared; in the key of an untagged frame it is 1.
-        BinaryPrimitives.WriteUInt16LittleEndian(
-            bytes[(layout == CardLayout.V10 ? 29 : 28)..], key.IsTagged && !isBad ? (ushort)(key.Tag & ~0x1000) : Untagged);
+        key.WriteTag(layout, key.IsTagged && !isBad ? (ushort)(key.Tag & ~0x1000) : Untagged);
         if (isBad)
         {
             key.NetworkOffset = EthernetLength; // rewrites know the header by its type alone (E11)
@@ -79,6 +94,8 @@ internal ref struct CardKey
         key.ParseNetwork(layout, type, frame[(EthernetLength + lifted)..]);
         return key;
     }
+
+    private readonly void WriteTag(CardLayout layout, ushort tag) => BinaryPrimitives.WriteUInt16LittleEndian(_bytes[(layout == CardLayout.V10 ? 29 : 28)..], tag);
 
     private void ParseNetwork(CardLayout layout, ushort type, ReadOnlySpan<byte> header)
     {
@@ -106,6 +123,10 @@ internal ref struct CardKey
         Copy(header, 12, 9);
         Copy(header, 16, 5);
         NetworkOffset = EthernetLength;
+        if (protocol is Tcp or Udp or Icmp)
+        {
+            CountMissingWords(transport, header.Length);
+        }
         // Fragments are not looked for: what stands here is taken as ports.
         if (protocol is Tcp or Udp)
         {
@@ -119,6 +140,15 @@ internal ref struct CardKey
             _bytes[2] = Byte(header, transport);
             _bytes[0] = Byte(header, transport + 1);
         }
+    }
+
+    /// <summary>The parser is done with the word of 8 bytes in which the ports end, and does not look for the end of the frame.</summary>
+    private void CountMissingWords(int transport, int headerLength)
+    {
+        int shortest = ShortestFrame - (IsTagged ? TagLength : 0);
+        int words = (Math.Max(EthernetLength + headerLength, shortest) + WordSize - 1) / WordSize;
+        int lastOfPorts = (EthernetLength + transport + sizeof(uint) - 1) / WordSize;
+        MissingWords = Math.Max(0, lastOfPorts + 1 - words);
     }
 
     /// <summary>An IPv4 address of the header, last byte first.</summary>

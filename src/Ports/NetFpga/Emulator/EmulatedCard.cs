@@ -4,12 +4,14 @@ namespace Softswitch.Ports.NetFpga.Emulator;
 /// <remarks>
 /// <para>
 /// It is what the shim is judged by, so it shares none of the shim's encoders: it reads frames, registers and tables by itself, from the
-/// description of the hardware.
+/// description of the hardware in docs/netfpga.md.
 /// </para>
 /// <para>
 /// Where that is silent: a register nobody knows reads as <see cref="UnknownRegister"/> and ignores writes; a row number is taken modulo 32; a hit row
-/// counts only if no exact entry won; a frame with a bad IPv4 header is dropped under source 0; a flush keeps the counters of the rows; a reset and a flush take no time; rows and slots change at once, but see <see cref="RowVanished"/>; a port switched off by its MAC's
-/// control bits loses frames instead of keeping them; reading the PHY's interrupt status clears it; layout 0.9 treats tags and bad headers as 1.0 does.
+/// counts only if no exact entry won; a frame with a bad IPv4 header is dropped under source 0; a flush keeps the counters of the rows; a reset and a flush
+/// take no time; rows and slots change at once, but see <see cref="RowVanished"/>; a port switched off by its MAC's control bits loses frames instead of
+/// keeping them; a frame that puts the card out of step has ports 0, and one of which the parser missed the words in front is one of port 0 with nothing in
+/// it; reading the PHY's interrupt status clears it; layout 0.9 treats tags and bad headers as 1.0 does.
 /// </para>
 /// <para>
 /// Threads: any, one at a time inside. A frame meets tables as some single register access left them. Disposing does nothing: it is a card, not a
@@ -48,6 +50,8 @@ public sealed class EmulatedCard : IRegisterAccess
     private readonly LookupStatistics _statistics;
     private readonly WildcardTable _rows;
     private readonly ExactTable _slots = new();
+    private readonly WaitingFrames _waiting = new();
+    private readonly Queue<(int Destinations, byte[] Frame)> _leaving = [];
     private readonly OutputQueues _queues = new();
     private readonly MacGroup[] _macs = [new(), new(), new(), new()];
     private readonly bool[] _linkUp = new bool[CardPort.Count];
@@ -179,20 +183,52 @@ public sealed class EmulatedCard : IRegisterAccess
     }
 
     /// <summary>What becomes of one frame, from its arrival at a wire or from the host to its leaving.</summary>
+    /// <remarks>Out of step (E9) it may stay, and an earlier one leaves in its place, or more than one: then <see cref="TakeNext"/> has the others.</remarks>
     /// <param name="source">Where it comes from: 0, 2, 4, 6 for the wires, 1, 3, 5, 7 for the host's queues.</param>
     /// <param name="frame">From the Ethernet header to the end of the data, without FCS.</param>
-    /// <param name="result">Takes the frame as it leaves, the same for all destinations; at least <see cref="LongestGrowth"/> bytes longer than <paramref name="frame"/>.</param>
-    /// <param name="length">Bytes of it; 0 if it goes nowhere.</param>
+    /// <param name="result">Takes the frame as it leaves, the same for all destinations; at least as long as <see cref="RoomFor"/> says.</param>
+    /// <param name="length">Bytes of it; 0 if nothing leaves.</param>
     /// <returns>Bit n is set if a copy leaves by number n: a wire if even, to the host by queue n if odd.</returns>
     public int Process(int source, ReadOnlySpan<byte> frame, Span<byte> result, out int length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)source, (uint)CardPort.NumberCount, nameof(source));
-        ArgumentOutOfRangeException.ThrowIfLessThan(result.Length, frame.Length + LongestGrowth, nameof(result));
-        length = 0;
         lock (_gate)
         {
+            ArgumentOutOfRangeException.ThrowIfLessThan(result.Length, RoomFor(frame.Length), nameof(result));
             ExpireWatchdog();
+            length = 0;
             return IsReceived(source, frame.Length) ? Forward(source, frame, result, out length) : 0;
+        }
+    }
+
+    /// <summary>Bytes that the result for a frame of this length may need.</summary>
+    public int RoomFor(int frameLength) => Math.Max(frameLength, _waiting.Longest) + LongestGrowth;
+
+    /// <summary>Bytes of the next frame that leaves by <see cref="TakeNext"/>; 0 if there is none, as always in step.</summary>
+    public int NextLength
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _leaving.TryPeek(out (int Destinations, byte[] Frame) next) ? next.Frame.Length : 0;
+            }
+        }
+    }
+
+    /// <summary>A frame that leaves besides the one that <see cref="Process"/> gave.</summary>
+    /// <param name="result">At least <see cref="NextLength"/> bytes.</param>
+    /// <returns>As of <see cref="Process"/>.</returns>
+    public int TakeNext(Span<byte> result)
+    {
+        lock (_gate)
+        {
+            if (!_leaving.TryDequeue(out (int Destinations, byte[] Frame) next))
+            {
+                return 0; // a reset came in between
+            }
+            next.Frame.CopyTo(result);
+            return next.Destinations;
         }
     }
 
@@ -204,7 +240,7 @@ public sealed class EmulatedCard : IRegisterAccess
     {
         if (source % 2 != 0)
         {
-            return length is >= ShortestFrame and <= LongestTransfer;
+            return length is >= ShortestFrame and <= LongestTransfer && !_waiting.IsFull;
         }
         MacGroup mac = _macs[source / 2];
         if (!mac.Receives)
@@ -216,6 +252,11 @@ public sealed class EmulatedCard : IRegisterAccess
             mac.CountBad();
             return false;
         }
+        if (_waiting.IsFull)
+        {
+            mac.CountFull();
+            return false;
+        }
         mac.CountReceived(length);
         return true;
     }
@@ -225,10 +266,65 @@ public sealed class EmulatedCard : IRegisterAccess
         _arbiterPackets++;
         Span<byte> memory = stackalloc byte[CardKey.Size];
         CardKey key = CardKey.Parse(_options.Layout, source, frame, memory);
-        ActionProcessor action = LookUp(key, frame.Length);
+        bool isFinished = key.MissingWords == 0 || !_options.LosesStep;
+        if (_waiting.IsEmpty && isFinished)
+        {
+            return Leave(key, LookUp(key.Bytes, frame.Length), key.Source, frame, result, out length);
+        }
+        ForwardOutOfStep(key, frame, isFinished);
+        length = 0;
+        if (!_leaving.TryDequeue(out (int Destinations, byte[] Frame) first))
+        {
+            return 0;
+        }
+        length = first.Frame.Length;
+        first.Frame.CopyTo(result);
+        return first.Destinations;
+    }
+
+    private void ForwardOutOfStep(in CardKey key, ReadOnlySpan<byte> frame, bool isFinished)
+    {
+        _waiting.Add(frame);
+        if (_waiting.IsUnfinished)
+        {
+            bool hasResult = _waiting.Finish(headerWords: key.IsTagged ? 2 : 1);
+            LeaveWaiting(_waiting.Key, _waiting.Length);
+            if (hasResult)
+            {
+                LeaveWaiting(CardKey.Headless(_options.Layout, stackalloc byte[CardKey.Size]).Bytes, frame.Length);
+            }
+        }
+        else if (isFinished)
+        {
+            LeaveWaiting(key.Bytes, frame.Length);
+        }
+        else
+        {
+            _waiting.LeaveUnfinished(key, frame.Length);
+        }
+    }
+
+    /// <summary>The result for a key goes to the frame that has waited longest, whosever the key is.</summary>
+    private void LeaveWaiting(ReadOnlySpan<byte> key, int keyLength)
+    {
+        ActionProcessor action = LookUp(key, keyLength);
+        byte[] frame = _waiting.Take();
+        byte[] result = new byte[frame.Length + LongestGrowth];
+        CardKey own = CardKey.Parse(_options.Layout, source: 0, frame, stackalloc byte[CardKey.Size]);
+        int destinations = Leave(own, action, CardKey.SourceOf(key), frame, result, out int length);
+        if (destinations != 0)
+        {
+            _leaving.Enqueue((destinations, result[..length]));
+        }
+    }
+
+    /// <param name="key">The frame's own: it says where its headers are.</param>
+    /// <param name="source">Of what was looked up: a frame without destination counts as dropped there.</param>
+    private int Leave(in CardKey key, ActionProcessor action, int source, ReadOnlySpan<byte> frame, Span<byte> result, out int length)
+    {
         if (action.Destinations == 0)
         {
-            _statistics.CountDrop(key.Source);
+            _statistics.CountDrop(source);
             length = 0;
             return 0;
         }
@@ -245,10 +341,10 @@ public sealed class EmulatedCard : IRegisterAccess
     }
 
     /// <summary>Searches both tables; an exact hit wins.</summary>
-    private ActionProcessor LookUp(in CardKey key, int length)
+    private ActionProcessor LookUp(ReadOnlySpan<byte> key, int length)
     {
-        int slot = _slots.Find(key.Bytes);
-        int row = _rows.Find(key.Bytes);
+        int slot = _slots.Find(key);
+        int row = _rows.Find(key);
         _statistics.Count(slot >= 0, row >= 0);
         if (slot >= 0)
         {
@@ -406,6 +502,8 @@ public sealed class EmulatedCard : IRegisterAccess
         _statistics.Clear();
         _rows.Clear();
         _slots.Clear();
+        _waiting.Clear();
+        _leaving.Clear();
         _queues.Clear();
         Array.ForEach(_macs, mac => mac.Clear());
         Array.Clear(_interruptMasks);

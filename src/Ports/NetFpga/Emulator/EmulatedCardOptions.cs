@@ -1,6 +1,6 @@
 namespace Softswitch.Ports.NetFpga.Emulator;
 
-/// <summary>Which card is emulated, and how where the documentation leaves it open.</summary>
+/// <summary>Which card is emulated, and how where nothing is known of it.</summary>
 public sealed record EmulatedCardOptions
 {
     public CardLayout Layout { get; init; } = CardLayout.V10;
@@ -10,4 +10,7 @@ public sealed record EmulatedCardOptions
 
     /// <summary>A UDP checksum that comes out as 0 is sent so, which says that there is none (E10). The card's arithmetic knows no exception for it.</summary>
     public bool UdpChecksumMayBecomeZero { get; init; } = true;
+
+    /// <summary>A frame of TCP, UDP or ICMP whose IPv4 header length points behind its end puts the card out of step (E9). Otherwise its ports are 0.</summary>
+    public bool LosesStep { get; init; } = true;
 }

@@ -137,7 +137,7 @@ internal sealed class EmulatedPlant
     /// <summary>Takes ownership of the packet.</summary>
     private void Process(int port, int source, in Packet packet, FrameCache frames)
     {
-        int room = packet.Length + EmulatedCard.LongestGrowth;
+        int room = Card.RoomFor(packet.Length);
         if (!frames.TryRent(room, out Packet result))
         {
             _arrivedLost[port]++;
@@ -148,16 +148,33 @@ internal sealed class EmulatedPlant
         int destinations = Card.Process(source, packet.Bytes, result.Bytes, out int length);
         frames.Release(packet);
         result.Length = length;
-        if (destinations == 0)
-        {
-            frames.Release(result);
-            return;
-        }
         Distribute(destinations, result, frames);
+        while (Card.NextLength is int next and > 0)
+        {
+            TakeNext(port, next, frames);
+        }
     }
 
+    private void TakeNext(int port, int length, FrameCache frames)
+    {
+        if (frames.TryRent(length, out Packet result))
+        {
+            result.Length = length;
+            Distribute(Card.TakeNext(result.Bytes), result, frames);
+            return;
+        }
+        Card.TakeNext(new byte[length]);
+        _arrivedLost[port]++;
+    }
+
+    /// <summary>Takes ownership of the packet.</summary>
     private void Distribute(int destinations, in Packet packet, FrameCache frames)
     {
+        if (destinations == 0)
+        {
+            frames.Release(packet);
+            return;
+        }
         for (int destination = 0; destinations != 0; destination++, destinations >>= 1)
         {
             if ((destinations & 1) == 0)

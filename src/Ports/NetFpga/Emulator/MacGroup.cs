@@ -7,6 +7,7 @@ internal sealed class MacGroup
     private const int Registers = 13;
     private const int Control = 0;
     private const int RxStored = 2;
+    private const int RxFull = 3;
     private const int RxBad = 4;
     private const int RxDequeued = 5;
     private const int RxWords = 6;
@@ -43,6 +44,8 @@ internal sealed class MacGroup
             _registers[Control] = value;
         }
     }
+
+    public void CountFull() => _registers[RxFull]++;
 
     public void CountBad() => _registers[RxBad]++;
 

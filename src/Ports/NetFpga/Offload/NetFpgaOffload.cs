@@ -11,12 +11,24 @@ namespace Softswitch.Ports.NetFpga.Offload;
 /// it is still there. A register that fails ends forwarding by the card: what may be in its tables is cleared, rows before slots and
 /// from the bottom up, so that nothing is exposed, and from then on all frames go to the host until the card answers again. A card that cannot even be cleared goes on
 /// forwarding by its last tables; it is tried again and again, and the log says so.
+/// <para>
+/// A card that is out of step (<see cref="StepWatch"/>) is reset, and its tables are written again. Any host can bring that about with one frame, so a card to
+/// which it happens again and again gets its flows back after ever longer pauses only; it is four interfaces meanwhile.
+/// </para>
 /// </remarks>
 public sealed class NetFpgaOffload : IFlowOffload
 {
     private const string OffReason = "offload=off";
 
+    private const string OutOfStepReason = "out of step again and again: flows are back on the card when that has stopped for a while";
+
     private const int SliceMilliseconds = 100;
+
+    /// <summary>How often it is looked whether the card is in step.</summary>
+    private const int StepMilliseconds = 200;
+
+    /// <summary>A card that was in step for so long gets its flows back at once if it is not any more.</summary>
+    private const int CalmMilliseconds = 120_000;
 
     /// <summary>Flows without a slot that are tried again, in each slice.</summary>
     private const int Retries = 256;
@@ -26,10 +38,13 @@ public sealed class NetFpgaOffload : IFlowOffload
     private readonly Placement _placement;
     private readonly CardRows _rows;
     private readonly CardSlots _slots;
+    private readonly Action _reset;
     private readonly CardWatch _watch;
+    private readonly StepWatch _step;
     private readonly CardRounds _rounds;
     private readonly CardClock _clock = new();
     private readonly Backoff _backoff = new();
+    private readonly Backoff _rest = new();
     private readonly Dictionary<uint, CardFlow> _flows = [];
     private readonly Dictionary<uint, CardFlow> _removed = [];
 
@@ -39,12 +54,16 @@ public sealed class NetFpgaOffload : IFlowOffload
     private bool _isServing;
     private bool _isDisposed;
     private long _rowsPolled;
+    private long _stepSeen;
+    private long? _mended;
 
     /// <summary>Takes the card over: writes the reserved rows and empties its tables. Does not throw: a card that fails is tried again by <see cref="Service"/>.</summary>
     /// <param name="registers">Not disposed here: it is the card owner's. While this lives, nobody else may write to tables and statistics.</param>
     /// <param name="switchPortNumbers">The switch's numbers of card ports 0 to 3; 0 for one that is no port of the switch.</param>
     /// <param name="log">Takes a line for people.</param>
-    public NetFpgaOffload(IRegisterAccess registers, CardLayout layout, OffloadLevel level, ReadOnlySpan<ushort> switchPortNumbers, Action<string> log)
+    /// <param name="reset">Resets the card and returns when it takes writes again; null: by the register alone.</param>
+    public NetFpgaOffload(
+        IRegisterAccess registers, CardLayout layout, OffloadLevel level, ReadOnlySpan<ushort> switchPortNumbers, Action<string> log, Action? reset = null)
     {
         if (switchPortNumbers.Length != CardPort.Count)
         {
@@ -55,17 +74,23 @@ public sealed class NetFpgaOffload : IFlowOffload
         _placement = new Placement(layout, level, switchPortNumbers);
         _rows = new CardRows(registers, layout, Credit);
         _slots = new CardSlots(registers, Credit);
+        _reset = reset ?? (() => CardStart.Reset(registers));
         _watch = new CardWatch(registers, layout);
+        _step = new StepWatch(registers);
         _rounds = new CardRounds(_rows, _slots, Log);
         Level = level;
         _suspended = level == OffloadLevel.Off ? OffReason : null;
-        Guarded(Prepare);
+        Guarded(() =>
+        {
+            _step.Begin();
+            Prepare();
+        });
     }
 
     public OffloadLevel Level { get; }
 
     /// <summary>Why nothing is forwarded by the card at the moment, for people; null if something may be.</summary>
-    public string? IdleReason => _failure ?? _suspended;
+    public string? IdleReason => _failure ?? _suspended ?? (_isServing ? null : OutOfStepReason);
 
     /// <summary>Rows in use of the 24.</summary>
     public int RowsUsed => _rows.Used;
@@ -141,7 +166,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         _suspended = Level == OffloadLevel.Off ? OffReason : reason;
         if (_failure == null && !_isDisposed)
         {
-            Guarded(_suspended == null ? Serve : Withdraw);
+            Guarded(MayServe ? Serve : Withdraw);
         }
     }
 
@@ -157,7 +182,7 @@ public sealed class NetFpgaOffload : IFlowOffload
             return Retry(now);
         }
         Guarded(() => LookAfter(now));
-        return _failure == null && _slots.Used > 0 ? SliceMilliseconds : CardRounds.RowMilliseconds;
+        return _failure != null ? CardRounds.RowMilliseconds : _slots.Used > 0 ? SliceMilliseconds : StepMilliseconds;
     }
 
     /// <summary>Every flow in force and what the card does about it, by id.</summary>
@@ -179,6 +204,8 @@ public sealed class NetFpgaOffload : IFlowOffload
             _isDisposed = true;
         }
     }
+
+    private bool MayServe => _suspended == null && _rest.Remaining(_clock.Now) == 0;
 
     private CardFlow? Find(uint id) => _flows.GetValueOrDefault(id) ?? _removed.GetValueOrDefault(id);
 
@@ -215,13 +242,13 @@ public sealed class NetFpgaOffload : IFlowOffload
         });
     }
 
-    /// <summary>Reserved rows before anything else (rule 5); then the tables are empty, whatever they held before, and flows come in.</summary>
+    /// <summary>Reserved rows before anything else (docs/netfpga.md, rule 5); then the tables are empty, whatever they held before, and flows come in.</summary>
     private void Prepare()
     {
         _watch.WriteReservedRows();
         Withdraw();
         _watch.Mark();
-        if (_suspended == null)
+        if (MayServe)
         {
             Serve();
         }
@@ -255,6 +282,15 @@ public sealed class NetFpgaOffload : IFlowOffload
 
     private void LookAfter(long now)
     {
+        if (now - _stepSeen >= StepMilliseconds)
+        {
+            _stepSeen = now;
+            if (_step.IsOutOfStep())
+            {
+                Mend(now);
+                return;
+            }
+        }
         if (now - _rowsPolled >= CardRounds.RowMilliseconds)
         {
             _rowsPolled = now;
@@ -270,6 +306,10 @@ public sealed class NetFpgaOffload : IFlowOffload
         }
         if (!_isServing)
         {
+            if (MayServe)
+            {
+                Serve();
+            }
             return;
         }
         _rounds.LookAtSlots(now);
@@ -284,6 +324,30 @@ public sealed class NetFpgaOffload : IFlowOffload
         Log($"{loss}; its tables are written again");
         _isServing = false;
         _rows.Lose();
+        _slots.Lose();
+        Prepare();
+    }
+
+    /// <summary>
+    /// Takes what the tables counted, empties them by a reset, which brings the card into step, and writes them again. What was counted is right: out of step
+    /// frames meet the right entries, and only what is done with them is another's.
+    /// </summary>
+    private void Mend(long now)
+    {
+        if (_mended is long last && now - last < CalmMilliseconds)
+        {
+            _rest.Fail(now);
+        }
+        else
+        {
+            _rest.Reset();
+        }
+        _mended = now;
+        int wait = _rest.Remaining(now);
+        Log($"out of step: a frame had no lookup result (E9); it is reset and its tables are written again{(wait > 0 ? $", flows in {wait / 1000} s" : string.Empty)}");
+        Withdraw();
+        _reset();
+        _step.Begin();
         _slots.Lose();
         Prepare();
     }
@@ -326,7 +390,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <summary>What is half written may be anything (rule 15): everything leaves the card, and the software forwards alone.</summary>
+    /// <summary>What is half written may be anything (docs/netfpga.md, rule 15): everything leaves the card, and the software forwards alone.</summary>
     private void Fail(string message, long now)
     {
         bool isNew = _failure == null;

@@ -80,11 +80,28 @@ internal sealed class CardBench
     /// <returns>Where copies went, and what they are.</returns>
     public (int Destinations, byte[] Frame) Send(int source, ReadOnlySpan<byte> frame)
     {
-        byte[] result = new byte[frame.Length + EmulatedCard.LongestGrowth + GuardBytes];
+        byte[] result = new byte[Card.RoomFor(frame.Length) + GuardBytes];
         Array.Fill(result, (byte)0xa5);
         int destinations = Card.Process(source, frame, result.AsSpan(..^GuardBytes), out int length);
         Assert.All(result[^GuardBytes..], guard => Assert.Equal(0xa5, guard));
         return (destinations, result[..length]);
+    }
+
+    /// <summary>As <see cref="Send"/>, for a card that may be out of step: everything that leaves, as text.</summary>
+    public List<(int Destinations, string Frame)> SendAll(int source, ReadOnlySpan<byte> frame)
+    {
+        List<(int Destinations, string Frame)> left = [];
+        (int destinations, byte[] first) = Send(source, frame);
+        if (destinations != 0)
+        {
+            left.Add((destinations, Convert.ToHexString(first)));
+        }
+        while (Card.NextLength is int next and > 0)
+        {
+            byte[] other = new byte[next];
+            left.Add((Card.TakeNext(other), Convert.ToHexString(other)));
+        }
+        return left;
     }
 
     /// <summary>As <see cref="Send"/>, by a row 0 that every frame matches.</summary>

@@ -39,7 +39,7 @@ public sealed class DifferentialTests
             while (probes.Count < 8)
             {
                 byte[] frame = Retag(random.NextFrame(), random.Random, level);
-                if (CardErrata.HasHeaderLength(frame) && (level == OffloadLevel.Strict || !CardErrata.IsFragment(frame)))
+                if (CardErrata.IsParsed(frame) && (level == OffloadLevel.Strict || !CardErrata.IsFragment(frame)))
                 {
                     probes.Add(((ushort)random.Random.Next(1, 5), frame));
                 }

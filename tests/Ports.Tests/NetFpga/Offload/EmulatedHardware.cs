@@ -32,13 +32,23 @@ internal sealed class EmulatedHardware : IOffloadHardware
 
     private void Process(int source, byte[] frame, Action<ushort, byte[]> toWire, Action<ushort, byte[]> toHost)
     {
-        byte[] result = new byte[frame.Length + EmulatedCard.LongestGrowth];
+        byte[] result = new byte[Card.RoomFor(frame.Length)];
         int destinations = Card.Process(source, frame, result, out int length);
+        Deliver(destinations, result[..length], toWire, toHost);
+        while (Card.NextLength is int next and > 0)
+        {
+            byte[] other = new byte[next];
+            Deliver(Card.TakeNext(other), other, toWire, toHost);
+        }
+    }
+
+    private static void Deliver(int destinations, byte[] frame, Action<ushort, byte[]> toWire, Action<ushort, byte[]> toHost)
+    {
         for (int number = 0; number < CardPort.NumberCount; number++)
         {
             if ((destinations & (1 << number)) != 0)
             {
-                (number % 2 == 0 ? toWire : toHost)((ushort)((number / 2) + 1), result[..length]);
+                (number % 2 == 0 ? toWire : toHost)((ushort)((number / 2) + 1), frame);
             }
         }
     }
