@@ -32,7 +32,7 @@ public sealed record EmulatedIdentity
 
     public string Description { get; init; } = "OpenFlow Switch";
 
-    /// <summary>What the document has of bitfiles of the layout.</summary>
+    /// <summary>What bitfiles of the layout say.</summary>
     public static EmulatedIdentity Of(CardLayout layout) =>
         layout == CardLayout.V10 ? new EmulatedIdentity() : new EmulatedIdentity { BlockVersion = 1, Version = 1 };
 

@@ -4,7 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.NetFpga.Emulator;
 
-/// <summary>Registers: staging, counters, identification, watchdog, resets, ports. Sections 2 to 4, 8 and 9 of the description.</summary>
+/// <summary>Registers: staging, counters, identification, watchdog, resets, ports. As docs/netfpga.md has them.</summary>
 public sealed class CardRegisterTests
 {
     private const uint WriteRow = 0x200106c;

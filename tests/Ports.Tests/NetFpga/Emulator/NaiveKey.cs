@@ -3,7 +3,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.NetFpga.Emulator;
 
-/// <summary>The card's key once more, field by field with the bit numbers of the description's table, and one big number.</summary>
+/// <summary>The card's key once more, field by field with the bit numbers of the table in docs/netfpga.md, and one big number.</summary>
 internal static class NaiveKey
 {
     public static uint[] Read(CardLayout layout, int source, byte[] frame)

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Ports.NetFpga.Offload.Planning;
 
-/// <summary>The outputs of an action list to the destination bitmap for frames of one port (rules 6, 7 and 10).</summary>
+/// <summary>The outputs of an action list to the destination bitmap for frames of one port (docs/netfpga.md, rules 6, 7 and 10).</summary>
 /// <remarks>
 /// The card does not exclude the ingress and knows no port configuration, so both are worked into the bitmap. A bitmap sends one copy by a port; a list that
 /// sends two is the software's.
