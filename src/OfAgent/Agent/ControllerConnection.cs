@@ -19,13 +19,19 @@ internal sealed class ControllerConnection
 
     /// <summary>How much is read and thrown away meanwhile; closing with bytes unread would reset the connection under our last words.</summary>
     private const int FarewellBytes = 1024 * 1024;
-
     private readonly SwitchAgent _agent;
     private readonly IChannel _channel;
     private readonly OfFramer _framer = OfFramer.Pool.Get();
+    private readonly PeerPatience _patience;
+    private Thread? _writer;
     private string? _closeReason;
     private long _lastActivity;
+    private long _lastRequest;
+    private long _requestCount;
     private int _probesSent;
+    private volatile PeerStanding _standing;
+    private volatile bool _isOpen;
+    private volatile string? _gaveUpFor;
     private volatile bool _ended;
 
     public ControllerConnection(SwitchAgent agent, IChannel channel, string name, bool isPassive)
@@ -35,12 +41,23 @@ internal sealed class ControllerConnection
         Name = name;
         IsPassive = isPassive;
         Session = new ControllerSession(agent, Out, isPassive);
+        _patience = new PeerPatience(Time);
+        _lastRequest = Time.GetTimestamp();
     }
 
     /// <summary>For the log.</summary>
     public string Name { get; }
 
     public bool IsPassive { get; }
+
+    /// <summary>Whether it was closed from our side, and ends as soon as its threads have seen it.</summary>
+    public bool IsEnding => Volatile.Read(ref _closeReason) is not null;
+
+    /// <summary>What the peer has shown of itself.</summary>
+    public PeerStanding Standing => _standing;
+
+    /// <summary>When the peer asked for something last, or came: a timestamp of the agent's clock.</summary>
+    public long LastRequest => Volatile.Read(ref _lastRequest);
 
     public OutboundQueue Out { get; } = new();
 
@@ -49,14 +66,35 @@ internal sealed class ControllerConnection
 
     private TimeProvider Time => _agent.Options.TimeProvider;
 
-    /// <summary>Serves the connection on the calling thread until it ends. Does not throw.</summary>
-    /// <returns>Why it ended.</returns>
+    /// <summary>Starts the writer; before <see cref="Serve"/> or <see cref="Run"/>.</summary>
+    /// <returns>False if the system has no thread left.</returns>
+    public bool TryStartWriter()
+    {
+        _writer = _agent.TryStartThread($"{Name} writer", WriteLoop, this);
+        return _writer is not null;
+    }
+
+    /// <summary>Serves the connection on the calling thread until it ends, and says why it did. Does not throw.</summary>
+    public void Serve()
+    {
+        string reason = Run();
+        if (_gaveUpFor is { } common)
+        {
+            _agent.Refusals.Note(Name, common);
+        }
+        else
+        {
+            _agent.Log($"{Name}: {reason}");
+        }
+    }
+
+    /// <summary>As <see cref="Serve"/>, and leaves it to the caller to say why it ended.</summary>
     public string Run()
     {
-        Thread writer = new(WriteLoop) { IsBackground = true, Name = $"{Name} writer" };
-        Touch();
         try
         {
+            Open();
+            Touch();
             lock (_agent.Control.Gate)
             {
                 lock (Out.Appending)
@@ -65,9 +103,12 @@ internal sealed class ControllerConnection
                 }
                 _agent.Add(this);
             }
-            writer.Start();
             Out.Flush(_channel.Stream);
             ReadLoop();
+        }
+        catch (TlsException exception)
+        {
+            NoteEnd($"refused: {exception.Message}");
         }
         catch (Exception exception) when (IsConnectionLoss(exception))
         {
@@ -78,7 +119,7 @@ internal sealed class ControllerConnection
             // A defect of ours must not take the switch down with it; the peer may connect again.
             NoteEnd($"closed after an internal error: {exception.GetType().Name}: {exception.Message}");
         }
-        End(writer);
+        End();
         return _closeReason!;
     }
 
@@ -87,6 +128,34 @@ internal sealed class ControllerConnection
     {
         NoteEnd(reason);
         _channel.Abort();
+    }
+
+    /// <summary>As <see cref="Close"/>, for a peer that may be one of many that end alike.</summary>
+    public void GiveUp(string reason)
+    {
+        if (!IsEnding)
+        {
+            _gaveUpFor = reason;
+        }
+        Close(reason);
+    }
+
+    /// <summary>Ends a connection that was never served.</summary>
+    public void Discard()
+    {
+        EndWriter();
+        Release();
+    }
+
+    /// <summary>Gives the peer up if it takes too long over what it owes. From time to time.</summary>
+    public void CheckPatience()
+    {
+        if (!IsEnding && _patience.IsOver)
+        {
+            GiveUp(!_isOpen ? $"refused: no TLS handshake within {PeerPatience.Grace.TotalSeconds:0} s"
+                : _standing == PeerStanding.Unknown ? $"refused: no HELLO within {PeerPatience.Grace.TotalSeconds:0} s"
+                : $"closed: the rest of a message did not come within {PeerPatience.Grace.TotalSeconds:0} s and a second for each KiB");
+        }
     }
 
     /// <summary>Asks an idle peer for an echo; closes if it has been silent too long. Under the gate, from time to time.</summary>
@@ -118,20 +187,60 @@ internal sealed class ControllerConnection
 
     private void Touch() => Volatile.Write(ref _lastActivity, Time.GetTimestamp());
 
+    /// <summary>Of a listener's peer: on a thread of the connection's own, so that one that stalls in its handshake keeps nobody else waiting.</summary>
+    private void Open()
+    {
+        if (IsPassive)
+        {
+            _patience.BeginWait(received: 0);
+            _channel.Open(CancellationToken.None);
+            _patience.EndWait();
+        }
+        _isOpen = true;
+    }
+
+    /// <summary>Reads some. While the peer owes us something, its patience runs out.</summary>
+    private int Read()
+    {
+        if (_framer.Pending > 0 || (IsPassive && !Session.IsNegotiated))
+        {
+            _patience.BeginWait(_framer.Pending);
+        }
+        int count = _channel.Stream.Read(_framer.Free().Span);
+        _patience.EndWait();
+        return count;
+    }
+
     private void ReadLoop()
     {
         while (_closeReason is null)
         {
-            int count = _channel.Stream.Read(_framer.Free().Span);
+            int count = Read();
             if (count == 0)
             {
                 NoteEnd(_framer.Pending == 0 ? "closed by the peer" : "closed by the peer in the middle of a message");
                 return;
             }
             _framer.Advance(count);
+            int pending = _framer.Pending;
             HandleChunk();
+            if (_framer.Pending < pending)
+            {
+                _patience.Reset(); // a message was whole
+            }
         }
         Farewell();
+    }
+
+    /// <summary>Publishes what the messages handled said of the peer.</summary>
+    private void NoteStanding()
+    {
+        _standing = Session.IsConfigured ? PeerStanding.Configured : Session.IsNegotiated ? PeerStanding.Greeted : PeerStanding.Unknown;
+        if (Session.RequestCount != _requestCount)
+        {
+            _requestCount = Session.RequestCount;
+            Volatile.Write(ref _lastRequest, Volatile.Read(ref _lastActivity));
+        }
     }
 
     private void HandleChunk()
@@ -143,6 +252,7 @@ internal sealed class ControllerConnection
         do
         {
             more = HandleMessages();
+            NoteStanding();
             Out.Flush(_channel.Stream);
         }
         while (more && _closeReason is null);
@@ -257,26 +367,34 @@ internal sealed class ControllerConnection
         }
     }
 
-    private void End(Thread writer)
+    private void End()
     {
         lock (_agent.Control.Gate)
         {
             _agent.Remove(this);
             Session.End();
         }
-        _channel.Abort();
-        _ended = true;
-        Out.Wake();
-        if (!writer.ThreadState.HasFlag(ThreadState.Unstarted))
-        {
-            writer.Join();
-        }
+        EndWriter();
         long dropped = Out.DroppedPacketIns;
         NoteEnd("closed");
         _closeReason += Session.OpenOffer is OfVersions offer ? $"; it offered {offer}, this switch speaks 1.0" : "";
         _closeReason += dropped == 0 ? "" : $"; {dropped} packet-ins were dropped because it read too slowly";
+        Release();
+    }
+
+    private void EndWriter()
+    {
+        _channel.Abort();
+        _ended = true;
+        Out.Wake();
+        _writer?.Join();
+    }
+
+    private void Release()
+    {
         Out.Dispose();
         OfFramer.Pool.Return(_framer);
         _channel.Dispose();
+        _agent.Table.Remove(this);
     }
 }

@@ -29,7 +29,7 @@ internal sealed class ControllerConnector
             if (TryConnect(out IChannel? channel, out string failure))
             {
                 ControllerConnection connection = new(_agent, channel!, $"{_target}", isPassive: false);
-                failure = connection.Run();
+                failure = Serve(connection);
                 worked = connection.Session.IsNegotiated;
             }
             if (!_stopping.IsCancellationRequested && failure != lastFailure)
@@ -40,6 +40,18 @@ internal sealed class ControllerConnector
             lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
             Wait(delay.Next(worked));
         }
+    }
+
+    /// <returns>Why the connection ended.</returns>
+    private string Serve(ControllerConnection connection)
+    {
+        string refusal = !_agent.Table.TryAdd(connection) ? SwitchAgent.Ending : connection.TryStartWriter() ? "" : RefusalLog.NoThread;
+        if (refusal.Length == 0)
+        {
+            return connection.Run();
+        }
+        connection.Discard();
+        return refusal;
     }
 
     private bool TryConnect(out IChannel? channel, out string failure)

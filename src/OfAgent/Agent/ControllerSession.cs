@@ -47,6 +47,9 @@ internal sealed class ControllerSession
     /// <summary>Whether the peer asked for features, as controllers do first of all.</summary>
     public bool IsIntroduced { get; private set; }
 
+    /// <summary>Messages handled besides echoes, which say no more than that the peer lives.</summary>
+    public long RequestCount { get; private set; }
+
     public SwitchConfig Config { get; private set; }
 
     public ControllerRole Role { get; private set; }
@@ -216,6 +219,7 @@ internal sealed class ControllerSession
     private SessionResult Dispatch(ReadOnlySpan<byte> message, OfHeader header)
     {
         OfError error = default;
+        RequestCount += header.Type is OfType.EchoRequest or OfType.EchoReply ? 0 : 1;
         bool done = header.Type switch
         {
             OfType.FlowMod => MayChange(out error) && FlowModHandler.TryHandle(_agent, message, out error),

@@ -36,8 +36,14 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     public static OfCapabilities CapabilitiesOf(DatapathControl control) =>
         Capabilities | (control.HasSpanningTree ? OfCapabilities.Stp : OfCapabilities.None);
 
-    /// <summary>Peers of listeners at a time; beyond, connections are refused.</summary>
+    /// <summary>Peers of listeners at a time; see <see cref="ConnectionTable"/> for who gives way to one more.</summary>
     public const int MaxPassiveConnections = 64;
+
+    /// <summary>Why connections end with the agent.</summary>
+    internal const string Ending = "closed: the switch ends";
+
+    private const int ThreadTries = 50;
+    private const int ThreadRetryMilliseconds = 10;
 
     private static readonly TimeSpan LongestProbeTick = TimeSpan.FromSeconds(1);
 
@@ -47,7 +53,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ContactWatch _contact; // under the gate
     private ITimer? _probeTimer;
-    private int _passiveCount;
+    private int _isProbing;
     private bool _disposed;
 
     /// <summary>Takes over <see cref="DatapathControl.Events"/> and <see cref="DatapathControl.MissBehaviour"/>; opens nothing yet.</summary>
@@ -56,6 +62,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         Control = control;
         Options = options;
         _contact = new ContactWatch(control, options);
+        Refusals = new RefusalLog(options.Log, options.TimeProvider);
         lock (control.Gate)
         {
             control.Events = this;
@@ -69,6 +76,10 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     internal DatapathControl Control { get; }
 
     internal AgentOptions Options { get; }
+
+    internal ConnectionTable Table { get; } = new();
+
+    internal RefusalLog Refusals { get; }
 
     /// <summary>How often connections are looked at for signs of life.</summary>
     internal TimeSpan ProbeTick => Options.ProbeInterval < LongestProbeTick ? Options.ProbeInterval : LongestProbeTick;
@@ -161,13 +172,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         {
             listener.Dispose();
         }
-        lock (Control.Gate)
-        {
-            foreach (ControllerConnection connection in _connections)
-            {
-                connection.Close("closed: the switch ends");
-            }
-        }
+        Table.CloseAll(Ending);
         while (TakeThread() is Thread thread)
         {
             thread.Join();
@@ -181,14 +186,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     internal void Log(string line) => Options.Log(line);
 
     /// <summary>Under the gate.</summary>
-    internal void Add(ControllerConnection connection)
-    {
-        _connections.Add(connection);
-        if (_stopping.IsCancellationRequested)
-        {
-            connection.Close("closed: the switch ends");
-        }
-    }
+    internal void Add(ControllerConnection connection) => _connections.Add(connection);
 
     /// <summary>Under the gate.</summary>
     internal void Remove(ControllerConnection connection)
@@ -279,14 +277,43 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    private void StartThread(string name, Action body)
+    /// <summary>Starts a thread for a connection, if need be one that another's peer gives up.</summary>
+    /// <returns>Null if there is none to be had.</returns>
+    internal Thread? TryStartThread(string name, ThreadStart body, ControllerConnection connection)
     {
-        Thread thread = new(() => body()) { IsBackground = true, Name = name };
+        Thread? thread = ThreadStarter.TryStart(name, body);
+        if (thread is null && Table.TryMakeRoom(connection))
+        {
+            for (int tries = 0; thread is null && tries < ThreadTries; tries++)
+            {
+                Thread.Sleep(ThreadRetryMilliseconds); // its threads are about to end
+                thread = ThreadStarter.TryStart(name, body);
+            }
+        }
+        return thread;
+    }
+
+    /// <summary>Has the end of the agent wait for a thread.</summary>
+    /// <returns>False if there is none.</returns>
+    private bool Keep(Thread? thread)
+    {
         lock (_threads)
         {
             _threads.RemoveAll(t => !t.IsAlive);
-            _threads.Add(thread);
-            thread.Start();
+            if (thread is not null)
+            {
+                _threads.Add(thread);
+            }
+            return thread is not null;
+        }
+    }
+
+    /// <exception cref="IOException">The system has none left.</exception>
+    private void StartThread(string name, ThreadStart body)
+    {
+        if (!Keep(ThreadStarter.TryStart(name, body)))
+        {
+            throw new IOException($"{name}: the system has no thread left");
         }
     }
 
@@ -307,45 +334,44 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         while (listener.Accept() is IChannel channel)
         {
-            string name = $"{target} from {channel.Peer}";
-            if (Interlocked.Increment(ref _passiveCount) > MaxPassiveConnections || _stopping.IsCancellationRequested)
+            ControllerConnection connection = new(this, channel, $"{target} from {channel.Peer}", isPassive: true);
+            string refusal = "";
+            if (channel.IsOneTooMany && !Table.TryMakeRoom(connection))
             {
-                Interlocked.Decrement(ref _passiveCount);
-                channel.Abort();
-                Log($"{name}: refused, {MaxPassiveConnections} connections are open");
-                continue;
+                refusal = RefusalLog.NoDescriptor;
             }
-            StartThread(name, () =>
+            else if (!Table.TryAdd(connection) && !(Table.TryMakeRoom(connection) && Table.TryAdd(connection)))
             {
-                Log($"{name}: {Serve(channel, name)}");
-                LogEmergency();
-                Interlocked.Decrement(ref _passiveCount);
-            });
+                refusal = $"refused: all {MaxPassiveConnections} places for connections are taken by controllers";
+            }
+            else if (!connection.TryStartWriter() || !Keep(TryStartThread(connection.Name, () => Serve(connection), connection)))
+            {
+                refusal = RefusalLog.NoThread;
+            }
+            if (refusal.Length > 0)
+            {
+                connection.Discard();
+                if (!_stopping.IsCancellationRequested)
+                {
+                    Refusals.Note(connection.Name, refusal);
+                }
+            }
         }
     }
 
-    /// <summary>On a thread of the connection's own, so that a peer that stalls in its handshake keeps nobody else waiting.</summary>
-    /// <returns>Why the connection ended.</returns>
-    private string Serve(IChannel channel, string name)
+    private void Serve(ControllerConnection connection)
     {
-        using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, Options.TimeProvider);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
-        try
-        {
-            channel.Open(either.Token);
-        }
-        catch (Exception exception) when (exception is TlsException or OperationCanceledException)
-        {
-            channel.Dispose();
-            return exception is TlsException ? $"refused: {exception.Message}"
-                : _stopping.IsCancellationRequested ? "closed: the switch ends"
-                : $"refused: no TLS handshake within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
-        }
-        return new ControllerConnection(this, channel, name, isPassive: true).Run();
+        connection.Serve();
+        LogEmergency();
     }
 
     private void ProbeAll()
     {
+        Table.CheckPatience();
+        if (Interlocked.Exchange(ref _isProbing, 1) != 0)
+        {
+            return; // the look before still waits for the gate
+        }
         lock (Control.Gate)
         {
             foreach (ControllerConnection connection in _connections)
@@ -353,5 +379,6 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
                 connection.Probe();
             }
         }
+        Volatile.Write(ref _isProbing, 0);
     }
 }

@@ -10,6 +10,9 @@ internal interface IChannel : IDisposable
     /// <summary>The other end, for people.</summary>
     string Peer { get; }
 
+    /// <summary>Whether it took one of the last file descriptors, which others need more: see <see cref="DescriptorReserve"/>.</summary>
+    bool IsOneTooMany { get; }
+
     /// <summary>Does what is left before bytes can flow: the TLS handshake, if there is to be one. Blocks.</summary>
     /// <param name="cancellation">Ends the wait for a peer that stalls.</param>
     /// <exception cref="TlsException">The peer is not trusted, does not trust us, or speaks no TLS.</exception>

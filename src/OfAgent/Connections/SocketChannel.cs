@@ -30,6 +30,8 @@ internal sealed class SocketChannel : IChannel
 
     public string Peer { get; }
 
+    public bool IsOneTooMany => DescriptorReserve.Includes(_socket.SafeHandle);
+
     /// <summary>Connects; <see cref="Open"/> is still to be called.</summary>
     /// <exception cref="SocketException">It cannot be reached.</exception>
     /// <exception cref="ArgumentException">A Unix socket's path is longer than the kernel takes.</exception>

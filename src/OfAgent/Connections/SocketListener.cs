@@ -6,7 +6,9 @@ namespace Softswitch.OfAgent.Connections;
 /// <summary>Accepts connections over TCP or a Unix socket, to be secured by TLS if there are credentials.</summary>
 internal sealed class SocketListener : IChannelListener
 {
-    private const int Backlog = 64;
+    /// <summary>More than a burst: a peer whose SYN finds no room comes again after 1, 2, 4, 8 seconds only. The kernel cuts it to net.core.somaxconn.</summary>
+    private const int Backlog = 4096;
+
     private const int AcceptRetryMilliseconds = 10;
 
     private readonly Socket _socket;

@@ -20,6 +20,7 @@ public abstract class OfController : IDisposable
     private readonly Lock _connecting = new();
     private readonly List<SwitchConnection> _switches = []; // those whose features are known
     private readonly List<Thread> _threads = [];
+    private readonly RefusalLog _refusals;
     private readonly CancellationTokenSource _stopping = new();
     private SocketListener? _listener;
     private SwitchConnection[] _channels = []; // all of them; replaced, not changed
@@ -39,6 +40,7 @@ public abstract class OfController : IDisposable
             throw new OfClientException($"{options.Listen}: a target to listen on without TLS is needed (ptcp:[PORT][:HOST] or punix:PATH)");
         }
         _target = target;
+        _refusals = new RefusalLog(line => options.Log?.Invoke(line), TimeProvider.System);
     }
 
     /// <summary>Held while a handler runs; to be taken by whoever else touches the controller's state.</summary>
@@ -81,7 +83,10 @@ public abstract class OfController : IDisposable
             throw new OfClientException($"{_options.Listen}: {e.Message}", e);
         }
         Port = _listener.Port;
-        StartThread(Accept, _options.Name);
+        if (!TryStartThread(Accept, _options.Name))
+        {
+            throw new OfClientException($"{_options.Listen}: the system has no thread left");
+        }
     }
 
     /// <summary>Closes every connection and waits until the threads are gone.</summary>
@@ -190,18 +195,31 @@ public abstract class OfController : IDisposable
                 }
                 _channels = [.. _channels, connection];
             }
-            StartThread(() => Serve(connection), $"{_options.Name} {connection.Peer}");
+            if (channel.IsOneTooMany || !TryStartThread(() => Serve(connection), $"{_options.Name} {connection.Peer}"))
+            {
+                _refusals.Note($"{_options.Name}: switch at {connection.Peer}", channel.IsOneTooMany ? RefusalLog.NoDescriptor : RefusalLog.NoThread);
+                Forget(connection);
+                channel.Dispose();
+            }
+        }
+    }
+
+    /// <returns>Whether its features were known.</returns>
+    private bool Forget(SwitchConnection connection)
+    {
+        lock (_connecting)
+        {
+            _channels = [.. _channels.Where(one => one != connection)];
+            return _switches.Remove(connection);
         }
     }
 
     private void Serve(SwitchConnection connection)
     {
         string why = Run(connection);
-        bool wasKnown;
+        bool wasKnown = Forget(connection);
         lock (_connecting)
         {
-            wasKnown = _switches.Remove(connection);
-            _channels = [.. _channels.Where(one => one != connection)];
             _threads.Remove(Thread.CurrentThread);
         }
         connection.Channel.Dispose();
@@ -354,13 +372,16 @@ public abstract class OfController : IDisposable
         }
     }
 
-    private void StartThread(ThreadStart body, string name)
+    private bool TryStartThread(ThreadStart body, string name)
     {
-        Thread thread = new(body) { IsBackground = true, Name = name };
         lock (_connecting)
         {
-            _threads.Add(thread);
+            Thread? thread = ThreadStarter.TryStart(name, body);
+            if (thread is not null)
+            {
+                _threads.Add(thread);
+            }
+            return thread is not null;
         }
-        thread.Start();
     }
 }

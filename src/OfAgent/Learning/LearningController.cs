@@ -16,6 +16,7 @@ public sealed class LearningController : IDisposable
     private readonly Lock _gate = new();
     private readonly List<SwitchSession> _sessions = [];
     private readonly List<Thread> _threads = [];
+    private readonly RefusalLog _refusals;
     private SocketListener? _listener;
     private long _endedPacketIns;
     private long _endedFlows;
@@ -38,6 +39,7 @@ public sealed class LearningController : IDisposable
             throw new OfClientException($"{options.Listen}: needs --private-key, --certificate and --ca-cert");
         }
         _target = target;
+        _refusals = new RefusalLog(line => options.Log?.Invoke(line), TimeProvider.System);
     }
 
     /// <summary>The TCP port it listens on, once started.</summary>
@@ -96,7 +98,10 @@ public sealed class LearningController : IDisposable
             throw new OfClientException($"{_options.Listen}: {reason}", e);
         }
         Port = _listener.Port;
-        StartThread(Accept, "learning controller");
+        if (!TryStartThread(Accept, "learning controller"))
+        {
+            throw new OfClientException($"{_options.Listen}: the system has no thread left");
+        }
     }
 
     /// <summary>Closes every connection and waits until the threads are gone.</summary>
@@ -124,22 +129,30 @@ public sealed class LearningController : IDisposable
     {
         while (_listener!.Accept() is IChannel channel)
         {
-            Admit(new SwitchSession(channel, _options));
+            Admit(new SwitchSession(channel, _options), channel.IsOneTooMany);
         }
     }
 
-    private void Admit(SwitchSession session)
+    private void Admit(SwitchSession session, bool isOneTooMany)
     {
+        string refusal = RefusalLog.NoThread;
         lock (_gate)
         {
-            if (!_isStopped && _sessions.Count < _options.MaxSwitches)
+            if (isOneTooMany)
             {
-                _sessions.Add(session);
-                StartThread(() => Serve(session), "switch " + session.Peer);
+                refusal = RefusalLog.NoDescriptor;
+            }
+            else if (_sessions.Count >= _options.MaxSwitches)
+            {
+                refusal = $"refused: {_options.MaxSwitches} are connected";
+            }
+            else if (!_isStopped && TryStartThread(() => Serve(session), "switch " + session.Peer))
+            {
+                _sessions.Add(session); // its thread cannot have ended: it would have to take the gate
                 return;
             }
         }
-        _options.Log?.Invoke($"switch at {session.Peer}: refused, {_options.MaxSwitches} are connected");
+        _refusals.Note($"switch at {session.Peer}", refusal);
         session.Dispose();
     }
 
@@ -161,13 +174,16 @@ public sealed class LearningController : IDisposable
         _options.Log?.Invoke($"switch {session.DatapathId:x16} at {session.Peer}: disconnected: {why}");
     }
 
-    private void StartThread(ThreadStart body, string name)
+    private bool TryStartThread(ThreadStart body, string name)
     {
-        Thread thread = new(body) { IsBackground = true, Name = name };
         lock (_gate)
         {
-            _threads.Add(thread);
+            Thread? thread = ThreadStarter.TryStart(name, body);
+            if (thread is not null)
+            {
+                _threads.Add(thread);
+            }
+            return thread is not null;
         }
-        thread.Start();
     }
 }

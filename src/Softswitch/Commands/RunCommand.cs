@@ -51,6 +51,7 @@ internal static class RunCommand
 
     private static int Run(SwitchOptions options)
     {
+        PoolThreads.Fill();
         using var signal = new TerminationSignal();
         using SwitchHost host = SwitchHost.Start(options, Console.Out.WriteLine, Console.Error.WriteLine);
         Console.Out.WriteLine("ready");

@@ -32,9 +32,13 @@ internal sealed class RawController : IDisposable
     public Socket Socket => _socket;
 
     /// <summary>Exchanges HELLOs.</summary>
-    public RawController Greet()
+    /// <param name="isRead">Whether the switch's has been read.</param>
+    public RawController Greet(bool isRead = false)
     {
-        Assert.Equal(OfType.Hello, TypeOf(Read()));
+        if (!isRead)
+        {
+            Read(OfType.Hello);
+        }
         Send(b => HelloMessage.Write(b, 1));
         return this;
     }

@@ -55,6 +55,8 @@ public sealed class PatientStreamTests
 
         public string Peer => "test";
 
+        public bool IsOneTooMany => false;
+
         public ValueTaskSourceStatus Status { get; set; }
 
         public ValueTaskSourceOnCompletedFlags Flags { get; private set; }

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>What a listener's peer has shown of itself: who has shown less gives way first.</summary>
+internal enum PeerStanding
+{
+    /// <summary>Not even a HELLO.</summary>
+    Unknown,
+
+    /// <summary>It speaks OpenFlow 1.0.</summary>
+    Greeted,
+
+    /// <summary>It sent SET_CONFIG, as controllers and monitors do. Its place is kept.</summary>
+    Configured,
+}
+
+/// <summary>All open connections, and places for those that came through listeners: each has threads of its own, so there is an end to them.</summary>
+/// <remarks>
+/// Connections to configured controllers always have a place. When there is none left for another, be it for want of places, threads or descriptors, whoever
+/// comes gets that of the peer that has shown least: the oldest that said no HELLO, else the one that has not asked for anything for the longest. Where all
+/// are controllers, the new one is refused. Threads: any; not under the control gate.
+/// </remarks>
+internal sealed class ConnectionTable
+{
+    /// <summary>How long to wait for the one that gives way to be gone.</summary>
+    private static readonly TimeSpan GivingWay = TimeSpan.FromSeconds(1);
+
+    private readonly List<ControllerConnection> _open = []; // locked, and waited for
+    private bool _isClosed;
+
+    /// <returns>False if there is no place for it, or none any more.</returns>
+    public bool TryAdd(ControllerConnection connection)
+    {
+        lock (_open)
+        {
+            bool fits = !_isClosed && (!connection.IsPassive || _open.Count(other => other.IsPassive) < SwitchAgent.MaxPassiveConnections);
+            if (fits)
+            {
+                _open.Add(connection);
+            }
+            return fits;
+        }
+    }
+
+    /// <summary>Has a listener's peer give way to another, with its place, its threads and its descriptor. Blocks until it is gone.</summary>
+    /// <returns>False if there is nobody to give way, or not soon enough.</returns>
+    public bool TryMakeRoom(ControllerConnection newcomer)
+    {
+        long began = Stopwatch.GetTimestamp();
+        lock (_open)
+        {
+            ControllerConnection? least = _open
+                .Where(other => other.IsPassive && other != newcomer && !other.IsEnding && other.Standing != PeerStanding.Configured)
+                .MinBy(other => (other.Standing, other.LastRequest));
+            least?.GiveUp("closed: it gave way to another, for which there was no room");
+            while (least is not null && _open.Contains(least))
+            {
+                TimeSpan left = GivingWay - Stopwatch.GetElapsedTime(began);
+                if (_isClosed || left <= TimeSpan.Zero)
+                {
+                    return false;
+                }
+                Monitor.Wait(_open, left);
+            }
+            return least is not null;
+        }
+    }
+
+    public void Remove(ControllerConnection connection)
+    {
+        lock (_open)
+        {
+            _open.Remove(connection);
+            Monitor.PulseAll(_open);
+        }
+    }
+
+    /// <summary>Gives up those whose peers take too long. From time to time.</summary>
+    public void CheckPatience()
+    {
+        lock (_open)
+        {
+            _open.ForEach(connection => connection.CheckPatience());
+        }
+    }
+
+    /// <summary>Closes all; none is added from now on.</summary>
+    public void CloseAll(string reason)
+    {
+        lock (_open)
+        {
+            _isClosed = true;
+            _open.ForEach(connection => connection.Close(reason));
+            Monitor.PulseAll(_open);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+namespace Softswitch.OfAgent.Connections;
+
+/// <summary>Starts threads for connections, which must not take the last one: the runtime needs one for a signal, and ends the process if it gets none.</summary>
+internal static class ThreadStarter
+{
+    /// <returns>The thread, in the background; null if none is to be had, or no other beside it: the processes allowed, memory or file descriptors have run out.</returns>
+    public static Thread? TryStart(string name, ThreadStart body)
+    {
+        using ManualResetEventSlim started = new();
+        Thread? other = TryStartLast("spare", started.Wait);
+        if (other is null)
+        {
+            return null;
+        }
+        Thread? thread = TryStartLast(name, body);
+        started.Set();
+        other.Join();
+        return thread;
+    }
+
+    private static Thread? TryStartLast(string name, ThreadStart body)
+    {
+        Thread thread = new(body) { IsBackground = true, Name = name };
+        try
+        {
+            thread.Start();
+            return thread;
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+        {
+            return null;
+        }
+    }
+}
