@@ -91,6 +91,31 @@ public sealed class NetFpgaCardTests : IDisposable
     }
 
     [Fact]
+    public void Statistics_of_ports_go_on_through_a_reset_of_a_card_in_use()
+    {
+        NetFpgaCard card = Open("emulator", 0);
+        IPortDevice[] ports = [.. Enumerable.Range(0, 4).Select(port => _cards.OpenPort((ushort)(port + 1), Port($"nf2c{port}"), out _))];
+        FrameCache frames = _pool.CreateCache();
+        for (long resets = 0; resets < 3; resets++)
+        {
+            foreach (IPortDevice port in ports)
+            {
+                Assert.True(frames.TryRent(60, out Packet packet));
+                packet.Length = 60;
+                packet.Bytes.Clear();
+                packet.Bytes[0] = 2;
+                Assert.Equal(1, port.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+            }
+            card.Reset();
+            Assert.Equal(0u, card.Registers.Read(CardRegisters.Mac + 0x28));
+            Assert.All(ports, port => Assert.Equal((resets + 1, 60 * (resets + 1)), (port.ReadUnseenTraffic().TransmittedPackets, port.ReadUnseenTraffic().TransmittedBytes)));
+            CardStart.Run(card.Registers, card.Layout, TimeSpan.Zero); // the reserved rows
+        }
+        frames.Drain();
+        Array.ForEach(ports, port => port.Dispose());
+    }
+
+    [Fact]
     public void A_port_is_opened_once_and_only_of_a_card_that_is_there()
     {
         Open("emulator", 4);
