@@ -15,15 +15,33 @@ internal static class PoolThreads
         ThreadPool.GetMinThreads(out _, out int completionThreads);
         ThreadPool.SetMinThreads(Count, completionThreads);
         ThreadPool.SetMaxThreads(Count, completionThreads);
-        using CountdownEvent all = new(Count);
+        object gate = new(); // nothing that could be disposed of while the last of them still wakes
+        int arrived = 0;
         for (int i = 0; i < Count; i++)
         {
-            ThreadPool.QueueUserWorkItem(_ =>
-            {
-                all.Signal();
-                all.Wait(); // keeps this thread from doing another's part
-            });
+            ThreadPool.QueueUserWorkItem(_ => Arrive());
         }
-        all.Wait();
+        lock (gate)
+        {
+            AwaitAll();
+        }
+
+        void Arrive()
+        {
+            lock (gate)
+            {
+                arrived++;
+                Monitor.PulseAll(gate);
+                AwaitAll(); // keeps this thread from doing another's part
+            }
+        }
+
+        void AwaitAll()
+        {
+            while (arrived < Count)
+            {
+                Monitor.Wait(gate);
+            }
+        }
     }
 }
