@@ -135,11 +135,11 @@ public static class MatchText
             && (match is { DlType: EtherType.Ipv4, NwProto: IpProtocol.Icmp } || match is { DlType: EtherType.Ipv6, NwProto: IcmpV6 });
         if (given.HasFlag(FlowWildcards.TpSrc))
         {
-            text.Append($"{(isIcmp ? "icmp_type" : "tp_src")}={match.TpSrc},");
+            text.Append($"{(isIcmp && match.TpSrc <= byte.MaxValue ? "icmp_type" : "tp_src")}={match.TpSrc},");
         }
         if (given.HasFlag(FlowWildcards.TpDst))
         {
-            text.Append($"{(isIcmp ? "icmp_code" : "tp_dst")}={match.TpDst},");
+            text.Append($"{(isIcmp && match.TpDst <= byte.MaxValue ? "icmp_code" : "tp_dst")}={match.TpDst},");
         }
     }
 }

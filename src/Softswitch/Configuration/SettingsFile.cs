@@ -73,9 +73,9 @@ internal static class SettingsFile
             string reason = (e.InnerException ?? e).Message.ReplaceLineEndings(" ");
             throw new OptionException($"--config: {path}:{e.Start.Line}: {reason}", e);
         }
-        catch (InvalidOperationException e)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
-            // So the parser ends on some brackets that are never closed.
+            // So the parser ends on some brackets that are never closed, and on some documents that end in the middle of a mapping.
             throw new OptionException($"--config: {path}: is not YAML", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -56,30 +56,6 @@ public sealed class SettingsFileTests : IDisposable
         Assert.Equal("--config: /tmp: is a folder", Assert.Throws<OptionException>(() => SettingsFile.Read("/tmp")).Message);
     }
 
-    [Fact]
-    public void No_text_ends_in_another_exception()
-    {
-        const int Seed = 20240607;
-        var random = new Random(Seed);
-        const string Letters = "[]{}:-#&*!|>'\"%@`? \n\tab1,";
-        for (int round = 0; round < 3000; round++)
-        {
-            string text = string.Concat(Enumerable.Range(0, random.Next(40)).Select(_ => Letters[random.Next(Letters.Length)]));
-            try
-            {
-                Read(text);
-            }
-            catch (OptionException)
-            {
-                // As it should be.
-            }
-            catch (Exception e)
-            {
-                Assert.Fail($"seed {Seed}, text '{text}': {e}");
-            }
-        }
-    }
-
     public void Dispose() => File.Delete(_path);
 
     private IReadOnlyList<Setting> Read(string text)

@@ -5,11 +5,9 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Tests.Wire;
 
-/// <summary>Bytes from the network never throw, whatever they are.</summary>
+/// <summary>Bytes from the network never throw. Damaged and made-up messages: Fuzz.Tests.</summary>
 public sealed class HostileMessageTests
 {
-    private const int Seed = 1066;
-
     [Fact]
     public void Messages_cut_at_any_length_do_not_throw()
     {
@@ -25,37 +23,6 @@ public sealed class HostileMessageTests
                     Exercise(cut, $"{message} cut to {length}, length set");
                 }
             }
-        }
-    }
-
-    [Fact]
-    public void Mutated_messages_do_not_throw()
-    {
-        Random random = new(Seed);
-        MessageCase[] all = [.. MessageFiles.All];
-        for (int round = 0; round < 60_000; round++)
-        {
-            byte[] bytes = [.. all[random.Next(all.Length)].Bytes];
-            for (int change = random.Next(1, 5); change > 0; change--)
-            {
-                bytes[random.Next(bytes.Length)] = random.Next(4) switch { 0 => 0, 1 => 0xff, _ => (byte)random.Next(256) };
-            }
-            Exercise(bytes, $"seed {Seed} round {round}");
-        }
-    }
-
-    [Fact]
-    public void Random_messages_do_not_throw()
-    {
-        Random random = new(Seed);
-        for (int round = 0; round < 60_000; round++)
-        {
-            byte[] bytes = new byte[random.Next(8, 200)];
-            random.NextBytes(bytes);
-            bytes[0] = 1;
-            bytes[1] = (byte)random.Next(24);
-            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(2), (ushort)bytes.Length);
-            Exercise(bytes, $"seed {Seed} round {round}");
         }
     }
 
