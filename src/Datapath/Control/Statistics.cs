@@ -70,6 +70,8 @@ public record struct PortStatistics
 {
     public ushort PortNumber;
     public ulong ReceivedPackets;
+
+    /// <summary>Without those below that were lost; <see cref="TransmittedBytes"/> has all that the device took, as nobody tells the bytes of what it lost.</summary>
     public ulong TransmittedPackets;
     public ulong ReceivedBytes;
     public ulong TransmittedBytes;

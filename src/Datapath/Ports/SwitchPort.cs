@@ -16,6 +16,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     private volatile int _mtu;
     private volatile PortQueueSettings? _queueSettings;
     private volatile int _gate = (int)PortGate.Open;
+    private ulong _transmitted;
 
     /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones, and on from the first again.</param>
     public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
@@ -150,6 +151,12 @@ internal sealed unsafe class SwitchPort : IDisposable
             total.ReceiveDropped += own.ReceiveDropped;
             total.ReceiveErrors += own.ReceiveErrors;
             total.TransmitDropped += own.TransmitDropped;
+        }
+        if (!Device.CountsEveryPacket)
+        {
+            // Workers count what a device takes; what became of it afterwards is known later, and a counter never falls.
+            ulong lost = Math.Min(total.TransmittedPackets - (ulong)unseen.TransmittedPackets, (ulong)(losses.TransmitErrors + losses.TransmitDropped));
+            total.TransmittedPackets = _transmitted = Math.Max(_transmitted, total.TransmittedPackets - lost);
         }
         return total;
     }

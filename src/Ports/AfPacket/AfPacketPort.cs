@@ -24,6 +24,11 @@ namespace Softswitch.Ports.AfPacket;
 /// back while the frame is copied. On transmit the tag is in the data, which every device accepts.
 /// </para>
 /// <para>
+/// Drops. The kernel says of a packet at once that there is no room for it (ENOBUFS), and it stays ours; or it takes the packet and drops it without a word: a
+/// queueing discipline later on, or one that has no far end. The latter are found in the counters of the interface and its queueing discipline
+/// (<see cref="LinkDrops"/>), which know no senders: what the host's own stack loses there is among them.
+/// </para>
+/// <para>
 /// Left as found. Promiscuous mode is a membership of the socket (PACKET_MR_PROMISC) and ends with it, as do rings and lock. An
 /// interface that is down stays down until <see cref="SetAdministrativeState"/>, and is put back on dispose.
 /// The local stack of the host still sees every frame the interface receives: a switch port should carry no addresses.
@@ -42,19 +47,22 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
     private readonly Lock _gate = new();
     private readonly LinuxInterface _interface;
     private readonly InterfaceLock _lock;
+    private readonly LinkDrops _unsent;
     private readonly AfPacketQueue _queue;
     private readonly int _socket;
     private readonly int _longSocket;
     private readonly byte* _rings;
     private readonly nuint _ringBytes;
     private long _ringDrops;
+    private long _transmitDropped;
     private bool _disposed;
 
     private AfPacketPort(
-        LinuxInterface device, InterfaceLock interfaceLock, int socket, int longSocket, byte* rings, AfPacketOptions options, string reason)
+        LinuxInterface device, InterfaceLock interfaceLock, LinkDrops unsent, int socket, int longSocket, byte* rings, AfPacketOptions options, string reason)
     {
         _interface = device;
         _lock = interfaceLock;
+        _unsent = unsent;
         _socket = socket;
         _longSocket = longSocket;
         _rings = rings;
@@ -103,6 +111,7 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
         }
         LinuxInterface device = LinuxInterface.Open(port, interfaceName);
         InterfaceLock? interfaceLock = null;
+        LinkDrops? unsent = null;
         int socket = -1;
         int longSocket = -1;
         void* rings = null;
@@ -117,10 +126,12 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
             socket = OpenSocket(port);
             longSocket = OpenSocket(port);
             rings = SetUp(port, socket, longSocket, device.Index, options);
-            return new AfPacketPort(device, interfaceLock, socket, longSocket, (byte*)rings, options, reason);
+            unsent = new LinkDrops(port, device.Index, countsQueue: true);
+            return new AfPacketPort(device, interfaceLock, unsent, socket, longSocket, (byte*)rings, options, reason);
         }
         catch
         {
+            unsent?.Dispose();
             Close(rings, RingBytes(options), socket, longSocket);
             interfaceLock?.Dispose();
             device.Dispose();
@@ -134,17 +145,18 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
     {
         lock (_gate)
         {
-            PacketSocketStatistics statistics = default;
-            uint size = (uint)sizeof(PacketSocketStatistics);
-            if (!_disposed && Libc.getsockopt(_socket, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
+            if (!_disposed)
             {
-                _ringDrops += statistics.Drops;
+                _ringDrops += TakeDrops(_socket);
+                // What the kernel said it dropped, it gave back.
+                _transmitDropped = Math.Max(_transmitDropped, _unsent.Read() - _queue.GivenBack);
             }
             return new PortLosses
             {
                 ReceiveDropped = _ringDrops + _queue.ReceiveDropped,
                 ReceiveErrors = _queue.ReceiveErrors,
                 TransmitErrors = _queue.TransmitErrors,
+                TransmitDropped = _transmitDropped,
             };
         }
     }
@@ -164,6 +176,7 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
             // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
             SetPromiscuous(PACKET_DROP_MEMBERSHIP, _socket, _interface.Index);
             Close(_rings, _ringBytes, _socket, _longSocket);
+            _unsent.Dispose();
             _interface.Dispose();
             _lock.Dispose();
         }

@@ -20,6 +20,7 @@ internal sealed unsafe class AfPacketQueue : IPort
     private readonly ReceiveRing _receive;
     private readonly TransmitRing _transmit;
     private long _transmitErrors;
+    private long _givenBack;
     private int _idle;
 
     public AfPacketQueue(int socket, int longSocket, LinuxInterface device, ReceiveRing receive, TransmitRing transmit)
@@ -34,6 +35,9 @@ internal sealed unsafe class AfPacketQueue : IPort
     public int PollDescriptor => _socket;
 
     public long TransmitErrors => Volatile.Read(ref _transmitErrors);
+
+    /// <summary>Packets that the kernel dropped and said so: they were not taken.</summary>
+    public long GivenBack => Volatile.Read(ref _givenBack);
 
     public long ReceiveDropped => Volatile.Read(ref _receive.Dropped);
 
@@ -60,6 +64,7 @@ internal sealed unsafe class AfPacketQueue : IPort
             {
                 int taken = _transmit.Kick(run, bytes, out int refused, out int error);
                 _transmitErrors += refused;
+                _givenBack += error == Errno.ENOBUFS ? 1 : 0;
                 frames.Release(packets.Slice(done, taken));
                 done += taken;
                 if (taken < run && IsTemporary(error))
@@ -84,6 +89,7 @@ internal sealed unsafe class AfPacketQueue : IPort
             if (obstacle == Obstacle.Long)
             {
                 int error = SendLong(packets[done], frames);
+                _givenBack += error == Errno.ENOBUFS ? 1 : 0;
                 if (error != 0 && IsTemporary(error))
                 {
                     return done;

@@ -1,21 +1,28 @@
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Packets that a device dropped on their way out since this was made: for a TAP device, what the switch was too slow to read.</summary>
-/// <remarks>The interface's own counter, tx_dropped of struct rtnl_link_stats64. Threads: any.</remarks>
+/// <summary>Packets that were given to a device to send and dropped since this was made: for a TAP device, what the switch was too slow to read.</summary>
+/// <remarks>
+/// The interface's own counter, tx_dropped of struct rtnl_link_stats64, and, where asked for, that of its queueing discipline: what it has no room for,
+/// or gives up later, is in no counter of the interface. Threads: any.
+/// </remarks>
 internal sealed class LinkDrops : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly NetlinkSocket _netlink;
     private readonly int _index;
-    private readonly long _before;
-    private long _last;
+    private readonly bool _countsQueue;
+    private long _link;
+    private long _queue;
+    private long _count;
     private bool _disposed;
 
     /// <summary>Begins to count, in the calling thread's network namespace.</summary>
+    /// <param name="countsQueue">Whether what the queueing discipline drops counts, too.</param>
     /// <exception cref="PortException">The system has no netlink.</exception>
-    public LinkDrops(string port, int interfaceIndex)
+    public LinkDrops(string port, int interfaceIndex, bool countsQueue = false)
     {
         _index = interfaceIndex;
+        _countsQueue = countsQueue;
         try
         {
             _netlink = NetlinkSocket.Open();
@@ -24,7 +31,8 @@ internal sealed class LinkDrops : IDisposable
         {
             throw new PortException($"{port}: {e.Message}", e);
         }
-        _before = ReadCounter() ?? 0;
+        _ = Read();
+        _count = 0;
     }
 
     /// <summary>The count now; once the interface is gone, the last one.</summary>
@@ -32,7 +40,12 @@ internal sealed class LinkDrops : IDisposable
     {
         lock (_gate)
         {
-            return _last = _disposed || ReadCounter() is not long now ? _last : now - _before;
+            if (!_disposed)
+            {
+                _count += ReadGrowth(_netlink.ReadTransmitDropped, ref _link);
+                _count += _countsQueue ? ReadGrowth(_netlink.ReadQueueDropped, ref _queue) : 0;
+            }
+            return _count;
         }
     }
 
@@ -45,15 +58,22 @@ internal sealed class LinkDrops : IDisposable
         }
     }
 
-    private long? ReadCounter()
+    /// <summary>A counter that was put back belongs to another queueing discipline, which began at 0.</summary>
+    private long ReadGrowth(Func<int, long?> read, ref long last)
     {
         try
         {
-            return _netlink.ReadTransmitDropped(_index);
+            if (read(_index) is not long now)
+            {
+                return 0;
+            }
+            long growth = now < last ? now : now - last;
+            last = now;
+            return growth;
         }
         catch (SystemCallException)
         {
-            return null;
+            return 0;
         }
     }
 }

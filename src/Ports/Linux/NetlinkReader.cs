@@ -61,14 +61,18 @@ internal static class NetlinkReader
     {
         const int offset = 7 * sizeof(ulong); // struct rtnl_link_stats64: packets, bytes and errors, received and sent, then dropped, received and sent
         ReadOnlySpan<byte> rest = body[Math.Min(body.Length, Rtnetlink.LinkSize)..];
-        while (TryNextAttribute(ref rest, out ushort type, out ReadOnlySpan<byte> value))
-        {
-            if (type == Rtnetlink.IFLA_STATS64 && value.Length >= offset + sizeof(ulong))
-            {
-                return MemoryMarshal.Read<long>(value[offset..]);
-            }
-        }
-        return null;
+        return FindAttribute(rest, Rtnetlink.IFLA_STATS64, out ReadOnlySpan<byte> value) && value.Length >= offset + sizeof(ulong)
+            ? MemoryMarshal.Read<long>(value[offset..]) : null;
+    }
+
+    /// <summary>Drops of the queueing discipline that the body of an RTM_NEWQDISC describes; null if they are not there.</summary>
+    public static long? ReadQueueDropped(ReadOnlySpan<byte> body)
+    {
+        const int offset = 2 * sizeof(uint); // struct gnet_stats_queue: qlen, backlog, drops
+        ReadOnlySpan<byte> rest = body[Math.Min(body.Length, Rtnetlink.QueueSize)..];
+        return FindAttribute(rest, Rtnetlink.TCA_STATS2, out ReadOnlySpan<byte> statistics)
+            && FindAttribute(statistics, Rtnetlink.TCA_STATS_QUEUE, out ReadOnlySpan<byte> queue) && queue.Length >= offset + sizeof(uint)
+            ? MemoryMarshal.Read<uint>(queue[offset..]) : null;
     }
 
     /// <summary>The IPv4 address that the body of an RTM_NEWADDR describes; null if it is another family's or cut short.</summary>
@@ -143,7 +147,19 @@ internal static class NetlinkReader
         return address is { } known ? new Neighbour(MemoryMarshal.Read<int>(body[4..]), known, hardware, state) : null;
     }
 
-    private static bool TryNextAttribute(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
+    private static bool FindAttribute(ReadOnlySpan<byte> rest, ushort wanted, out ReadOnlySpan<byte> value)
+    {
+        while (TryNextAttribute(ref rest, out ushort type, out value))
+        {
+            if (type == wanted)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static bool TryNextAttribute(scoped ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
     {
         type = 0;
         value = default;

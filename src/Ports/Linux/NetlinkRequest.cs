@@ -34,6 +34,15 @@ internal sealed class NetlinkRequest
         return this;
     }
 
+    /// <summary>struct tcmsg for the queueing discipline that a link sends by.</summary>
+    public NetlinkRequest RootQueue(int link)
+    {
+        Write(_length + 4, link);
+        Write(_length + 12, Rtnetlink.TC_H_ROOT);
+        _length += Rtnetlink.QueueSize;
+        return this;
+    }
+
     /// <summary>struct ifaddrmsg for an IPv4 address.</summary>
     public NetlinkRequest Ipv4Address(int index, byte prefixLength)
     {

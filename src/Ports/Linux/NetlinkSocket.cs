@@ -173,6 +173,16 @@ public sealed unsafe class NetlinkSocket : IDisposable
         return dropped;
     }
 
+    /// <summary>Packets that the link's queueing discipline dropped, since it was put there, modulo 2^32; null if there is none or the link is gone.</summary>
+    public long? ReadQueueDropped(int index)
+    {
+        long? dropped = null;
+        // The answer is a notification (qdisc_notify), which goes to whoever asked only as an echo.
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETQDISC, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_ECHO).RootQueue(index);
+        TryExchange(request, (type, body) => dropped = type == Rtnetlink.RTM_NEWQDISC ? NetlinkReader.ReadQueueDropped(body) : dropped);
+        return dropped;
+    }
+
     /// <summary>All IPv4 addresses of the namespace.</summary>
     public IReadOnlyList<InterfaceAddress> ListIpv4Addresses()
     {

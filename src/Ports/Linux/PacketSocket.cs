@@ -94,6 +94,14 @@ internal static unsafe class PacketSocket
         return Libc.setsockopt(socket, SOL_PACKET, option, &membership, (uint)sizeof(PacketMembership));
     }
 
+    /// <summary>Packets that found no room in the socket's ring since the last call: the kernel forgets its count as it tells it.</summary>
+    public static uint TakeDrops(int socket)
+    {
+        PacketSocketStatistics statistics = default;
+        uint size = (uint)sizeof(PacketSocketStatistics);
+        return Libc.getsockopt(socket, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0 ? statistics.Drops : 0;
+    }
+
     /// <summary>A buffer limit beyond what an ordinary user may set; within it where the right is missing.</summary>
     public static void SetBuffer(int socket, int forcedOption, int plainOption, int bytes)
     {

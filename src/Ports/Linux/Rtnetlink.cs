@@ -25,22 +25,27 @@ internal static class Rtnetlink
     public const ushort RTM_NEWNEIGH = 28;
     public const ushort RTM_DELNEIGH = 29;
     public const ushort RTM_GETNEIGH = 30;
+    public const ushort RTM_NEWQDISC = 36;
+    public const ushort RTM_GETQDISC = 38;
 
     // nlmsg_flags
     public const ushort NLM_F_REQUEST = 0x1;
     public const ushort NLM_F_ACK = 0x4;
+    public const ushort NLM_F_ECHO = 0x8;
     public const ushort NLM_F_DUMP = 0x300;
     public const ushort NLM_F_EXCL = 0x200;
     public const ushort NLM_F_CREATE = 0x400;
 
     // struct nlmsghdr: length 4, type 2, flags 2, sequence 4, port 4; struct ifinfomsg: family 1, pad 1, type 2, index 4, flags 4, change 4;
     // struct ifaddrmsg: family 1, prefix length 1, flags 1, scope 1, index 4; struct rtmsg: family 1, destination's and source's prefix lengths 1 each,
-    // tos 1, table 1, protocol 1, scope 1, type 1, flags 4; struct ndmsg: family 1, pad 3, index 4, state 2, flags 1, type 1; struct rtattr: length 2, type 2.
+    // tos 1, table 1, protocol 1, scope 1, type 1, flags 4; struct ndmsg: family 1, pad 3, index 4, state 2, flags 1, type 1;
+    // struct tcmsg: family 1, pad 3, index 4, handle 4, parent 4, info 4; struct rtattr: length 2, type 2.
     public const int HeaderSize = 16;
     public const int LinkSize = 16;
     public const int AddressSize = 8;
     public const int RouteSize = 12;
     public const int NeighbourSize = 12;
+    public const int QueueSize = 20;
     public const int AttributeSize = 4;
 
     // rta_type of a link; the high bits mark nesting.
@@ -83,6 +88,11 @@ internal static class Rtnetlink
     public const ushort NDA_DST = 1;
     public const ushort NDA_LLADDR = 2;
     public const byte NTF_USE = 1;
+
+    // of a queueing discipline: tcm_parent, rta_type, and the type nested in that
+    public const uint TC_H_ROOT = 0xffffffff;
+    public const ushort TCA_STATS2 = 7;
+    public const ushort TCA_STATS_QUEUE = 3;
 
     // struct rtmsg of a route that is added
     public const byte RT_TABLE_MAIN = 254;

@@ -49,7 +49,6 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
     private readonly LiveCapture _capture;
     private readonly PcapLibQueue _queue;
     private long _ringDrops;
-    private uint _lastDropped;
     private bool _disposed;
 
     private PcapLibPort(LinuxInterface device, InterfaceLock interfaceLock, LiveCapture capture)
@@ -130,7 +129,9 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
         {
             if (!_disposed)
             {
-                CountRingDrops();
+                // Not SharpPcap's Statistics: on 64-bit Linux they read the three 32-bit fields of struct pcap_stat as machine words, so that what they
+                // call dropped is what the interface dropped. libpcap asks the kernel only when it is asked itself.
+                _ringDrops += TakeDrops(_capture.Descriptor);
             }
             PortLosses losses = _queue.Losses;
             losses.ReceiveDropped += _ringDrops;
@@ -208,18 +209,4 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
             new PortException($"{port}: libpcap is not installed (Debian: apt-get install libpcap0.8)", e),
         _ => null,
     };
-
-    private void CountRingDrops()
-    {
-        try
-        {
-            uint dropped = _capture.Statistics.DroppedPackets;
-            _ringDrops += dropped - _lastDropped; // 32 bits that may wrap
-            _lastDropped = dropped;
-        }
-        catch (PcapException)
-        {
-            // No new figure: the last one stands.
-        }
-    }
 }

@@ -28,6 +28,26 @@ public sealed class WholePortTrafficTests
         Assert.Equal((ulong)expected + 1000, statistics.TransmittedPackets);
     }
 
+    [Fact]
+    public void What_a_device_took_and_lost_was_not_transmitted_and_the_count_never_falls()
+    {
+        using var sut = new TestSwitch(ports: 1);
+        using var device = new CountingDevice(new MemoryPort("losing", sut.Control.Frames));
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp());
+        device.Losses = new PortLosses { TransmitDropped = 2, TransmitErrors = 1 };
+        Assert.Equal((2001ul, 2ul, 1ul), Transmitted());
+        device.Losses = new PortLosses { TransmitDropped = 3, TransmitErrors = 1 };
+        Assert.Equal((2001ul, 3ul, 1ul), Transmitted());
+
+        (ulong Sent, ulong Dropped, ulong Errors) Transmitted()
+        {
+            Assert.True(sut.Control.TryReadPort(2, out PortStatistics statistics));
+            return (statistics.TransmittedPackets, statistics.TransmitDropped, statistics.TransmitErrors);
+        }
+    }
+
     private sealed class CountingDevice(MemoryPort inner) : IPortDevice
     {
         public MemoryPort Inner => inner;
@@ -46,7 +66,9 @@ public sealed class WholePortTrafficTests
 
         public PortLink ReadLink() => inner.ReadLink();
 
-        public PortLosses ReadLosses() => inner.ReadLosses();
+        public PortLosses Losses { get; set; }
+
+        public PortLosses ReadLosses() => Losses;
 
         public PortTraffic ReadUnseenTraffic() => new() { ReceivedPackets = 1000, TransmittedPackets = 2000 };
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.Linux;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfPacket;
@@ -215,6 +216,43 @@ public sealed class AfPacketPortTests : IDisposable
         }
         Assert.Equal(36, near.ReadLosses().ReceiveDropped);
     }
+
+    [Fact]
+    public void What_the_kernel_takes_and_drops_without_a_word_is_told_as_dropped()
+    {
+        using AfPacketPort near = Open();
+        long before = Transmitted();
+        long taken = Send(near, Frame(60));
+        _space.Execute("ip", "link", "set", "far", "down").Checked(); // soon nobody is behind the queueing discipline, which says nothing of it
+        long start = Stopwatch.GetTimestamp();
+        while (near.ReadLosses().TransmitDropped < 100)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing was dropped");
+            taken += Send(near, Frame(60), Frame(61));
+        }
+        Assert.Equal(Transmitted() - before, taken - near.ReadLosses().TransmitDropped);
+        Assert.Equal(0, near.ReadLosses().TransmitErrors);
+    }
+
+    [Fact]
+    public void What_the_kernel_has_no_room_for_stays_ours_and_is_not_told_twice()
+    {
+        Assert.SkipUnless(_space.Execute("tc", "qdisc", "add", "dev", "near", "root", "tbf", "rate", "8kbit", "burst", "1600", "limit", "3000").ExitCode == 0, "no tbf");
+        using AfPacketPort near = Open();
+        int refused = 0;
+        for (int i = 0; i < 20; i++)
+        {
+            refused += 1 - Send(near, Frame(1000));
+        }
+        Assert.InRange(refused, 1, 19);
+        Assert.Equal(0, near.ReadLosses().TransmitDropped);
+        using NetlinkSocket netlink = _space.Run(NetlinkSocket.Open);
+        Assert.Equal(refused, netlink.ReadQueueDropped(near.InterfaceIndex));
+    }
+
+    /// <summary>The kernel's count of what near sent.</summary>
+    private long Transmitted() => long.Parse(
+        _space.Execute("cat", "/sys/class/net/near/statistics/tx_packets").Checked().Output, System.Globalization.CultureInfo.InvariantCulture);
 
     [Fact]
     public void An_interface_that_goes_down_and_up_goes_on()
