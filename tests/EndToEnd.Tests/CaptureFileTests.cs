@@ -56,6 +56,42 @@ public sealed class CaptureFileTests : IDisposable
         Assert.Contains($"length {FrameLength}", lines[^1], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_disk_that_is_full_is_said_once()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new Lab(hosts: 0);
+        using RunningCommand running = lab.StartRun(
+            "--port", $"1=replay:{WriteCapture()}", "--port", "2=pcap:/dev/full", "--listen", Lab.Listen, "--fail-mode", "standalone");
+        Eventually.True(() => running.Error.Contains("port 2: pcap:full: /dev/full cannot be written: No space left on device", StringComparison.Ordinal), () => running.Error);
+        long errors = Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs");
+        Eventually.True(() => Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs") > errors, () => lab.Ofctl("dump-ports"));
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        Assert.Single(running.Error.Split('\n'), line => line.Contains("/dev/full", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_pipe_that_nobody_reads_is_refused_and_one_whose_reader_stands_still_is_removed_and_left_at_once()
+    {
+        Needs.Namespaces();
+        using var lab = new Lab(hosts: 0);
+        string pipe = Path.Combine(_folder, "pipe");
+        string control = Path.Combine(_folder, "control");
+        TestNamespace.ExecuteOutside("mkfifo", pipe).Checked();
+        CommandResult refused = lab.RunToEnd("--port", $"pcap:{pipe}");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("nobody reads this pipe", refused.Error, StringComparison.Ordinal);
+
+        using FileStream reader = new(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite); // reads nothing
+        using RunningCommand running = lab.StartRun(
+            "--port", $"1=replay:{WriteCapture()}", "--port", $"2=pcap:{pipe}", "--fail-mode", "standalone", "--control", $"punix:{control}");
+        lab.Start("port", "del", $"unix:{control}", "2").WaitForEnd(SwitchProgram.Patience).Checked();
+        lab.Start("port", "add", $"unix:{control}", $"3=pcap:{pipe}").WaitForEnd(SwitchProgram.Patience).Checked();
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private string WriteCapture() => SmallCapture.Write(_folder, FrameCount, FrameLength);

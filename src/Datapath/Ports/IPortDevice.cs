@@ -27,6 +27,9 @@ public interface IPortDevice : IDisposable
     /// <summary>The link's present state. Cheap; may be asked several times a second.</summary>
     PortLink ReadLink();
 
+    /// <summary>Why the device cannot do its work at present, such as a full disk, for one line in the log; null while nothing keeps it from it.</summary>
+    string? Fault => null;
+
     /// <summary>Losses since the device was opened, summed over its queues.</summary>
     PortLosses ReadLosses();
 

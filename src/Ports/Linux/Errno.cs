@@ -19,6 +19,8 @@ internal static class Errno
     public const int EINVAL = 22;
     public const int ENOTTY = 25;
     public const int ENOSPC = 28;
+    public const int ESPIPE = 29;
+    public const int EPIPE = 32;
     public const int ERANGE = 34;
     public const int ENOSYS = 38;
     public const int EMSGSIZE = 90;

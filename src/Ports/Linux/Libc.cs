@@ -8,9 +8,11 @@ internal static unsafe partial class Libc
 {
     private const string Library = "libc";
 
+    public const int O_WRONLY = 1;
     public const int O_RDWR = 2;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int SEEK_CUR = 1;
     public const int LOCK_EX = 2;
     public const int LOCK_NB = 4;
     public const int CLONE_NEWNET = 0x40000000;
@@ -47,6 +49,7 @@ internal static unsafe partial class Libc
     public const int MADV_POPULATE_WRITE = 23;
 
     public const short POLLIN = 1;
+    public const short POLLOUT = 4;
     public const short POLLERR = 8;
     public const int CLOCK_REALTIME = 0;
     public const int CLOCK_MONOTONIC = 1;
@@ -59,6 +62,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int close(int descriptor);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial long lseek(int descriptor, long offset, int whence);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int flock(int descriptor, int operation);

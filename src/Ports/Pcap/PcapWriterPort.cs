@@ -1,40 +1,53 @@
-using Microsoft.Win32.SafeHandles;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Ports.Pcap;
 
-/// <summary><c>pcap:FILE</c>: writes what it is sent to a capture file (pcap, nanoseconds, Ethernet) and receives nothing.</summary>
+/// <summary><c>pcap:FILE</c>: writes what it is sent to a capture file (pcap, nanoseconds, Ethernet) or named pipe and receives nothing.</summary>
 /// <remarks>
-/// Packets are gathered in memory and written when the buffer is full, after at most a second, and on dispose. What cannot be written is
-/// counted as transmit errors; the file is cut back to its last whole record, so it stays readable, and a later write may succeed.
-/// Threads: the worker and the flushing timer meet under a lock taken once a batch.
+/// Packets are gathered in one of two buffers, while a thread of the port writes the other: when the first is half full, after half a second, and on dispose.
+/// The worker never waits for a disk or a pipe's reader; while both buffers are full it is the port that is, and takes nothing. What cannot be written
+/// is counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed.
+/// Threads: the worker and the writer meet under a lock taken once a batch and never held over a system call.
 /// </remarks>
 public sealed class PcapWriterPort : IPort, IPortDevice
 {
-    private const int BufferSize = 1 << 20;
+    // Some tens of milliseconds at a million small packets a second: a disk may be busy for that long.
+    private const int BufferSize = 4 << 20;
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
 
+    // A disk that does not answer must not keep a port from being removed: its thread is left behind.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(1);
+
     private readonly Lock _gate = new();
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
-    private readonly SafeFileHandle _file;
-    private readonly Timer _timer;
+    private readonly Lock _writing = new();
+    private readonly string _path;
+    private readonly CaptureTarget _target;
+    private readonly AutoResetEvent _wake = new(false);
+    private readonly Thread _thread;
+    private byte[] _filling = GC.AllocateUninitializedArray<byte>(BufferSize);
+    private byte[] _spare = GC.AllocateUninitializedArray<byte>(BufferSize);
     private int _used;
     private int _pendingFrames;
-    private long _fileLength;
     private long _transmitErrors;
-    private bool _disposed;
+    private volatile string? _fault;
+    private volatile bool _disposed;
 
-    private PcapWriterPort(string name, string path, SafeFileHandle file)
+    private PcapWriterPort(string name, string path, CaptureTarget target)
     {
         Name = name;
-        _file = file;
+        _path = path;
+        _target = target;
         HardwareAddress = LocalMacAddress.For(name);
         Queues = [this];
         Backend = $"pcap: writes {path}";
-        WriteHead();
-        _timer = new Timer(static state => ((PcapWriterPort)state!).Flush(), this, FlushInterval, FlushInterval);
+        if (!target.MayWait)
+        {
+            Flush(); // the head: a reader finds a capture from the start
+        }
+        _thread = new Thread(WriteUntilDisposed) { IsBackground = true, Name = "pcap writer" };
+        _thread.Start();
     }
 
     public string Name { get; }
@@ -50,38 +63,35 @@ public sealed class PcapWriterPort : IPort, IPortDevice
 
     public int PollDescriptor => -1;
 
+    public string? Fault => _fault;
+
     /// <param name="name">Shown to controllers.</param>
-    /// <param name="path">The file; what it held is lost.</param>
-    /// <exception cref="PortException">The file cannot be made.</exception>
-    public static PcapWriterPort Open(string name, string path)
-    {
-        try
-        {
-            SafeFileHandle file = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.Read);
-            var port = new PcapWriterPort(name, path, file);
-            port.Flush();
-            return port;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new PortException($"{path}: {e.Message}", e);
-        }
-    }
+    /// <param name="path">The file, what it held is lost; or a pipe that somebody reads.</param>
+    /// <exception cref="PortException">The file cannot be made, or nobody reads the pipe.</exception>
+    public static PcapWriterPort Open(string name, string path) => new(name, path, CaptureTarget.Open(path));
 
     public int Receive(PacketBatch batch, FrameCache frames) => 0;
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         long now = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+        int taken = 0;
+        bool wake;
         lock (_gate)
         {
-            foreach (ref readonly Packet packet in packets)
+            int before = _used;
+            while (taken < packets.Length && TryAppend(packets[taken].Bytes, now))
             {
-                Append(packet.Bytes, now);
+                taken++;
             }
+            wake = before <= BufferSize / 2 && _used > BufferSize / 2;
         }
-        frames.Release(packets);
-        return packets.Length;
+        if (wake)
+        {
+            _wake.Set();
+        }
+        frames.Release(packets[..taken]);
+        return taken;
     }
 
     public PortLink ReadLink() => new(Up: true, Mtu: 0);
@@ -94,87 +104,61 @@ public sealed class PcapWriterPort : IPort, IPortDevice
 
     public void Dispose()
     {
-        lock (_gate)
+        if (!_disposed)
         {
-            if (_disposed)
-            {
-                return;
-            }
-            _timer.Dispose();
-            WriteBuffer();
             _disposed = true;
-            _file.Dispose();
+            _target.Stop();
+            _wake.Set();
+            _thread.Join(EndPatience);
         }
     }
 
     /// <summary>Writes what is in memory.</summary>
     internal void Flush()
     {
-        lock (_gate)
+        lock (_writing)
         {
-            if (!_disposed)
+            byte[] records = _filling;
+            int used;
+            int frames;
+            lock (_gate)
             {
-                WriteBuffer();
+                (used, frames) = (_used, _pendingFrames);
+                (_used, _pendingFrames) = (0, 0);
+                _filling = _spare;
             }
+            string? failure = _target.Write(records.AsSpan(0, used));
+            _spare = records;
+            _transmitErrors += failure == null ? 0 : frames;
+            _fault = failure == null ? null : $"{_path} cannot be written: {failure}";
         }
     }
 
-    private void WriteHead()
+    private void WriteUntilDisposed()
     {
-        PcapFormat.WriteFileHead(_buffer);
-        _used = PcapFormat.FileHeaderLength;
+        do
+        {
+            Flush();
+            _wake.WaitOne(FlushInterval);
+        }
+        while (!_disposed);
+        Flush();
+        _target.Dispose();
+        _wake.Dispose();
     }
 
-    private void Append(ReadOnlySpan<byte> frame, long nanoseconds)
+    private bool TryAppend(ReadOnlySpan<byte> frame, long nanoseconds)
     {
         int size = PcapFormat.RecordHeaderLength + frame.Length;
-        if (_used + size > _buffer.Length)
+        if (_used + size > BufferSize)
         {
-            WriteBuffer();
+            return false;
         }
-        Span<byte> record = _buffer.AsSpan(_used, size); // a packet is at most 64 KiB: it fits an empty buffer
+        Span<byte> record = _filling.AsSpan(_used, size);
         PcapFormat.WriteRecordHead(record, frame.Length, nanoseconds);
         frame.CopyTo(record[PcapFormat.RecordHeaderLength..]);
         _used += size;
         _pendingFrames++;
-    }
-
-    private void WriteBuffer()
-    {
-        if (_used == 0)
-        {
-            return;
-        }
-        try
-        {
-            RandomAccess.Write(_file, _buffer.AsSpan(0, _used), _fileLength);
-            _fileLength += _used;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            _transmitErrors += _pendingFrames;
-            CutBack();
-        }
-        if (_fileLength > 0)
-        {
-            _used = 0;
-        }
-        else
-        {
-            _used = PcapFormat.FileHeaderLength; // not even the head is in the file: it goes first next time
-        }
-        _pendingFrames = 0;
-    }
-
-    private void CutBack()
-    {
-        try
-        {
-            RandomAccess.SetLength(_file, _fileLength);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            // A pipe or a device has no length to restore.
-        }
+        return true;
     }
 }

@@ -13,6 +13,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
 {
     private string _name = option.Spec.Target;
     private int _mtu;
+    private string? _lastFault;
 
     public PortOption Option => option;
 
@@ -84,6 +85,17 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
         return news;
     }
 
+    /// <summary>What keeps the device from its work, if that has not been said yet.</summary>
+    public string? TakeFault()
+    {
+        if (Device?.Fault is not { } fault || fault == _lastFault)
+        {
+            return null;
+        }
+        _lastFault = fault;
+        return $"port {Label}: {Name}: {fault}";
+    }
+
     /// <summary>One line for people.</summary>
     public string Describe()
     {
@@ -92,6 +104,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
             return $"port {Label}: {option.Spec.Target}: {(IsAway ? "the interface is away" : "being opened")}";
         }
         string link = Device.ReadLink().Up ? string.Empty : " (link down)";
-        return $"port {Label}: {Device.Name}: {Device.Backend}{link}";
+        string fault = Device.Fault is { } reason ? $" ({reason})" : string.Empty;
+        return $"port {Label}: {Device.Name}: {Device.Backend}{link}{fault}";
     }
 }

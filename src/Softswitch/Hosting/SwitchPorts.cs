@@ -254,12 +254,16 @@ internal sealed class SwitchPorts : IDisposable
         }
     }
 
-    /// <summary>Nothing was announced for a while: tries again what failed, such as a device that another program still had.</summary>
+    /// <summary>Nothing was announced for a while: tries again what failed, such as a device that another program still had, and says what keeps a device from its work.</summary>
     private void OnTick()
     {
         List<ConfiguredPort> away;
         lock (_gate)
         {
+            foreach (string fault in _ports.Select(port => port.TakeFault()).OfType<string>())
+            {
+                _log(fault);
+            }
             away = _ports.FindAll(port => port.IsAway);
         }
         away.ForEach(TryReopen);

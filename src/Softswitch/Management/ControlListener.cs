@@ -14,7 +14,7 @@ internal sealed class ControlListener : IDisposable
     private const int MostClients = 16;
     private const int AcceptRetryMilliseconds = 10;
 
-    // An open that blocks, such as that of a pipe nobody reads, must not keep the switch from ending.
+    // A command that takes long, such as the start of a capture on a slow disk, must not keep the switch from ending.
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Pcap;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Pcap;
 
@@ -70,6 +71,78 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         }
         port.Flush();
         Assert.Equal(10, port.ReadLosses().TransmitErrors);
+        Assert.StartsWith("/dev/full cannot be written: ", port.Fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pipe_that_nobody_reads_is_refused_at_once()
+    {
+        using Pipe pipe = new();
+        PortException e = Assert.Throws<PortException>(() => PcapWriterPort.Open("pcap", pipe.Path));
+        Assert.Contains("nobody reads this pipe", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pipe_whose_reader_stands_still_holds_up_neither_the_worker_nor_the_end()
+    {
+        using Pipe pipe = new();
+        using FileStream reader = pipe.OpenReader();
+        using var pool = new FramePool(64);
+        FrameCache frames = pool.CreateCache();
+        using (PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path))
+        {
+            Assert.True(frames.TryRent(out Packet packet));
+            packet.Length = 1500;
+            long taken = 0;
+            while (port.Transmit(new ReadOnlySpan<Packet>(in packet), frames) == 1)
+            {
+                taken++;
+                Assert.True(frames.TryRent(out packet));
+                packet.Length = 1500;
+            }
+            Assert.InRange(taken, 2000, 20_000); // both buffers, and what the pipe holds
+            Assert.Equal(0, port.ReadLosses().TransmitErrors);
+            frames.Release(packet);
+        }
+        long start = Stopwatch.GetTimestamp();
+        byte[] head = new byte[PcapFormat.FileHeaderLength];
+        reader.ReadExactly(head);
+        while (reader.Read(new byte[65536]) > 0)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20), "the writer still has the pipe");
+        }
+    }
+
+    [Fact]
+    public void The_next_reader_of_a_pipe_gets_a_capture_from_its_head_on()
+    {
+        using Pipe pipe = new();
+        using var pool = new FramePool(64);
+        FrameCache frames = pool.CreateCache();
+        FileStream first = pipe.OpenReader();
+        using PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path);
+        Send(60);
+        first.Dispose();
+        Send(61);
+        port.Flush();
+        Assert.Equal(1, port.ReadLosses().TransmitErrors);
+        Assert.Contains("nobody reads", port.Fault, StringComparison.Ordinal);
+        using FileStream second = pipe.OpenReader();
+        Send(62);
+        Assert.Null(port.Fault);
+        byte[] expected = new byte[PcapFormat.FileHeaderLength];
+        PcapFormat.WriteFileHead(expected);
+        byte[] read = new byte[PcapFormat.FileHeaderLength + PcapFormat.RecordHeaderLength + 62];
+        second.ReadExactly(read);
+        Assert.Equal(expected, read[..expected.Length]);
+
+        void Send(int length)
+        {
+            Assert.True(frames.TryRent(out Packet packet));
+            packet.Length = length;
+            Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+            port.Flush();
+        }
     }
 
     [Fact]
@@ -77,6 +150,23 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     {
         PortException e = Assert.Throws<PortException>(() => PcapWriterPort.Open("pcap", "/nowhere/file.pcap"));
         Assert.StartsWith("/nowhere/file.pcap: ", e.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A named pipe in the temporary folder.</summary>
+    private sealed class Pipe : IDisposable
+    {
+        public Pipe() => TestNamespace.ExecuteOutside("mkfifo", Path).Checked();
+
+        public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"softswitch-test-{Guid.NewGuid():N}");
+
+        /// <summary>A reader that does not wait for a writer; made by one that is there for the moment.</summary>
+        public FileStream OpenReader()
+        {
+            using FileStream writer = new(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+            return new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+        }
+
+        public void Dispose() => File.Delete(Path);
     }
 
     private sealed class Harness : PortHarness
