@@ -248,6 +248,7 @@ public sealed class AfXdpPort : IInterfaceDevice
     /// <summary>Undoes what was done, whatever of it was: first nothing arrives any more, then the frames are ours again.</summary>
     private static void Close(LinuxInterface device, Parts parts)
     {
+        bool isElsewhere = !device.Exists && parts.Program is { HasInterface: true };
         parts.Program?.Dispose();
         parts.Sockets.ForEach(socket => socket.Dispose());
         if (parts.Promiscuous >= 0)
@@ -255,7 +256,7 @@ public sealed class AfXdpPort : IInterfaceDevice
             SetPromiscuous(PACKET_DROP_MEMBERSHIP, parts.Promiscuous, device.Index);
             _ = Libc.close(parts.Promiscuous);
         }
-        parts.TagOffload?.Dispose();
+        parts.TagOffload?.Restore(isElsewhere);
         device.Dispose();
         parts.Lock?.Dispose();
     }

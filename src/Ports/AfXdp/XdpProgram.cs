@@ -27,6 +27,9 @@ internal sealed class XdpProgram : IDisposable
     /// <summary>Why the program does not run in the driver, which was tried first; empty if it does or was not asked to.</summary>
     public string NativeRefusal { get; }
 
+    /// <summary>Whether the interface lives, here or in another network namespace.</summary>
+    public bool HasInterface => !_disposed && Bpf.FindInterface(_link) != 0;
+
     /// <exception cref="PortException">The system refuses, or there is a program already.</exception>
     public static XdpProgram Attach(string port, LinuxInterface device, XdpMode mode, int queues)
     {

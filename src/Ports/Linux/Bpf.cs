@@ -9,6 +9,7 @@ internal static unsafe partial class Bpf
     private const int BPF_MAP_CREATE = 0;
     private const int BPF_MAP_UPDATE_ELEM = 2;
     private const int BPF_PROG_LOAD = 5;
+    private const int BPF_OBJ_GET_INFO_BY_FD = 15;
     private const int BPF_LINK_CREATE = 28;
     private const int BPF_LINK_DETACH = 34;
 
@@ -43,6 +44,14 @@ internal static unsafe partial class Bpf
 
     /// <summary>Takes the program off the interface now, whoever else may still have the descriptor.</summary>
     public static int DetachLink(int link) => Call(BPF_LINK_DETACH, &link, sizeof(int));
+
+    /// <summary>The index of the interface that an XDP link is on, in whichever network namespace that is by now; 0 when it is deleted.</summary>
+    public static int FindInterface(int link)
+    {
+        LinkInformation information = default;
+        var request = new InformationRequest { Descriptor = link, Length = (uint)sizeof(LinkInformation), Information = (ulong)&information };
+        return Call(BPF_OBJ_GET_INFO_BY_FD, &request, sizeof(InformationRequest)) < 0 ? 0 : information.InterfaceIndex;
+    }
 
     private static int Call(int command, void* attributes, int size) => (int)Libc.syscall(Number, command, attributes, size);
 
@@ -91,6 +100,27 @@ internal static unsafe partial class Bpf
 
         [FieldOffset(68)]
         public uint ExpectedAttachType;
+    }
+
+    [StructLayout(LayoutKind.Explicit, Size = 16)]
+    private struct InformationRequest
+    {
+        [FieldOffset(0)]
+        public int Descriptor;
+
+        [FieldOffset(4)]
+        public uint Length;
+
+        [FieldOffset(8)]
+        public ulong Information;
+    }
+
+    /// <summary>struct bpf_link_info of an XDP link.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 32)]
+    private struct LinkInformation
+    {
+        [FieldOffset(16)]
+        public int InterfaceIndex;
     }
 
     private struct LinkCreation

@@ -120,6 +120,14 @@ internal sealed unsafe class LinuxInterface : IDisposable
         }
     }
 
+    /// <summary>Whether the interface's network namespace has one of this index.</summary>
+    public bool IsIndexTaken(int index)
+    {
+        InterfaceRequest asked = default;
+        asked.Integer = index;
+        return Libc.ioctl(_socket, SIOCGIFNAME, &asked) == 0;
+    }
+
     /// <summary>The link's state now; down without an MTU when the interface is gone.</summary>
     public PortLink ReadLink()
     {

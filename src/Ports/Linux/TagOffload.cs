@@ -2,16 +2,19 @@ using System.Globalization;
 
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Keeps a device from taking VLAN tags out of what it receives (rx-vlan-offload), and lets it again on dispose.</summary>
+/// <summary>Keeps a device from taking VLAN tags out of what it receives (rx-vlan-offload), until <see cref="Restore"/>.</summary>
 /// <remarks>
-/// Nothing of the kernel's ends this setting with the process. So a note in <c>/run</c> says what is owed while it is off: after a kill whoever opens the
-/// interface next, by any backend, finds the note and pays (<see cref="Recover"/>). A note is believed only for the interface it was written for:
-/// it carries the boot's id, the network namespace's cookie (SO_NETNS_COOKIE, Linux 5.14), the interface's index and its address. Where it cannot be
-/// written, by an ordinary user say, there is none. Threads: one at a time, by whoever holds the interface's lock.
+/// Nothing of the kernel's ends this setting with the process, nor does it stay behind when the interface moves to another network namespace. So a note in
+/// <c>/run</c> says what is owed while it is off: after a kill, or when the interface is back, whoever opens it next, by any backend, finds the note and pays
+/// (<see cref="Recover"/>). A note is believed only for the interface it was written for: it carries the boot's id, the network namespace's
+/// cookie (SO_NETNS_COOKIE, Linux 5.14), the interface's index and its address. Who writes one removes those of namespaces that are gone.
+/// Where it cannot be written, by an ordinary user say, there is none. Threads: one at a time, by whoever holds the interface's lock; but for Restore, in the
+/// interface's network namespace.
 /// </remarks>
-internal sealed class TagOffload : IDisposable
+internal sealed class TagOffload
 {
     private const string Folder = "/run/softswitch";
+    private const string Prefix = "rx-vlan-offload-";
 
     private readonly LinuxInterface _device;
     private readonly bool _isOurs;
@@ -42,54 +45,106 @@ internal sealed class TagOffload : IDisposable
         return new TagOffload(device, isOurs: false, hidesTags: true);
     }
 
-    /// <summary>Switches it on again if a switch that was killed left it off.</summary>
+    /// <summary>Switches it on again if a switch that was killed, or that lost the interface to another namespace, left it off.</summary>
     /// <returns>Whether it did.</returns>
     public static bool Recover(LinuxInterface device)
     {
-        if (ReadNote(device) is not { } note)
+        bool isBack = false;
+        foreach (string note in Notes(device))
         {
-            return false;
+            bool isOfIndex = note == PathOf(device);
+            bool isOfDevice = Try(() => File.ReadAllText(note)) == Content(device);
+            // An interface that comes back from another namespace may have another index; one that has the note's index is another.
+            if (isOfDevice && (isOfIndex || !device.IsIndexTaken(IndexOf(note))))
+            {
+                isBack |= EthtoolDevice.SetHidesTags(device, hides: true);
+                Remove(note);
+            }
+            else if (isOfIndex)
+            {
+                Remove(note);
+            }
         }
-        bool isBack = note == Content(device) && EthtoolDevice.SetHidesTags(device, hides: true);
-        RemoveNote(device);
         return isBack;
     }
 
-    public void Dispose()
+    /// <summary>Switches it on again if it was on.</summary>
+    /// <param name="isElsewhere">Whether the interface lives in another namespace by now, out of reach: then it is owed until it is back.</param>
+    public void Restore(bool isElsewhere)
     {
-        if (_isOurs)
+        if (_isOurs && (EthtoolDevice.SetHidesTags(_device, hides: true) || !isElsewhere))
         {
-            EthtoolDevice.SetHidesTags(_device, hides: true);
             RemoveNote(_device);
         }
     }
 
-    private static string? Path(LinuxInterface device) => device.NamespaceCookie is ulong cookie
-        ? string.Create(CultureInfo.InvariantCulture, $"{Folder}/rx-vlan-offload-{cookie}-{device.Index}")
+    private static string? PathOf(LinuxInterface device) => device.NamespaceCookie is ulong cookie
+        ? string.Create(CultureInfo.InvariantCulture, $"{Folder}/{Prefix}{cookie}-{device.Index}")
         : null;
 
-    private static string Content(LinuxInterface device) => $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()} {device.HardwareAddress}\n";
+    private static int IndexOf(string note) => int.TryParse(note.AsSpan(note.LastIndexOf('-') + 1), CultureInfo.InvariantCulture, out int index) ? index : 0;
 
-    private static string? ReadNote(LinuxInterface device) => Try(device, path => File.Exists(path) ? File.ReadAllText(path) : null);
+    /// <summary>The notes of the device's namespace.</summary>
+    private static string[] Notes(LinuxInterface device) => device.NamespaceCookie is ulong cookie && Directory.Exists(Folder)
+        ? Try(() => Directory.GetFiles(Folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{cookie}-*"))) ?? []
+        : [];
 
-    private static void WriteNote(LinuxInterface device) => Try(device, path =>
+    private static string Content(LinuxInterface device) => $"{BootId()} {device.HardwareAddress} {NamespaceOf("thread-self")}\n";
+
+    private static string BootId() => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+
+    /// <summary>Such as <c>net:[4026531840]</c>.</summary>
+    private static string? NamespaceOf(string process) => new FileInfo($"/proc/{process}/ns/net").LinkTarget;
+
+    private static void WriteNote(LinuxInterface device) => Try(() =>
     {
-        Directory.CreateDirectory(Folder);
-        File.WriteAllText(path, Content(device));
-        return null;
+        if (PathOf(device) is { } path)
+        {
+            Directory.CreateDirectory(Folder);
+            RemoveVanished();
+            File.WriteAllText(path, Content(device));
+        }
+        return string.Empty;
     });
 
-    private static void RemoveNote(LinuxInterface device) => Try(device, path =>
+    /// <summary>Removes the notes of earlier boots, and of network namespaces that neither a process nor a mount (ip-netns(8)) keeps.</summary>
+    private static void RemoveVanished()
     {
-        File.Delete(path);
-        return null;
+        string boot = BootId();
+        HashSet<string> living = [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => char.IsAsciiDigit(name![0]))
+            .Select(process => Try(() => NamespaceOf(process!))).OfType<string>()];
+        // Its fourth field is the file that is mounted: the namespace's name.
+        living.UnionWith(File.ReadLines("/proc/thread-self/mountinfo").Select(line => line.Split(' ')[3]).Where(root => root.StartsWith("net:[", StringComparison.Ordinal)));
+        foreach (string note in Directory.GetFiles(Folder, $"{Prefix}*"))
+        {
+            string[] fields = (Try(() => File.ReadAllText(note)) ?? string.Empty).TrimEnd().Split(' ');
+            if (fields is not [_, _, string space] || fields[0] != boot || !living.Contains(space))
+            {
+                Remove(note);
+            }
+        }
+    }
+
+    private static void RemoveNote(LinuxInterface device)
+    {
+        if (PathOf(device) is { } path)
+        {
+            Remove(path);
+        }
+    }
+
+    private static void Remove(string note) => Try(() =>
+    {
+        File.Delete(note);
+        return note;
     });
 
-    private static string? Try(LinuxInterface device, Func<string, string?> action)
+    private static T? Try<T>(Func<T?> action)
+        where T : class
     {
         try
         {
-            return Path(device) is { } path ? action(path) : null;
+            return action();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -344,6 +344,41 @@ public sealed class AfXdpPortTests : IDisposable
     }
 
     [Fact]
+    public void An_interface_that_comes_back_from_another_namespace_gets_back_what_it_lost_here()
+    {
+        Needs.Program("ethtool");
+        using var elsewhere = new TestNamespace("els");
+        using (AfXdpPort near = Open())
+        {
+            _space.Execute("ip", "link", "set", "near", "netns", elsewhere.Name).Checked();
+            Assert.False(near.HasInterface);
+        }
+        elsewhere.Execute("ip", "link", "set", "near", "netns", _space.Name).Checked();
+        _space.BringUp("near");
+        _space.Run(() => AfPacketPort.Open("near", "near")).Dispose();
+        Assert.Equal("rx-vlan-offload: on", _space.Execute("sh", "-c", "ethtool -k near | grep rx-vlan-offload").Checked().Output.Trim());
+    }
+
+    [Fact]
+    public void Notes_of_namespaces_that_are_gone_go_too()
+    {
+        Needs.Program("ethtool");
+        HashSet<string> before = [.. Notes()];
+        var gone = new TestNamespace("gone");
+        TestNamespace.Join(gone, "near", gone, "far");
+        gone.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
+        string note = Assert.Single(Notes(), name => !before.Contains(name) && File.ReadAllText(name).Contains(gone.Run(() => new FileInfo("/proc/thread-self/ns/net").LinkTarget!), StringComparison.Ordinal));
+        gone.Dispose();
+        using (Open())
+        {
+            Assert.False(File.Exists(note));
+            Assert.NotEmpty(Notes());
+        }
+
+        static string[] Notes() => Directory.Exists("/run/softswitch") ? Directory.GetFiles("/run/softswitch", "rx-vlan-offload-*") : [];
+    }
+
+    [Fact]
     public void A_note_of_another_interface_with_the_same_index_is_not_believed()
     {
         Needs.Program("ethtool");
