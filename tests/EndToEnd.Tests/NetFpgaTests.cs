@@ -5,11 +5,15 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>The whole switch on an emulated NetFPGA card whose wires are veths to hosts.</summary>
-public sealed class NetFpgaTests
+public sealed class NetFpgaTests : IDisposable
 {
     private const int Hosts = 4;
     private const string Card = "emulator,wires=s1:s2:s3:s4";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-netfpga-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
 
     [Theory]
     [InlineData("off")]
@@ -231,7 +235,7 @@ public sealed class NetFpgaTests
     {
         Needs.Namespaces();
         using var lab = new Lab(2);
-        string socket = Path.Combine(Path.GetTempPath(), $"softswitch-{Guid.NewGuid():n}");
+        string socket = $"{_folder.FullName}/control";
         using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--control", $"punix:{socket}");
         CommandResult removed = lab.Start("port", "del", $"unix:{socket}", "1").WaitForEnd(SwitchProgram.Patience);
         Assert.Contains("belongs to a NetFPGA card", removed.Error, StringComparison.Ordinal);
@@ -246,7 +250,7 @@ public sealed class NetFpgaTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new Lab(Hosts);
-        string socket = Path.Combine(Path.GetTempPath(), $"softswitch-{Guid.NewGuid():n}");
+        string socket = $"{_folder.FullName}/control";
         using RunningCommand running = lab.StartRun("--netfpga", $"{Card},layout={layout}", "--listen", Lab.Listen, "--control", $"punix:{socket}");
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2,output:3");
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=4,actions=CONTROLLER");

@@ -19,7 +19,7 @@ public sealed class WorkerFailureTests : IDisposable
 {
     private readonly TestNamespace _inside = new("w");
     private readonly ConcurrentQueue<string> _log = new();
-    private readonly string _socket = Path.Combine(Path.GetTempPath(), $"softswitch-{Guid.NewGuid():N}");
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-worker-");
 
     public WorkerFailureTests()
     {
@@ -27,7 +27,15 @@ public sealed class WorkerFailureTests : IDisposable
         TestNamespace.Join(_inside, "s1", _inside, "p1");
     }
 
-    public void Dispose() => _inside.Dispose();
+    public void Dispose()
+    {
+        _inside.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private string Socket => $"{_folder.FullName}/control";
+
+    private string Listener => $"{_folder.FullName}/openflow";
 
     [Fact]
     public void A_worker_that_throws_is_named_and_the_switch_ends_while_a_controller_sends_barriers()
@@ -43,7 +51,7 @@ public sealed class WorkerFailureTests : IDisposable
         AssertEnds(host, "worker 0 failed: IOException: the ring is on fire", elapsed, TimeSpan.FromSeconds(10));
         Assert.True(port.IsClosed);
         Assert.Equal(before, Interfaces());
-        Assert.False(File.Exists(_socket));
+        Assert.False(File.Exists(Socket));
         stop.Cancel();
         controller.Join();
     }
@@ -60,7 +68,7 @@ public sealed class WorkerFailureTests : IDisposable
         Thread controller = SendBarriers(stop.Token);
         AssertEnds(host, "worker 0 is stuck", elapsed, TimeSpan.FromSeconds(60));
         Assert.Equal(before, Interfaces());
-        Assert.False(File.Exists(_socket));
+        Assert.False(File.Exists(Socket));
         stop.Cancel();
         controller.Join();
     }
@@ -88,8 +96,8 @@ public sealed class WorkerFailureTests : IDisposable
         new SwitchOptions
         {
             Ports = [LabText.Port("1=packet:s1")],
-            Listeners = [new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, $"{_socket}-of", 0)],
-            Control = new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, _socket, 0),
+            Listeners = [new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Listener, 0)],
+            Control = new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Socket, 0),
             Frames = 4096,
         },
         static _ => { },
@@ -98,7 +106,7 @@ public sealed class WorkerFailureTests : IDisposable
     /// <summary>A controller that sends barriers until it is hung up on.</summary>
     private Thread SendBarriers(CancellationToken stop)
     {
-        OfClient client = OfClient.Connect($"unix:{_socket}-of", SwitchProgram.Patience);
+        OfClient client = OfClient.Connect($"unix:{Listener}", SwitchProgram.Patience);
         Thread thread = new(() =>
         {
             try
