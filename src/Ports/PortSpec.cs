@@ -17,6 +17,7 @@ public sealed class PortSpec
     public const char ValueSeparator = ',';
 
     private const string RateKey = "rate";
+    private const int LongestName = 15; // IFNAMSIZ
 
     private static readonly Dictionary<string, PortKind> Kinds = new(StringComparer.Ordinal)
     {
@@ -71,7 +72,11 @@ public sealed class PortSpec
         {
             return false;
         }
-        (PortKind kind, string body) = SplitKind(rest);
+        if (!TrySplitKind(rest, out PortKind kind, out string body))
+        {
+            error = $"port '{text}': there is no kind of port '{rest[..rest.IndexOf(':', StringComparison.Ordinal)]}:'; there are {string.Join(", ", Kinds.Keys.Select(known => $"{known}:"))}, and names of interfaces";
+            return false;
+        }
         string[] parts = body.Split(',');
         // Tunnels have no name: their options begin right behind the colon.
         bool named = !IsTunnelKind(kind) || !parts[0].Contains('=', StringComparison.Ordinal);
@@ -84,6 +89,11 @@ public sealed class PortSpec
         if (target.Length > 0 && kind == PortKind.Null)
         {
             error = $"port '{text}': null: takes no name";
+            return false;
+        }
+        if (IsInterfaceKind(kind) && !IsInterfaceName(target))
+        {
+            error = $"port '{text}': '{target}' cannot be an interface's name: that has up to {LongestName} bytes, no slash and no blank";
             return false;
         }
         if (!TryParseOptions(text, kind, parts.AsSpan(named ? 1 : 0), out Dictionary<string, string?> options, out error))
@@ -127,15 +137,13 @@ public sealed class PortSpec
         return true;
     }
 
-    private static (PortKind Kind, string Body) SplitKind(string rest)
+    /// <returns>False where the kind, the word before the colon, is unknown. An interface's name has no colon (dev_valid_name of Linux).</returns>
+    private static bool TrySplitKind(string rest, out PortKind kind, out string body)
     {
-        int colon = rest.IndexOf(':', StringComparison.Ordinal);
-        if (colon > 0 && Kinds.TryGetValue(rest[..colon], out PortKind kind))
-        {
-            return (kind, rest[(colon + 1)..]);
-        }
-        bool isCard = CardNetdev.TryParse(rest.Split(',')[0], out _);
-        return (isCard ? PortKind.NetFpga : PortKind.Interface, rest);
+        int colon = rest.Split(',')[0].IndexOf(':', StringComparison.Ordinal);
+        body = rest[(colon + 1)..];
+        kind = CardNetdev.TryParse(rest.Split(',')[0], out _) ? PortKind.NetFpga : PortKind.Interface;
+        return colon < 0 || Kinds.TryGetValue(rest[..colon], out kind);
     }
 
     private static bool TryParseOptions(
@@ -187,6 +195,11 @@ public sealed class PortSpec
         PortKind.Capsulator => ([.. TunnelOptions.CommonKeys, "key", RateKey], []),
         _ => ([RateKey], []),
     };
+
+    private static bool IsInterfaceKind(PortKind kind) => kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.Tap or PortKind.PcapLib;
+
+    private static bool IsInterfaceName(string name) =>
+        System.Text.Encoding.UTF8.GetByteCount(name) <= LongestName && name is not ("." or "..") && !name.Any(c => c == '/' || char.IsWhiteSpace(c));
 
     private static bool IsTunnelKind(PortKind kind) => kind is PortKind.Vxlan or PortKind.Gre or PortKind.Ipip or PortKind.Capsulator;
 

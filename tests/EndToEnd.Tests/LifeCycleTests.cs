@@ -134,6 +134,13 @@ public sealed class LifeCycleTests
     [InlineData(new[] { "--port", "s1", "--port", "s1" }, "s1", "")]
     [InlineData(new[] { "--port", "s1", "--listen", "ptcp:6654:192.0.2.1" }, "--listen", "ptcp:6654:192.0.2.1")]
     [InlineData(new[] { "--port", "pcap:/nonexistent/file" }, "pcap:/nonexistent/file", "")]
+    [InlineData(new[] { "--port", "s1", "--workers", "1", "--workers", "2" }, "--workers", "is given more than once: '1' and '2'")]
+    [InlineData(new[] { "--port", "s1", "--config", "/dev/zero" }, "--config: /dev/zero", "longer than a million characters")]
+    [InlineData(new[] { "--port", "s1", "--control", "punix:/tmp" }, "--control: punix:/tmp", "is a folder")]
+    [InlineData(new[] { "--port", "s1", "--control", "punix:/nonexistent/s" }, "--control: punix:/nonexistent/s", "there is no folder /nonexistent")]
+    [InlineData(new[] { "--port", "s1", "--listen", "punix:/tmp" }, "--listen: punix:/tmp", "is a folder")]
+    [InlineData(new[] { "--port", "foo:/x" }, "port 'foo:/x'", "there is no kind of port 'foo:'")]
+    [InlineData(new[] { "--port", "an-interface-of-that-name" }, "an-interface-of-that-name", "cannot be an interface's name")]
     public void What_cannot_be_done_is_one_line_that_names_it_and_exit_code_2(string[] arguments, string name, string reason)
     {
         Needs.Namespaces();
@@ -149,6 +156,50 @@ public sealed class LifeCycleTests
         Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("ready", result.Output, StringComparison.Ordinal);
         Assert.Equal(before, Interfaces(lab));
+    }
+
+    [Fact]
+    public void A_limit_of_open_files_that_is_too_low_is_named()
+    {
+        Needs.Program("prlimit");
+        CommandResult result = TestNamespace.ExecuteOutside("prlimit", "--nofile=70", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal("softswitch run: the limit of open files is 70, and the switch needs 100 or more (ulimit -n, LimitNOFILE= of systemd)\n", result.Error);
+    }
+
+    [Fact]
+    public void SIGHUP_is_answered_in_the_log_and_the_switch_goes_on()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new Lab();
+        using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone");
+        SwitchProgram.Terminate(running, "HUP");
+        Eventually.True(() => running.Error.Contains("SIGHUP: there is nothing to reload yet", StringComparison.Ordinal), () => running.Error);
+        Assert.Equal(3, lab.Ping(1, 2));
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Fact]
+    public void A_terminal_that_hangs_up_ends_it_and_interfaces_are_as_they_were()
+    {
+        Needs.Namespaces("script");
+        using var lab = new Lab();
+        string before = Interfaces(lab);
+        using RunningCommand terminal = lab.Inside.Start("script", "-qc", $"{SwitchProgram.Dotnet} {SwitchProgram.Library} run --port s1", "/dev/null");
+        terminal.WaitForText("ready", SwitchProgram.Patience);
+        Assert.NotEqual(before, Interfaces(lab));
+        SwitchProgram.Terminate(terminal, "KILL");
+        Eventually.True(() => Interfaces(lab) == before, () => Interfaces(lab));
+    }
+
+    [Fact]
+    public void A_terminal_gets_plain_text()
+    {
+        Needs.Program("script");
+        CommandResult result = TestNamespace.ExecuteOutside("script", "-qc", $"{SwitchProgram.Dotnet} {SwitchProgram.Library} port list unix:/nonexistent/socket", "/dev/null");
+        Assert.Contains("no such file", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', result.Output);
     }
 
     [Fact]

@@ -19,6 +19,14 @@ public static class UnixSocketFile
     public static Socket Bind(string path)
     {
         UnixDomainSocketEndPoint endPoint = EndPoint(path);
+        if (Directory.Exists(path))
+        {
+            throw new IOException("is a folder");
+        }
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
+        {
+            throw new IOException($"there is no folder {folder}");
+        }
         if (File.Exists(path))
         {
             MakeWay(path, endPoint);

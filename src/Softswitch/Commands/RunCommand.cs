@@ -51,12 +51,38 @@ internal static class RunCommand
 
     private static int Run(SwitchOptions options)
     {
+        CheckOpenFiles();
         PoolThreads.Fill();
-        using var signal = new TerminationSignal();
-        using SwitchHost host = SwitchHost.Start(options, Console.Out.WriteLine, Console.Error.WriteLine);
+        using var signal = new TerminationSignal(onReload: static () => Log("SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
+        using SwitchHost host = SwitchHost.Start(options, Console.Out.WriteLine, Log);
         Console.Out.WriteLine("ready");
         WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle]);
         host.ThrowIfFailed();
         return 0;
+    }
+
+    /// <summary>Below that many, .NET and the switch itself fail in places that name no reason.</summary>
+    private static void CheckOpenFiles()
+    {
+        const int least = 100;
+        // The hard limit is what .NET takes at its start.
+        string line = File.ReadLines("/proc/self/limits").FirstOrDefault(line => line.StartsWith("Max open files", StringComparison.Ordinal)) ?? string.Empty;
+        if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, _, _, _, string hard, ..] && int.TryParse(hard, out int limit) && limit < least)
+        {
+            throw new OptionException($"the limit of open files is {limit}, and the switch needs {least} or more (ulimit -n, LimitNOFILE= of systemd)");
+        }
+    }
+
+    /// <summary>Any thread. Whoever reads the log may be gone, as with a terminal that hung up; the switch goes on.</summary>
+    private static void Log(string line)
+    {
+        try
+        {
+            Console.Error.WriteLine(line);
+        }
+        catch (IOException)
+        {
+            // nobody to tell
+        }
     }
 }

@@ -6,6 +6,8 @@ namespace Softswitch.Configuration;
 /// <summary>Reads settings from a YAML file: a mapping with the options' names as keys, lists where an option may be repeated.</summary>
 internal static class SettingsFile
 {
+    private const int MostCharacters = 1 << 20;
+
     /// <exception cref="OptionException">The file cannot be read, is not YAML, or has a key that is no option: file, line and key are named.</exception>
     public static IReadOnlyList<Setting> Read(string path)
     {
@@ -56,9 +58,8 @@ internal static class SettingsFile
     {
         try
         {
-            using var reader = new StreamReader(path);
             var stream = new YamlStream();
-            stream.Load(reader);
+            stream.Load(new StringReader(ReadText(path)));
             YamlNode? root = stream.Documents.Count == 0 ? null : stream.Documents[0].RootNode;
             return root switch
             {
@@ -83,5 +84,15 @@ internal static class SettingsFile
             string reason = Directory.Exists(path) ? "is a folder" : e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : e.Message;
             throw new OptionException($"--config: {path}: {reason}", e);
         }
+    }
+
+    /// <summary>A pipe may be read, too; what never ends is given up.</summary>
+    private static string ReadText(string path)
+    {
+        using var reader = new StreamReader(path);
+        char[] text = new char[MostCharacters + 1];
+        int length = reader.ReadBlock(text);
+        return length <= MostCharacters ? new string(text, 0, length)
+            : throw new OptionException($"--config: {path}: is longer than a million characters, which no settings are");
     }
 }

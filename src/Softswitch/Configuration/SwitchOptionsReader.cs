@@ -24,13 +24,17 @@ internal sealed class SwitchOptionsReader
 
     private readonly List<string> _errors = [];
 
-    /// <param name="settings">All of them; where a key is not repeatable, the last one counts.</param>
+    /// <param name="settings">All of them; a key that is not repeatable comes once.</param>
     /// <exception cref="OptionException">One line for each setting that is wrong.</exception>
     public static SwitchOptions Read(IReadOnlyList<Setting> settings) => new SwitchOptionsReader().ReadAll(settings);
 
     private SwitchOptions ReadAll(IReadOnlyList<Setting> settings)
     {
         ILookup<string, Setting> byKey = settings.ToLookup(setting => setting.Key);
+        foreach (SettingKey key in SettingKey.All.Where(key => !key.IsRepeatable && byKey[key.Name].Count() > 1))
+        {
+            Refuse(byKey[key.Name].Last(), $"is given more than once: {string.Join(" and ", byKey[key.Name].Select(setting => $"'{setting.Value}'"))}");
+        }
         List<CardOption> cards = CardOptionsReader.Read(byKey[SettingKey.NetFpga.Name], _errors);
         List<PortOption> ports = ReadPorts([.. byKey[SettingKey.Port.Name]], cards, byKey.Contains(SettingKey.NetFpga.Name));
         var options = new SwitchOptions

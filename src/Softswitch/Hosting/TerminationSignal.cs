@@ -8,19 +8,24 @@ internal sealed class TerminationSignal : IDisposable
     private readonly CancellationTokenSource _requested = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly bool _tidiesUp;
+    private readonly Action? _onReload;
+    private readonly bool _hadTerminal = HasTerminal();
 
     /// <param name="tidiesUp">
     /// Whether programs have to be ended on the way out, in bounded time: then a second signal, such as the terminal's Ctrl-C and
     /// the parent's SIGTERM together are, changes nothing. Otherwise it ends the process at once.
     /// </param>
-    public TerminationSignal(bool tidiesUp = false)
+    /// <param name="onReload">What a SIGHUP means that somebody sent to a daemon, instead of a request to end. One that comes because the terminal hung up
+    /// remains one: whoever could stop the process by hand is gone.</param>
+    public TerminationSignal(bool tidiesUp = false, Action? onReload = null)
     {
         _tidiesUp = tidiesUp;
+        _onReload = onReload;
         _registrations =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Request),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Request),
-            PosixSignalRegistration.Create(PosixSignal.SIGHUP, Request),
+            PosixSignalRegistration.Create(PosixSignal.SIGHUP, HangUp),
         ];
     }
 
@@ -40,5 +45,30 @@ internal sealed class TerminationSignal : IDisposable
     {
         context.Cancel = _tidiesUp || !_requested.IsCancellationRequested;
         _requested.Cancel();
+    }
+
+    private void HangUp(PosixSignalContext context)
+    {
+        if (_onReload == null || (_hadTerminal && !HasTerminal()))
+        {
+            Request(context);
+            return;
+        }
+        context.Cancel = true;
+        _onReload();
+    }
+
+    /// <summary>Whether there is a controlling terminal: the kernel takes it away before it says SIGHUP (tty_signal_session_leader).</summary>
+    private static bool HasTerminal()
+    {
+        try
+        {
+            File.OpenHandle("/dev/tty").Dispose();
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 }

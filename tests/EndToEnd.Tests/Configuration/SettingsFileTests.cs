@@ -56,6 +56,10 @@ public sealed class SettingsFileTests : IDisposable
         Assert.Equal("--config: /tmp: is a folder", Assert.Throws<OptionException>(() => SettingsFile.Read("/tmp")).Message);
     }
 
+    [Fact]
+    public void A_file_without_end_is_given_up() => Assert.Equal(
+        "--config: /dev/zero: is longer than a million characters, which no settings are", Assert.Throws<OptionException>(() => SettingsFile.Read("/dev/zero")).Message);
+
     public void Dispose() => File.Delete(_path);
 
     private IReadOnlyList<Setting> Read(string text)

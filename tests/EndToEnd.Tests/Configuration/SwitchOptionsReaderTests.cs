@@ -84,16 +84,19 @@ public sealed class SwitchOptionsReaderTests
     }
 
     [Fact]
-    public void Values_are_read_and_of_a_single_value_the_last_counts()
+    public void Values_are_read_and_those_that_may_come_once_come_once()
     {
         SwitchOptions options = Read(
-            ("port", "eth0"), ("datapath-id", "0000000000000042"), ("fail-mode", "standalone"), ("workers", "2"), ("workers", "3"),
+            ("port", "eth0"), ("datapath-id", "0000000000000042"), ("fail-mode", "standalone"), ("workers", "3"),
             ("port", "local=tap:of0"), ("in-band", "true"), ("controller", "tcp:[::1]:6633"), ("controller", "tcp:host"), ("listen", "ptcp:6654"), ("listen", "ptcp:0"), ("listen", "ptcp::10.0.0.1"));
         Assert.Equal(0x42UL, options.DatapathId);
         Assert.Equal(FailMode.Standalone, options.FailMode);
         Assert.Equal(3, options.Workers);
         Assert.True(options.InBand);
         Assert.Equal([("::1", 6633), ("host", ConnectionTarget.DefaultPort)], options.Controllers.Select(c => (c.Host, c.Port)));
+        Assert.Equal(
+            "--workers: is given more than once: '2' and '3'",
+            Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("workers", "2"), ("workers", "3"))).Message);
         Assert.Equal([("", 6654), ("", 0), ("10.0.0.1", ConnectionTarget.DefaultPort)], options.Listeners.Select(c => (c.Host, c.Port)));
     }
 
@@ -203,7 +206,7 @@ public sealed class SwitchOptionsReaderTests
     public void Workers_sleep_when_idle_unless_told_to_spin()
     {
         Assert.False(Read(("port", "eth0")).SpinsWhenIdle);
-        Assert.False(Read(("port", "eth0"), ("idle", "spin"), ("idle", "adaptive")).SpinsWhenIdle);
+        Assert.False(Read(("port", "eth0"), ("idle", "adaptive")).SpinsWhenIdle);
         Assert.True(Read(("port", "eth0"), ("idle", "spin")).SpinsWhenIdle);
     }
 
