@@ -26,7 +26,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     private readonly FlowHash _hash;
     private readonly long _limit;
     private readonly BuddyMemory _memory;
-    private readonly ActionList* _scratch = (ActionList*)NativeMemory.Alloc((nuint)BytesOf(MaxActions));
+    private ActionList* _scratch = (ActionList*)NativeMemory.Alloc((nuint)BytesOf(MaxActions));
     private readonly Dictionary<SharedList, Use> _uses = [];
 
     /// <param name="limit">Bytes that the lists of flow entries may take.</param>
@@ -143,6 +143,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     {
         _memory.Dispose();
         NativeMemory.Free(_scratch);
+        _scratch = null; // disposing once more does nothing
     }
 
     /// <summary>Keyed, and another secret in each run: a controller cannot make lists collide.</summary>
