@@ -22,6 +22,9 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     // The packet-outs under way have lists too, and are not to starve because flow entries use up the limit.
     private const long PacketOutReserve = 4 << 20;
 
+    // Retired items that are reclaimed before it is looked again whether there is room.
+    private const int ReclaimSlice = 64;
+
     private readonly GracePeriod _grace;
     private readonly FlowHash _hash;
     private readonly long _limit;
@@ -60,7 +63,14 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         }
         // What was deleted just before makes room.
         _grace.Wait();
-        return TryCompile(actions, limit, out compiled);
+        while (!TryCompile(actions, limit, out compiled))
+        {
+            if (!_grace.Poll(ReclaimSlice))
+            {
+                return TryCompile(actions, limit, out compiled);
+            }
+        }
+        return true;
     }
 
     /// <summary>As <see cref="TryCompile(ReadOnlySpan{FlowAction}, bool, out ActionsReference)"/>, for a packet-out.</summary>

@@ -10,7 +10,7 @@ internal enum FlowRecordState : byte
     Exact,
     Wildcard,
 
-    /// <summary>Out of the table; workers may still hold it until their current pass ends.</summary>
+    /// <summary>Out of the table; workers may still hold it until their current pass ends, and its end may have to be reported.</summary>
     Retired,
 }
 
@@ -42,7 +42,7 @@ internal struct FlowRecord
     /// <summary>Wildcard entries: the group of those with the same mask and key (<see cref="MatchGroups"/>); 0 for one that is alone.</summary>
     public int Group;
 
-    /// <summary>Free entries: the free list. 0 ends it.</summary>
+    /// <summary>Free entries: the free list; removed ones: the queue of those whose end is to be reported. 0 ends it.</summary>
     public uint Next;
 
     public uint TimerNext;

@@ -15,6 +15,7 @@ internal sealed unsafe class FlowStore : IDisposable
     private readonly LazyArray<byte>[] _workerCounters;
     private uint _freeHead;
     private uint _fresh = 1;
+    private int _used;
 
     /// <param name="capacity">Entries that can exist at once, retired ones included.</param>
     /// <param name="workers">Each of several workers gets counters of its own; a single one counts in the entries.</param>
@@ -33,6 +34,9 @@ internal sealed unsafe class FlowStore : IDisposable
     }
 
     public int Capacity { get; }
+
+    /// <summary>Indices that can be allocated.</summary>
+    public int FreeCount => Capacity - _used;
 
     public FlowEntry* Entries { get; }
 
@@ -70,6 +74,7 @@ internal sealed unsafe class FlowStore : IDisposable
             index = 0;
             return false;
         }
+        _used++;
         Entries[index] = default;
         Records[index] = default;
         foreach (LazyArray<byte> counters in _workerCounters)
@@ -84,6 +89,7 @@ internal sealed unsafe class FlowStore : IDisposable
     {
         Records[index] = default;
         Records[index].Next = _freeHead;
+        _used--;
         _freeHead = index;
     }
 

@@ -11,8 +11,9 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>The datapath and its control side: flow table, ports, packet buffers, statistics, timers.</summary>
 /// <remarks>
-/// Threads: every member is used by one thread at a time, the one that holds <see cref="Gate"/>, but for <see cref="Workers"/>, which run on
-/// threads of their own and never take it, and <see cref="WaitForWork"/>. What a method changed is in force for every packet that a worker receives after it returned.
+/// Threads: every member is used by one thread at a time, the one that entered the control gate (<see cref="Enter"/>, <see cref="EnterWithoutTable"/>), but for
+/// <see cref="Workers"/>, which run on threads of their own and never do, and <see cref="WaitForWork"/>. What a method changed is in force for every
+/// packet that a worker receives after it returned.
 /// </remarks>
 public sealed unsafe partial class DatapathControl : IDisposable
 {
@@ -22,7 +23,8 @@ public sealed unsafe partial class DatapathControl : IDisposable
     // A worker's counters are 32 bytes an entry, in an array of at most 2^31 bytes.
     private const int MaxEntries = (1 << 26) - RetiredReserve - 2;
 
-    // How many milliseconds a full packet-out queue, or a barrier, waits for a worker before that is taken for stopped.
+    // How many milliseconds the gate is held while a packet-out queue is full, or has to be emptied; and after which time without a sign of life a barrier takes
+    // the worker for stopped.
     private const int QueuePatience = 2;
     private const int BarrierPatience = 1000;
 
@@ -41,6 +43,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     private const int LongestPacketInPause = 10;
 
+    // Entries whose memory is taken back, or whose end is reported, before it is looked whether others wait for the gate.
+    private const int ReclaimSlice = 64;
+
+    // Indices that must be left for an ADD to be taken while flow-removed wait for a controller to read.
+    private const int SpareIndices = 1024;
+
+    private readonly ControlGate _gate = new();
     private readonly DatapathOptions _options;
     private readonly WorkerShared _shared;
     private readonly FlowStore _store;
@@ -98,7 +107,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         };
         _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
         _lists = new ActionListMemory(grace, hash, options.ActionMemory);
-        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists);
+        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _gate);
         _frames = _shared.Frames.CreateCache();
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         _queues = new QueueControl(_shared.Frames);
@@ -114,8 +123,11 @@ public sealed unsafe partial class DatapathControl : IDisposable
         SuspendOffloads();
     }
 
-    /// <summary>Held around every call, or around calls that belong together.</summary>
-    public Lock Gate { get; } = new();
+    /// <summary>Whether others have waited at the gate for so long that it is time to leave it; for whoever has entered it.</summary>
+    public bool IsOthersTurn => _gate.IsOverdue;
+
+    /// <summary>Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods.</summary>
+    public bool IsShortOfEntries => _flows.HasReports && _store.FreeCount < SpareIndices;
 
     public ulong DatapathId => _options.DatapathId;
 
@@ -133,6 +145,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
+
+    /// <summary>All packet-outs go to one worker.</summary>
+    private PacketOutQueue PacketOuts => _workers[0].PacketOuts;
 
     /// <summary>The bridge's part in the spanning tree, for tests; null without one.</summary>
     internal SpanningTreeBridge? Bridge => _spanningTree?.Bridge;
@@ -193,22 +208,41 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     public int TableCount { get; } = 2;
 
+    /// <summary>Enters the control gate, around a call or calls that belong together, in the order of those who come.</summary>
+    /// <remarks>
+    /// Nobody else's command sees or changes flow entries until the result is disposed of. A call that looks at or removes many entries leaves the gate in between for
+    /// others, which can do what needs no flow entries.
+    /// </remarks>
+    /// <param name="host">Told of that; may be null.</param>
+    public GateScope Enter(ICommandHost? host = null)
+    {
+        _gate.Enter(withTable: true, host);
+        return new GateScope(_gate);
+    }
+
+    /// <summary>The same for what neither reads nor changes flow entries: ports, packet-outs, barriers, <see cref="Service"/>. Does not wait for long commands.</summary>
+    public GateScope EnterWithoutTable()
+    {
+        _gate.Enter(withTable: false, host: null);
+        return new GateScope(_gate);
+    }
+
     /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>
     /// <returns>
-    /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if packet-ins
-    /// are left that may be delivered: the gate is given up between two slices of them, for others to enter.
+    /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if there is more to
+    /// do at once: the gate is given up between two slices of it, for others to enter.
     /// </returns>
     /// <exception cref="InvalidOperationException">Somebody waited for a worker in vain: the switch cannot go on.</exception>
     public int Service()
     {
         _shared.Grace.ThrowIfStuck();
         int pause = DeliverPacketIns();
-        _flows.Expire();
+        bool hasMore = _flows.Expire();
         _buffers.Expire();
-        _shared.Grace.Poll();
+        hasMore |= ReclaimUntilOthersTurn();
         ReclaimPacketOuts();
         CheckLinks();
-        int interval = _shared.Grace.HasWork ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        int interval = hasMore ? 0 : _shared.Grace.HasWork || _flows.HasReports ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
         interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
         interval = Math.Min(interval, _flows.Offloads.Service(_shared.Clock.Milliseconds));
         return pause < 0 ? interval : Math.Min(interval, pause);
@@ -235,8 +269,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         bool isDelete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
         ControlError error = _flows.Apply(mod);
-        _shared.Grace.Poll();
-        if (_shared.Grace.HasWork)
+        _shared.Grace.Poll(ReclaimSlice);
+        _flows.Report(ReclaimSlice);
+        if (_shared.Grace.HasWork || _flows.HasReports)
         {
             _shared.Service.RaiseAlways();
         }
@@ -273,19 +308,61 @@ public sealed unsafe partial class DatapathControl : IDisposable
         return ControlError.None;
     }
 
-    /// <summary>Returns when every packet-out is sent and no worker still treats a packet by an earlier table (§5.3.7). Microseconds.</summary>
+    /// <summary>Goes on with a barrier (§5.3.7): microseconds, unless there is much to wait for.</summary>
+    /// <returns>
+    /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table and the end of entries removed before it is reported. If not, it is
+    /// called again after the gate was left.
+    /// </returns>
     /// <exception cref="InvalidOperationException">A worker is stuck: there is nothing true to reply.</exception>
+    public bool TryBarrier(ref BarrierProgress progress)
+    {
+        progress.IsHeldUp = false;
+        if (progress.Stage <= BarrierStage.PacketOuts)
+        {
+            if (!TryFinishPacketOuts(ref progress))
+            {
+                return false;
+            }
+            if (!_shared.Grace.Wait())
+            {
+                _shared.Grace.ThrowIfStuck();
+            }
+            ReclaimPacketOuts();
+            progress.Target = _shared.Grace.RetiredCount;
+            progress.Stage = BarrierStage.Reclaim;
+        }
+        if (progress.Stage == BarrierStage.Reclaim)
+        {
+            while (_shared.Grace.ReclaimedCount < progress.Target)
+            {
+                if (_gate.IsOverdue)
+                {
+                    return false;
+                }
+                _shared.Grace.Poll(ReclaimSlice);
+            }
+            progress.Target = _flows.ReportCount;
+            progress.Stage = BarrierStage.Report;
+        }
+        while (_flows.ReportedCount < progress.Target && !progress.IsHeldUp)
+        {
+            if (_gate.IsOverdue)
+            {
+                return false;
+            }
+            progress.IsHeldUp = !_flows.Report(ReclaimSlice) && _flows.HasReports;
+        }
+        return !progress.IsHeldUp;
+    }
+
+    /// <summary>A whole barrier without leaving the gate: it waits for no controller to read.</summary>
     public void Barrier()
     {
-        foreach (Worker worker in _workers)
+        BarrierProgress progress = default;
+        while (!TryBarrier(ref progress))
         {
-            worker.PacketOuts.WaitUntilEmpty(BarrierPatience);
+            _flows.Report(ReclaimSlice, force: true);
         }
-        if (!_shared.Grace.Wait())
-        {
-            _shared.Grace.ThrowIfStuck();
-        }
-        ReclaimPacketOuts();
     }
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
@@ -310,7 +387,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             return false;
         }
         _flows.Emergency.Enter();
-        _shared.Grace.Poll();
+        _shared.Service.RaiseAlways();
         return true;
     }
 
@@ -407,6 +484,28 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
 
+    /// <summary>Whether the packet-outs from before a barrier are sent, or their worker has stopped.</summary>
+    private bool TryFinishPacketOuts(ref BarrierProgress progress)
+    {
+        if (progress.Stage == BarrierStage.Begin)
+        {
+            progress.Stage = BarrierStage.PacketOuts;
+            progress.Target = PacketOuts.Added;
+            progress.AliveAt = Environment.TickCount64;
+        }
+        if (PacketOuts.WaitFor(progress.Target, QueuePatience))
+        {
+            return true;
+        }
+        if (PacketOuts.Done != progress.Done)
+        {
+            progress.Done = PacketOuts.Done;
+            progress.AliveAt = Environment.TickCount64;
+        }
+        progress.IsHeldUp = Environment.TickCount64 - progress.AliveAt <= BarrierPatience;
+        return !progress.IsHeldUp;
+    }
+
     /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
     private PacketInQueues CreatePacketIns()
     {
@@ -473,11 +572,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private void Enqueue(in Packet packet, ushort inPort, ReadOnlySpan<FlowAction> actions)
     {
         ReclaimPacketOuts();
-        Worker worker = _workers[0];
         if (!_lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
         {
             // The lists of those before it go with them.
-            worker.PacketOuts.WaitUntilEmpty(QueuePatience);
+            PacketOuts.WaitFor(PacketOuts.Added, QueuePatience);
             ReclaimPacketOuts();
             if (!_lists.TryCompileForPacketOut(actions, out compiled))
             {
@@ -485,17 +583,17 @@ public sealed unsafe partial class DatapathControl : IDisposable
                 return;
             }
         }
-        if (!worker.PacketOuts.TryAdd(packet, inPort, compiled))
+        if (!PacketOuts.TryAdd(packet, inPort, compiled))
         {
-            worker.PacketOuts.WaitForRoom(QueuePatience);
-            if (!worker.PacketOuts.TryAdd(packet, inPort, compiled))
+            PacketOuts.WaitForRoom(QueuePatience);
+            if (!PacketOuts.TryAdd(packet, inPort, compiled))
             {
                 _lists.Return(compiled);
                 DropPacketOut(packet);
                 return;
             }
         }
-        worker.Wake();
+        _workers[0].Wake();
     }
 
     private void DropPacketOut(in Packet packet)
@@ -504,11 +602,18 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _frames.Release(packet);
     }
 
-    private void ReclaimPacketOuts()
+    private void ReclaimPacketOuts() => PacketOuts.Reclaim(_lists);
+
+    /// <returns>Whether there is more that can be done at once.</returns>
+    private bool ReclaimUntilOthersTurn()
     {
-        foreach (Worker worker in _workers)
+        bool hasMore;
+        do
         {
-            worker.PacketOuts.Reclaim(_lists);
+            hasMore = _shared.Grace.Poll(ReclaimSlice);
+            hasMore |= _flows.Report(ReclaimSlice);
         }
+        while (hasMore && !_gate.IsOverdue);
+        return hasMore;
     }
 }

@@ -43,13 +43,13 @@ internal sealed class EmergencyTable
     /// <summary>Puts the entries in force in place of everything else.</summary>
     public void Enter()
     {
+        InForce = true; // first: others may come in between, and a controller that is back ends it
         _flows.ForgetCopies();
         foreach (Entry entry in _entries)
         {
             Install(entry);
         }
         _flows.RemoveAllButCopies();
-        InForce = true;
     }
 
     /// <summary>From now on the copies are the controller's to change and delete.</summary>

@@ -8,22 +8,30 @@ namespace Softswitch.Datapath.Control;
 /// <summary>What each flow-mod command does (OpenFlow 1.0.0 §4.6), timeouts, and walks over the entries.</summary>
 /// <remarks>
 /// ADD and the strict commands cost the same with a million entries as with ten; MODIFY and DELETE with wildcards look at every
-/// entry. A removed entry's end is reported, and its memory reused, when no worker can count for it any more, so the final counters are
-/// exact. Threads: under the control gate.
+/// entry, in slices between which others can enter the gate. A removed entry's end is reported, and its memory reused, when no worker can count for it any
+/// more, so the final counters are exact, and when there is room for the report: removed entries queue for it, so what waits is bounded by the table.
+/// Threads: under the control gate.
 /// </remarks>
 internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
 {
+    // Entries looked at, removed or reclaimed before it is looked whether others wait for the gate.
+    private const int SliceLength = 64;
+
     private readonly DatapathOptions _options;
     private readonly FlowTable _table;
     private readonly FlowStore _store;
     private readonly GracePeriod _grace;
     private readonly ControlClock _clock;
     private readonly ActionListMemory _lists;
+    private readonly ControlGate _gate;
     private readonly TimerWheel _timers;
     private readonly FlowAction[] _oneAction = new FlowAction[1];
     private ulong _sequence;
+    private uint _firstReport;
+    private uint _lastReport;
 
-    public FlowModProcessor(DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists)
+    public FlowModProcessor(
+        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlGate gate)
     {
         _options = options;
         _table = table;
@@ -31,6 +39,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         _grace = grace;
         _clock = clock;
         _lists = lists;
+        _gate = gate;
         _timers = new TimerWheel(_store, clock.Milliseconds);
         Offloads = new FlowOffloads(table);
         Emergency = new EmergencyTable(this, clock, lists, options.MaxEmergencyEntries);
@@ -79,11 +88,21 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         }
     }
 
+    /// <summary>Whether the end of entries is still to be reported.</summary>
+    public bool HasReports => _firstReport != 0;
+
+    /// <summary>Ends of entries that ever were to be reported.</summary>
+    public long ReportCount { get; private set; }
+
+    /// <summary>How many of them, from the first on, are.</summary>
+    public long ReportedCount { get; private set; }
+
     /// <summary>Removes what timed out.</summary>
-    public void Expire()
+    /// <returns>Whether there is more: it stops when others have waited at the gate for long.</returns>
+    public bool Expire()
     {
         long now = _clock.Milliseconds;
-        while (_timers.TryTakeDue(now, out uint index))
+        for (int visited = 0; _timers.TryTakeDue(now, out uint index);)
         {
             long due = DueAt(index, now, out FlowRemovedReason reason);
             if (due <= now && reason == FlowRemovedReason.IdleTimeout && Offloads.Any)
@@ -99,56 +118,82 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             {
                 _timers.Schedule(index, due);
             }
+            if (++visited % SliceLength == 0 && _gate.IsOverdue)
+            {
+                return true;
+            }
         }
+        return false;
+    }
+
+    /// <summary>Reports the end of up to so many entries and frees them.</summary>
+    /// <param name="force">Whether they are reported even if there is no room.</param>
+    /// <returns>Whether there are more that can be reported at once.</returns>
+    public bool Report(int limit, bool force = false)
+    {
+        if (!HasReports || !(force || Events!.HasRoomForFlowRemoved))
+        {
+            return false;
+        }
+        for (; limit > 0 && HasReports; limit--)
+        {
+            uint index = _firstReport;
+            ref FlowRecord record = ref _store.Records[index];
+            _firstReport = record.Next;
+            ReportedCount++;
+            FlowCounters counters = ReadCounters(index);
+            Events!.OnFlowRemoved(new FlowRemoved(
+                record.Match, record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
+                record.IdleTimeoutSeconds, counters.Packets, counters.Bytes));
+            Free(index);
+        }
+        return HasReports;
     }
 
     public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
     {
-        for (uint index = cursor + 1; index <= _store.HighWater; index++)
-        {
-            if (IsCovered(index, filter))
-            {
-                cursor = index;
-                Describe(index, out statistics);
-                return true;
-            }
-        }
-        cursor = _store.HighWater;
+        bool found = MoveNext(ref cursor, filter);
         statistics = default;
-        return false;
+        if (found)
+        {
+            Describe(cursor, out statistics);
+        }
+        return found;
     }
 
     public AggregateStatistics Aggregate(in FlowFilter filter)
     {
         AggregateStatistics total = default;
-        for (uint index = 1; index <= _store.HighWater; index++)
+        for (uint index = 0; MoveNext(ref index, filter);)
         {
-            if (IsCovered(index, filter))
-            {
-                FlowCounters counters = ReadCounters(index, poll: true);
-                total.PacketCount += counters.Packets;
-                total.ByteCount += counters.Bytes;
-                total.FlowCount++;
-            }
+            FlowCounters counters = ReadCounters(index, poll: true);
+            total.PacketCount += counters.Packets;
+            total.ByteCount += counters.Bytes;
+            total.FlowCount++;
         }
         return total;
     }
 
-    /// <summary>Workers have let go of a removed entry: reports its end and frees it.</summary>
+    /// <summary>Workers have let go of a removed entry: frees it, at once or after its end is reported.</summary>
     void IReclaimer.Reclaim(nint item)
     {
         uint index = (uint)item;
-        ref FlowRecord record = ref _store.Records[index];
-        if (record.ReportRemoval)
-        {
-            FlowCounters counters = ReadCounters(index);
-            Events?.OnFlowRemoved(new FlowRemoved(
-                record.Match, record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
-                record.IdleTimeoutSeconds, counters.Packets, counters.Bytes));
-        }
         _lists.Return(_store.Entries[index].Actions);
-        Offloads.Forget(index);
-        _store.Free(index);
+        if (!_store.Records[index].ReportRemoval || Events == null)
+        {
+            Free(index);
+            return;
+        }
+        if (HasReports)
+        {
+            _store.Records[_lastReport].Next = index;
+        }
+        else
+        {
+            _firstReport = index;
+        }
+        _lastReport = index;
+        ReportCount++;
     }
 
     /// <summary>Puts a copy of an emergency entry in force, in place of an entry like it, even if the tables are full: others are about to go.</summary>
@@ -175,7 +220,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     /// <summary>Makes earlier copies entries like any other.</summary>
     internal void ForgetCopies()
     {
-        for (uint index = 1; index <= _store.HighWater; index++)
+        for (uint index = 0; MoveNext(ref index);)
         {
             _store.Records[index].EmergencyId = 0;
         }
@@ -183,7 +228,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
 
     internal void RemoveAllButCopies()
     {
-        for (uint index = 1; index <= _store.HighWater; index++)
+        for (uint index = 0; MoveNext(ref index);)
         {
             if (IsInForce(index) && _store.Records[index].EmergencyId == 0)
             {
@@ -303,13 +348,10 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         }
         FlowFilter filter = new(mod.Match);
         bool any = false;
-        for (uint index = 1; index <= _store.HighWater; index++)
+        for (uint index = 0; MoveNext(ref index, filter);)
         {
-            if (IsCovered(index, filter))
-            {
-                ReplaceActions(index, actions, mod.Cookie);
-                any = true;
-            }
+            ReplaceActions(index, actions, mod.Cookie);
+            any = true;
         }
         return any;
     }
@@ -342,13 +384,33 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             return;
         }
         FlowFilter filter = new(mod.Match, outPort: mod.OutPort);
-        for (uint index = 1; index <= _store.HighWater; index++)
+        for (uint index = 0; MoveNext(ref index, filter);)
+        {
+            Remove(index, FlowRemovedReason.Delete);
+        }
+    }
+
+    /// <summary>Goes on to the next entry that the filter covers, and lets others in on the way.</summary>
+    private bool MoveNext(ref uint index, in FlowFilter filter)
+    {
+        while (MoveNext(ref index))
         {
             if (IsCovered(index, filter))
             {
-                Remove(index, FlowRemovedReason.Delete);
+                return true;
             }
         }
+        return false;
+    }
+
+    /// <summary>Goes on to the next index that was ever used, and lets others in on the way. What is at an index is to be looked at afterwards: time may have passed.</summary>
+    private bool MoveNext(ref uint index)
+    {
+        if (index % SliceLength == 0)
+        {
+            _gate.Breathe();
+        }
+        return ++index <= _store.HighWater;
     }
 
     /// <summary>The one entry that an ADD replaces and that a strict command, or any command without wildcards, can mean.</summary>
@@ -365,7 +427,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             uint found = _table.Find(key);
             return found != 0 && RankOf(found) == ushort.MaxValue;
         }
-        for (uint index = 1; index <= _store.HighWater; index++)
+        for (uint index = 0; MoveNext(ref index);)
         {
             if (!IsInForce(index) || RankOf(index) != priority)
             {
@@ -428,17 +490,25 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     /// <exception cref="InvalidOperationException">A worker is stuck, and what it may hold is all that is left.</exception>
     private uint Allocate()
     {
-        if (!_store.TryAllocate(out uint index))
+        uint index;
+        while (!_store.TryAllocate(out index))
         {
-            // Only retired entries can have used up the reserve.
-            if (!_grace.Wait())
+            // Only removed entries can have used up the reserve. What waits for a controller to read gives way to what there is room for.
+            System.Diagnostics.Debug.Assert(_grace.HasWork || HasReports, "the store holds more than both tables");
+            if (!_grace.Wait() && !HasReports)
             {
                 _grace.ThrowIfStuck();
             }
-            bool allocated = _store.TryAllocate(out index);
-            System.Diagnostics.Debug.Assert(allocated, "the store holds more than both tables");
+            _grace.Poll(SliceLength);
+            Report(SliceLength, force: true);
         }
         return index;
+    }
+
+    private void Free(uint index)
+    {
+        Offloads.Forget(index);
+        _store.Free(index);
     }
 
     private long DueAt(uint index, long now, out FlowRemovedReason reason)

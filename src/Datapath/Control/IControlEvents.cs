@@ -56,6 +56,9 @@ public readonly record struct FlowRemoved(
 /// <remarks>Threads: called under the control gate, by whoever holds it. Implementations do not block and do not throw.</remarks>
 public interface IControlEvents
 {
+    /// <summary>Whether flow-removed may be told of now. If not, they wait in the memory of their entries.</summary>
+    bool HasRoomForFlowRemoved => true;
+
     void OnPacketIn(in PacketIn packetIn);
 
     void OnFlowRemoved(in FlowRemoved removed);

@@ -31,8 +31,13 @@ internal sealed unsafe class GracePeriod : IDisposable
     private readonly LazyArray<long> _epochs;
     private readonly long[] _seen;
     private int? _stuck;
-    private List<Retired> _waiting = [];
-    private List<Retired> _retired = [];
+
+    // In the order they were retired. Counted from the beginning of time: up to _covered the snapshot is younger than they, up to _free nobody holds them.
+    private readonly Queue<Retired> _items = new();
+    private long _retired;
+    private long _covered;
+    private long _free;
+    private long _reclaimed;
 
     /// <param name="workers">How many there are.</param>
     /// <param name="patience">Milliseconds that a pass may take, at least; one takes microseconds, or as long as the system keeps its thread from running.</param>
@@ -45,9 +50,15 @@ internal sealed unsafe class GracePeriod : IDisposable
     }
 
     /// <summary>Whether anything waits to be reclaimed.</summary>
-    public bool HasWork => _waiting.Count + _retired.Count > 0;
+    public bool HasWork => _items.Count > 0;
 
-    public int PendingCount => _waiting.Count + _retired.Count;
+    public int PendingCount => _items.Count;
+
+    /// <summary>Items ever handed over.</summary>
+    public long RetiredCount => _retired;
+
+    /// <summary>How many of them, from the first on, are reclaimed.</summary>
+    public long ReclaimedCount => _reclaimed;
 
     public void EnterPass(int worker)
     {
@@ -72,36 +83,37 @@ internal sealed unsafe class GracePeriod : IDisposable
     }
 
     /// <summary>Hands over an item that workers can no longer find but may hold.</summary>
-    public void Retire(IReclaimer owner, nint item) => _retired.Add(new Retired(owner, item));
-
-    /// <summary>Reclaims what is free by now; never waits.</summary>
-    public void Poll()
+    public void Retire(IReclaimer owner, nint item)
     {
-        if (_waiting.Count > 0)
-        {
-            if (!AllMoved())
-            {
-                return;
-            }
-            ReclaimWaiting();
-        }
-        if (_retired.Count > 0)
-        {
-            (_waiting, _retired) = (_retired, _waiting);
-            Snapshot();
-            if (AllMoved())
-            {
-                ReclaimWaiting();
-            }
-        }
+        _items.Enqueue(new Retired(owner, item));
+        _retired++;
     }
 
-    /// <summary>Returns when every pass that was under way has ended. Reclaims everything retired before.</summary>
-    /// <returns>False, and nothing is reclaimed, if a worker is stuck in its pass.</returns>
+    /// <summary>Reclaims what is free by now, up to so many items; never waits.</summary>
+    /// <returns>Whether there is more that could be reclaimed at once.</returns>
+    public bool Poll(int limit = int.MaxValue)
+    {
+        FreeCovered();
+        if (_retired > _free && _covered == _free)
+        {
+            Snapshot();
+            FreeCovered();
+        }
+        for (; limit > 0 && _reclaimed < _free; limit--)
+        {
+            Retired item = _items.Dequeue();
+            _reclaimed++;
+            item.Owner.Reclaim(item.Item); // may report events but never retires
+        }
+        return _reclaimed < _free;
+    }
+
+    /// <summary>Returns when every pass that was under way has ended. <see cref="Poll"/> can then reclaim everything retired before.</summary>
+    /// <returns>False, and nothing can be reclaimed, if a worker is stuck in its pass.</returns>
     public bool Wait()
     {
         SpinWait spin = default;
-        // What waits has an older snapshot; one that is taken now covers it too.
+        // What is covered has an older snapshot; one that is taken now covers it too.
         Snapshot();
         long waited = 0;
         long last = Environment.TickCount64;
@@ -117,9 +129,7 @@ internal sealed unsafe class GracePeriod : IDisposable
             waited += Math.Min(now - last, LongestStep);
             last = now;
         }
-        ReclaimWaiting();
-        (_waiting, _retired) = (_retired, _waiting);
-        ReclaimWaiting();
+        _free = _covered;
         return true;
     }
 
@@ -143,6 +153,15 @@ internal sealed unsafe class GracePeriod : IDisposable
         {
             _seen[i] = Volatile.Read(ref EpochOf(i));
         }
+        _covered = _retired;
+    }
+
+    private void FreeCovered()
+    {
+        if (_covered > _free && AllMoved())
+        {
+            _free = _covered;
+        }
     }
 
     private bool AllMoved() => FirstAtWork() == null;
@@ -158,16 +177,6 @@ internal sealed unsafe class GracePeriod : IDisposable
             }
         }
         return null;
-    }
-
-    private void ReclaimWaiting()
-    {
-        // Reclaiming may report events but never retires.
-        foreach (Retired item in _waiting)
-        {
-            item.Owner.Reclaim(item.Item);
-        }
-        _waiting.Clear();
     }
 
     private readonly record struct Retired(IReclaimer Owner, nint Item);

@@ -21,11 +21,30 @@ internal sealed class PacketOutQueue
     /// <summary>Whether every packet added so far is done. Any thread.</summary>
     public bool IsEmpty => _ring.IsEmpty;
 
-    /// <summary>Control side: returns when there is room, or the worker has shown no sign of life for so long.</summary>
-    public void WaitForRoom(int milliseconds) => WaitForLevel(_ring.Capacity - 1, milliseconds);
+    /// <summary>Packets ever added. Any thread.</summary>
+    public long Added => _ring.Produced;
 
-    /// <summary>Control side: returns when the worker is done with every packet, or has shown no sign of life for so long.</summary>
-    public void WaitUntilEmpty(int milliseconds) => WaitForLevel(0, milliseconds);
+    /// <summary>Packets ever done. Any thread.</summary>
+    public long Done => _ring.Consumed;
+
+    /// <summary>Control side: returns when there is room, or after so long.</summary>
+    public void WaitForRoom(int milliseconds) => WaitFor(_ring.Produced - _ring.Capacity + 1, milliseconds);
+
+    /// <summary>Control side: whether the worker is done with so many packets, or takes none any more; waits so long for it.</summary>
+    public bool WaitFor(long done, int milliseconds)
+    {
+        SpinWait spin = default;
+        long since = Environment.TickCount64;
+        while (_ring.Consumed < done && !_isAbandoned)
+        {
+            if (Environment.TickCount64 - since > milliseconds)
+            {
+                return false;
+            }
+            spin.SpinOnce(sleep1Threshold: 100);
+        }
+        return true;
+    }
 
     /// <summary>Worker: takes nothing any more; nobody is to wait for it.</summary>
     public void Abandon() => _isAbandoned = true;
@@ -56,26 +75,6 @@ internal sealed class PacketOutQueue
 
     /// <summary>Worker: the packet last seen is done.</summary>
     public void Advance() => _ring.Advance();
-
-    private void WaitForLevel(int level, int milliseconds)
-    {
-        SpinWait spin = default;
-        long consumed = _ring.Consumed;
-        long since = Environment.TickCount64;
-        while (_ring.Produced - _ring.Consumed > level && !_isAbandoned)
-        {
-            if (_ring.Consumed != consumed)
-            {
-                consumed = _ring.Consumed;
-                since = Environment.TickCount64;
-            }
-            else if (Environment.TickCount64 - since > milliseconds)
-            {
-                return;
-            }
-            spin.SpinOnce(sleep1Threshold: 100);
-        }
-    }
 }
 
 internal readonly record struct QueuedPacketOut(Packet Packet, ushort InPort, ActionsReference Actions);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
@@ -7,12 +8,12 @@ namespace Softswitch.OfAgent.Agent;
 /// <summary>One connection: its threads, its bytes, its end.</summary>
 /// <remarks>
 /// <code>
-/// reader thread:  read a chunk > enter the gate > handle its messages, append replies > leave the gate > write
+/// reader thread:  read a chunk > enter the gate > handle its messages, append replies > leave the gate > write, until all are handled
 /// writer thread:  woken when others append packet-ins, flow-removed, port-status > write
 /// </code>
 /// A peer that does not read blocks these two threads and nobody else.
 /// </remarks>
-internal sealed class ControllerConnection
+internal sealed class ControllerConnection : ICommandHost
 {
     /// <summary>How long the peer may take to read our last words and close.</summary>
     private const int FarewellMilliseconds = 1000;
@@ -32,6 +33,8 @@ internal sealed class ControllerConnection
     private volatile PeerStanding _standing;
     private volatile bool _isOpen;
     private volatile string? _gaveUpFor;
+    private long _probedAt;
+    private volatile Activity _activity;
     private volatile bool _ended;
 
     public ControllerConnection(SwitchAgent agent, IChannel channel, string name, bool isPassive)
@@ -43,6 +46,19 @@ internal sealed class ControllerConnection
         Session = new ControllerSession(agent, Out, isPassive);
         _patience = new PeerPatience(Time);
         _lastRequest = Time.GetTimestamp();
+    }
+
+    /// <summary>What the reader is about, for who judges the peer's silence.</summary>
+    private enum Activity
+    {
+        /// <summary>Waits for the peer to send.</summary>
+        Reading = 0,
+
+        /// <summary>Handles what the peer sent, or waits for the switch to let it.</summary>
+        Handling,
+
+        /// <summary>Waits for the peer to read.</summary>
+        Writing,
     }
 
     /// <summary>For the log.</summary>
@@ -95,7 +111,7 @@ internal sealed class ControllerConnection
         {
             Open();
             Touch();
-            lock (_agent.Control.Gate)
+            using (_agent.Control.EnterWithoutTable())
             {
                 lock (Out.Appending)
                 {
@@ -159,25 +175,55 @@ internal sealed class ControllerConnection
     }
 
     /// <summary>Asks an idle peer for an echo; closes if it has been silent too long. Under the gate, from time to time.</summary>
+    /// <remarks>
+    /// Time that the switch took is not the peer's: a peer whose message is being handled, or has come and was not read yet, is alive; and however late
+    /// this look comes, a peer is asked before it is given up.
+    /// </remarks>
     public void Probe()
     {
+        Activity activity = _activity;
+        if (activity == Activity.Handling || (activity == Activity.Reading && _channel.HasInput))
+        {
+            Touch();
+        }
         TimeSpan interval = _agent.Options.ProbeInterval;
-        TimeSpan silence = Time.GetElapsedTime(Volatile.Read(ref _lastActivity));
+        long heard = Volatile.Read(ref _lastActivity);
+        TimeSpan silence = Time.GetElapsedTime(heard);
         int intervals = (int)(silence / interval);
+        int sent = _probedAt > heard ? _probesSent : 0;
+        bool wasAsked = sent > 0 && Time.GetElapsedTime(_probedAt) >= interval;
         // At the next look it might be too late: without a controller the fail mode is due within the three intervals.
-        if (silence + _agent.ProbeTick > interval * AgentOptions.ProbesUntilClose)
+        if (wasAsked && silence + _agent.ProbeTick > interval * AgentOptions.ProbesUntilClose)
         {
             Close($"no sign of life for {(interval * AgentOptions.ProbesUntilClose).TotalSeconds:0.#} s");
             return;
         }
-        if (intervals > _probesSent)
+        if (intervals > sent)
         {
+            _probedAt = sent == 0 ? Time.GetTimestamp() : _probedAt;
             lock (Out.Appending)
             {
                 Session.SendProbe();
             }
         }
         _probesSent = intervals;
+    }
+
+    /// <summary>A command of this connection lets others into the gate, who may have something to append.</summary>
+    void ICommandHost.OnLeaving()
+    {
+        Out.EndReader();
+        if (Out.Pending.Length > 0)
+        {
+            Out.Wake();
+        }
+        Out.Appending.Exit();
+    }
+
+    void ICommandHost.OnEntered()
+    {
+        Out.Appending.Enter();
+        Out.BeginReader();
     }
 
     private static bool IsConnectionLoss(Exception exception) =>
@@ -247,15 +293,23 @@ internal sealed class ControllerConnection
     {
         bool wasNegotiated = Session.IsNegotiated;
         bool hadError = Session.FirstError is not null;
-        bool more;
         Touch();
-        do
+        bool hasMore = true;
+        while (hasMore && _closeReason is null)
         {
-            more = HandleMessages();
+            _activity = Activity.Handling;
+            hasMore = HandleMessages(out bool isHeldUp);
             NoteStanding();
+            if (isHeldUp)
+            {
+                Thread.Sleep(1);
+            }
+            Touch();
+            _activity = Activity.Writing;
             Out.Flush(_channel.Stream);
+            Touch(); // a peer that reads a long reply slowly is alive, too
         }
-        while (more && _closeReason is null);
+        _activity = Activity.Reading;
         if (!wasNegotiated && Session.IsNegotiated)
         {
             _agent.Log($"{Name}: connected");
@@ -266,36 +320,41 @@ internal sealed class ControllerConnection
         }
     }
 
-    /// <returns>Whether messages are left: the gate was left because someone else may have waited for long enough.</returns>
-    private bool HandleMessages()
+    /// <param name="isHeldUp">Whether the next message has to wait for something else than the gate.</param>
+    /// <returns>Whether messages are left: it is someone else's turn, or the next message needs the flow table.</returns>
+    private bool HandleMessages(out bool isHeldUp)
     {
-        lock (_agent.Control.Gate)
+        bool withTable = NeedsTable();
+        using GateScope gate = withTable ? _agent.Control.Enter(this) : _agent.Control.EnterWithoutTable();
+        lock (Out.Appending)
         {
-            lock (Out.Appending)
+            Out.BeginReader();
+            try
             {
-                Out.BeginReader();
-                try
-                {
-                    return HandleMessagesLocked();
-                }
-                finally
-                {
-                    Out.EndReader();
-                }
+                bool hasMore = HandleMessagesLocked(withTable);
+                isHeldUp = hasMore && (Session.IsHeldUp || (NeedsTable() && _agent.Control.IsShortOfEntries));
+                return hasMore;
+            }
+            finally
+            {
+                Out.EndReader();
             }
         }
     }
 
-    private bool HandleMessagesLocked()
+    private bool HandleMessagesLocked(bool withTable)
     {
-        if (Session.HasUnfinishedReply)
+        if (_closeReason is null && Session.HasUnfinishedReply)
         {
-            Touch(); // it took the part before: a peer that reads a long reply slowly is alive, too
             Session.ContinueReply();
             return true;
         }
-        while (Out.Pending.Length <= OutboundQueue.ReplyLimit)
+        while (_closeReason is null && Out.Pending.Length <= OutboundQueue.ReplyLimit)
         {
+            if (NeedsTable() && (!withTable || _agent.Control.IsShortOfEntries))
+            {
+                return true;
+            }
             if (!TryFrame(out ReadOnlySpan<byte> message))
             {
                 return false;
@@ -306,13 +365,18 @@ internal sealed class ControllerConnection
                 return false;
             }
             // Statistics and barriers take their time: one of them per visit behind the gate.
-            if ((OfType)message[1] is OfType.StatsRequest or OfType.BarrierRequest)
+            if ((OfType)message[1] is OfType.StatsRequest or OfType.BarrierRequest || _agent.Control.IsOthersTurn)
             {
                 return true;
             }
         }
         return true;
     }
+
+    /// <summary>Whether what comes next uses flow entries.</summary>
+    private bool NeedsTable() => Session.HasUnfinishedReply
+        ? Session.NeedsTable
+        : OfHeader.TryDecode(_framer.PendingBytes, out OfHeader next) && next.Type is OfType.FlowMod or OfType.StatsRequest;
 
     private bool TryFrame(out ReadOnlySpan<byte> message)
     {
@@ -369,7 +433,7 @@ internal sealed class ControllerConnection
 
     private void End()
     {
-        lock (_agent.Control.Gate)
+        using (_agent.Control.Enter())
         {
             _agent.Remove(this);
             Session.End();

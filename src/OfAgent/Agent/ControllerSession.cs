@@ -28,13 +28,15 @@ internal sealed class ControllerSession
     private readonly StatsResponder _stats;
     private readonly bool _isPassive;
     private OfVersions? _offer;
+    private BarrierProgress _barrier;
+    private uint? _barrierXid;
 
     public ControllerSession(SwitchAgent agent, OutboundQueue output, bool isPassive)
     {
         _agent = agent;
         _out = output;
         _isPassive = isPassive;
-        _stats = new StatsResponder(agent.Control, agent.Options.Description);
+        _stats = new StatsResponder(agent.Control, agent.Options.Description, output);
         Config = new SwitchConfig(OfConfigFlags.FragmentsNormal, agent.IsManagement(isPassive) ? (ushort)0 : SwitchConfig.DefaultMissSendLength);
     }
 
@@ -63,8 +65,17 @@ internal sealed class ControllerSession
     /// <summary>The first error the peer reported, for the log; null while there is none.</summary>
     public OfError? FirstError { get; private set; }
 
-    /// <summary>Whether a multipart reply is unfinished: <see cref="ContinueReply"/> goes on with it before the next message.</summary>
-    public bool HasUnfinishedReply => _stats.IsUnfinished;
+    /// <summary>Whether a multipart or barrier reply is unfinished: <see cref="ContinueReply"/> goes on with it before the next message.</summary>
+    public bool HasUnfinishedReply => _stats.IsUnfinished || _barrierXid is not null;
+
+    /// <summary>Whether going on with it needs a moment's wait.</summary>
+    public bool IsHeldUp => _barrierXid is not null && _barrier.IsHeldUp;
+
+    /// <summary>Whether going on with it needs the flow table.</summary>
+    public bool NeedsTable => _stats.IsUnfinished;
+
+    /// <summary>Whether this peer is told of the end of entries.</summary>
+    public bool WantsFlowRemoved => WantsEvents && Role != ControllerRole.Slave;
 
     private OfBuffer Pending => _out.Pending;
 
@@ -79,7 +90,17 @@ internal sealed class ControllerSession
     public void End() => _stats.Abandon();
 
     /// <summary>Appends the next part of the unfinished reply.</summary>
-    public void ContinueReply() => _stats.Continue(Pending);
+    public void ContinueReply()
+    {
+        if (_stats.IsUnfinished)
+        {
+            _stats.Continue();
+        }
+        else
+        {
+            ContinueBarrier();
+        }
+    }
 
     public SessionResult Handle(ReadOnlySpan<byte> message)
     {
@@ -114,7 +135,7 @@ internal sealed class ControllerSession
     /// <returns>False if it should have been appended and does not fit.</returns>
     public bool OnFlowRemoved(in FlowRemoved removed)
     {
-        if (!WantsEvents || Role == ControllerRole.Slave)
+        if (!WantsFlowRemoved)
         {
             return true;
         }
@@ -232,7 +253,7 @@ internal sealed class ControllerSession
             OfType.FeaturesRequest => TryHandleFeatures(message, header.Xid, out error),
             OfType.GetConfigRequest => TryHandleGetConfig(message, header.Xid, out error),
             OfType.SetConfig => TryHandleSetConfig(message, out error),
-            OfType.StatsRequest => _stats.TryHandle(message, header.Xid, Pending, out error),
+            OfType.StatsRequest => _stats.TryHandle(message, header.Xid, out error),
             OfType.QueueGetConfigRequest => QueueResponder.TryHandleConfig(_agent.Control, message, header.Xid, Pending, out error),
             OfType.Vendor => TryHandleVendor(message, header.Xid, out error),
             _ => Fail(OfError.BadRequestBadType, out error),
@@ -333,9 +354,19 @@ internal sealed class ControllerSession
         {
             return false;
         }
-        _agent.Control.Barrier();
-        BarrierMessage.WriteReply(Pending, xid);
+        _barrier = default;
+        _barrierXid = xid;
+        ContinueBarrier();
         return true;
+    }
+
+    private void ContinueBarrier()
+    {
+        if (_agent.Control.TryBarrier(ref _barrier))
+        {
+            BarrierMessage.WriteReply(Pending, _barrierXid!.Value);
+            _barrierXid = null;
+        }
     }
 
     private bool TryHandlePortMod(ReadOnlySpan<byte> message, out OfError error)

@@ -11,7 +11,7 @@ internal static class FlowModHandler
 
     public static bool TryHandle(SwitchAgent agent, ReadOnlySpan<byte> message, out OfError error)
     {
-        if (!FlowModMessage.TryDecode(message, agent.ActionStorage, out FlowMod mod, out error))
+        if (!FlowModMessage.TryDecode(message, agent.FlowModActions, out FlowMod mod, out error))
         {
             return false;
         }
@@ -24,7 +24,7 @@ internal static class FlowModHandler
     }
 
     public static bool TryHandlePacketOut(SwitchAgent agent, ReadOnlySpan<byte> message, out OfError error) =>
-        PacketOutMessage.TryDecode(message, agent.ActionStorage, out PacketOut packetOut, out error)
+        PacketOutMessage.TryDecode(message, agent.PacketOutActions, out PacketOut packetOut, out error)
         && Succeeded(agent.Control.PacketOut(packetOut.BufferId, packetOut.InPort, packetOut.Actions, packetOut.Data), out error);
 
     private static bool Succeeded(ControlError refusal, out OfError error)

@@ -14,7 +14,8 @@ namespace Softswitch.OfAgent.Agent;
 /// <para>
 /// Locks: <c>_writing</c> before <c>_appending</c>, gate before <c>_appending</c>; nobody waits for <c>_writing</c> with the gate held.
 /// Memory: replies are bounded by the reader, which stops handling messages beyond <see cref="ReplyLimit"/> until they are
-/// written; packet-ins beyond <see cref="PacketInLimit"/> are dropped and counted; beyond <see cref="StateLimit"/> nothing fits.
+/// written; flow-removed beyond <see cref="FlowRemovedLimit"/> wait in the flow table for a peer that reads; packet-ins beyond
+/// <see cref="PacketInLimit"/> are dropped and counted; beyond <see cref="StateLimit"/> nothing fits.
 /// </para>
 /// </remarks>
 internal sealed class OutboundQueue : IDisposable
@@ -25,6 +26,10 @@ internal sealed class OutboundQueue : IDisposable
     /// <summary>Bytes waiting beyond which a packet-in is dropped.</summary>
     public const int PacketInLimit = 1024 * 1024;
 
+    /// <summary>Bytes waiting beyond which flow-removed are told later, and for how many milliseconds a peer that reads nothing is waited for.</summary>
+    public const int FlowRemovedLimit = 256 * 1024;
+    public const int FlowRemovedPatience = 3000;
+
     /// <summary>Bytes waiting beyond which flow-removed and port-status no longer fit: the connection ends rather than lose one unnoticed.</summary>
     public const int StateLimit = 8 * 1024 * 1024;
 
@@ -34,6 +39,7 @@ internal sealed class OutboundQueue : IDisposable
     private OfBuffer _pending = OfBuffer.Pool.Get();
     private OfBuffer _spare = OfBuffer.Pool.Get();
     private int _signalled;
+    private long _crowdedSince;
     private bool _readerAppends;
 
     /// <summary>Held around every append.</summary>
@@ -63,6 +69,22 @@ internal sealed class OutboundQueue : IDisposable
 
     /// <summary>Whether a flow-removed or port-status may be appended. Under <see cref="Appending"/>.</summary>
     public bool AdmitState() => _pending.Length < StateLimit;
+
+    /// <summary>Whether little waits, or so much for so long that the peer does not read and nobody is to wait for it. Under the gate.</summary>
+    public bool HasRoomForFlowRemoved()
+    {
+        lock (_appending)
+        {
+            if (_pending.Length < FlowRemovedLimit)
+            {
+                _crowdedSince = 0;
+                return true;
+            }
+        }
+        long now = Environment.TickCount64;
+        _crowdedSince = _crowdedSince == 0 ? now : _crowdedSince;
+        return now - _crowdedSince > FlowRemovedPatience;
+    }
 
     /// <summary>Has the writer thread write what was appended; never blocks.</summary>
     public void Wake()

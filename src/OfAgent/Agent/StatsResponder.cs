@@ -13,6 +13,7 @@ internal sealed class StatsResponder
 
     private readonly DatapathControl _control;
     private readonly SwitchDescription _description;
+    private readonly OutboundQueue _out;
 
     /// <summary>The part being built. It may already hold the entry that did not fit the part before.</summary>
     private OfBuffer? _part;
@@ -20,8 +21,9 @@ internal sealed class StatsResponder
     private uint _cursor;
     private FlowFilter _filter;
 
-    public StatsResponder(DatapathControl control, SwitchDescription description)
+    public StatsResponder(DatapathControl control, SwitchDescription description, OutboundQueue output)
     {
+        _out = output;
         _control = control;
         _description = description;
     }
@@ -29,7 +31,10 @@ internal sealed class StatsResponder
     /// <summary>Whether a flow statistics reply has parts to come.</summary>
     public bool IsUnfinished => _part is not null;
 
-    public bool TryHandle(ReadOnlySpan<byte> message, uint xid, OfBuffer reply, out OfError error)
+    /// <summary>Where to append. Another buffer after a walk over the entries: others may have entered the gate, and what was pending may have been written.</summary>
+    private OfBuffer Reply => _out.Pending;
+
+    public bool TryHandle(ReadOnlySpan<byte> message, uint xid, out OfError error)
     {
         if (!StatsMessage.TryDecode(message, out OfStatsType type, out _, out ReadOnlySpan<byte> body, out error))
         {
@@ -38,24 +43,19 @@ internal sealed class StatsResponder
         switch (type)
         {
             case OfStatsType.Flow:
-                return TryStartFlows(body, xid, reply, out error);
+                return TryStartFlows(body, xid, out error);
             case OfStatsType.Vendor:
                 // A vendor id that is not there is a matter of length, one we do not know of the vendor.
                 error = VendorStatsMessage.TryDecode(body, out _, out _, out OfError length) ? OfError.BadRequestBadVendor : length;
                 return false;
             case OfStatsType.Queue:
-                return QueueResponder.TryHandleStatistics(_control, body, xid, reply, out error);
+                return QueueResponder.TryHandleStatistics(_control, body, xid, Reply, out error);
             case OfStatsType.Port:
-                return TryWritePorts(body, xid, reply, out error);
-            case OfStatsType.Description or OfStatsType.Aggregate or OfStatsType.Table:
-                int start = StatsMessage.BeginReply(reply, xid, type);
-                if (TryWriteEntries(type, body, reply, out error))
-                {
-                    StatsMessage.EndReply(reply, start);
-                    return true;
-                }
-                reply.Truncate(start);
-                return false;
+                return TryWritePorts(body, xid, Reply, out error);
+            case OfStatsType.Aggregate:
+                return TryWriteAggregate(body, xid, out error);
+            case OfStatsType.Description or OfStatsType.Table:
+                return TryWriteDescription(type, body, xid, Reply, out error);
             default:
                 error = OfError.BadRequestBadStat;
                 return false;
@@ -63,7 +63,7 @@ internal sealed class StatsResponder
     }
 
     /// <summary>Appends the next part of the flow statistics reply, the last one without OFPSF_REPLY_MORE.</summary>
-    public void Continue(OfBuffer reply)
+    public void Continue()
     {
         OfBuffer part = _part!;
         while (_control.NextFlow(ref _cursor, _filter, out FlowStatistics flow))
@@ -72,7 +72,7 @@ internal sealed class StatsResponder
             if (isFull)
             {
                 StatsMessage.EndReply(part, 0, more: true);
-                reply.Append(part.Written);
+                Reply.Append(part.Written);
                 part.Reset();
                 StatsMessage.BeginReply(part, _xid, OfStatsType.Flow);
             }
@@ -83,7 +83,7 @@ internal sealed class StatsResponder
             }
         }
         StatsMessage.EndReply(part, 0);
-        reply.Append(part.Written);
+        Reply.Append(part.Written);
         Abandon();
     }
 
@@ -97,7 +97,7 @@ internal sealed class StatsResponder
         }
     }
 
-    private bool TryStartFlows(ReadOnlySpan<byte> body, uint xid, OfBuffer reply, out OfError error)
+    private bool TryStartFlows(ReadOnlySpan<byte> body, uint xid, out OfError error)
     {
         if (!FlowStatsMessage.TryDecodeRequest(body, out _filter, out error))
         {
@@ -107,36 +107,41 @@ internal sealed class StatsResponder
         _cursor = 0;
         _part = OfBuffer.Pool.Get();
         StatsMessage.BeginReply(_part, xid, OfStatsType.Flow);
-        Continue(reply);
+        Continue();
         return true;
     }
 
-    private bool TryWriteEntries(OfStatsType type, ReadOnlySpan<byte> body, OfBuffer reply, out OfError error)
+    private bool TryWriteAggregate(ReadOnlySpan<byte> body, uint xid, out OfError error)
     {
-        switch (type)
+        if (!AggregateStatsMessage.TryDecodeRequest(body, out FlowFilter filter, out error))
         {
-            case OfStatsType.Aggregate:
-                if (!AggregateStatsMessage.TryDecodeRequest(body, out FlowFilter filter, out error))
-                {
-                    return false;
-                }
-                AggregateStatsMessage.WriteEntry(reply, _control.Aggregate(filter));
-                return true;
-            default:
-                if (!OfMessage.HasLength(body, 0, out error))
-                {
-                    return false;
-                }
-                if (type == OfStatsType.Description)
-                {
-                    DescriptionStatsMessage.WriteEntry(reply, _description);
-                }
-                else
-                {
-                    WriteTables(reply);
-                }
-                return true;
+            return false;
         }
+        AggregateStatistics total = _control.Aggregate(filter);
+        OfBuffer reply = Reply;
+        int start = StatsMessage.BeginReply(reply, xid, OfStatsType.Aggregate);
+        AggregateStatsMessage.WriteEntry(reply, total);
+        StatsMessage.EndReply(reply, start);
+        return true;
+    }
+
+    private bool TryWriteDescription(OfStatsType type, ReadOnlySpan<byte> body, uint xid, OfBuffer reply, out OfError error)
+    {
+        if (!OfMessage.HasLength(body, 0, out error))
+        {
+            return false;
+        }
+        int start = StatsMessage.BeginReply(reply, xid, type);
+        if (type == OfStatsType.Description)
+        {
+            DescriptionStatsMessage.WriteEntry(reply, _description);
+        }
+        else
+        {
+            WriteTables(reply);
+        }
+        StatsMessage.EndReply(reply, start);
+        return true;
     }
 
     private void WriteTables(OfBuffer reply)

@@ -15,7 +15,7 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 /// <remarks>
 /// <para>
 /// Threads: one per controller that is connected to, one per listener, two per connection, a timer for probes. All of them enter the
-/// datapath through <see cref="DatapathControl.Gate"/>. <see cref="IControlEvents"/> is called with the gate held and never blocks.
+/// datapath through its gate (<see cref="DatapathControl.Enter"/>). <see cref="IControlEvents"/> is called with the gate held and never blocks.
 /// </para>
 /// <para>
 /// Who gets packets without a flow entry. If controllers are configured: they do while at least one is connected; peers of listeners are
@@ -63,7 +63,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         Options = options;
         _contact = new ContactWatch(control, options);
         Refusals = new RefusalLog(options.Log, options.TimeProvider);
-        lock (control.Gate)
+        using (control.EnterWithoutTable())
         {
             control.Events = this;
             OnSessionChanged();
@@ -84,8 +84,25 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>How often connections are looked at for signs of life.</summary>
     internal TimeSpan ProbeTick => Options.ProbeInterval < LongestProbeTick ? Options.ProbeInterval : LongestProbeTick;
 
-    /// <summary>Memory for decoded actions; under the gate.</summary>
-    internal FlowAction[] ActionStorage { get; } = new FlowAction[OfActions.MaxCount];
+    /// <summary>Memory for a flow-mod's decoded actions: for whoever has the table, also while it lets others in.</summary>
+    internal FlowAction[] FlowModActions { get; } = new FlowAction[OfActions.MaxCount];
+
+    /// <summary>Memory for a packet-out's decoded actions; under the gate.</summary>
+    internal FlowAction[] PacketOutActions { get; } = new FlowAction[OfActions.MaxCount];
+
+    /// <summary>Whether flow-removed fit, at every controller that is to get them and reads.</summary>
+    public bool HasRoomForFlowRemoved
+    {
+        get
+        {
+            bool hasRoom = true;
+            foreach (ControllerConnection connection in _connections)
+            {
+                hasRoom &= !connection.Session.WantsFlowRemoved || connection.Out.HasRoomForFlowRemoved(); // asked of all: each measures its time
+            }
+            return hasRoom;
+        }
+    }
 
     /// <summary>Listens and starts to connect.</summary>
     /// <exception cref="IOException">A listener's address is unknown or taken; the message names it and the system's reason.</exception>
@@ -111,7 +128,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 
     public IReadOnlyList<ConnectionStatus> ReadConnections()
     {
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             return
             [
@@ -188,7 +205,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Under the gate.</summary>
     internal void Add(ControllerConnection connection) => _connections.Add(connection);
 
-    /// <summary>Under the gate.</summary>
+    /// <summary>Under the gate, with the table: emergency mode may be due.</summary>
     internal void Remove(ControllerConnection connection)
     {
         _connections.Remove(connection);
@@ -255,7 +272,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     {
         if (!worked)
         {
-            lock (Control.Gate)
+            using (Control.Enter())
             {
                 _contact.NoteFailedAttempt();
             }
@@ -267,7 +284,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     private void LogEmergency()
     {
         string? news;
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             news = _contact.TakeNews();
         }
@@ -372,7 +389,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         {
             return; // the look before still waits for the gate
         }
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             foreach (ControllerConnection connection in _connections)
             {

@@ -13,6 +13,9 @@ internal interface IChannel : IDisposable
     /// <summary>Whether it took one of the last file descriptors, which others need more: see <see cref="DescriptorReserve"/>.</summary>
     bool IsOneTooMany { get; }
 
+    /// <summary>Whether the peer has sent something that was not read yet. Any thread.</summary>
+    bool HasInput { get; }
+
     /// <summary>Does what is left before bytes can flow: the TLS handshake, if there is to be one. Blocks.</summary>
     /// <param name="cancellation">Ends the wait for a peer that stalls.</param>
     /// <exception cref="TlsException">The peer is not trusted, does not trust us, or speaks no TLS.</exception>

@@ -32,6 +32,21 @@ internal sealed class SocketChannel : IChannel
 
     public bool IsOneTooMany => DescriptorReserve.Includes(_socket.SafeHandle);
 
+    public bool HasInput
+    {
+        get
+        {
+            try
+            {
+                return _socket.Available > 0;
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>Connects; <see cref="Open"/> is still to be called.</summary>
     /// <exception cref="SocketException">It cannot be reached.</exception>
     /// <exception cref="ArgumentException">A Unix socket's path is longer than the kernel takes.</exception>

@@ -24,7 +24,7 @@ internal sealed class BenchSwitch : IDisposable
     /// <param name="beside">A port whose workers are to serve this one too.</param>
     public void AddPort(ushort number, IPortDevice device, ushort? beside = null)
     {
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             Check(Control.AddPort(number, device, beside: beside), $"port {number}");
         }
@@ -32,7 +32,7 @@ internal sealed class BenchSwitch : IDisposable
 
     public void AddFlow(in FlowMatch match, ushort priority, params ReadOnlySpan<FlowAction> actions)
     {
-        lock (Control.Gate)
+        using (Control.Enter())
         {
             Check(Control.Apply(new FlowMod { Match = match, Priority = priority, Actions = actions }), "a flow entry");
         }
@@ -62,7 +62,7 @@ internal sealed class BenchSwitch : IDisposable
 
     public PortStatistics ReadPort(ushort number)
     {
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             return Control.TryReadPort(number, out PortStatistics statistics) ? statistics : throw new InvalidOperationException($"no port {number}");
         }
@@ -103,7 +103,7 @@ internal sealed class BenchSwitch : IDisposable
         while (!_stop.IsCancellationRequested)
         {
             int milliseconds;
-            lock (Control.Gate)
+            using (Control.EnterWithoutTable())
             {
                 milliseconds = Control.Service();
             }

@@ -80,7 +80,7 @@ internal static class FlowModBenchmark
         start = Stopwatch.GetTimestamp();
         for (int flow = 0; flow < flows; flow++)
         {
-            lock (bench.Control.Gate)
+            using (bench.Control.Enter())
             {
                 bench.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = set.MatchOf(flow) });
             }
@@ -149,7 +149,7 @@ internal static class FlowModBenchmark
 
     private static uint Count(BenchSwitch bench)
     {
-        lock (bench.Control.Gate)
+        using (bench.Control.Enter())
         {
             return bench.Control.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount;
         }

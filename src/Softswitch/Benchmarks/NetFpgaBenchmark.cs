@@ -203,7 +203,7 @@ internal static class NetFpgaBenchmark
                 _switch.AddPort(number, new NullPort($"nf2c{number - 1}"));
             }
             Offload = new NetFpgaOffload(_registers, CardLayout.V10, OffloadLevel.On, numbers, static line => throw new InvalidOperationException(line));
-            lock (_switch.Control.Gate)
+            using (_switch.Control.Enter())
             {
                 _switch.Control.AddOffload(Offload);
             }
@@ -226,7 +226,7 @@ internal static class NetFpgaBenchmark
                 (long writes, long reads) = (_registers.Writes, _registers.Reads);
                 long start = Stopwatch.GetTimestamp();
                 ControlError error;
-                lock (_switch.Control.Gate)
+                using (_switch.Control.Enter())
                 {
                     error = _switch.Control.Apply(new FlowMod { Command = one.Command, Match = one.Match, Priority = one.Priority, Actions = one.Actions });
                 }

@@ -35,7 +35,7 @@ internal sealed class FlowFileOnCard
         RecordedCard card = new(layout, level, PortNumbers);
         using DatapathControl control = new(new DatapathOptions { FrameCount = 64, LargeFrameCount = 1, MaxReassemblies = 1, FlowCacheCapacity = 1 });
         List<string> warnings = [];
-        lock (control.Gate)
+        using (control.Enter())
         {
             foreach (ushort port in PortNumbers)
             {

@@ -114,7 +114,7 @@ internal sealed class InBandWatch : IDisposable
     /// <summary>The interface behind LOCAL by its present name; by the one it was asked for by while it is away.</summary>
     private string FindDevice()
     {
-        lock (_control.Gate)
+        using (_control.EnterWithoutTable())
         {
             return _control.Ports.Where(port => port.Number == PortNumber.Local).Select(port => port.Name).FirstOrDefault(_device);
         }
@@ -134,7 +134,7 @@ internal sealed class InBandWatch : IDisposable
             covered.Select(controller => new InBandController(ToBe32(controller.Address), Be16.FromHost((ushort)controller.Port))),
             _listenPorts,
             own.Concat(hops));
-        lock (_control.Gate)
+        using (_control.EnterWithoutTable())
         {
             _control.InBand = traffic;
         }

@@ -45,7 +45,7 @@ internal sealed class SwitchCards : ICardReports, IDisposable
         {
             ushort[] numbers = [.. Enumerable.Range(card.FirstInterface, CardPort.Count).Select(index =>
                 ports.Single(port => port.Spec.Kind == PortKind.NetFpga && port.Spec.Target == CardNetdev.NameOf(index)).Number)];
-            lock (_control.Gate)
+            using (_control.Enter())
             {
                 var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => log($"card {card.Name}: {line}"), card.Reset);
                 _control.AddOffload(offload);
@@ -56,7 +56,7 @@ internal sealed class SwitchCards : ICardReports, IDisposable
 
     public IReadOnlyList<string> Show(string? name)
     {
-        lock (_control.Gate)
+        using (_control.Enter())
         {
             DrivenCard[] wanted = [.. _driven.Where(driven => name == null || driven.Card.Name == name)];
             if (_isClosed || wanted.Length == 0)
@@ -71,7 +71,7 @@ internal sealed class SwitchCards : ICardReports, IDisposable
     /// <summary>After the datapath, which has the offloads and the ports.</summary>
     public void Dispose()
     {
-        lock (_control.Gate)
+        using (_control.Enter())
         {
             _isClosed = true;
         }

@@ -183,7 +183,7 @@ internal sealed class SwitchHost : IDisposable
         while (!_stop.IsCancellationRequested)
         {
             int milliseconds;
-            lock (Control.Gate)
+            using (Control.EnterWithoutTable())
             {
                 milliseconds = Control.Service();
             }
@@ -197,7 +197,7 @@ internal sealed class SwitchHost : IDisposable
 
     private long ReadQueueMisses()
     {
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             ulong total = 0;
             foreach (ushort port in Control.PortNumbers)
@@ -210,7 +210,7 @@ internal sealed class SwitchHost : IDisposable
 
     private string DescribeQueueMisses(long more, long all)
     {
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             string ports = string.Join(", ", Control.PortNumbers.ToArray().Where(port => Control.ReadQueueMisses(port) != 0));
             return $"queues: {more} more packets named a queue that their port has not (port {ports}) and went by the port itself, {all} in all";

@@ -194,7 +194,7 @@ internal sealed class SwitchPorts : IDisposable
                 device.Dispose();
                 throw new OptionException($"port '{port.Option.Spec}': it was removed while it was being opened");
             }
-            lock (_control.Gate)
+            using (_control.EnterWithoutTable())
             {
                 if (_control.AddPort(port.Number, device, beside: beside) != ControlError.None)
                 {
@@ -290,7 +290,7 @@ internal sealed class SwitchPorts : IDisposable
     private void RemoveFromDatapath(ConfiguredPort port)
     {
         port.Detach();
-        lock (_control.Gate)
+        using (_control.EnterWithoutTable())
         {
             _control.RemovePort(port.Number);
         }

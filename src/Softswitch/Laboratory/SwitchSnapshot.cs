@@ -19,7 +19,7 @@ internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyLis
     {
         var ports = new List<PortRow>();
         var flows = new List<FlowRow>();
-        lock (control.Gate)
+        using (control.Enter())
         {
             foreach (PortDescription port in control.Ports)
             {

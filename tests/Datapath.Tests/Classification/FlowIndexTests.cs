@@ -77,7 +77,7 @@ public sealed unsafe class FlowIndexTests : IDisposable
             Assert.Equal(entry, index.Find(_hash.Compute(Key(number)) & hashBits, Key(number)));
         }
         index.Retire();
-        _grace.Wait();
+        _grace.Poll();
         Assert.Equal(0, _memory.RentedCount);
     }
 

@@ -57,7 +57,7 @@ public sealed class GracePeriodTests
     }
 
     [Fact]
-    public void Wait_returns_when_the_pass_ends_and_leaves_nothing()
+    public void Wait_returns_when_the_pass_ends_and_then_nobody_holds_anything()
     {
         using GracePeriod grace = new(2);
         grace.EnterPass(0);
@@ -78,6 +78,7 @@ public sealed class GracePeriodTests
         waiting.Set();
         grace.Wait();
         Assert.Equal(1, Volatile.Read(ref left));
+        grace.Poll();
         Assert.Equal([1, 2], _owner.Items);
         worker.Join();
     }
@@ -91,6 +92,7 @@ public sealed class GracePeriodTests
         grace.ThrowIfStuck();
         Assert.False(grace.Wait());
         Assert.False(grace.Wait());
+        grace.Poll();
         Assert.Empty(_owner.Items);
         Assert.Contains("worker 1", Assert.Throws<InvalidOperationException>(grace.ThrowIfStuck).Message, StringComparison.Ordinal);
     }
@@ -104,7 +106,29 @@ public sealed class GracePeriodTests
         grace.AbandonPass(0);
         grace.AbandonPass(0); // between two passes it changes nothing
         Assert.True(grace.Wait());
+        grace.Poll();
         Assert.Equal([1], _owner.Items);
+    }
+
+    [Fact]
+    public void A_poll_reclaims_as_many_as_it_may_in_the_order_they_were_retired()
+    {
+        using GracePeriod grace = new(1);
+        for (int item = 1; item <= 5; item++)
+        {
+            grace.Retire(_owner, item);
+        }
+        Assert.True(grace.Poll(limit: 2));
+        grace.EnterPass(0);
+        grace.Retire(_owner, 6);
+        Assert.True(grace.Poll(limit: 2));
+        Assert.Equal([1, 2, 3, 4], _owner.Items);
+        Assert.False(grace.Poll(limit: 2));
+        Assert.Equal([1, 2, 3, 4, 5], _owner.Items);
+        Assert.Equal((6, 5), (grace.RetiredCount, grace.ReclaimedCount));
+        grace.LeavePass(0);
+        Assert.False(grace.Poll(limit: 2));
+        Assert.False(grace.HasWork);
     }
 
     [Fact]

@@ -105,7 +105,7 @@ public sealed class FragmentsThroughTheSwitchTests
 
         public AggregateStatistics ReadUdpEntry()
         {
-            lock (_control.Gate)
+            using (_control.Enter())
             {
                 _control.Barrier(); // the pass that counted has ended
                 return _control.Aggregate(new FlowFilter(Udp));

@@ -75,7 +75,7 @@ public sealed class WorkerFailureTests : IDisposable
 
     private static void Add(SwitchHost host, IPortDevice port)
     {
-        lock (host.Control.Gate)
+        using (host.Control.EnterWithoutTable())
         {
             Assert.Equal(ControlError.None, host.Control.AddPort(2, port));
         }

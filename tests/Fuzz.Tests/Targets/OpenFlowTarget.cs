@@ -54,7 +54,7 @@ internal sealed class OpenFlowTarget : IFuzzTarget
         other.Send(buffer => EchoMessage.WriteRequest(buffer, 7, asked));
         Assert.Equal(asked, EchoMessage.BodyOf(ReadReply(other, OfType.EchoReply)));
         CheckTables(other, options);
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             Assert.InRange(harness.Control.ActionListBytes, 0, ActionMemory + PacketOutReserve);
         }
@@ -151,7 +151,7 @@ internal sealed class OpenFlowTarget : IFuzzTarget
         {
             int lists;
             int frames;
-            lock (control.Gate)
+            using (control.Enter())
             {
                 lists = control.ActionListCount;
                 frames = control.RestingFrameCount + harness.Ports.Values.Sum(port => port.PendingReceive + port.PendingCollect + port.FarFrames.FreeCount);

@@ -19,12 +19,12 @@ internal sealed class AgentHarness : IDisposable
 
     public AgentHarness(AgentOptions? options = null, DatapathOptions? datapath = null)
     {
-        datapath ??= new DatapathOptions { DatapathId = 0x42 };
-        Control = new DatapathControl(datapath with { FrameCount = 4096, MaxExactEntries = 1 << 17 });
+        datapath ??= new DatapathOptions { DatapathId = 0x42, MaxExactEntries = 1 << 17 };
+        Control = new DatapathControl(datapath with { FrameCount = 4096 });
         for (ushort number = 1; number <= 2; number++)
         {
             MemoryPort port = new($"p{number}", Control.Frames) { HardwareAddress = new(0x0200_0000_ff00UL + number) };
-            lock (Control.Gate)
+            using (Control.EnterWithoutTable())
             {
                 Control.AddPort(number, port);
             }
@@ -92,7 +92,7 @@ internal sealed class AgentHarness : IDisposable
 
     public MissBehaviour ReadMissBehaviour()
     {
-        lock (Control.Gate)
+        using (Control.EnterWithoutTable())
         {
             return Control.MissBehaviour;
         }
@@ -114,7 +114,7 @@ internal sealed class AgentHarness : IDisposable
         while (!_stop.IsCancellationRequested)
         {
             int next;
-            lock (Control.Gate)
+            using (Control.EnterWithoutTable())
             {
                 next = Control.Service();
             }

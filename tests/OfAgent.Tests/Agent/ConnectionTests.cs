@@ -110,6 +110,45 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public void A_peer_that_waits_for_the_switch_is_not_silent()
+    {
+        ManualTime time = new();
+        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
+        using RawController controller = harness.Connect();
+        controller.Barrier();
+        using (harness.Control.EnterWithoutTable())
+        {
+            // More than is read at a time: part of it has been read and waits at the gate, or is about to be, the rest has come and has not.
+            controller.Send(b => Enumerable.Range(0, 4).ToList().ForEach(_ => EchoMessage.WriteRequest(b, 1, new byte[50_000])));
+            time.Advance(TimeSpan.FromSeconds(60));
+        }
+        for (int i = 0; i < 4; i++)
+        {
+            controller.Read(OfType.EchoReply);
+        }
+        controller.Barrier();
+    }
+
+    [Fact]
+    public void A_peer_is_asked_before_it_is_closed_however_long_the_switch_was_stopped()
+    {
+        ManualTime time = new();
+        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
+        using RawController controller = harness.Connect();
+        controller.Barrier();
+        time.Skip(TimeSpan.FromSeconds(60));
+        time.Advance(TimeSpan.FromSeconds(1));
+        controller.Read(OfType.EchoRequest);
+        controller.Barrier();
+        time.Skip(TimeSpan.FromSeconds(60));
+        time.Advance(TimeSpan.FromSeconds(1));
+        controller.Read(OfType.EchoRequest);
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.Null(controller.TryRead()); // it was asked
+    }
+
+    [Fact]
     public void Beside_a_configured_controller_a_listeners_peer_gets_events_only_after_it_asked()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();

@@ -277,7 +277,7 @@ public sealed class ControllerHabitsTests
         using RawController controller = harness.Connect();
         controller.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 20)));
         controller.Barrier();
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             harness.Agent.OnPacketIn(new PacketIn { BufferId = buffer, InPort = 1, Reason = PacketInReason.NoMatch, MaxLength = 0, Data = frame });
         }
@@ -402,7 +402,7 @@ public sealed class ControllerHabitsTests
 
     private static PortConfig ConfigOf(AgentHarness harness, ushort port)
     {
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             return harness.Control.Ports[port - 1].Config;
         }

@@ -195,7 +195,7 @@ public sealed class EmergencyTests
 
     private static bool InEmergency(AgentHarness harness)
     {
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             return harness.Control.InEmergency;
         }

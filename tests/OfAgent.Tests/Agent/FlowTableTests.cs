@@ -97,7 +97,7 @@ public sealed class FlowTableTests
     {
         const ushort count = 1500;
         using AgentHarness harness = new();
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             for (ushort number = 3; number <= count; number++)
             {
@@ -191,7 +191,7 @@ public sealed class FlowTableTests
         Assert.Equal("OFPPMFC_BAD_PORT", controller.ReadError().Name);
         Assert.Equal("OFPPMFC_BAD_HW_ADDR", controller.ReadError().Name);
         Assert.Empty(controller.Barrier());
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             Assert.Equal(Datapath.Ports.PortConfig.NoFlood, harness.Control.Ports[0].Config);
         }

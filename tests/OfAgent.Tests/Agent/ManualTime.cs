@@ -17,6 +17,9 @@ internal sealed class ManualTime : TimeProvider
         return timer;
     }
 
+    /// <summary>Moves the clock as if the process had been stopped: timers that became due run late, at the next <see cref="Advance"/>.</summary>
+    public void Skip(TimeSpan time) => Interlocked.Add(ref _now, time.Ticks);
+
     /// <summary>Moves the clock; timers that become due run on this thread, in order.</summary>
     public void Advance(TimeSpan time)
     {

@@ -113,7 +113,7 @@ public sealed class QueueTests
     public void Statistics_of_many_queues_come_in_parts()
     {
         using AgentHarness harness = new();
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             for (ushort port = 3; port <= 42; port++)
             {
@@ -178,7 +178,7 @@ public sealed class QueueTests
     private static AgentHarness WithQueues()
     {
         AgentHarness harness = new();
-        lock (harness.Control.Gate)
+        using (harness.Control.Enter())
         {
             Assert.Equal(ControlError.None, harness.Control.ConfigurePortRate(2, 50 * Mega));
             Assert.Equal(ControlError.None, harness.Control.ConfigureQueue(2, new QueueConfig(7, 1000)));

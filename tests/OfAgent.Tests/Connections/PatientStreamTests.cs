@@ -57,6 +57,8 @@ public sealed class PatientStreamTests
 
         public bool IsOneTooMany => false;
 
+        public bool HasInput => false;
+
         public ValueTaskSourceStatus Status { get; set; }
 
         public ValueTaskSourceOnCompletedFlags Flags { get; private set; }

@@ -84,7 +84,7 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     /// <summary>What the peer's port lost for want of room in its ring: rx_dropped.</summary>
     private long ReadMissed()
     {
-        lock (lab.NearSwitch.Host.Control.Gate)
+        using (lab.NearSwitch.Host.Control.EnterWithoutTable())
         {
             lab.NearSwitch.Host.Control.TryReadPort(L3MigLab.PeerAt, out PortStatistics port);
             return (long)port.ReceiveDropped;
@@ -94,7 +94,7 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     /// <summary>A port's queue of packet-ins is full because the limit holds them back, or because a flood is quicker than the control thread.</summary>
     private long ReadRefused()
     {
-        lock (lab.NearSwitch.Host.Control.Gate)
+        using (lab.NearSwitch.Host.Control.EnterWithoutTable())
         {
             return lab.NearSwitch.Host.Control.ReadDrops(DropReason.PacketInLimit) + lab.NearSwitch.Host.Control.ReadDrops(DropReason.PacketInQueueFull);
         }

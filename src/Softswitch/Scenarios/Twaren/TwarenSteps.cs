@@ -69,7 +69,7 @@ internal static class TwarenSteps
     {
         DatapathControl control = device.Host.Control;
         int count = 0;
-        lock (control.Gate)
+        using (control.Enter())
         {
             var all = new FlowFilter(FlowMatch.Any);
             uint cursor = 0;

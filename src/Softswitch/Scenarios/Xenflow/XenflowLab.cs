@@ -118,7 +118,7 @@ internal sealed class XenflowLab : IDisposable
     {
         int count = 0;
         long packets = 0;
-        lock (device.Host.Control.Gate)
+        using (device.Host.Control.Enter())
         {
             var all = new FlowFilter(FlowMatch.Any);
             uint cursor = 0;

@@ -74,7 +74,7 @@ internal static class XenflowSlice
 
     private static void Configure(DatapathControl control, Func<ControlError> change)
     {
-        lock (control.Gate)
+        using (control.EnterWithoutTable())
         {
             if (change() is var error and not ControlError.None)
             {

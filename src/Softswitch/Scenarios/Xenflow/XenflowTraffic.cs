@@ -167,7 +167,7 @@ internal sealed class XenflowTraffic : IDisposable
         var overloaded = new Dictionary<string, long> { ["sender"] = InterfaceCounters.Read(_lab.Sender.Network, _lab.Sender.CurrentInterface).TransmitDropped };
         foreach (LabSwitch device in _switches)
         {
-            lock (device.Host.Control.Gate)
+            using (device.Host.Control.EnterWithoutTable())
             {
                 foreach (DropReason reason in Enum.GetValues<DropReason>())
                 {
