@@ -5,7 +5,7 @@ namespace Softswitch.Datapath.Classification;
 
 /// <summary>A match as a controller states it: the fields of struct ofp_match (OpenFlow 1.0.0 §5.2.3).</summary>
 /// <remarks>
-/// Host byte order. It is kept as sent, for reports; what the tables compare is a key and a mask made from it.
+/// Host byte order. What the tables compare is a key and a mask made from it, and so are reports (<see cref="MatchNormalizer"/>).
 /// </remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 4)]
 public record struct FlowMatch

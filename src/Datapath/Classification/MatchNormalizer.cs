@@ -1,3 +1,4 @@
+using System.Numerics;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Datapath.Classification;
@@ -37,6 +38,58 @@ public static class MatchNormalizer
         mask = FlowKey.AllOnes;
         return true;
     }
+
+    /// <summary>The match as reports show it: only what is compared, and each thing said in one way, so that it can be compared and sent back.</summary>
+    /// <remarks>
+    /// Wildcarded and ignored fields are 0, ignored ones wildcarded, addresses cut to their prefix: bit for bit what Open vSwitch reports. But
+    /// an exact entry stays one, without wildcards, as in the reference switch: its rank hangs on that.
+    /// </remarks>
+    public static FlowMatch Report(in FlowMatch match)
+    {
+        bool exact = Normalize(match, out FlowKey key, out FlowKey mask);
+        FlowMatch report = new()
+        {
+            Wildcards = OpenIf(mask.InPort == 0, FlowWildcards.InPort)
+                | OpenIf(mask.DlSrc == default, FlowWildcards.DlSrc)
+                | OpenIf(mask.DlDst == default, FlowWildcards.DlDst)
+                | OpenIf(mask.DlType == default, FlowWildcards.DlType)
+                | OpenIf(mask.NwTos == 0, FlowWildcards.NwTos)
+                | OpenIf(mask.NwProto == 0, FlowWildcards.NwProto)
+                | OpenIf(mask.TpSrc == default, FlowWildcards.TpSrc)
+                | OpenIf(mask.TpDst == default, FlowWildcards.TpDst),
+            InPort = key.InPort,
+            DlSrc = key.DlSrc,
+            DlDst = key.DlDst,
+            DlType = key.DlType.Host,
+            NwTos = key.NwTos,
+            NwProto = key.NwProto,
+            NwSrc = key.NwSrc.Host,
+            NwDst = key.NwDst.Host,
+            TpSrc = key.TpSrc.Host,
+            TpDst = key.TpDst.Host,
+        };
+        report.SetNwWildBits(BitOperations.TrailingZeroCount(mask.NwSrc.Host), BitOperations.TrailingZeroCount(mask.NwDst.Host));
+        ReportVlan(key.Vlan.Host, mask.Vlan.Host, ref report);
+        if (!exact && report.Wildcards == FlowWildcards.None)
+        {
+            report.Wildcards = FlowWildcards.DlVlanPcp; // of frames without a tag, which have none; else it would be taken for exact
+        }
+        return report;
+    }
+
+    private static void ReportVlan(ushort vlan, ushort mask, ref FlowMatch report)
+    {
+        if ((mask & FlowKey.VlanPresent) != 0 && (vlan & FlowKey.VlanPresent) == 0)
+        {
+            report.DlVlan = FlowMatch.VlanNone;
+            return;
+        }
+        report.Wildcards |= OpenIf((mask & 0x0fff) == 0, FlowWildcards.DlVlan) | OpenIf((mask & (7 << 13)) == 0, FlowWildcards.DlVlanPcp);
+        report.DlVlan = (ushort)(vlan & 0x0fff);
+        report.DlVlanPcp = (byte)(vlan >> 13);
+    }
+
+    private static FlowWildcards OpenIf(bool isOpen, FlowWildcards field) => isOpen ? field : FlowWildcards.None;
 
     private static void NormalizeVlan(in FlowMatch match, ref FlowKey key, ref FlowKey mask)
     {

@@ -234,7 +234,7 @@ internal sealed class EmergencyTable
         return new FlowStatistics
         {
             TableId = FlowFilter.EmergencyTable,
-            Match = entry.Match,
+            Match = MatchNormalizer.Report(entry.Match),
             Duration = TimeSpan.FromTicks(_clock.Ticks - entry.InstalledAt),
             Priority = entry.Priority,
             Cookie = entry.Cookie,

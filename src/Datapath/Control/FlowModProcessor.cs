@@ -143,7 +143,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             ReportedCount++;
             FlowCounters counters = ReadCounters(index);
             Events!.OnFlowRemoved(new FlowRemoved(
-                record.Match, record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
+                MatchNormalizer.Report(record.Match), record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
                 record.IdleTimeoutSeconds, counters.Packets, counters.Bytes));
             Free(index);
         }
@@ -535,7 +535,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         statistics = new FlowStatistics
         {
             TableId = TableOf(record.State),
-            Match = record.Match,
+            Match = MatchNormalizer.Report(record.Match),
             Duration = TimeSpan.FromTicks(_clock.Ticks - record.InstalledAt),
             Priority = record.Priority,
             IdleTimeoutSeconds = record.IdleTimeoutSeconds,

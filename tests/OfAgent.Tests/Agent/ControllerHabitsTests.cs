@@ -44,7 +44,7 @@ public sealed class ControllerHabitsTests
 
         // What is added in one wording is found by the other, strictly and not.
         Send(controller, FlowModCommand.Add, stated, 5);
-        Assert.Equal((uint)stated.Wildcards, (uint)Assert.Single(ReadFlows(controller)).Match.Wildcards);
+        Assert.Equal(MatchNormalizer.Report(match), Assert.Single(ReadFlows(controller)).Match);
         Send(controller, FlowModCommand.DeleteStrict, match, 5);
         Assert.Empty(ReadFlows(controller));
         Send(controller, FlowModCommand.Add, match, 5);
@@ -82,7 +82,7 @@ public sealed class ControllerHabitsTests
         {
             FlowMatch match = Ip(bits, 95 - bits);
             Send(controller, FlowModCommand.Add, match, 5);
-            Assert.Equal(match, Assert.Single(ReadFlows(controller)).Match); // reported as sent
+            Assert.Equal(Ip(32, 32) with { NwSrc = 0, NwDst = 0 }, Assert.Single(ReadFlows(controller)).Match); // reported in one way
         }
         Assert.True(harness.Ports[1].TryInject(TestPacket.Tcp(src: 0xc0a80101, dst: 0x08080808)));
         Assert.Single(Collect(harness, 2, 1));

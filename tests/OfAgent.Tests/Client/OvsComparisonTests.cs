@@ -1,9 +1,12 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Client;
 
@@ -62,6 +65,35 @@ public partial class OvsComparisonTests
         AssertAlike(ovs.Ofctl("dump-tables", ovs.Target), Ask(client, (b, x) => StatsMessage.WriteRequest(b, x, OfStatsType.Table)));
         AssertAlike(ovs.Ofctl("dump-desc", ovs.Target), Ask(client, (b, x) => StatsMessage.WriteRequest(b, x, OfStatsType.Description)));
         AssertAlike(ovs.Ofctl("queue-stats", ovs.Target), Ask(client, (b, x) => QueueStatsMessage.WriteRequest(b, x, 0xfffc, QueueStatsMessage.AllQueues)));
+    }
+
+    [Fact]
+    public void Matches_are_reported_as_Open_vSwitch_reports_them()
+    {
+        const int count = 3_000;
+        using OvsSwitch ovs = OvsSwitch.Start();
+        using OfClient client = OfClient.Connect(ovs.Target, Patience);
+        RandomMatches random = new(12);
+        List<FlowMatch> sent = [];
+        while (sent.Count < count)
+        {
+            FlowMatch match = random.NextMatch();
+            FlowMatch report = MatchNormalizer.Report(match);
+            // Without wildcards an entry of ours stays exact; and our tables, as the specification has it, do not look into RARP.
+            if ((report.Wildcards & ~FlowWildcards.DlVlanPcp) != 0 && report.DlType != EtherType.Rarp)
+            {
+                client.Send(new FlowMod { Match = match, Priority = (ushort)sent.Count, Cookie = (ulong)sent.Count });
+                sent.Add(match);
+            }
+        }
+        Assert.Equal(0, client.Barrier());
+        int compared = 0;
+        Assert.True(client.TryReadFlows(new ParsedFlow().ToFilter(), (in FlowStatistics flow) =>
+        {
+            Assert.Equal(flow.Match, MatchNormalizer.Report(sent[(int)flow.Cookie]));
+            compared++;
+        }));
+        Assert.Equal(count, compared);
     }
 
     [Fact]
