@@ -45,7 +45,7 @@ internal sealed unsafe class SubtableFilter : IDisposable
         _ofSource = _words.Start;
         _ofDestination = _ofSource + WordsPerField;
         _ofService = _ofDestination + WordsPerField;
-        _spread = (uint)hash.Compute(default) | 1;
+        _spread = (uint)hash.Compute(default(FlowKey)) | 1;
     }
 
     /// <summary>The bit of a subtable; another may have the same.</summary>
