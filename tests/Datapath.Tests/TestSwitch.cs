@@ -108,14 +108,15 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
 
     public void OnPortStatus(PortStatusReason reason, in PortDescription port) => PortEvents.Add((reason, port));
 
-    public List<(FlowMatch Match, ulong Cookie, ulong Packets, ulong Bytes, ushort Priority, byte Table, FlowAction[] Actions)> Flows()
+    public List<(FlowMatch Match, ulong Cookie, ulong Packets, ulong Bytes, ushort Priority, bool IsExact, FlowAction[] Actions)> Flows()
     {
-        List<(FlowMatch, ulong, ulong, ulong, ushort, byte, FlowAction[])> flows = [];
+        List<(FlowMatch, ulong, ulong, ulong, ushort, bool, FlowAction[])> flows = [];
         FlowFilter all = new(FlowMatch.Any);
         uint cursor = 0;
         while (Control.NextFlow(ref cursor, all, out FlowStatistics s))
         {
-            flows.Add((s.Match, s.Cookie, s.PacketCount, s.ByteCount, s.Priority, s.TableId, s.Actions.ToArray()));
+            Assert.Equal(FlowFilter.FlowTable, s.TableId);
+            flows.Add((s.Match, s.Cookie, s.PacketCount, s.ByteCount, s.Priority, MatchNormalizer.Normalize(s.Match, out _, out _), s.Actions.ToArray()));
         }
         return flows;
     }

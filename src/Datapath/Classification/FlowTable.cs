@@ -2,7 +2,7 @@ using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Classification;
 
-/// <summary>The flow table: table 0 holds the exact entries, table 1 those with wildcards (OpenFlow 1.0.0 §3.4).</summary>
+/// <summary>The flow table: table 0 holds the exact entries, table 1 those with wildcards (OpenFlow 1.0.0 §3.4). To controllers it is one.</summary>
 /// <remarks>
 /// Threads: workers classify; the control side changes. A change is visible to every lookup that begins after it; no lookup sees
 /// half of one. An exact entry outranks every wildcard entry whatever its priority says. A lookup reads several structures one after
@@ -12,9 +12,6 @@ namespace Softswitch.Datapath.Classification;
 /// </remarks>
 internal sealed class FlowTable : IDisposable
 {
-    public const byte ExactTableId = 0;
-    public const byte WildcardTableId = 1;
-
     /// <summary>Lookups that met a change each time, after which changes are held up: a worker never waits, nor goes on like this for ever.</summary>
     public const int AttemptsBeforeHold = 8;
 

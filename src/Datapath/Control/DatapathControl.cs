@@ -206,8 +206,6 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOutDrops;
 
-    public int TableCount { get; } = 2;
-
     /// <summary>Enters the control gate, around a call or calls that belong together, in the order of those who come.</summary>
     /// <remarks>
     /// Nobody else's command sees or changes flow entries until the result is disposed of. A call that looks at or removes many entries leaves the gate in between for
@@ -401,14 +399,32 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _flows.Offloads.Attach(offload);
     }
 
-    /// <summary>Look-ups include those that ended in hardware.</summary>
-    /// <param name="tableId">0 for exact, 1 for wildcard entries.</param>
-    public TableStatistics ReadTable(int tableId)
+    /// <summary>The flow table as controllers see it. Look-ups include those that ended in hardware; there is room for <see
+    /// cref="DatapathOptions.MaxExactEntries"/> entries without wildcards and <see cref="DatapathOptions.MaxWildcardEntries"/> with them.</summary>
+    public TableStatistics ReadTable()
+    {
+        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
+        return new TableStatistics(
+            FlowFilter.FlowTable, "flows", FlowWildcards.All, (uint)(_options.MaxExactEntries + _options.MaxWildcardEntries),
+            (uint)(_table.Exact.Count + _table.Wildcard.Count), lookups, exact + wildcard);
+    }
+
+    /// <summary>One of the two structures that the flow table consists of.</summary>
+    /// <param name="part">0 for exact, 1 for wildcard entries.</param>
+    public TableStatistics ReadTable(int part)
+    {
+        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
+        return part == 0
+            ? new TableStatistics(0, "exact", FlowWildcards.None, (uint)_options.MaxExactEntries, (uint)_table.Exact.Count, lookups, exact)
+            : new TableStatistics(1, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)_table.Wildcard.Count, lookups - exact, wildcard);
+    }
+
+    private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
     {
         OffloadTotals offloaded = _flows.Offloads.ReadTotals();
-        ulong lookups = offloaded.ExactMatches + offloaded.WildcardMatches;
-        ulong exact = offloaded.ExactMatches;
-        ulong wildcard = offloaded.WildcardMatches;
+        lookups = offloaded.ExactMatches + offloaded.WildcardMatches;
+        exact = offloaded.ExactMatches;
+        wildcard = offloaded.WildcardMatches;
         foreach (Worker worker in _workers)
         {
             // Matches first: a worker counts the lookups before them, so there are never more matches than lookups.
@@ -416,9 +432,6 @@ public sealed unsafe partial class DatapathControl : IDisposable
             exact += (ulong)Volatile.Read(ref worker.Counters.ExactMatches);
             lookups += (ulong)Volatile.Read(ref worker.Counters.Lookups);
         }
-        return tableId == FlowTable.ExactTableId
-            ? new TableStatistics(FlowTable.ExactTableId, "exact", FlowWildcards.None, (uint)_options.MaxExactEntries, (uint)_table.Exact.Count, lookups, exact)
-            : new TableStatistics(FlowTable.WildcardTableId, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)_table.Wildcard.Count, lookups - exact, wildcard);
     }
 
     /// <summary>Packets that ended inside the switch for this reason, over all workers.</summary>

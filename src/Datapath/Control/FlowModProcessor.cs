@@ -449,16 +449,9 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     private FlowKey MaskOf(uint index) =>
         _store.Records[index].State == FlowRecordState.Exact ? FlowKey.AllOnes : _table.Wildcard.MaskOf(index);
 
-    private bool IsCovered(uint index, in FlowFilter filter)
-    {
-        FlowRecordState state = _store.Records[index].State;
-        if (state is not (FlowRecordState.Exact or FlowRecordState.Wildcard)
-            || (filter.TableId != FlowFilter.AllTables && filter.TableId != TableOf(state)))
-        {
-            return false;
-        }
-        return filter.Covers(_store.Entries[index].Key, MaskOf(index)) && OutputsTo(index, filter.OutPort);
-    }
+    private bool IsCovered(uint index, in FlowFilter filter) =>
+        IsInForce(index) && FlowFilter.IsFlowTable(filter.TableId)
+        && filter.Covers(_store.Entries[index].Key, MaskOf(index)) && OutputsTo(index, filter.OutPort);
 
     private bool OutputsTo(uint index, ushort port) => ActionListMemory.SendsTo(_store.Entries[index].Actions, port, _oneAction);
 
@@ -534,7 +527,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         FlowCounters counters = ReadCounters(index, poll: true);
         statistics = new FlowStatistics
         {
-            TableId = TableOf(record.State),
+            TableId = FlowFilter.FlowTable,
             Match = MatchNormalizer.Report(record.Match),
             Duration = TimeSpan.FromTicks(_clock.Ticks - record.InstalledAt),
             Priority = record.Priority,
@@ -546,7 +539,4 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             Actions = ActionListMemory.Decompile(_store.Entries[index].Actions, _oneAction),
         };
     }
-
-    private static byte TableOf(FlowRecordState state) =>
-        state == FlowRecordState.Exact ? FlowTable.ExactTableId : FlowTable.WildcardTableId;
 }

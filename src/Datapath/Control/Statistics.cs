@@ -6,6 +6,9 @@ namespace Softswitch.Datapath.Control;
 /// <summary>Which flow entries a statistics request is about (OpenFlow 1.0.0 §5.3.5).</summary>
 public readonly struct FlowFilter
 {
+    /// <summary>Id of the flow table. That it consists of two structures is nobody's business outside.</summary>
+    public const byte FlowTable = 0;
+
     /// <summary>Table id that stands for all tables.</summary>
     public const byte AllTables = 0xff;
 
@@ -16,7 +19,7 @@ public readonly struct FlowFilter
     internal readonly FlowKey Mask;
 
     /// <param name="match">Entries whose match is the same or narrower.</param>
-    /// <param name="tableId">0 exact, 1 wildcard, 0xfe emergency, 0xff all.</param>
+    /// <param name="tableId">0, the flow table's, or 0xff, which means it too; 0xfe for the emergency table. In any other there is nothing.</param>
     /// <param name="outPort">Restricts to entries that output there; <see cref="Ports.PortNumber.None"/> for no restriction.</param>
     public FlowFilter(in FlowMatch match, byte tableId = AllTables, ushort outPort = Ports.PortNumber.None)
     {
@@ -32,6 +35,9 @@ public readonly struct FlowFilter
     public byte TableId { get; }
 
     public ushort OutPort { get; }
+
+    /// <summary>Whether it is about the flow table.</summary>
+    public static bool IsFlowTable(byte tableId) => tableId is FlowTable or AllTables;
 
     /// <summary>True if every packet the entry matches is one the filter's match would match too.</summary>
     internal bool Covers(in FlowKey key, in FlowKey mask) => FlowKey.Equals(FlowKey.And(mask, Mask), Mask) && FlowKey.Matches(key, Key, Mask);
@@ -56,7 +62,7 @@ public ref struct FlowStatistics
 public record struct AggregateStatistics(ulong PacketCount, ulong ByteCount, uint FlowCount);
 
 /// <summary>One flow table's counters: struct ofp_table_stats.</summary>
-/// <param name="MaxEntries">Entries that can be added without an error.</param>
+/// <param name="MaxEntries">Entries that there is room for.</param>
 public readonly record struct TableStatistics(
     byte TableId, string Name, FlowWildcards Wildcards, uint MaxEntries, uint ActiveCount, ulong LookupCount, ulong MatchedCount);
 

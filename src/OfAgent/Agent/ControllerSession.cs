@@ -30,6 +30,7 @@ internal sealed class ControllerSession
     private OfVersions? _offer;
     private BarrierProgress _barrier;
     private uint? _barrierXid;
+    private bool _flowModsNameTables;
 
     public ControllerSession(SwitchAgent agent, OutboundQueue output, bool isPassive)
     {
@@ -243,7 +244,7 @@ internal sealed class ControllerSession
         RequestCount += header.Type is OfType.EchoRequest or OfType.EchoReply ? 0 : 1;
         bool done = header.Type switch
         {
-            OfType.FlowMod => MayChange(out error) && FlowModHandler.TryHandle(_agent, message, out error),
+            OfType.FlowMod => MayChange(out error) && FlowModHandler.TryHandle(_agent, message, _flowModsNameTables, out error),
             OfType.PacketOut => MayChange(out error) && FlowModHandler.TryHandlePacketOut(_agent, message, out error),
             OfType.PortMod => MayChange(out error) && TryHandlePortMod(message, out error),
             OfType.BarrierRequest => TryHandleBarrier(message, header.Xid, out error),
@@ -307,7 +308,7 @@ internal sealed class ControllerSession
         }
         DatapathControl control = _agent.Control;
         SwitchFeatures features = new(
-            control.DatapathId, (uint)control.BufferCount, (byte)control.TableCount, SwitchAgent.CapabilitiesOf(control), control.SupportedActions);
+            control.DatapathId, (uint)control.BufferCount, TableCount: 1, SwitchAgent.CapabilitiesOf(control), control.SupportedActions);
         FeaturesMessage.WriteReply(Pending, xid, features, control.Ports);
         return true;
     }
@@ -385,9 +386,17 @@ internal sealed class ControllerSession
         bool isNicira = VendorMessage.TryDecode(message, out uint vendor, out ReadOnlySpan<byte> body, out _) && vendor == VendorMessage.Nicira;
         if (isNicira && body.Length >= sizeof(uint) && NiciraFormatMessage.IsFormat(BinaryPrimitives.ReadUInt32BigEndian(body)))
         {
+            if (!NiciraFormatMessage.TryDecode(message, out uint format, out error))
+            {
+                return false;
+            }
+            if (BinaryPrimitives.ReadUInt32BigEndian(body) == NiciraFormatMessage.FlowModTableIdSubtype)
+            {
+                _flowModsNameTables = format != 0;
+                return true;
+            }
             // OpenFlow 1.0's own formats are what is spoken anyway; for others Open vSwitch's word is "not permitted".
-            return NiciraFormatMessage.TryDecode(message, out uint format, out error)
-                && (format == 0 || Fail(OfError.BadRequestPermission, out error));
+            return format == 0 || Fail(OfError.BadRequestPermission, out error);
         }
         if (!RoleMessage.TryDecode(message, out bool isReply, out ControllerRole role, out error))
         {

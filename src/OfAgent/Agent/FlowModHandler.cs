@@ -9,11 +9,18 @@ internal static class FlowModHandler
     /// <summary>Actions an entry may have so that a statistics reply can still show them.</summary>
     private const int MaxActionBytes = (OfHeader.MaxMessageLength - StatsMessage.HeaderSize - FlowStatsMessage.EntryHeaderSize) / 8 * 8;
 
-    public static bool TryHandle(SwitchAgent agent, ReadOnlySpan<byte> message, out OfError error)
+    /// <param name="namesTable">Whether the peer asked to name tables (NXT_FLOW_MOD_TABLE_ID), as ovs-ofctl does to load what it dumped.</param>
+    public static bool TryHandle(SwitchAgent agent, ReadOnlySpan<byte> message, bool namesTable, out OfError error)
     {
-        if (!FlowModMessage.TryDecode(message, agent.FlowModActions, out FlowMod mod, out error))
+        if (!FlowModMessage.TryDecode(message, agent.FlowModActions, namesTable, out FlowMod mod, out byte tableId, out error))
         {
             return false;
+        }
+        if (!FlowFilter.IsFlowTable(tableId))
+        {
+            // In a table that is not there nothing is to be deleted, and nothing can be put.
+            error = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict ? default : OfError.BadRequestPermission;
+            return error == default;
         }
         if (message.Length - FlowModMessage.HeaderSize > MaxActionBytes && mod.Actions.Length > 0)
         {

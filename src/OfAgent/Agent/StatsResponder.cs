@@ -138,18 +138,10 @@ internal sealed class StatsResponder
         }
         else
         {
-            WriteTables(reply);
+            TableStatsMessage.WriteEntry(reply, _control.ReadTable());
         }
         StatsMessage.EndReply(reply, start);
         return true;
-    }
-
-    private void WriteTables(OfBuffer reply)
-    {
-        for (int table = 0; table < _control.TableCount; table++)
-        {
-            TableStatsMessage.WriteEntry(reply, _control.ReadTable(table));
-        }
     }
 
     /// <summary>A port that does not exist yields an empty reply: version 1.0 has no error for it. A long answer comes in parts.</summary>

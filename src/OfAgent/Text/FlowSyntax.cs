@@ -211,7 +211,7 @@ public static class FlowSyntax
         {
             flow.TableId = (byte)table;
         }
-        else
+        else if (!FlowFilter.IsFlowTable((byte)table))
         {
             flow.Warnings.Add("table is ignored: in OpenFlow 1.0 the switch chooses a flow's table");
         }

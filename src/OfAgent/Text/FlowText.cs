@@ -1,4 +1,6 @@
 using System.Text;
+using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 
@@ -8,15 +10,26 @@ namespace Softswitch.OfAgent.Text;
 public static class FlowText
 {
     /// <summary>A line of dump-flows, without the line's end.</summary>
-    public static void AppendStatistics(StringBuilder text, in FlowStatistics flow)
+    /// <param name="isShort">What a flow-mod says only, as with --no-stats.</param>
+    public static void AppendStatistics(StringBuilder text, in FlowStatistics flow, bool isShort = false)
     {
-        text.Append($" cookie=0x{flow.Cookie:x}, duration=");
-        AppendDuration(text, flow.Duration);
-        text.Append($"s, table={flow.TableId}, n_packets=");
-        AppendCounter(text, flow.PacketCount);
-        text.Append(", n_bytes=");
-        AppendCounter(text, flow.ByteCount);
-        text.Append(", ");
+        text.Append(' ');
+        AppendIf(text, !isShort || flow.Cookie != 0, $"cookie=0x{flow.Cookie:x}, ");
+        if (!isShort)
+        {
+            text.Append("duration=");
+            AppendDuration(text, flow.Duration);
+            text.Append("s, ");
+        }
+        AppendIf(text, !isShort || flow.TableId != 0, $"table={flow.TableId}, ");
+        if (!isShort)
+        {
+            text.Append("n_packets=");
+            AppendCounter(text, flow.PacketCount);
+            text.Append(", n_bytes=");
+            AppendCounter(text, flow.ByteCount);
+            text.Append(", ");
+        }
         if (flow.IdleTimeoutSeconds != 0)
         {
             text.Append($"idle_timeout={flow.IdleTimeoutSeconds}, ");
@@ -60,6 +73,18 @@ public static class FlowText
         AppendIf(text, mod.Flags.HasFlag(FlowModFlags.Emergency), "emerg ");
         text.Append("actions=");
         ActionText.Append(text, mod.Actions);
+    }
+
+    /// <summary>What an entry says beside its counters, as diff-flows shows it: <c>priority=5,tcp cookie=0x1 actions=output:2</c>.</summary>
+    public static void AppendContent(
+        StringBuilder text, in FlowMatch match, ushort priority, ulong cookie, ushort idleTimeoutSeconds, ushort hardTimeoutSeconds, ReadOnlySpan<FlowAction> actions)
+    {
+        MatchText.Append(text, match, priority);
+        AppendIf(text, cookie != 0, $" cookie=0x{cookie:x}");
+        AppendIf(text, idleTimeoutSeconds != 0, $" idle_timeout={idleTimeoutSeconds}");
+        AppendIf(text, hardTimeoutSeconds != 0, $" hard_timeout={hardTimeoutSeconds}");
+        text.Append(" actions=");
+        ActionText.Append(text, actions);
     }
 
     /// <summary>A flow as <see cref="FlowSyntax"/> reads it.</summary>

@@ -31,9 +31,17 @@ public static class FlowModMessage
 
     /// <param name="actionStorage">Memory for the actions; <see cref="OfActions.MaxCount"/> always suffice.</param>
     /// <param name="mod">Refers to the storage. Command and flags are as sent, known or not. A delete's actions are not looked at.</param>
-    public static bool TryDecode(ReadOnlySpan<byte> message, Span<FlowAction> actionStorage, out FlowMod mod, out OfError error)
+    public static bool TryDecode(ReadOnlySpan<byte> message, Span<FlowAction> actionStorage, out FlowMod mod, out OfError error) =>
+        TryDecode(message, actionStorage, namesTable: false, out mod, out _, out error);
+
+    /// <inheritdoc cref="TryDecode(ReadOnlySpan{byte}, Span{FlowAction}, out FlowMod, out OfError)"/>
+    /// <param name="namesTable">Whether the upper byte of the command is a table's number (NXT_FLOW_MOD_TABLE_ID).</param>
+    /// <param name="tableId">That number, or else <see cref="FlowFilter.AllTables"/>.</param>
+    public static bool TryDecode(
+        ReadOnlySpan<byte> message, Span<FlowAction> actionStorage, bool namesTable, out FlowMod mod, out byte tableId, out OfError error)
     {
         mod = default;
+        tableId = FlowFilter.AllTables;
         if (!OfMessage.HasAtLeast(message, HeaderSize, out error))
         {
             return false;
@@ -41,7 +49,13 @@ public static class FlowModMessage
         OfReader reader = OfReader.Body(message);
         mod.Match = OfMatch.Read(ref reader);
         mod.Cookie = reader.UInt64();
-        mod.Command = (FlowModCommand)reader.UInt16();
+        ushort command = reader.UInt16();
+        if (namesTable)
+        {
+            tableId = (byte)(command >> 8);
+            command &= 0xff;
+        }
+        mod.Command = (FlowModCommand)command;
         mod.IdleTimeoutSeconds = reader.UInt16();
         mod.HardTimeoutSeconds = reader.UInt16();
         mod.Priority = reader.UInt16();

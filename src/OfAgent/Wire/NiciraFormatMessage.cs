@@ -13,7 +13,7 @@ public static class NiciraFormatMessage
     /// <summary>NXT_SET_FLOW_FORMAT; 0 is OpenFlow 1.0's own match, NXFF_OPENFLOW10.</summary>
     public const uint FlowFormatSubtype = 12;
 
-    /// <summary>NXT_FLOW_MOD_TABLE_ID; 0 leaves the command field as OpenFlow 1.0 has it.</summary>
+    /// <summary>NXT_FLOW_MOD_TABLE_ID; 0 leaves the command field as OpenFlow 1.0 has it, else its upper byte is a table's number.</summary>
     public const uint FlowModTableIdSubtype = 15;
 
     /// <summary>NXT_SET_PACKET_IN_FORMAT; 0 is OpenFlow 1.0's own packet-in, NXPIF_STANDARD.</summary>

@@ -9,7 +9,8 @@ namespace Softswitch.Commands;
 
 /// <summary><c>softswitch ofctl</c>: an OpenFlow 1.0 client in ovs-ofctl's words.</summary>
 /// <remarks>
-/// Exit codes: 0 done, 1 the switch answered with an error, 2 wrong usage or no connection. Errors are a line each on standard error.
+/// Exit codes: 0 done, 1 the switch answered with an error, 2 wrong usage or no connection; but diff-flows, as in ovs-ofctl, 2 for a difference
+/// and 1 for whatever kept it from comparing. Errors are a line each on standard error.
 /// This file holds what the sub-commands share; they stand in the files beside it.
 /// </remarks>
 internal static partial class OfctlCommand
@@ -56,7 +57,19 @@ internal static partial class OfctlCommand
         parent.Subcommands.Add(command);
     }
 
-    private static int Run(ParseResult parsed, Func<OfClient, ParseResult, int> body)
+    private static int Run(ParseResult parsed, Func<OfClient, ParseResult, int> body) =>
+        Guard(parsed, () => WithClient(parsed, parsed.GetRequiredValue(TargetArgument), client => body(client, parsed)));
+
+    /// <summary>Connects, and closes the connection after <paramref name="body"/>. Under <see cref="Guard"/>.</summary>
+    private static T WithClient<T>(ParseResult parsed, string target, Func<OfClient, T> body)
+    {
+        using TlsCredentials? tls = TlsOptions.Load(parsed, target);
+        using OfClient client = OfClient.Connect(target, TimeSpan.FromSeconds(parsed.GetValue(TimeoutOption)), tls);
+        return body(client);
+    }
+
+    /// <summary>Checks what all sub-commands share, and reports what keeps one from its work.</summary>
+    private static int Guard(ParseResult parsed, Func<int> body)
     {
         string? protocols = parsed.GetValue(ProtocolsOption);
         if (protocols is not null && !protocols.Contains("OpenFlow10", StringComparison.OrdinalIgnoreCase))
@@ -70,10 +83,7 @@ internal static partial class OfctlCommand
         }
         try
         {
-            string target = parsed.GetRequiredValue(TargetArgument);
-            using TlsCredentials? tls = TlsOptions.Load(parsed, target);
-            using OfClient client = OfClient.Connect(target, TimeSpan.FromSeconds(seconds), tls);
-            return body(client, parsed);
+            return body();
         }
         catch (OfClientException e)
         {

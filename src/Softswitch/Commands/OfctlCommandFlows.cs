@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Text;
+using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 
@@ -11,6 +13,10 @@ namespace Softswitch.Commands;
 /// <summary>The sub-commands that change the flow table.</summary>
 internal static partial class OfctlCommand
 {
+    // As ovs-ofctl ends.
+    private const int NotCompared = 1;
+    private const int Different = 2;
+
     private static readonly Option<bool> StrictOption = new("--strict")
     {
         Description = "Only the flow of exactly this match and priority.",
@@ -28,12 +34,84 @@ internal static partial class OfctlCommand
         Add(parent, new Command("del-flows", "Delete flows.") { match, StrictOption }, (client, parsed) =>
             ChangeFlow(client, parsed.GetValue(match) ?? "", parsed.GetValue(StrictOption) ? FlowSyntaxMode.DeleteStrict : FlowSyntaxMode.Delete));
         Add(parent, new Command("add-flows", "Add (modify, delete) the flows of a file.") { file }, (client, parsed) =>
-            ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+            ReadFile(NamesOf(client), parsed.GetRequiredValue(file)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
         Argument<string> staticFile = new("file") { Description = "JSON as Floodlight's Static Flow Pusher takes it; - for standard input." };
         Add(parent, new Command("add-static-flows", "Add those flows of a Floodlight static-flow file that are for this switch.") { staticFile }, (client, parsed) =>
             ReadStaticFile(client, parsed.GetRequiredValue(staticFile)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(staticFile), lines) : Failed);
         Add(parent, new Command("replace-flows", "Make the flow table hold the flows of a file and no others.") { file }, (client, parsed) =>
-            ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? ReplaceFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+            ReadFile(NamesOf(client), parsed.GetRequiredValue(file)) is { } lines ? ReplaceFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+        AddDifference(parent);
+    }
+
+    private static void AddDifference(Command parent)
+    {
+        Argument<string>[] sources = [new("source1") { Description = "A file of flows or a switch's target." }, new("source2") { Description = "The other one." }];
+        Command command = new("diff-flows", "Show by - what only the first of two flow tables has, by + what only the second has; exit code 2 if they differ.");
+        Array.ForEach(sources, command.Arguments.Add);
+        command.SetAction(parsed =>
+        {
+            bool differ = false;
+            int result = Guard(parsed, () =>
+            {
+                if (ReadSource(parsed, parsed.GetRequiredValue(sources[0])) is not { } first || ReadSource(parsed, parsed.GetRequiredValue(sources[1])) is not { } second)
+                {
+                    return Failed;
+                }
+                differ = PrintDifference(first, second);
+                return Done;
+            });
+            return result != Done ? NotCompared : differ ? Different : Done;
+        });
+        parent.Subcommands.Add(command);
+    }
+
+    /// <summary>What stands in a flow table under each match and priority, as diff-flows shows it.</summary>
+    /// <returns>Null if it cannot be read, which is then reported.</returns>
+    private static Dictionary<(FlowMatch Match, ushort Priority), string>? ReadSource(ParseResult parsed, string source)
+    {
+        Dictionary<(FlowMatch, ushort), string> flows = [];
+        if (!File.Exists(source) && ConnectionTarget.TryParse(source, out _, out _))
+        {
+            bool isGood = WithClient(parsed, source, client =>
+                client.TryReadFlows(new ParsedFlow().ToFilter(), (in FlowStatistics flow) =>
+                    Note(flow.Match, flow.Priority, flow.Cookie, flow.IdleTimeoutSeconds, flow.HardTimeoutSeconds, flow.Actions))
+                || ReportErrors(client, null) == Done);
+            return isGood ? flows : null;
+        }
+        if (ReadFile(null, source) is not { } lines)
+        {
+            return null;
+        }
+        foreach ((_, ParsedFlow flow) in lines)
+        {
+            Note(flow.Match, flow.Priority, flow.Cookie, flow.IdleTimeoutSeconds, flow.HardTimeoutSeconds, flow.Actions);
+        }
+        return flows;
+
+        void Note(FlowMatch match, ushort priority, ulong cookie, ushort idleTimeout, ushort hardTimeout, ReadOnlySpan<FlowAction> actions)
+        {
+            StringBuilder text = new();
+            FlowMatch canonical = FlowSyntax.Canonical(match);
+            FlowText.AppendContent(text, canonical, priority, cookie, idleTimeout, hardTimeout, actions);
+            flows[(canonical, priority)] = text.ToString();
+        }
+    }
+
+    /// <returns>Whether there is one.</returns>
+    private static bool PrintDifference(Dictionary<(FlowMatch Match, ushort Priority), string> first, Dictionary<(FlowMatch Match, ushort Priority), string> second)
+    {
+        StringBuilder text = new();
+        foreach ((FlowMatch Match, ushort Priority) place in first.Keys.Union(second.Keys).OrderByDescending(place => place.Priority))
+        {
+            string? before = first.GetValueOrDefault(place);
+            string? after = second.GetValueOrDefault(place);
+            if (before != after)
+            {
+                text.Append(before == null ? "" : $"-{before}\n").Append(after == null ? "" : $"+{after}\n");
+            }
+        }
+        Console.Out.Write(text);
+        return text.Length > 0;
     }
 
     private static int ChangeFlow(OfClient client, string text, FlowSyntaxMode mode)
@@ -55,10 +133,9 @@ internal static partial class OfctlCommand
 
     /// <summary>Reads all lines before anything is sent: a mistake in the last line must not leave half a table.</summary>
     /// <returns>Null if there is a mistake, which is then reported.</returns>
-    private static List<(int Line, ParsedFlow Flow)>? ReadFile(OfClient client, string file)
+    private static List<(int Line, ParsedFlow Flow)>? ReadFile(PortNames? names, string file)
     {
         List<(int, ParsedFlow)> flows = [];
-        PortNames names = NamesOf(client);
         try
         {
             using TextReader reader = file == "-" ? Console.In : new StreamReader(file);

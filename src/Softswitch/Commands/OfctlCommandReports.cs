@@ -23,29 +23,37 @@ internal static partial class OfctlCommand
             PrintStatistics(client, OfStatsType.Description));
         Add(parent, new Command("dump-tables", "Print the flow tables' statistics."), static (client, _) =>
             PrintStatistics(client, OfStatsType.Table));
-        AddFlowReport(parent, "dump-flows", "Print flow entries.", FlowStatsMessage.WriteRequest);
-        AddFlowReport(parent, "dump-aggregate", "Print totals over flow entries.", AggregateStatsMessage.WriteRequest);
+        Option<bool> noStats = new("--no-stats") { Description = "Only what add-flows would need: no counters, ages and tables." };
+        AddFlowReport(parent, new Command("dump-flows", "Print flow entries.") { noStats }, (client, parsed, filter) => parsed.GetValue(noStats)
+            ? PrintFlows(client, filter)
+            : Print(client, (buffer, xid) => FlowStatsMessage.WriteRequest(buffer, xid, filter), OfType.StatsReply));
+        AddFlowReport(parent, new Command("dump-aggregate", "Print totals over flow entries."), static (client, _, filter) =>
+            Print(client, (buffer, xid) => AggregateStatsMessage.WriteRequest(buffer, xid, filter), OfType.StatsReply));
         AddPortReports(parent);
     }
-
-    private delegate void FilterWriter(OfBuffer buffer, uint xid, in FlowFilter filter);
 
     private static int PrintStatistics(OfClient client, OfStatsType type) =>
         Print(client, (buffer, xid) => StatsMessage.WriteRequest(buffer, xid, type), OfType.StatsReply);
 
-    private static void AddFlowReport(Command parent, string name, string description, FilterWriter write)
+    private static void AddFlowReport(Command parent, Command command, Func<OfClient, ParseResult, FlowFilter, int> report)
     {
         Argument<string> filterArgument = OptionalText("filter", "Only flows that this match covers; also out_port= and table=.");
-        Command command = new(name, description) { filterArgument };
+        command.Arguments.Add(filterArgument);
         Add(parent, command, (client, parsed) =>
+            TryParseFlow(client, parsed.GetValue(filterArgument) ?? "", FlowSyntaxMode.Filter, out ParsedFlow flow) ? report(client, parsed, flow.ToFilter()) : Failed);
+    }
+
+    /// <summary>A line for each, without a heading, as ovs-ofctl does it.</summary>
+    private static int PrintFlows(OfClient client, FlowFilter filter)
+    {
+        StringBuilder text = new();
+        bool isGood = client.TryReadFlows(filter, (in FlowStatistics flow) =>
         {
-            if (!TryParseFlow(client, parsed.GetValue(filterArgument) ?? "", FlowSyntaxMode.Filter, out ParsedFlow flow))
-            {
-                return Failed;
-            }
-            FlowFilter filter = flow.ToFilter();
-            return Print(client, (buffer, xid) => write(buffer, xid, filter), OfType.StatsReply);
+            FlowText.AppendStatistics(text, flow, isShort: true);
+            text.Append('\n');
         });
+        Console.Out.Write(text);
+        return isGood ? Done : ReportErrors(client, null);
     }
 
     private static void AddPortReports(Command parent)

@@ -64,10 +64,10 @@ public sealed class FlowModTests
         sut.Add(Exact, 3, FlowAction.Output(3));
         sut.Send(1, Frame);
         Assert.Single(sut.Received(3));
-        Assert.Equal(3, sut.Flows().Single(f => f.Table == 0).Priority);
+        Assert.Equal(3, sut.Flows().Single(f => f.IsExact).Priority);
         // Its priority does not tell it from another exact entry.
         sut.Add(Exact, 9, FlowAction.Output(4));
-        Assert.Equal(9, sut.Flows().Single(f => f.Table == 0).Priority);
+        Assert.Equal(9, sut.Flows().Single(f => f.IsExact).Priority);
         sut.Send(1, Frame);
         Assert.Single(sut.Received(4));
     }
@@ -403,7 +403,7 @@ public sealed class FlowModTests
         sut.Control.Apply(Mod(Tcp(), 5, FlowModCommand.Delete));
         sut.Control.Barrier();
         Assert.Equal(
-            new FlowRemoved(Tcp(), 0xc00c1e, 5, FlowRemovedReason.Delete, TimeSpan.FromSeconds(1.5), 60, 2, 2 * (ulong)Frame.Length),
+            new FlowRemoved(MatchNormalizer.Report(Tcp()), 0xc00c1e, 5, FlowRemovedReason.Delete, TimeSpan.FromSeconds(1.5), 60, 2, 2 * (ulong)Frame.Length),
             Assert.Single(sut.Removed));
     }
 

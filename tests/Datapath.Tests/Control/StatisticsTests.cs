@@ -36,8 +36,8 @@ public sealed class StatisticsTests
             sut.Received(3);
         }
         ulong total = (ulong)sent.Sum();
-        var exact = sut.Flows().Single(f => f.Table == 0);
-        var wild = sut.Flows().Single(f => f.Table == 1);
+        var exact = sut.Flows().Single(f => f.IsExact);
+        var wild = sut.Flows().Single(f => !f.IsExact);
         Assert.Equal(((ulong)sent[0], bytes[0]), (exact.Packets, exact.Bytes));
         Assert.Equal(((ulong)(sent[1] + sent[2]), bytes[1] + bytes[2]), (wild.Packets, wild.Bytes));
         TableStatistics zero = sut.Control.ReadTable(0);
@@ -46,7 +46,12 @@ public sealed class StatisticsTests
         Assert.Equal((total - (ulong)sent[0], wild.Packets, 1u), (one.LookupCount, one.MatchedCount, one.ActiveCount));
         Assert.Equal(sent[3], sut.PacketIns.Count);
         Assert.Equal(new AggregateStatistics(exact.Packets + wild.Packets, exact.Bytes + wild.Bytes, 2), sut.Control.Aggregate(new FlowFilter(FlowMatch.Any)));
-        Assert.Equal(new AggregateStatistics(exact.Packets, exact.Bytes, 1), sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 0)));
+        AggregateStatistics both = new(exact.Packets + wild.Packets, exact.Bytes + wild.Bytes, 2);
+        Assert.Equal(both, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 0)));
+        Assert.Equal(default, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 1)));
+        TableStatistics table = sut.Control.ReadTable();
+        Assert.Equal((total, both.PacketCount, 2u), (table.LookupCount, table.MatchedCount, table.ActiveCount));
+        Assert.Equal((0, FlowWildcards.All, zero.MaxEntries + one.MaxEntries), (table.TableId, table.Wildcards, table.MaxEntries));
         Assert.Equal(new AggregateStatistics(wild.Packets, wild.Bytes, 1), sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 3)));
         Assert.Equal(default, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 0xfe)));
         sut.AssertNoFrameLost();

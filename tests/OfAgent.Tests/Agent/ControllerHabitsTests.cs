@@ -293,9 +293,10 @@ public sealed class ControllerHabitsTests
         using RawController controller = harness.Connect();
         controller.Send(b => StatsMessage.WriteRequest(b, 2, OfStatsType.Table));
         StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
-        Assert.True(TableStatsMessage.TryReadEntry(ref body, out _));
-        Assert.True(TableStatsMessage.TryReadEntry(ref body, out TableStatistics wildcard));
-        Assert.Equal(FlowWildcards.All, wildcard.Wildcards);
+        Assert.True(TableStatsMessage.TryReadEntry(ref body, out TableStatistics table));
+        Assert.Equal(FlowWildcards.All, table.Wildcards);
+        uint room = harness.Control.ReadTable(1).MaxEntries;
+        Assert.Equal(room + harness.Control.ReadTable(0).MaxEntries, table.MaxEntries);
         void Add(uint n) => controller.Send(b =>
         {
             FlowMatch match = FlowMatch.Any; // every second with a mask of its own, as a hostile mixture of prefixes would have it
@@ -304,12 +305,12 @@ public sealed class ControllerHabitsTests
             match.SetNwWildBits((int)(n % 9), n % 2 == 0 ? 32 : (int)(n % 17));
             FlowTableTests.WriteAdd(b, n, match, (ushort)n, FlowAction.Output(2));
         });
-        for (uint n = 1; n <= wildcard.MaxEntries; n++)
+        for (uint n = 1; n <= room; n++)
         {
             Add(n);
         }
         Assert.Empty(controller.Barrier());
-        Add(wildcard.MaxEntries + 1);
+        Add(room + 1);
         Assert.Equal("OFPFMFC_ALL_TABLES_FULL", controller.ReadError().Name);
     }
 

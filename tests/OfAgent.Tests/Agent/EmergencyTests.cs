@@ -175,7 +175,7 @@ public sealed class EmergencyTests
         using RawController controller = harness.Connect();
         AddNormalAndEmergency(controller);
 
-        Assert.Equal([(byte)1], Read(controller, FlowFilter.AllTables));
+        Assert.Equal([(byte)0], Read(controller, FlowFilter.AllTables));
         Assert.Equal([(byte)0xfe], Read(controller, FlowFilter.EmergencyTable));
         controller.Send(b => AggregateStatsMessage.WriteRequest(b, 1, new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable)));
         StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);

@@ -152,7 +152,7 @@ public sealed class HandshakeTests
 
         Assert.True(FeaturesMessage.TryDecodeReply(controller.Read(OfType.FeaturesReply), ports, out SwitchFeatures features, out _));
         Assert.Equal(0x42ul, features.DatapathId);
-        Assert.Equal(2, features.TableCount);
+        Assert.Equal(1, features.TableCount);
         Assert.Equal((uint)harness.Control.BufferCount, features.BufferCount);
         Assert.Equal(["p1", "p2"], ports.Select(p => p.Name));
     }

@@ -97,6 +97,63 @@ public sealed class OpenVSwitchPeerTests
         Assert.Contains("it speaks OpenFlow 1.3, OpenFlow 1.4 only; this switch 1.0", harness.WaitForLog("closed"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Ovs_ofctl_replaces_compares_dumps_and_loads_flows_as_on_Open_vSwitch()
+    {
+        string[] first =
+        [
+            "priority=7,tcp,in_port=1,nw_src=10.1.2.0/24,tp_dst=80,actions=mod_nw_tos:184,output:2", "priority=40000,arp,actions=NORMAL",
+            "cookie=0x5,idle_timeout=600,dl_vlan=0xffff,actions=drop", "priority=0,actions=controller:128",
+            "in_port=1,udp,dl_vlan=3,dl_vlan_pcp=2,dl_src=2:0:0:0:0:1,dl_dst=2:0:0:0:0:2,nw_src=1.1.1.1,nw_dst=2.2.2.2,nw_tos=4,tp_src=5,tp_dst=6,priority=65535,actions=2",
+        ];
+        string[] second = [.. first[1..], "priority=9,icmp,icmp_type=8,actions=enqueue:2:1"];
+        using OvsSwitch ovs = OvsSwitch.Start();
+        using AgentHarness harness = new();
+        string file = ovs.PathOf("flows");
+        string[][] expected = Replace(ovs.Target);
+        Assert.Equal(expected, Replace(Target(harness)));
+        Assert.Equal(first.Length, expected[0].Length);
+
+        // What is the same stays as it is: what it counted tells.
+        File.WriteAllLines(file, first);
+        Ofctl(harness, "replace-flows", file);
+        harness.Ports[1].TryInject(TestPacket.Arp());
+        Eventually.True(() => Ofctl(harness, "dump-flows", "arp").Contains("n_packets=1,", StringComparison.Ordinal), "the flow counts");
+        File.WriteAllLines(file, second);
+        Ofctl(harness, "replace-flows", file);
+        Ofctl(harness, "replace-flows", file);
+        Assert.Contains("n_packets=1,", Ofctl(harness, "dump-flows", "arp"), StringComparison.Ordinal);
+        Assert.Equal(expected[1], Dump(Target(harness)));
+
+        string[][] Replace(string target)
+        {
+            List<string[]> dumps = [];
+            foreach (string[] flows in (string[][])[first, second])
+            {
+                for (int round = 0; round < 2; round++)
+                {
+                    File.WriteAllLines(file, flows);
+                    OvsTools.Ofctl("replace-flows", target, file);
+                    Assert.Equal("", OvsTools.Ofctl("diff-flows", target, file));
+                    dumps.Add(Dump(target));
+                }
+            }
+            // With everything that a dump says, counters and the table among it, and without.
+            foreach (string[] options in (string[][])[[], ["--no-stats"]])
+            {
+                File.WriteAllLines(file, OvsTools.Ofctl([.. options, "dump-flows", target]).Split('\n').Where(line => line.Contains("actions", StringComparison.Ordinal)));
+                OvsTools.Ofctl("del-flows", target);
+                OvsTools.Ofctl("add-flows", target, file);
+                dumps.Add(Dump(target));
+            }
+            Assert.Equal(dumps[0], dumps[1]);
+            Assert.All(dumps[3..], dump => Assert.Equal(dumps[2], dump));
+            return [dumps[0], dumps[2]];
+        }
+
+        static string[] Dump(string target) => [.. OvsTools.Ofctl("--no-stats", "dump-flows", target).Split('\n').Where(line => line.Contains("actions", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    }
+
     private static uint FlowCount(RawController observer)
     {
         observer.Send(b => OfAgent.Wire.AggregateStatsMessage.WriteRequest(b, 1, new(Datapath.Classification.FlowMatch.Any)));

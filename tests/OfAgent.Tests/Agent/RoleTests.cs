@@ -76,7 +76,6 @@ public sealed class RoleTests
 
     [Theory]
     [InlineData(NiciraFormatMessage.FlowFormatSubtype)]
-    [InlineData(NiciraFormatMessage.FlowModTableIdSubtype)]
     [InlineData(NiciraFormatMessage.PacketInFormatSubtype)]
     public void Niciras_requests_for_formats_are_granted_for_OpenFlow_1_0_s_own_and_refused_for_others(uint subtype)
     {
@@ -87,6 +86,40 @@ public sealed class RoleTests
 
         controller.Send(b => NiciraFormatMessage.WriteRequest(b, 6, subtype, 1));
         Assert.Equal(("OFPBRC_EPERM", 6u), controller.ReadError() is var (name, xid, _) ? (name, xid) : default);
+    }
+
+    [Theory]
+    [InlineData(0, 1u)]
+    [InlineData(0xff, 1u)]
+    [InlineData(1, 0u)]
+    public void Flow_mods_may_name_the_table_of_which_there_is_one(byte table, uint expected)
+    {
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        Send(FlowModCommand.Add);
+        if (table != 0)
+        {
+            Assert.Equal("OFPFMFC_BAD_COMMAND", controller.ReadError().Name); // nobody asked for it yet
+        }
+        controller.Send(b => FlowModMessage.Write(b, 4, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
+        controller.Send(b => NiciraFormatMessage.WriteRequest(b, 5, NiciraFormatMessage.FlowModTableIdSubtype, 1));
+        Send(FlowModCommand.Add);
+        if (expected == 0)
+        {
+            Assert.Equal("OFPBRC_EPERM", controller.ReadError().Name);
+        }
+        Assert.Empty(controller.Barrier());
+        Assert.Equal(expected, harness.Control.ReadTable().ActiveCount);
+
+        controller.Send(b => NiciraFormatMessage.WriteRequest(b, 5, NiciraFormatMessage.FlowModTableIdSubtype, 0));
+        controller.Send(b => FlowTableTests.WriteAdd(b, 6, FlowMatch.Any, 2));
+        controller.Send(b => NiciraFormatMessage.WriteRequest(b, 5, NiciraFormatMessage.FlowModTableIdSubtype, 1));
+        Send(FlowModCommand.Delete);
+        Assert.Empty(controller.Barrier());
+        Assert.Equal(expected == 0 ? 1u : 0u, harness.Control.ReadTable().ActiveCount);
+
+        void Send(FlowModCommand command) => controller.Send(
+            b => FlowModMessage.Write(b, 6, new FlowMod { Command = (FlowModCommand)((table << 8) | (int)command), Match = FlowMatch.Any, Priority = 1 }));
     }
 
     private static ControllerRole Request(RawController controller, ControllerRole role)

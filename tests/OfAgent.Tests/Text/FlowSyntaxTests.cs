@@ -151,7 +151,7 @@ public class FlowSyntaxTests
     [InlineData("nw_proto=6,actions=1", "nw_proto is ignored: it can be matched with ip or arp only")]
     [InlineData("nw_src=1.2.3.4,actions=1", "nw_src is ignored: it can be matched with ip or arp only")]
     [InlineData("arp,nw_tos=4,actions=1", "nw_tos is ignored: it can be matched with ip only")]
-    [InlineData("table=0,actions=1", "table is ignored: in OpenFlow 1.0 the switch chooses a flow's table")]
+    [InlineData("table=1,actions=1", "table is ignored: in OpenFlow 1.0 the switch chooses a flow's table")]
     public void A_field_without_its_prerequisite_is_dropped_with_a_warning(string text, string expected)
     {
         ParsedFlow flow = Parse(text);
