@@ -4,13 +4,14 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tests;
+using Softswitch.Datapath.Tests.Actions;
 using Softswitch.Datapath.Tests.Classification;
 using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Fuzz.Tests.Targets;
 
-/// <summary>Frames through a datapath with random entries: each is parsed as the specification says, and leaves, is dropped and counted, or is held.</summary>
+/// <summary>Frames through a datapath with random entries: each is parsed as the specification says, and leaves, with right checksums if it came so, is dropped and counted, or is held.</summary>
 internal sealed class FrameTarget : IFuzzTarget
 {
     private const int Ports = 4;
@@ -48,6 +49,7 @@ internal sealed class FrameTarget : IFuzzTarget
         using TestSwitch sut = new(Ports, new DatapathOptions { FrameCount = 1024, LargeFrameCount = 16, MaxExactEntries = 64, MaxWildcardEntries = 64, MaxReassemblies = 8 });
         bool oneForOne = true;
         long injected = 0;
+        long sent = 0;
         foreach ((int kind, byte[] content) in Records.Read(input))
         {
             if (kind == Set)
@@ -62,8 +64,13 @@ internal sealed class FrameTarget : IFuzzTarget
                 injected++;
                 sut.Settle();
             }
+            byte[][] received = [.. Enumerable.Range(1, Ports).SelectMany(to => sut.Received((ushort)to))];
+            sent += received.Length;
+            if (HasRightChecksums(content) && sut.Control.FragmentHandling != FragmentHandling.Reassemble)
+            {
+                Assert.All(received, frame => Assert.True(HasRightChecksums(frame), $"{Convert.ToHexString(content)} left as {Convert.ToHexString(frame)}"));
+            }
         }
-        long sent = Enumerable.Range(1, Ports).Sum(port => sut.Received((ushort)port).Count);
         sut.AssertNoFrameLost();
         if (oneForOne)
         {
@@ -97,7 +104,7 @@ internal sealed class FrameTarget : IFuzzTarget
         List<FlowAction> actions = [];
         for (int count = random.Next(4); count > 0; count--)
         {
-            actions.Add(random.Next(8) switch
+            actions.Add(random.Next(11) switch
             {
                 0 => FlowAction.SetVlanVid((ushort)random.Next(4096)),
                 1 => FlowAction.StripVlan(),
@@ -107,6 +114,9 @@ internal sealed class FrameTarget : IFuzzTarget
                 5 => FlowAction.SetDlDst(new((ulong)random.NextInt64())),
                 6 when copies => FlowAction.Output(PortNumber.Flood),
                 7 when copies => FlowAction.Output(PortNumber.Controller, (ushort)random.Next(200)),
+                8 => FlowAction.SetNwDst((uint)random.Next()),
+                9 => FlowAction.SetTpSrc((ushort)random.Next(65536)),
+                10 => FlowAction.SetDlSrc(new((ulong)random.NextInt64())),
                 _ => FlowAction.SetVlanPcp((byte)random.Next(8)),
             });
         }
@@ -133,6 +143,17 @@ internal sealed class FrameTarget : IFuzzTarget
         }
         MatchNormalizer.Normalize(ReferenceParser.Parse(frame, port), out FlowKey expected, out _);
         Assert.True(FlowKey.Equals(expected, key), $"expected {expected}, parsed {key}");
+    }
+
+    /// <summary>Whether it is an IPv4 packet whose every checksum is the one computed anew.</summary>
+    private static bool HasRightChecksums(byte[] frame)
+    {
+        if (frame.Length < FlowKeyParser.MinLength)
+        {
+            return false;
+        }
+        ReferenceRewriter reference = new(frame);
+        return reference.HasIp && reference.Finish().AsSpan().SequenceEqual(frame);
     }
 
     private static byte[] Ipv4Fragment(Random random)
