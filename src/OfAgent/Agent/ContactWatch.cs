@@ -27,19 +27,20 @@ internal sealed class ContactWatch
     /// <param name="hasContact">Whether a controller is connected.</param>
     public void Note(bool hasContact)
     {
+        bool hadContact = _hadContact;
+        _hadContact = hasContact; // first: entering lets others in, and a controller may come meanwhile
         if (hasContact)
         {
             _news = _control.InEmergency ? "emergency mode left: its flow entries stay until the controller deletes them" : _news;
             _control.LeaveEmergency();
             _isLost = false;
         }
-        else if (_hadContact)
+        else if (hadContact)
         {
             _isLost = true;
             _failedAttempts = 0;
             EnterIfLost();
         }
-        _hadContact = hasContact;
     }
 
     public void NoteFailedAttempt()
@@ -58,7 +59,7 @@ internal sealed class ContactWatch
 
     private void EnterIfLost()
     {
-        if (_isLost && _failedAttempts >= _attempts && _control.EnterEmergency())
+        if (_isLost && _failedAttempts >= _attempts && _control.EnterEmergency() && _control.InEmergency)
         {
             _news = "emergency mode entered: no controller; its flow entries are in force, all others deleted";
         }
