@@ -18,8 +18,8 @@ internal enum PeerStanding
 /// <summary>All open connections, and places for those that came through listeners: each has threads of its own, so there is an end to them.</summary>
 /// <remarks>
 /// Connections to configured controllers always have a place. When there is none left for another, be it for want of places, threads or descriptors, whoever
-/// comes gets that of the peer that has shown least: the oldest that said no HELLO, else the one that has not asked for anything for the longest. Where all
-/// are controllers, the new one is refused. Threads: any; not under the control gate.
+/// comes gets that of the peer that has shown least: one that is ending anyway, else the oldest that said no HELLO, else the one that has not asked for
+/// anything for the longest. Where all are controllers, the new one is refused. Threads: any; not under the control gate.
 /// </remarks>
 internal sealed class ConnectionTable
 {
@@ -51,9 +51,9 @@ internal sealed class ConnectionTable
         lock (_open)
         {
             ControllerConnection? least = _open
-                .Where(other => other.IsPassive && other != newcomer && !other.IsEnding && other.Standing != PeerStanding.Configured)
-                .MinBy(other => (other.Standing, other.LastRequest));
-            least?.GiveUp("closed: it gave way to another, for which there was no room");
+                .Where(other => other.IsPassive && other != newcomer && !other.HasGivenWay && (other.IsEnding || other.Standing != PeerStanding.Configured))
+                .MinBy(other => (!other.IsEnding, other.Standing, other.LastRequest));
+            least?.GiveWay();
             while (least is not null && _open.Contains(least))
             {
                 TimeSpan left = GivingWay - Stopwatch.GetElapsedTime(began);

@@ -69,6 +69,9 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>Whether it was closed from our side, and ends as soon as its threads have seen it.</summary>
     public bool IsEnding => Volatile.Read(ref _closeReason) is not null;
 
+    /// <summary>Whether its place is another's already. For <see cref="ConnectionTable"/>.</summary>
+    public bool HasGivenWay { get; private set; }
+
     /// <summary>What the peer has shown of itself.</summary>
     public PeerStanding Standing => _standing;
 
@@ -137,6 +140,13 @@ internal sealed class ControllerConnection : ICommandHost
         }
         End();
         return _closeReason!;
+    }
+
+    /// <summary>Ends the connection, for another to have its place: at once, even if the peer was about to be given time for our last words.</summary>
+    public void GiveWay()
+    {
+        HasGivenWay = true;
+        GiveUp("closed: it gave way to another, for which there was no room");
     }
 
     /// <summary>Ends the connection from any thread. The first reason counts.</summary>
@@ -398,9 +408,10 @@ internal sealed class ControllerConnection : ICommandHost
     private void Farewell()
     {
         Out.EndSending(_channel);
-        _channel.Stream.ReadTimeout = FarewellMilliseconds;
-        for (int left = FarewellBytes; left > 0;)
+        long end = Environment.TickCount64 + FarewellMilliseconds; // of all of it: a byte now and then must not draw it out
+        for (int left = FarewellBytes; left > 0 && end - Environment.TickCount64 is > 0 and var time;)
         {
+            _channel.Stream.ReadTimeout = (int)time;
             _framer.Reset();
             int count = _channel.Stream.Read(_framer.Free().Span);
             if (count == 0)
@@ -433,7 +444,8 @@ internal sealed class ControllerConnection : ICommandHost
 
     private void End()
     {
-        using (_agent.Control.Enter())
+        // Losing a controller may be an emergency. Others need no flow entries to go, and whoever waits for their place does not wait for another's long command.
+        using (!IsPassive || Session.IsConfigured ? _agent.Control.Enter() : _agent.Control.EnterWithoutTable())
         {
             _agent.Remove(this);
             Session.End();

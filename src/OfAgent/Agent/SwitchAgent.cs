@@ -205,7 +205,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Under the gate.</summary>
     internal void Add(ControllerConnection connection) => _connections.Add(connection);
 
-    /// <summary>Under the gate, with the table: emergency mode may be due.</summary>
+    /// <summary>Under the gate, and with the table if it may be a controller: emergency mode may be due.</summary>
     internal void Remove(ControllerConnection connection)
     {
         _connections.Remove(connection);

@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Wire;
 
@@ -7,6 +9,8 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>More peers than there are places, and peers that take their time: who comes in good faith is served.</summary>
 public sealed class CrowdTests
 {
+    private const string NoHello = "04 05 00 08 00 00 00 01"; // a features request of OpenFlow 1.3
+
     private static readonly SwitchConfig SomeConfig = new(OfConfigFlags.FragmentsNormal, 128);
 
     [Fact]
@@ -83,6 +87,53 @@ public sealed class CrowdTests
     }
 
     [Fact]
+    public void A_peer_that_is_refused_cannot_draw_the_end_out_byte_by_byte()
+    {
+        using AgentHarness harness = new();
+        using RawController refused = new(harness.Agent.ListenPorts[0]);
+        refused.SendHex(NoHello);
+        using Timer dripping = new(_ => IsClosed(refused, () => refused.SendBytes([0])), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+
+        harness.WaitForLog("no OpenFlow HELLO");
+    }
+
+    [Fact]
+    public void Peers_that_are_refused_hold_no_places()
+    {
+        using AgentHarness harness = new();
+        List<RawController> crowd = Fill(harness, configured: 0, greeted: 0, mute: SwitchAgent.MaxPassiveConnections);
+        crowd.ForEach(peer => peer.SendHex(NoHello));
+        crowd.ForEach(peer => peer.Read(OfType.Error)); // and leave it at that
+        using RawController late = harness.Connect();
+
+        Assert.Empty(late.Barrier());
+        crowd.ForEach(peer => peer.Dispose());
+    }
+
+    [Fact]
+    public void A_place_becomes_free_while_another_has_the_flow_table()
+    {
+        using AgentHarness harness = new();
+        using ManualResetEventSlim taken = new();
+        using ManualResetEventSlim done = new();
+        List<RawController> crowd = Fill(harness, configured: 0, greeted: SwitchAgent.MaxPassiveConnections, mute: 0);
+        Thread command = new(() => HoldTable(harness.Control, taken, done));
+        command.Start();
+        taken.Wait(TestContext.Current.CancellationToken);
+        try
+        {
+            using RawController late = harness.Connect();
+            Assert.Empty(late.Barrier());
+        }
+        finally
+        {
+            done.Set();
+            command.Join();
+            crowd.ForEach(peer => peer.Dispose());
+        }
+    }
+
+    [Fact]
     public void A_configured_controller_has_a_place_whoever_came_before()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
@@ -115,6 +166,20 @@ public sealed class CrowdTests
         Assert.Equal(
             ["peer 0: refused; others like it are counted", "peer 0: refused; 999 others like it since it was said last", "peer 0: refused; 999 others like it since it was said last", "peer: closed; others like it are counted"],
             lines);
+    }
+
+    /// <summary>As a command that takes long: lets others into the gate, not to the flow entries.</summary>
+    private static void HoldTable(DatapathControl control, ManualResetEventSlim taken, ManualResetEventSlim done)
+    {
+        using (control.Enter())
+        {
+            FlowFilter none = new(FlowMatch.Any);
+            taken.Set();
+            for (uint cursor = 0; !done.IsSet; cursor = 0)
+            {
+                control.NextFlow(ref cursor, none, out _);
+            }
+        }
     }
 
     /// <summary>No probes: only what is tested ends a connection.</summary>
