@@ -13,7 +13,7 @@ internal static class TlsHandshake
     public static SslStream Run(Stream inner, TlsCredentials credentials, bool isServer)
     {
         string refusal = "";
-        SslStream stream = new(inner, leaveInnerStreamOpen: false);
+        SslStream stream = Over(inner);
         try
         {
             if (isServer)
@@ -33,6 +33,19 @@ internal static class TlsHandshake
 
         bool Check(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors) =>
             credentials.Trusts(certificate as X509Certificate2, chain?.ChainPolicy.ExtraStore ?? [], isServer, out refusal);
+    }
+
+    private static SslStream Over(Stream inner)
+    {
+        try
+        {
+            return new SslStream(inner, leaveInnerStreamOpen: false);
+        }
+        catch (ArgumentException exception)
+        {
+            // A socket that another thread has closed can be neither read nor written any more.
+            throw new TlsException("the connection was closed before the TLS handshake", exception);
+        }
     }
 
     /// <summary>What the TLS library says of a failed handshake or a broken stream, without its wrapping.</summary>

@@ -5,6 +5,7 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Tests.Agent;
 using Softswitch.OfAgent.Wire;
@@ -56,6 +57,16 @@ public sealed class TlsTests : IDisposable
         harness.Ports[1].TryInject(TestPacket.Icmp());
 
         Client.Eventually.True(() => harness.Ports[2].Collect().Count > 0, "the controller floods what it does not know");
+    }
+
+    [Fact]
+    public void A_connection_that_another_thread_closed_before_the_handshake_is_refused()
+    {
+        using SocketListener listener = new(AgentHarness.Target("pssl:0:127.0.0.1"), Issue(_pki, "switch"));
+        using TcpClient peer = new("127.0.0.1", listener.Port);
+        using IChannel channel = listener.Accept()!;
+        channel.Abort();
+        Assert.Throws<TlsException>(() => channel.Open(CancellationToken.None));
     }
 
     [Fact]
