@@ -16,7 +16,7 @@ internal sealed class FairLock
     private static readonly long Patience = Stopwatch.Frequency / 1000;
 
     [ThreadStatic]
-    private static SemaphoreSlim? t_turn;
+    private static SemaphoreSlim? _turn;
 
     private readonly Lock _guard = new();
     private readonly Queue<SemaphoreSlim> _waiting = new(); // under the guard
@@ -44,7 +44,7 @@ internal sealed class FairLock
 
     private void Wait()
     {
-        SemaphoreSlim turn = t_turn ??= new SemaphoreSlim(0);
+        SemaphoreSlim turn = _turn ??= new SemaphoreSlim(0);
         lock (_guard)
         {
             if (Interlocked.Exchange(ref _state, Wanted) == Free)

@@ -256,7 +256,7 @@ public sealed class PortCommandTests : IDisposable
         TestNamespace.ExecuteOutside("mkfifo", pipe).Checked();
         using RunningCommand running = StartNull();
         using Socket waiting = Connect();
-        waiting.Send(Encoding.UTF8.GetBytes($"port add 7=pcap:{pipe}\n")); // nobody reads the pipe
+        waiting.Send(Encoding.UTF8.GetBytes($"port add 7=replay:{pipe}\n")); // nobody writes into the pipe
         Eventually.True(() => Ask("port list").Contains($"port 7: {pipe}: being opened"), () => string.Join('\n', Ask("port list")));
         Assert.Equal(["port 2: null: null: counts and drops"], Ask("port add null:"));
         SwitchProgram.Terminate(running);
