@@ -5,7 +5,6 @@ using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Client;
-using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Tests.Agent;
 using Softswitch.OfAgent.Wire;
