@@ -17,7 +17,7 @@ public sealed class PcapWriterPort : IPort, IPortDevice
     private const int BufferSize = 4 << 20;
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
 
-    // A disk that does not answer must not keep a port from being removed: its thread is left behind.
+    // A reader that stands still loses the rest then. A disk that does not answer must not keep a port from being removed either: its thread is left behind.
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
@@ -107,9 +107,17 @@ public sealed class PcapWriterPort : IPort, IPortDevice
         if (!_disposed)
         {
             _disposed = true;
-            _target.Stop();
             _wake.Set();
-            _thread.Join(EndPatience);
+            bool ended = _thread.Join(EndPatience);
+            if (!ended && _target.MayWait)
+            {
+                _target.Stop();
+                ended = _thread.Join(EndPatience);
+            }
+            if (ended)
+            {
+                _wake.Dispose(); // by nobody else, who could be ahead of the Set above
+            }
         }
     }
 
@@ -144,7 +152,6 @@ public sealed class PcapWriterPort : IPort, IPortDevice
         while (!_disposed);
         Flush();
         _target.Dispose();
-        _wake.Dispose();
     }
 
     private bool TryAppend(ReadOnlySpan<byte> frame, long nanoseconds)

@@ -114,6 +114,39 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     }
 
     [Fact]
+    public void A_pipe_whose_reader_reads_gets_everything_at_the_end()
+    {
+        const int count = 2000; // a pipe holds some forty of them
+        const int size = 1500;
+        using Pipe pipe = new();
+        using FileStream reader = pipe.OpenReader();
+        using var pool = new FramePool(64);
+        FrameCache frames = pool.CreateCache();
+        long read = 0;
+        Thread thread = new(() =>
+        {
+            byte[] some = new byte[65536];
+            for (int length = reader.Read(some); length > 0; length = reader.Read(some))
+            {
+                read += length;
+                Thread.Sleep(1); // it does something with them
+            }
+        });
+        using (PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path))
+        {
+            thread.Start();
+            for (int i = 0; i < count; i++)
+            {
+                Assert.True(frames.TryRent(out Packet packet));
+                packet.Length = size;
+                Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+            }
+        }
+        Assert.True(thread.Join(TimeSpan.FromSeconds(20)), "the writer still has the pipe");
+        Assert.Equal(PcapFormat.FileHeaderLength + (count * (PcapFormat.RecordHeaderLength + size)), read);
+    }
+
+    [Fact]
     public void The_next_reader_of_a_pipe_gets_a_capture_from_its_head_on()
     {
         using Pipe pipe = new();
