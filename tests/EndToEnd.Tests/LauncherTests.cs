@@ -48,28 +48,22 @@ public sealed class LauncherTests : IDisposable
     [InlineData("#!/bin/sh\nexit 0\n")]
     public void The_test_script_installs_Open_vSwitch_without_its_services_and_leaves_the_policy_as_it_was(string? policy)
     {
-        Needs.Root();
-        string policyFile = Path.Combine(_folder, "policy-rc.d");
-        if (policy != null)
-        {
-            File.WriteAllText(policyFile, policy);
-            Run("chmod", "+x", policyFile).Checked();
-        }
-        // A machine on which only Open vSwitch's tools are installed, whose apt-get starts services if it may, like Debian's.
-        const string script = """
-            policy=$PWD/policy-rc.d results=$PWD
-            source "$1"
-            command() { case $2 in ovs-vswitchd) [[ -e installed ]] ;; *) true ;; esac; }
-            apt-get() { [[ $* == *" install "*" openvswitch-switch" ]] || return; touch installed; "$policy" openvswitch-switch start; echo "policy says $?" >>said; }
-            /usr/bin/python3() { true; }
-            timeout() { shift; "$@"; }
-            update-rc.d() { echo "update-rc.d $*" >>said; }
-            install_peers && install_peers
-            """;
-        string peers = Path.Combine(Path.GetDirectoryName(Launcher())!, "eng", "peers.sh");
-        string said = Run("sh", "-c", $"cd {_folder} && exec bash -c \"$1\" bash {peers}", "sh", script).Checked().Output;
+        string policyFile = WritePolicy(policy);
+        string said = InstallPeers("install_peers && install_peers").Checked().Output;
         Assert.Equal("installing the peers to test against with apt-get: openvswitch-switch\n", said);
         Assert.Equal("policy says 101\nupdate-rc.d openvswitch-switch disable\n", File.ReadAllText(Path.Combine(_folder, "said")));
+        Assert.Equal(policy, File.Exists(policyFile) ? File.ReadAllText(policyFile) : null);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("#!/bin/sh\nexit 0\n")]
+    public void A_test_script_that_was_killed_while_it_installed_leaves_the_policy_to_the_next_one(string? policy)
+    {
+        string policyFile = WritePolicy(policy);
+        Assert.NotEqual(0, InstallPeers("openvswitch-switch() { kill -9 $BASHPID; }; install_peers").ExitCode);
+        Assert.NotEqual(policy, File.ReadAllText(policyFile));
+        InstallPeers("install_peers").Checked();
         Assert.Equal(policy, File.Exists(policyFile) ? File.ReadAllText(policyFile) : null);
     }
 
@@ -87,6 +81,36 @@ public sealed class LauncherTests : IDisposable
         }
         Assert.Skip("the tests do not run inside a checkout");
         return string.Empty;
+    }
+
+    private string WritePolicy(string? policy)
+    {
+        Needs.Root();
+        string file = Path.Combine(_folder, "policy-rc.d");
+        if (policy != null)
+        {
+            File.WriteAllText(file, policy);
+            Run("chmod", "+x", file).Checked();
+        }
+        return file;
+    }
+
+    /// <summary>On a machine on which only Open vSwitch's tools are installed, whose apt-get starts services if it may, like Debian's.</summary>
+    private CommandResult InstallPeers(string command)
+    {
+        string script = $$"""
+            policy=$PWD/policy-rc.d results=$PWD
+            source "$1"
+            command() { case $2 in ovs-vswitchd) [[ -e installed ]] ;; *) true ;; esac; }
+            openvswitch-switch() { "$policy" openvswitch-switch start; echo "policy says $?" >>said; }
+            apt-get() { [[ $* == *" install "*" openvswitch-switch" ]] || return; touch installed; openvswitch-switch; }
+            /usr/bin/python3() { true; }
+            timeout() { shift; "$@"; }
+            update-rc.d() { echo "update-rc.d $*" >>said; }
+            {{command}}
+            """;
+        string peers = Path.Combine(Path.GetDirectoryName(Launcher())!, "eng", "peers.sh");
+        return Run("sh", "-c", $"cd {_folder} && exec bash -c \"$1\" bash {peers}", "sh", script);
     }
 
     private static CommandResult Run(string file, params string[] arguments)
