@@ -33,7 +33,7 @@ public sealed record DatapathOptions
     /// <summary>Flows for which each worker remembers what table 1 gave, 66 bytes each where used; rounded up to a power of two.</summary>
     public int FlowCacheCapacity { get; init; } = 1 << 18;
 
-    /// <summary>Entries with OFPFF_EMERG, beside those of tables 0 and 1.</summary>
+    /// <summary>Entries with OFPFF_EMERG, beside those of the flow table.</summary>
     public int MaxEmergencyEntries { get; init; } = 1024;
 
     /// <summary>Bytes that action lists of all these entries may take. Equal lists count once, a single output to a port not at all. The default lets every entry have a list of its own of five actions.</summary>

@@ -6,7 +6,7 @@ namespace Softswitch.Datapath.Control;
 /// <summary>The emergency flow table: entries with OFPFF_EMERG, kept aside until contact with the controller is lost (OpenFlow 1.0.0 §4.3, §4.6).</summary>
 /// <remarks>
 /// <para>
-/// Packets never see this table. When emergency mode is entered its entries are copied into tables 0 and 1 and everything else is
+/// Packets never see this table. When emergency mode is entered its entries are copied into the flow table and everything else is
 /// deleted there ("All normal entries are deleted when entering emergency mode"); copies first, so at no moment a packet meets neither.
 /// While the mode lasts, changes here are made to the copies too. When it ends the copies stay, as entries like any other ("Upon connecting
 /// to a controller again, the emergency flow entries remain. The controller then has the option of deleting all flow entries"). So
@@ -37,7 +37,7 @@ internal sealed class EmergencyTable
 
     public int Count => _entries.Count;
 
-    /// <summary>Whether the entries' copies are what tables 0 and 1 were filled with.</summary>
+    /// <summary>Whether the entries' copies are what the flow table was filled with.</summary>
     public bool InForce { get; private set; }
 
     /// <summary>Puts the entries in force in place of everything else.</summary>
