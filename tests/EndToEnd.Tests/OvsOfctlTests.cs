@@ -93,6 +93,9 @@ public sealed class OvsOfctlTests
                 Assert.Equal(theirs.Output.Split('\n').Order(StringComparer.Ordinal), ours.Output.Split('\n').Order(StringComparer.Ordinal));
                 Assert.Equal((theirs.ExitCode, sources.Contains(other) ? 2 : 0), (ours.ExitCode, theirs.ExitCode));
             }
+            File.WriteAllLines(other, ["delete arp"]);
+            Assert.Equal(1, lab.Inside.Execute("ovs-ofctl", "diff-flows", same, other).ExitCode);
+            Assert.Equal(1, lab.Start("ofctl", "diff-flows", same, other).WaitForEnd(SwitchProgram.Patience).ExitCode);
             Assert.Equal(1, lab.Start("ofctl", "diff-flows", same, "tcp:127.0.0.1:1").WaitForEnd(SwitchProgram.Patience).ExitCode);
 
             string dump = lab.Start("ofctl", "dump-flows", Lab.Target, "--no-stats").WaitForEnd(SwitchProgram.Patience).Checked().Output;

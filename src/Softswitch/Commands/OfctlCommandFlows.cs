@@ -78,7 +78,7 @@ internal static partial class OfctlCommand
                 || ReportErrors(client, null) == Done);
             return isGood ? flows : null;
         }
-        if (ReadFile(null, source) is not { } lines)
+        if (ReadFile(null, source) is not { } lines || !AreAdditions(source, lines))
         {
             return null;
         }
@@ -219,12 +219,12 @@ internal static partial class OfctlCommand
     private static int ReplaceFlows(OfClient client, string file, List<(int Line, ParsedFlow Flow)> flows)
     {
         Dictionary<(FlowMatch Match, ushort Priority), (int Line, ParsedFlow Flow)> wanted = [];
+        if (!AreAdditions(file, flows))
+        {
+            return Failed;
+        }
         foreach ((int Line, ParsedFlow Flow) line in flows)
         {
-            if (line.Flow.Command != FlowModCommand.Add)
-            {
-                return Fail($"{file}:{line.Line}: only flows to add have a place here");
-            }
             wanted[(line.Flow.Match, line.Flow.Priority)] = line;
         }
         List<(int, ParsedFlow)> changes = [];
@@ -243,6 +243,13 @@ internal static partial class OfctlCommand
         });
         changes.AddRange(wanted.Values);
         return isGood ? SendFlows(client, file, changes) : ReportErrors(client, null);
+    }
+
+    /// <summary>Whether the lines say what a table holds; the first that says something else is reported.</summary>
+    private static bool AreAdditions(string file, List<(int Line, ParsedFlow Flow)> lines)
+    {
+        int other = lines.FindIndex(line => line.Flow.Command != FlowModCommand.Add);
+        return other < 0 || Fail($"{file}:{lines[other].Line}: only flows to add have a place here") == Done;
     }
 
     private static bool IsSame(in FlowStatistics present, ParsedFlow wanted) =>
