@@ -26,6 +26,7 @@ public sealed partial class OfClient : IDisposable
     public const int MaxErrors = 1000;
 
     private const int FlushSize = 1 << 16;
+    private const string Refusal = " after the TLS handshake: it does not accept our certificate";
     private static readonly TimeSpan CancellationCheck = TimeSpan.FromMilliseconds(100);
     private readonly IChannel _channel;
     private readonly OfFramer _framer = new();
@@ -315,9 +316,7 @@ public sealed partial class OfClient : IDisposable
             }
             if (count == 0)
             {
-                // Under TLS 1.3 our handshake ends before the switch has judged our certificate.
-                bool isRefused = _channel.Stream is SslStream && !_hasHeard;
-                throw new OfClientException($"{Target}: the switch closed the connection{(isRefused ? " after the TLS handshake: it does not accept our certificate" : "")}");
+                throw new OfClientException($"{Target}: the switch closed the connection{(IsRefused ? Refusal : "")}");
             }
             _hasHeard = true;
         }
@@ -347,9 +346,14 @@ public sealed partial class OfClient : IDisposable
         }
     }
 
+    // Under TLS 1.3 our handshake ends before the switch has judged our certificate: what we have written by then may be what finds it gone.
+    private bool IsRefused => _channel.Stream is SslStream && !_hasHeard;
+
     private OfClientException Lost(IOException e)
     {
-        string reason = e.InnerException is SocketException socket ? Reason(socket.SocketErrorCode) : TlsHandshake.Describe(e);
+        string reason = e.InnerException is not SocketException socket ? TlsHandshake.Describe(e)
+            : IsRefused && socket.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown ? $"the switch closed the connection{Refusal}"
+            : Reason(socket.SocketErrorCode);
         return new OfClientException($"{Target}: {reason}", e);
     }
 
