@@ -75,6 +75,9 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>What the peer has shown of itself.</summary>
     public PeerStanding Standing => _standing;
 
+    /// <summary>Whether it waits for the peer to send something.</summary>
+    public bool IsReading => _activity == Activity.Reading;
+
     /// <summary>When the peer asked for something last, or came: a timestamp of the agent's clock.</summary>
     public long LastRequest => Volatile.Read(ref _lastRequest);
 
@@ -317,7 +320,10 @@ internal sealed class ControllerConnection : ICommandHost
             Touch();
             _activity = Activity.Writing;
             Out.Flush(_channel.Stream);
-            Touch(); // a peer that reads a long reply slowly is alive, too
+            if (hasMore)
+            {
+                Touch(); // a peer that reads a long reply slowly is alive, too
+            }
         }
         _activity = Activity.Reading;
         if (!wasNegotiated && Session.IsNegotiated)
@@ -357,7 +363,7 @@ internal sealed class ControllerConnection : ICommandHost
         if (_closeReason is null && Session.HasUnfinishedReply)
         {
             Session.ContinueReply();
-            return true;
+            return HasMore;
         }
         while (_closeReason is null && Out.Pending.Length <= OutboundQueue.ReplyLimit)
         {
@@ -377,11 +383,13 @@ internal sealed class ControllerConnection : ICommandHost
             // Statistics and barriers take their time: one of them per visit behind the gate.
             if ((OfType)message[1] is OfType.StatsRequest or OfType.BarrierRequest || _agent.Control.IsOthersTurn)
             {
-                return true;
+                return HasMore;
             }
         }
         return true;
     }
+
+    private bool HasMore => Session.HasUnfinishedReply || _framer.Pending > 0;
 
     /// <summary>Whether what comes next uses flow entries.</summary>
     private bool NeedsTable() => Session.HasUnfinishedReply

@@ -126,6 +126,18 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick, ProbeTick);
     }
 
+    /// <summary>Whether every connection waits for its peer, for tests.</summary>
+    internal bool IsIdle
+    {
+        get
+        {
+            using (Control.EnterWithoutTable())
+            {
+                return _connections.TrueForAll(connection => connection.IsReading);
+            }
+        }
+    }
+
     public IReadOnlyList<ConnectionStatus> ReadConnections()
     {
         using (Control.EnterWithoutTable())

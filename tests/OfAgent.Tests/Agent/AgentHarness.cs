@@ -90,6 +90,9 @@ internal sealed class AgentHarness : IDisposable
         throw new InvalidOperationException($"no log line with '{part}' among: {string.Join(" | ", seen)}");
     }
 
+    /// <summary>Returns when nothing that was sent is still being handled: what a clock that the test moves shows of silence is the peers'.</summary>
+    public void WaitUntilIdle() => Client.Eventually.True(() => Agent.IsIdle, "every connection waits for its peer");
+
     public MissBehaviour ReadMissBehaviour()
     {
         using (Control.EnterWithoutTable())

@@ -51,6 +51,7 @@ public sealed class ConnectionTests
         {
             time.Advance(TimeSpan.FromSeconds(0.7)); // between two looks of the switch
             silent.Barrier();
+            harness.WaitUntilIdle();
             time.Advance(TimeSpan.FromSeconds(13));
             Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
             time.Advance(TimeSpan.FromSeconds(2));
@@ -96,10 +97,12 @@ public sealed class ConnectionTests
         using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
         using RawController controller = harness.Connect();
         controller.Barrier();
+        harness.WaitUntilIdle();
         time.Advance(TimeSpan.FromSeconds(6));
         controller.Read(OfType.EchoRequest);
         controller.Send(b => EchoMessage.WriteReply(b, 0, []));
         controller.Barrier();
+        harness.WaitUntilIdle();
         time.Advance(TimeSpan.FromSeconds(14));
         controller.Read(OfType.EchoRequest);
         controller.Read(OfType.EchoRequest);
@@ -116,6 +119,7 @@ public sealed class ConnectionTests
         using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
         using RawController controller = harness.Connect();
         controller.Barrier();
+        harness.WaitUntilIdle();
         using (harness.Control.EnterWithoutTable())
         {
             // More than is read at a time: part of it has been read and waits at the gate, or is about to be, the rest has come and has not.
@@ -136,10 +140,12 @@ public sealed class ConnectionTests
         using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
         using RawController controller = harness.Connect();
         controller.Barrier();
+        harness.WaitUntilIdle();
         time.Skip(TimeSpan.FromSeconds(60));
         time.Advance(TimeSpan.FromSeconds(1));
         controller.Read(OfType.EchoRequest);
         controller.Barrier();
+        harness.WaitUntilIdle();
         time.Skip(TimeSpan.FromSeconds(60));
         time.Advance(TimeSpan.FromSeconds(1));
         controller.Read(OfType.EchoRequest);
