@@ -11,6 +11,7 @@ namespace Softswitch.Datapath.Tests;
 internal sealed class TestSwitch : IControlEvents, IDisposable
 {
     private readonly Dictionary<ushort, MemoryPort> _ports = [];
+    private FlowRemovedCursor _removed;
 
     public TestSwitch(int ports = 4, DatapathOptions? options = null)
     {
@@ -104,7 +105,14 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
     public void OnPacketIn(in PacketIn packetIn) =>
         PacketIns.Add((packetIn.BufferId, packetIn.InPort, packetIn.Reason, packetIn.MaxLength, packetIn.Data.ToArray()));
 
-    public void OnFlowRemoved(in FlowRemoved removed) => Removed.Add(removed);
+    public long OnFlowsRemoved(int limit, bool force)
+    {
+        while (Control.TryReadFlowRemoved(ref _removed, out FlowRemoved removed))
+        {
+            Removed.Add(removed);
+        }
+        return _removed.Count;
+    }
 
     public void OnPortStatus(PortStatusReason reason, in PortDescription port) => PortEvents.Add((reason, port));
 

@@ -49,6 +49,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     // Indices that must be left for an ADD to be taken while flow-removed wait for a controller to read.
     private const int SpareIndices = 1024;
 
+    // For how many milliseconds they are waited for, in all, until none waits any more.
+    private const int ShortagePatience = 3000;
+
     private readonly ControlGate _gate = new();
     private readonly DatapathOptions _options;
     private readonly WorkerShared _shared;
@@ -66,6 +69,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private int _nextPortWorker;
     private long _packetOutDrops;
     private long _linksCheckedAt;
+    private long _shortSince;
     private volatile bool _linksChanged;
     private volatile bool _paused;
 
@@ -126,7 +130,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Whether others have waited at the gate for so long that it is time to leave it; for whoever has entered it.</summary>
     public bool IsOthersTurn => _gate.IsOverdue;
 
-    /// <summary>Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods.</summary>
+    /// <summary>Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods, for some seconds.</summary>
     public bool IsShortOfEntries => _flows.HasReports && _store.FreeCount < SpareIndices;
 
     public ulong DatapathId => _options.DatapathId;
@@ -238,6 +242,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         bool hasMore = _flows.Expire();
         _buffers.Expire();
         hasMore |= ReclaimUntilOthersTurn();
+        EndShortage();
         ReclaimPacketOuts();
         CheckLinks();
         int interval = hasMore ? 0 : _shared.Grace.HasWork || _flows.HasReports ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
@@ -311,8 +316,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table and the end of entries removed before it is reported. If not, it is
     /// called again after the gate was left.
     /// </returns>
+    /// <param name="progress">How far it has come.</param>
+    /// <param name="reader">How far whoever sent it is with the ends of entries: others that read slowly are not waited for.</param>
     /// <exception cref="InvalidOperationException">A worker is stuck: there is nothing true to reply.</exception>
-    public bool TryBarrier(ref BarrierProgress progress)
+    public bool TryBarrier(ref BarrierProgress progress, in FlowRemovedCursor reader)
     {
         progress.IsHeldUp = false;
         if (progress.Stage <= BarrierStage.PacketOuts)
@@ -342,13 +349,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
             progress.Target = _flows.ReportCount;
             progress.Stage = BarrierStage.Report;
         }
-        while (_flows.ReportedCount < progress.Target && !progress.IsHeldUp)
+        while (Math.Max(reader.Count, _flows.ReportedCount) < progress.Target && !progress.IsHeldUp)
         {
             if (_gate.IsOverdue)
             {
                 return false;
             }
-            progress.IsHeldUp = !_flows.Report(ReclaimSlice) && _flows.HasReports;
+            progress.IsHeldUp = !_flows.Report(ReclaimSlice) && Math.Max(reader.Count, _flows.ReportedCount) < progress.Target;
         }
         return !progress.IsHeldUp;
     }
@@ -357,11 +364,18 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public void Barrier()
     {
         BarrierProgress progress = default;
-        while (!TryBarrier(ref progress))
+        while (!TryBarrier(ref progress, default))
         {
             _flows.Report(ReclaimSlice, force: true);
         }
     }
+
+    /// <summary>For a receiver in <see cref="IControlEvents.OnFlowsRemoved"/>: the next end of an entry.</summary>
+    /// <returns>False if there is none.</returns>
+    public bool TryReadFlowRemoved(ref FlowRemovedCursor cursor, out FlowRemoved removed) => _flows.TryRead(ref cursor, out removed);
+
+    /// <summary>The cursor of a receiver that has taken all, or wants none.</summary>
+    public FlowRemovedCursor EndOfFlowRemoved => _flows.EndOfReports;
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>
@@ -616,6 +630,26 @@ public sealed unsafe partial class DatapathControl : IDisposable
     }
 
     private void ReclaimPacketOuts() => PacketOuts.Reclaim(_lists);
+
+    /// <summary>Others' flow-mods wait for those that read slowly, but not for ever.</summary>
+    private void EndShortage()
+    {
+        if (!_flows.HasReports)
+        {
+            _shortSince = 0;
+            return;
+        }
+        long now = Environment.TickCount64;
+        if (IsShortOfEntries && _shortSince == 0)
+        {
+            _shortSince = now;
+        }
+        bool goesOn = _shortSince != 0 && now - _shortSince > ShortagePatience;
+        for (; goesOn && IsShortOfEntries; goesOn = !_gate.IsOverdue)
+        {
+            _flows.Report(ReclaimSlice, force: true);
+        }
+    }
 
     /// <returns>Whether there is more that can be done at once.</returns>
     private bool ReclaimUntilOthersTurn()

@@ -29,6 +29,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     private ulong _sequence;
     private uint _firstReport;
     private uint _lastReport;
+    private long _reads;
 
     public FlowModProcessor(
         DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlGate gate)
@@ -94,7 +95,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     /// <summary>Ends of entries that ever were to be reported.</summary>
     public long ReportCount { get; private set; }
 
-    /// <summary>How many of them, from the first on, are.</summary>
+    /// <summary>How many of them, from the first on, are: to every receiver.</summary>
     public long ReportedCount { get; private set; }
 
     /// <summary>Removes what timed out.</summary>
@@ -126,29 +127,49 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         return false;
     }
 
-    /// <summary>Reports the end of up to so many entries and frees them.</summary>
-    /// <param name="force">Whether they are reported even if there is no room.</param>
-    /// <returns>Whether there are more that can be reported at once.</returns>
+    /// <summary>Has each receiver take the end of up to so many entries, and frees so many that all of them have.</summary>
+    /// <param name="force">Whether they are to take them even if they have no room.</param>
+    /// <returns>Whether there is more that can be done at once.</returns>
     public bool Report(int limit, bool force = false)
     {
-        if (!HasReports || !(force || Events!.HasRoomForFlowRemoved))
+        if (!HasReports)
         {
             return false;
         }
-        for (; limit > 0 && HasReports; limit--)
+        long reads = _reads;
+        long taken = Math.Min(Events!.OnFlowsRemoved(limit, force), ReportCount);
+        for (; limit > 0 && ReportedCount < taken; limit--)
         {
             uint index = _firstReport;
-            ref FlowRecord record = ref _store.Records[index];
-            _firstReport = record.Next;
+            _firstReport = _store.Records[index].Next;
             ReportedCount++;
-            FlowCounters counters = ReadCounters(index);
-            Events!.OnFlowRemoved(new FlowRemoved(
-                MatchNormalizer.Report(record.Match), record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
-                record.IdleTimeoutSeconds, counters.Packets, counters.Bytes));
             Free(index);
         }
-        return HasReports;
+        return HasReports && (_reads != reads || ReportedCount < taken);
     }
+
+    /// <summary>The end of the next entry for one of the receivers; false if there is none.</summary>
+    public bool TryRead(ref FlowRemovedCursor cursor, out FlowRemoved removed)
+    {
+        removed = default;
+        if (cursor.Count >= ReportCount)
+        {
+            return false;
+        }
+        // What all have taken is free: then the next is the first that is left.
+        uint index = cursor.Count > ReportedCount ? _store.Records[cursor.Last].Next : _firstReport;
+        cursor = new FlowRemovedCursor(index, Math.Max(cursor.Count, ReportedCount) + 1);
+        _reads++;
+        ref FlowRecord record = ref _store.Records[index];
+        FlowCounters counters = ReadCounters(index);
+        removed = new FlowRemoved(
+            MatchNormalizer.Report(record.Match), record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
+            record.IdleTimeoutSeconds, counters.Packets, counters.Bytes);
+        return true;
+    }
+
+    /// <summary>Behind the last entry whose end is to be reported.</summary>
+    public FlowRemovedCursor EndOfReports => new(_lastReport, ReportCount);
 
     public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
     {

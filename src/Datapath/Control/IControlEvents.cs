@@ -52,16 +52,33 @@ public readonly record struct FlowRemoved(
     ulong PacketCount,
     ulong ByteCount);
 
+/// <summary>How far a receiver is with the ends of entries.</summary>
+public readonly struct FlowRemovedCursor
+{
+    internal FlowRemovedCursor(uint last, long count)
+    {
+        Last = last;
+        Count = count;
+    }
+
+    /// <summary>How many of all there ever were it has taken or passed over.</summary>
+    public long Count { get; }
+
+    /// <summary>The last of them.</summary>
+    internal uint Last { get; }
+}
+
 /// <summary>What the datapath tells its agent.</summary>
 /// <remarks>Threads: called under the control gate, by whoever holds it. Implementations do not block and do not throw.</remarks>
 public interface IControlEvents
 {
-    /// <summary>Whether flow-removed may be told of now. If not, they wait in the memory of their entries.</summary>
-    bool HasRoomForFlowRemoved => true;
-
     void OnPacketIn(in PacketIn packetIn);
 
-    void OnFlowRemoved(in FlowRemoved removed);
+    /// <summary>Entries have ended. Each receiver takes what it has room for (<see cref="DatapathControl.TryReadFlowRemoved"/>); the rest waits in the entries' own memory.</summary>
+    /// <param name="limit">How many a receiver may take at most.</param>
+    /// <param name="force">Whether it has to take them even without room: the memory is needed.</param>
+    /// <returns>How far the last of the receivers is (<see cref="FlowRemovedCursor.Count"/>); <see cref="long.MaxValue"/> if there is none.</returns>
+    long OnFlowsRemoved(int limit, bool force);
 
     void OnPortStatus(PortStatusReason reason, in PortDescription port);
 }

@@ -30,6 +30,7 @@ internal sealed class ControllerSession
     private OfVersions? _offer;
     private BarrierProgress _barrier;
     private uint? _barrierXid;
+    private FlowRemovedCursor _removed;
     private bool _flowModsNameTables;
 
     public ControllerSession(SwitchAgent agent, OutboundQueue output, bool isPassive)
@@ -75,13 +76,20 @@ internal sealed class ControllerSession
     /// <summary>Whether going on with it needs the flow table.</summary>
     public bool NeedsTable => _stats.IsUnfinished;
 
+    /// <summary>How far it is with the ends of entries.</summary>
+    public long FlowRemovedTaken => _removed.Count;
+
     /// <summary>Whether this peer is told of the end of entries.</summary>
-    public bool WantsFlowRemoved => WantsEvents && Role != ControllerRole.Slave;
+    private bool WantsFlowRemoved => WantsEvents && Role != ControllerRole.Slave;
 
     private OfBuffer Pending => _out.Pending;
 
     /// <summary>Says hello; the first thing on every connection (§5.5.1).</summary>
-    public void Start() => HelloMessage.Write(Pending, NoXid);
+    public void Start()
+    {
+        _removed = _agent.Control.EndOfFlowRemoved; // what ended before is no news for it
+        HelloMessage.Write(Pending, NoXid);
+    }
 
     /// <summary>Whether a connection can start with this header: with a HELLO or an error of any version, or with a message of ours.</summary>
     public static bool IsPlausibleStart(OfHeader header) =>
@@ -133,20 +141,29 @@ internal sealed class ControllerSession
         _out.Wake();
     }
 
-    /// <returns>False if it should have been appended and does not fit.</returns>
-    public bool OnFlowRemoved(in FlowRemoved removed)
+    /// <summary>Appends the ends of entries that there is room for, if this peer is told of them.</summary>
+    /// <param name="limit">How many at most.</param>
+    /// <param name="force">Whether room does not matter.</param>
+    /// <returns>False if one had to be appended and does not fit.</returns>
+    public bool TakeFlowRemoved(int limit, bool force)
     {
         if (!WantsFlowRemoved)
         {
+            _removed = _agent.Control.EndOfFlowRemoved;
             return true;
         }
-        bool fits = _out.AdmitState();
-        if (fits)
+        force |= _out.HasRoomForFlowRemoved();
+        for (; force && limit > 0 && _agent.Control.TryReadFlowRemoved(ref _removed, out FlowRemoved removed); limit--)
         {
+            if (!_out.AdmitState())
+            {
+                _removed = _agent.Control.EndOfFlowRemoved; // the connection ends: nothing is kept for it
+                return false;
+            }
             FlowRemovedMessage.Write(Pending, NoXid, removed);
             _out.Wake();
         }
-        return fits;
+        return true;
     }
 
     /// <returns>False if it should have been appended and does not fit.</returns>
@@ -363,7 +380,7 @@ internal sealed class ControllerSession
 
     private void ContinueBarrier()
     {
-        if (_agent.Control.TryBarrier(ref _barrier))
+        if (_agent.Control.TryBarrier(ref _barrier, _removed))
         {
             BarrierMessage.WriteReply(Pending, _barrierXid!.Value);
             _barrierXid = null;

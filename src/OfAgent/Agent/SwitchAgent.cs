@@ -90,20 +90,6 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Memory for a packet-out's decoded actions; under the gate.</summary>
     internal FlowAction[] PacketOutActions { get; } = new FlowAction[OfActions.MaxCount];
 
-    /// <summary>Whether flow-removed fit, at every controller that is to get them and reads.</summary>
-    public bool HasRoomForFlowRemoved
-    {
-        get
-        {
-            bool hasRoom = true;
-            foreach (ControllerConnection connection in _connections)
-            {
-                hasRoom &= !connection.Session.WantsFlowRemoved || connection.Out.HasRoomForFlowRemoved(); // asked of all: each measures its time
-            }
-            return hasRoom;
-        }
-    }
-
     /// <summary>Listens and starts to connect.</summary>
     /// <exception cref="IOException">A listener's address is unknown or taken; the message names it and the system's reason.</exception>
     /// <exception cref="InvalidOperationException">A target needs TLS and <see cref="AgentOptions.Tls"/> is not there.</exception>
@@ -161,17 +147,20 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    public void OnFlowRemoved(in FlowRemoved removed)
+    public long OnFlowsRemoved(int limit, bool force)
     {
+        long taken = long.MaxValue;
         foreach (ControllerConnection connection in _connections)
         {
             bool fits;
             lock (connection.Out.Appending)
             {
-                fits = connection.Session.OnFlowRemoved(removed);
+                fits = connection.Session.TakeFlowRemoved(limit, force);
             }
             CloseIfFull(connection, fits);
+            taken = Math.Min(taken, connection.Session.FlowRemovedTaken);
         }
+        return taken;
     }
 
     public void OnPortStatus(PortStatusReason reason, in PortDescription port)

@@ -131,6 +131,42 @@ public sealed class FairnessTests
         Assert.Empty(deleter.Barrier());
     }
 
+    [Fact]
+    public void Nobodys_barrier_waits_for_another_that_reads_slowly_and_that_one_gets_every_report_too()
+    {
+        using AgentHarness harness = Fill(Reported, FlowModFlags.SendFlowRemoved);
+        using RawController deleter = harness.Connect();
+        using SlowReader slow = new(harness);
+        deleter.Send(b => FlowModMessage.Write(b, 1, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
+
+        Assert.Equal(Reported, deleter.Barrier().Count(message => RawController.TypeOf(message) == OfType.FlowRemoved));
+        Assert.InRange(slow.Count, 0, Reported / 2);
+        Assert.Equal(Reported, slow.Hurry());
+    }
+
+    [Fact]
+    public void Entries_that_need_the_memory_of_what_another_reads_slowly_do_not_wait_for_all_of_it()
+    {
+        using AgentHarness harness = Fill(Reported, FlowModFlags.SendFlowRemoved, Reported);
+        using RawController deleter = harness.Connect();
+        using SlowReader slow = new(harness);
+        deleter.Send(b => FlowModMessage.Write(b, 1, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
+        deleter.Barrier();
+        for (int i = 0; i < Reported; i += 1000)
+        {
+            deleter.Send(b =>
+            {
+                for (int flow = i; flow < i + 1000; flow++)
+                {
+                    FlowModMessage.Write(b, 2, new FlowMod { Match = Exact((uint)flow) });
+                }
+            });
+        }
+        Assert.Empty(deleter.Barrier());
+        Assert.Equal((uint)Reported, CountFlows(deleter));
+        harness.WaitForLog("it does not read");
+    }
+
     /// <summary>A switch with so many exact entries.</summary>
     private static AgentHarness Fill(int count, FlowModFlags flags, int capacity = 1 << 20)
     {
@@ -196,5 +232,60 @@ public sealed class FairnessTests
             count += RawController.TypeOf(message) == OfType.FlowRemoved ? 1 : 0;
         }
         return count;
+    }
+
+    /// <summary>A controller that reads all the time, but no more than some 200 KB in a second.</summary>
+    private sealed class SlowReader : IDisposable
+    {
+        private readonly RawController _controller;
+        private readonly Thread _reading;
+        private volatile bool _hurries;
+        private volatile int _count;
+
+        public SlowReader(AgentHarness harness)
+        {
+            Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 16 * 1024 };
+            socket.Connect(IPAddress.Loopback, harness.Agent.ListenPorts[0]);
+            _controller = new RawController(socket).Greet();
+            _controller.Barrier();
+            _reading = new Thread(Read);
+            _reading.Start();
+        }
+
+        /// <summary>Flow-removed read.</summary>
+        public int Count => _count;
+
+        /// <summary>Reads the rest as fast as it comes.</summary>
+        public int Hurry()
+        {
+            _hurries = true;
+            _reading.Join();
+            return _count;
+        }
+
+        public void Dispose()
+        {
+            Hurry();
+            _controller.Dispose();
+        }
+
+        private void Read()
+        {
+            try
+            {
+                while (_count < Reported && _controller.TryRead() is byte[] message)
+                {
+                    _count += RawController.TypeOf(message) == OfType.FlowRemoved ? 1 : 0;
+                    if (!_hurries && _count % 50 == 0)
+                    {
+                        Thread.Sleep(20);
+                    }
+                }
+            }
+            catch (SocketException)
+            {
+                // the switch closed with bytes unread
+            }
+        }
     }
 }

@@ -148,6 +148,8 @@ internal sealed class TwinSwitches : IDisposable
 
     private sealed class Twin : IControlEvents, IDisposable
     {
+        private FlowRemovedCursor _removed;
+
         public Twin(TimeProvider time)
         {
             DatapathOptions options = new()
@@ -228,7 +230,14 @@ internal sealed class TwinSwitches : IDisposable
 
         public void OnPacketIn(in PacketIn packetIn) => PacketIns.Add((packetIn.InPort, packetIn.Reason, Convert.ToHexString(packetIn.Data)));
 
-        public void OnFlowRemoved(in FlowRemoved removed) => Removed.Add(removed);
+        public long OnFlowsRemoved(int limit, bool force)
+        {
+            while (Control.TryReadFlowRemoved(ref _removed, out FlowRemoved removed))
+            {
+                Removed.Add(removed);
+            }
+            return _removed.Count;
+        }
 
         public void OnPortStatus(PortStatusReason reason, in PortDescription port)
         {

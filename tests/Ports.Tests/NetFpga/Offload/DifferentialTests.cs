@@ -144,9 +144,7 @@ public sealed class DifferentialTests
 
         public void OnPacketIn(in PacketIn packetIn) => _isSoftware = true;
 
-        public void OnFlowRemoved(in FlowRemoved removed)
-        {
-        }
+        public long OnFlowsRemoved(int limit, bool force) => long.MaxValue;
 
         public void OnPortStatus(PortStatusReason reason, in PortDescription port)
         {
