@@ -340,11 +340,11 @@ public sealed unsafe partial class DatapathControl : IDisposable
         {
             while (_shared.Grace.ReclaimedCount < progress.Target)
             {
+                _shared.Grace.Poll(ReclaimSlice); // first: whoever cannot leave the gate goes on all the same
                 if (_gate.IsOverdue)
                 {
                     return false;
                 }
-                _shared.Grace.Poll(ReclaimSlice);
             }
             progress.Target = _flows.ReportCount;
             progress.Stage = BarrierStage.Report;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
 
 namespace Softswitch.Datapath.Tests.Control;
@@ -102,6 +103,27 @@ public sealed class ControlGateTests : ICommandHost
     }
 
     [Fact]
+    public void A_barrier_that_does_not_leave_the_gate_ends_however_long_others_wait()
+    {
+        using TestSwitch sut = new();
+        Thread barrier = Start(() =>
+        {
+            using (sut.Control.Enter())
+            {
+                for (uint i = 0; i < 1000; i++)
+                {
+                    sut.Control.Apply(new FlowMod { Match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)(i + 1) } });
+                }
+                sut.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
+                Start(() => sut.Control.EnterWithoutTable().Dispose());
+                SpinWait.SpinUntil(() => sut.Control.IsOthersTurn);
+                sut.Control.Barrier();
+            }
+        });
+        Assert.True(barrier.Join(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
     public void Who_holds_the_gate_enters_again_but_not_for_more()
     {
         int entered = 0;
@@ -119,7 +141,7 @@ public sealed class ControlGateTests : ICommandHost
 
     private static Thread Start(ThreadStart body)
     {
-        Thread thread = new(body);
+        Thread thread = new(body) { IsBackground = true };
         thread.Start();
         return thread;
     }
