@@ -348,7 +348,7 @@ internal sealed class ControllerConnection : ICommandHost
             try
             {
                 bool hasMore = HandleMessagesLocked(withTable);
-                isHeldUp = hasMore && (Session.IsHeldUp || (NeedsTable() && _agent.Control.IsShortOfEntries));
+                isHeldUp = hasMore && (Session.IsHeldUp || (_agent.Control.IsShortOfEntries && NeedsTable()));
                 return hasMore;
             }
             finally
@@ -367,7 +367,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
         while (_closeReason is null && Out.Pending.Length <= OutboundQueue.ReplyLimit)
         {
-            if (NeedsTable() && (!withTable || _agent.Control.IsShortOfEntries))
+            if ((!withTable || _agent.Control.IsShortOfEntries) && NeedsTable())
             {
                 return true;
             }
