@@ -11,6 +11,9 @@ internal sealed class MessageTarget : IFuzzTarget
 {
     private const int CommandOffset = 56;
 
+    // NXAST_SET_TUNNEL64 up to its padding: with an id of 32 bits it is written as NXAST_SET_TUNNEL, which is shorter.
+    private static readonly byte[] LongTunnelId = [0xff, 0xff, 0, 24, 0, 0, 0x23, 0x20, 0, 9];
+
     private readonly OfBuffer _first = new();
     private readonly OfBuffer _second = new();
 
@@ -44,8 +47,8 @@ internal sealed class MessageTarget : IFuzzTarget
         }
     }
 
-    /// <summary>Whether bytes of the message are not written again: it has no decoder, they are a DELETE's actions, more than 64 bytes of what an error is about, or properties of a queue that are not known.</summary>
-    private static bool HoldsMore(byte[] message) => (OfType)message[1] switch
+    /// <summary>Whether bytes of the message are not written again: it has no decoder, they are a DELETE's actions, more than 64 bytes of what an error is about, properties of a queue that are not known, or the upper half of a tunnel's id.</summary>
+    private static bool HoldsMore(byte[] message) => message.AsSpan().IndexOf(LongTunnelId) >= 0 || (OfType)message[1] switch
     {
         OfType.Hello or OfType.Error or OfType.QueueGetConfigReply or OfType.FeaturesRequest or OfType.GetConfigRequest or OfType.BarrierRequest or OfType.BarrierReply => true,
         OfType.FlowMod => BinaryPrimitives.ReadUInt16BigEndian(message.AsSpan(CommandOffset)) is (ushort)FlowModCommand.Delete or (ushort)FlowModCommand.DeleteStrict,
