@@ -1,7 +1,8 @@
 using System.CommandLine;
+using System.Net;
 using Softswitch.Configuration;
 using Softswitch.Hosting;
-
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Commands;
 
@@ -52,7 +53,7 @@ internal static class RunCommand
     private static int Run(SwitchOptions options)
     {
         CheckOpenFiles();
-        PoolThreads.Fill();
+        PoolThreads.Fill(names: options.Controllers.Count(one => one.Transport != ConnectionTransport.Unix && !IPAddress.TryParse(one.Host, out _)));
         using var signal = new TerminationSignal(onReload: static () => Log("SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
         using SwitchHost host = SwitchHost.Start(options, Console.Out.WriteLine, Log);
         Console.Out.WriteLine("ready");

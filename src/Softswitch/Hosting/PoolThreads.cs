@@ -7,17 +7,20 @@ namespace Softswitch.Hosting;
 /// </remarks>
 internal static class PoolThreads
 {
-    /// <summary>None of the pool's work here waits for long: timers, reconnection, the ends of connection attempts.</summary>
-    private const int Count = 4;
+    /// <summary>For what does not wait for long: timers, reconnection, the ends of connection attempts.</summary>
+    private const int Quick = 4;
 
-    public static void Fill()
+    /// <param name="names">Names of hosts that are looked up, each on a thread of the pool for as long as the resolver takes: twice at a time, to connect and to know what
+    /// is the switch's own traffic.</param>
+    public static void Fill(int names)
     {
+        int count = Quick + (2 * names);
         ThreadPool.GetMinThreads(out _, out int completionThreads);
-        ThreadPool.SetMinThreads(Count, completionThreads);
-        ThreadPool.SetMaxThreads(Count, completionThreads);
+        ThreadPool.SetMinThreads(count, completionThreads);
+        ThreadPool.SetMaxThreads(count, completionThreads);
         object gate = new(); // nothing that could be disposed of while the last of them still wakes
         int arrived = 0;
-        for (int i = 0; i < Count; i++)
+        for (int i = 0; i < count; i++)
         {
             ThreadPool.QueueUserWorkItem(_ => Arrive());
         }
@@ -38,7 +41,7 @@ internal static class PoolThreads
 
         void AwaitAll()
         {
-            while (arrived < Count)
+            while (arrived < count)
             {
                 Monitor.Wait(gate);
             }
