@@ -17,7 +17,7 @@ internal static class SettingsFile
         foreach (KeyValuePair<YamlNode, YamlNode> entry in settings.Children)
         {
             string name = (entry.Key as YamlScalarNode)?.Value ?? string.Empty;
-            string origin = $"{path}:{entry.Key.Start.Line}: {name}";
+            string origin = $"{path}:{entry.Key.Start.Line}: {name.ReplaceLineEndings(" ")}";
             SettingKey? key = SettingKey.All.FirstOrDefault(k => k.Name == name);
             if (key == null)
             {
@@ -34,6 +34,9 @@ internal static class SettingsFile
         string origin = $"{path}:{value.Start.Line}: {key.Name}";
         switch (value)
         {
+            case YamlScalarNode { Value: { } text } when text.AsSpan().ContainsAny('\r', '\n'):
+                errors.Add($"{origin}: a value is one line: '{text.ReplaceLineEndings(" ")}'");
+                break;
             case YamlScalarNode scalar when !string.IsNullOrEmpty(scalar.Value):
                 read.Add(new Setting(key.Name, scalar.Value, origin));
                 break;

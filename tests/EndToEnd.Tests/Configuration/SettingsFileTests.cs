@@ -40,6 +40,8 @@ public sealed class SettingsFileTests : IDisposable
     [InlineData("port:\n  - [a]", ":2: port: a list inside the list")]
     [InlineData("port:", ":1: port: must be a value or a list of values such as [N=]SPEC")]
     [InlineData("port: a\nport: b", ":2: Duplicate key port")]
+    [InlineData("frame-size: 6\n\n g", ":1: frame-size: a value is one line: '6 g'")]
+    [InlineData("\"a\\nb\": c", ":1: a b: no such key; there are port, {and all others}")]
     [InlineData("- port", ":1: must be a list of 'key: value' lines")]
     [InlineData("port: [a\nb: c", ": is not YAML")]
     public void Errors_name_file_line_and_key(string text, string expected)
