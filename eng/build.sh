@@ -40,9 +40,9 @@ require_sdk() {
 is_built() {
   [[ -f $stamp && -f $switch_dll && $(<"$stamp") == "$variant" ]] || return 1
   local newer
-  newer=$(find "$root/src" "$root"/Directory.*.props "$root/.editorconfig" \
+  newer=$(find "$root/src" "$root/lab" "$root/bench" "$root/scenarios" "$root"/Directory.*.props "$root/.editorconfig" \
     \( -name bin -o -name obj \) -prune -o \
-    \( -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name .editorconfig \) -newer "$stamp" -print -quit)
+    \( -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.flows' -o -name '*.json' -o -name .editorconfig \) -newer "$stamp" -print -quit)
   [[ -z $newer ]]
 }
 
@@ -59,7 +59,7 @@ build() {
   flock 9
   [[ ${2:-} == "unless built" ]] && is_built && return 0
   local project
-  for project in "$root"/src/*/; do
+  for project in "$root"/src/*/ "$root"/{lab,bench,scenarios}/; do
     mkdir -p "$project/bin" "$project/obj" # made by the build they would be newer than the stamp
   done
   echo "$variant" >"$stamp.new"

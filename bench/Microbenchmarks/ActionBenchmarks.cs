@@ -1,8 +1,8 @@
 using BenchmarkDotNet.Attributes;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.Microbenchmarks;
 
@@ -65,7 +65,7 @@ public class ActionBenchmarks
     private void Apply(FlowAction action)
     {
         Packet[] packets = _set.Packets;
-        PacketLayout[] layouts = _set.Layouts;
+        HeaderOffsets[] layouts = _set.Layouts;
         for (int i = 0; i < packets.Length; i++)
         {
             HeaderRewriter.Apply(action, ref packets[i], ref layouts[i], _set.Frames);

@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.Microbenchmarks;

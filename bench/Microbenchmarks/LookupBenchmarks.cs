@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Microbenchmarks;
 

@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Testing;
 
@@ -18,7 +18,7 @@ internal sealed unsafe class PacketSet : IDisposable
     {
         Frames = _pool.CreateCache();
         Keys = new FlowKey[Count];
-        Layouts = new PacketLayout[Count];
+        Layouts = new HeaderOffsets[Count];
         Packets = new Packet[Count];
         var random = new Random(Seed);
         for (int i = 0; i < Count; i++)
@@ -28,7 +28,7 @@ internal sealed unsafe class PacketSet : IDisposable
             Packets[i].Length = frame.Length;
             frame.CopyTo(Packets[i].Bytes);
             fixed (FlowKey* key = &Keys[i])
-            fixed (PacketLayout* layout = &Layouts[i])
+            fixed (HeaderOffsets* layout = &Layouts[i])
             {
                 FlowKeyParser.Parse(Packets[i].Data, Packets[i].Length, 1, key, layout);
             }
@@ -41,7 +41,7 @@ internal sealed unsafe class PacketSet : IDisposable
 
     public FlowKey[] Keys { get; }
 
-    public PacketLayout[] Layouts { get; }
+    public HeaderOffsets[] Layouts { get; }
 
     public static byte[] FrameOf(int flow) => TestPacket.Tcp(src: 0x0a00_0000 + (uint)flow, dst: DestinationOf(flow), srcPort: (ushort)(1024 + (flow & 0x3fff)), payload: 6);
 

@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Microbenchmarks;
@@ -20,7 +20,7 @@ public unsafe class ParserBenchmarks
     public ulong Parse()
     {
         FlowKey key = default;
-        PacketLayout layout = default;
+        HeaderOffsets layout = default;
         ulong sum = 0;
         foreach (ref readonly Softswitch.Datapath.Packets.Packet packet in _set.Packets.AsSpan())
         {
@@ -35,7 +35,7 @@ public unsafe class ParserBenchmarks
     public ulong ParseGeneral()
     {
         FlowKey key = default;
-        PacketLayout layout = default;
+        HeaderOffsets layout = default;
         ulong sum = 0;
         foreach (ref readonly Softswitch.Datapath.Packets.Packet packet in _set.Packets.AsSpan())
         {

@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.NetFpga;
 using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Ports;

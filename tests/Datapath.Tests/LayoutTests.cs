@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Tests;
 
@@ -93,8 +93,8 @@ public sealed unsafe class LayoutTests
     [Fact]
     public void Packet_layout_is_one_32_bit_word_written_at_once_by_the_fast_path()
     {
-        Assert.Equal(4, sizeof(PacketLayout));
-        PacketLayout l = default;
+        Assert.Equal(4, sizeof(HeaderOffsets));
+        HeaderOffsets l = default;
         byte* start = (byte*)&l;
         Assert.Equal(0, (byte*)&l.Flags - start);
         Assert.Equal(1, &l.NetworkOffset - start);

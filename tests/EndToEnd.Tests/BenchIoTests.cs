@@ -1,8 +1,6 @@
 using System.Text.Json;
-using Softswitch.Benchmarks.Io;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Control;
+using Softswitch.Bench.Io;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Ports.Linux;

@@ -15,27 +15,27 @@ public sealed class CaptureFileTests : IDisposable
     public void One_pass_of_a_replay_is_counted_on_its_way_to_null()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(hosts: 0);
+        using var lab = new CabledHosts(hosts: 0);
         // 'once' begins with the first poll, so the flow is late for it: the bridge of fail mode standalone forwards it all.
         using RunningCommand running = lab.StartRun(
-            "--port", $"1=replay:{WriteCapture()},once", "--port", "2=null:", "--listen", Lab.Listen, "--fail-mode", "standalone");
-        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "1"), "rx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
-        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
-        Assert.Equal(FrameCount * FrameLength, Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "1"), "rx pkts"), "bytes"));
+            "--port", $"1=replay:{WriteCapture()},once", "--port", "2=null:", "--listen", CabledHosts.Listen, "--fail-mode", "standalone");
+        Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "1"), "rx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
+        Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
+        Assert.Equal(FrameCount * FrameLength, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "1"), "rx pkts"), "bytes"));
     }
 
     [Fact]
     public void An_endless_replay_is_forwarded_by_the_flow_it_meets()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(hosts: 0);
-        using RunningCommand running = lab.StartRun("--port", $"1=replay:{WriteCapture()}", "--port", "2=null:", "--listen", Lab.Listen);
+        using var lab = new CabledHosts(hosts: 0);
+        using RunningCommand running = lab.StartRun("--port", $"1=replay:{WriteCapture()}", "--port", "2=null:", "--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "in_port=1,actions=output:2");
-        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") > 100 * FrameCount, () => lab.Ofctl("dump-ports"));
-        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") > 100 * FrameCount);
+        Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") > 100 * FrameCount, () => lab.Ofctl("dump-ports"));
+        Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") > 100 * FrameCount);
         lab.Ofctl("del-flows");
-        long sent = Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts");
-        Assert.Equal(sent, Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts"));
+        long sent = CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts");
+        Assert.Equal(sent, CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts"));
     }
 
     [Fact]
@@ -43,10 +43,10 @@ public sealed class CaptureFileTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         string output = Path.Combine(_folder, "out.pcap");
-        using var lab = new Lab(hosts: 0);
+        using var lab = new CabledHosts(hosts: 0);
         using RunningCommand running = lab.StartRun(
-            "--port", $"1=replay:{WriteCapture()},once", "--port", $"2=pcap:{output}", "--listen", Lab.Listen, "--fail-mode", "standalone");
-        Eventually.True(() => Lab.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
+            "--port", $"1=replay:{WriteCapture()},once", "--port", $"2=pcap:{output}", "--listen", CabledHosts.Listen, "--fail-mode", "standalone");
+        Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
         string read = TestNamespace.ExecuteOutside("tcpdump", "-r", output, "-n", "-e").Checked().Output;
@@ -60,12 +60,12 @@ public sealed class CaptureFileTests : IDisposable
     public void A_disk_that_is_full_is_said_once()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(hosts: 0);
+        using var lab = new CabledHosts(hosts: 0);
         using RunningCommand running = lab.StartRun(
-            "--port", $"1=replay:{WriteCapture()}", "--port", "2=pcap:/dev/full", "--listen", Lab.Listen, "--fail-mode", "standalone");
+            "--port", $"1=replay:{WriteCapture()}", "--port", "2=pcap:/dev/full", "--listen", CabledHosts.Listen, "--fail-mode", "standalone");
         Eventually.True(() => running.Error.Contains("port 2: pcap:full: /dev/full cannot be written: No space left on device", StringComparison.Ordinal), () => running.Error);
-        long errors = Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs");
-        Eventually.True(() => Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs") > errors, () => lab.Ofctl("dump-ports"));
+        long errors = CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs");
+        Eventually.True(() => CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs") > errors, () => lab.Ofctl("dump-ports"));
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
         Assert.Single(running.Error.Split('\n'), line => line.Contains("/dev/full", StringComparison.Ordinal));
@@ -75,7 +75,7 @@ public sealed class CaptureFileTests : IDisposable
     public void A_pipe_that_nobody_reads_is_refused_and_one_whose_reader_stands_still_is_removed_and_left_at_once()
     {
         Needs.Namespaces();
-        using var lab = new Lab(hosts: 0);
+        using var lab = new CabledHosts(hosts: 0);
         string pipe = Path.Combine(_folder, "pipe");
         string control = Path.Combine(_folder, "control");
         TestNamespace.ExecuteOutside("mkfifo", pipe).Checked();

@@ -14,9 +14,9 @@ public sealed class ControllerTests
     public void The_test_controller_of_Open_vSwitch_drives_it()
     {
         Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         using RunningCommand controller = StartTestController(lab, "--max-idle=2");
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", Controller);
         WaitForController(running);
         foreach ((int from, int to) in (ReadOnlySpan<(int, int)>)[(1, 2), (2, 3), (3, 1)])
         {
@@ -32,7 +32,7 @@ public sealed class ControllerTests
     public void Iperf3_runs_both_ways_under_the_test_controller()
     {
         Needs.Namespaces("ovs-testcontroller", "iperf3", "ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand controller = StartTestController(lab);
         using RunningCommand running = lab.StartSwitch("--controller", Controller);
         WaitForController(running);
@@ -51,7 +51,7 @@ public sealed class ControllerTests
     public void Our_own_controller_drives_it()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         using RunningCommand controller = lab.Start("controller", "--listen", "ptcp:6653:127.0.0.1");
         using RunningCommand running = lab.StartSwitch("--controller", Controller);
         WaitForController(running);
@@ -63,7 +63,7 @@ public sealed class ControllerTests
     public void Standalone_it_forwards_as_a_bridge_while_there_is_no_controller()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--controller", Controller, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
     }
@@ -72,9 +72,9 @@ public sealed class ControllerTests
     public void Secure_it_keeps_forwarding_by_its_flows_when_the_controller_dies_and_drops_the_rest()
     {
         Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         using RunningCommand controller = StartTestController(lab, "--max-idle=permanent");
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller, "--fail-mode", "secure");
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", Controller, "--fail-mode", "secure");
         WaitForController(running);
         Assert.Equal(3, lab.Ping(1, 2));
 
@@ -92,9 +92,9 @@ public sealed class ControllerTests
     public void Standalone_it_becomes_a_bridge_when_the_controller_dies()
     {
         Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         using RunningCommand controller = StartTestController(lab, "--max-idle=1");
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller, "--fail-mode", "standalone");
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", Controller, "--fail-mode", "standalone");
         WaitForController(running);
         Assert.Equal(3, lab.Ping(1, 2));
         SwitchProgram.Terminate(controller, "KILL");
@@ -109,7 +109,7 @@ public sealed class ControllerTests
     public void A_controller_that_misbehaves_is_a_line_and_forwarding_goes_on(string script)
     {
         Needs.Namespaces("ovs-ofctl", "ping", "python3");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         // A listener that answers every connection with the script's output and closes.
         using RunningCommand nonsense = lab.Inside.Start(
             "/usr/bin/python3", "-c",
@@ -124,7 +124,7 @@ public sealed class ControllerTests
             """,
             script);
         nonsense.WaitForText("listening", SwitchProgram.Patience);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", Controller);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", Controller);
         lab.ConnectHosts1And2();
         Eventually.True(() => ControllerLines(running).Length > 0, () => $"a line about it: {running.Error}");
         Assert.Equal(3, lab.Ping(1, 2));
@@ -135,7 +135,7 @@ public sealed class ControllerTests
     private static string[] ControllerLines(RunningCommand running) =>
         [.. running.Error.Split('\n').Where(line => line.StartsWith(Controller, StringComparison.Ordinal))];
 
-    private static RunningCommand StartTestController(Lab lab, params string[] options)
+    private static RunningCommand StartTestController(CabledHosts lab, params string[] options)
     {
         RunningCommand controller = lab.Inside.Start("ovs-testcontroller", ["--unixctl=none", "-v", .. options, "ptcp:6653:127.0.0.1"]);
         Eventually.True(() => lab.Inside.Execute("ss", "-tln").Output.Contains(":6653", StringComparison.Ordinal), () => controller.Error);
@@ -148,7 +148,7 @@ public sealed class ControllerTests
         () => ControllerLines(running).Count(line => line.EndsWith(": connected", StringComparison.Ordinal)) >= count,
         () => $"connection {count}: {running.Error}");
 
-    private static double Iperf(Lab lab, string[] arguments, string section, string field)
+    private static double Iperf(CabledHosts lab, string[] arguments, string section, string field)
     {
         CommandResult result = lab.Host(1).Execute("iperf3", ["-J", "-c", "10.0.0.2", "--connect-timeout", "5000", .. arguments]);
         using JsonDocument report = JsonDocument.Parse(result.Checked().Output);

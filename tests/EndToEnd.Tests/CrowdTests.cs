@@ -19,9 +19,9 @@ public sealed class CrowdTests
     public void Without_descriptors_to_spare_it_forwards_answers_and_says_so_once()
     {
         Needs.Namespaces("ovs-ofctl", "ping", "prlimit");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.Inside.Start("prlimit", ["--nofile=130", SwitchProgram.Dotnet, SwitchProgram.Library, "run",
-            "--port", "1=s1", "--port", "2=s2", "--fail-mode", "standalone", "--listen", Lab.Listen]);
+            "--port", "1=s1", "--port", "2=s2", "--fail-mode", "standalone", "--listen", CabledHosts.Listen]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         List<Socket> crowd = lab.Inside.Run(() => Gather(100));
         lab.Ofctl("show");
@@ -37,7 +37,7 @@ public sealed class CrowdTests
     public void Without_threads_to_spare_it_answers_and_says_so_once_for_each_reason()
     {
         Needs.Namespaces("ovs-ofctl", "prlimit", "setpriv");
-        using var lab = new Lab(hosts: 1);
+        using var lab = new CabledHosts(hosts: 1);
         int threads;
         using (RunningCommand free = StartAsSomebody(lab, processes: "1000"))
         {
@@ -59,10 +59,10 @@ public sealed class CrowdTests
     public void A_thousand_idle_connections_make_nobody_wait()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(hosts: 1);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts(hosts: 1);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         List<Socket> crowd = lab.Inside.Run(() => Gather(1000));
-        lab.Inside.Execute(Promptly, "ovs-ofctl", ["-O", "OpenFlow10", "show", Lab.Target]).Checked();
+        lab.Inside.Execute(Promptly, "ovs-ofctl", ["-O", "OpenFlow10", "show", CabledHosts.Target]).Checked();
         Assert.Single(running.Error.Split('\n'), line => line.Contains("gave way", StringComparison.Ordinal));
         crowd.ForEach(socket => socket.Dispose());
     }
@@ -71,22 +71,22 @@ public sealed class CrowdTests
     public void Half_messages_that_grow_by_a_byte_now_and_then_lock_nobody_out_and_are_given_up()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(hosts: 1);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts(hosts: 1);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         List<Socket> crowd = lab.Inside.Run(() => Gather(64));
         crowd.ForEach(socket => socket.Send([.. Hello, .. Convert.FromHexString("0102ffff")]));
-        lab.Inside.Execute(Promptly, "ovs-ofctl", ["-O", "OpenFlow10", "show", Lab.Target]).Checked();
+        lab.Inside.Execute(Promptly, "ovs-ofctl", ["-O", "OpenFlow10", "show", CabledHosts.Target]).Checked();
         Eventually.True(() => crowd.TrueForAll(socket => !TrySend(socket, 0)), () => running.Error);
         Assert.Single(running.Error.Split('\n'), line => line.Contains("the rest of a message did not come", StringComparison.Ordinal));
         crowd.ForEach(socket => socket.Dispose());
     }
 
     /// <summary>Limits of processes do not hold for root: as a user who has no other process, who may read what we may.</summary>
-    private static RunningCommand StartAsSomebody(Lab lab, string processes)
+    private static RunningCommand StartAsSomebody(CabledHosts lab, string processes)
     {
         RunningCommand running = lab.Inside.Start("prlimit", [$"--nproc={processes}",
             "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
-            SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "1=null:", "--listen", Lab.Listen]);
+            SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "1=null:", "--listen", CabledHosts.Listen]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         return running;
     }

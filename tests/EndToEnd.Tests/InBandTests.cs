@@ -15,7 +15,7 @@ public sealed class InBandTests
     public void Through_the_switch_itself_the_controller_is_reached_kept_and_reached_again_whatever_the_table_holds()
     {
         Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand controller = StartTestController(lab, cookie: 1);
         using RunningCommand running = StartSwitch(lab, Controller);
         WaitForConnections(running, 1);
@@ -36,7 +36,7 @@ public sealed class InBandTests
     public void The_session_goes_on_after_its_controller_deleted_all_flows_and_added_one_that_drops_everything()
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using Socket listener = PlainController.Listen(lab.Host(1), 6653);
         using RunningCommand running = StartSwitch(lab, Controller);
         for (int session = 0; session < 2; session++)
@@ -49,7 +49,7 @@ public sealed class InBandTests
     public void A_controller_behind_a_router_is_reached_by_way_of_the_next_hop()
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using var beyond = new TestNamespace("beyond");
         TestNamespace.Join(lab.Host(1), "far", beyond, "eth0");
         lab.Host(1).Execute("ip", "addr", "add", "10.9.0.254/24", "dev", "far").Checked();
@@ -67,7 +67,7 @@ public sealed class InBandTests
     public void A_tool_from_outside_reaches_our_listener_through_the_switch()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = StartSwitch(lab, "--listen", "ptcp:6655");
         lab.Ofctl("add-flow", "priority=65535,actions=drop");
         string shown = lab.Host(2).Execute("ovs-ofctl", "-O", "OpenFlow10", "show", $"tcp:{DeviceAddress}:6655").Checked().Output;
@@ -86,7 +86,7 @@ public sealed class InBandTests
     }
 
     /// <summary>Takes a connection of the switch, has it drop everything, and asks on with all neighbours forgotten.</summary>
-    private static void CheckSession(Lab lab, Socket listener)
+    private static void CheckSession(CabledHosts lab, Socket listener)
     {
         using PlainController controller = PlainController.Accept(listener);
         controller.SendFlowMod(xid: 2, command: 3, priority: 0);
@@ -99,18 +99,18 @@ public sealed class InBandTests
         }
     }
 
-    private static RunningCommand StartSwitch(Lab lab, string controller) => StartSwitch(lab, "--controller", controller);
+    private static RunningCommand StartSwitch(CabledHosts lab, string controller) => StartSwitch(lab, "--controller", controller);
 
-    private static RunningCommand StartSwitch(Lab lab, string option, string target)
+    private static RunningCommand StartSwitch(CabledHosts lab, string option, string target)
     {
-        RunningCommand running = lab.StartSwitch("--port", $"local=tap:{Device}", "--in-band", "--fail-mode", "secure", "--listen", Lab.Listen, option, target);
+        RunningCommand running = lab.StartSwitch("--port", $"local=tap:{Device}", "--in-band", "--fail-mode", "secure", "--listen", CabledHosts.Listen, option, target);
         lab.Inside.Execute("ip", "addr", "add", $"{DeviceAddress}/24", "dev", Device).Checked();
         running.WaitForText($"in-band: {Device} has {DeviceAddress}", SwitchProgram.Patience);
         return running;
     }
 
     /// <summary>Once connected it adds an entry that drops everything.</summary>
-    private static RunningCommand StartTestController(Lab lab, int cookie)
+    private static RunningCommand StartTestController(CabledHosts lab, int cookie)
     {
         RunningCommand controller = lab.Host(1).Start(
             "sh", "-c",
@@ -122,6 +122,6 @@ public sealed class InBandTests
     private static void WaitForConnections(RunningCommand running, int count) => Eventually.True(
         () => running.Error.Split('\n').Count(line => line == $"{Controller}: connected") >= count, () => $"connection {count}: {running.Error}");
 
-    private static void WaitForFlow(Lab lab, string words) => Eventually.True(
+    private static void WaitForFlow(CabledHosts lab, string words) => Eventually.True(
         () => lab.Ofctl("dump-flows").Contains(words, StringComparison.Ordinal), () => $"{words} in: {lab.Ofctl("dump-flows")}");
 }

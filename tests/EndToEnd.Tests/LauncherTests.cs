@@ -1,4 +1,3 @@
-using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;

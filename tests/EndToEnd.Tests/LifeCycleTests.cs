@@ -13,9 +13,9 @@ public sealed class LifeCycleTests
     public void A_signal_ends_it_with_0_and_interfaces_are_as_they_were(string signal)
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         string before = Interfaces(lab);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         SwitchProgram.Terminate(running, signal);
         CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
         Assert.Equal(0, result.ExitCode);
@@ -26,11 +26,11 @@ public sealed class LifeCycleTests
     public void Killed_it_leaves_nothing_that_stops_the_next_one()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab();
-        using RunningCommand killed = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand killed = lab.StartSwitch("--listen", CabledHosts.Listen);
         SwitchProgram.Terminate(killed, "KILL");
         killed.WaitForEnd(SwitchProgram.Patience);
-        using RunningCommand next = lab.StartSwitch("--listen", Lab.Listen, "--fail-mode", "standalone");
+        using RunningCommand next = lab.StartSwitch("--listen", CabledHosts.Listen, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
     }
 
@@ -38,8 +38,8 @@ public sealed class LifeCycleTests
     public void Each_port_listener_and_controller_is_a_line_before_ready()
     {
         Needs.Namespaces();
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--controller", "tcp:127.0.0.1:1", "--datapath-id", "2a");
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", "tcp:127.0.0.1:1", "--datapath-id", "2a");
         string[] lines = running.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("datapath id 000000000000002a", lines[0]);
         Assert.StartsWith("frames: 16384 of 2048 bytes, 32 MiB in ", lines[1], StringComparison.Ordinal);
@@ -54,7 +54,7 @@ public sealed class LifeCycleTests
     public void Who_listens_on_all_addresses_without_authentication_says_so_before_ready(params string[] arguments)
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.Start(arguments[0], arguments[1..]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         string[] lines = running.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -65,8 +65,8 @@ public sealed class LifeCycleTests
     public void Features_tell_the_number_of_buffers_asked_for()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--buffers", "7", "--emergency-flows", "0", "--emergency-attempts", "0");
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--buffers", "7", "--emergency-flows", "0", "--emergency-attempts", "0");
         Assert.Contains("n_buffers:7", lab.Ofctl("show"), StringComparison.Ordinal);
     }
 
@@ -75,7 +75,7 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces();
         int[] processors = ProcessorAffinity.Read();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--cpus", $"{processors[^1]}");
         Dictionary<string, string> allowed = Directory.GetDirectories($"/proc/{running.ProcessId}/task")
             .DistinctBy(task => File.ReadAllText($"{task}/comm").Trim())
@@ -88,7 +88,7 @@ public sealed class LifeCycleTests
     public void A_worker_that_spins_forwards_and_ends_like_any_other()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--idle", "spin", "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
         SwitchProgram.Terminate(running);
@@ -107,11 +107,11 @@ public sealed class LifeCycleTests
     public void Settings_come_from_a_file_and_the_command_line_wins()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         string file = Path.GetTempFileName();
         try
         {
-            File.WriteAllText(file, $"port: [7=s1, s2]\nlisten: {Lab.Listen}\ndatapath-id: 11\n");
+            File.WriteAllText(file, $"port: [7=s1, s2]\nlisten: {CabledHosts.Listen}\ndatapath-id: 11\n");
             using RunningCommand running = lab.StartRun("--config", file, "--datapath-id", "22");
             string shown = lab.Ofctl("show");
             Assert.Contains("dpid:0000000000000022", shown, StringComparison.Ordinal);
@@ -144,7 +144,7 @@ public sealed class LifeCycleTests
     public void What_cannot_be_done_is_one_line_that_names_it_and_exit_code_2(string[] arguments, string name, string reason)
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         string before = Interfaces(lab);
         CommandResult result = lab.RunToEnd(arguments);
         Assert.Equal(2, result.ExitCode);
@@ -171,7 +171,7 @@ public sealed class LifeCycleTests
     public void SIGHUP_is_answered_in_the_log_and_the_switch_goes_on()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone");
         SwitchProgram.Terminate(running, "HUP");
         Eventually.True(() => running.Error.Contains("SIGHUP: there is nothing to reload yet", StringComparison.Ordinal), () => running.Error);
@@ -184,7 +184,7 @@ public sealed class LifeCycleTests
     public void A_terminal_that_hangs_up_ends_it_and_interfaces_are_as_they_were()
     {
         Needs.Namespaces("script");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         string before = Interfaces(lab);
         using RunningCommand terminal = lab.Inside.Start("script", "-qc", $"{SwitchProgram.Dotnet} {SwitchProgram.Library} run --port s1", "/dev/null");
         terminal.WaitForText("ready", SwitchProgram.Patience);
@@ -206,15 +206,15 @@ public sealed class LifeCycleTests
     public void A_second_instance_is_told_who_has_the_interface_or_the_listener()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab();
-        using RunningCommand first = lab.StartSwitch("--listen", Lab.Listen, "--fail-mode", "standalone");
+        using var lab = new CabledHosts();
+        using RunningCommand first = lab.StartSwitch("--listen", CabledHosts.Listen, "--fail-mode", "standalone");
 
         CommandResult second = lab.RunToEnd("--port", "s1");
         Assert.Equal(2, second.ExitCode);
         Assert.Contains("s1", second.Error, StringComparison.Ordinal);
         Assert.Contains($"(pid {first.ProcessId})", second.Error, StringComparison.Ordinal);
 
-        CommandResult third = lab.RunToEnd("--port", "null:", "--listen", Lab.Listen);
+        CommandResult third = lab.RunToEnd("--port", "null:", "--listen", CabledHosts.Listen);
         Assert.Equal(2, third.ExitCode);
         Assert.Contains("--listen: ptcp:6654:127.0.0.1: Address already in use", third.Error, StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, 2)); // and the first forwards as before
@@ -224,7 +224,7 @@ public sealed class LifeCycleTests
     public void Without_rights_a_line_says_so()
     {
         Needs.Namespaces("setpriv");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         CommandResult result = lab.Inside.Start(
                 "setpriv", "--bounding-set=-all", "--inh-caps=-all", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "s1")
             .WaitForEnd(SwitchProgram.Patience);
@@ -238,8 +238,8 @@ public sealed class LifeCycleTests
     public void An_interface_that_vanishes_takes_nothing_else_with_it_and_comes_back_by_itself()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts(hosts: 3);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "actions=normal");
         using RunningCommand monitor = lab.StartMonitor(64);
         Assert.Equal(3, lab.Ping(1, 2));
@@ -255,6 +255,6 @@ public sealed class LifeCycleTests
     }
 
     /// <summary>Flags, addresses, queue disciplines and offloads of the switch's interfaces.</summary>
-    private static string Interfaces(Lab lab) => lab.Inside.Execute(
+    private static string Interfaces(CabledHosts lab) => lab.Inside.Execute(
         "sh", "-c", "ip -d -o link show | sed 's/ qlen [0-9]*//'; for i in s1 s2; do ethtool -k $i 2>/dev/null; done; true").Checked().Output;
 }

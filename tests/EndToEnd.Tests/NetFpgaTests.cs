@@ -23,10 +23,10 @@ public sealed class NetFpgaTests : IDisposable
     public void Four_hosts_talk_under_a_learning_controller(string offload)
     {
         Needs.Namespaces("ovs-ofctl", "ovs-testcontroller", "ping", "iperf3");
-        using var lab = new Lab(Hosts);
+        using var lab = new CabledHosts(Hosts);
         using RunningCommand controller = lab.Inside.Start("ovs-testcontroller", "--unixctl=none", "ptcp:6653:127.0.0.1");
         using RunningCommand running = lab.StartRun(
-            "--netfpga", $"{Card},offload={offload}", "--listen", Lab.Listen, "--controller", "tcp:127.0.0.1:6653");
+            "--netfpga", $"{Card},offload={offload}", "--listen", CabledHosts.Listen, "--controller", "tcp:127.0.0.1:6653");
         Assert.Contains($"card nf2c0: openflow_switch 1.0.4 by emulated card, layout 1.0, offload={offload}", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 4: nf2c3: NetFPGA by emulated card: wire s4, AF_PACKET", running.Output, StringComparison.Ordinal);
         Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
@@ -45,8 +45,8 @@ public sealed class NetFpgaTests : IDisposable
     public void Port_statistics_are_those_of_the_wire_and_count_every_packet_once()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(Hosts);
-        using RunningCommand running = lab.StartRun("--netfpga", Card, "--listen", Lab.Listen);
+        using var lab = new CabledHosts(Hosts);
+        using RunningCommand running = lab.StartRun("--netfpga", Card, "--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2");
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=3,actions=LOCAL,CONTROLLER,output:4"); // more than a card can do
         Dictionary<int, (long Received, long Sent)> before = Ports(lab);
@@ -74,8 +74,8 @@ public sealed class NetFpgaTests : IDisposable
     public void A_host_that_lies_about_a_header_length_puts_the_card_out_of_step_for_a_moment_only()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(Hosts);
-        using RunningCommand running = lab.StartRun("--netfpga", Card, "--listen", Lab.Listen);
+        using var lab = new CabledHosts(Hosts);
+        using RunningCommand running = lab.StartRun("--netfpga", Card, "--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "priority=5,in_port=1,actions=output:2");
         lab.Ofctl("add-flow", "priority=5,in_port=2,actions=output:1");
         Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
@@ -92,8 +92,8 @@ public sealed class NetFpgaTests : IDisposable
     public void The_link_is_the_wires()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(2);
-        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--listen", Lab.Listen);
+        using var lab = new CabledHosts(2);
+        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--listen", CabledHosts.Listen);
         string shown = lab.Ofctl("show");
         Assert.Equal(2, shown.Split("LINK_DOWN").Length - 1); // nothing is plugged into nf2c2 and nf2c3
         lab.Host(1).Execute("ip", "link", "set", "eth0", "down").Checked();
@@ -106,9 +106,9 @@ public sealed class NetFpgaTests : IDisposable
     public void A_wire_that_was_down_is_up_while_the_switch_runs()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(2);
+        using var lab = new CabledHosts(2);
         lab.Inside.Execute("ip", "link", "set", "s1", "down").Checked();
-        using (RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--listen", Lab.Listen))
+        using (RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--listen", CabledHosts.Listen))
         {
             lab.ConnectHosts1And2();
             Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
@@ -121,7 +121,7 @@ public sealed class NetFpgaTests : IDisposable
     public void A_trace_has_every_register_access_and_begins_with_identification()
     {
         Needs.Namespaces();
-        using var lab = new Lab(2);
+        using var lab = new CabledHosts(2);
         string file = Path.GetTempFileName();
         try
         {
@@ -145,8 +145,8 @@ public sealed class NetFpgaTests : IDisposable
     public void Two_cards_have_the_next_four_numbers()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(2);
-        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:::", "--netfpga", "emulator,wires=:::s2", "--port", "20=nf2c7,rate=1G", "--listen", Lab.Listen);
+        using var lab = new CabledHosts(2);
+        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:::", "--netfpga", "emulator,wires=:::s2", "--port", "20=nf2c7,rate=1G", "--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "in_port=1,actions=output:20");
         lab.Ofctl("add-flow", "in_port=20,actions=output:1");
         Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
@@ -170,7 +170,7 @@ public sealed class NetFpgaTests : IDisposable
     public void A_bad_card_is_refused_with_the_reason(string card, string message)
     {
         Needs.Namespaces();
-        using var lab = new Lab(1);
+        using var lab = new CabledHosts(1);
         CommandResult result = lab.RunToEnd("--netfpga", card);
         Assert.Equal(2, result.ExitCode);
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
@@ -182,7 +182,7 @@ public sealed class NetFpgaTests : IDisposable
     public void A_real_cards_interfaces_are_up_before_it_is_written_and_what_does_not_read_back_is_refused()
     {
         Needs.Namespaces();
-        using var lab = new Lab(Hosts);
+        using var lab = new CabledHosts(Hosts);
         for (int port = 0; port < Hosts; port++)
         {
             lab.Inside.Execute("ip", "link", "set", $"s{port + 1}", "down").Checked();
@@ -215,11 +215,11 @@ public sealed class NetFpgaTests : IDisposable
     public void A_card_and_its_ports_can_be_in_the_configuration_file()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(2);
+        using var lab = new CabledHosts(2);
         string file = Path.GetTempFileName();
         try
         {
-            File.WriteAllText(file, $"netfpga: emulator,wires=s1:s2::,offload=strict\nport: 9=nf2c1\nlisten: {Lab.Listen}\n");
+            File.WriteAllText(file, $"netfpga: emulator,wires=s1:s2::,offload=strict\nport: 9=nf2c1\nlisten: {CabledHosts.Listen}\n");
             using RunningCommand running = lab.StartRun("--config", file);
             Assert.Contains("offload=strict", running.Output, StringComparison.Ordinal);
             Assert.Contains(" 9(nf2c1)", lab.Ofctl("show"), StringComparison.Ordinal);
@@ -234,7 +234,7 @@ public sealed class NetFpgaTests : IDisposable
     public void Ports_of_a_card_stay_while_the_switch_runs()
     {
         Needs.Namespaces();
-        using var lab = new Lab(2);
+        using var lab = new CabledHosts(2);
         string socket = $"{_folder.FullName}/control";
         using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--control", $"punix:{socket}");
         CommandResult removed = lab.Start("port", "del", $"unix:{socket}", "1").WaitForEnd(SwitchProgram.Patience);
@@ -249,9 +249,9 @@ public sealed class NetFpgaTests : IDisposable
     public void Flows_are_on_the_card_and_their_counters_are_right(string layout)
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(Hosts);
+        using var lab = new CabledHosts(Hosts);
         string socket = $"{_folder.FullName}/control";
-        using RunningCommand running = lab.StartRun("--netfpga", $"{Card},layout={layout}", "--listen", Lab.Listen, "--control", $"punix:{socket}");
+        using RunningCommand running = lab.StartRun("--netfpga", $"{Card},layout={layout}", "--listen", CabledHosts.Listen, "--control", $"punix:{socket}");
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2,output:3");
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=4,actions=CONTROLLER");
         SendNumbered(lab, 1, 200);
@@ -271,7 +271,7 @@ public sealed class NetFpgaTests : IDisposable
         return running.WaitForEnd(SwitchProgram.Patience);
     }
 
-    private static double TcpThroughput(Lab lab, int from, int to)
+    private static double TcpThroughput(CabledHosts lab, int from, int to)
     {
         using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
         server.WaitForText("Server listening", SwitchProgram.Patience);
@@ -281,12 +281,12 @@ public sealed class NetFpgaTests : IDisposable
         return rate;
     }
 
-    private static void SendNumbered(Lab lab, int from, int count) => lab.Host(from).Execute(
+    private static void SendNumbered(CabledHosts lab, int from, int count) => lab.Host(from).Execute(
         "python3", "-c",
         $"import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('eth0', 0)); "
         + $"[s.send(b'\\x02\\0\\0\\0\\0\\x09\\x02\\0\\0\\0\\0\\x0{from}\\x88\\xb5' + bytes(86)) for _ in range({count})]").Checked();
 
-    private static Dictionary<int, (long Received, long Sent)> Ports(Lab lab)
+    private static Dictionary<int, (long Received, long Sent)> Ports(CabledHosts lab)
     {
         string[] lines = lab.Ofctl("dump-ports").Split('\n');
         var ports = new Dictionary<int, (long, long)>();
@@ -295,7 +295,7 @@ public sealed class NetFpgaTests : IDisposable
             int at = lines[i].IndexOf(": rx", StringComparison.Ordinal);
             if (at > 0 && int.TryParse(lines[i][..at].Replace("port", "", StringComparison.Ordinal).Trim(), out int number))
             {
-                ports[number] = (Lab.Number(lines[i], "pkts"), Lab.Number(lines[i + 1], "pkts"));
+                ports[number] = (CabledHosts.Number(lines[i], "pkts"), CabledHosts.Number(lines[i + 1], "pkts"));
             }
         }
         return ports;

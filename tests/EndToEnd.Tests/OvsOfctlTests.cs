@@ -10,8 +10,8 @@ public sealed class OvsOfctlTests
     public void Show_lists_the_ports_with_their_addresses()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen, "--datapath-id", "0000000000000042");
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--datapath-id", "0000000000000042");
         string shown = lab.Ofctl("show");
         Assert.Contains("dpid:0000000000000042", shown, StringComparison.Ordinal);
         foreach (int number in (int[])[1, 2])
@@ -25,8 +25,8 @@ public sealed class OvsOfctlTests
     public void An_interface_that_a_person_takes_down_is_PORT_DOWN_until_it_is_up_again()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         foreach (string state in (string[])["down", "up"])
         {
@@ -42,8 +42,8 @@ public sealed class OvsOfctlTests
     public void Flows_ports_tables_and_aggregates_count_what_was_sent()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "priority=5,arp,actions=flood");
         lab.Ofctl("add-flow", "cookie=0x77,icmp,in_port=1,nw_dst=10.0.0.2,actions=output:2");
         lab.Ofctl("add-flow", "cookie=0x78,icmp,in_port=2,actions=output:1");
@@ -51,32 +51,32 @@ public sealed class OvsOfctlTests
         Assert.Equal(5, lab.Ping(1, 2, count: 5));
 
         string flows = lab.Ofctl("dump-flows");
-        string forth = Lab.Line(flows, "cookie=0x77");
-        Assert.Equal(5, Lab.Number(forth, "n_packets"));
-        Assert.Equal(5 * 98, Lab.Number(forth, "n_bytes")); // 14 Ethernet, 20 IP, 8 ICMP, 56 data
+        string forth = CabledHosts.Line(flows, "cookie=0x77");
+        Assert.Equal(5, CabledHosts.Number(forth, "n_packets"));
+        Assert.Equal(5 * 98, CabledHosts.Number(forth, "n_bytes")); // 14 Ethernet, 20 IP, 8 ICMP, 56 data
         Assert.Contains("icmp,in_port=1,nw_dst=10.0.0.2 actions=output:2", forth, StringComparison.Ordinal);
-        Assert.Equal(5, Lab.Number(Lab.Line(flows, "cookie=0x78"), "n_packets"));
+        Assert.Equal(5, CabledHosts.Number(CabledHosts.Line(flows, "cookie=0x78"), "n_packets"));
 
         string aggregate = lab.Ofctl("dump-aggregate", "icmp");
-        Assert.Equal(10, Lab.Number(aggregate, "packet_count"));
-        Assert.Equal(980, Lab.Number(aggregate, "byte_count"));
-        Assert.Equal(2, Lab.Number(aggregate, "flow_count"));
+        Assert.Equal(10, CabledHosts.Number(aggregate, "packet_count"));
+        Assert.Equal(980, CabledHosts.Number(aggregate, "byte_count"));
+        Assert.Equal(2, CabledHosts.Number(aggregate, "flow_count"));
 
-        long arps = Lab.Number(Lab.Line(flows, "priority=5,arp"), "n_packets");
+        long arps = CabledHosts.Number(CabledHosts.Line(flows, "priority=5,arp"), "n_packets");
         string ports = lab.Ofctl("dump-ports");
-        Assert.Equal(10 + arps, Lab.Number(Lab.Line(ports, "port  1:"), "rx pkts") + Lab.Number(Lab.Line(ports, "port  2:"), "rx pkts"));
+        Assert.Equal(10 + arps, CabledHosts.Number(CabledHosts.Line(ports, "port  1:"), "rx pkts") + CabledHosts.Number(CabledHosts.Line(ports, "port  2:"), "rx pkts"));
 
         string tables = lab.Ofctl("dump-tables");
-        Assert.Equal(3, Lab.Number(tables, "active"));
-        Assert.Equal(10 + arps, Lab.Number(tables, "matched"));
+        Assert.Equal(3, CabledHosts.Number(tables, "active"));
+        Assert.Equal(10 + arps, CabledHosts.Number(tables, "matched"));
     }
 
     [Fact]
     public void Our_client_compares_and_dumps_flow_tables_as_ovs_ofctl_does()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         string folder = Directory.CreateTempSubdirectory("softswitch-test-").FullName;
         string same = Path.Combine(folder, "same");
         string other = Path.Combine(folder, "other");
@@ -85,7 +85,7 @@ public sealed class OvsOfctlTests
             File.WriteAllLines(same, ["priority=7,tcp,in_port=1,tp_dst=80,actions=output:2", "cookie=0x5,idle_timeout=600,arp,actions=NORMAL", "priority=0,actions=drop"]);
             File.WriteAllLines(other, ["priority=8,tcp,in_port=1,tp_dst=80,actions=output:2", "hard_timeout=600,arp,actions=NORMAL", "priority=0,actions=drop", "actions=1"]);
             lab.Ofctl("add-flows", same);
-            string[][] cases = [[Lab.Target, same], [Lab.Target, other], [other, Lab.Target], [same, other], [same, same]];
+            string[][] cases = [[CabledHosts.Target, same], [CabledHosts.Target, other], [other, CabledHosts.Target], [same, other], [same, same]];
             foreach (string[] sources in cases)
             {
                 CommandResult theirs = lab.Inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", "diff-flows", .. sources]);
@@ -98,7 +98,7 @@ public sealed class OvsOfctlTests
             Assert.Equal(1, lab.Start("ofctl", "diff-flows", same, other).WaitForEnd(SwitchProgram.Patience).ExitCode);
             Assert.Equal(1, lab.Start("ofctl", "diff-flows", same, "tcp:127.0.0.1:1").WaitForEnd(SwitchProgram.Patience).ExitCode);
 
-            string dump = lab.Start("ofctl", "dump-flows", Lab.Target, "--no-stats").WaitForEnd(SwitchProgram.Patience).Checked().Output;
+            string dump = lab.Start("ofctl", "dump-flows", CabledHosts.Target, "--no-stats").WaitForEnd(SwitchProgram.Patience).Checked().Output;
             Assert.Equal(lab.Ofctl("dump-flows", "--no-stats").Split('\n').Order(StringComparer.Ordinal), dump.Split('\n').Order(StringComparer.Ordinal));
         }
         finally
@@ -111,8 +111,8 @@ public sealed class OvsOfctlTests
     public void Modified_flows_forward_anew_and_deleted_ones_not_at_all()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts(hosts: 3);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "priority=5,arp,actions=flood");
         lab.ConnectHosts1And2();
         Assert.Equal(2, lab.Ping(1, 2, count: 2));
@@ -139,8 +139,8 @@ public sealed class OvsOfctlTests
         Needs.Scapy();
         const string Echo =
             "Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02')/Dot1Q(vlan=5,prio=0)/IP(src='10.0.0.1',dst='10.0.0.2')/ICMP()";
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "cookie=1,priority=3,in_port=1,actions=output:2");
         lab.Ofctl("add-flow", "cookie=2,priority=65535,icmp,in_port=1,actions=drop");
         lab.SendFrame(1, Echo);
@@ -161,8 +161,8 @@ public sealed class OvsOfctlTests
     public void Monitor_sees_the_packets_that_match_nothing()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartMonitor(65535);
         Eventually.True(
             () =>
@@ -180,8 +180,8 @@ public sealed class OvsOfctlTests
     public void Packet_out_reaches_the_host_as_given()
     {
         Needs.Namespaces("ovs-ofctl", "tcpdump");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using Witness witness = Witness.At(lab.Host(2), "ether proto 0x88b5", packets: 1);
         lab.Ofctl("packet-out", "NONE", "output:2", "ffffffffffff02000000000988b5" + string.Concat(Enumerable.Repeat("5a", 50)));
         string seen = witness.WaitForEnd();
@@ -193,8 +193,8 @@ public sealed class OvsOfctlTests
     public void Timed_out_flows_are_reported_and_gone()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartMonitor(128);
         Eventually.True(
             () => running.Error.Contains("connected", StringComparison.Ordinal), () => $"the monitor's connection; switch says {running.Error}");
@@ -205,5 +205,5 @@ public sealed class OvsOfctlTests
         Assert.DoesNotContain("cookie", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
     }
 
-    private static long Packets(Lab lab, string cookie) => Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), cookie), "n_packets");
+    private static long Packets(CabledHosts lab, string cookie) => CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), cookie), "n_packets");
 }

@@ -19,9 +19,9 @@ public sealed class PacketInFloodTests : IDisposable
     public void Echoes_and_flow_mods_get_through_a_flood_of_misses_from_an_interface(string rate)
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using Socket listener = PlainController.Listen(lab.Inside, 6653);
-        using RunningCommand running = lab.StartSwitch("--controller", "tcp:127.0.0.1:6653", "--listen", Lab.Listen, "--packet-in-rate", rate);
+        using RunningCommand running = lab.StartSwitch("--controller", "tcp:127.0.0.1:6653", "--listen", CabledHosts.Listen, "--packet-in-rate", rate);
         using PlainController controller = PlainController.Accept(listener);
         // Host 1 floods with another switch of ours, which bridges a capture that repeats for ever to its interface.
         using RunningCommand flood = lab.Host(1).Start(
@@ -54,7 +54,7 @@ public sealed class PacketInFloodTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private static long ReceivedFrom1(Lab lab) => Lab.Number(lab.Ofctl("dump-ports", "1"), "rx pkts");
+    private static long ReceivedFrom1(CabledHosts lab) => CabledHosts.Number(lab.Ofctl("dump-ports", "1"), "rx pkts");
 
     private static string Describe(long[] ticks)
     {

@@ -12,9 +12,9 @@ public sealed class QueueTests
     public void A_guaranteed_queue_keeps_its_rate_while_the_port_is_flooded()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         using RunningCommand running = lab.StartRun(
-            "--port", "1=s1", "--port", "2=s2,rate=50M", "--port", "3=s3", "--queue", "2:1,min-rate=10M", "--listen", Lab.Listen);
+            "--port", "1=s1", "--port", "2=s2,rate=50M", "--port", "3=s3", "--queue", "2:1,min-rate=10M", "--listen", CabledHosts.Listen);
         Assert.Contains("port 2: queue 1: 10Mbit/s guaranteed", running.Output, StringComparison.Ordinal);
         lab.Ofctl("add-flow", "in_port=3,actions=enqueue:2:1");
         lab.Ofctl("add-flow", "in_port=1,actions=output:2");
@@ -31,23 +31,23 @@ public sealed class QueueTests
         // The port's rate holds, and is used: a second of a burst's and the queues' content is allowed for.
         Assert.InRange(guaranteed.ReceivedBytes + flood.ReceivedBytes, 0.8 * 50 * Mega / 8 * seconds, 50 * Mega / 8 * (seconds + 1));
 
-        string queue = Lab.Line(lab.Ofctl("queue-stats", "2", "1"), "port 2 queue 1");
-        Assert.InRange(Lab.Number(queue, "bytes"), guaranteed.ReceivedBytes, guaranteed.SentBytes);
-        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop") > 0, "the flood overran the port");
+        string queue = CabledHosts.Line(lab.Ofctl("queue-stats", "2", "1"), "port 2 queue 1");
+        Assert.InRange(CabledHosts.Number(queue, "bytes"), guaranteed.ReceivedBytes, guaranteed.SentBytes);
+        Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop") > 0, "the flood overran the port");
     }
 
     [Fact]
     public void Queues_are_shown_to_both_clients()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartRun(
-            "--port", "1=s1", "--port", "2=s2,rate=50M", "--queue", "2:1,min-rate=10M", "--queue", "2:7,min-rate=5M,max-rate=20M", "--listen", Lab.Listen);
+            "--port", "1=s1", "--port", "2=s2,rate=50M", "--queue", "2:1,min-rate=10M", "--queue", "2:7,min-rate=5M,max-rate=20M", "--listen", CabledHosts.Listen);
         Assert.Contains("queue 7: min_rate:10.0%", lab.Ofctl("queue-get-config", "2"), StringComparison.Ordinal);
         Assert.Contains("2 queues", lab.Ofctl("queue-stats"), StringComparison.Ordinal);
-        using RunningCommand config = lab.Start("ofctl", "queue-get-config", Lab.Target, "2");
+        using RunningCommand config = lab.Start("ofctl", "queue-get-config", CabledHosts.Target, "2");
         Assert.Contains("queue 1: min_rate:20.0%\nqueue 7: min_rate:10.0%\n", config.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
-        using RunningCommand statistics = lab.Start("ofctl", "queue-stats", Lab.Target);
+        using RunningCommand statistics = lab.Start("ofctl", "queue-stats", CabledHosts.Target);
         Assert.Contains("port 2 queue 7: bytes=0, pkts=0, errors=0", statistics.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
     }
 
@@ -55,8 +55,8 @@ public sealed class QueueTests
     public void A_flow_to_a_queue_that_is_not_there_works_and_the_log_says_so()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "in_port=1,actions=enqueue:2:3");
         lab.Ofctl("add-flow", "in_port=2,actions=output:1");
         lab.Ping(1, 2);

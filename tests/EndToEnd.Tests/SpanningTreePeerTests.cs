@@ -15,7 +15,7 @@ public sealed class SpanningTreePeerTests
     public void A_linux_bridge_and_the_switch_agree_on_the_root_and_on_one_blocked_port(int priority, bool isRoot)
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab(hosts: 0);
+        using var lab = new CabledHosts(hosts: 0);
         using TestNamespace peer = new("br");
         AddBridge(peer);
         for (int number = 1; number <= 2; number++)
@@ -24,7 +24,7 @@ public sealed class SpanningTreePeerTests
             peer.Execute("ip", "link", "set", $"y{number}", "master", "br0").Checked();
         }
         using RunningCommand running = lab.StartRun(
-            "--port", "1=x1", "--port", "2=x2", "--listen", Lab.Listen, "--datapath-id", "42", "--stp", "--stp-priority", $"{priority}",
+            "--port", "1=x1", "--port", "2=x2", "--listen", CabledHosts.Listen, "--datapath-id", "42", "--stp", "--stp-priority", $"{priority}",
             "--stp-hello", "1", "--stp-max-age", "6", "--stp-forward-delay", "4");
         string root = isRoot ? $"{priority:x4}.000000000042" : Read(peer, "br0/bridge/bridge_id");
 
@@ -45,7 +45,7 @@ public sealed class SpanningTreePeerTests
         peer.BringUp("br0");
     }
 
-    private static string[] See(Lab lab, TestNamespace peer)
+    private static string[] See(CabledHosts lab, TestNamespace peer)
     {
         string shown = lab.Ofctl("show");
         return

@@ -65,9 +65,9 @@ public sealed class SpanningTreeTests
     private static long Received(TestNamespace inside)
     {
         string ports = Ofctl(inside, "dump-ports");
-        return Lab.Number(Lab.Line(ports, "port", " 2: rx"), "pkts") + Lab.Number(Lab.Line(ports, "port", " 3: rx"), "pkts");
+        return CabledHosts.Number(CabledHosts.Line(ports, "port", " 2: rx"), "pkts") + CabledHosts.Number(CabledHosts.Line(ports, "port", " 3: rx"), "pkts");
     }
 
     private static string Ofctl(TestNamespace inside, string command, params string[] arguments) =>
-        inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, Lab.Target, .. arguments]).Checked().Output;
+        inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, CabledHosts.Target, .. arguments]).Checked().Output;
 }

@@ -14,7 +14,7 @@ public sealed class TlsTests : IDisposable
     public void Our_controller_switch_and_client_work_together_over_tls()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand controller = lab.Start("controller", ["--listen", "pssl:6653:127.0.0.1", .. Files("controller")]);
         string settings = _pki.PathOf("switch.yaml");
         (string key, string certificate) = _pki.Issue("switch");
@@ -32,7 +32,7 @@ public sealed class TlsTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         string path = _pki.PathOf("mgmt");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--listen", $"punix:{path}");
         using RunningCommand show = lab.Start("ofctl", "show", $"unix:{path}");
         Assert.Contains("1(s1)", show.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
@@ -46,7 +46,7 @@ public sealed class TlsTests : IDisposable
     public void A_key_that_is_missing_is_a_line_and_exit_code_2()
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         (string _, string certificate) = _pki.Issue("switch");
         CommandResult result = lab.RunToEnd(
             "--port", "1=null:", "--listen", "pssl:", "--private-key", "/nonexistent", "--certificate", certificate, "--ca-cert", _pki.Authority);

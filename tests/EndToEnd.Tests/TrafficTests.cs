@@ -13,9 +13,9 @@ public sealed class TrafficTests
     public void Hosts_talk_within_a_vlan()
     {
         Needs.Namespaces("ovs-ofctl", "ping", "tcpdump");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         lab.AddVlan(7);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "dl_vlan=7,in_port=1,actions=output:2");
         lab.Ofctl("add-flow", "dl_vlan=7,in_port=2,actions=output:1");
         using Witness witness = Witness.At(lab.Host(2), "vlan 7 and icmp", packets: 2);
@@ -31,8 +31,8 @@ public sealed class TrafficTests
     {
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         Needs.Scapy();
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "dl_vlan=7,in_port=1,actions=output:2");
         using Witness witness = Witness.At(lab.Host(2), "vlan", packets: 1);
         lab.SendFrame(1, $"Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02')/{payload}");
@@ -43,8 +43,8 @@ public sealed class TrafficTests
     public void A_tag_is_set_and_stripped_on_the_way()
     {
         Needs.Namespaces("ovs-ofctl", "tcpdump");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "in_port=1,udp,actions=mod_vlan_vid:9,mod_vlan_pcp:3,output:2");
         using (Witness witness = Witness.At(lab.Host(2), "vlan 9 and udp", packets: 1))
         {
@@ -63,10 +63,10 @@ public sealed class TrafficTests
     public void Rewritten_headers_arrive_with_right_checksums()
     {
         Needs.Namespaces("ovs-ofctl", "tcpdump", "ethtool");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         // Checksums complete when they leave the host, so that the witness can judge what the switch made of them.
         lab.Host(1).Execute("ethtool", "-K", "eth0", "tx", "off").Checked();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl(
             "add-flow",
             "in_port=1,udp,actions=mod_dl_src:02:00:00:00:00:aa,mod_dl_dst:02:00:00:00:00:bb,mod_nw_src:192.0.2.1,mod_nw_dst:192.0.2.2,"
@@ -84,8 +84,8 @@ public sealed class TrafficTests
     public void A_tcp_connection_goes_through_rewritten_addresses_with_the_hosts_default_offloads()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         // Host 1 talks to 10.0.0.200, which the switch turns into host 2, and back.
         lab.Host(1).Execute("ip", "neigh", "add", "10.0.0.200", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
         lab.Host(2).Execute("ip", "neigh", "add", "10.0.0.1", "lladdr", "02:00:00:00:00:01", "dev", "eth0").Checked();
@@ -99,29 +99,29 @@ public sealed class TrafficTests
     public void Tcp_runs_through_veth_with_default_offloads()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         const int Length = 16 << 20;
         Assert.Equal(Length, TransferTcp(lab, "10.0.0.2", 8080, listenPort: 8080, Length));
-        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_bytes") >= Length);
+        Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_bytes") >= Length);
     }
 
     [Fact]
     public void The_normal_action_forwards_as_a_learning_bridge()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts(hosts: 3);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "actions=normal");
         Assert.Equal(3, lab.Ping(1, 2));
         // Once learned, host 3 hears nothing of it.
-        long before = Lab.Number(lab.Ofctl("dump-ports", "3"), "tx pkts");
+        long before = CabledHosts.Number(lab.Ofctl("dump-ports", "3"), "tx pkts");
         Assert.Equal(3, lab.Ping(1, 2));
-        Assert.Equal(before, Lab.Number(lab.Ofctl("dump-ports", "3"), "tx pkts"));
+        Assert.Equal(before, CabledHosts.Number(lab.Ofctl("dump-ports", "3"), "tx pkts"));
     }
 
-    private static void SendUdp(Lab lab, int from, string to, int port)
+    private static void SendUdp(CabledHosts lab, int from, string to, int port)
     {
         TestNamespace host = lab.Host(from);
         host.Execute("ip", "neigh", "replace", to, "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
@@ -133,7 +133,7 @@ public sealed class TrafficTests
     }
 
     /// <summary>Sends bytes from host 1 to a listener at host 2; returns how many arrived as they were sent.</summary>
-    private static int TransferTcp(Lab lab, string address, int port, int listenPort, int length)
+    private static int TransferTcp(CabledHosts lab, string address, int port, int listenPort, int length)
     {
         using TcpListener listener = lab.Host(2).Run(() =>
         {

@@ -8,13 +8,13 @@ public sealed class XdpTests
 {
     private static readonly TimeSpan TransferBound = TimeSpan.FromSeconds(60);
 
-    private static RunningCommand StartSwitch(Lab lab, params string[] arguments) =>
-        lab.StartRun(["--port", "1=xdp:s1", "--port", "2=xdp:s2", "--listen", Lab.Listen, .. arguments]);
+    private static RunningCommand StartSwitch(CabledHosts lab, params string[] arguments) =>
+        lab.StartRun(["--port", "1=xdp:s1", "--port", "2=xdp:s2", "--listen", CabledHosts.Listen, .. arguments]);
 
-    private static string Interfaces(Lab lab) =>
+    private static string Interfaces(CabledHosts lab) =>
         lab.Inside.Execute("ip", "-d", "link", "show", "s1").Checked().Output + lab.Inside.Execute("ip", "-d", "link", "show", "s2").Checked().Output;
 
-    private static void TransferTcp(Lab lab, int from, int to)
+    private static void TransferTcp(CabledHosts lab, int from, int to)
     {
         using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
         server.WaitForText("Server listening", SwitchProgram.Patience);
@@ -25,7 +25,7 @@ public sealed class XdpTests
     public void Hosts_ping_and_tcp_runs_both_ways_with_default_offloads()
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = StartSwitch(lab);
         Assert.Contains("port 1: s1: AF_XDP: native, copy, need_wakeup, own umem", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 2: s2: AF_XDP: native, copy, need_wakeup, shared umem", running.Output, StringComparison.Ordinal);
@@ -34,15 +34,15 @@ public sealed class XdpTests
         TransferTcp(lab, 1, 2);
         TransferTcp(lab, 2, 1);
         // What iperf3 counts as sent may still have been in its socket when it hung up.
-        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_bytes") >= 16 << 20, lab.Ofctl("dump-flows"));
+        Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_bytes") >= 16 << 20, lab.Ofctl("dump-flows"));
     }
 
     [Fact]
     public void Tcp_runs_between_af_xdp_and_af_packet_ports()
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1", "--port", "2=packet:s2", "--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1", "--port", "2=packet:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         Assert.Equal(3, lab.Ping(1, 2));
         TransferTcp(lab, 1, 2);
@@ -53,7 +53,7 @@ public sealed class XdpTests
     public void Tcp_runs_while_headers_with_unfinished_checksums_are_rewritten()
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = StartSwitch(lab);
         // Host 1 talks to 10.0.0.9, which is host 2 under another name.
         lab.Ofctl("add-flow", "in_port=1,ip,nw_dst=10.0.0.9,actions=mod_nw_dst:10.0.0.2,output:2");
@@ -72,7 +72,7 @@ public sealed class XdpTests
     public void However_it_ends_no_program_and_no_promiscuous_mode_stay_behind(string signal, int queues)
     {
         Needs.Xdp("ping", "ethtool");
-        using var lab = new Lab(queues: queues);
+        using var lab = new CabledHosts(queues: queues);
         string before = Interfaces(lab);
         using RunningCommand ended = StartSwitch(lab);
         Assert.Contains("prog/xdp", Interfaces(lab), StringComparison.Ordinal);
@@ -90,8 +90,8 @@ public sealed class XdpTests
     public void Two_workers_and_two_queues_an_interface_carry_tcp_and_lose_no_datagram()
     {
         Needs.Xdp("ovs-ofctl", "ping");
-        using var lab = new Lab(queues: 2);
-        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1,queues=2", "--port", "2=xdp:s2,queues=2", "--workers", "2", "--listen", Lab.Listen);
+        using var lab = new CabledHosts(queues: 2);
+        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1,queues=2", "--port", "2=xdp:s2,queues=2", "--workers", "2", "--listen", CabledHosts.Listen);
         Assert.Contains("port 1: s1: AF_XDP: native, copy, need_wakeup, own umem, 2 queues; ", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 2: s2: AF_XDP: native, copy, need_wakeup, shared umem, 2 queues; ", running.Output, StringComparison.Ordinal);
         lab.ConnectHosts1And2();
@@ -99,7 +99,7 @@ public sealed class XdpTests
         TransferTcp(lab, 1, 2);
         TransferTcp(lab, 2, 1);
         const int datagrams = 200; // what a veth holds back while nobody looks
-        long before = Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets");
+        long before = CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets");
         lab.Host(1).Execute(
             "/usr/bin/python3",
             "-c",
@@ -107,7 +107,7 @@ public sealed class XdpTests
             + "sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(64)]\n"
             + $"for i in range({datagrams}): sockets[i % 64].sendto(b'x' * 20, ('10.0.0.2', 9))").Checked();
         Eventually.True(
-            () => Lab.Number(Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") >= before + datagrams,
+            () => CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") >= before + datagrams,
             () => $"datagrams are missing: {lab.Ofctl("dump-flows")}");
     }
 
@@ -115,7 +115,7 @@ public sealed class XdpTests
     public void Packets_of_an_mtu_of_3500_pass_in_frames_of_4096_bytes()
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         for (int number = 1; number <= 2; number++)
         {
             lab.Inside.Execute("ip", "link", "set", $"s{number}", "mtu", "3500").Checked();
@@ -132,7 +132,7 @@ public sealed class XdpTests
     public void An_interface_that_vanishes_and_returns_is_served_again()
     {
         Needs.Xdp("ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = StartSwitch(lab, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();

@@ -41,7 +41,7 @@ internal sealed class Bridge : IDisposable
     public long NotTaken => Volatile.Read(ref _notTaken);
 
     /// <summary>Packets that came with an unfinished checksum.</summary>
-    public long Unfinished => Volatile.Read(ref _unfinished);
+    public long PartialChecksum => Volatile.Read(ref _unfinished);
 
     /// <summary>Bytes of the longest packet so far.</summary>
     public int Longest => Volatile.Read(ref _longest);

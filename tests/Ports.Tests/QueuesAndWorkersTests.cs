@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Tap;

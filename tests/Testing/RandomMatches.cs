@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Testing;

@@ -1,4 +1,6 @@
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.Datapath.Control;
 

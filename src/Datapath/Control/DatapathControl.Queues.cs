@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Control;

@@ -1,11 +1,12 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Control.SpanningTree;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Queues;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.SpanningTree;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
@@ -52,7 +53,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     // For how many milliseconds they are waited for, in all, until none waits any more.
     private const int ShortagePatience = 3000;
 
-    private readonly ControlGate _gate = new();
+    private readonly ControlLock _gate = new();
     private readonly DatapathOptions _options;
     private readonly WorkerShared _shared;
     private readonly FlowStore _store;
@@ -102,7 +103,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
-            Macs = new MacTable(hash),
+            Macs = new StationTable(hash),
             Service = new ServiceSignal(),
             FlowCacheCapacity = options.FlowCacheCapacity,
             MaxReassemblies = options.MaxReassemblies,
@@ -115,7 +116,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _frames = _shared.Frames.CreateCache();
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         _queues = new QueueControl(_shared.Frames);
-        HandoverMesh handovers = new(options.Workers);
+        HandoverRings handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
         {
@@ -216,17 +217,17 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// others, which can do what needs no flow entries.
     /// </remarks>
     /// <param name="host">Told of that; may be null.</param>
-    public GateScope Enter(ICommandHost? host = null)
+    public ControlScope Enter(ICommandHost? host = null)
     {
         _gate.Enter(withTable: true, host);
-        return new GateScope(_gate);
+        return new ControlScope(_gate);
     }
 
     /// <summary>The same for what neither reads nor changes flow entries: ports, packet-outs, barriers, <see cref="Service"/>. Does not wait for long commands.</summary>
-    public GateScope EnterWithoutTable()
+    public ControlScope EnterWithoutTable()
     {
         _gate.Enter(withTable: false, host: null);
-        return new GateScope(_gate);
+        return new ControlScope(_gate);
     }
 
     /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>

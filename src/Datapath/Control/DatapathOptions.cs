@@ -1,6 +1,6 @@
-using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Control.SpanningTree;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.SpanningTree;
 
 namespace Softswitch.Datapath.Control;
 

@@ -1,5 +1,6 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
@@ -107,7 +108,7 @@ internal sealed class EmergencyTable
         {
             return ControlError.Overlap;
         }
-        Entry? entry = FindTwin(mod.Priority, key, mask, exact);
+        Entry? entry = FindIdentical(mod.Priority, key, mask, exact);
         if ((entry == null && _entries.Count >= _capacity)
             || !_lists.TryCompile(mod.Actions, replaces: entry != null, out ActionsReference actions))
         {
@@ -181,18 +182,18 @@ internal sealed class EmergencyTable
     private static bool IsMeant(Entry entry, in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowFilter filter)
     {
         bool strict = mod.Command is FlowModCommand.ModifyStrict or FlowModCommand.DeleteStrict;
-        return strict || exact ? IsTwin(entry, mod.Priority, key, mask, exact) : filter.Covers(entry.Key, entry.Mask);
+        return strict || exact ? IsIdentical(entry, mod.Priority, key, mask, exact) : filter.Covers(entry.Key, entry.Mask);
     }
 
     /// <summary>As in the other tables: an exact entry's priority tells it from no other.</summary>
-    private static bool IsTwin(Entry entry, ushort priority, in FlowKey key, in FlowKey mask, bool exact) =>
+    private static bool IsIdentical(Entry entry, ushort priority, in FlowKey key, in FlowKey mask, bool exact) =>
         entry.Exact == exact && (exact || entry.Priority == priority) && FlowKey.Equals(entry.Key, key) && FlowKey.Equals(entry.Mask, mask);
 
-    private Entry? FindTwin(ushort priority, in FlowKey key, in FlowKey mask, bool exact)
+    private Entry? FindIdentical(ushort priority, in FlowKey key, in FlowKey mask, bool exact)
     {
         foreach (Entry entry in _entries)
         {
-            if (IsTwin(entry, priority, key, mask, exact))
+            if (IsIdentical(entry, priority, key, mask, exact))
             {
                 return entry;
             }

@@ -1,7 +1,8 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Offload;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
@@ -23,7 +24,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     private readonly GracePeriod _grace;
     private readonly ControlClock _clock;
     private readonly ActionListMemory _lists;
-    private readonly ControlGate _gate;
+    private readonly ControlLock _gate;
     private readonly TimerWheel _timers;
     private readonly FlowAction[] _oneAction = new FlowAction[1];
     private ulong _sequence;
@@ -32,7 +33,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     private long _reads;
 
     public FlowModProcessor(
-        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlGate gate)
+        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlLock gate)
     {
         _options = options;
         _table = table;
@@ -222,7 +223,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     internal uint InstallCopy(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint emergencyId)
     {
         ulong hash = _table.Hash.Compute(key);
-        uint index = Insert(mod, key, mask, exact, actions, hash, FindTwin(mod, key, mask, exact, hash));
+        uint index = Insert(mod, key, mask, exact, actions, hash, FindIdentical(mod, key, mask, exact, hash));
         _store.Records[index].EmergencyId = emergencyId;
         return index;
     }
@@ -269,7 +270,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             return ControlError.Overlap;
         }
         ulong hash = _table.Hash.Compute(key);
-        uint twin = FindTwin(mod, key, mask, exact, hash);
+        uint twin = FindIdentical(mod, key, mask, exact, hash);
         if (twin == 0 && (exact ? _table.Exact.Count >= _options.MaxExactEntries : _table.Wildcard.Count >= _options.MaxWildcardEntries))
         {
             return ControlError.AllTablesFull;
@@ -360,7 +361,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     {
         if (mod.Command == FlowModCommand.ModifyStrict || exact)
         {
-            uint index = FindTwin(mod, key, mask, exact, _table.Hash.Compute(key));
+            uint index = FindIdentical(mod, key, mask, exact, _table.Hash.Compute(key));
             if (index != 0)
             {
                 ReplaceActions(index, actions, mod.Cookie);
@@ -390,7 +391,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
 
     private void DeleteStrict(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
-        uint index = FindTwin(mod, key, mask, exact, _table.Hash.Compute(key));
+        uint index = FindIdentical(mod, key, mask, exact, _table.Hash.Compute(key));
         if (index != 0 && OutputsTo(index, mod.OutPort))
         {
             Remove(index, FlowRemovedReason.Delete);
@@ -436,7 +437,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
 
     /// <summary>The one entry that an ADD replaces and that a strict command, or any command without wildcards, can mean.</summary>
     /// <remarks>An exact entry's priority decides nothing (§3.4), so it does not tell two of them apart.</remarks>
-    private uint FindTwin(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ulong hash) =>
+    private uint FindIdentical(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ulong hash) =>
         exact ? _table.Exact.Find(hash, key) : _table.Wildcard.FindStrict(key, mask, mod.Priority);
 
     /// <summary>Whether one packet could match both an entry of the same priority and this one (§4.6, OFPFF_CHECK_OVERLAP).</summary>

@@ -1,21 +1,8 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Control;
-
-/// <summary>enum ofp_packet_in_reason (OpenFlow 1.0.0 §5.4.1).</summary>
-public enum PacketInReason : byte
-{
-    NoMatch = 0,
-    Action = 1,
-}
-
-/// <summary>enum ofp_flow_removed_reason (OpenFlow 1.0.0 §5.4.2).</summary>
-public enum FlowRemovedReason : byte
-{
-    IdleTimeout = 0,
-    HardTimeout = 1,
-    Delete = 2,
-}
 
 /// <summary>enum ofp_port_reason (OpenFlow 1.0.0 §5.4.3).</summary>
 public enum PortStatusReason : byte

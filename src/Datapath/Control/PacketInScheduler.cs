@@ -1,5 +1,6 @@
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Control;
 

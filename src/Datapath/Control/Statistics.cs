@@ -1,5 +1,5 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Control;
 
@@ -20,7 +20,7 @@ public readonly struct FlowFilter
 
     /// <param name="match">Entries whose match is the same or narrower.</param>
     /// <param name="tableId">0, the flow table's, or 0xff, which means it too; 0xfe for the emergency table. In any other there is nothing.</param>
-    /// <param name="outPort">Restricts to entries that output there; <see cref="Ports.PortNumber.None"/> for no restriction.</param>
+    /// <param name="outPort">Restricts to entries that output there; <see cref="PortNumber.None"/> for no restriction.</param>
     public FlowFilter(in FlowMatch match, byte tableId = AllTables, ushort outPort = Ports.PortNumber.None)
     {
         MatchNormalizer.Normalize(match, out Key, out Mask);

@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 

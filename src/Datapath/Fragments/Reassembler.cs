@@ -1,8 +1,7 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Fragments;
 
@@ -22,8 +21,8 @@ namespace Softswitch.Datapath.Fragments;
 /// </remarks>
 public sealed unsafe class Reassembler : IDisposable
 {
-    private readonly LazyArray<PartialDatagram> _datagrams;
-    private readonly LazyArray<int> _buckets;
+    private readonly NativeArray<PartialDatagram> _datagrams;
+    private readonly NativeArray<int> _buckets;
     private readonly FlowHash _hash;
     private readonly FrameCache _frames;
     private readonly DropCounters _drops;
@@ -36,8 +35,8 @@ public sealed unsafe class Reassembler : IDisposable
     /// <param name="timeoutMilliseconds">From a datagram's first fragment to its end.</param>
     public Reassembler(int capacity, uint timeoutMilliseconds, FlowHash hash, FrameCache frames, DropCounters drops)
     {
-        _datagrams = new LazyArray<PartialDatagram>(capacity + 1);
-        _buckets = new LazyArray<int>((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)capacity * 2));
+        _datagrams = new NativeArray<PartialDatagram>(capacity + 1);
+        _buckets = new NativeArray<int>((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)capacity * 2));
         _timeout = timeoutMilliseconds;
         _hash = hash;
         _frames = frames;

@@ -14,10 +14,10 @@ internal sealed unsafe class BuddyMemory : IDisposable
     private const int Orders = 13;
     private const int LinesOfLargest = 1 << (Orders - 1);
 
-    private readonly LazyArray<Line> _lines;
+    private readonly NativeArray<Line> _lines;
 
     // Where a free block begins, its order and one more; elsewhere 0.
-    private readonly LazyArray<byte> _freeOrders;
+    private readonly NativeArray<byte> _freeOrders;
     private readonly int[] _free = new int[Orders];
     private int _fresh; // from here on nothing was used ever
 
@@ -25,8 +25,8 @@ internal sealed unsafe class BuddyMemory : IDisposable
     public BuddyMemory(long bytes)
     {
         int lines = checked((int)((bytes + LargestBlock - 1) / LargestBlock * LinesOfLargest));
-        _lines = new LazyArray<Line>(lines);
-        _freeOrders = new LazyArray<byte>(lines);
+        _lines = new NativeArray<Line>(lines);
+        _freeOrders = new NativeArray<byte>(lines);
         _free.AsSpan().Fill(-1);
     }
 

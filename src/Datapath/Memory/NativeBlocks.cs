@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Memory;
 

@@ -1,6 +1,6 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Offload;
 

@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Flows;
 
 namespace Softswitch.Datapath.Offload;
 

@@ -1,5 +1,4 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 
 namespace Softswitch.Datapath.Offload;
 

@@ -1,5 +1,5 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Ports;
 

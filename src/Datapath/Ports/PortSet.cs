@@ -1,3 +1,5 @@
+using Softswitch.Datapath.Pipeline;
+
 namespace Softswitch.Datapath.Ports;
 
 /// <summary>The ports at one moment; never changed, replaced as a whole when one is added or removed.</summary>

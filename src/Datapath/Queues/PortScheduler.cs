@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Queues;
 

@@ -16,10 +16,10 @@ namespace Softswitch.OfAgent.Agent;
 internal sealed class ControllerConnection : ICommandHost
 {
     /// <summary>How long the peer may take to read our last words and close.</summary>
-    private const int FarewellMilliseconds = 1000;
+    private const int LingerMilliseconds = 1000;
 
     /// <summary>How much is read and thrown away meanwhile; closing with bytes unread would reset the connection under our last words.</summary>
-    private const int FarewellBytes = 1024 * 1024;
+    private const int LingerBytes = 1024 * 1024;
     private readonly SwitchAgent _agent;
     private readonly IChannel _channel;
     private readonly OfFramer _framer = OfFramer.Pool.Get();
@@ -288,7 +288,7 @@ internal sealed class ControllerConnection : ICommandHost
                 _patience.Reset(); // a message was whole
             }
         }
-        Farewell();
+        LingeringClose();
     }
 
     /// <summary>Publishes what the messages handled said of the peer.</summary>
@@ -341,7 +341,7 @@ internal sealed class ControllerConnection : ICommandHost
     private bool HandleMessages(out bool isHeldUp)
     {
         bool withTable = NeedsTable();
-        using GateScope gate = withTable ? _agent.Control.Enter(this) : _agent.Control.EnterWithoutTable();
+        using ControlScope gate = withTable ? _agent.Control.Enter(this) : _agent.Control.EnterWithoutTable();
         lock (Out.Appending)
         {
             Out.BeginReader();
@@ -413,11 +413,11 @@ internal sealed class ControllerConnection : ICommandHost
     }
 
     /// <summary>Lets the peer read the error that explains the end.</summary>
-    private void Farewell()
+    private void LingeringClose()
     {
         Out.EndSending(_channel);
-        long end = Environment.TickCount64 + FarewellMilliseconds; // of all of it: a byte now and then must not draw it out
-        for (int left = FarewellBytes; left > 0 && end - Environment.TickCount64 is > 0 and var time;)
+        long end = Environment.TickCount64 + LingerMilliseconds; // of all of it: a byte now and then must not draw it out
+        for (int left = LingerBytes; left > 0 && end - Environment.TickCount64 is > 0 and var time;)
         {
             _channel.Stream.ReadTimeout = (int)time;
             _framer.Reset();

@@ -1,6 +1,10 @@
 using System.Buffers.Binary;
 using System.Text;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 

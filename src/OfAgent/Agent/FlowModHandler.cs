@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;

@@ -1,6 +1,8 @@
 using System.Net.Sockets;
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 

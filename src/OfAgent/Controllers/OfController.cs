@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;

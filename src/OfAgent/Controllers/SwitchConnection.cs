@@ -1,5 +1,6 @@
 using System.Net.Sockets;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;

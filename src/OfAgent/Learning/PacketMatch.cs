@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.OfAgent.Learning;

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Connections;

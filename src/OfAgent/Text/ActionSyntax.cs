@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 

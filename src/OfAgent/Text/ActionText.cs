@@ -1,5 +1,5 @@
 using System.Text;
-using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 
 namespace Softswitch.OfAgent.Text;

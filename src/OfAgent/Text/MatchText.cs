@@ -1,5 +1,5 @@
 using System.Text;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.OfAgent.Text;

@@ -1,6 +1,5 @@
 using System.Buffers;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 
 namespace Softswitch.OfAgent.Text;
 

@@ -1,6 +1,5 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 
 namespace Softswitch.OfAgent.Text;

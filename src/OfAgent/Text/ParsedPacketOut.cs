@@ -1,5 +1,4 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 

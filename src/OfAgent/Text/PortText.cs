@@ -1,5 +1,4 @@
 using System.Text;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 
 namespace Softswitch.OfAgent.Text;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 
 namespace Softswitch.OfAgent.Text;
 

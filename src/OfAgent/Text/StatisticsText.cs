@@ -1,7 +1,6 @@
 using System.Text;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Text;

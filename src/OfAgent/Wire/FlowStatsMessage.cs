@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 
 namespace Softswitch.OfAgent.Wire;
 

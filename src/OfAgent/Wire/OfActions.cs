@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Flows;
 
 namespace Softswitch.OfAgent.Wire;
 

@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 
 namespace Softswitch.OfAgent.Wire;
 

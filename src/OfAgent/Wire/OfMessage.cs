@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 

@@ -1,4 +1,6 @@
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.OfAgent.Wire;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.Ports.Linux;
 

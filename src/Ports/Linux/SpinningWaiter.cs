@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.Ports.Linux;
 

@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Workers;
 using Softswitch.Ports.AfXdp;
 
 namespace Softswitch.Ports.Tunnels;

@@ -4,7 +4,6 @@ using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Ports.Tunnels;
 

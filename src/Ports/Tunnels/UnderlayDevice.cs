@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.Tunnels;

@@ -1,11 +1,10 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Ports.Tunnels;
 
@@ -195,7 +194,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             : _reassembler ??= CreateReassembler(MaxReassemblies, frames);
         reassembler.Expire((uint)now);
         FlowKey key;
-        PacketLayout layout;
+        HeaderOffsets layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, 0, &key, &layout);
         if (reassembler.TryComplete(packet, key, HeaderLength, (uint)now, out Packet whole))
         {

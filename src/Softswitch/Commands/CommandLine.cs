@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Softswitch.Configuration;
+using Softswitch.Bench;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab.Demo;
+using Softswitch.NetFpga;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.NetFpga;
+using Softswitch.Scenarios;
 
 namespace Softswitch.Commands;
 
@@ -20,16 +23,17 @@ internal static class CommandLine
 
     public static int Run(string[] arguments)
     {
+        string? asked = arguments.FirstOrDefault(argument => !argument.StartsWith('-'));
         var root = new RootCommand("An OpenFlow 1.0 switch in user space.")
         {
             RunCommand.Create(),
-            DemoCommand.Create(),
+            Loaded(asked, "demo", "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network.", CreateDemo),
             OfctlCommand.Create(),
             PortCommand.Create(),
             NetFpgaCommand.Create(),
             ControllerCommand.Create(),
-            ScenarioCommand.Create(),
-            BenchCommand.Create(),
+            Loaded(asked, "scenario", "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours.", CreateScenario),
+            Loaded(asked, "bench", "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory.", CreateBench),
             Verbose,
         };
         ParseResult parsed = root.Parse(arguments);
@@ -58,6 +62,21 @@ internal static class CommandLine
                 : [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} (--verbose shows where)"]);
         }
     }
+
+    /// <summary>A command of the laboratory's, benchmarks' or scenarios' assembly, which is loaded only for the one that was asked for.</summary>
+    private static Command Loaded(string? asked, string name, string description, Func<Command> create)
+    {
+        Command command = asked == name ? create() : new Command(name);
+        command.Description = description;
+        return command;
+    }
+
+    // Methods of their own, so that a switch that runs never compiles them: compiling would load the assembly.
+    private static Command CreateDemo() => DemoCommand.Create();
+
+    private static Command CreateScenario() => ScenarioCommand.Create();
+
+    private static Command CreateBench() => BenchCommand.Create();
 
     /// <summary>As a person types it: <c>softswitch ofctl show</c>.</summary>
     private static string NameOf(CommandResult result) =>

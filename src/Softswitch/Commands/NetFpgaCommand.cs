@@ -1,10 +1,10 @@
 using System.CommandLine;
-using Softswitch.Cards;
-using Softswitch.Configuration;
-using Softswitch.Management;
-using Softswitch.Ports.NetFpga;
-using Softswitch.Ports.NetFpga.Offload;
-using Softswitch.Ports.NetFpga.Transports;
+using Softswitch.Hosting.Cards;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Management;
+using Softswitch.NetFpga;
+using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Transports;
 
 namespace Softswitch.Commands;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;

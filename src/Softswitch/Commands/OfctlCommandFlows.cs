@@ -1,8 +1,7 @@
 using System.CommandLine;
 using System.Text;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Flows;
 using Softswitch.Hosting;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;

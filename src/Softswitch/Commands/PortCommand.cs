@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Softswitch.Configuration;
-using Softswitch.Management;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Management;
 
 namespace Softswitch.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Net;
-using Softswitch.Configuration;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Commands;

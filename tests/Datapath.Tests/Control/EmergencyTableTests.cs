@@ -1,7 +1,7 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Ports.Linux;
 using Softswitch.Testing;
 

@@ -1,8 +1,7 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Tests.Classification;
+using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;

@@ -1,6 +1,6 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;

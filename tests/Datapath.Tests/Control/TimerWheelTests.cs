@@ -1,5 +1,5 @@
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Tests.Control;
 

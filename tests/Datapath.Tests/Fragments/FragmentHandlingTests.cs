@@ -1,9 +1,9 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Fragments;

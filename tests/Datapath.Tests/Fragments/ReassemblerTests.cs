@@ -1,7 +1,6 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Fragments;
@@ -315,7 +314,7 @@ public sealed unsafe class ReassemblerTests
             packet.Flags = flags;
             fragment.CopyTo(packet.Bytes);
             FlowKey key;
-            PacketLayout layout;
+            HeaderOffsets layout;
             FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
             Reassembler.Expire(now);
             return Reassembler.TryComplete(packet, key, 14, now, out made);

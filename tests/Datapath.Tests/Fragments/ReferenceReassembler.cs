@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Fragments;

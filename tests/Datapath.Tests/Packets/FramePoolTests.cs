@@ -1,5 +1,5 @@
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Workers;
 
 namespace Softswitch.Datapath.Tests.Packets;
 

@@ -1,10 +1,9 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
-using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Queues;

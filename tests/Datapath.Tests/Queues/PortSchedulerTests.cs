@@ -1,5 +1,5 @@
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Queues;
-using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Queues;

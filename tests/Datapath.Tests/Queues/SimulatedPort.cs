@@ -1,9 +1,8 @@
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
-using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Queues;
@@ -12,7 +11,7 @@ namespace Softswitch.Datapath.Tests.Queues;
 internal sealed unsafe class SimulatedPort : IPort, IDisposable
 {
     private readonly FramePool _pool = new(8192, 2048, 256);
-    private readonly LazyArray<WorkerPortCounters> _counters = new(1);
+    private readonly NativeArray<WorkerPortCounters> _counters = new(1);
     private readonly TestTime _time = new();
     private readonly ControlClock _clock;
     private readonly PassClock _passClock = new();

@@ -1,13 +1,12 @@
-using Softswitch.Cards;
-using Softswitch.Configuration;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Ports.NetFpga;
-using Softswitch.Ports.NetFpga.Emulator;
-using Softswitch.Ports.NetFpga.Offload;
+using Softswitch.Hosting.Cards;
+using Softswitch.Hosting.Configuration;
+using Softswitch.NetFpga;
+using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Offload;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Cards;

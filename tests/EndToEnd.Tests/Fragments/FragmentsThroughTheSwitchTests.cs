@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;

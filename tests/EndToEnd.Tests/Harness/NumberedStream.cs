@@ -27,7 +27,7 @@ internal sealed class NumberedStream : IDisposable
 
     /// <summary>Starts sending.</summary>
     /// <param name="to">The number of the receiving host.</param>
-    public NumberedStream(Lab lab, int from, int to, int port, int packetsPerMillisecond)
+    public NumberedStream(CabledHosts lab, int from, int to, int port, int packetsPerMillisecond)
     {
         _packetsPerMillisecond = packetsPerMillisecond;
         lab.Host(from).Execute("ip", "neigh", "replace", $"10.0.0.{to}", "lladdr", $"02:00:00:00:00:0{to}", "dev", "eth0").Checked();

@@ -19,7 +19,7 @@ internal sealed class UdpStream : IDisposable
 
     /// <param name="to">The number of the receiving host.</param>
     /// <param name="isSmooth">Packet by packet, at the price of a busy thread; else in bursts of a millisecond, which leave gaps for others.</param>
-    public UdpStream(Lab lab, int from, int to, int port, long bitsPerSecond, bool isSmooth = false)
+    public UdpStream(CabledHosts lab, int from, int to, int port, long bitsPerSecond, bool isSmooth = false)
     {
         _isSmooth = isSmooth;
         _bitsPerSecond = bitsPerSecond;

@@ -8,10 +8,10 @@ public sealed class PcapLibTests
 {
     private static readonly TimeSpan TransferBound = TimeSpan.FromSeconds(60);
 
-    private static RunningCommand StartSwitch(Lab lab, params string[] arguments) =>
-        lab.StartRun(["--port", "1=pcaplib:s1", "--port", "2=pcaplib:s2", "--listen", Lab.Listen, .. arguments]);
+    private static RunningCommand StartSwitch(CabledHosts lab, params string[] arguments) =>
+        lab.StartRun(["--port", "1=pcaplib:s1", "--port", "2=pcaplib:s2", "--listen", CabledHosts.Listen, .. arguments]);
 
-    private static void TransferTcp(Lab lab, int from, int to)
+    private static void TransferTcp(CabledHosts lab, int from, int to)
     {
         using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
         server.WaitForText("Server listening", SwitchProgram.Patience);
@@ -22,7 +22,7 @@ public sealed class PcapLibTests
     public void Hosts_ping_and_tcp_runs_both_ways_with_default_offloads()
     {
         Needs.Namespaces("ovs-ofctl", "ping", "iperf3");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = StartSwitch(lab);
         Assert.Contains("port 1: s1: libpcap (SharpPcap)", running.Output, StringComparison.Ordinal);
         lab.ConnectHosts1And2();
@@ -35,7 +35,7 @@ public sealed class PcapLibTests
     public void An_interface_that_vanishes_and_returns_is_served_again()
     {
         Needs.Namespaces("ping");
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = StartSwitch(lab, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();

@@ -10,8 +10,8 @@ public sealed class LinkChangeTests
     public void A_renamed_interface_stays_the_port_until_it_vanishes_and_then_the_name_asked_for_counts()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "actions=normal");
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "set", "s2", "name", "t2").Checked();
@@ -33,8 +33,8 @@ public sealed class LinkChangeTests
     public void A_new_address_carrier_and_administrative_state_are_told()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "set", "s1", "address", "02:00:00:00:ab:cd").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): MOD: 1(s1): addr:02:00:00:00:ab:cd", SwitchProgram.Patience);
@@ -51,8 +51,8 @@ public sealed class LinkChangeTests
     public void Flapping_as_fast_as_can_be_ends_in_the_state_there_is_and_a_port_that_works(string kind)
     {
         Require(kind, "ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         lab.Inside.Execute("sh", "-c", "for i in $(seq 50); do ip link set s2 down; ip link set s2 up; done").Checked();
         Eventually.True(() => lab.Ping(1, 2) == 3, () => running.Output + running.Error);
@@ -65,8 +65,8 @@ public sealed class LinkChangeTests
     public void A_larger_mtu_is_followed_by_an_af_packet_port()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartSwitch("--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         for (int number = 1; number <= 2; number++)
         {
@@ -84,8 +84,8 @@ public sealed class LinkChangeTests
     public void A_larger_mtu_than_frames_have_room_for_costs_an_af_xdp_port_the_long_packets_only(string options)
     {
         Needs.Xdp("ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2=xdp:s2{options}", "--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2=xdp:s2{options}", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         lab.Inside.Execute("ip", "link", "set", "s1", "mtu", "9000").Checked();
         lab.Inside.Execute("ip", "link", "set", "s2", "mtu", "9000").Checked();
@@ -93,7 +93,7 @@ public sealed class LinkChangeTests
         running.WaitForText("port 2: s2: the MTU is 9000 now, was 1500; with AF_XDP a packet must fit a frame", SwitchProgram.Patience);
         Assert.NotEqual(0, lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", "-M", "do", "-s", "5000", "10.0.0.2").ExitCode);
         Assert.Equal(3, lab.Ping(1, 2));
-        Assert.True(Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs") >= 3, lab.Ofctl("dump-ports", "2"));
+        Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs") >= 3, lab.Ofctl("dump-ports", "2"));
     }
 
     [Theory]
@@ -102,8 +102,8 @@ public sealed class LinkChangeTests
     public void An_interface_that_went_to_another_namespace_is_gone_until_it_is_back(string kind)
     {
         Require(kind, "ovs-ofctl", "ping");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "set", "s2", "netns", lab.Host(1).Name).Checked();
@@ -122,9 +122,9 @@ public sealed class LinkChangeTests
     public void An_interface_deleted_and_made_again_at_once_under_traffic_is_served_again_and_others_lose_nothing(string kind)
     {
         Require(kind, "ovs-ofctl");
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         string name = kind == "tap" ? "t3" : "s3";
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={kind}:{name}", "--listen", Lab.Listen);
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={kind}:{name}", "--listen", CabledHosts.Listen);
         // Every packet goes to the port that comes and goes as well.
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
@@ -145,15 +145,15 @@ public sealed class LinkChangeTests
         Eventually.True(IsSentTo3, () => lab.Ofctl("dump-ports"));
         stream.AssertAllCame(() => lab.Ofctl("dump-ports"));
 
-        bool IsSentTo3() => Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "3"), "tx pkts"), "pkts") > 0;
+        bool IsSentTo3() => CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "3"), "tx pkts"), "pkts") > 0;
     }
 
     [Fact]
     public void A_tap_device_that_is_deleted_is_waited_for_and_one_that_moves_goes_on()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 1);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=tap:t2", "--listen", Lab.Listen);
+        using var lab = new CabledHosts(hosts: 1);
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=tap:t2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         using RunningCommand monitor = lab.StartPortMonitor();
         using (var guest = new TestNamespace("guest"))
@@ -178,8 +178,8 @@ public sealed class LinkChangeTests
     public void A_port_that_returns_has_its_rate_and_queues_again()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2,rate=50M", "--queue", "2:7,min-rate=5M", "--listen", Lab.Listen);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2,rate=50M", "--queue", "2:7,min-rate=5M", "--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 2(s2)", SwitchProgram.Patience);

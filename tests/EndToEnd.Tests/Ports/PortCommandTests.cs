@@ -1,8 +1,8 @@
 using System.Net.Sockets;
 using System.Text;
-using Softswitch.Configuration;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Management;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Management;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Ports;
@@ -24,9 +24,9 @@ public sealed class PortCommandTests : IDisposable
     public void A_port_is_added_listed_and_removed_and_its_interface_left_as_it_was_found()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         string before = Interface(lab, "s3");
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen, "--control", Control);
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control);
         Assert.Contains($"\ncontrol: {Control}\n", running.Output, StringComparison.Ordinal);
         lab.Ofctl("add-flow", "in_port=1,actions=output:3");
         lab.Ofctl("add-flow", "in_port=3,actions=output:1");
@@ -44,17 +44,17 @@ public sealed class PortCommandTests : IDisposable
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
         Assert.Equal(before, Interface(lab, "s3"));
         Assert.Equal(0, lab.Ping(1, 3, count: 2));
-        string flow = Lab.Line(lab.Ofctl("dump-flows"), "in_port=1"); // it stays, counts, and leads nowhere
+        string flow = CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"); // it stays, counts, and leads nowhere
         Assert.Contains("output:3", flow, StringComparison.Ordinal);
-        Assert.True(Lab.Number(flow, "n_packets") >= 5, flow);
+        Assert.True(CabledHosts.Number(flow, "n_packets") >= 5, flow);
     }
 
     [Fact]
     public void A_removed_port_stays_removed_and_an_added_one_is_watched()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen, "--control", Control);
+        using var lab = new CabledHosts(hosts: 3);
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control);
         lab.Ofctl("add-flow", "actions=normal");
         using RunningCommand monitor = lab.StartPortMonitor();
         Ask("port del 2");
@@ -89,8 +89,8 @@ public sealed class PortCommandTests : IDisposable
             Needs.Xdp("ovs-ofctl", "ping");
         }
         Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new Lab(hosts: 3);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", Lab.Listen, "--control", Control, "--workers", "2");
+        using var lab = new CabledHosts(hosts: 3);
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control, "--workers", "2");
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
         using NumberedStream there = new(lab, from: 1, to: 2, port: 5000, packetsPerMillisecond: 3);
@@ -105,7 +105,7 @@ public sealed class PortCommandTests : IDisposable
         there.AssertAllCame(() => Counters(lab));
         back.AssertAllCame(() => Counters(lab));
         Assert.Equal(["port 1: s1", "port 2: s2"], Ask("port list").Select(line => line[..10]));
-        Assert.Equal(0, Lab.Number(Lab.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop"));
+        Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop"));
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
@@ -114,7 +114,7 @@ public sealed class PortCommandTests : IDisposable
     public void A_port_that_keeps_frames_is_refused_when_too_few_would_be_left_and_told_how_many_more_there_must_be()
     {
         Needs.Xdp();
-        using var lab = new Lab(hosts: 3);
+        using var lab = new CabledHosts(hosts: 3);
         using (RunningCommand running = lab.StartRun("--port", "null:", "--control", Control))
         {
             Ask("port add xdp:s1");
@@ -150,7 +150,7 @@ public sealed class PortCommandTests : IDisposable
     public void What_cannot_be_done_is_one_line_that_names_it_and_exit_code_2(string[] arguments, string expected)
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartRun("--port", "1=s1", "--control", Control);
         CommandResult result = SwitchProgram.Execute(["port", .. arguments.Select(argument => argument == "T" ? Target : argument)]);
         Assert.Equal(2, result.ExitCode);
@@ -165,7 +165,7 @@ public sealed class PortCommandTests : IDisposable
     public void The_port_that_in_band_control_needs_stays()
     {
         Needs.Namespaces();
-        using var lab = new Lab();
+        using var lab = new CabledHosts();
         using RunningCommand running = lab.StartRun(
             "--port", "1=s1", "--port", "local=tap:of0", "--in-band", "--controller", "tcp:192.0.2.1", "--control", Control);
         Assert.Equal("port 'local': --in-band reaches the controllers through it", Assert.Throws<OptionException>(() => Ask("port del local")).Message);
@@ -175,8 +175,8 @@ public sealed class PortCommandTests : IDisposable
     public void Local_comes_and_goes_like_any_other()
     {
         Needs.Namespaces("ovs-ofctl");
-        using var lab = new Lab();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--listen", Lab.Listen, "--control", Control);
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartRun("--port", "1=s1", "--listen", CabledHosts.Listen, "--control", Control);
         using RunningCommand monitor = lab.StartPortMonitor();
         Assert.StartsWith("port LOCAL: of0: TAP: made", Assert.Single(Ask("port add local=tap:of0")), StringComparison.Ordinal);
         monitor.WaitForText("ADD: LOCAL(of0)", SwitchProgram.Patience);
@@ -305,9 +305,9 @@ public sealed class PortCommandTests : IDisposable
     /// <summary>As the command does, without a process for each.</summary>
     private IReadOnlyList<string> Ask(string request) => ControlClient.Ask(Target, request, SwitchProgram.Patience);
 
-    private static string Counters(Lab lab) =>
+    private static string Counters(CabledHosts lab) =>
         lab.Ofctl("dump-ports") + lab.Ofctl("dump-flows") + lab.Inside.Execute("ip", "-s", "link").Output + lab.Host(2).Execute("ip", "-s", "link").Output;
 
-    private static string Interface(Lab lab, string name) =>
+    private static string Interface(CabledHosts lab, string name) =>
         lab.Inside.Execute("sh", "-c", $"ip -d -o link show {name}; ethtool -k {name} 2>/dev/null; true").Checked().Output;
 }

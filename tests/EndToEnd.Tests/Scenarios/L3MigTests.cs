@@ -1,10 +1,8 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
-using Softswitch.Laboratory;
+using Softswitch.Lab;
 using Softswitch.OfAgent.Text;
-using Softswitch.Scenarios;
 using Softswitch.Scenarios.L3Mig;
 using Softswitch.Testing;
 
@@ -172,9 +170,9 @@ public sealed class L3MigTests
     public void Phases_out_of_turn_are_refused()
     {
         var central = new CentralController(new PortPool(1, 1), static _ => { });
-        Assert.Throws<ScenarioException>(central.Migrate);
-        Assert.Throws<ScenarioException>(central.CleanUp);
-        ScenarioException error = Assert.Throws<ScenarioException>(() => central.PreMigrate(new MigrationOrder(Talk.Destination, After, Talk)));
+        Assert.Throws<TestbedException>(central.Migrate);
+        Assert.Throws<TestbedException>(central.CleanUp);
+        TestbedException error = Assert.Throws<TestbedException>(() => central.PreMigrate(new MigrationOrder(Talk.Destination, After, Talk)));
         Assert.Contains("10.9.0.11 is at none of the sites", error.Message, StringComparison.Ordinal);
         Assert.Equal(1, central.FreePorts);
     }

@@ -2,10 +2,11 @@ using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Laboratory;
-using Softswitch.Scenarios.Measuring;
-using static Softswitch.Laboratory.LabText;
-using UdpStream = Softswitch.Scenarios.Measuring.UdpStream;
+using Softswitch.Lab;
+using Softswitch.Lab.Measures;
+using Softswitch.Testing;
+using static Softswitch.Lab.LabText;
+using UdpStream = Softswitch.Lab.Measures.UdpStream;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;
 
@@ -20,7 +21,7 @@ public sealed class LabTests
     public void A_router_of_the_kernels_carries_streams_that_arrive_whole()
     {
         Needs.Namespaces();
-        using var lab = new LabNetwork(static _ => { });
+        using var lab = new Testbed(static _ => { });
         (LabHost near, LabHost far) = Build(lab);
         using UdpStream udp = UdpStream.Start(near, far, Port, perSecond: 1000);
         using TcpStream tcp = TcpStream.Start(near, far, Port, bytesPerSecond: 1e6);
@@ -36,7 +37,7 @@ public sealed class LabTests
     public void Pings_to_nobody_are_all_lost()
     {
         Needs.Namespaces();
-        using var lab = new LabNetwork(static _ => { });
+        using var lab = new Testbed(static _ => { });
         (LabHost near, LabHost far) = Build(lab);
         far.Links.SetUp(far.CurrentInterface, up: false);
         using PingStream pings = PingStream.Start(near, far, perSecond: 200);
@@ -49,7 +50,7 @@ public sealed class LabTests
     public void A_tap_counts_what_passes_by_what_it_is_and_tells_the_directions_apart()
     {
         Needs.Namespaces();
-        using var lab = new LabNetwork(static _ => { });
+        using var lab = new Testbed(static _ => { });
         (LabHost near, LabHost far) = Build(lab);
         using WireTap tap = WireTap.Open(far, far.CurrentInterface, path: null);
         FrameCount arriving = tap.Count("to the port", (in frame) => !frame.IsOutgoing && frame.DestinationPort == Port && frame.HasRightHeaderChecksum);
@@ -76,7 +77,7 @@ public sealed class LabTests
     public void A_cable_that_was_prepared_loses_no_frame_of_either_end()
     {
         Needs.Namespaces();
-        using var lab = new LabNetwork(static _ => { });
+        using var lab = new Testbed(static _ => { });
         LabHost host = lab.Add(new LabHost("host", Mac("02:00:00:00:00:01"), Prefix("10.1.0.1/24")), 0, 0);
         LabHost[] places = [lab.Add(new LabHost("here", Mac("02:00:00:00:00:02"), Prefix("10.1.0.2/24")), 1, 0), lab.Add(new LabHost("there", Mac("02:00:00:00:00:03"), Prefix("10.1.0.3/24")), 2, 0)];
         foreach (LabHost place in places)
@@ -105,7 +106,7 @@ public sealed class LabTests
     public void A_host_knows_its_neighbour_once_it_has_talked_to_it()
     {
         Needs.Namespaces();
-        using var lab = new LabNetwork(static _ => { });
+        using var lab = new Testbed(static _ => { });
         (LabHost near, LabHost far) = Build(lab);
         Assert.Null(near.FindNeighbour(far.Address));
         using PingStream pings = PingStream.Start(near, far, perSecond: 100);
@@ -117,7 +118,7 @@ public sealed class LabTests
     public void A_host_that_forgets_its_neighbours_asks_them_again()
     {
         Needs.Namespaces();
-        using var lab = new LabNetwork(static _ => { });
+        using var lab = new Testbed(static _ => { });
         (LabHost near, LabHost far) = Build(lab);
         for (int round = 0; round < 2; round++)
         {
@@ -134,7 +135,7 @@ public sealed class LabTests
     public void Routers_pass_on_what_is_for_the_others_networks()
     {
         Needs.Namespaces();
-        using var lab = new LabNetwork(static _ => { });
+        using var lab = new Testbed(static _ => { });
         LabRouter here = lab.Add(new LabRouter("here"), 1, 0);
         LabRouter there = lab.Add(new LabRouter("there"), 2, 0);
         LabHost near = lab.Add(new LabHost("near", Mac("02:00:00:00:00:01"), Prefix("10.1.0.1/24"), Address("10.1.0.254")), 0, 0);
@@ -148,7 +149,7 @@ public sealed class LabTests
         Eventually.True(() => pings.Record.Received > 0, () => "no answer");
     }
 
-    private static (LabHost Near, LabHost Far) Build(LabNetwork lab)
+    private static (LabHost Near, LabHost Far) Build(Testbed lab)
     {
         LabRouter router = lab.Add(new LabRouter("router"), 1, 0);
         LabHost near = lab.Add(new LabHost("near", Mac("02:00:00:00:00:01"), Prefix("10.1.0.1/24"), Address("10.1.0.254")), 0, 0);

@@ -1,9 +1,9 @@
 using System.Text;
-using Softswitch.Configuration;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
-using Softswitch.Laboratory;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.Scenarios;

@@ -1,9 +1,8 @@
 using System.Text.Json.Nodes;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Laboratory;
+using Softswitch.Lab;
 using Softswitch.Scenarios;
 using Softswitch.Scenarios.Xenflow;
 using Softswitch.Testing;

@@ -17,7 +17,7 @@ public sealed class KernelTunnelTests
         Needs.Namespaces("ovs-ofctl", "ping", "iperf3");
         using var lab = new TunnelLab();
         lab.AddFarEnd("vxlan", [.. KernelVxlan, kernelOption]);
-        lab.Lab.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1450").Checked();
+        lab.CabledHosts.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1450").Checked();
         using RunningCommand running = lab.Start(Key + option);
         Assert.Contains("port 3: vxlan3: Vxlan tunnel from 10.0.0.100 to 10.0.0.2 by port 2, key 42, packets up to 1450 bytes", running.Output, StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
@@ -27,13 +27,13 @@ public sealed class KernelTunnelTests
         Assert.True(lab.Iperf() > 100_000);
         Assert.True(lab.Iperf("-R") > 100_000);
 
-        string ports = lab.Lab.Ofctl("dump-ports");
+        string ports = lab.CabledHosts.Ofctl("dump-ports");
         string[] halves = ports[ports.IndexOf("port  2", StringComparison.Ordinal)..].Split("port  3");
         foreach (string word in (string[])["rx pkts", "tx pkts", "bytes"])
         {
-            long inside = Lab.Number(halves[1], word);
+            long inside = CabledHosts.Number(halves[1], word);
             Assert.True(inside > 0, ports);
-            Assert.True(Lab.Number(halves[0], word) >= inside, ports); // ARP and echo besides
+            Assert.True(CabledHosts.Number(halves[0], word) >= inside, ports); // ARP and echo besides
         }
     }
 
@@ -62,12 +62,12 @@ public sealed class KernelTunnelTests
             _ => AddVxlan(),
         };
         using RunningCommand running = lab.StartOn(near, underlay, tunnel + (hasChecksum ? "csum=on," : string.Empty));
-        lab.Lab.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1450").Checked();
+        lab.CabledHosts.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1450").Checked();
         if (kind == "ipip")
         {
-            lab.Lab.Host(1).Execute("ip", "neigh", "replace", TunnelLab.Far, "lladdr", "02:00:00:00:09:02", "dev", "eth0").Checked();
+            lab.CabledHosts.Host(1).Execute("ip", "neigh", "replace", TunnelLab.Far, "lladdr", "02:00:00:00:09:02", "dev", "eth0").Checked();
         }
-        Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer through the tunnel: " + lab.Lab.Ofctl("dump-ports"));
+        Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer through the tunnel: " + lab.CabledHosts.Ofctl("dump-ports"));
         Assert.True(lab.Iperf() > 1_000_000);
         Assert.True(lab.Iperf("-R") > 1_000_000);
 
@@ -123,8 +123,8 @@ public sealed class KernelTunnelTests
         lab.AddFarEnd("vxlan", KernelVxlan);
         using RunningCommand running = lab.Start(Key);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far, 3, "-M", "dont", "-s", "1472")); // 1500 bytes, cut outside
-        string said = lab.Lab.Host(1).Execute("ping", "-n", "-c", "2", "-i", "0.1", "-W", "2", "-M", "do", "-s", "1472", TunnelLab.Far).Output;
-        Assert.Contains("mtu = 1450", said + lab.Lab.Host(1).Execute("ping", "-n", "-c", "1", "-M", "do", "-s", "1472", TunnelLab.Far).Error.Replace("mtu=", "mtu = ", StringComparison.Ordinal), StringComparison.Ordinal);
+        string said = lab.CabledHosts.Host(1).Execute("ping", "-n", "-c", "2", "-i", "0.1", "-W", "2", "-M", "do", "-s", "1472", TunnelLab.Far).Output;
+        Assert.Contains("mtu = 1450", said + lab.CabledHosts.Host(1).Execute("ping", "-n", "-c", "1", "-M", "do", "-s", "1472", TunnelLab.Far).Error.Replace("mtu=", "mtu = ", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far, 3, "-M", "do", "-s", "1422"));
     }
 
@@ -136,31 +136,31 @@ public sealed class KernelTunnelTests
         lab.AddFarEnd("vxlan", KernelVxlan);
         using RunningCommand running = lab.Start(Key);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
-        using RunningCommand monitor = lab.Lab.StartPortMonitor();
+        using RunningCommand monitor = lab.CabledHosts.StartPortMonitor();
         for (int round = 0; round < 2; round++)
         {
-            lab.Lab.Inside.Execute("ip", "link", "set", "s2", "down").Checked();
-            Eventually.True(() => IsDown(lab), () => lab.Lab.Ofctl("show"));
+            lab.CabledHosts.Inside.Execute("ip", "link", "set", "s2", "down").Checked();
+            Eventually.True(() => IsDown(lab), () => lab.CabledHosts.Ofctl("show"));
             Eventually.True(() => HasToldOfTunnel(monitor), () => monitor.Error);
-            lab.Lab.Inside.Execute("ip", "link", "set", "s2", "up").Checked();
-            Eventually.True(() => !IsDown(lab), () => lab.Lab.Ofctl("show"));
+            lab.CabledHosts.Inside.Execute("ip", "link", "set", "s2", "up").Checked();
+            Eventually.True(() => !IsDown(lab), () => lab.CabledHosts.Ofctl("show"));
             Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer through the tunnel");
         }
-        lab.Lab.Inside.Execute("ip", "link", "del", "s2").Checked(); // host 2's tun9 goes with its eth0
-        Eventually.True(() => IsDown(lab), () => lab.Lab.Ofctl("show"));
-        lab.Lab.Reconnect(2);
-        lab.Lab.Host(2).Execute("ip", "link", "del", "tun9");
+        lab.CabledHosts.Inside.Execute("ip", "link", "del", "s2").Checked(); // host 2's tun9 goes with its eth0
+        Eventually.True(() => IsDown(lab), () => lab.CabledHosts.Ofctl("show"));
+        lab.CabledHosts.Reconnect(2);
+        lab.CabledHosts.Host(2).Execute("ip", "link", "del", "tun9");
         lab.AddFarEnd("vxlan", KernelVxlan);
-        Eventually.True(() => !IsDown(lab), () => lab.Lab.Ofctl("show"));
+        Eventually.True(() => !IsDown(lab), () => lab.CabledHosts.Ofctl("show"));
         Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer through the tunnel");
     }
 
     /// <summary>What tcpdump says at the other end of a tagged frame sent here.</summary>
     private static string SendTagged(TunnelLab lab, int from, string device, int to, string toDevice)
     {
-        using RunningCommand witness = lab.Lab.Host(to).Start("tcpdump", "-i", toDevice, "-Q", "in", "-n", "-e", "--immediate-mode", "-c", "1", "vlan");
+        using RunningCommand witness = lab.CabledHosts.Host(to).Start("tcpdump", "-i", toDevice, "-Q", "in", "-n", "-e", "--immediate-mode", "-c", "1", "vlan");
         witness.WaitForText("listening on", SwitchProgram.Patience);
-        lab.Lab.Host(from).Execute(
+        lab.CabledHosts.Host(from).Execute(
             "/usr/bin/python3", "-c",
             $"from scapy.all import *; sendp(Ether(src='02:00:00:00:00:0{from}',dst='02:00:00:00:00:0{to}')/Dot1Q(vlan=7,prio=3)/IP(dst='192.168.9.9')/UDP()/('x'*50), iface='{device}', verbose=0)").Checked();
         return witness.WaitForEnd(SwitchProgram.Patience).Checked().Output;
@@ -171,7 +171,7 @@ public sealed class KernelTunnelTests
 
     private static bool IsDown(TunnelLab lab)
     {
-        string show = lab.Lab.Ofctl("show");
+        string show = lab.CabledHosts.Ofctl("show");
         return show[show.IndexOf(" 3(", StringComparison.Ordinal)..].Contains("LINK_DOWN", StringComparison.Ordinal);
     }
 }

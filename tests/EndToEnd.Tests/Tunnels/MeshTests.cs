@@ -59,7 +59,7 @@ public sealed class MeshTests
             : [.. others.SelectMany(other => new[] { "--port", $"{2 + other}=vxlan:local=10.0.0.{site},remote=10.0.0.{other},via=2" })];
         RunningCommand running = inside.Start(
             SwitchProgram.Dotnet,
-            [SwitchProgram.Library, "run", "--port", "1=host0", "--port", $"2=net0,address=10.0.0.{site}/24", .. tunnels, "--listen", Lab.Listen]);
+            [SwitchProgram.Library, "run", "--port", "1=host0", "--port", $"2=net0,address=10.0.0.{site}/24", .. tunnels, "--listen", CabledHosts.Listen]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         // What a host sends goes to both others, what comes from them to the host alone: a mesh has no loops that way.
         string actions = byFlow
@@ -71,6 +71,6 @@ public sealed class MeshTests
             Add($"in_port={tunnel},actions=output:1");
         }
 
-        void Add(string flow) => inside.Execute("ovs-ofctl", "-O", "OpenFlow10", "add-flow", Lab.Target, flow).Checked();
+        void Add(string flow) => inside.Execute("ovs-ofctl", "-O", "OpenFlow10", "add-flow", CabledHosts.Target, flow).Checked();
     }
 }

@@ -1,4 +1,3 @@
-using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Tunnels;
@@ -19,7 +18,7 @@ public sealed class OpenVSwitchTunnelTests
         Needs.Namespaces("ovs-ofctl", "ping", "iperf3", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl");
         Assert.SkipUnless(File.Exists(Schema), $"{Schema} is missing (apt-get install openvswitch-switch)");
         using var lab = new TunnelLab();
-        TestNamespace peer = lab.Lab.Host(2);
+        TestNamespace peer = lab.CabledHosts.Host(2);
         string folder = Directory.CreateTempSubdirectory("softswitch-ovs-").FullName;
         try
         {
@@ -37,7 +36,7 @@ public sealed class OpenVSwitchTunnelTests
             peer.Execute("ip", "link", "set", "in", "mtu", "1400").Checked();
             peer.BringUp("in");
             using RunningCommand running = lab.StartOn("s1", underlay, tunnel);
-            lab.Lab.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1400").Checked();
+            lab.CabledHosts.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1400").Checked();
             Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer from Open vSwitch's end");
             Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
             Assert.Equal(3, lab.Ping(2, TunnelLab.Near));

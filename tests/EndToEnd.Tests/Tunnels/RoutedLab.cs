@@ -81,14 +81,14 @@ internal sealed class RoutedLab : IDisposable
     /// <summary>As <see cref="Start"/>, for what does not get as far.</summary>
     public RunningCommand StartUnready(string underlay, string tunnel = "", params string[] more) => Inside.Start(
         SwitchProgram.Dotnet,
-        [SwitchProgram.Library, "run", "--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", Lab.Listen, .. more]);
+        [SwitchProgram.Library, "run", "--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", CabledHosts.Listen, .. more]);
 
     public string Ofctl(string command, params string[] arguments) =>
-        Inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, Lab.Target, .. arguments]).Checked().Output;
+        Inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, CabledHosts.Target, .. arguments]).Checked().Output;
 
     /// <summary>Pings through the tunnel; returns how many were answered.</summary>
     public int Ping(int count = 3, params string[] options) =>
-        (int)Lab.Number(Near.Execute("ping", ["-n", "-c", $"{count}", "-i", "0.2", "-W", "2", .. options, Inner]).Output, "packets transmitted,");
+        (int)CabledHosts.Number(Near.Execute("ping", ["-n", "-c", $"{count}", "-i", "0.2", "-W", "2", .. options, Inner]).Output, "packets transmitted,");
 
     public bool IsTunnelUp()
     {

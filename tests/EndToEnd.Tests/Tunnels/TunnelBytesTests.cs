@@ -19,10 +19,10 @@ public sealed class TunnelBytesTests
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         Needs.Scapy();
         using var lab = new TunnelLab();
-        lab.Lab.Host(1).Execute("ethtool", "-K", "eth0", "tx", "off");
+        lab.CabledHosts.Host(1).Execute("ethtool", "-K", "eth0", "tx", "off");
         using RunningCommand running = lab.Start(tunnel);
-        using Witness witness = Witness.At(lab.Lab.Host(2), filter, packets: 1);
-        lab.Lab.SendFrame(1, Inner);
+        using Witness witness = Witness.At(lab.CabledHosts.Host(2), filter, packets: 1);
+        lab.CabledHosts.SendFrame(1, Inner);
         string seen = witness.WaitForEnd();
         Assert.All(words, word => Assert.Contains(word, seen, StringComparison.Ordinal));
         Assert.DoesNotContain("bad cksum", seen, StringComparison.Ordinal);
@@ -43,10 +43,10 @@ public sealed class TunnelBytesTests
         Needs.Scapy();
         using var lab = new TunnelLab();
         using RunningCommand running = lab.Start(tunnel);
-        string address = lab.Lab.Inside.Execute("cat", "/sys/class/net/s2/address").Checked().Output.Trim();
-        using Witness witness = Witness.At(lab.Lab.Host(1), "udp port 2000", packets: 1);
+        string address = lab.CabledHosts.Inside.Execute("cat", "/sys/class/net/s2/address").Checked().Output.Trim();
+        using Witness witness = Witness.At(lab.CabledHosts.Host(1), "udp port 2000", packets: 1);
         string outer = $"Ether(dst='{address}')/IP(src='10.0.0.2',dst='{TunnelLab.Underlay}'{(protocol == 0 ? string.Empty : $",proto={protocol}")})";
-        lab.Lab.SendFrame(2, outer + wrapped.Replace("Inner", $"({Inner})", StringComparison.Ordinal));
+        lab.CabledHosts.SendFrame(2, outer + wrapped.Replace("Inner", $"({Inner})", StringComparison.Ordinal));
         string seen = witness.WaitForEnd();
         Assert.Contains("> 02:00:00:00:00:77", seen, StringComparison.Ordinal);
         Assert.Contains("192.168.9.1.1000 > 192.168.9.2.2000: [udp sum ok]", seen, StringComparison.Ordinal);

@@ -1,5 +1,5 @@
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Management;
+using Softswitch.Hosting.Management;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Tunnels;
@@ -32,7 +32,7 @@ public sealed class TunnelChurnTests
             }
             // Not all that is closed is closed at once: descriptors go with the last worker's pass.
             Eventually.True(() => CountDescriptors(running) <= descriptors, () => $"{CountDescriptors(running)} descriptors, {descriptors} after the first round");
-            Assert.Equal(150, Lab.Number(ping.WaitForEnd(SwitchProgram.Patience).Output, "packets transmitted,"));
+            Assert.Equal(150, CabledHosts.Number(ping.WaitForEnd(SwitchProgram.Patience).Output, "packets transmitted,"));
         }
         finally
         {

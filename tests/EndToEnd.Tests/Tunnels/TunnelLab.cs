@@ -13,10 +13,10 @@ internal sealed class TunnelLab : IDisposable
 
     public TunnelLab()
     {
-        Lab = new Lab();
+        CabledHosts = new CabledHosts();
         try
         {
-            Lab.Host(1).Execute("ip", "addr", "add", $"{Near}/24", "dev", "eth0").Checked();
+            CabledHosts.Host(1).Execute("ip", "addr", "add", $"{Near}/24", "dev", "eth0").Checked();
         }
         catch
         {
@@ -25,7 +25,7 @@ internal sealed class TunnelLab : IDisposable
         }
     }
 
-    public Lab Lab { get; }
+    public CabledHosts CabledHosts { get; }
 
     /// <summary>Starts the switch and joins port 1 with the tunnel.</summary>
     /// <param name="tunnel">Its specification but for the ends.</param>
@@ -34,10 +34,10 @@ internal sealed class TunnelLab : IDisposable
     /// <summary>As <see cref="Start"/>, on ports of chosen backends; a TAP device as port 1 is called t1 and becomes host 1's.</summary>
     public RunningCommand StartOn(string near, string underlay, string tunnel, params string[] more)
     {
-        RunningCommand running = Lab.StartRun(
-            ["--port", $"1={near}", "--port", $"2={underlay},address={Underlay}/24", "--port", $"3={tunnel}local={Underlay},remote=10.0.0.2,via=2", "--listen", Lab.Listen, .. more]);
-        Lab.Ofctl("add-flow", "in_port=1,actions=output:3");
-        Lab.Ofctl("add-flow", "in_port=3,actions=output:1");
+        RunningCommand running = CabledHosts.StartRun(
+            ["--port", $"1={near}", "--port", $"2={underlay},address={Underlay}/24", "--port", $"3={tunnel}local={Underlay},remote=10.0.0.2,via=2", "--listen", CabledHosts.Listen, .. more]);
+        CabledHosts.Ofctl("add-flow", "in_port=1,actions=output:3");
+        CabledHosts.Ofctl("add-flow", "in_port=3,actions=output:1");
         if (near == "tap:t1")
         {
             MoveTap();
@@ -48,7 +48,7 @@ internal sealed class TunnelLab : IDisposable
     /// <summary>Makes the kernel's device at the far end and gives it its address; skips the test where this kernel has none such.</summary>
     public void AddFarEnd(string type, params string[] options)
     {
-        TestNamespace host = Lab.Host(2);
+        TestNamespace host = CabledHosts.Host(2);
         CommandResult made = host.Execute("ip", ["link", "add", "tun9", .. type == "ipip" ? (string[])[] : ["address", "02:00:00:00:09:02"], "type", type, .. options]);
         Assert.SkipWhen(
             made.Error.Contains("Unknown device type", StringComparison.Ordinal) || made.Error.Contains("not supported", StringComparison.Ordinal),
@@ -61,28 +61,28 @@ internal sealed class TunnelLab : IDisposable
     /// <summary>How many of so many pings were answered.</summary>
     public int Ping(int from, string to, int count = 3, params string[] options)
     {
-        string said = Lab.Host(from).Execute("ping", ["-n", "-c", $"{count}", "-i", "0.1", "-W", "2", .. options, to]).Output;
-        return (int)Harness.Lab.Number(said, "packets transmitted,");
+        string said = CabledHosts.Host(from).Execute("ping", ["-n", "-c", $"{count}", "-i", "0.1", "-W", "2", .. options, to]).Output;
+        return (int)Harness.CabledHosts.Number(said, "packets transmitted,");
     }
 
     /// <summary>A second of TCP by iperf3 from one host to the other; returns the bytes that arrived.</summary>
     /// <param name="options">Of the client, such as -R.</param>
     public long Iperf(params string[] options)
     {
-        using RunningCommand server = Lab.Host(2).Start("iperf3", "-s", "-1", "--forceflush");
+        using RunningCommand server = CabledHosts.Host(2).Start("iperf3", "-s", "-1", "--forceflush");
         server.WaitForText("Server listening", SwitchProgram.Patience);
-        string report = Lab.Host(1).Execute(SwitchProgram.Patience, "iperf3", ["-c", Far, "-t", "1", "-J", .. options]).Checked().Output;
+        string report = CabledHosts.Host(1).Execute(SwitchProgram.Patience, "iperf3", ["-c", Far, "-t", "1", "-J", .. options]).Checked().Output;
         using var json = System.Text.Json.JsonDocument.Parse(report);
         return json.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetInt64();
     }
 
-    public void Dispose() => Lab.Dispose();
+    public void Dispose() => CabledHosts.Dispose();
 
     private void MoveTap()
     {
-        TestNamespace host = Lab.Host(1);
+        TestNamespace host = CabledHosts.Host(1);
         host.Execute("ip", "link", "del", "eth0").Checked();
-        Lab.Inside.Execute("ip", "link", "set", "t1", "netns", host.Name).Checked();
+        CabledHosts.Inside.Execute("ip", "link", "set", "t1", "netns", host.Name).Checked();
         host.Execute("ip", "link", "set", "t1", "name", "eth0").Checked();
         host.Execute("ip", "addr", "add", $"{Near}/24", "dev", "eth0").Checked();
         host.BringUp("eth0");

@@ -1,12 +1,12 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tests;
-using Softswitch.Datapath.Tests.Actions;
-using Softswitch.Datapath.Tests.Classification;
-using Softswitch.Datapath.Workers;
+using Softswitch.Datapath.Tests.Flows;
+using Softswitch.Datapath.Tests.Pipeline;
 using Softswitch.Testing;
 
 namespace Softswitch.Fuzz.Tests.Targets;
@@ -135,7 +135,7 @@ internal sealed class FrameTarget : IFuzzTarget
         // A byte read beyond the frame would end the process.
         using GuardedMemory memory = new(frame.Length);
         FlowKey key;
-        PacketLayout layout;
+        HeaderOffsets layout;
         FlowKeyParser.Parse(memory.PlaceAtEnd(frame), frame.Length, port, &key, &layout);
         if (frame.Length < FlowKeyParser.MinLength)
         {

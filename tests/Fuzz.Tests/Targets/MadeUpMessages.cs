@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Tests.Text;
 using Softswitch.OfAgent.Tests.Wire;

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Tests.Wire;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
-using Softswitch.Cards;
-using Softswitch.Ports.NetFpga;
-using Softswitch.Ports.NetFpga.Emulator;
-using Softswitch.Ports.Tests.NetFpga.Emulator;
+using Softswitch.Hosting.Cards;
+using Softswitch.NetFpga;
+using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.Testing;
 
 namespace Softswitch.Fuzz.Tests.Targets;

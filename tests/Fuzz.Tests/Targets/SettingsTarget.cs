@@ -1,5 +1,6 @@
 using System.Text;
-using Softswitch.Configuration;
+using Softswitch.Commands;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Fuzz.Tests.Targets;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Agent;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Memory;

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;

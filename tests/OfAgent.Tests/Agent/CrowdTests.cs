@@ -1,6 +1,6 @@
 using System.Net.Sockets;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Wire;
 

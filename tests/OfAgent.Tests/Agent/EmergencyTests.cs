@@ -1,7 +1,7 @@
 using System.Net.Sockets;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;

@@ -1,8 +1,7 @@
 using System.Buffers.Binary;
 using System.Reflection;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Tests.Agent;

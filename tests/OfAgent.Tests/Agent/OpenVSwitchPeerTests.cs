@@ -156,7 +156,7 @@ public sealed class OpenVSwitchPeerTests
 
     private static uint FlowCount(RawController observer)
     {
-        observer.Send(b => OfAgent.Wire.AggregateStatsMessage.WriteRequest(b, 1, new(Datapath.Classification.FlowMatch.Any)));
+        observer.Send(b => OfAgent.Wire.AggregateStatsMessage.WriteRequest(b, 1, new(Datapath.Flows.FlowMatch.Any)));
         OfAgent.Wire.StatsMessage.TryDecode(observer.Read(OfAgent.Wire.OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
         OfAgent.Wire.AggregateStatsMessage.TryReadEntry(ref body, out Datapath.Control.AggregateStatistics total);
         return total.FlowCount;

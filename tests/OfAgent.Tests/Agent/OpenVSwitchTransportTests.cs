@@ -129,7 +129,7 @@ public sealed class OpenVSwitchTransportTests : IDisposable
         controller.Start();
         ovs.Vsctl("set-ssl", _theirs[1], _theirs[3], _pki.Authority, "--", "set-controller", "br0", $"ssl:127.0.0.1:{controller.Port}");
 
-        Client.Eventually.True(() => controller.SwitchCount == 1, "the switch connected");
+        Eventually.True(() => controller.SwitchCount == 1, "the switch connected");
     }
 
     [Fact]
@@ -143,8 +143,8 @@ public sealed class OpenVSwitchTransportTests : IDisposable
 
         // It learns, drops that connection, and makes another that it trusts.
         string authority = File.ReadAllText(_pki.Authority).Trim();
-        Client.Eventually.True(() => File.Exists(learned) && File.ReadAllText(learned).Contains(authority, StringComparison.Ordinal), "our CA is learned");
-        Client.Eventually.True(() => controller.SwitchCount == 1, "the switch connected");
+        Eventually.True(() => File.Exists(learned) && File.ReadAllText(learned).Contains(authority, StringComparison.Ordinal), "our CA is learned");
+        Eventually.True(() => controller.SwitchCount == 1, "the switch connected");
     }
 
     private static string TargetOf(AgentHarness harness)

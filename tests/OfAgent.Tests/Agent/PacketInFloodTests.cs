@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
 
@@ -71,8 +71,8 @@ public sealed class PacketInFloodTests
         Assert.Equal((uint)Rounds, harness.Control.ReadTable(1).ActiveCount);
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"rate {rate}: echo {Describe(echoes)}; flow-mod and barrier {Describe(changes)}; "
-            + $"dropped {harness.Control.ReadDrops(Datapath.Workers.DropReason.PacketInLimit)} by the limit, "
-            + $"{harness.Control.ReadDrops(Datapath.Workers.DropReason.PacketInQueueFull)} by full queues");
+            + $"dropped {harness.Control.ReadDrops(Datapath.Packets.DropReason.PacketInLimit)} by the limit, "
+            + $"{harness.Control.ReadDrops(Datapath.Packets.DropReason.PacketInQueueFull)} by full queues");
     }
 
     private static void Flood(AgentHarness harness, byte[] frame, CancellationToken stop)

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Tests.Wire;
 using Softswitch.OfAgent.Wire;
 

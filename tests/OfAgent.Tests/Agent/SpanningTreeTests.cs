@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Control;
-using Softswitch.Datapath.Control.SpanningTree;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.SpanningTree;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
 

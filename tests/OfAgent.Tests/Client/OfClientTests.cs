@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;

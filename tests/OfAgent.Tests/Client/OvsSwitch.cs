@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Client;
 

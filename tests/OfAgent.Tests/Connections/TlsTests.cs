@@ -1,8 +1,8 @@
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Learning;
@@ -52,10 +52,10 @@ public sealed class TlsTests : IDisposable
             Tls = Issue(_pki, "switch"),
         });
         harness.WaitForLog("connected");
-        Client.Eventually.True(() => harness.ReadMissBehaviour() == MissBehaviour.Controller, "the controller is in charge");
+        Eventually.True(() => harness.ReadMissBehaviour() == MissBehaviour.Controller, "the controller is in charge");
         harness.Ports[1].TryInject(TestPacket.Icmp());
 
-        Client.Eventually.True(() => harness.Ports[2].Collect().Count > 0, "the controller floods what it does not know");
+        Eventually.True(() => harness.Ports[2].Collect().Count > 0, "the controller floods what it does not know");
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public sealed class TlsTests : IDisposable
         using (RunningCommand first = RunningCommand.Start(
             "openssl", ["s_client", "-connect", $"127.0.0.1:{harness.Agent.ListenPorts[0]}", "-key", clientKey, "-cert", clientCertificate, "-cert_chain", _pki.Authority]))
         {
-            Client.Eventually.True(() => File.Exists(stored), "the CA is stored");
+            Eventually.True(() => File.Exists(stored), "the CA is stored");
         }
 
         Assert.Equal(File.ReadAllText(_pki.Authority).Trim(), File.ReadAllText(stored).Trim());

@@ -1,9 +1,11 @@
 using System.Net.Sockets;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Tests.Agent;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Connections;
 
@@ -76,7 +78,7 @@ public sealed class UnixSocketTests : IDisposable
         using AgentHarness harness = new(new AgentOptions { Controllers = [AgentHarness.Target($"unix:{SocketPath}")] });
         harness.WaitForLog("connected");
 
-        Client.Eventually.True(() => harness.ReadMissBehaviour() == MissBehaviour.Controller, "the controller is in charge");
+        Eventually.True(() => harness.ReadMissBehaviour() == MissBehaviour.Controller, "the controller is in charge");
     }
 
     [Fact]

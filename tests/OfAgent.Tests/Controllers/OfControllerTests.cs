@@ -1,9 +1,11 @@
-using Softswitch.Datapath.Actions;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Controllers;
 

@@ -1,12 +1,13 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Learning;
 

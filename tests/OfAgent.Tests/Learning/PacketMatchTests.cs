@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Classification;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Text;
 

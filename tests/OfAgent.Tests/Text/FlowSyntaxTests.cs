@@ -1,7 +1,5 @@
 using System.Text;
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Text;

@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Actions;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Tests.Wire;

@@ -31,9 +31,9 @@ public sealed class KernelSegmentationTests
             SegmentBuilder builder = SegmentBuilder.Random(random, segmentSize + random.Next(1, 20_000)) with { Tags = [] };
             builder = builder.IsIpv4 ? builder : builder with { IpOptions = [] };
             Packet segment = builder.Rent(frames, segmentSize);
-            Assert.True(SegmentCutter.TryBegin(segment, frames, out SegmentCutter cutter));
+            Assert.True(GsoSegmenter.TryBegin(segment, frames, out GsoSegmenter segmenter));
             List<byte[]> ours = [];
-            while (cutter.TryNext(out Packet frame))
+            while (segmenter.TryNext(out Packet frame))
             {
                 ours.Add(frame.Bytes.ToArray());
                 frames.Release(frame);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 

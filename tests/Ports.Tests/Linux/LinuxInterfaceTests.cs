@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 

@@ -28,8 +28,8 @@ public sealed class PartialSegmentTests : IDisposable
     private List<byte[]> Cut(in Packet segment)
     {
         List<byte[]> cut = [];
-        Assert.True(SegmentCutter.TryBegin(segment, _frames, out SegmentCutter cutter));
-        while (cutter.TryNext(out Packet frame))
+        Assert.True(GsoSegmenter.TryBegin(segment, _frames, out GsoSegmenter segmenter));
+        while (segmenter.TryNext(out Packet frame))
         {
             cut.Add(frame.Bytes.ToArray());
             _frames.Release(frame);
@@ -106,9 +106,9 @@ public sealed class PartialSegmentTests : IDisposable
             }
             Packet packet = Rent(bytes);
             if (PartialSegment.TryMark(ref packet, _frames, mtu: random.Next(0, 200)) && (packet.Flags & PacketFlags.NeedsSegmentation) != 0
-                && SegmentCutter.TryBegin(packet, _frames, out SegmentCutter cutter))
+                && GsoSegmenter.TryBegin(packet, _frames, out GsoSegmenter segmenter))
             {
-                while (cutter.TryNext(out Packet frame))
+                while (segmenter.TryNext(out Packet frame))
                 {
                     Assert.True(frame.Length <= packet.Length);
                     _frames.Release(frame);

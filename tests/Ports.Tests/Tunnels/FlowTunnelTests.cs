@@ -1,9 +1,7 @@
-using Softswitch.Datapath.Actions;
-using Softswitch.Datapath.Classification;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Workers;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Testing;

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tunnels;

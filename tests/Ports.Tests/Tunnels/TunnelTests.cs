@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Workers;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tunnels;

@@ -2,7 +2,6 @@ using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Workers;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Testing;
 

@@ -1,0 +1,224 @@
+using System.CommandLine;
+using System.Globalization;
+using Softswitch.Bench.Flows;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab.Measures;
+using Softswitch.NetFpga;
+using Softswitch.OfAgent.Client;
+using Spectre.Console;
+
+namespace Softswitch.Bench;
+
+/// <summary><c>softswitch bench</c>: whole-switch benchmarks, one command each.</summary>
+/// <remarks>
+/// Exit codes: 0 done, 1 the figures are not to be believed (why is on standard error), 2 wrong usage, 3 what it compares with is not installed.
+/// </remarks>
+internal static partial class BenchCommand
+{
+    private const int Unbelievable = 1;
+    private const int NotInstalled = 3;
+    private const int Interrupted = 130; // as a shell says of SIGINT
+    private const int MaxFlows = 1 << 24;
+    private const int MaxChurnFlows = 1 << 20;
+
+    // From a few bursts to 2 GiB.
+    private const int LeastFrames = 256;
+    private const int MostFrames = 1 << 20;
+
+    private static readonly Option<bool> Json = new("--json")
+    {
+        Description = "Print one JSON object on one line.",
+        Recursive = true,
+    };
+
+    public static Command Create()
+    {
+        Command command = new("bench") { Json };
+        command.Subcommands.Add(CreatePipeline());
+        command.Subcommands.Add(CreateChurn());
+        command.Subcommands.Add(CreateFlowMod());
+        command.Subcommands.Add(CreateStall());
+        command.Subcommands.Add(CreatePacketIn());
+        command.Subcommands.Add(CreateNetFpga());
+        command.Subcommands.Add(CreateIo());
+        command.Subcommands.Add(CreateCompare());
+        command.Subcommands.Add(CreateReport());
+        return command;
+    }
+
+    private static Command CreatePipeline()
+    {
+        Option<int> flows = Number("--flows", "Flow entries; with --match inport, which has one, flows of the traffic.", 1000);
+        Option<string> match = Word("--match", "What entries match: all fields, in_port, nw_dst, rules in the style of access lists, firewalls, IP chains, or all fields of what comes out of a tunnel.", "exact", "inport", "l3", "acl", "fw", "ipc", "vxlan", "gre", "ipip");
+        Option<string> actions = Word("--actions", "Output alone, set dl_src and dl_dst before, set nw_dst before, set Ethernet addresses, IPv4 addresses and ports before, or output to a tunnel.", "output", "rewrite", "readdress", "translate", "vxlan", "gre", "ipip");
+        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
+        Option<int> workers = Number("--workers", "Threads that forward.", 1);
+        Option<int?> frames = new("--frames") { HelpName = "N", Description = "Frames in the pool: by default as many as can be under way, with much to spare." };
+        Option<double> seconds = Seconds(3);
+        Option<int?> traffic = new("--traffic") { HelpName = "N", Description = "Flows of the traffic: as many as entries, 64000 for acl, fw and ipc." };
+        Option<double> skew = new("--skew") { HelpName = "S", Description = "Flows by Zipf's law with this exponent; 0 for all alike.", DefaultValueFactory = _ => 0 };
+        Option<bool> fresh = new("--fresh") { Description = "Every packet is a flow never seen before." };
+        Option<int> attack = Number("--attack-masks", "Entries besides, above all others and each with a mask of its own, as if to blow up a search by masks.", 0);
+        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, frames, seconds, traffic, skew, fresh, attack };
+        SetAction(command, parsed => new PipelineOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
+            Match = Enum.Parse<PipelineMatch>(parsed.GetRequiredValue(match), ignoreCase: true),
+            Rewrite = Enum.TryParse(parsed.GetValue(actions), ignoreCase: true, out PipelineRewrite rewrite) ? rewrite : PipelineRewrite.None,
+            Tunnel = parsed.GetValue(actions) is "vxlan" or "gre" or "ipip" ? parsed.GetValue(actions) : null,
+            FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
+            Workers = InRange(workers, parsed.GetValue(workers), 1, 64),
+            PoolFrames = parsed.GetValue(frames) is int pool ? InRange(frames, pool, LeastFrames, MostFrames) : null,
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+            Traffic = parsed.GetValue(traffic) is int count ? InRange(traffic, count, 1, MaxFlows) : null,
+            Skew = InRange(skew, parsed.GetValue(skew), 0, 10),
+            Fresh = parsed.GetValue(fresh),
+            AttackMasks = InRange(attack, parsed.GetValue(attack), 0, TupleSpaceExplosion.MaxEntries),
+        }, PipelineBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateChurn()
+    {
+        Option<int> flows = Number("--flows", "Flows of the traffic, each with an entry.", 1000);
+        Option<string> rate = new("--rate") { HelpName = "PER_SECOND|max", Description = "Flow-mods a second.", DefaultValueFactory = _ => "100000" };
+        Option<string> kind = Kind();
+        Option<double> seconds = Seconds(4);
+        Command command = new("churn", "What is left of forwarding while flow-mods change the table; every packet is checked.") { flows, rate, kind, seconds };
+        SetAction(command, parsed => new ChurnOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
+            Rate = ReadRate(rate, parsed.GetRequiredValue(rate)),
+            Kind = Enum.Parse<ChurnKind>(parsed.GetRequiredValue(kind), ignoreCase: true),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, ChurnBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateFlowMod()
+    {
+        Option<int> flows = Number("--flows", "Exact entries to add.", 1_000_000);
+        Command command = new("flowmod", "Flow-mods per second over a socket and in process, and memory per flow.") { flows };
+        SetAction(command, parsed => new FlowModOptions { Flows = InRange(flows, parsed.GetValue(flows), 10, MaxFlows) }, FlowModBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateStall()
+    {
+        Option<int> flows = Number("--flows", "Flows of the traffic, each with an entry.", 1000);
+        Option<double> rate = Rate("Flow-mods a second meanwhile; 0 for none.", 100_000);
+        Option<string> kind = Kind();
+        Option<double> seconds = Seconds(10);
+        Command command = new("stall", "How long a worker stands still while its table changes and statistics are read.") { flows, rate, kind, seconds };
+        SetAction(command, parsed => new StallOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
+            Rate = InRange(rate, parsed.GetValue(rate), 0, 1e9),
+            Kind = Enum.Parse<ChurnKind>(parsed.GetRequiredValue(kind), ignoreCase: true),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, StallBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreatePacketIn()
+    {
+        Option<double> rate = Rate("Packets a second while latencies are measured.", 10_000);
+        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
+        Option<double> seconds = Seconds(3);
+        Command command = new("packetin", "Packets without a flow entry to a controller on loopback: latencies, then the highest rate.") { rate, frame, seconds };
+        SetAction(command, parsed => new PacketInOptions
+        {
+            Rate = InRange(rate, parsed.GetValue(rate), 1, 1e9),
+            FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
+            Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+        }, PacketInBenchmark.Run);
+        return command;
+    }
+
+    private static Command CreateNetFpga()
+    {
+        Option<int> flows = Number("--flows", "Exact entries to add, change and delete.", 10_000);
+        Option<int> access = Number("--access", "Nanoseconds that one register access takes on the card at hand; the default is what its SRAM's arbiter takes.", 256);
+        Command command = new("netfpga", "Register accesses and time for each kind of flow-mod that a NetFPGA card follows, and how full its exact table becomes.") { flows, access };
+        SetAction(command, parsed => new NetFpgaBenchOptions
+        {
+            Flows = InRange(flows, parsed.GetValue(flows), 100, CardRegisters.SlotCount / 2),
+            AccessNanoseconds = InRange(access, parsed.GetValue(access), 1, 1_000_000),
+        }, NetFpgaBenchmark.Run);
+        return command;
+    }
+
+    private static void SetAction<TOptions>(Command command, Func<ParseResult, TOptions> read, Func<TOptions, Action<string>, BenchResult> run) =>
+        command.SetAction(parsed =>
+        {
+            TOptions options = read(parsed);
+            bool json = parsed.GetValue(Json);
+            return Print(command.Name, Watch(command.Name, json, progress => run(options, progress)), json);
+        });
+
+    private static int Print(string name, BenchResult result, bool json)
+    {
+        Console.Out.WriteLine(json ? result.ToJson() : result.ToText());
+        foreach (string error in result.Errors)
+        {
+            Console.Error.WriteLine($"softswitch bench {name}: {error}");
+        }
+        return result.Errors.Count == 0 ? 0 : Unbelievable;
+    }
+
+    /// <summary>Runs with progress on a terminal, and nothing but the result elsewhere.</summary>
+    /// <param name="quiet">Without progress, as where a program reads the result.</param>
+    private static T Watch<T>(string name, bool quiet, Func<Action<string>, T> run)
+    {
+        try
+        {
+            if (quiet || Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
+            {
+                return run(static _ => { });
+            }
+            // Redrawn when there is something new: a spinner's timer would be one more thread beside those measured.
+            Status status = AnsiConsole.Status();
+            status.AutoRefresh = false;
+            return status.Start(name, context => run(text =>
+            {
+                context.Status($"{name}: {Markup.Escape(text)}");
+                context.Refresh();
+            }));
+        }
+        catch (OfClientException e)
+        {
+            throw new OptionException($"the benchmark's own connection failed: {e.Message}", e);
+        }
+    }
+
+    private static Option<int> Number(string name, string description, int value) =>
+        new(name) { HelpName = "N", Description = description, DefaultValueFactory = _ => value };
+
+    private static Option<double> Seconds(double value) =>
+        new("--seconds") { HelpName = "S", Description = "How long to measure, after the warm-up.", DefaultValueFactory = _ => value };
+
+    private static Option<double> Rate(string description, double value) =>
+        new("--rate") { HelpName = "PER_SECOND", Description = description, DefaultValueFactory = _ => value };
+
+    private static Option<string> Kind() => Word(
+        "--kind", "Add and delete other exact or wildcard entries; modify or replace those of the traffic.", "exact", "wildcard", "modify", "replace");
+
+    private static double ReadRate(Option option, string text) => text == "max"
+        ? double.PositiveInfinity
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double rate)
+            ? InRange(option, rate, 1, 1e9)
+            : throw new OptionException($"{option.Name}: '{text}' is neither a number nor max");
+
+    private static Option<string> Word(string name, string description, params string[] words)
+    {
+        Option<string> option = new(name) { Description = description, DefaultValueFactory = _ => words[0] };
+        option.AcceptOnlyFromAmong(words);
+        return option;
+    }
+
+    private static T InRange<T>(Option option, T value, T least, T most)
+        where T : IComparable<T> =>
+        value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0
+            ? value
+            : throw new OptionException($"{option.Name}: {value} is not from {least} to {most}");
+}

@@ -1,0 +1,19 @@
+namespace Softswitch.Bench.Compare;
+
+/// <summary>A row that cannot be measured as it should be; the other rows can.</summary>
+internal sealed class CompareException : Exception
+{
+    public CompareException()
+    {
+    }
+
+    public CompareException(string message)
+        : base(message)
+    {
+    }
+
+    public CompareException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+}

@@ -1,0 +1,160 @@
+using System.ComponentModel;
+using System.Globalization;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab;
+using Softswitch.OfAgent.Client;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Bench.Compare;
+
+/// <summary>An Open vSwitch of our own: database and switch, ended with it.</summary>
+/// <remarks>
+/// Database, sockets, logs and DPDK's run-time files are in a temporary folder, so that another Open vSwitch on the machine is not touched.
+/// Threads: one.
+/// </remarks>
+internal sealed class OvsDaemons : IDisposable
+{
+    private static readonly TimeSpan ToolLimit = TimeSpan.FromSeconds(30);
+
+    private readonly OvsInstallation _installation;
+    private readonly Dictionary<string, string> _environment;
+    private readonly CancellationToken _cancellation;
+    private Daemon? _database;
+    private Daemon? _switch;
+
+    public OvsDaemons(OvsInstallation installation, CancellationToken cancellation)
+    {
+        _installation = installation;
+        _cancellation = cancellation;
+        Folder = Directory.CreateTempSubdirectory("softswitch-compare-").FullName;
+        _environment = new Dictionary<string, string>
+        {
+            ["OVS_RUNDIR"] = Folder,
+            ["OVS_LOGDIR"] = Folder,
+            ["OVS_DBDIR"] = Folder,
+            ["OVS_SYSCONFDIR"] = Folder,
+            ["RUNTIME_DIRECTORY"] = Folder, // DPDK's, else /var/run/dpdk
+        };
+    }
+
+    /// <summary>For whatever goes with the switch.</summary>
+    public string Folder { get; }
+
+    /// <summary>Of the switch.</summary>
+    public int ProcessId => _switch!.ProcessId;
+
+    private string Database => $"unix:{Path.Combine(Folder, "db.sock")}";
+
+    private string ControlSocket => Path.Combine(Folder, "switch.ctl");
+
+    private string LogFile => Path.Combine(Folder, "switch.log");
+
+    /// <summary>Starts the database, empty.</summary>
+    /// <exception cref="OptionException">It does not start, and why.</exception>
+    public void StartDatabase()
+    {
+        string file = Path.Combine(Folder, "conf.db");
+        Run(_installation.DatabaseTool, "create", file, _installation.Schema);
+        _database = Start(
+            _installation.DatabaseServer,
+            [file, $"--remote=p{Database}", $"--unixctl={Path.Combine(Folder, "database.ctl")}", $"--log-file={Path.Combine(Folder, "database.log")}", "-vconsole:off"]);
+        Configure("--no-wait", "init");
+    }
+
+    /// <summary>Starts the switch by what the database says.</summary>
+    /// <param name="network">Where it starts.</param>
+    /// <param name="processor">The only one its threads may use; null for all.</param>
+    public void StartSwitch(NetworkNamespace network, int? processor = null) => _switch = Start(
+        _installation.Switch, [Database, $"--unixctl={ControlSocket}", $"--log-file={LogFile}", "-vconsole:off"], network, processor);
+
+    /// <summary>Adds a port and looks whether the switch took it.</summary>
+    /// <param name="device">What errors call it.</param>
+    /// <param name="options">More columns, as COLUMN:KEY=VALUE.</param>
+    /// <exception cref="OptionException">It did not.</exception>
+    public void AddPort(string bridge, string name, ushort number, string type, string device, params string[] options)
+    {
+        Configure(
+        [
+            "add-port", bridge, name, "--", "set", "Interface", name, $"type={type}",
+            $"ofport_request={number.ToString(CultureInfo.InvariantCulture)}", .. options,
+        ]);
+        string error = Configure("get", "Interface", name, "error").Trim();
+        if (error != "[]")
+        {
+            throw new OptionException($"Open vSwitch does not take {device}: {error.Trim('"')}{LogLines()}");
+        }
+    }
+
+    /// <summary>Connects to a bridge over OpenFlow.</summary>
+    public OfClient Connect(string bridge, TimeSpan patience)
+    {
+        string socket = $"{Path.Combine(Folder, bridge)}.mgmt";
+        return File.Exists(socket)
+            ? OfClient.Connect($"unix:{socket}", patience)
+            : throw new OptionException($"Open vSwitch makes no bridge{LogLines()}");
+    }
+
+    /// <summary>ovs-vsctl.</summary>
+    public string Configure(params string[] arguments) => Run(_installation.Configure, [$"--db={Database}", "--retry", "-t", "30", .. arguments]);
+
+    /// <summary>ovs-appctl to the switch.</summary>
+    public string Ask(string command) => Run(_installation.Ask, "-t", ControlSocket, command);
+
+    /// <summary>All threads of the switch stand still.</summary>
+    public void Stop() => _switch!.Stop();
+
+    public void Continue() => _switch!.Continue();
+
+    /// <summary>As Open vSwitch writes sets of processors.</summary>
+    public static string Mask(int[] processors)
+    {
+        System.Numerics.BigInteger mask = 0;
+        foreach (int processor in processors)
+        {
+            mask |= System.Numerics.BigInteger.One << processor;
+        }
+        return $"0x{mask:x}";
+    }
+
+    public void Dispose()
+    {
+        _switch?.Dispose();
+        _database?.Dispose();
+        try
+        {
+            Directory.Delete(Folder, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Someone cleaned up before us.
+        }
+    }
+
+    private Daemon Start(string program, string[] arguments, NetworkNamespace? network = null, int? processor = null)
+    {
+        try
+        {
+            return Daemon.Start(program, arguments, _environment, network, processor);
+        }
+        catch (Win32Exception e)
+        {
+            throw new OptionException($"Open vSwitch does not start: {e.Message}", e);
+        }
+    }
+
+    private string Run(string program, params string[] arguments)
+    {
+        ToolResult result = Tool.Run(program, arguments, ToolLimit, _cancellation, _environment, () => _switch?.HasEnded == true);
+        return result.ExitCode == 0
+            ? result.Output
+            : throw new OptionException($"{Path.GetFileName(program)} {string.Join(' ', arguments)}: {result.Error.Trim().ReplaceLineEndings("; ")}{LogLines()}");
+    }
+
+    /// <summary>What the switch complained of last.</summary>
+    private string LogLines()
+    {
+        string[] lines = File.Exists(LogFile) ? File.ReadAllLines(LogFile) : [];
+        string[] complaints = [.. lines.Where(line => line.Contains("|ERR|", StringComparison.Ordinal) || line.Contains("|EMER|", StringComparison.Ordinal))];
+        return complaints.Length == 0 ? string.Empty : "\n" + string.Join('\n', complaints.TakeLast(3));
+    }
+}

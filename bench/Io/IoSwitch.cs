@@ -1,0 +1,71 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Client;
+
+namespace Softswitch.Bench.Io;
+
+/// <summary>How a switch takes packets from Linux interfaces.</summary>
+internal enum IoBackend
+{
+    Packet,
+    Xdp,
+}
+
+/// <summary>A switch in a process of its own, with two interfaces as ports 1 and 2. It forwards until it is told to rest.</summary>
+/// <remarks>Threads: one.</remarks>
+internal abstract class IoSwitch : IDisposable
+{
+    public const ushort Input = 1;
+    public const ushort Output = 2;
+
+    /// <summary>How long a switch may take to start or to answer.</summary>
+    protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public abstract int ProcessId { get; }
+
+    public abstract OfClient Client { get; }
+
+    /// <summary>What the port is, in the switch's own words.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>Whether what its ports count as dropped is also counted by the kernel on their interfaces.</summary>
+    public abstract bool CountsInterfaceDrops { get; }
+
+    /// <summary>All threads stand still.</summary>
+    public abstract void Rest();
+
+    public abstract void Resume();
+
+    public abstract void Dispose();
+
+    /// <summary>Everything from one port leaves by the other.</summary>
+    public void Connect()
+    {
+        foreach ((ushort from, ushort to) in ((ushort, ushort)[])[(Input, Output), (Output, Input)])
+        {
+            FlowMatch match = FlowMatch.Any with { InPort = from };
+            match.Wildcards &= ~FlowWildcards.InPort;
+            Client.Send(new FlowMod { Match = match, Priority = 0x8000, Actions = (FlowAction[])[FlowAction.Output(to)] });
+        }
+        if (Client.Barrier() > 0)
+        {
+            throw new OfClientException($"the switch answers a flow-mod with {Client.Errors[0].Error.Name}");
+        }
+    }
+
+    /// <summary>Packets the switch itself counted as dropped since it began.</summary>
+    public (long Received, long Transmitted) ReadDrops()
+    {
+        if (!Client.TryReadPortStatistics(PortNumber.None, out List<PortStatistics> ports))
+        {
+            throw new OfClientException($"{Client.Target}: no port statistics");
+        }
+        PortStatistics input = ports.Find(port => port.PortNumber == Input);
+        PortStatistics output = ports.Find(port => port.PortNumber == Output);
+        return (Known(input.ReceiveDropped) + Known(input.ReceiveErrors), Known(output.TransmitDropped) + Known(output.TransmitErrors));
+    }
+
+    // All ones is how OpenFlow 1.0 says that a counter is not there (§5.3.5).
+    private static long Known(ulong counter) => counter == ulong.MaxValue ? 0 : (long)counter;
+}

@@ -1,0 +1,69 @@
+using Softswitch.Bench.Compare;
+using Softswitch.Hosting.Configuration;
+using Softswitch.OfAgent.Client;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Bench.Io;
+
+/// <summary>Open vSwitch's userspace datapath on the same interfaces: ports of type <c>system</c> (AF_PACKET) or <c>afxdp</c>.</summary>
+/// <remarks>As it comes, but that its forwarding thread and all others are on the one processor; the main thread forwards for <c>system</c> ports.</remarks>
+internal sealed class OvsIoSwitch : IoSwitch
+{
+    private const string Bridge = "io";
+
+    private readonly OvsDaemons _daemons;
+    private readonly OfClient? _client;
+
+    /// <param name="network">Where the interfaces are.</param>
+    /// <param name="processor">The only one its threads may use.</param>
+    /// <param name="settings"><c>other_config</c> beside the defaults, as KEY=VALUE.</param>
+    /// <exception cref="OptionException">It does not start, and why.</exception>
+    public OvsIoSwitch(
+        OvsInstallation installation, IoBackend backend, string input, string output, NetworkNamespace network, int processor,
+        IReadOnlyList<string> settings, CancellationToken cancellation)
+    {
+        _daemons = new OvsDaemons(installation, cancellation);
+        try
+        {
+            string type = backend == IoBackend.Xdp ? "afxdp" : "system";
+            _daemons.StartDatabase();
+            _daemons.Configure(
+            [
+                "--no-wait", "set", "Open_vSwitch", ".", $"other_config:pmd-cpu-mask={OvsDaemons.Mask([processor])}",
+                .. settings.Select(setting => $"other_config:{setting}"),
+            ]);
+            _daemons.StartSwitch(network, processor);
+            _daemons.Configure("add-br", Bridge, "--", "set", "bridge", Bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
+            foreach ((string name, ushort number) in ((string, ushort)[])[(input, Input), (output, Output)])
+            {
+                _daemons.AddPort(Bridge, name, number, type, $"{name} as {type}");
+            }
+            _client = _daemons.Connect(Bridge, Patience);
+            Description = $"type={type} {_daemons.Configure("get", "Interface", input, "status").Trim()}";
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public override int ProcessId => _daemons.ProcessId;
+
+    public override OfClient Client => _client!;
+
+    public override string Description { get; } = string.Empty;
+
+    // Its port statistics are the interfaces'.
+    public override bool CountsInterfaceDrops => true;
+
+    public override void Rest() => _daemons.Stop();
+
+    public override void Resume() => _daemons.Continue();
+
+    public override void Dispose()
+    {
+        _client?.Dispose();
+        _daemons.Dispose();
+    }
+}

@@ -1,0 +1,84 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab;
+using Softswitch.OfAgent.Client;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Bench.Io;
+
+/// <summary>This switch as users start it: <c>softswitch run</c> with two ports.</summary>
+internal sealed class OwnIoSwitch : IoSwitch
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-io-").FullName;
+    private readonly Daemon? _daemon;
+    private readonly OfClient? _client;
+
+    /// <param name="network">Where the interfaces are.</param>
+    /// <param name="processor">The only one its threads may use.</param>
+    /// <exception cref="OptionException">It does not start, and why.</exception>
+    public OwnIoSwitch(IoBackend backend, string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation)
+    {
+        CountsInterfaceDrops = backend == IoBackend.Xdp;
+        try
+        {
+            string kind = backend == IoBackend.Xdp ? "xdp" : "packet";
+            string socket = Path.Combine(_folder, "switch.sock");
+            string[] command =
+            [
+                .. OwnProgram.Command, "run", "--port", $"{Input}={kind}:{input}", "--port", $"{Output}={kind}:{output}",
+                "--listen", $"punix:{socket}", "--cpus", processor.ToString(CultureInfo.InvariantCulture),
+            ];
+            _daemon = Daemon.Start(command[0], command[1..], new Dictionary<string, string>(), network, processor);
+            WaitUntilReady(_daemon, cancellation);
+            Description = _daemon.Said.Split('\n').FirstOrDefault(line => line.StartsWith($"port {Input}: ", StringComparison.Ordinal)) ?? kind;
+            _client = OfClient.Connect($"unix:{socket}", Patience);
+        }
+        catch (Win32Exception e)
+        {
+            Dispose();
+            throw new OptionException($"the switch does not start: {e.Message}", e);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public override int ProcessId => _daemon!.ProcessId;
+
+    public override OfClient Client => _client!;
+
+    public override string Description { get; } = string.Empty;
+
+    // Of AF_XDP: the driver counts what the socket refuses.
+    public override bool CountsInterfaceDrops { get; }
+
+    public override void Rest() => _daemon!.Stop();
+
+    public override void Resume() => _daemon!.Continue();
+
+    public override void Dispose()
+    {
+        _client?.Dispose();
+        _daemon?.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static void WaitUntilReady(Daemon daemon, CancellationToken cancellation)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (!daemon.Said.Split('\n').Contains("ready"))
+        {
+            if (daemon.HasEnded || Stopwatch.GetElapsedTime(began) > Patience)
+            {
+                throw new OptionException($"the switch does not start: {daemon.Said}");
+            }
+            cancellation.WaitHandle.WaitOne(20);
+            cancellation.ThrowIfCancellationRequested();
+        }
+    }
+}

@@ -1,0 +1,243 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Softswitch.Bench.Flows;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.Lab.Measures;
+using Softswitch.NetFpga;
+using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Offload;
+using Softswitch.Ports.Null;
+
+namespace Softswitch.Bench;
+
+/// <summary>What <c>bench netfpga</c> measures.</summary>
+internal sealed record NetFpgaBenchOptions
+{
+    /// <summary>Exact entries that are added, changed and deleted.</summary>
+    public int Flows { get; init; } = 10_000;
+
+    /// <summary>What one register access takes on the card at hand; by default what the arbiter of its SRAM takes, the least there can be.</summary>
+    public int AccessNanoseconds { get; init; } = 256;
+}
+
+/// <summary>What keeping a NetFPGA card in step costs: register accesses and time for each kind of flow-mod, and how full the exact table becomes.</summary>
+/// <remarks>
+/// The card is the emulated one, so accesses are those of a real card and times are the shim's own: on a card each access takes what the bus takes,
+/// which is added by the number of accesses.
+/// </remarks>
+internal static class NetFpgaBenchmark
+{
+    private const ushort Priority = 0x8000;
+    private const int RowRounds = 50;
+    private const int RowFlows = 16;
+
+    /// <summary>Flows offered to the 32,768 slots.</summary>
+    private static readonly int[] Fills = [8192, 16384, 24576, 28672, 30720, 32768];
+
+    public static BenchResult Run(NetFpgaBenchOptions options, Action<string> progress)
+    {
+        var result = new BenchResult("netfpga");
+        progress("warming up");
+        MeasureExact(Math.Min(options.Flows, 2000), []);
+        progress("exact entries");
+        List<Cost> costs = [];
+        MeasureExact(options.Flows, costs);
+        progress("entries with wildcards");
+        MeasureRows(costs);
+        result.Add("operations", ToJson(costs, options), ToTable(costs, options));
+        progress("filling the exact table");
+        AddFills(result);
+        result.Add("flows", options.Flows);
+        result.Add("accessNanoseconds", options.AccessNanoseconds);
+        Machine.Describe(result);
+        return result;
+    }
+
+    private static void MeasureExact(int flows, List<Cost> costs)
+    {
+        var set = new ExactFlows(flows, CardPort.Count);
+        using var bench = new Bench();
+        FlowAction[] toPort = [FlowAction.Output(1)];
+        FlowAction[] toOther = [FlowAction.Output(2)];
+        FlowAction[] rewrite = [FlowAction.SetDlDst(new MacAddress(0x0200_0000_0001)), FlowAction.Output(2)];
+        var all = Enumerable.Range(0, flows);
+        costs.Add(bench.Measure("add, exact", all, flow => new Change(FlowModCommand.Add, set.MatchOf(flow), Priority, toPort)));
+        costs.Add(bench.Measure("modify outputs, exact", all, flow => new Change(FlowModCommand.ModifyStrict, set.MatchOf(flow), Priority, toOther)));
+        costs.Add(bench.Measure("modify rewrites, exact", all, flow => new Change(FlowModCommand.ModifyStrict, set.MatchOf(flow), Priority, rewrite)));
+        costs.Add(bench.Measure("replace, exact", all, flow => new Change(FlowModCommand.Add, set.MatchOf(flow), Priority, toPort)));
+        costs.Add(bench.Measure("delete, exact", all, flow => new Change(FlowModCommand.DeleteStrict, set.MatchOf(flow), Priority, [])));
+    }
+
+    /// <summary>Sixteen entries on nw_dst and in_port, in any order of their priorities, again and again; then one for the controller above them, which needs a punt.</summary>
+    private static void MeasureRows(List<Cost> costs)
+    {
+        Random random = new(1);
+        FlowAction[] toPort = [FlowAction.Output(2)];
+        FlowAction[] toOther = [FlowAction.Output(3)];
+        FlowAction[] toController = [FlowAction.Output(PortNumber.Controller, 128)];
+        using var bench = new Bench();
+        Cost add = new("add, wildcards");
+        Cost modify = new("modify, wildcards");
+        Cost punt = new("add above, for the controller");
+        Cost remove = new("delete, wildcards");
+        for (int round = 0; round < RowRounds; round++)
+        {
+            int[] order = [.. Enumerable.Range(0, RowFlows)];
+            random.Shuffle(order);
+            bench.Measure(add, order, flow => new Change(FlowModCommand.Add, RowMatch(flow), (ushort)flow, toPort));
+            random.Shuffle(order);
+            bench.Measure(modify, order, flow => new Change(FlowModCommand.ModifyStrict, RowMatch(flow), (ushort)flow, toOther));
+            FlowMatch above = RowMatch(random.Next(RowFlows)) with { NwProto = IpProtocol.Icmp };
+            above.Wildcards &= ~FlowWildcards.NwProto;
+            bench.Measure(punt, [0], _ => new Change(FlowModCommand.Add, above, Priority, toController));
+            bench.Measure(remove, [0], _ => new Change(FlowModCommand.DeleteStrict, above, Priority, []));
+            random.Shuffle(order);
+            bench.Measure(remove, order, flow => new Change(FlowModCommand.DeleteStrict, RowMatch(flow), (ushort)flow, []));
+        }
+        costs.AddRange([add, modify, punt, remove]);
+    }
+
+    private static FlowMatch RowMatch(int flow)
+    {
+        FlowMatch match = FlowMatch.Any with
+        {
+            Wildcards = FlowWildcards.All & ~(FlowWildcards.InPort | FlowWildcards.DlType),
+            InPort = 1,
+            DlType = EtherType.Ipv4,
+            NwDst = 0x0a00_0000u | ((uint)flow << 8),
+        };
+        match.SetNwWildBits(32, 8);
+        return match;
+    }
+
+    private static void AddFills(BenchResult result)
+    {
+        var rows = new JsonArray();
+        var table = new TextTable("flows offered", "in slots", "share", "register writes a flow");
+        foreach (int offered in Fills)
+        {
+            var set = new ExactFlows(offered, CardPort.Count);
+            using var bench = new Bench();
+            Cost cost = bench.Measure("", Enumerable.Range(0, offered), flow => new Change(FlowModCommand.Add, set.MatchOf(flow), Priority, [FlowAction.Output(1)]));
+            double share = bench.Offload.SlotsUsed / (double)offered;
+            rows.Add(new JsonObject
+            {
+                ["offered"] = offered,
+                ["placed"] = bench.Offload.SlotsUsed,
+                ["share"] = Math.Round(share, 5),
+                ["writesPerFlow"] = Math.Round(cost.Writes, 2),
+            });
+            table.Add(Number(offered), Number(bench.Offload.SlotsUsed), share.ToString("0.00000", CultureInfo.InvariantCulture), Number(cost.Writes));
+        }
+        result.Add("fill", rows, table);
+    }
+
+    private static JsonArray ToJson(List<Cost> costs, NetFpgaBenchOptions options) => [.. costs.Select(cost => new JsonObject
+    {
+        ["operation"] = cost.Name,
+        ["writes"] = Math.Round(cost.Writes, 2),
+        ["mostWrites"] = cost.MostWrites,
+        ["reads"] = Math.Round(cost.Reads, 2),
+        ["microseconds"] = Math.Round(cost.Microseconds, 2),
+        ["perSecondOnBus"] = Math.Round(cost.PerSecond(options.AccessNanoseconds)),
+    })];
+
+    private static TextTable ToTable(List<Cost> costs, NetFpgaBenchOptions options)
+    {
+        var table = new TextTable("operation", "writes", "at most", "reads", "us, shim and emulator", $"a second, at {options.AccessNanoseconds} ns an access");
+        foreach (Cost cost in costs)
+        {
+            table.Add(cost.Name, Number(cost.Writes), Number(cost.MostWrites), Number(cost.Reads), Number(cost.Microseconds), Number(Math.Round(cost.PerSecond(options.AccessNanoseconds))));
+        }
+        return table;
+    }
+
+    private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
+
+    private readonly record struct Change(FlowModCommand Command, FlowMatch Match, ushort Priority, FlowAction[] Actions);
+
+    /// <summary>What flow-mods of one kind took.</summary>
+    private sealed class Cost(string name)
+    {
+        private readonly List<double> _microseconds = [];
+        private long _writes;
+        private long _reads;
+
+        public string Name => name;
+
+        public double Writes => _writes / (double)_microseconds.Count;
+
+        public double Reads => _reads / (double)_microseconds.Count;
+
+        public long MostWrites { get; private set; }
+
+        /// <summary>Median.</summary>
+        public double Microseconds => Statistic.Median(_microseconds);
+
+        public double PerSecond(int accessNanoseconds) => 1e9 / ((Writes + Reads) * accessNanoseconds);
+
+        public void Add(long writes, long reads, TimeSpan time)
+        {
+            _writes += writes;
+            _reads += reads;
+            MostWrites = Math.Max(MostWrites, writes);
+            _microseconds.Add(time.TotalMicroseconds);
+        }
+    }
+
+    /// <summary>A switch whose four ports are an emulated card's.</summary>
+    private sealed class Bench : IDisposable
+    {
+        private readonly MeasuredSwitch _switch = new(new DatapathOptions());
+        private readonly CountingRegisters _registers = new(new EmulatedCard());
+
+        public Bench()
+        {
+            ushort[] numbers = [.. Enumerable.Range(1, CardPort.Count).Select(number => (ushort)number)];
+            foreach (ushort number in numbers)
+            {
+                _switch.AddPort(number, new NullPort($"nf2c{number - 1}"));
+            }
+            Offload = new NetFpgaOffload(_registers, CardLayout.V10, OffloadLevel.On, numbers, static line => throw new InvalidOperationException(line));
+            using (_switch.Control.Enter())
+            {
+                _switch.Control.AddOffload(Offload);
+            }
+        }
+
+        public NetFpgaOffload Offload { get; }
+
+        public Cost Measure(string name, IEnumerable<int> flows, Func<int, Change> change)
+        {
+            Cost cost = new(name);
+            Measure(cost, flows, change);
+            return cost;
+        }
+
+        public void Measure(Cost cost, IEnumerable<int> flows, Func<int, Change> change)
+        {
+            foreach (int flow in flows)
+            {
+                Change one = change(flow);
+                (long writes, long reads) = (_registers.Writes, _registers.Reads);
+                long start = Stopwatch.GetTimestamp();
+                ControlError error;
+                using (_switch.Control.Enter())
+                {
+                    error = _switch.Control.Apply(new FlowMod { Command = one.Command, Match = one.Match, Priority = one.Priority, Actions = one.Actions });
+                }
+                cost.Add(_registers.Writes - writes, _registers.Reads - reads, Stopwatch.GetElapsedTime(start));
+                if (error != ControlError.None)
+                {
+                    throw new InvalidOperationException($"{cost.Name}: {error}");
+                }
+            }
+        }
+
+        public void Dispose() => _switch.Dispose();
+    }
+}

@@ -1,0 +1,296 @@
+using Softswitch.Bench.Flows;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab;
+using Softswitch.Lab.Measures;
+using Softswitch.Ports.Null;
+using Softswitch.Ports.Pcap;
+
+namespace Softswitch.Bench;
+
+internal enum PipelineMatch
+{
+    Exact,
+    InPort,
+    L3,
+    Acl,
+    Fw,
+    Ipc,
+
+    /// <summary>All fields of what a tunnel of that kind carries, taken out of it.</summary>
+    Vxlan,
+    Gre,
+    Ipip,
+}
+
+/// <summary>What is done to packets before they are sent.</summary>
+internal enum PipelineRewrite
+{
+    None,
+
+    /// <summary>Other Ethernet addresses.</summary>
+    Rewrite,
+
+    /// <summary>Another nw_dst, which changes two checksums.</summary>
+    Readdress,
+
+    /// <summary>Other Ethernet addresses, IPv4 addresses and ports: six fields, as a gateway that translates does.</summary>
+    Translate,
+}
+
+/// <summary>What <c>bench pipeline</c> measures.</summary>
+internal sealed record PipelineOptions
+{
+    public PipelineMatch Match { get; init; }
+
+    /// <summary>Entries of the table; with <see cref="PipelineMatch.InPort"/> flows of the traffic.</summary>
+    public int Flows { get; init; } = 1000;
+
+    /// <summary>Flows of the traffic; null: what fits the match.</summary>
+    public int? Traffic { get; init; }
+
+    public PipelineRewrite Rewrite { get; init; }
+
+    /// <summary>The kind of tunnel the packets are sent into; null for none.</summary>
+    public string? Tunnel { get; init; }
+
+    /// <summary>Whether the packets come out of a tunnel.</summary>
+    public bool ComesByTunnel => Match >= PipelineMatch.Vxlan;
+
+    public int FrameLength { get; init; } = PacketFields.MinFrame;
+
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Frames in the pool; null: what caches and ports can hold, with much to spare.</summary>
+    public int? PoolFrames { get; init; }
+
+    public double Seconds { get; init; } = 3;
+
+    /// <summary>Exponent of Zipf's law for the packets' flows; 0 for all alike.</summary>
+    public double Skew { get; init; }
+
+    /// <summary>Whether every packet is a flow never seen before.</summary>
+    public bool Fresh { get; init; }
+
+    /// <summary>Entries of a mask each that are there besides and that next to none of the traffic matches.</summary>
+    public int AttackMasks { get; init; }
+}
+
+/// <summary>Packets per second through real workers, from frames in memory to a null port.</summary>
+/// <remarks>
+/// Ports 1 to N replay, one for each worker; port N + 1 is null and has a queue for each. Every packet is copied into a fresh frame,
+/// parsed, looked up, counted, rewritten if so, queued and sent. Afterwards received, sent and dropped must add up.
+/// With tunnels to send into, port N + 1 is the tunnel and N + 2 the null port below; with tunnels to receive from, the replaying ports are
+/// underlays, and the tunnels are ports N + 3 and up.
+/// </remarks>
+internal static class PipelineBenchmark
+{
+    private const int Seed = 20_100_101;
+    private const int RuleSetTraffic = 64_000;
+
+    // Frames that workers' caches and ports can hold at once, with much to spare.
+    private const int FramesPerWorker = 4096;
+    private const double SliceSeconds = 0.1;
+
+    public static BenchResult Run(PipelineOptions options, Action<string> progress)
+    {
+        WorkerPlacement.KeepOff(options.Workers);
+        progress("making flows");
+        FlowSet set = MakeSet(options);
+        using var bench = new MeasuredSwitch(new DatapathOptions
+        {
+            Workers = options.Workers,
+            FrameCount = options.PoolFrames ?? DefaultPoolFrames(options),
+            MaxExactEntries = Math.Max(1 << 16, options.Flows),
+            MaxWildcardEntries = Math.Max(1 << 16, options.Flows),
+        });
+        ushort sink = (ushort)(options.Workers + 1);
+        int packets = AddInputs(bench, set, options);
+        if (options.Tunnel is { } kind)
+        {
+            new TunnelPorts(bench, kind).AddSink(sink, options.Workers);
+        }
+        else
+        {
+            bench.AddPort(sink, new NullPort("sink", options.Workers));
+        }
+        (int entries, int masks) = AddEntries(bench, set, options, sink);
+
+        progress("warming up");
+        using var workers = new MeasuredWorkers(bench.Control.Workers);
+        MeasuredWorkers.WarmUp(options.Seconds);
+        int collections = GC.CollectionCount(0);
+        List<SliceRates> slices = [];
+        int count = Math.Max(5, (int)Math.Round(options.Seconds / SliceSeconds));
+        for (int i = 0; i < count; i++)
+        {
+            slices.Add(workers.Measure(TimeSpan.FromSeconds(options.Seconds / count)));
+            progress($"{i + 1} of {count} slices, {slices[^1].PacketsPerSecond / 1e6:0.00} Mpps");
+        }
+        collections = GC.CollectionCount(0) - collections;
+        workers.Stop();
+
+        var result = new BenchResult("pipeline");
+        Report(result, slices);
+        result.Add("allocatedBytes", slices.Sum(slice => slice.AllocatedBytes));
+        result.Add("collections", collections);
+        Account(result, bench, options.Workers, sink);
+        Describe(result, options, set, entries, masks, packets);
+        Machine.Describe(result);
+        return result;
+    }
+
+    private static string WordOf(PipelineMatch match) => match.ToString().ToLowerInvariant();
+
+    /// <summary>The tunnel that travels by an input.</summary>
+    private static ushort TunnelOf(ushort input, PipelineOptions options) => (ushort)(input + options.Workers + 2);
+
+    private static int DefaultPoolFrames(PipelineOptions options) => FramesPerWorker * (options.Workers + 1);
+
+    private static FlowSet MakeSet(PipelineOptions options)
+    {
+        bool isExact = options.Match == PipelineMatch.Exact || options.ComesByTunnel;
+        if (options.Fresh && isExact)
+        {
+            throw new OptionException("--fresh: a packet never seen before cannot match an exact entry: use another --match");
+        }
+        if (options.Fresh && options.Skew > 0)
+        {
+            throw new OptionException("--skew: with --fresh no flow comes twice");
+        }
+        int traffic = options.Traffic ?? options.Flows;
+        return options.Match switch
+        {
+            _ when isExact && options.Traffic is int other && other != options.Flows =>
+                throw new OptionException("--traffic: exact entries have as many flows of traffic as there are --flows"),
+            _ when isExact => new ExactFlows(options.Flows, options.Workers),
+            PipelineMatch.InPort => new InPortFlows(traffic, options.Workers),
+            PipelineMatch.L3 => new HostRoutes(options.Flows, traffic),
+            PipelineMatch.Acl => new RuleSet(RuleStyle.AccessList, options.Flows, options.Traffic ?? RuleSetTraffic, Seed),
+            PipelineMatch.Fw => new RuleSet(RuleStyle.Firewall, options.Flows, options.Traffic ?? RuleSetTraffic, Seed),
+            _ => new RuleSet(RuleStyle.IpChain, options.Flows, options.Traffic ?? RuleSetTraffic, Seed),
+        };
+    }
+
+    /// <summary>Adds the replaying ports; returns how many frames they hold.</summary>
+    private static int AddInputs(MeasuredSwitch bench, FlowSet set, PipelineOptions options)
+    {
+        int packets = 0;
+        for (int input = 0; input < options.Workers; input++)
+        {
+            var random = new Random(Seed + input);
+            int[] own = [.. Enumerable.Range(0, set.TrafficFlows).Where(flow => flow % options.Workers == input)];
+            if (own.Length == 0)
+            {
+                throw new OptionException("--workers: there are fewer flows than workers");
+            }
+            int[] order = options.Skew > 0 ? TrafficOrder.Skewed(own.Length, options.Skew, random) : TrafficOrder.Uniform(own.Length, random);
+            packets += order.Length;
+            IEnumerable<ReadOnlyMemory<byte>> frames = set.FramesOf(order.Select(i => own[i]), options.FrameLength);
+            string name = $"input{input + 1}";
+            ushort number = (ushort)(input + 1);
+            if (options.ComesByTunnel)
+            {
+                new TunnelPorts(bench, WordOf(options.Match)).AddInput(number, TunnelOf(number, options), name, frames, set.FieldsOf(0));
+                continue;
+            }
+            IPortDevice port = options.Fresh
+                ? new FreshFlowsPort(name, frames, order.Select(i => set.FreeBitsOf(own[i])))
+                : ReplayPort.FromFrames(name, frames);
+            bench.AddPort(number, port);
+        }
+        return packets;
+    }
+
+    private static FlowAction[] RewritesOf(PipelineRewrite rewrite)
+    {
+        FlowAction[] ethernet = [FlowAction.SetDlSrc(new MacAddress(0x0200_0000_00aa)), FlowAction.SetDlDst(new MacAddress(0x0200_0000_00bb))];
+        return rewrite switch
+        {
+            PipelineRewrite.Rewrite => ethernet,
+            PipelineRewrite.Readdress => [FlowAction.SetNwDst(0x0a63_6363)],
+            PipelineRewrite.Translate =>
+                [.. ethernet, FlowAction.SetNwSrc(0xc633_6401), FlowAction.SetNwDst(0xcb00_7101), FlowAction.SetTpSrc(40_000), FlowAction.SetTpDst(40_000)],
+            _ => [],
+        };
+    }
+
+    private static (int Entries, int Masks) AddEntries(MeasuredSwitch bench, FlowSet set, PipelineOptions options, ushort sink)
+    {
+        FlowAction[] actions = [.. RewritesOf(options.Rewrite), FlowAction.Output(sink)];
+        int entries = 0;
+        var masks = new HashSet<uint>();
+        foreach (BenchEntry entry in set.Entries.Concat(TupleSpaceExplosion.Make(options.AttackMasks)))
+        {
+            FlowMatch match = options.ComesByTunnel ? entry.Match with { InPort = TunnelOf(entry.Match.InPort, options) } : entry.Match;
+            bench.AddFlow(match, entry.Priority, actions);
+            masks.Add((uint)entry.Match.Wildcards);
+            entries++;
+        }
+        return (entries, masks.Count);
+    }
+
+    private static void Report(BenchResult result, List<SliceRates> slices)
+    {
+        double rate = Statistic.Median([.. slices.Select(slice => slice.PacketsPerSecond)]);
+        double perCpu = Statistic.Median([.. slices.Select(slice => slice.PacketsPerCpuSecond)]);
+        result.Add("mpps", rate / 1e6, 3);
+        result.Add("nsPerPacket", rate > 0 ? 1e9 / rate : 0, 2);
+        result.Add("mppsLeast", slices.Min(slice => slice.PacketsPerSecond) / 1e6, 3);
+        result.Add("mppsMost", slices.Max(slice => slice.PacketsPerSecond) / 1e6, 3);
+        result.Add("mppsPerCpu", perCpu / 1e6, 3);
+        result.Add("cpuShare", Statistic.Median([.. slices.Select(slice => slice.CpuShare)]), 3);
+        result.Add("slices", slices.Count);
+    }
+
+    private static void Account(BenchResult result, MeasuredSwitch bench, int inputs, ushort sink)
+    {
+        long received = 0;
+        for (ushort port = 1; port <= inputs; port++)
+        {
+            received += (long)bench.ReadPort(port).ReceivedPackets;
+        }
+        long transmitted = (long)bench.ReadPort(sink).TransmittedPackets;
+        (DropReason Reason, long Count)[] drops = [.. bench.ReadDrops()];
+        long dropped = drops.Sum(drop => drop.Count);
+        result.Add("received", received);
+        result.Add("transmitted", transmitted);
+        result.Add("dropped", dropped);
+        if (drops.Length > 0)
+        {
+            string reasons = string.Join(", ", drops.Select(drop => $"{drop.Count} {drop.Reason}"));
+            result.Add("dropReasons", reasons);
+            result.Fail($"packets were dropped, so the figures are not those of forwarding: {reasons}");
+        }
+        if (received != transmitted + dropped)
+        {
+            result.Fail($"received {received} is not transmitted {transmitted} and dropped {dropped}");
+        }
+        if (received == 0)
+        {
+            result.Fail("nothing was received");
+        }
+    }
+
+    private static void Describe(BenchResult result, PipelineOptions options, FlowSet set, int entries, int masks, int packets)
+    {
+        result.Add("match", WordOf(options.Match));
+        result.Add("actions", options.Tunnel ?? (options.Rewrite == PipelineRewrite.None ? "output" : options.Rewrite.ToString().ToLowerInvariant()));
+        result.Add("flows", options.Flows);
+        result.Add("entries", entries);
+        result.Add("masks", masks);
+        result.Add("trafficFlows", set.TrafficFlows);
+        result.Add("trafficFrames", packets);
+        result.Add("skew", options.Skew, 3);
+        result.Add("fresh", options.Fresh);
+        result.Add("attackMasks", options.AttackMasks);
+        result.Add("frame", options.FrameLength);
+        result.Add("poolFrames", options.PoolFrames ?? DefaultPoolFrames(options));
+        result.Add("workers", options.Workers);
+        result.Add("seconds", options.Seconds, 3);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Softswitch.Hosting;
+using Softswitch.Lab;
+
+namespace Softswitch.Bench.Report;
+
+/// <summary>A benchmark that was run.</summary>
+/// <param name="Result">What it printed; null if it printed nothing that can be read.</param>
+/// <param name="Errors">What it complained of; then its figures are not to be believed.</param>
+internal sealed record ReportFigure(ReportStep Step, JsonObject? Result, IReadOnlyList<string> Errors)
+{
+    /// <summary>A figure by name, or null.</summary>
+    public double? Number(string name) => Result?[name] is JsonValue value && value.TryGetValue(out double number) ? number : null;
+}
+
+/// <summary>Runs benchmarks one after the other, each in a process of its own: its figures are those its command gives a person.</summary>
+internal static class ReportRun
+{
+    // A benchmark warms up and measures; none is meant to take nearly as long.
+    private static readonly TimeSpan Limit = TimeSpan.FromHours(4);
+
+    /// <exception cref="OperationCanceledException">Cancelled; what ran has ended.</exception>
+    public static ReportFigure Run(ReportStep step, CancellationToken cancellation)
+    {
+        ToolResult said = Tool.Run(
+            OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), "bench", .. step.Arguments, "--json"], Limit, cancellation);
+        string[] errors = said.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        try
+        {
+            JsonObject? result = JsonNode.Parse(said.Output)?.AsObject();
+            return new ReportFigure(step, result, said.ExitCode == 0 ? [] : errors);
+        }
+        catch (JsonException)
+        {
+            return new ReportFigure(step, null, errors.Length > 0 ? errors : [$"ended with exit code {said.ExitCode}"]);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+namespace Softswitch.Lab.Charts;
+
+/// <summary>A line of a chart.</summary>
+/// <param name="Name">For the legend.</param>
+/// <param name="Points">Ascending in X; joined in this order.</param>
+internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points);
+
+/// <summary>Lines over one pair of axes.</summary>
+/// <param name="HasMarkers">Whether each point is marked: for measurements, not for curves.</param>
+internal sealed record LineChart(string Title, Axis X, Axis Y, IReadOnlyList<Series> Lines, bool HasMarkers = true);

@@ -1,0 +1,203 @@
+using System.Globalization;
+using System.Security;
+using System.Text;
+
+namespace Softswitch.Lab.Charts;
+
+/// <summary>Draws charts as SVG 1.1 for a paper: no script, no style sheet, no font but the reader's.</summary>
+/// <remarks>Lines differ in dashes and markers as well as in shade: they can be told apart in black and white.</remarks>
+internal static class SvgChart
+{
+    private const int Width = 640;
+    private const int Left = 96; // labels such as 0.00001 % beside the turned one
+    private const int Right = 20;
+    private const int Bottom = 56;
+    private const int PlotWidth = Width - Left - Right;
+    private const int PlotHeight = 300;
+    private const int TitleHeight = 34;
+    private const int TickLength = 5;
+    private const int MinorTickLength = 3;
+    private const int LegendLine = 18;
+    private const int LegendSample = 34;
+    private const int LegendGap = 24;
+    private const double MarkerRadius = 3.6;
+
+    // Of the fonts a reader may have, a wide one's; the legend leaves room for it.
+    private const double CharacterWidth = 7;
+
+    private static readonly string[] Shades = ["#000000", "#1f5a96", "#a8431a", "#3d7a3d", "#6a3d8f", "#555555"];
+    private static readonly string[] Dashes = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2"];
+
+    /// <summary>The drawing as a file's whole text.</summary>
+    public static string Draw(LineChart chart)
+    {
+        (double X, int Row)[] legend = PlaceLegend(chart);
+        int top = TitleHeight + (LegendLine * (1 + legend.Select(item => item.Row).DefaultIfEmpty(0).Max())) + 8;
+        var plot = new Plot(
+            chart, top,
+            AxisScale.For(chart.X, chart.Lines.SelectMany(line => line.Points.Select(point => point.X))),
+            AxisScale.For(chart.Y, chart.Lines.SelectMany(line => line.Points.Select(point => point.Y))));
+        int height = top + PlotHeight + Bottom;
+        var svg = new StringBuilder();
+        svg.Append(CultureInfo.InvariantCulture, $"""
+            <svg xmlns="http://www.w3.org/2000/svg" width="{Width}" height="{height}" viewBox="0 0 {Width} {height}" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="#000000">
+            <title>{Escape(chart.Title)}</title>
+            <rect width="{Width}" height="{height}" fill="#ffffff"/>
+
+            """);
+        Text(svg, Left + (PlotWidth / 2.0), 22, chart.Title, "middle", "font-size=\"14\" font-weight=\"bold\"");
+        DrawLegend(svg, chart, legend);
+        DrawGrid(svg, plot);
+        DrawLabels(svg, plot);
+        for (int i = 0; i < chart.Lines.Count; i++)
+        {
+            DrawLine(svg, plot, i);
+        }
+        return svg.Append("</svg>\n").ToString();
+    }
+
+    /// <summary>Names side by side above the plot, where they cover no data, in as many rows as they need.</summary>
+    private static (double X, int Row)[] PlaceLegend(LineChart chart)
+    {
+        double x = Left;
+        int row = 0;
+        var places = new (double, int)[chart.Lines.Count];
+        for (int i = 0; i < places.Length; i++)
+        {
+            double width = LegendSample + 6 + (CharacterWidth * chart.Lines[i].Name.Length);
+            if (x > Left && x + width > Width - Right)
+            {
+                x = Left;
+                row++;
+            }
+            places[i] = (x, row);
+            x += width + LegendGap;
+        }
+        return places;
+    }
+
+    private static void DrawLegend(StringBuilder svg, LineChart chart, (double X, int Row)[] places)
+    {
+        for (int i = 0; i < places.Length; i++)
+        {
+            (double x, int row) = places[i];
+            double middle = TitleHeight + (LegendLine * (row + 0.5));
+            svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{x:0.##}\" y1=\"{middle:0.##}\" x2=\"{x + LegendSample:0.##}\" y2=\"{middle:0.##}\" {Stroke(i)}/>\n");
+            if (chart.HasMarkers)
+            {
+                DrawMarker(svg, i, x + (LegendSample / 2.0), middle);
+            }
+            Text(svg, x + LegendSample + 6, middle + 4, chart.Lines[i].Name, "start");
+        }
+    }
+
+    private static void DrawGrid(StringBuilder svg, Plot plot)
+    {
+        int bottom = plot.Top + PlotHeight;
+        foreach (double tick in plot.X.Ticks)
+        {
+            Line(svg, plot.At(tick), plot.Top, plot.At(tick), bottom, "#dddddd");
+        }
+        foreach (double tick in plot.Y.Ticks)
+        {
+            Line(svg, Left, plot.Up(tick), Left + PlotWidth, plot.Up(tick), "#dddddd");
+        }
+        svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{Left}\" y=\"{plot.Top}\" width=\"{PlotWidth}\" height=\"{PlotHeight}\" fill=\"none\" stroke=\"#000000\"/>\n");
+        foreach ((double tick, int length) in WithLengths(plot.X))
+        {
+            Line(svg, plot.At(tick), bottom, plot.At(tick), bottom - length, "#000000");
+        }
+        foreach ((double tick, int length) in WithLengths(plot.Y))
+        {
+            Line(svg, Left, plot.Up(tick), Left + length, plot.Up(tick), "#000000");
+        }
+    }
+
+    private static IEnumerable<(double Tick, int Length)> WithLengths(AxisScale scale) =>
+        scale.Ticks.Select(tick => (tick, TickLength)).Concat(scale.MinorTicks.Select(tick => (tick, MinorTickLength)));
+
+    private static void DrawLabels(StringBuilder svg, Plot plot)
+    {
+        int bottom = plot.Top + PlotHeight;
+        foreach (double tick in plot.X.Ticks)
+        {
+            Text(svg, plot.At(tick), bottom + 17, plot.X.LabelOf(tick), "middle");
+        }
+        foreach (double tick in plot.Y.Ticks)
+        {
+            Text(svg, Left - 7, plot.Up(tick) + 4, plot.Y.LabelOf(tick), "end");
+        }
+        Text(svg, Left + (PlotWidth / 2.0), bottom + 40, plot.Chart.X.Label, "middle");
+        double middle = plot.Top + (PlotHeight / 2.0);
+        Text(svg, 18, middle, plot.Chart.Y.Label, "middle", string.Create(CultureInfo.InvariantCulture, $"transform=\"rotate(-90 18 {middle:0.##})\""));
+    }
+
+    private static void DrawLine(StringBuilder svg, Plot plot, int index)
+    {
+        (double X, double Y)[] places = [.. plot.Chart.Lines[index].Points.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y)))];
+        if (places.Length == 0)
+        {
+            return;
+        }
+        svg.Append("<polyline points=\"").AppendJoin(' ', places.Select(place => string.Create(CultureInfo.InvariantCulture, $"{place.X:0.##},{place.Y:0.##}")));
+        svg.Append("\" fill=\"none\" ").Append(Stroke(index)).Append("/>\n");
+        if (plot.Chart.HasMarkers)
+        {
+            foreach ((double x, double y) in places)
+            {
+                DrawMarker(svg, index, x, y);
+            }
+        }
+    }
+
+    private static void DrawMarker(StringBuilder svg, int index, double x, double y)
+    {
+        string shade = Shades[index % Shades.Length];
+        string fill = index % 2 == 0 ? shade : "#ffffff"; // six different ones, though of four shapes
+        const double R = MarkerRadius;
+        string shape = (index % 6) switch
+        {
+            0 => string.Create(CultureInfo.InvariantCulture, $"<circle cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"{R}\""),
+            1 or 4 => string.Create(CultureInfo.InvariantCulture, $"<rect x=\"{x - R:0.##}\" y=\"{y - R:0.##}\" width=\"{2 * R}\" height=\"{2 * R}\""),
+            2 or 5 => Polygon((x, y - (1.2 * R)), (x + (1.2 * R), y + R), (x - (1.2 * R), y + R)),
+            _ => Polygon((x, y - (1.3 * R)), (x + (1.3 * R), y), (x, y + (1.3 * R)), (x - (1.3 * R), y)),
+        };
+        svg.Append(CultureInfo.InvariantCulture, $"{shape} fill=\"{fill}\" stroke=\"{shade}\" stroke-width=\"1.4\"/>\n");
+    }
+
+    private static string Polygon(params ReadOnlySpan<(double X, double Y)> corners)
+    {
+        var text = new StringBuilder("<polygon points=\"");
+        foreach ((double x, double y) in corners)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{x:0.##},{y:0.##} ");
+        }
+        return text.Append('"').ToString();
+    }
+
+    private static string Stroke(int index)
+    {
+        string dash = Dashes[index % Dashes.Length];
+        string dashes = dash.Length == 0 ? string.Empty : $" stroke-dasharray=\"{dash}\"";
+        return $"stroke=\"{Shades[index % Shades.Length]}\" stroke-width=\"1.8\" stroke-linejoin=\"round\"{dashes}";
+    }
+
+    private static void Line(StringBuilder svg, double x1, double y1, double x2, double y2, string colour) =>
+        svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{x1:0.##}\" y1=\"{y1:0.##}\" x2=\"{x2:0.##}\" y2=\"{y2:0.##}\" stroke=\"{colour}\"/>\n");
+
+    private static void Text(StringBuilder svg, double x, double y, string text, string anchor, string more = "") =>
+        svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{x:0.##}\" y=\"{y:0.##}\" text-anchor=\"{anchor}\" {more}>{Escape(text)}</text>\n");
+
+    private static string Escape(string text) => SecurityElement.Escape(text);
+
+    /// <summary>A chart's axes and where the plot begins.</summary>
+    private sealed record Plot(LineChart Chart, int Top, AxisScale X, AxisScale Y)
+    {
+        public double At(double value) => Left + (PlotWidth * X.Place(value));
+
+        public double Up(double value) => Top + (PlotHeight * (1 - Y.Place(value)));
+
+        public bool HasPlace((double X, double Y) point) =>
+            double.IsFinite(point.X) && double.IsFinite(point.Y) && (!Chart.X.IsLog || point.X > 0) && (!Chart.Y.IsLog || point.Y > 0);
+    }
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using Softswitch.Datapath.Headers;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Tunnels;
+
+namespace Softswitch.Lab;
+
+/// <summary>A host or virtual machine: one Ethernet address, one IPv4 address, and a cable to each place where it may be. One of them is in use.</summary>
+/// <remarks>
+/// Every cable's end has the same Ethernet address; the one in use has the IPv4 address too, and the others are down. <see cref="Prepare"/> takes the
+/// next one up, as a hypervisor does with the port of a machine that is about to arrive; <see cref="MoveTo"/> cuts the old one and goes on at the new
+/// one at once. Sockets live through it; routes and neighbours are forgotten.
+/// </remarks>
+internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name)
+{
+    private const int LinkPatienceMilliseconds = 30_000;
+
+    private readonly List<Cable> _cables = [];
+
+    public MacAddress HardwareAddress { get; } = hardwareAddress;
+
+    public Ipv4Prefix Prefix { get; } = address;
+
+    public Be32 Address => Prefix.Address;
+
+    public IPAddress IPAddress => new(Address.Raw);
+
+    public override string Caption => Ipv4Text.Format(Address);
+
+    /// <summary>Places it has cables to.</summary>
+    public int Cables => _cables.Count;
+
+    /// <summary>Which cable is in use, from 0.</summary>
+    public int Current { get; private set; }
+
+    public string CurrentInterface => InterfaceOf(Current);
+
+    /// <summary>Name of the end of the cable that will be laid next.</summary>
+    public string NextInterface => InterfaceOf(Cables);
+
+    /// <summary>Takes over the cable that was laid to <see cref="NextInterface"/>; the first is in use, the others wait.</summary>
+    /// <param name="far">Where its other end is.</param>
+    /// <param name="farEnd">That end's interface.</param>
+    public void Accept(NetworkNamespace far, string farEnd)
+    {
+        string end = NextInterface;
+        _cables.Add(new Cable(Network.Run(() => FrameSender.Open(end)), far, farEnd));
+        if (Cables == 1)
+        {
+            Settle();
+        }
+        else
+        {
+            Links.SetUp(end, up: false);
+        }
+    }
+
+    /// <summary>Takes the cable to another place up, before the move: what either end sends before the kernel has activated it is lost.</summary>
+    /// <exception cref="PortException">It does not come up.</exception>
+    public void Prepare(int cable)
+    {
+        string end = InterfaceOf(cable);
+        Links.SetUp(end);
+        AwaitUp(Links, end);
+        using NetlinkSocket far = _cables[cable].Far.Run(NetlinkSocket.Open);
+        AwaitUp(far, _cables[cable].FarEnd);
+    }
+
+    /// <summary>Moves to another place, which is prepared. Nothing is said to the network: see <see cref="Announce"/>.</summary>
+    public void MoveTo(int cable)
+    {
+        string left = CurrentInterface;
+        Links.SetUp(left, up: false);
+        Current = cable;
+        Settle();
+        Links.DeleteAddress(left, Address, Prefix.Length);
+    }
+
+    /// <summary>Forgets the Ethernet addresses of its neighbours, as the kernel does when an interface's last address goes.</summary>
+    public void ForgetNeighbours()
+    {
+        Links.DeleteAddress(CurrentInterface, Address, Prefix.Length);
+        Settle();
+    }
+
+    /// <summary>Broadcasts a gratuitous ARP request, as a host does that is new somewhere (RFC 5227 §2.3).</summary>
+    public void Announce() => SendFrame(new ArpMessage(ArpMessage.Request, HardwareAddress, Address, default, Address).ToFrame(MacAddress.Broadcast));
+
+    /// <summary>Broadcasts a RARP request with nothing but the Ethernet address in it, as hypervisors do for a machine that has moved.</summary>
+    public void AnnounceByRarp() => SendFrame(
+        new ArpMessage(ArpMessage.RequestReverse, HardwareAddress, default, HardwareAddress, default).ToFrame(MacAddress.Broadcast, EtherType.Rarp));
+
+    /// <summary>Sends a whole frame by the cable in use.</summary>
+    public void SendFrame(ReadOnlySpan<byte> frame) => _cables[Current].Sender.Send(frame);
+
+    /// <summary>The Ethernet address this host's kernel has for a neighbour; null if it knows none.</summary>
+    public MacAddress? FindNeighbour(Be32 address) => Network.Run<MacAddress?>(() =>
+    {
+        // Columns: address, hardware type, flags, hardware address, mask, device (proc(5)).
+        string wanted = Ipv4Text.Format(address);
+        foreach (string[] columns in File.ReadLines("/proc/thread-self/net/arp").Skip(1).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        {
+            if (columns.Length > 3 && columns[0] == wanted && MacAddress.TryParse(columns[3], out MacAddress found) && found.Value != 0)
+            {
+                return found;
+            }
+        }
+        return null;
+    });
+
+    public override void Dispose()
+    {
+        _cables.ForEach(cable => cable.Sender.Dispose());
+        base.Dispose();
+    }
+
+    private static string InterfaceOf(int cable) => $"eth{cable}";
+
+    // The carrier is there at once, but the kernel lets packets out only after its link watch has run, which makes the state Up in the same go.
+    private void AwaitUp(NetlinkSocket links, string end)
+    {
+        long deadline = Environment.TickCount64 + LinkPatienceMilliseconds;
+        while (links.FindLink(end) is not { State: OperationalState.Up, Carrier: true })
+        {
+            Thread.Sleep(1);
+            if (Environment.TickCount64 > deadline)
+            {
+                throw new PortException($"{Name}: {end} does not come up");
+            }
+        }
+    }
+
+    private void Settle()
+    {
+        AddAddress(CurrentInterface, Prefix);
+        if (gateway is { } next)
+        {
+            Links.AddRoute(default, 0, next);
+        }
+    }
+
+    private sealed record Cable(FrameSender Sender, NetworkNamespace Far, string FarEnd);
+}

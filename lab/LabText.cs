@@ -1,0 +1,25 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Ports;
+using Softswitch.Ports.Tunnels;
+
+namespace Softswitch.Lab;
+
+/// <summary>Addresses as labs and scenarios write them: constants of the program, so that a wrong one is a mistake in it.</summary>
+internal static class LabText
+{
+    /// <param name="text">Such as 10.0.0.1/24.</param>
+    public static Ipv4Prefix Prefix(string text) =>
+        Ipv4Prefix.TryParse(text, out Ipv4Prefix prefix) ? prefix : throw new FormatException($"'{text}' is no address with a prefix length");
+
+    public static Be32 Address(string text) =>
+        Ipv4Text.TryParse(text, out Be32 address) ? address : throw new FormatException($"'{text}' is no IPv4 address");
+
+    public static MacAddress Mac(string text) =>
+        MacAddress.TryParse(text, out MacAddress address) ? address : throw new FormatException($"'{text}' is no Ethernet address");
+
+    /// <param name="text">As behind <c>--port</c>, with a number.</param>
+    public static PortOption Port(string text) => PortSpec.TryParse(text, out PortSpec? spec, out string? error)
+        ? new PortOption(spec.Number ?? throw new OptionException($"port '{text}': has no number"), spec, text)
+        : throw new OptionException(error);
+}

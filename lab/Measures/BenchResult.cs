@@ -1,0 +1,51 @@
+using System.Text.Json.Nodes;
+
+namespace Softswitch.Lab.Measures;
+
+/// <summary>What a benchmark found: named figures in order, and what was wrong with the run.</summary>
+internal sealed class BenchResult
+{
+    private readonly JsonObject _values = [];
+    private readonly Dictionary<string, TextTable> _tables = [];
+    private readonly List<string> _errors = [];
+
+    public BenchResult(string benchmark) => _values["benchmark"] = benchmark;
+
+    /// <summary>Reasons not to believe the figures; the command then ends with an error.</summary>
+    public IReadOnlyList<string> Errors => _errors;
+
+    public void Fail(string error) => _errors.Add(error);
+
+    public void Add(string name, string value) => _values[name] = value;
+
+    public void Add(string name, bool value) => _values[name] = value;
+
+    public void Add(string name, long value) => _values[name] = value;
+
+    /// <param name="digits">Digits behind the point that mean something.</param>
+    public void Add(string name, double value, int digits) => _values[name] = Math.Round(value, digits);
+
+    public void Add(string name, JsonNode value) => _values[name] = value;
+
+    /// <summary>Rows that people read better as a table.</summary>
+    public void Add(string name, JsonArray rows, TextTable table)
+    {
+        _values[name] = rows;
+        _tables[name] = table;
+    }
+
+    /// <summary>One object on one line.</summary>
+    public string ToJson() => _values.ToJsonString();
+
+    /// <summary>A line for each figure, tables at the end.</summary>
+    public string ToText()
+    {
+        KeyValuePair<string, JsonNode?>[] lines = [.. _values.Where(value => !_tables.ContainsKey(value.Key))];
+        int width = lines.Max(value => value.Key.Length);
+        return string.Join('\n', [.. lines.Select(value => $"{value.Key.PadRight(width)}  {Text(value.Value)}"), .. _tables.Values.Select(table => $"\n{table}")]);
+    }
+
+    private static string Text(JsonNode? node) => node is JsonArray array
+        ? string.Join(' ', array.Select(item => item is JsonArray pair ? string.Join(':', pair.Select(Text)) : Text(item)))
+        : $"{node}";
+}

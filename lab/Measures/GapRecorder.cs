@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Lab.Measures;
+
+/// <summary>How long a worker's passes took from one to the next, and for what part of it the operating system or a hypervisor ran something else.</summary>
+/// <remarks>
+/// After a gap worth looking at, the kernel is asked how long the thread was runnable but not running: that is the operating system's part. If the thread never left its
+/// processor and yet did not run by its processor clock, a hypervisor ran another guest meanwhile (kernels with PARAVIRT_TIME_ACCOUNTING take that off the clock). The rest,
+/// waiting for a garbage collection or a lock included, is the switch's own; so are page faults, and interrupts but where the kernel keeps them off the clock as well
+/// (IRQ_TIME_ACCOUNTING), since nothing tells them apart.
+/// Threads: the worker's, but for the results once it rests.
+/// </remarks>
+internal sealed class GapRecorder : IDisposable
+{
+    // Shorter gaps are a pass as it should be: asking about them would cost more than they last.
+    private const long SuspiciousNanoseconds = 10_000;
+
+    private readonly long _suspiciousTicks = (long)(SuspiciousNanoseconds * (Stopwatch.Frequency / 1e9));
+    // Passes after which the clocks are read again, so that a gap is not given what others took in passes long before.
+    private const int PassesBetweenReadings = 64;
+
+    private ThreadSchedule? _schedule;
+    private long _last;
+    private long _waited;
+    private long _slices;
+    private long _ranAtReading;
+    private long _reading;
+    private int _passesToReading;
+
+    /// <summary>All gaps as they were.</summary>
+    public Histogram All { get; } = new();
+
+    /// <summary>The same without the operating system's and the hypervisor's part.</summary>
+    public Histogram Own { get; } = new();
+
+    /// <summary>The operating system's part of those gaps that had one.</summary>
+    public Histogram Preempted { get; } = new();
+
+    /// <summary>The hypervisor's part of those gaps that had one.</summary>
+    public Histogram Stolen { get; } = new();
+
+    public long PreemptedNanoseconds { get; private set; }
+
+    public long StolenNanoseconds { get; private set; }
+
+    /// <summary>Whether the kernel tells; if not, <see cref="Own"/> holds everything.</summary>
+    public bool KnowsPreemption { get; private set; }
+
+    public void Begin()
+    {
+        _schedule = new ThreadSchedule();
+        KnowsPreemption = _schedule.TryRead(out _, out _);
+    }
+
+    public void Dispose() => _schedule?.Dispose();
+
+    /// <summary>Forgets what was recorded; the worker is not recording.</summary>
+    public void Clear()
+    {
+        All.Clear();
+        Own.Clear();
+        Preempted.Clear();
+        Stolen.Clear();
+        PreemptedNanoseconds = 0;
+        StolenNanoseconds = 0;
+    }
+
+    /// <summary>A pass has ended.</summary>
+    public void Record()
+    {
+        long now = Stopwatch.GetTimestamp();
+        long ticks = now - _last;
+        _last = now;
+        if (ticks < _suspiciousTicks)
+        {
+            long gap = Histogram.Nanoseconds(ticks);
+            All.Record(gap);
+            Own.Record(gap);
+            if (--_passesToReading <= 0)
+            {
+                Resume();
+            }
+            return;
+        }
+        RecordLong(Histogram.Nanoseconds(ticks), now);
+    }
+
+    private void RecordLong(long gap, long now)
+    {
+        long idle = Histogram.Nanoseconds(now - _reading) - (ThreadSchedule.CpuNanoseconds - _ranAtReading);
+        long preempted = 0;
+        long stolen = 0;
+        if (_schedule!.TryRead(out long waited, out long slices))
+        {
+            preempted = Math.Min(gap, waited - _waited);
+            // Otherwise it may also have slept.
+            stolen = slices == _slices ? Math.Clamp(idle, 0, gap) : 0;
+        }
+        All.Record(gap);
+        Own.Record(Math.Max(0, gap - preempted - stolen));
+        if (preempted > 0)
+        {
+            Preempted.Record(preempted);
+            PreemptedNanoseconds += preempted;
+        }
+        if (stolen > 0)
+        {
+            Stolen.Record(stolen);
+            StolenNanoseconds += stolen;
+        }
+        Resume();
+    }
+
+    /// <summary>Begins the next gap here: what went before, and asking, is of no interest.</summary>
+    public void Resume()
+    {
+        _passesToReading = PassesBetweenReadings;
+        _schedule!.TryRead(out _waited, out _slices);
+        _ranAtReading = ThreadSchedule.CpuNanoseconds;
+        _last = _reading = Stopwatch.GetTimestamp();
+    }
+}

@@ -1,0 +1,113 @@
+using System.Net;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
+
+namespace Softswitch.Lab.Measures;
+
+/// <summary>A whole switch on ports made for measuring: datapath, control thread, and an agent that listens on loopback.</summary>
+internal sealed class MeasuredSwitch : IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private Thread? _service;
+    private SwitchAgent? _agent;
+
+    public MeasuredSwitch(DatapathOptions options) => Control = new DatapathControl(options) { MissBehaviour = MissBehaviour.Drop };
+
+    public DatapathControl Control { get; }
+
+    /// <param name="beside">A port whose workers are to serve this one too.</param>
+    public void AddPort(ushort number, IPortDevice device, ushort? beside = null)
+    {
+        using (Control.EnterWithoutTable())
+        {
+            Check(Control.AddPort(number, device, beside: beside), $"port {number}");
+        }
+    }
+
+    public void AddFlow(in FlowMatch match, ushort priority, params ReadOnlySpan<FlowAction> actions)
+    {
+        using (Control.Enter())
+        {
+            Check(Control.Apply(new FlowMod { Match = match, Priority = priority, Actions = actions }), "a flow entry");
+        }
+    }
+
+    /// <summary>Starts the thread that a running switch has for its control side.</summary>
+    public void StartService()
+    {
+        _service = new Thread(Serve) { IsBackground = true, Name = "control" };
+        _service.Start();
+    }
+
+    /// <summary>Starts the agent; returns where it listens, as clients name it.</summary>
+    public string Listen()
+    {
+        if (!ConnectionTarget.TryParse($"ptcp:0:{IPAddress.Loopback}", out ConnectionTarget? target, out string error))
+        {
+            throw new InvalidOperationException(error);
+        }
+        _agent = new SwitchAgent(Control, new AgentOptions { Listeners = [target!] });
+        _agent.Start();
+        return $"tcp:{IPAddress.Loopback}:{_agent.ListenPorts[0]}";
+    }
+
+    /// <summary>Packet-ins that the connections lost because their peers read too slowly.</summary>
+    public long ReadConnectionDrops() => _agent?.ReadConnections().Sum(connection => connection.DroppedPacketIns) ?? 0;
+
+    public PortStatistics ReadPort(ushort number)
+    {
+        using (Control.EnterWithoutTable())
+        {
+            return Control.TryReadPort(number, out PortStatistics statistics) ? statistics : throw new InvalidOperationException($"no port {number}");
+        }
+    }
+
+    /// <summary>Packets that ended inside the switch, and why.</summary>
+    public IEnumerable<(DropReason Reason, long Count)> ReadDrops()
+    {
+        for (DropReason reason = 0; reason < DropReason.Count; reason++)
+        {
+            if (Control.ReadDrops(reason) is long count and > 0)
+            {
+                yield return (reason, count);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _agent?.Dispose();
+        _stop.Cancel();
+        Control.Wake();
+        _service?.Join();
+        Control.Dispose();
+        _stop.Dispose();
+    }
+
+    private static void Check(ControlError error, string what)
+    {
+        if (error != ControlError.None)
+        {
+            throw new OptionException($"the datapath refuses {what}: {error}");
+        }
+    }
+
+    private void Serve()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            int milliseconds;
+            using (Control.EnterWithoutTable())
+            {
+                milliseconds = Control.Service();
+            }
+            Control.WaitForWork(milliseconds);
+        }
+    }
+}

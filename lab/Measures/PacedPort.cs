@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports;
+
+namespace Softswitch.Lab.Measures;
+
+/// <summary>Receives one frame over and over at a set rate, the time of receipt written into its <see cref="FrameTag"/>.</summary>
+public sealed unsafe class PacedPort : IPort, IPortDevice
+{
+    private readonly byte[] _frame;
+    private long _start;
+    private double _packetsPerTick;
+    private double _due;
+    private long _receiveDropped;
+    private volatile bool _stopped = true;
+
+    /// <param name="name">Shown to controllers.</param>
+    /// <param name="frame">Ends in a tag.</param>
+    public PacedPort(string name, ReadOnlySpan<byte> frame)
+    {
+        Name = name;
+        HardwareAddress = LocalMacAddress.For(name);
+        Queues = [this];
+        _frame = frame.ToArray();
+    }
+
+    public string Name { get; }
+
+    public string Backend => "one frame at a set rate";
+
+    public MacAddress HardwareAddress { get; }
+
+    public bool TakesOffloads => true;
+
+    public IReadOnlyList<IPort> Queues { get; }
+
+    public int PollDescriptor => -1;
+
+    /// <summary>Any thread: sends so many packets a second from now on; infinity for as many as are taken.</summary>
+    public void Start(double packetsPerSecond)
+    {
+        _start = Stopwatch.GetTimestamp();
+        _packetsPerTick = packetsPerSecond / Stopwatch.Frequency;
+        _due = 0;
+        _stopped = false;
+    }
+
+    /// <summary>Any thread: silence.</summary>
+    public void Stop() => _stopped = true;
+
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        if (_stopped)
+        {
+            return 0;
+        }
+        long now = Stopwatch.GetTimestamp();
+        int count = batch.Free;
+        if (!double.IsPositiveInfinity(_packetsPerTick))
+        {
+            count = (int)Math.Min(count, ((now - _start) * _packetsPerTick) - _due);
+            _due += Math.Max(0, count);
+        }
+        int received = 0;
+        while (received < count)
+        {
+            if (!frames.TryRent(_frame.Length, out Packet packet))
+            {
+                _receiveDropped += count - received;
+                break;
+            }
+            packet.Length = _frame.Length;
+            _frame.CopyTo(packet.Bytes);
+            Unsafe.WriteUnaligned(packet.Data + packet.Length - FrameTag.Size + FrameTag.StampOffset, now);
+            batch.Add(packet);
+            received++;
+        }
+        return received;
+    }
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        frames.Release(packets);
+        return packets.Length;
+    }
+
+    public PortLink ReadLink() => new(Up: true, Mtu: 0);
+
+    public PortLosses ReadLosses() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
+
+    public void SetAdministrativeState(bool up)
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,71 @@
+using System.Buffers.Binary;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Lab.Measures;
+
+/// <summary>The headers of one flow's packets: untagged IPv4. Host byte order.</summary>
+internal readonly record struct PacketFields(
+    ulong DlSrc, ulong DlDst, byte NwProto, uint NwSrc, uint NwDst, ushort TpSrc, ushort TpDst)
+{
+    /// <summary>The shortest Ethernet frame, without FCS.</summary>
+    public const int MinFrame = 60;
+
+    public const int MaxFrame = 1514;
+
+    private const int EthernetSize = 14;
+    private const int Ipv4Size = 20;
+
+    /// <summary>The flow entry that matches these fields and no others.</summary>
+    public FlowMatch ToMatch(ushort inPort) => new()
+    {
+        InPort = inPort,
+        DlSrc = new MacAddress(DlSrc),
+        DlDst = new MacAddress(DlDst),
+        DlVlan = FlowMatch.VlanNone,
+        DlType = EtherType.Ipv4,
+        NwProto = NwProto,
+        NwSrc = NwSrc,
+        NwDst = NwDst,
+        TpSrc = TpSrc,
+        TpDst = TpDst,
+    };
+
+    /// <summary>Writes a frame that fills <paramref name="frame"/>; TCP and UDP get ports, other protocols an empty payload.</summary>
+    public void Write(Span<byte> frame)
+    {
+        frame.Clear();
+        new MacAddress(DlDst).CopyTo(frame);
+        new MacAddress(DlSrc).CopyTo(frame[6..]);
+        BinaryPrimitives.WriteUInt16BigEndian(frame[12..], EtherType.Ipv4);
+        Span<byte> ip = frame[EthernetSize..];
+        ip[0] = 0x45;
+        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
+        ip[8] = 64;
+        ip[9] = NwProto;
+        BinaryPrimitives.WriteUInt32BigEndian(ip[12..], NwSrc);
+        BinaryPrimitives.WriteUInt32BigEndian(ip[16..], NwDst);
+        ushort checksum = InternetChecksum.Compute(ip[..Ipv4Size]);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[10..], new Be16(checksum).Host);
+        WriteTransport(ip[Ipv4Size..]);
+    }
+
+    private void WriteTransport(Span<byte> transport)
+    {
+        if (NwProto is not (IpProtocol.Tcp or IpProtocol.Udp))
+        {
+            return;
+        }
+        BinaryPrimitives.WriteUInt16BigEndian(transport, TpSrc);
+        BinaryPrimitives.WriteUInt16BigEndian(transport[2..], TpDst);
+        if (NwProto == IpProtocol.Tcp)
+        {
+            transport[12] = 5 << 4;
+            transport[13] = 0x10;
+        }
+        else
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length); // its checksum stays 0: none (RFC 768)
+        }
+    }
+}

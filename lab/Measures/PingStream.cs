@@ -1,0 +1,47 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Softswitch.Lab.Measures;
+
+/// <summary>Pings at a steady rate; a packet arrives when its answer does, and its delay is the round trip.</summary>
+internal sealed class PingStream : NumberedStream
+{
+    // A sequence number is 16 bits.
+    private const int MostPings = 1 << 16;
+    private const int WaitMicroseconds = 10_000;
+
+    private readonly PingSocket _ping;
+    private readonly IPAddress _to;
+
+    private PingStream(string name, PingSocket ping, IPAddress to, double perSecond)
+        : base(name, perSecond, MostPings)
+    {
+        _ping = ping;
+        _to = to;
+        Start();
+    }
+
+    /// <summary>Starts pinging.</summary>
+    public static PingStream Start(LabHost from, LabHost to, double perSecond) => new(
+        $"ping {from.Name} to {to.Name} every {1000 / perSecond:0} ms", from.Run(() => new PingSocket()), to.IPAddress, perSecond);
+
+    protected override void SendOne(int number) => _ping.TrySend(_to, (ushort)number);
+
+    protected override void ReceiveSome()
+    {
+        if (!_ping.Socket.Poll(WaitMicroseconds, SelectMode.SelectRead))
+        {
+            return;
+        }
+        while (_ping.TryReceive(out IPAddress from, out ushort number))
+        {
+            if (from.Equals(_to))
+            {
+                Record.Arrive(number, Stopwatch.GetTimestamp());
+            }
+        }
+    }
+
+    protected override void Close() => _ping.Dispose();
+}

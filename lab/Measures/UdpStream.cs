@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Lab.Measures;
+
+/// <summary>Numbered UDP packets from one host to another.</summary>
+internal sealed class UdpStream : NumberedStream
+{
+    /// <summary>Shortest payload: the packet's number.</summary>
+    public const int LeastLength = sizeof(int);
+
+    private const int BufferBytes = 8 << 20;
+    private const int WaitMicroseconds = 10_000;
+
+    private readonly Socket _from;
+    private readonly Socket _to;
+    private readonly byte[] _payload;
+    private readonly byte[] _received = new byte[2048];
+
+    private UdpStream(string name, Socket from, Socket to, double perSecond, int capacity, int length)
+        : base(name, perSecond, capacity)
+    {
+        _from = from;
+        _to = to;
+        _payload = new byte[length];
+        Start();
+    }
+
+    /// <summary>Starts sending.</summary>
+    /// <param name="address">Where it is sent to: the receiving host's address, or one that the network makes that of it.</param>
+    /// <param name="length">Bytes of payload.</param>
+    public static UdpStream Start(
+        LabHost from, LabHost to, ushort port, double perSecond, int length = 64, Be32? address = null, int capacity = 1 << 20)
+    {
+        Socket receiver = to.Run(Open);
+        try
+        {
+            receiver.ReceiveBufferSize = BufferBytes;
+            receiver.Bind(new IPEndPoint(IPAddress.Any, port));
+            Socket sender = from.Run(Open);
+            sender.Connect(new IPEndPoint(new IPAddress((address ?? to.Address).Raw), port));
+            return new UdpStream($"UDP {from.Name} to {to.Name}, {perSecond:0} packets a second", sender, receiver, perSecond, capacity, Math.Max(length, LeastLength));
+        }
+        catch
+        {
+            receiver.Dispose();
+            throw;
+        }
+    }
+
+    protected override void SendOne(int number)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(_payload, number);
+        try
+        {
+            _from.Send(_payload);
+        }
+        catch (SocketException)
+        {
+            // No route for the moment: the host is on its way from one place to another.
+        }
+    }
+
+    protected override void ReceiveSome()
+    {
+        if (!_to.Poll(WaitMicroseconds, SelectMode.SelectRead))
+        {
+            return;
+        }
+        while (_to.Available > 0)
+        {
+            int length = _to.Receive(_received);
+            if (length == _payload.Length)
+            {
+                Record.Arrive(BinaryPrimitives.ReadInt32BigEndian(_received), Stopwatch.GetTimestamp());
+            }
+        }
+    }
+
+    protected override void Close()
+    {
+        _from.Dispose();
+        _to.Dispose();
+    }
+
+    private static Socket Open() => new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+}

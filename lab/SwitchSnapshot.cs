@@ -1,0 +1,49 @@
+using System.Text;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Text;
+
+namespace Softswitch.Lab;
+
+/// <summary>A flow entry as a person reads it.</summary>
+internal sealed record FlowRow(ushort Priority, string Match, string Actions, ulong Packets, ulong Bytes, TimeSpan Age);
+
+/// <summary>A port with its counters.</summary>
+internal sealed record PortRow(PortDescription Port, PortStatistics Counters);
+
+/// <summary>The switch at one moment, for the views.</summary>
+internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<FlowRow> Flows)
+{
+    /// <summary>Reads table and counters; holds the control gate for that long.</summary>
+    public static SwitchSnapshot Take(DatapathControl control)
+    {
+        var ports = new List<PortRow>();
+        var flows = new List<FlowRow>();
+        using (control.Enter())
+        {
+            foreach (PortDescription port in control.Ports)
+            {
+                control.TryReadPort(port.Number, out PortStatistics counters);
+                ports.Add(new PortRow(port, counters));
+            }
+            var all = new FlowFilter(FlowMatch.Any);
+            uint cursor = 0;
+            while (control.NextFlow(ref cursor, all, out FlowStatistics flow))
+            {
+                flows.Add(Describe(flow));
+            }
+        }
+        flows.Sort((a, b) => b.Packets.CompareTo(a.Packets));
+        return new SwitchSnapshot(ports, flows);
+    }
+
+    private static FlowRow Describe(in FlowStatistics flow)
+    {
+        var match = new StringBuilder();
+        MatchText.Append(match, flow.Match, flow.Priority);
+        var actions = new StringBuilder();
+        ActionText.Append(actions, flow.Actions);
+        return new FlowRow(flow.Priority, match.ToString(), actions.ToString(), flow.PacketCount, flow.ByteCount, flow.Duration);
+    }
+}

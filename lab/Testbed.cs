@@ -1,0 +1,170 @@
+using System.Net;
+using Softswitch.Datapath.Headers;
+using Softswitch.OfAgent.Connections;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.Ports.Tunnels;
+
+namespace Softswitch.Lab;
+
+/// <summary>What joins two nodes, for the drawing.</summary>
+/// <param name="NearLabel">Written at the near end, as port numbers and addresses are.</param>
+/// <param name="IsTunnel">Whether it goes by way of other cables.</param>
+internal sealed record LabCable(LabNode Near, LabNode Far, string NearLabel, string FarLabel, bool IsTunnel = false);
+
+/// <summary>Hosts, routers, switches and controllers in private network namespaces, and the cables between them.</summary>
+/// <remarks>
+/// Nothing of the machine's network is seen or touched, and nothing is left when the process ends, however it does. Controllers have a namespace to
+/// themselves, with a cable to each switch that is not part of any topology: the "separate management port" of NetFPGA hosts. Threads: one.
+/// </remarks>
+internal sealed class Testbed : IDisposable
+{
+    private readonly List<LabNode> _nodes = [];
+    private readonly List<LabCable> _cables = [];
+    private readonly List<OfController> _controllers = [];
+    private readonly LabNode _control = new("controllers");
+    private readonly Action<string> _log;
+
+    /// <param name="log">Takes lines for people about connections and ports, on any thread.</param>
+    public Testbed(Action<string> log) => _log = log;
+
+    /// <summary>In the order of their making.</summary>
+    public IReadOnlyList<LabNode> Nodes => _nodes;
+
+    public IReadOnlyList<LabCable> Cables => _cables;
+
+    public IEnumerable<LabSwitch> Switches => _nodes.OfType<LabSwitch>();
+
+    /// <param name="x">Column in the drawing.</param>
+    /// <param name="y">Row in the drawing.</param>
+    public T Add<T>(T node, double x, double y)
+        where T : LabNode
+    {
+        _nodes.Add(node);
+        node.Place = (x, y);
+        return node;
+    }
+
+    /// <summary>Starts a controller in the controllers' namespace; it is the lab's from now on.</summary>
+    public T AddController<T>(T controller)
+        where T : OfController
+    {
+        _controllers.Add(controller);
+        _control.Run<object?>(() =>
+        {
+            controller.Start();
+            return null;
+        });
+        return controller;
+    }
+
+    /// <summary>A cable from a host to a port of a switch: one of the places where the host may be.</summary>
+    /// <param name="options">Of the port, as behind <c>--port</c>.</param>
+    public void Connect(LabHost host, LabSwitch device, ushort port, string options = "")
+    {
+        string end = host.NextInterface;
+        VethCable.Lay(device.Network, LabSwitch.InterfaceOf(port), host.Network, end, host.HardwareAddress);
+        host.Accept(device.Network, LabSwitch.InterfaceOf(port));
+        AddPort(device, port, options);
+        _cables.Add(new LabCable(host, device, end, $"{port}"));
+    }
+
+    /// <summary>A cable from a router to a port of a switch.</summary>
+    /// <param name="options">Of the port, such as <c>address=10.0.0.1/24,gateway=10.0.0.254</c>.</param>
+    public void Connect(LabRouter router, MacAddress hardwareAddress, Ipv4Prefix address, LabSwitch device, ushort port, string options = "")
+    {
+        string end = router.NextInterface;
+        VethCable.Lay(device.Network, LabSwitch.InterfaceOf(port), router.Network, end, hardwareAddress);
+        router.Accept(hardwareAddress, address);
+        AddPort(device, port, options);
+        _cables.Add(new LabCable(router, device, Ipv4Text.Format(address.Address), $"{port}"));
+    }
+
+    /// <summary>A cable between a router and a host without a switch.</summary>
+    public void Connect(LabRouter router, MacAddress hardwareAddress, Ipv4Prefix address, LabHost host)
+    {
+        string end = router.NextInterface;
+        string far = host.NextInterface;
+        VethCable.Lay(host.Network, far, router.Network, end, hardwareAddress);
+        host.Links.SetHardwareAddress(far, host.HardwareAddress);
+        router.Accept(hardwareAddress, address);
+        host.Accept(router.Network, end);
+        _cables.Add(new LabCable(router, host, Ipv4Text.Format(address.Address), far));
+    }
+
+    /// <summary>A cable between two routers.</summary>
+    public void Connect(LabRouter near, MacAddress nearAddress, Ipv4Prefix nearPrefix, LabRouter far, MacAddress farAddress, Ipv4Prefix farPrefix)
+    {
+        string nearEnd = near.NextInterface;
+        string farEnd = far.NextInterface;
+        VethCable.Lay(near.Network, nearEnd, far.Network, farEnd, farAddress);
+        near.Links.SetHardwareAddress(nearEnd, nearAddress);
+        near.Accept(nearAddress, nearPrefix);
+        far.Accept(farAddress, farPrefix);
+        _cables.Add(new LabCable(near, far, Ipv4Text.Format(nearPrefix.Address), Ipv4Text.Format(farPrefix.Address)));
+    }
+
+    /// <summary>A cable between ports of two switches.</summary>
+    /// <param name="nearOptions">Of the near port, as above.</param>
+    public void Connect(LabSwitch near, ushort nearPort, LabSwitch far, ushort farPort, string nearOptions = "", string farOptions = "")
+    {
+        VethCable.Lay(near.Network, LabSwitch.InterfaceOf(nearPort), far.Network, LabSwitch.InterfaceOf(farPort));
+        AddPort(near, nearPort, nearOptions);
+        AddPort(far, farPort, farOptions);
+        _cables.Add(new LabCable(near, far, $"{nearPort}", $"{farPort}"));
+    }
+
+    /// <summary>A tunnel between two switches, by way of ports that have the addresses of its ends.</summary>
+    /// <param name="kind">ipip, gre, vxlan, capsulator.</param>
+    /// <param name="options">Besides the ends, such as <c>key=7</c>.</param>
+    public void ConnectByTunnel(string kind, LabSwitch near, ushort nearPort, Be32 nearEnd, LabSwitch far, ushort farPort, Be32 farEnd, string options = "")
+    {
+        string more = options.Length == 0 ? string.Empty : $",{options}";
+        near.AddPort($"{nearPort}={kind}:local={Ipv4Text.Format(nearEnd)},remote={Ipv4Text.Format(farEnd)}{more}");
+        far.AddPort($"{farPort}={kind}:local={Ipv4Text.Format(farEnd)},remote={Ipv4Text.Format(nearEnd)}{more}");
+        _cables.Add(new LabCable(near, far, $"{nearPort}", $"{farPort}", IsTunnel: true));
+    }
+
+    /// <summary>Starts a switch under these controllers of the lab.</summary>
+    public void Start(LabSwitch device, params IReadOnlyList<OfController> controllers)
+    {
+        // 172.31.N.1 is the controllers' end of switch N's cable, 172.31.N.2 the switch's.
+        int number = Switches.TakeWhile(other => other != device).Count();
+        uint network = 0xac1f_0000 + ((uint)number << 8);
+        string end = $"switch{number}";
+        VethCable.Lay(_control.Network, end, device.Network, "control");
+        _control.AddAddress(end, new Ipv4Prefix(Be32.FromHost(network + 1), 24));
+        device.AddAddress("control", new Ipv4Prefix(Be32.FromHost(network + 2), 24));
+        string address = new IPAddress(Be32.FromHost(network + 1).Raw).ToString();
+        device.Start([.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, address, controller.Port))], _log);
+    }
+
+    /// <summary>What ended a switch's thread that must not end; null while all run.</summary>
+    public string? FindFailure() => Switches.Where(device => device.IsStarted && device.Host.Failed.IsCancellationRequested).Select(device => $"{device.Name} has failed").FirstOrDefault();
+
+    /// <summary>How to look around while it runs, a line each.</summary>
+    public IEnumerable<string> DescribeAccess()
+    {
+        foreach (LabNode node in _nodes)
+        {
+            yield return node is LabSwitch
+                ? $"{node.Name}: {node.EnterCommand} ./softswitch ofctl dump-flows {LabSwitch.ToolTarget}"
+                : $"{node.Name}: {node.EnterCommand} ip address";
+        }
+        yield return $"controllers: {_control.EnterCommand} ss -tn";
+    }
+
+    /// <summary>Ends switches, then controllers, then the namespaces with all in them.</summary>
+    public void Dispose()
+    {
+        foreach (LabSwitch device in Switches)
+        {
+            device.Stop();
+        }
+        _controllers.ForEach(controller => controller.Dispose());
+        _nodes.ForEach(node => node.Dispose());
+        _control.Dispose();
+    }
+
+    private static void AddPort(LabSwitch device, ushort port, string options) =>
+        device.AddPort($"{port}=packet:{LabSwitch.InterfaceOf(port)}{(options.Length == 0 ? string.Empty : $",{options}")}");
+}

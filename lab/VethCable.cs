@@ -1,0 +1,22 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Lab;
+
+/// <summary>A pair of veths between two namespaces.</summary>
+internal static class VethCable
+{
+    /// <summary>Lays it, both ends up and silent.</summary>
+    /// <param name="farAddress">Ethernet address of the far end; null for one the kernel makes up.</param>
+    /// <exception cref="SystemCallException">The kernel refuses.</exception>
+    public static void Lay(NetworkNamespace near, string nearName, NetworkNamespace far, string farName, MacAddress? farAddress = null)
+    {
+        using NetlinkSocket here = near.Run(NetlinkSocket.Open);
+        using NetlinkSocket there = far.Run(NetlinkSocket.Open);
+        here.CreateVethPair(nearName, farName, far, farAddress);
+        here.SetNoIpv6Address(nearName);
+        there.SetNoIpv6Address(farName);
+        here.SetUp(nearName);
+        there.SetUp(farName);
+    }
+}

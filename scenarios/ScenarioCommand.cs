@@ -1,0 +1,143 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab;
+using Softswitch.Scenarios.Report;
+using Spectre.Console;
+
+namespace Softswitch.Scenarios;
+
+/// <summary><c>softswitch scenario</c>: systems from papers, rebuilt in private namespaces, with their figures.</summary>
+/// <remarks>Exit codes: 0 all passed, 1 one has not, 2 wrong usage, 130 interrupted.</remarks>
+internal static class ScenarioCommand
+{
+    private const string Everything = "all";
+    private const int NotPassed = 1;
+    private const int Interrupted = 130; // as a shell says of SIGINT
+
+    private static readonly Argument<string> Name = new("name")
+    {
+        Description = $"One of {string.Join(", ", ScenarioRunner.All.Select(scenario => scenario.Name))}, or {Everything}.",
+    };
+
+    private static readonly Option<bool> Keep = new("--keep") { Description = "Leave it running afterwards, and say how to look around, until Ctrl-C." };
+    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object on one line." };
+    private static readonly Option<bool> Small = new("--small") { Description = "At small scale: fewer packets, flows and moves. Times are shown and decide nothing." };
+    private static readonly Option<string?> Pcap = new("--pcap") { HelpName = "DIR", Description = "Write captures of the cables that are looked at to this folder." };
+
+    private static readonly Option<string?> Report = new("--report") { HelpName = "DIR", Description = "Write a page for people, index.html, to this folder." };
+
+    public static Command Create()
+    {
+        var command = new Command("scenario")
+        {
+            Name, Keep, Json, Small, Pcap, Report,
+        };
+        command.SetAction(result =>
+        {
+            IReadOnlyList<Scenario> chosen = Choose(result.GetRequiredValue(Name));
+            var options = new ScenarioOptions
+            {
+                Keep = result.GetValue(Keep),
+                Small = result.GetValue(Small),
+                CaptureFolder = OpenFolder(Pcap, result.GetValue(Pcap)),
+            };
+            string? report = OpenFolder(Report, result.GetValue(Report));
+            if (options.Keep && chosen.Count > 1)
+            {
+                throw new OptionException($"--keep: leaves one scenario running; name it instead of {Everything}");
+            }
+            string[] words = [.. result.Tokens.Select(token => token.Value)];
+            Sandbox.Enter(words);
+            return Run(chosen, options, result.GetValue(Json), report, $"./softswitch {string.Join(' ', words)}");
+        });
+        return command;
+    }
+
+    private static IReadOnlyList<Scenario> Choose(string name) =>
+        name == Everything ? ScenarioRunner.All
+        : ScenarioRunner.All.FirstOrDefault(scenario => scenario.Name == name) is { } one ? [one]
+        : throw new OptionException($"'{name}' is no scenario; there are {string.Join(", ", ScenarioRunner.All.Select(scenario => scenario.Name))} and {Everything}");
+
+    /// <summary>Found out before anything is measured.</summary>
+    private static string? OpenFolder(Option option, string? folder)
+    {
+        if (folder == null)
+        {
+            return null;
+        }
+        try
+        {
+            Directory.CreateDirectory(folder);
+            using FileStream probe = new(
+                Path.Combine(folder, $".probe-{Environment.ProcessId}"), FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            return Path.GetFullPath(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new OptionException($"{option.Name}: {e.Message}", e);
+        }
+    }
+
+    private static string WritePage(string folder, IReadOnlyList<ScenarioResult> results, string command)
+    {
+        try
+        {
+            return ScenarioPage.Write(folder, results, command);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OptionException($"{Report.Name}: {e.Message}", e);
+        }
+    }
+
+    private static int Run(IReadOnlyList<Scenario> chosen, ScenarioOptions options, bool json, string? report, string command)
+    {
+        using var signal = new TerminationSignal(tidiesUp: true);
+        var results = new List<ScenarioResult>();
+        bool live = !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
+        // A program that reads JSON still has a person behind it, who may want to see how far it is.
+        TextWriter events = json ? Console.Error : Console.Out;
+        try
+        {
+            foreach (Scenario scenario in chosen)
+            {
+                ScenarioRunner.Run(scenario, options, line => events.WriteLine($"{scenario.Name} {line}"), Show, signal);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("softswitch scenario: interrupted");
+            return Interrupted;
+        }
+        bool passed = results.TrueForAll(result => result.Passed);
+        if (json)
+        {
+            Console.Out.WriteLine(new JsonObject { ["passed"] = passed, ["scenarios"] = new JsonArray([.. results.Select(result => result.ToJson())]) }.ToJsonString());
+        }
+        return passed ? 0 : NotPassed;
+
+        void Show(ScenarioResult result)
+        {
+            results.Add(result);
+            if (report != null)
+            {
+                // After each: what is there is not lost with what is interrupted.
+                events.WriteLine($"report: {WritePage(report, results, command)}");
+            }
+            if (json)
+            {
+                return;
+            }
+            if (live)
+            {
+                ScenarioText.Show(result);
+            }
+            else
+            {
+                Console.Out.WriteLine($"\n{ScenarioText.Format(result)}\n");
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using Softswitch.Lab;
+using Softswitch.Lab.Measures;
+
+namespace Softswitch.Scenarios;
+
+/// <summary>What a scenario works with while it runs: its lab, its result, and the means to measure.</summary>
+/// <remarks>Threads: one, but for <see cref="Say"/>.</remarks>
+internal sealed class ScenarioRun : IDisposable
+{
+    /// <summary>How long things may take that are a matter of milliseconds on an idle machine.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private const int ShownFlows = 60;
+
+    private readonly Action<string> _say;
+    private readonly Dictionary<(LabNode, string), WireTap> _taps = [];
+    private readonly List<IDisposable> _streams = [];
+
+    /// <param name="say">Takes lines for people about what happens, on any thread.</param>
+    public ScenarioRun(Scenario scenario, ScenarioOptions options, Action<string> say, CancellationToken cancellation)
+    {
+        Options = options;
+        Cancellation = cancellation;
+        _say = say;
+        Result = new ScenarioResult(scenario);
+        Lab = new Testbed(line => Say(line));
+    }
+
+    public ScenarioOptions Options { get; }
+
+    public CancellationToken Cancellation { get; }
+
+    public ScenarioResult Result { get; }
+
+    public Testbed Lab { get; }
+
+    /// <summary>The one number at full scale, the other at small scale.</summary>
+    public int Scale(int full, int small) => Options.Small ? small : full;
+
+    /// <summary>Puts an event on the timeline and shows it.</summary>
+    /// <param name="when">Null for now.</param>
+    /// <returns>When it was (Stopwatch.GetTimestamp).</returns>
+    public long Say(string what, long? when = null)
+    {
+        long time = Result.Timeline.Add(what, when);
+        _say($"{Result.Timeline.SecondsAt(time),9:0.0000}  {what}");
+        return time;
+    }
+
+    /// <summary>Adds what must hold.</summary>
+    public void Check(string what, string wanted, string found, bool holds) => Result.Add(new ScenarioCheck(what, wanted, found, holds));
+
+    /// <summary>As <see cref="Check"/>, where the machine's speed decides: at small scale it is shown and decides nothing.</summary>
+    public void CheckTime(string what, string wanted, string found, bool holds) => Result.Add(new ScenarioCheck(what, wanted, found, holds, !Options.Small));
+
+    /// <summary>Puts our figure beside the paper's.</summary>
+    public void Figure(string name, string paper, string ours) => Result.Add(new ScenarioFigure(name, paper, ours));
+
+    /// <summary>Keeps a switch's table for the report.</summary>
+    /// <param name="when">For people: before, after.</param>
+    public void KeepTable(LabSwitch device, string when)
+    {
+        IReadOnlyList<FlowRow> flows = device.TakeSnapshot().Flows;
+        Result.Add(new ScenarioTable(
+            device.Name, when,
+            [.. flows.OrderByDescending(flow => flow.Priority).Take(ShownFlows).Select(flow => $"{flow.Packets} packets: {flow.Match} actions={flow.Actions}")],
+            flows.Count));
+    }
+
+    /// <summary>Looks at one end of a cable until the run is over; the same tap each time it is asked for.</summary>
+    public WireTap Tap(LabNode node, string interfaceName)
+    {
+        if (_taps.TryGetValue((node, interfaceName), out WireTap? known))
+        {
+            return known;
+        }
+        string? path = Options.CaptureFolder == null
+            ? null : Path.Combine(Options.CaptureFolder, $"{Result.Scenario.Name}-{node.Name}-{interfaceName}.pcap");
+        WireTap tap = WireTap.Open(node, interfaceName, path);
+        _taps.Add((node, interfaceName), tap);
+        return tap;
+    }
+
+    /// <summary>Looks no more, before more passes than can be looked at.</summary>
+    public void EndTap(LabNode node, string interfaceName)
+    {
+        if (_taps.Remove((node, interfaceName), out WireTap? tap))
+        {
+            tap.Dispose();
+        }
+    }
+
+    /// <summary>Hands a stream over, to be ended with the run at the latest.</summary>
+    public T Own<T>(T stream)
+        where T : IDisposable
+    {
+        _streams.Add(stream);
+        return stream;
+    }
+
+    /// <exception cref="TestbedException">A switch has failed.</exception>
+    public void Wait(TimeSpan time)
+    {
+        Cancellation.WaitHandle.WaitOne(time);
+        Cancellation.ThrowIfCancellationRequested();
+        if (Lab.FindFailure() is { } failure)
+        {
+            throw new TestbedException(failure);
+        }
+    }
+
+    /// <summary>Returns when something is so.</summary>
+    /// <param name="what">For the complaint if it does not become so.</param>
+    public void WaitUntil(Func<bool> isSo, string what)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (!isSo())
+        {
+            if (Stopwatch.GetElapsedTime(began) > Patience)
+            {
+                throw new TestbedException($"waited {Patience.TotalSeconds:0} s in vain until {what}");
+            }
+            Wait(TimeSpan.FromMilliseconds(2));
+        }
+    }
+
+    public void Dispose()
+    {
+        _streams.ForEach(stream => stream.Dispose());
+        foreach (WireTap tap in _taps.Values)
+        {
+            tap.Dispose();
+        }
+        Lab.Dispose();
+    }
+}

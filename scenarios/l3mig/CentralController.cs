@@ -1,0 +1,340 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Lab;
+
+namespace Softswitch.Scenarios.L3Mig;
+
+/// <summary>Coordinates the sites: knows where machines are, gives sessions between sites a port of the gateways, and takes a migration through its three phases (draft §5).</summary>
+/// <remarks>
+/// It has no connection to any switch: what is to change there it asks of the sites' local controllers, which confirm by barriers. Threads: any. It
+/// takes no controller's gate, so that local controllers may call it under theirs.
+/// </remarks>
+internal sealed class CentralController(PortPool ports, Action<string> say)
+{
+    /// <summary>VLAN of the tenant's network between virtual switch and gateway.</summary>
+    public const ushort TenantVlan = 100;
+
+    /// <summary>VLAN of the hypervisors' network.</summary>
+    public const ushort HypervisorVlan = 200;
+
+    // Packets make sessions; no more of them than this.
+    private const int MostSessions = 4096;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<L3Site, LocalController> _owners = [];
+    private readonly Dictionary<ulong, L3Site> _sites = []; // by the datapath ids of their switches
+    private readonly Dictionary<Be32, Attachment> _machines = [];
+    private readonly Dictionary<Session, SessionRoute> _routes = [];
+    private MigrationOrder? _order;
+    private SessionRoute? _copy;
+    private bool _isMigrating; // from the second phase to the clean-up
+    private Confirmation? _switchOver;
+
+    /// <summary>Confirmed once the machine has turned up at its destination and its sessions have followed; null before.</summary>
+    public Confirmation? SwitchOver
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _switchOver;
+            }
+        }
+    }
+
+    /// <summary>Ports that stand for no session.</summary>
+    public int FreePorts
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return ports.Free;
+            }
+        }
+    }
+
+    public int Sessions
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _routes.Count;
+            }
+        }
+    }
+
+    /// <summary>Takes a site in.</summary>
+    public void Attach(LocalController owner)
+    {
+        lock (_gate)
+        {
+            _owners.Add(owner.Site, owner);
+            _sites.Add(owner.Site.VirtualSwitch, owner.Site);
+            _sites.Add(owner.Site.Gateway, owner.Site);
+        }
+    }
+
+    /// <summary>A machine's Ethernet address, wherever it is; null if none of the sites has it.</summary>
+    public MacAddress? FindAddress(Be32 machine)
+    {
+        lock (_gate)
+        {
+            return _machines.GetValueOrDefault(machine)?.HardwareAddress;
+        }
+    }
+
+    public Attachment? FindMachine(Be32 machine)
+    {
+        lock (_gate)
+        {
+            return _machines.GetValueOrDefault(machine);
+        }
+    }
+
+    /// <summary>The gateways' port that stands for a session; null if none does.</summary>
+    public ushort? FindPort(Session session)
+    {
+        lock (_gate)
+        {
+            return Find(session)?.Assigned;
+        }
+    }
+
+    /// <summary>A machine was heard of. If it is the one that migrates, and at its destination, its sessions follow: the third phase begins.</summary>
+    public void Register(Be32 machine, Attachment place)
+    {
+        lock (_gate)
+        {
+            if (_machines.GetValueOrDefault(machine) == place)
+            {
+                return;
+            }
+            _machines[machine] = place;
+            if (_isMigrating && _switchOver == null && _order!.Machine == machine && _order.Destination == place)
+            {
+                SwitchSessionsOver();
+            }
+        }
+    }
+
+    /// <summary>A virtual switch had no entry for a packet: it begins a session, or belongs to one whose entries are on their way.</summary>
+    /// <param name="isFirst">Whether a session may begin with it.</param>
+    /// <param name="port">Of the site's virtual switch. What comes from elsewhere than its sender is discarded.</param>
+    public void Open(Session session, bool isFirst, L3Site site, ushort port, ReadOnlySpan<byte> packet)
+    {
+        lock (_gate)
+        {
+            if (!_machines.TryGetValue(session.Source, out Attachment? source) || source.Site != site || source.Port != port)
+            {
+                return;
+            }
+            SessionRoute? route = Find(session);
+            if (route == null)
+            {
+                if (!isFirst || !_machines.TryGetValue(session.Destination, out Attachment? destination) || _routes.Count >= MostSessions
+                    || !TryMakeRoute(session, source, destination, TenantVlan, out route))
+                {
+                    return;
+                }
+                Install(route!);
+            }
+            if (route!.IsReady)
+            {
+                _owners[site].Resend(port, packet.ToArray());
+            }
+            else
+            {
+                route.Wait(site, port, packet);
+            }
+        }
+    }
+
+    /// <summary>First phase: path and translation for the copy.</summary>
+    /// <exception cref="TestbedException">A migration is under way, a machine is unknown, the copy's connection is in use, or no port is left.</exception>
+    public Confirmation PreMigrate(MigrationOrder order)
+    {
+        lock (_gate)
+        {
+            if (_order != null)
+            {
+                throw new TestbedException($"{Ipv4Text.Format(_order.Machine)} is migrating already");
+            }
+            if (Find(order.Copy) != null)
+            {
+                throw new TestbedException($"{order.Copy} is in use already");
+            }
+            if (!TryMakeRoute(order.Copy, MachineAt(order.Copy.Source), MachineAt(order.Copy.Destination), HypervisorVlan, out _copy))
+            {
+                throw new TestbedException("no port of the gateways is left for the copy");
+            }
+            _order = order;
+            _switchOver = null;
+            say($"pre-migration: {order.Copy} is port {_copy!.Assigned} between the gateways");
+            return Install(_copy);
+        }
+    }
+
+    /// <summary>Second phase: adds what the machine's sessions will need at its destination, and nothing that touches them where they are.</summary>
+    /// <exception cref="TestbedException">There has been no first phase.</exception>
+    public Confirmation Migrate()
+    {
+        lock (_gate)
+        {
+            MigrationOrder order = _order ?? throw new TestbedException("no migration is prepared");
+            _isMigrating = true;
+            PathFlow[] added = [.. _routes.Values.Where(route => route.Session.Concerns(order.Machine)).SelectMany(Plan)];
+            say($"migration: {added.Length} entries are added, none changed");
+            return Apply(Command(added, FlowModCommand.Add));
+        }
+    }
+
+    /// <summary>End of the third phase: the entries of the copy and of the old paths go, and with them the ports they had.</summary>
+    /// <exception cref="TestbedException">The machine's sessions have not been switched over.</exception>
+    public Confirmation CleanUp()
+    {
+        lock (_gate)
+        {
+            if (_switchOver is not { IsDone: true })
+            {
+                throw new TestbedException("nothing has been switched over yet");
+            }
+            var gone = new List<PathFlow>(_copy!.Path);
+            foreach (SessionRoute route in _routes.Values.Where(route => route.Next != null))
+            {
+                gone.AddRange(PathChange.Between(route.Path, route.Next!).Gone);
+                route.Path = route.Next!;
+                route.Next = null;
+            }
+            SessionRoute[] ended = [_copy];
+            SessionRoute[] local = [.. _routes.Values.Where(route => route.Assigned != null && !Crosses(route))];
+            _order = null;
+            _isMigrating = false;
+            return Apply(Command(gone, FlowModCommand.DeleteStrict), () => Release([.. ended, .. local], ended));
+        }
+    }
+
+    /// <summary>A machine is switched off: its sessions' entries and ports go.</summary>
+    public Confirmation End(Be32 machine)
+    {
+        lock (_gate)
+        {
+            SessionRoute[] ended = [.. _routes.Values.Where(route => route.Session.Concerns(machine))];
+            return Apply(Command(ended.SelectMany(route => route.Path), FlowModCommand.DeleteStrict), () => Release(ended, ended));
+        }
+    }
+
+    private static IEnumerable<(PathFlow, FlowModCommand)> Command(IEnumerable<PathFlow> flows, FlowModCommand command) => flows.Select(flow => (flow, command));
+
+    private SessionRoute? Find(Session session) => _routes.GetValueOrDefault(session) ?? _routes.GetValueOrDefault(session.Reversed);
+
+    private Attachment MachineAt(Be32 machine) =>
+        _machines.GetValueOrDefault(machine) ?? throw new TestbedException($"{Ipv4Text.Format(machine)} is at none of the sites");
+
+    private bool Crosses(SessionRoute route) => SessionPath.CrossesSites(MachineAt(route.Session.Source), MachineAt(route.Session.Destination));
+
+    private bool TryMakeRoute(Session session, Attachment source, Attachment destination, ushort vlan, out SessionRoute? route)
+    {
+        route = new SessionRoute(session, vlan);
+        if (!TryAssign(route, source, destination))
+        {
+            say($"{session}: no port of the gateways is left");
+            return false;
+        }
+        route.Path = SessionPath.Make(session, source, destination, vlan, route.Assigned ?? 0);
+        _routes.Add(session, route);
+        return true;
+    }
+
+    private bool TryAssign(SessionRoute route, Attachment source, Attachment destination)
+    {
+        if (route.Assigned != null || !SessionPath.CrossesSites(source, destination))
+        {
+            return true;
+        }
+        bool isFree = ports.TryAllocate(out ushort port);
+        route.Assigned = isFree ? port : null;
+        return isFree;
+    }
+
+    private Confirmation Install(SessionRoute route)
+    {
+        PathFlow[] planned = _isMigrating && _switchOver == null && route.Session.Concerns(_order!.Machine) ? [.. Plan(route)] : [];
+        return Apply(Command([.. route.Path, .. planned], FlowModCommand.Add), () =>
+        {
+            foreach ((L3Site site, ushort port, byte[] packet) in route.Open())
+            {
+                _owners[site].Resend(port, packet);
+            }
+        });
+    }
+
+    /// <returns>The entries to add for the session's path after the migration; none if no port is left for it.</returns>
+    private IReadOnlyList<PathFlow> Plan(SessionRoute route)
+    {
+        Attachment source = AfterMigration(route.Session.Source);
+        Attachment destination = AfterMigration(route.Session.Destination);
+        if (!TryAssign(route, source, destination))
+        {
+            say($"{route.Session}: no port of the gateways is left, so it will not survive the migration");
+            return [];
+        }
+        route.Next = SessionPath.Make(route.Session, source, destination, route.Vlan, route.Assigned ?? 0);
+        return PathChange.Between(route.Path, route.Next).Added;
+    }
+
+    private Attachment AfterMigration(Be32 machine) => machine == _order!.Machine ? _order.Destination : MachineAt(machine);
+
+    private void SwitchSessionsOver()
+    {
+        PathFlow[] changed = [.. _routes.Values.Where(route => route.Next != null).SelectMany(route => PathChange.Between(route.Path, route.Next!).Changed)];
+        say($"post-migration: {Ipv4Text.Format(_order!.Machine)} is at {_order.Destination.Site.Name}, {changed.Length} entries change");
+        _switchOver = Apply(Command(changed, FlowModCommand.ModifyStrict));
+    }
+
+    private void Release(SessionRoute[] released, SessionRoute[] ended)
+    {
+        foreach (SessionRoute route in released.Where(route => route.Assigned != null))
+        {
+            ports.Release(route.Assigned!.Value);
+            route.Assigned = null;
+        }
+        foreach (SessionRoute route in ended)
+        {
+            _routes.Remove(route.Session);
+        }
+    }
+
+    /// <summary>Has the sites' controllers make the changes.</summary>
+    /// <param name="then">Called under the lock once all are confirmed, before the confirmation says so.</param>
+    private Confirmation Apply(IEnumerable<(PathFlow Flow, FlowModCommand Command)> changes, Action? then = null)
+    {
+        var confirmation = new Confirmation();
+        IGrouping<L3Site, (PathFlow, FlowModCommand)>[] bySite = [.. changes.GroupBy(change => _sites[change.Flow.Switch])];
+        int missing = bySite.Length;
+        long last = Stopwatch.GetTimestamp();
+        if (missing == 0)
+        {
+            then?.Invoke();
+            confirmation.Complete(last);
+        }
+        foreach (IGrouping<L3Site, (PathFlow, FlowModCommand)> site in bySite)
+        {
+            _owners[site.Key].Change([.. site], when =>
+            {
+                lock (_gate)
+                {
+                    last = Math.Max(last, when);
+                    if (--missing == 0)
+                    {
+                        then?.Invoke();
+                        confirmation.Complete(last);
+                    }
+                }
+            });
+        }
+        return confirmation;
+    }
+}

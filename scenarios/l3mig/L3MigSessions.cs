@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using Softswitch.Lab.Charts;
+using Softswitch.Lab.Measures;
+
+namespace Softswitch.Scenarios.L3Mig;
+
+/// <summary>What goes on between the peer and the VM while it migrates: a TCP session, and UDP packets both ways that tell which were lost.</summary>
+internal sealed class L3MigSessions : IDisposable
+{
+    /// <summary>UDP ports of the streams.</summary>
+    public const ushort ToMachinePort = 4000;
+    public const ushort FromMachinePort = 4001;
+
+    private const ushort TcpPort = 5001;
+
+
+    private readonly TcpStream _tcp;
+    private readonly UdpStream _to;
+    private readonly UdpStream _from;
+    private long _left;
+    private long _watchedUntil;
+
+    /// <param name="tcpRate">Bytes a second.</param>
+    public L3MigSessions(ScenarioRun run, L3MigLab lab, double tcpRate)
+    {
+        double udpRate = run.Scale(1000, 200);
+        _tcp = run.Own(TcpStream.Start(lab.Peer, lab.Machine, TcpPort, tcpRate));
+        _to = run.Own(UdpStream.Start(lab.Peer, lab.Machine, ToMachinePort, udpRate));
+        _from = run.Own(UdpStream.Start(lab.Machine, lab.Peer, FromMachinePort, udpRate));
+        run.WaitUntil(() => Streams.All(stream => stream.Record.Received > 10) && lab.Central.Sessions == 3, "the sessions run");
+    }
+
+    private UdpStream[] Streams => [_to, _from];
+
+    /// <summary>Adds entries while the sessions run, and counts what that costs them.</summary>
+    public void JudgeAdding(ScenarioRun run, Action add)
+    {
+        TimeSpan margin = TimeSpan.FromMilliseconds(run.Scale(500, 200));
+        int sentAgain = _tcp.ReadRetransmissions();
+        long from = Stopwatch.GetTimestamp();
+        run.Wait(margin);
+        add();
+        run.Wait(margin);
+        long to = Stopwatch.GetTimestamp();
+        run.Wait(TimeSpan.FromMilliseconds(run.Scale(300, 300))); // what was sent last has its time to arrive
+        int lost = Streams.Sum(stream => stream.Record.LostBetween(from, to));
+        int sent = Streams.Sum(stream => stream.Record.FirstSentAfter(to) - stream.Record.FirstSentAfter(from));
+        sentAgain = _tcp.ReadRetransmissions() - sentAgain;
+        run.Check("adding the migration phase's entries costs the running sessions", $"0 of {sent} packets", $"{lost} lost", lost == 0 && sent > 0);
+        run.CheckTime("adding the migration phase's entries: TCP segments sent again", "0", $"{sentAgain}", sentAgain == 0); // a machine that stalls for longer than TCP waits has some
+    }
+
+    /// <param name="left">When the VM left.</param>
+    public void WatchMove(ScenarioRun run, long left)
+    {
+        _left = left;
+        run.Wait(TimeSpan.FromMilliseconds(run.Scale(1000, 500)));
+        _watchedUntil = Stopwatch.GetTimestamp();
+    }
+
+    public void JudgeEnd(ScenarioRun run)
+    {
+        foreach (UdpStream stream in Streams)
+        {
+            StreamSummary summary = stream.Stop();
+            TimeSpan gap = stream.Record.LongestGapBetween(_left, _watchedUntil);
+            run.Result.Add(stream.Name, summary.ToJson());
+            run.Figure(
+                $"around the move, {stream.Name}", "none given",
+                $"{stream.Record.LostBetween(_left - (Stopwatch.Frequency / 20), _watchedUntil)} packets lost, longest gap at the receiving program {gap.TotalMilliseconds:0.0} ms");
+            bool goesOn = stream.Record.LostBetween(_watchedUntil - (Stopwatch.Frequency / 10), long.MaxValue) == 0;
+            run.Check($"{stream.Name}: goes on at the new place", "0 lost", goesOn ? "0 lost" : $"{summary}", goesOn);
+        }
+        int sentAgain = _tcp.ReadRetransmissions();
+        TcpSummary tcp = _tcp.Stop();
+        run.Figure(
+            "TCP session across the migration", "none given",
+            $"stall at the move {_tcp.LongestStallBetween(_left, _watchedUntil).TotalMilliseconds:0} ms, {sentAgain} segments sent again in all");
+        run.Check("the TCP session lives through the migration and every byte is right", "alive, 0 wrong", $"{tcp}", tcp.Failure == null && tcp.WrongBytes == 0 && tcp.Bytes > 0);
+        AddCharts(run);
+    }
+
+    public void Dispose()
+    {
+        _tcp.Dispose();
+        _to.Dispose();
+        _from.Dispose();
+    }
+
+    private void AddCharts(ScenarioRun run)
+    {
+        long start = run.Result.Timeline.Start;
+        TimeSpan interval = TimeSpan.FromMilliseconds(50);
+        run.Result.Add(new LineChart(
+            "Delay between peer and VM", new Axis("seconds"), new Axis("longest delay in 50 ms, ms"),
+            [.. Streams.Select(stream => new Series(stream.Name, stream.Record.DelaySeries(start, interval)))], HasMarkers: false));
+        run.Result.Add(new LineChart(
+            "Packets lost between peer and VM", new Axis("seconds"), new Axis("packets lost in 50 ms"),
+            [.. Streams.Select(stream => new Series(stream.Name, stream.Record.LossSeries(start, interval)))], HasMarkers: false));
+        run.Result.Add(new LineChart(
+            "TCP session", new Axis("seconds"), new Axis("Mbit/s in 50 ms"), [new Series("peer to VM", _tcp.RateSeries(start, interval))], HasMarkers: false));
+    }
+}

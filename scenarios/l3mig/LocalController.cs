@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.Scenarios.L3Mig;
+
+/// <summary>A site's controller: owns its switches, answers every ARP there (draft §4.4), and tells the central controller of machines and sessions.</summary>
+/// <remarks>
+/// It and the central one are objects of one process and call each other's methods. Its handlers hold its gate and may take the central one's lock; the
+/// central one never takes a gate.
+/// </remarks>
+internal sealed class LocalController(L3Site site, CentralController central, Action<string> say)
+    : OfController(new ControllerOptions { Name = $"local controller of {site.Name}" })
+{
+    private readonly Dictionary<ulong, int> _arps = [];
+    private readonly List<OfError> _errors = [];
+
+    public L3Site Site => site;
+
+    /// <summary>What its switches refused.</summary>
+    public IReadOnlyList<OfError> Errors
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return [.. _errors];
+            }
+        }
+    }
+
+    /// <summary>ARP frames that a switch has uploaded.</summary>
+    public int CountArps(ulong datapathId)
+    {
+        lock (Gate)
+        {
+            return _arps.GetValueOrDefault(datapathId);
+        }
+    }
+
+    /// <summary>Sends flow-mods to switches of the site and asks them to confirm. Any thread.</summary>
+    /// <param name="onDone">Called with when the last has answered, under <see cref="OfController.Gate"/>; at once if none of them is connected.</param>
+    public void Change(IReadOnlyList<(PathFlow Flow, FlowModCommand Command)> changes, Action<long> onDone)
+    {
+        var touched = new List<SwitchConnection>();
+        foreach ((PathFlow flow, FlowModCommand command) in changes)
+        {
+            if (Find(flow.Switch) is not { } to)
+            {
+                say($"{site.Name}: switch {flow.Switch:x} is not connected: an entry is lost");
+                continue;
+            }
+            to.Send(MakeFlowMod(flow, command));
+            if (!touched.Contains(to))
+            {
+                touched.Add(to);
+            }
+        }
+        BarrierAll(touched, answers => onDone(answers.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
+        touched.ForEach(one => one.Flush());
+    }
+
+    /// <summary>Sends a packet on its way through the virtual switch's table. Any thread.</summary>
+    public void Resend(ushort port, byte[] packet)
+    {
+        if (Find(site.VirtualSwitch) is { } to)
+        {
+            to.Send(new PacketOut { InPort = port, Actions = [FlowAction.Output(PortNumber.Table)], Data = packet });
+            to.Flush();
+        }
+    }
+
+    protected override void OnConnected(SwitchConnection from)
+    {
+        foreach (PathFlow flow in SessionPath.MakeBase(site).Where(flow => flow.Switch == from.DatapathId))
+        {
+            from.Send(flow.Flow.ToFlowMod());
+        }
+    }
+
+    protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
+    {
+        bool isAccess = from.DatapathId == site.VirtualSwitch && packetIn.InPort != site.GatewayAt && packetIn.InPort != site.RouterAt;
+        if (ArpMessage.TryRead(packetIn.Data, out ArpMessage arp))
+        {
+            _arps[from.DatapathId] = _arps.GetValueOrDefault(from.DatapathId) + 1;
+            // Nobody takes the place of a gateway.
+            if (isAccess && Ipv4Text.IsUnicast(arp.Sender) && !arp.SenderHardware.IsMulticast && !site.Answers.ContainsKey(arp.Sender))
+            {
+                central.Register(arp.Sender, new Attachment(site, arp.SenderHardware, packetIn.InPort));
+            }
+            Answer(from, packetIn.InPort, arp);
+        }
+        else if (isAccess && Session.TryRead(packetIn.Data, out Session? session, out bool isFirst))
+        {
+            central.Open(session!, isFirst, site, packetIn.InPort, packetIn.Data);
+        }
+    }
+
+    protected override void OnError(SwitchConnection from, uint xid, OfError error)
+    {
+        _errors.Add(error);
+        say($"{site.Name}: switch {from.DatapathId:x} refuses: {error.Name}");
+    }
+
+    private void Answer(SwitchConnection from, ushort port, in ArpMessage request)
+    {
+        if (request.Operation != ArpMessage.Request || request.Target == request.Sender)
+        {
+            return;
+        }
+        MacAddress? found = site.Answers.TryGetValue(request.Target, out MacAddress own) ? own : central.FindAddress(request.Target);
+        if (found is { } address)
+        {
+            byte[] reply = new ArpMessage(ArpMessage.Reply, address, request.Target, request.SenderHardware, request.Sender).ToFrame(request.SenderHardware);
+            from.Send(new PacketOut { Actions = [FlowAction.Output(port)], Data = reply });
+        }
+    }
+
+    private static FlowMod MakeFlowMod(PathFlow flow, FlowModCommand command)
+    {
+        FlowMod mod = flow.Flow.ToFlowMod();
+        mod.Command = command;
+        if (command == FlowModCommand.DeleteStrict)
+        {
+            mod.OutPort = flow.Flow.Actions[^1].Port; // only what still leads there
+        }
+        return mod;
+    }
+}

@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.OfAgent.Text;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.Scenarios.Mat;
+
+/// <summary>A network with a switch of ours between its hosts and its legacy router.</summary>
+/// <param name="HostPort">Where mobile nodes and correspondents are.</param>
+/// <param name="RouterPort">Towards the router.</param>
+/// <param name="Router">The router's address in this network.</param>
+/// <param name="Mobile">The address a mobile node has while it is here (MoA).</param>
+/// <param name="HasLegacyHosts">Whether hosts with addresses of this network are here, whose packets pass as they are.</param>
+internal sealed record MatNetwork(ulong Switch, ushort HostPort, ushort RouterPort, Be32 Router, Be32 Mobile, bool HasLegacyHosts);
+
+/// <summary>How a mobile node's address was updated. Times are Stopwatch.GetTimestamp's.</summary>
+/// <param name="Home">HoA: what it and its correspondents know.</param>
+/// <param name="Before">MoA of the network it left; null for the first.</param>
+/// <param name="After">MoA of the network it is in.</param>
+/// <param name="HeardAt">When its RARP was there.</param>
+/// <param name="LearnedAt">When its reply to the probe was there.</param>
+/// <param name="DoneAt">When each switch had answered its barrier, by datapath id.</param>
+internal sealed record MatUpdate(Be32 Home, Be32? Before, Be32 After, long HeardAt, long LearnedAt, IReadOnlyDictionary<ulong, long> DoneAt)
+{
+    public long LastDoneAt => DoneAt.Values.Max();
+}
+
+/// <summary>MAT's controller: mobile nodes keep their home address (HoA), the network between carries the address of where they are (MoA), and switches translate.</summary>
+/// <remarks>
+/// The update, in the paper's steps: (1) the RARP of a node that has moved comes as a packet-in; (2) an ARP probe goes to its port as a packet-out;
+/// (3) its reply tells the home address; (4) every switch gets its flows; (5) a barrier to each; the update is over with the last reply.
+/// </remarks>
+/// <param name="homeGateway">What mobile nodes have as their gateway; the controller answers for it.</param>
+/// <param name="homes">The home addresses that are served: those the probe asks for.</param>
+internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 homeGateway, IReadOnlyList<Be32> homes, Action<string> say)
+    : OfController(new ControllerOptions { Name = "MAT controller" })
+{
+    private const ushort MostSpecific = 100;
+    private const ushort OldAddressSeconds = 5; // longer than any packet is under way
+
+    // RFC 5227 §1.1: a probe may be lost. PROBE_NUM of them, the next after PROBE_MIN.
+    private const int Probes = 3;
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
+
+    private static readonly MacAddress OwnAddress = new(0x0200_5e00_0a7e); // gateway of mobile nodes, and every MoA for the legacy routers
+
+    private readonly Dictionary<ulong, MacAddress> _routers = []; // by switch
+    private readonly Dictionary<MacAddress, long> _probed = []; // nodes whose RARP was heard, and when, until they answer
+    private readonly Dictionary<Be32, MatNetwork> _places = []; // of home addresses
+    private readonly List<MatUpdate> _updates = [];
+
+    /// <summary>Updates that every switch has confirmed, in their order.</summary>
+    public IReadOnlyList<MatUpdate> Updates
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return [.. _updates];
+            }
+        }
+    }
+
+    /// <summary>Networks whose router's Ethernet address is known: mobile nodes can be served there.</summary>
+    public int ReadyNetworks
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return _routers.Count;
+            }
+        }
+    }
+
+    protected override void OnConnected(SwitchConnection from)
+    {
+        MatNetwork network = NetworkOf(from);
+        from.Send("arp,actions=CONTROLLER:65535");
+        from.Send("rarp,actions=CONTROLLER:65535");
+        if (network.HasLegacyHosts)
+        {
+            from.Send($"priority=1,ip,in_port={network.HostPort},actions=output:{network.RouterPort}");
+            from.Send($"priority=1,ip,in_port={network.RouterPort},actions=output:{network.HostPort}");
+        }
+        else
+        {
+            from.Send("priority=1,ip,actions=drop");
+        }
+        // Asking makes us known as well: the router will not have to ask for the MoA when the first packet is there.
+        SendArp(from, network.RouterPort, MacAddress.Broadcast, new ArpMessage(ArpMessage.Request, OwnAddress, network.Mobile, default, network.Router));
+    }
+
+    protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
+    {
+        long now = Stopwatch.GetTimestamp();
+        if (!ArpMessage.TryRead(packetIn.Data, out ArpMessage arp))
+        {
+            return;
+        }
+        MatNetwork network = NetworkOf(from);
+        bool isFromHost = packetIn.InPort == network.HostPort;
+        if (isFromHost && arp.Operation == ArpMessage.RequestReverse)
+        {
+            say($"RARP of {arp.SenderHardware} at switch {from.DatapathId:x}: probing");
+            _probed[arp.SenderHardware] = now;
+            Probe(from, network, arp.SenderHardware, now, Probes);
+        }
+        else if (isFromHost && arp.Operation == ArpMessage.Reply && homes.Contains(arp.Sender) && _probed.Remove(arp.SenderHardware, out long heardAt))
+        {
+            Update(arp, network, heardAt, now);
+        }
+        else if (arp.Operation == ArpMessage.Request && (isFromHost ? arp.Target == homeGateway : arp.Target == network.Mobile))
+        {
+            SendArp(from, packetIn.InPort, arp.SenderHardware, new ArpMessage(ArpMessage.Reply, OwnAddress, arp.Target, arp.SenderHardware, arp.Sender));
+        }
+        else if (!isFromHost && arp.Operation == ArpMessage.Reply && arp.Sender == network.Router && arp.Target == network.Mobile)
+        {
+            _routers[from.DatapathId] = arp.SenderHardware;
+        }
+        else if (network.HasLegacyHosts)
+        {
+            ushort other = isFromHost ? network.RouterPort : network.HostPort;
+            from.Send(new PacketOut { Actions = [FlowAction.Output(other)], Data = packetIn.Data });
+        }
+    }
+
+    private static void SendArp(SwitchConnection to, ushort port, MacAddress destination, ArpMessage arp) =>
+        to.Send(new PacketOut { Actions = [FlowAction.Output(port)], Data = arp.ToFrame(destination) });
+
+    private MatNetwork NetworkOf(SwitchConnection from) => networks.Single(network => network.Switch == from.DatapathId);
+
+    /// <summary>(2): asks the node which of the home addresses is its own. The sender's address is 0, so that nobody's neighbours change (RFC 5227 §1.1).</summary>
+    private void Probe(SwitchConnection from, MatNetwork network, MacAddress node, long heardAt, int probes)
+    {
+        if (probes == 0 || _probed.GetValueOrDefault(node) != heardAt) // it has answered, or moved on
+        {
+            return;
+        }
+        foreach (Be32 home in homes)
+        {
+            SendArp(from, network.HostPort, node, new ArpMessage(ArpMessage.Request, OwnAddress, default, default, home));
+        }
+        Later(ProbeInterval, () => Probe(from, network, node, heardAt, probes - 1));
+    }
+
+    /// <summary>(4) and (5).</summary>
+    private void Update(ArpMessage node, MatNetwork place, long heardAt, long now)
+    {
+        MatNetwork? before = _places.GetValueOrDefault(node.Sender);
+        _places[node.Sender] = place;
+        // Where the node is comes first: what the others send there must be delivered.
+        SwitchConnection[] switches = [.. Switches.OrderBy(one => one.DatapathId != place.Switch)];
+        foreach (SwitchConnection one in switches)
+        {
+            MatNetwork network = NetworkOf(one);
+            if (network == place)
+            {
+                InstallAtNode(one, network, node);
+            }
+            else
+            {
+                InstallAtCorrespondents(one, network, node.Sender, place, before);
+            }
+        }
+        BarrierAll(switches, answers =>
+        {
+            var update = new MatUpdate(node.Sender, before?.Mobile, place.Mobile, heardAt, now, switches.Select(one => one.DatapathId).Zip(answers).ToDictionary());
+            _updates.Add(update);
+            say($"{Ipv4Text.Format(node.Sender)} is at {Ipv4Text.Format(place.Mobile)}: {switches.Length} switches have it "
+                + $"{Stopwatch.GetElapsedTime(heardAt, update.LastDoneAt).TotalMilliseconds:0.00} ms after the RARP");
+        });
+    }
+
+    /// <summary>Where the node is: MoA to HoA towards it, HoA to MoA towards the router.</summary>
+    private void InstallAtNode(SwitchConnection to, MatNetwork network, ArpMessage node)
+    {
+        string home = Ipv4Text.Format(node.Sender);
+        string mobile = Ipv4Text.Format(network.Mobile);
+        to.Send($"ip,in_port={network.HostPort},nw_dst={home}", FlowSyntaxMode.Delete); // of when it was elsewhere
+        to.Send($"priority={MostSpecific},ip,in_port={network.RouterPort},nw_dst={mobile},"
+            + $"actions=mod_nw_dst:{home},mod_dl_dst:{node.SenderHardware},output:{network.HostPort}");
+        to.Send($"priority={MostSpecific},ip,in_port={network.HostPort},nw_src={home},"
+            + $"actions=mod_nw_src:{mobile},mod_dl_dst:{_routers[network.Switch]},output:{network.RouterPort}");
+    }
+
+    /// <summary>Everywhere else: HoA to MoA towards the router, MoA to HoA towards the hosts; and for what is still under way from the old MoA.</summary>
+    private static void InstallAtCorrespondents(SwitchConnection to, MatNetwork network, Be32 homeAddress, MatNetwork place, MatNetwork? before)
+    {
+        string home = Ipv4Text.Format(homeAddress);
+        if (network == before)
+        {
+            to.Send($"ip,in_port={network.RouterPort},nw_dst={Ipv4Text.Format(network.Mobile)}", FlowSyntaxMode.Delete);
+            to.Send($"ip,in_port={network.HostPort},nw_src={home}", FlowSyntaxMode.Delete);
+        }
+        else if (before != null)
+        {
+            to.Send(FromMobile(network, before.Mobile) + $",hard_timeout={OldAddressSeconds}{ToHosts(network, home)}");
+        }
+        to.Send(FromMobile(network, place.Mobile) + ToHosts(network, home));
+        to.Send($"priority={MostSpecific},ip,in_port={network.HostPort},nw_dst={home},actions=mod_nw_dst:{Ipv4Text.Format(place.Mobile)},output:{network.RouterPort}");
+    }
+
+    private static string FromMobile(MatNetwork network, Be32 mobile) =>
+        $"priority={MostSpecific},ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(mobile)}";
+
+    private static string ToHosts(MatNetwork network, string home) => $",actions=mod_nw_src:{home},output:{network.HostPort}";
+}

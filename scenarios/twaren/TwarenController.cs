@@ -1,0 +1,303 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Lab;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.OfAgent.Learning;
+using Softswitch.OfAgent.Text;
+using Softswitch.OfAgent.Wire;
+
+namespace Softswitch.Scenarios.Twaren;
+
+/// <summary>How a flow came into a table. The number is its cookie.</summary>
+internal enum Insertion : ulong
+{
+    /// <summary>From a file, before any packet.</summary>
+    Proactive = 1,
+
+    /// <summary>From a file or for an ARP, when a packet had no flow.</summary>
+    Reactive = 2,
+
+    /// <summary>For a pair of machines, when a flow sent their first packet to the controller.</summary>
+    OnDemand = 3,
+
+    /// <summary>For hosts that no file names, as a learning bridge does.</summary>
+    Learned = 4,
+}
+
+/// <summary>An IPv4 packet that reached a controller.</summary>
+internal sealed record ArrivedPacket(ulong Switch, PacketInReason Reason, Be32 Source, Be32 Destination, long When);
+
+/// <summary>An entry that its switch removed.</summary>
+internal sealed record RemovedFlow(ulong Switch, FlowMatch Match, FlowRemovedReason Reason, TimeSpan Lived);
+
+/// <summary>One of the paper's three controllers: Floodlight with the Static Flow Pusher, Forwarding, and flows on demand.</summary>
+/// <remarks>
+/// <list type="bullet">
+/// <item>Proactive: <see cref="Push"/> sends flows of a file at once.</item>
+/// <item>Reactive: flows given to <see cref="Offer"/> are sent when the first packet that they match has no flow, and on access switches one for
+/// the ARP packets to a host. Those for ARP go again after <see cref="ArpSeconds"/>.</item>
+/// <item>On demand: an IPv4 packet that a flow sends here gets a flow of its own straight to where ARP has shown its destination.</item>
+/// <item>Everything else is bridged: learned, sent on, flooded.</item>
+/// </list>
+/// </remarks>
+/// <param name="bridgedPorts">Ports of the layer-2 domain, the same on each of its switches.</param>
+/// <param name="isAccess">Whether its switches are where hosts are.</param>
+internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridgedPorts, bool isAccess, Action<string> say)
+    : OfController(new ControllerOptions { Name = name })
+{
+    private const ushort LearnedPriority = 1; // below whatever a file has
+    private const ushort LearnedIdleSeconds = 5;
+    private const ushort OnDemandPriority = 32768;
+
+    private readonly Dictionary<ulong, Bridge> _bridges = [];
+    private readonly List<ArrivedPacket> _arrived = [];
+    private readonly List<RemovedFlow> _removed = [];
+    private readonly List<string> _errors = [];
+    private readonly HashSet<(ulong Switch, FlowMatch Match, ushort Priority)> _sent = [];
+
+    /// <summary>How long reactive ARP flows live: the paper's fixed time.</summary>
+    public ushort ArpSeconds { get; set; } = 5;
+
+    public string Name => name;
+
+    /// <summary>IPv4 packets that reached it, in their order.</summary>
+    public IReadOnlyList<ArrivedPacket> Arrived => Copy(_arrived);
+
+    public IReadOnlyList<RemovedFlow> Removed => Copy(_removed);
+
+    /// <summary>What switches refused.</summary>
+    public IReadOnlyList<string> Errors => Copy(_errors);
+
+    /// <summary>Sends flows to their switches, those of a file that are to be sent.</summary>
+    /// <exception cref="TestbedException">A switch is not here.</exception>
+    public void Push(IEnumerable<StaticFlow> flows)
+    {
+        lock (Gate)
+        {
+            foreach (StaticFlow flow in flows.Where(flow => flow.IsActive))
+            {
+                Send(Get(flow.Switch), flow.Flow.Match, flow.Flow.Priority, flow.Flow.Actions, Insertion.Proactive);
+            }
+            FlushOwn();
+        }
+    }
+
+    /// <summary>Keeps flows to be sent when they are needed.</summary>
+    public void Offer(IEnumerable<StaticFlow> flows)
+    {
+        lock (Gate)
+        {
+            foreach (StaticFlow flow in flows)
+            {
+                MatchNormalizer.Normalize(flow.Flow.Match, out FlowKey key, out FlowKey mask);
+                BridgeOf(flow.Switch).Offered.Add(new OfferedFlow(flow, key, mask));
+            }
+        }
+    }
+
+    /// <summary>Deletes every flow of a switch and forgets what was offered for it; what was learned of hosts stays.</summary>
+    public void Clear(ulong datapathId)
+    {
+        lock (Gate)
+        {
+            BridgeOf(datapathId).Offered.Clear();
+            _sent.RemoveWhere(one => one.Switch == datapathId);
+            Get(datapathId).Send(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
+            FlushOwn();
+        }
+    }
+
+    /// <summary>A machine is no longer where it was: what was learned of it goes, and the flows with it.</summary>
+    public void Forget(MacAddress machine)
+    {
+        lock (Gate)
+        {
+            foreach (SwitchConnection connection in Switches)
+            {
+                BridgeOf(connection.DatapathId).Stations.Remove(machine);
+                FlowMatch match = FlowMatch.Any with { DlSrc = machine, Wildcards = FlowWildcards.All & ~FlowWildcards.DlSrc };
+                connection.Send(new FlowMod { Command = FlowModCommand.Delete, Match = match });
+                match = FlowMatch.Any with { DlDst = machine, Wildcards = FlowWildcards.All & ~FlowWildcards.DlDst };
+                connection.Send(new FlowMod { Command = FlowModCommand.Delete, Match = match });
+            }
+            FlushOwn();
+        }
+    }
+
+    protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
+    {
+        if (!PacketMatch.TryCreate(packetIn.Data, packetIn.InPort, out FlowMatch packet))
+        {
+            return;
+        }
+        Bridge bridge = BridgeOf(from.DatapathId);
+        Learn(bridge, packet);
+        if (packet.DlType == EtherType.Ipv4)
+        {
+            _arrived.Add(new ArrivedPacket(from.DatapathId, packetIn.Reason, Be32.FromHost(packet.NwSrc), Be32.FromHost(packet.NwDst), Stopwatch.GetTimestamp()));
+        }
+        FlowAction[] actions =
+            packetIn.Reason == PacketInReason.Action && packet.DlType == EtherType.Ipv4 ? AnswerDemand(from, bridge, packet)
+            : FindOffered(bridge, packet) is { } offered ? InsertOffered(from, offered)
+            : Forward(from, bridge, packet);
+        if (actions.Length > 0)
+        {
+            from.Send(new PacketOut { InPort = packetIn.InPort, Actions = actions, Data = packetIn.Data });
+        }
+    }
+
+    protected override void OnFlowRemoved(SwitchConnection from, in FlowRemoved removed) =>
+        _removed.Add(new RemovedFlow(from.DatapathId, removed.Match, removed.Reason, removed.Duration));
+
+    protected override void OnError(SwitchConnection from, uint xid, OfError error) => _errors.Add($"{from.DatapathId:x}: {error.Name}");
+
+    private static void Learn(Bridge bridge, in FlowMatch packet)
+    {
+        if (packet.DlSrc.IsMulticast)
+        {
+            return;
+        }
+        bridge.Stations[packet.DlSrc] = packet.InPort;
+        if (packet.DlType == EtherType.Arp && packet.NwSrc != 0)
+        {
+            bridge.Neighbours[packet.NwSrc] = packet.DlSrc;
+        }
+    }
+
+    /// <summary>A flow straight to the destination, if ARP has shown where it is at this switch; else the packet goes the way it would have gone.</summary>
+    private FlowAction[] AnswerDemand(SwitchConnection from, Bridge bridge, in FlowMatch packet)
+    {
+        if (!bridge.Neighbours.TryGetValue(packet.NwDst, out MacAddress address) || !bridge.Stations.TryGetValue(address, out ushort port))
+        {
+            return Outputs(bridge, packet);
+        }
+        FlowMatch match = FlowMatch.Any with
+        {
+            DlSrc = packet.DlSrc,
+            DlDst = packet.DlDst,
+            DlType = EtherType.Ipv4,
+            NwSrc = packet.NwSrc,
+            NwDst = packet.NwDst,
+            Wildcards = FlowWildcards.All & ~(FlowWildcards.DlSrc | FlowWildcards.DlDst | FlowWildcards.DlType),
+        };
+        match.SetNwWildBits(0, 0);
+        FlowAction[] actions = [FlowAction.SetDlDst(address), FlowAction.Output(port)];
+        if (Send(from, match, OnDemandPriority, actions, Insertion.OnDemand) && bridge.Demands++ == 0)
+        {
+            say($"{name}: {Ipv4Text.Format(Be32.FromHost(packet.NwSrc))} to {Ipv4Text.Format(Be32.FromHost(packet.NwDst))}: a flow on demand, to {address} at port {port}");
+        }
+        return actions;
+    }
+
+    private static OfferedFlow? FindOffered(Bridge bridge, in FlowMatch packet)
+    {
+        MatchNormalizer.Normalize(packet, out FlowKey key, out _);
+        foreach (OfferedFlow offered in bridge.Offered)
+        {
+            if (FlowKey.Matches(key, offered.Key, offered.Mask))
+            {
+                return offered;
+            }
+        }
+        return null;
+    }
+
+    private FlowAction[] InsertOffered(SwitchConnection from, OfferedFlow offered)
+    {
+        ParsedFlow flow = offered.Flow.Flow;
+        Send(from, flow.Match, flow.Priority, flow.Actions, Insertion.Reactive);
+        return flow.Actions;
+    }
+
+    /// <summary>A learning bridge; on access switches with a flow for the ARP packets to each host.</summary>
+    private FlowAction[] Forward(SwitchConnection from, Bridge bridge, in FlowMatch packet)
+    {
+        FlowAction[] actions = Outputs(bridge, packet);
+        if (actions.Length == 0 || !bridge.Stations.ContainsKey(packet.DlDst))
+        {
+            return actions;
+        }
+        FlowMatch match = FlowMatch.Any with { DlDst = packet.DlDst, DlType = packet.DlType, Wildcards = FlowWildcards.All & ~(FlowWildcards.DlDst | FlowWildcards.DlType) };
+        if (packet.DlType == EtherType.Arp)
+        {
+            if (isAccess)
+            {
+                Send(from, match, LearnedPriority, actions, Insertion.Reactive);
+            }
+            return actions;
+        }
+        match.DlSrc = packet.DlSrc;
+        match.Wildcards &= ~FlowWildcards.DlSrc;
+        Send(from, match, LearnedPriority, actions, Insertion.Learned);
+        return actions;
+    }
+
+    private FlowAction[] Outputs(Bridge bridge, in FlowMatch packet)
+    {
+        ushort came = packet.InPort;
+        return bridge.Stations.TryGetValue(packet.DlDst, out ushort port)
+            ? port == came ? [] : [FlowAction.Output(port)]
+            : [.. bridgedPorts.Where(other => other != came).Select(other => FlowAction.Output(other))];
+    }
+
+    /// <returns>Whether it is the first of its kind there.</returns>
+    private bool Send(SwitchConnection to, in FlowMatch match, ushort priority, FlowAction[] actions, Insertion insertion)
+    {
+        bool expires = insertion == Insertion.Reactive && match.DlType == EtherType.Arp;
+        to.Send(new FlowMod
+        {
+            Match = match,
+            Priority = priority,
+            Cookie = (ulong)insertion,
+            HardTimeoutSeconds = expires ? ArpSeconds : (ushort)0,
+            IdleTimeoutSeconds = insertion == Insertion.Learned ? LearnedIdleSeconds : (ushort)0,
+            Flags = expires ? FlowModFlags.SendFlowRemoved : FlowModFlags.None,
+            Actions = actions,
+        });
+        return _sent.Add((to.DatapathId, match, priority));
+    }
+
+    private SwitchConnection Get(ulong datapathId) => Find(datapathId) ?? throw new TestbedException($"{name}: switch {datapathId:x} is not connected");
+
+    private Bridge BridgeOf(ulong datapathId)
+    {
+        if (!_bridges.TryGetValue(datapathId, out Bridge? bridge))
+        {
+            _bridges.Add(datapathId, bridge = new Bridge());
+        }
+        return bridge;
+    }
+
+    private List<T> Copy<T>(List<T> list)
+    {
+        lock (Gate)
+        {
+            return [.. list];
+        }
+    }
+
+    private void FlushOwn()
+    {
+        foreach (SwitchConnection connection in Switches)
+        {
+            connection.Flush();
+        }
+    }
+
+    private sealed record OfferedFlow(StaticFlow Flow, FlowKey Key, FlowKey Mask);
+
+    /// <summary>What is known of one switch.</summary>
+    private sealed class Bridge
+    {
+        public Dictionary<MacAddress, ushort> Stations { get; } = [];
+
+        public Dictionary<uint, MacAddress> Neighbours { get; } = [];
+
+        public List<OfferedFlow> Offered { get; } = [];
+
+        public int Demands { get; set; }
+    }
+}

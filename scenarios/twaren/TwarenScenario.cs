@@ -1,0 +1,169 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Lab;
+using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Text;
+
+namespace Softswitch.Scenarios.Twaren;
+
+/// <summary>VM migration between campuses over TWAREN: a layer-2 domain by tunnel, and no way around by the old campus for those who are near now.</summary>
+internal sealed class TwarenScenario : Scenario
+{
+    private const double PingsPerSecond = 100;
+
+    public override string Name => "twaren";
+
+    public override string Paper => "Cross domain VM migration over TWAREN OpenFlow testbed";
+
+    public override string Summary =>
+        "Four switches under three controllers; the aggregation switches of two campuses are joined by a tunnel. VM-S moves to the other campus and keeps its address and "
+        + "its gateway, with the flows of the paper's Figures 5 and 6. Its packets to VM-T, now its neighbour, go by both campuses' routers until the flows of Table 2 lead them straight.";
+
+    public override void Run(ScenarioRun run)
+    {
+        var lab = new TwarenLab(run.Lab, line => run.Say(line));
+        run.WaitUntil(() => lab.Controllers.Sum(controller => controller.Switches.Count) == 4, "four switches are connected");
+        run.Say("four switches are connected to their three controllers");
+        ReachAll(run, lab);
+        run.KeepTable(lab.SecondAccess, "before the move");
+        Move(run, lab);
+        CheckDelivery(run, lab);
+        CheckAsPrinted(run, lab);
+
+        var wires = new TwarenWires(run, lab);
+        StreamSummary around = MeasureTriangle(run, lab, wires);
+        run.KeepTable(lab.SecondAccess, "before flow1 and flow2");
+        TwarenShortcut.Run(run, lab, wires, "in software", around);
+        foreach (LabSwitch device in run.Lab.Switches)
+        {
+            run.KeepTable(device, "after");
+        }
+        TwarenScale.Run(run, lab, wires);
+        TwarenShortcut.RunOnCard(run, lab, wires, around);
+        string[] refused = [.. lab.Controllers.SelectMany(controller => controller.Errors)];
+        run.Check("no switch has refused anything", "0", refused.Length == 0 ? "0" : string.Join(", ", refused), refused.Length == 0);
+    }
+
+    /// <summary>Nothing is loaded yet: the controllers bridge.</summary>
+    private static void ReachAll(ScenarioRun run, TwarenLab lab)
+    {
+        TwarenSteps.Reach(run, lab.MovedHost, lab.Neighbour.Address, "R");
+        TwarenSteps.Reach(run, lab.MovedHost, lab.Outside.Address, "W");
+        TwarenSteps.Reach(run, lab.MovedHost, lab.TargetHost.Address, "VM-T");
+        run.Say("VM-S, at AcS1, has reached R, W and VM-T");
+    }
+
+    private static void Move(ScenarioRun run, TwarenLab lab)
+    {
+        PingStream pings = run.Own(PingStream.Start(lab.Outside, lab.MovedHost, PingsPerSecond));
+        run.WaitUntil(() => pings.Record.Received > 10, "W's pings are answered before the move");
+        lab.MovedHost.Prepare(TwarenLab.AtSecondAccess);
+        long left = run.Say("VM-S leaves AcS1 for AcS2, campus 2");
+        lab.MovedHost.MoveTo(TwarenLab.AtSecondAccess);
+        foreach (TwarenController controller in lab.Controllers)
+        {
+            controller.Forget(TwarenLab.Moved.HardwareAddress);
+        }
+        lab.Controllers[0].Push(TwarenFlows.Read(TwarenFlows.Figure5));
+        IReadOnlyList<StaticFlow> access = TwarenFlows.Read(TwarenFlows.Figure6);
+        lab.Controllers[1].Push(access.Where(flow => flow.Switch == TwarenLab.FirstAccessId));
+        lab.Controllers[2].Push(access.Where(flow => flow.Switch == TwarenLab.SecondAccessId));
+        lab.MovedHost.Announce();
+        TwarenSteps.Settle(run, lab);
+        run.Say("Figures 5 (2024 corrected) and 6 are loaded on all switches");
+        int known = pings.Record.Received;
+        run.WaitUntil(() => pings.Record.Received > known + 10, "W's pings are answered after the move");
+        StreamSummary summary = pings.Stop();
+        run.Result.Add("pings across the move", summary.ToJson());
+        run.Figure(
+            "pings lost in the move, one every 10 ms", "none given",
+            $"{summary.Lost}, longest gap {summary.LongestGap.TotalMilliseconds:0} ms from {run.Result.Timeline.SecondsAt(left):0.00} s on");
+    }
+
+    private static void CheckDelivery(ScenarioRun run, TwarenLab lab)
+    {
+        lab.MovedHost.ForgetNeighbours();
+        lab.Neighbour.ForgetNeighbours();
+        TwarenSteps.Reach(run, lab.MovedHost, lab.Neighbour.Address, "R from campus 2");
+        TwarenSteps.Reach(run, lab.MovedHost, lab.Outside.Address, "W from campus 2");
+        int[] arp = [.. new[] { lab.FirstAccess, lab.SecondAccess }.Select(device => TwarenSteps.CountEntries(device, Insertion.Reactive, match => match.DlType == EtherType.Arp))];
+        run.Check("ARP at the access switches got reactive entries", "some on AcS1 and AcS2", $"{arp[0]} and {arp[1]}", arp.All(count => count > 0));
+        Deliver(run, "scenario 2", lab.MovedHost, lab.Neighbour, 7001);
+        Deliver(run, "scenario 3", lab.MovedHost, lab.Outside, 7002);
+        CheckGateway(run, lab);
+    }
+
+    private static void Deliver(ScenarioRun run, string what, LabHost one, LabHost other, ushort port)
+    {
+        const int perSecond = 1000;
+        UdpStream[] streams =
+        [
+            run.Own(UdpStream.Start(one, other, port, perSecond, capacity: 1 << 16)),
+            run.Own(UdpStream.Start(other, one, port, perSecond, capacity: 1 << 16)),
+        ];
+        run.Wait(TimeSpan.FromSeconds(run.Scale(3, 1)));
+        StreamSummary[] summaries = [.. streams.Select(stream => stream.Stop())];
+        int sent = summaries.Sum(summary => summary.Sent);
+        int lost = summaries.Sum(summary => summary.Lost);
+        run.Check(
+            $"{what}: {one.Name} and {other.Name} with Figures 5 and 6 loaded, UDP both ways", "100 % delivered",
+            $"{sent - lost} of {sent}, {summaries.Sum(summary => summary.Duplicates)} twice", lost == 0 && sent > 0);
+    }
+
+    /// <summary>2013 and 2015 both match VM-S's packets to its gateway's own address. The one installed first is to win: 2013, to the gateway.</summary>
+    private static void CheckGateway(ScenarioRun run, TwarenLab lab)
+    {
+        ulong before = PacketsOf(lab.FirstAggregation, TwarenFlows.Find(TwarenFlows.Figure5, "2015"));
+        TwarenSteps.PingOnce(run, lab.MovedHost, TwarenLab.FirstGateway.Address, "its gateway");
+        ulong after = PacketsOf(lab.FirstAggregation, TwarenFlows.Find(TwarenFlows.Figure5, "2015"));
+        run.Check("2013 and 2015 overlap at equal priority for VM-S's packets to CR1 itself: the earlier wins", "answered, 0 packets by 2015", $"answered, {after - before} packets by 2015", after == before);
+    }
+
+    /// <summary>2024 as printed: the reply to VM-S's ARP would have to leave by the port it came in on.</summary>
+    private static void CheckAsPrinted(ScenarioRun run, TwarenLab lab)
+    {
+        StaticFlow printed = TwarenFlows.Find(TwarenFlows.Figure5AsPrinted, "2024");
+        lab.Controllers[0].Push(TwarenFlows.Read(TwarenFlows.Figure5AsPrinted));
+        TwarenSteps.Settle(run, lab);
+        long before = lab.SecondAggregation.Host.Control.ReadDrops(DropReason.OutputToIngress);
+        lab.MovedHost.ForgetNeighbours();
+        using (PingSocket ping = lab.MovedHost.Run(() => new PingSocket()))
+        {
+            ping.TrySend(new System.Net.IPAddress(TwarenLab.FirstGateway.Address.Raw), 0);
+            run.WaitUntil(() => PacketsOf(lab.SecondAggregation, printed) > 0, "2024 meets the reply to VM-S's ARP");
+        }
+        ulong met = PacketsOf(lab.SecondAggregation, printed);
+        long dropped = lab.SecondAggregation.Host.Control.ReadDrops(DropReason.OutputToIngress) - before;
+        MacAddress? known = lab.MovedHost.FindNeighbour(TwarenLab.FirstGateway.Address);
+        run.Say($"2024 as printed: {dropped} ARP replies from CR1 dropped at AgS2, {nameof(DropReason.OutputToIngress)}");
+        run.Check(
+            "2024 as printed outputs to the port the packet came in on: dropped with that reason, and VM-S does not know its gateway",
+            "every packet of 2024", $"{dropped} {nameof(DropReason.OutputToIngress)} of {met}, VM-S knows {known?.ToString() ?? "nobody"}", dropped > 0 && dropped >= (long)met && known == null);
+        lab.Controllers[0].Push(TwarenFlows.Read(TwarenFlows.Figure5));
+        TwarenSteps.Settle(run, lab);
+        lab.MovedHost.ForgetNeighbours();
+        TwarenSteps.Reach(run, lab.MovedHost, TwarenLab.FirstGateway.Address, "its gateway with 2024 corrected");
+    }
+
+    /// <summary>VM-S and VM-T are at one switch now, and speak by the tunnel and both routers.</summary>
+    private static StreamSummary MeasureTriangle(ScenarioRun run, TwarenLab lab, TwarenWires wires)
+    {
+        TwarenSteps.Reach(run, lab.MovedHost, lab.TargetHost.Address, "VM-T by way of campus 1");
+        wires.Drain();
+        long start = run.Say("VM-S pings VM-T, without Table 2");
+        PingStream pings = run.Own(PingStream.Start(lab.MovedHost, lab.TargetHost, PingsPerSecond));
+        run.Wait(TimeSpan.FromSeconds(run.Scale(3, 1)));
+        StreamSummary summary = pings.Stop();
+        wires.Drain();
+        int tunnel = wires.OnTunnel.After(start);
+        int gateway = wires.AtGateway.After(start);
+        run.Check(
+            "before Table 2 each ping and each answer crosses the tunnel and CR2: the triangle route", $"{2 * summary.Sent} and {2 * summary.Sent}", $"{tunnel} and {gateway}",
+            summary.Lost == 0 && tunnel == 2 * summary.Sent && gateway == 2 * summary.Sent);
+        run.Result.Add("triangle", summary.ToJson());
+        run.Result.Add(TwarenShortcut.Chart("VM-S to VM-T by the triangle route", run, pings));
+        return summary;
+    }
+
+    private static ulong PacketsOf(LabSwitch device, StaticFlow flow) => device.TakeSnapshot().Flows.Single(row => row.Match == TwarenShortcut.MatchOf(flow)).Packets;
+}

@@ -1,0 +1,172 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Lab;
+using Softswitch.Lab.Charts;
+using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Text;
+
+namespace Softswitch.Scenarios.Twaren;
+
+/// <summary>The paper's first scenario: with Table 2 on AcS2, VM-S and VM-T speak with each other without leaving it.</summary>
+internal static class TwarenShortcut
+{
+    private const double PingsPerSecond = 100;
+    private const ushort FullArpSeconds = 5;
+    private const ushort SmallArpSeconds = 2;
+    private const double ArpTolerance = 1; // seconds
+
+    private static readonly string[] Remaining = ["flow1", "flow2", "flow4"];
+
+    /// <param name="how">For people: what AcS2 forwards with.</param>
+    /// <param name="around">The same pings by the triangle route.</param>
+    public static void Run(ScenarioRun run, TwarenLab lab, TwarenWires wires, string how, StreamSummary around)
+    {
+        TwarenController controller = lab.Controllers[2];
+        Load(run, lab);
+        int arrived = controller.Arrived.Count;
+        int removed = controller.Removed.Count;
+        lab.MovedHost.ForgetNeighbours();
+        lab.TargetHost.ForgetNeighbours();
+        wires.Drain();
+        long start = run.Say($"AcS2, {how}, has flow1 and flow2 of Table 2; VM-S pings VM-T");
+        TimeSpan first = TwarenSteps.PingOnce(run, lab.MovedHost, lab.TargetHost.Address, "VM-T");
+        PingStream pings = run.Own(PingStream.Start(lab.MovedHost, lab.TargetHost, PingsPerSecond));
+        run.Wait(TimeSpan.FromSeconds(run.Scale(3, 1)));
+        StreamSummary summary = pings.Stop();
+        wires.Drain();
+
+        run.Result.Add($"Table 2, {how}", summary.ToJson());
+        run.Result.Add(Chart($"VM-S to VM-T with Table 2, {how}", run, pings));
+        run.Figure(
+            $"round trip VM-S to VM-T, AcS2 {how}", "none given",
+            $"{around.MedianDelay.TotalMilliseconds:0.00} ms by the triangle route, {summary.MedianDelay.TotalMilliseconds:0.00} ms straight; the first ping {first.TotalMilliseconds:0.0} ms");
+        JudgePackets(run, controller, how, summary, arrived);
+        JudgeWires(run, wires, how, summary.Sent + 1, start);
+        JudgeEnd(run, lab, controller, how, summary.Sent + 1, removed);
+    }
+
+    /// <summary>A flow's match as dump-flows has it, with the priority.</summary>
+    public static string MatchOf(StaticFlow flow)
+    {
+        var text = new StringBuilder();
+        MatchText.Append(text, flow.Flow.Match, flow.Flow.Priority);
+        return text.ToString();
+    }
+
+    public static LineChart Chart(string title, ScenarioRun run, PingStream pings) => new(
+        title, new Axis("seconds"), new Axis("longest round trip in 50 ms, ms"),
+        [new Series(pings.Name, pings.Record.DelaySeries(run.Result.Timeline.Start, TimeSpan.FromMilliseconds(50)))], HasMarkers: false);
+
+    /// <summary>AcS2 goes on as a NetFPGA card, and Table 2 with it.</summary>
+    public static void RunOnCard(ScenarioRun run, TwarenLab lab, TwarenWires wires, StreamSummary around)
+    {
+        LabSwitch device = lab.SecondAccess;
+        TwarenController controller = lab.Controllers[2];
+        device.Stop();
+        run.WaitUntil(() => controller.Find(device.DatapathId) == null, "AcS2 is gone from its controller");
+        device.StartOnCard();
+        run.WaitUntil(() => controller.Find(device.DatapathId) != null, "AcS2 is back at its controller");
+        run.Say("AcS2 is an emulated NetFPGA card now");
+        Run(run, lab, wires, "on the card", around);
+        JudgeCard(run, device);
+        run.KeepTable(device, "after, on the card");
+    }
+
+    /// <summary>Figure 6's entries go first: 222 covers flow2, and overlaps flow4.</summary>
+    private static void Load(ScenarioRun run, TwarenLab lab)
+    {
+        TwarenController controller = lab.Controllers[2];
+        IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
+        controller.ArpSeconds = (ushort)run.Scale(FullArpSeconds, SmallArpSeconds);
+        controller.Clear(TwarenLab.SecondAccessId);
+        controller.Push(table);
+        controller.Offer(table.Where(flow => flow.Name == "flow3"));
+        TwarenSteps.Settle(run, lab);
+    }
+
+    private static void JudgePackets(ScenarioRun run, TwarenController controller, string how, StreamSummary summary, int arrivedBefore)
+    {
+        ArrivedPacket[] pair = [.. controller.Arrived.Skip(arrivedBefore)
+            .Where(packet => packet.Source == TwarenLab.Moved.Address && packet.Destination == TwarenLab.Target.Address)];
+        run.Figure($"IPv4 packets from VM-S to VM-T at the controller, AcS2 {how}", "1", $"{pair.Length} of {summary.Sent + 1}");
+        run.Check(
+            $"{how}: exactly one IPv4 packet from VM-S to VM-T reaches the controller, sent there by flow2", "1, packets 2 to N none",
+            $"{pair.Length} of {summary.Sent + 1}", pair.Length == 1 && pair[0].Reason == PacketInReason.Action && summary.Sent > 1);
+        run.Check($"{how}: every ping is answered", $"{summary.Sent} of {summary.Sent}", $"{summary.Received}", summary.Lost == 0);
+    }
+
+    private static void JudgeWires(ScenarioRun run, TwarenWires wires, string how, int sent, long start)
+    {
+        int tunnel = wires.OnTunnel.After(start);
+        int gateway = wires.AtGateway.After(start);
+        run.Check($"{how}: VM-S and VM-T cross neither tunnel nor CR2: the triangle route is gone", "0 and 0 packets", $"{tunnel} and {gateway}", tunnel == 0 && gateway == 0);
+        int there = wires.AtTarget.After(start);
+        int back = wires.AtMoved.After(start);
+        int wrong = wires.AtTargetWrong.After(start) + wires.AtMovedWrong.After(start);
+        run.Check(
+            $"{how}: destination addresses are those of flow4 (VM-T's) and flow1 (VM-S's)", $"{sent} and {sent} packets, 0 wrong", $"{there} and {back} packets, {wrong} wrong",
+            there == sent && back == sent && wrong == 0);
+    }
+
+    private static void JudgeEnd(ScenarioRun run, TwarenLab lab, TwarenController controller, string how, int sent, int removedBefore)
+    {
+        string arp = MatchOf(TwarenFlows.Find(TwarenFlows.Table2, "flow3"));
+        run.WaitUntil(() => controller.Removed.Skip(removedBefore).Any(one => IsFlow(one, arp)), "flow3 has expired");
+        run.WaitUntil(() => TwarenSteps.CountEntries(lab.SecondAccess, null) <= Remaining.Length, "what ARP left at AcS2 has expired");
+        RemovedFlow flow3 = controller.Removed.Skip(removedBefore).First(one => IsFlow(one, arp));
+        run.Say($"flow3 is gone, {flow3.Lived.TotalSeconds:0.00} s after it came");
+        run.CheckTime(
+            $"{how}: flow3 expires", $"{controller.ArpSeconds} s, give or take {ArpTolerance:0} s", $"{flow3.Lived.TotalSeconds:0.00} s ({flow3.Reason})",
+            flow3.Reason == FlowRemovedReason.HardTimeout && Math.Abs(flow3.Lived.TotalSeconds - controller.ArpSeconds) <= ArpTolerance);
+
+        IReadOnlyList<FlowRow> rows = lab.SecondAccess.TakeSnapshot().Flows;
+        IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
+        string[] wanted = [.. Remaining.Select(name => Describe(table.Single(flow => flow.Name == name))).Order(StringComparer.Ordinal)];
+        string[] found = [.. rows.Select(row => $"{row.Match} actions={row.Actions}").Order(StringComparer.Ordinal)];
+        run.Figure($"entries on AcS2 at the end, AcS2 {how}", "flow1, flow2, flow4", $"{found.Length}: {(wanted.SequenceEqual(found) ? "those" : "others")}");
+        string names = string.Join(", ", Remaining);
+        run.Check($"{how}: AcS2 holds exactly flow1, flow2 and flow4 of Table 2", names, wanted.SequenceEqual(found) ? names : string.Join("; ", found), wanted.SequenceEqual(found));
+        ulong[] counts = [.. Remaining.Select(name => rows.FirstOrDefault(row => row.Match == MatchOf(table.Single(flow => flow.Name == name)))?.Packets ?? 0)];
+        run.Check(
+            $"{how}: the entries have counted every packet", $"{sent}, 1 and {sent - 1}", string.Join(", ", counts), counts[0] == (ulong)sent && counts[1] == 1 && counts[2] == (ulong)sent - 1);
+    }
+
+    /// <summary>flow1 and flow4 are rows of the card, and have forwarded there; flow2, which goes to the controller, is the host's.</summary>
+    private static void JudgeCard(ScenarioRun run, LabSwitch device)
+    {
+        IReadOnlyList<string> card = device.Host.DescribeCards();
+        run.Result.Add("card", new JsonArray([.. card.Select(line => (JsonNode)line)]));
+        string[] rows = [.. card.Where(line => line.TrimStart().StartsWith("row=", StringComparison.Ordinal))];
+        IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
+        string[] found = [.. Remaining.Select(name => WhereOf(rows, table.Single(flow => flow.Name == name)))];
+        run.Figure("Table 2 on the card", "flow1, flow2, flow4 in a NetFPGA switch", string.Join(", ", Remaining.Zip(found, (name, where) => $"{name} {where}")));
+        run.Check(
+            "on the card: flow1 and flow4 are offloaded, flow2 is in software", "card, software, card", string.Join(", ", found), found.SequenceEqual(["card", "software", "card"]));
+    }
+
+    private static string WhereOf(string[] rows, StaticFlow flow)
+    {
+        var match = new StringBuilder();
+        MatchText.Append(match, flow.Flow.Match);
+        string forwards = Describe(flow);
+        forwards = forwards[forwards.IndexOf("actions=", StringComparison.Ordinal)..];
+        return rows.Any(row => row.EndsWith($"{match} {forwards}", StringComparison.Ordinal) && !row.Contains("n_packets=0,", StringComparison.Ordinal)) ? "card" : "software";
+    }
+
+    private static bool IsFlow(RemovedFlow removed, string match)
+    {
+        var text = new StringBuilder();
+        MatchText.Append(text, removed.Match, TwarenFlows.Find(TwarenFlows.Table2, "flow3").Flow.Priority);
+        return text.ToString() == match;
+    }
+
+    private static string Describe(StaticFlow flow)
+    {
+        var text = new StringBuilder(MatchOf(flow));
+        text.Append(" actions=");
+        ActionText.Append(text, flow.Flow.Actions);
+        return text.ToString();
+    }
+}

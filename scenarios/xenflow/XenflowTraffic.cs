@@ -1,0 +1,187 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Lab;
+using Softswitch.Lab.Measures;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Scenarios.Xenflow;
+
+/// <summary>Numbered packets of many flows from the sender to the receiver, made and counted by programs in the kernel.</summary>
+/// <remarks>Threads: one, and one of its own while packets are sent.</remarks>
+internal sealed class XenflowTraffic : IDisposable
+{
+    // Counted where packets end that came faster than they could be taken; every other reason is what a table or a port said.
+    private static readonly DropReason[] Overload = [DropReason.TransmitQueueFull, DropReason.HandoverQueueFull, DropReason.NoFrame];
+
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(60);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(10);
+
+    private readonly XenflowLab _lab;
+    private readonly LabSwitch[] _switches;
+    private readonly FrameGenerator _generator;
+    private readonly FrameSink _sink;
+    private ushort _epoch;
+
+    /// <param name="frameLength">Bytes without FCS.</param>
+    /// <param name="most">Packets of a trial at most.</param>
+    /// <exception cref="TestbedException">The kernel lets this user load no programs.</exception>
+    public XenflowTraffic(XenflowLab lab, int frameLength, int flows, long most)
+    {
+        _lab = lab;
+        _switches = [lab.Link1, lab.Machine1, lab.Machine2, lab.Link2];
+        FrameLength = frameLength;
+        try
+        {
+            // The generator's frames are taken in by NAPI, as a card's are: see FrameGenerator.
+            lab.Link1.Network.Run(() => InterfaceFeatures.SetReceiveOffload(LabSwitch.InterfaceOf(1), on: true));
+            _generator = lab.Sender.Run(() => FrameGenerator.Open(lab.Sender.CurrentInterface, frameLength, flows));
+            try
+            {
+                _sink = lab.Receiver.Run(() => FrameSink.Attach(lab.Receiver.CurrentInterface, flows, most));
+            }
+            catch
+            {
+                _generator.Dispose();
+                throw;
+            }
+        }
+        catch (SystemCallException e) when (e.IsRefusal)
+        {
+            throw new TestbedException($"packets are made and counted by BPF programs, and this user may load none ({e.Message}): run it as root", e);
+        }
+    }
+
+    public int FrameLength { get; }
+
+    /// <summary>Offers so many packets, each flow in turn, and waits until the last has arrived.</summary>
+    /// <param name="rate">Packets a second.</param>
+    public XenflowTrial Send(double rate, long packets, CancellationToken cancellation) =>
+        Measure(rate, Longest, packets, static (_, _) => null, cancellation);
+
+    /// <summary>Offers packets for so long and waits until the last has arrived.</summary>
+    /// <param name="rate">Packets a second.</param>
+    public XenflowTrial Run(double rate, TimeSpan duration, CancellationToken cancellation) =>
+        Measure(rate, duration, _sink.Capacity, static (_, _) => null, cancellation);
+
+    /// <summary>As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile: begun after a third of the time, with packets before it, and behind it by the new way.</summary>
+    public XenflowTrial Run(double rate, TimeSpan duration, Func<FlowMove?> meanwhile, CancellationToken cancellation) =>
+        Measure(rate, Longest, _sink.Capacity, (sender, enough) =>
+        {
+            cancellation.WaitHandle.WaitOne(duration / 3);
+            WaitWhile(sender, () => _sink.Read().Received == 0);
+            FlowMove? move = meanwhile();
+            cancellation.WaitHandle.WaitOne(duration * 2 / 3);
+            WaitWhile(sender, () => XenflowLab.CountExact(_lab.Here).Packets == 0);
+            enough.Cancel();
+            return move;
+        }, cancellation);
+
+    public void Dispose()
+    {
+        _sink.Dispose();
+        _generator.Dispose();
+    }
+
+    /// <param name="meanwhile">Is given the thread that sends, and what ends it before its time.</param>
+    private XenflowTrial Measure(
+        double rate, TimeSpan duration, long most, Func<Thread, CancellationTokenSource, FlowMove?> meanwhile, CancellationToken cancellation)
+    {
+        _epoch = (ushort)(_epoch == ushort.MaxValue ? 1 : _epoch + 1);
+        _sink.Begin(_epoch);
+        (Dictionary<string, long> decided, Dictionary<string, long> overloaded) = ReadDrops();
+        long packetIns = _lab.Controller.PacketIns;
+        GeneratorRun sent = default;
+        SystemCallException? failure = null;
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var sender = new Thread(() =>
+        {
+            try
+            {
+                sent = _lab.Sender.Run(() =>
+                {
+                    ProcessorAffinity.TrySet([_lab.GeneratorProcessor]); // of this thread, which ends with the run
+                    return _generator.Run(rate, duration, _epoch, most, enough.Token);
+                });
+            }
+            catch (SystemCallException e)
+            {
+                failure = e;
+            }
+        })
+        { IsBackground = true, Name = "generator" };
+        sender.Start();
+        FlowMove? move;
+        try
+        {
+            move = meanwhile(sender, enough);
+        }
+        catch
+        {
+            enough.Cancel();
+            throw;
+        }
+        finally
+        {
+            sender.Join();
+        }
+        if (failure != null)
+        {
+            throw new TestbedException($"the generator: {failure.Message}", failure);
+        }
+        WaitUntilQuiet(cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        (Dictionary<string, long> decidedAfter, Dictionary<string, long> overloadedAfter) = ReadDrops();
+        return new XenflowTrial(
+            rate, sent.Elapsed, sent.Packets, _sink.Read(), _lab.Controller.PacketIns - packetIns, Grown(decided, decidedAfter), Grown(overloaded, overloadedAfter), move);
+    }
+
+    private static void WaitWhile(Thread sender, Func<bool> isSo)
+    {
+        while (sender.IsAlive && isSo())
+        {
+            Thread.Sleep(1);
+        }
+    }
+
+    private void WaitUntilQuiet(CancellationToken cancellation)
+    {
+        long began = Stopwatch.GetTimestamp();
+        long received;
+        do
+        {
+            received = _sink.Read().Received;
+            cancellation.WaitHandle.WaitOne(Quiet);
+        }
+        while (_sink.Read().Received != received && Stopwatch.GetElapsedTime(began) < LongestDrain);
+    }
+
+    private static Dictionary<string, long> Grown(Dictionary<string, long> before, Dictionary<string, long> after) =>
+        after.Select(place => KeyValuePair.Create(place.Key, place.Value - before.GetValueOrDefault(place.Key))).Where(place => place.Value > 0).ToDictionary();
+
+    private (Dictionary<string, long> Decided, Dictionary<string, long> Overloaded) ReadDrops()
+    {
+        var decided = new Dictionary<string, long>();
+        var overloaded = new Dictionary<string, long> { ["sender"] = InterfaceCounters.Read(_lab.Sender.Network, _lab.Sender.CurrentInterface).TransmitDropped };
+        foreach (LabSwitch device in _switches)
+        {
+            using (device.Host.Control.EnterWithoutTable())
+            {
+                foreach (DropReason reason in Enum.GetValues<DropReason>())
+                {
+                    (Overload.Contains(reason) ? overloaded : decided)[$"{device.Name} {reason}"] = device.Host.Control.ReadDrops(reason);
+                }
+                foreach (PortDescription port in device.Host.Control.Ports)
+                {
+                    device.Host.Control.TryReadPort(port.Number, out PortStatistics counters);
+                    overloaded[$"{device.Name} port {port.Number} receive"] = (long)counters.ReceiveDropped;
+                    overloaded[$"{device.Name} port {port.Number} transmit"] = (long)counters.TransmitErrors;
+                    overloaded[$"{device.Name} port {port.Number} kernel queue"] = InterfaceCounters.Read(device.Network, port.Name).ReceiveDropped;
+                }
+            }
+        }
+        return (decided, overloaded);
+    }
+}

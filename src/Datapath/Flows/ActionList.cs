@@ -1,0 +1,61 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Softswitch.Datapath.Headers;
+
+namespace Softswitch.Datapath.Flows;
+
+/// <summary>Header of a block of native memory that holds a checked action list, its actions right behind.</summary>
+/// <remarks>Never changed once a worker can see it: a modified entry gets another list.</remarks>
+[StructLayout(LayoutKind.Sequential, Size = Size)]
+internal unsafe struct ActionList
+{
+    public const int Size = 48;
+
+    /// <summary>Actions that follow.</summary>
+    public ushort Count;
+
+    /// <summary>Position of the last output, which may send the packet itself instead of a copy; -1 if there is none.</summary>
+    public short LastOutput;
+
+    /// <summary>The port, if the list does nothing but set Ethernet addresses and then send to one physical port; otherwise 0.</summary>
+    public ushort RewritesAndSendsTo;
+
+    /// <summary>Of the actions.</summary>
+    public int Hash;
+
+    private Vector128<byte> _kept;
+    private Vector128<byte> _set;
+
+    /// <summary>A list that rewrites nothing and names no port.</summary>
+    public static void MakePassThrough(ActionList* list) => *list = new ActionList { LastOutput = -1, _kept = Vector128<byte>.AllBitsSet };
+
+    /// <summary>Finds out whether the list is of the kind that <see cref="RewritesAndSendsTo"/> stands for: what a router does to most packets.</summary>
+    public void FindShortcut(ReadOnlySpan<FlowAction> actions)
+    {
+        _kept = Vector128<byte>.AllBitsSet;
+        _set = default;
+        RewritesAndSendsTo = 0;
+        foreach (ref readonly FlowAction action in actions[..^1])
+        {
+            if (action.Kind is not (ActionKind.SetDlSrc or ActionKind.SetDlDst))
+            {
+                return;
+            }
+            int offset = action.Kind == ActionKind.SetDlSrc ? MacAddress.Size : 0;
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref Unsafe.As<Vector128<byte>, byte>(ref _kept), offset), default(MacAddress));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref Unsafe.As<Vector128<byte>, byte>(ref _set), offset), action.Mac);
+        }
+        FlowAction last = actions[^1];
+        RewritesAndSendsTo = last.Kind == ActionKind.Output && Ports.PortNumber.IsPhysical(last.Port) ? last.Port : (ushort)0;
+    }
+
+    /// <summary>Sets the addresses in one go. What follows them in the frame, up to 16 bytes, stays as it is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Rewrite(ActionList* list, byte* packet) => ((Vector128.Load(packet) & list->_kept) | list->_set).Store(packet);
+
+    public static ReadOnlySpan<FlowAction> ActionsOf(ActionList* list) => new((byte*)list + Size, list->Count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static FlowAction* First(ActionList* list) => (FlowAction*)((byte*)list + Size);
+}

@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Flows;
+
+/// <summary>One action of a flow entry or packet-out: 16 bytes, host order but for the MAC address.</summary>
+/// <remarks>
+/// <code>
+/// 0      2      4       8              14      16
+/// | kind | port | value | MAC address  | spare |
+/// </code>
+/// Only the fields the kind uses are meaningful; the others are zero, so equal actions are equal bytes.
+/// </remarks>
+[StructLayout(LayoutKind.Explicit, Size = Size)]
+public readonly record struct FlowAction
+{
+    public const int Size = 16;
+
+    [FieldOffset(0)]
+    public readonly ActionKind Kind;
+
+    /// <summary>Where <see cref="ActionKind.Output"/> and <see cref="ActionKind.Enqueue"/> send.</summary>
+    [FieldOffset(2)]
+    public readonly ushort Port;
+
+    /// <summary>The field's new value; max_len of an output; the queue of an enqueue.</summary>
+    [FieldOffset(4)]
+    public readonly uint Value;
+
+    [FieldOffset(8)]
+    public readonly MacAddress Mac;
+
+    /// <summary>Whether it sends the packet, or a copy, somewhere.</summary>
+    public bool IsOutput => Kind is ActionKind.Output or ActionKind.Enqueue;
+
+    private FlowAction(ActionKind kind, ushort port = 0, uint value = 0, MacAddress mac = default)
+    {
+        Kind = kind;
+        Port = port;
+        Value = value;
+        Mac = mac;
+    }
+
+    /// <param name="port">A physical port or a reserved one of <see cref="PortNumber"/>.</param>
+    /// <param name="maxLength">Bytes of the packet to send when the port is CONTROLLER.</param>
+    public static FlowAction Output(ushort port, ushort maxLength = 0) => new(ActionKind.Output, port, maxLength);
+
+    public static FlowAction SetVlanVid(ushort vlanId) => new(ActionKind.SetVlanVid, value: vlanId);
+
+    public static FlowAction SetVlanPcp(byte priority) => new(ActionKind.SetVlanPcp, value: priority);
+
+    public static FlowAction StripVlan() => new(ActionKind.StripVlan);
+
+    public static FlowAction SetDlSrc(MacAddress address) => new(ActionKind.SetDlSrc, mac: address);
+
+    public static FlowAction SetDlDst(MacAddress address) => new(ActionKind.SetDlDst, mac: address);
+
+    public static FlowAction SetNwSrc(uint address) => new(ActionKind.SetNwSrc, value: address);
+
+    public static FlowAction SetNwDst(uint address) => new(ActionKind.SetNwDst, value: address);
+
+    /// <param name="tos">The TOS byte; its low two bits are left to ECN.</param>
+    public static FlowAction SetNwTos(byte tos) => new(ActionKind.SetNwTos, value: tos);
+
+    public static FlowAction SetTpSrc(ushort port) => new(ActionKind.SetTpSrc, value: port);
+
+    public static FlowAction SetTpDst(ushort port) => new(ActionKind.SetTpDst, value: port);
+
+    /// <param name="key">Key, VNI or tag.</param>
+    public static FlowAction SetTunnel(uint key) => new(ActionKind.SetTunnel, value: key);
+
+    public static FlowAction SetTunnelDestination(uint address) => new(ActionKind.SetTunnelDestination, value: address);
+
+    public static FlowAction Enqueue(ushort port, uint queueId) => new(ActionKind.Enqueue, port, queueId);
+}

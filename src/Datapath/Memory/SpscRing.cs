@@ -1,0 +1,106 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace Softswitch.Datapath.Memory;
+
+/// <summary>A bounded queue between one producing and one consuming thread. Neither ever waits.</summary>
+/// <remarks>Each side's cursor has a cache line of its own, with the copy of the other's cursor that the side last saw.</remarks>
+internal sealed class SpscRing<T>
+    where T : struct
+{
+    private readonly T[] _items;
+    private readonly int _mask;
+    private RingCursors _cursors;
+
+    /// <param name="capacity">Rounded up to a power of two.</param>
+    public SpscRing(int capacity)
+    {
+        _items = new T[BitOperations.RoundUpToPowerOf2((uint)capacity)];
+        _mask = _items.Length - 1;
+    }
+
+    public int Capacity => _items.Length;
+
+    /// <summary>Items ever taken out. Any thread.</summary>
+    public long Consumed => Volatile.Read(ref _cursors.Head);
+
+    /// <summary>Items ever put in. Any thread.</summary>
+    public long Produced => Volatile.Read(ref _cursors.Tail);
+
+    public bool IsEmpty => Produced == Consumed;
+
+    /// <summary>Producer only: whether the next <see cref="TryEnqueue"/> succeeds.</summary>
+    public bool HasRoom()
+    {
+        if (_cursors.Tail - _cursors.HeadSeen > _mask)
+        {
+            _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
+        }
+        return _cursors.Tail - _cursors.HeadSeen <= _mask;
+    }
+
+    /// <summary>Producer only. False when full: the item stays with the caller.</summary>
+    public bool TryEnqueue(in T item)
+    {
+        long tail = _cursors.Tail;
+        if (tail - _cursors.HeadSeen > _mask)
+        {
+            _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
+            if (tail - _cursors.HeadSeen > _mask)
+            {
+                return false;
+            }
+        }
+        _items[tail & _mask] = item;
+        Volatile.Write(ref _cursors.Tail, tail + 1);
+        return true;
+    }
+
+    /// <summary>Consumer only.</summary>
+    public bool TryDequeue(out T item)
+    {
+        if (!TryPeek(out item))
+        {
+            return false;
+        }
+        Advance();
+        return true;
+    }
+
+    /// <summary>Consumer only: the next item, which stays in the queue.</summary>
+    public bool TryPeek(out T item)
+    {
+        long head = _cursors.Head;
+        if (head == _cursors.TailSeen)
+        {
+            _cursors.TailSeen = Volatile.Read(ref _cursors.Tail);
+            if (head == _cursors.TailSeen)
+            {
+                item = default;
+                return false;
+            }
+        }
+        item = _items[head & _mask];
+        return true;
+    }
+
+    /// <summary>Consumer only: the item last peeked at leaves the queue.</summary>
+    public void Advance() => Volatile.Write(ref _cursors.Head, _cursors.Head + 1);
+}
+
+/// <summary>The two sides' cursors of a ring, 128 bytes apart: two cache lines, because adjacent ones are fetched in pairs.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 384)]
+internal struct RingCursors
+{
+    [FieldOffset(128)]
+    public long Tail;
+
+    [FieldOffset(136)]
+    public long HeadSeen;
+
+    [FieldOffset(256)]
+    public long Head;
+
+    [FieldOffset(264)]
+    public long TailSeen;
+}

@@ -1,0 +1,332 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>Executes action lists, in order, on one worker's packets (OpenFlow 1.0.0 §3.3).</summary>
+/// <remarks>
+/// Every method that takes a packet ends its ownership: it is in an output queue, in the packet-in queue, or released
+/// and counted. Each output before the last sends a copy.
+/// </remarks>
+internal sealed unsafe class ActionExecutor
+{
+    private readonly WorkerShared _shared;
+    private readonly FrameCache _frames;
+    private readonly PacketInSender _packetIns;
+    private readonly DropCounters _drops;
+    private readonly OutputQueues _outputs;
+    private readonly FlowCounting _counting;
+    private readonly WorkerCounters _counters;
+
+    public ActionExecutor(
+        WorkerShared shared, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting,
+        WorkerCounters counters)
+    {
+        _counting = counting;
+        _counters = counters;
+        _shared = shared;
+        _frames = frames;
+        _packetIns = packetIns;
+        _drops = drops;
+        _outputs = outputs;
+    }
+
+    /// <summary>What OFPP_TABLE's packets pass before the table.</summary>
+    public required FragmentStage Fragments { get; init; }
+
+    /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
+    public uint Now { get; set; }
+
+    /// <summary>Treats a packet as its flow entry, or a packet-out, says.</summary>
+    public void Execute(ActionsReference actions, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
+    {
+        if (actions.IsPort)
+        {
+            Output(packet, actions.Port, inPort);
+        }
+        else if (actions.IsDrop)
+        {
+            Drop(packet, DropReason.Action);
+        }
+        else
+        {
+            ExecuteList(actions.List, ref packet, key, ref layout, inPort);
+        }
+    }
+
+    /// <summary>The queue into which a packet that owes nothing and came in by another port can go at once; null for no port or a closed one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public OutputQueue? FindOpen(ushort port, ushort inPort) =>
+        _outputs.Find(port) is OutputQueue queue && port != inPort && (queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) == 0 ? queue : null;
+
+    /// <summary>A packet that no entry matches.</summary>
+    public void Miss(in Packet packet, in FlowKey key, ushort inPort)
+    {
+        switch (_shared.MissBehaviour)
+        {
+            case MissBehaviour.Normal:
+                Bridge(packet, key, inPort);
+                break;
+            case MissBehaviour.Controller when !HasConfig(inPort, PortConfig.NoPacketIn):
+                SendToController(packet, inPort, PacketInReason.NoMatch, ushort.MaxValue);
+                break;
+            default:
+                Drop(packet, DropReason.Miss);
+                break;
+        }
+    }
+
+    public void Drop(in Packet packet, DropReason reason)
+    {
+        _drops.Count(reason);
+        _frames.Release(packet);
+    }
+
+    private void ExecuteList(ActionList* list, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
+    {
+        FlowAction* actions = ActionList.First(list);
+        for (int i = 0; i < list->LastOutput; i++)
+        {
+            if (!actions[i].IsOutput)
+            {
+                HeaderRewriter.Apply(actions[i], ref packet, ref layout, _frames);
+            }
+            else if (_frames.TryCopy(packet, out Packet copy))
+            {
+                Send(copy, actions[i], key, layout, inPort);
+            }
+            else
+            {
+                _drops.Count(DropReason.NoFrame);
+            }
+        }
+        // What follows the last output changes nothing any more.
+        if (list->LastOutput < 0)
+        {
+            Drop(packet, DropReason.Action);
+            return;
+        }
+        Send(packet, actions[list->LastOutput], key, layout, inPort);
+    }
+
+    private void Send(in Packet packet, in FlowAction action, in FlowKey key, HeaderOffsets layout, ushort inPort)
+    {
+        if (action.Kind == ActionKind.Enqueue)
+        {
+            Enqueue(packet, action, inPort);
+            return;
+        }
+        switch (action.Port)
+        {
+            case PortNumber.InPort:
+                OutputTo(_outputs.Find(inPort), packet);
+                break;
+            case PortNumber.Table:
+                ThroughTable(packet, inPort);
+                break;
+            case PortNumber.Normal:
+                Bridge(packet, KeyOf(packet, key, layout, inPort), inPort);
+                break;
+            case PortNumber.Flood:
+                FloodTree(packet, inPort);
+                break;
+            case PortNumber.All:
+                Flood(packet, inPort, PortConfig.None);
+                break;
+            case PortNumber.Controller:
+                SendToController(packet, inPort, PacketInReason.Action, (ushort)action.Value);
+                break;
+            default:
+                Output(packet, action.Port, inPort);
+                break;
+        }
+    }
+
+    private void Output(in Packet packet, ushort port, ushort inPort)
+    {
+        if (port == inPort)
+        {
+            Drop(packet, DropReason.OutputToIngress); // §3.3: only OFPP_IN_PORT sends a packet back
+            return;
+        }
+        OutputTo(_outputs.Find(port), packet);
+    }
+
+    /// <summary>OFPAT_ENQUEUE: as an output, to one of the port's queues; without that queue as any output to the port.</summary>
+    private void Enqueue(in Packet packet, in FlowAction action, ushort inPort)
+    {
+        if (action.Port == inPort)
+        {
+            Drop(packet, DropReason.OutputToIngress);
+            return;
+        }
+        OutputTo(_outputs.Find(action.Port == PortNumber.InPort ? inPort : action.Port), packet, action.Value);
+    }
+
+    private void OutputTo(OutputQueue? queue, in Packet packet, uint queueId = QueueConfig.None)
+    {
+        if (queue == null)
+        {
+            Drop(packet, DropReason.NoSuchPort);
+        }
+        else if ((queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) != 0)
+        {
+            queue.CountDrop();
+            Drop(packet, DropReason.EgressClosed);
+        }
+        else if (queueId != QueueConfig.None)
+        {
+            _outputs.Enqueue(queue, packet, queueId);
+        }
+        else
+        {
+            _outputs.Add(queue, packet);
+        }
+    }
+
+    /// <summary>FLOOD: along the spanning tree (§3.3), which a port that is no part of it neither brings packets into nor gets them from.</summary>
+    private void FloodTree(in Packet packet, ushort inPort)
+    {
+        if ((GateOf(inPort) & BridgePortFlags.Forwards) == 0)
+        {
+            Drop(packet, DropReason.SpanningTree);
+            return;
+        }
+        Flood(packet, inPort, PortConfig.NoFlood, BridgePortFlags.Forwards);
+    }
+
+    /// <summary>To every port but the ingress, those with any of the <paramref name="excluded"/> settings and those without the gate.</summary>
+    private void Flood(in Packet packet, ushort inPort, PortConfig excluded, BridgePortFlags gate = BridgePortFlags.None)
+    {
+        excluded |= PortConfig.PortDown | PortConfig.NoForward;
+        OutputQueue? last = null;
+        foreach (OutputQueue queue in _outputs.All)
+        {
+            if (queue.Port.Number == inPort || (queue.Port.Config & excluded) != 0 || (queue.Port.Gate & gate) != gate)
+            {
+                continue;
+            }
+            if (last != null)
+            {
+                if (_frames.TryCopy(packet, out Packet copy))
+                {
+                    _outputs.Add(last, copy);
+                }
+                else
+                {
+                    last.CountDrop();
+                    _drops.Count(DropReason.NoFrame);
+                }
+            }
+            last = queue;
+        }
+        if (last == null)
+        {
+            Drop(packet, DropReason.Action);
+            return;
+        }
+        _outputs.Add(last, packet);
+    }
+
+    /// <summary>NORMAL: as an 802.1D learning bridge would; a station behind a port that does not forward is as good as unknown.</summary>
+    public void Bridge(in Packet packet, in FlowKey key, ushort inPort)
+    {
+        ulong destination = key.DlDst.Value;
+        if (destination >> 4 == 0x0180_c200_000) // 802.1D-2004 table 7-10: addresses bridges do not forward
+        {
+            Drop(packet, DropReason.Bridge);
+            return;
+        }
+        BridgePortFlags gate = GateOf(inPort);
+        if (!key.DlSrc.IsMulticast && (gate & BridgePortFlags.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
+        {
+            _shared.Macs.Learn(key, inPort, Now);
+        }
+        if ((gate & BridgePortFlags.Forwards) == 0)
+        {
+            Drop(packet, DropReason.SpanningTree);
+            return;
+        }
+        ushort port = key.DlDst.IsMulticast ? (ushort)0 : _shared.Macs.Find(key, Now);
+        if (port == inPort && port != 0)
+        {
+            Drop(packet, DropReason.Bridge);
+        }
+        else if (port != 0 && _outputs.Find(port) is OutputQueue queue && (queue.Port.Gate & BridgePortFlags.Forwards) != 0)
+        {
+            OutputTo(queue, packet);
+        }
+        else
+        {
+            Flood(packet, inPort, PortConfig.NoFlood, BridgePortFlags.Forwards);
+        }
+    }
+
+    /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port.</summary>
+    private void ThroughTable(in Packet packet, ushort inPort)
+    {
+        FlowKey key;
+        HeaderOffsets layout;
+        FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
+        if (_shared.InBand?.Includes(key, packet, layout) == true)
+        {
+            Bridge(packet, key, inPort);
+            return;
+        }
+        Packet treated = packet;
+        if (!Fragments.TryPass(ref treated, ref key, ref layout))
+        {
+            return;
+        }
+        uint index = _shared.Table.Find(key, out bool exact);
+        _counters.Count(lookups: 1, exact ? 1 : 0, index != 0 && !exact ? 1 : 0);
+        if (index == 0)
+        {
+            Miss(treated, key, inPort);
+            return;
+        }
+        _counting.Count(index, treated.Length, Now);
+        // Entries cannot hold OFPP_TABLE, so this does not recur.
+        Execute(ActionsReference.Read(ref _shared.Table.Store.Entries[index].Actions), ref treated, key, ref layout, inPort);
+    }
+
+    // A packet-out's ingress may be no port at all.
+    private BridgePortFlags GateOf(ushort inPort) => _outputs.Find(inPort)?.Port.Gate ?? BridgePortFlags.Open;
+
+    private bool HasConfig(ushort port, PortConfig config) => _outputs.Find(port) is OutputQueue queue && (queue.Port.Config & config) != 0;
+
+    /// <summary>The key of a packet whose headers actions may have changed since it was parsed.</summary>
+    private static FlowKey KeyOf(in Packet packet, in FlowKey parsed, HeaderOffsets layout, ushort inPort)
+    {
+        FlowKey key = parsed;
+        FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
+        return key;
+    }
+
+    private void SendToController(in Packet packet, ushort inPort, PacketInReason reason, ushort maxLength)
+    {
+        SpscRing<QueuedPacketIn> queue = _packetIns.Choose(_outputs.Find(inPort)?.Port.PacketIns, reason, packet);
+        if (!queue.HasRoom())
+        {
+            Drop(packet, _packetIns.FullReason); // before an offload is finished in vain
+        }
+        else if (packet.HasOffload)
+        {
+            PartialChecksum.Finish(packet, _frames, _drops, new PacketInSink(this, inPort, reason, maxLength));
+        }
+        else
+        {
+            _packetIns.TryAdd(queue, new QueuedPacketIn(packet, inPort, reason, maxLength));
+        }
+    }
+
+    /// <summary>Takes the frames a packet for the controller is finished into.</summary>
+    private readonly struct PacketInSink(ActionExecutor executor, ushort inPort, PacketInReason reason, ushort maxLength) : IFrameSink
+    {
+        public void Take(in Packet frame) => executor.SendToController(frame, inPort, reason, maxLength);
+    }
+}

@@ -1,0 +1,83 @@
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>802.1D frames between one worker and the control side, in both directions.</summary>
+/// <remarks>
+/// Apart from packet-ins and packet-outs: a flood of those must not keep bridges from hearing each other, which is what a loop would
+/// begin with. Both directions are bounded, and each port may have only a few frames waiting, so a neighbour that floods them
+/// silences itself alone. The packets belong to the queue they are in.
+/// </remarks>
+internal sealed class BpduExchange
+{
+    /// <summary>Frames of one port that may wait; a neighbour that keeps to 802.1D sends one each second.</summary>
+    public const int MaxWaitingPerPort = 8;
+
+    /// <summary>Frames that may wait in each direction.</summary>
+    public const int Capacity = 256;
+
+    private readonly SpscRing<ReceivedBpdu> _incoming = new(Capacity);
+    private readonly SpscRing<OutgoingBpdu> _outgoing = new(Capacity);
+    private readonly ServiceSignal _service;
+
+    public BpduExchange(ServiceSignal service) => _service = service;
+
+    public bool HasIncoming => !_incoming.IsEmpty;
+
+    public bool HasOutgoing => !_outgoing.IsEmpty;
+
+    /// <summary>Worker: hands a received frame up. False if too many wait: it stays with the caller.</summary>
+    public bool TryTake(in Packet packet, SwitchPort port)
+    {
+        if (Interlocked.Increment(ref port.WaitingBpdus) > MaxWaitingPerPort || !_incoming.TryEnqueue(new ReceivedBpdu(packet, port)))
+        {
+            Interlocked.Decrement(ref port.WaitingBpdus);
+            return false;
+        }
+        _service.Raise();
+        return true;
+    }
+
+    /// <summary>Control side: the next received frame.</summary>
+    public bool TryReceive(out ReceivedBpdu item)
+    {
+        if (!_incoming.TryDequeue(out item))
+        {
+            return false;
+        }
+        Interlocked.Decrement(ref item.Port.WaitingBpdus);
+        return true;
+    }
+
+    /// <summary>Control side: hands a frame down, to leave by this port, whose first queue the worker serves. False if there is no room: it stays with the caller.</summary>
+    public bool TrySend(in Packet packet, ushort port) => _outgoing.TryEnqueue(new OutgoingBpdu(packet, port));
+
+    /// <summary>Worker: sends what was handed down.</summary>
+    /// <returns>How many there were.</returns>
+    public int Send(OutputQueues outputs, FrameCache frames)
+    {
+        int sent = 0;
+        while (sent < PacketBatch.Capacity && _outgoing.TryDequeue(out OutgoingBpdu item))
+        {
+            // OFPPC_NO_FWD is for what is forwarded: a bridge that fell silent here would be taken for a station.
+            if (outputs.Find(item.Port) is OutputQueue queue && (queue.Port.Config & PortConfig.PortDown) == 0)
+            {
+                queue.SendAhead(item.Packet); // nor may a port's overload delay it
+            }
+            else
+            {
+                frames.Release(item.Packet);
+            }
+            sent++;
+        }
+        return sent;
+    }
+}
+
+/// <summary>An 802.1D frame and the port it is to leave by.</summary>
+internal readonly record struct OutgoingBpdu(Packet Packet, ushort Port);
+
+/// <summary>An 802.1D frame and the port it came in on.</summary>
+internal readonly record struct ReceivedBpdu(Packet Packet, SwitchPort Port);

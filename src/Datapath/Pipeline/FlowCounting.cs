@@ -1,0 +1,23 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Tables;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>Counts packets for flow entries where this worker counts: in the entry itself, or in an array of its own.</summary>
+internal sealed unsafe class FlowCounting
+{
+    private readonly byte* _counters;
+    private readonly int _stride;
+
+    public FlowCounting(FlowStore store, int worker) => _counters = store.CountersOf(worker, out _stride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Count(uint index, int length, uint now)
+    {
+        FlowCounters* counters = (FlowCounters*)(_counters + ((long)index * _stride));
+        counters->Packets++;
+        counters->Bytes += (uint)length;
+        counters->LastUsed = now;
+    }
+}

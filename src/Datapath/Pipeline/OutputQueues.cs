@@ -1,0 +1,191 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>One worker's output queues, one for each port of the switch.</summary>
+internal sealed class OutputQueues
+{
+    private readonly int _worker;
+    private readonly FrameCache _frames;
+    private readonly DropCounters _drops;
+    private readonly HandoverRings _handovers;
+    private readonly PassClock _clock = new();
+    private OutputQueue?[] _byNumber = [];
+    private OutputQueue? _local;
+    private OutputQueue[] _all = [];
+    private PortScheduler[] _schedulers = [];
+
+    public OutputQueues(int worker, FrameCache frames, DropCounters drops, HandoverRings handovers)
+    {
+        _worker = worker;
+        _frames = frames;
+        _drops = drops;
+        _handovers = handovers;
+    }
+
+    public ReadOnlySpan<OutputQueue> All => _all;
+
+    /// <summary>Ticks, set at the start of each pass.</summary>
+    public long Now
+    {
+        set => _clock.Ticks = value;
+    }
+
+    /// <summary>When, in ticks, a packet that waits in a scheduler can leave; <see cref="long.MaxValue"/> when none does.</summary>
+    public long Due { get; private set; } = long.MaxValue;
+
+    /// <summary>Packets that wait in schedulers.</summary>
+    public int HeldCount => _schedulers.Sum(scheduler => scheduler.Count);
+
+    /// <summary>Makes queues for the ports of a new set and forgets those of ports that are gone. All queues are empty between passes, but for schedulers.</summary>
+    public void Adopt(PortSet set)
+    {
+        var all = new OutputQueue[set.Ports.Length];
+        for (int i = 0; i < all.Length; i++)
+        {
+            SwitchPort port = set.Ports[i];
+            OutputQueue? known = Find(port.Number);
+            bool stays = known?.Port == port;
+            all[i] = stays && known!.IsCurrent ? known : new OutputQueue(port, _worker, _frames, _drops, _handovers, _clock, stays ? known : null);
+        }
+        foreach (OutputQueue queue in _all)
+        {
+            if (Array.IndexOf(all, queue) < 0)
+            {
+                queue.Detach()?.Release(isPortThere: Array.Exists(set.Ports, port => port == queue.Port));
+            }
+        }
+        _schedulers = [.. all.Select(queue => queue.Scheduler).OfType<PortScheduler>()];
+        Due = long.MaxValue;
+        _local = null;
+        _byNumber = new OutputQueue?[set.HighestNumber + 1];
+        foreach (OutputQueue queue in all)
+        {
+            if (queue.Port.Number == PortNumber.Local)
+            {
+                _local = queue;
+            }
+            else
+            {
+                _byNumber[queue.Port.Number] = queue;
+            }
+        }
+        _all = all;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public OutputQueue? Find(ushort number)
+    {
+        OutputQueue?[] queues = _byNumber;
+        return number < queues.Length ? queues[number] : number == PortNumber.Local ? _local : null;
+    }
+
+    /// <summary>Takes ownership of the packet; what it owes is finished first if the port cannot do so.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(OutputQueue queue, in Packet packet)
+    {
+        if (NeedsWork(queue, packet))
+        {
+            MakeFit(queue, packet, new QueueSink(queue));
+            return;
+        }
+        queue.Add(packet);
+    }
+
+    /// <summary>As <see cref="Add"/>, to one of the port's queues (OFPAT_ENQUEUE).</summary>
+    public void Enqueue(OutputQueue queue, in Packet packet, uint queueId)
+    {
+        if (NeedsWork(queue, packet))
+        {
+            MakeFit(queue, packet, new PortQueueSink(queue, queueId));
+            return;
+        }
+        queue.Enqueue(packet, queueId);
+    }
+
+    /// <summary>One transmit call per port that has packets; schedulers send what is due.</summary>
+    /// <returns>Packets that had waited.</returns>
+    public int Flush()
+    {
+        foreach (OutputQueue queue in _all)
+        {
+            if (!queue.IsEmpty)
+            {
+                queue.Flush();
+            }
+        }
+        return _schedulers.Length == 0 ? 0 : RunSchedulers();
+    }
+
+    /// <summary>Gives back every frame that waits: the worker ends.</summary>
+    public void Release()
+    {
+        foreach (PortScheduler scheduler in _schedulers)
+        {
+            scheduler.Release(isPortThere: false);
+        }
+    }
+
+    private static bool NeedsWork(OutputQueue queue, in Packet packet) =>
+        packet.Flags != PacketFlags.None && ((packet.Flags & PacketFlags.MayFragment) != 0 || (packet.HasOffload && !queue.TakesOffloads));
+
+    /// <summary>Finishes what the port cannot; cuts what is longer than its MTU and may be cut, which owes nothing else.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeFit<TSink>(OutputQueue queue, Packet packet, TSink sink)
+        where TSink : struct, IFrameSink
+    {
+        if ((packet.Flags & PacketFlags.MayFragment) == 0)
+        {
+            PartialChecksum.Finish(packet, _frames, _drops, sink);
+            return;
+        }
+        packet.Flags &= ~PacketFlags.MayFragment;
+        if (!Fragmenter.Exceeds(packet, queue.Port.Mtu))
+        {
+            sink.Take(packet);
+            return;
+        }
+        if (Fragmenter.TryBegin(packet, _frames, queue.Port.Mtu, out Fragmenter fragmenter))
+        {
+            while (fragmenter.TryNext(out Packet fragment))
+            {
+                PartialChecksum.KeepTunnel(packet, ref fragment, _frames);
+                sink.Take(fragment);
+            }
+            _drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+        }
+        else
+        {
+            queue.CountDrop();
+            _drops.Count(DropReason.TooLong);
+        }
+        _frames.Release(packet);
+    }
+
+    private int RunSchedulers()
+    {
+        int sent = 0;
+        long due = long.MaxValue;
+        foreach (PortScheduler scheduler in _schedulers)
+        {
+            sent += scheduler.Run();
+            due = Math.Min(due, scheduler.Due);
+        }
+        Due = due;
+        return sent;
+    }
+
+    private readonly struct QueueSink(OutputQueue queue) : IFrameSink
+    {
+        public void Take(in Packet frame) => queue.Add(frame);
+    }
+
+    private readonly struct PortQueueSink(OutputQueue queue, uint queueId) : IFrameSink
+    {
+        public void Take(in Packet frame) => queue.Enqueue(frame, queueId);
+    }
+}

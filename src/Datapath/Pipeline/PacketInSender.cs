@@ -1,0 +1,46 @@
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>A worker's end of the way up to the control side.</summary>
+/// <remarks>Threads: the worker's. What finds its queue full stays with the caller, so that a flood costs a look and a release per packet.</remarks>
+internal sealed unsafe class PacketInSender
+{
+    private readonly int _worker;
+    private readonly WorkerShared _shared;
+    private bool _raise;
+
+    public PacketInSender(int worker, WorkerShared shared)
+    {
+        _worker = worker;
+        _shared = shared;
+    }
+
+    /// <summary>Why a full queue is full.</summary>
+    public DropReason FullReason => _shared.ArePacketInsLimited ? DropReason.PacketInLimit : DropReason.PacketInQueueFull;
+
+    /// <summary>The queue of such packets.</summary>
+    /// <param name="port">The ingress port's queues; null if there is no such port.</param>
+    public SpscRing<QueuedPacketIn> Choose(PacketInQueues? port, PacketInReason reason, in Packet packet) =>
+        (port ?? _shared.PortlessPacketIns).Of(_worker, PacketInQueues.KindOf(reason, packet));
+
+    /// <summary>Moves the packet up. False if there is no room: the packet stays with the caller.</summary>
+    public bool TryAdd(SpscRing<QueuedPacketIn> queue, in QueuedPacketIn item)
+    {
+        _raise = true;
+        return queue.TryEnqueue(item);
+    }
+
+    /// <summary>At the end of a pass: wakes the control side once for all that was added.</summary>
+    public void Signal()
+    {
+        if (_raise)
+        {
+            _raise = false;
+            _shared.Service.Raise();
+        }
+    }
+}
+
+internal readonly record struct QueuedPacketIn(Packet Packet, ushort InPort, PacketInReason Reason, ushort MaxLength);

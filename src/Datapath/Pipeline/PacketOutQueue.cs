@@ -1,0 +1,82 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Tables;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>Packet-outs on their way from the control side to a worker. Bounded.</summary>
+/// <remarks>The compiled actions stay the control side's: it takes them back when the worker has consumed the packet.</remarks>
+internal sealed class PacketOutQueue
+{
+    private readonly SpscRing<QueuedPacketOut> _ring;
+    private readonly Queue<ActionsReference> _actions;
+    private long _reclaimed;
+    private volatile bool _isAbandoned;
+
+    public PacketOutQueue(int capacity)
+    {
+        _ring = new SpscRing<QueuedPacketOut>(capacity);
+        _actions = new Queue<ActionsReference>(_ring.Capacity);
+    }
+
+    /// <summary>Whether every packet added so far is done. Any thread.</summary>
+    public bool IsEmpty => _ring.IsEmpty;
+
+    /// <summary>Packets ever added. Any thread.</summary>
+    public long Added => _ring.Produced;
+
+    /// <summary>Packets ever done. Any thread.</summary>
+    public long Done => _ring.Consumed;
+
+    /// <summary>Control side: returns when there is room, or after so long.</summary>
+    public void WaitForRoom(int milliseconds) => WaitFor(_ring.Produced - _ring.Capacity + 1, milliseconds);
+
+    /// <summary>Control side: whether the worker is done with so many packets, or takes none any more; waits so long for it.</summary>
+    public bool WaitFor(long done, int milliseconds)
+    {
+        SpinWait spin = default;
+        long since = Environment.TickCount64;
+        while (_ring.Consumed < done && !_isAbandoned)
+        {
+            if (Environment.TickCount64 - since > milliseconds)
+            {
+                return false;
+            }
+            spin.SpinOnce(sleep1Threshold: 100);
+        }
+        return true;
+    }
+
+    /// <summary>Worker: takes nothing any more; nobody is to wait for it.</summary>
+    public void Abandon() => _isAbandoned = true;
+
+    /// <summary>Control side: hands the packet over; false if there is no room.</summary>
+    public bool TryAdd(in Packet packet, ushort inPort, ActionsReference actions)
+    {
+        if (!_ring.TryEnqueue(new QueuedPacketOut(packet, inPort, actions)))
+        {
+            return false;
+        }
+        _actions.Enqueue(actions);
+        return true;
+    }
+
+    /// <summary>Control side: gives back the actions of packets that are done.</summary>
+    public void Reclaim(ActionListMemory lists)
+    {
+        long consumed = _ring.Consumed;
+        for (; _reclaimed < consumed; _reclaimed++)
+        {
+            lists.Return(_actions.Dequeue());
+        }
+    }
+
+    /// <summary>Worker: looks at the next packet; it stays queued, and its actions valid, until <see cref="Advance"/>.</summary>
+    public bool TryPeek(out QueuedPacketOut item) => _ring.TryPeek(out item);
+
+    /// <summary>Worker: the packet last seen is done.</summary>
+    public void Advance() => _ring.Advance();
+}
+
+internal readonly record struct QueuedPacketOut(Packet Packet, ushort InPort, ActionsReference Actions);

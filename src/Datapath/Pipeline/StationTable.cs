@@ -1,0 +1,157 @@
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>Where stations are, for NORMAL: a fixed number of places, learned from source addresses, aged.</summary>
+/// <remarks>
+/// Packets cannot grow it: a new station takes the place of the oldest in its bucket, and the hash is keyed, so a flood of made-up addresses
+/// displaces others' entries (which are flooded until seen again) but never slows a look-up. Threads: all workers; each bucket
+/// is guarded by a sequence counter, odd while it is written, and readers that meet a writer treat the station as unknown.
+/// </remarks>
+internal sealed unsafe class StationTable : IDisposable
+{
+    /// <summary>A station not heard for this long is unknown (802.1D-2004 §7.9.2 recommends 300 s).</summary>
+    public const uint AgeMilliseconds = 300_000;
+
+    private const int Buckets = 4096;
+    private const int Ways = 3;
+
+    // Workers read the clock at the start of their passes: another's stamp may lie ahead of our time. A pass lasts nowhere near so long.
+    private const uint ClockSpread = 10_000;
+
+    // A station heard again within this time is not written again.
+    private const uint RefreshMilliseconds = 1000;
+
+    private volatile uint _age = AgeMilliseconds;
+
+    private readonly NativeArray<Bucket> _buckets = new(Buckets);
+    private readonly FlowHash _hash;
+
+    public StationTable(FlowHash hash) => _hash = hash;
+
+    /// <summary>Notes that the packet's source is on <paramref name="port"/>.</summary>
+    public void Learn(in FlowKey packet, ushort port, uint now)
+    {
+        ulong station = StationOf(packet.DlSrc.Value, packet);
+        Bucket* bucket = BucketOf(station);
+        for (int i = 0; i < Ways; i++)
+        {
+            if (bucket->Stations[i] == station && bucket->Ports[i] == port && now - bucket->Seen[i] < RefreshMilliseconds)
+            {
+                return;
+            }
+        }
+        Write(bucket, station, port, now);
+    }
+
+    /// <summary>The port of the packet's destination, or 0 if it is unknown.</summary>
+    public ushort Find(in FlowKey packet, uint now)
+    {
+        ulong station = StationOf(packet.DlDst.Value, packet);
+        Bucket* bucket = BucketOf(station);
+        int sequence = Volatile.Read(ref bucket->Sequence);
+        ushort port = 0;
+        for (int i = 0; i < Ways; i++)
+        {
+            if (bucket->Stations[i] == station && AgeOf(bucket, i, now) < _age + ClockSpread)
+            {
+                port = bucket->Ports[i];
+            }
+        }
+        Volatile.ReadBarrier();
+        return (sequence & 1) == 0 && Volatile.Read(ref bucket->Sequence) == sequence ? port : (ushort)0;
+    }
+
+    /// <summary>Sets how long a station stays known (802.1D-1998 §8.5.3.9 wants it shorter while the topology changes). The control side.</summary>
+    public void SetAge(uint milliseconds, uint now)
+    {
+        if (milliseconds > _age)
+        {
+            Forget(_age, now); // what was unknown must not become known again
+        }
+        _age = milliseconds;
+    }
+
+    public void Dispose() => _buckets.Dispose();
+
+    /// <summary>Frees the places of stations not heard for so long.</summary>
+    private void Forget(uint age, uint now)
+    {
+        for (int b = 0; b < Buckets; b++)
+        {
+            Bucket* bucket = _buckets.Start + b;
+            SpinWait spin = default;
+            int sequence = Volatile.Read(ref bucket->Sequence);
+            while ((sequence & 1) != 0 || Interlocked.CompareExchange(ref bucket->Sequence, sequence + 1, sequence) != sequence)
+            {
+                spin.SpinOnce(); // a worker writes here: some nanoseconds
+                sequence = Volatile.Read(ref bucket->Sequence);
+            }
+            for (int i = 0; i < Ways; i++)
+            {
+                if (AgeOf(bucket, i, now) >= age + ClockSpread)
+                {
+                    bucket->Stations[i] = 0;
+                }
+            }
+            Volatile.Write(ref bucket->Sequence, sequence + 2);
+        }
+    }
+
+    private static void Write(Bucket* bucket, ulong station, ushort port, uint now)
+    {
+        int sequence = Volatile.Read(ref bucket->Sequence);
+        if ((sequence & 1) != 0 || Interlocked.CompareExchange(ref bucket->Sequence, sequence + 1, sequence) != sequence)
+        {
+            return; // another worker is writing here: the next packet will do
+        }
+        int place = 0;
+        for (int i = 0; i < Ways; i++)
+        {
+            if (bucket->Stations[i] == station)
+            {
+                place = i;
+                break;
+            }
+            if (bucket->Stations[i] == 0 || (bucket->Stations[place] != 0 && AgeOf(bucket, i, now) > AgeOf(bucket, place, now)))
+            {
+                place = i;
+            }
+        }
+        bucket->Stations[place] = station;
+        bucket->Ports[place] = port;
+        bucket->Seen[place] = now;
+        Volatile.Write(ref bucket->Sequence, sequence + 2);
+    }
+
+    /// <summary>Milliseconds since the station was heard, and <see cref="ClockSpread"/> more.</summary>
+    private static uint AgeOf(Bucket* bucket, int place, uint now) => now - bucket->Seen[place] + ClockSpread;
+
+    // The VLAN keeps stations of different networks apart; bit 63 tells a station from a free place.
+    private static ulong StationOf(ulong mac, in FlowKey packet) => mac | ((ulong)(packet.Vlan.Host & 0x0fff) << 48) | (1UL << 63);
+
+    private Bucket* BucketOf(ulong station)
+    {
+        FlowKey key = default;
+        System.Runtime.CompilerServices.Unsafe.As<FlowKey, ulong>(ref key) = station;
+        return _buckets.Start + (int)(_hash.Compute(key) & (Buckets - 1));
+    }
+
+    [StructLayout(LayoutKind.Explicit, Size = 64)]
+    private struct Bucket
+    {
+        [FieldOffset(0)]
+        public fixed ulong Stations[Ways];
+
+        [FieldOffset(24)]
+        public fixed uint Seen[Ways];
+
+        [FieldOffset(36)]
+        public fixed ushort Ports[Ways];
+
+        [FieldOffset(44)]
+        public int Sequence;
+    }
+}

@@ -1,0 +1,204 @@
+using System.Diagnostics.CodeAnalysis;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>A port of the running switch: its device, what the controller set on it, and what the workers counted.</summary>
+/// <remarks>Threads: configuration and statistics by the control side; workers read <see cref="Config"/> and write their own counters.</remarks>
+internal sealed unsafe class SwitchPort : IDisposable
+{
+    private readonly NativeArray<WorkerPortCounters> _counters;
+    private volatile uint _config;
+    private volatile int _mtu;
+    private volatile PortQueueSettings? _queueSettings;
+    private volatile int _gate = (int)BridgePortFlags.Open;
+    private ulong _transmitted;
+
+    /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones, and on from the first again.</param>
+    public SwitchPort(ushort number, IPortDevice device, PortConfig config, int firstWorker, int workers)
+    {
+        Number = number;
+        Device = device;
+        FirstWorker = firstWorker;
+        Workers = workers;
+        Take(device.ReadLink()); // may throw: the memory comes after
+        _config = (uint)(Link.IsSetDown ? config | PortConfig.PortDown : config);
+        _counters = new NativeArray<WorkerPortCounters>(workers);
+    }
+
+    public ushort Number { get; }
+
+    /// <summary>Its packets on their way to the controller.</summary>
+    public required PacketInQueues PacketIns { get; init; }
+
+    public IPortDevice Device { get; }
+
+    public int FirstWorker { get; }
+
+    public int Workers { get; }
+
+    /// <summary>The link as last reported to controllers.</summary>
+    public PortLink Link { get; private set; }
+
+    /// <summary>As last reported.</summary>
+    public string Name { get; private set; }
+
+    /// <summary>As last reported: what port-mods name the port by.</summary>
+    public MacAddress HardwareAddress { get; private set; }
+
+    /// <summary>Bytes of the longest IP packet the port sends; 0 without a limit. Any thread.</summary>
+    public int Mtu => _mtu;
+
+    public PortConfig Config
+    {
+        get => (PortConfig)_config;
+        set => _config = (uint)value;
+    }
+
+    /// <summary>The scheduler's settings; null while the port needs none. Workers look when the set of ports is replaced.</summary>
+    public PortQueueSettings? QueueSettings
+    {
+        get => _queueSettings;
+        set => _queueSettings = value;
+    }
+
+    /// <summary>Bit/s as configured; 0 for the link's.</summary>
+    public long RateLimit { get; set; }
+
+    /// <summary>Bit/s; 0 if unknown.</summary>
+    public long Rate => RateLimit != 0 ? RateLimit : QueueControl.RateOf(Link.Current);
+
+    /// <summary>What spanning tree allows; read by workers.</summary>
+    public BridgePortFlags Gate
+    {
+        get => (BridgePortFlags)_gate;
+        set => _gate = (int)value;
+    }
+
+    /// <summary>The OFPPS_STP bits; none without spanning tree.</summary>
+    public PortState SpanningTreeState { get; set; }
+
+    /// <summary>802.1D frames received here that the control side has not seen yet. Interlocked, by workers and the control side.</summary>
+    public int WaitingBpdus;
+
+    public PortDescription Description => new(
+        Number, HardwareAddress, Name, Config, SpanningTreeState | (Link.Up ? PortState.None : PortState.LinkDown),
+        Link.Current, Link.Advertised, Link.Supported, Link.Peer);
+
+    /// <summary>Whether the device is as it was last reported.</summary>
+    /// <param name="link">The device's link, just read.</param>
+    public bool IsAsReported(in PortLink link) => link == Link && Device.Name == Name && Device.HardwareAddress == HardwareAddress;
+
+    /// <summary>Takes over the device's link, name and address, to be reported.</summary>
+    /// <param name="link">The device's link, just read.</param>
+    [MemberNotNull(nameof(Name))]
+    public void Take(in PortLink link)
+    {
+        Link = link;
+        Name = Device.Name;
+        HardwareAddress = Device.HardwareAddress;
+        _mtu = link.Mtu;
+    }
+
+    /// <summary>The queue that <paramref name="worker"/> sends by, or null if packets for this port must be handed to another.</summary>
+    public IPort? QueueOf(int worker)
+    {
+        int queue = FirstQueueOf(worker);
+        return queue < Device.Queues.Count ? Device.Queues[queue] : null;
+    }
+
+    /// <summary>The queues that <paramref name="worker"/> receives from: several where there are more of them than workers.</summary>
+    public IEnumerable<IPort> QueuesOf(int worker)
+    {
+        for (int queue = FirstQueueOf(worker); queue < Device.Queues.Count; queue += Workers)
+        {
+            yield return Device.Queues[queue];
+        }
+    }
+
+    public WorkerPortCounters* CountersOf(int worker) => _counters.Start + worker;
+
+    public PortStatistics ReadStatistics()
+    {
+        PortLosses losses = Device.ReadLosses();
+        PortTraffic unseen = Device.ReadUnseenTraffic();
+        PortStatistics total = new()
+        {
+            PortNumber = Number,
+            ReceivedPackets = (ulong)unseen.ReceivedPackets,
+            ReceivedBytes = (ulong)unseen.ReceivedBytes,
+            TransmittedPackets = (ulong)unseen.TransmittedPackets,
+            TransmittedBytes = (ulong)unseen.TransmittedBytes,
+            TransmitDropped = (ulong)losses.TransmitDropped,
+            ReceiveDropped = (ulong)losses.ReceiveDropped,
+            ReceiveErrors = (ulong)losses.ReceiveErrors,
+            TransmitErrors = (ulong)losses.TransmitErrors,
+        };
+        for (int i = 0; i < Workers; i++)
+        {
+            ref WorkerPortCounters own = ref _counters.Start[i];
+            if (!Device.CountsEveryPacket)
+            {
+                total.ReceivedPackets += own.ReceivedPackets;
+                total.ReceivedBytes += own.ReceivedBytes;
+                total.TransmittedPackets += own.TransmittedPackets;
+                total.TransmittedBytes += own.TransmittedBytes;
+            }
+            total.ReceiveDropped += own.ReceiveDropped;
+            total.ReceiveErrors += own.ReceiveErrors;
+            total.TransmitDropped += own.TransmitDropped;
+        }
+        if (!Device.CountsEveryPacket)
+        {
+            // Workers count what a device takes; what became of it afterwards is known later, and a counter never falls.
+            ulong lost = Math.Min(total.TransmittedPackets - (ulong)unseen.TransmittedPackets, (ulong)(losses.TransmitErrors + losses.TransmitDropped));
+            total.TransmittedPackets = _transmitted = Math.Max(_transmitted, total.TransmittedPackets - lost);
+        }
+        return total;
+    }
+
+    /// <summary>Packets that named a queue which is not there.</summary>
+    public ulong ReadQueueMisses()
+    {
+        ulong total = 0;
+        for (int i = 0; i < Workers; i++)
+        {
+            total += _counters.Start[i].QueueMisses;
+        }
+        return total;
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            Device.Dispose();
+        }
+        finally
+        {
+            _counters.Dispose();
+        }
+    }
+
+    private int FirstQueueOf(int worker) => (worker - FirstWorker + Workers) % Workers;
+}
+
+/// <summary>One worker's counts for one port, on cache lines of its own.</summary>
+[System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential, Size = 128)]
+internal struct WorkerPortCounters
+{
+    public ulong ReceivedPackets;
+    public ulong ReceivedBytes;
+    public ulong TransmittedPackets;
+    public ulong TransmittedBytes;
+    public ulong ReceiveDropped;
+    public ulong ReceiveErrors;
+    public ulong TransmitDropped;
+
+    /// <summary>Packets that named a queue which is not there.</summary>
+    public ulong QueueMisses;
+}

@@ -1,0 +1,141 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Tables;
+
+/// <summary>What one worker's latest packets found in table 1, by their whole key, so that the next packet of a flow need not search.</summary>
+/// <remarks>
+/// <para>
+/// Its size is fixed: packets of ever new flows push others out and cost themselves a search, no more. What it holds is right as long as
+/// <see cref="ChangeJournal"/> shows no change that concerns the packet; so a flow-mod spoils only the flows it is about.
+/// </para>
+/// <para>
+/// A set is eight 16-bit signatures, side by side with other sets' so that they stay in the processor's nearer caches, and eight flows of a
+/// cache line each, of which mostly one is touched. Threads: one worker.
+/// </para>
+/// </remarks>
+internal sealed unsafe class FlowCache : IDisposable
+{
+    private const int Ways = 8;
+
+    // Where fewer than one packet in eight is of a flow that is here, most batches go without: what the cache costs is more than it saves.
+    private const int LeastUse = 8;
+    private const int PacketsPerJudgement = 2048;
+    private const int BatchesPerTrial = 8;
+
+    private readonly NativeArray<ushort> _signatures;
+    private readonly NativeArray<CachedFlow> _flows;
+    private readonly ulong _setMask;
+    private uint _victim;
+    private int _asked;
+    private int _known;
+    private bool _isUseless;
+    private uint _batches;
+
+    /// <param name="capacity">Flows it holds; rounded up to a power of two.</param>
+    public FlowCache(int capacity)
+    {
+        capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, Ways));
+        _signatures = new NativeArray<ushort>(capacity);
+        _flows = new NativeArray<CachedFlow>(capacity);
+        _setMask = (uint)(capacity / Ways) - 1;
+    }
+
+    /// <summary>Whether the next batch should be looked up here: always, or once in a while if traffic is of ever new flows.</summary>
+    public bool IsWorthwhile() => !_isUseless || ++_batches % BatchesPerTrial == 0;
+
+    /// <summary>Tells how many packets of a batch were known.</summary>
+    public void NoteUse(int asked, int known)
+    {
+        _asked += asked;
+        _known += known;
+        if (_asked >= PacketsPerJudgement)
+        {
+            _isUseless = _known < _asked / LeastUse;
+            _asked = 0;
+            _known = 0;
+        }
+    }
+
+    /// <summary>Asks for the signatures with which <see cref="CandidateFor"/> begins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prepare(ulong hash) => Prefetch.Line(_signatures.Start + (SetOf(hash) * Ways));
+
+    /// <summary>The flow that this hash is most likely of; its key is to be compared.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public CachedFlow* CandidateFor(ulong hash)
+    {
+        ulong first = SetOf(hash) * Ways;
+        uint fitting = FittingWays(first, hash);
+        CachedFlow* flow = _flows.Start + first + (uint)(BitOperations.TrailingZeroCount(fitting) & (Ways - 1)); // without any the first
+        Prefetch.Line(flow);
+        return flow;
+    }
+
+    /// <summary>What a packet with this key finds, as of change <paramref name="now"/>.</summary>
+    /// <param name="index">The entry, or 0 if it is known that there is none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryFind(CachedFlow* flow, in FlowKey key, ChangeJournal journal, long now, out uint index)
+    {
+        index = flow->Index;
+        if (!FlowKey.Equals(flow->Key, key))
+        {
+            return false;
+        }
+        if (flow->AsOf != now)
+        {
+            if (journal.MayHaveChanged(key, flow->AsOf, now))
+            {
+                return false;
+            }
+            flow->AsOf = now;
+        }
+        return true;
+    }
+
+    /// <summary>Keeps what a search found: where the flow was or an earlier packet of the batch has put it, else in the place of another.</summary>
+    /// <param name="asOf">The last change that was complete when the search began.</param>
+    public void Keep(ulong hash, in FlowKey key, uint index, long asOf)
+    {
+        ulong first = SetOf(hash) * Ways;
+        uint fitting = FittingWays(first, hash);
+        ulong place = first + (fitting == 0 ? _victim++ % Ways : (uint)BitOperations.TrailingZeroCount(fitting));
+        CachedFlow* flow = _flows.Start + place;
+        flow->Key = key;
+        flow->Index = index;
+        flow->AsOf = asOf;
+        _signatures.Start[place] = SignatureOf(hash);
+    }
+
+    public void Dispose()
+    {
+        _signatures.Dispose();
+        _flows.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint FittingWays(ulong first, ulong hash) =>
+        Vector128.Equals(Vector128.Load(_signatures.Start + first), Vector128.Create(SignatureOf(hash))).ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong SetOf(ulong hash) => (hash >> 32) & _setMask;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ushort SignatureOf(ulong hash) => (ushort)(hash >> 8);
+}
+
+/// <summary>One flow of a <see cref="FlowCache"/>: a cache line. All zero is older than any change.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal struct CachedFlow
+{
+    public FlowKey Key;
+
+    /// <summary>The change up to which <see cref="Index"/> holds.</summary>
+    public long AsOf;
+
+    public uint Index;
+}

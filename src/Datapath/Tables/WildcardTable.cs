@@ -1,0 +1,186 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Tables;
+
+/// <summary>Table 1: entries with wildcards, by priority; ties go to the entry installed earlier.</summary>
+/// <remarks>
+/// <para>
+/// The naive search compares every entry in order of priority. Tuple space search (Srinivasan, Suri, Varghese 1999) hashes once for
+/// each mask in use: rule sets have hundreds. Here entries of many masks share a subtable, which hashes only bits that all of them compare
+/// (TupleMerge: Daly, Bruschi, Linguaglossa, Pontarelli, Rossi, Tops, Torng, Yung 2019), and what the hash finds is compared under the
+/// entry's own mask. Few entries may share one hash; the next goes to a subtable that hashes more bits (<see cref="SubtableSet"/>).
+/// </para>
+/// <para>
+/// Of entries with the same mask and key only the one of highest priority is in a subtable; the others never match (<see cref="MatchGroups"/>).
+/// </para>
+/// <para>
+/// This is the writer's side; packets, which change nothing, are looked up by <see cref="WildcardSearch"/>. Threads: one writer, the control side.
+/// </para>
+/// </remarks>
+internal sealed unsafe class WildcardTable : IDisposable
+{
+    private readonly FlowStore _store;
+    private readonly FlowHash _hash;
+    private readonly NativeArray<FlowKey> _masks;
+    private readonly FlowKey* _maskOf;
+    private readonly FlowEntry* _entries;
+    private readonly Dictionary<FlowKey, MaskUse> _uses = [];
+    private readonly SubtableSet _subtables;
+    private readonly MatchGroups _groups;
+
+    public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash)
+    {
+        _store = store;
+        _hash = hash;
+        _masks = new NativeArray<FlowKey>(store.Capacity + 1);
+        _maskOf = _masks.Start;
+        _entries = store.Entries;
+        _subtables = new SubtableSet(memory, store, hash, _maskOf);
+        _groups = new MatchGroups(store);
+        Search = new WildcardSearch(_subtables, store, hash, _maskOf);
+    }
+
+    /// <summary>What workers look packets up with.</summary>
+    public WildcardSearch Search { get; }
+
+    public int Count { get; private set; }
+
+    /// <summary>Each change of what there is to be found. Any thread may read.</summary>
+    public ChangeJournal Changes { get; } = new();
+
+    /// <summary>Different masks in use.</summary>
+    public int MaskCount => _uses.Count;
+
+    /// <summary>Hash tables a search may have to look at. Any thread.</summary>
+    public int SubtableCount => _subtables.Ordered.Length;
+
+    /// <summary>The mask of an entry of this table.</summary>
+    public ref readonly FlowKey MaskOf(uint index) => ref _maskOf[index];
+
+    /// <summary>The entry with just this mask, key and priority, or 0.</summary>
+    public uint FindStrict(in FlowKey key, in FlowKey mask, ushort priority)
+    {
+        uint first = FindFirst(key, mask, out _);
+        return first == 0 ? 0 : _groups.Find(first, priority);
+    }
+
+    /// <summary>Links an entry whose key, priority and actions are in place and which has no twin in the table.</summary>
+    public void Insert(uint index, in FlowKey mask)
+    {
+        Changes.Begin(_entries[index].Key, mask);
+        ref FlowRecord record = ref _store.Records[index];
+        _maskOf[index] = mask;
+        uint first = FindFirst(_entries[index].Key, mask, out Subtable? subtable);
+        if (first == 0)
+        {
+            Subtable? known = _uses.TryGetValue(mask, out MaskUse? use) ? use[0] : null;
+            subtable = _subtables.Choose(_entries[index].Key, mask, known, out record.Hash);
+            _subtables.Insert(subtable, record.Hash, index);
+        }
+        else
+        {
+            record.Hash = _store.Records[first].Hash;
+            _groups.Join(index, first);
+            if (_groups.IsFirst(index))
+            {
+                subtable!.Index.Replace(record.Hash, first, index);
+            }
+        }
+        record.Subtable = subtable!.Id;
+        UseOf(mask).CountIn(subtable);
+        Count++;
+        _subtables.NotePriority(subtable, record.Priority);
+        Changes.Complete();
+    }
+
+    /// <summary>Puts an entry in the place of its twin (same mask, key and priority) in one store.</summary>
+    public void Replace(uint index, uint replacement)
+    {
+        Changes.Begin(_entries[index].Key, _maskOf[index]);
+        ref FlowRecord old = ref _store.Records[index];
+        ref FlowRecord record = ref _store.Records[replacement];
+        _maskOf[replacement] = _maskOf[index];
+        record.Hash = old.Hash;
+        record.Subtable = old.Subtable;
+        bool isFirst = _groups.IsFirst(index);
+        _groups.Replace(index, replacement);
+        if (isFirst)
+        {
+            _subtables[old.Subtable].Index.Replace(old.Hash, index, replacement);
+        }
+        Changes.Complete();
+    }
+
+    /// <summary>Unlinks an entry. The caller retires it.</summary>
+    public void Remove(uint index)
+    {
+        Changes.Begin(_entries[index].Key, _maskOf[index]);
+        ref FlowRecord record = ref _store.Records[index];
+        Subtable subtable = _subtables[record.Subtable];
+        bool isFirst = _groups.IsFirst(index);
+        uint next = _groups.Leave(index);
+        if (next == 0)
+        {
+            _subtables.Remove(subtable, record.Hash, index);
+        }
+        else if (isFirst)
+        {
+            subtable.Index.Replace(record.Hash, index, next);
+        }
+        Count--;
+        FlowKey mask = _maskOf[index];
+        MaskUse use = _uses[mask];
+        use.CountOut(subtable);
+        if (use.IsEmpty)
+        {
+            _uses.Remove(mask);
+        }
+        _subtables.NoteRemoval(subtable);
+        Changes.Complete();
+    }
+
+    public void Dispose()
+    {
+        Changes.Dispose();
+        _subtables.Dispose();
+        _masks.Dispose();
+    }
+
+    /// <summary>The entry of highest priority with this mask and key, or 0.</summary>
+    private uint FindFirst(in FlowKey key, in FlowKey mask, out Subtable? subtable)
+    {
+        subtable = null;
+        if (!_uses.TryGetValue(mask, out MaskUse? use))
+        {
+            return 0;
+        }
+        for (int home = 0; home < use.Homes; home++)
+        {
+            subtable = use[home];
+            ulong hash = _hash.Compute(key, subtable.Mask);
+            for (byte* bucket = subtable.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
+            {
+                for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
+                {
+                    uint index = FlowIndex.CandidateAt(bucket, fitting);
+                    if (FlowKey.Equals(_entries[index].Key, key) && FlowKey.Equals(_maskOf[index], mask))
+                    {
+                        return index;
+                    }
+                }
+            }
+        }
+        return 0;
+    }
+
+    private MaskUse UseOf(in FlowKey mask)
+    {
+        if (!_uses.TryGetValue(mask, out MaskUse? use))
+        {
+            use = new MaskUse();
+            _uses.Add(mask, use);
+        }
+        return use;
+    }
+}

@@ -1,0 +1,110 @@
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting;
+
+/// <summary>A port the switch is to have, whether or not its interface is there at the moment.</summary>
+/// <remarks>Threads: under the gate of <see cref="SwitchPorts"/>.</remarks>
+/// <param name="option">Its number and what stands behind it.</param>
+/// <param name="queues">Those it gets each time it is opened.</param>
+internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOption> queues)
+{
+    private string _name = option.Spec.Target;
+    private int _mtu;
+    private string? _lastFault;
+
+    public PortOption Option => option;
+
+    public IReadOnlyList<QueueOption> Queues => queues;
+
+    public ushort Number => option.Number;
+
+    /// <summary>Frames of the pool it may have for itself, as its interface was when the port was asked for.</summary>
+    public int FramesTaken { get; } = PortFactory.FramesTakenBy(option.Spec);
+
+    /// <summary>The number as people write it.</summary>
+    public string Label => QueueOptionsReader.NameOf(option.Number);
+
+    /// <summary>Null while it is being opened, and while its interface is away.</summary>
+    public IPortDevice? Device { get; private set; }
+
+    public IInterfaceDevice? Interface => Device as IInterfaceDevice;
+
+    /// <summary>Whether it waits for its interface to return.</summary>
+    public bool IsAway { get; private set; }
+
+    /// <summary>Why it could not be opened the last time; null if that was said of no attempt yet.</summary>
+    public string? LastFailure { get; set; }
+
+    /// <summary>What it is called: the device's name, which others may change; the one asked for while there is no device.</summary>
+    public string Name => Device?.Name ?? option.Spec.Target;
+
+    public void Attach(IPortDevice device)
+    {
+        Device = device;
+        IsAway = false;
+        LastFailure = null;
+        _name = device.Name;
+        _mtu = device.ReadLink().Mtu;
+    }
+
+    /// <summary>Claims the port for one attempt to open it again; ended by <see cref="Attach"/> or <see cref="Detach"/>.</summary>
+    public bool TryBeginReturn()
+    {
+        bool wasAway = IsAway;
+        IsAway = false;
+        return wasAway;
+    }
+
+    public void Detach()
+    {
+        Device = null;
+        IsAway = true;
+    }
+
+    /// <summary>What people are to know of a change that no port-status tells, or not so that they would see it at once.</summary>
+    /// <param name="link">The port's interface as it is now.</param>
+    /// <param name="highestMtu">As <see cref="IInterfaceDevice.HighestMtu"/>.</param>
+    public IEnumerable<string> TakeChanges(Link link, int highestMtu)
+    {
+        List<string> news = [];
+        if (link.Name != _name)
+        {
+            news.Add($"port {Label}: {_name}: is called {link.Name} now");
+            _name = link.Name;
+        }
+        if (link.Mtu != _mtu)
+        {
+            string limit = highestMtu == 0 || link.Mtu <= highestMtu ? string.Empty
+                : $"; with AF_XDP a packet must fit a frame: those of more than {highestMtu} bytes are dropped and counted";
+            news.Add($"port {Label}: {_name}: the MTU is {link.Mtu} now, was {_mtu}{limit}");
+            _mtu = link.Mtu;
+        }
+        return news;
+    }
+
+    /// <summary>What keeps the device from its work, if that has not been said yet.</summary>
+    public string? TakeFault()
+    {
+        if (Device?.Fault is not { } fault || fault == _lastFault)
+        {
+            return null;
+        }
+        _lastFault = fault;
+        return $"port {Label}: {Name}: {fault}";
+    }
+
+    /// <summary>One line for people.</summary>
+    public string Describe()
+    {
+        if (Device == null)
+        {
+            return $"port {Label}: {option.Spec.Target}: {(IsAway ? "the interface is away" : "being opened")}";
+        }
+        string link = Device.ReadLink().Up ? string.Empty : " (link down)";
+        string fault = Device.Fault is { } reason ? $" ({reason})" : string.Empty;
+        return $"port {Label}: {Device.Name}: {Device.Backend}{link}{fault}";
+    }
+}

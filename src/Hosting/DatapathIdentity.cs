@@ -1,0 +1,34 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting;
+
+/// <summary>A datapath id for a switch that was given none: the same after a restart, another one on another machine.</summary>
+internal static class DatapathIdentity
+{
+    // The bit that says an Ethernet address was not given out by IEEE (IEEE 802-2014 §8.2.2).
+    private const ulong LocallyAdministered = 0x0200_0000_0000;
+    private const ulong Multicast = 0x0100_0000_0000;
+    private const ulong AddressBits = 0xffff_ffff_ffff;
+
+    /// <summary>The address of the first port that is an interface of this machine (OpenFlow 1.0.0 §5.3.1: the lower 48 bits are
+    /// meant for it); made from the host's name and the ports where there is none.</summary>
+    public static ulong Choose(IReadOnlyList<PortOption> ports)
+    {
+        using NetlinkSocket netlink = NetlinkSocket.Open();
+        foreach (PortOption port in ports.Where(port => port.Spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib or PortKind.NetFpga))
+        {
+            if (netlink.FindLink(port.Spec.Target) is { } link && link.HardwareAddress.Value != 0)
+            {
+                return link.HardwareAddress.Value;
+            }
+        }
+        string identity = $"{Environment.MachineName}\n{string.Join('\n', ports.Select(port => port.Spec))}";
+        ulong hash = BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(identity)));
+        return (hash & AddressBits & ~Multicast) | LocallyAdministered;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.OfAgent.Connections;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting;
+
+/// <summary>Keeps the datapath told which packets are the switch's own connections: addresses, names and routes may change while it runs.</summary>
+/// <remarks>Threads: one of its own from <see cref="Start"/> on; interfaces and routes are those of the constructing thread's network namespace.</remarks>
+internal sealed class InBandWatch : IDisposable
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // A name that has addresses is looked up again after so many intervals; one that has none, each time.
+    private const int IntervalsPerLookup = 30;
+
+    private readonly DatapathControl _control;
+    private readonly Action<string> _log;
+    private readonly string _device;
+    private readonly ConnectionTarget[] _controllers;
+    private readonly Dictionary<string, IPAddress[]> _addresses = [];
+    private readonly NetlinkSocket _netlink;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Thread _thread;
+    private ushort[] _listenPorts = [];
+    private string _lastNews = "";
+
+    /// <summary>Publishes what is known without asking a name server, before the first connection is tried.</summary>
+    /// <param name="log">Takes a line when what passes changes.</param>
+    /// <exception cref="SystemCallException">The system has no netlink or no descriptor left.</exception>
+    public InBandWatch(DatapathControl control, SwitchOptions options, Action<string> log)
+    {
+        _control = control;
+        _log = log;
+        _device = options.Ports.Single(port => port.Number == PortNumber.Local).Spec.Target;
+        _controllers = [.. options.Controllers.Where(target => target.Transport != ConnectionTransport.Unix)];
+        _netlink = NetlinkSocket.Open();
+        _thread = new Thread(Watch) { IsBackground = true, Name = "in-band watch" };
+        foreach (ConnectionTarget target in _controllers)
+        {
+            _addresses[target.Host] = IPAddress.TryParse(target.Host, out IPAddress? address) ? [address] : [];
+        }
+        Publish();
+    }
+
+    /// <param name="listenPorts">The TCP ports that are listened on; 0 where it is none.</param>
+    public void Start(IEnumerable<int> listenPorts)
+    {
+        _listenPorts = [.. listenPorts.Where(port => port != 0).Select(port => (ushort)port)];
+        _thread.Start();
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        if (!_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            _thread.Join();
+        }
+        _netlink.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Watch()
+    {
+        for (int round = 0; !_stop.IsCancellationRequested; round++)
+        {
+            Publish();
+            foreach (string host in _addresses.Keys.Where(host => !IPAddress.TryParse(host, out _)).ToList())
+            {
+                if (_addresses[host].Length == 0 || round % IntervalsPerLookup == 0)
+                {
+                    LookUp(host);
+                }
+            }
+            _stop.Token.WaitHandle.WaitOne(Interval);
+        }
+    }
+
+    /// <summary>What is known of a name stays known if its server does not answer.</summary>
+    private void LookUp(string host)
+    {
+        try
+        {
+            _addresses[host] = Dns.GetHostAddressesAsync(host, AddressFamily.InterNetwork, _stop.Token).GetAwaiter().GetResult();
+            Publish();
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ArgumentException)
+        {
+            // the connection's own attempt reports it
+        }
+    }
+
+    private void Publish()
+    {
+        try
+        {
+            if (_netlink.FindLink(FindDevice()) is { } link)
+            {
+                Publish(link);
+            }
+        }
+        catch (SystemCallException e)
+        {
+            Report($"in-band: {e.Message}");
+        }
+    }
+
+    /// <summary>The interface behind LOCAL by its present name; by the one it was asked for by while it is away.</summary>
+    private string FindDevice()
+    {
+        using (_control.EnterWithoutTable())
+        {
+            return _control.Ports.Where(port => port.Number == PortNumber.Local).Select(port => port.Name).FirstOrDefault(_device);
+        }
+    }
+
+    private void Publish(Link link)
+    {
+        IPEndPoint[] controllers =
+        [
+            .. _controllers.SelectMany(target => _addresses[target.Host].Select(address => new IPEndPoint(address, target.Port))),
+        ];
+        IPEndPoint[] covered = [.. controllers.Where(controller => controller.AddressFamily == AddressFamily.InterNetwork)];
+        Be32[] own = [.. _netlink.ListIpv4Addresses().Where(address => address.LinkIndex == link.Index).Select(address => address.Address)];
+        Be32[] hops = [.. covered.Select(controller => NextHop(ToBe32(controller.Address), link)).OfType<Be32>().Distinct()];
+        InBandTraffic traffic = new(
+            link.HardwareAddress,
+            covered.Select(controller => new InBandController(ToBe32(controller.Address), Be16.FromHost((ushort)controller.Port))),
+            _listenPorts,
+            own.Concat(hops));
+        using (_control.EnterWithoutTable())
+        {
+            _control.InBand = traffic;
+        }
+        Report(Describe(covered, own, hops, controllers.Except(covered)));
+    }
+
+    private Be32? NextHop(Be32 destination, Link link) =>
+        _netlink.FindRoute(destination) is { } route && route.LinkIndex == link.Index ? route.Gateway : null;
+
+    private string Describe(IPEndPoint[] controllers, Be32[] own, Be32[] hops, IEnumerable<IPEndPoint> leftOut)
+    {
+        string news = $"in-band: {_device} has {List(own.Select(Ipv4Text.Format), "no IPv4 address yet")}; past the flow table go controllers {List(controllers, "none")}";
+        news += hops.Length == 0 ? "" : $" by way of {List(hops.Select(Ipv4Text.Format), "")}";
+        news += _listenPorts.Length == 0 ? "" : $", peers of ports {List(_listenPorts, "")}";
+        return leftOut.Any() ? $"{news}; not {List(leftOut, "")}, for want of IPv4" : news;
+    }
+
+    private void Report(string news)
+    {
+        if (news != _lastNews)
+        {
+            _lastNews = news;
+            _log(news);
+        }
+    }
+
+    private static string List<T>(IEnumerable<T> items, string otherwise) => items.Any() ? string.Join(", ", items) : otherwise;
+
+    private static Be32 ToBe32(IPAddress address) => Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(address.GetAddressBytes()));
+}

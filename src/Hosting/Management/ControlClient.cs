@@ -1,0 +1,83 @@
+using System.Net.Sockets;
+using System.Text;
+using Softswitch.Hosting.Configuration;
+using Softswitch.OfAgent.Connections;
+
+namespace Softswitch.Hosting.Management;
+
+/// <summary>The asking end of the control socket.</summary>
+internal static class ControlClient
+{
+    /// <summary>Sends one request and waits for its answer.</summary>
+    /// <param name="target">As written: <c>unix:PATH</c>.</param>
+    /// <param name="request">One line, without its line feed.</param>
+    /// <param name="timeout">How long the switch may be silent.</param>
+    /// <returns>What the switch says of what it did.</returns>
+    /// <exception cref="OptionException">No such target, nobody listens there, no answer, or the switch says why it cannot be done.</exception>
+    public static IReadOnlyList<string> Ask(string target, string request, TimeSpan timeout)
+    {
+        if (!ConnectionTarget.TryParse(target, out ConnectionTarget? parsed, out _) || parsed is not { Transport: ConnectionTransport.Unix, IsPassive: false })
+        {
+            throw new OptionException($"target: '{target}' is not unix:PATH, the path given to run --control");
+        }
+        byte[] bytes = Encoding.UTF8.GetBytes($"{request}\n");
+        if (bytes.Length > ControlProtocol.LongestRequest || request.Any(char.IsControl))
+        {
+            throw new OptionException($"request: {ControlProtocol.LongestRequest} bytes without control characters are all that can be sent");
+        }
+        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.ReceiveTimeout = socket.SendTimeout = (int)timeout.TotalMilliseconds;
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(parsed.Host));
+            socket.Send(bytes);
+            return ReadAnswer(socket, target);
+        }
+        catch (SocketException e)
+        {
+            throw new OptionException($"{target}: {Reason(e.SocketErrorCode, parsed.Host, timeout)}", e);
+        }
+        catch (ArgumentException e)
+        {
+            throw new OptionException($"{target}: the path is longer than the kernel takes for a socket", e);
+        }
+        catch (IOException e) when (e.InnerException is SocketException inner)
+        {
+            throw new OptionException($"{target}: {Reason(inner.SocketErrorCode, parsed.Host, timeout)}", e);
+        }
+    }
+
+    private static List<string> ReadAnswer(Socket socket, string target)
+    {
+        using NetworkStream stream = new(socket);
+        using StreamReader reader = new(stream, Encoding.UTF8);
+        List<string> lines = [];
+        while (reader.ReadLine() is { } line)
+        {
+            if (line == ControlProtocol.Ok)
+            {
+                return lines;
+            }
+            if (line == ControlProtocol.Error)
+            {
+                throw new OptionException(lines);
+            }
+            if (line.Length == 0 || line[0] != ControlProtocol.TextMark)
+            {
+                throw new OptionException($"{target}: what answers there is not a switch's --control socket");
+            }
+            lines.Add(line[1..]);
+        }
+        throw new OptionException($"{target}: the connection was closed without an answer");
+    }
+
+    private static string Reason(SocketError error, string path, TimeSpan timeout) => error switch
+    {
+        SocketError.ConnectionRefused => "nobody listens there",
+        SocketError.AccessDenied => "permission denied",
+        SocketError.TimedOut or SocketError.WouldBlock => $"no answer within {timeout.TotalSeconds} s",
+        _ when !File.Exists(path) => "no such file",
+        SocketError.ConnectionReset or SocketError.Shutdown => "the connection was closed without an answer",
+        _ => new SocketException((int)error).Message,
+    };
+}

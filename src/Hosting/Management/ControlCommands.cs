@@ -1,0 +1,61 @@
+using Softswitch.Hosting.Configuration;
+using Softswitch.NetFpga;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting.Management;
+
+/// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
+/// <param name="cards">Null for a switch without cards.</param>
+internal sealed class ControlCommands(SwitchPorts ports, ICardReports? cards = null)
+{
+    private const int LongestEcho = 40;
+
+    /// <returns>Whether it was done, and what there is to say: if not, why.</returns>
+    public ControlAnswer Execute(string request)
+    {
+        try
+        {
+            return new ControlAnswer(true, Apply(request));
+        }
+        catch (Exception e) when (e is OptionException or PortException or SystemCallException or RegisterAccessException)
+        {
+            return new ControlAnswer(false, e.Message.Split('\n'));
+        }
+#pragma warning disable CA1031 // one command that fails in an unforeseen way must not end the switch
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return new ControlAnswer(false, [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"]);
+        }
+    }
+
+    private IReadOnlyList<string> Apply(string request)
+    {
+        if (request.StartsWith(ControlProtocol.AddPort, StringComparison.Ordinal))
+        {
+            return ports.Add(request[ControlProtocol.AddPort.Length..]);
+        }
+        if (request.StartsWith(ControlProtocol.DeletePort, StringComparison.Ordinal))
+        {
+            return [ports.Remove(request[ControlProtocol.DeletePort.Length..])];
+        }
+        if (request == ControlProtocol.ShowCards || request.StartsWith($"{ControlProtocol.ShowCards} ", StringComparison.Ordinal))
+        {
+            string name = request[ControlProtocol.ShowCards.Length..].Trim();
+            return cards?.Show(name.Length == 0 ? null : name) ?? throw new OptionException("the switch has no NetFPGA card (run --netfpga)");
+        }
+        return request == ControlProtocol.ListPorts
+            ? ports.Describe()
+            : throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'netfpga/show [CARD]'");
+    }
+
+    /// <summary>What a stranger wrote, fit to be shown.</summary>
+    private static string Echo(string request) =>
+        string.Concat(request.Take(LongestEcho).Select(c => char.IsControl(c) ? '?' : c)) + (request.Length > LongestEcho ? "..." : string.Empty);
+}
+
+/// <summary>The answer to a request.</summary>
+/// <param name="Done">Whether it was done.</param>
+/// <param name="Lines">What there is to say; the reasons if it was not.</param>
+internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines);

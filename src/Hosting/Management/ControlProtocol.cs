@@ -1,0 +1,29 @@
+namespace Softswitch.Hosting.Management;
+
+/// <summary>What goes over the control socket (<c>--control</c>): lines of UTF-8, ended by a line feed.</summary>
+/// <remarks>
+/// <code>
+/// client  port add 3=eth3,rate=100M
+/// switch  |port 3: eth3: AF_PACKET ...
+/// switch  |port 3: sends at 100Mbit/s at most
+/// switch  ok
+/// </code>
+/// A request is one line; its answer is any number of lines behind a bar, then <see cref="Ok"/> or, if they say why it cannot be done, <see cref="Error"/>.
+/// Requests of a connection are answered in order.
+/// </remarks>
+internal static class ControlProtocol
+{
+    public const string Ok = "ok";
+    public const string Error = "error";
+    public const char TextMark = '|';
+
+    /// <summary>Bytes of a request, its line feed included.</summary>
+    public const int LongestRequest = 4096;
+
+    public const string AddPort = "port add ";
+    public const string DeletePort = "port del ";
+    public const string ListPorts = "port list";
+
+    /// <summary>All cards, or with a blank and a name that one.</summary>
+    public const string ShowCards = "netfpga/show";
+}

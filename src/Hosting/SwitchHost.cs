@@ -1,0 +1,290 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Management;
+using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting;
+
+/// <summary>A running switch: datapath, ports, agent, and the threads that drive them.</summary>
+/// <remarks>
+/// <code>
+/// worker 0..n-1   Worker.Run: forwards
+/// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state
+/// link monitor    SwitchPorts: interfaces that vanish, change and return
+/// control socket  ControlListener, where asked for, and one for each client: ports added and removed
+/// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections
+/// agent's own     one or two for each connection
+/// </code>
+/// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start"/>.
+/// </remarks>
+internal sealed class SwitchHost : IDisposable
+{
+    // A thread ends within milliseconds of being asked to, unless it waits for a worker (GracePeriod) or cannot end at all.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _failed = new();
+    private readonly List<Thread> _threads = [];
+    private readonly WorkerProcessors _processors;
+    private readonly SwitchCards _cards;
+    private HugePages? _frameMemory;
+    private SwitchAgent? _agent;
+    private TlsCredentials? _tls;
+    private SwitchPorts? _ports;
+    private ControlListener? _commands;
+    private InBandWatch? _inBand;
+    private Exception? _failure;
+
+    private SwitchHost(SwitchOptions options)
+    {
+        _processors = new WorkerProcessors(options.Processors);
+        DatapathOptions datapath = new()
+        {
+            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
+            Workers = options.Workers,
+            SpanningTree = options.SpanningTree,
+        };
+        Control = new DatapathControl(datapath with
+        {
+            FrameCount = (options.Frames ?? datapath.FrameCount) + SwitchPorts.FramesTakenBy(options.Ports),
+            FrameSize = options.FrameSize ?? datapath.FrameSize,
+            FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes),
+            PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
+            PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
+            BufferCount = options.Buffers ?? datapath.BufferCount,
+            BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
+            ActionMemory = options.ActionMemoryMiB is { } mebibytes ? (long)mebibytes << 20 : datapath.ActionMemory,
+            MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
+        });
+        _cards = new SwitchCards(Control);
+    }
+
+    public DatapathControl Control { get; }
+
+    /// <summary>To be added to and removed from while it runs.</summary>
+    public SwitchPorts Ports => _ports!;
+
+    /// <summary>Controllers and tools, as they are connected now.</summary>
+    public IReadOnlyList<ConnectionStatus> Connections => _agent?.ReadConnections() ?? [];
+
+    /// <summary>What the NetFPGA cards hold, as <c>netfpga show</c> prints it.</summary>
+    /// <exception cref="OptionException">There is none.</exception>
+    public IReadOnlyList<string> DescribeCards() => _cards.Show(null);
+
+    /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
+    public CancellationToken Failed => _failed.Token;
+
+    /// <summary>Opens ports, starts forwarding, listens and connects.</summary>
+    /// <param name="options">What to open.</param>
+    /// <param name="say">Takes a line for each thing that is open.</param>
+    /// <param name="log">Takes a line for each event of a connection, on any thread.</param>
+    /// <exception cref="OptionException">Something cannot be opened; nothing is left open then.</exception>
+    /// <exception cref="PortException">A port cannot be opened; as above.</exception>
+    public static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
+    {
+        var host = new SwitchHost(options);
+        try
+        {
+            host._tls = LoadTls(options);
+            say($"datapath id {host.Control.DatapathId:x16}");
+            say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
+            host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
+            host._ports = new SwitchPorts(host.Control, options, host._cards, log);
+            host._ports.OpenAll(say);
+            host._cards.AddOffloads(options.Ports, log);
+            // The agent first: it is told what the workers meet.
+            SwitchAgent agent = host.CreateAgent(options, log);
+            host.StartThreads(options.SpinsWhenIdle, log);
+            host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
+            Connect(agent, options, say);
+            host._inBand?.Start(agent.ListenPorts);
+            host.ListenForCommands(options.Control, say);
+            return host;
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Throws what ended a thread, if <see cref="Failed"/> was cancelled.</summary>
+    public void ThrowIfFailed()
+    {
+        if (_failure != null)
+        {
+            throw new InvalidOperationException($"the switch ended by itself: {_failure.Message}", _failure);
+        }
+    }
+
+    /// <summary>Ends connections, then threads, then ports: interfaces are as they were found. A thread that does not end is left behind.</summary>
+    public void Dispose()
+    {
+        _commands?.Dispose();
+        _inBand?.Dispose();
+        _ports?.Dispose();
+        _agent?.Dispose();
+        _stop.Cancel();
+        Control.Wake();
+        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)))
+        {
+            Control.Abandon();
+            return;
+        }
+        Control.Dispose();
+        _cards.Dispose();
+        _tls?.Dispose();
+        _stop.Dispose();
+        _failed.Dispose();
+    }
+
+    private void ListenForCommands(ConnectionTarget? target, Action<string> say)
+    {
+        if (target == null)
+        {
+            return;
+        }
+        try
+        {
+            _commands = new ControlListener(target.Host, new ControlCommands(_ports!, _cards).Execute);
+        }
+        catch (IOException e)
+        {
+            throw new OptionException($"--control: {target}: {e.Message}", e);
+        }
+        say($"control: {target}");
+    }
+
+    private void StartThreads(bool spin, Action<string> log)
+    {
+        foreach (Worker worker in Control.Workers)
+        {
+            StartThread($"worker {worker.Id}", log, () =>
+            {
+                _processors.Enter(worker.Id);
+                using IWaiter waiter = spin ? new SpinningWaiter() : new PollWaiter();
+                worker.Run(waiter, _stop.Token);
+            });
+        }
+        StartThread("control", log, () => Serve(log));
+    }
+
+    private void Serve(Action<string> log)
+    {
+        CounterReport[] reports =
+        [
+            new(() => Control.ReadDrops(DropReason.PacketInLimit), (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", log),
+            new(ReadQueueMisses, DescribeQueueMisses, log),
+        ];
+        while (!_stop.IsCancellationRequested)
+        {
+            int milliseconds;
+            using (Control.EnterWithoutTable())
+            {
+                milliseconds = Control.Service();
+            }
+            foreach (CounterReport report in reports)
+            {
+                report.Update();
+            }
+            Control.WaitForWork(milliseconds);
+        }
+    }
+
+    private long ReadQueueMisses()
+    {
+        using (Control.EnterWithoutTable())
+        {
+            ulong total = 0;
+            foreach (ushort port in Control.PortNumbers)
+            {
+                total += Control.ReadQueueMisses(port);
+            }
+            return (long)total;
+        }
+    }
+
+    private string DescribeQueueMisses(long more, long all)
+    {
+        using (Control.EnterWithoutTable())
+        {
+            string ports = string.Join(", ", Control.PortNumbers.ToArray().Where(port => Control.ReadQueueMisses(port) != 0));
+            return $"queues: {more} more packets named a queue that their port has not (port {ports}) and went by the port itself, {all} in all";
+        }
+    }
+
+    private SwitchAgent CreateAgent(SwitchOptions options, Action<string> log)
+    {
+        AgentOptions agent = new()
+        {
+            Controllers = options.Controllers,
+            Listeners = options.Listeners,
+            Tls = _tls,
+            FailMode = options.FailMode,
+            Log = log,
+        };
+        return _agent = new SwitchAgent(Control, agent with { EmergencyAttempts = options.EmergencyAttempts ?? agent.EmergencyAttempts });
+    }
+
+    private static TlsCredentials? LoadTls(SwitchOptions options)
+    {
+        try
+        {
+            return options.Tls is null ? null : TlsCredentials.Load(options.Tls);
+        }
+        catch (TlsException e)
+        {
+            throw new OptionException(e.Message, e);
+        }
+    }
+
+    private static void Connect(SwitchAgent agent, SwitchOptions options, Action<string> say)
+    {
+        try
+        {
+            agent.Start();
+        }
+        catch (IOException e)
+        {
+            throw new OptionException($"--listen: {e.Message}", e);
+        }
+        foreach ((ConnectionTarget target, int port) in options.Listeners.Zip(agent.ListenPorts))
+        {
+            say((target with { Port = port }).ListeningLine);
+        }
+        foreach (ConnectionTarget target in options.Controllers)
+        {
+            say($"connecting: {target}");
+        }
+    }
+
+    private void StartThread(string name, Action<string> log, Action body)
+    {
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                body();
+            }
+#pragma warning disable CA1031 // reported by whoever waits for Failed; a switch that lost a thread must not pretend to work
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Exception failure = new InvalidOperationException($"{name} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", e);
+                if (Interlocked.CompareExchange(ref _failure, failure, null) == null)
+                {
+                    _failed.Cancel(); // first: whoever reads the log may not be reading
+                }
+                log($"{failure.Message}; the switch ends");
+            }
+        })
+        { Name = name, IsBackground = true };
+        _threads.Add(thread);
+        thread.Start();
+    }
+}

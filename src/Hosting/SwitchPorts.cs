@@ -1,0 +1,338 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Tunnels;
+
+namespace Softswitch.Hosting;
+
+/// <summary>The ports the switch is to have: opened at start, watched, added and removed while it runs.</summary>
+/// <remarks>
+/// <para>
+/// A port whose interface vanishes is taken out of the switch (port-status with OFPPR_DELETE, OpenFlow 1.0.0 §5.4.3) and put back when an interface
+/// of the name it was asked for by appears. While it is open it is its interface's index that counts: a renamed interface stays the port, under its new name.
+/// </para>
+/// <para>
+/// Threads: any. Its gate is taken before the control gate. Devices are opened outside of it, as that may take long. The link monitor's callbacks
+/// run on its thread, in the network namespace of the thread that made this object; whoever adds a port must be in the same.
+/// </para>
+/// </remarks>
+internal sealed class SwitchPorts : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly DatapathControl _control;
+    private readonly Action<string> _log;
+    private readonly List<ConfiguredPort> _ports = [];
+    private readonly PortNumbers _numbers = new();
+    private readonly UnderlaySet _underlays = new();
+    private readonly SwitchCards _cards;
+    private readonly int _framesForPackets;
+    private readonly bool _needsLocal;
+    private readonly LinkMonitor _monitor;
+    private volatile bool _closed;
+
+    /// <param name="control">Where ports go; its frames are those of <paramref name="options"/> and what the ports take for themselves.</param>
+    /// <param name="options">The switch's; opening the ports is left to <see cref="OpenAll"/>.</param>
+    /// <param name="cards">Whose interfaces are among the ports; the caller's.</param>
+    /// <param name="log">Takes a line for each event, on any thread.</param>
+    /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
+    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, Action<string> log)
+    {
+        _control = control;
+        _cards = cards;
+        _log = log;
+        _needsLocal = options.InBand;
+        _ports.AddRange(options.Ports.Select(port => new ConfiguredPort(port, [.. options.Queues.Where(queue => queue.Port == port.Number)])));
+        _framesForPackets = control.Frames.FrameCount - FramesTaken;
+        _monitor = new LinkMonitor(OnChanged, OnRemoved, OnTick);
+    }
+
+    /// <summary>Frames of the pool that ports have for themselves.</summary>
+    public static int FramesTakenBy(IEnumerable<PortOption> ports) => ports.Sum(port => PortFactory.FramesTakenBy(port.Spec));
+
+    private int FramesTaken => _ports.Sum(port => port.FramesTaken);
+
+    /// <summary>Opens the ports of the options, in their order.</summary>
+    /// <param name="say">Takes a line for each.</param>
+    /// <exception cref="OptionException">One cannot be had as asked for; those opened stay open.</exception>
+    /// <exception cref="PortException">One cannot be opened; as above.</exception>
+    public void OpenAll(Action<string> say)
+    {
+        foreach (ConfiguredPort port in _ports.OrderBy(port => port.Option.Spec.IsTunnel).ToList()) // those they travel by first
+        {
+            Open(port, say);
+        }
+    }
+
+    /// <summary>Adds a port.</summary>
+    /// <param name="text">As behind <c>--port</c>.</param>
+    /// <returns>What there is to say of it.</returns>
+    /// <exception cref="OptionException">The number is taken, frames are short, or it is no port specification. Nothing is changed then.</exception>
+    /// <exception cref="PortException">It cannot be opened; as above.</exception>
+    public IReadOnlyList<string> Add(string text)
+    {
+        if (!PortSpec.TryParse(text, out PortSpec? spec, out string? error))
+        {
+            throw new OptionException(error);
+        }
+        List<string> said = [];
+        ConfiguredPort port = Reserve(spec);
+        try
+        {
+            Open(port, said.Add);
+        }
+        catch
+        {
+            lock (_gate)
+            {
+                _ports.Remove(port);
+            }
+            throw;
+        }
+        said.ForEach(_log);
+        return said;
+    }
+
+    /// <summary>Removes a port for good; its interface is as it was found when this returns.</summary>
+    /// <param name="which">A number, <c>local</c>, or a name: the interface's present one, or the one the port was asked for by.</param>
+    /// <returns>What there is to say of it.</returns>
+    /// <exception cref="OptionException">There is no such port, or the switch cannot do without.</exception>
+    public string Remove(string which)
+    {
+        string said;
+        lock (_gate)
+        {
+            ConfiguredPort port = Find(which) ?? throw new OptionException(
+                $"port '{which}': there is no such port; there are {string.Join(", ", InOrder().Select(p => $"{p.Label} ({p.Name})").DefaultIfEmpty("none"))}");
+            if (_needsLocal && port.Number == PortNumber.Local)
+            {
+                throw new OptionException($"port '{which}': --in-band reaches the controllers through it");
+            }
+            if (port.Option.Spec.Kind == PortKind.NetFpga)
+            {
+                throw new OptionException($"port '{which}': belongs to a NetFPGA card, which goes on forwarding from and to it");
+            }
+            said = $"port {port.Label}: {port.Name}: removed";
+            _ports.Remove(port);
+            _numbers.GiveUp(port.Number);
+            if (port.Device != null)
+            {
+                RemoveFromDatapath(port);
+            }
+        }
+        _log(said);
+        return said;
+    }
+
+    /// <summary>A line for each port, in the order of their numbers.</summary>
+    public IReadOnlyList<string> Describe()
+    {
+        lock (_gate)
+        {
+            return [.. InOrder().Select(port => port.Describe())];
+        }
+    }
+
+    /// <summary>From here on ports neither come nor go; those that are open are the datapath's to close.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+        }
+        _monitor.Dispose();
+    }
+
+    private IOrderedEnumerable<ConfiguredPort> InOrder() => _ports.OrderBy(port => port.Number);
+
+    private ConfiguredPort? Find(string which) =>
+        _ports.Find(port => port.Label == which || (which == "local" && port.Number == PortNumber.Local))
+        ?? _ports.Find(port => port.Name == which)
+        ?? _ports.Find(port => port.Option.Spec.Target == which && which.Length > 0);
+
+    private ConfiguredPort Reserve(PortSpec spec)
+    {
+        lock (_gate)
+        {
+            if (_ports.Find(port => port.Number == spec.Number) is { } owner)
+            {
+                throw new OptionException($"port '{spec}': the number belongs to '{owner.Option.Spec}'");
+            }
+            ushort number = spec.Number ?? _numbers.Choose(_ports.Select(port => port.Number).ToHashSet())
+                ?? throw new OptionException($"port '{spec}': all port numbers are in use");
+            var port = new ConfiguredPort(new PortOption(number, spec, "port add"), []);
+            CheckFrames(port);
+            _ports.Add(port);
+            return port;
+        }
+    }
+
+    /// <summary>The pool is as large as it is: a port that keeps frames must leave at least half of <c>--frames</c> to the packets under way.</summary>
+    private void CheckFrames(ConfiguredPort port)
+    {
+        int wanted = port.FramesTaken;
+        int atStart = _control.Frames.FrameCount - _framesForPackets;
+        int taken = FramesTaken;
+        int spare = _control.Frames.FrameCount - (_framesForPackets / 2) - taken;
+        if (wanted > spare)
+        {
+            throw new OptionException(
+                $"port '{port.Option.Spec}': it takes {wanted} frames and {Math.Max(spare, 0)} are to spare; start the switch with --frames {2 * (taken + wanted - atStart)} or more");
+        }
+    }
+
+    private void Open(ConfiguredPort port, Action<string> say)
+    {
+        IPortDevice device = port.Option.Spec.Kind == PortKind.NetFpga
+            ? _cards.OpenPort(port.Number, port.Option.Spec, out ushort? beside)
+            : _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out beside);
+        lock (_gate)
+        {
+            if (_closed || !_ports.Contains(port))
+            {
+                device.Dispose();
+                throw new OptionException($"port '{port.Option.Spec}': it was removed while it was being opened");
+            }
+            using (_control.EnterWithoutTable())
+            {
+                if (_control.AddPort(port.Number, device, beside: beside) != ControlError.None)
+                {
+                    device.Dispose();
+                    throw new OptionException($"{port.Option.Origin}: '{port.Option.Spec}': the datapath refuses port number {port.Number}");
+                }
+                port.Attach(device);
+                _numbers.Use(port.Number);
+                say(port.Describe());
+                try
+                {
+                    QueueSetUp.Apply(_control, port.Option, port.Queues, say);
+                }
+                catch (OptionException)
+                {
+                    RemoveFromDatapath(port); // all of it or nothing: guarantees that the link, as it is now, cannot give
+                    throw;
+                }
+            }
+        }
+        // Had its interface vanished before it was known as this port's, nobody would hear of it.
+        RemoveIfGone(port);
+    }
+
+    private void OnChanged(Link link)
+    {
+        List<ConfiguredPort> returning = [];
+        lock (_gate)
+        {
+            if (_ports.Find(port => port.Interface?.InterfaceIndex == link.Index) is { } changed)
+            {
+                // Told now rather than at the next round: carrier, speed, name, address.
+                _control.AnnounceLinkChange();
+                foreach (string news in changed.TakeChanges(link, changed.Interface?.HighestMtu ?? 0))
+                {
+                    _log(news);
+                }
+            }
+            else
+            {
+                returning = _ports.FindAll(port => port.IsAway && port.Option.Spec.Target == link.Name);
+            }
+        }
+        returning.ForEach(TryReopen);
+    }
+
+    private void OnRemoved(Link link)
+    {
+        ConfiguredPort? port;
+        lock (_gate)
+        {
+            port = _ports.Find(port => port.Interface?.InterfaceIndex == link.Index);
+        }
+        if (port != null && !RemoveIfGone(port) && port.Option.Spec.Kind == PortKind.Tap)
+        {
+            _log($"port {port.Label}: {link.Name}: moved to another network namespace; it carries packets as before, its link is shown as down");
+        }
+    }
+
+    /// <summary>Nothing was announced for a while: tries again what failed, such as a device that another program still had, and says what keeps a device from its work.</summary>
+    private void OnTick()
+    {
+        List<ConfiguredPort> away;
+        lock (_gate)
+        {
+            foreach (string fault in _ports.Select(port => port.TakeFault()).OfType<string>())
+            {
+                _log(fault);
+            }
+            away = _ports.FindAll(port => port.IsAway);
+        }
+        away.ForEach(TryReopen);
+    }
+
+    /// <returns>Whether the port is out of the switch.</returns>
+    private bool RemoveIfGone(ConfiguredPort port)
+    {
+        lock (_gate)
+        {
+            if (port.Interface is not { HasInterface: false } gone)
+            {
+                return port.Device == null;
+            }
+            string name = gone.Name;
+            RemoveFromDatapath(port);
+            string awaited = name == port.Option.Spec.Target ? "it" : port.Option.Spec.Target;
+            _log($"port {port.Label}: {name}: the interface is gone; waiting for {awaited} to return");
+        }
+        TryReopen(port); // another of that name may be there already, and would not be announced again
+        return true;
+    }
+
+    private void RemoveFromDatapath(ConfiguredPort port)
+    {
+        port.Detach();
+        using (_control.EnterWithoutTable())
+        {
+            _control.RemovePort(port.Number);
+        }
+    }
+
+    private void TryReopen(ConfiguredPort port)
+    {
+        try
+        {
+            if (_closed || !PortFactory.HasInterface(port.Option.Spec))
+            {
+                return;
+            }
+            lock (_gate)
+            {
+                if (_closed || !_ports.Contains(port) || !port.TryBeginReturn())
+                {
+                    return;
+                }
+            }
+            Open(port, _log);
+        }
+        catch (Exception e) when (e is PortException or OptionException)
+        {
+            lock (_gate)
+            {
+                TakeFailure(port, e.Message);
+            }
+        }
+    }
+
+    private void TakeFailure(ConfiguredPort port, string message)
+    {
+        if (port.Device == null)
+        {
+            port.Detach();
+        }
+        // It is tried again and again: the same failure is one line. What was removed meanwhile is nobody's concern.
+        if (port.LastFailure != message && !_closed && _ports.Contains(port))
+        {
+            port.LastFailure = message;
+            _log(message);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Transports;
+using Softswitch.Ports;
+using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.Null;
+
+namespace Softswitch.NetFpga;
+
+/// <summary>A card in use: its registers, and its four interfaces as ports. From the opening on it holds the reserved rows, and nothing else until somebody writes it.</summary>
+/// <remarks>Threads: opening and disposing one at a time; <see cref="Registers"/> any.</remarks>
+public sealed class NetFpgaCard : IDisposable
+{
+    // What the reference driver waits after a reset.
+    private static readonly TimeSpan ResetTime = TimeSpan.FromSeconds(2);
+
+    // What the hardware needs to zero its SRAM is 4.2 ms. If a card needs more, the reserved rows do not hold, and it is tried again.
+    private static readonly TimeSpan ShortResetTime = TimeSpan.FromMilliseconds(20);
+
+    private readonly CardSpec _spec;
+    private readonly SharedRegisters _registers;
+    private readonly Func<int, IPortDevice> _openInterface;
+    private readonly IPortDevice?[] _waiting = new IPortDevice?[CardPort.Count];
+    private readonly CardPortDevice?[] _ports = new CardPortDevice?[CardPort.Count];
+    private ushort? _servedWith;
+
+    private NetFpgaCard(CardSpec spec, int firstInterface, SharedRegisters registers, Func<int, IPortDevice> openInterface)
+    {
+        _spec = spec;
+        FirstInterface = firstInterface;
+        _registers = registers;
+        _openInterface = openInterface;
+    }
+
+    /// <summary>Its interfaces are nf2cN for this N and the next three.</summary>
+    public int FirstInterface { get; }
+
+    /// <summary>For all users of the card; sequences of accesses are to be one user's. Disposing of it does nothing.</summary>
+    public IRegisterAccess Registers => _registers;
+
+    public CardLayout Layout { get; private set; }
+
+    public CardSpec Spec => _spec;
+
+    /// <summary>For messages: its first interface.</summary>
+    public string Name => CardNetdev.NameOf(FirstInterface);
+
+    /// <summary>One line for people.</summary>
+    public string Description { get; private set; } = string.Empty;
+
+    /// <summary>Opens a card of the calling thread's network namespace, or makes an emulated one: identified, its interfaces up, its reserved rows written and verified.</summary>
+    /// <param name="firstInterface">As <see cref="FirstInterface"/>.</param>
+    /// <param name="pool">The switch's frames.</param>
+    /// <exception cref="PortException">It cannot be opened, is no OpenFlow card, or does not do as it is told. Nothing stays open then.</exception>
+    public static NetFpgaCard Open(CardSpec spec, int firstInterface, FramePool pool)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(pool);
+        NetFpgaCard? card = null;
+        try
+        {
+            card = spec.IsEmulator ? OpenEmulated(spec, firstInterface, pool) : OpenReal(spec, firstInterface);
+            card.Start();
+            return card;
+        }
+        catch (Exception e) when (e is PortException or RegisterAccessException)
+        {
+            card?.Dispose();
+            throw new PortException($"card '{spec.Text}': {e.Message}", e);
+        }
+    }
+
+    /// <summary>An interface of the card as a port of the switch.</summary>
+    /// <param name="index">Of the interface, as in its name.</param>
+    /// <param name="number">The number the port will have.</param>
+    /// <param name="beside">The port whose worker has to serve this one too; null if any may.</param>
+    /// <exception cref="PortException">It cannot be opened.</exception>
+    public IPortDevice OpenPort(int index, ushort number, out ushort? beside)
+    {
+        int port = index - FirstInterface;
+        IPortDevice device = _waiting[port] ??= OpenInterface(port);
+        try
+        {
+            var opened = new CardPortDevice(device, _registers, port);
+            _waiting[port] = null;
+            Volatile.Write(ref _ports[port], opened);
+            beside = _servedWith;
+            // The four of an emulated card share what carries its frames.
+            _servedWith ??= _spec.IsEmulator ? number : null;
+            return opened;
+        }
+        catch (RegisterAccessException e)
+        {
+            throw new PortException($"{CardNetdev.NameOf(index)}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Empties tables and counters while the card is in use; the statistics of its ports go on. Returns when it takes writes again.</summary>
+    /// <exception cref="RegisterAccessException">The card does not answer.</exception>
+    public void Reset()
+    {
+        Action reset = () =>
+        {
+            CardStart.Reset(_registers);
+            Thread.Sleep(_spec.IsEmulator ? TimeSpan.Zero : ShortResetTime);
+        };
+        for (int port = 0; port < CardPort.Count; port++)
+        {
+            if (Volatile.Read(ref _ports[port]) is { } device)
+            {
+                Action inner = reset;
+                reset = () => device.CountThrough(inner);
+            }
+        }
+        reset();
+    }
+
+    /// <summary>Gives up registers and lock, and the interfaces that did not become ports. The others are closed by now.</summary>
+    public void Dispose()
+    {
+        foreach (IPortDevice? device in _waiting)
+        {
+            device?.Dispose();
+        }
+        Array.Clear(_waiting);
+        _registers.Close();
+    }
+
+    private static NetFpgaCard OpenReal(CardSpec spec, int firstInterface)
+    {
+        IRegisterAccess registers = RegisterTransports.Open(spec.Name!, spec.Transport);
+        return new NetFpgaCard(spec, firstInterface, Share(spec, registers), port =>
+        {
+            string name = CardNetdev.NameOf(firstInterface + port);
+            return AfPacketPort.Open($"interface {name}", name);
+        });
+    }
+
+    private static NetFpgaCard OpenEmulated(CardSpec spec, int firstInterface, FramePool pool)
+    {
+        var emulated = new EmulatedCard(new EmulatedCardOptions { Layout = spec.Layout ?? CardLayout.V10 });
+        var wires = new IPortDevice[CardPort.Count];
+        try
+        {
+            for (int port = 0; port < CardPort.Count; port++)
+            {
+                wires[port] = OpenWire(spec.Wires[port], CardNetdev.NameOf(firstInterface + port));
+                wires[port].SetAdministrativeState(true);
+            }
+            var plant = new EmulatedPlant(emulated, wires);
+            SharedRegisters registers = Share(spec, emulated);
+            var card = new NetFpgaCard(spec, firstInterface, registers, _ => throw new PortException("is a port already"));
+            for (int port = 0; port < CardPort.Count; port++)
+            {
+                card._waiting[port] = new EmulatedNetdev(plant, port, CardNetdev.NameOf(firstInterface + port), pool);
+            }
+            return card;
+        }
+        catch
+        {
+            Array.ForEach(wires, wire => wire?.Dispose());
+            throw;
+        }
+    }
+
+    /// <param name="name">Of the interface; empty for none: no link, nothing comes, and what is sent is gone.</param>
+    private static IPortDevice OpenWire(string name, string netdev) => name.Length == 0
+        ? new NullPort("nothing") { Backend = "not plugged in", HardwareAddress = LocalMacAddress.For(netdev), IsUp = false }
+        : AfPacketPort.Open($"wire {name}", name);
+
+    private static SharedRegisters Share(CardSpec spec, IRegisterAccess registers)
+    {
+        if (spec.Trace == null)
+        {
+            return new SharedRegisters(registers);
+        }
+        try
+        {
+            return new SharedRegisters(new TracingRegisters(registers, new StreamWriter(spec.Trace, append: false)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            registers.Dispose();
+            throw new PortException($"trace={spec.Trace}: {e.Message}", e);
+        }
+    }
+
+    private IPortDevice OpenInterface(int port)
+    {
+        IPortDevice device = _openInterface(port);
+        device.SetAdministrativeState(true);
+        return device;
+    }
+
+    private void Start()
+    {
+        CardIdentity identity = CardIdentity.Read(_registers);
+        Layout = identity.ChooseLayout(_registers, _spec.Layout);
+        for (int port = 0; port < CardPort.Count; port++)
+        {
+            _waiting[port] ??= OpenInterface(port);
+        }
+        CardStart.Run(_registers, Layout, _spec.IsEmulator ? TimeSpan.Zero : ResetTime);
+        string level = _spec.Offload.ToString().ToLowerInvariant();
+        Description = $"card {Name}: {identity.Project} {identity.VersionText} by {_registers.Transport}, layout {(Layout == CardLayout.V10 ? "1.0" : "0.9")}, offload={level}";
+    }
+}

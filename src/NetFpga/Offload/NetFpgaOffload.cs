@@ -1,0 +1,456 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Offload.Writing;
+
+namespace Softswitch.NetFpga.Offload;
+
+/// <summary>Keeps a NetFPGA card in step with the switch's flow table: as much of it as the card can do, everything else to the host.</summary>
+/// <remarks>
+/// <see cref="Placement"/> says what the card should hold, <see cref="CardSlots"/> and <see cref="CardRows"/> get it there, <see cref="CardResetDetector"/> tells whether
+/// it is still there. A register that fails ends forwarding by the card: what may be in its tables is cleared, rows before slots and
+/// from the bottom up, so that nothing is exposed, and from then on all frames go to the host until the card answers again. A card that cannot even be cleared goes on
+/// forwarding by its last tables; it is tried again and again, and the log says so.
+/// <para>
+/// A card that is out of step (<see cref="StepWatch"/>) is reset, and its tables are written again. Any host can bring that about with one frame, so a card to
+/// which it happens again and again gets its flows back after ever longer pauses only; it is four interfaces meanwhile.
+/// </para>
+/// </remarks>
+public sealed class NetFpgaOffload : IFlowOffload
+{
+    private const string OffReason = "offload=off";
+
+    private const string OutOfStepReason = "out of step again and again: flows are back on the card when that has stopped for a while";
+
+    private const int SliceMilliseconds = 100;
+
+    /// <summary>How often it is looked whether the card is in step.</summary>
+    private const int StepMilliseconds = 200;
+
+    /// <summary>A card that was in step for so long gets its flows back at once if it is not any more.</summary>
+    private const int CalmMilliseconds = 120_000;
+
+    /// <summary>Flows without a slot that are tried again, in each slice.</summary>
+    private const int Retries = 256;
+
+    private readonly IRegisterAccess _registers;
+    private readonly Action<string> _log;
+    private readonly Placement _placement;
+    private readonly CardRows _rows;
+    private readonly CardSlots _slots;
+    private readonly Action _reset;
+    private readonly CardResetDetector _watch;
+    private readonly StepWatch _step;
+    private readonly CardRounds _rounds;
+    private readonly CardClock _clock = new();
+    private readonly Backoff _backoff = new();
+    private readonly Backoff _rest = new();
+    private readonly Dictionary<uint, CardFlow> _flows = [];
+    private readonly Dictionary<uint, CardFlow> _removed = [];
+
+    private OffloadTotals _totals;
+    private string? _suspended;
+    private string? _failure;
+    private bool _isServing;
+    private bool _isDisposed;
+    private long _rowsPolled;
+    private long _stepSeen;
+    private long? _mended;
+
+    /// <summary>Takes the card over: writes the reserved rows and empties its tables. Does not throw: a card that fails is tried again by <see cref="Service"/>.</summary>
+    /// <param name="registers">Not disposed here: it is the card owner's. While this lives, nobody else may write to tables and statistics.</param>
+    /// <param name="switchPortNumbers">The switch's numbers of card ports 0 to 3; 0 for one that is no port of the switch.</param>
+    /// <param name="log">Takes a line for people.</param>
+    /// <param name="reset">Resets the card and returns when it takes writes again; null: by the register alone.</param>
+    public NetFpgaOffload(
+        IRegisterAccess registers, CardLayout layout, OffloadLevel level, ReadOnlySpan<ushort> switchPortNumbers, Action<string> log, Action? reset = null)
+    {
+        if (switchPortNumbers.Length != CardPort.Count)
+        {
+            throw new ArgumentException($"a card has {CardPort.Count} ports", nameof(switchPortNumbers));
+        }
+        _registers = registers;
+        _log = log;
+        _placement = new Placement(layout, level, switchPortNumbers);
+        _rows = new CardRows(registers, layout, Credit);
+        _slots = new CardSlots(registers, Credit);
+        _reset = reset ?? (() => CardStart.Reset(registers));
+        _watch = new CardResetDetector(registers, layout);
+        _step = new StepWatch(registers);
+        _rounds = new CardRounds(_rows, _slots, Log);
+        Level = level;
+        _suspended = level == OffloadLevel.Off ? OffReason : null;
+        Guarded(() =>
+        {
+            _step.Begin();
+            Prepare();
+        });
+    }
+
+    public OffloadLevel Level { get; }
+
+    /// <summary>Why nothing is forwarded by the card at the moment, for people; null if something may be.</summary>
+    public string? IdleReason => _failure ?? _suspended ?? (_isServing ? null : OutOfStepReason);
+
+    /// <summary>Rows in use of the 24.</summary>
+    public int RowsUsed => _rows.Used;
+
+    /// <summary>Slots in use of the 32,768, those that punt included.</summary>
+    public int SlotsUsed => _slots.Used;
+
+    public void Add(in OffloadEntry entry)
+    {
+        CardFlow flow = _placement.Make(entry);
+        _flows[entry.Id] = flow;
+        _placement.Add(flow);
+        Update();
+    }
+
+    public void Replace(uint replaced, in OffloadEntry entry)
+    {
+        if (!_flows.Remove(replaced, out CardFlow? old))
+        {
+            Add(entry);
+            return;
+        }
+        _removed[replaced] = old;
+        CardFlow flow = _placement.Make(entry);
+        _flows[entry.Id] = flow;
+        _placement.Replace(old, flow);
+        Update();
+    }
+
+    public void Modify(uint id, ReadOnlySpan<FlowAction> actions)
+    {
+        if (_flows.TryGetValue(id, out CardFlow? flow))
+        {
+            flow.Actions = actions.ToArray();
+            _placement.Modify(flow);
+            Update();
+        }
+    }
+
+    public void Remove(uint id)
+    {
+        if (_flows.Remove(id, out CardFlow? flow))
+        {
+            _removed[id] = flow;
+            _placement.Remove(flow);
+            Update(flow);
+        }
+    }
+
+    public void Forget(uint id) => _removed.Remove(id);
+
+    public OffloadCounters Read(uint id) => Find(id) is CardFlow flow ? new OffloadCounters(flow.Packets, flow.Bytes, flow.LastUsed) : default;
+
+    public OffloadCounters Poll(uint id)
+    {
+        if (_isServing && _flows.TryGetValue(id, out CardFlow? flow))
+        {
+            Guarded(() => Poll(flow));
+        }
+        return Read(id);
+    }
+
+    public OffloadTotals ReadTotals() => _totals;
+
+    public void SetPorts(ReadOnlySpan<OffloadPort> ports)
+    {
+        _placement.SetPorts(ports, _flows.Values);
+        Update();
+    }
+
+    public void Suspend(string? reason)
+    {
+        _suspended = Level == OffloadLevel.Off ? OffReason : reason;
+        if (_failure == null && !_isDisposed)
+        {
+            Guarded(MayServe ? Serve : Withdraw);
+        }
+    }
+
+    public int Service(long now)
+    {
+        _clock.Tell(now);
+        if (_isDisposed)
+        {
+            return CardRounds.SlotMilliseconds;
+        }
+        if (_failure != null)
+        {
+            return Retry(now);
+        }
+        Guarded(() => LookAfter(now));
+        return _failure != null ? CardRounds.RowMilliseconds : _slots.Used > 0 ? SliceMilliseconds : StepMilliseconds;
+    }
+
+    /// <summary>Every flow in force and what the card does about it, by id.</summary>
+    public IReadOnlyList<OffloadedFlow> Describe() => [.. _flows.Values.OrderBy(flow => flow.Id).Select(Describe)];
+
+    /// <summary>Asks the card what the rows in use counted, each since it was put in.</summary>
+    public IReadOnlyDictionary<int, CardHits> PollRowHits()
+    {
+        Guarded(_rows.Poll);
+        return Enumerable.Range(0, CardRows.Count).Where(row => _rows[row] != null).ToDictionary(row => row, _rows.Hits);
+    }
+
+    /// <summary>Leaves the card with the reserved rows only: four interfaces.</summary>
+    public void Dispose()
+    {
+        if (!_isDisposed)
+        {
+            Guarded(Withdraw);
+            _isDisposed = true;
+        }
+    }
+
+    private bool MayServe => _suspended == null && _rest.Remaining(_clock.Now) == 0;
+
+    private CardFlow? Find(uint id) => _flows.GetValueOrDefault(id) ?? _removed.GetValueOrDefault(id);
+
+    /// <summary>Brings the card to what is planned.</summary>
+    /// <param name="removed">The flow that left the table, if that is what happened.</param>
+    private void Update(CardFlow? removed = null)
+    {
+        WriteChanges(removed);
+        if (_placement.TryEndExchange())
+        {
+            WriteChanges(removed: null);
+        }
+    }
+
+    /// <summary>Slots first: a flow that left the rows for a slot must be there before.</summary>
+    private void WriteChanges(CardFlow? removed)
+    {
+        IReadOnlyList<SlotChange> changes = _placement.TakeChanges();
+        bool rowsChanged = _placement.PlanRows();
+        if (!_isServing)
+        {
+            return;
+        }
+        Guarded(() =>
+        {
+            foreach (SlotChange change in changes)
+            {
+                _slots.Apply(change);
+            }
+            if (rowsChanged)
+            {
+                _rows.Apply(_placement.Rows, removed);
+            }
+        });
+    }
+
+    /// <summary>Reserved rows before anything else (docs/netfpga.md, rule 5); then the tables are empty, whatever they held before, and flows come in.</summary>
+    private void Prepare()
+    {
+        _watch.WriteReservedRows();
+        Withdraw();
+        _watch.Mark();
+        if (MayServe)
+        {
+            Serve();
+        }
+    }
+
+    /// <summary>Everything that is planned onto the card: slots, then rows from the top.</summary>
+    private void Serve()
+    {
+        if (_isServing)
+        {
+            return;
+        }
+        for (int slot = 0; slot < CardRegisters.SlotCount; slot++)
+        {
+            if (_placement.Slots[slot] is CardFlow flow)
+            {
+                _slots.Enter(slot, flow);
+            }
+        }
+        _rows.Apply(_placement.Rows, removed: null);
+        _isServing = true;
+    }
+
+    /// <summary>All flows off the card: rows from the bottom, then the slots that shielded their frames from them.</summary>
+    private void Withdraw()
+    {
+        _isServing = false;
+        _rows.Clear();
+        _slots.Clear();
+    }
+
+    private void LookAfter(long now)
+    {
+        if (now - _stepSeen >= StepMilliseconds)
+        {
+            _stepSeen = now;
+            if (_step.IsOutOfStep())
+            {
+                Mend(now);
+                return;
+            }
+        }
+        if (now - _rowsPolled >= CardRounds.RowMilliseconds)
+        {
+            _rowsPolled = now;
+            if (_watch.FindLoss() is string loss)
+            {
+                Restore(loss);
+                return;
+            }
+            if (_isServing)
+            {
+                _rounds.LookAtRows();
+            }
+        }
+        if (!_isServing)
+        {
+            if (MayServe)
+            {
+                Serve();
+            }
+            return;
+        }
+        _rounds.LookAtSlots(now);
+        if (_placement.RetryWaiting(Retries))
+        {
+            Update();
+        }
+    }
+
+    private void Restore(string loss)
+    {
+        Log($"{loss}; its tables are written again");
+        _isServing = false;
+        _rows.Invalidate();
+        _slots.Invalidate();
+        Prepare();
+    }
+
+    /// <summary>
+    /// Takes what the tables counted, empties them by a reset, which brings the card into step, and writes them again. What was counted is right: out of step
+    /// frames meet the right entries, and only what is done with them is another's.
+    /// </summary>
+    private void Mend(long now)
+    {
+        if (_mended is long last && now - last < CalmMilliseconds)
+        {
+            _rest.Fail(now);
+        }
+        else
+        {
+            _rest.Reset();
+        }
+        _mended = now;
+        int wait = _rest.Remaining(now);
+        Log($"out of step: a frame had no lookup result (E9); it is reset and its tables are written again{(wait > 0 ? $", flows in {wait / 1000} s" : string.Empty)}");
+        Withdraw();
+        _reset();
+        _step.Begin();
+        _slots.Invalidate();
+        Prepare();
+    }
+
+    private void Poll(CardFlow flow)
+    {
+        if (flow.Slot >= 0)
+        {
+            _slots.Poll(flow.Slot);
+        }
+        for (int row = 0; row < CardRows.Count; row++)
+        {
+            if (ReferenceEquals(_rows[row]?.Flow, flow))
+            {
+                _rows.Poll(row);
+            }
+        }
+    }
+
+    private void Credit(CardFlow flow, uint packets, uint bytes)
+    {
+        flow.Credit(packets, bytes, _clock.Now);
+        _totals = flow.Class == FlowClass.Exact
+            ? _totals with { ExactMatches = _totals.ExactMatches + packets }
+            : _totals with { WildcardMatches = _totals.WildcardMatches + packets };
+    }
+
+    private void Log(string line) => _log($"NetFPGA card ({_registers.Transport}): {line}");
+
+    /// <summary>Does something with registers; if one fails, the card is left out.</summary>
+    private void Guarded(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (RegisterAccessException e)
+        {
+            Fail(e.Message, _clock.Now);
+        }
+    }
+
+    /// <summary>What is half written may be anything (docs/netfpga.md, rule 15): everything leaves the card, and the software forwards alone.</summary>
+    private void Fail(string message, long now)
+    {
+        bool isNew = _failure == null;
+        _failure = $"the card does not answer: {message}";
+        _backoff.Fail(now);
+        string fate = "all frames go to the host";
+        try
+        {
+            Withdraw();
+            _slots.Invalidate();
+        }
+        catch (RegisterAccessException)
+        {
+            fate = $"up to {_rows.MayBeUsedCount} rows and {_slots.MayBeOnCount} slots could not be cleared, and the card may go on forwarding by them";
+        }
+        if (isNew)
+        {
+            Log($"{message}; offload is suspended: {fate}");
+        }
+    }
+
+    /// <returns>Milliseconds until the next time.</returns>
+    private int Retry(long now)
+    {
+        if (_backoff.Remaining(now) is int remaining and > 0)
+        {
+            return remaining;
+        }
+        try
+        {
+            if (_watch.FindLoss() != null)
+            {
+                _rows.Invalidate();
+            }
+            _slots.Invalidate();
+            Prepare();
+        }
+        catch (RegisterAccessException e)
+        {
+            Fail(e.Message, now);
+            return _backoff.Remaining(now);
+        }
+        _failure = null;
+        _backoff.Reset();
+        Log("it answers again; flows are back on the card");
+        return SliceMilliseconds;
+    }
+
+    private OffloadedFlow Describe(CardFlow flow)
+    {
+        int? slot = flow.Slot >= 0 && _slots.IsOn(flow.Slot) ? flow.Slot : null;
+        int[] rows = [.. Enumerable.Range(0, CardRows.Count).Where(row => ReferenceEquals(_rows[row]?.Flow, flow))];
+        string? reason = _isServing ? ReasonOf(flow) : IdleReason;
+        return new OffloadedFlow(flow.Id, reason == null, slot, rows, reason);
+    }
+
+    private static string? ReasonOf(CardFlow flow) => flow.Role switch
+    {
+        FlowRole.None => flow.Reason ?? "none of its frames come by an open port of this card",
+        FlowRole.Slot => flow.Reason ?? (flow.SlotPunts ? "its port is closed to its frames" : null),
+        _ => flow.Reason ?? flow.Unplaced,
+    };
+}

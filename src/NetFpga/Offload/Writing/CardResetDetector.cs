@@ -1,0 +1,50 @@
+using Softswitch.NetFpga.Codec;
+
+namespace Softswitch.NetFpga.Offload.Writing;
+
+/// <summary>The reserved rows, without which the card forwards nothing to the host, and the signs by which a loss of its tables shows (docs/netfpga.md, rules 5 and 14).</summary>
+internal sealed class CardResetDetector(IRegisterAccess registers, CardLayout layout)
+{
+    // A reset clears it. A flush by the watchdog does not, but empties the reserved rows.
+    private const uint Cookie = 0x50f75317;
+
+    private readonly RowRegisters _rows = new(registers, layout);
+    private int _next = CardRegisters.FirstReservedRow;
+
+    /// <summary>Writes the reserved rows and reads them back.</summary>
+    /// <exception cref="RegisterAccessException">The card does not answer, or does not hold what it was given.</exception>
+    public void WriteReservedRows()
+    {
+        for (int row = CardRegisters.FirstReservedRow; row < CardRegisters.RowCount; row++)
+        {
+            _rows.Commit(row, ReservedRows.Row(row));
+        }
+        for (int row = CardRegisters.FirstReservedRow; row < CardRegisters.RowCount; row++)
+        {
+            if (!_rows.Holds(row, ReservedRows.Row(row)))
+            {
+                throw new RegisterAccessException($"{registers.Transport}: row {row} does not hold what was written");
+            }
+        }
+    }
+
+    /// <summary>From here on a loss can be told. The watchdog, which would cause one, is switched off.</summary>
+    public void Mark()
+    {
+        registers.Write(CardRegisters.Watchdog, 0);
+        registers.Write(CardRegisters.Scratch, Cookie);
+    }
+
+    /// <summary>Looks at the cookie and at one of the reserved rows, at each in turn.</summary>
+    /// <returns>What shows that the tables are lost, for people; null if nothing does.</returns>
+    public string? FindLoss()
+    {
+        if (registers.Read(CardRegisters.Scratch) != Cookie)
+        {
+            return "the card was reset";
+        }
+        int row = _next;
+        _next = row + 1 == CardRegisters.RowCount ? CardRegisters.FirstReservedRow : row + 1;
+        return _rows.Holds(row, ReservedRows.Row(row)) ? null : $"reserved row {row} is gone";
+    }
+}

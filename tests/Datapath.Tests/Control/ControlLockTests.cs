@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Tests.Control;
+
+/// <summary>The gate is handed over in turn, and a long command leaves it for what needs no flow entries.</summary>
+public sealed class ControlLockTests : ICommandHost
+{
+    private readonly ControlLock _gate = new();
+    private readonly List<string> _told = [];
+
+    void ICommandHost.OnLeaving() => _told.Add("leaving");
+
+    void ICommandHost.OnEntered() => _told.Add("entered");
+
+    [Fact]
+    public void Threads_get_the_lock_in_the_order_they_came_and_its_holder_cannot_overtake_them()
+    {
+        const int threads = 8;
+        FairLock fair = new();
+        List<int> order = [];
+        fair.Enter();
+        List<Thread> waiting = [];
+        for (int i = 0; i < threads; i++)
+        {
+            int number = i;
+            waiting.Add(Start(() =>
+            {
+                fair.Enter();
+                order.Add(number);
+                fair.Exit();
+            }));
+            WaitUntilAsleep(waiting[i]);
+        }
+        fair.Exit();
+        fair.Enter(); // at once: after all of them
+        order.Add(threads);
+        fair.Exit();
+        waiting.ForEach(thread => thread.Join());
+        Assert.Equal(Enumerable.Range(0, threads + 1), order);
+    }
+
+    [Fact]
+    public void The_lock_lets_one_thread_in_at_a_time_however_many_want_it()
+    {
+        const int rounds = 20_000;
+        FairLock fair = new();
+        int inside = 0;
+        int entered = 0;
+        Thread[] threads = [.. Enumerable.Range(0, 4).Select(_ => Start(() =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                fair.Enter();
+                Assert.Equal(1, ++inside);
+                entered++;
+                inside--;
+                fair.Exit();
+            }
+        }))];
+        Array.ForEach(threads, thread => thread.Join());
+        Assert.Equal(4 * rounds, entered);
+    }
+
+    [Fact]
+    public void A_lock_that_nobody_else_wants_is_never_overdue()
+    {
+        FairLock fair = new();
+        fair.Enter();
+        Assert.False(fair.IsOverdue);
+        Thread other = Start(() =>
+        {
+            fair.Enter();
+            fair.Exit();
+        });
+        Assert.True(SpinWait.SpinUntil(() => fair.IsOverdue, TimeSpan.FromSeconds(20)));
+        fair.Exit();
+        other.Join();
+    }
+
+    [Fact]
+    public void A_long_command_lets_in_who_needs_no_flow_entries_and_keeps_out_who_does()
+    {
+        int brief = 0;
+        int another = 0;
+        _gate.Enter(withTable: true, this);
+        Thread first = Start(() => EnterAndCount(withTable: true, ref another));
+        WaitUntilAsleep(first);
+        Thread second = Start(() => EnterAndCount(withTable: false, ref brief));
+        Stopwatch watch = Stopwatch.StartNew();
+        while (Volatile.Read(ref brief) == 0 && watch.Elapsed < TimeSpan.FromSeconds(20))
+        {
+            _gate.Breathe();
+        }
+        Assert.Equal((1, 0), (brief, another));
+        Assert.Equal(["leaving", "entered"], _told);
+        Assert.True(_gate.IsOverdue); // the other command has waited for long
+        _gate.Exit();
+        first.Join();
+        second.Join();
+        Assert.Equal(1, another);
+    }
+
+    [Fact]
+    public void A_barrier_that_does_not_leave_the_gate_ends_however_long_others_wait()
+    {
+        using TestSwitch sut = new();
+        Thread barrier = Start(() =>
+        {
+            using (sut.Control.Enter())
+            {
+                for (uint i = 0; i < 1000; i++)
+                {
+                    sut.Control.Apply(new FlowMod { Match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)(i + 1) } });
+                }
+                sut.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
+                Start(() => sut.Control.EnterWithoutTable().Dispose());
+                SpinWait.SpinUntil(() => sut.Control.IsOthersTurn);
+                sut.Control.Barrier();
+            }
+        });
+        Assert.True(barrier.Join(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
+    public void Who_holds_the_gate_enters_again_but_not_for_more()
+    {
+        int entered = 0;
+        _gate.Enter(withTable: false, host: null);
+        _gate.Enter(withTable: false, host: null);
+        Assert.Throws<InvalidOperationException>(() => _gate.Enter(withTable: true, host: null));
+        _gate.Exit();
+        Thread other = Start(() => EnterAndCount(withTable: true, ref entered));
+        WaitUntilAsleep(other);
+        Assert.Equal(0, entered);
+        _gate.Exit();
+        other.Join();
+        Assert.Equal(1, entered);
+    }
+
+    private static Thread Start(ThreadStart body)
+    {
+        Thread thread = new(body) { IsBackground = true };
+        thread.Start();
+        return thread;
+    }
+
+    private static void WaitUntilAsleep(Thread thread) =>
+        Assert.True(SpinWait.SpinUntil(() => thread.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(20)));
+
+    private void EnterAndCount(bool withTable, ref int count)
+    {
+        _gate.Enter(withTable, host: null);
+        Interlocked.Increment(ref count);
+        _gate.Exit();
+    }
+}

@@ -1,0 +1,155 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Flows;
+
+/// <summary>Matches as controllers in the field send them: what does not apply is ignored in every command and left out of reports.</summary>
+public sealed class MatchNormalizationTests
+{
+    [Theory]
+    [InlineData(0x3fffffu)] // OFPFW_ALL
+    [InlineData(0xffffffffu)]
+    [InlineData(0x3820ffu)] // 32 as both address counts
+    [InlineData(0x10001fu)] // POX: everything above is ignored, for dl_type is open
+    public void Delete_all_in_every_spelling_deletes_all(uint wildcards)
+    {
+        using TestSwitch sut = new();
+        sut.Add(FlowMatch.Any, 1);
+        sut.Add(Typed(6), 2);
+        sut.Add(new FlowMatch { InPort = 1, DlType = 0x800, DlVlan = FlowMatch.VlanNone }, 3);
+        Assert.Equal(3, sut.Flows().Count);
+        FlowMatch match = new() { Wildcards = (FlowWildcards)wildcards, NwSrc = 77, NwProto = 6, TpDst = 80, DlType = 0x806, NwTos = 4 };
+        Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, command: FlowModCommand.Delete)));
+        Assert.Empty(sut.Flows());
+    }
+
+    [Fact]
+    public void Address_counts_of_32_to_63_all_mean_any()
+    {
+        using TestSwitch sut = new();
+        for (uint bits = 32; bits < 64; bits++)
+        {
+            FlowMatch match = Typed(6) with { NwSrc = bits, NwDst = bits };
+            match.Wildcards = (match.Wildcards & ~(FlowWildcards.NwSrcMask | FlowWildcards.NwDstMask)) | (FlowWildcards)(bits << 8) | (FlowWildcards)(bits << 14);
+            Assert.Equal(ControlError.None, sut.Add(match, 5, FlowAction.Output(2)));
+            // One and the same entry each time, reported in one way.
+            Assert.Equal(Typed(6) with { Wildcards = (FlowWildcards)0x3820cf }, Assert.Single(sut.Flows()).Match);
+            sut.Send(1, TestPacket.Tcp());
+            Assert.Single(sut.Received(2));
+        }
+    }
+
+    [Theory]
+    [InlineData("tp without nw_proto")]
+    [InlineData("tp with a protocol that has none")]
+    [InlineData("nw without dl_type")]
+    [InlineData("nw with a dl_type that has none")]
+    [InlineData("tos of arp")]
+    [InlineData("pcp without a tag")]
+    [InlineData("bits below the prefix")]
+    [InlineData("ecn bits of tos")]
+    public void What_does_not_apply_is_ignored_in_add_delete_and_strict_alike(string what)
+    {
+        FlowMatch a = FlowMatch.Any;
+        FlowMatch b;
+        switch (what)
+        {
+            case "tp without nw_proto":
+                a = Match(FlowWildcards.DlType | FlowWildcards.TpDst) with { DlType = 0x800, TpDst = 80 };
+                b = a with { TpDst = 81 };
+                break;
+            case "tp with a protocol that has none":
+                a = Match(FlowWildcards.DlType | FlowWildcards.NwProto | FlowWildcards.TpSrc) with { DlType = 0x800, NwProto = 89, TpSrc = 80 };
+                b = a with { TpSrc = 81 };
+                break;
+            case "nw without dl_type":
+                a = Match(FlowWildcards.NwProto | FlowWildcards.NwTos) with { NwProto = 6, NwTos = 8, NwSrc = 1 };
+                a.SetNwWildBits(0, 32);
+                b = a with { NwProto = 17, NwTos = 4, NwSrc = 2 };
+                break;
+            case "nw with a dl_type that has none":
+                a = Match(FlowWildcards.DlType | FlowWildcards.NwProto) with { DlType = 0x86dd, NwProto = 6, NwDst = 9 };
+                a.SetNwWildBits(32, 0);
+                b = a with { NwProto = 17, NwDst = 10 };
+                break;
+            case "tos of arp":
+                a = Match(FlowWildcards.DlType | FlowWildcards.NwTos) with { DlType = 0x806, NwTos = 4 };
+                b = a with { NwTos = 8 };
+                break;
+            case "pcp without a tag":
+                a = Match(FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp) with { DlVlan = FlowMatch.VlanNone, DlVlanPcp = 3 };
+                b = a with { DlVlanPcp = 4 };
+                break;
+            case "bits below the prefix":
+                a = Match(FlowWildcards.DlType) with { DlType = 0x800, NwSrc = 0x0a000001 };
+                a.SetNwWildBits(8, 32);
+                b = a with { NwSrc = 0x0a0000fe };
+                break;
+            default:
+                a = Match(FlowWildcards.DlType | FlowWildcards.NwTos) with { DlType = 0x800, NwTos = 4 };
+                b = a with { NwTos = 7 };
+                break;
+        }
+        using TestSwitch sut = new(ports: 0);
+        sut.Add(a, 5);
+        sut.Add(b, 5);
+        Assert.Equal(MatchNormalizer.Report(a), Assert.Single(sut.Flows()).Match);
+        sut.Control.Apply(TestSwitch.Flow(a, 5, FlowModCommand.DeleteStrict));
+        Assert.Empty(sut.Flows());
+        sut.Add(b, 5);
+        sut.Control.Apply(TestSwitch.Flow(a, 5, FlowModCommand.Delete));
+        Assert.Empty(sut.Flows());
+        sut.Add(a, 5);
+        Assert.Equal(1u, sut.Control.Aggregate(new FlowFilter(b)).FlowCount);
+    }
+
+    [Fact]
+    public void A_match_without_wildcards_is_exact_even_where_fields_do_not_apply()
+    {
+        using TestSwitch sut = new();
+        FlowMatch lldp = new() { InPort = 1, DlSrc = new(TestPacket.DefaultSource), DlDst = new(TestPacket.DefaultDestination), DlVlan = FlowMatch.VlanNone, DlType = 0x88cc, NwSrc = 5, TpDst = 9 };
+        sut.Add(lldp, 1, FlowAction.Output(2));
+        sut.Add(FlowMatch.Any, 0xffff, FlowAction.Output(3));
+        Assert.Equal(1u, sut.Control.ReadTable(0).ActiveCount);
+        sut.Send(1, TestPacket.Ethernet(EtherType.Lldp, new byte[46]));
+        Assert.Single(sut.Received(2));
+        Assert.Contains(lldp with { NwSrc = 0, TpDst = 0 }, sut.Flows().Select(f => f.Match));
+    }
+
+    [Fact]
+    public void Reports_show_the_match_normalised_and_it_means_the_same_entry()
+    {
+        // As POX sends a match on addresses alone: for it the network's fields do not apply, so it does not wildcard them.
+        FlowMatch pox = new() { Wildcards = (FlowWildcards)0x10001f & ~(FlowWildcards.DlSrc | FlowWildcards.DlDst), DlSrc = new(1), DlDst = new(2), NwSrc = 3, TpDst = 80 };
+        FlowMatch normal = new() { Wildcards = (FlowWildcards)0x3820f3, DlSrc = new(1), DlDst = new(2) };
+        using TestSwitch sut = new(ports: 0);
+        FlowMod add = TestSwitch.Flow(pox, 5);
+        add.Flags = FlowModFlags.SendFlowRemoved;
+        sut.Control.Apply(add);
+        Assert.Equal(normal, Assert.Single(sut.Flows()).Match);
+        sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        sut.Control.Barrier();
+        Assert.Equal(normal, Assert.Single(sut.Removed).Match);
+        add.Flags = FlowModFlags.Emergency;
+        sut.Control.Apply(add);
+        uint cursor = 0;
+        Assert.True(sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable), out FlowStatistics emergency));
+        Assert.Equal(normal, emergency.Match);
+
+        RandomMatches random = new(11);
+        for (int i = 0; i < 20_000; i++)
+        {
+            FlowMatch match = random.NextMatch();
+            FlowMatch report = MatchNormalizer.Report(match);
+            bool exact = MatchNormalizer.Normalize(match, out FlowKey key, out FlowKey mask);
+            Assert.Equal((exact, key, mask), (MatchNormalizer.Normalize(report, out FlowKey sameKey, out FlowKey sameMask), sameKey, sameMask));
+            Assert.Equal(report, MatchNormalizer.Report(report));
+        }
+    }
+
+    private static FlowMatch Match(FlowWildcards compared) => new() { Wildcards = FlowWildcards.All & ~compared };
+
+    private static FlowMatch Typed(byte protocol) => Match(FlowWildcards.DlType | FlowWildcards.NwProto) with { DlType = 0x800, NwProto = protocol };
+}

@@ -1,0 +1,215 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Pipeline;
+
+/// <summary>OFPP_NORMAL: what a learning bridge does (802.1D-2004 §7).</summary>
+public sealed class BridgeTests
+{
+    private const ulong A = 0x0200_0000_00aa;
+    private const ulong B = 0x0200_0000_00bb;
+
+    [Fact]
+    public void Unknown_is_flooded_known_goes_to_its_port_only()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        AssertSent(sut, 3, B, A, [1]);
+        AssertSent(sut, 1, A, B, [3]);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_station_that_moved_is_found_at_its_new_port()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        AssertSent(sut, 2, A, B, [1, 3, 4]);
+        AssertSent(sut, 3, B, A, [2]);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Vlans_learn_apart()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 1, A, B, [2, 3, 4], vlan: 10);
+        AssertSent(sut, 2, B, A, [1, 3, 4], vlan: 20);
+        AssertSent(sut, 2, B, A, [1, 3, 4]);
+        AssertSent(sut, 2, B, A, [1], vlan: (7 << 13) | 10);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_station_is_forgotten_after_five_minutes_of_silence_and_not_before()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        sut.Time.Advance(TimeSpan.FromMilliseconds(StationTable.AgeMilliseconds - 1));
+        AssertSent(sut, 2, B, A, [1]);
+        sut.Time.Advance(TimeSpan.FromMilliseconds(1));
+        AssertSent(sut, 2, B, A, [1, 3, 4]);
+        // Heard again it lives again.
+        AssertSent(sut, 1, A, B, [2]);
+        sut.Time.Advance(TimeSpan.FromMilliseconds(StationTable.AgeMilliseconds - 1));
+        AssertSent(sut, 2, B, A, [1]);
+    }
+
+    [Fact]
+    public void Learning_outlasts_the_wrap_of_the_32_bit_clock()
+    {
+        using TestSwitch sut = Bridge();
+        sut.Time.Advance(TimeSpan.FromMilliseconds((double)uint.MaxValue - 500));
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        sut.Time.Advance(TimeSpan.FromSeconds(1));
+        AssertSent(sut, 2, B, A, [1]);
+        sut.Time.Advance(TimeSpan.FromMilliseconds(StationTable.AgeMilliseconds));
+        AssertSent(sut, 2, B, A, [1, 3, 4]);
+    }
+
+    [Fact]
+    public void A_frame_for_a_station_on_its_own_port_is_filtered()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        AssertSent(sut, 1, B, A, []);
+        Assert.Equal(1, sut.Control.ReadDrops(DropReason.Bridge));
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Reserved_group_addresses_are_not_forwarded_and_not_learned_from()
+    {
+        using TestSwitch sut = Bridge();
+        for (ulong last = 0; last < 16; last++)
+        {
+            AssertSent(sut, 1, A, 0x0180_c200_0000 | last, []);
+        }
+        Assert.Equal(16, sut.Control.ReadDrops(DropReason.Bridge));
+        AssertSent(sut, 2, B, A, [1, 3, 4]);
+        AssertSent(sut, 1, A, 0x0180_c200_0010, [2, 3, 4]);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Group_addresses_are_never_learned_and_always_flooded()
+    {
+        using TestSwitch sut = Bridge();
+        const ulong group = 0x0100_5e00_0001;
+        AssertSent(sut, 1, group, B, [2, 3, 4]);
+        AssertSent(sut, 2, B, group, [1, 3, 4]);
+        AssertSent(sut, 2, B, 0xffff_ffff_ffff, [1, 3, 4]);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Flooding_honours_no_flood_but_a_known_station_behind_such_a_port_is_reached()
+    {
+        using TestSwitch sut = Bridge();
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(3, sut[3].HardwareAddress, PortConfig.NoFlood, PortConfig.NoFlood));
+        AssertSent(sut, 1, A, B, [2, 4]);
+        AssertSent(sut, 3, B, A, [1]);
+        AssertSent(sut, 1, A, B, [3]);
+    }
+
+    [Fact]
+    public void A_station_behind_a_port_that_is_gone_is_flooded()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 3, B, A, [1, 2, 4]);
+        Assert.Equal(ControlError.None, sut.Control.RemovePort(3));
+        sut.Send(1, TestPacket.Udp(dlSrc: A, dlDst: B));
+        Assert.Single(sut.Received(2));
+        Assert.Single(sut.Received(4));
+    }
+
+    [Fact]
+    public void The_address_after_rewriting_decides()
+    {
+        using TestSwitch sut = new();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
+        AssertSent(sut, 2, B, 0x0200_0000_00cc, [1, 3, 4]);
+        sut.Add(FlowMatch.Any, 1, FlowAction.SetDlDst(new(B)), FlowAction.Output(PortNumber.Normal));
+        sut.Send(1, TestPacket.Udp(dlSrc: A, dlDst: 0x0200_0000_00dd));
+        Assert.Single(sut.Received(2));
+        Assert.Empty(sut.Received(3));
+    }
+
+    [Fact]
+    public void Made_up_addresses_cannot_grow_the_table_nor_push_out_a_station_that_talks()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        Random random = new(3001);
+        for (int i = 0; i < 300; i++)
+        {
+            for (int j = 0; j < 100; j++)
+            {
+                Assert.True(sut[2].TryInject(TestPacket.Udp(dlSrc: (ulong)random.NextInt64(1L << 48) & ~(1UL << 40), dlDst: 0xffff_ffff_ffff)));
+            }
+            // It talks every now and then: never the oldest of its bucket.
+            Assert.True(sut[1].TryInject(TestPacket.Udp(dlSrc: A, dlDst: 0xffff_ffff_ffff)));
+            sut.Time.Advance(TimeSpan.FromMilliseconds(1100));
+            sut.Settle();
+            sut.Received(1);
+            sut.Received(2);
+            sut.Received(3);
+            sut.Received(4);
+            if (i % 50 == 49)
+            {
+                AssertSent(sut, 3, B, A, [1]);
+            }
+        }
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Standalone_misses_are_bridged_without_the_controller()
+    {
+        using TestSwitch sut = new();
+        sut.Control.MissBehaviour = MissBehaviour.Normal;
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        AssertSent(sut, 2, B, A, [1]);
+        Assert.Empty(sut.PacketIns);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_packet_out_without_a_port_teaches_nothing()
+    {
+        using TestSwitch sut = Bridge();
+        FlowAction[] actions = [FlowAction.Output(PortNumber.Normal)];
+        foreach (ushort inPort in (ushort[])[PortNumber.None, PortNumber.Controller])
+        {
+            Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, inPort, actions, TestPacket.Udp(dlSrc: A, dlDst: B)));
+            sut.Settle();
+            Assert.Single(sut.Received(1));
+        }
+        AssertSent(sut, 2, B, A, [1, 3, 4]);
+    }
+
+    private static TestSwitch Bridge()
+    {
+        TestSwitch sut = new();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
+        return sut;
+    }
+
+    private static void AssertSent(TestSwitch sut, ushort port, ulong source, ulong destination, ushort[] expected, ushort? vlan = null)
+    {
+        for (ushort number = 1; number <= 4; number++)
+        {
+            sut.Received(number);
+        }
+        byte[] frame = TestPacket.Udp(dlSrc: source, dlDst: destination, vlan: vlan);
+        sut.Send(port, frame);
+        for (ushort number = 1; number <= 4; number++)
+        {
+            Assert.Equal(expected.Contains(number) ? [frame] : [], sut.Received(number));
+        }
+    }
+}

@@ -1,0 +1,317 @@
+using System.Buffers.Binary;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.SpanningTree;
+using Softswitch.Datapath.Tests.Flows;
+using Softswitch.Ports.Memory;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Pipeline;
+
+/// <summary>In-band control: the switch's own connections pass whatever the flow table holds (OpenFlow 1.0.0 §4.2).</summary>
+public sealed class InBandTests
+{
+    private const ulong Local = 0x0200_0000_00ff;
+    private const ulong Peer = 0x0200_0000_00aa;
+    private const ulong Stranger = 0x0200_0000_00cc;
+    private const ulong Broadcast = 0xffff_ffff_ffff;
+    private const uint OwnIp = 0x0a00_0064;
+    private const uint ControllerIp = 0x0a01_0001;
+    private const uint GatewayIp = 0x0a00_00fe;
+    private const uint StrangerIp = 0x0a00_0009;
+    private const ushort ControllerPort = 6653;
+    private const ushort ListenPort = 6654;
+
+    public static TheoryData<string, bool> FromOthers => new()
+    {
+        { "arp request of the controller", true },
+        { "arp request of the next hop", true },
+        { "arp request for our address", true },
+        { "arp request for the controller", true },
+        { "arp reply to us", true },
+        { "arp between strangers", false },
+        { "tcp of the controller to us", true },
+        { "tcp of the controller from another port", false },
+        { "tcp of the controller to a stranger", false },
+        { "tcp of a stranger to us", false },
+        { "tcp to our listener", true },
+        { "tcp to a stranger's listener", false },
+        { "udp like the controller's", false },
+        { "fragment of the controller", false },
+        { "dhcp reply to us", true },
+        { "dhcp reply to all that names us", true },
+        { "dhcp reply to all that names a stranger", false },
+        { "dhcp reply to all that is cut short", false },
+        { "dhcp request of a stranger", false },
+        { "icmp", false },
+    };
+
+    public static TheoryData<string, bool> FromUs => new()
+    {
+        { "arp request for anyone", true },
+        { "tcp to the controller", true },
+        { "tcp to another port of the controller", false },
+        { "tcp of our listener", true },
+        { "tcp to a stranger", false },
+        { "dhcp request", true },
+        { "dhcp request with a stranger's address", false },
+        { "dns", false },
+    };
+
+    [Theory]
+    [MemberData(nameof(FromOthers))]
+    public void What_comes_in_from_elsewhere_passes_the_table_if_it_is_ours(string kind, bool passes)
+    {
+        using InBandSwitch sut = new();
+        byte[] frame = FrameFromOthers(kind);
+        sut.Switch.Send(1, frame);
+        Assert.Equal(passes ? [frame] : [], sut.Local.Collect());
+        sut.AssertLookedUp(passes ? 0UL : 1);
+    }
+
+    [Theory]
+    [MemberData(nameof(FromUs))]
+    public void What_our_own_stack_sends_passes_the_table_if_it_is_the_secure_channels(string kind, bool passes)
+    {
+        using InBandSwitch sut = new();
+        byte[] frame = FrameFromUs(kind);
+        Assert.True(sut.Local.TryInject(frame));
+        sut.Switch.Settle();
+        for (ushort port = 1; port <= 4; port++)
+        {
+            Assert.Equal(passes ? [frame] : [], sut.Switch.Received(port));
+        }
+        sut.AssertLookedUp(passes ? 0UL : 1);
+    }
+
+    [Theory]
+    [InlineData("exact")]
+    [InlineData("drop all")]
+    [InlineData("to the controller")]
+    [InlineData("none, dropped")]
+    [InlineData("none, packet-in")]
+    [InlineData("emergency")]
+    public void No_entry_and_no_fail_mode_can_take_it(string table)
+    {
+        using InBandSwitch sut = new();
+        byte[] frame = FrameFromOthers("tcp of the controller to us");
+        FlowMod mod = TestSwitch.Flow(table == "exact" ? ReferenceParser.Parse(frame, 1) : FlowMatch.Any, ushort.MaxValue);
+        mod.Flags = table == "emergency" ? FlowModFlags.Emergency : FlowModFlags.None;
+        FlowAction[] actions = table == "to the controller" ? [FlowAction.Output(PortNumber.Controller)] : [];
+        mod.Actions = actions;
+        Assert.Equal(ControlError.None, sut.Switch.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete)));
+        if (!table.StartsWith("none", StringComparison.Ordinal))
+        {
+            Assert.Equal(ControlError.None, sut.Switch.Control.Apply(mod));
+        }
+        Assert.Equal(table == "emergency", sut.Switch.Control.EnterEmergency());
+        sut.Switch.Control.MissBehaviour = table == "none, dropped" ? MissBehaviour.Drop : MissBehaviour.Controller;
+
+        sut.Switch.Send(1, frame);
+
+        Assert.Equal(frame, Assert.Single(sut.Local.Collect()));
+        Assert.Empty(sut.Switch.PacketIns);
+        Assert.All(sut.Switch.Flows(), flow => Assert.Equal(0UL, flow.Packets));
+        sut.AssertLookedUp(0);
+    }
+
+    [Fact]
+    public void It_goes_where_the_bridge_has_learned_and_counts_at_the_ports()
+    {
+        using InBandSwitch sut = new();
+        byte[] request = FrameFromOthers("arp request of the controller");
+        byte[] answer = TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Peer);
+        sut.Switch.Send(3, request);
+        Assert.True(sut.Local.TryInject(answer));
+        sut.Switch.Settle();
+        Assert.Equal(answer, Assert.Single(sut.Switch.Received(3)));
+        Assert.Equal(request, Assert.Single(sut.Switch.Received(1)));
+        Assert.True(sut.Switch.Control.TryReadPort(3, out PortStatistics port));
+        Assert.Equal((1UL, (ulong)request.Length, 1UL, (ulong)answer.Length), (port.ReceivedPackets, port.ReceivedBytes, port.TransmittedPackets, port.TransmittedBytes));
+        Assert.True(sut.Switch.Control.TryReadPort(PortNumber.Local, out PortStatistics local));
+        Assert.Equal((1UL, 1UL), (local.ReceivedPackets, local.TransmittedPackets));
+    }
+
+    [Fact]
+    public void Port_settings_and_spanning_tree_hold_for_it_too()
+    {
+        using InBandSwitch sut = new();
+        byte[] request = FrameFromUs("arp request for anyone");
+        Configure(sut, 2, PortConfig.NoFlood);
+        Configure(sut, 3, PortConfig.NoForward);
+        Assert.True(sut.Local.TryInject(request));
+        sut.Switch.Settle();
+        Assert.Equal([1, 0, 0, 1], sut.Counts());
+        Configure(sut, 1, PortConfig.NoReceive);
+        sut.Switch.Send(1, FrameFromOthers("tcp of the controller to us"));
+        Assert.Empty(sut.Local.Collect());
+
+        using InBandSwitch blocked = new(new DatapathOptions { SpanningTree = new SpanningTreeOptions() });
+        Assert.True(blocked.Local.TryInject(request));
+        blocked.Switch.Settle();
+        Assert.DoesNotContain(request, blocked.Switch.Received(1)); // it listens
+        Assert.Equal(1, blocked.Switch.Control.ReadDrops(DropReason.Action)); // nowhere to go
+    }
+
+    [Fact]
+    public void A_batch_of_both_kinds_keeps_the_order_of_each()
+    {
+        using InBandSwitch sut = new();
+        Assert.True(sut.Local.TryInject(FrameFromUs("arp request for anyone"))); // the bridge learns where we are
+        sut.Switch.Settle();
+        sut.Switch.Received(2);
+        byte[][] ours = [.. Enumerable.Range(0, 8).Select(i => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, (ushort)i, dlSrc: Peer, dlDst: Local))];
+        byte[][] others = [.. Enumerable.Range(0, 8).Select(i => TestPacket.Udp(srcPort: (ushort)i))];
+        sut.Switch.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        sut.Switch.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        byte[][] mixed = [others[0], others[1], ours[0], ours[1], others[2], .. Enumerable.Range(3, 5).SelectMany(i => new[] { ours[i - 1], others[i] }), ours[7]];
+        foreach (byte[] frame in mixed)
+        {
+            Assert.True(sut.Switch[1].TryInject(frame));
+        }
+        sut.Switch.Settle();
+        Assert.Equal(others, sut.Switch.Received(2));
+        Assert.Equal(ours, sut.Local.Collect());
+    }
+
+    [Fact]
+    public void Without_it_and_after_it_the_table_has_the_say()
+    {
+        using InBandSwitch sut = new();
+        sut.Switch.Control.InBand = null;
+        sut.Switch.Send(1, FrameFromOthers("tcp of the controller to us"));
+        Assert.Empty(sut.Local.Collect());
+        sut.AssertLookedUp(1);
+    }
+
+    [Fact]
+    public void A_packet_out_through_the_table_passes_it_as_well()
+    {
+        using InBandSwitch sut = new();
+        byte[] frame = FrameFromOthers("tcp of the controller to us");
+        Assert.Equal(ControlError.None, sut.Switch.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.Output(PortNumber.Table)], frame));
+        sut.Switch.Settle();
+        Assert.Equal(frame, Assert.Single(sut.Local.Collect()));
+        sut.AssertLookedUp(0);
+    }
+
+    [Fact]
+    public void A_hundred_thousand_packets_allocate_nothing()
+    {
+        using InBandSwitch sut = new();
+        byte[][] frames =
+        [
+            FrameFromOthers("tcp of the controller to us"), FrameFromOthers("arp request for our address"),
+            FrameFromOthers("dhcp reply to all that names us"), FrameFromOthers("tcp to our listener"), TestPacket.Udp(),
+        ];
+        Assert.Equal(0, Allocations.OfOneRound(() => Forward(100_000)));
+
+        void Forward(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                sut.Switch[1].TryInject(frames[i % frames.Length]);
+                if (i % 16 == 15)
+                {
+                    sut.Switch.Control.Workers[0].PollOnce();
+                    Discard(sut.Local);
+                    for (ushort port = 1; port <= 4; port++)
+                    {
+                        Discard(sut.Switch[port]);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void Discard(MemoryPort port)
+    {
+        while (port.TryCollect(out Packet packet))
+        {
+            port.FarFrames.Release(packet);
+        }
+    }
+
+    private static byte[] FrameFromOthers(string kind) => kind switch
+    {
+        "arp request of the controller" => TestPacket.Arp(1, ControllerIp, StrangerIp, Peer),
+        "arp request of the next hop" => TestPacket.Arp(1, GatewayIp, StrangerIp, Stranger),
+        "arp request for our address" => TestPacket.Arp(1, StrangerIp, OwnIp, Stranger),
+        "arp request for the controller" => TestPacket.Arp(1, StrangerIp, ControllerIp, Stranger),
+        "arp reply to us" => TestPacket.Arp(2, StrangerIp, StrangerIp, Stranger, Local),
+        "arp between strangers" => TestPacket.Arp(1, StrangerIp, StrangerIp + 1, Stranger),
+        "tcp of the controller to us" => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, 40000, dlSrc: Peer, dlDst: Local),
+        "tcp of the controller from another port" => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort + 1, 40000, dlSrc: Peer, dlDst: Local),
+        "tcp of the controller to a stranger" => TestPacket.Tcp(ControllerIp, StrangerIp, ControllerPort, 40000, dlSrc: Peer, dlDst: Stranger),
+        "tcp of a stranger to us" => TestPacket.Tcp(StrangerIp, OwnIp, ControllerPort, 40000, dlSrc: Stranger, dlDst: Local),
+        "tcp to our listener" => TestPacket.Tcp(StrangerIp, OwnIp, 40000, ListenPort, dlSrc: Stranger, dlDst: Local),
+        "tcp to a stranger's listener" => TestPacket.Tcp(ControllerIp, StrangerIp, 40000, ListenPort, dlSrc: Peer, dlDst: Stranger),
+        "udp like the controller's" => TestPacket.Udp(ControllerIp, OwnIp, ControllerPort, ListenPort, dlSrc: Peer, dlDst: Local),
+        "fragment of the controller" => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, 40000, fragment: 0x2000, dlSrc: Peer, dlDst: Local),
+        "dhcp reply to us" => Dhcp(2, Local, 67, 68, Stranger, Local),
+        "dhcp reply to all that names us" => Dhcp(2, Local, 67, 68, Stranger, Broadcast),
+        "dhcp reply to all that names a stranger" => Dhcp(2, Stranger, 67, 68, Peer, Broadcast),
+        "dhcp reply to all that is cut short" => Dhcp(2, Local, 67, 68, Stranger, Broadcast, length: 30),
+        "dhcp request of a stranger" => Dhcp(1, Stranger, 68, 67, Stranger, Broadcast),
+        _ => TestPacket.Icmp(),
+    };
+
+    private static byte[] FrameFromUs(string kind) => kind switch
+    {
+        "arp request for anyone" => TestPacket.Arp(1, OwnIp, StrangerIp, Local),
+        "tcp to the controller" => TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Peer),
+        "tcp to another port of the controller" => TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort + 1, dlSrc: Local, dlDst: Peer),
+        "tcp of our listener" => TestPacket.Tcp(OwnIp, StrangerIp, ListenPort, 40000, dlSrc: Local, dlDst: Stranger),
+        "tcp to a stranger" => TestPacket.Tcp(OwnIp, StrangerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Stranger),
+        "dhcp request" => Dhcp(1, Local, 68, 67, Local, Broadcast),
+        "dhcp request with a stranger's address" => Dhcp(1, Stranger, 68, 67, Stranger, Broadcast),
+        _ => TestPacket.Udp(OwnIp, ControllerIp, 40000, 53, dlSrc: Local, dlDst: Peer),
+    };
+
+    /// <summary>A DHCP message (RFC 2131 §2) without options.</summary>
+    private static byte[] Dhcp(byte operation, ulong client, ushort srcPort, ushort dstPort, ulong dlSrc, ulong dlDst, int length = 240)
+    {
+        byte[] udp = new byte[8 + length];
+        BinaryPrimitives.WriteUInt16BigEndian(udp, srcPort);
+        BinaryPrimitives.WriteUInt16BigEndian(udp.AsSpan(2), dstPort);
+        BinaryPrimitives.WriteUInt16BigEndian(udp.AsSpan(4), (ushort)udp.Length);
+        udp[8] = operation;
+        if (length >= 34)
+        {
+            new MacAddress(client).CopyTo(udp.AsSpan(8 + 28));
+        }
+        return TestPacket.Ipv4(IpProtocol.Udp, udp, 0, 0xffff_ffff, dlSrc: dlSrc, dlDst: dlDst);
+    }
+
+    private static void Configure(InBandSwitch sut, ushort port, PortConfig config) =>
+        Assert.Equal(ControlError.None, sut.Switch.Control.ConfigurePort(port, sut.Switch[port].HardwareAddress, config, config));
+
+    /// <summary>Ports 1 to 4 and LOCAL, everything dropped by an entry, in-band control on.</summary>
+    private sealed class InBandSwitch : IDisposable
+    {
+        public InBandSwitch(DatapathOptions? options = null)
+        {
+            Switch = new TestSwitch(options: options);
+            Local = new MemoryPort("local", Switch.Control.Frames, capacity: 4096) { HardwareAddress = new(InBandTests.Local) };
+            Assert.Equal(ControlError.None, Switch.Control.AddPort(PortNumber.Local, Local));
+            Switch.Add(FlowMatch.Any, ushort.MaxValue);
+            Switch.Control.InBand = new InBandTraffic(
+                new(InBandTests.Local), [new InBandController(Be32.FromHost(ControllerIp), Be16.FromHost(ControllerPort))], [ListenPort],
+                [Be32.FromHost(GatewayIp), Be32.FromHost(OwnIp)]);
+        }
+
+        public TestSwitch Switch { get; }
+
+        public MemoryPort Local { get; }
+
+        public int[] Counts() => [.. Enumerable.Range(1, 4).Select(port => Switch.Received((ushort)port).Count)];
+
+        public void AssertLookedUp(ulong packets) => Assert.Equal(packets, Switch.Control.ReadTable(0).LookupCount);
+
+        public void Dispose() => Switch.Dispose();
+    }
+}

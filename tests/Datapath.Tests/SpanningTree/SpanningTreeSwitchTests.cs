@@ -1,0 +1,449 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.SpanningTree;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.SpanningTree;
+
+/// <summary>Spanning tree in a whole switch, as OpenFlow 1.0.0 §4.5 has it.</summary>
+public sealed class SpanningTreeSwitchTests
+{
+    private const ulong Station = 0x0200_0000_00aa;
+    private const ulong Other = 0x0200_0000_00bb;
+
+    // The lowest identifier there can be, next to the one of all zeros.
+    private const ulong BetterBridge = 1;
+
+    [Fact]
+    public void Ports_listen_learn_and_forward_and_controllers_are_told_each_time()
+    {
+        using TestSwitch sut = Create();
+        Assert.True(sut.Control.HasSpanningTree);
+        Assert.All(sut.Control.Ports, port => Assert.Equal(PortState.StpListen, port.State));
+        Pass(sut, 15);
+        Assert.Equal(Reports(PortState.StpLearn), TakeReports(sut));
+        Pass(sut, 15);
+        Assert.Equal(Reports(PortState.StpForward), TakeReports(sut));
+        Assert.All(sut.Control.Ports, port => Assert.Equal(PortState.StpForward, port.State));
+
+        static (ushort, PortState)[] Reports(PortState state) => [(1, state), (2, state), (3, state), (4, state)];
+    }
+
+    [Fact]
+    public void Without_the_option_there_is_no_tree_and_802_1D_frames_are_like_others()
+    {
+        using TestSwitch sut = new();
+        Assert.False(sut.Control.HasSpanningTree);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Flood));
+        byte[] bpdu = Hello(BetterBridge);
+        sut.Send(1, bpdu);
+        Assert.Equal(bpdu, Assert.Single(sut.Received(2)));
+        Pass(sut, 60);
+        Assert.All(sut.Control.Ports, port => Assert.Equal(PortState.None, port.State));
+        Assert.Empty(TakeReports(sut));
+        Assert.Empty(sut.Received(3).Skip(1));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void The_switch_says_hello_on_every_port_with_the_ports_address(int workers)
+    {
+        using TestSwitch sut = Create(new DatapathOptions { Workers = workers });
+        Pass(sut, 10);
+        for (ushort number = 1; number <= 4; number++)
+        {
+            List<byte[]> sent = sut.Received(number);
+            Assert.Equal(5, sent.Count);
+            Assert.Equal(60, sent[0].Length);
+            Assert.Equal(sut[number].HardwareAddress.Value, new MacAddress(sent[0].AsSpan(6)).Value);
+            Assert.True(Bpdu.TryDecode(sent[0], out Bpdu bpdu));
+            Assert.Equal(new BridgePriority(0x8000_0000_0000_0001, 0, 0x8000_0000_0000_0001, (ushort)(0x8000 + number)), bpdu.Priority);
+        }
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_datapath_id_of_zero_gives_way_to_the_first_ports_address()
+    {
+        using TestSwitch sut = new(2, new DatapathOptions { DatapathId = 0xabcd_0000_0000_0000, SpanningTree = new SpanningTreeOptions { Priority = 0x1000 } });
+        Assert.Equal(0x1000_0200_0000_ff01UL, sut.Control.Bridge!.Id);
+    }
+
+    [Fact]
+    public void Bpdus_are_processed_before_the_flow_table_and_reach_neither_it_nor_the_controller()
+    {
+        using TestSwitch sut = Create();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller), FlowAction.Output(PortNumber.All));
+        sut.Send(2, Hello(BetterBridge), TestPacket.Udp(), Hello(BetterBridge));
+        Assert.Equal(BetterBridge, sut.Control.Bridge!.Root);
+        Assert.Equal(2, sut.Control.Bridge.RootPort!.Number);
+        Assert.Single(sut.PacketIns);
+        Assert.Equal(1UL, Assert.Single(sut.Flows()).Packets);
+        Assert.True(sut.Control.TryReadPort(2, out PortStatistics statistics));
+        Assert.Equal(3UL, statistics.ReceivedPackets);
+        Assert.Equal(0UL, statistics.ReceiveDropped);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Flood_keeps_to_the_tree_all_and_ports_by_number_do_not()
+    {
+        using TestSwitch sut = WithPort4Blocked();
+        (string Why, ushort Output, ushort InPort, ushort[] Reached)[] cases =
+        [
+            ("along the tree", PortNumber.Flood, 1, [2, 3]),
+            ("a port off the tree brings nothing into it", PortNumber.Flood, 4, []),
+            ("as a bridge", PortNumber.Normal, 1, [2, 3]),
+            ("a bridge discards what a blocked port receives", PortNumber.Normal, 4, []),
+            ("ALL ignores the tree", PortNumber.All, 1, [2, 3, 4]),
+            ("ALL ignores the tree, received there", PortNumber.All, 4, [1, 2, 3]),
+            ("a number ignores the tree", 4, 1, [4]),
+            ("a number ignores the tree, received there", 1, 4, [1]),
+            ("IN_PORT ignores the tree", PortNumber.InPort, 4, [4]),
+        ];
+        foreach ((string why, ushort output, ushort inPort, ushort[] reached) in cases)
+        {
+            sut.Add(FlowMatch.Any, 1, FlowAction.Output(output));
+            Assert.True(reached.SequenceEqual(Reached(sut, inPort)), why);
+            Assert.Equal(1UL, Assert.Single(sut.Flows()).Packets);
+        }
+        Assert.Equal(2, sut.Control.ReadDrops(DropReason.SpanningTree));
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_blocked_ports_packets_follow_the_flow_table_to_a_packet_in()
+    {
+        using TestSwitch sut = WithPort4Blocked();
+        sut.Send(4, TestPacket.Udp());
+        Assert.Equal(4, Assert.Single(sut.PacketIns).InPort);
+    }
+
+    [Fact]
+    public void A_packet_out_floods_along_the_tree_from_any_ingress_on_it_or_none()
+    {
+        using TestSwitch sut = WithPort4Blocked();
+        foreach ((ushort inPort, int[] reached) in ((ushort, int[])[])[(PortNumber.None, [1, 2, 3]), (PortNumber.Controller, [1, 2, 3]), (1, [2, 3]), (4, [])])
+        {
+            sut.Control.PacketOut(FlowMod.NoBuffer, inPort, [FlowAction.Output(PortNumber.Flood)], TestPacket.Udp());
+            sut.Settle();
+            Assert.Equal(reached, Enumerable.Range(1, 4).Where(port => Data(sut, (ushort)port) > 0));
+        }
+    }
+
+    [Fact]
+    public void Misses_that_are_bridged_keep_to_the_tree_too()
+    {
+        using TestSwitch sut = WithPort4Blocked();
+        sut.Control.MissBehaviour = MissBehaviour.Normal;
+        Assert.Equal([2, 3], Reached(sut, 1));
+        Assert.Empty(Reached(sut, 4));
+    }
+
+    [Fact]
+    public void A_learning_port_learns_and_does_not_forward()
+    {
+        using TestSwitch sut = Create();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
+        Pass(sut, 14);
+        sut.Send(1, TestPacket.Udp(dlSrc: Station, dlDst: Other)); // listening: not learned
+        Pass(sut, 11);
+        sut.Send(2, TestPacket.Udp(dlSrc: Other, dlDst: Station)); // learning
+        for (ushort port = 1; port <= 4; port++)
+        {
+            Assert.Equal(0, Data(sut, port));
+        }
+        Assert.Equal(2, sut.Control.ReadDrops(DropReason.SpanningTree));
+        Pass(sut, 5);
+        sut.Send(3, TestPacket.Udp(dlDst: Station), TestPacket.Udp(dlDst: Other));
+        Assert.Equal(1, Data(sut, 1)); // the unknown one only
+        Assert.Equal(2, Data(sut, 2));
+        Assert.Equal(1, Data(sut, 4));
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_station_behind_a_port_that_blocks_is_looked_for_along_the_tree()
+    {
+        using TestSwitch sut = Create();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
+        Pass(sut, 30);
+        sut.Send(4, TestPacket.Udp(dlSrc: Station, dlDst: Other));
+        Hear(sut, 30);
+        Assert.Equal(PortState.StpBlock, sut.Control.Ports[3].State);
+        Clear(sut);
+        sut.Send(1, TestPacket.Udp(dlDst: Station));
+        Assert.Equal([0, 1, 1, 0], Enumerable.Range(1, 4).Select(port => Data(sut, (ushort)port)));
+    }
+
+    [Fact]
+    public void After_a_change_of_topology_stations_are_forgotten_within_the_forward_delay_and_for_good()
+    {
+        using TestSwitch sut = Create();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
+        Pass(sut, 30 + 40); // the change that forwarding began with is over
+        sut.Send(1, TestPacket.Udp(dlSrc: Station, dlDst: Other));
+        Pass(sut, 100);
+        Clear(sut);
+        sut.Send(2, TestPacket.Udp(dlDst: Station));
+        Assert.Equal([1, 0, 0, 0], Enumerable.Range(1, 4).Select(port => Data(sut, (ushort)port)));
+        sut.Send(3, Frame(new Bpdu { IsChangeNotice = true }));
+        Pass(sut, 1);
+        Clear(sut);
+        sut.Send(2, TestPacket.Udp(dlDst: Station)); // silent for longer than 15 s
+        Assert.Equal([1, 0, 1, 1], Enumerable.Range(1, 4).Select(port => Data(sut, (ushort)port)));
+        Pass(sut, 40); // the change is over; 300 s hold again, but not for whom was forgotten
+        Clear(sut);
+        sut.Send(2, TestPacket.Udp(dlDst: Station));
+        Assert.Equal([1, 0, 1, 1], Enumerable.Range(1, 4).Select(port => Data(sut, (ushort)port)));
+    }
+
+    [Fact]
+    public void NO_STP_takes_a_port_out_of_the_tree_and_its_802_1D_frames_to_the_flow_table()
+    {
+        using TestSwitch sut = WithPort4Blocked();
+        TakeReports(sut);
+        Configure(sut, 4, PortConfig.NoStp, PortConfig.NoStp);
+        Assert.Equal([(4, PortState.StpForward)], TakeReports(sut));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Flood));
+        Assert.Equal([2, 3, 4], Reached(sut, 1));
+        sut.Send(4, Hello(BetterBridge));
+        Assert.Equal(2UL, Assert.Single(sut.Flows()).Packets);
+        Clear(sut);
+        Pass(sut, 6);
+        Assert.Empty(sut.Received(4)); // no hello there
+        Configure(sut, 4, PortConfig.None, PortConfig.NoStp);
+        Assert.Equal([(4, PortState.StpListen)], TakeReports(sut));
+    }
+
+    [Fact]
+    public void NO_RECV_spares_802_1D_frames_and_NO_RECV_STP_drops_them()
+    {
+        using TestSwitch sut = Create();
+        Configure(sut, 1, PortConfig.NoReceive, PortConfig.NoReceive);
+        Configure(sut, 2, PortConfig.NoReceiveStp, PortConfig.NoReceiveStp);
+        sut.Send(2, Hello(BetterBridge));
+        Assert.True(sut.Control.Bridge!.IsRoot);
+        Assert.Equal(1, sut.Control.ReadDrops(DropReason.IngressClosed));
+        sut.Send(1, Hello(BetterBridge), TestPacket.Udp());
+        Assert.Equal(1, sut.Control.Bridge.RootPort!.Number);
+        Assert.Equal(2, sut.Control.ReadDrops(DropReason.IngressClosed));
+        Assert.Empty(sut.PacketIns);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void NO_FWD_and_NO_FLOOD_do_not_silence_the_bridge()
+    {
+        using TestSwitch sut = Create();
+        Configure(sut, 1, PortConfig.NoForward | PortConfig.NoFlood, PortConfig.NoForward | PortConfig.NoFlood);
+        Pass(sut, 10);
+        Assert.Equal(5, sut.Received(1).Count);
+    }
+
+    [Fact]
+    public void A_port_without_link_or_taken_down_is_no_part_of_the_tree()
+    {
+        using TestSwitch sut = Create();
+        Pass(sut, 30);
+        TakeReports(sut);
+        sut[1].SetLink(false);
+        Pass(sut, 1);
+        Assert.Equal([(1, PortState.StpBlock | PortState.LinkDown)], TakeReports(sut));
+        sut[1].SetLink(true);
+        Pass(sut, 1);
+        Assert.Equal([(1, PortState.StpListen)], TakeReports(sut));
+        Configure(sut, 2, PortConfig.PortDown, PortConfig.PortDown);
+        Assert.Equal([(2, PortState.StpBlock)], TakeReports(sut));
+        Clear(sut);
+        Pass(sut, 6);
+        Assert.Empty(sut.Received(2));
+        Configure(sut, 2, PortConfig.None, PortConfig.PortDown);
+        Assert.Equal([(2, PortState.StpListen)], TakeReports(sut));
+        Pass(sut, 30);
+        Assert.All(sut.Control.Ports, port => Assert.Equal(PortState.StpForward, port.State));
+    }
+
+    [Fact]
+    public void A_new_port_joins_listening_and_one_that_leaves_frees_its_place()
+    {
+        using TestSwitch sut = Create();
+        Pass(sut, 30);
+        TakeReports(sut);
+        sut.AddPort(5);
+        Assert.Equal([(5, PortState.StpListen)], TakeReports(sut));
+        sut.Send(5, Hello(BetterBridge));
+        Assert.Equal(5, sut.Control.Bridge!.RootPort!.Number);
+        Assert.Equal(ControlError.None, sut.Control.RemovePort(5));
+        Assert.True(sut.Control.Bridge.IsRoot);
+        Assert.Equal(4, sut.Control.Bridge.Ports.Count);
+        Pass(sut, 5);
+    }
+
+    [Fact]
+    public void LOCAL_stands_outside_and_forwards_at_once()
+    {
+        using TestSwitch sut = Create();
+        sut.AddPort(PortNumber.Local);
+        Assert.Equal(PortState.StpForward, sut.Control.Ports[^1].State);
+        Assert.Equal(4, sut.Control.Bridge!.Ports.Count);
+    }
+
+    [Fact]
+    public void Port_numbers_too_long_for_an_identifier_get_a_free_one()
+    {
+        using TestSwitch sut = Create();
+        sut.AddPort(0x0fff);
+        sut.AddPort(0xff00);
+        sut.AddPort(0x1001);
+        Assert.Equal(
+            [0x8001, 0x8002, 0x8003, 0x8004, 0x8fff, 0x8ffe, 0x8ffd],
+            sut.Control.Bridge!.Ports.Select(port => (int)port.Id));
+    }
+
+    [Fact]
+    public void A_flood_of_bpdus_on_one_port_is_dropped_there_and_leaves_the_others_heard()
+    {
+        using TestSwitch sut = Create();
+        byte[] inferior = Hello(0xffff_0000_0000_0001);
+        for (int i = 0; i < 500; i++)
+        {
+            Assert.True(sut[1].TryInject(inferior));
+        }
+        sut.Send(2, Hello(BetterBridge));
+        Assert.Equal(2, sut.Control.Bridge!.RootPort!.Number);
+        Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, sut.Control.ReadDrops(DropReason.BpduQueueFull));
+        sut.Send(1, inferior);
+        Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, sut.Control.ReadDrops(DropReason.BpduQueueFull));
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void Bpdus_are_heard_and_sent_while_packet_ins_and_packet_outs_overflow()
+    {
+        using TestSwitch sut = Create(new DatapathOptions { PacketInQueueLength = 2, PacketOutQueueLength = 2 });
+        Pass(sut, 3);
+        Clear(sut);
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.True(sut[1].TryInject(TestPacket.Udp()));
+            sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Output(3)], TestPacket.Udp());
+        }
+        sut.Send(1, Hello(BetterBridge));
+        Assert.Equal(98, sut.Control.ReadDrops(DropReason.PacketInQueueFull));
+        Assert.Equal(2, sut.PacketIns.Count);
+        Assert.Equal(1, sut.Control.Bridge!.RootPort!.Number);
+        Pass(sut, 1);
+        Assert.Contains(sut.Received(2), frame => Bpdu.TryDecode(frame, out Bpdu bpdu) && bpdu.Priority.Root == BetterBridge);
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_port_whose_rate_is_used_up_still_says_hello_in_time()
+    {
+        using TestSwitch sut = Create();
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 100_000));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        Clear(sut);
+        for (int second = 0; second < 10; second++)
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                Assert.True(sut[1].TryInject(TestPacket.Udp(payload: 1000)));
+            }
+            Pass(sut, 1);
+        }
+        Assert.Equal(5, sut.Received(2).Count(frame => Bpdu.TryDecode(frame, out _)));
+    }
+
+    [Fact]
+    public void Every_worker_hands_up_what_its_ports_hear()
+    {
+        using TestSwitch sut = Create(new DatapathOptions { Workers = 4 });
+        for (ushort port = 4; port >= 1; port--)
+        {
+            sut.Send(port, Hello(BetterBridge, port));
+            Assert.Equal(port, sut.Control.Bridge!.RootPort!.Number);
+        }
+        sut.AssertNoFrameLost();
+    }
+
+    private static TestSwitch Create(DatapathOptions? options = null) =>
+        new(4, (options ?? new DatapathOptions()) with { SpanningTree = new SpanningTreeOptions() });
+
+    /// <summary>Ports 1 to 3 forward, 1 towards a better bridge that serves what is behind port 4 as well.</summary>
+    private static TestSwitch WithPort4Blocked()
+    {
+        TestSwitch sut = Create();
+        Hear(sut, 35);
+        Assert.Equal(
+            [PortState.StpForward, PortState.StpForward, PortState.StpForward, PortState.StpBlock], sut.Control.Ports.Select(port => port.State));
+        Clear(sut);
+        return sut;
+    }
+
+    /// <summary>Time passes, and the better bridge is heard on ports 1 and 4.</summary>
+    private static void Hear(TestSwitch sut, int seconds)
+    {
+        for (int i = 0; i < seconds; i++)
+        {
+            sut.Send(1, Hello(BetterBridge));
+            sut.Send(4, Hello(BetterBridge, port: 0x8002));
+            Pass(sut, 1);
+        }
+    }
+
+    private static void Pass(TestSwitch sut, int seconds)
+    {
+        for (int i = 0; i < 4 * seconds; i++)
+        {
+            sut.Time.Advance(TimeSpan.FromMilliseconds(250));
+            sut.Settle();
+        }
+        sut.Settle(); // sends what the last service wants sent
+    }
+
+    private static void Configure(TestSwitch sut, ushort port, PortConfig config, PortConfig mask) =>
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(port, sut[port].HardwareAddress, config, mask));
+
+    private static byte[] Hello(ulong root, ushort port = 0x8001) =>
+        Frame(new Bpdu(false, new BridgePriority(root, 0, root, port), 0, new BridgeTimes(20_000, 2000, 15_000), false, false));
+
+    private static byte[] Frame(in Bpdu bpdu)
+    {
+        byte[] frame = new byte[Bpdu.FrameLength];
+        bpdu.Encode(frame, new(0x0200_0000_00fe));
+        return frame;
+    }
+
+    /// <summary>The ports a packet came out of that was received on this one.</summary>
+    private static ushort[] Reached(TestSwitch sut, ushort inPort)
+    {
+        Clear(sut);
+        sut.Send(inPort, TestPacket.Udp(dlDst: 0xffff_ffff_ffff));
+        return [.. Enumerable.Range(1, 4).Select(port => (ushort)port).Where(port => Data(sut, port) > 0)];
+    }
+
+    /// <summary>Packets sent, BPDUs apart.</summary>
+    private static int Data(TestSwitch sut, ushort port) => sut.Received(port).Count(frame => !Bpdu.TryDecode(frame, out _));
+
+    private static void Clear(TestSwitch sut)
+    {
+        for (ushort port = 1; port <= 4; port++)
+        {
+            sut.Received(port);
+        }
+    }
+
+    private static (ushort, PortState)[] TakeReports(TestSwitch sut)
+    {
+        (ushort, PortState)[] reports = [.. sut.PortEvents.Select(e => (e.Port.Number, e.Port.State))];
+        sut.PortEvents.Clear();
+        return reports;
+    }
+}

@@ -1,0 +1,306 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Tables;
+using Softswitch.Datapath.Tests.Flows;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Tables;
+
+/// <summary>The flow table against a list searched from end to end, through random additions, changes and deletions.</summary>
+public sealed class FlowTableOracleTests
+{
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 8)];
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void Table_treats_every_packet_as_the_list_does(int seed)
+    {
+        using TestSwitch sut = new(ports: 0);
+        ReferenceTable reference = new();
+        RandomMatches random = new(seed);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
+        byte[][] known = [.. Enumerable.Range(0, 200).Select(_ => random.NextFrame())];
+        ulong cookie = 0;
+        for (int round = 0; round < 120; round++)
+        {
+            // Few changes between lookups: what a cache remembers from the last round is to be checked, not forgotten.
+            for (int i = random.Random.Next(2) == 0 ? random.Random.Next(4) : 40; i > 0; i--)
+            {
+                ChangeBoth(sut.Control, reference, random, ++cookie);
+            }
+            CompareEntries(sut, reference, seed);
+            for (int i = 0; i < 4; i++)
+            {
+                CompareBatch(sut, classifier, reference, random.Random, known, $"seed {seed}, round {round}");
+            }
+            for (int i = 0; i < 60; i++)
+            {
+                byte[] frame = random.NextFrame();
+                ushort inPort = (ushort)random.Random.Next(1, 4);
+                ulong? expected = reference.Find(ReferenceParser.Parse(frame, inPort));
+                ulong? actual = FindCookie(sut, frame, inPort);
+                Assert.True(expected == actual, $"seed {seed}, round {round}: {Convert.ToHexString(frame)} in {inPort}: {expected} expected, {actual} found");
+            }
+        }
+    }
+
+    [Fact]
+    public void A_hundred_thousand_entries_are_all_found_and_all_gone_after_their_deletion()
+    {
+        const int count = 100_000;
+        using TestSwitch sut = new(ports: 0);
+        for (uint i = 0; i < count; i++)
+        {
+            Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(ExactMatch(i), cookie: i + 1)));
+        }
+        Assert.Equal((uint)count, sut.Control.ReadTable(0).ActiveCount);
+        for (uint i = 0; i < count; i += 7)
+        {
+            Assert.Equal(i + 1, FindCookie(sut, TestPacket.Tcp(src: i, srcPort: 5, dstPort: 6, payload: 0), 1));
+        }
+        for (uint i = 0; i < count; i++)
+        {
+            sut.Control.Apply(TestSwitch.Flow(ExactMatch(i), command: FlowModCommand.DeleteStrict));
+        }
+        Assert.Equal(0u, sut.Control.ReadTable(0).ActiveCount);
+        Assert.Null(FindCookie(sut, TestPacket.Tcp(src: 77, srcPort: 5, dstPort: 6, payload: 0), 1));
+        Assert.Empty(sut.Flows());
+    }
+
+    [Fact]
+    public void Sixty_thousand_priorities_of_one_match_come_and_go_at_once_and_the_highest_treats_the_packet()
+    {
+        const int count = 60_000;
+        using TestSwitch sut = new(ports: 0);
+        byte[] frame = TestPacket.Tcp(src: 1, srcPort: 5, dstPort: 6, payload: 0);
+        FlowMatch match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = 1 };
+        Stopwatch watch = Stopwatch.StartNew();
+        for (int i = 0; i < count; i++)
+        {
+            Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, (ushort)(count - i), cookie: (ulong)(count - i))));
+        }
+        Assert.Equal((ulong)count, FindCookie(sut, frame, 1));
+        for (int priority = 2; priority < count; priority += 2)
+        {
+            sut.Control.Apply(TestSwitch.Flow(match, (ushort)priority, FlowModCommand.DeleteStrict)); // not the first
+        }
+        Assert.Equal((ulong)count, FindCookie(sut, frame, 1));
+        for (int priority = count; priority > count - 10; priority--)
+        {
+            sut.Control.Apply(TestSwitch.Flow(match, (ushort)priority, FlowModCommand.DeleteStrict)); // the first, or gone already
+        }
+        Assert.Equal((ulong)count - 11, FindCookie(sut, frame, 1));
+        sut.Control.Apply(TestSwitch.Flow(match, command: FlowModCommand.Delete));
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5)); // 0.2 s; a list took half a minute
+        Assert.Null(FindCookie(sut, frame, 1));
+        Assert.Empty(sut.Flows());
+    }
+
+    [Fact]
+    public void Thousands_of_masks_share_few_subtables_and_every_packet_finds_its_entry()
+    {
+        const int sets = 40;
+        using TestSwitch sut = new(ports: 0);
+        ReferenceTable reference = new();
+        RandomMatches random = new(77);
+        ulong cookie = 0;
+        for (int source = 1; source <= 32; source++)
+        {
+            for (int destination = 1; destination <= 32; destination++)
+            {
+                FlowMatch match = FlowMatch.Any with { DlType = EtherType.Ipv4, NwProto = IpProtocol.Tcp, TpSrc = 1, TpDst = (ushort)source };
+                match.NwSrc = 0x0a000000u ^ (1u << (32 - source)); // the last bit compared is not that of the packets, as such attacks have it
+                match.NwDst = 0x0a000000u ^ (1u << (32 - destination));
+                match.Wildcards &= ~(FlowWildcards.DlType | FlowWildcards.NwProto);
+                match.Wildcards &= (source % 2 == 0 ? ~FlowWildcards.TpSrc : ~FlowWildcards.None) & (destination % 2 == 0 ? ~FlowWildcards.TpDst : ~FlowWildcards.None);
+                match.SetNwWildBits(32 - source, 32 - destination);
+                Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, 7, cookie: ++cookie)));
+                reference.Add(match, 7, cookie);
+            }
+        }
+        Assert.True(sut.Control.Table.Wildcard.MaskCount > 1000);
+        Assert.InRange(sut.Control.Table.Wildcard.SubtableCount, 1, 150);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
+        byte[][] frames = [.. Enumerable.Range(0, 400).Select(_ => TestPacket.Tcp(NextAddress(), NextAddress(), 1, (ushort)random.Random.Next(1, 33), 20))];
+        for (int i = 0; i < sets; i++)
+        {
+            CompareBatch(sut, classifier, reference, random.Random, frames, $"set {i}");
+        }
+
+        uint NextAddress() => 0x0a000000u ^ (1u << random.Random.Next(32)) ^ (uint)random.Random.Next(1 << random.Random.Next(24));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Chains_bounds_and_subtables_that_come_and_go_agree_with_the_list(int seed)
+    {
+        const int rounds = 60;
+        using TestSwitch sut = new(ports: 0);
+        ReferenceTable reference = new();
+        RandomMatches random = new(seed);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 8);
+        FlowMatch[] matches = [.. Enumerable.Range(0, 40).Select(_ => random.NextMatch() with { DlSrc = new(0x0200_0000_0001) })];
+        byte[][] frames = [.. Enumerable.Range(0, 100).Select(_ => random.NextFrame())];
+        ulong cookie = 0;
+        int most = 0;
+        for (int round = 0; round < rounds; round++)
+        {
+            // Full of high priorities, then of low ones, then nearly empty: bounds have to rise and fall, subtables to go.
+            int phase = round % 3;
+            for (int i = 0; i < 200; i++)
+            {
+                FlowMatch match = matches[random.Random.Next(matches.Length)];
+                ushort priority = (ushort)random.Random.Next(phase == 0 ? 20 : 0, phase == 0 ? 40 : 20);
+                if (phase < 2 && random.Random.Next(3) > 0)
+                {
+                    Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, priority, cookie: ++cookie)));
+                    reference.Add(match, priority, cookie);
+                }
+                else if (reference.Count > 3)
+                {
+                    ReferenceTable.Entry gone = reference.Entries[random.Random.Next(reference.Count)];
+                    sut.Control.Apply(TestSwitch.Flow(gone.Match, gone.Priority, FlowModCommand.DeleteStrict));
+                    reference.Delete(gone.Match, strict: true, gone.Priority);
+                }
+                if (i % 20 == 0)
+                {
+                    CompareBatch(sut, classifier, reference, random.Random, frames, $"seed {seed}, round {round}, change {i}");
+                }
+            }
+            most = Math.Max(most, sut.Control.Table.Wildcard.SubtableCount);
+            CompareEntries(sut, reference, seed);
+        }
+        Assert.True(most > 3, "several subtables");
+        sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        sut.Control.Barrier();
+        Assert.Equal((0, 0), (sut.Control.Table.Wildcard.SubtableCount, sut.Control.Table.Wildcard.MaskCount));
+    }
+
+    [Fact]
+    public void One_subtable_finds_what_the_list_does_whatever_it_hashes()
+    {
+        RandomMatches random = new(5);
+        byte[][] frames = [.. Enumerable.Range(0, 100).Select(_ => random.NextFrame())];
+        FlowMatch byPort = FlowMatch.Any with { InPort = 1, Wildcards = FlowWildcards.All & ~FlowWildcards.InPort };
+        FlowMatch byPortAndType = byPort with { DlType = EtherType.Ipv4, Wildcards = byPort.Wildcards & ~FlowWildcards.DlType };
+        FlowMatch byType = byPortAndType with { Wildcards = FlowWildcards.All & ~FlowWildcards.DlType };
+        FlowMatch byAddress = byType with { NwDst = 0x0a000001 };
+        byAddress.SetNwWildBits(32, 0);
+        FlowMatch[][] tables = [[byPort], [byPort, byPort with { InPort = 2 }], [byPort, byPortAndType], [byPortAndType], [byType], [byAddress], [FlowMatch.Any], [byAddress, byAddress with { NwDst = 0x0a010002 }]];
+        foreach (FlowMatch[] table in tables)
+        {
+            using TestSwitch sut = new(ports: 0);
+            ReferenceTable reference = new();
+            for (int i = 0; i < table.Length; i++)
+            {
+                Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(table[i], (ushort)(i + 1), cookie: (ulong)i + 1)));
+                reference.Add(table[i], (ushort)(i + 1), (ulong)i + 1);
+            }
+            using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
+            Assert.Equal(1, sut.Control.Table.Wildcard.SubtableCount);
+            for (int i = 0; i < 10; i++)
+            {
+                CompareBatch(sut, classifier, reference, random.Random, frames, $"{table.Length} entries, first {table[0].Wildcards:x}");
+            }
+        }
+    }
+
+    /// <summary>Looks as many packets up as a batch holds, all at once.</summary>
+    private static unsafe void CompareBatch(
+        TestSwitch sut, BatchClassifier classifier, ReferenceTable reference, Random random, byte[][] frames, string where)
+    {
+        FlowKey* keys = stackalloc FlowKey[PacketBatch.Capacity];
+        uint* found = stackalloc uint[PacketBatch.Capacity];
+        var expected = new ulong?[PacketBatch.Capacity];
+        var used = new byte[PacketBatch.Capacity][];
+        ushort inPort = (ushort)random.Next(1, 4); // a batch comes from one port
+        for (int i = 0; i < used.Length; i++)
+        {
+            used[i] = frames[random.Next(frames.Length)];
+            HeaderOffsets layout;
+            fixed (byte* data = used[i])
+            {
+                FlowKeyParser.Parse(data, used[i].Length, inPort, keys + i, &layout);
+            }
+            expected[i] = reference.Find(ReferenceParser.Parse(used[i], inPort));
+        }
+        int exact = classifier.Classify(keys, found, used.Length);
+        int exactFound = 0;
+        for (int i = 0; i < used.Length; i++)
+        {
+            ref FlowRecord record = ref sut.Control.Table.Store.Records[found[i]];
+            ulong? actual = found[i] == 0 ? null : record.Cookie;
+            Assert.True(expected[i] == actual, $"{where}: {Convert.ToHexString(used[i])}: {expected[i]} expected, {actual} found");
+            exactFound += found[i] != 0 && record.State == FlowRecordState.Exact ? 1 : 0;
+        }
+        Assert.Equal(exactFound, exact);
+    }
+
+    private static FlowMatch ExactMatch(uint i) => ReferenceParser.Parse(TestPacket.Tcp(src: i, srcPort: 5, dstPort: 6, payload: 0), 1);
+
+    private static void ChangeBoth(DatapathControl control, ReferenceTable reference, RandomMatches random, ulong cookie)
+    {
+        FlowMatch match = random.NextMatch();
+        ushort priority = random.Random.Next(5) is < 4 and int low ? (ushort)low : ushort.MaxValue;
+        // Sometimes aim at an entry that exists.
+        if (reference.Count > 0 && random.Random.Next(3) == 0)
+        {
+            ReferenceTable.Entry known = reference.Entries[random.Random.Next(reference.Count)];
+            match = known.Match;
+            priority = known.Priority;
+        }
+        FlowModCommand command = random.Random.Next(12) switch
+        {
+            < 6 => FlowModCommand.Add,
+            < 7 => FlowModCommand.Modify,
+            < 9 => FlowModCommand.ModifyStrict,
+            < 10 => FlowModCommand.Delete,
+            _ => FlowModCommand.DeleteStrict,
+        };
+        FlowMod mod = TestSwitch.Flow(match, priority, command, cookie);
+        FlowAction[] actions = [FlowAction.Output((ushort)((cookie % 100) + 1))];
+        mod.Actions = actions;
+        mod.Flags = command == FlowModCommand.Add && random.Random.Next(3) == 0 ? FlowModFlags.CheckOverlap : FlowModFlags.None;
+        bool refused = mod.Flags != FlowModFlags.None && reference.Overlaps(match, priority);
+        Assert.Equal(refused ? ControlError.Overlap : ControlError.None, control.Apply(mod));
+        if (refused)
+        {
+            return;
+        }
+        switch (command)
+        {
+            case FlowModCommand.Add:
+                reference.Add(match, priority, cookie);
+                break;
+            case FlowModCommand.Modify or FlowModCommand.ModifyStrict:
+                reference.Modify(match, command == FlowModCommand.ModifyStrict, priority, cookie);
+                break;
+            default:
+                reference.Delete(match, command == FlowModCommand.DeleteStrict, priority);
+                break;
+        }
+    }
+
+    private static void CompareEntries(TestSwitch sut, ReferenceTable reference, int seed)
+    {
+        List<ulong> expected = [.. reference.Entries.Select(e => e.Cookie).Order()];
+        List<ulong> actual = [.. sut.Flows().Select(f => f.Cookie).Order()];
+        Assert.True(expected.SequenceEqual(actual), $"seed {seed}: the tables hold different entries");
+    }
+
+    private static unsafe ulong? FindCookie(TestSwitch sut, byte[] frame, ushort inPort)
+    {
+        FlowKey key;
+        HeaderOffsets layout;
+        fixed (byte* data = frame)
+        {
+            FlowKeyParser.Parse(data, frame.Length, inPort, &key, &layout);
+        }
+        uint index = sut.Control.Table.Find(key);
+        return index == 0 ? null : sut.Control.Table.Store.Records[index].Cookie;
+    }
+}

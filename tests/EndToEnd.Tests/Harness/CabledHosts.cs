@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Harness;
+
+/// <summary>Hosts h1, h2, ... with addresses 10.0.0.1, 10.0.0.2, ... each on a veth cable to a namespace where the switch runs.</summary>
+/// <remarks>In the switch's namespace the cables end in s1, s2, ...; in a host's in eth0, with the Ethernet address 02:00:00:00:00:0N.</remarks>
+internal sealed partial class CabledHosts : IDisposable
+{
+    public const string Target = "tcp:127.0.0.1:6654";
+    public const string Listen = "ptcp:6654:127.0.0.1";
+
+    private static readonly TimeSpan OvsPatience = TimeSpan.FromSeconds(15);
+
+    private readonly List<TestNamespace> _hosts = [];
+    private readonly int _queues;
+
+    /// <param name="hosts">How many.</param>
+    /// <param name="queues">Of each end of a cable, to receive and to send by.</param>
+    public CabledHosts(int hosts = 2, int queues = 1)
+    {
+        _queues = queues;
+        Inside = new TestNamespace("s");
+        try
+        {
+            for (int number = 1; number <= hosts; number++)
+            {
+                _hosts.Add(new TestNamespace($"h{number}"));
+                Reconnect(number);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The namespace of the switch and its controllers.</summary>
+    public TestNamespace Inside { get; }
+
+    /// <summary>From 1.</summary>
+    public TestNamespace Host(int number) => _hosts[number - 1];
+
+    /// <summary>Lays the cable of a host that has none.</summary>
+    public void Reconnect(int number)
+    {
+        TestNamespace host = Host(number);
+        TestNamespace.Join(Inside, $"s{number}", host, "eth0", _queues);
+        host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{number}").Checked();
+        host.Execute("ip", "addr", "add", $"10.0.0.{number}/24", "dev", "eth0").Checked();
+    }
+
+    /// <summary>Starts <c>run</c> with a port for each host and waits until it is ready.</summary>
+    /// <param name="arguments">What else to give it, such as <c>--listen</c>.</param>
+    public RunningCommand StartSwitch(params string[] arguments) =>
+        StartRun([.. Enumerable.Range(1, _hosts.Count).SelectMany(number => new[] { "--port", $"{number}=s{number}" }), .. arguments]);
+
+    /// <summary>Starts <c>run</c> with these arguments only and waits until it is ready.</summary>
+    public RunningCommand StartRun(params string[] arguments)
+    {
+        RunningCommand command = Start("run", arguments);
+        command.WaitForText("\nready\n", SwitchProgram.Patience);
+        return command;
+    }
+
+    /// <summary>Starts a command of the switch inside and returns at once.</summary>
+    public RunningCommand Start(string command, params string[] arguments) =>
+        Inside.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, command, .. arguments]);
+
+    /// <summary>Runs <c>run</c> with these arguments to its end.</summary>
+    public CommandResult RunToEnd(params string[] arguments) => Start("run", arguments).WaitForEnd(SwitchProgram.Patience);
+
+    /// <summary>ovs-ofctl in OpenFlow 1.0 against the switch; fails the test if it does.</summary>
+    public string Ofctl(string command, params string[] arguments) =>
+        Inside.Execute(OvsPatience, "ovs-ofctl", ["-O", "OpenFlow10", command, Target, .. arguments]).Checked().Output;
+
+    /// <summary>Starts <c>ovs-ofctl monitor</c>, which prints what the switch tells it.</summary>
+    /// <param name="missSendLength">Bytes of each packet to be sent.</param>
+    public RunningCommand StartMonitor(int missSendLength) =>
+        Inside.Start("ovs-ofctl", "-O", "OpenFlow10", "--unixctl=none", "monitor", Target, $"{missSendLength}");
+
+    /// <summary>As <see cref="StartMonitor"/>, for port-status; returns when the switch is known to tell it what happens.</summary>
+    public RunningCommand StartPortMonitor()
+    {
+        RunningCommand monitor = StartMonitor(64);
+        Eventually.True(
+            () =>
+            {
+                Ofctl("add-flow", "send_flow_rem,dl_type=0x1234,actions=drop");
+                Ofctl("del-flows", "dl_type=0x1234");
+                return monitor.Error.Contains("OFPT_FLOW_REMOVED", StringComparison.Ordinal); // that is where it prints
+            },
+            () => monitor.Output + monitor.Error);
+        return monitor;
+    }
+
+    /// <summary>Sends one frame from a host, built by Scapy from an expression such as <c>Ether()/Dot1Q(vlan=7)/IP()</c>.</summary>
+    public void SendFrame(int from, string expression) => Host(from).Execute(
+        "/usr/bin/python3", "-c", $"from scapy.all import *; sendp({expression}, iface='eth0', verbose=0)").Checked();
+
+    /// <summary>Gives every host a second interface, tagged with this VLAN id, with the address 10.VLAN.0.N.</summary>
+    public void AddVlan(int id)
+    {
+        CommandResult probe = Host(1).Execute("ip", "link", "add", "link", "eth0", "name", "probe", "type", "vlan", "id", $"{id}");
+        Assert.SkipWhen(probe.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no VLAN interfaces (8021q)");
+        Host(1).Execute("ip", "link", "del", "probe").Checked();
+        for (int number = 1; number <= _hosts.Count; number++)
+        {
+            TestNamespace host = Host(number);
+            host.Execute("ip", "link", "add", "link", "eth0", "name", $"eth0.{id}", "type", "vlan", "id", $"{id}").Checked();
+            host.Execute("ip", "addr", "add", $"10.{id}.0.{number}/24", "dev", $"eth0.{id}").Checked();
+            host.Execute("ip", "link", "set", $"eth0.{id}", "up").Checked();
+        }
+    }
+
+    /// <summary>Both directions between hosts 1 and 2.</summary>
+    public void ConnectHosts1And2()
+    {
+        Ofctl("add-flow", "in_port=1,actions=output:2");
+        Ofctl("add-flow", "in_port=2,actions=output:1");
+    }
+
+    /// <summary>Sends this many pings, untagged or in a VLAN; returns how many were answered.</summary>
+    public int Ping(int from, int to, int count = 3, int vlan = 0)
+    {
+        string said = Host(from).Execute("ping", "-n", "-c", $"{count}", "-i", "0.1", "-W", "1", $"10.{vlan}.0.{to}").Output;
+        return int.Parse(Received().Match(said).Groups[1].Value, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The number behind <paramref name="word"/> in what a command said, as in <c>n_packets=5</c> or <c>rx pkts=5</c>.</summary>
+    public static long Number(string text, string word)
+    {
+        Match match = Regex.Match(text, Regex.Escape(word) + @"\s*=?\s*(\d+)");
+        Assert.True(match.Success, $"no '{word}' in: {text}");
+        return long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The line that contains all of <paramref name="words"/>.</summary>
+    public static string Line(string text, params string[] words)
+    {
+        string? line = text.Split('\n').FirstOrDefault(l => words.All(word => l.Contains(word, StringComparison.Ordinal)));
+        return line ?? throw new Xunit.Sdk.XunitException($"no line with '{string.Join("' and '", words)}' in: {text}");
+    }
+
+    public void Dispose()
+    {
+        Inside.Dispose();
+        _hosts.ForEach(host => host.Dispose());
+    }
+
+    [GeneratedRegex(@"(\d+) received")]
+    private static partial Regex Received();
+}

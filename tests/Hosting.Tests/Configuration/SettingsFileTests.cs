@@ -1,0 +1,73 @@
+using Softswitch.Commands;
+using Softswitch.Hosting.Configuration;
+
+namespace Softswitch.Hosting.Tests.Configuration;
+
+public sealed class SettingsFileTests : IDisposable
+{
+    private readonly string _path = Path.GetTempFileName();
+
+    [Fact]
+    public void Values_and_lists_are_settings_with_their_line_as_origin()
+    {
+        IReadOnlyList<Setting> settings = Read("""
+            # a switch
+            port:
+              - 1=veth-a
+              - 2=replay:/tmp/file,once
+            listen: [ptcp:6654]
+            datapath-id: 0000000000000042
+            """);
+        Assert.Equal(
+            [
+                new Setting("port", "1=veth-a", $"{_path}:3: port"),
+                new Setting("port", "2=replay:/tmp/file,once", $"{_path}:4: port"),
+                new Setting("listen", "ptcp:6654", $"{_path}:5: listen"),
+                new Setting("datapath-id", "0000000000000042", $"{_path}:6: datapath-id"),
+            ],
+            settings);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("# nothing yet\n")]
+    [InlineData("---\n")]
+    public void A_file_without_settings_is_one(string text) => Assert.Empty(Read(text));
+
+    [Theory]
+    [InlineData("port: a\nports: b", ":2: ports: no such key; there are port, {and all others}")]
+    [InlineData("workers: [1, 2]", ":1: workers: must be one value such as N")]
+    [InlineData("port: {a: b}", ":1: port: must be a value or a list of values such as [N=]SPEC")]
+    [InlineData("port:\n  - [a]", ":2: port: a list inside the list")]
+    [InlineData("port:", ":1: port: must be a value or a list of values such as [N=]SPEC")]
+    [InlineData("port: a\nport: b", ":2: Duplicate key port")]
+    [InlineData("frame-size: 6\n\n g", ":1: frame-size: a value is one line: '6 g'")]
+    [InlineData("\"a\\nb\": c", ":1: a b: no such key; there are port, {and all others}")]
+    [InlineData("- port", ":1: must be a list of 'key: value' lines")]
+    [InlineData("port: [a\nb: c", ": is not YAML")]
+    public void Errors_name_file_line_and_key(string text, string expected)
+    {
+        string message = Assert.Throws<OptionException>(() => Read(text)).Message;
+        string others = string.Join(", ", SettingKey.All.Skip(1).Select(key => key.Name));
+        Assert.EndsWith(_path + expected.Replace("{and all others}", others, StringComparison.Ordinal), message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_is_named()
+    {
+        Assert.Equal("--config: /nonexistent/file: no such file", Assert.Throws<OptionException>(() => SettingsFile.Read("/nonexistent/file")).Message);
+        Assert.Equal("--config: /tmp: is a folder", Assert.Throws<OptionException>(() => SettingsFile.Read("/tmp")).Message);
+    }
+
+    [Fact]
+    public void A_file_without_end_is_given_up() => Assert.Equal(
+        "--config: /dev/zero: is longer than a million characters, which no settings are", Assert.Throws<OptionException>(() => SettingsFile.Read("/dev/zero")).Message);
+
+    public void Dispose() => File.Delete(_path);
+
+    private IReadOnlyList<Setting> Read(string text)
+    {
+        File.WriteAllText(_path, text);
+        return SettingsFile.Read(_path);
+    }
+}

@@ -1,0 +1,167 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Lab;
+using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Connections;
+using Softswitch.Testing;
+
+namespace Softswitch.Hosting.Tests;
+
+/// <summary>A worker that fails ends the switch: at once, for a reason that is said, and with the interfaces as they were.</summary>
+public sealed class WorkerFailureTests : IDisposable
+{
+    private readonly TestNamespace _inside = new("w");
+    private readonly ConcurrentQueue<string> _log = new();
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-worker-");
+
+    public WorkerFailureTests()
+    {
+        Needs.Namespaces();
+        TestNamespace.Join(_inside, "s1", _inside, "p1");
+    }
+
+    public void Dispose()
+    {
+        _inside.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private string Socket => $"{_folder.FullName}/control";
+
+    private string Listener => $"{_folder.FullName}/openflow";
+
+    [Fact]
+    public void A_worker_that_throws_is_named_and_the_switch_ends_while_a_controller_sends_barriers()
+    {
+        string before = Interfaces();
+        SwitchHost host = Start();
+        Assert.NotEqual(before, Interfaces());
+        using CancellationTokenSource stop = new();
+        Thread controller = SendBarriers(stop.Token);
+        FailingPort port = new(static () => throw new IOException("the ring is on fire"));
+        Stopwatch elapsed = Stopwatch.StartNew();
+        Add(host, port);
+        AssertEnds(host, "worker 0 failed: IOException: the ring is on fire", elapsed, TimeSpan.FromSeconds(10));
+        Assert.True(port.IsClosed);
+        Assert.Equal(before, Interfaces());
+        Assert.False(File.Exists(Socket));
+        stop.Cancel();
+        controller.Join();
+    }
+
+    [Fact]
+    public void A_worker_that_is_stuck_is_found_out_by_whoever_waits_for_it()
+    {
+        string before = Interfaces();
+        SwitchHost host = Start();
+        using CancellationTokenSource stop = new();
+        FailingPort port = new(static () => Thread.Sleep(Timeout.Infinite)); // left behind: it must not wake up to closed rings
+        Stopwatch elapsed = Stopwatch.StartNew();
+        Add(host, port);
+        Thread controller = SendBarriers(stop.Token);
+        AssertEnds(host, "worker 0 is stuck", elapsed, TimeSpan.FromSeconds(60));
+        Assert.Equal(before, Interfaces());
+        Assert.False(File.Exists(Socket));
+        stop.Cancel();
+        controller.Join();
+    }
+
+    private static void Add(SwitchHost host, IPortDevice port)
+    {
+        using (host.Control.EnterWithoutTable())
+        {
+            Assert.Equal(ControlError.None, host.Control.AddPort(2, port));
+        }
+    }
+
+    private void AssertEnds(SwitchHost host, string reason, Stopwatch elapsed, TimeSpan bound)
+    {
+        Assert.True(host.Failed.WaitHandle.WaitOne(bound), "it did not fail");
+        Thread end = new(host.Dispose);
+        end.Start();
+        Assert.True(end.Join(bound), "it did not end");
+        Assert.InRange(elapsed.Elapsed, TimeSpan.Zero, bound);
+        Assert.Contains(_log, line => line.Contains(reason, StringComparison.Ordinal));
+        Assert.Contains(reason, Assert.Throws<InvalidOperationException>(host.ThrowIfFailed).Message, StringComparison.Ordinal);
+    }
+
+    private SwitchHost Start() => _inside.Run(() => SwitchHost.Start(
+        new SwitchOptions
+        {
+            Ports = [LabText.Port("1=packet:s1")],
+            Listeners = [new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Listener, 0)],
+            Control = new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Socket, 0),
+            Frames = 4096,
+        },
+        static _ => { },
+        _log.Enqueue));
+
+    /// <summary>A controller that sends barriers until it is hung up on.</summary>
+    private Thread SendBarriers(CancellationToken stop)
+    {
+        OfClient client = OfClient.Connect($"unix:{Listener}", TimeSpan.FromSeconds(60));
+        Thread thread = new(() =>
+        {
+            try
+            {
+                while (!stop.IsCancellationRequested)
+                {
+                    client.Barrier();
+                }
+            }
+            catch (OfClientException)
+            {
+                // hung up on
+            }
+            finally
+            {
+                client.Dispose();
+            }
+        });
+        thread.Start();
+        return thread;
+    }
+
+    private string Interfaces() => _inside.Execute("ip", "-d", "-o", "link", "show").Checked().Output;
+
+    /// <summary>A port that breaks the contract.</summary>
+    private sealed class FailingPort(Action fail) : IPort, IPortDevice
+    {
+        public string Name => "failing";
+
+        public string Backend => "fails";
+
+        public MacAddress HardwareAddress => default;
+
+        public bool TakesOffloads => false;
+
+        public IReadOnlyList<IPort> Queues => [this];
+
+        public int PollDescriptor => -1;
+
+        public bool IsClosed { get; private set; }
+
+        public int Receive(PacketBatch batch, FrameCache frames)
+        {
+            fail();
+            return 0;
+        }
+
+        public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => 0;
+
+        public PortLink ReadLink() => new(Up: true, Mtu: 1500);
+
+        public PortLosses ReadLosses() => default;
+
+        public void SetAdministrativeState(bool up)
+        {
+        }
+
+        public void Dispose() => IsClosed = true;
+    }
+}

@@ -1,0 +1,251 @@
+using Softswitch.NetFpga.Emulator;
+using Softswitch.Testing;
+
+namespace Softswitch.NetFpga.Tests.Emulator;
+
+/// <summary>What the card sees in a frame and which entry it takes: entries, slots and lookup of docs/netfpga.md.</summary>
+public sealed class CardLookupTests
+{
+    // The worked examples of docs/netfpga.md: words 0 to 7 with the active bit, and both slots.
+    public static TheoryData<int, string, string, int, int> Examples => new()
+    {
+        { 0, "tcp", "9c400050 00021406 00020ac0 020800c0 00000000 00000102 00020000 80ffff00", 0x0a0f, 0x58d0 },
+        { 4, "udp", "14e90035 33640711 007109c6 5f0800cb 1b2c3d4e d3e4f50a 04a0b1c2 80c123b8", 0x7d9b, 0x7bc2 },
+        { 6, "arp", "00000000 00020201 000201c0 ff0806c0 ffffffff 000001ff 06020000 80ffff00", 0x287c, 0x6292 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public void A_documented_exact_entry_is_hit_in_either_slot(int source, string frame, string words, int slotA, int slotB)
+    {
+        foreach (int slot in (int[])[slotA, slotB])
+        {
+            var bench = new CardBench();
+            bench.WriteSlot(slot, Parse(words), CardBench.Action(0x10));
+            Assert.Equal(0x10, bench.Send(source, Example(frame)).Destinations);
+            Assert.Equal(0, bench.Send(source ^ 2, Example(frame)).Destinations);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public void A_row_sees_the_key_that_the_document_tells(int source, string frame, string words, int slotA, int slotB)
+    {
+        uint[] expected = Parse(words);
+        expected[7] &= ~CardBench.Active;
+        Assert.Equal(expected, new CardBench().KeyOf(source, Example(frame)));
+        Assert.NotEqual(slotA, slotB);
+    }
+
+    [Fact]
+    public void An_exact_entry_without_its_active_bit_is_not_hit()
+    {
+        var bench = new CardBench();
+        uint[] words = Parse((string)Examples.First().Data.Item3);
+        bench.WriteSlot(0x0a0f, [.. words[..7], words[7] & ~CardBench.Active], CardBench.Action(0x10));
+        Assert.Equal(0, bench.Send(0, Example("tcp")).Destinations);
+    }
+
+    [Fact]
+    public void Slot_a_wins_over_slot_b()
+    {
+        var bench = new CardBench();
+        uint[] words = Parse(Examples.First().Data.Item3);
+        bench.WriteSlot(0x58d0, words, CardBench.Action(0x40));
+        Assert.Equal(0x40, bench.Send(0, Example("tcp")).Destinations);
+        bench.WriteSlot(0x0a0f, words, CardBench.Action(0x10));
+        Assert.Equal(0x10, bench.Send(0, Example("tcp")).Destinations);
+    }
+
+    [Fact]
+    public void An_exact_entry_wins_over_row_0()
+    {
+        var bench = new CardBench();
+        bench.WriteRow(0, CardBench.Action(0x04));
+        Assert.Equal(0x04, bench.Send(0, Example("tcp")).Destinations);
+        bench.WriteSlot(0x0a0f, Parse(Examples.First().Data.Item3), CardBench.Action(0x10));
+        Assert.Equal(0x10, bench.Send(0, Example("tcp")).Destinations);
+    }
+
+    [Fact]
+    public void The_lowest_row_wins()
+    {
+        var bench = new CardBench();
+        bench.WriteRow(31, CardBench.Action(0x40));
+        Assert.Equal(0x40, bench.Send(0, Example("tcp")).Destinations);
+        bench.WriteRow(7, CardBench.Action(0x10));
+        Assert.Equal(0x10, bench.Send(0, Example("tcp")).Destinations);
+        bench.WriteRow(19, CardBench.Action(0x01));
+        Assert.Equal(0x10, bench.Send(0, Example("tcp")).Destinations);
+    }
+
+    [Fact]
+    public void Mask_bits_that_are_1_are_not_compared()
+    {
+        var bench = new CardBench();
+        bench.WriteRow(3, CardBench.Words(8, (0, 0x0050)), CardBench.MaskBut(0, 0xffff), CardBench.Action(0x10));
+        Assert.Equal(0x10, bench.Send(0, TestPacket.Tcp(dstPort: 0x50)).Destinations);
+        Assert.Equal(0, bench.Send(0, TestPacket.Tcp(dstPort: 0x51)).Destinations);
+    }
+
+    [Fact]
+    public void A_source_mask_of_0xff_takes_frames_of_the_host_too_and_0xfe_does_not()
+    {
+        var bench = new CardBench();
+        bench.WriteRow(0, new uint[8], CardBench.NothingCompared, CardBench.Action(0x10));
+        Assert.Equal(0x10, bench.Send(1, TestPacket.Tcp()).Destinations);
+        bench.WriteRow(0, new uint[8], CardBench.MaskBut(6, 0x0100_0000), CardBench.Action(0x10)); // bit 216, the lowest of the source
+        Assert.Equal(0, bench.Send(1, TestPacket.Tcp()).Destinations);
+        Assert.Equal(0x10, bench.Send(2, TestPacket.Tcp()).Destinations);
+    }
+
+    [Fact]
+    public void A_frame_is_reflected_to_its_ingress_if_the_row_says_so()
+    {
+        var bench = new CardBench();
+        bench.WriteRow(0, CardBench.Action(0x55));
+        Assert.Equal(0x55, bench.Send(2, TestPacket.Tcp()).Destinations);
+    }
+
+    [Fact]
+    public void One_tag_is_lifted_and_bit_12_is_not_compared()
+    {
+        var bench = new CardBench();
+        uint[] key = bench.KeyOf(0, TestPacket.Tcp(vlan: 0xb123));
+        Assert.Equal(0xa1230000u >> 8 & 0x00ffff00, key[7] & 0x00ffff00);
+        Assert.Equal(bench.KeyOf(0, TestPacket.Tcp(vlan: 0xa123)), key);
+    }
+
+    [Fact]
+    public void An_untagged_frame_has_0xffff_where_the_tag_would_be()
+    {
+        Assert.Equal(0x00ffff00u, new CardBench().KeyOf(0, TestPacket.Tcp())[7] & 0x00ffff00);
+    }
+
+    [Fact]
+    public void Behind_a_second_tag_nothing_is_parsed()
+    {
+        byte[] inner = TestPacket.Tcp(vlan: 7);
+        byte[] frame = [.. inner[..12], 0x81, 0x00, 0x00, 0x09, .. inner[12..]];
+        uint[] key = new CardBench().KeyOf(0, frame);
+        Assert.Equal(0x8100u, (key[3] >> 8) & 0xffff);
+        Assert.Equal([0, 0], key[..2]);
+        Assert.Equal(0x00000900u, key[7]);
+    }
+
+    [Fact]
+    public void An_8023_length_is_the_type_and_snap_is_not_decoded()
+    {
+        byte[] snap = [0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00, .. TestPacket.Tcp()[14..]];
+        uint[] key = new CardBench().KeyOf(0, TestPacket.Ethernet((ushort)snap.Length, snap));
+        Assert.Equal((uint)snap.Length, (key[3] >> 8) & 0xffff);
+        Assert.Equal([0, 0], key[..2]);
+    }
+
+    [Fact]
+    public void Options_of_ipv4_are_skipped()
+    {
+        Assert.Equal((1000u << 16) | 80, new CardBench().KeyOf(0, TestPacket.Tcp(options: 12))[0]);
+    }
+
+    [Fact]
+    public void Fragments_are_parsed_as_if_they_had_ports()
+    {
+        var bench = new CardBench();
+        foreach (ushort fragment in (ushort[])[0x2000, 0x0005, 0x2005])
+        {
+            Assert.Equal((1000u << 16) | 80, bench.KeyOf(0, TestPacket.Tcp(fragment: fragment))[0]);
+        }
+    }
+
+    [Fact]
+    public void A_header_length_below_5_makes_the_frame_one_of_port_0_with_nothing_in_it()
+    {
+        byte[] frame = TestPacket.Tcp(vlan: 7);
+        frame[18] = 0x44;
+        var bench = new CardBench();
+        Assert.Equal(CardBench.Words(8, (7, 0x00ffff00)), bench.KeyOf(6, frame));
+        bench = new CardBench();
+        bench.Send(6, frame);
+        Assert.Equal([1, 0, 0, 0, 0, 0, 0, 0], bench.ReadWords(0x2000010, 8));
+    }
+
+    [Fact]
+    public void Type_and_code_of_icmp_stand_where_the_ports_do()
+    {
+        Assert.Equal((3u << 16) | 1, new CardBench().KeyOf(0, TestPacket.Icmp(type: 3, code: 1))[0]);
+    }
+
+    [Fact]
+    public void Other_protocols_have_no_ports()
+    {
+        Assert.Equal(0u, new CardBench().KeyOf(0, TestPacket.Ipv4(47, [1, 2, 3, 4, 5, 6, 7, 8]))[0]);
+    }
+
+    [Fact]
+    public void The_low_two_bits_of_tos_are_never_set()
+    {
+        Assert.Equal(0xb8u, new CardBench().KeyOf(0, TestPacket.Tcp(tos: 0xbb))[7] & 0xff);
+    }
+
+    [Fact]
+    public void Arp_gives_the_low_byte_of_its_opcode_whatever_its_hardware_type()
+    {
+        byte[] frame = TestPacket.Arp(opcode: 0x0302);
+        frame[14] = 0x77;
+        Assert.Equal(2u, new CardBench().KeyOf(0, frame)[1] & 0xff);
+    }
+
+    [Fact]
+    public void Layout_09_has_no_tos_and_its_tag_a_byte_lower()
+    {
+        var bench = new CardBench(new EmulatedCardOptions { Layout = CardLayout.V09 });
+        Assert.Equal(0x0000a123u, bench.KeyOf(0, TestPacket.Tcp(vlan: 0xa123, tos: 0xb8))[7]);
+        Assert.Equal(0x0000ffffu, bench.KeyOf(0, TestPacket.Tcp())[7]);
+    }
+
+    [Fact]
+    public void Layout_09_does_not_look_into_arp()
+    {
+        var bench = new CardBench(new EmulatedCardOptions { Layout = CardLayout.V09 });
+        uint[] key = bench.KeyOf(0, TestPacket.Arp());
+        Assert.Equal([0, 0], key[..2]);
+        Assert.Equal(0x0806u, (key[3] >> 8) & 0xffff);
+    }
+
+    [Fact]
+    public void An_emptied_row_matches_the_key_that_is_all_zero()
+    {
+        byte[] frame = new byte[60];
+        frame[12] = 0x81; // a tag of 0, a length of 0
+        var bench = new CardBench();
+        bench.WriteRow(31, CardBench.Action(0x10));
+        Assert.Equal(0, bench.Send(0, frame).Destinations); // by row 0, which is empty and says nothing
+        Assert.Equal(0x10, bench.Send(2, frame).Destinations);
+        Assert.Equal(1u, bench.Card.Read(0x20010f0));
+    }
+
+    [Fact]
+    public void Random_frames_get_the_key_that_a_naive_reading_gives()
+    {
+        var random = new Random(20261121);
+        for (int i = 0; i < 300; i++)
+        {
+            CardLayout layout = random.Next(2) == 0 ? CardLayout.V10 : CardLayout.V09;
+            byte[] frame = NaiveKey.RandomFrame(random);
+            int source = random.Next(8);
+            uint[] key = new CardBench(new EmulatedCardOptions { Layout = layout, LosesStep = false }).KeyOf(source, frame);
+            Assert.Equal(NaiveKey.Read(layout, source, frame), key);
+        }
+    }
+
+    private static uint[] Parse(string words) => [.. words.Split(' ').Select(word => Convert.ToUInt32(word, 16))];
+
+    private static byte[] Example(string name) => name switch
+    {
+        "tcp" => TestPacket.Tcp(0xc000020a, 0xc0000214, 40000, 80),
+        "udp" => TestPacket.Udp(
+            0xcb007109, 0xc6336407, 5353, 53, vlan: 0xc123, tos: 0xb8, dlSrc: 0xa0b1c2d3e4f5, dlDst: 0x0a1b2c3d4e5f),
+        _ => TestPacket.Arp(1, 0xc0000201, 0xc0000202, dlSrc: 0x020000000001, dlDst: 0xffffffffffff),
+    };
+}

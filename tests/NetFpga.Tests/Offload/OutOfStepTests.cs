@@ -1,0 +1,264 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Tests.Contract;
+using Softswitch.NetFpga.Tests.Emulator;
+using Softswitch.Testing;
+
+namespace Softswitch.NetFpga.Tests.Offload;
+
+/// <summary>E9: one frame puts the card out of step. It is noticed within a second, and mended.</summary>
+public sealed class OutOfStepTests
+{
+    private static readonly byte[] Lying = MakeLying();
+
+    private readonly List<string> _log = [];
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_card_in_use_is_out_of_step_for_less_than_a_second_and_then_forwards_and_counts_as_before(int seed)
+    {
+        RandomMatches random = new(seed);
+        using SwitchPair sut = new(time => new EmulatedHardware(time, OffloadLevel.On, _log.Add));
+        foreach (ushort port in SwitchPair.HardwarePorts)
+        {
+            sut.Add(From(port), 10, FlowAction.Output((ushort)((port % 4) + 1)));
+        }
+        sut.Add(Matches.Tcp(1), 0, FlowAction.Output(4));
+        ulong sent = 0;
+        SendFor(TimeSpan.FromSeconds(2));
+        Assert.Empty(_log);
+
+        sut.SendUnchecked(1, Lying);
+        sut.SendUnchecked(3, TestPacket.Udp()); // a tagged one would bring it into step again
+        sent += 2;
+        TimeSpan outOfStep = TimeSpan.Zero;
+        while (_log.Count == 0)
+        {
+            sut.SendUnchecked((ushort)random.Random.Next(1, 5), Parsed(random));
+            sent++;
+            sut.Time.Advance(TimeSpan.FromMilliseconds(10));
+            sut.Settle();
+            outOfStep += TimeSpan.FromMilliseconds(10);
+            Assert.True(outOfStep < TimeSpan.FromSeconds(1), "not noticed within a second");
+        }
+        sut.ClearOutputs();
+
+        Assert.Contains("out of step", Assert.Single(_log), StringComparison.Ordinal);
+        SendFor(TimeSpan.FromSeconds(30));
+        Assert.Single(_log);
+        Assert.True(sut.KeptInHardware > 1000);
+        // The frame behind the lie had no lookup, and counts nowhere; all others do once.
+        Assert.Equal(sent - 1, sut.Offloaded.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount);
+        sut.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
+        sut.Both(control => control.Barrier());
+        Assert.Equal(sent - 1, sut.RemovedOfOffloaded.Aggregate(0UL, (sum, removed) => sum + removed.PacketCount));
+
+        void SendFor(TimeSpan time)
+        {
+            for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromMilliseconds(20))
+            {
+                sut.Send((ushort)random.Random.Next(1, 5), Parsed(random));
+                sent++;
+                sut.Time.Advance(TimeSpan.FromMilliseconds(20));
+                sut.Settle();
+            }
+        }
+    }
+
+    [Fact]
+    public void A_card_on_which_nothing_more_comes_is_mended_too_and_what_was_counted_stays()
+    {
+        using EmulatedHardware hardware = new(new TestTime(), OffloadLevel.On, _log.Add);
+        SetUp(hardware);
+        Receive(hardware, TestPacket.Tcp(0x0a000001, 0x0a000002));
+        Receive(hardware, Lying);
+        hardware.Offload.Service(1000);
+
+        Assert.Single(_log);
+        Assert.Equal(1UL, hardware.Offload.Read(1).Packets);
+        Assert.Equal([2], Receive(hardware, TestPacket.Tcp(0x0a000001, 0x0a000002)));
+        Assert.Equal(2UL, hardware.Offload.Poll(1).Packets);
+    }
+
+    /// <summary>Malformed frames of all kinds, but for those that lie about where their ports are, while another thread looks all the time.</summary>
+    [Fact]
+    public void A_card_in_step_is_never_blamed_whatever_comes_and_however_much()
+    {
+        using EmulatedHardware hardware = new(new TestTime(), OffloadLevel.On, _log.Add);
+        SetUp(hardware);
+        Random random = new(5);
+        byte[][] frames = [.. Enumerable.Range(0, 4000).Select(_ => NaiveKey.RandomFrame(random)).Where(frame => !CardErrata.EndsBeforePorts(frame))];
+        using CancellationTokenSource stop = new();
+        Thread sender = new(() =>
+        {
+            for (int i = 0; !stop.IsCancellationRequested; i++)
+            {
+                Receive(hardware, frames[i % frames.Length], (ushort)((i % 4) + 1));
+            }
+        });
+        sender.Start();
+        for (int second = 1; second <= 500; second++)
+        {
+            hardware.Offload.Service(1000 * second);
+        }
+        stop.Cancel();
+        sender.Join();
+
+        Assert.Empty(_log);
+        Assert.True(hardware.Card.Peek(CardRegisters.InputArbiter) > 1000);
+    }
+
+    [Fact]
+    public void A_busy_card_is_noticed_in_the_gaps_between_bursts()
+    {
+        using EmulatedHardware hardware = new(new TestTime(), OffloadLevel.On, _log.Add);
+        SetUp(hardware);
+        using CancellationTokenSource stop = new();
+        Thread sender = new(() =>
+        {
+            Receive(hardware, Lying);
+            while (!stop.IsCancellationRequested)
+            {
+                for (int i = 0; i < 32; i++)
+                {
+                    Receive(hardware, TestPacket.Udp());
+                }
+                Thread.Sleep(1);
+            }
+        });
+        sender.Start();
+        long now = 0;
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                hardware.Offload.Service(now += 200);
+                return _log.Count > 0;
+            },
+            TimeSpan.FromSeconds(60)));
+        stop.Cancel();
+        sender.Join();
+        hardware.Offload.Service(now + 200);
+
+        Assert.Single(_log);
+        Assert.Equal([2], Receive(hardware, TestPacket.Udp()));
+    }
+
+    [Fact]
+    public void Who_does_it_again_and_again_keeps_flows_off_the_card_for_longer_and_longer_and_not_for_good()
+    {
+        using EmulatedHardware hardware = new(new TestTime(), OffloadLevel.On, _log.Add);
+        SetUp(hardware);
+        NetFpgaOffload offload = (NetFpgaOffload)hardware.Offload;
+        List<bool> served = [];
+        for (int second = 1; second <= 12; second++)
+        {
+            Receive(hardware, Lying);
+            offload.Service(1000 * second);
+            served.Add(offload.IdleReason == null);
+        }
+        Assert.Equal(12, _log.Count);
+        Assert.Equal([true, false, false], served[..3]);
+        Assert.EndsWith("flows in 64 s", _log[^1], StringComparison.Ordinal);
+        Assert.Contains("again and again", offload.IdleReason, StringComparison.Ordinal);
+        Assert.Equal([-1], Receive(hardware, TestPacket.Udp())); // by the software
+
+        offload.Service(77_000);
+        Assert.Null(offload.IdleReason);
+        Assert.Equal([2], Receive(hardware, TestPacket.Udp()));
+        offload.Service(300_000);
+        Receive(hardware, Lying);
+        offload.Service(301_000);
+        Assert.Null(offload.IdleReason); // long ago
+    }
+
+    [Fact]
+    public void A_register_that_fails_while_the_card_is_mended_delays_it()
+    {
+        for (int failing = 0; failing < 400; failing += 7)
+        {
+            _log.Clear();
+            using EmulatedHardware hardware = new(new TestTime(), OffloadLevel.On, _log.Add);
+            SetUp(hardware);
+            Receive(hardware, TestPacket.Udp());
+            Receive(hardware, Lying);
+            long first = hardware.Card.AccessCount;
+            hardware.Card.Fault = access => access.Number == first + failing ? RegisterFault.Unanswered : RegisterFault.None;
+            for (int second = 1; second <= 10; second++)
+            {
+                hardware.Offload.Service(1000 * second);
+            }
+
+            Assert.Null(((NetFpgaOffload)hardware.Offload).IdleReason);
+            Assert.Equal(hardware.Card.Peek(CardRegisters.InputArbiter), hardware.Card.Peek(CardRegisters.ExactMisses) + hardware.Card.Peek(CardRegisters.ExactHits));
+            Assert.Equal([2], Receive(hardware, TestPacket.Udp()));
+            Assert.True(hardware.Offload.Poll(2).Packets == 2, $"access {failing}: {hardware.Offload.Read(2).Packets}; {string.Join(" | ", _log)}");
+        }
+    }
+
+    [Fact]
+    public void A_bitfile_whose_arbiter_does_not_count_is_left_alone()
+    {
+        using ModelCard card = new();
+        card.Write(CardRegisters.InputArbiter, EmulatedCard.UnknownRegister);
+        using NetFpgaOffload offload = new(card, CardLayout.V10, OffloadLevel.On, [1, 2, 3, 4], _log.Add);
+        offload.Service(1000);
+        offload.Service(2000);
+        Assert.Empty(_log);
+    }
+
+    [Fact]
+    public void Mending_takes_every_flow_off_resets_and_writes_it_again()
+    {
+        const int ReservedRows = 8 * (27 + 1); // written, and read back by a number
+        const int Marks = 2;
+        using EmulatedHardware hardware = new(new TestTime(), OffloadLevel.On, _log.Add);
+        SetUp(hardware);
+        Receive(hardware, Lying);
+        List<RegisterAccess> writes = [];
+        hardware.Card.Written = writes.Add;
+        hardware.Offload.Service(200);
+
+        Assert.Equal((1 + 20) + (27 + 29) + 1 + ReservedRows + Marks, writes.Count);
+        Assert.Equal((CardRegisters.CpciControl, CardRegisters.CpciReset), writes.Where(write => write.Address < 0x1000).Select(write => (write.Address, write.Value)).Single());
+    }
+
+    /// <summary>Flow 1 in a slot, flow 2 in a row: both from port 1 to port 2.</summary>
+    private static void SetUp(EmulatedHardware hardware)
+    {
+        hardware.Offload.SetPorts(OffloadRig.PortsWith());
+        hardware.Offload.Add(SoftwareFlow.Of(1, Matches.Tcp(1), 0, FlowAction.Output(2)).ToEntry());
+        hardware.Offload.Add(SoftwareFlow.Of(2, From(1), 5, FlowAction.Output(2)).ToEntry());
+    }
+
+    private static FlowMatch From(ushort port) => Matches.AnyFrom(port);
+
+    /// <summary>The ports that copies left by, -1 for the host.</summary>
+    private static List<int> Receive(EmulatedHardware hardware, byte[] frame, ushort port = 1)
+    {
+        List<int> left = [];
+        hardware.Receive(port, frame, (number, _) => left.Add(number), (_, _) => left.Add(-1));
+        return left;
+    }
+
+    private static byte[] Parsed(RandomMatches random)
+    {
+        byte[] frame;
+        do
+        {
+            frame = random.NextFrame();
+        }
+        while (!CardErrata.IsParsed(frame) || CardErrata.IsFragment(frame));
+        return frame;
+    }
+
+    private static byte[] MakeLying()
+    {
+        byte[] frame = [.. TestPacket.Tcp()[..54], 0, 0, 0, 0, 0, 0];
+        frame[14] = 0x4f;
+        return frame;
+    }
+}

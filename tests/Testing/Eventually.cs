@@ -1,0 +1,30 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace Softswitch.Testing;
+
+/// <summary>Waits for what another thread or process is about to bring about, with a bound that only a failure reaches.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5); // between looks; nothing depends on how long
+
+    /// <param name="holds">Asked until it is true.</param>
+    /// <param name="otherwise">What was waited for.</param>
+    public static void True(Func<bool> holds, string otherwise) => True(holds, () => otherwise);
+
+    /// <param name="holds">Asked until it is true.</param>
+    /// <param name="otherwise">What was waited for, and what was seen instead.</param>
+    public static void True(Func<bool> holds, Func<string> otherwise)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (!holds())
+        {
+            if (Stopwatch.GetElapsedTime(start) > Bound)
+            {
+                Assert.Fail($"did not happen within {Bound.TotalSeconds} s: {otherwise()}");
+            }
+            TestContext.Current.CancellationToken.WaitHandle.WaitOne(Interval);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using Xunit;
+
+namespace Softswitch.Testing;
+
+/// <summary>What a test needs of the machine; without it the test is skipped with the reason.</summary>
+public static class Needs
+{
+    /// <summary>Root, namespaces, and these programs.</summary>
+    public static void Namespaces(params string[] programs)
+    {
+        Assert.SkipUnless(TestNamespace.UnavailableReason is null, TestNamespace.UnavailableReason ?? string.Empty);
+        foreach (string program in programs)
+        {
+            Program(program);
+        }
+    }
+
+    /// <summary>As <see cref="Namespaces"/>, and AF_XDP.</summary>
+    public static void Xdp(params string[] programs)
+    {
+        Namespaces(programs);
+        Assert.SkipUnless(XdpSupport.UnavailableReason is null, XdpSupport.UnavailableReason ?? string.Empty);
+    }
+
+    public static void Tun()
+    {
+        Namespaces();
+        Assert.SkipUnless(File.Exists("/dev/net/tun"), "/dev/net/tun does not exist: TAP devices cannot be made");
+    }
+
+    public static void Root() => Assert.SkipUnless(Environment.IsPrivilegedProcess, "not root");
+
+    public static void Scapy() => Assert.SkipUnless(Directory.Exists("/usr/lib/python3/dist-packages/scapy"), "Scapy is not installed");
+
+    public static void Program(string name)
+    {
+        bool found = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
+            .Split(':').Append("/usr/sbin").Append("/sbin").Any(folder => File.Exists(Path.Combine(folder, name)));
+        Assert.SkipUnless(found, $"{name} is not installed");
+    }
+}
