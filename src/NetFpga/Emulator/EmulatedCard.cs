@@ -4,7 +4,7 @@ namespace Softswitch.NetFpga.Emulator;
 /// <remarks>
 /// <para>
 /// It is what the shim is judged by, so it shares none of the shim's encoders: it reads frames, registers and tables by itself, from the
-/// description of the hardware in docs/netfpga.md.
+/// description of the hardware in docs/netfpga-hardware.md.
 /// </para>
 /// <para>
 /// Where that is silent: a register nobody knows reads as <see cref="UnknownRegister"/> and ignores writes; a row number is taken modulo 32; a hit row

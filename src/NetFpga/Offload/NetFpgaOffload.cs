@@ -242,7 +242,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         });
     }
 
-    /// <summary>Reserved rows before anything else (docs/netfpga.md, rule 5); then the tables are empty, whatever they held before, and flows come in.</summary>
+    /// <summary>Reserved rows before anything else (docs/netfpga-hardware.md, rule 5); then the tables are empty, whatever they held before, and flows come in.</summary>
     private void Prepare()
     {
         _watch.WriteReservedRows();
@@ -390,7 +390,7 @@ public sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <summary>What is half written may be anything (docs/netfpga.md, rule 15): everything leaves the card, and the software forwards alone.</summary>
+    /// <summary>What is half written may be anything (docs/netfpga-hardware.md, rule 15): everything leaves the card, and the software forwards alone.</summary>
     private void Fail(string message, long now)
     {
         bool isNew = _failure == null;

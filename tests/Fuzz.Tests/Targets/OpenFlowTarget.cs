@@ -15,7 +15,7 @@ internal sealed class OpenFlowTarget : IFuzzTarget
     private const int EmergencyEntries = 8;
     private const long ActionMemory = 1 << 18;
 
-    // Beyond the limit, for packet-outs under way: docs/architecture.md.
+    // Beyond the limit, for packet-outs under way: docs/threads.md.
     private const long PacketOutReserve = 4 << 20;
 
     // Long enough for any machine.

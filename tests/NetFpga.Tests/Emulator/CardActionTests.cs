@@ -4,7 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Emulator;
 
-/// <summary>What the card does to frames: lookup, rewrites and errata of docs/netfpga.md, checksums against the textbook's.</summary>
+/// <summary>What the card does to frames: lookup, rewrites, errata of docs/netfpga-hardware.md, checksums by the textbook.</summary>
 public sealed class CardActionTests
 {
     private const uint SetVid = 0x0002;

@@ -3,10 +3,10 @@ using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Emulator;
 
-/// <summary>What the card sees in a frame and which entry it takes: entries, slots and lookup of docs/netfpga.md.</summary>
+/// <summary>What the card sees in a frame and which entry it takes: entries, slots and lookup of docs/netfpga-hardware.md.</summary>
 public sealed class CardLookupTests
 {
-    // The worked examples of docs/netfpga.md: words 0 to 7 with the active bit, and both slots.
+    // The worked examples of docs/netfpga-hardware.md: words 0 to 7 with the active bit, and both slots.
     public static TheoryData<int, string, string, int, int> Examples => new()
     {
         { 0, "tcp", "9c400050 00021406 00020ac0 020800c0 00000000 00000102 00020000 80ffff00", 0x0a0f, 0x58d0 },

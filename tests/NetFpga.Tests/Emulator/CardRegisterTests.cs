@@ -3,7 +3,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Emulator;
 
-/// <summary>Registers: staging, counters, identification, watchdog, resets, ports. As docs/netfpga.md has them.</summary>
+/// <summary>Registers: staging, counters, identification, watchdog, resets, ports. As docs/netfpga-hardware.md has them.</summary>
 public sealed class CardRegisterTests
 {
     private const uint WriteRow = 0x200106c;

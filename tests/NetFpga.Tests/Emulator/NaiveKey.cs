@@ -2,7 +2,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Emulator;
 
-/// <summary>The card's key once more, field by field with the bit numbers of the table in docs/netfpga.md, and one big number.</summary>
+/// <summary>The card's key once more, field by field by the bit numbers in docs/netfpga-hardware.md, and one big number.</summary>
 internal static class NaiveKey
 {
     public static uint[] Read(CardLayout layout, int source, byte[] frame)

@@ -141,7 +141,7 @@ internal sealed class OffloadRig : IDisposable
         }
     }
 
-    /// <summary>The same frame sent by the host leaves by the wire of its queue, whatever the flows say (docs/netfpga.md, rule 5).</summary>
+    /// <summary>The same frame sent by the host leaves by the wire of its queue, whatever the flows say (docs/netfpga-hardware.md, rule 5).</summary>
     private void CheckFromHost(KeyWords frame, int port)
     {
         KeyFields.Source.Set(frame, (ulong)CardPort.Queue(port));

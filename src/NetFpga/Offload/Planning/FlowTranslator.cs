@@ -33,7 +33,7 @@ internal sealed class FlowTranslator(CardLayout layout, OffloadLevel level, Card
     /// <summary>The card never sees its frames as such: what it takes for their type is a length (§3.4 has 0x05ff for them).</summary>
     public static bool IsBeyondCard(CardFlow flow) => flow.Mask.DlType.Raw == WholeType && flow.Key.DlType.Host < EtherType.FirstType;
 
-    /// <summary>A row that gives the flow's frames from one port to the host (docs/netfpga.md, rule 4); it may take more than those. Null if the card cannot even say that.</summary>
+    /// <summary>A row that gives the flow's frames from one port to the host (docs/netfpga-hardware.md, rule 4); it may take more than those. Null if the card cannot even say that.</summary>
     public RowItem? Punt(CardFlow flow, int port)
     {
         FlowKey mask = flow.Mask;
@@ -107,7 +107,7 @@ internal sealed class FlowTranslator(CardLayout layout, OffloadLevel level, Card
     }
 
     /// <summary>
-    /// One row for what most ports have in common, and above it one for each port that has something else (docs/netfpga.md, rule 6): with in_port open, output:N makes two rows, ALL
+    /// One row for what most ports have in common, and above it one for each port that has something else (docs/netfpga-hardware.md, rule 6): with in_port open, output:N makes two rows, ALL
     /// and FLOOD one for each port.
     /// </summary>
     private string? MakeRows(CardFlow flow, in ActionWords rewrites, ReadOnlySpan<ushort> bitmaps)

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 
-/// <summary>The outputs of an action list to the destination bitmap for frames of one port (docs/netfpga.md, rules 6, 7 and 10).</summary>
+/// <summary>An action list's outputs as the destination bitmap for one port's frames (docs/netfpga-hardware.md, rules 6, 7 and 10).</summary>
 /// <remarks>
 /// The card does not exclude the ingress and knows no port configuration, so both are worked into the bitmap. A bitmap sends one copy by a port; a list that
 /// sends two is the software's.

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Headers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 
-/// <summary>Rewrites that the card can be told but does otherwise than the software (docs/netfpga.md, rules 7 and 8).</summary>
+/// <summary>Rewrites that the card can be told but does otherwise than the software (docs/netfpga-hardware.md, rules 7 and 8).</summary>
 internal static class RewriteRules
 {
     private const ushort WholeField = 0xffff;

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 
-/// <summary>Which flows with wildcards get rows, and which rows the others need to be punted by (docs/netfpga.md, rules 1, 2, 4 and 16).</summary>
+/// <summary>Which flows with wildcards get rows, and which rows the others need to be punted by (docs/netfpga-hardware.md, rules 1, 2, 4 and 16).</summary>
 /// <remarks>
 /// Rows are given by falling rank. A candidate, a flow that the card could do, gets its rows if there is room for them and for the punt rows of every flow above
 /// it that is in software and matches some of its frames; flows that were passed over before are among these. Who does not fit is passed over,

@@ -2,7 +2,7 @@ using Softswitch.NetFpga.Codec;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 
-/// <summary>The reserved rows, without which the card forwards nothing to the host, and the signs by which a loss of its tables shows (docs/netfpga.md, rules 5 and 14).</summary>
+/// <summary>The reserved rows, without which the card forwards nothing to the host, and the signs by which a loss of its tables shows (docs/netfpga-hardware.md, rules 5 and 14).</summary>
 internal sealed class CardResetDetector(IRegisterAccess registers, CardLayout layout)
 {
     // A reset clears it. A flush by the watchdog does not, but empties the reserved rows.

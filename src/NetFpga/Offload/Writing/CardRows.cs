@@ -4,7 +4,7 @@ namespace Softswitch.NetFpga.Offload.Writing;
 
 /// <summary>Rows 0 to 23 of the card: what is in them, how they become others, what they counted.</summary>
 /// <remarks>
-/// From old rows A to new rows B (docs/netfpga.md, rules 2 and 11): first what is new in B is put in from the top down, each between its neighbours of B, then what is only in A is taken out from
+/// From old rows A to new rows B (docs/netfpga-hardware.md, rules 2 and 11): first what is new in B is put in from the top down, each between its neighbours of B, then what is only in A is taken out from
 /// the bottom up. Between the two the card holds a superset of both in which both keep their order, so the first row that a frame hits is
 /// either the first of A that it hits or the first of B: before the last write it was treated as by the old table or as by the new one, never as by a
 /// third. If both do not fit together, rows of A leave first, from the bottom up, and their frames go to the software meanwhile.
@@ -163,7 +163,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         return target;
     }
 
-    /// <summary>Moves what stands between two full neighbours and the nearest free row, from the free end (docs/netfpga.md, rule 2); returns the row that becomes free.</summary>
+    /// <summary>Moves what stands between two full neighbours and the nearest free row, from the free end (docs/netfpga-hardware.md, rule 2); returns the row that becomes free.</summary>
     private int ShiftApart(int above, int below)
     {
         int up = Array.FindLastIndex(_items, Math.Max(above, 0), Math.Max(above, 0) + 1, item => item == null);

@@ -5,7 +5,7 @@ namespace Softswitch.NetFpga.Offload.Writing;
 
 /// <summary>The exact table of the card: what is in it, how it becomes another, what it counted.</summary>
 /// <remarks>
-/// A slot takes its frames at once when the word with the active bit is written, and gives them up at once when that is written 0 (docs/netfpga.md, rule 11). While a rewrite
+/// A slot takes its frames at once when the word with the active bit is written, and gives them up at once when that is written 0 (docs/netfpga-hardware.md, rule 11). While a rewrite
 /// is exchanged the slot punts: falling to the rows would be wrong. A flow moves by a copy into its other slot; while both are there they are alike.
 /// <para>
 /// Hits of a slot that punts are the software's to count, so counters are taken just before a slot begins to forward and just after it stops. Frames that come between the two

@@ -1,6 +1,6 @@
 namespace Softswitch.NetFpga.Offload.Writing;
 
-/// <summary>A row's two counters, which run on through 32 bits: the difference since the last look (docs/netfpga.md, counters).</summary>
+/// <summary>A row's two counters of 32 bits: the difference since the last look (docs/netfpga-hardware.md, counters).</summary>
 internal struct RowCounter
 {
     // More packets than four wires bring in eight seconds, by far: the counter did not run, it began anew.
@@ -21,7 +21,7 @@ internal struct RowCounter
         return isNewStart ? (packets, bytes) : difference;
     }
 
-    /// <summary>The card may have been reset: whatever counts below the last look is a new start (docs/netfpga.md, rule 14).</summary>
+    /// <summary>The card may have been reset: what counts below the last look starts anew (docs/netfpga-hardware.md, rule 14).</summary>
     public (uint Packets, uint Bytes) AdvanceAfterLoss(uint packets, uint bytes)
     {
         if (packets < _packets || bytes < _bytes)

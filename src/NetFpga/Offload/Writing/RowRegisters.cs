@@ -1,6 +1,6 @@
 namespace Softswitch.NetFpga.Offload.Writing;
 
-/// <summary>One row of the wildcard table at a time, through the staging words; nothing else uses these (docs/netfpga.md, rule 12).</summary>
+/// <summary>One row of the wildcard table at a time, through the staging words; nothing else uses these (docs/netfpga-hardware.md, rule 12).</summary>
 internal sealed class RowRegisters(IRegisterAccess registers, CardLayout layout)
 {
     /// <summary>Writes to commit a row: 10 of action, 8 of mask, 8 of value, and the commit itself, which is what the card takes notice of.</summary>

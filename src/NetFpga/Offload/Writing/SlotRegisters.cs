@@ -7,7 +7,7 @@ internal sealed class SlotRegisters(IRegisterAccess registers)
     private const uint PacketBits = 0x01ffffff;
     private const uint StuckBit = 0x01000000;
 
-    /// <summary>Counters, action, value, and last the word with the active bit (docs/netfpga.md, rule 11): 20 writes.</summary>
+    /// <summary>Counters, action, value, and last the word with the active bit (docs/netfpga-hardware.md, rule 11): 20 writes.</summary>
     public void Write(int slot, in SlotImage image)
     {
         uint address = Address(slot);
@@ -29,7 +29,7 @@ internal sealed class SlotRegisters(IRegisterAccess registers)
     /// <summary>Only the word with the active bit: for a slot whose other words are in place.</summary>
     public void WriteLast(int slot, uint value) => registers.Write(Address(slot) + (4 * (KeyWords.Count - 1)), value);
 
-    /// <summary>Hits since the last look: reading clears (docs/netfpga.md, counters), but for bit 24 (erratum E5).</summary>
+    /// <summary>Hits since the last look: reading clears (docs/netfpga-hardware.md, counters), but for bit 24 (erratum E5).</summary>
     public uint TakePackets(int slot)
     {
         uint packets = registers.Read(Address(slot) + CardRegisters.SlotPackets) & PacketBits;
