@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Softswitch.OfAgent.Tests;
 
-/// <summary>docs/openflow-1.0-tests.md names the test that shows each line of docs/openflow-1.0.md.</summary>
+/// <summary>Documents agree with tests and each other. docs/openflow-1.0-tests.md names the tests behind docs/openflow-1.0.md.</summary>
 public sealed partial class DocumentTests
 {
     private static readonly string[] Headings = ["message", "type", "corner", "action", "error"];
@@ -35,6 +35,29 @@ public sealed partial class DocumentTests
         Assert.Equal(corners.Where((corner, at) => at == 0 || corner != corners[at - 1]), shown);
     }
 
+    [Fact]
+    public void The_readme_fits_120_lines_of_120_characters()
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(Root().FullName, "README.md"));
+
+        Assert.InRange(lines.Length, 1, 120);
+        Assert.DoesNotContain(lines, line => line.Length > 120);
+    }
+
+    [Fact]
+    public void Links_between_documents_lead_to_files_that_exist()
+    {
+        DirectoryInfo root = Root();
+        string[] links = [.. root.EnumerateFiles("*.md")
+            .Concat(root.EnumerateDirectories("docs").Concat(root.EnumerateDirectories("scenarios"))
+                .SelectMany(folder => folder.EnumerateFiles("*.md", SearchOption.AllDirectories)))
+            .SelectMany(file => Link().Matches(File.ReadAllText(file.FullName))
+                .Select(match => Path.Combine(file.DirectoryName!, match.Groups[1].Value)))];
+
+        Assert.NotEmpty(links);
+        Assert.DoesNotContain(links, link => !File.Exists(link));
+    }
+
     private static bool Shows(string line) => TestName().IsMatch(line) || line.StartsWith("- none: ", StringComparison.Ordinal);
 
     private static string[] Lines(string document) => File.ReadAllLines(Path.Combine(Root().FullName, "docs", document));
@@ -55,6 +78,10 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^- `([A-Z]\w*_\w+)`$")]
     private static partial Regex TestName();
+
+    /// <summary>To a file, without the place in it.</summary>
+    [GeneratedRegex(@"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")]
+    private static partial Regex Link();
 
     [GeneratedRegex(@"^\| (.+?) \|")]
     private static partial Regex FirstCell();
