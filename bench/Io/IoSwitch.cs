@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;

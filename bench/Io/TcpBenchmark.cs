@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Bench.Compare;
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 

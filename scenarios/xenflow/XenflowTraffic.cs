@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab;

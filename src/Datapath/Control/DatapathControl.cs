@@ -4,7 +4,6 @@ using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.SpanningTree;
 using Softswitch.Datapath.Tables;
 

@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Control;
 

@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Control;
@@ -68,16 +67,6 @@ internal sealed class QueueControl
 
     public static QueueStatistics Read(SwitchPort port, in QueueSetup queue) =>
         new(port.Number, queue.Config.Id, queue.Counters.Bytes, queue.Counters.Packets, queue.Counters.Overruns);
-
-    /// <summary>A link's speed in bit/s; 0 if the device does not tell.</summary>
-    public static long RateOf(PortFeatures current) => current switch
-    {
-        _ when (current & PortFeatures.Speed10GbFull) != 0 => 10_000_000_000,
-        _ when (current & (PortFeatures.Speed1GbHalf | PortFeatures.Speed1GbFull)) != 0 => 1_000_000_000,
-        _ when (current & (PortFeatures.Speed100MbHalf | PortFeatures.Speed100MbFull)) != 0 => 100_000_000,
-        _ when (current & (PortFeatures.Speed10MbHalf | PortFeatures.Speed10MbFull)) != 0 => 10_000_000,
-        _ => 0,
-    };
 
     // The limits are Refresh's to set; until then those before hold.
     private static void Replace(SwitchPort port, QueueSetup[] queues)

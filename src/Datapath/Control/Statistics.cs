@@ -70,19 +70,3 @@ public readonly record struct TableStatistics(
 /// <param name="TransmitErrors">Packets lost because the queue was full.</param>
 public readonly record struct QueueStatistics(
     ushort PortNumber, uint QueueId, ulong TransmittedBytes, ulong TransmittedPackets, ulong TransmitErrors);
-
-/// <summary>One port's counters: struct ofp_port_stats.</summary>
-public record struct PortStatistics
-{
-    public ushort PortNumber;
-    public ulong ReceivedPackets;
-
-    /// <summary>Without those below that were lost; <see cref="TransmittedBytes"/> has all that the device took, as nobody tells the bytes of what it lost.</summary>
-    public ulong TransmittedPackets;
-    public ulong ReceivedBytes;
-    public ulong TransmittedBytes;
-    public ulong ReceiveDropped;
-    public ulong TransmitDropped;
-    public ulong ReceiveErrors;
-    public ulong TransmitErrors;
-}

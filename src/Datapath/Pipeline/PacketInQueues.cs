@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 
@@ -20,7 +19,7 @@ internal enum PacketInKind
 /// <summary>One port's packets on their way to the control side: a bounded queue for each worker and kind.</summary>
 /// <remarks>
 /// One queue for all would do, and one flooding port would fill it. With a queue for each, a flood only ever fills its own, and
-/// <see cref="PacketInScheduler"/> takes from them in turn. Threads: each queue's producer is its worker, its consumer the control side.
+/// the control side takes from them in turn. Threads: each queue's producer is its worker, its consumer the control side.
 /// </remarks>
 internal sealed class PacketInQueues
 {

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Ports;
@@ -70,7 +69,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     public long RateLimit { get; set; }
 
     /// <summary>Bit/s; 0 if unknown.</summary>
-    public long Rate => RateLimit != 0 ? RateLimit : QueueControl.RateOf(Link.Current);
+    public long Rate => RateLimit != 0 ? RateLimit : Link.Rate;
 
     /// <summary>What spanning tree allows; read by workers.</summary>
     public BridgePortFlags Gate
@@ -185,20 +184,4 @@ internal sealed unsafe class SwitchPort : IDisposable
     }
 
     private int FirstQueueOf(int worker) => (worker - FirstWorker + Workers) % Workers;
-}
-
-/// <summary>One worker's counts for one port, on cache lines of its own.</summary>
-[System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential, Size = 128)]
-internal struct WorkerPortCounters
-{
-    public ulong ReceivedPackets;
-    public ulong ReceivedBytes;
-    public ulong TransmittedPackets;
-    public ulong TransmittedBytes;
-    public ulong ReceiveDropped;
-    public ulong ReceiveErrors;
-    public ulong TransmitDropped;
-
-    /// <summary>Packets that named a queue which is not there.</summary>
-    public ulong QueueMisses;
 }

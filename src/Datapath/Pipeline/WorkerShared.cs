@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Pipeline;

@@ -12,4 +12,15 @@ public readonly record struct PortLink(
     PortFeatures Advertised = PortFeatures.None,
     PortFeatures Supported = PortFeatures.None,
     PortFeatures Peer = PortFeatures.None,
-    bool IsSetDown = false);
+    bool IsSetDown = false)
+{
+    /// <summary>Its speed in bit/s; 0 if the device does not tell.</summary>
+    public long Rate => Current switch
+    {
+        _ when (Current & PortFeatures.Speed10GbFull) != 0 => 10_000_000_000,
+        _ when (Current & (PortFeatures.Speed1GbHalf | PortFeatures.Speed1GbFull)) != 0 => 1_000_000_000,
+        _ when (Current & (PortFeatures.Speed100MbHalf | PortFeatures.Speed100MbFull)) != 0 => 100_000_000,
+        _ when (Current & (PortFeatures.Speed10MbHalf | PortFeatures.Speed10MbFull)) != 0 => 10_000_000,
+        _ => 0,
+    };
+}

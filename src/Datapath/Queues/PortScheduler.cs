@@ -1,5 +1,4 @@
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Queues;

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 
@@ -48,7 +47,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     public long UsedBytes { get; private set; }
 
     /// <summary>Compiles the list of a new flow entry, or of one that replaces another. False if that takes too much memory.</summary>
-    /// <param name="actions"><see cref="ActionValidator"/> has passed them.</param>
+    /// <param name="actions">Checked: each is one that works.</param>
     /// <param name="compiled">One reference to it, which <see cref="Return"/> or <see cref="Retire"/> takes back.</param>
     public bool TryCompile(ReadOnlySpan<FlowAction> actions, bool replaces, out ActionsReference compiled)
     {

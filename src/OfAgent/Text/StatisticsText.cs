@@ -1,6 +1,7 @@
 using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Text;

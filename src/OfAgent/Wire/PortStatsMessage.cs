@@ -1,4 +1,4 @@
-using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
 
 namespace Softswitch.OfAgent.Wire;
 

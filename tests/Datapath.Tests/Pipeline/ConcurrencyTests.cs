@@ -5,6 +5,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Testing;
 

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Ports.Null;
 

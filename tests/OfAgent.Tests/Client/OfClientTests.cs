@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;

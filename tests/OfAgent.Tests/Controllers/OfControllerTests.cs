@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Tests.Client;

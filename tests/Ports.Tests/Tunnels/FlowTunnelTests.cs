@@ -2,6 +2,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Testing;

@@ -1,6 +1,6 @@
-using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 
-namespace Softswitch.Datapath.Ports;
+namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>The ports at one moment; never changed, replaced as a whole when one is added or removed.</summary>
 internal sealed class PortSet

@@ -1,0 +1,178 @@
+using System.Reflection;
+using System.Reflection.Emit;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Text;
+using System.Xml.Linq;
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Tests;
+
+/// <summary>What may use what: namespaces inside the datapath, and projects.</summary>
+/// <remarks>Read from what the compiler made: signatures and instructions, and for constants, which leave no trace there, the debug information's list of usings.</remarks>
+public sealed class LayerTests
+{
+    private const string Root = "Softswitch.Datapath.";
+    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+
+    /// <summary>From the ground up: each may use those before it.</summary>
+    private static readonly string[] s_layers =
+        ["Headers", "Memory", "Packets", "Ports", "Flows", "Tables", "Queues", "Fragments", "Pipeline", "SpanningTree", "Offload", "Control"];
+
+    private static readonly Dictionary<string, string[]> s_projects = new()
+    {
+        ["Datapath"] = [],
+        ["OfAgent"] = ["Datapath"],
+        ["Ports"] = ["Datapath"],
+        ["NetFpga"] = ["Datapath", "Ports"],
+        ["Hosting"] = ["Datapath", "NetFpga", "OfAgent", "Ports"],
+    };
+
+    private static readonly Assembly s_datapath = typeof(Packet).Assembly;
+
+    private static readonly Dictionary<short, OpCode> s_opCodes =
+        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
+
+    [Fact]
+    public void No_namespace_of_the_datapath_uses_one_above_it()
+    {
+        string[] upward = [.. Uses().Where(use => RankOf(use.To) > RankOf(use.From)).Select(use => $"{use.From} > {use.To}: {use.What}").Distinct().Order()];
+        Assert.True(upward.Length == 0, $"from the ground up: {string.Join(", ", s_layers)}\nlooks upwards:\n{string.Join('\n', upward)}");
+    }
+
+    [Fact]
+    public void Every_namespace_of_the_datapath_has_its_place_and_uses_are_seen()
+    {
+        Assert.Equal(s_layers.Order(), s_datapath.GetTypes().Select(LayerOf).OfType<string>().Distinct().Order());
+        Assert.Equal(s_layers.Length - 2, Uses().Where(use => use.From == "Control" && RankOf(use.To) < RankOf("Offload")).Select(use => use.To).Distinct().Count());
+    }
+
+    [Fact]
+    public void Projects_refer_to_each_other_as_the_architecture_draws_them()
+    {
+        string[] folders = [.. Directory.EnumerateDirectories(Path.Combine(Repository().FullName, "src")).Select(path => Path.GetFileName(path)).Order()];
+        Assert.Equal(s_projects.Keys.Append("Softswitch").Order(), folders); // the program alone may use all, the laboratory among them
+        foreach ((string project, string[] allowed) in s_projects)
+        {
+            XDocument file = XDocument.Load(Path.Combine(Repository().FullName, "src", project, project + ".csproj"));
+            string[] references = [.. Included(file, "ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/')))];
+            Assert.True(references.All(allowed.Contains), $"{project} refers to {string.Join(", ", references.Except(allowed))}");
+            Assert.True(project != "Datapath" || !Included(file, "PackageReference").Any(), "Datapath has a package");
+        }
+    }
+
+    private static IEnumerable<string> Included(XDocument project, string kind) => project.Descendants(kind).Select(item => item.Attribute("Include")!.Value);
+
+    private static int RankOf(string layer) => Array.IndexOf(s_layers, layer);
+
+    private static string? LayerOf(Type type) => type.Assembly == s_datapath ? LayerOf(type.Namespace) : null;
+
+    private static string? LayerOf(string? name) => name?.StartsWith(Root, StringComparison.Ordinal) == true ? name[Root.Length..] : null;
+
+    private static IEnumerable<(string From, string To, string What)> Uses() =>
+        from type in s_datapath.GetTypes()
+        let layer = LayerOf(type)
+        where layer != null
+        let used = UsedBy(type).SelectMany(Parts).Select(used => (To: LayerOf(used), What: used.Name))
+        let named = type.GetMethods(Declared).SelectMany(UsingsOf).Select(name => (To: LayerOf(name), What: name))
+        from use in used.Concat(named)
+        where use.To != null && use.To != layer
+        select (layer, use.To, $"{type.FullName![(Root.Length + layer.Length + 1)..]} uses {use.What}");
+
+    private static IEnumerable<Type> UsedBy(Type type)
+    {
+        IEnumerable<Type?> types = [type.BaseType, .. type.GetInterfaces(), .. type.GetGenericArguments().SelectMany(Constraints), .. Attributes(type)];
+        types = types.Concat(type.GetFields(Declared).SelectMany(field => Attributes(field).Append(field.FieldType)));
+        types = types.Concat(type.GetMethods(Declared).SelectMany(method => UsedBy(method, type).Append(method.ReturnType)));
+        types = types.Concat(type.GetConstructors(Declared).SelectMany(constructor => UsedBy(constructor, type)));
+        return types.OfType<Type>();
+    }
+
+    private static IEnumerable<Type?> UsedBy(MethodBase method, Type type)
+    {
+        IEnumerable<Type?> types = [.. method.GetParameters().Select(parameter => parameter.ParameterType), .. Attributes(method)];
+        Type[] arguments = method.IsGenericMethodDefinition ? method.GetGenericArguments() : [];
+        types = types.Concat(arguments.SelectMany(Constraints));
+        if (method.GetMethodBody() is MethodBody body)
+        {
+            types = types.Concat(body.LocalVariables.Select(local => local.LocalType));
+            types = types.Concat(body.ExceptionHandlingClauses.Where(clause => clause.Flags == ExceptionHandlingClauseOptions.Clause).Select(clause => clause.CatchType));
+            types = types.Concat(Tokens(body.GetILAsByteArray()!).Select(token => method.Module.ResolveMember(token, type.GetGenericArguments(), arguments)).SelectMany(Named));
+        }
+        return types;
+    }
+
+    private static IEnumerable<Type> Attributes(MemberInfo member) => member.CustomAttributes.Select(attribute => attribute.AttributeType);
+
+    private static IEnumerable<Type> Constraints(Type argument) => argument.IsGenericParameter ? argument.GetGenericParameterConstraints() : [];
+
+    /// <summary>The types an instruction's operand names.</summary>
+    private static IEnumerable<Type?> Named(MemberInfo? member) => member switch
+    {
+        Type type => [type],
+        MethodInfo { IsGenericMethod: true } method => [method.DeclaringType, .. method.GetGenericArguments()],
+        _ => [member?.DeclaringType],
+    };
+
+    /// <summary>A type and what it is made of: elements, arguments.</summary>
+    private static IEnumerable<Type> Parts(Type type) =>
+        type.HasElementType ? Parts(type.GetElementType()!) : [type, .. type.IsGenericType ? type.GetGenericArguments().SelectMany(Parts) : []];
+
+    /// <summary>The metadata tokens among a method's instructions, but for those of signatures and strings.</summary>
+    private static IEnumerable<int> Tokens(byte[] code)
+    {
+        for (int i = 0; i < code.Length;)
+        {
+            OpCode instruction = s_opCodes[code[i] == 0xfe ? (short)(0xfe00 | code[i + 1]) : code[i]];
+            i += instruction.Size;
+            if (instruction.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
+            {
+                yield return BitConverter.ToInt32(code, i);
+            }
+            i += instruction.OperandType switch
+            {
+                OperandType.InlineNone => 0,
+                OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar => 1,
+                OperandType.InlineVar => 2,
+                OperandType.InlineI8 or OperandType.InlineR => 8,
+                OperandType.InlineSwitch => 4 + (4 * BitConverter.ToInt32(code, i)),
+                _ => 4,
+            };
+        }
+    }
+
+    private static readonly MetadataReader s_symbols =
+        MetadataReaderProvider.FromPortablePdbStream(File.OpenRead(Path.ChangeExtension(s_datapath.Location, "pdb"))).GetMetadataReader();
+
+    /// <summary>The namespaces that the usings of a method's file name.</summary>
+    private static IEnumerable<string> UsingsOf(MethodBase method)
+    {
+        MethodDefinitionHandle handle = (MethodDefinitionHandle)MetadataTokens.EntityHandle(method.MetadataToken);
+        foreach (LocalScopeHandle local in s_symbols.GetLocalScopes(handle).Take(1))
+        {
+            ImportScopeHandle next = s_symbols.GetLocalScope(local).ImportScope;
+            while (!next.IsNil)
+            {
+                ImportScope scope = s_symbols.GetImportScope(next);
+                foreach (ImportDefinition import in scope.GetImports())
+                {
+                    if (import.Kind == ImportDefinitionKind.ImportNamespace)
+                    {
+                        yield return Encoding.UTF8.GetString(s_symbols.GetBlobBytes(import.TargetNamespace));
+                    }
+                }
+                next = scope.Parent;
+            }
+        }
+    }
+
+    private static DirectoryInfo Repository()
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
+        while (folder != null && !File.Exists(Path.Combine(folder.FullName, "Softswitch.sln")))
+        {
+            folder = folder.Parent;
+        }
+        return folder ?? throw new DirectoryNotFoundException("no Softswitch.sln above the tests");
+    }
+}
