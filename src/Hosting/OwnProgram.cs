@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace Softswitch.Hosting;
 
 /// <summary>This program, to be started once more.</summary>
@@ -5,6 +7,6 @@ internal static class OwnProgram
 {
     /// <summary>How it was started: by its own name, or as a library that dotnet runs.</summary>
     public static IReadOnlyList<string> Command { get; } = Path.GetFileName(Environment.ProcessPath) == "dotnet"
-        ? [Environment.ProcessPath!, typeof(OwnProgram).Assembly.Location]
+        ? [Environment.ProcessPath!, Assembly.GetEntryAssembly()!.Location]
         : [Environment.ProcessPath ?? "/proc/self/exe"];
 }
