@@ -5,7 +5,6 @@ readonly sdk_major=10
 
 readonly switch_dll=$root/src/Softswitch/bin/Release/net10.0/softswitch.dll
 readonly build_state=$root/artifacts/build
-readonly stamp=$build_state/stamp
 
 # MSBuild takes WithSharpPcap=true from the environment (Directory.Build.props).
 [[ ${WithSharpPcap:-} == [Tt]rue ]] && readonly variant="with SharpPcap" || readonly variant="as usual"
@@ -35,33 +34,39 @@ require_sdk() {
   return 1
 }
 
-# True while no source of the switch is newer than its last build, which was of the variant that is asked for. The stamp
-# is as old as the start of that build, so what is edited meanwhile is newer. Folders count too: they change when a file goes.
+# is_built TARGET, a project or the solution: true while no source is newer than its last build, or the solution's, which was
+# of the variant that is asked for. The stamp is as old as the start of that build, so what is edited meanwhile is newer.
+# Folders count too: they change when a file goes. Tests are no sources of what is in src.
 is_built() {
-  [[ -f $stamp && -f $switch_dll && $(<"$stamp") == "$variant" ]] || return 1
-  local newer
-  newer=$(find "$root/src" "$root/lab" "$root/bench" "$root/scenarios" "$root"/Directory.*.props "$root/.editorconfig" \
-    \( -name bin -o -name obj \) -prune -o \
-    \( -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.flows' -o -name '*.json' -o -name .editorconfig \) -newer "$stamp" -print -quit)
-  [[ -z $newer ]]
+  local stamp others=()
+  [[ $1 != */src/* ]] || others=(-o -name tests)
+  for stamp in "$build_state/${1##*/}.stamp" "$build_state/Softswitch.sln.stamp"; do
+    [[ -f $stamp && $(<"$stamp") == "$variant" ]] || continue
+    [[ -n $(find "$root" -mindepth 1 \( -name bin -o -name obj -o -name artifacts -o -name docs -o -name '.*' ! -name .editorconfig "${others[@]}" \) \
+      -prune -o ! -name '*.md' -newer "$stamp" -print -quit) ]] || return 0
+  done
+  return 1
 }
 
-# build TARGET: builds Release of a project or the solution (either makes the switch), one build at a time in this
-# checkout. Output goes to $build_state/log and is shown if the build fails. With "unless built" after TARGET, the build
-# of whoever held the lock before us will do.
+# build TARGET: builds Release unless that is built, one build at a time in this checkout. Output goes to $build_state/log
+# and is shown if the build fails.
 build() {
+  is_built "$1" && return 0
   require_sdk || return 2
   if ! mkdir -p "$build_state" 2>/dev/null || [[ ! -w $build_state || ! -w $root/src ]]; then
     echo "$program: needs a build, and $root is not writable by $(id -un): run ./softswitch --help once as its owner" >&2
     return 2
   fi
+  local stamp=$build_state/${1##*/}.stamp project
   exec 9>"$build_state/lock"
   flock 9
-  [[ ${2:-} == "unless built" ]] && is_built && return 0
-  local project
-  for project in "$root"/src/*/ "$root"/{lab,bench,scenarios}/; do
-    mkdir -p "$project/bin" "$project/obj" # made by the build they would be newer than the stamp
-  done
+  if is_built "$1"; then # by whoever held the lock before us
+    exec 9>&-
+    return 0
+  fi
+  while read -r project; do
+    mkdir -p "${project%/*}/bin" "${project%/*}/obj" # made by the build they would be newer than the stamp
+  done < <(find "$root" -name '*.csproj')
   echo "$variant" >"$stamp.new"
   # Servers left behind would keep our descriptors open, standard output among them.
   if ! "$dotnet" build "$1" --configuration Release --verbosity quiet --disable-build-servers -nologo \

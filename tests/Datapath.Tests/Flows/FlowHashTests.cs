@@ -3,6 +3,7 @@ using Softswitch.Datapath.Flows;
 
 namespace Softswitch.Datapath.Tests.Flows;
 
+[Trait("HardwarePaths", "FlowHash")]
 public sealed class FlowHashTests
 {
     private static readonly FlowHash Hash = FlowHash.Create(0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89);

@@ -4,6 +4,8 @@ using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Flows;
 
+[Trait("HardwarePaths", "FlowKeyParser")]
+[Trait("HardwarePaths", "FlowKey")]
 public sealed unsafe class FlowKeyParserTests
 {
     private const int RandomFrames = 40_000;

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Datapath.Tests.Headers;
 
+[Trait("HardwarePaths", "InternetChecksum")]
 public sealed class InternetChecksumTests
 {
     private const int Seed = 1071;

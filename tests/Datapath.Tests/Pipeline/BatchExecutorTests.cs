@@ -10,6 +10,7 @@ using Softswitch.Testing;
 namespace Softswitch.Datapath.Tests.Pipeline;
 
 /// <summary>Batches whose packets are treated alike and batches in which every packet is treated otherwise give what the lists say, packet by packet and in order.</summary>
+[Trait("HardwarePaths", "ActionList")]
 public sealed class BatchExecutorTests
 {
     private const ushort Closed = 4;

@@ -5,6 +5,7 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Tests.Tables;
 
+[Trait("HardwarePaths", "ActionListMemory")]
 public sealed class ActionListMemoryTests : IDisposable
 {
     private const int Lists = 1 << 16;

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Tests.Tables;
 
+[Trait("HardwarePaths", "FlowCache")]
 public sealed unsafe class FlowCacheTests : IDisposable
 {
     private static FlowKey Any => default;

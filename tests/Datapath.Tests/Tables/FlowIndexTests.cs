@@ -5,6 +5,7 @@ using Softswitch.Datapath.Tables;
 namespace Softswitch.Datapath.Tests.Tables;
 
 /// <summary>The extendible hash against a dictionary, with hashes good and bad.</summary>
+[Trait("HardwarePaths", "FlowIndex")]
 public sealed unsafe class FlowIndexTests : IDisposable
 {
     private const int Capacity = 20_000;

@@ -10,6 +10,8 @@ using Softswitch.Testing;
 namespace Softswitch.Datapath.Tests.Tables;
 
 /// <summary>The flow table against a list searched from end to end, through random additions, changes and deletions.</summary>
+[Trait("HardwarePaths", "WildcardSearch")]
+[Trait("HardwarePaths", "Prefetch")]
 public sealed class FlowTableOracleTests
 {
     public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 8)];

@@ -10,6 +10,7 @@ using Softswitch.Testing;
 namespace Softswitch.Lab.Tests.Measures;
 
 /// <summary>The ports benchmarks are made of: a benchmark that checks is only as good as these.</summary>
+[Trait("HardwarePaths", "FreshFlowsPort")]
 public sealed class MeasuringPortTests : IDisposable
 {
     private static readonly MacAddress Expected = new(TestPacket.DefaultDestination);

@@ -5,6 +5,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.Pcap;
 
 /// <summary>A source without a far end: what the contract suite asks of receiving is asked here of the file's frames.</summary>
+[Trait("HardwarePaths", "ReplayPort")]
 public sealed class ReplayPortTests : IDisposable
 {
     private const int Seed = 3;

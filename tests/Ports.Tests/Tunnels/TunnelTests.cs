@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.Tunnels;
 
 /// <summary>What tunnels put around frames and take off, against an encapsulator that does it one field at a time.</summary>
+[Trait("HardwarePaths", "OuterHeader")]
 public sealed class TunnelTests
 {
     private const string Ends = "local=10.0.0.1,remote=10.0.0.2";
