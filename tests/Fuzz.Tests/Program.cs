@@ -1,4 +1,5 @@
 using System.Globalization;
+using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace Softswitch.Fuzz.Tests;
@@ -27,7 +28,10 @@ internal static class Program
             Console.Error.WriteLine($"usage: ./test --fuzz SECONDS [SEED] [TARGET], or ./test --fuzz FILE; targets: {string.Join(", ", FuzzTargets.All.Select(target => target.Name))}");
             return 2;
         }
-        return ConsoleRunner.Run(arguments).GetAwaiter().GetResult();
+        Task<int> tests = arguments.Contains("--server") // dotnet test
+            ? TestPlatformTestFramework.RunAsync(arguments, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
+            : ConsoleRunner.Run(arguments);
+        return tests.GetAwaiter().GetResult();
     }
 
     private static int Fuzz(string root, IFuzzTarget[] targets, int seconds, int seed)
