@@ -41,7 +41,7 @@ internal sealed class MeasuredSwitch : IDisposable
     /// <summary>Starts the thread that a running switch has for its control side.</summary>
     public void StartService()
     {
-        _service = new Thread(Serve) { IsBackground = true, Name = "control" };
+        _service = new Thread(() => Control.Serve(_stop.Token)) { IsBackground = true, Name = "control" };
         _service.Start();
     }
 
@@ -95,19 +95,6 @@ internal sealed class MeasuredSwitch : IDisposable
         if (error != ControlError.None)
         {
             throw new OptionException($"the datapath refuses {what}: {error}");
-        }
-    }
-
-    private void Serve()
-    {
-        while (!_stop.IsCancellationRequested)
-        {
-            int milliseconds;
-            using (Control.EnterWithoutTable())
-            {
-                milliseconds = Control.Service();
-            }
-            Control.WaitForWork(milliseconds);
         }
     }
 }

@@ -229,6 +229,22 @@ public sealed unsafe partial class DatapathControl : IDisposable
         return new ControlScope(_gate);
     }
 
+    /// <summary>The control thread: serves until it is told to stop, and <see cref="Wake"/> is called. Whatever <see cref="Service"/> throws ends it.</summary>
+    /// <param name="afterEach">Called by this thread without the lock, after each turn.</param>
+    public void Serve(CancellationToken stop, Action? afterEach = null)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            int milliseconds;
+            using (EnterWithoutTable())
+            {
+                milliseconds = Service();
+            }
+            afterEach?.Invoke();
+            WaitForWork(milliseconds);
+        }
+    }
+
     /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>
     /// <returns>
     /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if there is more to

@@ -39,7 +39,7 @@ internal sealed class AgentHarness : IDisposable
         }
         Agent = new SwitchAgent(Control, options);
         _worker = new Thread(() => Control.Workers[0].Run(_waiter, _stop.Token));
-        _control = new Thread(RunControl);
+        _control = new Thread(() => Control.Serve(_stop.Token));
         _worker.Start();
         _control.Start();
         Agent.Start();
@@ -106,23 +106,11 @@ internal sealed class AgentHarness : IDisposable
     {
         Agent.Dispose();
         _stop.Cancel();
+        Control.Wake();
         _worker.Join();
         _control.Join();
         Control.Dispose();
         _waiter.Dispose();
         _stop.Dispose();
-    }
-
-    private void RunControl()
-    {
-        while (!_stop.IsCancellationRequested)
-        {
-            int next;
-            using (Control.EnterWithoutTable())
-            {
-                next = Control.Service();
-            }
-            Control.WaitForWork(Math.Min(next, 20));
-        }
     }
 }
