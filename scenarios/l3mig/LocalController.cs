@@ -25,7 +25,7 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return [.. _errors];
             }
@@ -35,14 +35,14 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
     /// <summary>ARP frames that a switch has uploaded.</summary>
     public int CountArps(ulong datapathId)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             return _arps.GetValueOrDefault(datapathId);
         }
     }
 
     /// <summary>Sends flow-mods to switches of the site and asks them to confirm. Any thread.</summary>
-    /// <param name="onDone">Called with when the last has answered, under <see cref="OfController.Gate"/>; at once if none of them is connected.</param>
+    /// <param name="onDone">Called with when the last has answered, under <see cref="OfController.HandlerLock"/>; at once if none of them is connected.</param>
     public void Change(IReadOnlyList<(PathFlow Flow, FlowModCommand Command)> changes, Action<long> onDone)
     {
         var touched = new List<SwitchConnection>();

@@ -56,7 +56,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return [.. _updates];
             }
@@ -68,7 +68,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return _routers.Count;
             }

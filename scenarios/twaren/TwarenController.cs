@@ -75,7 +75,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     /// <exception cref="TestbedException">A switch is not here.</exception>
     public void Push(IEnumerable<StaticFlow> flows)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             foreach (StaticFlow flow in flows.Where(flow => flow.IsActive))
             {
@@ -88,7 +88,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     /// <summary>Keeps flows to be sent when they are needed.</summary>
     public void Offer(IEnumerable<StaticFlow> flows)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             foreach (StaticFlow flow in flows)
             {
@@ -101,7 +101,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     /// <summary>Deletes every flow of a switch and forgets what was offered for it; what was learned of hosts stays.</summary>
     public void Clear(ulong datapathId)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             BridgeOf(datapathId).Offered.Clear();
             _sent.RemoveWhere(one => one.Switch == datapathId);
@@ -113,7 +113,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     /// <summary>A machine is no longer where it was: what was learned of it goes, and the flows with it.</summary>
     public void Forget(MacAddress machine)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             foreach (SwitchConnection connection in Switches)
             {
@@ -273,7 +273,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
 
     private List<T> Copy<T>(List<T> list)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             return [.. list];
         }

@@ -39,7 +39,7 @@ internal sealed class VictorController(
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return [.. _bindings.Values];
             }
@@ -51,7 +51,7 @@ internal sealed class VictorController(
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return [.. _changes];
             }
@@ -63,7 +63,7 @@ internal sealed class VictorController(
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return [.. _errors];
             }

@@ -60,7 +60,7 @@ internal sealed class XenflowController(
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return [.. _portNews];
             }
@@ -72,7 +72,7 @@ internal sealed class XenflowController(
     {
         get
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 return _table;
             }
@@ -80,7 +80,7 @@ internal sealed class XenflowController(
 
         set
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 _table = value;
                 // A next hop that is not known at the moment, as after a link was down, is no reason to stop: a new one is.
@@ -96,7 +96,7 @@ internal sealed class XenflowController(
     /// <summary>Gives UDP to this port, in flows to come, a queue of its own on whatever port it leaves by.</summary>
     public void SetSlice(ushort udpPort, uint queue)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             _slices[udpPort] = queue;
             Delete(Find(place), $"udp,tp_dst={udpPort}");
@@ -108,7 +108,7 @@ internal sealed class XenflowController(
     /// <exception cref="TestbedException">A move is under way, or a switch is not connected.</exception>
     public FlowMove Move(ulong to, bool breaksFirst = false)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             if (_move != null || Find(to) == null || Find(place) is not { } source)
             {
@@ -125,7 +125,7 @@ internal sealed class XenflowController(
     /// <summary>Sends probes again that have not come back; one may have been lost where too much was sent.</summary>
     public void ProbeAgain()
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             if (_move is { LinkedAt: > 0, DrainedAt: 0 })
             {

@@ -11,8 +11,9 @@ namespace Softswitch.OfAgent.Controllers;
 /// <summary>What every OpenFlow 1.0 controller does: listens, shakes hands, keeps connections alive, takes messages apart. What to do with them is up to the class derived from it.</summary>
 /// <remarks>
 /// Threads: one that accepts and one for each switch, born in the network namespace of the thread that calls <see cref="Start"/>. Handlers are called
-/// by the switches' threads under <see cref="Gate"/>, one at a time for the whole controller: what they touch needs no lock of its own.
-/// What handlers send, to whichever switch, goes out when they return.
+/// by the switches' threads under <see cref="HandlerLock"/>, one at a time for the whole controller: what they touch needs no lock of its own.
+/// What they send, to whichever switch, goes out once all that a switch sent at a time is handled; a switch that does not read holds up no handlers.
+/// Memory is bounded: a framer for each switch, and what handlers cause by one read of at most 64 KiB.
 /// </remarks>
 public abstract class OfController : IDisposable
 {
@@ -36,19 +37,29 @@ public abstract class OfController : IDisposable
         {
             throw new OfClientException(error);
         }
-        if (!target!.IsPassive || target.NeedsTls)
+        if (!target!.IsPassive)
         {
-            throw new OfClientException($"{options.Listen}: a target to listen on without TLS is needed (ptcp:[PORT][:HOST] or punix:PATH)");
+            throw new OfClientException($"{options.Listen}: a target to listen on is needed ({ConnectionTarget.PassiveForms})");
+        }
+        if (target.NeedsTls && options.Tls is null)
+        {
+            throw new OfClientException($"{options.Listen}: needs --private-key, --certificate and --ca-cert");
         }
         _target = target;
-        _refusals = new RefusalLog(line => options.Log?.Invoke(line), TimeProvider.System);
+        _refusals = new RefusalLog(Log, TimeProvider.System);
     }
 
     /// <summary>Held while a handler runs; to be taken by whoever else touches the controller's state.</summary>
-    public Lock Gate { get; } = new();
+    public Lock HandlerLock { get; } = new();
 
     /// <summary>The TCP port it listens on, once started.</summary>
     public int Port { get; private set; }
+
+    /// <summary>For people: where it listens, once started, and whether everybody may connect there.</summary>
+    public string ListeningLine => (_target with { Port = Port }).ListeningLine;
+
+    /// <summary>Switches connected now, also those that have not told what they are.</summary>
+    public int SwitchCount => Volatile.Read(ref _channels).Length;
 
     /// <summary>Switches connected now for which <see cref="OnConnected"/> has been called, in the order of their coming.</summary>
     public IReadOnlyList<SwitchConnection> Switches
@@ -77,14 +88,15 @@ public abstract class OfController : IDisposable
     {
         try
         {
-            _listener = new SocketListener(_target, tls: null);
+            _listener = new SocketListener(_target, _options.Tls);
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            throw new OfClientException($"{_options.Listen}: {e.Message}", e);
+            string reason = e is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } ? "address already in use" : e.Message;
+            throw new OfClientException($"{_options.Listen}: {reason}", e);
         }
         Port = _listener.Port;
-        if (!TryStartThread(Accept, _options.Name))
+        if (!TryStartThread(Accept, "controller"))
         {
             throw new OfClientException($"{_options.Listen}: the system has no thread left");
         }
@@ -151,7 +163,7 @@ public abstract class OfController : IDisposable
 
     /// <param name="xid">Of the message it is about.</param>
     protected virtual void OnError(SwitchConnection from, uint xid, OfError error) =>
-        _options.Log?.Invoke($"{_options.Name}: switch {from.DatapathId:x16}: {error.Name}");
+        Log($"switch {from.DatapathId:x16}: {error.Name}");
 
     /// <summary>Sends a barrier to each of these switches.</summary>
     /// <param name="onAll">Called as <see cref="SwitchConnection.Barrier"/> calls, once the last has answered: when each did, in the order given.</param>
@@ -170,7 +182,7 @@ public abstract class OfController : IDisposable
             switches[i].Barrier(when =>
             {
                 answered[place] = when;
-                if (--missing == 0) // under the gate, as all of them
+                if (--missing == 0) // under the lock, as all of them
                 {
                     onAll(answered);
                 }
@@ -187,6 +199,7 @@ public abstract class OfController : IDisposable
         while (_listener!.Accept() is IChannel channel)
         {
             var connection = new SwitchConnection(channel);
+            string? refusal = null;
             lock (_connecting)
             {
                 if (_isStopped)
@@ -194,12 +207,26 @@ public abstract class OfController : IDisposable
                     channel.Dispose();
                     return;
                 }
-                _channels = [.. _channels, connection];
+                if (channel.IsOneTooMany)
+                {
+                    refusal = RefusalLog.NoDescriptor;
+                }
+                else if (_channels.Length >= _options.MaxSwitches)
+                {
+                    refusal = $"refused: {_options.MaxSwitches} are connected";
+                }
+                else if (TryStartThread(() => Serve(connection), "switch " + connection.Peer))
+                {
+                    _channels = [.. _channels, connection]; // its thread cannot have ended: it would have to take the lock
+                }
+                else
+                {
+                    refusal = RefusalLog.NoThread;
+                }
             }
-            if (channel.IsOneTooMany || !TryStartThread(() => Serve(connection), $"{_options.Name} {connection.Peer}"))
+            if (refusal is not null)
             {
-                _refusals.Note($"{_options.Name}: switch at {connection.Peer}", channel.IsOneTooMany ? RefusalLog.NoDescriptor : RefusalLog.NoThread);
-                Forget(connection);
+                _refusals.Note($"switch at {connection.Peer}", refusal);
                 channel.Dispose();
             }
         }
@@ -230,7 +257,7 @@ public abstract class OfController : IDisposable
         }
         if (!_isStopped)
         {
-            _options.Log?.Invoke($"{_options.Name}: switch {connection.DatapathId:x16} at {connection.Peer}: disconnected: {why}");
+            Log($"switch {connection.DatapathId:x16} at {connection.Peer}: disconnected: {why}");
         }
     }
 
@@ -242,6 +269,10 @@ public abstract class OfController : IDisposable
         bool isProbed = false;
         try
         {
+            using (CancellationTokenSource limit = new(_options.ProbeInterval))
+            {
+                connection.Channel.Open(limit.Token);
+            }
             connection.Channel.Stream.WriteTimeout = (int)_options.ProbeInterval.TotalMilliseconds;
             connection.Send(HelloMessage.Write);
             connection.Send(FeaturesMessage.WriteRequest);
@@ -263,7 +294,7 @@ public abstract class OfController : IDisposable
                 long now = Stopwatch.GetTimestamp();
                 if (count == 0)
                 {
-                    return "it closed the connection";
+                    return connection.WriteFailure ?? "it closed the connection";
                 }
                 if (TakeAll(connection, framer, now) is { } why)
                 {
@@ -271,38 +302,49 @@ public abstract class OfController : IDisposable
                 }
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        catch (OperationCanceledException)
         {
-            return (e.InnerException ?? e).Message;
+            return "it did not finish the TLS handshake";
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or TlsException)
+        {
+            return connection.WriteFailure ?? (e is TlsException ? e : e.InnerException ?? e).Message;
         }
     }
 
+    /// <summary>Handles what has come as a whole, and then sends what handlers had to say: a switch that asks much gets few, long answers.</summary>
     /// <returns>Why the connection cannot go on; null if it can.</returns>
     private string? TakeAll(SwitchConnection connection, OfFramer framer, long now)
     {
-        while (true)
+        string? why = null;
+        lock (HandlerLock)
         {
-            FramingResult result = framer.TryRead(out ReadOnlySpan<byte> message);
-            if (result == FramingResult.Incomplete)
+            FramingResult result = FramingResult.Incomplete;
+            while (why is null && (result = framer.TryRead(out ReadOnlySpan<byte> message)) == FramingResult.Message)
             {
-                return null;
+                why = Take(connection, message, now);
             }
             if (result == FramingResult.BadLength)
             {
-                return "it sent a message with an impossible length";
-            }
-            OfHeader.TryDecode(message, out OfHeader header);
-            OfVersions spoken = header.Type == OfType.Hello ? HelloMessage.ReadVersions(message) : new OfVersions(1u << (header.Version & 31));
-            if (!spoken.Include10)
-            {
-                return $"it speaks {spoken}; this controller 1.0";
-            }
-            lock (Gate)
-            {
-                Take(connection, message, header, now);
-                FlushAll();
+                why = "it sent a message with an impossible length";
             }
         }
+        FlushAll();
+        return why;
+    }
+
+    /// <returns>As <see cref="TakeAll"/>.</returns>
+    private string? Take(SwitchConnection connection, ReadOnlySpan<byte> message, long now)
+    {
+        OfHeader.TryDecode(message, out OfHeader header);
+        OfVersions spoken = header.Type == OfType.Hello ? HelloMessage.ReadVersions(message) : new OfVersions(1u << (header.Version & 31));
+        if (!spoken.Include10)
+        {
+            connection.Send((buffer, _) => ErrorMessage.Write(buffer, header.Xid, OfError.HelloIncompatible, "OpenFlow 1.0 is spoken here"u8));
+            return $"it speaks {spoken}; this controller 1.0";
+        }
+        Take(connection, message, header, now);
+        return null;
     }
 
     private void Take(SwitchConnection connection, ReadOnlySpan<byte> message, OfHeader header, long now)
@@ -313,7 +355,7 @@ public abstract class OfController : IDisposable
                 byte[] body = EchoMessage.BodyOf(message).ToArray();
                 connection.Send((buffer, _) => EchoMessage.WriteReply(buffer, header.Xid, body));
                 break;
-            case OfType.FeaturesReply when connection.DatapathId == 0:
+            case OfType.FeaturesReply when !connection.IsKnown:
                 TakeFeatures(connection, message);
                 break;
             case OfType.BarrierReply:
@@ -346,6 +388,7 @@ public abstract class OfController : IDisposable
         {
             return;
         }
+        connection.IsKnown = true;
         connection.DatapathId = features.DatapathId;
         connection.Ports = ports;
         OnConnected(connection);
@@ -353,16 +396,16 @@ public abstract class OfController : IDisposable
         {
             _switches.Add(connection);
         }
-        _options.Log?.Invoke($"{_options.Name}: switch {connection.DatapathId:x16} at {connection.Peer}: {ports.Count} ports");
+        Log($"switch {connection.DatapathId:x16} at {connection.Peer}: {ports.Count} ports, {features.BufferCount} buffers");
     }
 
     private void Handle(Action action)
     {
-        lock (Gate)
+        lock (HandlerLock)
         {
             action();
-            FlushAll();
         }
+        FlushAll();
     }
 
     private void FlushAll()
@@ -372,6 +415,8 @@ public abstract class OfController : IDisposable
             connection.Flush();
         }
     }
+
+    private void Log(string line) => _options.Log?.Invoke(_options.Name.Length == 0 ? line : $"{_options.Name}: {line}");
 
     private bool TryStartThread(ThreadStart body, string name)
     {

@@ -10,19 +10,21 @@ namespace Softswitch.OfAgent.Controllers;
 
 /// <summary>A switch as a controller has it: what it said of itself, and messages to it.</summary>
 /// <remarks>
-/// Threads: any may send. Messages are gathered until <see cref="Flush"/>, which the controller calls after each of its handlers, or until there
-/// are 64 KiB of them. A switch that does not read blocks whoever sends for no longer than the probe interval.
+/// Threads: any may send. Messages are gathered until <see cref="Flush"/>, which the controller calls after its handlers, or until there are
+/// 512 KiB of them, more than what one read of 64 KiB makes a handler say that answers each packet. Only whoever flushes waits for a switch that does not read,
+/// and no longer than the probe interval.
 /// </remarks>
 public sealed class SwitchConnection
 {
-    private const int FlushSize = 1 << 16;
+    private const int FlushSize = 512 << 10;
 
     private readonly IChannel _channel;
-    private readonly Lock _sending = new();
-    private readonly OfBuffer _out = new();
+    private readonly Lock _writing = new(); // taken before the other one
+    private readonly Lock _gathering = new();
     private readonly Dictionary<uint, Action<long>> _barriers = [];
+    private OfBuffer _gathered = new();
+    private OfBuffer _written = new();
     private uint _lastXid;
-    private bool _isLost;
 
     internal SwitchConnection(IChannel channel) => _channel = channel;
 
@@ -35,18 +37,28 @@ public sealed class SwitchConnection
     /// <summary>The switch's address, for people.</summary>
     public string Peer => _channel.Peer;
 
+    /// <summary>For whatever the controller keeps of a switch, from its first message on; under the lock of the handlers.</summary>
+    public object? State { get; set; }
+
     internal IChannel Channel => _channel;
+
+    /// <summary>Whether it has told what it is.</summary>
+    internal bool IsKnown { get; set; }
+
+    /// <summary>Why nothing more can be sent, for people; null while it can.</summary>
+    internal string? WriteFailure { get; private set; }
 
     /// <returns>Its xid.</returns>
     public uint Send(in FlowMod mod)
     {
-        lock (_sending)
+        uint xid;
+        lock (_gathering)
         {
-            uint xid = ++_lastXid;
-            FlowModMessage.Write(_out, xid, mod);
-            FlushIfLong();
-            return xid;
+            xid = ++_lastXid;
+            FlowModMessage.Write(_gathered, xid, mod);
         }
+        FlushIfLong();
+        return xid;
     }
 
     /// <summary>Sends a flow-mod given in ovs-ofctl's words, which are the program's own.</summary>
@@ -60,67 +72,75 @@ public sealed class SwitchConnection
     /// <returns>Its xid.</returns>
     public uint Send(in PacketOut packetOut)
     {
-        lock (_sending)
+        uint xid;
+        lock (_gathering)
         {
-            uint xid = ++_lastXid;
-            PacketOutMessage.Write(_out, xid, packetOut);
-            FlushIfLong();
-            return xid;
+            xid = ++_lastXid;
+            PacketOutMessage.Write(_gathered, xid, packetOut);
         }
+        FlushIfLong();
+        return xid;
     }
 
     /// <returns>Its xid.</returns>
     public uint Send(RequestWriter write)
     {
-        lock (_sending)
+        uint xid;
+        lock (_gathering)
         {
-            uint xid = ++_lastXid;
-            write(_out, xid);
-            FlushIfLong();
-            return xid;
+            xid = ++_lastXid;
+            write(_gathered, xid);
         }
+        FlushIfLong();
+        return xid;
     }
 
     /// <summary>Asks the switch to say when it has done everything sent before (§5.3.7).</summary>
     /// <param name="onReply">Called by the thread that reads, under the controller's gate, with when the reply came (Stopwatch.GetTimestamp).</param>
     public void Barrier(Action<long> onReply)
     {
-        lock (_sending)
+        lock (_gathering)
         {
             uint xid = ++_lastXid;
             _barriers.Add(xid, onReply);
-            BarrierMessage.WriteRequest(_out, xid);
+            BarrierMessage.WriteRequest(_gathered, xid);
         }
     }
 
     /// <summary>Sends what is gathered. To a switch that is gone it is lost, and the thread that reads reports the end.</summary>
     public void Flush()
     {
-        lock (_sending)
+        if (Volatile.Read(ref _gathered).Length == 0)
         {
-            if (_out.Length == 0)
+            return; // what this thread gathered it sees; what another does, that one sends
+        }
+        lock (_writing)
+        {
+            lock (_gathering)
             {
-                return;
+                (_gathered, _written) = (_written, _gathered);
             }
             try
             {
-                if (!_isLost)
+                if (WriteFailure is null && _written.Length > 0)
                 {
-                    _channel.Stream.Write(_out.Written);
+                    _channel.Stream.Write(_written.Written);
                 }
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException)
             {
-                _isLost = true;
+                WriteFailure = e.InnerException is SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock }
+                    ? "it does not read what it is sent"
+                    : (e.InnerException ?? e).Message;
                 _channel.Abort();
             }
-            _out.Reset();
+            _written.Reset();
         }
     }
 
     internal Action<long>? TakeBarrier(uint xid)
     {
-        lock (_sending)
+        lock (_gathering)
         {
             return _barriers.Remove(xid, out Action<long>? onReply) ? onReply : null;
         }
@@ -128,7 +148,7 @@ public sealed class SwitchConnection
 
     private void FlushIfLong()
     {
-        if (_out.Length >= FlushSize)
+        if (Volatile.Read(ref _gathered).Length >= FlushSize)
         {
             Flush();
         }

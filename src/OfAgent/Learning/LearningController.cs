@@ -1,189 +1,133 @@
-using System.Net.Sockets;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
-using Softswitch.OfAgent.Connections;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Learning;
 
 /// <summary>An OpenFlow 1.0 controller that makes of each switch that connects a learning bridge.</summary>
 /// <remarks>
-/// It installs a flow for exactly each packet whose destination is known, and floods the others.
-/// Threads: one that accepts and one per switch; the members below may be called by any.
+/// It installs a flow for exactly each packet whose destination is known, and floods the others. Nothing is allocated per packet-in.
+/// Threads: those of <see cref="OfController"/>; the counters may be read by any.
 /// </remarks>
-public sealed class LearningController : IDisposable
+public sealed class LearningController : OfController
 {
     private readonly LearningOptions _options;
-    private readonly ConnectionTarget _target;
-    private readonly Lock _gate = new();
-    private readonly List<SwitchSession> _sessions = [];
-    private readonly List<Thread> _threads = [];
-    private readonly RefusalLog _refusals;
-    private SocketListener? _listener;
-    private long _endedPacketIns;
-    private long _endedFlows;
-    private bool _isStopped;
+    private readonly FlowAction[] _action = new FlowAction[1];
+    private long _packetIns;
+    private long _flows;
 
-    /// <exception cref="OfClientException">There is nothing to listen on in <see cref="LearningOptions.Listen"/>.</exception>
+    /// <exception cref="OfClientException">There is nothing to listen on in <see cref="ControllerOptions.Listen"/>.</exception>
     public LearningController(LearningOptions options)
-    {
-        _options = options;
-        if (!ConnectionTarget.TryParse(options.Listen, out ConnectionTarget? target, out string error))
-        {
-            throw new OfClientException(error);
-        }
-        if (!target!.IsPassive)
-        {
-            throw new OfClientException($"{options.Listen}: a target to listen on is needed ({ConnectionTarget.PassiveForms})");
-        }
-        if (target.NeedsTls && options.Tls is null)
-        {
-            throw new OfClientException($"{options.Listen}: needs --private-key, --certificate and --ca-cert");
-        }
-        _target = target;
-        _refusals = new RefusalLog(line => options.Log?.Invoke(line), TimeProvider.System);
-    }
-
-    /// <summary>The TCP port it listens on, once started.</summary>
-    public int Port { get; private set; }
-
-    /// <summary>For people: where it listens, once started, and whether everybody may connect there.</summary>
-    public string ListeningLine => (_target with { Port = Port }).ListeningLine;
-
-    /// <summary>Switches connected now.</summary>
-    public int SwitchCount
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _sessions.Count;
-            }
-        }
-    }
+        : base(options) => _options = options;
 
     /// <summary>Packet-ins received since the start.</summary>
-    public long PacketInCount
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _endedPacketIns + _sessions.Sum(s => s.PacketInCount);
-            }
-        }
-    }
+    public long PacketInCount => Volatile.Read(ref _packetIns);
 
     /// <summary>Flows installed since the start.</summary>
-    public long FlowCount
+    public long FlowCount => Volatile.Read(ref _flows);
+
+    protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
     {
-        get
+        Volatile.Write(ref _packetIns, _packetIns + 1);
+        MacTable addresses = AddressesOf(from);
+        long now = Environment.TickCount64;
+        ushort inPort = packetIn.InPort;
+        bool isPort = PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local;
+        if (!isPort || !PacketMatch.TryCreate(packetIn.Data, inPort, out FlowMatch match) || IsForBridges(match.DlDst))
         {
-            lock (_gate)
-            {
-                return _endedFlows + _sessions.Sum(s => s.FlowCount);
-            }
+            SendPacket(from, packetIn, []);
+            return;
+        }
+        if (!match.DlSrc.IsMulticast && addresses.Learn(match.DlSrc, match.DlVlan, inPort, now))
+        {
+            DeleteFlowsTo(from, match.DlSrc, match.DlVlan);
+        }
+        if (match.DlDst.IsMulticast || !addresses.TryFind(match.DlDst, match.DlVlan, now, out ushort outPort))
+        {
+            _action[0] = FlowAction.Output(PortNumber.Flood);
+            SendPacket(from, packetIn, _action);
+        }
+        else if (outPort == inPort)
+        {
+            // Both are on the same side of the switch: they have heard each other already.
+            SendPacket(from, packetIn, []);
+        }
+        else
+        {
+            Install(from, packetIn, match, outPort);
         }
     }
 
-    /// <summary>Listens and returns; switches are served from now on.</summary>
-    /// <exception cref="OfClientException">The address is taken or not ours.</exception>
-    public void Start()
+    private void Install(SwitchConnection to, in ReceivedPacketIn packetIn, in FlowMatch match, ushort outPort)
     {
-        try
+        _action[0] = FlowAction.Output(outPort);
+        FlowMod mod = new()
         {
-            _listener = new SocketListener(_target, _options.Tls);
-        }
-        catch (Exception e) when (e is SocketException or IOException)
+            Command = FlowModCommand.Add,
+            Match = match,
+            IdleTimeoutSeconds = _options.IdleTimeoutSeconds,
+            HardTimeoutSeconds = _options.HardTimeoutSeconds,
+            Priority = _options.Priority,
+            BufferId = packetIn.BufferId,
+            Actions = _action,
+        };
+        to.Send(mod);
+        Volatile.Write(ref _flows, _flows + 1);
+        if (packetIn.BufferId == FlowMod.NoBuffer)
         {
-            string reason = e is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } ? "address already in use" : e.Message;
-            throw new OfClientException($"{_options.Listen}: {reason}", e);
-        }
-        Port = _listener.Port;
-        if (!TryStartThread(Accept, "learning controller"))
-        {
-            throw new OfClientException($"{_options.Listen}: the system has no thread left");
+            SendPacket(to, packetIn, _action);
         }
     }
 
-    /// <summary>Closes every connection and waits until the threads are gone.</summary>
-    public void Dispose()
+    /// <summary>Sends the packet on its way, or with no actions drops it, which frees the switch's buffer.</summary>
+    private static void SendPacket(SwitchConnection to, in ReceivedPacketIn packetIn, ReadOnlySpan<FlowAction> actions)
     {
-        Thread[] threads;
-        lock (_gate)
+        bool isBuffered = packetIn.BufferId != FlowMod.NoBuffer;
+        if (!isBuffered && (actions.IsEmpty || packetIn.Data.Length < packetIn.TotalLength))
         {
-            if (_isStopped)
-            {
-                return;
-            }
-            _isStopped = true;
-            _sessions.ForEach(s => s.Dispose());
-            threads = [.. _threads];
+            return; // nothing to free, or only part of the packet is left in the world
         }
-        _listener?.Dispose();
-        foreach (Thread thread in threads)
+        to.Send(new PacketOut
         {
-            thread.Join();
-        }
+            BufferId = packetIn.BufferId,
+            InPort = packetIn.InPort,
+            Actions = actions,
+            Data = isBuffered ? default : packetIn.Data,
+        });
     }
 
-    private void Accept()
+    /// <summary>Nothing to do, and no line in the log that a switch could gain by sending them.</summary>
+    protected override void OnError(SwitchConnection from, uint xid, OfError error)
     {
-        while (_listener!.Accept() is IChannel channel)
-        {
-            Admit(new SwitchSession(channel, _options), channel.IsOneTooMany);
-        }
     }
 
-    private void Admit(SwitchSession session, bool isOneTooMany)
+    protected override void OnPortStatus(SwitchConnection from, PortStatusReason reason, in PortDescription port)
     {
-        string refusal = RefusalLog.NoThread;
-        lock (_gate)
+        bool isGone = reason == PortStatusReason.Delete || port.Config.HasFlag(PortConfig.PortDown) || port.State.HasFlag(PortState.LinkDown);
+        if (!isGone)
         {
-            if (isOneTooMany)
-            {
-                refusal = RefusalLog.NoDescriptor;
-            }
-            else if (_sessions.Count >= _options.MaxSwitches)
-            {
-                refusal = $"refused: {_options.MaxSwitches} are connected";
-            }
-            else if (!_isStopped && TryStartThread(() => Serve(session), "switch " + session.Peer))
-            {
-                _sessions.Add(session); // its thread cannot have ended: it would have to take the gate
-                return;
-            }
+            return;
         }
-        _refusals.Note($"switch at {session.Peer}", refusal);
-        session.Dispose();
+        AddressesOf(from).Forget(port.Number);
+        from.Send(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any, OutPort = port.Number });
     }
 
-    private void Serve(SwitchSession session)
+    /// <summary>A host moved: flows that lead to its old place must not outlive the news.</summary>
+    private static void DeleteFlowsTo(SwitchConnection at, MacAddress address, ushort vlan)
     {
-        string why = session.Run();
-        session.Dispose();
-        lock (_gate)
-        {
-            _sessions.Remove(session);
-            _threads.Remove(Thread.CurrentThread);
-            _endedPacketIns += session.PacketInCount;
-            _endedFlows += session.FlowCount;
-            if (_isStopped)
-            {
-                return;
-            }
-        }
-        _options.Log?.Invoke($"switch {session.DatapathId:x16} at {session.Peer}: disconnected: {why}");
+        FlowMatch match = FlowMatch.Any;
+        match.DlDst = address;
+        match.DlVlan = vlan;
+        match.Wildcards &= ~(FlowWildcards.DlDst | FlowWildcards.DlVlan);
+        at.Send(new FlowMod { Command = FlowModCommand.Delete, Match = match });
     }
 
-    private bool TryStartThread(ThreadStart body, string name)
-    {
-        lock (_gate)
-        {
-            Thread? thread = ThreadStarter.TryStart(name, body);
-            if (thread is not null)
-            {
-                _threads.Add(thread);
-            }
-            return thread is not null;
-        }
-    }
+    /// <summary>01:80:c2:00:00:00 to 0f: IEEE 802.1D keeps these for bridges, which do not forward them.</summary>
+    private static bool IsForBridges(MacAddress address) => (address.Value & 0xffff_ffff_fff0) == 0x0180_c200_0000;
+
+    private MacTable AddressesOf(SwitchConnection from) => (MacTable)(from.State ??= new MacTable(_options.MacTableCapacity, _options.MacLifetime));
 }

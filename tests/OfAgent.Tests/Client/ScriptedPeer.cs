@@ -56,6 +56,23 @@ internal sealed class ScriptedPeer : IDisposable
         }
     }
 
+    /// <summary>Writes this again and again and reads nothing, until the other end has taken nothing for a second.</summary>
+    public void WriteUntilFull(ReadOnlySpan<byte> bytes)
+    {
+        _socket.SendTimeout = 1000;
+        try
+        {
+            while (true)
+            {
+                Write(bytes);
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.TimedOut)
+        {
+            // full
+        }
+    }
+
     /// <summary>The next message; null when the other end has closed.</summary>
     public byte[]? Read()
     {

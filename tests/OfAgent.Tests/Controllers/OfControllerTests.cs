@@ -95,6 +95,30 @@ public class OfControllerTests
         Eventually.True(() => controller.Gone == 2, "both ends");
     }
 
+    [Fact]
+    public void A_switch_that_does_not_read_holds_up_no_other()
+    {
+        using Recorder controller = Recorder.Create();
+        using ScriptedPeer deaf = Connect(controller, 7);
+        OfBuffer request = new();
+        EchoMessage.WriteRequest(request, 1, new byte[60_000]);
+        deaf.WriteUntilFull(request.Written);
+        using ScriptedPeer other = Connect(controller, 8);
+        other.Write(b => EchoMessage.WriteRequest(b, 99));
+        Assert.Equal(99u, ScriptedPeer.XidOf(other.Read(OfType.EchoReply)));
+        Assert.NotNull(controller.Find(7));
+    }
+
+    [Fact]
+    public void A_switch_of_another_version_is_told_so()
+    {
+        using Recorder controller = Recorder.Create();
+        using ScriptedPeer peer = ScriptedPeer.ConnectTo(controller.Port);
+        peer.Write([4, 2, 0, 8, 0, 0, 0, 5]); // an echo request of OpenFlow 1.3
+        Assert.True(ErrorMessage.TryDecode(peer.Read(OfType.Error), out OfError error, out _, out _));
+        Assert.Equal(OfError.HelloIncompatible, error);
+    }
+
     [Theory]
     [InlineData("tcp:127.0.0.1")]
     [InlineData("pssl:0")]
@@ -117,7 +141,7 @@ public class OfControllerTests
     private sealed class Recorder : OfController
     {
         public Recorder(string listen)
-            : base(new ControllerOptions { Listen = listen })
+            : base(new ControllerOptions { Listen = listen, ProbeInterval = TimeSpan.FromHours(1) })
         {
         }
 
@@ -138,7 +162,7 @@ public class OfControllerTests
 
         public void Ask()
         {
-            lock (Gate)
+            lock (HandlerLock)
             {
                 BarrierAll(Switches, answers => Answers = answers);
             }
