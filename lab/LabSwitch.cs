@@ -58,9 +58,8 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
         {
             DatapathId = datapathId,
             Ports = _ports,
-            Controllers = controllers,
-            Listeners = [Tools],
-            Frames = Frames,
+            Datapath = new() { FrameCount = Frames },
+            Agent = new() { Controllers = controllers, Listeners = [Tools] },
             Processors = Processor is { } processor ? [processor] : [],
         };
         _log = log;

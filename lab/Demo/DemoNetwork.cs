@@ -79,7 +79,7 @@ internal sealed class DemoNetwork : IDisposable
         {
             DatapathId = DatapathId,
             Ports = [.. _hosts.Select(host => PortOf(host))],
-            Controllers = [new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, "127.0.0.1", Controller.Port)],
+            Agent = new() { Controllers = [new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, "127.0.0.1", Controller.Port)] },
         };
         Switch = SwitchHost.Start(options, log, log);
     }

@@ -39,7 +39,7 @@ internal sealed class InBandWatch : IDisposable
         _control = control;
         _log = log;
         _device = options.Ports.Single(port => port.Number == PortNumber.Local).Spec.Target;
-        _controllers = [.. options.Controllers.Where(target => target.Transport != ConnectionTransport.Unix)];
+        _controllers = [.. options.Agent.Controllers.Where(target => target.Transport != ConnectionTransport.Unix)];
         _netlink = NetlinkSocket.Open();
         _thread = new Thread(Watch) { IsBackground = true, Name = "in-band watch" };
         foreach (ConnectionTarget target in _controllers)

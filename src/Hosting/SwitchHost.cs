@@ -43,23 +43,11 @@ internal sealed class SwitchHost : IDisposable
     private SwitchHost(SwitchOptions options)
     {
         _processors = new WorkerProcessors(options.Processors);
-        DatapathOptions datapath = new()
+        Control = new DatapathControl(options.Datapath with
         {
             DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
-            Workers = options.Workers,
-            SpanningTree = options.SpanningTree,
-        };
-        Control = new DatapathControl(datapath with
-        {
-            FrameCount = (options.Frames ?? datapath.FrameCount) + SwitchPorts.FramesTakenBy(options.Ports),
-            FrameSize = options.FrameSize ?? datapath.FrameSize,
+            FrameCount = options.Datapath.FrameCount + SwitchPorts.FramesTakenBy(options.Ports),
             FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes),
-            PacketInRate = options.PacketInRate ?? datapath.PacketInRate,
-            PacketInBurst = options.PacketInBurst ?? datapath.PacketInBurst,
-            BufferCount = options.Buffers ?? datapath.BufferCount,
-            BufferTimeout = options.BufferTimeout ?? datapath.BufferTimeout,
-            ActionMemory = options.ActionMemoryMiB is { } mebibytes ? (long)mebibytes << 20 : datapath.ActionMemory,
-            MaxEmergencyEntries = options.EmergencyFlows ?? datapath.MaxEmergencyEntries,
         });
         _cards = new SwitchCards(Control);
     }
@@ -98,7 +86,7 @@ internal sealed class SwitchHost : IDisposable
             host._ports.OpenAll(say);
             host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
-            SwitchAgent agent = host.CreateAgent(options, log);
+            SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = host._tls, Log = log });
             host.StartThreads(options.SpinsWhenIdle, log);
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
             Connect(agent, options, say);
@@ -181,19 +169,7 @@ internal sealed class SwitchHost : IDisposable
             new(() => Control.ReadDrops(DropReason.PacketInLimit), (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", log),
             new(ReadQueueMisses, DescribeQueueMisses, log),
         ];
-        while (!_stop.IsCancellationRequested)
-        {
-            int milliseconds;
-            using (Control.EnterWithoutTable())
-            {
-                milliseconds = Control.Service();
-            }
-            foreach (CounterReport report in reports)
-            {
-                report.Update();
-            }
-            Control.WaitForWork(milliseconds);
-        }
+        Control.Serve(_stop.Token, afterEach: () => Array.ForEach(reports, report => report.Update()));
     }
 
     private long ReadQueueMisses()
@@ -218,19 +194,6 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private SwitchAgent CreateAgent(SwitchOptions options, Action<string> log)
-    {
-        AgentOptions agent = new()
-        {
-            Controllers = options.Controllers,
-            Listeners = options.Listeners,
-            Tls = _tls,
-            FailMode = options.FailMode,
-            Log = log,
-        };
-        return _agent = new SwitchAgent(Control, agent with { EmergencyAttempts = options.EmergencyAttempts ?? agent.EmergencyAttempts });
-    }
-
     private static TlsCredentials? LoadTls(SwitchOptions options)
     {
         try
@@ -253,11 +216,11 @@ internal sealed class SwitchHost : IDisposable
         {
             throw new OptionException($"--listen: {e.Message}", e);
         }
-        foreach ((ConnectionTarget target, int port) in options.Listeners.Zip(agent.ListenPorts))
+        foreach ((ConnectionTarget target, int port) in options.Agent.Listeners.Zip(agent.ListenPorts))
         {
             say((target with { Port = port }).ListeningLine);
         }
-        foreach (ConnectionTarget target in options.Controllers)
+        foreach (ConnectionTarget target in options.Agent.Controllers)
         {
             say($"connecting: {target}");
         }

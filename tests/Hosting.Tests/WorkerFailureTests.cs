@@ -94,9 +94,9 @@ public sealed class WorkerFailureTests : IDisposable
         new SwitchOptions
         {
             Ports = [LabText.Port("1=packet:s1")],
-            Listeners = [new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Listener, 0)],
+            Agent = new() { Listeners = [new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Listener, 0)] },
             Control = new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Socket, 0),
-            Frames = 4096,
+            Datapath = new() { FrameCount = 4096 },
         },
         static _ => { },
         _log.Enqueue));

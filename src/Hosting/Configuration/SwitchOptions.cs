@@ -1,4 +1,4 @@
-using Softswitch.Datapath.SpanningTree;
+using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 
@@ -19,9 +19,11 @@ public sealed record SwitchOptions
     /// <summary>Null: to be made from the ports.</summary>
     public ulong? DatapathId { get; init; }
 
-    public IReadOnlyList<ConnectionTarget> Controllers { get; init; } = [];
+    /// <summary>Sizes and times. Datapath id and frame memory come from the host, which adds the frames that ports bring.</summary>
+    public DatapathOptions Datapath { get; init; } = new();
 
-    public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
+    /// <summary>Controllers, listeners and what happens without a controller. Credentials and the log come from the host.</summary>
+    public AgentOptions Agent { get; init; } = new();
 
     /// <summary>The Unix socket to take commands at; null for none.</summary>
     public ConnectionTarget? Control { get; init; }
@@ -29,46 +31,12 @@ public sealed record SwitchOptions
     /// <summary>Not null if a target needs TLS.</summary>
     public TlsFiles? Tls { get; init; }
 
-    public FailMode FailMode { get; init; } = FailMode.Secure;
-
     /// <summary>Whether controllers are reached through the switch itself; LOCAL is a TAP device then.</summary>
     public bool InBand { get; init; }
-
-    /// <summary>Packet-ins a second; 0 for no limit; null for the datapath's default, as below.</summary>
-    public int? PacketInRate { get; init; }
-
-    /// <summary>Packet-ins at once after a pause.</summary>
-    public int? PacketInBurst { get; init; }
-
-    /// <summary>Frames in the pool; null for the datapath's default.</summary>
-    public int? Frames { get; init; }
-
-    /// <summary>Bytes of a frame, 2048 or 4096; null for the datapath's default.</summary>
-    public int? FrameSize { get; init; }
-
-    /// <summary>Packets that can wait in buffers; null for the datapath's default, as below.</summary>
-    public int? Buffers { get; init; }
-
-    /// <summary>How long each of them waits.</summary>
-    public TimeSpan? BufferTimeout { get; init; }
-
-    /// <summary>Memory for action lists.</summary>
-    public int? ActionMemoryMiB { get; init; }
-
-    /// <summary>Entries the emergency flow table takes.</summary>
-    public int? EmergencyFlows { get; init; }
-
-    /// <summary>Failed attempts after which emergency entries come into force; null for the agent's default.</summary>
-    public int? EmergencyAttempts { get; init; }
-
-    public int Workers { get; init; } = 1;
 
     /// <summary>Whether workers without packets keep looking instead of sleeping.</summary>
     public bool SpinsWhenIdle { get; init; }
 
     /// <summary>The processor of each worker, in order; empty to leave them to the scheduler.</summary>
     public IReadOnlyList<int> Processors { get; init; } = [];
-
-    /// <summary>Null: no spanning tree.</summary>
-    public SpanningTreeOptions? SpanningTree { get; init; }
 }

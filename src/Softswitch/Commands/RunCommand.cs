@@ -18,7 +18,7 @@ internal static class RunCommand
     public static Command Create()
     {
         var command = new Command("run", "Run the switch until SIGINT or SIGTERM; 'ready' on standard output means that it forwards.") { Config };
-        var options = SettingKey.All.ToDictionary(key => key, CreateOption);
+        var options = SwitchOption.All.ToDictionary(option => option, CreateOption);
         foreach (Option<string[]> option in options.Values)
         {
             command.Options.Add(option);
@@ -26,11 +26,11 @@ internal static class RunCommand
         command.SetAction(result =>
         {
             List<Setting> settings = [];
-            foreach ((SettingKey key, Option<string[]> option) in options)
+            foreach ((SwitchOption option, Option<string[]> given) in options)
             {
-                string[] values = result.GetValue(option) ?? [];
-                bool isBareFlag = key.IsFlag && values.Length == 0 && result.GetResult(option) != null;
-                settings.AddRange((isBareFlag ? ["true"] : values).Select(value => new Setting(key.Name, value, option.Name)));
+                string[] values = result.GetValue(given) ?? [];
+                bool isBareFlag = option.IsFlag && values.Length == 0 && result.GetResult(given) != null;
+                settings.AddRange((isBareFlag ? ["true"] : values).Select(value => new Setting(option.Name, value, given.Name)));
             }
             if (result.GetValue(Config) is { } file)
             {
@@ -42,18 +42,18 @@ internal static class RunCommand
     }
 
     // Every value is text here: one reader judges what comes from either source, and names it in errors.
-    private static Option<string[]> CreateOption(SettingKey key) => new($"--{key.Name}")
+    private static Option<string[]> CreateOption(SwitchOption option) => new($"--{option.Name}")
     {
-        HelpName = key.Argument,
-        Description = key.Description,
-        Arity = key.IsFlag ? ArgumentArity.ZeroOrMore : ArgumentArity.OneOrMore,
+        HelpName = option.Argument,
+        Description = option.Description,
+        Arity = option.IsFlag ? ArgumentArity.ZeroOrMore : ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,
     };
 
     private static int Run(SwitchOptions options)
     {
         CheckOpenFiles();
-        PoolThreads.Fill(names: options.Controllers.Count(one => one.Transport != ConnectionTransport.Unix && !IPAddress.TryParse(one.Host, out _)));
+        PoolThreads.Fill(names: options.Agent.Controllers.Count(one => one.Transport != ConnectionTransport.Unix && !IPAddress.TryParse(one.Host, out _)));
         using var signal = new TerminationSignal(onReload: static () => Log("SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
         using SwitchHost host = SwitchHost.Start(options, Console.Out.WriteLine, Log);
         Console.Out.WriteLine("ready");

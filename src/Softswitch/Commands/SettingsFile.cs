@@ -19,41 +19,41 @@ internal static class SettingsFile
         {
             string name = (entry.Key as YamlScalarNode)?.Value ?? string.Empty;
             string origin = $"{path}:{entry.Key.Start.Line}: {name.ReplaceLineEndings(" ")}";
-            SettingKey? key = SettingKey.All.FirstOrDefault(k => k.Name == name);
-            if (key == null)
+            SwitchOption? option = SwitchOption.All.FirstOrDefault(option => option.Name == name);
+            if (option == null)
             {
-                errors.Add($"{origin}: no such key; there are {string.Join(", ", SettingKey.All.Select(k => k.Name))}");
+                errors.Add($"{origin}: no such key; there are {string.Join(", ", SwitchOption.All.Select(option => option.Name))}");
                 continue;
             }
-            Collect(path, key, entry.Value, read, errors);
+            Collect(path, option, entry.Value, read, errors);
         }
         return errors.Count == 0 ? read : throw new OptionException(errors);
     }
 
-    private static void Collect(string path, SettingKey key, YamlNode value, List<Setting> read, List<string> errors)
+    private static void Collect(string path, SwitchOption option, YamlNode value, List<Setting> read, List<string> errors)
     {
-        string origin = $"{path}:{value.Start.Line}: {key.Name}";
+        string origin = $"{path}:{value.Start.Line}: {option.Name}";
         switch (value)
         {
             case YamlScalarNode { Value: { } text } when text.AsSpan().ContainsAny('\r', '\n'):
                 errors.Add($"{origin}: a value is one line: '{text.ReplaceLineEndings(" ")}'");
                 break;
             case YamlScalarNode scalar when !string.IsNullOrEmpty(scalar.Value):
-                read.Add(new Setting(key.Name, scalar.Value, origin));
+                read.Add(new Setting(option.Name, scalar.Value, origin));
                 break;
-            case YamlSequenceNode sequence when key.IsRepeatable:
+            case YamlSequenceNode sequence when option.IsRepeatable:
                 foreach (YamlNode item in sequence.Children)
                 {
                     if (item is YamlSequenceNode)
                     {
-                        errors.Add($"{path}:{item.Start.Line}: {key.Name}: a list inside the list");
+                        errors.Add($"{path}:{item.Start.Line}: {option.Name}: a list inside the list");
                         continue;
                     }
-                    Collect(path, key, item, read, errors);
+                    Collect(path, option, item, read, errors);
                 }
                 break;
             default:
-                errors.Add($"{origin}: must be {(key.IsRepeatable ? "a value or a list of values" : "one value")} such as {key.Argument}");
+                errors.Add($"{origin}: must be {(option.IsRepeatable ? "a value or a list of values" : "one value")} such as {option.Argument}");
                 break;
         }
     }

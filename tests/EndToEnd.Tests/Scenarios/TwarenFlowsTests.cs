@@ -113,8 +113,8 @@ public sealed class TwarenFlowsTests
                 {
                     DatapathId = datapathId,
                     Ports = [LabText.Port("1=null:")],
-                    Listeners = [new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: true, "127.0.0.1", 0)],
-                    Frames = 4096,
+                    Agent = new() { Listeners = [new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: true, "127.0.0.1", 0)] },
+                    Datapath = new() { FrameCount = 4096 },
                 },
                 said.Add,
                 static _ => { });

@@ -19,7 +19,7 @@ internal sealed class SettingsTarget : IFuzzTarget
         "stp-hello: 2", "stp-max-age: 20", "stp-forward-delay: 15", "# nothing", "---",
     ];
 
-    private static readonly string[] Words = [.. SettingKey.All.Select(key => key.Name), "true", "&a", "*a", "<<: ", "!!map ", "null", "~", "vxlan:", "tap:", "rate=", "key=", "address="];
+    private static readonly string[] Words = [.. SwitchOption.All.Select(option => option.Name), "true", "&a", "*a", "<<: ", "!!map ", "null", "~", "vxlan:", "tap:", "rate=", "key=", "address="];
 
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"softswitch-fuzz-{Environment.ProcessId}.yaml");
 
@@ -52,5 +52,5 @@ internal sealed class SettingsTarget : IFuzzTarget
 
     private bool NamesOption(string line) =>
         line.StartsWith("--", StringComparison.Ordinal) || line.StartsWith(_path, StringComparison.Ordinal)
-        || SettingKey.All.Any(key => line.StartsWith($"{key.Name} '", StringComparison.Ordinal));
+        || SwitchOption.All.Any(option => line.StartsWith($"{option.Name} '", StringComparison.Ordinal));
 }

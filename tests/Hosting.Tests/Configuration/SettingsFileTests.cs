@@ -48,7 +48,7 @@ public sealed class SettingsFileTests : IDisposable
     public void Errors_name_file_line_and_key(string text, string expected)
     {
         string message = Assert.Throws<OptionException>(() => Read(text)).Message;
-        string others = string.Join(", ", SettingKey.All.Skip(1).Select(key => key.Name));
+        string others = string.Join(", ", SwitchOption.All.Skip(1).Select(option => option.Name));
         Assert.EndsWith(_path + expected.Replace("{and all others}", others, StringComparison.Ordinal), message, StringComparison.Ordinal);
     }
 

@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.SpanningTree;
 using Softswitch.Hosting.Configuration;
@@ -74,11 +75,11 @@ public sealed class SwitchOptionsReaderTests
     {
         SwitchOptions options = Read(("port", "eth0"));
         Assert.Null(options.DatapathId);
-        Assert.Empty(options.Controllers);
-        Assert.Empty(options.Listeners);
-        Assert.Equal(FailMode.Secure, options.FailMode);
-        Assert.Equal(1, options.Workers);
-        Assert.Null(options.SpanningTree);
+        Assert.Empty(options.Agent.Controllers);
+        Assert.Empty(options.Agent.Listeners);
+        Assert.Equal(FailMode.Secure, options.Agent.FailMode);
+        Assert.Equal(1, options.Datapath.Workers);
+        Assert.Null(options.Datapath.SpanningTree);
         Assert.False(options.InBand);
         Assert.Equal("--port: at least one is needed, such as --port 1=eth1", Assert.Throws<OptionException>(() => Read()).Message);
     }
@@ -90,14 +91,14 @@ public sealed class SwitchOptionsReaderTests
             ("port", "eth0"), ("datapath-id", "0000000000000042"), ("fail-mode", "standalone"), ("workers", "3"),
             ("port", "local=tap:of0"), ("in-band", "true"), ("controller", "tcp:[::1]:6633"), ("controller", "tcp:host"), ("listen", "ptcp:6654"), ("listen", "ptcp:0"), ("listen", "ptcp::10.0.0.1"));
         Assert.Equal(0x42UL, options.DatapathId);
-        Assert.Equal(FailMode.Standalone, options.FailMode);
-        Assert.Equal(3, options.Workers);
+        Assert.Equal(FailMode.Standalone, options.Agent.FailMode);
+        Assert.Equal(3, options.Datapath.Workers);
         Assert.True(options.InBand);
-        Assert.Equal([("::1", 6633), ("host", ConnectionTarget.DefaultPort)], options.Controllers.Select(c => (c.Host, c.Port)));
+        Assert.Equal([("::1", 6633), ("host", ConnectionTarget.DefaultPort)], options.Agent.Controllers.Select(c => (c.Host, c.Port)));
         Assert.Equal(
             "--workers: is given more than once: '2' and '3'",
             Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("workers", "2"), ("workers", "3"))).Message);
-        Assert.Equal([("", 6654), ("", 0), ("10.0.0.1", ConnectionTarget.DefaultPort)], options.Listeners.Select(c => (c.Host, c.Port)));
+        Assert.Equal([("", 6654), ("", 0), ("10.0.0.1", ConnectionTarget.DefaultPort)], options.Agent.Listeners.Select(c => (c.Host, c.Port)));
     }
 
     [Fact]
@@ -119,18 +120,19 @@ public sealed class SwitchOptionsReaderTests
     {
         SwitchOptions options = Read(
             ("port", "eth0"), ("buffers", "4096"), ("buffer-timeout", "60"), ("action-memory", "4096"), ("emergency-flows", "0"), ("emergency-attempts", "0"));
-        Assert.Equal((4096, TimeSpan.FromSeconds(60), 4096, 0, 0), (options.Buffers, options.BufferTimeout, options.ActionMemoryMiB, options.EmergencyFlows, options.EmergencyAttempts));
-        Assert.Null(Read(("port", "eth0")).Buffers);
+        DatapathOptions datapath = options.Datapath;
+        Assert.Equal((4096, TimeSpan.FromSeconds(60), 4096, 0, 0), (datapath.BufferCount, datapath.BufferTimeout, (int)(datapath.ActionMemory >> 20), datapath.MaxEmergencyEntries, options.Agent.EmergencyAttempts));
+        Assert.Equal(new DatapathOptions(), Read(("port", "eth0")).Datapath);
     }
 
     [Fact]
     public void Spanning_tree_is_as_the_standard_has_it_unless_told_otherwise()
     {
-        Assert.Equal(new SpanningTreeOptions(), Read(("port", "eth0"), ("stp", "true")).SpanningTree);
-        Assert.Null(Read(("port", "eth0"), ("stp", "false"), ("stp-priority", "1")).SpanningTree);
+        Assert.Equal(new SpanningTreeOptions(), Read(("port", "eth0"), ("stp", "true")).Datapath.SpanningTree);
+        Assert.Null(Read(("port", "eth0"), ("stp", "false"), ("stp-priority", "1")).Datapath.SpanningTree);
         Assert.Equal(
             new SpanningTreeOptions { Priority = 4096, HelloSeconds = 1, MaxAgeSeconds = 6, ForwardDelaySeconds = 4 },
-            Read(("port", "eth0"), ("stp", "true"), ("stp-priority", "4096"), ("stp-hello", "1"), ("stp-max-age", "6"), ("stp-forward-delay", "4")).SpanningTree);
+            Read(("port", "eth0"), ("stp", "true"), ("stp-priority", "4096"), ("stp-hello", "1"), ("stp-max-age", "6"), ("stp-forward-delay", "4")).Datapath.SpanningTree);
     }
 
     [Theory]
@@ -214,7 +216,7 @@ public sealed class SwitchOptionsReaderTests
     public void Buffers_take_at_most_a_quarter_of_the_frames()
     {
         SwitchOptions options = Read(("port", "eth0"), ("frames", "1024"), ("buffers", "256"));
-        Assert.Equal((1024, 256), (options.Frames, options.Buffers));
+        Assert.Equal((1024, 256), (options.Datapath.FrameCount, options.Datapath.BufferCount));
         Assert.Equal(
             "--buffers: '257' is more than a quarter of the 1024 frames",
             Assert.Throws<OptionException>(() => Read(("port", "eth0"), ("frames", "1024"), ("buffers", "257"))).Message);
