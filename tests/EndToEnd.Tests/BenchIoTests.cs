@@ -19,7 +19,7 @@ public sealed class BenchIoTests
     public void Packets_cross_the_switch_and_the_rate_without_loss_is_searched(string backend)
     {
         Needs.Xdp();
-        JsonElement row = Assert.Single(Run("--backend", backend, "--seconds", "0.2", "--rounds", "1").GetProperty("rows").EnumerateArray());
+        JsonElement row = Assert.Single(Run("--backend", backend, "--seconds", "0.05", "--rounds", "1").GetProperty("rows").EnumerateArray());
         Assert.Equal(backend, row.GetProperty("backend").GetString());
         Assert.True(Number(row, "offeredMpps") > 0);
         Assert.InRange(Number(row, "deliveredMpps"), 0.0001, Number(row, "offeredMpps"));
@@ -33,7 +33,7 @@ public sealed class BenchIoTests
     public void With_open_vswitch_both_are_measured_and_compared()
     {
         Needs.Xdp("ovs-vswitchd", "ovsdb-server");
-        JsonElement result = Run("--backend", "packet", "--seconds", "0.2", "--rounds", "1", "--compare", "--tolerance", "0.5");
+        JsonElement result = Run("--backend", "packet", "--seconds", "0.05", "--rounds", "1", "--compare", "--tolerance", "0.5");
         Assert.Equal(["softswitch", "openVSwitch"], result.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("switch").GetString()));
         Assert.True(Number(Assert.Single(result.GetProperty("ratios").EnumerateArray()), "delivered") > 0);
     }

@@ -5,7 +5,12 @@ using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
 
+/// <summary>What they start has seconds to answer in, and nothing else may take them.</summary>
+[CollectionDefinition(DisableParallelization = true)]
+public sealed class CrowdTestsAlone;
+
 /// <summary>More connections than the process may have threads or descriptors for, and peers that stall: it forwards, and answers who comes in good faith.</summary>
+[Collection<CrowdTestsAlone>]
 public sealed class CrowdTests
 {
     private const int Port = 6654;
@@ -77,6 +82,7 @@ public sealed class CrowdTests
         crowd.ForEach(socket => socket.Send([.. Hello, .. Convert.FromHexString("0102ffff")]));
         lab.Inside.Execute(Promptly, "ovs-ofctl", ["-O", "OpenFlow10", "show", CabledHosts.Target]).Checked();
         Eventually.True(() => crowd.TrueForAll(socket => !TrySend(socket, 0)), () => running.Error);
+        running.WaitForText("the rest of a message did not come", SwitchProgram.Patience);
         Assert.Single(running.Error.Split('\n'), line => line.Contains("the rest of a message did not come", StringComparison.Ordinal));
         crowd.ForEach(socket => socket.Dispose());
     }

@@ -7,7 +7,9 @@ namespace Softswitch.Testing;
 public static class Eventually
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5); // between looks; nothing depends on how long
+    // Between looks; they grow apart, because a look may cost a process.
+    private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan LastInterval = TimeSpan.FromMilliseconds(50);
 
     /// <param name="holds">Asked until it is true.</param>
     /// <param name="otherwise">What was waited for.</param>
@@ -18,13 +20,13 @@ public static class Eventually
     public static void True(Func<bool> holds, Func<string> otherwise)
     {
         long start = Stopwatch.GetTimestamp();
-        while (!holds())
+        for (TimeSpan interval = FirstInterval; !holds(); interval = interval < LastInterval ? interval * 1.5 : LastInterval)
         {
             if (Stopwatch.GetElapsedTime(start) > Bound)
             {
                 Assert.Fail($"did not happen within {Bound.TotalSeconds} s: {otherwise()}");
             }
-            TestContext.Current.CancellationToken.WaitHandle.WaitOne(Interval);
+            TestContext.Current.CancellationToken.WaitHandle.WaitOne(interval);
         }
     }
 }
