@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Softswitch.Bench.Flows;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.Lab.Measures;
 using Softswitch.NetFpga;
 using Softswitch.OfAgent.Client;

@@ -2,7 +2,6 @@ using System.CommandLine;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Report;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench;

@@ -38,7 +38,7 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     /// <summary>Adds a port, before the start.</summary>
     /// <param name="text">As behind <c>--port</c>, with a number.</param>
-    public void AddPort(string text) => _ports.Add(LabText.Port(text));
+    public void AddPort(string text) => _ports.Add(PortOption.Parse(text));
 
     /// <summary>The processor of its worker, before the start; null to leave it to the scheduler.</summary>
     public int? Processor { get; set; }
@@ -86,7 +86,7 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
         _options = _options! with
         {
             Cards = [new CardOption(CardSpec.TryParse(text, out CardSpec? spec, out string? error) ? spec : throw new OptionException(error), 0, text)],
-            Ports = [.. CardPorts.Select(port => LabText.Port($"{port}={CardNetdev.NameOf(port - 1)}"))],
+            Ports = [.. CardPorts.Select(port => PortOption.Parse($"{port}={CardNetdev.NameOf(port - 1)}"))],
         };
         Open();
     }

@@ -1,6 +1,4 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Hosting.Configuration;
-using Softswitch.Ports;
 using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Lab;
@@ -17,9 +15,4 @@ internal static class LabText
 
     public static MacAddress Mac(string text) =>
         MacAddress.TryParse(text, out MacAddress address) ? address : throw new FormatException($"'{text}' is no Ethernet address");
-
-    /// <param name="text">As behind <c>--port</c>, with a number.</param>
-    public static PortOption Port(string text) => PortSpec.TryParse(text, out PortSpec? spec, out string? error)
-        ? new PortOption(spec.Number ?? throw new OptionException($"port '{text}': has no number"), spec, text)
-        : throw new OptionException(error);
 }

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Lab;

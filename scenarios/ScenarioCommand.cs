@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Scenarios.Report;
 using Spectre.Console;

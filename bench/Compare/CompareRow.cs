@@ -1,5 +1,5 @@
 using Softswitch.Bench.Flows;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 
 namespace Softswitch.Bench.Compare;
 

@@ -1,6 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;

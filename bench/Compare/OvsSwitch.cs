@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;

@@ -1,5 +1,5 @@
 using Softswitch.Bench.Compare;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
 

@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;

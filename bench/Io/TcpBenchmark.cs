@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Bench.Compare;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Softswitch.Bench.Compare;
 using Softswitch.Datapath.Headers;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Ports.Linux;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Spectre.Console;
 
 namespace Softswitch.Lab.Demo;

@@ -1,5 +1,4 @@
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;
 using Softswitch.Ports.Linux;
@@ -56,7 +55,7 @@ internal sealed class DemoNetwork : IDisposable
     /// <summary>Returns when the switch has its controller, or when <paramref name="stop"/> is cancelled: packets before that would be lost.</summary>
     public void WaitForController(CancellationToken stop)
     {
-        while (!Switch.Connections.Any(connection => connection.IsConnected) && !stop.WaitHandle.WaitOne(ConnectionCheck))
+        while (!Switch.ReadConnections().Any(connection => connection.IsConnected) && !stop.WaitHandle.WaitOne(ConnectionCheck))
         {
         }
     }
@@ -84,5 +83,5 @@ internal sealed class DemoNetwork : IDisposable
         Switch = SwitchHost.Start(options, log, log);
     }
 
-    private static PortOption PortOf(DemoHost host) => LabText.Port($"{host.Number}=packet:{host.SwitchInterface}");
+    private static PortOption PortOf(DemoHost host) => PortOption.Parse($"{host.Number}=packet:{host.SwitchInterface}");
 }

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 

@@ -5,7 +5,6 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports.Linux;
 

@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
@@ -10,19 +9,23 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting;
 
-/// <summary>A running switch: datapath, ports, agent, and the threads that drive them.</summary>
+/// <summary>A running switch: datapath, ports, agent, and the threads that drive them. Disposing ends it.</summary>
 /// <remarks>
+/// <para>
+/// Threads: every member may be used by any, also by handlers of events. Those are called by the control thread, one at a time: while one runs, nobody gets
+/// packet-ins and no flow entry times out, so a handler does not wait. One that throws is logged.
+/// </para>
 /// <code>
 /// worker 0..n-1   Worker.Run: forwards
-/// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state
+/// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state; then, without the gate, handlers of events
 /// link monitor    SwitchPorts: interfaces that vanish, change and return
 /// control socket  ControlListener, where asked for, and one for each client: ports added and removed
 /// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections
 /// agent's own     one or two for each connection
 /// </code>
-/// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start"/>.
+/// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start(SwitchOptions, Action{string})"/>.
 /// </remarks>
-internal sealed class SwitchHost : IDisposable
+public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
 {
     // A thread ends within milliseconds of being asked to, unless it waits for a worker (GracePeriod) or cannot end at all.
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
@@ -32,16 +35,21 @@ internal sealed class SwitchHost : IDisposable
     private readonly List<Thread> _threads = [];
     private readonly WorkerProcessors _processors;
     private readonly SwitchCards _cards;
+    private readonly Action<string> _log;
     private HugePages? _frameMemory;
     private SwitchAgent? _agent;
+    private SwitchEvents? _events;
     private TlsCredentials? _tls;
     private SwitchPorts? _ports;
     private ControlListener? _commands;
     private InBandWatch? _inBand;
     private Exception? _failure;
+    private volatile bool _isDisposed;
 
-    private SwitchHost(SwitchOptions options)
+    private SwitchHost(SwitchOptions options, Action<string> log)
     {
+        _log = log;
+        Failed = _failed.Token;
         _processors = new WorkerProcessors(options.Processors);
         Control = new DatapathControl(options.Datapath with
         {
@@ -52,30 +60,37 @@ internal sealed class SwitchHost : IDisposable
         _cards = new SwitchCards(Control);
     }
 
-    public DatapathControl Control { get; }
+    internal DatapathControl Control { get; }
 
     /// <summary>To be added to and removed from while it runs.</summary>
-    public SwitchPorts Ports => _ports!;
-
-    /// <summary>Controllers and tools, as they are connected now.</summary>
-    public IReadOnlyList<ConnectionStatus> Connections => _agent?.ReadConnections() ?? [];
+    internal SwitchPorts Ports => _ports!;
 
     /// <summary>What the NetFPGA cards hold, as <c>netfpga show</c> prints it.</summary>
     /// <exception cref="OptionException">There is none.</exception>
     public IReadOnlyList<string> DescribeCards() => _cards.Show(null);
 
     /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
-    public CancellationToken Failed => _failed.Token;
+    public CancellationToken Failed { get; }
 
-    /// <summary>Opens ports, starts forwarding, listens and connects.</summary>
+    /// <summary>Opens ports, starts forwarding, listens and connects. Without ports it waits for some to be added.</summary>
+    /// <param name="options">What to open.</param>
+    /// <param name="log">Takes a line for people for each thing that is open and for each event, on any thread; null for nobody.</param>
+    /// <exception cref="OptionException">An option is wrong, or something cannot be opened; nothing is left open then.</exception>
+    /// <exception cref="PortException">A port cannot be opened, for the reason given; as above.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number of the options is out of its range.</exception>
+    public static SwitchHost Start(SwitchOptions options, Action<string>? log = null) => Start(options, log ?? (static _ => { }), log ?? (static _ => { }));
+
+    /// <summary>The same, with a place of its own for what is open.</summary>
     /// <param name="options">What to open.</param>
     /// <param name="say">Takes a line for each thing that is open.</param>
     /// <param name="log">Takes a line for each event of a connection, on any thread.</param>
     /// <exception cref="OptionException">Something cannot be opened; nothing is left open then.</exception>
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
-    public static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
+    internal static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
     {
-        var host = new SwitchHost(options);
+        ArgumentNullException.ThrowIfNull(options);
+        options = options.Complete();
+        var host = new SwitchHost(options, log);
         try
         {
             host._tls = LoadTls(options);
@@ -87,7 +102,8 @@ internal sealed class SwitchHost : IDisposable
             host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = host._tls, Log = log });
-            host.StartThreads(options.SpinsWhenIdle, log);
+            host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
+            host.StartThreads(options.SpinsWhenIdle);
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
@@ -102,6 +118,7 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>Throws what ended a thread, if <see cref="Failed"/> was cancelled.</summary>
+    /// <exception cref="InvalidOperationException">It says which thread ended, and why.</exception>
     public void ThrowIfFailed()
     {
         if (_failure != null)
@@ -110,9 +127,17 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    /// <summary>Ends connections, then threads, then ports: interfaces are as they were found. A thread that does not end is left behind.</summary>
+    /// <summary>Ends connections, then threads, then ports: interfaces are as they were found. Done again, it does nothing. Not from a handler.</summary>
     public void Dispose()
     {
+        using (Control.EnterWithoutTable())
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+            _isDisposed = true;
+        }
         _commands?.Dispose();
         _inBand?.Dispose();
         _ports?.Dispose();
@@ -131,6 +156,9 @@ internal sealed class SwitchHost : IDisposable
         _failed.Dispose();
     }
 
+    /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>
+    public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
     private void ListenForCommands(ConnectionTarget? target, Action<string> say)
     {
         if (target == null)
@@ -148,28 +176,33 @@ internal sealed class SwitchHost : IDisposable
         say($"control: {target}");
     }
 
-    private void StartThreads(bool spin, Action<string> log)
+    private void StartThreads(bool spin)
     {
         foreach (Worker worker in Control.Workers)
         {
-            StartThread($"worker {worker.Id}", log, () =>
+            StartThread($"worker {worker.Id}", () =>
             {
                 _processors.Enter(worker.Id);
                 using IWaiter waiter = spin ? new SpinningWaiter() : new PollWaiter();
                 worker.Run(waiter, _stop.Token);
             });
         }
-        StartThread("control", log, () => Serve(log));
+        StartThread("control", Serve);
     }
 
-    private void Serve(Action<string> log)
+    private void Serve()
     {
         CounterReport[] reports =
         [
-            new(() => Control.ReadDrops(DropReason.PacketInLimit), (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", log),
-            new(ReadQueueMisses, DescribeQueueMisses, log),
+            new(() => Control.ReadDrops(DropReason.PacketInLimit), (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", _log),
+            new(ReadQueueMisses, DescribeQueueMisses, _log),
+            new(() => _events!.Faults, (more, all) => $"handlers: {more} more failed, {all} in all; the last: {_events!.LastFault}", _log),
         ];
-        Control.Serve(_stop.Token, afterEach: () => Array.ForEach(reports, report => report.Update()));
+        Control.Serve(_stop.Token, afterEach: () =>
+        {
+            _events!.Raise(_stop.Token);
+            Array.ForEach(reports, report => report.Update());
+        });
     }
 
     private long ReadQueueMisses()
@@ -226,7 +259,7 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private void StartThread(string name, Action<string> log, Action body)
+    private void StartThread(string name, Action body)
     {
         var thread = new Thread(() =>
         {
@@ -243,7 +276,7 @@ internal sealed class SwitchHost : IDisposable
                 {
                     _failed.Cancel(); // first: whoever reads the log may not be reading
                 }
-                log($"{failure.Message}; the switch ends");
+                _log($"{failure.Message}; the switch ends");
             }
         })
         { Name = name, IsBackground = true };

@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tunnels;
@@ -72,15 +71,22 @@ internal sealed class SwitchPorts : IDisposable
     /// <exception cref="PortException">It cannot be opened; as above.</exception>
     public IReadOnlyList<string> Add(string text)
     {
-        if (!PortSpec.TryParse(text, out PortSpec? spec, out string? error))
-        {
-            throw new OptionException(error);
-        }
         List<string> said = [];
+        Add(PortOption.Parse(text).Spec, said.Add);
+        said.ForEach(_log);
+        return said;
+    }
+
+    /// <summary>Adds a port. Errors as above.</summary>
+    /// <param name="say">Takes what there is to say of it.</param>
+    /// <param name="device">What stands behind it, the switch's from now on; null to have it opened.</param>
+    /// <returns>Its number.</returns>
+    public ushort Add(PortSpec spec, Action<string> say, IPortDevice? device = null)
+    {
         ConfiguredPort port = Reserve(spec);
         try
         {
-            Open(port, said.Add);
+            Open(port, say, device);
         }
         catch
         {
@@ -90,8 +96,7 @@ internal sealed class SwitchPorts : IDisposable
             }
             throw;
         }
-        said.ForEach(_log);
-        return said;
+        return port.Number;
     }
 
     /// <summary>Removes a port for good; its interface is as it was found when this returns.</summary>
@@ -103,8 +108,7 @@ internal sealed class SwitchPorts : IDisposable
         string said;
         lock (_gate)
         {
-            ConfiguredPort port = Find(which) ?? throw new OptionException(
-                $"port '{which}': there is no such port; there are {string.Join(", ", InOrder().Select(p => $"{p.Label} ({p.Name})").DefaultIfEmpty("none"))}");
+            ConfiguredPort port = Find(which) ?? throw NoSuchPort(which);
             if (_needsLocal && port.Number == PortNumber.Local)
             {
                 throw new OptionException($"port '{which}': --in-band reaches the controllers through it");
@@ -123,6 +127,15 @@ internal sealed class SwitchPorts : IDisposable
         }
         _log(said);
         return said;
+    }
+
+    /// <summary>The error for a port that is not there; it says which are.</summary>
+    public OptionException NoSuchPort(string which)
+    {
+        lock (_gate)
+        {
+            return new($"port '{which}': there is no such port; there are {string.Join(", ", InOrder().Select(p => $"{p.Label} ({p.Name})").DefaultIfEmpty("none"))}");
+        }
     }
 
     /// <summary>A line for each port, in the order of their numbers.</summary>
@@ -182,10 +195,12 @@ internal sealed class SwitchPorts : IDisposable
         }
     }
 
-    private void Open(ConfiguredPort port, Action<string> say)
+    /// <param name="device">Null to have it opened.</param>
+    private void Open(ConfiguredPort port, Action<string> say, IPortDevice? device = null)
     {
-        IPortDevice device = port.Option.Spec.Kind == PortKind.NetFpga
-            ? _cards.OpenPort(port.Number, port.Option.Spec, out ushort? beside)
+        ushort? beside = null;
+        device ??= port.Option.Spec.Kind == PortKind.NetFpga
+            ? _cards.OpenPort(port.Number, port.Option.Spec, out beside)
             : _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out beside);
         lock (_gate)
         {

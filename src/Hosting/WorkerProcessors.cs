@@ -1,4 +1,3 @@
-using Softswitch.Hosting.Configuration;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting;

@@ -21,4 +21,7 @@ public enum PortKind
     /// <summary>A port of a NetFPGA card: nf2c0 to nf2c3 of the first, nf2c4 and so on of others.</summary>
     NetFpga,
     PcapLib,
+
+    /// <summary>The program that runs the switch is the far end; no text names it.</summary>
+    Program,
 }

@@ -64,6 +64,11 @@ public sealed class PortSpec
     /// <summary>Bit/s the port is to send at, as <c>rate=100M</c> of any kind of port says; 0 without it.</summary>
     public long Rate => BitRate.TryParse(_options.GetValueOrDefault(RateKey), out long rate) ? rate : 0;
 
+    /// <summary>A port whose far end is the program that runs the switch.</summary>
+    /// <param name="name">Shown to controllers.</param>
+    /// <param name="number">Null to have one chosen.</param>
+    public static PortSpec ForProgram(string name, ushort? number) => new(name, number, PortKind.Program, name, []);
+
     public static bool TryParse(string text, [NotNullWhen(true)] out PortSpec? spec, [NotNullWhen(false)] out string? error)
     {
         spec = null;

@@ -4,8 +4,6 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting.Configuration;
-using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Testing;
@@ -93,7 +91,7 @@ public sealed class WorkerFailureTests : IDisposable
     private SwitchHost Start() => _inside.Run(() => SwitchHost.Start(
         new SwitchOptions
         {
-            Ports = [LabText.Port("1=packet:s1")],
+            Ports = [PortOption.Parse("1=packet:s1")],
             Agent = new() { Listeners = [new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Listener, 0)] },
             Control = new ConnectionTarget(ConnectionTransport.Unix, IsPassive: true, Socket, 0),
             Datapath = new() { FrameCount = 4096 },

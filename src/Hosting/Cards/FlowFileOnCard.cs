@@ -1,5 +1,4 @@
 using Softswitch.Datapath.Control;
-using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
 using Softswitch.NetFpga.Offload;
 using Softswitch.OfAgent.Text;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
 
 namespace Softswitch.Hosting.Cards;

@@ -14,7 +14,7 @@ internal sealed record SwitchOption(string Name, string Argument, string Descrip
 {
     private const int MaxPacketInRate = 100_000_000;
 
-    private static readonly SwitchOptions Default = new() { Ports = [] };
+    private static readonly SwitchOptions Default = new();
     private static readonly SpanningTreeOptions DefaultTree = new();
 
     /// <summary>Whether it may be given more than once, or as a list.</summary>

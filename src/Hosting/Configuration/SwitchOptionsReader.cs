@@ -21,7 +21,7 @@ internal sealed class SwitchOptionsReader
 
     private SwitchOptionsReader(IReadOnlyList<Setting> settings) => _settings = settings.ToLookup(setting => setting.Key);
 
-    public SwitchOptions Options { get; set; } = new() { Ports = [] };
+    public SwitchOptions Options { get; set; } = new();
 
     public DatapathOptions Datapath { get; set; } = new();
 

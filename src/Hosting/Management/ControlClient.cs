@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text;
-using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Hosting.Management;

@@ -1,4 +1,3 @@
-using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;

@@ -1,5 +1,4 @@
 using Softswitch.Hosting.Cards;
-using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
 
 namespace Softswitch.Hosting.Management;

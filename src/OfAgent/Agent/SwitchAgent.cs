@@ -56,6 +56,7 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     private readonly ContactWatch _contact; // under the gate
     private ITimer? _probeTimer;
     private int _isProbing;
+    private bool _hasOwnController;
     private bool _disposed;
 
     /// <summary>Takes over <see cref="DatapathControl.Events"/> and <see cref="DatapathControl.MissBehaviour"/>; opens nothing yet.</summary>
@@ -74,6 +75,17 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
 
     /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>; 0 for a Unix socket.</summary>
     public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(l => l.Port)];
+
+    /// <summary>Under the gate. Whether the program that runs the switch takes packet-ins itself: a controller that is always there.</summary>
+    public bool HasOwnController
+    {
+        get => _hasOwnController;
+        set
+        {
+            _hasOwnController = value;
+            ChooseMissBehaviour();
+        }
+    }
 
     internal DatapathControl Control { get; }
 
@@ -218,12 +230,17 @@ public sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Under the gate: someone came, went, or asked for packets.</summary>
     internal void OnSessionChanged()
     {
-        MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
-        Control.MissBehaviour = _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
+        ChooseMissBehaviour();
         if (!_stopping.IsCancellationRequested)
         {
             _contact.Note(_connections.Exists(IsController));
         }
+    }
+
+    private void ChooseMissBehaviour()
+    {
+        MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
+        Control.MissBehaviour = _hasOwnController || _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
     }
 
     /// <summary>Under the gate: at most one connection is master.</summary>

@@ -49,6 +49,12 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
         _ => "unix",
     };
 
+    /// <summary>The target a text names.</summary>
+    /// <param name="text">As for <see cref="TryParse"/>.</param>
+    /// <exception cref="FormatException">It is none; the message says why.</exception>
+    public static implicit operator ConnectionTarget(string text) =>
+        TryParse(text, out ConnectionTarget? target, out string error) ? target! : throw new FormatException(error);
+
     /// <param name="text">Such as <c>tcp:127.0.0.1:6653</c>, <c>ssl:[::1]</c>, <c>ptcp:6654:127.0.0.1</c>, <c>ptcp:</c>, <c>punix:/run/switch</c>.</param>
     /// <param name="error">What is wrong, fit to follow the option's name.</param>
     public static bool TryParse(string text, out ConnectionTarget? target, out string error)

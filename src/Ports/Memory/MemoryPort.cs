@@ -18,7 +18,6 @@ public sealed class MemoryPort : IPort, IPortDevice
     private volatile bool _up = true;
     private volatile bool _isSetDown;
     private long _receiveDropped;
-    private bool _disposed;
 
     /// <param name="name">Shown to controllers.</param>
     /// <param name="pool">The switch's frames.</param>
@@ -51,6 +50,12 @@ public sealed class MemoryPort : IPort, IPortDevice
 
     /// <summary>The far end's frames.</summary>
     public FrameCache FarFrames { get; }
+
+    /// <summary>Taken while the port ends, and by a far end that does not know when that is.</summary>
+    internal Lock FarEnd { get; } = new();
+
+    /// <summary>The frames are gone. Read under <see cref="FarEnd"/>.</summary>
+    internal bool IsDisposed { get; private set; }
 
     /// <summary>Packets that wait to be received by the switch.</summary>
     public int PendingReceive => _toSwitch.Count;
@@ -129,15 +134,18 @@ public sealed class MemoryPort : IPort, IPortDevice
 
     public void Dispose()
     {
-        if (_disposed)
+        lock (FarEnd)
         {
-            return;
+            if (IsDisposed)
+            {
+                return;
+            }
+            IsDisposed = true;
+            while (_toSwitch.TryDequeue(out Packet packet) || _fromSwitch.TryDequeue(out packet))
+            {
+                FarFrames.Release(packet);
+            }
+            FarFrames.Drain();
         }
-        _disposed = true;
-        while (_toSwitch.TryDequeue(out Packet packet) || _fromSwitch.TryDequeue(out packet))
-        {
-            FarFrames.Release(packet);
-        }
-        FarFrames.Drain();
     }
 }

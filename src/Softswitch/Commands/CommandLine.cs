@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Softswitch.Bench;
-using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting;
 using Softswitch.Lab.Demo;
 using Softswitch.NetFpga;
 using Softswitch.Ports;

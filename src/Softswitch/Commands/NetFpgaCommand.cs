@@ -1,6 +1,6 @@
 using System.CommandLine;
+using Softswitch.Hosting;
 using Softswitch.Hosting.Cards;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.NetFpga;
 using Softswitch.NetFpga.Offload;

@@ -1,3 +1,4 @@
+using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;

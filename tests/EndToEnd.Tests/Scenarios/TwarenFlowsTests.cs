@@ -2,7 +2,6 @@ using System.Text;
 using Softswitch.Datapath.Flows;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
@@ -112,7 +111,7 @@ public sealed class TwarenFlowsTests
                 new SwitchOptions
                 {
                     DatapathId = datapathId,
-                    Ports = [LabText.Port("1=null:")],
+                    Ports = [PortOption.Parse("1=null:")],
                     Agent = new() { Listeners = [new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: true, "127.0.0.1", 0)] },
                     Datapath = new() { FrameCount = 4096 },
                 },

@@ -2,7 +2,6 @@ using System.Text;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Cards;
-using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
 using Softswitch.NetFpga.Codec;
 using Softswitch.NetFpga.Offload;

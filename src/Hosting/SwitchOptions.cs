@@ -1,0 +1,80 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
+
+namespace Softswitch.Hosting;
+
+/// <summary>What a switch is to be: the options of <c>softswitch run</c>, with their defaults.</summary>
+public sealed record SwitchOptions
+{
+    /// <summary>Ports to open at start, no number twice. Text such as <c>1=eth1</c> will do for each.</summary>
+    public IReadOnlyList<PortOption> Ports { get; init; } = [];
+
+    /// <summary>NetFPGA cards; each of their interfaces is one of the ports.</summary>
+    internal IReadOnlyList<CardOption> Cards { get; init; } = [];
+
+    /// <summary>Each on one of the ports, no two alike.</summary>
+    internal IReadOnlyList<QueueOption> Queues { get; init; } = [];
+
+    /// <summary>Null: to be made from the ports.</summary>
+    public ulong? DatapathId { get; init; }
+
+    /// <summary>Sizes and times. Datapath id and frame memory come from the host, which adds the frames that ports bring.</summary>
+    public DatapathOptions Datapath { get; init; } = new();
+
+    /// <summary>Controllers, listeners and what happens without a controller. Credentials and the log come from the host.</summary>
+    public AgentOptions Agent { get; init; } = new();
+
+    /// <summary>The Unix socket to take commands at; null for none.</summary>
+    public ConnectionTarget? Control { get; init; }
+
+    /// <summary>Not null if a target needs TLS.</summary>
+    public TlsFiles? Tls { get; init; }
+
+    /// <summary>Whether controllers are reached through the switch itself; LOCAL is a TAP device then.</summary>
+    public bool InBand { get; init; }
+
+    /// <summary>Whether workers without packets keep looking instead of sleeping.</summary>
+    public bool SpinsWhenIdle { get; init; }
+
+    /// <summary>The processor of each worker, in order; empty to leave them to the scheduler.</summary>
+    public IReadOnlyList<int> Processors { get; init; } = [];
+
+    /// <summary>Options by the names they have on the command line and in a configuration file, queues and NetFPGA cards among them.</summary>
+    /// <param name="settings">Such as <c>("port", "1=eth1")</c>, <c>("queue", "1:5,min-rate=10M")</c>, <c>("stp", "true")</c>.</param>
+    /// <returns>The options, checked.</returns>
+    /// <exception cref="OptionException">A line for each setting that is wrong.</exception>
+    public static SwitchOptions Parse(params (string Name, string Value)[] settings)
+    {
+        HashSet<string> known = [.. SwitchOption.All.Select(option => option.Name)];
+        string? unknown = settings.Select(setting => setting.Name).FirstOrDefault(name => !known.Contains(name));
+        return unknown == null
+            ? SwitchOptionsReader.Read([.. settings.Select(setting => new Setting(setting.Name, setting.Value, $"--{setting.Name}"))])
+            : throw new OptionException($"--{unknown}: there is no such option; there are {string.Join(", ", known)}");
+    }
+
+    /// <summary>Gives ports without a number the lowest free ones, and checks what can only be seen of all options together.</summary>
+    /// <exception cref="OptionException">A line for each option that is wrong.</exception>
+    internal SwitchOptions Complete()
+    {
+        List<string> errors = [];
+        Dictionary<ushort, PortOption> owners = [];
+        foreach (PortOption port in Ports.Where(port => port.Number != 0 && !owners.TryAdd(port.Number, port)))
+        {
+            errors.Add($"port '{port}': the number belongs to '{owners[port.Number]}'");
+        }
+        IEnumerable<ushort> free = Enumerable.Range(1, PortNumber.Max).Select(number => (ushort)number).Where(number => !owners.ContainsKey(number));
+        Queue<ushort> numbers = new(free.Take(Ports.Count));
+        List<PortOption> ports = [.. Ports.Select(port => port.Number == 0 ? port with { Number = numbers.Dequeue() } : port)];
+        TunnelOptionsCheck.Run(ports, errors);
+        errors.AddRange(Agent.Controllers.Where(target => target.IsPassive).Select(target => $"controller '{target}' is not {ConnectionTarget.ActiveForms}"));
+        errors.AddRange(Agent.Listeners.Where(target => !target.IsPassive).Select(target => $"listen '{target}' is not {ConnectionTarget.PassiveForms}"));
+        if (Processors.Count != 0 && Processors.Count != Datapath.Workers)
+        {
+            errors.Add($"cpus: there are {Processors.Count} for {Datapath.Workers} workers");
+        }
+        return errors.Count == 0 ? this with { Ports = ports } : throw new OptionException(errors);
+    }
+}
