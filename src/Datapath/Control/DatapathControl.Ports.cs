@@ -109,10 +109,13 @@ public sealed unsafe partial class DatapathControl
         return ControlError.None;
     }
 
-    private void Publish(SwitchPort[] ports)
+    private void Publish(SwitchPort[] ports) => Publish(_shared.Settings with { Ports = new PortSet(ports) });
+
+    private void Publish(PipelineSettings settings)
     {
-        _shared.Ports = new PortSet(ports);
-        _flows.Offloads.SetPorts(ports);
+        _shared.Settings = settings;
+        _flows.Offloads.SetPorts(settings.Ports.Ports);
+        _flows.Offloads.Suspend(settings.OffloadObstacle);
         foreach (Worker worker in _workers)
         {
             worker.Wake();

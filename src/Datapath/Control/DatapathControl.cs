@@ -124,7 +124,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
             options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;
-        SuspendOffloads();
+        Publish(new PipelineSettings { HasSpanningTree = _spanningTree != null });
     }
 
     /// <summary>Whether others have waited at the gate for so long that it is time to leave it; for whoever has entered it.</summary>
@@ -161,7 +161,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.</summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount + worker.Fragments.HeldFrameCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
 
     /// <summary>Action lists in native memory, for tests.</summary>
     internal int ActionListCount => _lists.ListCount;
@@ -181,30 +181,22 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     public MissBehaviour MissBehaviour
     {
-        get => _shared.MissBehaviour;
-        set => _shared.MissBehaviour = value;
+        get => _shared.Settings.Miss;
+        set => Publish(_shared.Settings with { Miss = value });
     }
 
-    /// <summary>What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next batches on.</summary>
+    /// <summary>What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next passes on.</summary>
     public FragmentHandling FragmentHandling
     {
-        get => _shared.FragmentHandling;
-        set
-        {
-            _shared.FragmentHandling = value;
-            SuspendOffloads();
-        }
+        get => _shared.Settings.Fragments;
+        set => Publish(_shared.Settings with { Fragments = value });
     }
 
-    /// <summary>What is forwarded past the flow table; null, as at first, without in-band control. In force from the workers' next batches on.</summary>
+    /// <summary>What is forwarded past the flow table; null, as at first, without in-band control. In force from the workers' next passes on.</summary>
     public InBandTraffic? InBand
     {
-        get => _shared.InBand;
-        set
-        {
-            _shared.InBand = value;
-            SuspendOffloads();
-        }
+        get => _shared.Settings.InBand;
+        set => Publish(_shared.Settings with { InBand = value });
     }
 
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
@@ -506,7 +498,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
                 failures.Add(e);
             }
         }
-        _shared.Ports = PortSet.Empty;
+        _shared.Settings = _shared.Settings with { Ports = PortSet.Empty };
         return failures;
     }
 
@@ -517,13 +509,6 @@ public sealed unsafe partial class DatapathControl : IDisposable
             throw new AggregateException("some ports could not be closed", failures);
         }
     }
-
-    /// <summary>What is switched on that packets meet before the flow table, which hardware knows nothing of.</summary>
-    private void SuspendOffloads() => _flows.Offloads.Suspend(
-        _spanningTree != null ? "802.1D frames are the switch's own"
-        : FragmentHandling != FragmentHandling.Normal ? "IPv4 fragments are treated apart"
-        : InBand != null ? "control connections pass in-band"
-        : null);
 
     private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
 

@@ -14,32 +14,32 @@ namespace Softswitch.Datapath.Pipeline;
 /// </remarks>
 internal sealed unsafe class ActionExecutor
 {
-    private readonly WorkerShared _shared;
+    private readonly Worker _worker;
+    private readonly StationTable _stations;
     private readonly FrameCache _frames;
     private readonly PacketInSender _packetIns;
     private readonly DropCounters _drops;
     private readonly OutputQueues _outputs;
-    private readonly FlowCounting _counting;
-    private readonly WorkerCounters _counters;
+    private MissBehaviour _miss;
+    private uint _now;
 
-    public ActionExecutor(
-        WorkerShared shared, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs, FlowCounting counting,
-        WorkerCounters counters)
+    public ActionExecutor(Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs)
     {
-        _counting = counting;
-        _counters = counters;
-        _shared = shared;
+        _worker = worker;
+        _stations = stations;
         _frames = frames;
         _packetIns = packetIns;
         _drops = drops;
         _outputs = outputs;
     }
 
-    /// <summary>What OFPP_TABLE's packets pass before the table.</summary>
-    public required FragmentStage Fragments { get; init; }
-
-    /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
-    public uint Now { get; set; }
+    /// <summary>Once per pass.</summary>
+    /// <param name="now">Worker clock in milliseconds.</param>
+    public void BeginPass(PipelineSettings settings, uint now)
+    {
+        _miss = settings.Miss;
+        _now = now;
+    }
 
     /// <summary>Treats a packet as its flow entry, or a packet-out, says.</summary>
     public void Execute(ActionsReference actions, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
@@ -61,12 +61,12 @@ internal sealed unsafe class ActionExecutor
     /// <summary>The queue into which a packet that owes nothing and came in by another port can go at once; null for no port or a closed one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public OutputQueue? FindOpen(ushort port, ushort inPort) =>
-        _outputs.Find(port) is OutputQueue queue && port != inPort && (queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) == 0 ? queue : null;
+        _outputs.Find(port) is OutputQueue queue && port != inPort && queue.Port.LetsOut() ? queue : null;
 
     /// <summary>A packet that no entry matches.</summary>
     public void Miss(in Packet packet, in FlowKey key, ushort inPort)
     {
-        switch (_shared.MissBehaviour)
+        switch (_miss)
         {
             case MissBehaviour.Normal:
                 Bridge(packet, key, inPort);
@@ -126,7 +126,7 @@ internal sealed unsafe class ActionExecutor
                 OutputTo(_outputs.Find(inPort), packet);
                 break;
             case PortNumber.Table:
-                ThroughTable(packet, inPort);
+                _worker.ThroughTable(packet, inPort); // entries cannot hold OFPP_TABLE, so this does not recur
                 break;
             case PortNumber.Normal:
                 Bridge(packet, KeyOf(packet, key, layout, inPort), inPort);
@@ -173,7 +173,7 @@ internal sealed unsafe class ActionExecutor
         {
             Drop(packet, DropReason.NoSuchPort);
         }
-        else if ((queue.Port.Config & (PortConfig.PortDown | PortConfig.NoForward)) != 0)
+        else if (!queue.Port.LetsOut())
         {
             queue.CountDrop();
             Drop(packet, DropReason.EgressClosed);
@@ -206,7 +206,7 @@ internal sealed unsafe class ActionExecutor
         OutputQueue? last = null;
         foreach (OutputQueue queue in _outputs.All)
         {
-            if (queue.Port.Number == inPort || (queue.Port.Config & excluded) != 0 || (queue.Port.Gate & gate) != gate)
+            if (queue.Port.Number == inPort || !queue.Port.LetsOut(excluded, gate))
             {
                 continue;
             }
@@ -244,19 +244,19 @@ internal sealed unsafe class ActionExecutor
         BridgePortFlags gate = GateOf(inPort);
         if (!key.DlSrc.IsMulticast && (gate & BridgePortFlags.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
         {
-            _shared.Macs.Learn(key, inPort, Now);
+            _stations.Learn(key, inPort, _now);
         }
         if ((gate & BridgePortFlags.Forwards) == 0)
         {
             Drop(packet, DropReason.SpanningTree);
             return;
         }
-        ushort port = key.DlDst.IsMulticast ? (ushort)0 : _shared.Macs.Find(key, Now);
+        ushort port = key.DlDst.IsMulticast ? (ushort)0 : _stations.Find(key, _now);
         if (port == inPort && port != 0)
         {
             Drop(packet, DropReason.Bridge);
         }
-        else if (port != 0 && _outputs.Find(port) is OutputQueue queue && (queue.Port.Gate & BridgePortFlags.Forwards) != 0)
+        else if (port != 0 && _outputs.Find(port) is OutputQueue queue && queue.Port.LetsOut(PortConfig.None, BridgePortFlags.Forwards))
         {
             OutputTo(queue, packet);
         }
@@ -264,34 +264,6 @@ internal sealed unsafe class ActionExecutor
         {
             Flood(packet, inPort, PortConfig.NoFlood, BridgePortFlags.Forwards);
         }
-    }
-
-    /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port.</summary>
-    private void ThroughTable(in Packet packet, ushort inPort)
-    {
-        FlowKey key;
-        HeaderOffsets layout;
-        FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
-        if (_shared.InBand?.Includes(key, packet, layout) == true)
-        {
-            Bridge(packet, key, inPort);
-            return;
-        }
-        Packet treated = packet;
-        if (!Fragments.TryPass(ref treated, ref key, ref layout))
-        {
-            return;
-        }
-        uint index = _shared.Table.Find(key, out bool exact);
-        _counters.Count(lookups: 1, exact ? 1 : 0, index != 0 && !exact ? 1 : 0);
-        if (index == 0)
-        {
-            Miss(treated, key, inPort);
-            return;
-        }
-        _counting.Count(index, treated.Length, Now);
-        // Entries cannot hold OFPP_TABLE, so this does not recur.
-        Execute(ActionsReference.Read(ref _shared.Table.Store.Entries[index].Actions), ref treated, key, ref layout, inPort);
     }
 
     // A packet-out's ingress may be no port at all.

@@ -30,12 +30,11 @@ internal sealed unsafe class BatchExecutor : IDisposable
 
     /// <summary>Ends the ownership of every packet.</summary>
     /// <param name="found">Their entries; 0 for a miss.</param>
-    /// <param name="count">How many of the batch, from its start; at least 1.</param>
+    /// <param name="count">How many of them; at least 1.</param>
     /// <param name="now">Worker clock in milliseconds.</param>
     /// <returns>Packets without an entry.</returns>
-    public int Execute(PacketBatch batch, FlowKey* keys, HeaderOffsets* layouts, uint* found, ushort inPort, int count, uint now)
+    public int Execute(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, uint* found, ushort inPort, int count, uint now)
     {
-        ref Packet packets = ref batch.First;
         int misses = Count(ref packets, found, count, now, out bool alike);
         if (!alike || !TrySendAlike(ref packets, inPort, count))
         {

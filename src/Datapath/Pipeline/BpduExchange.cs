@@ -62,7 +62,7 @@ internal sealed class BpduExchange
         while (sent < PacketBatch.Capacity && _outgoing.TryDequeue(out OutgoingBpdu item))
         {
             // OFPPC_NO_FWD is for what is forwarded: a bridge that fell silent here would be taken for a station.
-            if (outputs.Find(item.Port) is OutputQueue queue && (queue.Port.Config & PortConfig.PortDown) == 0)
+            if (outputs.Find(item.Port) is OutputQueue queue && queue.Port.LetsOut(PortConfig.PortDown))
             {
                 queue.SendAhead(item.Packet); // nor may a port's overload delay it
             }

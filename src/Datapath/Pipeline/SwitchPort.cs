@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Ports;
@@ -77,6 +78,17 @@ internal sealed unsafe class SwitchPort : IDisposable
         get => (BridgePortFlags)_gate;
         set => _gate = (int)value;
     }
+
+    /// <summary>Whether packets can end here as they come in: the port is closed to some, or hands some to spanning tree.</summary>
+    public bool IsSelective =>
+        (Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0 || (Gate & BridgePortFlags.TakesBpdus) != 0;
+
+    /// <summary>Whether packets may leave here: what every output asks, each with what matters to it.</summary>
+    /// <param name="closing">Settings that keep them in.</param>
+    /// <param name="needed">What spanning tree must allow.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // what is not asked costs nothing
+    public bool LetsOut(PortConfig closing = PortConfig.PortDown | PortConfig.NoForward, BridgePortFlags needed = BridgePortFlags.None) =>
+        (Config & closing) == 0 && (needed == BridgePortFlags.None || (Gate & needed) == needed);
 
     /// <summary>The OFPPS_STP bits; none without spanning tree.</summary>
     public PortState SpanningTreeState { get; set; }

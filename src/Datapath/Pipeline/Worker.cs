@@ -28,7 +28,8 @@ public sealed unsafe class Worker : IDisposable
     private readonly ActionExecutor _executor;
     private readonly BatchExecutor _batchExecutor;
     private readonly WorkerCounters _counters = new();
-    private PortSet _ports = PortSet.Empty;
+    private readonly IngressStage _ingress;
+    private PipelineSettings _settings = new();
     private ReceiveQueue[] _receive = [];
     private uint _now;
 
@@ -43,21 +44,21 @@ public sealed unsafe class Worker : IDisposable
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Drops = new DropCounters();
         Bpdus = new BpduExchange(shared.Service);
-        Sleep = new IdleStrategy(() => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || _ports != _shared.Ports);
-        FlowCounting counting = new(shared.Table.Store, id);
+        Sleep = new IdleStrategy(
+            () => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || !ReferenceEquals(_settings, _shared.Settings));
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        Fragments = new FragmentStage(shared, _frames, Drops);
-        _executor = new ActionExecutor(shared, _frames, _packetIns, Drops, _outputs, counting, _counters) { Fragments = Fragments };
-        _batchExecutor = new BatchExecutor(shared.Table.Store, counting, _executor);
+        _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, Drops, _outputs);
+        _ingress = new IngressStage(shared, _frames, Drops, _executor, Bpdus);
+        _batchExecutor = new BatchExecutor(shared.Table.Store, new FlowCounting(shared.Table.Store, id), _executor);
     }
 
     public int Id { get; }
 
     internal FrameCache Frames => _frames;
 
-    /// <summary>Frames that wait for their turn on a port. For tests that account for every one.</summary>
-    internal int HeldCount => _outputs.HeldCount;
+    /// <summary>Frames that wait for their turn on a port, or for the rest of their datagram. For tests that account for every one.</summary>
+    internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount;
 
     internal PacketOutQueue PacketOuts { get; }
 
@@ -71,9 +72,6 @@ public sealed unsafe class Worker : IDisposable
 
     internal IdleStrategy Sleep { get; }
 
-    /// <summary>What stands between receiving and looking up.</summary>
-    internal FragmentStage Fragments { get; }
-
     /// <summary>Ends a sleep in <see cref="Run"/>. Any thread.</summary>
     internal void Wake() => Sleep.Wake();
 
@@ -82,22 +80,14 @@ public sealed unsafe class Worker : IDisposable
     public int PollOnce()
     {
         _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
-        long now = _shared.Clock.Ticks;
-        _now = (uint)(now / TimeSpan.TicksPerMillisecond);
-        _executor.Now = _now;
-        Fragments.BeginPass(_now);
-        _outputs.Now = now;
-        if (_ports != _shared.Ports)
-        {
-            Adopt(_shared.Ports);
-        }
+        BeginPass(_shared.Settings, _shared.Clock.Ticks);
         int moved = Bpdus.Send(_outputs, _frames); // first, while the ports have room
         foreach (ref readonly ReceiveQueue queue in _receive.AsSpan())
         {
             int received = queue.Port.Receive(_batch, _frames);
             if (received > 0)
             {
-                Forward(queue, received);
+                Forward(ref _batch.First, received, queue.SwitchPort.Number, queue);
                 _batch.Clear();
                 moved += received;
             }
@@ -108,6 +98,30 @@ public sealed unsafe class Worker : IDisposable
         _shared.Grace.LeavePass(Id);
         return moved;
     }
+
+    /// <summary>What a port received, or a packet-out sends to OFPP_TABLE: parsed, admitted, looked up, executed. Ends the packets' ownership.</summary>
+    /// <param name="count">At most <see cref="PacketBatch.Capacity"/>.</param>
+    /// <param name="from">Where it came in; default for a packet-out, whatever its in_port.</param>
+    private void Forward(ref Packet packets, int count, ushort inPort, in ReceiveQueue from)
+    {
+        uint bytes = ParseBatch(ref packets, inPort, count, out bool runts);
+        WorkerPortCounters* counters = (WorkerPortCounters*)from.Counters;
+        if (counters != null)
+        {
+            counters->ReceivedPackets += (uint)count;
+            counters->ReceivedBytes += bytes;
+        }
+        count = _ingress.Admit(ref packets, _keys.Start, _layouts.Start, count, runts, from.SwitchPort, counters);
+        if (count > 0)
+        {
+            int exact = _classifier.Classify(_keys.Start, _found.Start, count);
+            int misses = _batchExecutor.Execute(ref packets, _keys.Start, _layouts.Start, _found.Start, inPort, count, _now);
+            _counters.Count(count, exact, count - exact - misses);
+        }
+    }
+
+    /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. A batch of one; no batch of a port's is under way.</summary>
+    internal void ThroughTable(Packet packet, ushort inPort) => Forward(ref packet, 1, inPort, default);
 
     /// <summary>Polls until <paramref name="stop"/> is signalled; spins while there is traffic and sleeps in <paramref name="waiter"/> when there is none.</summary>
     /// <remarks>What a port throws in spite of its contract passes through; the control side waits for this worker no longer then.</remarks>
@@ -134,7 +148,7 @@ public sealed unsafe class Worker : IDisposable
     /// <summary>Releases what is left; the worker's thread has ended.</summary>
     public void Dispose()
     {
-        Fragments.Dispose();
+        _ingress.Dispose();
         _keys.Dispose();
         _layouts.Dispose();
         _classifier.Dispose();
@@ -161,6 +175,21 @@ public sealed unsafe class Worker : IDisposable
         }
     }
 
+    /// <summary>Time and settings for the whole pass.</summary>
+    /// <param name="ticks">Worker clock in units of 100 ns.</param>
+    private void BeginPass(PipelineSettings settings, long ticks)
+    {
+        _now = (uint)(ticks / TimeSpan.TicksPerMillisecond);
+        _outputs.Now = ticks;
+        if (settings.Ports != _settings.Ports)
+        {
+            Adopt(settings.Ports);
+        }
+        _settings = settings;
+        _executor.BeginPass(settings, _now);
+        _ingress.BeginPass(settings, _now);
+    }
+
     private void Adopt(PortSet ports)
     {
         _outputs.Adopt(ports);
@@ -170,135 +199,24 @@ public sealed unsafe class Worker : IDisposable
             receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(port, queue, (nint)port.CountersOf(Id))));
         }
         _receive = receive.ToArray();
-        _ports = ports;
-    }
-
-    /// <summary>Parses, looks up and executes one port's batch.</summary>
-    private void Forward(in ReceiveQueue queue, int received)
-    {
-        SwitchPort port = queue.SwitchPort;
-        WorkerPortCounters* counters = (WorkerPortCounters*)queue.Counters;
-        counters->ReceivedPackets += (uint)received;
-        counters->ReceivedBytes += ParseBatch(port.Number, received, out bool runts);
-        int count = received;
-        bool hasBpdu = (port.Gate & BridgePortFlags.TakesBpdus) != 0 && HasBpdu(received);
-        if (runts || hasBpdu || (port.Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0)
-        {
-            count = Filter(port, counters, received);
-        }
-        if (_shared.InBand is { } inBand)
-        {
-            count = TakeInBand(inBand, port.Number, count);
-        }
-        if (Fragments.IsActive)
-        {
-            count = Fragments.Filter(ref _batch.First, _keys.Start, _layouts.Start, count);
-        }
-        if (count > 0)
-        {
-            int exact = _classifier.Classify(_keys.Start, _found.Start, count);
-            int misses = _batchExecutor.Execute(_batch, _keys.Start, _layouts.Start, _found.Start, port.Number, count, _now);
-            _counters.Count(count, exact, count - exact - misses);
-        }
     }
 
     /// <summary>Keys and layouts of the whole batch; returns its bytes.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers
-    private uint ParseBatch(ushort inPort, int count, out bool runts)
+    private uint ParseBatch(ref Packet packets, ushort inPort, int count, out bool runts)
     {
         runts = false;
-        ref Packet packets = ref _batch.First;
         FlowKey* keys = _keys.Start;
         HeaderOffsets* layouts = _layouts.Start;
         uint bytes = 0;
         for (int i = 0; i < count; i++)
         {
-            ref Packet packet = ref Unsafe.Add(ref packets, i); // i < count <= PacketBatch.Capacity, the length of all four arrays
+            ref Packet packet = ref Unsafe.Add(ref packets, i); // i < count <= PacketBatch.Capacity, the length of all three arrays
             bytes += (uint)packet.Length;
             runts |= packet.Length < FlowKeyParser.MinLength;
             FlowKeyParser.Parse(packet.Data, packet.Length, inPort, keys + i, layouts + i);
         }
         return bytes;
-    }
-
-    /// <summary>Whether any packet of the batch is an 802.1D frame.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool HasBpdu(int received)
-    {
-        for (int i = 0; i < received; i++)
-        {
-            if (_keys.Start[i].DlDst == MacAddress.BridgeGroup)
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /// <summary>Drops runts and what a closed port must not receive, takes out what is spanning tree's, and closes the gaps.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private int Filter(SwitchPort port, WorkerPortCounters* counters, int received)
-    {
-        PortConfig config = port.Config;
-        bool takesBpdus = (port.Gate & BridgePortFlags.TakesBpdus) != 0;
-        int kept = 0;
-        for (int i = 0; i < received; i++)
-        {
-            ref Packet packet = ref Unsafe.Add(ref _batch.First, i);
-            bool spanningTree = _keys.Start[i].DlDst == MacAddress.BridgeGroup;
-            PortConfig closing = PortConfig.PortDown | (spanningTree ? PortConfig.NoReceiveStp : PortConfig.NoReceive);
-            if (packet.Length < FlowKeyParser.MinLength)
-            {
-                counters->ReceiveErrors++;
-                _executor.Drop(packet, DropReason.Runt);
-                continue;
-            }
-            if ((config & closing) != 0)
-            {
-                counters->ReceiveDropped++;
-                _executor.Drop(packet, DropReason.IngressClosed);
-                continue;
-            }
-            if (spanningTree && takesBpdus)
-            {
-                // §4.5: processed locally before performing flow lookup.
-                if (!Bpdus.TryTake(packet, port))
-                {
-                    counters->ReceiveDropped++;
-                    _executor.Drop(packet, DropReason.BpduQueueFull);
-                }
-                continue;
-            }
-            Unsafe.Add(ref _batch.First, kept) = packet;
-            _keys.Start[kept] = _keys.Start[i];
-            _layouts.Start[kept] = _layouts.Start[i];
-            kept++;
-        }
-        return kept;
-    }
-
-    /// <summary>Forwards the secure channel's own packets past the flow table (§4.2), and closes the gaps.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private int TakeInBand(InBandTraffic inBand, ushort inPort, int received)
-    {
-        int kept = 0;
-        for (int i = 0; i < received; i++)
-        {
-            ref Packet packet = ref Unsafe.Add(ref _batch.First, i);
-            if (inBand.Includes(_keys.Start[i], packet, _layouts.Start[i]))
-            {
-                _executor.Bridge(packet, _keys.Start[i], inPort);
-                continue;
-            }
-            if (kept != i)
-            {
-                Unsafe.Add(ref _batch.First, kept) = packet;
-                _keys.Start[kept] = _keys.Start[i];
-                _layouts.Start[kept] = _layouts.Start[i];
-            }
-            kept++;
-        }
-        return kept;
     }
 
     /// <summary>Sends what other workers handed over for ports this one serves.</summary>
@@ -329,9 +247,11 @@ public sealed unsafe class Worker : IDisposable
         while (moved < PacketBatch.Capacity && PacketOuts.TryPeek(out QueuedPacketOut item))
         {
             Packet packet = item.Packet;
-            FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, _keys.Start, _layouts.Start);
-            Fragments.AllowRefragmenting(ref packet);
-            _executor.Execute(item.Actions, ref packet, *_keys.Start, ref *_layouts.Start, item.InPort);
+            FlowKey key; // of its own: one of its actions may send it through the table
+            HeaderOffsets layout;
+            FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, &key, &layout);
+            _ingress.AllowRefragmenting(ref packet);
+            _executor.Execute(item.Actions, ref packet, key, ref layout, item.InPort);
             PacketOuts.Advance();
             moved++;
         }

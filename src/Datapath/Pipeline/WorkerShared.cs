@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Tables;
@@ -8,11 +7,8 @@ namespace Softswitch.Datapath.Pipeline;
 /// <summary>What the control side publishes to every worker.</summary>
 internal sealed class WorkerShared : IDisposable
 {
-    private volatile PortSet _ports = PortSet.Empty;
-    private volatile int _missBehaviour;
-    private volatile int _fragmentHandling;
+    private volatile PipelineSettings _settings = new();
     private volatile bool _arePacketInsLimited;
-    private volatile InBandTraffic? _inBand;
 
     public required FramePool Frames { get; init; }
 
@@ -42,30 +38,13 @@ internal sealed class WorkerShared : IDisposable
         set => _arePacketInsLimited = value;
     }
 
-    public PortSet Ports
+    public PipelineSettings Settings
     {
-        get => _ports;
-        set => _ports = value;
+        get => _settings;
+        set => _settings = value;
     }
 
-    public MissBehaviour MissBehaviour
-    {
-        get => (MissBehaviour)_missBehaviour;
-        set => _missBehaviour = (int)value;
-    }
-
-    public FragmentHandling FragmentHandling
-    {
-        get => (FragmentHandling)_fragmentHandling;
-        set => _fragmentHandling = (int)value;
-    }
-
-    /// <summary>What is forwarded past the flow table; null without in-band control.</summary>
-    public InBandTraffic? InBand
-    {
-        get => _inBand;
-        set => _inBand = value;
-    }
+    public PortSet Ports => _settings.Ports;
 
     public void Dispose()
     {

@@ -151,10 +151,10 @@ public sealed class FragmentHandlingTests
         sw.Send(1, fragments[0], fragments[1]);
         sw.Time.Advance(TimeSpan.FromSeconds(30) - TimeSpan.FromMilliseconds(1));
         sw.Settle();
-        Assert.Equal(1, sw.Control.Workers[0].Fragments.HeldFrameCount);
+        Assert.Equal(1, sw.Control.Workers[0].HeldCount);
         sw.Time.Advance(TimeSpan.FromMilliseconds(1));
         sw.Settle();
-        Assert.Equal(0, sw.Control.Workers[0].Fragments.HeldFrameCount);
+        Assert.Equal(0, sw.Control.Workers[0].HeldCount);
         Assert.Equal(2, sw.Control.ReadDrops(DropReason.ReassemblyTimeout));
         sw.Send(1, fragments[2]);
         Assert.Empty(sw.Received(2));
@@ -169,7 +169,7 @@ public sealed class FragmentHandlingTests
         {
             sw.Send(1, Ipv4Fragments.Cut(Whole, 0, 1480, more: true, id));
         }
-        Assert.Equal(16, sw.Control.Workers[0].Fragments.HeldFrameCount);
+        Assert.Equal(16, sw.Control.Workers[0].HeldCount);
         Assert.Equal(484, sw.Control.ReadDrops(DropReason.ReassemblyFull));
         sw.AssertNoFrameLost();
     }
@@ -185,7 +185,7 @@ public sealed class FragmentHandlingTests
         sw.Control.FragmentHandling = next;
         sw.Send(1, fragments[2]);
         Assert.Equal(next == FragmentHandling.Normal ? 1 : 0, sw.Received(3).Count);
-        Assert.Equal(0, sw.Control.Workers[0].Fragments.HeldFrameCount);
+        Assert.Equal(0, sw.Control.Workers[0].HeldCount);
         sw.AssertNoFrameLost();
     }
 

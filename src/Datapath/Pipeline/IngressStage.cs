@@ -1,0 +1,164 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>Decides what becomes of one worker's packets before the flow table sees them.</summary>
+/// <remarks>
+/// In this order: a runt ends, so does what a closed port must not receive, an 802.1D frame goes to spanning tree, the secure channel's own packet is
+/// bridged, a fragment is treated as the switch is configured (OFPC_FRAG_*). A fragment is what the parser calls one: behind at most one tag, its header whole. Those
+/// in 802.3 frames (SNAP) are dropped where fragments are, but not reassembled: what they make does not fit an 802.3 length.
+/// </remarks>
+internal sealed unsafe class IngressStage : IDisposable
+{
+    // Network headers behind an 802.2 SNAP header lie further back.
+    private const int LastEthernetNetworkOffset = 18;
+
+    private readonly ActionExecutor _executor;
+    private readonly BpduExchange _bpdus;
+    private readonly Reassembler _reassembler;
+    private PipelineSettings _settings = new();
+    private uint _now;
+
+    public IngressStage(WorkerShared shared, FrameCache frames, DropCounters drops, ActionExecutor executor, BpduExchange bpdus)
+    {
+        _executor = executor;
+        _bpdus = bpdus;
+        _reassembler = new Reassembler(
+            shared.MaxReassemblies, (uint)shared.ReassemblyTimeout.TotalMilliseconds, shared.Table.Hash, frames, drops);
+    }
+
+    /// <summary>Frames held for datagrams in the making.</summary>
+    public int HeldFrameCount => _reassembler.HeldFrameCount;
+
+    /// <summary>Once per pass; gives up datagrams whose time is over, or that nobody will complete.</summary>
+    /// <param name="now">Worker clock in milliseconds.</param>
+    public void BeginPass(PipelineSettings settings, uint now)
+    {
+        _settings = settings;
+        _now = now;
+        if (_reassembler.Count == 0)
+        {
+            return;
+        }
+        if (settings.Fragments == FragmentHandling.Reassemble)
+        {
+            _reassembler.Expire(now);
+        }
+        else
+        {
+            _reassembler.Clear();
+        }
+    }
+
+    /// <summary>Takes out of a parsed batch what does not go on to the table, and closes the gaps. What is taken out has found another owner.</summary>
+    /// <param name="hasRunts">Whether any packet may be one.</param>
+    /// <param name="port">Where they came in; null for what a packet-out sends through the table, which no port received.</param>
+    /// <param name="counters">The port's.</param>
+    /// <returns>Packets that are left.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Admit(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, bool hasRunts, SwitchPort? port, WorkerPortCounters* counters)
+    {
+        bool asksPort = hasRunts || (port != null && port.IsSelective);
+        return asksPort || _settings.InBand != null || _settings.Fragments != FragmentHandling.Normal
+            ? AdmitEach(ref packets, keys, layouts, count, asksPort ? port : null, counters)
+            : count;
+    }
+
+    /// <summary>A controller may have been given a reassembled datagram whole: when it sends one, that may be cut again.</summary>
+    public void AllowRefragmenting(ref Packet packet)
+    {
+        if (_settings.Fragments == FragmentHandling.Reassemble && !packet.HasOffload)
+        {
+            packet.Flags |= PacketFlags.MayFragment;
+        }
+    }
+
+    public void Dispose() => _reassembler.Dispose();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AdmitEach(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, SwitchPort? port, WorkerPortCounters* counters)
+    {
+        InBandTraffic? inBand = _settings.InBand;
+        int kept = 0;
+        for (int i = 0; i < count; i++)
+        {
+            ref Packet packet = ref Unsafe.Add(ref packets, i);
+            if (port != null && IsTaken(packet, keys[i], port, counters))
+            {
+                continue;
+            }
+            if (inBand != null && inBand.Includes(keys[i], packet, layouts[i])) // §4.2: "not checked against the flow table"
+            {
+                _executor.Bridge(packet, keys[i], keys[i].InPort);
+                continue;
+            }
+            if ((layouts[i].Flags & HeaderFlags.Fragment) != 0 && !TryPassFragment(ref packet, keys + i, layouts + i))
+            {
+                continue;
+            }
+            if (kept != i)
+            {
+                Unsafe.Add(ref packets, kept) = packet;
+                keys[kept] = keys[i];
+                layouts[kept] = layouts[i];
+            }
+            kept++;
+        }
+        return kept;
+    }
+
+    /// <summary>Whether the packet ends at its port: dropped, or spanning tree's.</summary>
+    private bool IsTaken(in Packet packet, in FlowKey key, SwitchPort port, WorkerPortCounters* counters)
+    {
+        if (packet.Length < FlowKeyParser.MinLength)
+        {
+            counters->ReceiveErrors++;
+            _executor.Drop(packet, DropReason.Runt);
+            return true;
+        }
+        bool isBpdu = key.DlDst == MacAddress.BridgeGroup;
+        if ((port.Config & (PortConfig.PortDown | (isBpdu ? PortConfig.NoReceiveStp : PortConfig.NoReceive))) != 0)
+        {
+            counters->ReceiveDropped++;
+            _executor.Drop(packet, DropReason.IngressClosed);
+            return true;
+        }
+        if (!isBpdu || (port.Gate & BridgePortFlags.TakesBpdus) == 0)
+        {
+            return false;
+        }
+        if (!_bpdus.TryTake(packet, port)) // §4.5: processed locally before performing flow lookup
+        {
+            counters->ReceiveDropped++;
+            _executor.Drop(packet, DropReason.BpduQueueFull);
+        }
+        return true;
+    }
+
+    /// <summary>Whether a fragment goes on to the table: as it is, or, with key and layout of its own, as the datagram it completes.</summary>
+    /// <returns>False: its ownership has ended here.</returns>
+    private bool TryPassFragment(ref Packet packet, FlowKey* key, HeaderOffsets* layout)
+    {
+        if (_settings.Fragments == FragmentHandling.Drop)
+        {
+            _executor.Drop(packet, DropReason.Fragment);
+            return false;
+        }
+        if (_settings.Fragments == FragmentHandling.Normal || layout->NetworkOffset > LastEthernetNetworkOffset)
+        {
+            return true;
+        }
+        if (!_reassembler.TryComplete(packet, *key, layout->NetworkOffset, _now, out Packet datagram))
+        {
+            return false;
+        }
+        packet = datagram;
+        FlowKeyParser.Parse(packet.Data, packet.Length, key->InPort, key, layout);
+        return true;
+    }
+}
