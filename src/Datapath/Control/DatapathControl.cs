@@ -131,7 +131,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public bool IsOthersTurn => _gate.IsOverdue;
 
     /// <summary>Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods, for some seconds.</summary>
-    public bool IsShortOfEntries => _flows.HasReports && _store.FreeCount < SpareIndices;
+    public bool IsShortOfEntries => _flows.Removed.HasReports && _store.FreeCount < SpareIndices;
 
     public ulong DatapathId => _options.DatapathId;
 
@@ -176,7 +176,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public IControlEvents? Events
     {
         get => _events;
-        set => _events = _flows.Events = value;
+        set => _events = _flows.Removed.Events = value;
     }
 
     public MissBehaviour MissBehaviour
@@ -247,13 +247,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
     {
         _shared.Grace.ThrowIfStuck();
         int pause = DeliverPacketIns();
-        bool hasMore = _flows.Expire();
+        bool hasMore = _flows.Timeouts.Expire();
         _buffers.Expire();
         hasMore |= ReclaimUntilOthersTurn();
         EndShortage();
         ReclaimPacketOuts();
         CheckLinks();
-        int interval = hasMore ? 0 : _shared.Grace.HasWork || _flows.HasReports ? 1 : _flows.HasTimers ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        int interval = hasMore ? 0 : _shared.Grace.HasWork || _flows.Removed.HasReports ? 1 : _flows.Timeouts.Any ? TimerWheel.TickMilliseconds : LongestServiceInterval;
         interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
         interval = Math.Min(interval, _flows.Offloads.Service(_shared.Clock.Milliseconds));
         return pause < 0 ? interval : Math.Min(interval, pause);
@@ -281,8 +281,8 @@ public sealed unsafe partial class DatapathControl : IDisposable
         bool isDelete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
         ControlError error = _flows.Apply(mod);
         _shared.Grace.Poll(ReclaimSlice);
-        _flows.Report(ReclaimSlice);
-        if (_shared.Grace.HasWork || _flows.HasReports)
+        _flows.Removed.Report(ReclaimSlice);
+        if (_shared.Grace.HasWork || _flows.Removed.HasReports)
         {
             _shared.Service.RaiseAlways();
         }
@@ -354,16 +354,16 @@ public sealed unsafe partial class DatapathControl : IDisposable
                     return false;
                 }
             }
-            progress.Target = _flows.ReportCount;
+            progress.Target = _flows.Removed.ReportCount;
             progress.Stage = BarrierStage.Report;
         }
-        while (Math.Max(reader.Count, _flows.ReportedCount) < progress.Target && !progress.IsHeldUp)
+        while (Math.Max(reader.Count, _flows.Removed.ReportedCount) < progress.Target && !progress.IsHeldUp)
         {
             if (_gate.IsOverdue)
             {
                 return false;
             }
-            progress.IsHeldUp = !_flows.Report(ReclaimSlice) && Math.Max(reader.Count, _flows.ReportedCount) < progress.Target;
+            progress.IsHeldUp = !_flows.Removed.Report(ReclaimSlice) && Math.Max(reader.Count, _flows.Removed.ReportedCount) < progress.Target;
         }
         return !progress.IsHeldUp;
     }
@@ -374,26 +374,26 @@ public sealed unsafe partial class DatapathControl : IDisposable
         BarrierProgress progress = default;
         while (!TryBarrier(ref progress, default))
         {
-            _flows.Report(ReclaimSlice, force: true);
+            _flows.Removed.Report(ReclaimSlice, force: true);
         }
     }
 
     /// <summary>For a receiver in <see cref="IControlEvents.OnFlowsRemoved"/>: the next end of an entry.</summary>
     /// <returns>False if there is none.</returns>
-    public bool TryReadFlowRemoved(ref FlowRemovedCursor cursor, out FlowRemoved removed) => _flows.TryRead(ref cursor, out removed);
+    public bool TryReadFlowRemoved(ref FlowRemovedCursor cursor, out FlowRemoved removed) => _flows.Removed.TryRead(ref cursor, out removed);
 
     /// <summary>The cursor of a receiver that has taken all, or wants none.</summary>
-    public FlowRemovedCursor EndOfFlowRemoved => _flows.EndOfReports;
+    public FlowRemovedCursor EndOfFlowRemoved => _flows.Removed.EndOfReports;
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>
     public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
         filter.TableId == FlowFilter.EmergencyTable
             ? _flows.Emergency.Next(ref cursor, filter, out statistics)
-            : _flows.Next(ref cursor, filter, out statistics);
+            : _flows.Entries.Next(ref cursor, filter, out statistics);
 
     public AggregateStatistics Aggregate(in FlowFilter filter) =>
-        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Aggregate(filter);
+        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Entries.Aggregate(filter);
 
     /// <summary>Whether the emergency entries are in force (§4.3).</summary>
     public bool InEmergency => _flows.Emergency.InForce;
@@ -635,7 +635,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Others' flow-mods wait for those that read slowly, but not for ever.</summary>
     private void EndShortage()
     {
-        if (!_flows.HasReports)
+        if (!_flows.Removed.HasReports)
         {
             _shortSince = 0;
             return;
@@ -648,7 +648,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         bool goesOn = _shortSince != 0 && now - _shortSince > ShortagePatience;
         for (; goesOn && IsShortOfEntries; goesOn = !_gate.IsOverdue)
         {
-            _flows.Report(ReclaimSlice, force: true);
+            _flows.Removed.Report(ReclaimSlice, force: true);
         }
     }
 
@@ -659,7 +659,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         do
         {
             hasMore = _shared.Grace.Poll(ReclaimSlice);
-            hasMore |= _flows.Report(ReclaimSlice);
+            hasMore |= _flows.Removed.Report(ReclaimSlice);
         }
         while (hasMore && !_gate.IsOverdue);
         return hasMore;

@@ -45,12 +45,19 @@ internal sealed class EmergencyTable
     public void Enter()
     {
         InForce = true; // first: others may come in between, and a controller that is back ends it
-        _flows.ForgetCopies();
+        HashSet<uint> copies = [];
         foreach (Entry entry in _entries)
         {
-            Install(entry);
+            Repeat(entry, FlowModCommand.Add);
+            copies.Add(FindIdentical(entry));
         }
-        _flows.RemoveAllButCopies();
+        for (uint index = 0; _flows.Entries.MoveNext(ref index);)
+        {
+            if (_flows.Entries.IsInForce(index) && !copies.Contains(index))
+            {
+                _flows.Remove(index, FlowRemovedReason.Delete);
+            }
+        }
     }
 
     /// <summary>From now on the copies are the controller's to change and delete.</summary>
@@ -125,10 +132,7 @@ internal sealed class EmergencyTable
         _lists.Return(entry.Actions);
         entry.Actions = actions;
         entry.InstalledAt = _clock.Ticks;
-        if (InForce)
-        {
-            Install(entry);
-        }
+        Repeat(entry, FlowModCommand.Add);
         return ControlError.None;
     }
 
@@ -150,10 +154,7 @@ internal sealed class EmergencyTable
             _lists.Return(entry.Actions);
             entry.Actions = _lists.Share(actions);
             entry.Cookie = mod.Cookie;
-            if (InForce && _flows.IsCopy(entry.Copy, entry.Id))
-            {
-                _flows.ReplaceActions(entry.Copy, actions, mod.Cookie);
-            }
+            Repeat(entry, FlowModCommand.ModifyStrict);
         }
         _lists.Return(actions);
         return any ? ControlError.None : Add(mod, key, mask, exact);
@@ -170,11 +171,8 @@ internal sealed class EmergencyTable
                 continue;
             }
             _entries.RemoveAt(i);
+            Repeat(entry, FlowModCommand.DeleteStrict);
             _lists.Return(entry.Actions);
-            if (InForce && _flows.IsCopy(entry.Copy, entry.Id))
-            {
-                _flows.Remove(entry.Copy, FlowRemovedReason.Delete);
-            }
         }
     }
 
@@ -216,22 +214,39 @@ internal sealed class EmergencyTable
         return false;
     }
 
-    private void Install(Entry entry)
+    /// <summary>Makes the entry's copy what it is, by an ordinary flow-mod, while the entries are in force. A copy that somebody has deleted does not come back.</summary>
+    private void Repeat(Entry entry, FlowModCommand command)
     {
+        if (!InForce || (command != FlowModCommand.Add && FindCopy(entry) == 0))
+        {
+            return;
+        }
         FlowMod mod = new()
         {
+            Command = command,
             Match = entry.Match,
             Priority = entry.Priority,
             Cookie = entry.Cookie,
             Flags = FlowModFlags.Emergency,
+            Actions = ActionListMemory.Decompile(entry.Actions, _oneAction),
         };
-        entry.Copy = _flows.InstallCopy(mod, entry.Key, entry.Mask, entry.Exact, _lists.Share(entry.Actions), entry.Id);
+        _flows.Change(mod, entry.Key, entry.Mask, entry.Exact);
     }
+
+    /// <summary>The entry's copy in the flow table; 0 if there is none any more, or another entry in its place.</summary>
+    private uint FindCopy(Entry entry)
+    {
+        uint index = FindIdentical(entry);
+        return index != 0 && _flows.Entries.HasFlag(index, FlowModFlags.Emergency) ? index : 0;
+    }
+
+    private uint FindIdentical(Entry entry) => _flows.Entries.FindIdentical(entry.Key, entry.Mask, entry.Priority, entry.Exact);
 
     /// <summary>An entry counts what its copy counts, as long as it has one.</summary>
     private FlowStatistics Describe(Entry entry)
     {
-        FlowCounters counters = _flows.IsCopy(entry.Copy, entry.Id) ? _flows.ReadCounters(entry.Copy, poll: true) : default;
+        uint copy = FindCopy(entry);
+        FlowCounters counters = copy == 0 ? default : _flows.Entries.ReadCounters(copy, poll: true);
         return new FlowStatistics
         {
             TableId = FlowFilter.EmergencyTable,
@@ -258,9 +273,6 @@ internal sealed class EmergencyTable
         public ulong Cookie;
         public ActionsReference Actions;
         public long InstalledAt;
-
-        /// <summary>Index of the copy last made; still the copy if its record has this entry's id.</summary>
-        public uint Copy;
 
         /// <summary>The priority it competes with.</summary>
         public ushort Rank => Exact ? ushort.MaxValue : Priority;

@@ -6,16 +6,14 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>What each flow-mod command does (OpenFlow 1.0.0 §4.6), timeouts, and walks over the entries.</summary>
+/// <summary>What each flow-mod command does (OpenFlow 1.0.0 §4.6).</summary>
 /// <remarks>
 /// ADD and the strict commands cost the same with a million entries as with ten; MODIFY and DELETE with wildcards look at every
-/// entry, in slices between which others can enter the gate. A removed entry's end is reported, and its memory reused, when no worker can count for it any
-/// more, so the final counters are exact, and when there is room for the report: removed entries queue for it, so what waits is bounded by the table.
-/// Threads: under the control gate.
+/// entry. Threads: under the control gate.
 /// </remarks>
-internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
+internal sealed unsafe class FlowModProcessor : IDisposable
 {
-    // Entries looked at, removed or reclaimed before it is looked whether others wait for the gate.
+    // Entries reclaimed at once when there is no memory for another.
     private const int SliceLength = 64;
 
     private readonly DatapathOptions _options;
@@ -24,13 +22,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     private readonly GracePeriod _grace;
     private readonly ControlClock _clock;
     private readonly ActionListMemory _lists;
-    private readonly ControlLock _gate;
-    private readonly TimerWheel _timers;
-    private readonly FlowAction[] _oneAction = new FlowAction[1];
     private ulong _sequence;
-    private uint _firstReport;
-    private uint _lastReport;
-    private long _reads;
 
     public FlowModProcessor(
         DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlLock gate)
@@ -41,11 +33,18 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         _grace = grace;
         _clock = clock;
         _lists = lists;
-        _gate = gate;
-        _timers = new TimerWheel(_store, clock.Milliseconds);
         Offloads = new FlowOffloads(table);
+        Entries = new FlowEntries(table, Offloads, clock, gate);
+        Removed = new RemovedFlows(_store, Entries, lists, Offloads);
+        Timeouts = new FlowTimeouts(_store, Entries, Offloads, clock, gate, Remove);
         Emergency = new EmergencyTable(this, clock, lists, options.MaxEmergencyEntries);
     }
+
+    public FlowEntries Entries { get; }
+
+    public RemovedFlows Removed { get; }
+
+    public FlowTimeouts Timeouts { get; }
 
     /// <summary>What flow-mods with OFPFF_EMERG concern.</summary>
     public EmergencyTable Emergency { get; }
@@ -53,252 +52,99 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     /// <summary>Hardware that is kept in step.</summary>
     public FlowOffloads Offloads { get; }
 
-    /// <summary>Receives the end of entries that asked for it.</summary>
-    public IControlEvents? Events { get; set; }
-
-    /// <summary>Whether <see cref="Expire"/> has anything to look after.</summary>
-    public bool HasTimers => !_timers.IsEmpty;
-
     public ControlError Apply(in FlowMod mod)
     {
         bool exact = MatchNormalizer.Normalize(mod.Match, out FlowKey key, out FlowKey mask);
+        if (mod.Command > FlowModCommand.DeleteStrict)
+        {
+            return ControlError.BadCommand;
+        }
+        if (mod.Command < FlowModCommand.Delete && ActionValidator.Validate(mod.Actions, forPacketOut: false) is var error and not ControlError.None)
+        {
+            return error;
+        }
+        return (mod.Flags & FlowModFlags.Emergency) != 0 ? Emergency.Apply(mod, key, mask, exact) : Change(mod, key, mask, exact);
+    }
+
+    /// <summary>Changes the flow table itself, whatever the flags.</summary>
+    /// <param name="mod">Checked: command and actions are valid.</param>
+    public ControlError Change(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    {
         switch (mod.Command)
         {
             case FlowModCommand.Add:
-            case FlowModCommand.Modify:
-            case FlowModCommand.ModifyStrict:
-                ControlError error = ActionValidator.Validate(mod.Actions, forPacketOut: false);
-                if (error != ControlError.None)
-                {
-                    return error;
-                }
-                if ((mod.Flags & FlowModFlags.Emergency) != 0)
-                {
-                    return Emergency.Apply(mod, key, mask, exact);
-                }
-                return mod.Command == FlowModCommand.Add ? Add(mod, key, mask, exact) : Modify(mod, key, mask, exact);
-            case FlowModCommand.Delete or FlowModCommand.DeleteStrict when (mod.Flags & FlowModFlags.Emergency) != 0:
-                return Emergency.Apply(mod, key, mask, exact);
-            case FlowModCommand.Delete:
-                DeleteCovered(mod, key, mask, exact);
-                return ControlError.None;
-            case FlowModCommand.DeleteStrict:
-                DeleteStrict(mod, key, mask, exact);
+                return Add(mod, key, mask, exact);
+            case FlowModCommand.Modify or FlowModCommand.ModifyStrict:
+                return Modify(mod, key, mask, exact);
+            case FlowModCommand.Delete when !exact:
+                DeleteCovered(mod);
                 return ControlError.None;
             default:
-                return ControlError.BadCommand;
+                DeleteStrict(mod, key, mask, exact);
+                return ControlError.None;
         }
     }
 
-    /// <summary>Whether the end of entries is still to be reported.</summary>
-    public bool HasReports => _firstReport != 0;
-
-    /// <summary>Ends of entries that ever were to be reported.</summary>
-    public long ReportCount { get; private set; }
-
-    /// <summary>How many of them, from the first on, are: to every receiver.</summary>
-    public long ReportedCount { get; private set; }
-
-    /// <summary>Removes what timed out.</summary>
-    /// <returns>Whether there is more: it stops when others have waited at the gate for long.</returns>
-    public bool Expire()
+    /// <summary>Takes an entry out of the table, for its end to be reported if it asked for that.</summary>
+    public void Remove(uint index, FlowRemovedReason reason)
     {
-        long now = _clock.Milliseconds;
-        for (int visited = 0; _timers.TryTakeDue(now, out uint index);)
-        {
-            long due = DueAt(index, now, out FlowRemovedReason reason);
-            if (due <= now && reason == FlowRemovedReason.IdleTimeout && Offloads.Any)
-            {
-                ReadCounters(index, poll: true);
-                due = DueAt(index, now, out reason); // packets that hardware forwarded unseen keep it
-            }
-            if (due <= now)
-            {
-                Remove(index, reason);
-            }
-            else
-            {
-                _timers.Schedule(index, due);
-            }
-            if (++visited % SliceLength == 0 && _gate.IsOverdue)
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /// <summary>Has each receiver take the end of up to so many entries, and frees so many that all of them have.</summary>
-    /// <param name="force">Whether they are to take them even if they have no room.</param>
-    /// <returns>Whether there is more that can be done at once.</returns>
-    public bool Report(int limit, bool force = false)
-    {
-        if (!HasReports)
-        {
-            return false;
-        }
-        long reads = _reads;
-        long taken = Math.Min(Events!.OnFlowsRemoved(limit, force), ReportCount);
-        for (; limit > 0 && ReportedCount < taken; limit--)
-        {
-            uint index = _firstReport;
-            _firstReport = _store.Records[index].Next;
-            ReportedCount++;
-            Free(index);
-        }
-        return HasReports && (_reads != reads || ReportedCount < taken);
-    }
-
-    /// <summary>The end of the next entry for one of the receivers; false if there is none.</summary>
-    public bool TryRead(ref FlowRemovedCursor cursor, out FlowRemoved removed)
-    {
-        removed = default;
-        if (cursor.Count >= ReportCount)
-        {
-            return false;
-        }
-        // What all have taken is free: then the next is the first that is left.
-        uint index = cursor.Count > ReportedCount ? _store.Records[cursor.Last].Next : _firstReport;
-        cursor = new FlowRemovedCursor(index, Math.Max(cursor.Count, ReportedCount) + 1);
-        _reads++;
         ref FlowRecord record = ref _store.Records[index];
-        FlowCounters counters = ReadCounters(index);
-        removed = new FlowRemoved(
-            MatchNormalizer.Report(record.Match), record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
-            record.IdleTimeoutSeconds, counters.Packets, counters.Bytes);
-        return true;
-    }
-
-    /// <summary>Behind the last entry whose end is to be reported.</summary>
-    public FlowRemovedCursor EndOfReports => new(_lastReport, ReportCount);
-
-    public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
-    {
-        bool found = MoveNext(ref cursor, filter);
-        statistics = default;
-        if (found)
+        if (record.State == FlowRecordState.Exact)
         {
-            Describe(cursor, out statistics);
-        }
-        return found;
-    }
-
-    public AggregateStatistics Aggregate(in FlowFilter filter)
-    {
-        AggregateStatistics total = default;
-        for (uint index = 0; MoveNext(ref index, filter);)
-        {
-            FlowCounters counters = ReadCounters(index, poll: true);
-            total.PacketCount += counters.Packets;
-            total.ByteCount += counters.Bytes;
-            total.FlowCount++;
-        }
-        return total;
-    }
-
-    /// <summary>Workers have let go of a removed entry: frees it, at once or after its end is reported.</summary>
-    void IReclaimer.Reclaim(nint item)
-    {
-        uint index = (uint)item;
-        _lists.Return(_store.Entries[index].Actions);
-        if (!_store.Records[index].ReportRemoval || Events == null)
-        {
-            Free(index);
-            return;
-        }
-        if (HasReports)
-        {
-            _store.Records[_lastReport].Next = index;
+            _table.Exact.Remove(record.Hash, index);
         }
         else
         {
-            _firstReport = index;
+            _table.Wildcard.Remove(index);
         }
-        _lastReport = index;
-        ReportCount++;
+        record.ReportRemoval = (record.Flags & FlowModFlags.SendFlowRemoved) != 0;
+        record.RemovedReason = reason;
+        record.RemovedAt = _clock.Ticks;
+        Offloads.Remove(index);
+        Retire(index);
     }
 
-    /// <summary>Puts a copy of an emergency entry in force, in place of an entry like it, even if the tables are full: others are about to go.</summary>
-    /// <param name="actions">A reference that is the copy's from now on.</param>
-    internal uint InstallCopy(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint emergencyId)
+    public void Dispose()
     {
-        ulong hash = _table.Hash.Compute(key);
-        uint index = Insert(mod, key, mask, exact, actions, hash, FindIdentical(mod, key, mask, exact, hash));
-        _store.Records[index].EmergencyId = emergencyId;
-        return index;
+        Entries.Dispose();
+        _lists.Dispose();
     }
-
-    internal bool IsCopy(uint index, uint emergencyId) => IsInForce(index) && _store.Records[index].EmergencyId == emergencyId;
-
-    /// <summary>What workers and hardware counted.</summary>
-    /// <param name="poll">Whether hardware is asked now; else what it said last.</param>
-    internal FlowCounters ReadCounters(uint index, bool poll = false)
-    {
-        FlowCounters total = _store.ReadCounters(index);
-        Offloads.AddCounters(index, poll, ref total);
-        return total;
-    }
-
-    /// <summary>Makes earlier copies entries like any other.</summary>
-    internal void ForgetCopies()
-    {
-        for (uint index = 0; MoveNext(ref index);)
-        {
-            _store.Records[index].EmergencyId = 0;
-        }
-    }
-
-    internal void RemoveAllButCopies()
-    {
-        for (uint index = 0; MoveNext(ref index);)
-        {
-            if (IsInForce(index) && _store.Records[index].EmergencyId == 0)
-            {
-                Remove(index, FlowRemovedReason.Delete);
-            }
-        }
-    }
-
-    public void Dispose() => _lists.Dispose();
-
-    private bool IsInForce(uint index) => _store.Records[index].State is FlowRecordState.Exact or FlowRecordState.Wildcard;
 
     private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
-        if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Overlaps(key, mask, mod.Priority, exact))
+        if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Entries.Overlaps(key, mask, mod.Priority, exact))
         {
             return ControlError.Overlap;
         }
-        ulong hash = _table.Hash.Compute(key);
-        uint twin = FindIdentical(mod, key, mask, exact, hash);
-        if (twin == 0 && (exact ? _table.Exact.Count >= _options.MaxExactEntries : _table.Wildcard.Count >= _options.MaxWildcardEntries))
+        uint known = Entries.FindIdentical(key, mask, mod.Priority, exact);
+        bool isFull = exact ? _table.Exact.Count >= _options.MaxExactEntries : _table.Wildcard.Count >= _options.MaxWildcardEntries;
+        // An emergency entry that comes into force has room of its own: others are about to go.
+        if ((known == 0 && isFull && (mod.Flags & FlowModFlags.Emergency) == 0)
+            || !_lists.TryCompile(mod.Actions, replaces: known != 0, out ActionsReference actions))
         {
             return ControlError.AllTablesFull;
         }
-        if (!_lists.TryCompile(mod.Actions, replaces: twin != 0, out ActionsReference actions))
-        {
-            return ControlError.AllTablesFull;
-        }
-        Insert(mod, key, mask, exact, actions, hash, twin);
+        Insert(mod, key, mask, exact, actions, known);
         return ControlError.None;
     }
 
-    /// <summary>Links a new entry, in the place of its twin if it has one.</summary>
-    private uint Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, ulong hash, uint twin)
+    /// <summary>Links a new entry, in the place of the one identical to it if there is one.</summary>
+    private void Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint known)
     {
+        ulong hash = _table.Hash.Compute(key);
         uint index = Allocate();
         Fill(index, mod, key, actions, hash);
         ref FlowRecord record = ref _store.Records[index];
-        if (twin != 0)
+        if (known != 0)
         {
-            record.Sequence = _store.Records[twin].Sequence;
+            record.Sequence = _store.Records[known].Sequence;
             if (exact)
             {
-                _table.Exact.Replace(hash, twin, index);
+                _table.Exact.Replace(hash, known, index);
             }
             else
             {
-                _table.Wildcard.Replace(twin, index);
+                _table.Wildcard.Replace(known, index);
             }
         }
         else if (exact)
@@ -310,20 +156,16 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
             _table.Wildcard.Insert(index, mask);
         }
         record.State = exact ? FlowRecordState.Exact : FlowRecordState.Wildcard;
-        if (twin == 0)
+        if (known == 0)
         {
             Offloads.Add(index);
         }
         else
         {
-            Offloads.Replace(twin, index);
-            Retire(twin);
+            Offloads.Replace(known, index);
+            Retire(known);
         }
-        if ((record.IdleTimeoutSeconds | record.HardTimeoutSeconds) != 0)
-        {
-            _timers.Schedule(index, DueAt(index, _clock.Milliseconds, out _));
-        }
-        return index;
+        Timeouts.Add(index);
     }
 
     private void Fill(uint index, in FlowMod mod, in FlowKey key, ActionsReference actions, ulong hash)
@@ -361,7 +203,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     {
         if (mod.Command == FlowModCommand.ModifyStrict || exact)
         {
-            uint index = FindIdentical(mod, key, mask, exact, _table.Hash.Compute(key));
+            uint index = Entries.FindIdentical(key, mask, mod.Priority, exact);
             if (index != 0)
             {
                 ReplaceActions(index, actions, mod.Cookie);
@@ -370,7 +212,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         }
         FlowFilter filter = new(mod.Match);
         bool any = false;
-        for (uint index = 0; MoveNext(ref index, filter);)
+        for (uint index = 0; Entries.MoveNext(ref index, filter);)
         {
             ReplaceActions(index, actions, mod.Cookie);
             any = true;
@@ -379,7 +221,7 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
     }
 
     // Counters and timeouts stay (§4.6); the cookie becomes the message's, as in Open vSwitch.
-    internal void ReplaceActions(uint index, ActionsReference actions, ulong cookie)
+    private void ReplaceActions(uint index, ActionsReference actions, ulong cookie)
     {
         ref ActionsReference place = ref _store.Entries[index].Actions;
         ActionsReference old = place;
@@ -391,115 +233,27 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
 
     private void DeleteStrict(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
-        uint index = FindIdentical(mod, key, mask, exact, _table.Hash.Compute(key));
-        if (index != 0 && OutputsTo(index, mod.OutPort))
+        uint index = Entries.FindIdentical(key, mask, mod.Priority, exact);
+        if (index != 0 && Entries.OutputsTo(index, mod.OutPort))
         {
             Remove(index, FlowRemovedReason.Delete);
         }
     }
 
-    private void DeleteCovered(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    private void DeleteCovered(in FlowMod mod)
     {
-        if (exact)
-        {
-            DeleteStrict(mod, key, mask, exact);
-            return;
-        }
         FlowFilter filter = new(mod.Match, outPort: mod.OutPort);
-        for (uint index = 0; MoveNext(ref index, filter);)
+        for (uint index = 0; Entries.MoveNext(ref index, filter);)
         {
             Remove(index, FlowRemovedReason.Delete);
         }
-    }
-
-    /// <summary>Goes on to the next entry that the filter covers, and lets others in on the way.</summary>
-    private bool MoveNext(ref uint index, in FlowFilter filter)
-    {
-        while (MoveNext(ref index))
-        {
-            if (IsCovered(index, filter))
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /// <summary>Goes on to the next index that was ever used, and lets others in on the way. What is at an index is to be looked at afterwards: time may have passed.</summary>
-    private bool MoveNext(ref uint index)
-    {
-        if (index % SliceLength == 0)
-        {
-            _gate.Breathe();
-        }
-        return ++index <= _store.HighWater;
-    }
-
-    /// <summary>The one entry that an ADD replaces and that a strict command, or any command without wildcards, can mean.</summary>
-    /// <remarks>An exact entry's priority decides nothing (§3.4), so it does not tell two of them apart.</remarks>
-    private uint FindIdentical(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ulong hash) =>
-        exact ? _table.Exact.Find(hash, key) : _table.Wildcard.FindStrict(key, mask, mod.Priority);
-
-    /// <summary>Whether one packet could match both an entry of the same priority and this one (§4.6, OFPFF_CHECK_OVERLAP).</summary>
-    private bool Overlaps(in FlowKey key, in FlowKey mask, ushort priority, bool exact)
-    {
-        if (exact)
-        {
-            // Only one packet matches it: what that packet finds, if it has the highest priority, overlaps.
-            uint found = _table.Find(key);
-            return found != 0 && RankOf(found) == ushort.MaxValue;
-        }
-        for (uint index = 0; MoveNext(ref index);)
-        {
-            if (!IsInForce(index) || RankOf(index) != priority)
-            {
-                continue;
-            }
-            FlowKey common = FlowKey.And(mask, MaskOf(index));
-            if (FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(_store.Entries[index].Key, common)))
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /// <summary>The priority that an entry in force competes with: an exact one has the highest, whatever it was given (§3.4).</summary>
-    private ushort RankOf(uint index) =>
-        _store.Records[index].State == FlowRecordState.Exact ? ushort.MaxValue : _store.Records[index].Priority;
-
-    private FlowKey MaskOf(uint index) =>
-        _store.Records[index].State == FlowRecordState.Exact ? FlowKey.AllOnes : _table.Wildcard.MaskOf(index);
-
-    private bool IsCovered(uint index, in FlowFilter filter) =>
-        IsInForce(index) && FlowFilter.IsFlowTable(filter.TableId)
-        && filter.Covers(_store.Entries[index].Key, MaskOf(index)) && OutputsTo(index, filter.OutPort);
-
-    private bool OutputsTo(uint index, ushort port) => ActionListMemory.SendsTo(_store.Entries[index].Actions, port, _oneAction);
-
-    internal void Remove(uint index, FlowRemovedReason reason)
-    {
-        ref FlowRecord record = ref _store.Records[index];
-        if (record.State == FlowRecordState.Exact)
-        {
-            _table.Exact.Remove(record.Hash, index);
-        }
-        else
-        {
-            _table.Wildcard.Remove(index);
-        }
-        record.ReportRemoval = (record.Flags & FlowModFlags.SendFlowRemoved) != 0;
-        record.RemovedReason = reason;
-        record.RemovedAt = _clock.Ticks;
-        Offloads.Remove(index);
-        Retire(index);
     }
 
     private void Retire(uint index)
     {
-        _timers.Cancel(index);
+        Timeouts.Remove(index);
         _store.Records[index].State = FlowRecordState.Retired;
-        _grace.Retire(this, (nint)index);
+        _grace.Retire(Removed, (nint)index);
     }
 
     /// <exception cref="InvalidOperationException">A worker is stuck, and what it may hold is all that is left.</exception>
@@ -509,56 +263,14 @@ internal sealed unsafe class FlowModProcessor : IReclaimer, IDisposable
         while (!_store.TryAllocate(out index))
         {
             // Only removed entries can have used up the reserve. What waits for a controller to read gives way to what there is room for.
-            System.Diagnostics.Debug.Assert(_grace.HasWork || HasReports, "the store holds more than both tables");
-            if (!_grace.Wait() && !HasReports)
+            System.Diagnostics.Debug.Assert(_grace.HasWork || Removed.HasReports, "the store holds more than both tables");
+            if (!_grace.Wait() && !Removed.HasReports)
             {
                 _grace.ThrowIfStuck();
             }
             _grace.Poll(SliceLength);
-            Report(SliceLength, force: true);
+            Removed.Report(SliceLength, force: true);
         }
         return index;
-    }
-
-    private void Free(uint index)
-    {
-        Offloads.Forget(index);
-        _store.Free(index);
-    }
-
-    private long DueAt(uint index, long now, out FlowRemovedReason reason)
-    {
-        ref FlowRecord record = ref _store.Records[index];
-        // Rounded up, and a packet's stamp, which was rounded down, by one more: no timeout is early by a fraction of a millisecond.
-        long installed = (record.InstalledAt + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
-        long hard = record.HardTimeoutSeconds == 0 ? long.MaxValue : installed + (record.HardTimeoutSeconds * 1000L);
-        long idle = long.MaxValue;
-        if (record.IdleTimeoutSeconds != 0)
-        {
-            FlowCounters counters = ReadCounters(index);
-            long used = counters.Packets == 0 ? installed : ControlClock.Widen(counters.LastUsed, now) + 1;
-            idle = used + (record.IdleTimeoutSeconds * 1000L);
-        }
-        reason = idle < hard ? FlowRemovedReason.IdleTimeout : FlowRemovedReason.HardTimeout;
-        return Math.Min(idle, hard);
-    }
-
-    private void Describe(uint index, out FlowStatistics statistics)
-    {
-        ref FlowRecord record = ref _store.Records[index];
-        FlowCounters counters = ReadCounters(index, poll: true);
-        statistics = new FlowStatistics
-        {
-            TableId = FlowFilter.FlowTable,
-            Match = MatchNormalizer.Report(record.Match),
-            Duration = TimeSpan.FromTicks(_clock.Ticks - record.InstalledAt),
-            Priority = record.Priority,
-            IdleTimeoutSeconds = record.IdleTimeoutSeconds,
-            HardTimeoutSeconds = record.HardTimeoutSeconds,
-            Cookie = record.Cookie,
-            PacketCount = counters.Packets,
-            ByteCount = counters.Bytes,
-            Actions = ActionListMemory.Decompile(_store.Entries[index].Actions, _oneAction),
-        };
     }
 }

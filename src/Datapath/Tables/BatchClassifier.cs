@@ -52,6 +52,14 @@ internal sealed unsafe class BatchClassifier : IDisposable
         return count - missed;
     }
 
+    /// <summary>The entry of a lone packet, which is a batch of one; 0 for a miss.</summary>
+    public uint Find(FlowKey key)
+    {
+        uint found;
+        Classify(&key, &found, 1);
+        return found;
+    }
+
     public void Dispose()
     {
         _cache.Dispose();

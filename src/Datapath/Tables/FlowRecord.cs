@@ -59,7 +59,4 @@ internal struct FlowRecord
     /// <summary>Control clock when it left the table, in ticks of 100 ns.</summary>
     public long RemovedAt;
     public FlowRemovedReason RemovedReason;
-
-    /// <summary>The entry of the emergency table this is a copy of; 0 for none.</summary>
-    public uint EmergencyId;
 }

@@ -39,42 +39,6 @@ internal sealed class FlowTable : IDisposable
 
     public WildcardTable Wildcard { get; }
 
-    /// <summary>The entry that treats a packet with this key, or 0. Any thread.</summary>
-    public uint Find(in FlowKey key) => Find(key, out _);
-
-    /// <param name="exact">Whether it is of table 0.</param>
-    public uint Find(in FlowKey key, out bool exact)
-    {
-        ulong hash = Hash.Compute(key);
-        ChangeJournal changes = Wildcard.Changes;
-        uint index;
-        int attempt = 1;
-        for (; ; attempt++)
-        {
-            long change = changes.Begun;
-            index = Exact.Find(hash, key);
-            exact = index != 0;
-            if (exact)
-            {
-                break;
-            }
-            index = Wildcard.Search.Find(key);
-            if (changes.Begun == change)
-            {
-                break;
-            }
-            if (attempt == AttemptsBeforeHold)
-            {
-                changes.Hold();
-            }
-        }
-        if (attempt > AttemptsBeforeHold)
-        {
-            changes.LetGo();
-        }
-        return index;
-    }
-
     public void Dispose()
     {
         Wildcard.Dispose();

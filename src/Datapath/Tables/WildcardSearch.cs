@@ -27,26 +27,6 @@ internal sealed unsafe class WildcardSearch
         _records = store.Records;
     }
 
-    /// <summary>The entry of highest precedence that matches, or 0.</summary>
-    public uint Find(in FlowKey key)
-    {
-        ulong candidates = _subtables.Filter.Candidates(key);
-        ulong best = BestEntry.None;
-        foreach (ref readonly RankedSubtable ranked in _subtables.Ordered.AsSpan())
-        {
-            if (best >= BestEntry.Above(ranked.PriorityBound))
-            {
-                break;
-            }
-            if ((candidates & ranked.FilterBit) != 0)
-            {
-                ulong hash = _hash.Compute(key, ranked.Subtable.Mask);
-                Improve(ranked.Subtable.Index.BucketOf(hash), hash, key, ref best);
-            }
-        }
-        return BestEntry.IndexOf(best);
-    }
-
     /// <summary>Looks several packets up, subtable by subtable, so that their memory accesses overlap.</summary>
     /// <param name="keys">Of all packets of the batch, which came in by one port.</param>
     /// <param name="wanted">Positions of the packets to look up.</param>

@@ -302,7 +302,8 @@ public sealed class FlowTableOracleTests
         {
             FlowKeyParser.Parse(data, frame.Length, inPort, &key, &layout);
         }
-        uint index = sut.Control.Table.Find(key);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 0);
+        uint index = classifier.Find(key);
         return index == 0 ? null : sut.Control.Table.Store.Records[index].Cookie;
     }
 }
