@@ -71,7 +71,7 @@ public sealed unsafe class CheckingPort : IPort, IPortDevice
 
     public PortLink ReadLink() => new(Up: true, Mtu: 0);
 
-    public PortLosses ReadLosses() => default;
+    public PortCounters ReadCounters() => default;
 
     public void SetAdministrativeState(bool up)
     {

@@ -106,7 +106,7 @@ public sealed unsafe class FreshFlowsPort : IPort, IPortDevice
 
     public PortLink ReadLink() => new(Up: true, Mtu: 0);
 
-    public PortLosses ReadLosses() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
+    public PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
 
     public void SetAdministrativeState(bool up)
     {

@@ -30,7 +30,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
     /// <summary>Null while it is being opened, and while its interface is away.</summary>
     public IPortDevice? Device { get; private set; }
 
-    public IInterfaceDevice? Interface => Device as IInterfaceDevice;
+    public INetworkInterface? Interface => Device?.Interface;
 
     /// <summary>Whether it waits for its interface to return.</summary>
     public bool IsAway { get; private set; }
@@ -66,7 +66,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
 
     /// <summary>What people are to know of a change that no port-status tells, or not so that they would see it at once.</summary>
     /// <param name="link">The port's interface as it is now.</param>
-    /// <param name="highestMtu">As <see cref="IInterfaceDevice.HighestMtu"/>.</param>
+    /// <param name="highestMtu">As <see cref="INetworkInterface.HighestMtu"/>.</param>
     public IEnumerable<string> TakeChanges(Link link, int highestMtu)
     {
         List<string> news = [];

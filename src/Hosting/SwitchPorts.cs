@@ -289,11 +289,11 @@ internal sealed class SwitchPorts : IDisposable
     {
         lock (_gate)
         {
-            if (port.Interface is not { HasInterface: false } gone)
+            if (port.Interface is not { HasInterface: false })
             {
                 return port.Device == null;
             }
-            string name = gone.Name;
+            string name = port.Name;
             RemoveFromDatapath(port);
             string awaited = name == port.Option.Spec.Target ? "it" : port.Option.Spec.Target;
             _log($"port {port.Label}: {name}: the interface is gone; waiting for {awaited} to return");

@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux;
 
 namespace Softswitch.NetFpga;
 
@@ -10,7 +9,7 @@ namespace Softswitch.NetFpga;
 /// added. The card finishes no checksums and cuts no segments. The link is the PHY's: whether the interface's carrier follows it depends on
 /// how the bitfile was loaded. Longest packet: 1986 bytes of payload, as its driver says.
 /// </remarks>
-internal sealed class CardPortDevice : IInterfaceDevice
+internal sealed class CardPortDevice : IPortDevice
 {
     private const long PollInterval = 1000; // milliseconds; bytes wrap in 34 seconds
 
@@ -38,16 +37,9 @@ internal sealed class CardPortDevice : IInterfaceDevice
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
 
-    /// <summary>0 without an interface.</summary>
-    public int InterfaceIndex => (_interface as IInterfaceDevice)?.InterfaceIndex ?? 0;
-
-    public bool HasInterface => (_interface as IInterfaceDevice)?.HasInterface ?? true;
-
-    public int HighestMtu => (_interface as IInterfaceDevice)?.HighestMtu ?? 0;
+    public INetworkInterface? Interface => _interface.Interface;
 
     public bool TakesOffloads => false;
-
-    public bool CountsEveryPacket => true;
 
     public IReadOnlyList<IPort> Queues => _interface.Queues;
 
@@ -61,7 +53,7 @@ internal sealed class CardPortDevice : IInterfaceDevice
         try
         {
             bool isPlugged = (_registers.Read(_phyStatus) & CardRegisters.PhyLinkUp) != 0;
-            return link with { Up = isPlugged && !link.IsSetDown && HasInterface };
+            return link with { Up = isPlugged && !link.IsSetDown && Interface?.HasInterface != false };
         }
         catch (RegisterAccessException)
         {
@@ -69,18 +61,15 @@ internal sealed class CardPortDevice : IInterfaceDevice
         }
     }
 
-    public PortLosses ReadLosses()
-    {
-        PortLosses losses = _interface.ReadLosses();
-        (long full, long bad) = _mac.Dropped;
-        losses.ReceiveDropped += full + bad;
-        return losses;
-    }
-
-    public PortTraffic ReadUnseenTraffic()
+    public PortCounters ReadCounters()
     {
         Poll();
-        return _mac.Traffic;
+        PortCounters counters = _interface.ReadCounters();
+        (long full, long bad) = _mac.Dropped;
+        counters.ReceiveDropped += full + bad;
+        counters.Traffic = _mac.Traffic;
+        counters.IsTrafficWhole = true;
+        return counters;
     }
 
     /// <summary>Does something that makes the card's counters begin at 0 again, without what they counted being lost or counted twice.</summary>

@@ -154,7 +154,7 @@ public sealed class WorkerFailureTests : IDisposable
 
         public PortLink ReadLink() => new(Up: true, Mtu: 1500);
 
-        public PortLosses ReadLosses() => default;
+        public PortCounters ReadCounters() => default;
 
         public void SetAdministrativeState(bool up)
         {

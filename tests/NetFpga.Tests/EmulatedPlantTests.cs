@@ -74,9 +74,9 @@ public sealed class EmulatedPlantTests : IDisposable
         WriteRow(0, 0x04);
         _wires[0].TryInject(frame);
         Receive(0);
-        PortTraffic first = _ports[0].ReadUnseenTraffic();
-        PortTraffic second = _ports[1].ReadUnseenTraffic();
-        Assert.True(_ports[0].CountsEveryPacket);
+        PortTraffic first = _ports[0].ReadCounters().Traffic;
+        PortTraffic second = _ports[1].ReadCounters().Traffic;
+        Assert.True(_ports[0].ReadCounters().IsTrafficWhole);
         Assert.Equal((2, 2L * frame.Length, 0), (first.ReceivedPackets, first.ReceivedBytes, first.TransmittedPackets));
         Assert.Equal((0, 2, 2L * frame.Length), (second.ReceivedPackets, second.TransmittedPackets, second.TransmittedBytes));
     }
@@ -110,7 +110,7 @@ public sealed class EmulatedPlantTests : IDisposable
         Assert.Equal([1502, 1502, 1502, 710], frames.Select(frame => frame.Length));
         Assert.All(frames, frame => Assert.Equal(0, TestPacket.TransportChecksum(frame.AsSpan(14))));
         Assert.Equal(segment[54..], frames.SelectMany(frame => frame[54..]));
-        Assert.Equal(4, _ports[0].ReadUnseenTraffic().ReceivedPackets);
+        Assert.Equal(4, _ports[0].ReadCounters().Traffic.ReceivedPackets);
     }
 
     [Fact]
@@ -118,7 +118,7 @@ public sealed class EmulatedPlantTests : IDisposable
     {
         Inject(0, TestPacket.Tcp(), PacketFlags.NeedsChecksum, new OffloadState { ChecksumStart = 2000, ChecksumOffset = 16 });
         Assert.Empty(Receive(0));
-        Assert.Equal(1, _ports[0].ReadLosses().ReceiveDropped);
+        Assert.Equal(1, _ports[0].ReadCounters().ReceiveDropped);
     }
 
     [Fact]
@@ -129,7 +129,7 @@ public sealed class EmulatedPlantTests : IDisposable
         Assert.Equal([.. TestPacket.Ethernet(0x88b5, [1, 2, 3]), .. new byte[43]], sent);
         Transmit(2, TestPacket.Ethernet(0x88b5, new byte[1987 + 4]));
         Assert.Empty(_wires[2].Collect());
-        Assert.Equal(1, _ports[2].ReadLosses().TransmitErrors);
+        Assert.Equal(1, _ports[2].ReadCounters().TransmitErrors);
     }
 
     [Fact]

@@ -86,7 +86,7 @@ public abstract class PortContract : PortTransmitContract
             }
         }
         Assert.Equal(0, harness.Queue.Receive(new PacketBatch(), harness.Frames));
-        Assert.Equal(default, harness.Device.ReadLosses());
+        Assert.Equal(default, harness.Device.ReadCounters());
         AssertNothingLeaked(harness);
     }
 
@@ -120,12 +120,12 @@ public abstract class PortContract : PortTransmitContract
         }
         var batch = new PacketBatch();
         long start = Stopwatch.GetTimestamp();
-        while (harness.Device.ReadLosses().ReceiveDropped < 20)
+        while (harness.Device.ReadCounters().ReceiveDropped < 20)
         {
             Assert.Equal(0, harness.Queue.Receive(batch, harness.Frames));
             Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20), "lost frames are not counted");
         }
-        Assert.Equal(20, harness.Device.ReadLosses().ReceiveDropped);
+        Assert.Equal(20, harness.Device.ReadCounters().ReceiveDropped);
         foreach (Packet packet in hoard)
         {
             harness.Frames.Release(packet);

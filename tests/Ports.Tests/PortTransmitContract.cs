@@ -123,7 +123,7 @@ public abstract class PortTransmitContract
             }
         }
         Assert.Null(harness.NextSent());
-        Assert.Equal(default, harness.Device.ReadLosses());
+        Assert.Equal(default, harness.Device.ReadCounters());
         AssertNothingLeaked(harness);
     }
 }

@@ -458,7 +458,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Packets that ended inside the switch for this reason, over all workers.</summary>
     public long ReadDrops(DropReason reason) =>
-        _workers.Sum(worker => worker.Drops.Read(reason)) + _shared.Ports.Ports.Sum(port => port.Device.ReadDrops(reason));
+        _workers.Sum(worker => worker.Drops.Read(reason)) + _shared.Ports.Ports.Sum(port => port.Device.Drops.Sum(drops => drops.Read(reason)));
 
     /// <summary>Disposes of ports and memory. The workers' threads have ended.</summary>
     /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>

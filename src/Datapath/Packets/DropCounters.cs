@@ -10,5 +10,16 @@ public sealed class DropCounters
 
     public void Count(DropReason reason, int packets = 1) => _counts[(int)reason + Padding] += packets;
 
+    /// <summary>Over all reasons.</summary>
+    public long ReadAll()
+    {
+        long total = 0;
+        for (DropReason reason = 0; reason < DropReason.Count; reason++)
+        {
+            total += Read(reason);
+        }
+        return total;
+    }
+
     public long Read(DropReason reason) => Volatile.Read(ref _counts[(int)reason + Padding]);
 }

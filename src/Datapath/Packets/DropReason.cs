@@ -69,6 +69,8 @@ public enum DropReason
     /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
     TooLong,
 
+    // Tunnels and the ports they travel by: each counts its own (IPortDevice.Drops), none of them happens in a worker.
+
     /// <summary>Came encapsulated from a known peer with a key that no tunnel port has.</summary>
     TunnelKey,
 

@@ -135,8 +135,8 @@ internal sealed unsafe class SwitchPort : IDisposable
 
     public PortStatistics ReadStatistics()
     {
-        PortLosses losses = Device.ReadLosses();
-        PortTraffic unseen = Device.ReadUnseenTraffic();
+        PortCounters device = Device.ReadCounters();
+        PortTraffic unseen = device.Traffic;
         PortStatistics total = new()
         {
             PortNumber = Number,
@@ -144,15 +144,15 @@ internal sealed unsafe class SwitchPort : IDisposable
             ReceivedBytes = (ulong)unseen.ReceivedBytes,
             TransmittedPackets = (ulong)unseen.TransmittedPackets,
             TransmittedBytes = (ulong)unseen.TransmittedBytes,
-            TransmitDropped = (ulong)losses.TransmitDropped,
-            ReceiveDropped = (ulong)losses.ReceiveDropped,
-            ReceiveErrors = (ulong)losses.ReceiveErrors,
-            TransmitErrors = (ulong)losses.TransmitErrors,
+            TransmitDropped = (ulong)device.TransmitDropped,
+            ReceiveDropped = (ulong)device.ReceiveDropped,
+            ReceiveErrors = (ulong)device.ReceiveErrors,
+            TransmitErrors = (ulong)device.TransmitErrors,
         };
         for (int i = 0; i < Workers; i++)
         {
             ref WorkerPortCounters own = ref _counters.Start[i];
-            if (!Device.CountsEveryPacket)
+            if (!device.IsTrafficWhole)
             {
                 total.ReceivedPackets += own.ReceivedPackets;
                 total.ReceivedBytes += own.ReceivedBytes;
@@ -163,10 +163,10 @@ internal sealed unsafe class SwitchPort : IDisposable
             total.ReceiveErrors += own.ReceiveErrors;
             total.TransmitDropped += own.TransmitDropped;
         }
-        if (!Device.CountsEveryPacket)
+        if (!device.IsTrafficWhole)
         {
             // Workers count what a device takes; what became of it afterwards is known later, and a counter never falls.
-            ulong lost = Math.Min(total.TransmittedPackets - (ulong)unseen.TransmittedPackets, (ulong)(losses.TransmitErrors + losses.TransmitDropped));
+            ulong lost = Math.Min(total.TransmittedPackets - (ulong)unseen.TransmittedPackets, (ulong)(device.TransmitErrors + device.TransmitDropped));
             total.TransmittedPackets = _transmitted = Math.Max(_transmitted, total.TransmittedPackets - lost);
         }
         return total;

@@ -30,17 +30,14 @@ public interface IPortDevice : IDisposable
     /// <summary>Why the device cannot do its work at present, such as a full disk, for one line in the log; null while nothing keeps it from it.</summary>
     string? Fault => null;
 
-    /// <summary>Losses since the device was opened, summed over its queues.</summary>
-    PortLosses ReadLosses();
+    /// <summary>What only the device itself can count.</summary>
+    PortCounters ReadCounters();
 
-    /// <summary>Whether <see cref="ReadUnseenTraffic"/> tells all of the device's packets, those that workers count among them.</summary>
-    bool CountsEveryPacket => false;
+    /// <summary>Drops by reason of those queues that drop packets themselves, which <see cref="ReadCounters"/> has too; none for most devices.</summary>
+    IReadOnlyList<DropCounters> Drops => [];
 
-    /// <summary>What went through the device past the workers' counters, summed over its queues; all that did if <see cref="CountsEveryPacket"/>.</summary>
-    PortTraffic ReadUnseenTraffic() => default;
-
-    /// <summary>Packets the device itself dropped for this reason, summed over its queues; they are in <see cref="ReadLosses"/> too.</summary>
-    long ReadDrops(DropReason reason) => 0;
+    /// <summary>The interface behind it; null where there is none, as for a file or a tunnel.</summary>
+    INetworkInterface? Interface => null;
 
     /// <summary>The port leaves the switch: no other port may use this device's queues from the workers' next passes on. <see cref="IDisposable.Dispose"/> follows when those under way are over.</summary>
     void Detach()

@@ -90,9 +90,9 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
         return wire with { Up = wire.Up && !_isDown, Mtu = mtu, IsSetDown = _isDown };
     }
 
-    public PortLosses ReadLosses()
+    public PortCounters ReadCounters()
     {
-        PortLosses wire = _plant.WireOf(_port).ReadLosses();
+        PortCounters wire = _plant.WireOf(_port).ReadCounters();
         wire.ReceiveDropped += _plant.ReadReceiveLosses(_port) + Volatile.Read(ref _receiveDropped);
         wire.TransmitDropped += _plant.ReadWireLosses(_port);
         wire.TransmitErrors += Volatile.Read(ref _transmitErrors);

@@ -35,7 +35,7 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
 /// </remarks>
-public sealed unsafe class AfPacketPort : IInterfaceDevice
+public sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
 {
     private const int SlotSize = 2048;
 
@@ -85,6 +85,8 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
     public string Backend { get; }
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
+
+    public INetworkInterface Interface => this;
 
     public int InterfaceIndex => _interface.Index;
 
@@ -141,7 +143,7 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
 
     public PortLink ReadLink() => _interface.ReadLink();
 
-    public PortLosses ReadLosses()
+    public PortCounters ReadCounters()
     {
         lock (_gate)
         {
@@ -151,7 +153,7 @@ public sealed unsafe class AfPacketPort : IInterfaceDevice
                 // What the kernel said it dropped, it gave back.
                 _transmitDropped = Math.Max(_transmitDropped, _unsent.Read() - _queue.GivenBack);
             }
-            return new PortLosses
+            return new PortCounters
             {
                 ReceiveDropped = _ringDrops + _queue.ReceiveDropped,
                 ReceiveErrors = _queue.ReceiveErrors,

@@ -32,12 +32,12 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
-public sealed class AfXdpPort : IInterfaceDevice
+public sealed class AfXdpPort : IPortDevice, INetworkInterface
 {
     private readonly Lock _gate = new();
     private readonly LinuxInterface _interface;
     private readonly Parts _parts;
-    private PortLosses _last;
+    private PortCounters _last;
     private bool _disposed;
 
     private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, bool mayBeUnfinished, string backend)
@@ -55,6 +55,8 @@ public sealed class AfXdpPort : IInterfaceDevice
     public string Backend { get; }
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
+
+    public INetworkInterface Interface => this;
 
     public int InterfaceIndex => _interface.Index;
 
@@ -104,7 +106,7 @@ public sealed class AfXdpPort : IInterfaceDevice
 
     public PortLink ReadLink() => _interface.ReadLink();
 
-    public PortLosses ReadLosses()
+    public PortCounters ReadCounters()
     {
         lock (_gate)
         {
@@ -112,7 +114,7 @@ public sealed class AfXdpPort : IInterfaceDevice
             {
                 return _last;
             }
-            PortLosses losses = default;
+            PortCounters losses = default;
             foreach (AfXdpSocket socket in _parts.Sockets)
             {
                 XdpStatistics statistics = socket.ReadStatistics();

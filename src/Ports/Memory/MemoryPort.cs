@@ -128,7 +128,7 @@ public sealed class MemoryPort : IPort, IPortDevice
 
     public PortLink ReadLink() => new(_up, Mtu, IsSetDown: _isSetDown);
 
-    public PortLosses ReadLosses() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
+    public PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
 
     public void SetAdministrativeState(bool up) => _isSetDown = !up;
 

@@ -43,7 +43,7 @@ public sealed class NullPort : IPort, IPortDevice
 
     public PortLink ReadLink() => new(IsUp, Mtu: 0);
 
-    public PortLosses ReadLosses() => default;
+    public PortCounters ReadCounters() => default;
 
     public void SetAdministrativeState(bool up)
     {

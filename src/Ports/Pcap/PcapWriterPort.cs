@@ -96,7 +96,7 @@ public sealed class PcapWriterPort : IPort, IPortDevice
 
     public PortLink ReadLink() => new(Up: true, Mtu: 0);
 
-    public PortLosses ReadLosses() => new() { TransmitErrors = Volatile.Read(ref _transmitErrors) };
+    public PortCounters ReadCounters() => new() { TransmitErrors = Volatile.Read(ref _transmitErrors) };
 
     public void SetAdministrativeState(bool up)
     {

@@ -111,7 +111,7 @@ public sealed unsafe class ReplayPort : IPort, IPortDevice
 
     public PortLink ReadLink() => new(Up: true, Mtu: 0);
 
-    public PortLosses ReadLosses() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
+    public PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
 
     public void SetAdministrativeState(bool up)
     {

@@ -28,7 +28,7 @@ namespace Softswitch.Ports.PcapLib;
 /// </para>
 /// <para>References: SharpPcap 6.3; pcap(3PCAP); pcap-linux.c of libpcap 1.10.</para>
 /// </remarks>
-public sealed unsafe class PcapLibPort : IInterfaceDevice
+public sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
 {
     // On an interface with offloads libpcap gives each packet a slot of this length, rounded up with its header to 64 KiB. Full 64 KiB
     // would take twice the memory. TCP's segments have room: Linux keeps MAX_TCP_HEADER, some 300 bytes, off the limit (sk_setup_caps
@@ -62,6 +62,8 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
     }
 
     public string Name => _interface.Name;
+
+    public INetworkInterface Interface => this;
 
     public int InterfaceIndex => _interface.Index;
 
@@ -123,7 +125,7 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
         return link;
     }
 
-    public PortLosses ReadLosses()
+    public PortCounters ReadCounters()
     {
         lock (_gate)
         {
@@ -133,7 +135,7 @@ public sealed unsafe class PcapLibPort : IInterfaceDevice
                 // call dropped is what the interface dropped. libpcap asks the kernel only when it is asked itself.
                 _ringDrops += TakeDrops(_capture.Descriptor);
             }
-            PortLosses losses = _queue.Losses;
+            PortCounters losses = _queue.Losses;
             losses.ReceiveDropped += _ringDrops;
             return losses;
         }

@@ -37,7 +37,7 @@ internal sealed unsafe class PcapLibQueue : IPort
         set => _linkUp = value;
     }
 
-    public PortLosses Losses => new()
+    public PortCounters Losses => new()
     {
         ReceiveDropped = Volatile.Read(ref _receiveDropped),
         ReceiveErrors = Volatile.Read(ref _receiveErrors),

@@ -13,7 +13,7 @@ namespace Softswitch.Ports.Tap;
 /// their flow last came from. IFF_VNET_HDR carries unfinished checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
 /// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
 /// </remarks>
-public sealed unsafe class TapPort : IInterfaceDevice
+public sealed unsafe class TapPort : IPortDevice, INetworkInterface
 {
     // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
     private const int QueueLength = 4096;
@@ -39,6 +39,8 @@ public sealed unsafe class TapPort : IInterfaceDevice
     public string Backend { get; }
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
+
+    public INetworkInterface Interface => this;
 
     public int InterfaceIndex => _interface.Index;
 
@@ -105,12 +107,12 @@ public sealed unsafe class TapPort : IInterfaceDevice
 
     public PortLink ReadLink() => _interface.ReadLink();
 
-    public PortLosses ReadLosses()
+    public PortCounters ReadCounters()
     {
-        PortLosses total = new() { ReceiveDropped = _unread.Read() };
+        PortCounters total = new() { ReceiveDropped = _unread.Read() };
         foreach (TapQueue queue in _queues)
         {
-            PortLosses own = queue.Losses;
+            PortCounters own = queue.Losses;
             total.ReceiveDropped += own.ReceiveDropped;
             total.ReceiveErrors += own.ReceiveErrors;
             total.TransmitErrors += own.TransmitErrors;

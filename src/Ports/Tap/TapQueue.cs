@@ -21,7 +21,7 @@ internal sealed unsafe class TapQueue : IPort
 
     public int PollDescriptor => _descriptor;
 
-    public PortLosses Losses => new()
+    public PortCounters Losses => new()
     {
         ReceiveDropped = Volatile.Read(ref _receiveDropped),
         ReceiveErrors = Volatile.Read(ref _receiveErrors),

@@ -78,9 +78,9 @@ internal sealed class TunnelDevice : IPortDevice
 
     public PortLink ReadLink() => _underlay.LinkFor(Options.Remote, Overhead);
 
-    public PortLosses ReadLosses()
+    public PortCounters ReadCounters()
     {
-        var losses = default(PortLosses);
+        var losses = default(PortCounters);
         foreach (TunnelQueue queue in _queues)
         {
             for (DropReason reason = 0; reason < DropReason.Count; reason++)
@@ -93,7 +93,7 @@ internal sealed class TunnelDevice : IPortDevice
         return losses;
     }
 
-    public long ReadDrops(DropReason reason) => _queues.Sum(queue => queue.Drops.Read(reason));
+    public IReadOnlyList<DropCounters> Drops => Array.ConvertAll(_queues, queue => queue.Drops);
 
     public void Detach() => _underlay.Unregister(this);
 

@@ -10,7 +10,7 @@ namespace Softswitch.Ports.Tunnels;
 /// A decorator of the device that has the wire. Taken out are ARP for a local address, ICMP echo requests to one, and packets of the
 /// tunnels registered; everything else, other IPv4 packets to a local address included, is the flow table's.
 /// </remarks>
-internal sealed class UnderlayDevice : IInterfaceDevice
+internal sealed class UnderlayDevice : IPortDevice
 {
     /// <summary>The first six bytes of a frame in memory: little-endian.</summary>
     public const ulong AddressMask = 0xffff_ffff_ffff;
@@ -52,14 +52,7 @@ internal sealed class UnderlayDevice : IInterfaceDevice
 
     public MacAddress HardwareAddress => _inner.HardwareAddress;
 
-    /// <summary>0 without an interface.</summary>
-    public int InterfaceIndex => (_inner as IInterfaceDevice)?.InterfaceIndex ?? 0;
-
-    public bool HasInterface => (_inner as IInterfaceDevice)?.HasInterface ?? true;
-
-    public int HighestMtu => (_inner as IInterfaceDevice)?.HighestMtu ?? 0;
-
-    public bool HidesUnfinishedChecksums => (_inner as IInterfaceDevice)?.HidesUnfinishedChecksums ?? false;
+    public INetworkInterface? Interface => _inner.Interface;
 
     public bool TakesOffloads => _inner.TakesOffloads;
 
@@ -84,27 +77,18 @@ internal sealed class UnderlayDevice : IInterfaceDevice
         return link;
     }
 
-    public PortLosses ReadLosses()
+    public PortCounters ReadCounters()
     {
-        PortLosses losses = _inner.ReadLosses();
-        for (DropReason reason = 0; reason < DropReason.Count; reason++)
-        {
-            losses.ReceiveDropped += ReadOwnDrops(reason);
-        }
-        return losses;
-    }
-
-    public PortTraffic ReadUnseenTraffic()
-    {
-        PortTraffic total = _inner.ReadUnseenTraffic();
+        PortCounters total = _inner.ReadCounters();
         foreach (UnderlayQueue queue in UnderlayQueues)
         {
-            queue.AddTraffic(ref total);
+            total.ReceiveDropped += queue.Drops.ReadAll();
+            queue.AddTraffic(ref total.Traffic);
         }
         return total;
     }
 
-    public long ReadDrops(DropReason reason) => _inner.ReadDrops(reason) + ReadOwnDrops(reason);
+    public IReadOnlyList<DropCounters> Drops => [.. _inner.Drops, .. UnderlayQueues.Select(queue => queue.Drops)];
 
     public void Detach()
     {
@@ -127,7 +111,7 @@ internal sealed class UnderlayDevice : IInterfaceDevice
 
     private KernelWatch StartWatch(KernelNextHops kernel)
     {
-        if (InterfaceIndex == 0)
+        if (Interface?.InterfaceIndex is not int index)
         {
             throw new PortException("neighbours=kernel: the port is no interface of the kernel's");
         }
@@ -135,19 +119,17 @@ internal sealed class UnderlayDevice : IInterfaceDevice
         {
             using (NetlinkSocket netlink = NetlinkSocket.Open())
             {
-                HashSet<uint> known = [.. netlink.ListIpv4Addresses().Where(address => address.LinkIndex == InterfaceIndex).Select(address => address.Address.Raw)];
+                HashSet<uint> known = [.. netlink.ListIpv4Addresses().Where(address => address.LinkIndex == index).Select(address => address.Address.Raw)];
                 foreach (Ipv4Prefix address in _underlay.Options.Addresses.Where(address => !known.Contains(address.Address.Raw)))
                 {
                     throw new PortException($"neighbours=kernel: the kernel does not have the address: ip addr add {address} dev {Name}");
                 }
             }
-            return new KernelWatch(InterfaceIndex, kernel);
+            return new KernelWatch(index, kernel);
         }
         catch (SystemCallException e)
         {
             throw new PortException($"neighbours=kernel: {e.Message}", e);
         }
     }
-
-    private long ReadOwnDrops(DropReason reason) => UnderlayQueues.Sum(queue => queue.Drops.Read(reason));
 }

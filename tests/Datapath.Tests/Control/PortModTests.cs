@@ -242,7 +242,7 @@ public sealed class PortModTests
 
         public PortLink ReadLink() => FailsToTellLink ? throw new InvalidOperationException("no link") : new PortLink(true, 1500);
 
-        public PortLosses ReadLosses() => default;
+        public PortCounters ReadCounters() => default;
 
         public void SetAdministrativeState(bool up)
         {

@@ -35,9 +35,9 @@ public sealed class WholePortTrafficTests
         Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp());
-        device.Losses = new PortLosses { TransmitDropped = 2, TransmitErrors = 1 };
+        device.Losses = new PortCounters { TransmitDropped = 2, TransmitErrors = 1 };
         Assert.Equal((2001ul, 2ul, 1ul), Transmitted());
-        device.Losses = new PortLosses { TransmitDropped = 3, TransmitErrors = 1 };
+        device.Losses = new PortCounters { TransmitDropped = 3, TransmitErrors = 1 };
         Assert.Equal((2001ul, 3ul, 1ul), Transmitted());
 
         (ulong Sent, ulong Dropped, ulong Errors) Transmitted()
@@ -65,11 +65,13 @@ public sealed class WholePortTrafficTests
 
         public PortLink ReadLink() => inner.ReadLink();
 
-        public PortLosses Losses { get; set; }
+        public PortCounters Losses { get; set; }
 
-        public PortLosses ReadLosses() => Losses;
-
-        public PortTraffic ReadUnseenTraffic() => new() { ReceivedPackets = 1000, TransmittedPackets = 2000 };
+        public PortCounters ReadCounters() => Losses with
+        {
+            Traffic = new PortTraffic { ReceivedPackets = 1000, TransmittedPackets = 2000 },
+            IsTrafficWhole = CountsEveryPacket,
+        };
 
         public void SetAdministrativeState(bool up) => inner.SetAdministrativeState(up);
 

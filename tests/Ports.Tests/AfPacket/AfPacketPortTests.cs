@@ -143,7 +143,7 @@ public sealed class AfPacketPortTests : IDisposable
         raw.Send(Frame(9000));
         raw.Send(Frame(70));
         Assert.Equal(Frame(70), ReceiveOne(near));
-        Assert.Equal(1, near.ReadLosses().ReceiveDropped);
+        Assert.Equal(1, near.ReadCounters().ReceiveDropped);
         _frames.Release(hoard.ToArray());
         raw.Send(Frame(8000));
         Assert.Equal(Frame(8000), ReceiveOne(near));
@@ -160,7 +160,7 @@ public sealed class AfPacketPortTests : IDisposable
         Assert.Equal(Frame(61), raw.Receive());
         Assert.Equal(Frame(1514), raw.Receive());
         Assert.Null(raw.Receive());
-        Assert.Equal(3, near.ReadLosses().TransmitErrors);
+        Assert.Equal(3, near.ReadCounters().TransmitErrors);
     }
 
     [Fact]
@@ -185,7 +185,7 @@ public sealed class AfPacketPortTests : IDisposable
             };
             Assert.Equal(1, near.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
         }
-        Assert.Equal(500, near.ReadLosses().TransmitErrors);
+        Assert.Equal(500, near.ReadCounters().TransmitErrors);
         Assert.Null(raw.Receive());
         Assert.Equal(1, Send(near, Frame(64)));
         Assert.Equal(Frame(64), raw.Receive());
@@ -214,7 +214,7 @@ public sealed class AfPacketPortTests : IDisposable
         {
             Assert.Equal(Frame(60 + i), CollectFrom(near, PacketBatch.Capacity)[0]);
         }
-        Assert.Equal(36, near.ReadLosses().ReceiveDropped);
+        Assert.Equal(36, near.ReadCounters().ReceiveDropped);
     }
 
     [Fact]
@@ -225,13 +225,13 @@ public sealed class AfPacketPortTests : IDisposable
         long taken = Send(near, Frame(60));
         _space.Execute("ip", "link", "set", "far", "down").Checked(); // soon nobody is behind the queueing discipline, which says nothing of it
         long start = Stopwatch.GetTimestamp();
-        while (near.ReadLosses().TransmitDropped < 100)
+        while (near.ReadCounters().TransmitDropped < 100)
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing was dropped");
             taken += Send(near, Frame(60), Frame(61));
         }
-        Assert.Equal(Transmitted() - before, taken - near.ReadLosses().TransmitDropped);
-        Assert.Equal(0, near.ReadLosses().TransmitErrors);
+        Assert.Equal(Transmitted() - before, taken - near.ReadCounters().TransmitDropped);
+        Assert.Equal(0, near.ReadCounters().TransmitErrors);
     }
 
     [Fact]
@@ -245,7 +245,7 @@ public sealed class AfPacketPortTests : IDisposable
             refused += 1 - Send(near, Frame(1000));
         }
         Assert.InRange(refused, 1, 19);
-        Assert.Equal(0, near.ReadLosses().TransmitDropped);
+        Assert.Equal(0, near.ReadCounters().TransmitDropped);
         using NetlinkSocket netlink = _space.Run(NetlinkSocket.Open);
         Assert.Equal(refused, netlink.ReadQueueDropped(near.InterfaceIndex));
     }
@@ -263,7 +263,7 @@ public sealed class AfPacketPortTests : IDisposable
         _space.Execute("ip", "link", "set", "near", "down").Checked();
         Assert.False(near.ReadLink().Up);
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
-        Assert.Equal(2, near.ReadLosses().TransmitErrors);
+        Assert.Equal(2, near.ReadCounters().TransmitErrors);
         _space.Execute("ip", "link", "set", "near", "up").Checked();
         LinkWait.UntilUp(near);
         Assert.Equal(1, Send(near, Frame(62)));
@@ -283,7 +283,7 @@ public sealed class AfPacketPortTests : IDisposable
             Assert.Equal(2, Send(near, Frame(60), Frame(61)));
             Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
         }
-        Assert.Equal(200, near.ReadLosses().TransmitErrors);
+        Assert.Equal(200, near.ReadCounters().TransmitErrors);
         Assert.False(near.ReadLink().Up);
         _frames.Drain();
         Assert.Equal(_pool.FrameCount, _pool.FreeCount);

@@ -33,8 +33,8 @@ public sealed class AfPacketTrafficTests
             hosts.Iperf(hosts.Right, "-n", "64M");
             Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes: segments were cut");
         }
-        Assert.Equal(0, left.ReadLosses().ReceiveErrors + left.ReadLosses().TransmitErrors);
-        Assert.Equal(0, right.ReadLosses().ReceiveErrors + right.ReadLosses().TransmitErrors);
+        Assert.Equal(0, left.ReadCounters().ReceiveErrors + left.ReadCounters().TransmitErrors);
+        Assert.Equal(0, right.ReadCounters().ReceiveErrors + right.ReadCounters().TransmitErrors);
         AssertAllFree(pool);
     }
 
@@ -73,7 +73,7 @@ public sealed class AfPacketTrafficTests
             hosts.Iperf(hosts.Right, "-n", "16M");
             Assert.True(pop.Longest > 20_000, $"the longest packet had {pop.Longest} bytes: segments were cut");
         }
-        Assert.Equal(0, trunkB.ReadLosses().ReceiveErrors);
+        Assert.Equal(0, trunkB.ReadCounters().ReceiveErrors);
         AssertAllFree(pool);
     }
 }

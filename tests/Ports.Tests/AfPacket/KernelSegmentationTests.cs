@@ -46,7 +46,7 @@ public sealed class KernelSegmentationTests
             }
             Assert.Null(far.Receive());
         }
-        Assert.Equal(0, near.ReadLosses().TransmitErrors);
+        Assert.Equal(0, near.ReadCounters().TransmitErrors);
     }
 
     private static byte[] Expect(RawSocket socket, string what)

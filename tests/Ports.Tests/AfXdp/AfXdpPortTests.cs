@@ -130,7 +130,7 @@ public sealed class AfXdpPortTests : IDisposable
         Assert.Equal(Frame(61), Expect(raw));
         Assert.Equal(Frame(1514), Expect(raw));
         Assert.Null(raw.Receive());
-        Assert.Equal(3, near.ReadLosses().TransmitErrors);
+        Assert.Equal(3, near.ReadCounters().TransmitErrors);
     }
 
     [Fact]
@@ -214,7 +214,7 @@ public sealed class AfXdpPortTests : IDisposable
             raw.Send(Frame(60 + i));
         }
         long start = Stopwatch.GetTimestamp();
-        while (near.ReadLosses().ReceiveDropped < 36)
+        while (near.ReadCounters().ReceiveDropped < 36)
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "losses are not counted");
         }
@@ -230,7 +230,7 @@ public sealed class AfXdpPortTests : IDisposable
             _frames.Release(batch.Packets);
             batch.Clear();
         }
-        Assert.Equal(36, near.ReadLosses().ReceiveDropped);
+        Assert.Equal(36, near.ReadCounters().ReceiveDropped);
     }
 
     [Fact]
@@ -268,7 +268,7 @@ public sealed class AfXdpPortTests : IDisposable
         _space.Execute("ip", "link", "set", "near", "down").Checked();
         Assert.False(near.ReadLink().Up);
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
-        Assert.Equal(2, near.ReadLosses().TransmitErrors);
+        Assert.Equal(2, near.ReadCounters().TransmitErrors);
         _space.Execute("ip", "link", "set", "near", "up").Checked();
         LinkWait.UntilUp(near);
         Assert.Equal(1, Send(near, Frame(62)));
@@ -289,7 +289,7 @@ public sealed class AfXdpPortTests : IDisposable
                 Assert.Equal(2, Send(near, Frame(60), Frame(61)));
                 Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
             }
-            Assert.Equal(200, near.ReadLosses().TransmitErrors);
+            Assert.Equal(200, near.ReadCounters().TransmitErrors);
             Assert.False(near.ReadLink().Up);
         }
         AssertEveryFrameIsBack();

@@ -77,7 +77,7 @@ public sealed class AfXdpQueueTests : IDisposable
             // Without the program in the driver a veth reports the sender's queue less one: its last one receives nothing.
             Assert.All(perQueue[..(mode == XdpMode.Native ? 4 : 3)], count => Assert.InRange(count, 1, flows));
             Assert.Equal(Enumerable.Range(0, flows).Select(flow => Convert.ToHexString(Flow(flow))).Order(), seen.Order());
-            Assert.Equal(default, near.ReadLosses());
+            Assert.Equal(default, near.ReadCounters());
         }
         AssertEveryFrameIsBack();
     }
@@ -113,7 +113,7 @@ public sealed class AfXdpQueueTests : IDisposable
                 }
                 Assert.True(Stopwatch.GetElapsedTime(since) < Bound, "frames that were sent do not come back");
             }
-            Assert.Equal(default, near.ReadLosses());
+            Assert.Equal(default, near.ReadCounters());
         }
         AssertEveryFrameIsBack();
     }
@@ -130,11 +130,11 @@ public sealed class AfXdpQueueTests : IDisposable
             far.Send(Flow(i));
         }
         long start = Stopwatch.GetTimestamp();
-        while (near.ReadLosses().ReceiveDropped < offered - (4 * slots))
+        while (near.ReadCounters().ReceiveDropped < offered - (4 * slots))
         {
-            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"only {near.ReadLosses().ReceiveDropped} losses are counted");
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"only {near.ReadCounters().ReceiveDropped} losses are counted");
         }
-        Assert.Equal(offered - (4 * slots), near.ReadLosses().ReceiveDropped);
+        Assert.Equal(offered - (4 * slots), near.ReadCounters().ReceiveDropped);
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class AfXdpTrafficTests
         using (AfXdpPort right = OpenXdp(hosts.Switch, "right", pool))
         {
             Pass(hosts, left, right, pool);
-            Assert.Equal(0, left.ReadLosses().TransmitErrors + right.ReadLosses().TransmitErrors);
+            Assert.Equal(0, left.ReadCounters().TransmitErrors + right.ReadCounters().TransmitErrors);
         }
         Assert.Equal(pool.FrameCount, pool.FreeCount);
     }

@@ -70,7 +70,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
             Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
         }
         port.Flush();
-        Assert.Equal(10, port.ReadLosses().TransmitErrors);
+        Assert.Equal(10, port.ReadCounters().TransmitErrors);
         Assert.StartsWith("/dev/full cannot be written: ", port.Fault, StringComparison.Ordinal);
     }
 
@@ -101,7 +101,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
                 packet.Length = 1500;
             }
             Assert.InRange(taken, 2000, 20_000); // both buffers, and what the pipe holds
-            Assert.Equal(0, port.ReadLosses().TransmitErrors);
+            Assert.Equal(0, port.ReadCounters().TransmitErrors);
             frames.Release(packet);
         }
         long start = Stopwatch.GetTimestamp();
@@ -158,7 +158,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         first.Dispose();
         Send(61);
         port.Flush();
-        Assert.Equal(1, port.ReadLosses().TransmitErrors);
+        Assert.Equal(1, port.ReadCounters().TransmitErrors);
         Assert.Contains("nobody reads", port.Fault, StringComparison.Ordinal);
         using FileStream second = pipe.OpenReader();
         Send(62);

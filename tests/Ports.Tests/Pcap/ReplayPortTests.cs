@@ -65,7 +65,7 @@ public sealed class ReplayPortTests : IDisposable
             seen = Check(port, batch, seen);
         }
         Assert.False(port.IsFinished);
-        Assert.Equal(default, port.ReadLosses());
+        Assert.Equal(default, port.ReadCounters());
         _frames.Drain();
         Assert.Equal(_pool.FrameCount, _pool.FreeCount);
         Assert.Equal(_pool.LargeFrameCount, _pool.FreeLargeCount);
@@ -108,7 +108,7 @@ public sealed class ReplayPortTests : IDisposable
             hoard.Add(packet);
         }
         Assert.Equal(0, port.Receive(new PacketBatch(), _frames));
-        Assert.Equal(32, port.ReadLosses().ReceiveDropped);
+        Assert.Equal(32, port.ReadCounters().ReceiveDropped);
         _frames.Release(hoard.ToArray());
     }
 

@@ -101,7 +101,7 @@ public sealed class PcapLibPortTests : IDisposable
         byte[][] frames = [Frame(60), Frame(mtu + 14), Frame(61), Frame(mtu + 18, "02000000000b02000000000a8100a007"), Frame(62)];
         Assert.Equal(frames.Length, Send(near, frames));
         Assert.Equal(frames, Collect(far, frames.Length));
-        Assert.Equal(default, far.ReadLosses());
+        Assert.Equal(default, far.ReadCounters());
         _frames.Drain();
         Assert.Equal(_pool.FrameCount, _pool.FreeCount);
         Assert.Equal(_pool.LargeFrameCount, _pool.FreeLargeCount);
@@ -118,7 +118,7 @@ public sealed class PcapLibPortTests : IDisposable
         Assert.Equal(Frame(61), raw.Receive());
         Assert.Equal(Frame(1514), raw.Receive());
         Assert.Null(raw.Receive());
-        Assert.Equal(3, near.ReadLosses().TransmitErrors);
+        Assert.Equal(3, near.ReadCounters().TransmitErrors);
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class PcapLibPortTests : IDisposable
         raw.Send(TestPacket.Udp(payload: 5000));
         raw.Send(Frame(60));
         Assert.Equal(Frame(60), Assert.Single(Collect(near, 1)));
-        Assert.Equal(1, near.ReadLosses().ReceiveErrors);
+        Assert.Equal(1, near.ReadCounters().ReceiveErrors);
     }
 
     [Fact]
@@ -166,8 +166,8 @@ public sealed class PcapLibPortTests : IDisposable
             batch.Clear();
         }
         Assert.InRange(received, 1000, offered - 1); // veth has offloads: a slot is 64 KiB
-        Assert.Equal(offered - received, near.ReadLosses().ReceiveDropped);
-        Assert.Equal(offered - received, near.ReadLosses().ReceiveDropped); // counted once
+        Assert.Equal(offered - received, near.ReadCounters().ReceiveDropped);
+        Assert.Equal(offered - received, near.ReadCounters().ReceiveDropped); // counted once
     }
 
     [Fact]
@@ -212,7 +212,7 @@ public sealed class PcapLibPortTests : IDisposable
         Assert.False(near.ReadLink().Up);
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
         Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
-        Assert.Equal(4, near.ReadLosses().TransmitErrors);
+        Assert.Equal(4, near.ReadCounters().TransmitErrors);
         _space.Execute("ip", "link", "set", "near", "up").Checked();
         LinkWait.UntilUp(near);
         Assert.Equal(1, Send(near, Frame(62)));
@@ -232,7 +232,7 @@ public sealed class PcapLibPortTests : IDisposable
             Assert.Equal(2, Send(near, Frame(60), Frame(61)));
             Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
         }
-        Assert.Equal(200, near.ReadLosses().TransmitErrors);
+        Assert.Equal(200, near.ReadCounters().TransmitErrors);
         Assert.False(near.ReadLink().Up);
         _frames.Drain();
         Assert.Equal(_pool.FrameCount, _pool.FreeCount);

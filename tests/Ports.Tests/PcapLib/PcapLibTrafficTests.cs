@@ -31,8 +31,8 @@ public sealed class PcapLibTrafficTests
             hosts.Iperf(hosts.Left, "-u", "-b", "20M", "-n", "1M", "-l", "1400");
             Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes");
         }
-        Assert.Equal(0, left.ReadLosses().ReceiveErrors + left.ReadLosses().TransmitErrors);
-        Assert.Equal(0, right.ReadLosses().ReceiveErrors + right.ReadLosses().TransmitErrors);
+        Assert.Equal(0, left.ReadCounters().ReceiveErrors + left.ReadCounters().TransmitErrors);
+        Assert.Equal(0, right.ReadCounters().ReceiveErrors + right.ReadCounters().TransmitErrors);
         Assert.Equal(pool.FrameCount, pool.FreeCount);
         Assert.Equal(pool.LargeFrameCount, pool.FreeLargeCount);
     }

@@ -73,7 +73,7 @@ public sealed class TapPortTests : LinkContract
         packet.Bytes.Clear();
         Assert.Equal(1, port.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), frames));
         Assert.Equal(0, port.Queues[0].Receive(new PacketBatch(), frames));
-        Assert.Equal(1, port.ReadLosses().TransmitErrors);
+        Assert.Equal(1, port.ReadCounters().TransmitErrors);
         Assert.False(port.ReadLink().Up);
         frames.Drain();
         Assert.Equal(64, pool.FreeCount);
@@ -110,9 +110,9 @@ public sealed class TapPortTests : LinkContract
             batch.Clear();
         }
         Assert.InRange(received, 1, offered - 1);
-        Assert.Equal(offered, received + port.ReadLosses().ReceiveDropped);
+        Assert.Equal(offered, received + port.ReadCounters().ReceiveDropped);
         space.Execute("ip", "link", "del", "here").Checked();
-        Assert.Equal(offered, received + port.ReadLosses().ReceiveDropped); // as it was last seen
+        Assert.Equal(offered, received + port.ReadCounters().ReceiveDropped); // as it was last seen
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public sealed class TapPortTests : LinkContract
             hosts.Iperf(hosts.Right, "-n", "32M");
             Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes: segments were cut");
         }
-        Assert.Equal(0, tap.ReadLosses().TransmitErrors + tap.ReadLosses().ReceiveErrors);
+        Assert.Equal(0, tap.ReadCounters().TransmitErrors + tap.ReadCounters().ReceiveErrors);
         Assert.Equal(pool.FrameCount, pool.FreeCount);
         Assert.Equal(pool.LargeFrameCount, pool.FreeLargeCount);
     }

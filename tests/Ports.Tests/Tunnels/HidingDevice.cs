@@ -1,12 +1,13 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.Tests.Tunnels;
 
 /// <summary>A device that does not tell what local stacks left unfinished, as AF_XDP on a veth.</summary>
-internal sealed class HidingDevice(IPortDevice inner) : IInterfaceDevice
+internal sealed class HidingDevice(IPortDevice inner) : IPortDevice, INetworkInterface
 {
+    public INetworkInterface Interface => this;
+
     public bool HidesUnfinishedChecksums => true;
 
     public int InterfaceIndex => 1;
@@ -27,7 +28,7 @@ internal sealed class HidingDevice(IPortDevice inner) : IInterfaceDevice
 
     public PortLink ReadLink() => inner.ReadLink();
 
-    public PortLosses ReadLosses() => inner.ReadLosses();
+    public PortCounters ReadCounters() => inner.ReadCounters();
 
     public void SetAdministrativeState(bool up) => inner.SetAdministrativeState(up);
 

@@ -126,7 +126,7 @@ internal sealed class TunnelHost : IDisposable
         return frame;
     }
 
-    public long Drops(DropReason reason) => Underlay.ReadDrops(reason) + _devices.Sum(device => device.ReadDrops(reason));
+    public long Drops(DropReason reason) => _devices.Append(Underlay).Sum(device => device.Drops.Sum(drops => drops.Read(reason)));
 
     /// <summary>Fails the test if a frame was lost or released twice. A host that shares another's pool goes before that one.</summary>
     public void Dispose()

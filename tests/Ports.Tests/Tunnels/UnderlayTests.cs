@@ -61,7 +61,7 @@ public sealed class UnderlayTests
         host.Arrive(others);
         Assert.Equal(others, host.Left);
         Assert.Empty(host.Sent());
-        Assert.Equal(0, host.Underlay.ReadUnseenTraffic().ReceivedPackets);
+        Assert.Equal(0, host.Underlay.ReadCounters().Traffic.ReceivedPackets);
     }
 
     [Theory]
@@ -122,7 +122,7 @@ public sealed class UnderlayTests
         host.Arrive(request);
         Assert.Empty(host.Sent());
         Assert.Equal(1, host.Drops(DropReason.TunnelMalformed));
-        Assert.Equal(1, host.Underlay.ReadLosses().ReceiveDropped);
+        Assert.Equal(1, host.Underlay.ReadCounters().ReceiveDropped);
     }
 
     [Fact]
@@ -163,7 +163,7 @@ public sealed class UnderlayTests
         host.LearnPeer();
         host.Send(Frame);
         Assert.Single(host.Sent());
-        Assert.Equal(2, host[0].ReadLosses().TransmitDropped + host.Underlay.ReadLosses().ReceiveDropped);
+        Assert.Equal(2, host[0].ReadCounters().TransmitDropped + host.Underlay.ReadCounters().ReceiveDropped);
     }
 
     [Fact]
@@ -313,7 +313,7 @@ public sealed class UnderlayTests
         host.Poll();
         byte[] outer = ReferenceTunnel.Outer(ReferenceTunnel.Udp, ReferenceTunnel.Vxlan(42, Frame));
         host.Arrive(outer);
-        PortTraffic unseen = host.Underlay.ReadUnseenTraffic();
+        PortTraffic unseen = host.Underlay.ReadCounters().Traffic;
         Assert.Equal((2, outer.Length + 60), (unseen.ReceivedPackets, unseen.ReceivedBytes));
         Assert.Equal(host.Sent().Sum(frame => frame.Length), unseen.TransmittedBytes);
         Assert.Single(host.Received());

@@ -1,10 +1,8 @@
-using Softswitch.Datapath.Ports;
+namespace Softswitch.Datapath.Ports;
 
-namespace Softswitch.Ports.Linux;
-
-/// <summary>A port's device that is a network interface of this machine, and may be renamed, changed or taken away by others.</summary>
-/// <remarks>Threads: any. Name and address are as of the last <see cref="IPortDevice.ReadLink"/>.</remarks>
-public interface IInterfaceDevice : IPortDevice
+/// <summary>A network interface of this machine behind a port's device; others may rename it, change it or take it away.</summary>
+/// <remarks>Threads: any.</remarks>
+public interface INetworkInterface
 {
     /// <summary>The interface's identity in its network namespace; it stays while names change.</summary>
     int InterfaceIndex { get; }

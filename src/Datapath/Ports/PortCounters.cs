@@ -1,0 +1,35 @@
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>What a device counted since it was opened, summed over its queues. Never falling; added to the port's statistics.</summary>
+public struct PortCounters
+{
+    /// <summary>Arrived but lost before a frame held them: ring full, no free frame.</summary>
+    public long ReceiveDropped;
+
+    /// <summary>Arrived damaged, truncated or longer than the switch carries.</summary>
+    public long ReceiveErrors;
+
+    /// <summary>Taken by <see cref="IPort.Transmit"/> and refused by the device afterwards, or longer than its MTU allows.</summary>
+    public long TransmitErrors;
+
+    /// <summary>Taken by <see cref="IPort.Transmit"/> and dropped afterwards for want of a place or a way: a full queue below, an unknown neighbour.</summary>
+    public long TransmitDropped;
+
+    /// <summary>What passed without a worker seeing it: a tunnel's packets on the port they travel by, ARP, what a card forwarded.</summary>
+    public PortTraffic Traffic;
+
+    /// <summary>Whether <see cref="Traffic"/> is all that passed, what workers count included.</summary>
+    public bool IsTrafficWhole;
+}
+
+/// <summary>Packets and bytes in both directions.</summary>
+public struct PortTraffic
+{
+    public long ReceivedPackets;
+
+    public long ReceivedBytes;
+
+    public long TransmittedPackets;
+
+    public long TransmittedBytes;
+}
