@@ -39,7 +39,7 @@ public sealed unsafe partial class DatapathControl
             return ControlError.BadPort;
         }
         int firstWorker = neighbour?.FirstWorker ?? _nextPortWorker;
-        SwitchPort port = new(number, device, config, firstWorker, _workers.Length) { PacketIns = CreatePacketIns() };
+        SwitchPort port = new(number, device, config, firstWorker, _workers.Length) { PacketIns = _packetIns.CreateQueues() };
         _nextPortWorker = neighbour == null ? (_nextPortWorker + 1) % _workers.Length : _nextPortWorker;
         _spanningTree?.Add(port);
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
@@ -62,7 +62,7 @@ public sealed unsafe partial class DatapathControl
         {
             worker.Sleep.WaitForEnd(SleepPatience);
         }
-        Discard(port.PacketIns);
+        _packetIns.Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         if (isFree)
         {

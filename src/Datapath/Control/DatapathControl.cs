@@ -23,34 +23,13 @@ public sealed unsafe partial class DatapathControl : IDisposable
     // A worker's counters are 32 bytes an entry, in an array of at most 2^31 bytes.
     private const int MaxEntries = (1 << 26) - RetiredReserve - 2;
 
-    // How many milliseconds the gate is held while a packet-out queue is full, or has to be emptied; and after which time without a sign of life a barrier takes
-    // the worker for stopped.
-    private const int QueuePatience = 2;
-    private const int BarrierPatience = 1000;
-
     // How many milliseconds a port that was removed waits for a worker to wake up, before its device is closed.
     private const int SleepPatience = 1000;
 
     private const int LongestServiceInterval = 500;
     private const int LinkCheckInterval = 250;
 
-    // Packet-ins delivered while the gate is held once: well below a millisecond.
-    private const int PacketInSlice = 256;
-
-    // Of all frames, the part that queues of packet-ins may hold, and the least a queue is worth having for.
-    private const int PacketInFrameShare = 4;
-    private const int ShortestPacketInQueue = 8;
-
     private const int LongestPacketInPause = 10;
-
-    // Entries whose memory is taken back, or whose end is reported, before it is looked whether others wait for the gate.
-    private const int ReclaimSlice = 64;
-
-    // Indices that must be left for an ADD to be taken while flow-removed wait for a controller to read.
-    private const int SpareIndices = 1024;
-
-    // For how many milliseconds they are waited for, in all, until none waits any more.
-    private const int ShortagePatience = 3000;
 
     private readonly ControlLock _gate = new();
     private readonly DatapathOptions _options;
@@ -61,17 +40,15 @@ public sealed unsafe partial class DatapathControl : IDisposable
     private readonly FlowModProcessor _flows;
     private readonly FrameCache _frames;
     private readonly BufferedPackets _buffers;
-    private readonly PacketInScheduler _packetIns;
+    private readonly PacketInDelivery _packetIns;
+    private readonly PacketOutSender _packetOuts;
     private readonly Worker[] _workers;
     private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
     private IControlEvents? _events;
     private int _nextPortWorker;
-    private long _packetOutDrops;
     private long _linksCheckedAt;
-    private long _shortSince;
     private volatile bool _linksChanged;
-    private volatile bool _paused;
 
     /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>
     public DatapathControl(DatapathOptions options)
@@ -109,11 +86,11 @@ public sealed unsafe partial class DatapathControl : IDisposable
             ReassemblyTimeout = options.ReassemblyTimeout,
             PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
-        _packetIns = new PacketInScheduler(_shared, options.PacketInRate, options.PacketInBurst);
         _lists = new ActionListMemory(grace, hash, options.ActionMemory);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _gate);
         _frames = _shared.Frames.CreateCache();
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
+        _packetIns = new PacketInDelivery(options, _shared, _frames, _buffers);
         _queues = new QueueControl(_shared.Frames);
         HandoverRings handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
@@ -121,6 +98,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
         {
             _workers[i] = new Worker(i, _shared, options.PacketOutQueueLength, handovers);
         }
+        _packetOuts = new PacketOutSender(_workers[0], _lists, _frames, _buffers);
         _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
             options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;
@@ -129,9 +107,6 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Whether others have waited at the gate for so long that it is time to leave it; for whoever has entered it.</summary>
     public bool IsOthersTurn => _gate.IsOverdue;
-
-    /// <summary>Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods, for some seconds.</summary>
-    public bool IsShortOfEntries => _flows.Removed.HasReports && _store.FreeCount < SpareIndices;
 
     public ulong DatapathId => _options.DatapathId;
 
@@ -149,9 +124,6 @@ public sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>All packet memory; ports receive into it.</summary>
     public FramePool Frames => _shared.Frames;
-
-    /// <summary>All packet-outs go to one worker.</summary>
-    private PacketOutQueue PacketOuts => _workers[0].PacketOuts;
 
     /// <summary>The bridge's part in the spanning tree, for tests; null without one.</summary>
     internal SpanningTreeBridge? Bridge => _spanningTree?.Bridge;
@@ -176,7 +148,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public IControlEvents? Events
     {
         get => _events;
-        set => _events = _flows.Removed.Events = value;
+        set => _events = _packetIns.Events = _flows.Removed.Events = value;
     }
 
     public MissBehaviour MissBehaviour
@@ -200,7 +172,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     }
 
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
-    public long PacketOutDrops => _packetOutDrops;
+    public long PacketOutDrops => _packetOuts.Drops;
 
     /// <summary>Enters the control gate, around a call or calls that belong together, in the order of those who come.</summary>
     /// <remarks>
@@ -246,12 +218,12 @@ public sealed unsafe partial class DatapathControl : IDisposable
     public int Service()
     {
         _shared.Grace.ThrowIfStuck();
-        int pause = DeliverPacketIns();
+        int pause = _packetIns.Deliver();
         bool hasMore = _flows.Timeouts.Expire();
         _buffers.Expire();
         hasMore |= ReclaimUntilOthersTurn();
         EndShortage();
-        ReclaimPacketOuts();
+        _packetOuts.Reclaim();
         CheckLinks();
         int interval = hasMore ? 0 : _shared.Grace.HasWork || _flows.Removed.HasReports ? 1 : _flows.Timeouts.Any ? TimerWheel.TickMilliseconds : LongestServiceInterval;
         interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
@@ -262,7 +234,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
     public void WaitForWork(int milliseconds)
     {
-        if (_paused)
+        if (_packetIns.IsPaused)
         {
             // There is work, but it must wait: for the rate limit, or for whoever else wants the gate. Workers would wake us all the time.
             Thread.Sleep(Math.Clamp(milliseconds, 1, LongestPacketInPause));
@@ -287,7 +259,7 @@ public sealed unsafe partial class DatapathControl : IDisposable
             _shared.Service.RaiseAlways();
         }
         bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && !isDelete;
-        return error == ControlError.None && usesBuffer ? SendBuffered(mod.BufferId, null, mod.Actions) : error;
+        return error == ControlError.None && usesBuffer ? _packetOuts.SendBuffered(mod.BufferId, null, mod.Actions) : error;
     }
 
     /// <summary>Sends a packet (§5.3.6).</summary>
@@ -302,98 +274,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
         }
         if (bufferId != FlowMod.NoBuffer)
         {
-            return SendBuffered(bufferId, inPort, actions);
+            return _packetOuts.SendBuffered(bufferId, inPort, actions);
         }
-        if (data.Length < FlowKeyParser.MinLength)
-        {
-            return ControlError.None;
-        }
-        if (!_frames.TryRent(data.Length, out Packet packet))
-        {
-            _packetOutDrops++;
-            return ControlError.None;
-        }
-        packet.Length = data.Length;
-        data.CopyTo(packet.Bytes);
-        Enqueue(packet, inPort, actions);
-        return ControlError.None;
+        return _packetOuts.Send(inPort, actions, data);
     }
-
-    /// <summary>Goes on with a barrier (§5.3.7): microseconds, unless there is much to wait for.</summary>
-    /// <returns>
-    /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table and the end of entries removed before it is reported. If not, it is
-    /// called again after the gate was left.
-    /// </returns>
-    /// <param name="progress">How far it has come.</param>
-    /// <param name="reader">How far whoever sent it is with the ends of entries: others that read slowly are not waited for.</param>
-    /// <exception cref="InvalidOperationException">A worker is stuck: there is nothing true to reply.</exception>
-    public bool TryBarrier(ref BarrierProgress progress, in FlowRemovedCursor reader)
-    {
-        progress.IsHeldUp = false;
-        if (progress.Stage <= BarrierStage.PacketOuts)
-        {
-            if (!TryFinishPacketOuts(ref progress))
-            {
-                return false;
-            }
-            if (!_shared.Grace.Wait())
-            {
-                _shared.Grace.ThrowIfStuck();
-            }
-            ReclaimPacketOuts();
-            progress.Target = _shared.Grace.RetiredCount;
-            progress.Stage = BarrierStage.Reclaim;
-        }
-        if (progress.Stage == BarrierStage.Reclaim)
-        {
-            while (_shared.Grace.ReclaimedCount < progress.Target)
-            {
-                _shared.Grace.Poll(ReclaimSlice); // first: whoever cannot leave the gate goes on all the same
-                if (_gate.IsOverdue)
-                {
-                    return false;
-                }
-            }
-            progress.Target = _flows.Removed.ReportCount;
-            progress.Stage = BarrierStage.Report;
-        }
-        while (Math.Max(reader.Count, _flows.Removed.ReportedCount) < progress.Target && !progress.IsHeldUp)
-        {
-            if (_gate.IsOverdue)
-            {
-                return false;
-            }
-            progress.IsHeldUp = !_flows.Removed.Report(ReclaimSlice) && Math.Max(reader.Count, _flows.Removed.ReportedCount) < progress.Target;
-        }
-        return !progress.IsHeldUp;
-    }
-
-    /// <summary>A whole barrier without leaving the gate: it waits for no controller to read.</summary>
-    public void Barrier()
-    {
-        BarrierProgress progress = default;
-        while (!TryBarrier(ref progress, default))
-        {
-            _flows.Removed.Report(ReclaimSlice, force: true);
-        }
-    }
-
-    /// <summary>For a receiver in <see cref="IControlEvents.OnFlowsRemoved"/>: the next end of an entry.</summary>
-    /// <returns>False if there is none.</returns>
-    public bool TryReadFlowRemoved(ref FlowRemovedCursor cursor, out FlowRemoved removed) => _flows.Removed.TryRead(ref cursor, out removed);
-
-    /// <summary>The cursor of a receiver that has taken all, or wants none.</summary>
-    public FlowRemovedCursor EndOfFlowRemoved => _flows.Removed.EndOfReports;
-
-    /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
-    /// that stay all the while are reported exactly once.</summary>
-    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
-        filter.TableId == FlowFilter.EmergencyTable
-            ? _flows.Emergency.Next(ref cursor, filter, out statistics)
-            : _flows.Entries.Next(ref cursor, filter, out statistics);
-
-    public AggregateStatistics Aggregate(in FlowFilter filter) =>
-        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Entries.Aggregate(filter);
 
     /// <summary>Whether the emergency entries are in force (§4.3).</summary>
     public bool InEmergency => _flows.Emergency.InForce;
@@ -420,45 +304,6 @@ public sealed unsafe partial class DatapathControl : IDisposable
         ArgumentNullException.ThrowIfNull(offload);
         _flows.Offloads.Attach(offload);
     }
-
-    /// <summary>The flow table as controllers see it. Look-ups include those that ended in hardware; there is room for <see
-    /// cref="DatapathOptions.MaxExactEntries"/> entries without wildcards and <see cref="DatapathOptions.MaxWildcardEntries"/> with them.</summary>
-    public TableStatistics ReadTable()
-    {
-        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
-        return new TableStatistics(
-            FlowFilter.FlowTable, "flows", FlowWildcards.All, (uint)(_options.MaxExactEntries + _options.MaxWildcardEntries),
-            (uint)(_table.Exact.Count + _table.Wildcard.Count), lookups, exact + wildcard);
-    }
-
-    /// <summary>One of the two structures that the flow table consists of.</summary>
-    /// <param name="part">0 for exact, 1 for wildcard entries.</param>
-    public TableStatistics ReadTable(int part)
-    {
-        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
-        return part == 0
-            ? new TableStatistics(0, "exact", FlowWildcards.None, (uint)_options.MaxExactEntries, (uint)_table.Exact.Count, lookups, exact)
-            : new TableStatistics(1, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)_table.Wildcard.Count, lookups - exact, wildcard);
-    }
-
-    private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
-    {
-        OffloadTotals offloaded = _flows.Offloads.ReadTotals();
-        lookups = offloaded.ExactMatches + offloaded.WildcardMatches;
-        exact = offloaded.ExactMatches;
-        wildcard = offloaded.WildcardMatches;
-        foreach (Worker worker in _workers)
-        {
-            // Matches first: a worker counts the lookups before them, so there are never more matches than lookups.
-            wildcard += (ulong)Volatile.Read(ref worker.Counters.WildcardMatches);
-            exact += (ulong)Volatile.Read(ref worker.Counters.ExactMatches);
-            lookups += (ulong)Volatile.Read(ref worker.Counters.Lookups);
-        }
-    }
-
-    /// <summary>Packets that ended inside the switch for this reason, over all workers.</summary>
-    public long ReadDrops(DropReason reason) =>
-        _workers.Sum(worker => worker.Drops.Read(reason)) + _shared.Ports.Ports.Sum(port => port.Device.Drops.Sum(drops => drops.Read(reason)));
 
     /// <summary>Disposes of ports and memory. The workers' threads have ended.</summary>
     /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>
@@ -511,157 +356,4 @@ public sealed unsafe partial class DatapathControl : IDisposable
     }
 
     private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
-
-    /// <summary>Whether the packet-outs from before a barrier are sent, or their worker has stopped.</summary>
-    private bool TryFinishPacketOuts(ref BarrierProgress progress)
-    {
-        if (progress.Stage == BarrierStage.Begin)
-        {
-            progress.Stage = BarrierStage.PacketOuts;
-            progress.Target = PacketOuts.Added;
-            progress.AliveAt = Environment.TickCount64;
-        }
-        if (PacketOuts.WaitFor(progress.Target, QueuePatience))
-        {
-            return true;
-        }
-        if (PacketOuts.Done != progress.Done)
-        {
-            progress.Done = PacketOuts.Done;
-            progress.AliveAt = Environment.TickCount64;
-        }
-        progress.IsHeldUp = Environment.TickCount64 - progress.AliveAt <= BarrierPatience;
-        return !progress.IsHeldUp;
-    }
-
-    /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
-    private PacketInQueues CreatePacketIns()
-    {
-        int queues = (_shared.Ports.Ports.Length + 1) * _workers.Length * (int)PacketInKind.Count;
-        int share = _options.FrameCount / PacketInFrameShare / queues;
-        return new PacketInQueues(_workers.Length, Math.Min(_options.PacketInQueueLength, Math.Max(share, ShortestPacketInQueue)));
-    }
-
-    private void Discard(PacketInQueues queues)
-    {
-        foreach (SpscRing<QueuedPacketIn> ring in queues.All)
-        {
-            while (ring.TryDequeue(out QueuedPacketIn item))
-            {
-                _frames.Release(item.Packet);
-            }
-        }
-    }
-
-    /// <returns>As <see cref="PacketInScheduler.Pause"/>.</returns>
-    private int DeliverPacketIns()
-    {
-        _packetIns.Refill();
-        for (int i = 0; i < PacketInSlice && _packetIns.TryTake(out QueuedPacketIn item); i++)
-        {
-            Deliver(item);
-        }
-        int pause = _packetIns.Pause();
-        _paused = pause >= 0;
-        return pause;
-    }
-
-    private void Deliver(in QueuedPacketIn item)
-    {
-        if (_events == null)
-        {
-            _frames.Release(item.Packet);
-            return;
-        }
-        Packet packet = item.Packet;
-        // The frame's bytes stay where they are while it waits in its buffer, at least until the next is added.
-        uint buffer = _buffers.Add(packet, item.InPort);
-        _events.OnPacketIn(new PacketIn
-        {
-            BufferId = buffer,
-            InPort = item.InPort,
-            Reason = item.Reason,
-            MaxLength = item.MaxLength,
-            Data = packet.Bytes,
-        });
-    }
-
-    /// <param name="inPort">Null: the port the packet came in on.</param>
-    private ControlError SendBuffered(uint bufferId, ushort? inPort, ReadOnlySpan<FlowAction> actions)
-    {
-        ControlError error = _buffers.TryTake(bufferId, out Packet packet, out ushort receivedOn);
-        if (error == ControlError.None)
-        {
-            Enqueue(packet, inPort ?? receivedOn, actions);
-        }
-        return error;
-    }
-
-    private void Enqueue(in Packet packet, ushort inPort, ReadOnlySpan<FlowAction> actions)
-    {
-        ReclaimPacketOuts();
-        if (!_lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
-        {
-            // The lists of those before it go with them.
-            PacketOuts.WaitFor(PacketOuts.Added, QueuePatience);
-            ReclaimPacketOuts();
-            if (!_lists.TryCompileForPacketOut(actions, out compiled))
-            {
-                DropPacketOut(packet);
-                return;
-            }
-        }
-        if (!PacketOuts.TryAdd(packet, inPort, compiled))
-        {
-            PacketOuts.WaitForRoom(QueuePatience);
-            if (!PacketOuts.TryAdd(packet, inPort, compiled))
-            {
-                _lists.Return(compiled);
-                DropPacketOut(packet);
-                return;
-            }
-        }
-        _workers[0].Wake();
-    }
-
-    private void DropPacketOut(in Packet packet)
-    {
-        _packetOutDrops++;
-        _frames.Release(packet);
-    }
-
-    private void ReclaimPacketOuts() => PacketOuts.Reclaim(_lists);
-
-    /// <summary>Others' flow-mods wait for those that read slowly, but not for ever.</summary>
-    private void EndShortage()
-    {
-        if (!_flows.Removed.HasReports)
-        {
-            _shortSince = 0;
-            return;
-        }
-        long now = Environment.TickCount64;
-        if (IsShortOfEntries && _shortSince == 0)
-        {
-            _shortSince = now;
-        }
-        bool goesOn = _shortSince != 0 && now - _shortSince > ShortagePatience;
-        for (; goesOn && IsShortOfEntries; goesOn = !_gate.IsOverdue)
-        {
-            _flows.Removed.Report(ReclaimSlice, force: true);
-        }
-    }
-
-    /// <returns>Whether there is more that can be done at once.</returns>
-    private bool ReclaimUntilOthersTurn()
-    {
-        bool hasMore;
-        do
-        {
-            hasMore = _shared.Grace.Poll(ReclaimSlice);
-            hasMore |= _flows.Removed.Report(ReclaimSlice);
-        }
-        while (hasMore && !_gate.IsOverdue);
-        return hasMore;
-    }
 }

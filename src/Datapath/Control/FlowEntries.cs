@@ -1,5 +1,4 @@
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Tables;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;

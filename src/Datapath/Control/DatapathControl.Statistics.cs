@@ -1,0 +1,59 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Offload;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+
+namespace Softswitch.Datapath.Control;
+
+/// <content>Flow entries, tables and drops as statistics tell them (OpenFlow 1.0.0 §5.3.5).</content>
+public sealed unsafe partial class DatapathControl
+{
+    /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
+    /// that stay all the while are reported exactly once.</summary>
+    public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
+        filter.TableId == FlowFilter.EmergencyTable
+            ? _flows.Emergency.Next(ref cursor, filter, out statistics)
+            : _flows.Entries.Next(ref cursor, filter, out statistics);
+
+    public AggregateStatistics Aggregate(in FlowFilter filter) =>
+        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Entries.Aggregate(filter);
+
+    /// <summary>The flow table as controllers see it. Look-ups include those that ended in hardware; there is room for <see
+    /// cref="DatapathOptions.MaxExactEntries"/> entries without wildcards and <see cref="DatapathOptions.MaxWildcardEntries"/> with them.</summary>
+    public TableStatistics ReadTable()
+    {
+        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
+        return new TableStatistics(
+            FlowFilter.FlowTable, "flows", FlowWildcards.All, (uint)(_options.MaxExactEntries + _options.MaxWildcardEntries),
+            (uint)(_table.Exact.Count + _table.Wildcard.Count), lookups, exact + wildcard);
+    }
+
+    /// <summary>One of the two structures that the flow table consists of.</summary>
+    /// <param name="part">0 for exact, 1 for wildcard entries.</param>
+    public TableStatistics ReadTable(int part)
+    {
+        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
+        return part == 0
+            ? new TableStatistics(0, "exact", FlowWildcards.None, (uint)_options.MaxExactEntries, (uint)_table.Exact.Count, lookups, exact)
+            : new TableStatistics(1, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)_table.Wildcard.Count, lookups - exact, wildcard);
+    }
+
+    /// <summary>Packets that ended inside the switch for this reason, over all workers.</summary>
+    public long ReadDrops(DropReason reason) =>
+        _workers.Sum(worker => worker.Drops.Read(reason)) + _shared.Ports.Ports.Sum(port => port.Device.Drops.Sum(drops => drops.Read(reason)));
+
+    private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
+    {
+        OffloadTotals offloaded = _flows.Offloads.ReadTotals();
+        lookups = offloaded.ExactMatches + offloaded.WildcardMatches;
+        exact = offloaded.ExactMatches;
+        wildcard = offloaded.WildcardMatches;
+        foreach (Worker worker in _workers)
+        {
+            // Matches first: a worker counts the lookups before them, so there are never more matches than lookups.
+            wildcard += (ulong)Volatile.Read(ref worker.Counters.WildcardMatches);
+            exact += (ulong)Volatile.Read(ref worker.Counters.ExactMatches);
+            lookups += (ulong)Volatile.Read(ref worker.Counters.Lookups);
+        }
+    }
+}

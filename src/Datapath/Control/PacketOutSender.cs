@@ -1,0 +1,119 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Tables;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>Packet-outs on their way to the worker that sends them all: from buffers or as bytes, with actions compiled. Threads: under the control gate.</summary>
+internal sealed class PacketOutSender
+{
+    // How many milliseconds the gate is held while the queue is full, or has to be emptied; and after which time without a sign of life a barrier takes
+    // the worker for stopped.
+    private const int QueuePatience = 2;
+    private const int BarrierPatience = 1000;
+
+    private readonly Worker _worker;
+    private readonly PacketOutQueue _queue;
+    private readonly ActionListMemory _lists;
+    private readonly FrameCache _frames;
+    private readonly BufferedPackets _buffers;
+
+    public PacketOutSender(Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers)
+    {
+        _worker = worker;
+        _queue = worker.PacketOuts;
+        _lists = lists;
+        _frames = frames;
+        _buffers = buffers;
+    }
+
+    /// <summary>Packets lost because the worker did not keep up.</summary>
+    public long Drops { get; private set; }
+
+    public ControlError Send(ushort inPort, ReadOnlySpan<FlowAction> actions, ReadOnlySpan<byte> data)
+    {
+        if (data.Length < FlowKeyParser.MinLength)
+        {
+            return ControlError.None;
+        }
+        if (!_frames.TryRent(data.Length, out Packet packet))
+        {
+            Drops++;
+            return ControlError.None;
+        }
+        packet.Length = data.Length;
+        data.CopyTo(packet.Bytes);
+        Enqueue(packet, inPort, actions);
+        return ControlError.None;
+    }
+
+    /// <param name="inPort">Null: the port the packet came in on.</param>
+    public ControlError SendBuffered(uint bufferId, ushort? inPort, ReadOnlySpan<FlowAction> actions)
+    {
+        ControlError error = _buffers.TryTake(bufferId, out Packet packet, out ushort receivedOn);
+        if (error == ControlError.None)
+        {
+            Enqueue(packet, inPort ?? receivedOn, actions);
+        }
+        return error;
+    }
+
+    /// <summary>Whether the packet-outs from before a barrier are sent, or their worker has stopped.</summary>
+    public bool TryFinish(ref BarrierProgress progress)
+    {
+        if (progress.Stage == BarrierStage.Begin)
+        {
+            progress.Stage = BarrierStage.PacketOuts;
+            progress.Target = _queue.Added;
+            progress.AliveAt = Environment.TickCount64;
+        }
+        if (_queue.WaitFor(progress.Target, QueuePatience))
+        {
+            return true;
+        }
+        if (_queue.Done != progress.Done)
+        {
+            progress.Done = _queue.Done;
+            progress.AliveAt = Environment.TickCount64;
+        }
+        progress.IsHeldUp = Environment.TickCount64 - progress.AliveAt <= BarrierPatience;
+        return !progress.IsHeldUp;
+    }
+
+    /// <summary>Takes back the actions of packets that are sent.</summary>
+    public void Reclaim() => _queue.Reclaim(_lists);
+
+    private void Enqueue(in Packet packet, ushort inPort, ReadOnlySpan<FlowAction> actions)
+    {
+        Reclaim();
+        if (!_lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
+        {
+            // The lists of those before it go with them.
+            _queue.WaitFor(_queue.Added, QueuePatience);
+            Reclaim();
+            if (!_lists.TryCompileForPacketOut(actions, out compiled))
+            {
+                DropPacketOut(packet);
+                return;
+            }
+        }
+        if (!_queue.TryAdd(packet, inPort, compiled))
+        {
+            _queue.WaitForRoom(QueuePatience);
+            if (!_queue.TryAdd(packet, inPort, compiled))
+            {
+                _lists.Return(compiled);
+                DropPacketOut(packet);
+                return;
+            }
+        }
+        _worker.Wake();
+    }
+
+    private void DropPacketOut(in Packet packet)
+    {
+        Drops++;
+        _frames.Release(packet);
+    }
+}
