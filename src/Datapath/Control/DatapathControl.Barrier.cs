@@ -14,13 +14,16 @@ public sealed unsafe partial class DatapathControl
 
     private long _shortSince;
 
-    /// <summary>Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods, for some seconds.</summary>
+    /// <summary>
+    /// Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods, for
+    /// some seconds.
+    /// </summary>
     public bool IsShortOfEntries => _flows.Removed.HasReports && _store.FreeCount < SpareIndices;
 
     /// <summary>Goes on with a barrier (§5.3.7): microseconds, unless there is much to wait for.</summary>
     /// <returns>
-    /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table and the end of entries removed before it is reported. If not, it is
-    /// called again after the gate was left.
+    /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table and the end of entries removed
+    /// before it is reported. If not, it is called again after the gate was left.
     /// </returns>
     /// <param name="progress">How far it has come.</param>
     /// <param name="reader">How far whoever sent it is with the ends of entries: others that read slowly are not waited for.</param>
@@ -61,7 +64,8 @@ public sealed unsafe partial class DatapathControl
             {
                 return false;
             }
-            progress.IsHeldUp = !_flows.Removed.Report(ReclaimSlice) && Math.Max(reader.Count, _flows.Removed.ReportedCount) < progress.Target;
+            bool goesOn = _flows.Removed.Report(ReclaimSlice);
+            progress.IsHeldUp = !goesOn && Math.Max(reader.Count, _flows.Removed.ReportedCount) < progress.Target;
         }
         return !progress.IsHeldUp;
     }

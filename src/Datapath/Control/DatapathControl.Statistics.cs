@@ -15,8 +15,18 @@ public sealed unsafe partial class DatapathControl
             ? _flows.Emergency.Next(ref cursor, filter, out statistics)
             : _flows.Entries.Next(ref cursor, filter, out statistics);
 
-    public AggregateStatistics Aggregate(in FlowFilter filter) =>
-        filter.TableId == FlowFilter.EmergencyTable ? _flows.Emergency.Aggregate(filter) : _flows.Entries.Aggregate(filter);
+    /// <summary>Totals over these entries. As a walk with <see cref="NextFlow"/>, it leaves the gate in between.</summary>
+    public AggregateStatistics Aggregate(in FlowFilter filter)
+    {
+        AggregateStatistics total = default;
+        for (uint cursor = 0; NextFlow(ref cursor, filter, out FlowStatistics flow);)
+        {
+            total.PacketCount += flow.PacketCount;
+            total.ByteCount += flow.ByteCount;
+            total.FlowCount++;
+        }
+        return total;
+    }
 
     /// <summary>The flow table as controllers see it. Look-ups include those that ended in hardware; there is room for <see
     /// cref="DatapathOptions.MaxExactEntries"/> entries without wildcards and <see cref="DatapathOptions.MaxWildcardEntries"/> with them.</summary>
@@ -40,7 +50,7 @@ public sealed unsafe partial class DatapathControl
 
     /// <summary>Packets that ended inside the switch for this reason, over all workers.</summary>
     public long ReadDrops(DropReason reason) =>
-        _workers.Sum(worker => worker.Drops.Read(reason)) + _shared.Ports.Ports.Sum(port => port.Device.Drops.Sum(drops => drops.Read(reason)));
+        _workers.Select(worker => worker.Drops).Concat(_shared.Ports.Ports.SelectMany(port => port.Device.Drops)).Sum(drops => drops.Read(reason));
 
     private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
     {

@@ -131,7 +131,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
 
-    /// <summary>Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.</summary>
+    /// <summary>
+    /// Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.
+    /// </summary>
     internal int RestingFrameCount =>
         Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
 
@@ -157,14 +159,18 @@ public sealed unsafe partial class DatapathControl : IDisposable
         set => Publish(_shared.Settings with { Miss = value });
     }
 
-    /// <summary>What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next passes on.</summary>
+    /// <summary>
+    /// What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next passes on.
+    /// </summary>
     public FragmentHandling FragmentHandling
     {
         get => _shared.Settings.Fragments;
         set => Publish(_shared.Settings with { Fragments = value });
     }
 
-    /// <summary>What is forwarded past the flow table; null, as at first, without in-band control. In force from the workers' next passes on.</summary>
+    /// <summary>
+    /// What is forwarded past the flow table; null, as at first, without in-band control. In force from the workers' next passes on.
+    /// </summary>
     public InBandTraffic? InBand
     {
         get => _shared.Settings.InBand;
@@ -186,7 +192,10 @@ public sealed unsafe partial class DatapathControl : IDisposable
         return new ControlScope(_gate);
     }
 
-    /// <summary>The same for what neither reads nor changes flow entries: ports, packet-outs, barriers, <see cref="Service"/>. Does not wait for long commands.</summary>
+    /// <summary>
+    /// The same for what neither reads nor changes flow entries: ports, packet-outs, barriers, <see cref="Service"/>. Does not wait for
+    /// long commands.
+    /// </summary>
     public ControlScope EnterWithoutTable()
     {
         _gate.Enter(withTable: false, host: null);
@@ -282,7 +291,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Whether the emergency entries are in force (§4.3).</summary>
     public bool InEmergency => _flows.Emergency.InForce;
 
-    /// <summary>Contact with the controller is lost: puts the emergency entries in force and deletes all others. No packet meets neither.</summary>
+    /// <summary>
+    /// Contact with the controller is lost: puts the emergency entries in force and deletes all others. No packet meets neither.
+    /// </summary>
     /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
     public bool EnterEmergency()
     {
@@ -298,7 +309,9 @@ public sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>A controller is back: what is in force remains, and is now like any other entry.</summary>
     public void LeaveEmergency() => _flows.Emergency.Leave();
 
-    /// <summary>Has hardware forward part of the packets. It is told of entries and ports that there are, and is the datapath's from now on.</summary>
+    /// <summary>
+    /// Has hardware forward part of the packets. It is told of entries and ports that there are, and is the datapath's from now on.
+    /// </summary>
     public void AddOffload(IFlowOffload offload)
     {
         ArgumentNullException.ThrowIfNull(offload);

@@ -4,7 +4,9 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>The emergency flow table: entries with OFPFF_EMERG, kept aside until contact with the controller is lost (OpenFlow 1.0.0 §4.3, §4.6).</summary>
+/// <summary>
+/// The emergency flow table: entries with OFPFF_EMERG, kept aside until contact with the controller is lost (OpenFlow 1.0.0 §4.3, §4.6).
+/// </summary>
 /// <remarks>
 /// <para>
 /// Packets never see this table. When emergency mode is entered its entries are copied into the flow table and everything else is
@@ -18,23 +20,11 @@ namespace Softswitch.Datapath.Control;
 /// without flow-removed. Threads: under the control gate. Not on the busy path: entries are objects.
 /// </para>
 /// </remarks>
-internal sealed class EmergencyTable
+internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, int capacity)
 {
     private readonly List<Entry> _entries = []; // by rising id, which is by age
-    private readonly FlowModProcessor _flows;
-    private readonly ControlClock _clock;
-    private readonly ActionListMemory _lists;
     private readonly FlowAction[] _oneAction = new FlowAction[1];
-    private readonly int _capacity;
     private uint _lastId;
-
-    public EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, int capacity)
-    {
-        _lists = lists;
-        _flows = flows;
-        _clock = clock;
-        _capacity = capacity;
-    }
 
     public int Count => _entries.Count;
 
@@ -51,11 +41,11 @@ internal sealed class EmergencyTable
             Repeat(entry, FlowModCommand.Add);
             copies.Add(FindIdentical(entry));
         }
-        for (uint index = 0; _flows.Entries.MoveNext(ref index);)
+        for (uint index = 0; flows.Entries.MoveNext(ref index);)
         {
-            if (_flows.Entries.IsInForce(index) && !copies.Contains(index))
+            if (flows.Entries.IsInForce(index) && !copies.Contains(index))
             {
-                _flows.Remove(index, FlowRemovedReason.Delete);
+                flows.Remove(index, FlowRemovedReason.Delete);
             }
         }
     }
@@ -96,19 +86,6 @@ internal sealed class EmergencyTable
         return false;
     }
 
-    public AggregateStatistics Aggregate(in FlowFilter filter)
-    {
-        AggregateStatistics total = default;
-        uint cursor = 0;
-        while (Next(ref cursor, filter, out FlowStatistics entry))
-        {
-            total.PacketCount += entry.PacketCount;
-            total.ByteCount += entry.ByteCount;
-            total.FlowCount++;
-        }
-        return total;
-    }
-
     private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
         if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Overlaps(key, mask, mod.Priority, exact))
@@ -116,8 +93,8 @@ internal sealed class EmergencyTable
             return ControlError.Overlap;
         }
         Entry? entry = FindIdentical(mod.Priority, key, mask, exact);
-        if ((entry == null && _entries.Count >= _capacity)
-            || !_lists.TryCompile(mod.Actions, replaces: entry != null, out ActionsReference actions))
+        if ((entry == null && _entries.Count >= capacity)
+            || !lists.TryCompile(mod.Actions, replaces: entry != null, out ActionsReference actions))
         {
             return ControlError.AllTablesFull;
         }
@@ -129,16 +106,16 @@ internal sealed class EmergencyTable
         entry.Match = mod.Match;
         entry.Priority = mod.Priority;
         entry.Cookie = mod.Cookie;
-        _lists.Return(entry.Actions);
+        lists.Return(entry.Actions);
         entry.Actions = actions;
-        entry.InstalledAt = _clock.Ticks;
+        entry.InstalledAt = clock.Ticks;
         Repeat(entry, FlowModCommand.Add);
         return ControlError.None;
     }
 
     private ControlError Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
-        if (!_lists.TryCompile(mod.Actions, replaces: true, out ActionsReference actions))
+        if (!lists.TryCompile(mod.Actions, replaces: true, out ActionsReference actions))
         {
             return ControlError.AllTablesFull;
         }
@@ -151,12 +128,12 @@ internal sealed class EmergencyTable
                 continue;
             }
             any = true;
-            _lists.Return(entry.Actions);
-            entry.Actions = _lists.Share(actions);
+            lists.Return(entry.Actions);
+            entry.Actions = lists.Share(actions);
             entry.Cookie = mod.Cookie;
             Repeat(entry, FlowModCommand.ModifyStrict);
         }
-        _lists.Return(actions);
+        lists.Return(actions);
         return any ? ControlError.None : Add(mod, key, mask, exact);
     }
 
@@ -172,7 +149,7 @@ internal sealed class EmergencyTable
             }
             _entries.RemoveAt(i);
             Repeat(entry, FlowModCommand.DeleteStrict);
-            _lists.Return(entry.Actions);
+            lists.Return(entry.Actions);
         }
     }
 
@@ -214,7 +191,10 @@ internal sealed class EmergencyTable
         return false;
     }
 
-    /// <summary>Makes the entry's copy what it is, by an ordinary flow-mod, while the entries are in force. A copy that somebody has deleted does not come back.</summary>
+    /// <summary>
+    /// Makes the entry's copy what it is, by an ordinary flow-mod, while the entries are in force. A copy that somebody has deleted does
+    /// not come back.
+    /// </summary>
     private void Repeat(Entry entry, FlowModCommand command)
     {
         if (!InForce || (command != FlowModCommand.Add && FindCopy(entry) == 0))
@@ -230,28 +210,28 @@ internal sealed class EmergencyTable
             Flags = FlowModFlags.Emergency,
             Actions = ActionListMemory.Decompile(entry.Actions, _oneAction),
         };
-        _flows.Change(mod, entry.Key, entry.Mask, entry.Exact);
+        flows.Change(mod, entry.Key, entry.Mask, entry.Exact);
     }
 
     /// <summary>The entry's copy in the flow table; 0 if there is none any more, or another entry in its place.</summary>
     private uint FindCopy(Entry entry)
     {
         uint index = FindIdentical(entry);
-        return index != 0 && _flows.Entries.HasFlag(index, FlowModFlags.Emergency) ? index : 0;
+        return index != 0 && flows.Entries.HasFlag(index, FlowModFlags.Emergency) ? index : 0;
     }
 
-    private uint FindIdentical(Entry entry) => _flows.Entries.FindIdentical(entry.Key, entry.Mask, entry.Priority, entry.Exact);
+    private uint FindIdentical(Entry entry) => flows.Entries.FindIdentical(entry.Key, entry.Mask, entry.Priority, entry.Exact);
 
     /// <summary>An entry counts what its copy counts, as long as it has one.</summary>
     private FlowStatistics Describe(Entry entry)
     {
         uint copy = FindCopy(entry);
-        FlowCounters counters = copy == 0 ? default : _flows.Entries.ReadCounters(copy, poll: true);
+        FlowCounters counters = copy == 0 ? default : flows.Entries.ReadCounters(copy, poll: true);
         return new FlowStatistics
         {
             TableId = FlowFilter.EmergencyTable,
             Match = MatchNormalizer.Report(entry.Match),
-            Duration = TimeSpan.FromTicks(_clock.Ticks - entry.InstalledAt),
+            Duration = TimeSpan.FromTicks(clock.Ticks - entry.InstalledAt),
             Priority = entry.Priority,
             Cookie = entry.Cookie,
             PacketCount = counters.Packets,

@@ -7,28 +7,14 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>The flow entries as the control side sees them: found, walked over, described.</summary>
 /// <remarks>A walk looks at every entry, in slices between which others can enter the gate. Threads: under the control gate.</remarks>
-internal sealed unsafe class FlowEntries : IDisposable
+internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads, ControlClock clock, ControlLock gate) : IDisposable
 {
     // Entries looked at before it is looked whether others wait for the gate.
     private const int SliceLength = 64;
 
-    private readonly FlowTable _table;
-    private readonly FlowStore _store;
-    private readonly FlowOffloads _offloads;
-    private readonly ControlClock _clock;
-    private readonly ControlLock _gate;
-    private readonly BatchClassifier _lookup;
+    private readonly FlowStore _store = table.Store;
+    private readonly BatchClassifier _lookup = new(table, cacheCapacity: 0);
     private readonly FlowAction[] _oneAction = new FlowAction[1];
-
-    public FlowEntries(FlowTable table, FlowOffloads offloads, ControlClock clock, ControlLock gate)
-    {
-        _table = table;
-        _store = table.Store;
-        _offloads = offloads;
-        _clock = clock;
-        _gate = gate;
-        _lookup = new BatchClassifier(table, cacheCapacity: 0);
-    }
 
     public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
     {
@@ -41,25 +27,12 @@ internal sealed unsafe class FlowEntries : IDisposable
         return found;
     }
 
-    public AggregateStatistics Aggregate(in FlowFilter filter)
-    {
-        AggregateStatistics total = default;
-        for (uint index = 0; MoveNext(ref index, filter);)
-        {
-            FlowCounters counters = ReadCounters(index, poll: true);
-            total.PacketCount += counters.Packets;
-            total.ByteCount += counters.Bytes;
-            total.FlowCount++;
-        }
-        return total;
-    }
-
     /// <summary>What workers and hardware counted.</summary>
     /// <param name="poll">Whether hardware is asked now; else what it said last.</param>
     public FlowCounters ReadCounters(uint index, bool poll = false)
     {
         FlowCounters total = _store.ReadCounters(index);
-        _offloads.AddCounters(index, poll, ref total);
+        offloads.AddCounters(index, poll, ref total);
         return total;
     }
 
@@ -76,20 +49,25 @@ internal sealed unsafe class FlowEntries : IDisposable
         return false;
     }
 
-    /// <summary>Goes on to the next index that was ever used, and lets others in on the way. What is at an index is to be looked at afterwards: time may have passed.</summary>
+    /// <summary>
+    /// Goes on to the next index that was ever used, and lets others in on the way. What is at an index is to be looked at afterwards:
+    /// time may have passed.
+    /// </summary>
     public bool MoveNext(ref uint index)
     {
         if (index % SliceLength == 0)
         {
-            _gate.Breathe();
+            gate.Breathe();
         }
         return ++index <= _store.HighWater;
     }
 
-    /// <summary>The one entry that an ADD replaces and that a strict command, or any command without wildcards, can mean; 0 for none.</summary>
+    /// <summary>
+    /// The one entry that an ADD replaces and that a strict command, or any command without wildcards, can mean; 0 for none.
+    /// </summary>
     /// <remarks>An exact entry's priority decides nothing (§3.4), so it does not tell two of them apart.</remarks>
     public uint FindIdentical(in FlowKey key, in FlowKey mask, ushort priority, bool exact) =>
-        exact ? _table.Exact.Find(_table.Hash.Compute(key), key) : _table.Wildcard.FindStrict(key, mask, priority);
+        exact ? table.Exact.Find(table.Hash.Compute(key), key) : table.Wildcard.FindStrict(key, mask, priority);
 
     /// <summary>Whether one packet could match both an entry of the same priority and this one (§4.6, OFPFF_CHECK_OVERLAP).</summary>
     public bool Overlaps(in FlowKey key, in FlowKey mask, ushort priority, bool exact)
@@ -120,7 +98,7 @@ internal sealed unsafe class FlowEntries : IDisposable
         _store.Records[index].State == FlowRecordState.Exact ? ushort.MaxValue : _store.Records[index].Priority;
 
     private FlowKey MaskOf(uint index) =>
-        _store.Records[index].State == FlowRecordState.Exact ? FlowKey.AllOnes : _table.Wildcard.MaskOf(index);
+        _store.Records[index].State == FlowRecordState.Exact ? FlowKey.AllOnes : table.Wildcard.MaskOf(index);
 
     public bool IsInForce(uint index) => _store.Records[index].State is FlowRecordState.Exact or FlowRecordState.Wildcard;
 
@@ -142,7 +120,7 @@ internal sealed unsafe class FlowEntries : IDisposable
         {
             TableId = FlowFilter.FlowTable,
             Match = MatchNormalizer.Report(record.Match),
-            Duration = TimeSpan.FromTicks(_clock.Ticks - record.InstalledAt),
+            Duration = TimeSpan.FromTicks(clock.Ticks - record.InstalledAt),
             Priority = record.Priority,
             IdleTimeoutSeconds = record.IdleTimeoutSeconds,
             HardTimeoutSeconds = record.HardTimeoutSeconds,

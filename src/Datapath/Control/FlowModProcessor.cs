@@ -59,7 +59,9 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         {
             return ControlError.BadCommand;
         }
-        if (mod.Command < FlowModCommand.Delete && ActionValidator.Validate(mod.Actions, forPacketOut: false) is var error and not ControlError.None)
+        bool hasActions = mod.Command < FlowModCommand.Delete;
+        ControlError error = hasActions ? ActionValidator.Validate(mod.Actions, forPacketOut: false) : ControlError.None;
+        if (error != ControlError.None)
         {
             return error;
         }

@@ -6,31 +6,15 @@ using Softswitch.Datapath.Tables;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>Idle and hard timeouts of flow entries. Threads: under the control gate.</summary>
-internal sealed unsafe class FlowTimeouts
+/// <param name="remove">Takes an entry out of the table, and out of here.</param>
+internal sealed unsafe class FlowTimeouts(
+    FlowStore store, FlowEntries entries, FlowOffloads offloads, ControlClock clock, ControlLock gate,
+    Action<uint, FlowRemovedReason> remove)
 {
     // Entries looked at before it is looked whether others wait for the gate.
     private const int SliceLength = 64;
 
-    private readonly FlowStore _store;
-    private readonly FlowEntries _entries;
-    private readonly FlowOffloads _offloads;
-    private readonly ControlClock _clock;
-    private readonly ControlLock _gate;
-    private readonly Action<uint, FlowRemovedReason> _remove;
-    private readonly TimerWheel _timers;
-
-    /// <param name="remove">Takes an entry out of the table, and out of here.</param>
-    public FlowTimeouts(
-        FlowStore store, FlowEntries entries, FlowOffloads offloads, ControlClock clock, ControlLock gate, Action<uint, FlowRemovedReason> remove)
-    {
-        _store = store;
-        _entries = entries;
-        _offloads = offloads;
-        _clock = clock;
-        _gate = gate;
-        _remove = remove;
-        _timers = new TimerWheel(store, clock.Milliseconds);
-    }
+    private readonly TimerWheel _timers = new(store, clock.Milliseconds);
 
     /// <summary>Whether <see cref="Expire"/> has anything to look after.</summary>
     public bool Any => !_timers.IsEmpty;
@@ -38,10 +22,10 @@ internal sealed unsafe class FlowTimeouts
     /// <summary>Takes in a new entry, if it has a timeout.</summary>
     public void Add(uint index)
     {
-        ref FlowRecord record = ref _store.Records[index];
+        ref FlowRecord record = ref store.Records[index];
         if ((record.IdleTimeoutSeconds | record.HardTimeoutSeconds) != 0)
         {
-            _timers.Schedule(index, DueAt(index, _clock.Milliseconds, out _));
+            _timers.Schedule(index, DueAt(index, clock.Milliseconds, out _));
         }
     }
 
@@ -51,24 +35,24 @@ internal sealed unsafe class FlowTimeouts
     /// <returns>Whether there is more: it stops when others have waited at the gate for long.</returns>
     public bool Expire()
     {
-        long now = _clock.Milliseconds;
+        long now = clock.Milliseconds;
         for (int visited = 0; _timers.TryTakeDue(now, out uint index);)
         {
             long due = DueAt(index, now, out FlowRemovedReason reason);
-            if (due <= now && reason == FlowRemovedReason.IdleTimeout && _offloads.Any)
+            if (due <= now && reason == FlowRemovedReason.IdleTimeout && offloads.Any)
             {
-                _entries.ReadCounters(index, poll: true);
+                entries.ReadCounters(index, poll: true);
                 due = DueAt(index, now, out reason); // packets that hardware forwarded unseen keep it
             }
             if (due <= now)
             {
-                _remove(index, reason);
+                remove(index, reason);
             }
             else
             {
                 _timers.Schedule(index, due);
             }
-            if (++visited % SliceLength == 0 && _gate.IsOverdue)
+            if (++visited % SliceLength == 0 && gate.IsOverdue)
             {
                 return true;
             }
@@ -78,14 +62,14 @@ internal sealed unsafe class FlowTimeouts
 
     private long DueAt(uint index, long now, out FlowRemovedReason reason)
     {
-        ref FlowRecord record = ref _store.Records[index];
+        ref FlowRecord record = ref store.Records[index];
         // Rounded up, and a packet's stamp, which was rounded down, by one more: no timeout is early by a fraction of a millisecond.
         long installed = (record.InstalledAt + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
         long hard = record.HardTimeoutSeconds == 0 ? long.MaxValue : installed + (record.HardTimeoutSeconds * 1000L);
         long idle = long.MaxValue;
         if (record.IdleTimeoutSeconds != 0)
         {
-            FlowCounters counters = _entries.ReadCounters(index);
+            FlowCounters counters = entries.ReadCounters(index);
             long used = counters.Packets == 0 ? installed : ControlClock.Widen(counters.LastUsed, now) + 1;
             idle = used + (record.IdleTimeoutSeconds * 1000L);
         }

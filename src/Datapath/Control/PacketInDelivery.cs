@@ -4,8 +4,11 @@ using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>Packet-ins on their way from the workers' queues to the agent, each with its buffer. Threads: under the control gate, but for <see cref="HasWaiting"/> and <see cref="IsPaused"/>.</summary>
-internal sealed class PacketInDelivery
+/// <summary>
+/// Packet-ins on their way from the workers' queues to the agent, each with its buffer. Threads: under the control gate, but for <see
+/// cref="HasWaiting"/> and <see cref="IsPaused"/>.
+/// </summary>
+internal sealed class PacketInDelivery(DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers)
 {
     // Packet-ins delivered while the gate is held once: well below a millisecond.
     private const int PacketInSlice = 256;
@@ -14,21 +17,8 @@ internal sealed class PacketInDelivery
     private const int PacketInFrameShare = 4;
     private const int ShortestPacketInQueue = 8;
 
-    private readonly DatapathOptions _options;
-    private readonly WorkerShared _shared;
-    private readonly FrameCache _frames;
-    private readonly BufferedPackets _buffers;
-    private readonly PacketInScheduler _scheduler;
+    private readonly PacketInScheduler _scheduler = new(shared, options.PacketInRate, options.PacketInBurst);
     private volatile bool _isPaused;
-
-    public PacketInDelivery(DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers)
-    {
-        _options = options;
-        _shared = shared;
-        _frames = frames;
-        _buffers = buffers;
-        _scheduler = new PacketInScheduler(shared, options.PacketInRate, options.PacketInBurst);
-    }
 
     /// <summary>Receiver of packet-ins.</summary>
     public IControlEvents? Events { get; set; }
@@ -42,9 +32,9 @@ internal sealed class PacketInDelivery
     /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
     public PacketInQueues CreateQueues()
     {
-        int queues = (_shared.Ports.Ports.Length + 1) * _options.Workers * (int)PacketInKind.Count;
-        int share = _options.FrameCount / PacketInFrameShare / queues;
-        return new PacketInQueues(_options.Workers, Math.Min(_options.PacketInQueueLength, Math.Max(share, ShortestPacketInQueue)));
+        int queues = (shared.Ports.Ports.Length + 1) * options.Workers * (int)PacketInKind.Count;
+        int share = options.FrameCount / PacketInFrameShare / queues;
+        return new PacketInQueues(options.Workers, Math.Min(options.PacketInQueueLength, Math.Max(share, ShortestPacketInQueue)));
     }
 
     /// <summary>Gives back what waits in the queues of a port that is gone.</summary>
@@ -54,7 +44,7 @@ internal sealed class PacketInDelivery
         {
             while (ring.TryDequeue(out QueuedPacketIn item))
             {
-                _frames.Release(item.Packet);
+                frames.Release(item.Packet);
             }
         }
     }
@@ -77,12 +67,12 @@ internal sealed class PacketInDelivery
     {
         if (Events == null)
         {
-            _frames.Release(item.Packet);
+            frames.Release(item.Packet);
             return;
         }
         Packet packet = item.Packet;
         // The frame's bytes stay where they are while it waits in its buffer, at least until the next is added.
-        uint buffer = _buffers.Add(packet, item.InPort);
+        uint buffer = buffers.Add(packet, item.InPort);
         Events.OnPacketIn(new PacketIn
         {
             BufferId = buffer,

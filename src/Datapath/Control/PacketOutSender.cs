@@ -5,28 +5,18 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>Packet-outs on their way to the worker that sends them all: from buffers or as bytes, with actions compiled. Threads: under the control gate.</summary>
-internal sealed class PacketOutSender
+/// <summary>
+/// Packet-outs on their way to the worker that sends them all: from buffers or as bytes, with actions compiled. Threads: under the
+/// control gate.
+/// </summary>
+internal sealed class PacketOutSender(Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers)
 {
-    // How many milliseconds the gate is held while the queue is full, or has to be emptied; and after which time without a sign of life a barrier takes
-    // the worker for stopped.
+    // How many milliseconds the gate is held while the queue is full, or has to be emptied; and after which time without a sign of life a
+    // barrier takes the worker for stopped.
     private const int QueuePatience = 2;
     private const int BarrierPatience = 1000;
 
-    private readonly Worker _worker;
-    private readonly PacketOutQueue _queue;
-    private readonly ActionListMemory _lists;
-    private readonly FrameCache _frames;
-    private readonly BufferedPackets _buffers;
-
-    public PacketOutSender(Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers)
-    {
-        _worker = worker;
-        _queue = worker.PacketOuts;
-        _lists = lists;
-        _frames = frames;
-        _buffers = buffers;
-    }
+    private readonly PacketOutQueue _queue = worker.PacketOuts;
 
     /// <summary>Packets lost because the worker did not keep up.</summary>
     public long Drops { get; private set; }
@@ -37,7 +27,7 @@ internal sealed class PacketOutSender
         {
             return ControlError.None;
         }
-        if (!_frames.TryRent(data.Length, out Packet packet))
+        if (!frames.TryRent(data.Length, out Packet packet))
         {
             Drops++;
             return ControlError.None;
@@ -51,7 +41,7 @@ internal sealed class PacketOutSender
     /// <param name="inPort">Null: the port the packet came in on.</param>
     public ControlError SendBuffered(uint bufferId, ushort? inPort, ReadOnlySpan<FlowAction> actions)
     {
-        ControlError error = _buffers.TryTake(bufferId, out Packet packet, out ushort receivedOn);
+        ControlError error = buffers.TryTake(bufferId, out Packet packet, out ushort receivedOn);
         if (error == ControlError.None)
         {
             Enqueue(packet, inPort ?? receivedOn, actions);
@@ -82,17 +72,17 @@ internal sealed class PacketOutSender
     }
 
     /// <summary>Takes back the actions of packets that are sent.</summary>
-    public void Reclaim() => _queue.Reclaim(_lists);
+    public void Reclaim() => _queue.Reclaim(lists);
 
     private void Enqueue(in Packet packet, ushort inPort, ReadOnlySpan<FlowAction> actions)
     {
         Reclaim();
-        if (!_lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
+        if (!lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
         {
             // The lists of those before it go with them.
             _queue.WaitFor(_queue.Added, QueuePatience);
             Reclaim();
-            if (!_lists.TryCompileForPacketOut(actions, out compiled))
+            if (!lists.TryCompileForPacketOut(actions, out compiled))
             {
                 DropPacketOut(packet);
                 return;
@@ -103,17 +93,17 @@ internal sealed class PacketOutSender
             _queue.WaitForRoom(QueuePatience);
             if (!_queue.TryAdd(packet, inPort, compiled))
             {
-                _lists.Return(compiled);
+                lists.Return(compiled);
                 DropPacketOut(packet);
                 return;
             }
         }
-        _worker.Wake();
+        worker.Wake();
     }
 
     private void DropPacketOut(in Packet packet)
     {
         Drops++;
-        _frames.Release(packet);
+        frames.Release(packet);
     }
 }

@@ -7,26 +7,15 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>Entries that left the table, until their end is reported and their memory is free.</summary>
 /// <remarks>
-/// A removed entry's end is reported, and its memory reused, when no worker can count for it any more, so the final counters are exact, and when there is
-/// room for the report: removed entries queue for it in their own memory, so what waits is bounded by the table. Threads: under the control gate.
+/// A removed entry's end is reported, and its memory reused, when no worker can count for it any more, so the final counters are exact,
+/// and when there is room for the report: removed entries queue for it in their own memory, so what waits is bounded by the table.
+/// Threads: under the control gate.
 /// </remarks>
-internal sealed unsafe class RemovedFlows : IReclaimer
+internal sealed unsafe class RemovedFlows(FlowStore store, FlowEntries entries, ActionListMemory lists, FlowOffloads offloads) : IReclaimer
 {
-    private readonly FlowStore _store;
-    private readonly FlowEntries _entries;
-    private readonly ActionListMemory _lists;
-    private readonly FlowOffloads _offloads;
     private uint _firstReport;
     private uint _lastReport;
     private long _reads;
-
-    public RemovedFlows(FlowStore store, FlowEntries entries, ActionListMemory lists, FlowOffloads offloads)
-    {
-        _store = store;
-        _entries = entries;
-        _lists = lists;
-        _offloads = offloads;
-    }
 
     /// <summary>Receives the end of entries that asked for it.</summary>
     public IControlEvents? Events { get; set; }
@@ -54,7 +43,7 @@ internal sealed unsafe class RemovedFlows : IReclaimer
         for (; limit > 0 && ReportedCount < taken; limit--)
         {
             uint index = _firstReport;
-            _firstReport = _store.Records[index].Next;
+            _firstReport = store.Records[index].Next;
             ReportedCount++;
             Free(index);
         }
@@ -70,14 +59,14 @@ internal sealed unsafe class RemovedFlows : IReclaimer
             return false;
         }
         // What all have taken is free: then the next is the first that is left.
-        uint index = cursor.Count > ReportedCount ? _store.Records[cursor.Last].Next : _firstReport;
+        uint index = cursor.Count > ReportedCount ? store.Records[cursor.Last].Next : _firstReport;
         cursor = new FlowRemovedCursor(index, Math.Max(cursor.Count, ReportedCount) + 1);
         _reads++;
-        ref FlowRecord record = ref _store.Records[index];
-        FlowCounters counters = _entries.ReadCounters(index);
+        ref FlowRecord record = ref store.Records[index];
+        FlowCounters counters = entries.ReadCounters(index);
         removed = new FlowRemoved(
-            MatchNormalizer.Report(record.Match), record.Cookie, record.Priority, record.RemovedReason, TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt),
-            record.IdleTimeoutSeconds, counters.Packets, counters.Bytes);
+            MatchNormalizer.Report(record.Match), record.Cookie, record.Priority, record.RemovedReason,
+            TimeSpan.FromTicks(record.RemovedAt - record.InstalledAt), record.IdleTimeoutSeconds, counters.Packets, counters.Bytes);
         return true;
     }
 
@@ -88,15 +77,15 @@ internal sealed unsafe class RemovedFlows : IReclaimer
     void IReclaimer.Reclaim(nint item)
     {
         uint index = (uint)item;
-        _lists.Return(_store.Entries[index].Actions);
-        if (!_store.Records[index].ReportRemoval || Events == null)
+        lists.Return(store.Entries[index].Actions);
+        if (!store.Records[index].ReportRemoval || Events == null)
         {
             Free(index);
             return;
         }
         if (HasReports)
         {
-            _store.Records[_lastReport].Next = index;
+            store.Records[_lastReport].Next = index;
         }
         else
         {
@@ -108,7 +97,7 @@ internal sealed unsafe class RemovedFlows : IReclaimer
 
     private void Free(uint index)
     {
-        _offloads.Forget(index);
-        _store.Free(index);
+        offloads.Forget(index);
+        store.Free(index);
     }
 }

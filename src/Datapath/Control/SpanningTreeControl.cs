@@ -10,7 +10,10 @@ namespace Softswitch.Datapath.Control;
 /// Takes part in the tree: every physical port without OFPPC_NO_STP. One with it, and LOCAL, forwards as if there were no tree. A port
 /// that is down or has no link is no part of it and reported as OFPPS_STP_BLOCK. Threads: under the control gate.
 /// </remarks>
-internal sealed class SpanningTreeControl : ISpanningTreeOutput
+/// <param name="address">The lower 48 bits are the bridge's address; 0: that of the first port added.</param>
+/// <param name="report">Told of each port whose state is another one, after the state is in force.</param>
+internal sealed class SpanningTreeControl(
+    SpanningTreeOptions options, ulong address, WorkerShared shared, FrameCache frames, Worker[] workers, Action<SwitchPort> report) : ISpanningTreeOutput
 {
     // 802.1D-2004 §9.2.7: the upper 4 bits of a port identifier are its priority, by default the middle one; 12 are its number.
     private const ushort DefaultPortPriority = 0x8000;
@@ -19,32 +22,14 @@ internal sealed class SpanningTreeControl : ISpanningTreeOutput
     private const ulong AddressBits = 0xffff_ffff_ffff;
     private const PortState StateOutside = PortState.StpForward;
 
-    private readonly SpanningTreeOptions _options;
-    private readonly WorkerShared _shared;
-    private readonly FrameCache _frames;
-    private readonly Worker[] _workers;
-    private readonly Action<SwitchPort> _report;
-    private readonly ulong _address;
+    private readonly ulong _address = address & AddressBits;
     private readonly Dictionary<ushort, Membership> _members = [];
     private SpanningTreeBridge? _bridge;
-
-    /// <param name="address">The lower 48 bits are the bridge's address; 0: that of the first port added.</param>
-    /// <param name="report">Told of each port whose state is another one, after the state is in force.</param>
-    public SpanningTreeControl(
-        SpanningTreeOptions options, ulong address, WorkerShared shared, FrameCache frames, Worker[] workers, Action<SwitchPort> report)
-    {
-        _options = options;
-        _address = address & AddressBits;
-        _shared = shared;
-        _frames = frames;
-        _workers = workers;
-        _report = report;
-    }
 
     /// <summary>The state machine; null before the first port.</summary>
     public SpanningTreeBridge? Bridge => _bridge;
 
-    private long Now => _shared.Clock.Milliseconds;
+    private long Now => shared.Clock.Milliseconds;
 
     /// <summary>A port is about to be added; no worker knows it yet.</summary>
     public void Add(SwitchPort port)
@@ -75,7 +60,7 @@ internal sealed class SpanningTreeControl : ISpanningTreeOutput
     /// <returns>Milliseconds until the next timer.</returns>
     public int Service()
     {
-        foreach (Worker worker in _workers)
+        foreach (Worker worker in workers)
         {
             // No more than a queue holds: a flood must not keep the gate.
             for (int i = 0; i < BpduExchange.Capacity && worker.Bpdus.TryReceive(out ReceivedBpdu item); i++)
@@ -94,16 +79,16 @@ internal sealed class SpanningTreeControl : ISpanningTreeOutput
 
     void ISpanningTreeOutput.Send(BridgePort port, in Bpdu bpdu)
     {
-        if (!_members.TryGetValue(port.Number, out Membership? member) || !_frames.TryRent(out Packet packet))
+        if (!_members.TryGetValue(port.Number, out Membership? member) || !frames.TryRent(out Packet packet))
         {
             return; // the next hello will do
         }
         packet.Length = Bpdu.FrameLength;
         bpdu.Encode(packet.Bytes, member.Port.Device.HardwareAddress);
-        Worker worker = _workers[member.Port.FirstWorker];
+        Worker worker = workers[member.Port.FirstWorker];
         if (!worker.Bpdus.TrySend(packet, port.Number))
         {
-            _frames.Release(packet);
+            frames.Release(packet);
             return;
         }
         worker.Wake();
@@ -118,7 +103,7 @@ internal sealed class SpanningTreeControl : ISpanningTreeOutput
     }
 
     void ISpanningTreeOutput.OnTopologyChange(bool active) =>
-        _shared.Macs.SetAge(active ? (uint)_bridge!.Times.ForwardDelay : StationTable.AgeMilliseconds, (uint)Now);
+        shared.Macs.SetAge(active ? (uint)_bridge!.Times.ForwardDelay : StationTable.AgeMilliseconds, (uint)Now);
 
     private static BridgePortFlags GateOf(BridgePortState state) => BridgePortFlags.TakesBpdus | state switch
     {
@@ -151,7 +136,7 @@ internal sealed class SpanningTreeControl : ISpanningTreeOutput
         {
             _bridge!.Receive(member.InBridge, bpdu, Now);
         }
-        _frames.Release(item.Packet);
+        frames.Release(item.Packet);
     }
 
     /// <summary>Makes the port's part in the tree what its configuration and link say.</summary>
@@ -178,7 +163,7 @@ internal sealed class SpanningTreeControl : ISpanningTreeOutput
     private Membership Join(SwitchPort port)
     {
         ulong address = _address != 0 ? _address : port.Device.HardwareAddress.Value;
-        _bridge ??= new SpanningTreeBridge(((ulong)_options.Priority << 48) | address, BridgeTimes.From(_options), this, Now);
+        _bridge ??= new SpanningTreeBridge(((ulong)options.Priority << 48) | address, BridgeTimes.From(options), this, Now);
         BridgePort inBridge = new(port.Number, (ushort)(DefaultPortPriority | NumberInTree(port.Number)), PathCost.Of(port.Link.Current));
         Membership member = new(port, inBridge);
         _members.Add(port.Number, member);
@@ -208,13 +193,13 @@ internal sealed class SpanningTreeControl : ISpanningTreeOutput
 
     private void ReportChanges()
     {
-        foreach (SwitchPort port in _shared.Ports.Ports)
+        foreach (SwitchPort port in shared.Ports.Ports)
         {
             PortState state = StateOf(port);
             if (state != port.SpanningTreeState)
             {
                 port.SpanningTreeState = state;
-                _report(port);
+                report(port);
             }
         }
     }

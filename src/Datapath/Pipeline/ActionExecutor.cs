@@ -12,26 +12,11 @@ namespace Softswitch.Datapath.Pipeline;
 /// Every method that takes a packet ends its ownership: it is in an output queue, in the packet-in queue, or released
 /// and counted. Each output before the last sends a copy.
 /// </remarks>
-internal sealed unsafe class ActionExecutor
+internal sealed unsafe class ActionExecutor(
+    Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs)
 {
-    private readonly Worker _worker;
-    private readonly StationTable _stations;
-    private readonly FrameCache _frames;
-    private readonly PacketInSender _packetIns;
-    private readonly DropCounters _drops;
-    private readonly OutputQueues _outputs;
     private MissBehaviour _miss;
     private uint _now;
-
-    public ActionExecutor(Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs)
-    {
-        _worker = worker;
-        _stations = stations;
-        _frames = frames;
-        _packetIns = packetIns;
-        _drops = drops;
-        _outputs = outputs;
-    }
 
     /// <summary>Once per pass.</summary>
     /// <param name="now">Worker clock in milliseconds.</param>
@@ -61,7 +46,7 @@ internal sealed unsafe class ActionExecutor
     /// <summary>The queue into which a packet that owes nothing and came in by another port can go at once; null for no port or a closed one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public OutputQueue? FindOpen(ushort port, ushort inPort) =>
-        _outputs.Find(port) is OutputQueue queue && port != inPort && queue.Port.LetsOut() ? queue : null;
+        outputs.Find(port) is OutputQueue queue && port != inPort && queue.Port.LetsOut() ? queue : null;
 
     /// <summary>A packet that no entry matches.</summary>
     public void Miss(in Packet packet, in FlowKey key, ushort inPort)
@@ -82,8 +67,8 @@ internal sealed unsafe class ActionExecutor
 
     public void Drop(in Packet packet, DropReason reason)
     {
-        _drops.Count(reason);
-        _frames.Release(packet);
+        drops.Count(reason);
+        frames.Release(packet);
     }
 
     private void ExecuteList(ActionList* list, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
@@ -93,15 +78,15 @@ internal sealed unsafe class ActionExecutor
         {
             if (!actions[i].IsOutput)
             {
-                HeaderRewriter.Apply(actions[i], ref packet, ref layout, _frames);
+                HeaderRewriter.Apply(actions[i], ref packet, ref layout, frames);
             }
-            else if (_frames.TryCopy(packet, out Packet copy))
+            else if (frames.TryCopy(packet, out Packet copy))
             {
                 Send(copy, actions[i], key, layout, inPort);
             }
             else
             {
-                _drops.Count(DropReason.NoFrame);
+                drops.Count(DropReason.NoFrame);
             }
         }
         // What follows the last output changes nothing any more.
@@ -123,10 +108,10 @@ internal sealed unsafe class ActionExecutor
         switch (action.Port)
         {
             case PortNumber.InPort:
-                OutputTo(_outputs.Find(inPort), packet);
+                OutputTo(outputs.Find(inPort), packet);
                 break;
             case PortNumber.Table:
-                _worker.ThroughTable(packet, inPort); // entries cannot hold OFPP_TABLE, so this does not recur
+                worker.ThroughTable(packet, inPort); // entries cannot hold OFPP_TABLE, so this does not recur
                 break;
             case PortNumber.Normal:
                 Bridge(packet, KeyOf(packet, key, layout, inPort), inPort);
@@ -153,7 +138,7 @@ internal sealed unsafe class ActionExecutor
             Drop(packet, DropReason.OutputToIngress); // §3.3: only OFPP_IN_PORT sends a packet back
             return;
         }
-        OutputTo(_outputs.Find(port), packet);
+        OutputTo(outputs.Find(port), packet);
     }
 
     /// <summary>OFPAT_ENQUEUE: as an output, to one of the port's queues; without that queue as any output to the port.</summary>
@@ -164,7 +149,7 @@ internal sealed unsafe class ActionExecutor
             Drop(packet, DropReason.OutputToIngress);
             return;
         }
-        OutputTo(_outputs.Find(action.Port == PortNumber.InPort ? inPort : action.Port), packet, action.Value);
+        OutputTo(outputs.Find(action.Port == PortNumber.InPort ? inPort : action.Port), packet, action.Value);
     }
 
     private void OutputTo(OutputQueue? queue, in Packet packet, uint queueId = QueueConfig.None)
@@ -180,11 +165,11 @@ internal sealed unsafe class ActionExecutor
         }
         else if (queueId != QueueConfig.None)
         {
-            _outputs.Enqueue(queue, packet, queueId);
+            outputs.Enqueue(queue, packet, queueId);
         }
         else
         {
-            _outputs.Add(queue, packet);
+            outputs.Add(queue, packet);
         }
     }
 
@@ -204,7 +189,7 @@ internal sealed unsafe class ActionExecutor
     {
         excluded |= PortConfig.PortDown | PortConfig.NoForward;
         OutputQueue? last = null;
-        foreach (OutputQueue queue in _outputs.All)
+        foreach (OutputQueue queue in outputs.All)
         {
             if (queue.Port.Number == inPort || !queue.Port.LetsOut(excluded, gate))
             {
@@ -212,14 +197,14 @@ internal sealed unsafe class ActionExecutor
             }
             if (last != null)
             {
-                if (_frames.TryCopy(packet, out Packet copy))
+                if (frames.TryCopy(packet, out Packet copy))
                 {
-                    _outputs.Add(last, copy);
+                    outputs.Add(last, copy);
                 }
                 else
                 {
                     last.CountDrop();
-                    _drops.Count(DropReason.NoFrame);
+                    drops.Count(DropReason.NoFrame);
                 }
             }
             last = queue;
@@ -229,7 +214,7 @@ internal sealed unsafe class ActionExecutor
             Drop(packet, DropReason.Action);
             return;
         }
-        _outputs.Add(last, packet);
+        outputs.Add(last, packet);
     }
 
     /// <summary>NORMAL: as an 802.1D learning bridge would; a station behind a port that does not forward is as good as unknown.</summary>
@@ -244,19 +229,19 @@ internal sealed unsafe class ActionExecutor
         BridgePortFlags gate = GateOf(inPort);
         if (!key.DlSrc.IsMulticast && (gate & BridgePortFlags.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
         {
-            _stations.Learn(key, inPort, _now);
+            stations.Learn(key, inPort, _now);
         }
         if ((gate & BridgePortFlags.Forwards) == 0)
         {
             Drop(packet, DropReason.SpanningTree);
             return;
         }
-        ushort port = key.DlDst.IsMulticast ? (ushort)0 : _stations.Find(key, _now);
+        ushort port = key.DlDst.IsMulticast ? (ushort)0 : stations.Find(key, _now);
         if (port == inPort && port != 0)
         {
             Drop(packet, DropReason.Bridge);
         }
-        else if (port != 0 && _outputs.Find(port) is OutputQueue queue && queue.Port.LetsOut(PortConfig.None, BridgePortFlags.Forwards))
+        else if (port != 0 && outputs.Find(port) is OutputQueue queue && queue.Port.LetsOut(PortConfig.None, BridgePortFlags.Forwards))
         {
             OutputTo(queue, packet);
         }
@@ -267,9 +252,9 @@ internal sealed unsafe class ActionExecutor
     }
 
     // A packet-out's ingress may be no port at all.
-    private BridgePortFlags GateOf(ushort inPort) => _outputs.Find(inPort)?.Port.Gate ?? BridgePortFlags.Open;
+    private BridgePortFlags GateOf(ushort inPort) => outputs.Find(inPort)?.Port.Gate ?? BridgePortFlags.Open;
 
-    private bool HasConfig(ushort port, PortConfig config) => _outputs.Find(port) is OutputQueue queue && (queue.Port.Config & config) != 0;
+    private bool HasConfig(ushort port, PortConfig config) => outputs.Find(port) is OutputQueue queue && (queue.Port.Config & config) != 0;
 
     /// <summary>The key of a packet whose headers actions may have changed since it was parsed.</summary>
     private static FlowKey KeyOf(in Packet packet, in FlowKey parsed, HeaderOffsets layout, ushort inPort)
@@ -281,18 +266,18 @@ internal sealed unsafe class ActionExecutor
 
     private void SendToController(in Packet packet, ushort inPort, PacketInReason reason, ushort maxLength)
     {
-        SpscRing<QueuedPacketIn> queue = _packetIns.Choose(_outputs.Find(inPort)?.Port.PacketIns, reason, packet);
+        SpscRing<QueuedPacketIn> queue = packetIns.Choose(outputs.Find(inPort)?.Port.PacketIns, reason, packet);
         if (!queue.HasRoom())
         {
-            Drop(packet, _packetIns.FullReason); // before an offload is finished in vain
+            Drop(packet, packetIns.FullReason); // before an offload is finished in vain
         }
         else if (packet.HasOffload)
         {
-            PartialChecksum.Finish(packet, _frames, _drops, new PacketInSink(this, inPort, reason, maxLength));
+            PartialChecksum.Finish(packet, frames, drops, new PacketInSink(this, inPort, reason, maxLength));
         }
         else
         {
-            _packetIns.TryAdd(queue, new QueuedPacketIn(packet, inPort, reason, maxLength));
+            packetIns.TryAdd(queue, new QueuedPacketIn(packet, inPort, reason, maxLength));
         }
     }
 

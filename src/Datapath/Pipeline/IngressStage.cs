@@ -9,9 +9,10 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>Decides what becomes of one worker's packets before the flow table sees them.</summary>
 /// <remarks>
-/// In this order: a runt ends, so does what a closed port must not receive, an 802.1D frame goes to spanning tree, the secure channel's own packet is
-/// bridged, a fragment is treated as the switch is configured (OFPC_FRAG_*). A fragment is what the parser calls one: behind at most one tag, its header whole. Those
-/// in 802.3 frames (SNAP) are dropped where fragments are, but not reassembled: what they make does not fit an 802.3 length.
+/// In this order: a runt ends, so does what a closed port must not receive; an 802.1D frame goes to spanning tree; the secure channel's own
+/// packet is bridged; a fragment is treated as the switch is configured (OFPC_FRAG_*). A fragment is what the parser calls one: behind at
+/// most one tag, its header whole. Those in 802.3 frames (SNAP) are dropped where fragments are, but not reassembled: what they make does
+/// not fit an 802.3 length.
 /// </remarks>
 internal sealed unsafe class IngressStage : IDisposable
 {
@@ -55,13 +56,16 @@ internal sealed unsafe class IngressStage : IDisposable
         }
     }
 
-    /// <summary>Takes out of a parsed batch what does not go on to the table, and closes the gaps. What is taken out has found another owner.</summary>
+    /// <summary>
+    /// Takes out of a parsed batch what does not go on to the table, and closes the gaps. What is taken out has found another owner.
+    /// </summary>
     /// <param name="hasRunts">Whether any packet may be one.</param>
     /// <param name="port">Where they came in; null for what a packet-out sends through the table, which no port received.</param>
     /// <param name="counters">The port's.</param>
     /// <returns>Packets that are left.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Admit(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, bool hasRunts, SwitchPort? port, WorkerPortCounters* counters)
+    public int Admit(
+        ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, bool hasRunts, SwitchPort? port, WorkerPortCounters* counters)
     {
         bool asksPort = hasRunts || (port != null && port.IsSelective);
         return asksPort || _settings.InBand != null || _settings.Fragments != FragmentHandling.Normal
@@ -81,7 +85,8 @@ internal sealed unsafe class IngressStage : IDisposable
     public void Dispose() => _reassembler.Dispose();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int AdmitEach(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, SwitchPort? port, WorkerPortCounters* counters)
+    private int AdmitEach(
+        ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, SwitchPort? port, WorkerPortCounters* counters)
     {
         InBandTraffic? inBand = _settings.InBand;
         int kept = 0;
@@ -140,7 +145,9 @@ internal sealed unsafe class IngressStage : IDisposable
         return true;
     }
 
-    /// <summary>Whether a fragment goes on to the table: as it is, or, with key and layout of its own, as the datagram it completes.</summary>
+    /// <summary>
+    /// Whether a fragment goes on to the table: as it is, or, with key and layout of its own, as the datagram it completes.
+    /// </summary>
     /// <returns>False: its ownership has ended here.</returns>
     private bool TryPassFragment(ref Packet packet, FlowKey* key, HeaderOffsets* layout)
     {

@@ -7,25 +7,13 @@ using Softswitch.Datapath.Queues;
 namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>One worker's output queues, one for each port of the switch.</summary>
-internal sealed class OutputQueues
+internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters drops, HandoverRings handovers)
 {
-    private readonly int _worker;
-    private readonly FrameCache _frames;
-    private readonly DropCounters _drops;
-    private readonly HandoverRings _handovers;
     private readonly PassClock _clock = new();
     private OutputQueue?[] _byNumber = [];
     private OutputQueue? _local;
     private OutputQueue[] _all = [];
     private PortScheduler[] _schedulers = [];
-
-    public OutputQueues(int worker, FrameCache frames, DropCounters drops, HandoverRings handovers)
-    {
-        _worker = worker;
-        _frames = frames;
-        _drops = drops;
-        _handovers = handovers;
-    }
 
     public ReadOnlySpan<OutputQueue> All => _all;
 
@@ -50,7 +38,7 @@ internal sealed class OutputQueues
             SwitchPort port = set.Ports[i];
             OutputQueue? known = Find(port.Number);
             bool stays = known?.Port == port;
-            all[i] = stays && known!.IsCurrent ? known : new OutputQueue(port, _worker, _frames, _drops, _handovers, _clock, stays ? known : null);
+            all[i] = stays && known!.IsCurrent ? known : new OutputQueue(port, worker, frames, drops, handovers, _clock, stays ? known : null);
         }
         foreach (OutputQueue queue in _all)
         {
@@ -140,7 +128,7 @@ internal sealed class OutputQueues
     {
         if ((packet.Flags & PacketFlags.MayFragment) == 0)
         {
-            PartialChecksum.Finish(packet, _frames, _drops, sink);
+            PartialChecksum.Finish(packet, frames, drops, sink);
             return;
         }
         packet.Flags &= ~PacketFlags.MayFragment;
@@ -149,21 +137,21 @@ internal sealed class OutputQueues
             sink.Take(packet);
             return;
         }
-        if (Fragmenter.TryBegin(packet, _frames, queue.Port.Mtu, out Fragmenter fragmenter))
+        if (Fragmenter.TryBegin(packet, frames, queue.Port.Mtu, out Fragmenter fragmenter))
         {
             while (fragmenter.TryNext(out Packet fragment))
             {
-                PartialChecksum.KeepTunnel(packet, ref fragment, _frames);
+                PartialChecksum.KeepTunnel(packet, ref fragment, frames);
                 sink.Take(fragment);
             }
-            _drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+            drops.Count(DropReason.NoFrame, fragmenter.Remaining);
         }
         else
         {
             queue.CountDrop();
-            _drops.Count(DropReason.TooLong);
+            drops.Count(DropReason.TooLong);
         }
-        _frames.Release(packet);
+        frames.Release(packet);
     }
 
     private int RunSchedulers()

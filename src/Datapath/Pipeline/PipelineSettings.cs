@@ -2,7 +2,9 @@ using Softswitch.Datapath.Fragments;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>What is set for all packets. Never changed: the control side replaces it whole, and a worker takes one reference for each pass.</summary>
+/// <summary>
+/// What is set for all packets. Never changed: the control side replaces it whole, and a worker takes one reference for each pass.
+/// </summary>
 internal sealed record PipelineSettings
 {
     public PortSet Ports { get; init; } = PortSet.Empty;

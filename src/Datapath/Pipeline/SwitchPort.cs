@@ -166,7 +166,8 @@ internal sealed unsafe class SwitchPort : IDisposable
         if (!device.IsTrafficWhole)
         {
             // Workers count what a device takes; what became of it afterwards is known later, and a counter never falls.
-            ulong lost = Math.Min(total.TransmittedPackets - (ulong)unseen.TransmittedPackets, (ulong)(device.TransmitErrors + device.TransmitDropped));
+            ulong taken = total.TransmittedPackets - (ulong)unseen.TransmittedPackets;
+            ulong lost = Math.Min(taken, (ulong)(device.TransmitErrors + device.TransmitDropped));
             total.TransmittedPackets = _transmitted = Math.Max(_transmitted, total.TransmittedPackets - lost);
         }
         return total;

@@ -56,7 +56,9 @@ public sealed unsafe class Worker : IDisposable
 
     internal FrameCache Frames => _frames;
 
-    /// <summary>Frames that wait for their turn on a port, or for the rest of their datagram. For tests that account for every one.</summary>
+    /// <summary>
+    /// Frames that wait for their turn on a port, or for the rest of their datagram. For tests that account for every one.
+    /// </summary>
     internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount;
 
     internal PacketOutQueue PacketOuts { get; }
@@ -98,7 +100,9 @@ public sealed unsafe class Worker : IDisposable
         return moved;
     }
 
-    /// <summary>What a port received, or a packet-out sends to OFPP_TABLE: parsed, admitted, looked up, executed. Ends the packets' ownership.</summary>
+    /// <summary>
+    /// What a port received, or a packet-out sends to OFPP_TABLE: parsed, admitted, looked up, executed. Ends the packets' ownership.
+    /// </summary>
     /// <param name="count">At most <see cref="PacketBatch.Capacity"/>.</param>
     /// <param name="from">Where it came in; default for a packet-out, whatever its in_port.</param>
     private void Forward(ref Packet packets, int count, ushort inPort, in ReceiveQueue from)
@@ -119,10 +123,16 @@ public sealed unsafe class Worker : IDisposable
         }
     }
 
-    /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. A batch of one; no batch of a port's is under way.</summary>
+    /// <summary>
+    /// OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. A batch of one; no batch of a port's is
+    /// under way.
+    /// </summary>
     internal void ThroughTable(Packet packet, ushort inPort) => Forward(ref packet, 1, inPort, default);
 
-    /// <summary>Polls until <paramref name="stop"/> is signalled; spins while there is traffic and sleeps in <paramref name="waiter"/> when there is none.</summary>
+    /// <summary>
+    /// Polls until <paramref name="stop"/> is signalled; spins while there is traffic and sleeps in <paramref name="waiter"/> when there
+    /// is none.
+    /// </summary>
     /// <remarks>What a port throws in spite of its contract passes through; the control side waits for this worker no longer then.</remarks>
     public void Run(IWaiter waiter, CancellationToken stop)
     {

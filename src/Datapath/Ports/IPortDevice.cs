@@ -10,7 +10,10 @@ namespace Softswitch.Datapath.Ports;
 /// </remarks>
 public interface IPortDevice : IDisposable
 {
-    /// <summary>Name shown to controllers; struct ofp_phy_port has room for 15 bytes of it. It and the address may change, seen by <see cref="ReadLink"/>.</summary>
+    /// <summary>
+    /// Name shown to controllers; struct ofp_phy_port has room for 15 bytes of it. It and the address may change, seen by <see
+    /// cref="ReadLink"/>.
+    /// </summary>
     string Name { get; }
 
     /// <summary>The backend and why it was chosen, for one line at start, such as <c>AF_PACKET: mmap rings, segments carried</c>.</summary>
@@ -27,19 +30,26 @@ public interface IPortDevice : IDisposable
     /// <summary>The link's present state. Cheap; may be asked several times a second.</summary>
     PortLink ReadLink();
 
-    /// <summary>Why the device cannot do its work at present, such as a full disk, for one line in the log; null while nothing keeps it from it.</summary>
+    /// <summary>
+    /// Why the device cannot do its work at present, such as a full disk, for one line in the log; null while nothing keeps it from it.
+    /// </summary>
     string? Fault => null;
 
     /// <summary>What only the device itself can count.</summary>
     PortCounters ReadCounters();
 
-    /// <summary>Drops by reason of those queues that drop packets themselves, which <see cref="ReadCounters"/> has too; none for most devices.</summary>
+    /// <summary>
+    /// Drops by reason of those queues that drop packets themselves, which <see cref="ReadCounters"/> has too; none for most devices.
+    /// </summary>
     IReadOnlyList<DropCounters> Drops => [];
 
     /// <summary>The interface behind it; null where there is none, as for a file or a tunnel.</summary>
     INetworkInterface? Interface => null;
 
-    /// <summary>The port leaves the switch: no other port may use this device's queues from the workers' next passes on. <see cref="IDisposable.Dispose"/> follows when those under way are over.</summary>
+    /// <summary>
+    /// The port leaves the switch: no other port may use this device's queues from the workers' next passes on. <see
+    /// cref="IDisposable.Dispose"/> follows when those under way are over.
+    /// </summary>
     void Detach()
     {
     }

@@ -12,10 +12,15 @@ public struct PortCounters
     /// <summary>Taken by <see cref="IPort.Transmit"/> and refused by the device afterwards, or longer than its MTU allows.</summary>
     public long TransmitErrors;
 
-    /// <summary>Taken by <see cref="IPort.Transmit"/> and dropped afterwards for want of a place or a way: a full queue below, an unknown neighbour.</summary>
+    /// <summary>
+    /// Taken by <see cref="IPort.Transmit"/> and dropped afterwards for want of a place or a way: a full queue below, an unknown
+    /// neighbour.
+    /// </summary>
     public long TransmitDropped;
 
-    /// <summary>What passed without a worker seeing it: a tunnel's packets on the port they travel by, ARP, what a card forwarded.</summary>
+    /// <summary>
+    /// What passed without a worker seeing it: a tunnel's packets on the port they travel by, ARP, what a card forwarded.
+    /// </summary>
     public PortTraffic Traffic;
 
     /// <summary>Whether <see cref="Traffic"/> is all that passed, what workers count included.</summary>
