@@ -15,16 +15,10 @@ namespace Softswitch.Datapath.Pipeline;
 internal sealed unsafe class ActionExecutor(
     Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs)
 {
-    private MissBehaviour _miss;
-    private uint _now;
+    public MissBehaviour MissBehaviour { get; set; }
 
-    /// <summary>Once per pass.</summary>
-    /// <param name="now">Worker clock in milliseconds.</param>
-    public void BeginPass(PipelineSettings settings, uint now)
-    {
-        _miss = settings.Miss;
-        _now = now;
-    }
+    /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
+    public uint Now { get; set; }
 
     /// <summary>Treats a packet as its flow entry, or a packet-out, says.</summary>
     public void Execute(ActionsReference actions, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
@@ -51,7 +45,7 @@ internal sealed unsafe class ActionExecutor(
     /// <summary>A packet that no entry matches.</summary>
     public void Miss(in Packet packet, in FlowKey key, ushort inPort)
     {
-        switch (_miss)
+        switch (MissBehaviour)
         {
             case MissBehaviour.Normal:
                 Bridge(packet, key, inPort);
@@ -229,14 +223,14 @@ internal sealed unsafe class ActionExecutor(
         BridgePortFlags gate = GateOf(inPort);
         if (!key.DlSrc.IsMulticast && (gate & BridgePortFlags.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
         {
-            stations.Learn(key, inPort, _now);
+            stations.Learn(key, inPort, Now);
         }
         if ((gate & BridgePortFlags.Forwards) == 0)
         {
             Drop(packet, DropReason.SpanningTree);
             return;
         }
-        ushort port = key.DlDst.IsMulticast ? (ushort)0 : stations.Find(key, _now);
+        ushort port = key.DlDst.IsMulticast ? (ushort)0 : stations.Find(key, Now);
         if (port == inPort && port != 0)
         {
             Drop(packet, DropReason.Bridge);

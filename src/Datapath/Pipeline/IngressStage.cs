@@ -22,7 +22,6 @@ internal sealed unsafe class IngressStage : IDisposable
     private readonly ActionExecutor _executor;
     private readonly BpduExchange _bpdus;
     private readonly Reassembler _reassembler;
-    private PipelineSettings _settings = new();
     private uint _now;
 
     public IngressStage(WorkerShared shared, FrameCache frames, DropCounters drops, ActionExecutor executor, BpduExchange bpdus)
@@ -33,20 +32,21 @@ internal sealed unsafe class IngressStage : IDisposable
             shared.MaxReassemblies, (uint)shared.ReassemblyTimeout.TotalMilliseconds, shared.Table.Hash, frames, drops);
     }
 
+    public PipelineSettings Settings { get; set; } = new();
+
     /// <summary>Frames held for datagrams in the making.</summary>
     public int HeldFrameCount => _reassembler.HeldFrameCount;
 
     /// <summary>Once per pass; gives up datagrams whose time is over, or that nobody will complete.</summary>
     /// <param name="now">Worker clock in milliseconds.</param>
-    public void BeginPass(PipelineSettings settings, uint now)
+    public void BeginPass(uint now)
     {
-        _settings = settings;
         _now = now;
         if (_reassembler.Count == 0)
         {
             return;
         }
-        if (settings.Fragments == FragmentHandling.Reassemble)
+        if (Settings.Fragments == FragmentHandling.Reassemble)
         {
             _reassembler.Expire(now);
         }
@@ -68,7 +68,7 @@ internal sealed unsafe class IngressStage : IDisposable
         ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, bool hasRunts, SwitchPort? port, WorkerPortCounters* counters)
     {
         bool asksPort = hasRunts || (port != null && port.IsSelective);
-        return asksPort || _settings.InBand != null || _settings.Fragments != FragmentHandling.Normal
+        return asksPort || Settings.InBand != null || Settings.Fragments != FragmentHandling.Normal
             ? AdmitEach(ref packets, keys, layouts, count, asksPort ? port : null, counters)
             : count;
     }
@@ -76,7 +76,7 @@ internal sealed unsafe class IngressStage : IDisposable
     /// <summary>A controller may have been given a reassembled datagram whole: when it sends one, that may be cut again.</summary>
     public void AllowRefragmenting(ref Packet packet)
     {
-        if (_settings.Fragments == FragmentHandling.Reassemble && !packet.HasOffload)
+        if (Settings.Fragments == FragmentHandling.Reassemble && !packet.HasOffload)
         {
             packet.Flags |= PacketFlags.MayFragment;
         }
@@ -88,7 +88,7 @@ internal sealed unsafe class IngressStage : IDisposable
     private int AdmitEach(
         ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, SwitchPort? port, WorkerPortCounters* counters)
     {
-        InBandTraffic? inBand = _settings.InBand;
+        InBandTraffic? inBand = Settings.InBand;
         int kept = 0;
         for (int i = 0; i < count; i++)
         {
@@ -151,12 +151,12 @@ internal sealed unsafe class IngressStage : IDisposable
     /// <returns>False: its ownership has ended here.</returns>
     private bool TryPassFragment(ref Packet packet, FlowKey* key, HeaderOffsets* layout)
     {
-        if (_settings.Fragments == FragmentHandling.Drop)
+        if (Settings.Fragments == FragmentHandling.Drop)
         {
             _executor.Drop(packet, DropReason.Fragment);
             return false;
         }
-        if (_settings.Fragments == FragmentHandling.Normal || layout->NetworkOffset > LastEthernetNetworkOffset)
+        if (Settings.Fragments == FragmentHandling.Normal || layout->NetworkOffset > LastEthernetNetworkOffset)
         {
             return true;
         }

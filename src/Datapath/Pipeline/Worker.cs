@@ -190,13 +190,24 @@ public sealed unsafe class Worker : IDisposable
     {
         _now = (uint)(ticks / TimeSpan.TicksPerMillisecond);
         _outputs.Now = ticks;
-        if (settings.Ports != _settings.Ports)
+        if (!ReferenceEquals(settings, _settings))
+        {
+            Adopt(settings);
+        }
+        _executor.Now = _now;
+        _ingress.BeginPass(_now);
+    }
+
+    private void Adopt(PipelineSettings settings)
+    {
+        bool samePorts = settings.Ports == _settings.Ports;
+        _settings = settings;
+        _executor.MissBehaviour = settings.Miss;
+        _ingress.Settings = settings;
+        if (!samePorts)
         {
             Adopt(settings.Ports);
         }
-        _settings = settings;
-        _executor.BeginPass(settings, _now);
-        _ingress.BeginPass(settings, _now);
     }
 
     private void Adopt(PortSet ports)
