@@ -11,7 +11,7 @@ namespace Softswitch.Lab.Measures;
 /// A packet is right if its last bytes are a <see cref="FrameTag"/>, the tag names this port or one of its group, and dl_dst is the one
 /// expected. Two loads and compares of lines that were just written: some tenths of a nanosecond a packet. Counts are read by any thread.
 /// </remarks>
-public sealed unsafe class CheckingPort : IPort, IPortDevice
+internal sealed unsafe class CheckingPort : IPort, IPortDevice
 {
     private readonly ulong _tag;
     private readonly ulong _tagMask;

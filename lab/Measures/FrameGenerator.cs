@@ -6,7 +6,7 @@ namespace Softswitch.Lab.Measures;
 /// <summary>What a generator sent in a run.</summary>
 /// <param name="Packets">Sequence numbers from 0 up to this were handed to the interface.</param>
 /// <param name="Elapsed">From the first to the end.</param>
-public readonly record struct GeneratorRun(long Packets, TimeSpan Elapsed);
+internal readonly record struct GeneratorRun(long Packets, TimeSpan Elapsed);
 
 /// <summary>Sends measured frames through an interface at a set rate, from within the kernel.</summary>
 /// <remarks>
@@ -18,7 +18,7 @@ public readonly record struct GeneratorRun(long Packets, TimeSpan Elapsed);
 /// </para>
 /// <para>Threads: one, in the network namespace of the interface; frames are made, and received at the veth's other end, on its processor.</para>
 /// </remarks>
-public sealed class FrameGenerator : IDisposable
+internal sealed class FrameGenerator : IDisposable
 {
     // Frames between two flushes: within the 256 that a veth queues.
     private const int Batch = 32;

@@ -11,7 +11,7 @@ namespace Softswitch.Lab.Measures;
 /// <param name="Strays">Other packets.</param>
 /// <param name="LongestNanoseconds">The longest latency.</param>
 /// <param name="LongestSilenceNanoseconds">The longest time between one arrival and the next.</param>
-public readonly record struct SinkCounts(
+internal readonly record struct SinkCounts(
     long Received, long Duplicates, long Reordered, long Strays, long LongestNanoseconds, long LongestSilenceNanoseconds = 0)
 {
     /// <summary>Different packets that arrived.</summary>
@@ -24,7 +24,7 @@ public readonly record struct SinkCounts(
 /// switch's, would pay for it. No process takes part. The link owns the attachment: it ends with the process. Threads: any; nothing is
 /// exact while packets arrive.
 /// </remarks>
-public sealed class FrameSink : IDisposable
+internal sealed class FrameSink : IDisposable
 {
     /// <summary>Most packets of a run.</summary>
     public const int MaxCapacity = 1 << 30;

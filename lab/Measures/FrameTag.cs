@@ -10,7 +10,7 @@ namespace Softswitch.Lab.Measures;
 /// </code>
 /// Network byte order, but the time stamp: <see cref="System.Diagnostics.Stopwatch"/> ticks as they stand in memory.
 /// </remarks>
-public static class FrameTag
+internal static class FrameTag
 {
     public const int Size = 16;
 

@@ -15,7 +15,7 @@ namespace Softswitch.Lab.Measures;
 /// at random, so caches by whole keys and by masks are missed as a scan through the address space would miss them. Frames
 /// are untagged IPv4 without options; their header checksum is not kept right (the switch does not look at it).
 /// </remarks>
-public sealed unsafe class FreshFlowsPort : IPort, IPortDevice
+internal sealed unsafe class FreshFlowsPort : IPort, IPortDevice
 {
     // nw_src, nw_dst, tp_src, tp_dst of an untagged IPv4 frame without options.
     private const int FieldsOffset = 26;

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Softswitch.Lab.Measures;
 
 /// <summary>Buckets a sixteenth of a power of two wide for durations in nanoseconds, as processes and BPF programs count them.</summary>
-public static class LatencyBuckets
+internal static class LatencyBuckets
 {
     public const int SubBits = 4;
     public const int SubCount = 1 << SubBits;

@@ -13,7 +13,7 @@ namespace Softswitch.Lab.Measures;
 /// Epoch, sequence number and time stamp (CLOCK_MONOTONIC, nanoseconds) stand as in this machine's memory: they do not leave it. The flow is the sequence
 /// number modulo the number of flows. The UDP checksum is 0, none, as IPv4 allows.
 /// </remarks>
-public static class MeasuredFrame
+internal static class MeasuredFrame
 {
     public const int MinLength = 60;
     public const int MaxLength = 1514;

@@ -8,7 +8,7 @@ using Softswitch.Ports;
 namespace Softswitch.Lab.Measures;
 
 /// <summary>Receives one frame over and over at a set rate, the time of receipt written into its <see cref="FrameTag"/>.</summary>
-public sealed unsafe class PacedPort : IPort, IPortDevice
+internal sealed unsafe class PacedPort : IPort, IPortDevice
 {
     private readonly byte[] _frame;
     private long _start;

@@ -16,11 +16,20 @@ namespace Softswitch.Hosting;
 /// <param name="Bytes">Of these packets, from the Ethernet header on.</param>
 /// <param name="Actions">In order; none drops.</param>
 public sealed record FlowReport(
-    FlowMatch Match, ushort Priority, ulong Cookie, TimeSpan Duration, ushort IdleTimeoutSeconds, ushort HardTimeoutSeconds, ulong Packets, ulong Bytes,
+    FlowMatch Match,
+    ushort Priority,
+    ulong Cookie,
+    TimeSpan Duration,
+    ushort IdleTimeoutSeconds,
+    ushort HardTimeoutSeconds,
+    ulong Packets,
+    ulong Bytes,
     IReadOnlyList<FlowAction> Actions)
 {
     internal FlowReport(in FlowStatistics entry)
-        : this(entry.Match, entry.Priority, entry.Cookie, entry.Duration, entry.IdleTimeoutSeconds, entry.HardTimeoutSeconds, entry.PacketCount, entry.ByteCount, entry.Actions.ToArray())
+        : this(
+            entry.Match, entry.Priority, entry.Cookie, entry.Duration, entry.IdleTimeoutSeconds, entry.HardTimeoutSeconds,
+            entry.PacketCount, entry.ByteCount, entry.Actions.ToArray())
     {
     }
 

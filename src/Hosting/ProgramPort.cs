@@ -4,7 +4,9 @@ using Softswitch.Ports.Memory;
 namespace Softswitch.Hosting;
 
 /// <summary>A port of a switch whose far end is the program itself: frames go in and come out as spans.</summary>
-/// <remarks>Threads: any. Up to 1024 frames wait in each direction; what the switch sends while they do is dropped and counted (TransmitQueueFull).</remarks>
+/// <remarks>
+/// Threads: any. Up to 1024 frames wait in each direction; what the switch sends beyond is dropped and counted (TransmitQueueFull).
+/// </remarks>
 public sealed class ProgramPort
 {
     private readonly MemoryPort _device;

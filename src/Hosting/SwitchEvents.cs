@@ -6,9 +6,10 @@ using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Hosting;
 
-/// <summary>Tells agent and program what comes up: the agent at once and under the gate, the program's handlers from the control thread, without it.</summary>
+/// <summary>Tells agent and program what comes up.</summary>
 /// <remarks>
-/// Handlers may ask anything of the switch, flow entries included, which nobody may who was called under the gate.
+/// The agent is told at once, with the control lock held; the program's handlers by the control thread, without it. So they
+/// may ask anything of the switch, flow entries included.
 /// Threads: handlers come and go on any; <see cref="Raise"/> is the control thread's.
 /// </remarks>
 internal sealed class SwitchEvents(DatapathControl control, SwitchAgent agent) : IControlEvents
@@ -46,7 +47,8 @@ internal sealed class SwitchEvents(DatapathControl control, SwitchAgent agent) :
             return;
         }
         byte[] data = packetIn.Data.ToArray();
-        (uint buffer, ushort port, PacketInReason reason, ushort length) = (packetIn.BufferId, packetIn.InPort, packetIn.Reason, packetIn.MaxLength);
+        (uint buffer, ushort port, PacketInReason reason, ushort length) =
+            (packetIn.BufferId, packetIn.InPort, packetIn.Reason, packetIn.MaxLength);
         _pending.Enqueue(() => handler(new PacketIn { BufferId = buffer, InPort = port, Reason = reason, MaxLength = length, Data = data }));
     }
 

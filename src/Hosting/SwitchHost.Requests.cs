@@ -17,8 +17,12 @@ public delegate void PacketInHandler(in PacketIn packetIn);
 /// <content>What a program asks of its switch while it runs.</content>
 public sealed partial class SwitchHost
 {
-    /// <summary>Packets for the program. While there is a handler, packets without a flow entry come here whatever the fail mode is, and to controllers too.</summary>
-    /// <remarks>As <see cref="Datapath.Control.DatapathOptions.PacketInRate"/> allows; what waits for a slow handler in vain is dropped and counted (PacketInQueueFull).</remarks>
+    /// <summary>Packets for the program.</summary>
+    /// <remarks>
+    /// While there is a handler, packets without a flow entry come here whatever the fail mode is, and to controllers too, as
+    /// <see cref="Datapath.Control.DatapathOptions.PacketInRate"/> allows. What waits for a slow handler in vain is dropped and
+    /// counted (PacketInQueueFull).
+    /// </remarks>
     public event PacketInHandler? PacketIn
     {
         add => _events!.PacketIn += value;
@@ -52,7 +56,7 @@ public sealed partial class SwitchHost
         }
     }
 
-    /// <summary>Adds a port, opened in the network namespace of the calling thread, which must be the one <see cref="Start(SwitchOptions, Action{string})"/> was called in.</summary>
+    /// <summary>Adds a port. The calling thread is in the network namespace in which the switch was started.</summary>
     /// <param name="port">Such as <c>3=eth3</c>; without a number it gets one that no port has had.</param>
     /// <returns>Its number.</returns>
     /// <exception cref="OptionException">It is no port, or its number is taken. Nothing is changed then.</exception>
@@ -122,13 +126,13 @@ public sealed partial class SwitchHost
     }
 
     /// <summary>Adds a flow entry; one of the same match and priority is replaced.</summary>
-    /// <param name="flow">In ovs-ofctl's words, such as <c>priority=5,in_port=1,tcp,tp_dst=80,actions=mod_nw_dst:10.0.0.9,output:2</c>.</param>
+    /// <param name="flow">In ovs-ofctl's words, such as <c>priority=5,tcp,tp_dst=80,actions=mod_nw_dst:10.0.0.9,output:2</c>.</param>
     /// <exception cref="OptionException">It is no flow, or the table does not take it; the message quotes it and says why.</exception>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     public void AddFlow(string flow) => Apply(flow, FlowSyntaxMode.Add);
 
     /// <summary>Deletes flow entries.</summary>
-    /// <param name="match">In ovs-ofctl's words, such as <c>in_port=1,tcp</c>: entries of this match or a narrower one go. Empty for all.</param>
+    /// <param name="match">Such as <c>in_port=1,tcp</c>: entries of this match or a narrower one go. Empty for all.</param>
     /// <exception cref="OptionException">It is no match.</exception>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     public void DeleteFlows(string match = "") => Apply(match, FlowSyntaxMode.Delete);
@@ -169,8 +173,9 @@ public sealed partial class SwitchHost
 
     /// <summary>Sends a packet; a controller's packet-out.</summary>
     /// <param name="frame">From the Ethernet header on, without FCS. Copied.</param>
-    /// <param name="inPort">The port it is taken to have come in on, such as <see cref="Datapath.Control.PacketIn.InPort"/>; <see cref="PortNumber.None"/> for none.</param>
-    /// <param name="actions">What becomes of it; output to <see cref="PortNumber.Table"/> asks the flow table. Up to 1024 packets wait for the worker, the rest is lost.</param>
+    /// <param name="inPort">The port it is taken to have come in on; <see cref="PortNumber.None"/> for none.</param>
+    /// <param name="actions">What becomes of it; output to <see cref="PortNumber.Table"/> asks the flow table.</param>
+    /// <remarks>Up to 1024 packets wait for the worker; what does not fit is lost.</remarks>
     /// <exception cref="OptionException">The actions make no sense; the message gives OpenFlow's name for the reason.</exception>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     public void PacketOut(ReadOnlySpan<byte> frame, ushort inPort, params ReadOnlySpan<FlowAction> actions)

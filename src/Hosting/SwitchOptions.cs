@@ -42,7 +42,7 @@ public sealed record SwitchOptions
     /// <summary>The processor of each worker, in order; empty to leave them to the scheduler.</summary>
     public IReadOnlyList<int> Processors { get; init; } = [];
 
-    /// <summary>Options by the names they have on the command line and in a configuration file, queues and NetFPGA cards among them.</summary>
+    /// <summary>Options by their names on the command line and in a configuration file, queues and NetFPGA cards among them.</summary>
     /// <param name="settings">Such as <c>("port", "1=eth1")</c>, <c>("queue", "1:5,min-rate=10M")</c>, <c>("stp", "true")</c>.</param>
     /// <returns>The options, checked.</returns>
     /// <exception cref="OptionException">A line for each setting that is wrong.</exception>
@@ -65,12 +65,14 @@ public sealed record SwitchOptions
         {
             errors.Add($"port '{port}': the number belongs to '{owners[port.Number]}'");
         }
-        IEnumerable<ushort> free = Enumerable.Range(1, PortNumber.Max).Select(number => (ushort)number).Where(number => !owners.ContainsKey(number));
-        Queue<ushort> numbers = new(free.Take(Ports.Count));
-        List<PortOption> ports = [.. Ports.Select(port => port.Number == 0 ? port with { Number = numbers.Dequeue() } : port)];
+        IEnumerable<ushort> all = Enumerable.Range(1, PortNumber.Max).Select(number => (ushort)number);
+        Queue<ushort> free = new(all.Where(number => !owners.ContainsKey(number)).Take(Ports.Count));
+        List<PortOption> ports = [.. Ports.Select(port => port.Number == 0 ? port with { Number = free.Dequeue() } : port)];
         TunnelOptionsCheck.Run(ports, errors);
-        errors.AddRange(Agent.Controllers.Where(target => target.IsPassive).Select(target => $"controller '{target}' is not {ConnectionTarget.ActiveForms}"));
-        errors.AddRange(Agent.Listeners.Where(target => !target.IsPassive).Select(target => $"listen '{target}' is not {ConnectionTarget.PassiveForms}"));
+        errors.AddRange(Agent.Controllers.Where(target => target.IsPassive)
+            .Select(target => $"controller '{target}' is not {ConnectionTarget.ActiveForms}"));
+        errors.AddRange(Agent.Listeners.Where(target => !target.IsPassive)
+            .Select(target => $"listen '{target}' is not {ConnectionTarget.PassiveForms}"));
         if (Processors.Count != 0 && Processors.Count != Datapath.Workers)
         {
             errors.Add($"cpus: there are {Processors.Count} for {Datapath.Workers} workers");

@@ -7,7 +7,7 @@ namespace Softswitch.NetFpga;
 /// <param name="Version">Block 2: major * 65536 + minor * 256 + revision. Block 1: a revision.</param>
 /// <param name="CpciVersion">Low 24 bits version, high 8 revision.</param>
 /// <param name="Project">Block 2: the project's directory. Block 1: the device string.</param>
-public sealed record CardIdentity(int BlockVersion, uint DeviceId, uint Version, uint CpciVersion, string Project, string Name, string Description)
+internal sealed record CardIdentity(int BlockVersion, uint DeviceId, uint Version, uint CpciVersion, string Project, string Name, string Description)
 {
     private const string ProjectOfBlock2 = "openflow_switch";
     private const string ProjectOfBlock1 = "openflow";

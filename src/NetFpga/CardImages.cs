@@ -4,7 +4,7 @@ namespace Softswitch.NetFpga;
 
 /// <summary>Match value or mask: 256 bits, bit b being bit b mod 32 of word b div 32.</summary>
 [InlineArray(Count)]
-public struct KeyWords : IEquatable<KeyWords>
+internal struct KeyWords : IEquatable<KeyWords>
 {
     public const int Count = 8;
 
@@ -23,7 +23,7 @@ public struct KeyWords : IEquatable<KeyWords>
 
 /// <summary>What becomes of a frame: destination bitmap, flags and values of rewrites. 320 bits, in words as <see cref="KeyWords"/>.</summary>
 [InlineArray(Count)]
-public struct ActionWords : IEquatable<ActionWords>
+internal struct ActionWords : IEquatable<ActionWords>
 {
     public const int Count = 10;
 
@@ -42,8 +42,8 @@ public struct ActionWords : IEquatable<ActionWords>
 
 /// <summary>One row of the wildcard table.</summary>
 /// <param name="Mask">1 bits are not compared.</param>
-public readonly record struct RowImage(KeyWords Value, KeyWords Mask, ActionWords Action);
+internal readonly record struct RowImage(KeyWords Value, KeyWords Mask, ActionWords Action);
 
 /// <summary>One slot of the exact table.</summary>
 /// <param name="Value">With the active bit.</param>
-public readonly record struct SlotImage(KeyWords Value, ActionWords Action);
+internal readonly record struct SlotImage(KeyWords Value, ActionWords Action);

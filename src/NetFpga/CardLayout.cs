@@ -1,7 +1,7 @@
 namespace Softswitch.NetFpga;
 
 /// <summary>What the bits of entries and actions mean: two generations of the OpenFlow bitfile, with the same register addresses.</summary>
-public enum CardLayout
+internal enum CardLayout
 {
     /// <summary>Bitfiles of 2009: no nw_tos, no ARP fields, of the rewrites only dl_src and dl_dst.</summary>
     V09,

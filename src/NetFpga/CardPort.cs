@@ -2,7 +2,7 @@ namespace Softswitch.NetFpga;
 
 /// <summary>How a card numbers its four wires and the four queues to and from the host: even is a wire, odd the queue of the same port.</summary>
 /// <remarks>Ports are counted from 0 here: port 0 is <c>nf2c0</c>, whatever number the switch gives it.</remarks>
-public static class CardPort
+internal static class CardPort
 {
     public const int Count = 4;
 

@@ -1,7 +1,7 @@
 namespace Softswitch.NetFpga;
 
 /// <summary>Byte addresses of a NetFPGA 1G card's registers under the OpenFlow switch bitfile; the same in both layouts.</summary>
-public static class CardRegisters
+internal static class CardRegisters
 {
     /// <summary>The address bus is 27 bits wide.</summary>
     public const uint AddressLimit = 1 << 27;

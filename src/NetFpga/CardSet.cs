@@ -6,7 +6,7 @@ namespace Softswitch.NetFpga;
 
 /// <summary>The cards of a switch, for whoever opens ports by name.</summary>
 /// <remarks>Threads: any; disposing comes last, after the ports.</remarks>
-public sealed class CardSet : IDisposable
+internal sealed class CardSet : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<NetFpgaCard> _cards = [];

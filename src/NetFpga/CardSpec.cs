@@ -12,7 +12,7 @@ namespace Softswitch.NetFpga;
 /// <param name="Layout">Null: to be told from the card; an emulated card then has 1.0.</param>
 /// <param name="Trace">The file that takes a line for each register access; null for none.</param>
 /// <param name="Wires">Of an emulated card: the four interfaces behind its wires, empty where nothing is plugged in.</param>
-public sealed record CardSpec(
+internal sealed record CardSpec(
     string Text, string? Name, string? Transport, CardLayout? Layout, OffloadLevel Offload, string? Trace, IReadOnlyList<string> Wires)
 {
     private const string Emulator = "emulator";

@@ -6,7 +6,7 @@ namespace Softswitch.NetFpga;
 /// <param name="HasWatchdog">Whether the card will empty its tables if it is not fed.</param>
 /// <param name="Drops">Frames dropped, by source number.</param>
 /// <param name="LinksUp">By port.</param>
-public sealed record CardStatus(
+internal sealed record CardStatus(
     uint Seconds, uint Cookie, bool HasWatchdog, uint ExactHits, uint ExactMisses, uint WildcardHits, uint WildcardMisses, IReadOnlyList<uint> Drops,
     IReadOnlyList<bool> LinksUp)
 {

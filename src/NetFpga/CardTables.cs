@@ -1,22 +1,22 @@
 namespace Softswitch.NetFpga;
 
 /// <summary>What a row or slot counted.</summary>
-public readonly record struct CardHits(ulong Packets, ulong Bytes);
+internal readonly record struct CardHits(ulong Packets, ulong Bytes);
 
 /// <summary>A row of the wildcard table and its place.</summary>
-public readonly record struct CardRow(int Row, RowImage Image, CardHits Hits)
+internal readonly record struct CardRow(int Row, RowImage Image, CardHits Hits)
 {
     /// <summary>Empty rows compare every bit with 0, as no frame has them.</summary>
     public bool IsEmpty => Image.Value == default && Image.Mask == default;
 }
 
 /// <summary>A slot of the exact table in use, and its place.</summary>
-public readonly record struct CardSlot(int Slot, SlotImage Image, CardHits Hits);
+internal readonly record struct CardSlot(int Slot, SlotImage Image, CardHits Hits);
 
 /// <summary>Both tables of a card, as they were read from it.</summary>
 /// <param name="Rows">All 32.</param>
 /// <param name="Slots">Those in use, by number.</param>
-public sealed record CardTables(IReadOnlyList<CardRow> Rows, IReadOnlyList<CardSlot> Slots)
+internal sealed record CardTables(IReadOnlyList<CardRow> Rows, IReadOnlyList<CardSlot> Slots)
 {
     private const uint ActiveBit = 0x80000000;
     private const uint PacketBits = 0x01ffffff;

@@ -2,7 +2,7 @@ namespace Softswitch.NetFpga;
 
 /// <summary>The registers of one card: 32-bit words at byte addresses, values in host order.</summary>
 /// <remarks>Threads: one at a time. Disposing gives the card's transport and its lock back; the card keeps its tables.</remarks>
-public interface IRegisterAccess : IDisposable
+internal interface IRegisterAccess : IDisposable
 {
     /// <summary>How the registers are reached, such as <c>ioctl on nf2c0</c>, for messages.</summary>
     string Transport { get; }

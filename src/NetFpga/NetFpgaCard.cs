@@ -10,7 +10,7 @@ namespace Softswitch.NetFpga;
 
 /// <summary>A card in use: its registers, and its four interfaces as ports. From the opening on it holds the reserved rows, and nothing else until somebody writes it.</summary>
 /// <remarks>Threads: opening and disposing one at a time; <see cref="Registers"/> any.</remarks>
-public sealed class NetFpgaCard : IDisposable
+internal sealed class NetFpgaCard : IDisposable
 {
     // What the reference driver waits after a reset.
     private static readonly TimeSpan ResetTime = TimeSpan.FromSeconds(2);

@@ -1,7 +1,7 @@
 namespace Softswitch.NetFpga;
 
 /// <summary>A register could not be read or written; the message names the transport, the address and the system's reason.</summary>
-public sealed class RegisterAccessException : IOException
+internal sealed class RegisterAccessException : IOException
 {
     public RegisterAccessException()
     {

@@ -1,7 +1,7 @@
 namespace Softswitch.NetFpga;
 
 /// <summary>The registers of a card that sees no frames: what is written stays, rows go through the staging words. At first as after a reset.</summary>
-public sealed class RegisterImage : IRegisterAccess
+internal sealed class RegisterImage : IRegisterAccess
 {
     private const uint StagingEnd = CardRegisters.RowRead;
     private const int StagingWords = ActionWords.Count + (2 * KeyWords.Count);
@@ -58,4 +58,4 @@ public sealed class RegisterImage : IRegisterAccess
 }
 
 /// <summary>One write to a register.</summary>
-public readonly record struct RegisterWrite(uint Address, uint Value);
+internal readonly record struct RegisterWrite(uint Address, uint Value);

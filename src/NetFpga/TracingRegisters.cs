@@ -2,7 +2,7 @@ namespace Softswitch.NetFpga;
 
 /// <summary>Writes a line for each access that succeeded: <c>W address value</c> or <c>R address value</c>, hexadecimal.</summary>
 /// <remarks>Threads: as the registers behind it. A line is in the file before the call returns; a file that cannot be written any more ends the trace, not the card.</remarks>
-public sealed class TracingRegisters : IRegisterAccess
+internal sealed class TracingRegisters : IRegisterAccess
 {
     private readonly IRegisterAccess _inner;
     private readonly TextWriter _trace;

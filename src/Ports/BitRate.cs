@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Softswitch.Ports;
 
 /// <summary>Rates as people write them: <c>10M</c>, <c>1.5G</c>, <c>64k</c>, <c>800000</c>; bit/s, decimal prefixes.</summary>
-public static class BitRate
+internal static class BitRate
 {
     /// <summary>What a rate looks like, for errors.</summary>
     public const string Example = "a rate in bit/s such as 10M (k, M or G; at least 1k)";

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Softswitch.Ports;
 
 /// <summary>Names of cards' interfaces: the driver calls them nf2c0, nf2c1, ..., four for each card.</summary>
-public static class CardNetdev
+internal static class CardNetdev
 {
     public const string Prefix = "nf2c";
 

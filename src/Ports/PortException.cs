@@ -5,15 +5,18 @@ namespace Softswitch.Ports;
 /// <summary>A port that cannot be opened: the message is one line that names the port, what failed and the system's reason.</summary>
 public sealed class PortException : Exception
 {
+    /// <summary>Without a reason.</summary>
     public PortException()
     {
     }
 
+    /// <summary>With the line for people.</summary>
     public PortException(string message)
         : base(message)
     {
     }
 
+    /// <summary>With the line for people and what caused it.</summary>
     public PortException(string message, Exception innerException)
         : base(message, innerException)
     {

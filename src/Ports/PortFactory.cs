@@ -11,7 +11,7 @@ using Softswitch.Ports.Tap;
 namespace Softswitch.Ports;
 
 /// <summary>Opens the device a specification names, but for tunnels, which <see cref="Tunnels.UnderlaySet"/> opens, and cards' ports, which <c>CardSet</c> does.</summary>
-public static class PortFactory
+internal static class PortFactory
 {
     private const int MaxQueues = 256; // of a TAP device, MAX_TAP_QUEUES in drivers/net/tun.c; few cards have more
 

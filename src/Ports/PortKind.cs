@@ -1,7 +1,7 @@
 namespace Softswitch.Ports;
 
 /// <summary>What the word before the colon of a port specification says.</summary>
-public enum PortKind
+internal enum PortKind
 {
     /// <summary>A name alone: a Linux interface by the best backend for it.</summary>
     Interface,

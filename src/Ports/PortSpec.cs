@@ -10,7 +10,7 @@ namespace Softswitch.Ports;
 /// A number is recognised only in front of the first <c>=</c>, so a file may have one in its name; a comma ends the name of
 /// a file, as the options begin there.
 /// </remarks>
-public sealed class PortSpec
+internal sealed class PortSpec
 {
     /// <summary>Stands between the values of a key that was given more than once, in <see cref="Options"/>: no value has a comma.</summary>
     public const char ValueSeparator = ',';

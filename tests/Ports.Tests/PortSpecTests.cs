@@ -29,7 +29,7 @@ public sealed class PortSpecTests
     [InlineData("nf2c01", null, PortKind.Interface, "nf2c01")]
     [InlineData("nf2cx", null, PortKind.Interface, "nf2cx")]
     [InlineData("pcaplib:eth0", null, PortKind.PcapLib, "eth0")]
-    public void Specifications_are_read(string text, int? number, PortKind kind, string target)
+    internal void Specifications_are_read(string text, int? number, PortKind kind, string target)
     {
         PortSpec spec = Parse(text);
         Assert.Equal(number, spec.Number);

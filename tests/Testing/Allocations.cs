@@ -1,7 +1,7 @@
 namespace Softswitch.Testing;
 
 /// <summary>Measures what code that is to allocate nothing allocates.</summary>
-public static class Allocations
+internal static class Allocations
 {
     private const int MaxRounds = 5;
 

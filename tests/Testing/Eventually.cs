@@ -4,7 +4,7 @@ using Xunit;
 namespace Softswitch.Testing;
 
 /// <summary>Waits for what another thread or process is about to bring about, with a bound that only a failure reaches.</summary>
-public static class Eventually
+internal static class Eventually
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
     // Between looks; they grow apart, because a look may cost a process.

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Softswitch.Testing;
 
 /// <summary>Memory that ends at a page nobody may touch: a read or write beyond a buffer placed at its end kills the process.</summary>
-public sealed unsafe partial class GuardedMemory : IDisposable
+internal sealed unsafe partial class GuardedMemory : IDisposable
 {
     private const int PageSize = 4096;
     private const int PROT_NONE = 0;

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Softswitch.Testing;
 
 /// <summary>Cuts datagrams into fragments as a test wants them: where it likes, overlapping, lying. Offsets and lengths in bytes.</summary>
-public static class Ipv4Fragments
+internal static class Ipv4Fragments
 {
     private const int Ethernet = 14;
 

@@ -3,7 +3,7 @@ using Xunit;
 namespace Softswitch.Testing;
 
 /// <summary>What a test needs of the machine; without it the test is skipped with the reason.</summary>
-public static class Needs
+internal static class Needs
 {
     /// <summary>Root, namespaces, and these programs.</summary>
     public static void Namespaces(params string[] programs)

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Testing;
 
 /// <summary>Random matches and packets from few values, so that they meet often: the food of the differential tests.</summary>
-public sealed class RandomMatches(int seed)
+internal sealed class RandomMatches(int seed)
 {
     private static readonly ushort[] Types = [EtherType.Ipv4, EtherType.Ipv4, EtherType.Ipv4, EtherType.Arp, EtherType.Lldp, EtherType.Rarp];
     private static readonly byte[] Protocols = [IpProtocol.Tcp, IpProtocol.Udp, IpProtocol.Icmp, 89];

@@ -5,7 +5,7 @@ namespace Softswitch.Testing;
 
 /// <summary>A command that runs beside the test; killed with its children when disposed.</summary>
 /// <remarks>Threads: any. Output is gathered as it comes.</remarks>
-public sealed class RunningCommand : IDisposable
+internal sealed class RunningCommand : IDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();

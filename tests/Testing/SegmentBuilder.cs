@@ -7,7 +7,7 @@ namespace Softswitch.Testing;
 /// Builds TCP and UDP packets from their fields, byte by byte, with textbook checksums; the oracle for whatever cuts segments:
 /// each frame is built anew from what the sender would have meant, not derived from the segment.
 /// </summary>
-public sealed record SegmentBuilder
+internal sealed record SegmentBuilder
 {
     public bool IsIpv4 { get; init; } = true;
     public bool IsTcp { get; init; } = true;

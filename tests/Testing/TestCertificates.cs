@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 namespace Softswitch.Testing;
 
 /// <summary>A certificate authority of the test's own: its certificate and those it issues, as PEM files in a folder of their own.</summary>
-public sealed class TestCertificates : IDisposable
+internal sealed class TestCertificates : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-tls-");
     private readonly X509Certificate2 _authority;

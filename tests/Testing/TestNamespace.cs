@@ -9,7 +9,7 @@ namespace Softswitch.Testing;
 /// The name carries the test process's id, so that namespaces of a process that was killed are found and deleted by the
 /// next one. Threads: any; <see cref="Run(Action)"/> uses a thread of its own, because a namespace belongs to a thread.
 /// </remarks>
-public sealed class TestNamespace : IDisposable
+internal sealed class TestNamespace : IDisposable
 {
     private const string Prefix = "sst-";
 

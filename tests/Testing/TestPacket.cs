@@ -4,7 +4,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Testing;
 
 /// <summary>Frames for tests: every field has a default, a test names those that matter. Checksums are computed the textbook way.</summary>
-public static class TestPacket
+internal static class TestPacket
 {
     public const ulong DefaultSource = 0x0200_0000_0001;
     public const ulong DefaultDestination = 0x0200_0000_0002;

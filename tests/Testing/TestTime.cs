@@ -1,7 +1,7 @@
 namespace Softswitch.Testing;
 
 /// <summary>A clock that stands still until the test moves it.</summary>
-public sealed class TestTime : TimeProvider
+internal sealed class TestTime : TimeProvider
 {
     // Not 0: a stamp of 0 must not look like "never".
     private long _ticks = TimeSpan.TicksPerHour;

@@ -3,7 +3,7 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Testing;
 
 /// <summary>Whether the kernel, or the container around us, lets this process have AF_XDP.</summary>
-public static class XdpSupport
+internal static class XdpSupport
 {
     private static readonly Lazy<string?> Obstacle = new(FindObstacle);
 

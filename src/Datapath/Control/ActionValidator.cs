@@ -6,7 +6,7 @@ using Softswitch.Datapath.Tables;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>Checks an action list before it is compiled (OpenFlow 1.0.0 §5.2.4, §5.4.4).</summary>
-public static class ActionValidator
+internal static class ActionValidator
 {
     /// <param name="forPacketOut">TABLE is an output of packet-outs only.</param>
     public static ControlError Validate(ReadOnlySpan<FlowAction> actions, bool forPacketOut)

@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Control;
 
 /// <summary>How far a barrier has come; it begins as <c>default</c>. For <see cref="DatapathControl.TryBarrier"/>.</summary>
-public struct BarrierProgress
+internal struct BarrierProgress
 {
     internal BarrierStage Stage;
 

@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Control;
 
 /// <summary>Why the datapath refused a request. The agent names the OpenFlow error type and code for each (§5.4.4).</summary>
-public enum ControlError
+internal enum ControlError
 {
     None = 0,
 

@@ -88,7 +88,7 @@ internal sealed class ControlLock
 
 /// <summary>Whoever runs a command that may take long, and holds more than the gate.</summary>
 /// <remarks>Threads: called by the one that runs the command, with the gate held. Implementations do not throw.</remarks>
-public interface ICommandHost
+internal interface ICommandHost
 {
     /// <summary>The gate is about to be left, for others to enter, in the middle of the command.</summary>
     void OnLeaving();
@@ -98,7 +98,7 @@ public interface ICommandHost
 }
 
 /// <summary>The control gate, held until this is disposed of.</summary>
-public readonly ref struct ControlScope
+internal readonly ref struct ControlScope
 {
     private readonly ControlLock _gate;
 

@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Control;
 
 /// <content>Barriers, and the ends of entries that controllers have to read first.</content>
-public sealed unsafe partial class DatapathControl
+internal sealed unsafe partial class DatapathControl
 {
     // Entries whose memory is taken back, or whose end is reported, before it is looked whether others wait for the gate.
     private const int ReclaimSlice = 64;

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>Ports: added, removed, configured and watched; threads as for the rest of the class.</summary>
-public sealed unsafe partial class DatapathControl
+internal sealed unsafe partial class DatapathControl
 {
     // Out of the switch, but perhaps in the hands of a worker that is stuck.
     private readonly List<SwitchPort> _removedInVain = [];

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Queues;
 namespace Softswitch.Datapath.Control;
 
 /// <content>Queues of ports (OpenFlow 1.0.0 §5.2.2, §5.3.4) and rates of ports.</content>
-public sealed unsafe partial class DatapathControl
+internal sealed unsafe partial class DatapathControl
 {
     private readonly QueueControl _queues;
 

@@ -6,7 +6,7 @@ using Softswitch.Datapath.Pipeline;
 namespace Softswitch.Datapath.Control;
 
 /// <content>Flow entries, tables and drops as statistics tell them (OpenFlow 1.0.0 §5.3.5).</content>
-public sealed unsafe partial class DatapathControl
+internal sealed unsafe partial class DatapathControl
 {
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>

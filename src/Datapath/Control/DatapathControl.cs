@@ -15,7 +15,7 @@ namespace Softswitch.Datapath.Control;
 /// <see cref="Workers"/>, which run on threads of their own and never do, and <see cref="WaitForWork"/>. What a method changed is in force for every
 /// packet that a worker receives after it returned.
 /// </remarks>
-public sealed unsafe partial class DatapathControl : IDisposable
+internal sealed unsafe partial class DatapathControl : IDisposable
 {
     // Retired entries that may wait for workers before an ADD has to.
     private const int RetiredReserve = 1 << 16;

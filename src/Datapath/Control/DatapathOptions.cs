@@ -7,7 +7,7 @@ namespace Softswitch.Datapath.Control;
 /// <summary>Sizes and sources of a datapath; fixed for its life.</summary>
 public sealed record DatapathOptions
 {
-    public ulong DatapathId { get; init; } = 1;
+    internal ulong DatapathId { get; init; } = 1;
 
     /// <summary>Threads that forward. Each port queue belongs to one of them.</summary>
     public int Workers { get; init; } = 1;
@@ -19,7 +19,7 @@ public sealed record DatapathOptions
     public int FrameSize { get; init; } = 2048;
 
     /// <summary>Where so many bytes for these frames come from; null for the heap.</summary>
-    public Func<nuint, FrameMemory>? FrameMemory { get; init; }
+    internal Func<nuint, FrameMemory>? FrameMemory { get; init; }
 
     /// <summary>Frames for packets longer than an ordinary frame holds.</summary>
     public int LargeFrameCount { get; init; } = 256;
@@ -66,8 +66,8 @@ public sealed record DatapathOptions
     /// <summary>From a datagram's first fragment to its end. RFC 791 §3.2 suggests 15 s, RFC 1122 §3.3.2 60 s to 120 s for hosts; Linux has 30 s.</summary>
     public TimeSpan ReassemblyTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>A fixed hash secret for repeatable tests; null draws one.</summary>
-    public FlowHash? Hash { get; init; }
+    internal FlowHash? Hash { get; init; }
 }

@@ -7,8 +7,13 @@ namespace Softswitch.Datapath.Control;
 /// <summary>enum ofp_port_reason (OpenFlow 1.0.0 §5.4.3).</summary>
 public enum PortStatusReason : byte
 {
+    /// <summary>OFPPR_ADD.</summary>
     Add = 0,
+
+    /// <summary>OFPPR_DELETE.</summary>
     Delete = 1,
+
+    /// <summary>OFPPR_MODIFY: its link, its configuration or its address.</summary>
     Modify = 2,
 }
 
@@ -18,7 +23,10 @@ public readonly ref struct PacketIn
     /// <summary>The buffer that keeps the packet, or <see cref="FlowMod.NoBuffer"/>: then the whole packet must be sent.</summary>
     public required uint BufferId { get; init; }
 
+    /// <summary>The port it came in on.</summary>
     public required ushort InPort { get; init; }
+
+    /// <summary>Why it is sent up.</summary>
     public required PacketInReason Reason { get; init; }
 
     /// <summary>max_len of the action; for a table miss the agent's miss_send_len decides.</summary>
@@ -40,7 +48,7 @@ public readonly record struct FlowRemoved(
     ulong ByteCount);
 
 /// <summary>How far a receiver is with the ends of entries.</summary>
-public readonly struct FlowRemovedCursor
+internal readonly struct FlowRemovedCursor
 {
     internal FlowRemovedCursor(uint last, long count)
     {
@@ -57,7 +65,7 @@ public readonly struct FlowRemovedCursor
 
 /// <summary>What the datapath tells its agent.</summary>
 /// <remarks>Threads: called under the control gate, by whoever holds it. Implementations do not block and do not throw.</remarks>
-public interface IControlEvents
+internal interface IControlEvents
 {
     void OnPacketIn(in PacketIn packetIn);
 

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>Which flow entries a statistics request is about (OpenFlow 1.0.0 §5.3.5).</summary>
-public readonly struct FlowFilter
+internal readonly struct FlowFilter
 {
     /// <summary>Id of the flow table. That it consists of two structures is nobody's business outside.</summary>
     public const byte FlowTable = 0;
@@ -44,7 +44,7 @@ public readonly struct FlowFilter
 }
 
 /// <summary>One flow entry's description and counters. The spans are valid until the control gate is left.</summary>
-public ref struct FlowStatistics
+internal ref struct FlowStatistics
 {
     public byte TableId;
     public FlowMatch Match;
@@ -59,14 +59,14 @@ public ref struct FlowStatistics
 }
 
 /// <summary>Totals over a set of flow entries.</summary>
-public record struct AggregateStatistics(ulong PacketCount, ulong ByteCount, uint FlowCount);
+internal record struct AggregateStatistics(ulong PacketCount, ulong ByteCount, uint FlowCount);
 
 /// <summary>One flow table's counters: struct ofp_table_stats.</summary>
 /// <param name="MaxEntries">Entries that there is room for.</param>
-public readonly record struct TableStatistics(
+internal readonly record struct TableStatistics(
     byte TableId, string Name, FlowWildcards Wildcards, uint MaxEntries, uint ActiveCount, ulong LookupCount, ulong MatchedCount);
 
 /// <summary>One queue's counters: struct ofp_queue_stats.</summary>
 /// <param name="TransmitErrors">Packets lost because the queue was full.</param>
-public readonly record struct QueueStatistics(
+internal readonly record struct QueueStatistics(
     ushort PortNumber, uint QueueId, ulong TransmittedBytes, ulong TransmittedPackets, ulong TransmitErrors);

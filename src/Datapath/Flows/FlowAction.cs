@@ -15,8 +15,9 @@ namespace Softswitch.Datapath.Flows;
 [StructLayout(LayoutKind.Explicit, Size = Size)]
 public readonly record struct FlowAction
 {
-    public const int Size = 16;
+    internal const int Size = 16;
 
+    /// <summary>What it does.</summary>
     [FieldOffset(0)]
     public readonly ActionKind Kind;
 
@@ -28,6 +29,7 @@ public readonly record struct FlowAction
     [FieldOffset(4)]
     public readonly uint Value;
 
+    /// <summary>The address's new value.</summary>
     [FieldOffset(8)]
     public readonly MacAddress Mac;
 
@@ -46,31 +48,42 @@ public readonly record struct FlowAction
     /// <param name="maxLength">Bytes of the packet to send when the port is CONTROLLER.</param>
     public static FlowAction Output(ushort port, ushort maxLength = 0) => new(ActionKind.Output, port, maxLength);
 
+    /// <summary>VLAN id, 0 to 4095; adds a tag where there is none.</summary>
     public static FlowAction SetVlanVid(ushort vlanId) => new(ActionKind.SetVlanVid, value: vlanId);
 
+    /// <summary>VLAN priority, 0 to 7; adds a tag where there is none.</summary>
     public static FlowAction SetVlanPcp(byte priority) => new(ActionKind.SetVlanPcp, value: priority);
 
+    /// <summary>Removes the VLAN tag, if there is one.</summary>
     public static FlowAction StripVlan() => new(ActionKind.StripVlan);
 
+    /// <summary>Ethernet source.</summary>
     public static FlowAction SetDlSrc(MacAddress address) => new(ActionKind.SetDlSrc, mac: address);
 
+    /// <summary>Ethernet destination.</summary>
     public static FlowAction SetDlDst(MacAddress address) => new(ActionKind.SetDlDst, mac: address);
 
+    /// <summary>IPv4 source, in host byte order; checksums follow.</summary>
     public static FlowAction SetNwSrc(uint address) => new(ActionKind.SetNwSrc, value: address);
 
+    /// <summary>IPv4 destination, in host byte order; checksums follow.</summary>
     public static FlowAction SetNwDst(uint address) => new(ActionKind.SetNwDst, value: address);
 
     /// <param name="tos">The TOS byte; its low two bits are left to ECN.</param>
     public static FlowAction SetNwTos(byte tos) => new(ActionKind.SetNwTos, value: tos);
 
+    /// <summary>TCP or UDP source port; checksums follow.</summary>
     public static FlowAction SetTpSrc(ushort port) => new(ActionKind.SetTpSrc, value: port);
 
+    /// <summary>TCP or UDP destination port; checksums follow.</summary>
     public static FlowAction SetTpDst(ushort port) => new(ActionKind.SetTpDst, value: port);
 
     /// <param name="key">Key, VNI or tag.</param>
     public static FlowAction SetTunnel(uint key) => new(ActionKind.SetTunnel, value: key);
 
+    /// <summary>IPv4 address of the remote end, in host byte order, if the packet leaves by a tunnel whose flows choose it.</summary>
     public static FlowAction SetTunnelDestination(uint address) => new(ActionKind.SetTunnelDestination, value: address);
 
+    /// <summary>Sends by a queue of a port; by the port itself if it has no such queue.</summary>
     public static FlowAction Enqueue(ushort port, uint queueId) => new(ActionKind.Enqueue, port, queueId);
 }

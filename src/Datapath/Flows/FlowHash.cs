@@ -16,7 +16,7 @@ namespace Softswitch.Datapath.Flows;
 /// instructions; the 128 bits are folded and spread by one more multiplication, because the tables use the upper and the lower bits
 /// independently. A CRC would not do: its collisions are the same under every seed.
 /// </remarks>
-public readonly struct FlowHash
+internal readonly struct FlowHash
 {
     // 2^64 divided by the golden ratio, odd: spreads consecutive values over the upper bits.
     private const ulong Spread = 0x9e37_79b9_7f4a_7c15;

@@ -20,7 +20,7 @@ namespace Softswitch.Datapath.Flows;
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = Size)]
 [DebuggerDisplay("{ToString()}")]
-public unsafe struct FlowKey : IEquatable<FlowKey>
+internal unsafe struct FlowKey : IEquatable<FlowKey>
 {
     public const int Size = 32;
 

@@ -12,7 +12,7 @@ namespace Softswitch.Datapath.Flows;
 /// 802.1Q tag is looked through; behind a second one nothing is parsed. IPv4 fragments, the first included, have ports 0
 /// (§3.4: "nonzero fragment offset or More Fragments bit set").
 /// </remarks>
-public static unsafe class FlowKeyParser
+internal static unsafe class FlowKeyParser
 {
     /// <summary>Shorter packets have no Ethernet header.</summary>
     public const int MinLength = EthernetSize;

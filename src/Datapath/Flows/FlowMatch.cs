@@ -13,14 +13,25 @@ public record struct FlowMatch
     /// <summary>dl_vlan of frames without a tag: OFP_VLAN_NONE.</summary>
     public const ushort VlanNone = 0xffff;
 
+    /// <summary>Which fields are left open.</summary>
     public FlowWildcards Wildcards;
+
+    /// <summary>The port the packet came in on.</summary>
     public ushort InPort;
+
+    /// <summary>Ethernet source.</summary>
     public MacAddress DlSrc;
+
+    /// <summary>Ethernet destination.</summary>
     public MacAddress DlDst;
 
     /// <summary>VLAN id, or <see cref="VlanNone"/> for frames without a tag.</summary>
     public ushort DlVlan;
+
+    /// <summary>EtherType, behind a VLAN tag if there is one; for 802.3 frames without SNAP 0x05ff.</summary>
     public ushort DlType;
+
+    /// <summary>VLAN priority, 0 to 7.</summary>
     public byte DlVlanPcp;
 
     /// <summary>The whole TOS byte; only its upper six bits (DSCP) are compared.</summary>
@@ -28,7 +39,11 @@ public record struct FlowMatch
 
     /// <summary>IP protocol, or the low byte of the ARP opcode.</summary>
     public byte NwProto;
+
+    /// <summary>IPv4 source, or the sender's address of ARP.</summary>
     public uint NwSrc;
+
+    /// <summary>IPv4 destination, or the target's address of ARP.</summary>
     public uint NwDst;
 
     /// <summary>TCP or UDP port, or ICMP type.</summary>

@@ -4,7 +4,7 @@ namespace Softswitch.Datapath.Flows;
 
 /// <summary>What the parser found in a packet.</summary>
 [Flags]
-public enum HeaderFlags : byte
+internal enum HeaderFlags : byte
 {
     None = 0,
 
@@ -26,7 +26,7 @@ public enum HeaderFlags : byte
 
 /// <summary>Where a packet's headers are, so that rewriting need not look again. Offsets in bytes from the Ethernet header.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 4)]
-public struct HeaderOffsets
+internal struct HeaderOffsets
 {
     public HeaderFlags Flags;
 

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Flows;
 /// reference switch and Open vSwitch behave: network fields need dl_type IPv4 or ARP, transport fields an nw_proto of TCP,
 /// UDP or ICMP, dl_vlan_pcp a tag. Ignored fields are 0 in key and mask, which is what the parser gives packets without them.
 /// </remarks>
-public static class MatchNormalizer
+internal static class MatchNormalizer
 {
     /// <summary>Computes key and mask; the key is 0 wherever the mask is.</summary>
     /// <returns>True for an exact entry: one without wildcards (§3.4), whose mask compares every bit.</returns>

@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Fragments;
 
 /// <summary>What becomes of IPv4 fragments before the flow table: OFPC_FRAG_* of enum ofp_config_flags (OpenFlow 1.0.0 §5.3.2).</summary>
-public enum FragmentHandling
+internal enum FragmentHandling
 {
     /// <summary>OFPC_FRAG_NORMAL: looked up one by one, transport ports 0 (§3.4).</summary>
     Normal = 0,

@@ -16,7 +16,7 @@ namespace Softswitch.Datapath.Fragments;
 /// Every fragment carries the link header; the first all IP options, the others those with the copied flag. A packet that is a
 /// fragment itself is cut further. Nothing behind the IP packet's end is sent. The packet is only read.
 /// </remarks>
-public ref struct Fragmenter
+internal ref struct Fragmenter
 {
     private const byte EndOfOptions = 0;
     private const byte NoOperation = 1;

@@ -19,7 +19,7 @@ namespace Softswitch.Datapath.Fragments;
 /// </para>
 /// Threads: one worker's. All fragments of a datagram come in by one port, and so to one worker.
 /// </remarks>
-public sealed unsafe class Reassembler : IDisposable
+internal sealed unsafe class Reassembler : IDisposable
 {
     private readonly NativeArray<PartialDatagram> _datagrams;
     private readonly NativeArray<int> _buckets;

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Softswitch.Datapath.Headers;
 
 /// <summary>ARP, or RARP (RFC 903), for IPv4 on Ethernet (RFC 826), read from and written to whole frames.</summary>
-public readonly record struct ArpMessage(ushort Operation, MacAddress SenderHardware, Be32 Sender, MacAddress TargetHardware, Be32 Target)
+internal readonly record struct ArpMessage(ushort Operation, MacAddress SenderHardware, Be32 Sender, MacAddress TargetHardware, Be32 Target)
 {
     public const ushort Request = 1;
     public const ushort Reply = 2;

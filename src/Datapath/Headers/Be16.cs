@@ -4,7 +4,7 @@ namespace Softswitch.Datapath.Headers;
 
 /// <summary>A 16-bit value exactly as it stands on the wire (network byte order).</summary>
 /// <remarks>There is no implicit conversion: a forgotten swap must not compile.</remarks>
-public readonly record struct Be16(ushort Raw)
+internal readonly record struct Be16(ushort Raw)
 {
     public static Be16 FromHost(ushort value) => new(Swap(value));
 

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Softswitch.Datapath.Headers;
 
 /// <summary>A 32-bit value exactly as it stands on the wire (network byte order).</summary>
-public readonly record struct Be32(uint Raw)
+internal readonly record struct Be32(uint Raw)
 {
     public static Be32 FromHost(uint value) => new(Swap(value));
 

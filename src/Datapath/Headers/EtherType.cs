@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Headers;
 
 /// <summary>Ethernet types and the values OpenFlow adds to them, host order.</summary>
-public static class EtherType
+internal static class EtherType
 {
     public const ushort Ipv4 = 0x0800;
     public const ushort Arp = 0x0806;

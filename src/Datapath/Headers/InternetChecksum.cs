@@ -10,7 +10,7 @@ namespace Softswitch.Datapath.Headers;
 /// <see cref="Be16.Raw"/> holds). The one's complement sum commutes with swapping bytes (RFC 1071 §2 B), so nothing is ever
 /// swapped; a number in host order must go through <see cref="Be16.FromHost"/> first.
 /// </remarks>
-public static class InternetChecksum
+internal static class InternetChecksum
 {
     // Below this the set-up of the vector loop costs more than it saves.
     private const int VectorThreshold = 64;

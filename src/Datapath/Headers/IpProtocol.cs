@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Headers;
 
 /// <summary>IPv4 protocol numbers the datapath looks at.</summary>
-public static class IpProtocol
+internal static class IpProtocol
 {
     public const byte Icmp = 1;
     public const byte IpInIp = 4;

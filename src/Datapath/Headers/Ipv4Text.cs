@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Softswitch.Datapath.Headers;
 
 /// <summary>IPv4 addresses as people write them: four decimal numbers, nothing abbreviated.</summary>
-public static class Ipv4Text
+internal static class Ipv4Text
 {
     public static bool TryParse(ReadOnlySpan<char> text, out Be32 address)
     {

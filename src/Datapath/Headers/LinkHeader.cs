@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Softswitch.Datapath.Headers;
 
 /// <summary>What stands in front of an IP header: Ethernet addresses, tags, type.</summary>
-public static class LinkHeader
+internal static class LinkHeader
 {
     private const int EthernetLength = 14;
     private const int TagLength = 4;

@@ -29,6 +29,7 @@ public readonly record struct MacAddress
     {
     }
 
+    /// <summary>ff:ff:ff:ff:ff:ff.</summary>
     public static MacAddress Broadcast => new(0xffff_ffff_ffff);
 
     /// <summary>Where 802.1D bridges send their spanning tree frames.</summary>
@@ -37,8 +38,10 @@ public readonly record struct MacAddress
     /// <summary>The address as a 48-bit number, first wire byte most significant.</summary>
     public ulong Value => ((ulong)_first.Host << 32) | ((ulong)_second.Host << 16) | _third.Host;
 
+    /// <summary>Whether it is for a group, broadcast included.</summary>
     public bool IsMulticast => (_first.Host & 0x0100) != 0;
 
+    /// <summary>Writes its six bytes in wire order.</summary>
     public void CopyTo(Span<byte> destination)
     {
         BinaryPrimitives.WriteUInt16BigEndian(destination, _first.Host);
@@ -71,6 +74,7 @@ public readonly record struct MacAddress
         return true;
     }
 
+    /// <returns>As <see cref="TryParse"/> reads it.</returns>
     public override string ToString()
     {
         ulong v = Value;

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Offload;
 /// in step, so that a barrier and a flow-removed tell the truth. No call throws: hardware that fails is left out, and says so.
 /// Threads: under the control gate, one call at a time.
 /// </remarks>
-public interface IFlowOffload : IDisposable
+internal interface IFlowOffload : IDisposable
 {
     /// <summary>An entry came into force in software.</summary>
     void Add(in OffloadEntry entry);

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Flows;
 namespace Softswitch.Datapath.Offload;
 
 /// <summary>A flow entry as the table holds it. The span is valid during the call.</summary>
-public readonly ref struct OffloadEntry
+internal readonly ref struct OffloadEntry
 {
     /// <summary>Names the entry from <see cref="IFlowOffload.Add"/> until <see cref="IFlowOffload.Forget"/>; then it may name another. Never 0.</summary>
     public required uint Id { get; init; }

@@ -6,4 +6,4 @@ namespace Softswitch.Datapath.Offload;
 /// <param name="Number">The switch's number of the port.</param>
 /// <param name="Config">As set by controllers.</param>
 /// <param name="IsScheduled">It has queues or a rate of its own: what leaves by it must pass the software's scheduler.</param>
-public readonly record struct OffloadPort(ushort Number, PortConfig Config, bool IsScheduled);
+internal readonly record struct OffloadPort(ushort Number, PortConfig Config, bool IsScheduled);

@@ -1,4 +1,4 @@
 namespace Softswitch.Datapath.Offload;
 
 /// <summary>Look-ups that ended in hardware: packets the workers never saw. Never falling.</summary>
-public readonly record struct OffloadTotals(ulong ExactMatches, ulong WildcardMatches);
+internal readonly record struct OffloadTotals(ulong ExactMatches, ulong WildcardMatches);

@@ -5,7 +5,7 @@ namespace Softswitch.Datapath.Packets;
 
 /// <summary>Finishes the transport checksum of a packet for a port that does not take offloads.</summary>
 /// <remarks>A packet with <see cref="PacketFlags.NeedsSegmentation"/> goes through <see cref="GsoSegmenter"/> instead, which finishes each frame's.</remarks>
-public static class ChecksumFinisher
+internal static class ChecksumFinisher
 {
     private const int UdpChecksumOffset = 6;
 

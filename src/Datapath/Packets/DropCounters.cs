@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Packets;
 
 /// <summary>Drops by reason: a worker's, or those of a port's queue that drops by itself. Written by the worker, read by any thread.</summary>
-public sealed class DropCounters
+internal sealed class DropCounters
 {
     // A line of padding on each side keeps other objects' writes away.
     private const int Padding = 8;

@@ -104,5 +104,6 @@ public enum DropReason
     /// <summary>To an <c>ipip:</c> tunnel, which carries nothing but IPv4.</summary>
     TunnelNotIpv4,
 
+    /// <summary>How many reasons there are; none itself.</summary>
     Count,
 }

@@ -6,7 +6,7 @@ namespace Softswitch.Datapath.Packets;
 
 /// <summary>One thread's stock of free frames, refilled from and emptied into the <see cref="FramePool"/> in blocks.</summary>
 /// <remarks>Threads: one at a time. Last in, first out, so that the frame rented next is the one most likely in the cache.</remarks>
-public sealed unsafe class FrameCache
+internal sealed unsafe class FrameCache
 {
     /// <summary>Frames moved between cache and pool at once.</summary>
     public const int BlockSize = 128;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Softswitch.Datapath.Packets;
 
 /// <summary>The memory a <see cref="FramePool"/> cuts its ordinary frames from. The pool that it is given to disposes of it.</summary>
-public abstract unsafe class FrameMemory : IDisposable
+internal abstract unsafe class FrameMemory : IDisposable
 {
     /// <summary>What the start is a multiple of: a page, and the longest frame.</summary>
     protected const nuint Alignment = 4096;

@@ -20,7 +20,7 @@ namespace Softswitch.Datapath.Packets;
 /// renting fails and the packet is a counted drop.
 /// </para>
 /// </remarks>
-public sealed unsafe class FramePool : IDisposable
+internal sealed unsafe class FramePool : IDisposable
 {
     /// <summary>Bytes before the packet that encapsulation may use.</summary>
     public const int Headroom = 256;

@@ -18,7 +18,7 @@ namespace Softswitch.Datapath.Packets;
 /// and no port asks for it.
 /// Nothing is trusted: the headers are walked, and every offset is checked against the length before a byte is read.
 /// </remarks>
-public ref struct GsoSegmenter
+internal ref struct GsoSegmenter
 {
     private const int Ipv6HeaderLength = 40;
     private const int UdpHeaderLength = 8;

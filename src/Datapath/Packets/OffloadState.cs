@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Softswitch.Datapath.Packets;
 
 /// <summary>The segmentation kinds of struct virtio_net_hdr (linux/virtio_net.h), by the kernel's values.</summary>
-public enum SegmentationKind : byte
+internal enum SegmentationKind : byte
 {
     None = 0,
     TcpV4 = 1,
@@ -18,7 +18,7 @@ public enum SegmentationKind : byte
 /// Host byte order.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 2, Size = Size)]
-public struct OffloadState
+internal struct OffloadState
 {
     public const int Size = 12;
 

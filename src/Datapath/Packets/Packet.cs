@@ -14,7 +14,7 @@ namespace Softswitch.Datapath.Packets;
 /// queue, the old copy must not be used.
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = 16)]
-public unsafe struct Packet
+internal unsafe struct Packet
 {
     /// <summary>Longest packet the switch carries: a 64 KiB segment with its Ethernet header and VLAN tags.</summary>
     public const int MaxLength = 65536 + 32;

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Softswitch.Datapath.Packets;
 
 /// <summary>Up to <see cref="Capacity"/> packets on their way through the pipeline. Belongs to one worker.</summary>
-public sealed class PacketBatch
+internal sealed class PacketBatch
 {
     /// <summary>Large enough to hide a memory access behind the others', small enough for its state to stay in the first-level cache.</summary>
     public const int Capacity = 32;

@@ -2,7 +2,7 @@ namespace Softswitch.Datapath.Packets;
 
 /// <summary>What a packet still owes the wire. Ports that do not take offloads never see any of the flags on transmit; none sees <see cref="MayFragment"/>.</summary>
 [Flags]
-public enum PacketFlags : ushort
+internal enum PacketFlags : ushort
 {
     None = 0,
 

@@ -5,7 +5,7 @@ namespace Softswitch.Datapath.Packets;
 
 /// <summary>Where a flow's actions send one packet if it leaves by a tunnel port; kept in its frame behind <see cref="OffloadState"/>, valid while its flags say so.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4, Size = Size)]
-public struct TunnelState
+internal struct TunnelState
 {
     public const int Size = 12;
 

@@ -2,7 +2,7 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>How an idle worker sleeps until there is something to do.</summary>
 /// <remarks>Threads: <see cref="Wait"/> by the worker that owns it, <see cref="Wake"/> by any.</remarks>
-public interface IWaiter : IDisposable
+internal interface IWaiter : IDisposable
 {
     /// <summary>Returns when a descriptor polls readable, <see cref="Wake"/> was called since the last return, or the time is over.</summary>
     /// <param name="descriptors">File descriptors to wait for; may be empty.</param>

@@ -10,7 +10,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// After the hidden flows of Open vSwitch's in-band control, but only for this switch's own connections: DHCP and TCP of the stack behind
 /// LOCAL, and the ARP without which those cannot be. IPv4 only. Immutable: the control side replaces it whole, workers read it without a lock.
 /// </remarks>
-public sealed unsafe class InBandTraffic
+internal sealed unsafe class InBandTraffic
 {
     private const ushort DhcpServer = 67;
     private const ushort DhcpClient = 68;
@@ -77,4 +77,4 @@ public sealed unsafe class InBandTraffic
 }
 
 /// <summary>The end of the secure channel that is not ours.</summary>
-public readonly record struct InBandController(Be32 Address, Be16 Port);
+internal readonly record struct InBandController(Be32 Address, Be16 Port);

@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>What becomes of a packet that matches no flow entry.</summary>
-public enum MissBehaviour
+internal enum MissBehaviour
 {
     /// <summary>Sent to the controller as a packet-in.</summary>
     Controller,

@@ -13,7 +13,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// it meets the control side only in published tables and single-producer queues. Threads: everything by the one thread that
 /// runs it, except <see cref="Wake"/> and the counters' readers.
 /// </remarks>
-public sealed unsafe class Worker : IDisposable
+internal sealed unsafe class Worker : IDisposable
 {
     private readonly WorkerShared _shared;
     private readonly FrameCache _frames;

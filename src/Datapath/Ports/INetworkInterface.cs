@@ -2,7 +2,7 @@ namespace Softswitch.Datapath.Ports;
 
 /// <summary>A network interface of this machine behind a port's device; others may rename it, change it or take it away.</summary>
 /// <remarks>Threads: any.</remarks>
-public interface INetworkInterface
+internal interface INetworkInterface
 {
     /// <summary>The interface's identity in its network namespace; it stays while names change.</summary>
     int InterfaceIndex { get; }

@@ -10,7 +10,7 @@ namespace Softswitch.Datapath.Ports;
 /// belongs to the port, which releases it to the same cache, at once or in a later call; the caller releases the rest and
 /// counts the drop.
 /// </remarks>
-public interface IPort
+internal interface IPort
 {
     /// <summary>Adds packets to <paramref name="batch"/>, as many as are there and fit.</summary>
     /// <param name="batch">Where they go; it may hold packets already.</param>

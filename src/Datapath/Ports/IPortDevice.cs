@@ -8,7 +8,7 @@ namespace Softswitch.Datapath.Ports;
 /// Threads: any, except the queues, which belong to one worker each. Disposing ends the device and leaves the interface as
 /// it was found; no queue may be in use then.
 /// </remarks>
-public interface IPortDevice : IDisposable
+internal interface IPortDevice : IDisposable
 {
     /// <summary>
     /// Name shown to controllers; struct ofp_phy_port has room for 15 bytes of it. It and the address may change, seen by <see

@@ -4,6 +4,7 @@ namespace Softswitch.Datapath.Ports;
 [Flags]
 public enum PortConfig : uint
 {
+    /// <summary>Nothing set: it receives, forwards and floods.</summary>
     None = 0,
 
     /// <summary>OFPPC_PORT_DOWN: administratively down.</summary>
@@ -27,5 +28,6 @@ public enum PortConfig : uint
     /// <summary>OFPPC_NO_PACKET_IN: no packet-in for table misses on it.</summary>
     NoPacketIn = 1 << 6,
 
+    /// <summary>Every bit there is.</summary>
     All = (1 << 7) - 1,
 }

@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Ports;
 
 /// <summary>What a device counted since it was opened, summed over its queues. Never falling; added to the port's statistics.</summary>
-public struct PortCounters
+internal struct PortCounters
 {
     /// <summary>Arrived but lost before a frame held them: ring full, no free frame.</summary>
     public long ReceiveDropped;
@@ -28,7 +28,7 @@ public struct PortCounters
 }
 
 /// <summary>Packets and bytes in both directions.</summary>
-public struct PortTraffic
+internal struct PortTraffic
 {
     public long ReceivedPackets;
 

@@ -30,5 +30,6 @@ public static class PortNumber
     /// <summary>OFPP_NONE: no port.</summary>
     public const ushort None = 0xffff;
 
+    /// <summary>Whether it is a number a port can have, LOCAL aside.</summary>
     public static bool IsPhysical(ushort number) => number is > 0 and <= Max;
 }

@@ -4,7 +4,7 @@ namespace Softswitch.Datapath.Queues;
 /// <param name="Id">Any number but <see cref="None"/>.</param>
 /// <param name="MinRate">Guaranteed, in bit/s; 0 for no guarantee.</param>
 /// <param name="MaxRate">Never exceeded, in bit/s; 0 for no limit of its own. OpenFlow 1.0 has no such property.</param>
-public readonly record struct QueueConfig(uint Id, long MinRate = 0, long MaxRate = 0)
+internal readonly record struct QueueConfig(uint Id, long MinRate = 0, long MaxRate = 0)
 {
     /// <summary>OFPQ_ALL, and so no queue's number: a packet that names no queue.</summary>
     public const uint None = 0xffff_ffff;

@@ -3,11 +3,22 @@ namespace Softswitch.Datapath.SpanningTree;
 /// <summary>What a bridge may be told about its spanning tree; ranges and defaults are those of IEEE 802.1D-1998 tables 8-3 and 8-4.</summary>
 public sealed record SpanningTreeOptions
 {
+    /// <summary>Least <see cref="HelloSeconds"/>.</summary>
     public const int MinHelloSeconds = 1;
+
+    /// <summary>Greatest <see cref="HelloSeconds"/>.</summary>
     public const int MaxHelloSeconds = 10;
+
+    /// <summary>Least <see cref="MaxAgeSeconds"/>.</summary>
     public const int MinMaxAgeSeconds = 6;
+
+    /// <summary>Greatest <see cref="MaxAgeSeconds"/>.</summary>
     public const int MaxMaxAgeSeconds = 40;
+
+    /// <summary>Least <see cref="ForwardDelaySeconds"/>.</summary>
     public const int MinForwardDelaySeconds = 4;
+
+    /// <summary>Greatest <see cref="ForwardDelaySeconds"/>.</summary>
     public const int MaxForwardDelaySeconds = 30;
 
     /// <summary>The first half of the bridge identifier: the lowest in the network is the root.</summary>

@@ -6,4 +6,4 @@ namespace Softswitch.Hosting.Configuration;
 /// <param name="Spec">What card, and how.</param>
 /// <param name="FirstInterface">Its interfaces are nf2cN for this N and the next three.</param>
 /// <param name="Origin">Where it was given, for errors.</param>
-public sealed record CardOption(CardSpec Spec, int FirstInterface, string Origin);
+internal sealed record CardOption(CardSpec Spec, int FirstInterface, string Origin);

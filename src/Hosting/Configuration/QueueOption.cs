@@ -6,4 +6,4 @@ namespace Softswitch.Hosting.Configuration;
 /// <param name="Port">The OpenFlow number of one of the ports.</param>
 /// <param name="Text">As written, for errors.</param>
 /// <param name="Origin">Where it was given, for errors.</param>
-public sealed record QueueOption(ushort Port, QueueConfig Config, string Text, string Origin);
+internal sealed record QueueOption(ushort Port, QueueConfig Config, string Text, string Origin);

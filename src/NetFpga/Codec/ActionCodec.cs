@@ -11,7 +11,7 @@ namespace Softswitch.NetFpga.Codec;
 /// Differences stay where a tag is stripped and set again: the card keeps bit 12 of the old one, and of two tags it changes the outer one. Whether that may be is the
 /// caller's affair, too.
 /// </remarks>
-public static class ActionCodec
+internal static class ActionCodec
 {
     private const ushort VlanFlags = (1 << (int)ActionKind.SetVlanVid) | (1 << (int)ActionKind.SetVlanPcp);
     private const ushort StripFlag = 1 << (int)ActionKind.StripVlan;

@@ -6,4 +6,4 @@ namespace Softswitch.NetFpga.Codec;
 /// <param name="Rewrites">Done once, before the frame is sent anywhere.</param>
 /// <param name="Bitmap">Destinations as <see cref="CardPort"/> numbers them; 0 drops the frame.</param>
 /// <param name="Anomaly">What it does beyond that and no action list can say; null if nothing.</param>
-public sealed record CardActions(IReadOnlyList<FlowAction> Rewrites, ushort Bitmap, string? Anomaly);
+internal sealed record CardActions(IReadOnlyList<FlowAction> Rewrites, ushort Bitmap, string? Anomaly);

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Flows;
 namespace Softswitch.NetFpga.Codec;
 
 /// <summary>What a row or slot matches as a controller would state it.</summary>
-public static class CardFlowMatch
+internal static class CardFlowMatch
 {
     private const ushort VidBits = 0x0fff;
     private const ushort PcpBits = 0xe000;

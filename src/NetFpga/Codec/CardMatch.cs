@@ -9,7 +9,7 @@ namespace Softswitch.NetFpga.Codec;
 /// <param name="Source">Source number as <see cref="CardPort"/> has it; where <paramref name="SourceMask"/> has bits, those are 0.</param>
 /// <param name="SourceMask">1 bits of the source number are not compared: 0 for one source, 0xfe for all wires or all queues, 0xff for everything.</param>
 /// <param name="Anomaly">What the entry compares beyond that and no OpenFlow match can say; null if nothing.</param>
-public readonly record struct CardMatch(FlowKey Key, FlowKey Mask, byte Source, byte SourceMask, string? Anomaly)
+internal readonly record struct CardMatch(FlowKey Key, FlowKey Mask, byte Source, byte SourceMask, string? Anomaly)
 {
     /// <summary>Port whose wire the frame has to come from, 0 to 3; null if it may be several.</summary>
     public int? Port => SourceMask == 0 && Source < CardPort.NumberCount && Source % 2 == 0 ? Source / 2 : null;

@@ -10,7 +10,7 @@ namespace Softswitch.NetFpga.Codec;
 /// encoding refuses. What is left: IPv4 fragments, whose ports the card takes from whatever is there, and 802.3 frames, whose
 /// SNAP header it does not read.
 /// </remarks>
-public static class MatchCodec
+internal static class MatchCodec
 {
     /// <summary>Mask of the source number that lets every wire through. 0xff would also match frames of the host, whose numbers are odd.</summary>
     public const byte AnyWire = 0xfe;

@@ -2,7 +2,7 @@ namespace Softswitch.NetFpga.Codec;
 
 /// <summary>The rows that make a card four interfaces: what the host sends leaves by its wire, everything else goes to the host.</summary>
 /// <remarks>The same words in both layouts: they compare the source number alone.</remarks>
-public static class ReservedRows
+internal static class ReservedRows
 {
     /// <param name="row"><see cref="CardRegisters.FirstReservedRow"/> to the last: first the host's queues, then the wires.</param>
     public static RowImage Row(int row)

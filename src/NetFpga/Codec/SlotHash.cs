@@ -5,7 +5,7 @@ namespace Softswitch.NetFpga.Codec;
 /// Two CRC-32s over the 32 bytes of the value with the active bit cleared, byte 0 (the lowest of word 0) first, each from its most significant bit; from 0,
 /// not reflected, not inverted. The slot is the low 15 bits.
 /// </remarks>
-public static class SlotHash
+internal static class SlotHash
 {
     public const uint PolynomialA = 0x04c11db7;
     public const uint PolynomialB = 0x1edc6f41;

@@ -18,7 +18,7 @@ namespace Softswitch.NetFpga.Emulator;
 /// connection to one.
 /// </para>
 /// </remarks>
-public sealed class EmulatedCard : IRegisterAccess
+internal sealed class EmulatedCard : IRegisterAccess
 {
     /// <summary>What an address without a register reads as.</summary>
     public const uint UnknownRegister = 0xdeadbeef;

@@ -1,7 +1,7 @@
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>Which card is emulated, and how where nothing is known of it.</summary>
-public sealed record EmulatedCardOptions
+internal sealed record EmulatedCardOptions
 {
     public CardLayout Layout { get; init; } = CardLayout.V10;
 

@@ -3,7 +3,7 @@ using System.Text;
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>The identification block, both versions of it, and the version of the CPCI.</summary>
-public sealed record EmulatedIdentity
+internal sealed record EmulatedIdentity
 {
     private const int Words = 64;
     private const int FirstString = 0x1c;

@@ -3,10 +3,10 @@ namespace Softswitch.NetFpga.Emulator;
 /// <summary>One access to a register of the emulated card.</summary>
 /// <param name="Number">Accesses are counted from 1.</param>
 /// <param name="Value">0 for a read.</param>
-public readonly record struct RegisterAccess(long Number, bool IsWrite, uint Address, uint Value);
+internal readonly record struct RegisterAccess(long Number, bool IsWrite, uint Address, uint Value);
 
 /// <summary>How an access ends that a test lets fail.</summary>
-public enum RegisterFault
+internal enum RegisterFault
 {
     None,
 

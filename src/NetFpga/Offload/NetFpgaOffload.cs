@@ -16,7 +16,7 @@ namespace Softswitch.NetFpga.Offload;
 /// which it happens again and again gets its flows back after ever longer pauses only; it is four interfaces meanwhile.
 /// </para>
 /// </remarks>
-public sealed class NetFpgaOffload : IFlowOffload
+internal sealed class NetFpgaOffload : IFlowOffload
 {
     private const string OffReason = "offload=off";
 

@@ -1,7 +1,7 @@
 namespace Softswitch.NetFpga.Offload;
 
 /// <summary>How far the card may go: the values of the option <c>offload=</c>.</summary>
-public enum OffloadLevel
+internal enum OffloadLevel
 {
     /// <summary>Reserved rows only: the card is four interfaces.</summary>
     Off,

@@ -6,4 +6,4 @@ namespace Softswitch.NetFpga.Offload;
 /// <param name="Slot">Its slot of the exact table, 0 to 32767; null for none.</param>
 /// <param name="Rows">Its rows, 0 to 23.</param>
 /// <param name="Reason">Why the card does not do it, for people; null if it does.</param>
-public sealed record OffloadedFlow(uint Id, bool IsForwarded, int? Slot, IReadOnlyList<int> Rows, string? Reason);
+internal sealed record OffloadedFlow(uint Id, bool IsForwarded, int? Slot, IReadOnlyList<int> Rows, string? Reason);

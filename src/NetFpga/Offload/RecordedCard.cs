@@ -4,7 +4,7 @@ using Softswitch.NetFpga.Offload.Writing;
 namespace Softswitch.NetFpga.Offload;
 
 /// <summary>A card that is not there, and the register writes that one fresh from a reset would get in its place.</summary>
-public sealed class RecordedCard
+internal sealed class RecordedCard
 {
     private readonly List<RegisterWrite> _writes = [];
 

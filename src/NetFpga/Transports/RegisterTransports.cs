@@ -9,7 +9,7 @@ namespace Softswitch.NetFpga.Transports;
 /// mapped, of the device behind the interface; <c>pci:WHERE</c> names it by its PCI address or by the region's file.
 /// The lock is on the region's file where the card has one, so that programs that go different ways meet.
 /// </remarks>
-public static class RegisterTransports
+internal static class RegisterTransports
 {
     private const string Ioctl = "ioctl";
     private const string Device = "device";

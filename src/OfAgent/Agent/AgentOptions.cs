@@ -7,13 +7,13 @@ namespace Softswitch.OfAgent.Agent;
 public sealed record AgentOptions
 {
     /// <summary>Idle time after which a peer is asked for an echo.</summary>
-    public static readonly TimeSpan DefaultProbeInterval = TimeSpan.FromSeconds(5);
+    internal static readonly TimeSpan DefaultProbeInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>A peer that was silent for this many probe intervals is taken for dead.</summary>
-    public const int ProbesUntilClose = 3;
+    internal const int ProbesUntilClose = 3;
 
     /// <summary>How long a connection attempt may take, and a TLS handshake on either side.</summary>
-    public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+    internal static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Controllers to connect to.</summary>
     public IReadOnlyList<ConnectionTarget> Controllers { get; init; } = [];
@@ -22,19 +22,21 @@ public sealed record AgentOptions
     public IReadOnlyList<ConnectionTarget> Listeners { get; init; } = [];
 
     /// <summary>Our key and whom we trust, where a target is <c>ssl:</c> or <c>pssl:</c>; stays the caller's.</summary>
-    public TlsCredentials? Tls { get; init; }
+    internal TlsCredentials? Tls { get; init; }
 
+    /// <summary>What becomes of packets without a flow entry while nobody takes them.</summary>
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
     /// <summary>Attempts to reach a controller again that must fail before emergency mode is entered (OpenFlow 1.0.0 §4.3: "zero or more").</summary>
     public int EmergencyAttempts { get; init; } = 1;
 
+    /// <summary>How long a peer may be silent before it is asked for an echo; after three times as long it is given up.</summary>
     public TimeSpan ProbeInterval { get; init; } = DefaultProbeInterval;
 
-    public SwitchDescription Description { get; init; } = new("Softswitch", "user space", "0.1", "none", "Softswitch");
+    internal SwitchDescription Description { get; init; } = new("Softswitch", "user space", "0.1", "none", "Softswitch");
 
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>Takes one line per connection event; called from any thread, not under the control gate.</summary>
-    public Action<string> Log { get; init; } = static _ => { };
+    internal Action<string> Log { get; init; } = static _ => { };
 }

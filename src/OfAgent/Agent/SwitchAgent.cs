@@ -27,7 +27,7 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 /// the fail mode decides.
 /// </para>
 /// </remarks>
-public sealed class SwitchAgent : IControlEvents, IDisposable
+internal sealed class SwitchAgent : IControlEvents, IDisposable
 {
     /// <summary>What always works, told to controllers.</summary>
     public const OfCapabilities Capabilities =

@@ -8,10 +8,10 @@ using Softswitch.OfAgent.Wire;
 namespace Softswitch.OfAgent.Client;
 
 /// <summary>Writes one message with this xid.</summary>
-public delegate void RequestWriter(OfBuffer buffer, uint xid);
+internal delegate void RequestWriter(OfBuffer buffer, uint xid);
 
 /// <summary>Looks at one message, header and body; valid during the call only.</summary>
-public delegate void MessageHandler(ReadOnlySpan<byte> message);
+internal delegate void MessageHandler(ReadOnlySpan<byte> message);
 
 /// <summary>An OpenFlow 1.0 controller's end of a connection, for tools: one request at a time, or many changes and a barrier.</summary>
 /// <remarks>
@@ -20,7 +20,7 @@ public delegate void MessageHandler(ReadOnlySpan<byte> message);
 /// answers a long batch with errors cannot bring both sides to a standstill.
 /// Whatever the peer sends, only <see cref="OfClientException"/> is thrown. Handlers do not call back into the client.
 /// </remarks>
-public sealed partial class OfClient : IDisposable
+internal sealed partial class OfClient : IDisposable
 {
     /// <summary>Errors kept; the others are counted.</summary>
     public const int MaxErrors = 1000;

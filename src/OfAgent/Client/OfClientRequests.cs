@@ -7,10 +7,10 @@ using Softswitch.OfAgent.Wire;
 namespace Softswitch.OfAgent.Client;
 
 /// <summary>Looks at one flow entry; valid during the call only.</summary>
-public delegate void FlowHandler(in FlowStatistics flow);
+internal delegate void FlowHandler(in FlowStatistics flow);
 
 /// <summary>The requests by name. Each returns false if the switch answered with an error, which is then the last of Errors.</summary>
-public sealed partial class OfClient
+internal sealed partial class OfClient
 {
     public bool TryReadFeatures(out SwitchFeatures features, out List<PortDescription> ports)
     {

@@ -90,6 +90,7 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
         return error.Length == 0;
     }
 
+    /// <returns>As it is written on the command line.</returns>
     public override string ToString()
     {
         string host = Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;

@@ -44,6 +44,7 @@ public sealed class TlsCredentials : IDisposable
         throw new TlsException(string.Join('\n', errors));
     }
 
+    /// <summary>Forgets the key. No connection may begin afterwards.</summary>
     public void Dispose() => _own.Dispose();
 
     /// <summary>Whether the peer is trusted.</summary>

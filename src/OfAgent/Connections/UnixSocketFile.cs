@@ -7,7 +7,7 @@ namespace Softswitch.OfAgent.Connections;
 /// A process that died leaves its socket file behind, and bind(2) refuses a path that exists. So a socket nobody listens on gives way;
 /// one that answers, and anything that is no socket, stays as it is.
 /// </remarks>
-public static class UnixSocketFile
+internal static class UnixSocketFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 

@@ -109,6 +109,7 @@ public abstract class OfController : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>As <see cref="Dispose()"/>; a derived class ends what it has besides.</summary>
     protected virtual void Dispose(bool disposing)
     {
         Thread[] threads;
@@ -141,14 +142,17 @@ public abstract class OfController : IDisposable
     {
     }
 
+    /// <summary>A packet the switch sent up; valid during the call.</summary>
     protected virtual void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
     {
     }
 
+    /// <summary>A port came, went or changed.</summary>
     protected virtual void OnPortStatus(SwitchConnection from, PortStatusReason reason, in PortDescription port)
     {
     }
 
+    /// <summary>An entry that was to report its end has ended.</summary>
     protected virtual void OnFlowRemoved(SwitchConnection from, in FlowRemoved removed)
     {
     }

@@ -83,7 +83,7 @@ public sealed class SwitchConnection
     }
 
     /// <returns>Its xid.</returns>
-    public uint Send(RequestWriter write)
+    internal uint Send(RequestWriter write)
     {
         uint xid;
         lock (_gathering)

@@ -13,7 +13,7 @@ namespace Softswitch.OfAgent.Learning;
 /// It installs a flow for exactly each packet whose destination is known, and floods the others. Nothing is allocated per packet-in.
 /// Threads: those of <see cref="OfController"/>; the counters may be read by any.
 /// </remarks>
-public sealed class LearningController : OfController
+internal sealed class LearningController : OfController
 {
     private readonly LearningOptions _options;
     private readonly FlowAction[] _action = new FlowAction[1];

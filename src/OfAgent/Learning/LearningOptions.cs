@@ -3,7 +3,7 @@ using Softswitch.OfAgent.Controllers;
 namespace Softswitch.OfAgent.Learning;
 
 /// <summary>How a <see cref="LearningController"/> behaves.</summary>
-public sealed record LearningOptions : ControllerOptions
+internal sealed record LearningOptions : ControllerOptions
 {
     public LearningOptions()
     {

@@ -6,7 +6,7 @@ namespace Softswitch.OfAgent.Learning;
 /// <remarks>
 /// Sets of four entries; a new address takes the place of the one not seen for longest in its set. One thread at a time.
 /// </remarks>
-public sealed class MacTable
+internal sealed class MacTable
 {
     private const int Ways = 4;
     private const ulong Golden = 0x9e37_79b9_7f4a_7c15; // 2^64 / golden ratio: spreads neighbours over the sets

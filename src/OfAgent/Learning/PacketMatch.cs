@@ -5,7 +5,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.OfAgent.Learning;
 
 /// <summary>The match for exactly the packets like one that came in (OpenFlow 1.0.0 §3.4).</summary>
-public static class PacketMatch
+internal static class PacketMatch
 {
     private const int EthernetHeader = 14;
     private const int VlanTag = 4;

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Reads action lists: <c>mod_vlan_vid:5,output:2,CONTROLLER:128</c>.</summary>
-public static class ActionSyntax
+internal static class ActionSyntax
 {
     /// <summary>The one field that <c>load</c> is known for.</summary>
     internal const string TunnelDestination = "NXM_NX_TUN_IPV4_DST[]";

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Writes action lists in the words of ovs-ofctl 3.1: <c>mod_vlan_vid:5,output:2,CONTROLLER:128</c>.</summary>
-public static class ActionText
+internal static class ActionText
 {
     /// <summary>The actions; <c>drop</c> if there are none.</summary>
     public static void Append(StringBuilder text, ReadOnlySpan<FlowAction> actions)

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Flows;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Reads flows in ovs-ofctl's words: <c>priority=5,tcp,nw_dst=10.0.0.0/8,tp_dst=80,actions=output:2</c>.</summary>
-public static class FlowSyntax
+internal static class FlowSyntax
 {
     /// <param name="text">One flow. <c>actions=</c> comes last.</param>
     /// <param name="ports">Names that may stand for port numbers, besides those of the reserved ports.</param>

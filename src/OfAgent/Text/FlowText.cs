@@ -6,7 +6,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Writes flow entries and flow-mods in the words of ovs-ofctl 3.1.</summary>
-public static class FlowText
+internal static class FlowText
 {
     /// <summary>A line of dump-flows, without the line's end.</summary>
     /// <param name="isShort">What a flow-mod says only, as with --no-stats.</param>

@@ -6,7 +6,7 @@ namespace Softswitch.OfAgent.Text;
 
 /// <summary>Writes matches in the words of ovs-ofctl 3.1: <c>priority=5,tcp,in_port=1,nw_dst=10.0.0.0/8,tp_dst=80</c>.</summary>
 /// <remarks>A match is written as it stands, with fields whose prerequisite is missing; nothing is normalised here.</remarks>
-public static class MatchText
+internal static class MatchText
 {
     private const ushort VlanIdMask = 0xfff;
     private const byte IcmpV6 = 58;

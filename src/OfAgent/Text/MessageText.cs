@@ -8,7 +8,7 @@ using Softswitch.OfAgent.Wire;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Writes whole messages in the words of <c>ovs-ofctl ofp-print</c> 3.1. Any bytes will do; nothing throws.</summary>
-public static class MessageText
+internal static class MessageText
 {
     private static readonly string[] CapabilityNames =
         ["FLOW_STATS", "TABLE_STATS", "PORT_STATS", "STP", "", "IP_REASM", "QUEUE_STATS", "ARP_MATCH_IP"];

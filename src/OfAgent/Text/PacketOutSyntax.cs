@@ -4,7 +4,7 @@ using Softswitch.Datapath.Flows;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Reads packet-outs: <c>in_port=1,packet=ffffffffffff...,actions=output:2</c>.</summary>
-public static class PacketOutSyntax
+internal static class PacketOutSyntax
 {
     private static readonly SearchValues<char> HexadecimalDigits = SearchValues.Create("0123456789abcdefABCDEF");
     private const int EthernetHeader = 14;

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>A flow, a change or a filter, as <see cref="FlowSyntax"/> reads it.</summary>
-public sealed class ParsedFlow
+internal sealed class ParsedFlow
 {
     /// <summary>table_id of requests that mean every table.</summary>
     public const byte AllTables = 0xff;

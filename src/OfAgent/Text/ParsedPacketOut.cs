@@ -5,7 +5,7 @@ using Softswitch.OfAgent.Wire;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>A packet-out as <see cref="PacketOutSyntax"/> reads it.</summary>
-public sealed class ParsedPacketOut
+internal sealed class ParsedPacketOut
 {
     public uint BufferId { get; set; } = FlowMod.NoBuffer;
 

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Port numbers to words and back: the reserved ports' names, and a switch's own.</summary>
-public sealed class PortNames
+internal sealed class PortNames
 {
     private readonly Func<IReadOnlyList<PortDescription>>? _load;
     private IReadOnlyList<PortDescription>? _ports;

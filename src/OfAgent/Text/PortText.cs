@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Text;
 
 /// <summary>Writes port descriptions in the words of ovs-ofctl 3.1.</summary>
-public static class PortText
+internal static class PortText
 {
     private static readonly string[] ConfigNames = ["PORT_DOWN", "NO_STP", "NO_RECV", "NO_RECV_STP", "NO_FLOOD", "NO_FWD", "NO_PACKET_IN"];
 

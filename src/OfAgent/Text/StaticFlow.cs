@@ -5,4 +5,4 @@ namespace Softswitch.OfAgent.Text;
 /// <param name="Switch">Datapath id of the switch it is for.</param>
 /// <param name="Name">Unique within a file and switch.</param>
 /// <param name="IsActive">False for one that is kept in the file but not to be sent.</param>
-public sealed record StaticFlow(int Line, ulong Switch, string Name, bool IsActive, ParsedFlow Flow);
+internal sealed record StaticFlow(int Line, ulong Switch, string Name, bool IsActive, ParsedFlow Flow);

@@ -13,7 +13,7 @@ namespace Softswitch.OfAgent.Text;
 /// Words and defaults are those of Floodlight's documentation for OpenFlow 1.0; of its later words those that mean the same are taken too,
 /// and <c>output=1,4</c> as papers write it for two ports.
 /// </remarks>
-public static class StaticFlowSyntax
+internal static class StaticFlowSyntax
 {
     /// <summary>Floodlight's, half of ours: such a flow is below one without a priority sent by others.</summary>
     public const ushort DefaultPriority = 0x7fff;

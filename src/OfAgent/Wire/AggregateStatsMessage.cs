@@ -9,7 +9,7 @@ namespace Softswitch.OfAgent.Wire;
 /// | packet_count | byte_count | flow_count | pad |
 /// </code>
 /// </remarks>
-public static class AggregateStatsMessage
+internal static class AggregateStatsMessage
 {
     public const int EntrySize = 24;
 

@@ -1,7 +1,7 @@
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>enum ofp_config_flags: what becomes of IP fragments (OpenFlow 1.0.0 §5.3.2).</summary>
-public enum OfConfigFlags : ushort
+internal enum OfConfigFlags : ushort
 {
     /// <summary>OFPC_FRAG_NORMAL: no special handling.</summary>
     FragmentsNormal = 0,
@@ -18,14 +18,14 @@ public enum OfConfigFlags : ushort
 
 /// <summary>A connection's configuration: struct ofp_switch_config.</summary>
 /// <param name="MissSendLength">Bytes of a packet without a flow entry that go to the controller.</param>
-public readonly record struct SwitchConfig(OfConfigFlags Flags, ushort MissSendLength)
+internal readonly record struct SwitchConfig(OfConfigFlags Flags, ushort MissSendLength)
 {
     /// <summary>OFP_DEFAULT_MISS_SEND_LEN.</summary>
     public const ushort DefaultMissSendLength = 128;
 }
 
 /// <summary>OFPT_GET_CONFIG_REQUEST, OFPT_GET_CONFIG_REPLY and OFPT_SET_CONFIG (OpenFlow 1.0.0 §5.3.2).</summary>
-public static class ConfigMessage
+internal static class ConfigMessage
 {
     /// <summary>Bytes of a reply and of a SET_CONFIG.</summary>
     public const int Size = 12;

@@ -1,10 +1,10 @@
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>Who made the switch: struct ofp_desc_stats. Each is cut to its field, at most 255 bytes of UTF-8 (serial number: 31).</summary>
-public sealed record SwitchDescription(string Manufacturer, string Hardware, string Software, string SerialNumber, string Datapath);
+internal sealed record SwitchDescription(string Manufacturer, string Hardware, string Software, string SerialNumber, string Datapath);
 
 /// <summary>OFPST_DESC (OpenFlow 1.0.0 §5.3.5). The request has no body: <see cref="StatsMessage.WriteRequest"/>.</summary>
-public static class DescriptionStatsMessage
+internal static class DescriptionStatsMessage
 {
     /// <summary>DESC_STR_LEN.</summary>
     public const int StringSize = 256;

@@ -7,7 +7,7 @@ namespace Softswitch.OfAgent.Wire;
 /// | header | type | code | data ...   the offending message's head, or text for OFPET_HELLO_FAILED
 /// </code>
 /// </remarks>
-public static class ErrorMessage
+internal static class ErrorMessage
 {
     public const int HeaderSize = 12;
 

@@ -4,7 +4,7 @@ namespace Softswitch.OfAgent.Wire;
 
 /// <summary>enum ofp_capabilities (OpenFlow 1.0.0 §5.3.1).</summary>
 [Flags]
-public enum OfCapabilities : uint
+internal enum OfCapabilities : uint
 {
     None = 0,
 
@@ -34,7 +34,7 @@ public enum OfCapabilities : uint
 /// <param name="DatapathId">The lower 48 bits are a MAC address by custom, the upper 16 the implementer's.</param>
 /// <param name="BufferCount">Packets the switch can keep for the controller.</param>
 /// <param name="Actions">Bit (1 &lt;&lt; OFPAT number) for each action supported.</param>
-public readonly record struct SwitchFeatures(ulong DatapathId, uint BufferCount, byte TableCount, OfCapabilities Capabilities, uint Actions);
+internal readonly record struct SwitchFeatures(ulong DatapathId, uint BufferCount, byte TableCount, OfCapabilities Capabilities, uint Actions);
 
 /// <summary>OFPT_FEATURES_REQUEST and OFPT_FEATURES_REPLY (OpenFlow 1.0.0 §5.3.1).</summary>
 /// <remarks>
@@ -43,7 +43,7 @@ public readonly record struct SwitchFeatures(ulong DatapathId, uint BufferCount,
 /// | header | datapath_id | n_buffers | n_tables | pad | capabilities | actions | ports, 48 bytes each ...
 /// </code>
 /// </remarks>
-public static class FeaturesMessage
+internal static class FeaturesMessage
 {
     public const int ReplyHeaderSize = 32;
 

@@ -10,7 +10,7 @@ namespace Softswitch.OfAgent.Wire;
 /// | header | match | cookie | command | idle_timeout | hard_timeout | priority | buffer_id | out_port | flags | actions ...
 /// </code>
 /// </remarks>
-public static class FlowModMessage
+internal static class FlowModMessage
 {
     public const int HeaderSize = 72;
 

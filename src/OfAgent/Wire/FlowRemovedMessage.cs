@@ -10,7 +10,7 @@ namespace Softswitch.OfAgent.Wire;
 /// | header | match | cookie | priority | reason | pad | duration_sec | duration_nsec | idle_timeout | pad2 | packet_count | byte_count |
 /// </code>
 /// </remarks>
-public static class FlowRemovedMessage
+internal static class FlowRemovedMessage
 {
     public const int Size = 88;
 

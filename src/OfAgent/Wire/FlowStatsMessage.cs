@@ -13,7 +13,7 @@ namespace Softswitch.OfAgent.Wire;
 ///          | length | table_id | pad | match | duration_sec | duration_nsec | priority | idle_timeout | hard_timeout | pad2 | cookie | packet_count | byte_count | actions ...
 /// </code>
 /// </remarks>
-public static class FlowStatsMessage
+internal static class FlowStatsMessage
 {
     /// <summary>Bytes of a request's body; an aggregate request has the same.</summary>
     public const int RequestBodySize = 44;

@@ -9,7 +9,7 @@ namespace Softswitch.OfAgent.Wire;
 /// type 1: content is a bitmap in words of 32 bits; bit n of the first one stands for version n
 /// </code>
 /// </remarks>
-public static class HelloMessage
+internal static class HelloMessage
 {
     private const int ElementHeaderSize = 4;
     private const int ElementAlignment = 8;

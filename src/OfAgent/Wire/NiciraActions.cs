@@ -13,7 +13,7 @@ namespace Softswitch.OfAgent.Wire;
 /// A load is known for one field, the remote end (NXM_NX_TUN_IPV4_DST), whole. All other actions of Nicira are refused as
 /// OFPBAC_BAD_VENDOR_TYPE. Source: Open vSwitch, include/openflow/nicira-ext.h.
 /// </remarks>
-public static class NiciraActions
+internal static class NiciraActions
 {
     private const ushort RegisterLoad = 7;
     private const ushort SetTunnel = 2;

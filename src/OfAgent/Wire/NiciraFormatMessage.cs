@@ -8,7 +8,7 @@ namespace Softswitch.OfAgent.Wire;
 /// | header | vendor | subtype | set | pad to 24 |  NXT_FLOW_MOD_TABLE_ID: one byte
 /// </code>
 /// </remarks>
-public static class NiciraFormatMessage
+internal static class NiciraFormatMessage
 {
     /// <summary>NXT_SET_FLOW_FORMAT; 0 is OpenFlow 1.0's own match, NXFF_OPENFLOW10.</summary>
     public const uint FlowFormatSubtype = 12;

@@ -8,7 +8,7 @@ namespace Softswitch.OfAgent.Wire;
 /// Only what the bytes themselves must satisfy is judged: known type, right length. Whether a port, a VLAN id or a priority is one
 /// the switch accepts is decided in the datapath.
 /// </remarks>
-public static class OfActions
+internal static class OfActions
 {
     /// <summary>Room for the actions of any message: the shortest action has 8 bytes.</summary>
     public const int MaxCount = OfHeader.MaxMessageLength / 8;

@@ -8,7 +8,7 @@ namespace Softswitch.OfAgent.Wire;
 /// Threads: one at a time. It grows by doubling and keeps what it grew to until it goes back to <see cref="Pool"/>; whoever appends
 /// bounds how much.
 /// </remarks>
-public sealed class OfBuffer
+internal sealed class OfBuffer
 {
     /// <summary>Bytes a new buffer has.</summary>
     public const int InitialSize = 4096;

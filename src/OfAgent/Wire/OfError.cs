@@ -114,6 +114,7 @@ public readonly record struct OfError(OfErrorType Type, ushort Code)
         _ => $"type {(ushort)Type} code {Code}",
     };
 
+    /// <returns>OpenFlow's name for it, such as OFPFMFC_OVERLAP.</returns>
     public override string ToString() => Name;
 
     private string NameOf(ushort code, params ReadOnlySpan<string> names) =>

@@ -4,7 +4,7 @@ using Microsoft.Extensions.ObjectPool;
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>What <see cref="OfFramer.TryRead"/> found.</summary>
-public enum FramingResult
+internal enum FramingResult
 {
     /// <summary>A whole message.</summary>
     Message,
@@ -23,7 +23,7 @@ public enum FramingResult
 /// </code>
 /// Threads: one at a time. It holds exactly the longest message there can be, so a peer cannot make it grow.
 /// </remarks>
-public sealed class OfFramer
+internal sealed class OfFramer
 {
     private readonly byte[] _bytes = new byte[OfHeader.MaxMessageLength + 1];
     private int _start;

@@ -9,7 +9,7 @@ namespace Softswitch.OfAgent.Wire;
 /// </remarks>
 /// <param name="Length">Bytes of the whole message, header included.</param>
 /// <param name="Xid">Transaction id; a reply carries that of its request.</param>
-public readonly record struct OfHeader(byte Version, OfType Type, ushort Length, uint Xid)
+internal readonly record struct OfHeader(byte Version, OfType Type, ushort Length, uint Xid)
 {
     /// <summary>Bytes of the header.</summary>
     public const int Size = 8;

@@ -9,7 +9,7 @@ namespace Softswitch.OfAgent.Wire;
 /// | wildcards | in_port | dl_src | dl_dst | dl_vlan | vlan_pcp | pad | dl_type | nw_tos | nw_proto | pad | nw_src | nw_dst | tp_src | tp_dst |
 /// </code>
 /// </remarks>
-public static class OfMatch
+internal static class OfMatch
 {
     /// <summary>Bytes of struct ofp_match.</summary>
     public const int Size = 40;

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>Reads big-endian fields one after the other. Reading past the end yields zeros and sets <see cref="Failed"/>; nothing throws.</summary>
-public ref struct OfReader
+internal ref struct OfReader
 {
     private ReadOnlySpan<byte> _rest;
 

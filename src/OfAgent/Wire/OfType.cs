@@ -1,7 +1,7 @@
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>enum ofp_type (OpenFlow 1.0.0 §5.1).</summary>
-public enum OfType : byte
+internal enum OfType : byte
 {
     /// <summary>OFPT_HELLO.</summary>
     Hello = 0,

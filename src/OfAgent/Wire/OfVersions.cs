@@ -5,7 +5,7 @@ namespace Softswitch.OfAgent.Wire;
 /// <summary>The versions of OpenFlow that a peer offers in its HELLO.</summary>
 /// <param name="Bitmap">Bit n stands for version n of the wire.</param>
 /// <param name="IsCertain">Whether the peer named each; else the highest only, and that it speaks a lower one is a guess (§5.5.1).</param>
-public readonly record struct OfVersions(uint Bitmap, bool IsCertain = true)
+internal readonly record struct OfVersions(uint Bitmap, bool IsCertain = true)
 {
     private const int Highest = 31;
 

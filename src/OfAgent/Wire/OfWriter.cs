@@ -5,7 +5,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>Writes big-endian fields one after the other into memory that <see cref="OfBuffer"/> has sized and zeroed.</summary>
-public ref struct OfWriter
+internal ref struct OfWriter
 {
     private Span<byte> _rest;
 

@@ -12,7 +12,11 @@ public ref struct ReceivedPacketIn
 
     /// <summary>Bytes of the whole packet; <see cref="Data"/> may hold fewer.</summary>
     public ushort TotalLength;
+
+    /// <summary>The port it came in on.</summary>
     public ushort InPort;
+
+    /// <summary>Why it was sent.</summary>
     public PacketInReason Reason;
 
     /// <summary>Part of the message it was decoded from.</summary>
@@ -26,7 +30,7 @@ public ref struct ReceivedPacketIn
 /// | header | buffer_id | total_len | in_port | reason | pad | data ...
 /// </code>
 /// </remarks>
-public static class PacketInMessage
+internal static class PacketInMessage
 {
     /// <summary>Bytes before the packet; the specification's OFP_ASSERT says 20 because C pads the struct, but data starts at 18.</summary>
     public const int HeaderSize = 18;

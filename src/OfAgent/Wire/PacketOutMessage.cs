@@ -6,6 +6,7 @@ namespace Softswitch.OfAgent.Wire;
 /// <summary>A packet to send: struct ofp_packet_out.</summary>
 public ref struct PacketOut
 {
+    /// <summary>One that names neither buffer nor port.</summary>
     public PacketOut()
     {
     }
@@ -16,8 +17,10 @@ public ref struct PacketOut
     /// <summary>The ingress its actions see.</summary>
     public ushort InPort = PortNumber.None;
 
+    /// <summary>What becomes of it; none drops.</summary>
     public ReadOnlySpan<FlowAction> Actions;
 
+    /// <summary>The packet from the Ethernet header on, if there is no buffer.</summary>
     public ReadOnlySpan<byte> Data;
 }
 
@@ -28,7 +31,7 @@ public ref struct PacketOut
 /// | header | buffer_id | in_port | actions_len | actions ... | data ...
 /// </code>
 /// </remarks>
-public static class PacketOutMessage
+internal static class PacketOutMessage
 {
     public const int HeaderSize = 16;
 

@@ -7,7 +7,7 @@ namespace Softswitch.OfAgent.Wire;
 /// <param name="HardwareAddress">Must be that of the port; a guard against numbers that moved.</param>
 /// <param name="Mask">Which bits of <paramref name="Config"/> to set.</param>
 /// <param name="Advertise">Features to advertise; none leaves them alone.</param>
-public readonly record struct PortMod(ushort Number, MacAddress HardwareAddress, PortConfig Config, PortConfig Mask, PortFeatures Advertise);
+internal readonly record struct PortMod(ushort Number, MacAddress HardwareAddress, PortConfig Config, PortConfig Mask, PortFeatures Advertise);
 
 /// <summary>OFPT_PORT_MOD (OpenFlow 1.0.0 §5.3.3).</summary>
 /// <remarks>
@@ -16,7 +16,7 @@ public readonly record struct PortMod(ushort Number, MacAddress HardwareAddress,
 /// | header | port_no | hw_addr | config | mask | advertise | pad |
 /// </code>
 /// </remarks>
-public static class PortModMessage
+internal static class PortModMessage
 {
     public const int Size = 32;
 

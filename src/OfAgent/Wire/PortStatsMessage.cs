@@ -3,7 +3,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>The rarer counters of struct ofp_port_stats; <see cref="Unsupported"/> where a switch does not count.</summary>
-public readonly record struct PortErrorCounters(ulong FrameErrors, ulong OverrunErrors, ulong CrcErrors, ulong Collisions)
+internal readonly record struct PortErrorCounters(ulong FrameErrors, ulong OverrunErrors, ulong CrcErrors, ulong Collisions)
 {
     /// <summary>What a counter that is not kept reads as (OpenFlow 1.0.0 §5.3.5: all ones).</summary>
     public const ulong Unsupported = ulong.MaxValue;
@@ -16,7 +16,7 @@ public readonly record struct PortErrorCounters(ulong FrameErrors, ulong Overrun
 ///          | port_no | pad |            | port_no | pad | twelve 64-bit counters | (104 bytes)
 /// </code>
 /// </remarks>
-public static class PortStatsMessage
+internal static class PortStatsMessage
 {
     public const int RequestBodySize = 8;
     public const int EntrySize = 104;

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>OFPT_PORT_STATUS (OpenFlow 1.0.0 §5.4.3).</summary>
-public static class PortStatusMessage
+internal static class PortStatusMessage
 {
     public const int Size = 16 + OfMessage.PortSize;
 

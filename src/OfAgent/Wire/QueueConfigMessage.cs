@@ -4,7 +4,7 @@ namespace Softswitch.OfAgent.Wire;
 
 /// <summary>A queue of a port: struct ofp_packet_queue.</summary>
 /// <param name="MinRate">Guaranteed rate in tenths of a percent of the port's; null if the queue has no such property; above 1000 disabled.</param>
-public readonly record struct QueueDescription(uint QueueId, ushort? MinRate);
+internal readonly record struct QueueDescription(uint QueueId, ushort? MinRate);
 
 /// <summary>OFPT_QUEUE_GET_CONFIG_REQUEST and OFPT_QUEUE_GET_CONFIG_REPLY (OpenFlow 1.0.0 §5.3.4, §5.2.2).</summary>
 /// <remarks>
@@ -15,7 +15,7 @@ public readonly record struct QueueDescription(uint QueueId, ushort? MinRate);
 ///          | queue_id | len | pad | properties ...           | property | len | pad | rate | pad |
 /// </code>
 /// </remarks>
-public static class QueueConfigMessage
+internal static class QueueConfigMessage
 {
     public const int RequestSize = 12;
     public const int ReplyHeaderSize = 16;

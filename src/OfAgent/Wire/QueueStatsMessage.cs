@@ -9,7 +9,7 @@ namespace Softswitch.OfAgent.Wire;
 ///          | port_no | pad | queue_id |            | port_no | pad | queue_id | tx_bytes | tx_packets | tx_errors |
 /// </code>
 /// </remarks>
-public static class QueueStatsMessage
+internal static class QueueStatsMessage
 {
     public const int RequestBodySize = 8;
     public const int EntrySize = 32;

@@ -20,7 +20,7 @@ public enum ControllerRole : uint
 /// | header | vendor | subtype | role |
 /// </code>
 /// </remarks>
-public static class RoleMessage
+internal static class RoleMessage
 {
     public const int Size = 20;
 

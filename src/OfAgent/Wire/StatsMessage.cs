@@ -33,7 +33,7 @@ public enum OfStatsType : ushort
 /// </code>
 /// A reply is built with <see cref="BeginReply"/>, the kind's own WriteEntry as often as needed, and <see cref="EndReply"/>.
 /// </remarks>
-public static class StatsMessage
+internal static class StatsMessage
 {
     public const int HeaderSize = 12;
 

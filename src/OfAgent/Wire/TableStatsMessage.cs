@@ -10,7 +10,7 @@ namespace Softswitch.OfAgent.Wire;
 /// | table_id | pad | name | wildcards | max_entries | active_count | lookup_count | matched_count |
 /// </code>
 /// </remarks>
-public static class TableStatsMessage
+internal static class TableStatsMessage
 {
     public const int EntrySize = 64;
 

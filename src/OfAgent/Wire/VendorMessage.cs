@@ -1,7 +1,7 @@
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>OFPT_VENDOR (OpenFlow 1.0.0 §5.5.4).</summary>
-public static class VendorMessage
+internal static class VendorMessage
 {
     public const int HeaderSize = 12;
 

@@ -1,7 +1,7 @@
 namespace Softswitch.OfAgent.Wire;
 
 /// <summary>OFPST_VENDOR (OpenFlow 1.0.0 §5.3.5): a vendor's number, then what the vendor likes.</summary>
-public static class VendorStatsMessage
+internal static class VendorStatsMessage
 {
     public static void WriteRequest(OfBuffer buffer, uint xid, uint vendor, ReadOnlySpan<byte> body)
     {

@@ -35,7 +35,7 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
 /// </remarks>
-public sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
+internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
 {
     private const int SlotSize = 2048;
 

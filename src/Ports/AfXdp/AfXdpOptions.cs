@@ -5,14 +5,14 @@ namespace Softswitch.Ports.AfXdp;
 /// <param name="TransmitSlots">Frames of the pool that may wait for the device in each queue; as above.</param>
 /// <param name="Mode">Where the program is to run.</param>
 /// <param name="Queues">How many queues the interface must have; null to take as many as it has.</param>
-public sealed record AfXdpOptions(int ReceiveSlots = 4096, int TransmitSlots = 2048, XdpMode Mode = XdpMode.Best, int? Queues = null)
+internal sealed record AfXdpOptions(int ReceiveSlots = 4096, int TransmitSlots = 2048, XdpMode Mode = XdpMode.Best, int? Queues = null)
 {
     /// <summary>Frames each queue may have at a time.</summary>
     public int FramesPerQueue => ReceiveSlots + TransmitSlots;
 }
 
 /// <summary>Where an XDP program runs.</summary>
-public enum XdpMode
+internal enum XdpMode
 {
     /// <summary>In the driver; where it has no place for one, or not for the interface as it is set up, in the kernel's generic hook.</summary>
     Best,

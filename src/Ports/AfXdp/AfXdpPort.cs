@@ -32,7 +32,7 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
-public sealed class AfXdpPort : IPortDevice, INetworkInterface
+internal sealed class AfXdpPort : IPortDevice, INetworkInterface
 {
     private readonly Lock _gate = new();
     private readonly LinuxInterface _interface;

@@ -2,7 +2,7 @@ namespace Softswitch.Ports.Linux;
 
 /// <summary>Sends whole Ethernet frames by an interface, as what its host says beside its stack: a gratuitous ARP, a hypervisor's RARP.</summary>
 /// <remarks>The socket belongs to the network namespace of the thread that opened it. Threads: any.</remarks>
-public sealed unsafe class FrameSender : IDisposable
+internal sealed unsafe class FrameSender : IDisposable
 {
     private readonly string _name;
     private readonly int _socket;

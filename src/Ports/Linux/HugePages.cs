@@ -7,7 +7,7 @@ namespace Softswitch.Ports.Linux;
 /// Reserved pages (sysctl vm.nr_hugepages, MAP_HUGETLB) first; without them the kernel is asked to make huge pages of its own as it can
 /// (transparent ones, madvise(MADV_HUGEPAGE)). References: Documentation/admin-guide/mm/hugetlbpage.rst, transhuge.rst.
 /// </remarks>
-public sealed unsafe class HugePages : FrameMemory
+internal sealed unsafe class HugePages : FrameMemory
 {
     private const nuint PageSize = 2 << 20;
 

@@ -3,4 +3,4 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Ports.Linux;
 
 /// <summary>An IPv4 address and the link it belongs to.</summary>
-public readonly record struct InterfaceAddress(int LinkIndex, Be32 Address);
+internal readonly record struct InterfaceAddress(int LinkIndex, Be32 Address);

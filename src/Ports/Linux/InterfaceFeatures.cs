@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Linux;
 
 /// <summary>Offloads of an interface of the calling thread's network namespace, as <c>ethtool -K</c> sets them (linux/ethtool.h).</summary>
-public static class InterfaceFeatures
+internal static class InterfaceFeatures
 {
     private const uint ETHTOOL_STXCSUM = 0x17;
     private const uint ETHTOOL_SGRO = 0x2c;

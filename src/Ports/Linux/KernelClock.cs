@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Linux;
 
 /// <summary>CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns and of Stopwatch.</summary>
-public static unsafe class KernelClock
+internal static unsafe class KernelClock
 {
     public static long Nanoseconds => Read(Libc.CLOCK_MONOTONIC);
 

@@ -4,7 +4,7 @@ namespace Softswitch.Ports.Linux;
 
 /// <summary>IFF_ flags (netdevice(7)).</summary>
 [Flags]
-public enum LinkFlags : uint
+internal enum LinkFlags : uint
 {
     None = 0,
 
@@ -24,7 +24,7 @@ public enum LinkFlags : uint
 }
 
 /// <summary>IF_OPER_ states (RFC 2863, linux/if.h).</summary>
-public enum OperationalState : byte
+internal enum OperationalState : byte
 {
     Unknown = 0,
     NotPresent = 1,
@@ -38,7 +38,7 @@ public enum OperationalState : byte
 /// <summary>A network interface as the kernel described it.</summary>
 /// <param name="Index">Its identity within the namespace; names may change.</param>
 /// <param name="Mtu">Bytes of layer-3 payload.</param>
-public sealed record Link(
+internal sealed record Link(
     int Index,
     string Name,
     LinkFlags Flags,

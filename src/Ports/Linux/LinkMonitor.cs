@@ -5,7 +5,7 @@ namespace Softswitch.Ports.Linux;
 /// Threads: one of its own, in the namespace of the thread that started it; all callbacks run there, one at a time, and must not throw.
 /// When announcements were lost, because the kernel's queue was full, every link is reported once as changed, and as removed what is no longer there.
 /// </remarks>
-public sealed unsafe class LinkMonitor : IDisposable
+internal sealed unsafe class LinkMonitor : IDisposable
 {
     private const int BufferSize = 32 * 1024;
     private const int TickMilliseconds = 1000;

@@ -5,7 +5,7 @@ namespace Softswitch.Ports.Linux;
 
 /// <summary>Asks the kernel about links, addresses and routes, and changes them (rtnetlink(7)), in the network namespace of the thread that opened it.</summary>
 /// <remarks>Threads: any, one at a time under a lock of its own. Each request waits for the kernel's answer, which comes at once.</remarks>
-public sealed unsafe class NetlinkSocket : IDisposable
+internal sealed unsafe class NetlinkSocket : IDisposable
 {
     // What the kernel hands out at once in a dump: NLMSG_GOODSIZE, at most 32 KiB.
     private const int BufferSize = 32 * 1024;

@@ -15,7 +15,7 @@ namespace Softswitch.Ports.Linux;
 /// </para>
 /// <para>Threads: any.</para>
 /// </remarks>
-public sealed class NetworkNamespace : IDisposable
+internal sealed class NetworkNamespace : IDisposable
 {
     private const string OfThisThread = "/proc/thread-self/ns/net";
 

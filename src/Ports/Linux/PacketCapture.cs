@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Softswitch.Ports.Linux;
 
 /// <summary>A frame as it passed an interface. Valid during the call only.</summary>
-public readonly ref struct CapturedFrame
+internal readonly ref struct CapturedFrame
 {
     /// <summary>The frame, or as much of it as <see cref="PacketCapture.SnapLength"/> lets in; a VLAN tag that the kernel took out is not in it.</summary>
     public required ReadOnlySpan<byte> Bytes { get; init; }
@@ -25,14 +25,14 @@ public readonly ref struct CapturedFrame
 }
 
 /// <summary>Takes one captured frame.</summary>
-public delegate void FrameTaker(in CapturedFrame frame);
+internal delegate void FrameTaker(in CapturedFrame frame);
 
 /// <summary>Watches what passes an interface, both ways, through a packet socket's ring (packet(7), TPACKET_V2).</summary>
 /// <remarks>
 /// The socket belongs to the network namespace of the thread that opened it. Frames that found the ring full are counted by
 /// <see cref="ReadDropped"/>: a count of frames is only true while that is 0. Threads: one reads; <see cref="Dispose"/> after it has ended.
 /// </remarks>
-public sealed unsafe class PacketCapture : IDisposable
+internal sealed unsafe class PacketCapture : IDisposable
 {
     /// <summary>Bytes of a frame that are kept.</summary>
     public const int SnapLength = SlotSize - HeaderRoom;

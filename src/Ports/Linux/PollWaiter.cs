@@ -5,7 +5,7 @@ using Softswitch.Datapath.Pipeline;
 namespace Softswitch.Ports.Linux;
 
 /// <summary>Waits in ppoll(2), whose timeouts are finer than poll's, for the ports' descriptors and an eventfd that others write to wake the worker.</summary>
-public sealed unsafe class PollWaiter : IWaiter
+internal sealed unsafe class PollWaiter : IWaiter
 {
     private readonly int _event;
     private PollDescriptor* _descriptors;

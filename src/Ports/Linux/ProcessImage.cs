@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Softswitch.Ports.Linux;
 
 /// <summary>Replaces the running program by another: same process, same terminal, same standard streams.</summary>
-public static unsafe class ProcessImage
+internal static unsafe class ProcessImage
 {
     /// <summary>execve(2). Does not return; nothing of this program runs on, and no finally block either.</summary>
     /// <param name="path">The program's file.</param>

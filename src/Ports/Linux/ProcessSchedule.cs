@@ -5,7 +5,7 @@ namespace Softswitch.Ports.Linux;
 /// Where the kernel keeps no account of interrupts (CONFIG_IRQ_TIME_ACCOUNTING), as on most virtual machines, their work, network packets among it, is
 /// part of the time of whatever thread they interrupt.
 /// </remarks>
-public static unsafe class ProcessSchedule
+internal static unsafe class ProcessSchedule
 {
     /// <summary>Nanoseconds of processor time, all threads together, since it began (clock_getcpuclockid(3)); 0 if there is no such process.</summary>
     public static long Nanoseconds(int process)

@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Linux;
 
 /// <summary>Signals to one process, by its id (signal(7)).</summary>
-public static class ProcessSignal
+internal static class ProcessSignal
 {
     private const int SIGTERM = 15;
     private const int SIGCONT = 18;

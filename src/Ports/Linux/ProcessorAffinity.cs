@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Linux;
 
 /// <summary>Which processors the calling thread may run on; threads it starts inherit that.</summary>
-public static unsafe class ProcessorAffinity
+internal static unsafe class ProcessorAffinity
 {
     /// <summary>Processors that cpu_set_t has room for.</summary>
     public const int Limit = 1024;

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Pipeline;
 namespace Softswitch.Ports.Linux;
 
 /// <summary>No sleep at all: the worker looks again at once. Takes a processor whole, and no packet waits for a wake-up.</summary>
-public sealed class SpinningWaiter : IWaiter
+internal sealed class SpinningWaiter : IWaiter
 {
     public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds)
     {

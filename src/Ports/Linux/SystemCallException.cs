@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Linux;
 
 /// <summary>A system call that failed: the message names the call, what it was about, and the system's reason.</summary>
-public sealed class SystemCallException : IOException
+internal sealed class SystemCallException : IOException
 {
     public SystemCallException()
     {

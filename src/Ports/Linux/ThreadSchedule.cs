@@ -6,7 +6,7 @@ namespace Softswitch.Ports.Linux;
 /// runnable but waiting for one, and how often it was put on one. Interrupts, and a hypervisor that runs something else, are in
 /// neither figure. Threads: made and read by the thread it is about.
 /// </remarks>
-public sealed unsafe class ThreadSchedule : IDisposable
+internal sealed unsafe class ThreadSchedule : IDisposable
 {
     private const int TextLength = 96;
 

@@ -11,7 +11,7 @@ namespace Softswitch.Ports.Memory;
 /// Threads: the worker on one side, one other thread on the far end; or one thread for both, and everything is deterministic.
 /// Ownership: the far end rents and releases through <see cref="FarFrames"/>.
 /// </remarks>
-public sealed class MemoryPort : IPort, IPortDevice
+internal sealed class MemoryPort : IPort, IPortDevice
 {
     private readonly PacketRing _toSwitch;
     private readonly PacketRing _fromSwitch;

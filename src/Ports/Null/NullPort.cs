@@ -5,7 +5,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.Ports.Null;
 
 /// <summary><c>null:</c> receives nothing and releases what it is sent; the switch's port counters count it.</summary>
-public sealed class NullPort : IPort, IPortDevice
+internal sealed class NullPort : IPort, IPortDevice
 {
     /// <param name="name">Shown to controllers.</param>
     /// <param name="queues">For how many workers it has a queue of its own; the others hand their packets to one of these.</param>

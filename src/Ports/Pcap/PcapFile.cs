@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Pcap;
 
 /// <summary>A capture file made at one go, for programs that take their traffic from one.</summary>
-public static class PcapFile
+internal static class PcapFile
 {
     /// <summary>Writes frames in their order: pcap, Ethernet, all at time 0.</summary>
     /// <param name="path">The file; what it held is lost.</param>

@@ -4,7 +4,7 @@ namespace Softswitch.Ports.Pcap;
 
 /// <summary>Reads the frames of a capture file in order: pcap of either byte order, with micro- or nanoseconds, Ethernet.</summary>
 /// <remarks>Threads: one. What is wrong with a file is said with its name and the offset.</remarks>
-public sealed class PcapReader : IDisposable
+internal sealed class PcapReader : IDisposable
 {
     private readonly string _path;
     private readonly Stream _stream;

@@ -2,7 +2,7 @@ namespace Softswitch.Ports.Pcap;
 
 /// <summary>Writes a capture file frame by frame: pcap, nanoseconds, Ethernet.</summary>
 /// <remarks>Threads: one. The file is whole after <see cref="Dispose"/>.</remarks>
-public sealed class PcapWriter : IDisposable
+internal sealed class PcapWriter : IDisposable
 {
     private readonly string _path;
     private readonly FileStream _stream;

@@ -11,7 +11,7 @@ namespace Softswitch.Ports.Pcap;
 /// is counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed.
 /// Threads: the worker and the writer meet under a lock taken once a batch and never held over a system call.
 /// </remarks>
-public sealed class PcapWriterPort : IPort, IPortDevice
+internal sealed class PcapWriterPort : IPort, IPortDevice
 {
     // Some tens of milliseconds at a million small packets a second: a disk may be busy for that long.
     private const int BufferSize = 4 << 20;

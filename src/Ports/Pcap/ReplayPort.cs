@@ -12,7 +12,7 @@ namespace Softswitch.Ports.Pcap;
 /// Each receive copies: a frame's new owner may rewrite it. The capture's time stamps are not kept: this is the source of
 /// benchmarks. What is sent to the port is released; the switch's port counters count it.
 /// </remarks>
-public sealed unsafe class ReplayPort : IPort, IPortDevice
+internal sealed unsafe class ReplayPort : IPort, IPortDevice
 {
     private readonly FrameStore _store;
     private readonly bool _once;

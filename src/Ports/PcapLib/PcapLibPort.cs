@@ -28,7 +28,7 @@ namespace Softswitch.Ports.PcapLib;
 /// </para>
 /// <para>References: SharpPcap 6.3; pcap(3PCAP); pcap-linux.c of libpcap 1.10.</para>
 /// </remarks>
-public sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
+internal sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
 {
     // On an interface with offloads libpcap gives each packet a slot of this length, rounded up with its header to 64 KiB. Full 64 KiB
     // would take twice the memory. TCP's segments have room: Linux keeps MAX_TCP_HEADER, some 300 bytes, off the limit (sk_setup_caps

@@ -13,7 +13,7 @@ namespace Softswitch.Ports.Tap;
 /// their flow last came from. IFF_VNET_HDR carries unfinished checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
 /// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
 /// </remarks>
-public sealed unsafe class TapPort : IPortDevice, INetworkInterface
+internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
 {
     // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
     private const int QueueLength = 4096;

@@ -5,7 +5,7 @@ namespace Softswitch.Ports.Tunnels;
 
 /// <summary>An IPv4 address with the length of its network's prefix: <c>10.0.0.1/24</c>.</summary>
 /// <param name="Length">0 to 32.</param>
-public readonly record struct Ipv4Prefix(Be32 Address, int Length)
+internal readonly record struct Ipv4Prefix(Be32 Address, int Length)
 {
     /// <summary>Host byte order.</summary>
     public uint Mask => Length == 0 ? 0 : uint.MaxValue << (32 - Length);

@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Tunnels;
 
 /// <summary>What becomes of a frame that is too long for the underlay once it is encapsulated.</summary>
-public enum OversizePolicy
+internal enum OversizePolicy
 {
     /// <summary>An inner IPv4 packet with Don't Fragment is answered with ICMP "fragmentation needed"; others are fragmented outside.</summary>
     Icmp,

@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Tunnels;
 
 /// <summary>How a tunnel wraps what it carries.</summary>
-public enum TunnelKind : byte
+internal enum TunnelKind : byte
 {
     /// <summary>Ethernet in UDP, 24-bit VNI (RFC 7348).</summary>
     Vxlan,

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Ports.Tunnels;
 
 /// <summary>A tunnel port's settings, checked.</summary>
-public sealed record TunnelOptions
+internal sealed record TunnelOptions
 {
     private const string Flow = "flow";
     private const int MaxVni = (1 << 24) - 1;

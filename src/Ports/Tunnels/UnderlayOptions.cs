@@ -6,7 +6,7 @@ namespace Softswitch.Ports.Tunnels;
 /// <param name="Addresses">Local ones, at least one.</param>
 /// <param name="Gateway">The default route's next hop; null without one.</param>
 /// <param name="Routes">Networks behind other next hops.</param>
-public sealed record UnderlayOptions(
+internal sealed record UnderlayOptions(
     IReadOnlyList<Ipv4Prefix> Addresses, Be32? Gateway, IReadOnlyList<(Ipv4Prefix Network, Be32 Gateway)> Routes)
 {
     private const string NeighboursKey = "neighbours";

@@ -5,7 +5,7 @@ namespace Softswitch.Ports.Tunnels;
 
 /// <summary>Opens ports of a switch that has tunnels: knows which underlay each of them travels by.</summary>
 /// <remarks>Threads: any; a device that takes long to open holds nobody up. Underlays are opened before their tunnels.</remarks>
-public sealed class UnderlaySet
+internal sealed class UnderlaySet
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<ushort, Underlay> _underlays = [];

@@ -177,7 +177,7 @@ public sealed class FragmentHandlingTests
     [Theory]
     [InlineData(FragmentHandling.Normal)]
     [InlineData(FragmentHandling.Drop)]
-    public void Turning_reassembly_off_gives_up_what_was_in_the_making(FragmentHandling next)
+    internal void Turning_reassembly_off_gives_up_what_was_in_the_making(FragmentHandling next)
     {
         using TestSwitch sw = NewSwitch(FragmentHandling.Reassemble);
         List<byte[]> fragments = Ipv4Fragments.CutAll(Whole, 1480);
@@ -193,7 +193,7 @@ public sealed class FragmentHandlingTests
     [InlineData(FragmentHandling.Normal, 3)]
     [InlineData(FragmentHandling.Drop, 0)]
     [InlineData(FragmentHandling.Reassemble, 3)]
-    public void Fragments_in_802_3_frames_are_not_reassembled(FragmentHandling handling, int passed)
+    internal void Fragments_in_802_3_frames_are_not_reassembled(FragmentHandling handling, int passed)
     {
         using TestSwitch sw = NewSwitch(handling);
         byte[][] snap = [.. Ipv4Fragments.CutAll(TestPacket.Udp(payload: 500), 200).Select(f =>

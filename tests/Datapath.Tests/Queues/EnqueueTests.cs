@@ -82,7 +82,7 @@ public sealed class EnqueueTests
     [InlineData(PortNumber.All, 5, ControlError.BadOutPort)]
     [InlineData(PortNumber.Controller, 5, ControlError.BadOutPort)]
     [InlineData(PortNumber.None, 5, ControlError.BadOutPort)]
-    public void Ports_and_queues_are_checked_when_the_actions_arrive(ushort port, uint queue, ControlError expected)
+    internal void Ports_and_queues_are_checked_when_the_actions_arrive(ushort port, uint queue, ControlError expected)
     {
         using TestSwitch sut = WithQueue();
         Assert.Equal(expected, sut.Add(FlowMatch.Any, 1, FlowAction.Output(4), FlowAction.Enqueue(port, queue)));

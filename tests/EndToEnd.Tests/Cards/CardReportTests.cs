@@ -53,7 +53,7 @@ public sealed class CardReportTests
     [Theory]
     [InlineData(CardLayout.V10)]
     [InlineData(CardLayout.V09)]
-    public void An_emulated_card_that_is_written_a_dump_shows_its_flows(CardLayout layout)
+    internal void An_emulated_card_that_is_written_a_dump_shows_its_flows(CardLayout layout)
     {
         string flows = $"priority=7,dl_vlan=5,in_port=2,actions=mod_dl_src:02:00:00:00:00:07,output:1\npriority=6,tcp,in_port=3,tp_dst=80,actions=output:4\n"
             + "in_port=1,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,dl_vlan=5,dl_vlan_pcp=2,dl_type=0x88cc,nw_tos=0,nw_proto=0,nw_src=0.0.0.0,nw_dst=0.0.0.0,tp_src=0,tp_dst=0,actions=output:2";

@@ -22,7 +22,7 @@ public sealed class FragmentsThroughTheSwitchTests
     [InlineData(FragmentHandling.Normal, true)]
     [InlineData(FragmentHandling.Drop, false)]
     [InlineData(FragmentHandling.Reassemble, true)]
-    public void A_long_ping_passes_or_is_lost_and_a_short_one_always_passes(FragmentHandling handling, bool passes)
+    internal void A_long_ping_passes_or_is_lost_and_a_short_one_always_passes(FragmentHandling handling, bool passes)
     {
         Assert.SkipWhen(TestNamespace.UnavailableReason != null, TestNamespace.UnavailableReason ?? "");
         using Network network = new(handling);
@@ -35,7 +35,7 @@ public sealed class FragmentsThroughTheSwitchTests
     [Theory]
     [InlineData(FragmentHandling.Normal, 0)]
     [InlineData(FragmentHandling.Reassemble, 1)]
-    public void A_match_on_the_udp_port_meets_the_whole_datagram_only_if_it_is_reassembled(FragmentHandling handling, int packets)
+    internal void A_match_on_the_udp_port_meets_the_whole_datagram_only_if_it_is_reassembled(FragmentHandling handling, int packets)
     {
         Assert.SkipWhen(TestNamespace.UnavailableReason != null, TestNamespace.UnavailableReason ?? "");
         using Network network = new(handling);

@@ -9,7 +9,7 @@ public sealed class ActionCodecTests
     [Theory]
     [InlineData(CardLayout.V10)]
     [InlineData(CardLayout.V09)]
-    public void A_card_sends_what_executing_the_list_in_order_sends(CardLayout layout)
+    internal void A_card_sends_what_executing_the_list_in_order_sends(CardLayout layout)
     {
         Random random = new(5);
         int accepted = 0;
@@ -41,7 +41,7 @@ public sealed class ActionCodecTests
     [Theory]
     [InlineData(CardLayout.V10)]
     [InlineData(CardLayout.V09)]
-    public void Actions_come_back_with_the_same_effect(CardLayout layout)
+    internal void Actions_come_back_with_the_same_effect(CardLayout layout)
     {
         Random random = new(6);
         for (int i = 0; i < 50_000; i++)
@@ -81,7 +81,7 @@ public sealed class ActionCodecTests
     [InlineData(CardLayout.V10, "SetDlSrc after an output: the card rewrites all copies of a frame alike")]
     [InlineData(CardLayout.V10, "SetTunnel is nothing the card can do")]
     [InlineData(CardLayout.V09, "SetNwSrc: layout 0.9 rewrites dl_src and dl_dst only")]
-    public void What_a_card_cannot_do_is_refused(CardLayout layout, string reason)
+    internal void What_a_card_cannot_do_is_refused(CardLayout layout, string reason)
     {
         FlowAction[] actions = reason[..8] switch
         {

@@ -14,7 +14,7 @@ public sealed unsafe class MatchCodecTests
     [Theory]
     [InlineData(CardLayout.V10)]
     [InlineData(CardLayout.V09)]
-    public void A_card_hits_the_frames_that_the_software_matches(CardLayout layout)
+    internal void A_card_hits_the_frames_that_the_software_matches(CardLayout layout)
     {
         RandomMatches source = new(3);
         int hits = 0;
@@ -56,7 +56,7 @@ public sealed unsafe class MatchCodecTests
     [Theory]
     [InlineData(CardLayout.V10)]
     [InlineData(CardLayout.V09)]
-    public void Every_combination_of_wildcards_means_the_same_on_a_card(CardLayout layout)
+    internal void Every_combination_of_wildcards_means_the_same_on_a_card(CardLayout layout)
     {
         List<(byte[] Frame, ushort InPort)> frames = FramesAroundOne();
         int encoded = 0;
@@ -87,7 +87,7 @@ public sealed unsafe class MatchCodecTests
     [Theory]
     [InlineData(CardLayout.V10)]
     [InlineData(CardLayout.V09)]
-    public void Matches_come_back_as_they_went(CardLayout layout)
+    internal void Matches_come_back_as_they_went(CardLayout layout)
     {
         RandomMatches source = new(4);
         int encoded = 0;
@@ -127,7 +127,7 @@ public sealed unsafe class MatchCodecTests
     [InlineData(CardLayout.V10, "dl_type=0x05ff", "dl_type 0x05ff: the card has the length of 802.3 frames there")]
     [InlineData(CardLayout.V09, "nw_tos", "layout 0.9 does not compare nw_tos")]
     [InlineData(CardLayout.V09, "arp", "layout 0.9 does not parse ARP")]
-    public void What_a_card_cannot_compare_is_refused(CardLayout layout, string what, string reason)
+    internal void What_a_card_cannot_compare_is_refused(CardLayout layout, string what, string reason)
     {
         FlowMatch match = FlowMatch.Any;
         match.Wildcards &= ~FlowWildcards.DlType;

@@ -16,7 +16,7 @@ public sealed class DifferentialTests
     [InlineData(1, OffloadLevel.Strict, 6)]
     [InlineData(2, OffloadLevel.On, 12)]
     [InlineData(3, OffloadLevel.All, 40)]
-    public void No_register_write_lets_a_frame_fare_otherwise_than_by_the_old_or_the_new_table(int seed, OffloadLevel level, int size) =>
+    internal void No_register_write_lets_a_frame_fare_otherwise_than_by_the_old_or_the_new_table(int seed, OffloadLevel level, int size) =>
         Run(seed, level, size, 500);
 
     /// <summary>Minutes: run it with <c>-explicit only</c>.</summary>
@@ -25,7 +25,7 @@ public sealed class DifferentialTests
     [InlineData(12, OffloadLevel.On, 15)]
     [InlineData(13, OffloadLevel.All, 12)]
     [InlineData(14, OffloadLevel.All, 60)]
-    public void Nor_does_one_in_twenty_five_thousand_changes(int seed, OffloadLevel level, int size) => Run(seed, level, size, 25_000);
+    internal void Nor_does_one_in_twenty_five_thousand_changes(int seed, OffloadLevel level, int size) => Run(seed, level, size, 25_000);
 
     private static void Run(int seed, OffloadLevel level, int size, int changes)
     {

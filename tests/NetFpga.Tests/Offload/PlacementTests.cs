@@ -241,7 +241,7 @@ public sealed class PlacementTests
     [InlineData(OffloadLevel.Strict, "strip,pcp,strip", false, true, true)]
     [InlineData(OffloadLevel.Strict, "vid,strip", false, false, true)]
     [InlineData(OffloadLevel.Strict, "strip", false, false, true)]
-    public void A_tag_that_is_stripped_and_set_again_is_the_softwares_where_the_card_would_leave_another(
+    internal void A_tag_that_is_stripped_and_set_again_is_the_softwares_where_the_card_would_leave_another(
         OffloadLevel level, string list, bool untagged, bool ipv4, bool isForwarded)
     {
         FlowMatch match = Matches.AnyFrom(1);

@@ -12,7 +12,7 @@ public sealed class SafeChangeTests
     [InlineData(3, OffloadLevel.Strict, 12, 5)]
     [InlineData(4, OffloadLevel.All, 60, 20)]
     [InlineData(5, OffloadLevel.On, 60, 4)]
-    public void No_single_write_makes_the_card_treat_a_frame_as_no_table_would(int seed, OffloadLevel level, int size, int exactShare)
+    internal void No_single_write_makes_the_card_treat_a_frame_as_no_table_would(int seed, OffloadLevel level, int size, int exactShare)
     {
         RandomTable random = new(seed, exactShare);
         using OffloadRig rig = new(level);

@@ -15,7 +15,7 @@ public sealed class ConnectionTests
     [Theory]
     [InlineData(FailMode.Secure, MissBehaviour.Drop)]
     [InlineData(FailMode.Standalone, MissBehaviour.Normal)]
-    public void The_fail_mode_holds_until_a_controller_connected_and_again_when_it_is_gone(FailMode mode, MissBehaviour alone)
+    internal void The_fail_mode_holds_until_a_controller_connected_and_again_when_it_is_gone(FailMode mode, MissBehaviour alone)
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], FailMode = mode });
@@ -36,7 +36,7 @@ public sealed class ConnectionTests
     [Theory]
     [InlineData(FailMode.Secure, MissBehaviour.Drop)]
     [InlineData(FailMode.Standalone, MissBehaviour.Normal)]
-    public void A_controller_that_falls_silent_leaves_the_fail_mode_within_three_probe_intervals_until_it_is_back(FailMode mode, MissBehaviour alone)
+    internal void A_controller_that_falls_silent_leaves_the_fail_mode_within_three_probe_intervals_until_it_is_back(FailMode mode, MissBehaviour alone)
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
         ManualTime time = new();

@@ -12,7 +12,7 @@ public sealed class FragmentConfigTests
     [InlineData(OfConfigFlags.FragmentsNormal, 3)]
     [InlineData(OfConfigFlags.FragmentsDrop, 0)]
     [InlineData(OfConfigFlags.FragmentsReassemble, 1)]
-    public void Fragments_are_treated_as_set_config_says(OfConfigFlags flags, int packets)
+    internal void Fragments_are_treated_as_set_config_says(OfConfigFlags flags, int packets)
     {
         using AgentHarness harness = new();
         using RawController controller = harness.Connect();

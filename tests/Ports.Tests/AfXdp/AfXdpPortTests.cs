@@ -298,7 +298,7 @@ public sealed class AfXdpPortTests : IDisposable
     [Theory]
     [InlineData(XdpMode.Native, "prog/xdp")]
     [InlineData(XdpMode.Generic, "xdpgeneric")]
-    public void The_interface_is_left_as_found(XdpMode mode, string shown)
+    internal void The_interface_is_left_as_found(XdpMode mode, string shown)
     {
         Needs.Program("ethtool");
         string before = Show();

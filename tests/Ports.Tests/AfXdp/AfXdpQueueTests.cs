@@ -45,7 +45,7 @@ public sealed class AfXdpQueueTests : IDisposable
     [Theory]
     [InlineData(XdpMode.Native)]
     [InlineData(XdpMode.Generic)]
-    public void Each_queue_receives_flows_of_its_own_and_none_is_lost(XdpMode mode)
+    internal void Each_queue_receives_flows_of_its_own_and_none_is_lost(XdpMode mode)
     {
         const int flows = 200;
         using (AfXdpPort near = Open(options: new AfXdpOptions(256, 64, mode)))
