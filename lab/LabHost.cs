@@ -39,13 +39,37 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     /// <summary>Name of the end of the cable that will be laid next.</summary>
     public string NextInterface => InterfaceOf(Cables);
 
+    /// <summary>Host N, with the Ethernet address 02:00:00:00:00:0N and the address 10.0.0.N/24.</summary>
+    public static LabHost Numbered(int number) => new(
+        $"h{number}", new MacAddress(0x0200_0000_0000UL + (uint)number), new Ipv4Prefix(Be32.FromHost(0x0a00_0000U + (uint)number), 24));
+
+    /// <summary>Lays a cable to a place where it may be.</summary>
+    /// <param name="far">Where its other end is.</param>
+    /// <param name="farEnd">That end's interface.</param>
+    /// <param name="queues">As of <see cref="VethCable.Lay"/>.</param>
+    public void Connect(NetworkNamespace far, string farEnd, int? queues = null)
+    {
+        VethCable.Lay(far, farEnd, Network, NextInterface, HardwareAddress, queues);
+        Accept(far, farEnd);
+    }
+
+    /// <summary>Lays the cable in use again, which somebody has deleted.</summary>
+    public void Reconnect()
+    {
+        Cable lost = _cables[Current];
+        lost.Sender.Dispose();
+        VethCable.Lay(lost.Far, lost.FarEnd, Network, CurrentInterface, HardwareAddress);
+        _cables[Current] = lost with { Sender = Open(CurrentInterface) };
+        Settle();
+    }
+
     /// <summary>Takes over the cable that was laid to <see cref="NextInterface"/>; the first is in use, the others wait.</summary>
     /// <param name="far">Where its other end is.</param>
     /// <param name="farEnd">That end's interface.</param>
     public void Accept(NetworkNamespace far, string farEnd)
     {
         string end = NextInterface;
-        _cables.Add(new Cable(Network.Run(() => FrameSender.Open(end)), far, farEnd));
+        _cables.Add(new Cable(Open(end), far, farEnd));
         if (Cables == 1)
         {
             Settle();
@@ -116,6 +140,8 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     }
 
     private static string InterfaceOf(int cable) => $"eth{cable}";
+
+    private FrameSender Open(string end) => Network.Run(() => FrameSender.Open(end));
 
     // The carrier is there at once, but the kernel lets packets out only after its link watch has run, which makes the state Up in the same go.
     private void AwaitUp(NetlinkSocket links, string end)

@@ -49,11 +49,7 @@ internal sealed class Testbed : IDisposable
         where T : OfController
     {
         _controllers.Add(controller);
-        _control.Run<object?>(() =>
-        {
-            controller.Start();
-            return null;
-        });
+        _control.Run(controller.Start);
         return controller;
     }
 
@@ -62,8 +58,7 @@ internal sealed class Testbed : IDisposable
     public void Connect(LabHost host, LabSwitch device, ushort port, string options = "")
     {
         string end = host.NextInterface;
-        VethCable.Lay(device.Network, LabSwitch.InterfaceOf(port), host.Network, end, host.HardwareAddress);
-        host.Accept(device.Network, LabSwitch.InterfaceOf(port));
+        host.Connect(device.Network, LabSwitch.InterfaceOf(port));
         AddPort(device, port, options);
         _cables.Add(new LabCable(host, device, end, $"{port}"));
     }

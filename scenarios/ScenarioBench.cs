@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Ports.Linux;
 
@@ -20,7 +19,7 @@ internal static class ScenarioBench
         {
             links.SetUp("lo");
         }
-        ToolResult said = Tool.Run(OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), "bench", .. arguments, "--json"], Limit, cancellation);
+        CommandResult said = RunningCommand.Try(OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), "bench", .. arguments, "--json"], Limit, cancellation);
         try
         {
             return said.ExitCode == 0 && JsonNode.Parse(said.Output) is JsonObject result

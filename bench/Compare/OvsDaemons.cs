@@ -19,8 +19,8 @@ internal sealed class OvsDaemons : IDisposable
     private readonly OvsInstallation _installation;
     private readonly Dictionary<string, string> _environment;
     private readonly CancellationToken _cancellation;
-    private Daemon? _database;
-    private Daemon? _switch;
+    private RunningCommand? _database;
+    private RunningCommand? _switch;
 
     public OvsDaemons(OvsInstallation installation, CancellationToken cancellation)
     {
@@ -118,8 +118,11 @@ internal sealed class OvsDaemons : IDisposable
 
     public void Dispose()
     {
-        _switch?.Dispose();
-        _database?.Dispose();
+        foreach (RunningCommand? daemon in (ReadOnlySpan<RunningCommand?>)[_switch, _database])
+        {
+            daemon?.End();
+            daemon?.Dispose();
+        }
         try
         {
             Directory.Delete(Folder, recursive: true);
@@ -130,11 +133,11 @@ internal sealed class OvsDaemons : IDisposable
         }
     }
 
-    private Daemon Start(string program, string[] arguments, NetworkNamespace? network = null, int? processor = null)
+    private RunningCommand Start(string program, string[] arguments, NetworkNamespace? network = null, int? processor = null)
     {
         try
         {
-            return Daemon.Start(program, arguments, _environment, network, processor);
+            return RunningCommand.Start(program, arguments, _environment, network, processor);
         }
         catch (Win32Exception e)
         {
@@ -144,7 +147,7 @@ internal sealed class OvsDaemons : IDisposable
 
     private string Run(string program, params string[] arguments)
     {
-        ToolResult result = Tool.Run(program, arguments, ToolLimit, _cancellation, _environment, () => _switch?.HasEnded == true);
+        CommandResult result = RunningCommand.Try(program, arguments, ToolLimit, _cancellation, _environment, () => _switch?.HasExited == true);
         return result.ExitCode == 0
             ? result.Output
             : throw new OptionException($"{Path.GetFileName(program)} {string.Join(' ', arguments)}: {result.Error.Trim().ReplaceLineEndings("; ")}{LogLines()}");

@@ -68,7 +68,7 @@ internal sealed record OvsInstallation(string Switch, string DatabaseServer, str
 
     private static string ReadVersion(string vswitchd)
     {
-        ToolResult said = Tool.Run(vswitchd, ["--version"], TimeSpan.FromSeconds(10), CancellationToken.None);
+        CommandResult said = RunningCommand.Try(vswitchd, ["--version"], TimeSpan.FromSeconds(10), CancellationToken.None);
         string[] lines = said.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         int name = lines.Length > 0 ? lines[0].IndexOf("(Open vSwitch) ", StringComparison.Ordinal) : -1;
         return name < 0 ? said.Output.Trim() : string.Join(", ", lines.Skip(1).Prepend($"Open vSwitch {lines[0][(name + 15)..]}"));

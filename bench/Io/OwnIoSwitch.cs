@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using Softswitch.Hosting;
 using Softswitch.Lab;
@@ -12,7 +11,7 @@ namespace Softswitch.Bench.Io;
 internal sealed class OwnIoSwitch : IoSwitch
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-io-").FullName;
-    private readonly Daemon? _daemon;
+    private readonly RunningCommand? _daemon;
     private readonly OfClient? _client;
 
     /// <param name="network">Where the interfaces are.</param>
@@ -30,15 +29,17 @@ internal sealed class OwnIoSwitch : IoSwitch
                 .. OwnProgram.Command, "run", "--port", $"{Input}={kind}:{input}", "--port", $"{Output}={kind}:{output}",
                 "--listen", $"punix:{socket}", "--cpus", processor.ToString(CultureInfo.InvariantCulture),
             ];
-            _daemon = Daemon.Start(command[0], command[1..], new Dictionary<string, string>(), network, processor);
-            WaitUntilReady(_daemon, cancellation);
-            Description = _daemon.Said.Split('\n').FirstOrDefault(line => line.StartsWith($"port {Input}: ", StringComparison.Ordinal)) ?? kind;
+            _daemon = RunningCommand.Start(command[0], command[1..], network: network, processor: processor);
+            _daemon.WaitForText("ready\n", Patience, () => cancellation.IsCancellationRequested);
+            Description = _daemon.Output.Split('\n').FirstOrDefault(line => line.StartsWith($"port {Input}: ", StringComparison.Ordinal)) ?? kind;
             _client = OfClient.Connect($"unix:{socket}", Patience);
         }
-        catch (Win32Exception e)
+        catch (Exception e) when (e is Win32Exception or TimeoutException)
         {
+            string said = _daemon?.LastLines ?? e.Message;
             Dispose();
-            throw new OptionException($"the switch does not start: {e.Message}", e);
+            cancellation.ThrowIfCancellationRequested();
+            throw new OptionException($"the switch does not start: {said}", e);
         }
         catch
         {
@@ -63,21 +64,8 @@ internal sealed class OwnIoSwitch : IoSwitch
     public override void Dispose()
     {
         _client?.Dispose();
+        _daemon?.End();
         _daemon?.Dispose();
         Directory.Delete(_folder, recursive: true);
-    }
-
-    private static void WaitUntilReady(Daemon daemon, CancellationToken cancellation)
-    {
-        long began = Stopwatch.GetTimestamp();
-        while (!daemon.Said.Split('\n').Contains("ready"))
-        {
-            if (daemon.HasEnded || Stopwatch.GetElapsedTime(began) > Patience)
-            {
-                throw new OptionException($"the switch does not start: {daemon.Said}");
-            }
-            cancellation.WaitHandle.WaitOne(20);
-            cancellation.ThrowIfCancellationRequested();
-        }
     }
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Softswitch.Bench.Compare;
-using Softswitch.Datapath.Headers;
 using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Ports.Linux;
@@ -15,17 +14,10 @@ internal sealed partial class TcpTestbed : IDisposable
     public const string InputName = "in";
     public const string OutputName = "out";
 
-    private const string HostName = "eth0";
-    private const string Client = "10.9.0.1";
-    private const string Server = "10.9.0.2";
-    private const uint ClientAddress = 0x0a09_0001;
-    private const uint ServerAddress = 0x0a09_0002;
-
-    private static readonly Dictionary<string, string> NoVariables = [];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
-    private readonly NetworkNamespace _client = NetworkNamespace.Create();
-    private readonly NetworkNamespace _server = NetworkNamespace.Create();
+    private readonly LabHost _client = LabHost.Numbered(1);
+    private readonly LabHost _server = LabHost.Numbered(2);
     private readonly int _hostProcessor;
 
     /// <param name="hostProcessor">The only one iperf3 may use.</param>
@@ -35,8 +27,8 @@ internal sealed partial class TcpTestbed : IDisposable
         _hostProcessor = hostProcessor;
         try
         {
-            Join(_client, InputName, ClientAddress, offloads);
-            Join(_server, OutputName, ServerAddress, offloads);
+            Connect(_client, InputName, offloads);
+            Connect(_server, OutputName, offloads);
         }
         catch
         {
@@ -52,19 +44,24 @@ internal sealed partial class TcpTestbed : IDisposable
     /// <exception cref="CompareException">iperf3 did not come to an end, or not to a good one.</exception>
     public double Measure(TimeSpan duration, CancellationToken cancellation)
     {
-        using Daemon server = Start(_server, "-s", "-1", "--forceflush");
-        while (!server.Said.Contains("listening", StringComparison.Ordinal) && !server.HasEnded)
-        {
-            cancellation.WaitHandle.WaitOne(20);
-            cancellation.ThrowIfCancellationRequested();
-        }
+        using RunningCommand server = Start(_server, "-s", "-1", "--forceflush");
         string seconds = Math.Max(1, Math.Ceiling(duration.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-        using Daemon client = Start(_client, "-c", Server, "-t", seconds, "-f", "k", "-i", "0", "--connect-timeout", "5000");
-        int? code = client.WaitForEnd(duration + Patience, cancellation);
-        Match rate = ReceiverRate().Match(client.Said);
-        return code == 0 && rate.Success
-            ? double.Parse(rate.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * 1000
-            : throw new CompareException($"iperf3 from {Client} to {Server} {(code == null ? "does not come to an end" : "failed")}: {client.Said.ReplaceLineEndings("; ")}");
+        string address = _server.IPAddress.ToString();
+        try
+        {
+            server.WaitForText("listening", Patience, () => cancellation.IsCancellationRequested);
+            using RunningCommand client = Start(_client, "-c", address, "-t", seconds, "-f", "k", "-i", "0", "--connect-timeout", "5000");
+            CommandResult result = client.WaitForEnd(duration + Patience, () => cancellation.IsCancellationRequested);
+            Match rate = ReceiverRate().Match(result.Output);
+            return result.ExitCode == 0 && rate.Success
+                ? double.Parse(rate.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * 1000
+                : throw new CompareException($"iperf3 to {address} failed: {client.LastLines}");
+        }
+        catch (TimeoutException e)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            throw new CompareException(e.Message.ReplaceLineEndings("; "), e);
+        }
     }
 
     public void Dispose()
@@ -74,11 +71,11 @@ internal sealed partial class TcpTestbed : IDisposable
         Switch.Dispose();
     }
 
-    private Daemon Start(NetworkNamespace host, params string[] arguments)
+    private RunningCommand Start(LabHost host, params string[] arguments)
     {
         try
         {
-            return Daemon.Start("iperf3", arguments, NoVariables, host, _hostProcessor);
+            return RunningCommand.Start("iperf3", arguments, network: host.Network, processor: _hostProcessor);
         }
         catch (System.ComponentModel.Win32Exception e)
         {
@@ -86,15 +83,12 @@ internal sealed partial class TcpTestbed : IDisposable
         }
     }
 
-    private void Join(NetworkNamespace host, string nearName, uint address, bool offloads)
+    private void Connect(LabHost host, string nearName, bool offloads)
     {
-        VethCable.Lay(Switch, nearName, host, HostName);
-        using NetlinkSocket there = host.Run(NetlinkSocket.Open);
-        there.SetUp("lo");
-        there.AddAddress(HostName, Be32.FromHost(address), 24);
+        host.Connect(Switch, nearName);
         if (!offloads)
         {
-            host.Run(() => InterfaceFeatures.SetTransmitOffload(HostName, on: false));
+            host.Run(() => InterfaceFeatures.SetTransmitOffload(host.CurrentInterface, on: false));
         }
     }
 

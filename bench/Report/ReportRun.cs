@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Softswitch.Hosting;
 using Softswitch.Lab;
 
 namespace Softswitch.Bench.Report;
@@ -23,7 +22,7 @@ internal static class ReportRun
     /// <exception cref="OperationCanceledException">Cancelled; what ran has ended.</exception>
     public static ReportFigure Run(ReportStep step, CancellationToken cancellation)
     {
-        ToolResult said = Tool.Run(
+        CommandResult said = RunningCommand.Try(
             OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), "bench", .. step.Arguments, "--json"], Limit, cancellation);
         string[] errors = said.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         try

@@ -14,8 +14,8 @@ internal static class SourceCommit
         string? root = FindCheckout(AppContext.BaseDirectory);
         if (root != null)
         {
-            ToolResult commit = Tool.Run("git", ["-C", root, "rev-parse", "HEAD"], Limit, CancellationToken.None);
-            ToolResult changes = Tool.Run("git", ["-C", root, "status", "--porcelain", "--untracked-files=no"], Limit, CancellationToken.None);
+            CommandResult commit = RunningCommand.Try("git", ["-C", root, "rev-parse", "HEAD"], Limit, CancellationToken.None);
+            CommandResult changes = RunningCommand.Try("git", ["-C", root, "status", "--porcelain", "--untracked-files=no"], Limit, CancellationToken.None);
             if (commit.ExitCode == 0)
             {
                 return commit.Output.Trim() + (changes.Output.Length > 0 ? " with changes" : string.Empty);

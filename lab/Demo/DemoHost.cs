@@ -1,15 +1,11 @@
 using System.Net;
-using Softswitch.Datapath.Headers;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Lab.Demo;
 
 /// <summary>One host of the demo, and a socket to ping others from. Its kernel answers pings.</summary>
 internal sealed class DemoHost : IDisposable
 {
-    private const int PrefixLength = 24;
-
     private readonly LabHost _host;
 
     private DemoHost(int number, LabHost host)
@@ -34,12 +30,10 @@ internal sealed class DemoHost : IDisposable
     /// <summary>Makes the host and its cable to <paramref name="here"/>, where the switch is.</summary>
     public static DemoHost Create(int number, NetworkNamespace here)
     {
-        var host = new LabHost(
-            $"h{number}", new MacAddress(0x0200_0000_0000UL + (uint)number), new Ipv4Prefix(Be32.FromHost(0x0a00_0000U + (uint)number), PrefixLength));
+        var host = LabHost.Numbered(number);
         try
         {
-            VethCable.Lay(here, InterfaceOf(number), host.Network, host.NextInterface, host.HardwareAddress);
-            host.Accept(here, InterfaceOf(number));
+            host.Connect(here, InterfaceOf(number));
             return new DemoHost(number, host);
         }
         catch

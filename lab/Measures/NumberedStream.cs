@@ -13,16 +13,21 @@ internal abstract class NumberedStream : IDisposable
     private static readonly TimeSpan LongestSettling = TimeSpan.FromSeconds(3);
 
     private readonly double _perSecond;
+    private readonly int _mostUnderWay;
     private readonly Thread _sender;
     private readonly Thread _receiver;
     private volatile bool _isSending = true;
     private volatile bool _isReceiving = true;
 
     /// <param name="capacity">Packets there can be; it goes quiet after so many.</param>
-    protected NumberedStream(string name, double perSecond, int capacity)
+    /// <param name="mostUnderWay">
+    /// For a way that must lose nothing: as many as every queue on it holds, so that a thread that a busy machine keeps waiting costs time, and no packet.
+    /// </param>
+    protected NumberedStream(string name, double perSecond, int capacity, int mostUnderWay = int.MaxValue)
     {
         Name = name;
         _perSecond = perSecond;
+        _mostUnderWay = mostUnderWay;
         Record = new StreamRecord(capacity);
         _sender = new Thread(Send) { IsBackground = true, Name = $"send {name}" };
         _receiver = new Thread(Receive) { IsBackground = true, Name = $"receive {name}" };
@@ -39,6 +44,10 @@ internal abstract class NumberedStream : IDisposable
         _isSending = false;
         _sender.Join();
         long began = Stopwatch.GetTimestamp();
+        while (_mostUnderWay < int.MaxValue && Record.Received < Record.Sent && Stopwatch.GetElapsedTime(began) < LongestSettling)
+        {
+            Thread.Sleep(1);
+        }
         int received;
         do
         {
@@ -80,7 +89,7 @@ internal abstract class NumberedStream : IDisposable
         var pace = new Pace(_perSecond);
         while (_isSending && Record.Sent < Record.Capacity)
         {
-            while (_isSending && Record.Sent < Math.Min(pace.Due, Record.Capacity))
+            while (_isSending && Record.Sent < Math.Min(pace.Due, Record.Capacity) && Record.Sent - Record.Received < _mostUnderWay)
             {
                 SendOne(Record.BeginSend());
             }

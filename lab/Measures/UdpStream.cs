@@ -12,6 +12,9 @@ internal sealed class UdpStream : NumberedStream
     /// <summary>Shortest payload: the packet's number.</summary>
     public const int LeastLength = sizeof(int);
 
+    /// <summary>Bytes of a frame without those of the payload, and without FCS.</summary>
+    public const int HeaderLength = 14 + 20 + 8;
+
     private const int BufferBytes = 8 << 20;
     private const int WaitMicroseconds = 10_000;
 
@@ -20,8 +23,8 @@ internal sealed class UdpStream : NumberedStream
     private readonly byte[] _payload;
     private readonly byte[] _received = new byte[2048];
 
-    private UdpStream(string name, Socket from, Socket to, double perSecond, int capacity, int length)
-        : base(name, perSecond, capacity)
+    private UdpStream(string name, Socket from, Socket to, double perSecond, int capacity, int length, int mostUnderWay)
+        : base(name, perSecond, capacity, mostUnderWay)
     {
         _from = from;
         _to = to;
@@ -32,8 +35,9 @@ internal sealed class UdpStream : NumberedStream
     /// <summary>Starts sending.</summary>
     /// <param name="address">Where it is sent to: the receiving host's address, or one that the network makes that of it.</param>
     /// <param name="length">Bytes of payload.</param>
+    /// <param name="mostUnderWay">As of every <see cref="NumberedStream"/>.</param>
     public static UdpStream Start(
-        LabHost from, LabHost to, ushort port, double perSecond, int length = 64, Be32? address = null, int capacity = 1 << 20)
+        LabHost from, LabHost to, ushort port, double perSecond, int length = 64, Be32? address = null, int capacity = 1 << 20, int mostUnderWay = int.MaxValue)
     {
         Socket receiver = to.Run(Open);
         try
@@ -42,7 +46,8 @@ internal sealed class UdpStream : NumberedStream
             receiver.Bind(new IPEndPoint(IPAddress.Any, port));
             Socket sender = from.Run(Open);
             sender.Connect(new IPEndPoint(new IPAddress((address ?? to.Address).Raw), port));
-            return new UdpStream($"UDP {from.Name} to {to.Name}, {perSecond:0} packets a second", sender, receiver, perSecond, capacity, Math.Max(length, LeastLength));
+            string name = $"UDP {from.Name} to {to.Name}, {perSecond:0} packets a second";
+            return new UdpStream(name, sender, receiver, perSecond, capacity, Math.Max(length, LeastLength), mostUnderWay);
         }
         catch
         {

@@ -52,7 +52,7 @@ public sealed class BenchIoTests
     {
         Needs.Xdp("pgrep");
         using RunningCommand command = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "io", "--backend", "packet", "--seconds", "100"]);
-        string Children() => TestNamespace.ExecuteOutside("pgrep", "-P", $"{command.ProcessId}").Output;
+        string Children() => RunningCommand.Execute("pgrep", "-P", $"{command.ProcessId}").Output;
         Eventually.True(() => Children().Length > 0, () => $"no switch was started: {command.Error}");
         string child = Children().Split('\n')[0];
         SwitchProgram.Terminate(command);

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
 

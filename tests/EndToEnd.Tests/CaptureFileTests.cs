@@ -49,7 +49,7 @@ public sealed class CaptureFileTests : IDisposable
         Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
-        string read = TestNamespace.ExecuteOutside("tcpdump", "-r", output, "-n", "-e").Checked().Output;
+        string read = RunningCommand.Execute("tcpdump", "-r", output, "-n", "-e").Checked().Output;
         string[] lines = [.. read.Split('\n').Where(line => line.Contains(" > ", StringComparison.Ordinal))]; // the others are the frames' bytes
         Assert.Equal(FrameCount, lines.Length);
         Assert.Contains("02:00:00:00:00:01 > 02:00:00:00:00:02", lines[0], StringComparison.Ordinal);
@@ -78,7 +78,7 @@ public sealed class CaptureFileTests : IDisposable
         using var lab = new CabledHosts(hosts: 0);
         string pipe = Path.Combine(_folder, "pipe");
         string control = Path.Combine(_folder, "control");
-        TestNamespace.ExecuteOutside("mkfifo", pipe).Checked();
+        RunningCommand.Execute("mkfifo", pipe).Checked();
         CommandResult refused = lab.RunToEnd("--port", $"pcap:{pipe}");
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains("nobody reads this pipe", refused.Error, StringComparison.Ordinal);

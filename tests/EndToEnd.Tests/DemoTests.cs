@@ -13,14 +13,14 @@ public sealed class DemoTests
     public void As_root_every_pair_answers_and_nothing_is_left()
     {
         Needs.Namespaces();
-        string before = TestNamespace.ExecuteOutside("ip", "-o", "link").Checked().Output;
+        string before = RunningCommand.Execute("ip", "-o", "link").Checked().Output;
         using RunningCommand demo = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "demo", "--seconds", "3"]);
         CommandResult result = demo.WaitForEnd(Bound).Checked();
         Assert.Contains("every pair answered", result.Output, StringComparison.Ordinal);
         Assert.Contains("actions=output:", result.Output, StringComparison.Ordinal);
         Assert.Contains("4 s1-h4: rx", result.Output, StringComparison.Ordinal);
         Assert.Empty(result.Error);
-        Assert.Equal(before, TestNamespace.ExecuteOutside("ip", "-o", "link").Checked().Output);
+        Assert.Equal(before, RunningCommand.Execute("ip", "-o", "link").Checked().Output);
     }
 
     [Fact]

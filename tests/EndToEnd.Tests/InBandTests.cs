@@ -50,8 +50,8 @@ public sealed class InBandTests
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
-        using var beyond = new TestNamespace("beyond");
-        TestNamespace.Join(lab.Host(1), "far", beyond, "eth0");
+        using var beyond = new LabNode("beyond");
+        VethCable.Lay(lab.Host(1).Network, "far", beyond.Network, "eth0");
         lab.Host(1).Execute("ip", "addr", "add", "10.9.0.254/24", "dev", "far").Checked();
         lab.Host(1).Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward").Checked();
         beyond.Execute("ip", "addr", "add", "10.9.0.1/24", "dev", "eth0").Checked();

@@ -162,7 +162,7 @@ public sealed class LifeCycleTests
     public void A_limit_of_open_files_that_is_too_low_is_named()
     {
         Needs.Program("prlimit");
-        CommandResult result = TestNamespace.ExecuteOutside("prlimit", "--nofile=70", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:");
+        CommandResult result = RunningCommand.Execute("prlimit", "--nofile=70", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:");
         Assert.Equal(2, result.ExitCode);
         Assert.Equal("softswitch run: the limit of open files is 70, and the switch needs 100 or more (ulimit -n, LimitNOFILE= of systemd)\n", result.Error);
     }
@@ -197,7 +197,7 @@ public sealed class LifeCycleTests
     public void A_terminal_gets_plain_text()
     {
         Needs.Program("script");
-        CommandResult result = TestNamespace.ExecuteOutside("script", "-qc", $"{SwitchProgram.Dotnet} {SwitchProgram.Library} port list unix:/nonexistent/socket", "/dev/null");
+        CommandResult result = RunningCommand.Execute("script", "-qc", $"{SwitchProgram.Dotnet} {SwitchProgram.Library} port list unix:/nonexistent/socket", "/dev/null");
         Assert.Contains("no such file", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', result.Output);
     }
@@ -247,7 +247,7 @@ public sealed class LifeCycleTests
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
         Assert.Equal(3, lab.Ping(1, 2));
         Assert.DoesNotContain("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
-        lab.Reconnect(3);
+        lab.Host(3).Reconnect();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 3(s3)", SwitchProgram.Patience);
         Eventually.True(() => lab.Ping(1, 3) == 3, () => running.Output);
         SwitchProgram.Terminate(running);

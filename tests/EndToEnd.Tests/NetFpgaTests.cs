@@ -273,9 +273,7 @@ public sealed class NetFpgaTests : IDisposable
 
     private static double TcpThroughput(CabledHosts lab, int from, int to)
     {
-        using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
-        server.WaitForText("Server listening", SwitchProgram.Patience);
-        string said = lab.Host(from).Execute(Patience, "iperf3", ["-c", $"10.0.0.{to}", "-J", "-t", "1"]).Checked().Output;
+        string said = Iperf.Run(lab.Host(from), lab.Host(to), $"10.0.0.{to}", "-J", "-t", "1");
         double rate = JsonDocument.Parse(said).RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bits_per_second").GetDouble();
         TestContext.Current.TestOutputHelper?.WriteLine($"{from} to {to}: {rate / 1e6:f0} Mbit/s");
         return rate;

@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
@@ -16,7 +17,7 @@ public sealed class OvsOfctlTests
         Assert.Contains("dpid:0000000000000042", shown, StringComparison.Ordinal);
         foreach (int number in (int[])[1, 2])
         {
-            string address = lab.Inside.Execute("cat", $"/sys/class/net/s{number}/address").Checked().Output.Trim();
+            MacAddress address = lab.Inside.Links.FindLink($"s{number}")!.HardwareAddress;
             Assert.Contains($" {number}(s{number}): addr:{address}", shown, StringComparison.Ordinal);
         }
     }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Lab.Measures;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
@@ -7,6 +9,8 @@ namespace Softswitch.EndToEnd.Tests;
 public sealed class QueueTests
 {
     private const long Mega = 1_000_000;
+    private const int Payload = 1400;
+    private const int Frame = UdpStream.HeaderLength + Payload;
 
     [Fact]
     public void A_guaranteed_queue_keeps_its_rate_while_the_port_is_flooded()
@@ -18,22 +22,30 @@ public sealed class QueueTests
         Assert.Contains("port 2: queue 1: 10Mbit/s guaranteed", running.Output, StringComparison.Ordinal);
         lab.Ofctl("add-flow", "in_port=3,actions=enqueue:2:1");
         lab.Ofctl("add-flow", "in_port=1,actions=output:2");
-        using UdpStream guaranteed = new(lab, from: 3, to: 2, port: 5001, 11 * Mega);
-        using UdpStream flood = new(lab, from: 1, to: 2, port: 5002, 200 * Mega, isSmooth: true);
-        UdpStream.RunAll(TimeSpan.FromSeconds(4), guaranteed, flood);
+        using UdpStream flood = Start(1, 5002, 200 * Mega);
+        using UdpStream guaranteed = Start(3, 5001, 11 * Mega);
+        Eventually.True(() => guaranteed.Record.Sent >= 4 * 11 * Mega / 8 / Frame, () => $"{guaranteed.Record.Sent} sent");
+        (long sent, long received) = Bytes(guaranteed.Stop());
+        (long othersSent, long othersReceived) = Bytes(flood.Stop());
+        double guaranteedSeconds = Duration(guaranteed);
+        double seconds = Duration(flood);
 
-        double seconds = guaranteed.Duration.TotalSeconds;
-        double owed = Math.Min(guaranteed.SentBytes, 10 * Mega / 8 * seconds); // a host that could not send more cannot get more
-        string seen = $"{guaranteed.ReceivedBytes} of {guaranteed.SentBytes} guaranteed bytes, {flood.ReceivedBytes} of {flood.SentBytes} others in {seconds:0.00} s";
+        double owed = Math.Min(sent, 10 * Mega / 8 * guaranteedSeconds); // a host that could not send more cannot get more
+        string seen = $"{received} of {sent} guaranteed bytes in {guaranteedSeconds:0.00} s, {othersReceived} of {othersSent} others in {seconds:0.00} s";
         TestContext.Current.TestOutputHelper?.WriteLine(seen);
-        Assert.True(flood.SentBytes > 2 * 50 * Mega / 8 * seconds, $"the flood does not flood: {seen}");
-        Assert.True(guaranteed.ReceivedBytes >= 0.95 * owed, seen);
+        Assert.True(othersSent > 2 * 50 * Mega / 8 * seconds, $"the flood does not flood: {seen}");
+        Assert.True(received >= 0.95 * owed, seen);
         // The port's rate holds, and is used: a second of a burst's and the queues' content is allowed for.
-        Assert.InRange(guaranteed.ReceivedBytes + flood.ReceivedBytes, 0.8 * 50 * Mega / 8 * seconds, 50 * Mega / 8 * (seconds + 1));
+        Assert.InRange(received + othersReceived, 0.8 * 50 * Mega / 8 * seconds, 50 * Mega / 8 * (seconds + 1));
 
         string queue = CabledHosts.Line(lab.Ofctl("queue-stats", "2", "1"), "port 2 queue 1");
-        Assert.InRange(CabledHosts.Number(queue, "bytes"), guaranteed.ReceivedBytes, guaranteed.SentBytes);
+        Assert.InRange(CabledHosts.Number(queue, "bytes"), received, sent);
         Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop") > 0, "the flood overran the port");
+
+        UdpStream Start(int from, ushort port, long bitsPerSecond) =>
+            lab.StartStream(from, to: 2, port, bitsPerSecond / 8.0 / Frame, Payload, mostUnderWay: int.MaxValue);
+        static (long Sent, long Received) Bytes(StreamSummary summary) => ((long)summary.Sent * Frame, (long)summary.Received * Frame);
+        static double Duration(UdpStream stream) => Stopwatch.GetElapsedTime(stream.Record.SentAt(0), stream.Record.SentAt(stream.Record.Sent - 1)).TotalSeconds;
     }
 
     [Fact]

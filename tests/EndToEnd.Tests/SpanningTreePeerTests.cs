@@ -16,11 +16,11 @@ public sealed class SpanningTreePeerTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 0);
-        using TestNamespace peer = new("br");
+        using LabNode peer = new("br");
         AddBridge(peer);
         for (int number = 1; number <= 2; number++)
         {
-            TestNamespace.Join(lab.Inside, $"x{number}", peer, $"y{number}");
+            VethCable.Lay(lab.Inside.Network, $"x{number}", peer.Network, $"y{number}");
             peer.Execute("ip", "link", "set", $"y{number}", "master", "br0").Checked();
         }
         using RunningCommand running = lab.StartRun(
@@ -35,7 +35,7 @@ public sealed class SpanningTreePeerTests
         Eventually.True(() => See(lab, peer).SequenceEqual(expected), () => string.Join(' ', See(lab, peer)));
     }
 
-    private static void AddBridge(TestNamespace peer)
+    private static void AddBridge(LabNode peer)
     {
         // Hundredths of a second.
         CommandResult made = peer.Execute(
@@ -45,7 +45,7 @@ public sealed class SpanningTreePeerTests
         peer.BringUp("br0");
     }
 
-    private static string[] See(CabledHosts lab, TestNamespace peer)
+    private static string[] See(CabledHosts lab, LabNode peer)
     {
         string shown = lab.Ofctl("show");
         return
@@ -57,5 +57,7 @@ public sealed class SpanningTreePeerTests
         ];
     }
 
-    private static string Read(TestNamespace peer, string file) => peer.Execute("cat", $"/sys/class/net/{file}").Checked().Output.Trim();
+    // /sys shows the namespace in which it was mounted.
+    private static string Read(LabNode peer, string file) =>
+        peer.Execute("unshare", "--mount", "sh", "-c", $"mount -t sysfs sysfs /sys && cat /sys/class/net/{file}").Checked().Output.Trim();
 }

@@ -6,18 +6,16 @@ namespace Softswitch.EndToEnd.Tests;
 /// <summary>Two switches joined twice, a host on each: with spanning tree the loop is none. The times are the shortest the standard allows.</summary>
 public sealed class SpanningTreeTests
 {
-    private const string Listen = "ptcp:6654:127.0.0.1";
-
     [Fact]
     public void Two_parallel_links_carry_no_storm_and_the_second_takes_over_from_the_first()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        using TestNamespace left = new("l");
-        using TestNamespace right = new("r");
-        using TestNamespace leftHost = AddHost(left, 1);
-        using TestNamespace rightHost = AddHost(right, 2);
-        TestNamespace.Join(left, "x1", right, "x1");
-        TestNamespace.Join(left, "x2", right, "x2");
+        using LabNode left = new("l");
+        using LabNode right = new("r");
+        using LabHost leftHost = AddHost(left, 1);
+        using LabHost rightHost = AddHost(right, 2);
+        VethCable.Lay(left.Network, "x1", right.Network, "x1");
+        VethCable.Lay(left.Network, "x2", right.Network, "x2");
         using RunningCommand leftSwitch = Start(left, 1);
         using RunningCommand rightSwitch = Start(right, 2);
         // From the first moment on the hosts ask for each other by broadcast, which any loop would multiply.
@@ -36,38 +34,34 @@ public sealed class SpanningTreeTests
         Assert.InRange(Received(right), 5, 600);
     }
 
-    private static TestNamespace AddHost(TestNamespace inside, int number)
+    private static LabHost AddHost(LabNode inside, int number)
     {
-        TestNamespace host = new($"h{number}");
-        TestNamespace.Join(inside, "host", host, "eth0");
-        host.Execute("ip", "addr", "add", $"10.0.0.{number}/24", "dev", "eth0").Checked();
+        LabHost host = LabHost.Numbered(number);
+        host.Connect(inside.Network, "host");
         return host;
     }
 
-    private static RunningCommand Start(TestNamespace inside, int number)
+    private static RunningCommand Start(LabNode inside, int number)
     {
         RunningCommand command = inside.Start(
-            SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "1=host", "--port", "2=x1", "--port", "3=x2", "--listen", Listen,
+            SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "1=host", "--port", "2=x1", "--port", "3=x2", "--listen", CabledHosts.Listen,
             "--datapath-id", $"{number}", "--stp", "--stp-hello", "1", "--stp-max-age", "6", "--stp-forward-delay", "4");
         command.WaitForText("\nready\n", SwitchProgram.Patience);
-        Ofctl(inside, "add-flow", "actions=NORMAL");
+        CabledHosts.Ofctl(inside, "add-flow", "actions=NORMAL");
         return command;
     }
 
-    private static bool Ping(TestNamespace host, int count = 1) =>
+    private static bool Ping(LabNode host, int count = 1) =>
         host.Execute("ping", "-n", "-c", $"{count}", "-i", "0.1", "-W", "1", "10.0.0.2").Output.Contains($" {count} received", StringComparison.Ordinal);
 
-    private static string Show(TestNamespace inside) => Ofctl(inside, "show");
+    private static string Show(LabNode inside) => CabledHosts.Ofctl(inside, "show");
 
-    private static int Count(TestNamespace inside, string word) => Show(inside).Split(word).Length - 1;
+    private static int Count(LabNode inside, string word) => Show(inside).Split(word).Length - 1;
 
     /// <summary>Packets that came over the two links.</summary>
-    private static long Received(TestNamespace inside)
+    private static long Received(LabNode inside)
     {
-        string ports = Ofctl(inside, "dump-ports");
+        string ports = CabledHosts.Ofctl(inside, "dump-ports");
         return CabledHosts.Number(CabledHosts.Line(ports, "port", " 2: rx"), "pkts") + CabledHosts.Number(CabledHosts.Line(ports, "port", " 3: rx"), "pkts");
     }
-
-    private static string Ofctl(TestNamespace inside, string command, params string[] arguments) =>
-        inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, CabledHosts.Target, .. arguments]).Checked().Output;
 }

@@ -123,7 +123,7 @@ public sealed class TrafficTests
 
     private static void SendUdp(CabledHosts lab, int from, string to, int port)
     {
-        TestNamespace host = lab.Host(from);
+        LabNode host = lab.Host(from);
         host.Execute("ip", "neigh", "replace", to, "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
         host.Run(() =>
         {

@@ -6,20 +6,13 @@ namespace Softswitch.EndToEnd.Tests;
 /// <summary>The switch on AF_XDP ports, with the offloads of veth as they are by default.</summary>
 public sealed class XdpTests
 {
-    private static readonly TimeSpan TransferBound = TimeSpan.FromSeconds(60);
-
     private static RunningCommand StartSwitch(CabledHosts lab, params string[] arguments) =>
         lab.StartRun(["--port", "1=xdp:s1", "--port", "2=xdp:s2", "--listen", CabledHosts.Listen, .. arguments]);
 
     private static string Interfaces(CabledHosts lab) =>
         lab.Inside.Execute("ip", "-d", "link", "show", "s1").Checked().Output + lab.Inside.Execute("ip", "-d", "link", "show", "s2").Checked().Output;
 
-    private static void TransferTcp(CabledHosts lab, int from, int to)
-    {
-        using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
-        server.WaitForText("Server listening", SwitchProgram.Patience);
-        lab.Host(from).Execute(TransferBound, "iperf3", "-c", $"10.0.0.{to}", "-n", "32M").Checked();
-    }
+    private static void TransferTcp(CabledHosts lab, int from, int to) => Iperf.Run(lab.Host(from), lab.Host(to), $"10.0.0.{to}", "-n", "32M");
 
     [Fact]
     public void Hosts_ping_and_tcp_runs_both_ways_with_default_offloads()
@@ -60,9 +53,7 @@ public sealed class XdpTests
         lab.Ofctl("add-flow", "in_port=2,ip,nw_src=10.0.0.2,actions=mod_nw_src:10.0.0.9,output:1");
         lab.Ofctl("add-flow", "arp,actions=flood");
         lab.Host(1).Execute("ip", "neigh", "replace", "10.0.0.9", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
-        using RunningCommand server = lab.Host(2).Start("iperf3", "-s", "-1", "--forceflush");
-        server.WaitForText("Server listening", SwitchProgram.Patience);
-        lab.Host(1).Execute(TransferBound, "iperf3", "-c", "10.0.0.9", "-n", "16M").Checked();
+        Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "16M");
     }
 
     [Theory]
@@ -137,7 +128,7 @@ public sealed class XdpTests
         Assert.Equal(3, lab.Ping(1, 2));
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
         running.WaitForText("port 2: s2: the interface is gone", SwitchProgram.Patience);
-        lab.Reconnect(2);
+        lab.Host(2).Reconnect();
         Eventually.True(() => lab.Ping(1, 2) == 3, () => $"no answer through: {running.Output}{running.Error}");
     }
 

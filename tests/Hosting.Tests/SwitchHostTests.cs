@@ -210,8 +210,8 @@ public sealed class SwitchHostTests : IDisposable
     public void Its_interfaces_are_as_they_were_found_when_it_has_ended()
     {
         Needs.Namespaces();
-        using TestNamespace inside = new("d");
-        TestNamespace.Join(inside, "s1", inside, "p1");
+        using LabNode inside = new("d");
+        VethCable.Lay(inside.Network, "s1", inside.Network, "p1");
         string Interfaces() => inside.Execute("ip", "-d", "-o", "link", "show").Checked().Output;
         string before = Interfaces();
         using (SwitchHost host = inside.Run(() => SwitchHost.Start(Small with { Ports = ["1=packet:s1"] })))

@@ -13,14 +13,14 @@ namespace Softswitch.Hosting.Tests;
 /// <summary>A worker that fails ends the switch: at once, for a reason that is said, and with the interfaces as they were.</summary>
 public sealed class WorkerFailureTests : IDisposable
 {
-    private readonly TestNamespace _inside = new("w");
+    private readonly LabNode _inside = new("w");
     private readonly ConcurrentQueue<string> _log = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-worker-");
 
     public WorkerFailureTests()
     {
         Needs.Namespaces();
-        TestNamespace.Join(_inside, "s1", _inside, "p1");
+        VethCable.Lay(_inside.Network, "s1", _inside.Network, "p1");
     }
 
     public void Dispose()

@@ -10,14 +10,14 @@ public sealed class InterfaceChoiceTests : IDisposable
 {
     private const string Rings = "rings of 128 and 128 slots, segments and checksums passed on";
 
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly FramePool _pool = new(1024, largeFrameCount: 4);
 
     public InterfaceChoiceTests()
     {
         Needs.Namespaces();
-        _space = new TestNamespace("choice");
-        TestNamespace.Join(_space, "near", _space, "far");
+        _space = new LabNode("choice");
+        VethCable.Lay(_space.Network, "near", _space.Network, "far");
     }
 
     public void Dispose()

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Packets;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;
 
@@ -19,7 +20,7 @@ public abstract class LinkContract : PortContract
                 Assert.False(harness.Device.ReadLink().Up);
                 Traffic(harness, random);
                 harness.SetLink(up: true);
-                LinkWait.UntilUp(harness.Device);
+                Eventually.Up(harness.Device);
                 harness.AwaitPassage(Frame(random, 60, -1 - round));
                 List<byte[]> frames = [.. Enumerable.Range(0, 40).Select(i => Frame(random, 60 + i, i))];
                 Assert.All(frames, frame => Assert.True(harness.TryOffer(frame)));

@@ -100,7 +100,7 @@ public sealed class PortSpecTests
     public void Af_xdp_ports_take_frames_from_the_pool_for_each_queue_and_others_take_none()
     {
         Needs.Namespaces();
-        using var space = new TestNamespace("spec");
+        using var space = new LabNode("spec");
         space.Execute("ip", "link", "add", "name", "a", "type", "veth").Checked();
         space.Execute("ip", "link", "add", "wide", "numrxqueues", "2", "numtxqueues", "2", "type", "veth").Checked();
         int Taken(string text) => space.Run(() => PortFactory.FramesTakenBy(Parse(text)));

@@ -23,9 +23,9 @@ public sealed class QueuesAndWorkersTests
     public void Packets_of_every_queue_of_an_af_xdp_port_are_forwarded_and_every_worker_has_its_share(int workers, int queues)
     {
         Needs.Xdp();
-        using var space = new TestNamespace("deal");
-        TestNamespace.Join(space, "in", space, "source", queues);
-        TestNamespace.Join(space, "out", space, "sink", queues);
+        using var space = new LabNode("deal");
+        VethCable.Lay(space.Network, "in", space.Network, "source", queues: queues);
+        VethCable.Lay(space.Network, "out", space.Network, "sink", queues: queues);
         using DatapathControl control = Create(workers);
         Add(control, 1, space.Run(() => AfXdpPort.Open("in", "in", control.Frames, new AfXdpOptions(512, 128))));
         Add(control, 2, space.Run(() => AfXdpPort.Open("out", "out", control.Frames, new AfXdpOptions(512, 128))));
@@ -39,7 +39,7 @@ public sealed class QueuesAndWorkersTests
     public void Packets_of_every_queue_of_a_tap_port_are_forwarded_and_every_worker_has_its_share(int workers, int queues)
     {
         Needs.Tun();
-        using var space = new TestNamespace("deal");
+        using var space = new LabNode("deal");
         space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
         using DatapathControl control = Create(workers);
         Add(control, 1, space.Run(() => TapPort.Open("in", "in", queues)));
@@ -51,7 +51,7 @@ public sealed class QueuesAndWorkersTests
 
     private static void Add(DatapathControl control, ushort number, IPortDevice device) => Assert.Equal(ControlError.None, control.AddPort(number, device));
 
-    private static void ForwardAll(TestNamespace space, DatapathControl control, string from, string to)
+    private static void ForwardAll(LabNode space, DatapathControl control, string from, string to)
     {
         Assert.Equal(ControlError.None, control.Apply(new FlowMod { Match = FlowMatch.Any with { InPort = 1 }, Actions = new[] { FlowAction.Output(2) } }));
         using RawSocket source = space.Run(() => new RawSocket(from));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Datapath.Ports;
 using Xunit;
 
 namespace Softswitch.Testing;
@@ -10,6 +11,9 @@ internal static class Eventually
     // Between looks; they grow apart, because a look may cost a process.
     private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan LastInterval = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Waits for a port's carrier, which the kernel reports some time after an interface was brought up (net/core/link_watch.c).</summary>
+    public static void Up(IPortDevice device) => True(() => device.ReadLink().Up, $"{device.Name} is up");
 
     /// <param name="holds">Asked until it is true.</param>
     /// <param name="otherwise">What was waited for.</param>

@@ -1,3 +1,4 @@
+using Softswitch.Ports.Linux;
 using Xunit;
 
 namespace Softswitch.Testing;
@@ -5,14 +6,26 @@ namespace Softswitch.Testing;
 /// <summary>What a test needs of the machine; without it the test is skipped with the reason.</summary>
 internal static class Needs
 {
+    private static readonly Lazy<string?> Obstacle = new(FindObstacle);
+
+    /// <summary>Null where namespaces can be made; else the reason for a test to skip.</summary>
+    public static string? NamespacesObstacle => Obstacle.Value;
+
     /// <summary>Root, namespaces, and these programs.</summary>
     public static void Namespaces(params string[] programs)
     {
-        Assert.SkipUnless(TestNamespace.UnavailableReason is null, TestNamespace.UnavailableReason ?? string.Empty);
+        Assert.SkipUnless(NamespacesObstacle is null, NamespacesObstacle ?? string.Empty);
         foreach (string program in programs)
         {
             Program(program);
         }
+    }
+
+    /// <summary>A new namespace, its loopback interface down.</summary>
+    public static NetworkNamespace NewNamespace()
+    {
+        Namespaces();
+        return NetworkNamespace.Create();
     }
 
     /// <summary>As <see cref="Namespaces"/>, and AF_XDP.</summary>
@@ -37,5 +50,18 @@ internal static class Needs
         bool found = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
             .Split(':').Append("/usr/sbin").Append("/sbin").Any(folder => File.Exists(Path.Combine(folder, name)));
         Assert.SkipUnless(found, $"{name} is not installed");
+    }
+
+    private static string? FindObstacle()
+    {
+        try
+        {
+            NetworkNamespace.Create().Dispose();
+            return null;
+        }
+        catch (SystemCallException refusal)
+        {
+            return $"network namespaces cannot be made here: {refusal.Message}";
+        }
     }
 }

@@ -7,7 +7,7 @@ internal static class XdpSupport
 {
     private static readonly Lazy<string?> Obstacle = new(FindObstacle);
 
-    /// <summary>Null where it does; else the reason for a test to skip. Namespaces are another matter: <see cref="TestNamespace.UnavailableReason"/>.</summary>
+    /// <summary>Null where it does; else the reason for a test to skip. Namespaces are another matter: <see cref="Needs.NamespacesObstacle"/>.</summary>
     public static string? UnavailableReason => Obstacle.Value;
 
     /// <summary>Asks the kernel itself, past the ports under test: where this works, a port that cannot be opened is a failure.</summary>

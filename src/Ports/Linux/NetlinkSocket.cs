@@ -28,15 +28,18 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     /// <param name="peerName">The other end.</param>
     /// <param name="peerNamespace">Where the other end goes; null for this namespace.</param>
     /// <param name="peerAddress">The other end's Ethernet address; null for one the kernel makes up.</param>
+    /// <param name="queues">Of each end, to receive and to send by; null for as many as the kernel gives.</param>
     /// <exception cref="SystemCallException">The kernel refused: a name is taken, or the rights are missing.</exception>
-    public void CreateVethPair(string name, string peerName, NetworkNamespace? peerNamespace = null, MacAddress? peerAddress = null)
+    public void CreateVethPair(string name, string peerName, NetworkNamespace? peerNamespace = null, MacAddress? peerAddress = null, int? queues = null)
     {
         NetlinkRequest request = Create().Link().Attribute(Rtnetlink.IFLA_IFNAME, name);
+        AddQueues();
         int information = request.Begin(Rtnetlink.IFLA_LINKINFO);
         request.Attribute(Rtnetlink.IFLA_INFO_KIND, "veth"u8);
         int data = request.Begin(Rtnetlink.IFLA_INFO_DATA);
         int peer = request.Begin(Rtnetlink.VETH_INFO_PEER);
         request.Link().Attribute(Rtnetlink.IFLA_IFNAME, peerName);
+        AddQueues();
         if (peerNamespace != null)
         {
             request.Attribute(Rtnetlink.IFLA_NET_NS_FD, peerNamespace.Descriptor);
@@ -49,6 +52,14 @@ internal sealed unsafe class NetlinkSocket : IDisposable
         request.End(data);
         request.End(information);
         Exchange(request, $"RTM_NEWLINK veth {name}, {peerName}");
+
+        void AddQueues()
+        {
+            if (queues is { } count)
+            {
+                request.Attribute(Rtnetlink.IFLA_NUM_TX_QUEUES, count).Attribute(Rtnetlink.IFLA_NUM_RX_QUEUES, count);
+            }
+        }
     }
 
     /// <summary>Sets a link administratively up or down.</summary>

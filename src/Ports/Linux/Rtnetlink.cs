@@ -57,6 +57,8 @@ internal static class Rtnetlink
     public const ushort IFLA_STATS64 = 23;
     public const ushort IFLA_AF_SPEC = 26;
     public const ushort IFLA_NET_NS_FD = 28;
+    public const ushort IFLA_NUM_TX_QUEUES = 31;
+    public const ushort IFLA_NUM_RX_QUEUES = 32;
     public const ushort IFLA_CARRIER = 33;
     public const ushort TypeMask = 0x3fff;
 

@@ -2,6 +2,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tables;
+using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
+using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;
 

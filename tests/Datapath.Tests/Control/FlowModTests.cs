@@ -3,7 +3,6 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
-using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;

@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;

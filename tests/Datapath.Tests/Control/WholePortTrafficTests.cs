@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
@@ -16,7 +15,7 @@ public sealed class WholePortTrafficTests
     public void What_a_device_counts_itself_is_not_counted_once_more(bool countsEveryPacket, int expected)
     {
         using var sut = new TestSwitch(ports: 1);
-        using var device = new CountingDevice(new MemoryPort("counting", sut.Control.Frames)) { CountsEveryPacket = countsEveryPacket };
+        using var device = new CountingDevice(new MemoryPort("counting", sut.Control.Frames), countsEveryPacket);
         Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, TestPacket.Tcp());
@@ -47,34 +46,16 @@ public sealed class WholePortTrafficTests
         }
     }
 
-    private sealed class CountingDevice(MemoryPort inner) : IPortDevice
+    private sealed class CountingDevice(MemoryPort inner, bool countsEveryPacket = false) : ForwardingDevice(inner)
     {
         public MemoryPort Inner => inner;
 
-        public bool CountsEveryPacket { get; init; }
-
-        public string Name => inner.Name;
-
-        public string Backend => inner.Backend;
-
-        public MacAddress HardwareAddress => inner.HardwareAddress;
-
-        public bool TakesOffloads => inner.TakesOffloads;
-
-        public IReadOnlyList<IPort> Queues => inner.Queues;
-
-        public PortLink ReadLink() => inner.ReadLink();
-
         public PortCounters Losses { get; set; }
 
-        public PortCounters ReadCounters() => Losses with
+        public override PortCounters ReadCounters() => Losses with
         {
             Traffic = new PortTraffic { ReceivedPackets = 1000, TransmittedPackets = 2000 },
-            IsTrafficWhole = CountsEveryPacket,
+            IsTrafficWhole = countsEveryPacket,
         };
-
-        public void SetAdministrativeState(bool up) => inner.SetAdministrativeState(up);
-
-        public void Dispose() => inner.Dispose();
     }
 }

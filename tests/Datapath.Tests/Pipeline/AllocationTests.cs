@@ -3,7 +3,6 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 

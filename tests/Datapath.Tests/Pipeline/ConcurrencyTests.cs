@@ -6,7 +6,6 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Pipeline;

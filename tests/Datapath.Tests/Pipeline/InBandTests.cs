@@ -6,7 +6,6 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.SpanningTree;
-using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 

@@ -4,7 +4,6 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Tables;
-using Softswitch.Datapath.Tests.Flows;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Tables;

@@ -7,7 +7,6 @@ using Softswitch.Hosting.Cards;
 using Softswitch.NetFpga;
 using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
-using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Cards;
 

@@ -13,8 +13,6 @@ namespace Softswitch.EndToEnd.Tests.Fragments;
 /// <summary>Two hosts that send more than fits a frame, through a switch on real interfaces, in each mode of OFPC_FRAG_*.</summary>
 public sealed class FragmentsThroughTheSwitchTests
 {
-    private const string LeftAddress = "10.77.0.1";
-    private const string RightAddress = "10.77.0.2";
     private const int UdpPort = 5000;
     private const int UdpBytes = 4000;
 
@@ -24,7 +22,7 @@ public sealed class FragmentsThroughTheSwitchTests
     [InlineData(FragmentHandling.Reassemble, true)]
     internal void A_long_ping_passes_or_is_lost_and_a_short_one_always_passes(FragmentHandling handling, bool passes)
     {
-        Assert.SkipWhen(TestNamespace.UnavailableReason != null, TestNamespace.UnavailableReason ?? "");
+        Needs.Namespaces();
         using Network network = new(handling);
         Assert.Equal(0, network.Ping(bytes: 56).ExitCode);
         CommandResult result = network.Ping(bytes: UdpBytes);
@@ -37,7 +35,7 @@ public sealed class FragmentsThroughTheSwitchTests
     [InlineData(FragmentHandling.Reassemble, 1)]
     internal void A_match_on_the_udp_port_meets_the_whole_datagram_only_if_it_is_reassembled(FragmentHandling handling, int packets)
     {
-        Assert.SkipWhen(TestNamespace.UnavailableReason != null, TestNamespace.UnavailableReason ?? "");
+        Needs.Namespaces();
         using Network network = new(handling);
         Assert.Equal(0, network.Ping(bytes: 56).ExitCode); // addresses are resolved, so nothing waits for ARP
         byte[] sent = new byte[UdpBytes];
@@ -49,12 +47,12 @@ public sealed class FragmentsThroughTheSwitchTests
         Assert.Equal((ulong)(packets * (14 + 20 + 8 + UdpBytes)), matched.ByteCount);
     }
 
-    /// <summary>left (10.77.0.1) - port 1 - switch - port 2 - right (10.77.0.2); NORMAL for all, and an entry for UDP to <see cref="UdpPort"/>.</summary>
+    /// <summary>left (10.0.0.1) - port 1 - switch - port 2 - right (10.0.0.2); NORMAL for all, and an entry for UDP to <see cref="UdpPort"/>.</summary>
     private sealed class Network : IDisposable
     {
-        private readonly TestNamespace _left = new("fl");
-        private readonly TestNamespace _right = new("fr");
-        private readonly TestNamespace _switch = new("fs");
+        private readonly LabHost _left = LabHost.Numbered(1);
+        private readonly LabHost _right = LabHost.Numbered(2);
+        private readonly LabNode _switch = new("switch");
         private readonly CancellationTokenSource _stop = new();
         private readonly PollWaiter _waiter = new();
         private readonly DatapathControl _control = new(new DatapathOptions { MaxExactEntries = 16, MaxWildcardEntries = 16 });
@@ -62,10 +60,8 @@ public sealed class FragmentsThroughTheSwitchTests
 
         public Network(FragmentHandling handling)
         {
-            TestNamespace.Join(_left, "eth", _switch, "left");
-            TestNamespace.Join(_right, "eth", _switch, "right");
-            _left.Execute("ip", "addr", "add", $"{LeftAddress}/24", "dev", "eth").Checked();
-            _right.Execute("ip", "addr", "add", $"{RightAddress}/24", "dev", "eth").Checked();
+            _left.Connect(_switch.Network, "left");
+            _right.Connect(_switch.Network, "right");
             Open(1, "left");
             Open(2, "right");
             Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
@@ -86,7 +82,7 @@ public sealed class FragmentsThroughTheSwitchTests
             }
         }
 
-        public CommandResult Ping(int bytes) => _left.Execute("ping", "-c", "2", "-i", "0.05", "-W", "1", "-s", $"{bytes}", RightAddress);
+        public CommandResult Ping(int bytes) => _left.Execute("ping", "-c", "2", "-i", "0.05", "-W", "1", "-s", $"{bytes}", "10.0.0.2");
 
         /// <summary>Sends one datagram from left to right and returns what arrives.</summary>
         public byte[] SendUdp(byte[] datagram)
@@ -98,7 +94,7 @@ public sealed class FragmentsThroughTheSwitchTests
                 return socket;
             });
             using Socket sender = _left.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
-            sender.SendTo(datagram, new IPEndPoint(IPAddress.Parse(RightAddress), UdpPort));
+            sender.SendTo(datagram, new IPEndPoint(_right.IPAddress, UdpPort));
             byte[] buffer = new byte[65536];
             return buffer[..receiver.Receive(buffer)];
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Softswitch.Lab.Measures;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Harness;
@@ -13,21 +14,19 @@ internal sealed partial class CabledHosts : IDisposable
 
     private static readonly TimeSpan OvsPatience = TimeSpan.FromSeconds(15);
 
-    private readonly List<TestNamespace> _hosts = [];
-    private readonly int _queues;
+    private readonly List<LabHost> _hosts = [];
 
     /// <param name="hosts">How many.</param>
     /// <param name="queues">Of each end of a cable, to receive and to send by.</param>
-    public CabledHosts(int hosts = 2, int queues = 1)
+    public CabledHosts(int hosts = 2, int? queues = null)
     {
-        _queues = queues;
-        Inside = new TestNamespace("s");
+        Inside = new LabNode("s");
         try
         {
             for (int number = 1; number <= hosts; number++)
             {
-                _hosts.Add(new TestNamespace($"h{number}"));
-                Reconnect(number);
+                _hosts.Add(LabHost.Numbered(number));
+                Host(number).Connect(Inside.Network, $"s{number}", queues);
             }
         }
         catch
@@ -38,19 +37,10 @@ internal sealed partial class CabledHosts : IDisposable
     }
 
     /// <summary>The namespace of the switch and its controllers.</summary>
-    public TestNamespace Inside { get; }
+    public LabNode Inside { get; }
 
     /// <summary>From 1.</summary>
-    public TestNamespace Host(int number) => _hosts[number - 1];
-
-    /// <summary>Lays the cable of a host that has none.</summary>
-    public void Reconnect(int number)
-    {
-        TestNamespace host = Host(number);
-        TestNamespace.Join(Inside, $"s{number}", host, "eth0", _queues);
-        host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{number}").Checked();
-        host.Execute("ip", "addr", "add", $"10.0.0.{number}/24", "dev", "eth0").Checked();
-    }
+    public LabHost Host(int number) => _hosts[number - 1];
 
     /// <summary>Starts <c>run</c> with a port for each host and waits until it is ready.</summary>
     /// <param name="arguments">What else to give it, such as <c>--listen</c>.</param>
@@ -73,8 +63,11 @@ internal sealed partial class CabledHosts : IDisposable
     public CommandResult RunToEnd(params string[] arguments) => Start("run", arguments).WaitForEnd(SwitchProgram.Patience);
 
     /// <summary>ovs-ofctl in OpenFlow 1.0 against the switch; fails the test if it does.</summary>
-    public string Ofctl(string command, params string[] arguments) =>
-        Inside.Execute(OvsPatience, "ovs-ofctl", ["-O", "OpenFlow10", command, Target, .. arguments]).Checked().Output;
+    public string Ofctl(string command, params string[] arguments) => Ofctl(Inside, command, arguments);
+
+    /// <summary>As <see cref="Ofctl(string, string[])"/>, against the switch of another namespace.</summary>
+    public static string Ofctl(LabNode inside, string command, params string[] arguments) =>
+        inside.Execute(OvsPatience, "ovs-ofctl", ["-O", "OpenFlow10", command, Target, .. arguments]).Checked().Output;
 
     /// <summary>Starts <c>ovs-ofctl monitor</c>, which prints what the switch tells it.</summary>
     /// <param name="missSendLength">Bytes of each packet to be sent.</param>
@@ -108,7 +101,7 @@ internal sealed partial class CabledHosts : IDisposable
         Host(1).Execute("ip", "link", "del", "probe").Checked();
         for (int number = 1; number <= _hosts.Count; number++)
         {
-            TestNamespace host = Host(number);
+            LabNode host = Host(number);
             host.Execute("ip", "link", "add", "link", "eth0", "name", $"eth0.{id}", "type", "vlan", "id", $"{id}").Checked();
             host.Execute("ip", "addr", "add", $"10.{id}.0.{number}/24", "dev", $"eth0.{id}").Checked();
             host.Execute("ip", "link", "set", $"eth0.{id}", "up").Checked();
@@ -120,6 +113,22 @@ internal sealed partial class CabledHosts : IDisposable
     {
         Ofctl("add-flow", "in_port=1,actions=output:2");
         Ofctl("add-flow", "in_port=2,actions=output:1");
+    }
+
+    /// <summary>Starts UDP packets from one host to another, which need not ask for its Ethernet address.</summary>
+    /// <param name="mostUnderWay">Of frames; fewer than the shortest queue on the way holds.</param>
+    public UdpStream StartStream(int from, int to, ushort port, double perSecond, int length = 64, int mostUnderWay = 256)
+    {
+        Host(from).Execute("ip", "neigh", "replace", $"10.0.0.{to}", "lladdr", $"02:00:00:00:00:0{to}", "dev", "eth0").Checked();
+        return UdpStream.Start(Host(from), Host(to), port, perSecond, length, mostUnderWay: mostUnderWay);
+    }
+
+    /// <summary>Stops a stream and checks that every packet came, and once.</summary>
+    /// <param name="describe">What else to say of it if not: counters of the ports.</param>
+    public static void AssertAllCame(UdpStream stream, Func<string> describe)
+    {
+        StreamSummary summary = stream.Stop();
+        Assert.True(summary is { Sent: > 0, Lost: 0, Duplicates: 0 }, $"{summary}\n{describe()}");
     }
 
     /// <summary>Sends this many pings, untagged or in a VLAN; returns how many were answered.</summary>

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Harness;
 
@@ -22,7 +21,7 @@ internal sealed class PlainController : IDisposable
     private PlainController(Socket peer) => _peer = peer;
 
     /// <summary>Listens for switches.</summary>
-    public static Socket Listen(TestNamespace inside, int port)
+    public static Socket Listen(LabNode inside, int port)
     {
         Socket listener = inside.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
         listener.Bind(new IPEndPoint(IPAddress.Any, port));

@@ -1,5 +1,3 @@
-using Softswitch.Testing;
-
 namespace Softswitch.EndToEnd.Tests.Harness;
 
 /// <summary>The executable as it was built beside the tests.</summary>
@@ -21,5 +19,5 @@ internal static class SwitchProgram
 
     /// <summary>Asks a process to end, as kill(1) does.</summary>
     public static void Terminate(RunningCommand command, string signal = "TERM") =>
-        TestNamespace.ExecuteOutside("kill", $"-{signal}", $"{command.ProcessId}").Checked();
+        RunningCommand.Execute("kill", $"-{signal}", $"{command.ProcessId}").Checked();
 }

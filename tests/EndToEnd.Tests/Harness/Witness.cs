@@ -1,5 +1,3 @@
-using Softswitch.Testing;
-
 namespace Softswitch.EndToEnd.Tests.Harness;
 
 /// <summary>tcpdump at a host's interface: what really arrived, in words, checksums verified.</summary>
@@ -13,7 +11,7 @@ internal sealed class Witness : IDisposable
     /// <param name="host">Where.</param>
     /// <param name="filter">In pcap-filter(7)'s words.</param>
     /// <param name="packets">After so many it ends.</param>
-    public static Witness At(TestNamespace host, string filter, int packets)
+    public static Witness At(LabNode host, string filter, int packets)
     {
         // -Q in: what arrives, not what the host sends.
         RunningCommand tcpdump = host.Start("tcpdump", "-i", "eth0", "-Q", "in", "-n", "-e", "-vv", "--immediate-mode", "-c", $"{packets}", filter);

@@ -11,12 +11,7 @@ public sealed class PcapLibTests
     private static RunningCommand StartSwitch(CabledHosts lab, params string[] arguments) =>
         lab.StartRun(["--port", "1=pcaplib:s1", "--port", "2=pcaplib:s2", "--listen", CabledHosts.Listen, .. arguments]);
 
-    private static void TransferTcp(CabledHosts lab, int from, int to)
-    {
-        using RunningCommand server = lab.Host(to).Start("iperf3", "-s", "-1", "--forceflush");
-        server.WaitForText("Server listening", SwitchProgram.Patience);
-        lab.Host(from).Execute(TransferBound, "iperf3", "-c", $"10.0.0.{to}", "-n", "32M").Checked();
-    }
+    private static void TransferTcp(CabledHosts lab, int from, int to) => Iperf.Run(lab.Host(from), lab.Host(to), $"10.0.0.{to}", "-n", "32M");
 
     [Fact]
     public void Hosts_ping_and_tcp_runs_both_ways_with_default_offloads()
@@ -40,7 +35,7 @@ public sealed class PcapLibTests
         Assert.Equal(3, lab.Ping(1, 2));
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
         running.WaitForText("port 2: s2: the interface is gone", SwitchProgram.Patience);
-        lab.Reconnect(2);
+        lab.Host(2).Reconnect();
         Eventually.True(() => lab.Ping(1, 2) == 3, () => $"no answer through: {running.Output}{running.Error}");
     }
 }

@@ -1,4 +1,5 @@
 using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Lab.Measures;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Ports;
@@ -106,10 +107,10 @@ public sealed class LinkChangeTests
         using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         using RunningCommand monitor = lab.StartPortMonitor();
-        lab.Inside.Execute("ip", "link", "set", "s2", "netns", lab.Host(1).Name).Checked();
+        lab.Inside.Execute("ip", "link", "set", "s2", "netns", lab.Host(1).NetworkPath).Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 2(s2)", SwitchProgram.Patience);
         Assert.DoesNotContain("promiscuity 1", lab.Host(1).Execute("ip", "-d", "link", "show", "s2").Checked().Output, StringComparison.Ordinal);
-        lab.Host(1).Execute("ip", "link", "set", "s2", "netns", lab.Inside.Name).Checked();
+        lab.Host(1).Execute("ip", "link", "set", "s2", "netns", lab.Inside.NetworkPath).Checked();
         lab.Inside.BringUp("s2");
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 2(s2)", SwitchProgram.Patience);
         Eventually.True(() => lab.Ping(1, 2) == 3, () => running.Output + running.Error);
@@ -128,7 +129,7 @@ public sealed class LinkChangeTests
         // Every packet goes to the port that comes and goes as well.
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
-        using NumberedStream stream = new(lab, from: 1, to: 2, port: 5000, packetsPerMillisecond: 2);
+        using UdpStream stream = lab.StartStream(from: 1, to: 2, port: 5000, perSecond: 2000);
         for (int i = 0; i < 10; i++)
         {
             lab.Inside.Execute("ip", "link", "del", name).Checked();
@@ -138,12 +139,12 @@ public sealed class LinkChangeTests
             }
             else
             {
-                lab.Reconnect(3);
+                lab.Host(3).Reconnect();
             }
         }
         Eventually.True(() => lab.Ofctl("show").Contains($" 3({name})", StringComparison.Ordinal), () => running.Error);
         Eventually.True(IsSentTo3, () => lab.Ofctl("dump-ports"));
-        stream.AssertAllCame(() => lab.Ofctl("dump-ports"));
+        CabledHosts.AssertAllCame(stream, () => lab.Ofctl("dump-ports"));
 
         bool IsSentTo3() => CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "3"), "tx pkts"), "pkts") > 0;
     }
@@ -156,14 +157,14 @@ public sealed class LinkChangeTests
         using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=tap:t2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         using RunningCommand monitor = lab.StartPortMonitor();
-        using (var guest = new TestNamespace("guest"))
+        using (var guest = new LabNode("guest"))
         {
-            lab.Inside.Execute("ip", "link", "set", "t2", "netns", guest.Name).Checked();
+            lab.Inside.Execute("ip", "link", "set", "t2", "netns", guest.NetworkPath).Checked();
             guest.BringUp("t2");
             guest.Execute("ip", "addr", "add", "10.0.0.2/24", "dev", "t2").Checked();
             Assert.Equal(3, lab.Ping(1, 2));
             running.WaitForText("port 2: t2: moved to another network namespace", SwitchProgram.Patience);
-            guest.Execute("ip", "link", "set", "t2", "netns", lab.Inside.Name).Checked();
+            guest.Execute("ip", "link", "set", "t2", "netns", lab.Inside.NetworkPath).Checked();
         }
         lab.Inside.Execute("ip", "link", "del", "t2").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 2(t2)", SwitchProgram.Patience);
@@ -183,7 +184,7 @@ public sealed class LinkChangeTests
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 2(s2)", SwitchProgram.Patience);
-        lab.Reconnect(2);
+        lab.Host(2).Reconnect();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 2(s2)", SwitchProgram.Patience);
         Assert.Contains("queue 7: min_rate:10.0%", lab.Ofctl("queue-get-config", "2"), StringComparison.Ordinal);
     }

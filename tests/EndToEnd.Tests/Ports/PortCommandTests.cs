@@ -3,6 +3,7 @@ using System.Text;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Management;
+using Softswitch.Lab.Measures;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Ports;
@@ -62,8 +63,8 @@ public sealed class PortCommandTests : IDisposable
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
         lab.Inside.Execute("ip", "link", "del", "s3").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
-        lab.Reconnect(2);
-        lab.Reconnect(3);
+        lab.Host(2).Reconnect();
+        lab.Host(3).Reconnect();
         Eventually.True(() => lab.Ping(1, 3) == 3, () => running.Output + running.Error);
         Assert.DoesNotContain("(s2)", lab.Ofctl("show"), StringComparison.Ordinal);
         // A port whose interface is away can be removed, too.
@@ -71,7 +72,7 @@ public sealed class PortCommandTests : IDisposable
         running.WaitForText("port 3: s3: the interface is gone", SwitchProgram.Patience);
         Eventually.True(() => Ask("port list").Contains("port 3: s3: the interface is away"), () => string.Join('\n', Ask("port list")));
         Ask("port del s3");
-        lab.Reconnect(3);
+        lab.Host(3).Reconnect();
         Assert.Equal(["port 1: s1"], Ask("port list").Select(line => line[..10]));
         Assert.Contains("port 4: s3", Assert.Single(Ask("port add s3")), StringComparison.Ordinal); // 2 and 3 would be taken for those that were there
         Assert.Contains("port 2: s2", Assert.Single(Ask("port add 2=s2")), StringComparison.Ordinal);
@@ -93,17 +94,17 @@ public sealed class PortCommandTests : IDisposable
         using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control, "--workers", "2");
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
-        using NumberedStream there = new(lab, from: 1, to: 2, port: 5000, packetsPerMillisecond: 3);
-        using NumberedStream back = new(lab, from: 2, to: 1, port: 5001, packetsPerMillisecond: 1);
+        using UdpStream there = lab.StartStream(from: 1, to: 2, port: 5000, perSecond: 3000);
+        using UdpStream back = lab.StartStream(from: 2, to: 1, port: 5001, perSecond: 1000);
         for (int i = 0; i < 50; i++)
         {
             Ask($"port add 3={spec}");
-            int target = there.Received + 20;
-            Eventually.True(() => there.Received >= target, () => $"{there.Received} of {there.Sent} came");
+            int target = there.Record.Received + 20;
+            Eventually.True(() => there.Record.Received >= target, () => $"{there.Record.Received} of {there.Record.Sent} came");
             Ask("port del 3");
         }
-        there.AssertAllCame(() => Counters(lab));
-        back.AssertAllCame(() => Counters(lab));
+        CabledHosts.AssertAllCame(there, () => Counters(lab));
+        CabledHosts.AssertAllCame(back, () => Counters(lab));
         Assert.Equal(["port 1: s1", "port 2: s2"], Ask("port list").Select(line => line[..10]));
         Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop"));
         SwitchProgram.Terminate(running);
@@ -253,7 +254,7 @@ public sealed class PortCommandTests : IDisposable
     public void A_port_that_takes_for_ever_to_open_holds_nobody_up()
     {
         string pipe = Path.Combine(_folder.FullName, "pipe");
-        TestNamespace.ExecuteOutside("mkfifo", pipe).Checked();
+        RunningCommand.Execute("mkfifo", pipe).Checked();
         using RunningCommand running = StartNull();
         using Socket waiting = Connect();
         waiting.Send(Encoding.UTF8.GetBytes($"port add 7=replay:{pipe}\n")); // nobody writes into the pipe

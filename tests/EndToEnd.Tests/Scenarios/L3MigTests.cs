@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
-using Softswitch.Lab;
 using Softswitch.OfAgent.Text;
 using Softswitch.Scenarios.L3Mig;
 using Softswitch.Testing;

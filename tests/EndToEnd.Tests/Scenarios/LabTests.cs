@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.Testing;
 using static Softswitch.Lab.LabText;
@@ -83,8 +82,7 @@ public sealed class LabTests
         foreach (LabHost place in places)
         {
             string end = place.NextInterface;
-            VethCable.Lay(host.Network, host.NextInterface, place.Network, end);
-            host.Accept(place.Network, end);
+            host.Connect(place.Network, end);
             place.Accept(host.Network, $"eth{host.Cables - 1}");
         }
         byte[] frame = new ArpMessage(ArpMessage.Request, host.HardwareAddress, default, default, default).ToFrame(MacAddress.Broadcast);

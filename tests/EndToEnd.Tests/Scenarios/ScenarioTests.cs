@@ -26,14 +26,14 @@ public sealed class ScenarioTests
     public void Interrupted_it_says_so_and_leaves_nothing()
     {
         Needs.Namespaces();
-        string before = TestNamespace.ExecuteOutside("ip", "-o", "link").Checked().Output;
+        string before = RunningCommand.Execute("ip", "-o", "link").Checked().Output;
         using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", "victor", "--small"]);
         running.WaitForText("rehearsal", SwitchProgram.Patience);
         SwitchProgram.Terminate(running, "INT");
         CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
         Assert.Equal(130, result.ExitCode);
         Assert.Contains("interrupted", result.Error, StringComparison.Ordinal);
-        Assert.Equal(before, TestNamespace.ExecuteOutside("ip", "-o", "link").Checked().Output);
+        Assert.Equal(before, RunningCommand.Execute("ip", "-o", "link").Checked().Output);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public sealed class ScenarioTests
         string line = running.Output.Split('\n').Single(text => text.Contains("FE2: nsenter", StringComparison.Ordinal));
         string[] words = line.Split("FE2: ")[1].Split(' ');
         int own = Array.IndexOf(words, "./softswitch");
-        CommandResult flows = TestNamespace.ExecuteOutside(words[0], [.. words[1..own], SwitchProgram.Dotnet, SwitchProgram.Library, .. words[(own + 1)..]]).Checked();
+        CommandResult flows = RunningCommand.Execute(words[0], [.. words[1..own], SwitchProgram.Dotnet, SwitchProgram.Library, .. words[(own + 1)..]]).Checked();
         Assert.Contains("nw_dst=10.10.0.36", flows.Output, StringComparison.Ordinal);
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);

@@ -2,12 +2,10 @@ using System.Text;
 using Softswitch.Datapath.Flows;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
-using Softswitch.Lab;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.Scenarios;
 using Softswitch.Scenarios.Twaren;
-using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;
 

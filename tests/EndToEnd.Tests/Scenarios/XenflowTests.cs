@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Lab;
 using Softswitch.Scenarios;
 using Softswitch.Scenarios.Xenflow;
 using Softswitch.Testing;

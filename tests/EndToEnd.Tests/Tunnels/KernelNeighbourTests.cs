@@ -69,9 +69,7 @@ public sealed class KernelNeighbourTests
         Assert.Contains("\nIcmpMsg:", counts, StringComparison.Ordinal);
         Assert.DoesNotContain("OutType3", counts, StringComparison.Ordinal); // "nobody listens at port 4789"
         // The interface is the host's as well.
-        using RunningCommand server = lab.Inside.Start("iperf3", "-s", "-1", "--forceflush");
-        server.WaitForText("Server listening", SwitchProgram.Patience);
-        lab.Far.Execute(SwitchProgram.Patience, "iperf3", "-c", "10.1.0.1", "-n", "100K").Checked();
+        Iperf.Run(lab.Far, lab.Inside, "10.1.0.1", "-n", "100K");
     }
 
     [Theory]

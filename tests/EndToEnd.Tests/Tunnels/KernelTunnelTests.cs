@@ -24,8 +24,8 @@ public sealed class KernelTunnelTests
         Assert.Equal(3, lab.Ping(2, TunnelLab.Near));
         Assert.Equal(3, lab.Ping(2, TunnelLab.Underlay)); // the underlay's own address answers
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far, 3, "-M", "do", "-s", "1422"));
-        Assert.True(lab.Iperf() > 100_000);
-        Assert.True(lab.Iperf("-R") > 100_000);
+        Assert.True(lab.Transfer() > 100_000);
+        Assert.True(lab.Transfer("-R") > 100_000);
 
         string ports = lab.CabledHosts.Ofctl("dump-ports");
         string[] halves = ports[ports.IndexOf("port  2", StringComparison.Ordinal)..].Split("port  3");
@@ -68,8 +68,8 @@ public sealed class KernelTunnelTests
             lab.CabledHosts.Host(1).Execute("ip", "neigh", "replace", TunnelLab.Far, "lladdr", "02:00:00:00:09:02", "dev", "eth0").Checked();
         }
         Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer through the tunnel: " + lab.CabledHosts.Ofctl("dump-ports"));
-        Assert.True(lab.Iperf() > 1_000_000);
-        Assert.True(lab.Iperf("-R") > 1_000_000);
+        Assert.True(lab.Transfer() > 1_000_000);
+        Assert.True(lab.Transfer("-R") > 1_000_000);
 
         string AddVxlan()
         {
@@ -148,7 +148,7 @@ public sealed class KernelTunnelTests
         }
         lab.CabledHosts.Inside.Execute("ip", "link", "del", "s2").Checked(); // host 2's tun9 goes with its eth0
         Eventually.True(() => IsDown(lab), () => lab.CabledHosts.Ofctl("show"));
-        lab.CabledHosts.Reconnect(2);
+        lab.CabledHosts.Host(2).Reconnect();
         lab.CabledHosts.Host(2).Execute("ip", "link", "del", "tun9");
         lab.AddFarEnd("vxlan", KernelVxlan);
         Eventually.True(() => !IsDown(lab), () => lab.CabledHosts.Ofctl("show"));

@@ -12,29 +12,29 @@ public sealed class MeshTests
     public void Hosts_of_three_switches_reach_each_other(bool byFlow)
     {
         Needs.Namespaces("ovs-ofctl", "ping");
-        List<TestNamespace> made = [];
+        List<LabNode> made = [];
         try
         {
-            TestNamespace Make(string label)
+            LabNode Make(string label)
             {
-                var space = new TestNamespace(label);
+                var space = new LabNode(label);
                 made.Add(space);
                 return space;
             }
-            TestNamespace middle = Make("net");
+            LabNode middle = Make("net");
             CommandResult bridge = middle.Execute("ip", "link", "add", "lan", "type", "bridge");
             Assert.SkipWhen(bridge.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no bridges");
             bridge.Checked();
             middle.BringUp("lan");
-            List<TestNamespace> hosts = [];
+            List<LabNode> hosts = [];
             for (int site = 1; site <= 3; site++)
             {
-                TestNamespace inside = Make($"s{site}");
-                TestNamespace host = Make($"h{site}");
+                LabNode inside = Make($"s{site}");
+                LabNode host = Make($"h{site}");
                 hosts.Add(host);
-                TestNamespace.Join(middle, $"p{site}", inside, "net0");
+                VethCable.Lay(middle.Network, $"p{site}", inside.Network, "net0");
                 middle.Execute("ip", "link", "set", $"p{site}", "master", "lan").Checked();
-                TestNamespace.Join(inside, "host0", host, "eth0");
+                VethCable.Lay(inside.Network, "host0", host.Network, "eth0");
                 host.Execute("ip", "addr", "add", $"192.168.9.{site}/24", "dev", "eth0").Checked();
                 host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{site}").Checked();
                 StartSwitch(inside, site, byFlow);
@@ -51,7 +51,7 @@ public sealed class MeshTests
         }
     }
 
-    private static void StartSwitch(TestNamespace inside, int site, bool byFlow)
+    private static void StartSwitch(LabNode inside, int site, bool byFlow)
     {
         int[] others = [.. Enumerable.Range(1, 3).Where(other => other != site)];
         string[] tunnels = byFlow
@@ -71,6 +71,6 @@ public sealed class MeshTests
             Add($"in_port={tunnel},actions=output:1");
         }
 
-        void Add(string flow) => inside.Execute("ovs-ofctl", "-O", "OpenFlow10", "add-flow", CabledHosts.Target, flow).Checked();
+        void Add(string flow) => CabledHosts.Ofctl(inside, "add-flow", flow);
     }
 }

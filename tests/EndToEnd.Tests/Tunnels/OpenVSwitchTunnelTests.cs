@@ -18,7 +18,7 @@ public sealed class OpenVSwitchTunnelTests
         Needs.Namespaces("ovs-ofctl", "ping", "iperf3", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl");
         Assert.SkipUnless(File.Exists(Schema), $"{Schema} is missing (apt-get install openvswitch-switch)");
         using var lab = new TunnelLab();
-        TestNamespace peer = lab.CabledHosts.Host(2);
+        LabNode peer = lab.CabledHosts.Host(2);
         string folder = Directory.CreateTempSubdirectory("softswitch-ovs-").FullName;
         try
         {
@@ -40,8 +40,8 @@ public sealed class OpenVSwitchTunnelTests
             Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer from Open vSwitch's end");
             Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
             Assert.Equal(3, lab.Ping(2, TunnelLab.Near));
-            Assert.True(lab.Iperf() > 100_000);
-            Assert.True(lab.Iperf("-R") > 100_000);
+            Assert.True(lab.Transfer() > 100_000);
+            Assert.True(lab.Transfer("-R") > 100_000);
         }
         finally
         {
@@ -50,9 +50,9 @@ public sealed class OpenVSwitchTunnelTests
         }
     }
 
-    private static void StartOpenVSwitch(TestNamespace space, string folder)
+    private static void StartOpenVSwitch(LabNode space, string folder)
     {
-        TestNamespace.ExecuteOutside("ovsdb-tool", "create", $"{folder}/conf.db", Schema).Checked();
+        RunningCommand.Execute("ovsdb-tool", "create", $"{folder}/conf.db", Schema).Checked();
         string[] common = ["--no-chdir", "-vconsole:off", "-vsyslog:off"];
         space.Start("env", ["OVS_RUNDIR=" + folder, "/usr/sbin/ovsdb-server", $"{folder}/conf.db", $"--remote=punix:{folder}/db.sock", $"--unixctl={folder}/db.ctl", .. common]);
         Eventually.True(() => File.Exists($"{folder}/db.sock"), () => "ovsdb-server did not start");
@@ -61,6 +61,6 @@ public sealed class OpenVSwitchTunnelTests
         Eventually.True(() => File.Exists($"{folder}/vs.ctl"), () => "ovs-vswitchd did not start");
     }
 
-    private static void Vsctl(TestNamespace space, string folder, params string[] arguments) =>
+    private static void Vsctl(LabNode space, string folder, params string[] arguments) =>
         space.Execute("ovs-vsctl", [$"--db=unix:{folder}/db.sock", "--timeout=20", .. arguments]).Checked();
 }

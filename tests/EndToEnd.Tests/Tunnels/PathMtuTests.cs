@@ -1,4 +1,3 @@
-using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Tunnels;
@@ -28,9 +27,7 @@ public sealed class PathMtuTests
             () => lab.Near.Execute("ip", "route", "get", RoutedLab.Inner).Output);
         Assert.Equal(3, lab.Ping(3, "-M", "do", "-s", $"{Fits - 28}"));
         lab.Near.Execute("ip", "route", "flush", "cache").Checked();
-        using RunningCommand server = lab.Far.Start("iperf3", "-s", "-1", "--forceflush");
-        server.WaitForText("Server listening", SwitchProgram.Patience);
-        lab.Near.Execute(SwitchProgram.Patience, "iperf3", "-c", RoutedLab.Inner, "-n", "2M").Checked();
+        Iperf.Run(lab.Near, lab.Far, RoutedLab.Inner, "-n", "2M");
     }
 
     [Fact]

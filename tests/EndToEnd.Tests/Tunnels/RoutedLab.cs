@@ -1,5 +1,4 @@
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Tunnels;
 
@@ -16,7 +15,7 @@ internal sealed class RoutedLab : IDisposable
     public const string FarEnd = "10.2.0.2";
     public const string RouterMac = "02:00:00:00:01:fe";
 
-    private readonly List<TestNamespace> _made = [];
+    private readonly List<LabNode> _made = [];
 
     public RoutedLab()
     {
@@ -26,9 +25,9 @@ internal sealed class RoutedLab : IDisposable
             Inside = Make("s");
             Router = Make("r");
             Far = Make("far");
-            TestNamespace.Join(Inside, "s1", Near, "eth0");
-            TestNamespace.Join(Inside, "u0", Router, "ra");
-            TestNamespace.Join(Router, "rb", Far, "eth0");
+            VethCable.Lay(Inside.Network, "s1", Near.Network, "eth0");
+            VethCable.Lay(Inside.Network, "u0", Router.Network, "ra");
+            VethCable.Lay(Router.Network, "rb", Far.Network, "eth0");
             Router.Execute("ip", "link", "set", "ra", "address", RouterMac).Checked();
             Router.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward").Checked();
             AddAddress(Near, "192.168.9.1", "eth0");
@@ -49,14 +48,14 @@ internal sealed class RoutedLab : IDisposable
         }
     }
 
-    public TestNamespace Near { get; }
+    public LabNode Near { get; }
 
     /// <summary>The switch's.</summary>
-    public TestNamespace Inside { get; }
+    public LabNode Inside { get; }
 
-    public TestNamespace Router { get; }
+    public LabNode Router { get; }
 
-    public TestNamespace Far { get; }
+    public LabNode Far { get; }
 
     /// <summary>Gives the switch's end of the underlay to the kernel too: address, and the way to the far end.</summary>
     public void AddToKernel()
@@ -83,8 +82,7 @@ internal sealed class RoutedLab : IDisposable
         SwitchProgram.Dotnet,
         [SwitchProgram.Library, "run", "--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", CabledHosts.Listen, .. more]);
 
-    public string Ofctl(string command, params string[] arguments) =>
-        Inside.Execute("ovs-ofctl", ["-O", "OpenFlow10", command, CabledHosts.Target, .. arguments]).Checked().Output;
+    public string Ofctl(string command, params string[] arguments) => CabledHosts.Ofctl(Inside, command, arguments);
 
     /// <summary>Pings through the tunnel; returns how many were answered.</summary>
     public int Ping(int count = 3, params string[] options) =>
@@ -98,12 +96,12 @@ internal sealed class RoutedLab : IDisposable
 
     public void Dispose() => _made.ForEach(space => space.Dispose());
 
-    private static void AddAddress(TestNamespace space, string address, string device) =>
+    private static void AddAddress(LabNode space, string address, string device) =>
         space.Execute("ip", "addr", "add", $"{address}/24", "dev", device).Checked();
 
-    private TestNamespace Make(string label)
+    private LabNode Make(string label)
     {
-        var space = new TestNamespace(label);
+        var space = new LabNode(label);
         _made.Add(space);
         return space;
     }

@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
@@ -43,7 +44,7 @@ public sealed class TunnelBytesTests
         Needs.Scapy();
         using var lab = new TunnelLab();
         using RunningCommand running = lab.Start(tunnel);
-        string address = lab.CabledHosts.Inside.Execute("cat", "/sys/class/net/s2/address").Checked().Output.Trim();
+        MacAddress address = lab.CabledHosts.Inside.Links.FindLink("s2")!.HardwareAddress;
         using Witness witness = Witness.At(lab.CabledHosts.Host(1), "udp port 2000", packets: 1);
         string outer = $"Ether(dst='{address}')/IP(src='10.0.0.2',dst='{TunnelLab.Underlay}'{(protocol == 0 ? string.Empty : $",proto={protocol}")})";
         lab.CabledHosts.SendFrame(2, outer + wrapped.Replace("Inner", $"({Inner})", StringComparison.Ordinal));

@@ -1,5 +1,4 @@
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Tunnels;
 
@@ -48,7 +47,7 @@ internal sealed class TunnelLab : IDisposable
     /// <summary>Makes the kernel's device at the far end and gives it its address; skips the test where this kernel has none such.</summary>
     public void AddFarEnd(string type, params string[] options)
     {
-        TestNamespace host = CabledHosts.Host(2);
+        LabNode host = CabledHosts.Host(2);
         CommandResult made = host.Execute("ip", ["link", "add", "tun9", .. type == "ipip" ? (string[])[] : ["address", "02:00:00:00:09:02"], "type", type, .. options]);
         Assert.SkipWhen(
             made.Error.Contains("Unknown device type", StringComparison.Ordinal) || made.Error.Contains("not supported", StringComparison.Ordinal),
@@ -67,11 +66,9 @@ internal sealed class TunnelLab : IDisposable
 
     /// <summary>A second of TCP by iperf3 from one host to the other; returns the bytes that arrived.</summary>
     /// <param name="options">Of the client, such as -R.</param>
-    public long Iperf(params string[] options)
+    public long Transfer(params string[] options)
     {
-        using RunningCommand server = CabledHosts.Host(2).Start("iperf3", "-s", "-1", "--forceflush");
-        server.WaitForText("Server listening", SwitchProgram.Patience);
-        string report = CabledHosts.Host(1).Execute(SwitchProgram.Patience, "iperf3", ["-c", Far, "-t", "1", "-J", .. options]).Checked().Output;
+        string report = Iperf.Run(CabledHosts.Host(1), CabledHosts.Host(2), Far, ["-t", "1", "-J", .. options]);
         using var json = System.Text.Json.JsonDocument.Parse(report);
         return json.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetInt64();
     }
@@ -80,9 +77,9 @@ internal sealed class TunnelLab : IDisposable
 
     private void MoveTap()
     {
-        TestNamespace host = CabledHosts.Host(1);
+        LabNode host = CabledHosts.Host(1);
         host.Execute("ip", "link", "del", "eth0").Checked();
-        CabledHosts.Inside.Execute("ip", "link", "set", "t1", "netns", host.Name).Checked();
+        CabledHosts.Inside.Execute("ip", "link", "set", "t1", "netns", host.NetworkPath).Checked();
         host.Execute("ip", "link", "set", "t1", "name", "eth0").Checked();
         host.Execute("ip", "addr", "add", $"{Near}/24", "dev", "eth0").Checked();
         host.BringUp("eth0");

@@ -4,9 +4,6 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Tests;
-using Softswitch.Datapath.Tests.Flows;
-using Softswitch.Datapath.Tests.Pipeline;
 using Softswitch.Testing;
 
 namespace Softswitch.Fuzz.Tests.Targets;

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Softswitch.Ports.Tests.Tunnels;
 using Softswitch.Testing;
 
 namespace Softswitch.Fuzz.Tests.Targets;

@@ -19,7 +19,7 @@ public sealed class FrameGeneratorTests
     public void Frames_are_numbered_stamped_and_spread_over_flows()
     {
         Needs.Xdp();
-        using var network = new TestNamespace("gen");
+        using var network = new LabNode("gen");
         using FrameGenerator generator = network.Run(() => FrameGenerator.Open("lo", 100, flows: 300));
         long before = generator.Prepare(double.PositiveInfinity, Epoch, limit: 1000);
         for (int number = 0; number < 1000; number++)
@@ -51,7 +51,7 @@ public sealed class FrameGeneratorTests
     public void No_frame_is_sent_before_it_is_due()
     {
         Needs.Xdp();
-        using var network = new TestNamespace("gen");
+        using var network = new LabNode("gen");
         using FrameGenerator generator = network.Run(() => FrameGenerator.Open("lo", 60, flows: 1));
         long start = generator.Prepare(packetsPerSecond: 1000, Epoch, limit: 1000);
         int sent = 0;
@@ -74,7 +74,7 @@ public sealed class FrameGeneratorTests
     public void What_could_not_be_sent_in_time_is_made_up_for_only_in_part()
     {
         Needs.Xdp();
-        using var network = new TestNamespace("gen");
+        using var network = new LabNode("gen");
         using FrameGenerator generator = network.Run(() => FrameGenerator.Open("lo", 60, flows: 1));
         long start = generator.Prepare(packetsPerSecond: 1_000_000, Epoch, limit: long.MaxValue);
         long pause = 50_000_000;
@@ -99,9 +99,9 @@ public sealed class FrameGeneratorTests
     public void Over_a_veth_every_frame_arrives_once_and_in_order()
     {
         Needs.Xdp();
-        using var left = new TestNamespace("gen");
-        using var right = new TestNamespace("sink");
-        TestNamespace.Join(left, "send", right, "receive");
+        using var left = new LabNode("gen");
+        using var right = new LabNode("sink");
+        VethCable.Lay(left.Network, "send", right.Network, "receive");
         right.Run(() => InterfaceFeatures.SetReceiveOffload("receive", on: true));
         using FrameGenerator generator = left.Run(() => FrameGenerator.Open("send", 60, flows: 7));
         using FrameSink sink = right.Run(() => FrameSink.Attach("receive", flows: 7, packets: 1 << 16));
@@ -120,7 +120,7 @@ public sealed class FrameGeneratorTests
     public void Cancelled_it_stops()
     {
         Needs.Xdp();
-        using var network = new TestNamespace("gen");
+        using var network = new LabNode("gen");
         using FrameGenerator generator = network.Run(() => FrameGenerator.Open("lo", 60, flows: 1));
         using var cancellation = new CancellationTokenSource();
         cancellation.Cancel();

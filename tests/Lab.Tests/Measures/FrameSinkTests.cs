@@ -11,14 +11,14 @@ public sealed class FrameSinkTests : IDisposable
     private const ushort Epoch = 7;
     private const int Flows = 3;
 
-    private readonly TestNamespace? _network;
+    private readonly LabNode? _network;
     private readonly FrameSink? _sink;
 
     public FrameSinkTests()
     {
-        if (TestNamespace.UnavailableReason is null && XdpSupport.UnavailableReason is null)
+        if (Needs.NamespacesObstacle is null && XdpSupport.UnavailableReason is null)
         {
-            _network = new TestNamespace("sink");
+            _network = new LabNode("sink");
             _sink = _network.Run(() => FrameSink.Attach("lo", Flows, packets: 2000));
             _sink.Begin(Epoch);
         }

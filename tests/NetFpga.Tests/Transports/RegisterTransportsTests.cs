@@ -129,7 +129,7 @@ public sealed class RegisterTransportsTests : IDisposable
     public void A_driver_that_answers_the_same_ioctls_otherwise_is_no_card()
     {
         Needs.Namespaces();
-        using TestNamespace network = new();
+        using LabNode network = new("t");
         CommandResult made = network.Execute("ip", "link", "add", "tunnel0", "type", "ipip", "local", "10.0.0.1", "remote", "10.0.0.2");
         Assert.SkipUnless(made.ExitCode == 0, $"no ipip devices: {made.Error}");
         network.Run(() =>

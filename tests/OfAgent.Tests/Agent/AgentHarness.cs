@@ -6,6 +6,7 @@ using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Agent;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Memory;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
 
@@ -31,7 +32,7 @@ internal sealed class AgentHarness : IDisposable
             }
             Ports[number] = port;
         }
-        options ??= new AgentOptions { TimeProvider = new ManualTime() }; // no probes in between
+        options ??= new AgentOptions { TimeProvider = new TestTime() }; // no probes in between
         options = options with { Log = _log.Add };
         if (options.Listeners.Count == 0)
         {

@@ -39,7 +39,7 @@ public sealed class ConnectionTests
     internal void A_controller_that_falls_silent_leaves_the_fail_mode_within_three_probe_intervals_until_it_is_back(FailMode mode, MissBehaviour alone)
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions
         {
             Controllers = [target],
@@ -71,7 +71,7 @@ public sealed class ConnectionTests
     public void A_lost_connection_is_tried_again_within_a_second_then_after_one_two_four_eight()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
         using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
@@ -93,7 +93,7 @@ public sealed class ConnectionTests
     [Fact]
     public void An_idle_peer_is_asked_for_an_echo_and_closed_after_three_intervals_of_silence()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
         using RawController controller = harness.Connect();
         controller.Barrier();
@@ -115,7 +115,7 @@ public sealed class ConnectionTests
     [Fact]
     public void A_peer_that_waits_for_the_switch_is_not_silent()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
         using RawController controller = harness.Connect();
         controller.Barrier();
@@ -136,7 +136,7 @@ public sealed class ConnectionTests
     [Fact]
     public void A_peer_is_asked_before_it_is_closed_however_long_the_switch_was_stopped()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
         using RawController controller = harness.Connect();
         controller.Barrier();

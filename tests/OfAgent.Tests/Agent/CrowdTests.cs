@@ -3,6 +3,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
 
@@ -16,7 +17,7 @@ public sealed class CrowdTests
     [Fact]
     public void A_peer_that_says_no_HELLO_is_given_up_and_one_that_did_stays()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(Patient(time));
         using RawController mute = new(harness.Agent.ListenPorts[0]);
         using RawController greeted = harness.Connect();
@@ -31,7 +32,7 @@ public sealed class CrowdTests
     [Fact]
     public void Half_a_message_is_given_up_however_often_a_byte_of_it_comes()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(Patient(time));
         using RawController slow = harness.Connect();
         slow.Barrier();
@@ -58,7 +59,7 @@ public sealed class CrowdTests
     [Fact]
     public void Without_mutes_the_one_that_asked_for_nothing_for_the_longest_gives_way_and_controllers_never_do()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(Patient(time));
         List<RawController> crowd = Fill(harness, configured: SwitchAgent.MaxPassiveConnections - 2, greeted: 2, mute: 0);
         time.Advance(TimeSpan.FromSeconds(1));
@@ -150,7 +151,7 @@ public sealed class CrowdTests
     [Fact]
     public void A_flood_of_refusals_is_a_line_a_minute_for_each_reason()
     {
-        ManualTime time = new();
+        TestTime time = new();
         List<string> lines = [];
         RefusalLog sut = new(lines.Add, time);
         for (int minute = 0; minute < 3; minute++)
@@ -183,7 +184,7 @@ public sealed class CrowdTests
     }
 
     /// <summary>No probes: only what is tested ends a connection.</summary>
-    private static AgentOptions Patient(ManualTime time) => new() { TimeProvider = time, ProbeInterval = TimeSpan.FromHours(1) };
+    private static AgentOptions Patient(TestTime time) => new() { TimeProvider = time, ProbeInterval = TimeSpan.FromHours(1) };
 
     private static List<RawController> Fill(AgentHarness harness, int configured, int greeted, int mute)
     {
@@ -208,7 +209,7 @@ public sealed class CrowdTests
     }
 
     /// <summary>A second passes after the other until the switch has closed; fails if half a minute does not do.</summary>
-    private static void AdvanceUntilClosed(ManualTime time, RawController peer, Action? eachSecond = null)
+    private static void AdvanceUntilClosed(TestTime time, RawController peer, Action? eachSecond = null)
     {
         for (int seconds = 1; !IsClosed(peer, eachSecond); seconds++)
         {

@@ -17,7 +17,7 @@ public sealed class EmergencyTests
     public void Emergency_entries_come_into_force_when_the_controller_is_gone_and_an_attempt_to_reach_it_failed()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
         using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
@@ -39,7 +39,7 @@ public sealed class EmergencyTests
     public void A_controller_that_is_back_at_the_first_attempt_finds_its_entries_as_they_were()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
         using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
@@ -59,7 +59,7 @@ public sealed class EmergencyTests
     public void After_reconnecting_the_emergency_entries_stay_until_the_controller_deletes_them()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time, EmergencyAttempts = 0 });
         using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
@@ -85,7 +85,7 @@ public sealed class EmergencyTests
     {
         (Socket listenerA, ConnectionTarget a) = AgentHarness.ListenAsController();
         (Socket listenerB, ConnectionTarget b) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [a, b], TimeProvider = time });
         using RawController stays = new RawController(AgentHarness.Accept(listenerB)).Greet();
         stays.Barrier();
@@ -107,7 +107,7 @@ public sealed class EmergencyTests
     public void Without_emergency_entries_normal_entries_outlive_the_controller()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time, EmergencyAttempts = 0 });
         using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
         {
@@ -143,7 +143,7 @@ public sealed class EmergencyTests
     [Fact]
     public void Silence_of_three_probe_intervals_is_a_loss_like_any_other()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
         using RawController controller = harness.Connect();
         controller.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 128)));

@@ -34,7 +34,7 @@ public sealed class OpenVSwitchTransportTests : IDisposable
     {
         OvsTools.Require("ovs-ofctl");
         listen += listen == "punix:" ? _pki.PathOf("mgmt") : "";
-        using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new ManualTime() });
+        using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new TestTime() });
         string target = TargetOf(harness);
         string flows = _pki.PathOf("flows.txt");
         File.WriteAllText(flows, "priority=9,in_port=1,actions=output:2\npriority=9,in_port=2,actions=output:1\n");
@@ -71,7 +71,7 @@ public sealed class OpenVSwitchTransportTests : IDisposable
     {
         OvsTools.Require("ovs-ofctl");
         listen += listen == "punix:" ? _pki.PathOf("mgmt") : "";
-        using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new ManualTime() });
+        using AgentHarness harness = new(new AgentOptions { Listeners = [AgentHarness.Target(listen)], Tls = _ours, TimeProvider = new TestTime() });
         OvsTools.MonitorPacketIns(harness, [.. _theirs, "--ca-cert", _pki.Authority, TargetOf(harness)]);
     }
 

@@ -1,10 +1,11 @@
 using Softswitch.OfAgent.Agent;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
 
 public sealed class PeerPatienceTests
 {
-    private readonly ManualTime _time = new();
+    private readonly TestTime _time = new();
 
     [Fact]
     public void It_ends_after_the_grace_however_often_a_byte_comes()

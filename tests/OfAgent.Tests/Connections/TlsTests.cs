@@ -114,7 +114,7 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public void Peers_that_stall_in_the_handshake_keep_nobody_waiting_and_are_given_up()
     {
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = Listen(time);
         using RawController mute = new(harness.Agent.ListenPorts[0]);
         using RawController slow = new(harness.Agent.ListenPorts[0]);
@@ -133,7 +133,7 @@ public sealed class TlsTests : IDisposable
     public void A_controller_that_stalls_in_the_handshake_is_tried_again()
     {
         (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        ManualTime time = new();
+        TestTime time = new();
         using AgentHarness harness = new(new AgentOptions
         {
             Controllers = [target with { Transport = ConnectionTransport.Tls }],
@@ -275,7 +275,7 @@ public sealed class TlsTests : IDisposable
     {
         Listeners = [AgentHarness.Target("pssl:0:127.0.0.1")],
         Tls = tls ?? Issue(_pki, "switch"),
-        TimeProvider = time ?? new ManualTime(),
+        TimeProvider = time ?? new TestTime(),
     });
 
     private TlsCredentials Issue(TestCertificates pki, string name)

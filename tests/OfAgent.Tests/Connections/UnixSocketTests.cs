@@ -90,7 +90,7 @@ public sealed class UnixSocketTests : IDisposable
         Assert.Equal($"punix:{path}: the path is longer than the kernel takes for a socket", StartError(path));
     }
 
-    private AgentHarness Listen() => new(new AgentOptions { Listeners = [AgentHarness.Target($"punix:{SocketPath}")], TimeProvider = new ManualTime() });
+    private AgentHarness Listen() => new(new AgentOptions { Listeners = [AgentHarness.Target($"punix:{SocketPath}")], TimeProvider = new TestTime() });
 
     private string StartError(string? path = null)
     {

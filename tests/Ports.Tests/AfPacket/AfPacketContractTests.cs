@@ -19,7 +19,7 @@ public sealed class AfPacketJumboContractTests : LinkContract
 
 internal sealed class AfPacketHarness : PortHarness
 {
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly AfPacketPort _port;
     private readonly RawSocket _far;
 
@@ -28,8 +28,8 @@ internal sealed class AfPacketHarness : PortHarness
     {
         Needs.Namespaces();
         MaxFrame = mtu + 14;
-        _space = new TestNamespace("afp");
-        TestNamespace.Join(_space, "near", _space, "far");
+        _space = new LabNode("afp");
+        VethCable.Lay(_space.Network, "near", _space.Network, "far");
         _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
         _space.Execute("ip", "link", "set", "far", "mtu", $"{mtu}").Checked();
         _port = _space.Run(() => AfPacketPort.Open("near", "near"));

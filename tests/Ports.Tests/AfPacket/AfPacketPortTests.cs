@@ -11,16 +11,16 @@ public sealed class AfPacketPortTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
 
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly FramePool _pool = new(1024, largeFrameCount: 16);
     private readonly FrameCache _frames;
 
     public AfPacketPortTests()
     {
         Needs.Namespaces();
-        _space = new TestNamespace("afp");
+        _space = new LabNode("afp");
         _frames = _pool.CreateCache();
-        TestNamespace.Join(_space, "near", _space, "far");
+        VethCable.Lay(_space.Network, "near", _space.Network, "far");
     }
 
     public void Dispose()
@@ -252,7 +252,7 @@ public sealed class AfPacketPortTests : IDisposable
 
     /// <summary>The kernel's count of what near sent.</summary>
     private long Transmitted() => long.Parse(
-        _space.Execute("cat", "/sys/class/net/near/statistics/tx_packets").Checked().Output, System.Globalization.CultureInfo.InvariantCulture);
+        _space.Execute("sh", "-c", "tr : ' ' < /proc/net/dev | awk '$1 == \"near\" { print $11 }'").Checked().Output, System.Globalization.CultureInfo.InvariantCulture);
 
     [Fact]
     public void An_interface_that_goes_down_and_up_goes_on()
@@ -265,7 +265,7 @@ public sealed class AfPacketPortTests : IDisposable
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
         Assert.Equal(2, near.ReadCounters().TransmitErrors);
         _space.Execute("ip", "link", "set", "near", "up").Checked();
-        LinkWait.UntilUp(near);
+        Eventually.Up(near);
         Assert.Equal(1, Send(near, Frame(62)));
         Assert.Equal(Frame(62), raw.Receive()); // and nothing of what was refused comes late
         raw.Send(Frame(63));
@@ -299,7 +299,7 @@ public sealed class AfPacketPortTests : IDisposable
             Assert.Contains("down", near.Backend, StringComparison.Ordinal);
             Assert.False(near.ReadLink().Up);
             near.SetAdministrativeState(up: true);
-            LinkWait.UntilUp(near);
+            Eventually.Up(near);
             Assert.Contains("promiscuity 1", _space.Execute("ip", "-d", "link", "show", "near").Output, StringComparison.Ordinal);
         }
         Assert.Equal(before, _space.Execute("ip", "-d", "link", "show", "near").Checked().Output);

@@ -7,7 +7,7 @@ namespace Softswitch.Ports.Tests.AfPacket;
 /// <summary>Local stacks talk through two ports with every offload of veth on, as it is by default.</summary>
 public sealed class AfPacketTrafficTests
 {
-    private static AfPacketPort Open(TestNamespace space, string name) => space.Run(() => AfPacketPort.Open(name, name));
+    private static AfPacketPort Open(LabNode space, string name) => space.Run(() => AfPacketPort.Open(name, name));
 
     private static void AssertAllFree(FramePool pool)
     {
@@ -29,8 +29,8 @@ public sealed class AfPacketTrafficTests
         using (var bridge = new Bridge(left, right, pool))
         {
             hosts.Ping("-s", $"{mtu - 28}", "-M", "do");
-            hosts.Iperf(hosts.Left, "-n", "64M");
-            hosts.Iperf(hosts.Right, "-n", "64M");
+            hosts.Transfer(hosts.Left, "-n", "64M");
+            hosts.Transfer(hosts.Right, "-n", "64M");
             Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes: segments were cut");
         }
         Assert.Equal(0, left.ReadCounters().ReceiveErrors + left.ReadCounters().TransmitErrors);
@@ -48,8 +48,8 @@ public sealed class AfPacketTrafficTests
         using AfPacketPort left = Open(hosts.Switch, "left");
         using AfPacketPort right = Open(hosts.Switch, "right");
         using var bridge = new Bridge(left, right, pool);
-        CommandResult result = hosts.Iperf(hosts.Left, "-u", "-b", "50M", "-n", "4M", "-l", "1400");
-        Assert.Contains("\"lost_packets\":\t0", result.Output, StringComparison.Ordinal);
+        string said = hosts.Transfer(hosts.Left, "-u", "-b", "50M", "-n", "4M", "-l", "1400");
+        Assert.Contains("\"lost_packets\":\t0", said, StringComparison.Ordinal);
         hosts.Ping("-s", "20000"); // in fragments
     }
 
@@ -59,7 +59,7 @@ public sealed class AfPacketTrafficTests
         Needs.Namespaces();
         Needs.Program("iperf3");
         using var hosts = new TwoHosts();
-        TestNamespace.Join(hosts.Switch, "trunk-a", hosts.Switch, "trunk-b");
+        VethCable.Lay(hosts.Switch.Network, "trunk-a", hosts.Switch.Network, "trunk-b");
         using var pool = new FramePool(4096);
         using AfPacketPort left = Open(hosts.Switch, "left");
         using AfPacketPort trunkA = Open(hosts.Switch, "trunk-a");
@@ -69,8 +69,8 @@ public sealed class AfPacketTrafficTests
         using (var pop = new Bridge(trunkB, right, pool, toRight: Bridge.PopTag, toLeft: Bridge.PushTag))
         {
             hosts.Ping();
-            hosts.Iperf(hosts.Left, "-n", "16M");
-            hosts.Iperf(hosts.Right, "-n", "16M");
+            hosts.Transfer(hosts.Left, "-n", "16M");
+            hosts.Transfer(hosts.Right, "-n", "16M");
             Assert.True(pop.Longest > 20_000, $"the longest packet had {pop.Longest} bytes: segments were cut");
         }
         Assert.Equal(0, trunkB.ReadCounters().ReceiveErrors);

@@ -15,8 +15,8 @@ public sealed class KernelSegmentationTests
     {
         Needs.Namespaces();
         Needs.Program("ethtool");
-        using var space = new TestNamespace("gso");
-        TestNamespace.Join(space, "near", space, "far");
+        using var space = new LabNode("gso");
+        VethCable.Lay(space.Network, "near", space.Network, "far");
         space.Execute("ethtool", "-K", "near", "tso", "off", "gso", "off", "tx", "off", "tx-udp-segmentation", "off").Checked();
         using var pool = new FramePool(512, largeFrameCount: 8);
         FrameCache frames = pool.CreateCache();

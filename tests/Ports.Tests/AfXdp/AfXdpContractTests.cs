@@ -34,7 +34,7 @@ public sealed class AfXdpTapContractTests : LinkContract
 
 internal sealed class AfXdpTapHarness : PortHarness
 {
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly FramePool _farPool = new(512, largeFrameCount: 4);
     private readonly FrameCache _farFrames;
     private readonly PacketBatch _arrived = new();
@@ -47,7 +47,7 @@ internal sealed class AfXdpTapHarness : PortHarness
     {
         Needs.Tun();
         Needs.Xdp();
-        _space = new TestNamespace("xdp");
+        _space = new LabNode("xdp");
         _farFrames = _farPool.CreateCache();
         _far = _space.Run(() => TapPort.Open("tap", "tap"));
         _port = _space.Run(() => AfXdpPort.Open("tap", "tap", pool, new AfXdpOptions(256, 256)));
@@ -95,7 +95,7 @@ internal sealed class AfXdpTapHarness : PortHarness
 
 internal sealed class AfXdpHarness : PortHarness
 {
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly AfXdpPort _port;
     private readonly RawSocket _far;
 
@@ -104,8 +104,8 @@ internal sealed class AfXdpHarness : PortHarness
     {
         Needs.Xdp();
         MaxFrame = mtu + 14;
-        _space = new TestNamespace("xdp");
-        TestNamespace.Join(_space, "near", _space, "far");
+        _space = new LabNode("xdp");
+        VethCable.Lay(_space.Network, "near", _space.Network, "far");
         _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
         _space.Execute("ip", "link", "set", "far", "mtu", $"{mtu}").Checked();
         _port = _space.Run(() => AfXdpPort.Open("near", "near", pool, new AfXdpOptions(256, 256, mode)));

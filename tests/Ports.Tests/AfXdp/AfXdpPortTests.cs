@@ -12,16 +12,16 @@ public sealed class AfXdpPortTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
 
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly FramePool _pool = new(1024, largeFrameCount: 16);
     private readonly FrameCache _frames;
 
     public AfXdpPortTests()
     {
         Needs.Xdp();
-        _space = new TestNamespace("xdp");
+        _space = new LabNode("xdp");
         _frames = _pool.CreateCache();
-        TestNamespace.Join(_space, "near", _space, "far");
+        VethCable.Lay(_space.Network, "near", _space.Network, "far");
     }
 
     public void Dispose()
@@ -151,7 +151,7 @@ public sealed class AfXdpPortTests : IDisposable
     [Fact]
     public unsafe void Two_ports_share_the_umem_and_a_frame_goes_through_both_as_it_is()
     {
-        TestNamespace.Join(_space, "out", _space, "beyond");
+        VethCable.Lay(_space.Network, "out", _space.Network, "beyond");
         using (AfXdpPort near = Open())
         using (AfXdpPort outward = Open("out"))
         {
@@ -187,7 +187,7 @@ public sealed class AfXdpPortTests : IDisposable
     [Fact]
     public void Whoever_closes_first_takes_the_umem_from_nobody()
     {
-        TestNamespace.Join(_space, "out", _space, "beyond");
+        VethCable.Lay(_space.Network, "out", _space.Network, "beyond");
         AfXdpPort first = Open();
         using (AfXdpPort second = Open("out"))
         {
@@ -270,7 +270,7 @@ public sealed class AfXdpPortTests : IDisposable
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
         Assert.Equal(2, near.ReadCounters().TransmitErrors);
         _space.Execute("ip", "link", "set", "near", "up").Checked();
-        LinkWait.UntilUp(near);
+        Eventually.Up(near);
         Assert.Equal(1, Send(near, Frame(62)));
         Assert.Equal(Frame(62), Expect(raw)); // and nothing of what was refused comes late
         raw.Send(Frame(63));
@@ -347,13 +347,13 @@ public sealed class AfXdpPortTests : IDisposable
     public void An_interface_that_comes_back_from_another_namespace_gets_back_what_it_lost_here()
     {
         Needs.Program("ethtool");
-        using var elsewhere = new TestNamespace("els");
+        using var elsewhere = new LabNode("els");
         using (AfXdpPort near = Open())
         {
-            _space.Execute("ip", "link", "set", "near", "netns", elsewhere.Name).Checked();
+            _space.Execute("ip", "link", "set", "near", "netns", elsewhere.NetworkPath).Checked();
             Assert.False(near.HasInterface);
         }
-        elsewhere.Execute("ip", "link", "set", "near", "netns", _space.Name).Checked();
+        elsewhere.Execute("ip", "link", "set", "near", "netns", _space.NetworkPath).Checked();
         _space.BringUp("near");
         _space.Run(() => AfPacketPort.Open("near", "near")).Dispose();
         Assert.Equal("rx-vlan-offload: on", _space.Execute("sh", "-c", "ethtool -k near | grep rx-vlan-offload").Checked().Output.Trim());
@@ -364,8 +364,8 @@ public sealed class AfXdpPortTests : IDisposable
     {
         Needs.Program("ethtool");
         HashSet<string> before = [.. Notes()];
-        var gone = new TestNamespace("gone");
-        TestNamespace.Join(gone, "near", gone, "far");
+        var gone = new LabNode("gone");
+        VethCable.Lay(gone.Network, "near", gone.Network, "far");
         gone.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
         string note = Assert.Single(Notes(), name => !before.Contains(name) && File.ReadAllText(name).Contains(gone.Run(() => new FileInfo("/proc/thread-self/ns/net").LinkTarget!), StringComparison.Ordinal));
         gone.Dispose();

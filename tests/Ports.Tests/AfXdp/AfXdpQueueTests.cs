@@ -10,16 +10,16 @@ public sealed class AfXdpQueueTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
 
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly FramePool _pool = new(2048, largeFrameCount: 16);
     private readonly FrameCache _frames;
 
     public AfXdpQueueTests()
     {
         Needs.Xdp();
-        _space = new TestNamespace("xdpq");
+        _space = new LabNode("xdpq");
         _frames = _pool.CreateCache();
-        TestNamespace.Join(_space, "near", _space, "far", queues: 4);
+        VethCable.Lay(_space.Network, "near", _space.Network, "far", queues: 4);
     }
 
     public void Dispose()

@@ -9,7 +9,7 @@ namespace Softswitch.Ports.Tests.AfXdp;
 /// <summary>Local stacks talk through AF_XDP ports with every offload of veth on, as it is by default.</summary>
 public sealed class AfXdpTrafficTests
 {
-    private static AfXdpPort OpenXdp(TestNamespace space, string name, FramePool pool) => space.Run(() => AfXdpPort.Open(name, name, pool));
+    private static AfXdpPort OpenXdp(LabNode space, string name, FramePool pool) => space.Run(() => AfXdpPort.Open(name, name, pool));
 
     [Fact]
     public void Tcp_and_udp_with_unfinished_checksums_pass_and_every_frame_is_back_in_the_end()
@@ -33,7 +33,7 @@ public sealed class AfXdpTrafficTests
         using (AfXdpPort left = OpenXdp(hosts.Switch, "left", pool))
         using (AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right")))
         {
-            hosts.Right.Execute("ethtool", "-K", "eth", "tso", "off", "gso", "off", "tx-udp-segmentation", "off").Checked(); // the bridge cuts no segments
+            hosts.Right.Execute("ethtool", "-K", "eth0", "tso", "off", "gso", "off", "tx-udp-segmentation", "off").Checked(); // the bridge cuts no segments
             Pass(hosts, left, right, pool);
         }
         Assert.Equal(pool.FrameCount, pool.FreeCount);
@@ -52,9 +52,9 @@ public sealed class AfXdpTrafficTests
         using var bridge = new Bridge(left, right, pool);
         hosts.Ping("-s", "1472", "-M", "do");
         hosts.Ping("-s", "20000"); // in fragments
-        hosts.Iperf(hosts.Left, "-n", "32M");
-        hosts.Iperf(hosts.Right, "-n", "32M");
-        hosts.Iperf(hosts.Left, "-u", "-b", "20M", "-n", "1M", "-l", "1400");
+        hosts.Transfer(hosts.Left, "-n", "32M");
+        hosts.Transfer(hosts.Right, "-n", "32M");
+        hosts.Transfer(hosts.Left, "-u", "-b", "20M", "-n", "1M", "-l", "1400");
         Assert.True(bridge.PartialChecksum > 10_000, $"only {bridge.PartialChecksum} of {bridge.Packets} packets came with an unfinished checksum");
     }
 }

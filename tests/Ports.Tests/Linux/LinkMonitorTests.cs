@@ -11,7 +11,7 @@ public sealed class LinkMonitorTests
     [Fact]
     public void Links_that_come_change_and_go_are_reported()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         using var changes = new BlockingCollection<(Link Link, bool Removed)>();
         using LinkMonitor monitor = network.Run(() => new LinkMonitor(link => changes.Add((link, false)), link => changes.Add((link, true))));
@@ -30,7 +30,7 @@ public sealed class LinkMonitorTests
     [Fact]
     public void Disposing_ends_the_reports()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         int reports = 0;
         LinkMonitor monitor = network.Run(() => new LinkMonitor(_ => Interlocked.Increment(ref reports), _ => { }));
@@ -44,7 +44,7 @@ public sealed class LinkMonitorTests
     [Fact]
     public void A_link_that_went_among_lost_announcements_is_reported_too()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         netlink.CreateVethPair("kept", "k");
         netlink.CreateVethPair("lost", "l");
@@ -72,8 +72,8 @@ public sealed class LinkMonitorTests
     public void A_bridge_that_lets_go_of_a_link_does_not_remove_it()
     {
         Needs.Namespaces();
-        using var space = new Softswitch.Testing.TestNamespace("bridge");
-        Softswitch.Testing.CommandResult made = space.Execute("ip", "link", "add", "bridge0", "type", "bridge");
+        using var space = new LabNode("bridge");
+        CommandResult made = space.Execute("ip", "link", "add", "bridge0", "type", "bridge");
         Assert.SkipWhen(made.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no bridges");
         made.Checked();
         space.Execute("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb").Checked();

@@ -11,7 +11,7 @@ public sealed class LinuxInterfaceTests
     [Fact]
     public void It_is_followed_through_a_new_name_address_and_mtu()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         netlink.CreateVethPair("a", "b");
         using LinuxInterface sut = network.Run(() => LinuxInterface.Open("port", "a"));
@@ -34,7 +34,7 @@ public sealed class LinuxInterfaceTests
     [Fact]
     public void Renamed_in_the_middle_of_a_look_it_does_not_seem_gone()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         netlink.CreateVethPair("a", "b");
         netlink.SetUp("b");
@@ -72,9 +72,9 @@ public sealed class LinuxInterfaceTests
     {
         Needs.Tun();
         Needs.Program("ethtool");
-        using var space = new Softswitch.Testing.TestNamespace("speed");
+        using var space = new LabNode("speed");
         using Softswitch.Ports.Tap.TapPort port = space.Run(() => Softswitch.Ports.Tap.TapPort.Open("tap:t", "t"));
-        LinkWait.UntilUp(port);
+        Eventually.Up(port);
         Assert.Equal(PortFeatures.Speed10GbFull, port.ReadLink().Current & PortFeatures.Speed10GbFull);
         space.Execute("ethtool", "-s", "t", "speed", "100", "duplex", "half").Checked();
         long start = Stopwatch.GetTimestamp();

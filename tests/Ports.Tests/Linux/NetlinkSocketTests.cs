@@ -10,7 +10,7 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void A_new_namespace_has_only_a_loopback_interface_that_is_down()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         Link link = Assert.Single(netlink.ListLinks());
         Assert.Equal("lo", link.Name);
@@ -23,8 +23,8 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void A_veth_pair_reaches_into_another_namespace_with_the_address_asked_for()
     {
-        using NetworkNamespace near = NamespaceNeeds.Create();
-        using NetworkNamespace far = NamespaceNeeds.Create();
+        using NetworkNamespace near = Needs.NewNamespace();
+        using NetworkNamespace far = Needs.NewNamespace();
         using NetlinkSocket here = near.Run(NetlinkSocket.Open);
         using NetlinkSocket there = far.Run(NetlinkSocket.Open);
         var address = new MacAddress(0x02_00_00_00_00_07);
@@ -47,7 +47,7 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void Hardware_address_mtu_and_ip_address_are_what_the_system_then_reports()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         var address = new MacAddress(0x02_00_00_00_00_2a);
         netlink.CreateVethPair("a", "b");
@@ -69,8 +69,8 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void A_link_moves_to_another_namespace()
     {
-        using NetworkNamespace from = NamespaceNeeds.Create();
-        using NetworkNamespace to = NamespaceNeeds.Create();
+        using NetworkNamespace from = Needs.NewNamespace();
+        using NetworkNamespace to = Needs.NewNamespace();
         using NetlinkSocket here = from.Run(NetlinkSocket.Open);
         using NetlinkSocket there = to.Run(NetlinkSocket.Open);
         here.CreateVethPair("a", "b");
@@ -82,7 +82,7 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void A_list_longer_than_one_datagram_is_complete()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         for (int i = 0; i < 40; i++)
         {
@@ -94,7 +94,7 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void Addresses_and_routes_are_those_of_the_namespace()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         netlink.CreateVethPair("a", "b");
         Assert.Empty(netlink.ListIpv4Addresses());
@@ -113,8 +113,8 @@ public sealed class NetlinkSocketTests
     public void A_route_through_a_gateway_names_it()
     {
         Needs.Namespaces();
-        using var network = new TestNamespace("route");
-        TestNamespace.Join(network, "left", network, "right");
+        using var network = new LabNode("route");
+        VethCable.Lay(network.Network, "left", network.Network, "right");
         network.Execute("ip", "addr", "add", "10.0.0.1/24", "dev", "left").Checked();
         network.Execute("ip", "route", "add", "default", "via", "10.0.0.254").Checked();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
@@ -124,7 +124,7 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void Refusals_name_the_request_and_the_reason()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         netlink.CreateVethPair("a", "b");
         SystemCallException taken = Assert.Throws<SystemCallException>(() => netlink.CreateVethPair("a", "c"));
@@ -136,7 +136,7 @@ public sealed class NetlinkSocketTests
     [Fact]
     public void A_route_by_a_gateway_is_found_and_an_address_that_is_taken_off_takes_its_routes_along()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket links = network.Run(NetlinkSocket.Open);
         links.CreateVethPair("left", "right");
         links.SetUp("left");

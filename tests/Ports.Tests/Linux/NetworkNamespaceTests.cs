@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 
@@ -11,7 +12,7 @@ public sealed class NetworkNamespaceTests
     [Fact]
     public void Code_runs_inside_and_the_caller_stays_where_it_was()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         string outside = ReadLink(OfThisThread);
         string inside = network.Run(() => ReadLink(OfThisThread));
         Assert.NotEqual(outside, inside);
@@ -22,7 +23,7 @@ public sealed class NetworkNamespaceTests
     [Fact]
     public void A_socket_stays_in_the_namespace_it_was_opened_in()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         network.Run(() =>
         {
             using NetlinkSocket netlink = NetlinkSocket.Open();
@@ -43,15 +44,15 @@ public sealed class NetworkNamespaceTests
     [Fact]
     public void An_exception_inside_reaches_the_caller()
     {
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         Assert.Equal("inside", Assert.Throws<InvalidDataException>(() => network.Run(() => throw new InvalidDataException("inside"))).Message);
     }
 
     [Fact]
     public void A_namespace_is_gone_when_it_is_disposed()
     {
-        NetworkNamespace network = NamespaceNeeds.Create();
-        using NetworkNamespace other = NamespaceNeeds.Create();
+        NetworkNamespace network = Needs.NewNamespace();
+        using NetworkNamespace other = Needs.NewNamespace();
         using NetlinkSocket there = other.Run(NetlinkSocket.Open);
         network.Run(() =>
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 
@@ -9,7 +10,7 @@ public sealed class PacketCaptureTests
     public void A_capture_on_an_interface_that_goes_down_waits_and_goes_on_when_it_is_up_again()
     {
         const int patience = 100; // milliseconds
-        using NetworkNamespace network = NamespaceNeeds.Create();
+        using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket links = network.Run(NetlinkSocket.Open);
         links.CreateVethPair("a", "b");
         links.SetNoIpv6Address("a");

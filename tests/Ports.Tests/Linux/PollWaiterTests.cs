@@ -73,7 +73,7 @@ public sealed class PollWaiterTests
     public void A_dead_descriptor_does_not_keep_the_worker_awake()
     {
         Needs.Tun();
-        using var space = new TestNamespace("poll");
+        using var space = new LabNode("poll");
         using Ports.Tap.TapPort port = space.Run(() => Ports.Tap.TapPort.Open("tap:dead", "dead"));
         space.Execute("ip", "link", "del", "dead").Checked();
         using var waiter = new PollWaiter();

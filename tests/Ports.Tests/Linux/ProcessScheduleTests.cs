@@ -1,5 +1,4 @@
 using Softswitch.Ports.Linux;
-using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 

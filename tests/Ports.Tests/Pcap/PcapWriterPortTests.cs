@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Pcap;
-using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Pcap;
 
@@ -188,7 +187,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     /// <summary>A named pipe in the temporary folder.</summary>
     private sealed class Pipe : IDisposable
     {
-        public Pipe() => TestNamespace.ExecuteOutside("mkfifo", Path).Checked();
+        public Pipe() => RunningCommand.Execute("mkfifo", Path).Checked();
 
         public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"softswitch-test-{Guid.NewGuid():N}");
 

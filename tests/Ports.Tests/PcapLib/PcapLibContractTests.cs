@@ -16,16 +16,16 @@ public sealed class PcapLibContractTests : PortContract
 
     private sealed class Harness : PortHarness
     {
-        private readonly TestNamespace _space = new("pcl");
+        private readonly LabNode _space = new("pcl");
         private readonly PcapLibPort _port;
         private readonly RawSocket _far;
 
         public Harness(FramePool pool)
             : base(pool)
         {
-            TestNamespace.Join(_space, "near", _space, "far");
+            VethCable.Lay(_space.Network, "near", _space.Network, "far");
             _port = _space.Run(() => PcapLibPort.Open("near", "near"));
-            LinkWait.UntilUp(_port);
+            Eventually.Up(_port);
             _far = _space.Run(() => new RawSocket("far"));
         }
 

@@ -9,16 +9,16 @@ public sealed class PcapLibPortTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
 
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly FramePool _pool = new(1024, largeFrameCount: 16);
     private readonly FrameCache _frames;
 
     public PcapLibPortTests()
     {
         Needs.Namespaces();
-        _space = new TestNamespace("pcl");
+        _space = new LabNode("pcl");
         _frames = _pool.CreateCache();
-        TestNamespace.Join(_space, "near", _space, "far");
+        VethCable.Lay(_space.Network, "near", _space.Network, "far");
     }
 
     public void Dispose()
@@ -30,7 +30,7 @@ public sealed class PcapLibPortTests : IDisposable
     private PcapLibPort Open(string name = "near")
     {
         PcapLibPort port = _space.Run(() => PcapLibPort.Open($"port '{name}'", name));
-        LinkWait.UntilUp(port);
+        Eventually.Up(port);
         return port;
     }
 
@@ -214,7 +214,7 @@ public sealed class PcapLibPortTests : IDisposable
         Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
         Assert.Equal(4, near.ReadCounters().TransmitErrors);
         _space.Execute("ip", "link", "set", "near", "up").Checked();
-        LinkWait.UntilUp(near);
+        Eventually.Up(near);
         Assert.Equal(1, Send(near, Frame(62)));
         Assert.Equal(Frame(62), raw.Receive()); // and nothing of what was refused comes late
         raw.Send(Frame(63));

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.PcapLib;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.PcapLib;
 
@@ -18,17 +19,17 @@ public sealed class PcapLibTrafficTests
         using var hosts = new TwoHosts(mtu);
         using var pool = new FramePool(4096);
         // The bridge cuts no segments.
-        hosts.Right.Execute("ethtool", "-K", "eth", "tso", "off", "gso", "off", "tx-udp-segmentation", "off").Checked();
+        hosts.Right.Execute("ethtool", "-K", "eth0", "tso", "off", "gso", "off", "tx-udp-segmentation", "off").Checked();
         using PcapLibPort left = hosts.Switch.Run(() => PcapLibPort.Open("left", "left"));
         using AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right"));
-        LinkWait.UntilUp(left);
+        Eventually.Up(left);
         using (var bridge = new Bridge(left, right, pool))
         {
             hosts.Ping("-s", $"{mtu - 28}", "-M", "do");
             hosts.Ping("-s", "20000"); // in fragments
-            hosts.Iperf(hosts.Left, "-n", "32M");
-            hosts.Iperf(hosts.Right, "-n", "32M");
-            hosts.Iperf(hosts.Left, "-u", "-b", "20M", "-n", "1M", "-l", "1400");
+            hosts.Transfer(hosts.Left, "-n", "32M");
+            hosts.Transfer(hosts.Right, "-n", "32M");
+            hosts.Transfer(hosts.Left, "-u", "-b", "20M", "-n", "1M", "-l", "1400");
             Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes");
         }
         Assert.Equal(0, left.ReadCounters().ReceiveErrors + left.ReadCounters().TransmitErrors);

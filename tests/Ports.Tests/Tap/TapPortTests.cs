@@ -18,11 +18,11 @@ public sealed class TapPortTests : LinkContract
     public void The_device_is_made_up_and_gone_at_the_end()
     {
         Needs.Tun();
-        using var space = new TestNamespace("tap");
+        using var space = new LabNode("tap");
         using (TapPort port = space.Run(() => TapPort.Open("tap:here", "here")))
         {
             Assert.Equal("here", port.Name);
-            LinkWait.UntilUp(port);
+            Eventually.Up(port);
             Assert.Contains(port.HardwareAddress.ToString(), space.Execute("ip", "link", "show", "here").Output, StringComparison.Ordinal);
         }
         Assert.DoesNotContain("here", space.Execute("ip", "link").Output, StringComparison.Ordinal);
@@ -32,7 +32,7 @@ public sealed class TapPortTests : LinkContract
     public void A_name_in_use_is_one_clear_line()
     {
         Needs.Tun();
-        using var space = new TestNamespace("tap");
+        using var space = new LabNode("tap");
         using TapPort port = space.Run(() => TapPort.Open("tap:here", "here"));
         space.Execute("ip", "link", "add", "pair", "type", "veth").Checked();
         Assert.Equal(
@@ -47,12 +47,12 @@ public sealed class TapPortTests : LinkContract
     public void A_persistent_device_is_left_as_found()
     {
         Needs.Tun();
-        using var space = new TestNamespace("tap");
+        using var space = new LabNode("tap");
         space.Execute("ip", "tuntap", "add", "kept", "mode", "tap").Checked();
         string before = space.Execute("ip", "-o", "link", "show", "kept").Output;
         using (TapPort port = space.Run(() => TapPort.Open("tap:kept", "kept")))
         {
-            LinkWait.UntilUp(port);
+            Eventually.Up(port);
         }
         string after = space.Execute("ip", "-o", "link", "show", "kept").Output;
         Assert.DoesNotContain(",UP", after, StringComparison.Ordinal);
@@ -63,7 +63,7 @@ public sealed class TapPortTests : LinkContract
     public void A_device_deleted_under_traffic_receives_nothing_and_counts_what_it_is_sent()
     {
         Needs.Tun();
-        using var space = new TestNamespace("tap");
+        using var space = new LabNode("tap");
         using var pool = new FramePool(64);
         FrameCache frames = pool.CreateCache();
         using TapPort port = space.Run(() => TapPort.Open("tap:here", "here"));
@@ -83,7 +83,7 @@ public sealed class TapPortTests : LinkContract
     public void What_the_host_sends_faster_than_the_switch_reads_is_counted_to_the_frame()
     {
         Needs.Tun();
-        using var space = new TestNamespace("tap");
+        using var space = new LabNode("tap");
         using var pool = new FramePool(256);
         FrameCache frames = pool.CreateCache();
         space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
@@ -123,15 +123,15 @@ public sealed class TapPortTests : LinkContract
         using var hosts = new TwoHosts();
         using var pool = new FramePool(4096);
         // The left host's stack lives behind the TAP device instead of behind its veth.
-        hosts.Left.Execute("ip", "addr", "flush", "dev", "eth").Checked();
+        hosts.Left.Execute("ip", "addr", "flush", "dev", "eth0").Checked();
         using TapPort tap = hosts.Left.Run(() => TapPort.Open("tap:stack", "stack"));
         hosts.Left.Execute("ip", "addr", "add", $"{TwoHosts.LeftAddress}/24", "dev", "stack").Checked();
         using AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right"));
         using (var bridge = new Bridge(tap, right, pool))
         {
             hosts.Ping();
-            hosts.Iperf(hosts.Left, "-n", "32M");
-            hosts.Iperf(hosts.Right, "-n", "32M");
+            hosts.Transfer(hosts.Left, "-n", "32M");
+            hosts.Transfer(hosts.Right, "-n", "32M");
             Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes: segments were cut");
         }
         Assert.Equal(0, tap.ReadCounters().TransmitErrors + tap.ReadCounters().ReceiveErrors);
@@ -141,7 +141,7 @@ public sealed class TapPortTests : LinkContract
 
     private sealed class Harness : PortHarness
     {
-        private readonly TestNamespace _space = new("tap");
+        private readonly LabNode _space = new("tap");
         private readonly TapPort _port;
         private readonly RawSocket _far;
 

@@ -10,14 +10,14 @@ public sealed class TapQueueTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
 
-    private readonly TestNamespace _space;
+    private readonly LabNode _space;
     private readonly FramePool _pool = new(1024, largeFrameCount: 8);
     private readonly FrameCache _frames;
 
     public TapQueueTests()
     {
         Needs.Tun();
-        _space = new TestNamespace("tapq");
+        _space = new LabNode("tapq");
         _frames = _pool.CreateCache();
         _space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
     }

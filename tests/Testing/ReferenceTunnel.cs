@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using Softswitch.Testing;
+using Xunit;
 
-namespace Softswitch.Ports.Tests.Tunnels;
+namespace Softswitch.Testing;
 
 /// <summary>Outer headers written and read the slow way, one field after the other: the oracle of encapsulation.</summary>
 internal static class ReferenceTunnel

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 
-namespace Softswitch.Datapath.Tests.Flows;
+namespace Softswitch.Testing;
 
 /// <summary>OpenFlow 1.0.0 §3.4 read aloud, field by field into a match, without thought of speed: what the parser must agree with.</summary>
 internal static class ReferenceParser

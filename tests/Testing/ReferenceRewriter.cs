@@ -1,9 +1,8 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
-using Softswitch.Testing;
 
-namespace Softswitch.Datapath.Tests.Pipeline;
+namespace Softswitch.Testing;
 
 /// <summary>OpenFlow 1.0.0 §3.3, table 5, on an array of bytes: fields are written, then every checksum is computed anew.</summary>
 internal sealed class ReferenceRewriter

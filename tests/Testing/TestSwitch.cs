@@ -3,9 +3,9 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
-using Softswitch.Testing;
+using Xunit;
 
-namespace Softswitch.Datapath.Tests;
+namespace Softswitch.Testing;
 
 /// <summary>A whole datapath on memory ports 1, 2, ..., driven by the test's own thread, its events recorded, its time in the test's hand.</summary>
 internal sealed class TestSwitch : IControlEvents, IDisposable

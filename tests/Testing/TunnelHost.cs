@@ -1,11 +1,12 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
-using Softswitch.Testing;
+using Xunit;
 
-namespace Softswitch.Ports.Tests.Tunnels;
+namespace Softswitch.Testing;
 
 /// <summary>An underlay (port 2) on a memory port and tunnels (3, 4, ...) on it, driven as a worker would, its time in the test's hand.</summary>
 internal sealed class TunnelHost : IDisposable

@@ -1,0 +1,32 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Testing;
+
+/// <summary>A device in front of another that does all that a test does not change.</summary>
+public abstract class ForwardingDevice(IPortDevice inner) : IPortDevice
+{
+    public string Name => inner.Name;
+
+    public string Backend => inner.Backend;
+
+    public MacAddress HardwareAddress => inner.HardwareAddress;
+
+    public bool TakesOffloads => inner.TakesOffloads;
+
+    public IReadOnlyList<IPort> Queues => inner.Queues;
+
+    public virtual INetworkInterface? Interface => inner.Interface;
+
+    public PortLink ReadLink() => inner.ReadLink();
+
+    public virtual PortCounters ReadCounters() => inner.ReadCounters();
+
+    public void SetAdministrativeState(bool up) => inner.SetAdministrativeState(up);
+
+    public void Dispose()
+    {
+        inner.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
