@@ -15,7 +15,7 @@ internal sealed record PortRow(PortDescription Port, PortStatistics Counters);
 /// <summary>The switch at one moment, for the views.</summary>
 internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<FlowRow> Flows)
 {
-    /// <summary>Reads table and counters; holds the control gate for that long.</summary>
+    /// <summary>Reads table and counters; holds the control lock for that long.</summary>
     public static SwitchSnapshot Take(DatapathControl control)
     {
         var ports = new List<PortRow>();

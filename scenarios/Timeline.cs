@@ -9,7 +9,7 @@ internal sealed record TimelineEvent(long When, string What);
 /// <summary>What happened and when. Threads: any.</summary>
 internal sealed class Timeline
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<TimelineEvent> _events = [];
 
     /// <summary>What times are shown since.</summary>
@@ -20,7 +20,7 @@ internal sealed class Timeline
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return [.. _events.OrderBy(one => one.When)];
             }
@@ -32,7 +32,7 @@ internal sealed class Timeline
     public long Add(string what, long? when = null)
     {
         long time = when ?? Stopwatch.GetTimestamp();
-        lock (_gate)
+        lock (_lock)
         {
             _events.Add(new TimelineEvent(time, what));
         }

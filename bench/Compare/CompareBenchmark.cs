@@ -66,7 +66,7 @@ internal static class CompareBenchmark
         result.Add("rounds", options.Rounds);
         result.Add("frame", PacketFields.MinFrame);
         result.Add("openVSwitch", options.OpenVSwitch.Version);
-        result.Add("openVSwitchMemory", OvsSwitch.HasHugePages ? "huge pages" : "--no-huge");
+        result.Add("openVSwitchMemory", ComparedOpenVSwitch.HasHugePages ? "huge pages" : "--no-huge");
         result.Add("openVSwitchSettings", options.Settings.Count == 0 ? "defaults (emc-insert-inv-prob 100, smc-enable false)" : string.Join(' ', options.Settings));
         Machine.Describe(result);
         return result;
@@ -82,7 +82,7 @@ internal static class CompareBenchmark
         progress($"{row.Name}: starting the switches");
         using var own = new OwnSwitch(frames, row.Entries + CompareRow.OtherEntries);
         Prepare(own);
-        using OvsSwitch? other = row.OursOnly ? null : new OvsSwitch(options.OpenVSwitch, frames, options.Settings, cancellation);
+        using ComparedOpenVSwitch? other = row.OursOnly ? null : new ComparedOpenVSwitch(options.OpenVSwitch, frames, options.Settings, cancellation);
         if (other != null)
         {
             Prepare(other);

@@ -104,13 +104,13 @@ internal sealed class RuleSet : FlowSet
     }
 
     /// <summary>The ports to make entries for; null for one entry that leaves the port open.</summary>
-    private ushort?[] Ports(PortKind kind)
+    private ushort?[] Ports(RulePortMatch kind)
     {
         switch (kind)
         {
-            case PortKind.Exact:
+            case RulePortMatch.Exact:
                 return [ExactPort()];
-            case PortKind.FewPorts:
+            case RulePortMatch.FewPorts:
                 int first = _random.Next(FirstHighPort, ushort.MaxValue - MaxFewPorts);
                 return [.. Enumerable.Range(first, _random.Next(2, MaxFewPorts + 1)).Select(port => (ushort?)port)];
             default:

@@ -4,7 +4,7 @@ namespace Softswitch.Lab.Measures;
 /// <param name="what">For people.</param>
 internal sealed class FrameCount(string what, FrameFilter filter)
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<long> _times = [];
 
     public string What => what;
@@ -13,7 +13,7 @@ internal sealed class FrameCount(string what, FrameFilter filter)
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _times.Count;
             }
@@ -26,7 +26,7 @@ internal sealed class FrameCount(string what, FrameFilter filter)
     /// <summary>How many passed later than the one and not later than the other.</summary>
     public int Between(long from, long to)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return _times.Count(time => time > from && time <= to);
         }
@@ -35,7 +35,7 @@ internal sealed class FrameCount(string what, FrameFilter filter)
     /// <summary>When the first passed later than this; null if none did.</summary>
     public long? FirstAfter(long when)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return _times.Where(time => time > when).Select(time => (long?)time).FirstOrDefault();
         }
@@ -46,7 +46,7 @@ internal sealed class FrameCount(string what, FrameFilter filter)
     {
         if (filter(frame))
         {
-            lock (_gate)
+            lock (_lock)
             {
                 _times.Add(frame.Frame.Timestamp);
             }

@@ -64,7 +64,7 @@ internal readonly ref struct FrameView
     {
         get
         {
-            if (Protocol is not (IpProtocol.Tcp or IpProtocol.Udp) || Frame.IsChecksumUnfinished || HasNoUdpChecksum)
+            if (Protocol is not (IpProtocol.Tcp or IpProtocol.Udp) || Frame.HasPartialChecksum || HasNoUdpChecksum)
             {
                 return null;
             }

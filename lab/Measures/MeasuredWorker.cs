@@ -60,12 +60,6 @@ internal sealed class MeasuredWorker : IDisposable
         return _sample;
     }
 
-    public WorkerSample TakeSample()
-    {
-        AskForSample();
-        return WaitForSample();
-    }
-
     /// <summary>Ends the thread after its current pass: everything received has been sent, dropped or queued for the control side.</summary>
     public void Stop()
     {

@@ -8,7 +8,7 @@ namespace Softswitch.Scenarios.L3Mig;
 /// <summary>Coordinates the sites: knows where machines are, gives sessions between sites a port of the gateways, and takes a migration through its three phases (draft §5).</summary>
 /// <remarks>
 /// It has no connection to any switch: what is to change there it asks of the sites' local controllers, which confirm by barriers. Threads: any. It
-/// takes no controller's gate, so that local controllers may call it under theirs.
+/// takes no controller's lock, so that local controllers may call it under theirs.
 /// </remarks>
 internal sealed class CentralController(PortPool ports, Action<string> say)
 {
@@ -21,7 +21,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     // Packets make sessions; no more of them than this.
     private const int MostSessions = 4096;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<L3Site, LocalController> _owners = [];
     private readonly Dictionary<ulong, L3Site> _sites = []; // by the datapath ids of their switches
     private readonly Dictionary<Be32, Attachment> _machines = [];
@@ -36,7 +36,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _switchOver;
             }
@@ -48,7 +48,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return ports.Free;
             }
@@ -59,7 +59,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _routes.Count;
             }
@@ -69,7 +69,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <summary>Takes a site in.</summary>
     public void Attach(LocalController owner)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _owners.Add(owner.Site, owner);
             _sites.Add(owner.Site.VirtualSwitch, owner.Site);
@@ -80,7 +80,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <summary>A machine's Ethernet address, wherever it is; null if none of the sites has it.</summary>
     public MacAddress? FindAddress(Be32 machine)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return _machines.GetValueOrDefault(machine)?.HardwareAddress;
         }
@@ -88,7 +88,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
 
     public Attachment? FindMachine(Be32 machine)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return _machines.GetValueOrDefault(machine);
         }
@@ -97,7 +97,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <summary>The gateways' port that stands for a session; null if none does.</summary>
     public ushort? FindPort(Session session)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return Find(session)?.Assigned;
         }
@@ -106,7 +106,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <summary>A machine was heard of. If it is the one that migrates, and at its destination, its sessions follow: the third phase begins.</summary>
     public void Register(Be32 machine, Attachment place)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_machines.GetValueOrDefault(machine) == place)
             {
@@ -125,7 +125,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <param name="port">Of the site's virtual switch. What comes from elsewhere than its sender is discarded.</param>
     public void Open(Session session, bool isFirst, L3Site site, ushort port, ReadOnlySpan<byte> packet)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_machines.TryGetValue(session.Source, out Attachment? source) || source.Site != site || source.Port != port)
             {
@@ -156,7 +156,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <exception cref="TestbedException">A migration is under way, a machine is unknown, the copy's connection is in use, or no port is left.</exception>
     public Confirmation PreMigrate(MigrationOrder order)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_order != null)
             {
@@ -181,7 +181,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <exception cref="TestbedException">There has been no first phase.</exception>
     public Confirmation Migrate()
     {
-        lock (_gate)
+        lock (_lock)
         {
             MigrationOrder order = _order ?? throw new TestbedException("no migration is prepared");
             _isMigrating = true;
@@ -195,7 +195,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <exception cref="TestbedException">The machine's sessions have not been switched over.</exception>
     public Confirmation CleanUp()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_switchOver is not { IsDone: true })
             {
@@ -219,7 +219,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <summary>A machine is switched off: its sessions' entries and ports go.</summary>
     public Confirmation End(Be32 machine)
     {
-        lock (_gate)
+        lock (_lock)
         {
             SessionRoute[] ended = [.. _routes.Values.Where(route => route.Session.Concerns(machine))];
             return Apply(Command(ended.SelectMany(route => route.Path), FlowModCommand.DeleteStrict), () => Release(ended, ended));
@@ -324,7 +324,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
         {
             _owners[site.Key].Change([.. site], when =>
             {
-                lock (_gate)
+                lock (_lock)
                 {
                     last = Math.Max(last, when);
                     if (--missing == 0)

@@ -6,7 +6,7 @@ namespace Softswitch.Scenarios.L3Mig;
 internal sealed class ChecksumTally
 {
     private long _verified;
-    private long _unfinished;
+    private long _partial;
 
     /// <param name="filter">Which frames.</param>
     public ChecksumTally(WireTap tap, string what, FrameFilter filter)
@@ -25,13 +25,13 @@ internal sealed class ChecksumTally
     public long Verified => Volatile.Read(ref _verified);
 
     /// <summary>Frames that could not be: the sender's kernel left the checksum to a card that is not there, or the capture has not all of them.</summary>
-    public long PartialChecksum => Volatile.Read(ref _unfinished);
+    public long PartialChecksum => Volatile.Read(ref _partial);
 
     private bool Verify(in FrameView frame)
     {
         if (frame.HasRightTransportChecksum is not { } isRight)
         {
-            Volatile.Write(ref _unfinished, _unfinished + 1);
+            Volatile.Write(ref _partial, _partial + 1);
             return true;
         }
         Volatile.Write(ref _verified, _verified + 1);

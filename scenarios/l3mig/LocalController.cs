@@ -9,8 +9,8 @@ namespace Softswitch.Scenarios.L3Mig;
 
 /// <summary>A site's controller: owns its switches, answers every ARP there (draft §4.4), and tells the central controller of machines and sessions.</summary>
 /// <remarks>
-/// It and the central one are objects of one process and call each other's methods. Its handlers hold its gate and may take the central one's lock; the
-/// central one never takes a gate.
+/// It and the central one are objects of one process and call each other's methods. Its handlers hold its lock and may take the central one's lock; the
+/// central one never takes theirs.
 /// </remarks>
 internal sealed class LocalController(L3Site site, CentralController central, Action<string> say)
     : OfController(new ControllerOptions { Name = $"local controller of {site.Name}" })

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Softswitch.Scenarios.Xenflow;
 
 /// <summary>The move of a router's flows from one switch to another, step by step. Times are Stopwatch.GetTimestamp's.</summary>
-/// <remarks>Threads: written under the controller's gate; read once <see cref="IsDone"/>.</remarks>
+/// <remarks>Threads: written under the controller's lock; read once <see cref="IsDone"/>.</remarks>
 internal sealed class FlowMove(ulong from, ulong to, bool breaksFirst)
 {
     private volatile bool _isDone;
@@ -45,6 +45,4 @@ internal sealed class FlowMove(ulong from, ulong to, bool breaksFirst)
         Total = Stopwatch.GetElapsedTime(StartedAt);
         _isDone = true;
     }
-
-    public TimeSpan Until(long when) => Stopwatch.GetElapsedTime(StartedAt, when);
 }

@@ -6,7 +6,7 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Hosting;
 
 /// <summary>A port the switch is to have, whether or not its interface is there at the moment.</summary>
-/// <remarks>Threads: under the gate of <see cref="SwitchPorts"/>.</remarks>
+/// <remarks>Threads: under the lock of <see cref="SwitchPorts"/>.</remarks>
 /// <param name="option">Its number and what stands behind it.</param>
 /// <param name="queues">Those it gets each time it is opened.</param>
 internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOption> queues)

@@ -18,23 +18,23 @@ internal static class PoolThreads
         ThreadPool.GetMinThreads(out _, out int completionThreads);
         ThreadPool.SetMinThreads(count, completionThreads);
         ThreadPool.SetMaxThreads(count, completionThreads);
-        object gate = new(); // nothing that could be disposed of while the last of them still wakes
+        object monitor = new(); // nothing that could be disposed of while the last of them still wakes
         int arrived = 0;
         for (int i = 0; i < count; i++)
         {
             ThreadPool.QueueUserWorkItem(_ => Arrive());
         }
-        lock (gate)
+        lock (monitor)
         {
             AwaitAll();
         }
 
         void Arrive()
         {
-            lock (gate)
+            lock (monitor)
             {
                 arrived++;
-                Monitor.PulseAll(gate);
+                Monitor.PulseAll(monitor);
                 AwaitAll(); // keeps this thread from doing another's part
             }
         }
@@ -43,7 +43,7 @@ internal static class PoolThreads
         {
             while (arrived < count)
             {
-                Monitor.Wait(gate);
+                Monitor.Wait(monitor);
             }
         }
     }

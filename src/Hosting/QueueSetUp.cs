@@ -5,7 +5,7 @@ using Softswitch.Ports;
 
 namespace Softswitch.Hosting;
 
-/// <summary>Gives an open port its rate and queues. Under the control gate.</summary>
+/// <summary>Gives an open port its rate and queues. Under the control lock.</summary>
 internal static class QueueSetUp
 {
     /// <param name="queues">Those of this port.</param>

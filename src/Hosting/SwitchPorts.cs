@@ -13,13 +13,13 @@ namespace Softswitch.Hosting;
 /// of the name it was asked for by appears. While it is open it is its interface's index that counts: a renamed interface stays the port, under its new name.
 /// </para>
 /// <para>
-/// Threads: any. Its gate is taken before the control gate. Devices are opened outside of it, as that may take long. The link monitor's callbacks
+/// Threads: any. Its lock is taken before the control lock. Devices are opened outside of it, as that may take long. The link monitor's callbacks
 /// run on its thread, in the network namespace of the thread that made this object; whoever adds a port must be in the same.
 /// </para>
 /// </remarks>
 internal sealed class SwitchPorts : IDisposable
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly DatapathControl _control;
     private readonly Action<string> _log;
     private readonly List<ConfiguredPort> _ports = [];
@@ -90,7 +90,7 @@ internal sealed class SwitchPorts : IDisposable
         }
         catch
         {
-            lock (_gate)
+            lock (_lock)
             {
                 _ports.Remove(port);
             }
@@ -106,7 +106,7 @@ internal sealed class SwitchPorts : IDisposable
     public string Remove(string which)
     {
         string said;
-        lock (_gate)
+        lock (_lock)
         {
             ConfiguredPort port = Find(which) ?? throw NoSuchPort(which);
             if (_needsLocal && port.Number == PortNumber.Local)
@@ -141,7 +141,7 @@ internal sealed class SwitchPorts : IDisposable
     /// <summary>A line for each port, in the order of their numbers.</summary>
     public IReadOnlyList<string> Describe()
     {
-        lock (_gate)
+        lock (_lock)
         {
             return [.. InOrder().Select(port => port.Describe())];
         }
@@ -150,7 +150,7 @@ internal sealed class SwitchPorts : IDisposable
     /// <summary>From here on ports neither come nor go; those that are open are the datapath's to close.</summary>
     public void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _closed = true;
         }
@@ -166,7 +166,7 @@ internal sealed class SwitchPorts : IDisposable
 
     private ConfiguredPort Reserve(PortSpec spec)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_ports.Find(port => port.Number == spec.Number) is { } owner)
             {
@@ -202,7 +202,7 @@ internal sealed class SwitchPorts : IDisposable
         device ??= port.Option.Spec.Kind == PortKind.NetFpga
             ? _cards.OpenPort(port.Number, port.Option.Spec, out beside)
             : _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out beside);
-        lock (_gate)
+        lock (_lock)
         {
             if (_closed || !_ports.Contains(port))
             {
@@ -237,7 +237,7 @@ internal sealed class SwitchPorts : IDisposable
     private void OnChanged(Link link)
     {
         List<ConfiguredPort> returning = [];
-        lock (_gate)
+        lock (_lock)
         {
             if (_ports.Find(port => port.Interface?.InterfaceIndex == link.Index) is { } changed)
             {
@@ -259,7 +259,7 @@ internal sealed class SwitchPorts : IDisposable
     private void OnRemoved(Link link)
     {
         ConfiguredPort? port;
-        lock (_gate)
+        lock (_lock)
         {
             port = _ports.Find(port => port.Interface?.InterfaceIndex == link.Index);
         }
@@ -273,7 +273,7 @@ internal sealed class SwitchPorts : IDisposable
     private void OnTick()
     {
         List<ConfiguredPort> away;
-        lock (_gate)
+        lock (_lock)
         {
             foreach (string fault in _ports.Select(port => port.TakeFault()).OfType<string>())
             {
@@ -287,7 +287,7 @@ internal sealed class SwitchPorts : IDisposable
     /// <returns>Whether the port is out of the switch.</returns>
     private bool RemoveIfGone(ConfiguredPort port)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (port.Interface is not { HasInterface: false })
             {
@@ -319,7 +319,7 @@ internal sealed class SwitchPorts : IDisposable
             {
                 return;
             }
-            lock (_gate)
+            lock (_lock)
             {
                 if (_closed || !_ports.Contains(port) || !port.TryBeginReturn())
                 {
@@ -330,7 +330,7 @@ internal sealed class SwitchPorts : IDisposable
         }
         catch (Exception e) when (e is PortException or OptionException)
         {
-            lock (_gate)
+            lock (_lock)
             {
                 TakeFailure(port, e.Message);
             }

@@ -8,7 +8,7 @@ namespace Softswitch.NetFpga;
 /// <remarks>Threads: any; disposing comes last, after the ports.</remarks>
 internal sealed class CardSet : IDisposable
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<NetFpgaCard> _cards = [];
 
     public IReadOnlyList<NetFpgaCard> Cards => _cards;
@@ -30,7 +30,7 @@ internal sealed class CardSet : IDisposable
     {
         ArgumentNullException.ThrowIfNull(spec);
         string port = $"port '{spec.Text}'";
-        lock (_gate)
+        lock (_lock)
         {
             if (!CardNetdev.TryParse(spec.Target, out int index)
                 || _cards.Find(card => index - card.FirstInterface is >= 0 and < CardPort.Count) is not { } owner)

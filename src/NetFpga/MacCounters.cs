@@ -14,7 +14,7 @@ internal sealed class MacCounters
     private const uint SentBytes = 0x30;
     private static readonly uint[] Offsets = [ReceivedPackets, ReceivedBytes, SentPackets, SentBytes, DroppedFull, DroppedBad];
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly IRegisterAccess _registers;
     private readonly uint _base;
     private readonly uint[] _last = new uint[Offsets.Length];
@@ -36,7 +36,7 @@ internal sealed class MacCounters
     /// <summary>Reads the registers; a card that does not answer leaves things as they were.</summary>
     public void Poll()
     {
-        lock (_gate)
+        lock (_lock)
         {
             TryRead();
         }
@@ -45,7 +45,7 @@ internal sealed class MacCounters
     /// <summary>Does something that makes the registers begin at 0 again, and lets nobody read them in between.</summary>
     public void CountThrough(Action reset)
     {
-        lock (_gate)
+        lock (_lock)
         {
             TryRead();
             reset();
@@ -81,7 +81,7 @@ internal sealed class MacCounters
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return new PortTraffic
                 {
@@ -99,7 +99,7 @@ internal sealed class MacCounters
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return (_totals[4], _totals[5]);
             }

@@ -7,14 +7,14 @@ namespace Softswitch.NetFpga;
 /// </remarks>
 internal sealed class SharedRegisters(IRegisterAccess inner) : IRegisterAccess
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private bool _isClosed;
 
     public string Transport => inner.Transport;
 
     public uint Read(uint address)
     {
-        lock (_gate)
+        lock (_lock)
         {
             CheckOpen();
             uint value = inner.Read(address);
@@ -29,7 +29,7 @@ internal sealed class SharedRegisters(IRegisterAccess inner) : IRegisterAccess
 
     public void Write(uint address, uint value)
     {
-        lock (_gate)
+        lock (_lock)
         {
             CheckOpen();
             inner.Write(address, value);
@@ -38,7 +38,7 @@ internal sealed class SharedRegisters(IRegisterAccess inner) : IRegisterAccess
 
     public void Close()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _isClosed = true;
             inner.Dispose();

@@ -43,7 +43,7 @@ public sealed class XdpTests
     }
 
     [Fact]
-    public void Tcp_runs_while_headers_with_unfinished_checksums_are_rewritten()
+    public void Tcp_runs_while_headers_with_partial_checksums_are_rewritten()
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();

@@ -82,7 +82,7 @@ public sealed class EmulatedPlantTests : IDisposable
     }
 
     [Fact]
-    public void An_unfinished_checksum_is_finished_before_the_card_sees_the_frame()
+    public void A_partial_checksum_is_finished_before_the_card_sees_the_frame()
     {
         byte[] frame = TestPacket.Tcp();
         byte[] unfinished = [.. frame];

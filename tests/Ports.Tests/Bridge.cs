@@ -21,7 +21,7 @@ internal sealed class Bridge : IDisposable
     private volatile bool _stop;
     private long _packets;
     private long _notTaken;
-    private long _unfinished;
+    private long _partial;
     private int _longest;
 
     public Bridge(IPortDevice left, IPortDevice right, FramePool pool, Change? toRight = null, Change? toLeft = null)
@@ -40,8 +40,8 @@ internal sealed class Bridge : IDisposable
     /// <summary>Packets a full port did not take.</summary>
     public long NotTaken => Volatile.Read(ref _notTaken);
 
-    /// <summary>Packets that came with an unfinished checksum.</summary>
-    public long PartialChecksum => Volatile.Read(ref _unfinished);
+    /// <summary>Packets that came with a partial checksum.</summary>
+    public long PartialChecksum => Volatile.Read(ref _partial);
 
     /// <summary>Bytes of the longest packet so far.</summary>
     public int Longest => Volatile.Read(ref _longest);
@@ -101,7 +101,7 @@ internal sealed class Bridge : IDisposable
             change?.Invoke(ref packet, frames);
             if (packet.HasOffload)
             {
-                _unfinished++;
+                _partial++;
                 Assert.True(to.TakesOffloads || ChecksumFinisher.TryFinish(ref packet, frames));
             }
         }

@@ -17,16 +17,16 @@ internal sealed class TunnelHost : IDisposable
     private readonly PacketBatch _batch = new();
     private readonly List<IPortDevice> _devices = [];
 
-    /// <param name="hidesUnfinished">Whether the wire is one where unfinished checksums are not told.</param>
+    /// <param name="hidesPartialChecksums">Whether the wire is one where partial checksums are not told.</param>
     /// <param name="tunnels">Specifications.</param>
-    public TunnelHost(string underlay = "address=10.0.0.1/24", int mtu = 1500, ulong mac = 0x0200_0000_00a1, FramePool? pool = null, bool hidesUnfinished = false, params string[] tunnels)
+    public TunnelHost(string underlay = "address=10.0.0.1/24", int mtu = 1500, ulong mac = 0x0200_0000_00a1, FramePool? pool = null, bool hidesPartialChecksums = false, params string[] tunnels)
     {
         Pool = pool ?? new FramePool(1024);
         OwnsPool = pool == null;
         Frames = Pool.CreateCache();
         Wire = new MemoryPort("wire", Pool, capacity: 4096, takesOffloads: true) { HardwareAddress = new MacAddress(mac), Mtu = mtu };
         Set = new UnderlaySet(Time);
-        Underlay = Set.Wrap(2, hidesUnfinished ? new HidingDevice(Wire) : Wire, UnderlayOptions.Read(Spec($"u,{underlay}"))!);
+        Underlay = Set.Wrap(2, hidesPartialChecksums ? new HidingDevice(Wire) : Wire, UnderlayOptions.Read(Spec($"u,{underlay}"))!);
         foreach (string tunnel in tunnels)
         {
             Open(tunnel);

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Tables;
 namespace Softswitch.Datapath.Offload;
 
 /// <summary>The datapath's hardware, none or several pieces of it, told of every change of table and ports.</summary>
-/// <remarks>Each piece sees the whole table and takes what concerns its own ports. Threads: under the control gate.</remarks>
+/// <remarks>Each piece sees the whole table and takes what concerns its own ports. Threads: under the control lock.</remarks>
 internal sealed unsafe class FlowOffloads(FlowTable table) : IDisposable
 {
     private readonly FlowAction[] _oneAction = new FlowAction[1];
@@ -39,11 +39,11 @@ internal sealed unsafe class FlowOffloads(FlowTable table) : IDisposable
         }
     }
 
-    public void Replace(uint twin, uint index)
+    public void Replace(uint replaced, uint index)
     {
         foreach (IFlowOffload offload in _all)
         {
-            offload.Replace(twin, Describe(index));
+            offload.Replace(replaced, Describe(index));
         }
     }
 

@@ -7,7 +7,7 @@ namespace Softswitch.Datapath.Offload;
 /// The software table is the truth: whatever the hardware does with a packet must be what the table would have done, or giving it to the
 /// software. Which entries it holds is the offload's own choice; none is as right as all. Every call but <see cref="Service"/> returns with the hardware
 /// in step, so that a barrier and a flow-removed tell the truth. No call throws: hardware that fails is left out, and says so.
-/// Threads: under the control gate, one call at a time.
+/// Threads: under the control lock, one call at a time.
 /// </remarks>
 internal interface IFlowOffload : IDisposable
 {

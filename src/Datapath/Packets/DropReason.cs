@@ -39,7 +39,7 @@ public enum DropReason
     /// <summary>No free frame for a copy or a segment.</summary>
     NoFrame,
 
-    /// <summary>An unfinished checksum or segment whose offsets contradict the packet.</summary>
+    /// <summary>A partial checksum or segment whose offsets contradict the packet.</summary>
     BadOffload,
 
     /// <summary>NORMAL: the destination is on the ingress port, or an address bridges do not forward (802.1D).</summary>

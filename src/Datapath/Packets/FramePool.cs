@@ -36,7 +36,7 @@ internal sealed unsafe class FramePool : IDisposable
 
     private const int DefaultLargeFrameCount = 256;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly nint[] _free;
     private readonly nint[] _freeLarge;
     private readonly FrameMemory _memory;
@@ -102,7 +102,7 @@ internal sealed unsafe class FramePool : IDisposable
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _freeCount;
             }
@@ -113,7 +113,7 @@ internal sealed unsafe class FramePool : IDisposable
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _freeLargeCount;
             }
@@ -138,7 +138,7 @@ internal sealed unsafe class FramePool : IDisposable
     /// <summary>Moves up to <paramref name="block"/>.Length free frames into <paramref name="block"/>; returns how many.</summary>
     internal int Take(Span<nint> block, bool large)
     {
-        lock (_gate)
+        lock (_lock)
         {
             ref int count = ref large ? ref _freeLargeCount : ref _freeCount;
             nint[] free = large ? _freeLarge : _free;
@@ -151,7 +151,7 @@ internal sealed unsafe class FramePool : IDisposable
 
     internal void Return(ReadOnlySpan<nint> block, bool large)
     {
-        lock (_gate)
+        lock (_lock)
         {
             ref int count = ref large ? ref _freeLargeCount : ref _freeCount;
             block.CopyTo((large ? _freeLarge : _free).AsSpan(count));

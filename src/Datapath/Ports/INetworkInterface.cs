@@ -13,6 +13,6 @@ internal interface INetworkInterface
     /// <summary>The largest MTU of the interface at which all its packets pass; 0 without a limit.</summary>
     int HighestMtu { get; }
 
-    /// <summary>Whether local stacks send through the interface and the backend is not told what they left unfinished: it is recognised, but never inside of a tunnel.</summary>
+    /// <summary>Whether local stacks send through the interface and the backend is not told what they left to be done: it is recognised, but never inside of a tunnel.</summary>
     bool HidesUnfinishedChecksums => false;
 }

@@ -21,7 +21,7 @@ internal interface IPortDevice : IDisposable
 
     MacAddress HardwareAddress { get; }
 
-    /// <summary>Whether <see cref="IPort.Transmit"/> accepts packets whose checksum or segmentation is unfinished.</summary>
+    /// <summary>Whether <see cref="IPort.Transmit"/> accepts packets with a partial checksum or to be segmented.</summary>
     bool TakesOffloads { get; }
 
     /// <summary>At least one queue pair. They are dealt to the workers in turn; one with several sends by the first of its own.</summary>

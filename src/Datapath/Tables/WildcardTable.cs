@@ -65,7 +65,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         return first == 0 ? 0 : _groups.Find(first, priority);
     }
 
-    /// <summary>Links an entry whose key, priority and actions are in place and which has no twin in the table.</summary>
+    /// <summary>Links an entry whose key, priority and actions are in place and to which the table has no identical one (match and priority).</summary>
     public void Insert(uint index, in FlowKey mask)
     {
         Changes.Begin(_entries[index].Key, mask);
@@ -94,7 +94,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         Changes.Complete();
     }
 
-    /// <summary>Puts an entry in the place of its twin (same mask, key and priority) in one store.</summary>
+    /// <summary>Puts an entry in the place of the identical one (same mask, key and priority) in one store.</summary>
     public void Replace(uint index, uint replacement)
     {
         Changes.Begin(_entries[index].Key, _maskOf[index]);

@@ -16,7 +16,7 @@ internal static class CardReport
         return CardListing.Describe(name, card.Transport, identity, layout, CardStatus.Read(card), CardTables.Read(card), FlowFileOnCard.PortNumbers);
     }
 
-    /// <summary>Reads a card that an offload keeps in step. Under the control gate: both use the staging words.</summary>
+    /// <summary>Reads a card that an offload keeps in step. Under the control lock: both use the staging words.</summary>
     /// <param name="ports">The switch's numbers of card ports 0 to 3; 0 for one that is no port of the switch.</param>
     /// <exception cref="RegisterAccessException">It does not answer.</exception>
     public static IReadOnlyList<string> OfDriven(string name, IRegisterAccess card, CardLayout layout, NetFpgaOffload offload, ushort[] ports)

@@ -17,7 +17,7 @@ internal sealed class ControlListener : IDisposable
     // A command that takes long, such as the start of a capture on a slow disk, must not keep the switch from ending.
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly string _path;
     private readonly Func<string, ControlAnswer> _execute;
     private readonly List<ControlSession> _sessions = [];
@@ -59,7 +59,7 @@ internal sealed class ControlListener : IDisposable
         _socket.Close(timeout: 0);
         _thread.Join();
         List<ControlSession> sessions;
-        lock (_gate)
+        lock (_lock)
         {
             sessions = [.. _sessions];
         }
@@ -89,7 +89,7 @@ internal sealed class ControlListener : IDisposable
     private void Serve(Socket client)
     {
         ControlSession session = new(client, _execute, Forget);
-        lock (_gate)
+        lock (_lock)
         {
             if (_sessions.Count >= MostClients)
             {
@@ -109,7 +109,7 @@ internal sealed class ControlListener : IDisposable
 
     private void Forget(ControlSession session)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _sessions.Remove(session);
         }

@@ -4,7 +4,7 @@ using Softswitch.NetFpga;
 namespace Softswitch.Hosting.Management;
 
 /// <summary>The cards that the running switch drives, for <c>netfpga show</c> over the control socket.</summary>
-/// <remarks>Threads: any; an implementation takes the control gate around each card.</remarks>
+/// <remarks>Threads: any; an implementation takes the control lock around each card.</remarks>
 internal interface ICardReports
 {
     /// <summary>What <see cref="CardReport.OfDriven"/> says of each card.</summary>

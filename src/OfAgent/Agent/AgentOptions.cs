@@ -37,6 +37,6 @@ public sealed record AgentOptions
 
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Takes one line per connection event; called from any thread, not under the control gate.</summary>
+    /// <summary>Takes one line per connection event; called from any thread, not under the control lock.</summary>
     internal Action<string> Log { get; init; } = static _ => { };
 }

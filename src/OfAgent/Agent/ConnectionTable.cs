@@ -19,7 +19,7 @@ internal enum PeerStanding
 /// <remarks>
 /// Connections to configured controllers always have a place. When there is none left for another, be it for want of places, threads or descriptors, whoever
 /// comes gets that of the peer that has shown least: one that is ending anyway, else the oldest that said no HELLO, else the one that has not asked for
-/// anything for the longest. Where all are controllers, the new one is refused. Threads: any; not under the control gate.
+/// anything for the longest. Where all are controllers, the new one is refused. Threads: any; not under the control lock.
 /// </remarks>
 internal sealed class ConnectionTable
 {

@@ -6,7 +6,7 @@ namespace Softswitch.OfAgent.Agent;
 /// <remarks>
 /// Lost is: there was a controller, there is none, and as many attempts as configured to reach one failed since; controllers that
 /// connect to us cannot be attempted, so then none is waited for. Without emergency entries nothing is entered, and the
-/// fail mode alone decides. Threads: under the control gate.
+/// fail mode alone decides. Threads: under the control lock.
 /// </remarks>
 internal sealed class ContactWatch
 {

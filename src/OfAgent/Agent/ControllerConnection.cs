@@ -8,7 +8,7 @@ namespace Softswitch.OfAgent.Agent;
 /// <summary>One connection: its threads, its bytes, its end.</summary>
 /// <remarks>
 /// <code>
-/// reader thread:  read a chunk > enter the gate > handle its messages, append replies > leave the gate > write, until all are handled
+/// reader thread:  read a chunk > take the control lock > handle its messages, append replies > leave it > write, until all are handled
 /// writer thread:  woken when others append packet-ins, flow-removed, port-status > write
 /// </code>
 /// A peer that does not read blocks these two threads and nobody else.
@@ -187,7 +187,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
     }
 
-    /// <summary>Asks an idle peer for an echo; closes if it has been silent too long. Under the gate, from time to time.</summary>
+    /// <summary>Asks an idle peer for an echo; closes if it has been silent too long. Under the control lock, from time to time.</summary>
     /// <remarks>
     /// Time that the switch took is not the peer's: a peer whose message is being handled, or has come and was not read yet, is alive; and however late
     /// this look comes, a peer is asked before it is given up.
@@ -222,7 +222,7 @@ internal sealed class ControllerConnection : ICommandHost
         _probesSent = intervals;
     }
 
-    /// <summary>A command of this connection lets others into the gate, who may have something to append.</summary>
+    /// <summary>A command of this connection lets others take the control lock, who may have something to append.</summary>
     void ICommandHost.OnLeaving()
     {
         Out.EndReader();
@@ -336,12 +336,12 @@ internal sealed class ControllerConnection : ICommandHost
         }
     }
 
-    /// <param name="isHeldUp">Whether the next message has to wait for something else than the gate.</param>
+    /// <param name="isHeldUp">Whether the next message has to wait for something else than the control lock.</param>
     /// <returns>Whether messages are left: it is someone else's turn, or the next message needs the flow table.</returns>
     private bool HandleMessages(out bool isHeldUp)
     {
         bool withTable = NeedsTable();
-        using ControlScope gate = withTable ? _agent.Control.Enter(this) : _agent.Control.EnterWithoutTable();
+        using ControlScope scope = withTable ? _agent.Control.Enter(this) : _agent.Control.EnterWithoutTable();
         lock (Out.Appending)
         {
             Out.BeginReader();
@@ -380,7 +380,7 @@ internal sealed class ControllerConnection : ICommandHost
                 NoteEnd($"closed: {Session.CloseReason}");
                 return false;
             }
-            // Statistics and barriers take their time: one of them per visit behind the gate.
+            // Statistics and barriers take their time: one of them each time the control lock is taken.
             if ((OfType)message[1] is OfType.StatsRequest or OfType.BarrierRequest || _agent.Control.IsOthersTurn)
             {
                 return HasMore;

@@ -21,7 +21,7 @@ internal enum SessionResult
 }
 
 /// <summary>The protocol on one connection: takes messages, appends replies. It knows neither sockets nor threads.</summary>
-/// <remarks>Threads: every member is called with the control gate and the connection's append lock held.</remarks>
+/// <remarks>Threads: every member is called with the control lock and the connection's append lock held.</remarks>
 internal sealed class ControllerSession
 {
     /// <summary>Asynchronous messages answer nothing.</summary>

@@ -7,12 +7,12 @@ namespace Softswitch.OfAgent.Agent;
 /// <remarks>
 /// <para>
 /// Naively each message would be written to the socket by whoever makes it; then a slow controller would hold up the holder of the
-/// control gate, and with it everyone. So messages are appended to memory, and written by threads that belong to this connection
+/// control lock, and with it everyone. So messages are appended to memory, and written by threads that belong to this connection
 /// alone: the reader after each chunk it handled, the writer for what came meanwhile. Two buffers swap roles: one is appended to
 /// while the other is written.
 /// </para>
 /// <para>
-/// Locks: <c>_writing</c> before <c>_appending</c>, gate before <c>_appending</c>; nobody waits for <c>_writing</c> with the gate held.
+/// Locks: <c>_writing</c> before <c>_appending</c>, control lock before <c>_appending</c>; nobody waits for <c>_writing</c> with the control lock held.
 /// Memory: replies are bounded by the reader, which stops handling messages beyond <see cref="ReplyLimit"/> until they are
 /// written; flow-removed beyond <see cref="FlowRemovedLimit"/> wait in the flow table for a peer that reads; packet-ins beyond
 /// <see cref="PacketInLimit"/> are dropped and counted; beyond <see cref="StateLimit"/> nothing fits.
@@ -70,7 +70,7 @@ internal sealed class OutboundQueue : IDisposable
     /// <summary>Whether a flow-removed or port-status may be appended. Under <see cref="Appending"/>.</summary>
     public bool AdmitState() => _pending.Length < StateLimit;
 
-    /// <summary>Whether little waits, or so much for so long that the peer does not read and nobody is to wait for it. Under the gate.</summary>
+    /// <summary>Whether little waits, or so much for so long that the peer does not read and nobody is to wait for it. Under the control lock.</summary>
     public bool HasRoomForFlowRemoved()
     {
         lock (_appending)
@@ -102,7 +102,7 @@ internal sealed class OutboundQueue : IDisposable
         Volatile.Write(ref _signalled, 0);
     }
 
-    /// <summary>Writes what is pending; blocks as long as the peer does not read. Not with the gate held.</summary>
+    /// <summary>Writes what is pending; blocks as long as the peer does not read. Not with the control lock held.</summary>
     /// <exception cref="IOException">The connection is gone.</exception>
     public void Flush(Stream stream)
     {

@@ -4,7 +4,7 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>Answers statistics requests (OpenFlow 1.0.0 §5.3.5), flow statistics in parts between which the gate can be left.</summary>
+/// <summary>Answers statistics requests (OpenFlow 1.0.0 §5.3.5), flow statistics in parts between which the control lock can be left.</summary>
 /// <remarks>Threads: as <see cref="ControllerSession"/>, whose it is.</remarks>
 internal sealed class StatsResponder
 {
@@ -31,7 +31,7 @@ internal sealed class StatsResponder
     /// <summary>Whether a flow statistics reply has parts to come.</summary>
     public bool IsUnfinished => _part is not null;
 
-    /// <summary>Where to append. Another buffer after a walk over the entries: others may have entered the gate, and what was pending may have been written.</summary>
+    /// <summary>Where to append. Another buffer after a walk over the entries: others may have taken the control lock, and what was pending may have been written.</summary>
     private OfBuffer Reply => _out.Pending;
 
     public bool TryHandle(ReadOnlySpan<byte> message, uint xid, out OfError error)

@@ -96,7 +96,7 @@ public sealed class SwitchConnection
     }
 
     /// <summary>Asks the switch to say when it has done everything sent before (§5.3.7).</summary>
-    /// <param name="onReply">Called by the thread that reads, under the controller's gate, with when the reply came (Stopwatch.GetTimestamp).</param>
+    /// <param name="onReply">Called by the thread that reads, under the controller's lock, with when the reply came (Stopwatch.GetTimestamp).</param>
     public void Barrier(Action<long> onReply)
     {
         lock (_gathering)

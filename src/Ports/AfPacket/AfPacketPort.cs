@@ -17,7 +17,7 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>
 /// Offloads. PACKET_VNET_HDR puts a virtio_net_hdr in front of each frame, both ways: frames of a local stack come with
-/// unfinished checksums and unsegmented, and may leave so. The kernel finishes what the device behind cannot.
+/// partial checksums and unsegmented, and may leave so. The kernel finishes what the device behind cannot.
 /// </para>
 /// <para>
 /// VLAN. The kernel takes the tag out of a received frame (skb_vlan_untag, or the NIC) and tells it in the slot; it is put

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
@@ -8,24 +7,16 @@ namespace Softswitch.Ports.AfPacket;
 
 /// <summary>The receiving half of the rings: slots the kernel fills in order and this side empties in order.</summary>
 /// <remarks>Threads: the worker that owns the queue. The kernel hands a slot over by its status word, and takes it back the same way.</remarks>
-internal sealed unsafe class ReceiveRing
+internal sealed unsafe class ReceiveRing : SlotRing
 {
     private const int VlanTagLength = 4;
     private const int MacAddressesLength = 12;
 
-    private readonly int _socket;
-    private readonly byte* _slots;
-    private readonly int _slotSize;
-    private readonly uint _mask;
     private uint _head;
 
     public ReceiveRing(int socket, byte* slots, int slotSize, int slotCount)
+        : base(socket, slots, slotSize, slotCount)
     {
-        Debug.Assert(int.IsPow2(slotCount));
-        _socket = socket;
-        _slots = slots;
-        _slotSize = slotSize;
-        _mask = (uint)slotCount - 1;
     }
 
     /// <summary>Frames lost here: no free frame, or too large for the slot and for the socket's buffer.</summary>
@@ -41,7 +32,7 @@ internal sealed unsafe class ReceiveRing
         // Frames that are lost take no room in the batch: without the second bound an empty pool would empty the whole ring here.
         for (int visited = 0; received < room && visited < 2 * PacketBatch.Capacity; visited++)
         {
-            SlotHeader* slot = (SlotHeader*)(_slots + ((nuint)(_head & _mask) * (uint)_slotSize));
+            SlotHeader* slot = At(_head);
             uint status = Volatile.Read(ref slot->Status);
             if ((status & TP_STATUS_USER) == 0)
             {
@@ -146,7 +137,7 @@ internal sealed unsafe class ReceiveRing
         vectors[1] = new IoVector { Base = data, Length = MacAddressesLength };
         vectors[2] = new IoVector { Base = data + MacAddressesLength + tag, Length = (nuint)(length - MacAddressesLength) };
         MessageHeader message = new() { Vectors = vectors, VectorCount = 3 };
-        nint got = Libc.recvmsg(_socket, &message, Libc.MSG_DONTWAIT);
+        nint got = Libc.recvmsg(Socket, &message, Libc.MSG_DONTWAIT);
         header = fetched;
         return got == length + VirtioNetHeader.Size && (message.Flags & Libc.MSG_TRUNC) == 0;
     }
@@ -159,7 +150,7 @@ internal sealed unsafe class ReceiveRing
             byte ignored;
             IoVector vector = new() { Base = &ignored, Length = 1 };
             MessageHeader message = new() { Vectors = &vector, VectorCount = 1 };
-            _ = Libc.recvmsg(_socket, &message, Libc.MSG_DONTWAIT);
+            _ = Libc.recvmsg(Socket, &message, Libc.MSG_DONTWAIT);
         }
     }
 

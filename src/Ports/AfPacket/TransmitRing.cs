@@ -11,25 +11,17 @@ namespace Softswitch.Ports.AfPacket;
 /// The kernel takes slots only inside <see cref="Kick"/>, so after it every slot of the run is either taken (being sent, sent,
 /// or refused as malformed) or still marked for sending. The latter are taken back: the caller keeps those packets.
 /// </remarks>
-internal sealed unsafe class TransmitRing
+internal sealed unsafe class TransmitRing : SlotRing
 {
-    private readonly int _socket;
-    private readonly byte* _slots;
-    private readonly int _slotSize;
-    private readonly uint _mask;
     private uint _head;
 
     public TransmitRing(int socket, byte* slots, int slotSize, int slotCount)
+        : base(socket, slots, slotSize, slotCount)
     {
-        Debug.Assert(int.IsPow2(slotCount));
-        _socket = socket;
-        _slots = slots;
-        _slotSize = slotSize;
-        _mask = (uint)slotCount - 1;
     }
 
     /// <summary>Longest packet a slot holds behind its headers.</summary>
-    public int MaxLength => _slotSize - SlotHeader.TransmitDataOffset - VirtioNetHeader.Size;
+    public int MaxLength => SlotSize - SlotHeader.TransmitDataOffset - VirtioNetHeader.Size;
 
     /// <summary>Copies a packet into the next slot; false when the kernel has not finished with that slot yet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -65,7 +57,7 @@ internal sealed unsafe class TransmitRing
     /// <returns>Slots the kernel took, from the first on.</returns>
     public int Kick(int run, long bytes, out int refused, out int error)
     {
-        nint sent = Libc.send(_socket, null, 0, Libc.MSG_DONTWAIT);
+        nint sent = Libc.send(Socket, null, 0, Libc.MSG_DONTWAIT);
         refused = 0;
         error = 0;
         if (sent == bytes)
@@ -93,7 +85,4 @@ internal sealed unsafe class TransmitRing
         }
         return taken;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private SlotHeader* At(uint index) => (SlotHeader*)(_slots + ((nuint)(index & _mask) * (uint)_slotSize));
 }

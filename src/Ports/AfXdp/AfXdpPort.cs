@@ -16,7 +16,7 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>
 /// The rule it makes: a packet must fit a frame. Interfaces whose MTU does not are refused. A veth with the program in native mode makes the
-/// kernel cut its peer's segments to the MTU (veth_fix_features), and <see cref="PartialChecksum"/> finds the checksums that are left to be
+/// kernel cut its peer's segments to the MTU (veth_fix_features), and <see cref="PartialChecksumDetector"/> finds the checksums that are left to be
 /// finished; so TCP passes without ethtool. In generic mode nobody cuts them.
 /// </para>
 /// <para>
@@ -34,16 +34,16 @@ namespace Softswitch.Ports.AfXdp;
 /// </remarks>
 internal sealed class AfXdpPort : IPortDevice, INetworkInterface
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly LinuxInterface _interface;
     private readonly Parts _parts;
     private PortCounters _last;
     private bool _disposed;
 
-    private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, bool mayBeUnfinished, string backend)
+    private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, bool mayBePartial, string backend)
     {
         HighestMtu = highestMtu;
-        HidesUnfinishedChecksums = mayBeUnfinished;
+        HidesUnfinishedChecksums = mayBePartial;
         _interface = device;
         _parts = parts;
         Queues = [.. parts.Sockets.Select(socket => socket.Queue)];
@@ -108,7 +108,7 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
 
     public PortCounters ReadCounters()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_disposed)
             {
@@ -131,7 +131,7 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_disposed)
             {
@@ -149,13 +149,13 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
         parts.TagOffload = TagOffload.SwitchOff(device);
         parts.Program = XdpProgram.Attach(port, device, options.Mode, queues);
         // A card finishes what it sends, and so does the driver of a virtual one (virtio_net) that runs the program itself.
-        bool mayBeUnfinished = !isHardware || !parts.Program.IsNative;
+        bool mayBePartial = !isHardware || !parts.Program.IsNative;
         UmemCopying copying = !parts.Program.IsNative ? UmemCopying.Copy
             : isHardware ? UmemCopying.ZeroCopyIfPossible
             : UmemCopying.CopyUnlessFirst;
         for (int queue = 0; queue < queues; queue++)
         {
-            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, pool, options, copying, mayBeUnfinished);
+            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, pool, options, copying, mayBePartial);
             parts.Sockets.Add(socket);
             copying = socket.Binding.IsZeroCopy ? UmemCopying.ZeroCopyIfPossible : UmemCopying.Copy; // the others share what the first got
         }
@@ -164,7 +164,7 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
         {
             parts.Program.Serve(port, queue, parts.Sockets[queue].Descriptor); // last: from here on packets arrive
         }
-        return new AfXdpPort(device, parts, AfXdpQueue.LongestPayload(pool.FrameSize), mayBeUnfinished, Describe(device, driver, parts));
+        return new AfXdpPort(device, parts, AfXdpQueue.LongestPayload(pool.FrameSize), mayBePartial, Describe(device, driver, parts));
     }
 
     /// <returns>Queues of the interface, all of which are to be served.</returns>

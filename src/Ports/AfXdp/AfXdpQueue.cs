@@ -28,13 +28,13 @@ internal sealed unsafe class AfXdpQueue : IPort
     private readonly XdpRing<ulong> _fill;
     private readonly XdpRing<ulong> _completion;
     private readonly FrameLedger _ledger;
-    private readonly bool _mayBeUnfinished;
+    private readonly bool _mayBePartial;
     private long _dropped;
     private long _transmitErrors;
     private uint _outstanding;
     private bool _unsent;
 
-    /// <param name="mayBeUnfinished">Whether local stacks send through the interface: packets may have unfinished checksums.</param>
+    /// <param name="mayBePartial">Whether local stacks send through the interface: packets may have partial checksums.</param>
     public AfXdpQueue(
         int socket,
         LinuxInterface device,
@@ -43,7 +43,7 @@ internal sealed unsafe class AfXdpQueue : IPort
         XdpRing<ulong> fill,
         XdpRing<ulong> completion,
         FrameLedger ledger,
-        bool mayBeUnfinished)
+        bool mayBePartial)
     {
         _socket = socket;
         _interface = device;
@@ -52,7 +52,7 @@ internal sealed unsafe class AfXdpQueue : IPort
         _fill = fill;
         _completion = completion;
         _ledger = ledger;
-        _mayBeUnfinished = mayBeUnfinished;
+        _mayBePartial = mayBePartial;
     }
 
     public int PollDescriptor => _socket;
@@ -102,9 +102,9 @@ internal sealed unsafe class AfXdpQueue : IPort
             }
             Packet packet = _ledger.Take(descriptor.Address, descriptor.Length);
             _fill.Reserve() = _ledger.Give(spare);
-            if (_mayBeUnfinished)
+            if (_mayBePartial)
             {
-                PartialChecksum.Mark(ref packet, frames);
+                PartialChecksumDetector.Mark(ref packet, frames);
             }
             batch.Add(packet);
             received++;

@@ -41,15 +41,15 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     /// <param name="pool">The switch's frames.</param>
     /// <param name="options">Ring sizes.</param>
     /// <param name="copying">What to ask of the umem.</param>
-    /// <param name="mayBeUnfinished">Whether packets may come with unfinished checksums.</param>
+    /// <param name="mayBePartial">Whether packets may come with partial checksums.</param>
     /// <exception cref="PortException">The system refuses, or the pool has too few frames.</exception>
     public static AfXdpSocket Open(
-        string port, LinuxInterface device, int queue, FramePool pool, AfXdpOptions options, UmemCopying copying, bool mayBeUnfinished)
+        string port, LinuxInterface device, int queue, FramePool pool, AfXdpOptions options, UmemCopying copying, bool mayBePartial)
     {
         var socket = new AfXdpSocket(OpenDescriptor(port), pool);
         try
         {
-            socket.MakeRings(port, device, options, mayBeUnfinished);
+            socket.MakeRings(port, device, options, mayBePartial);
             socket.Stock(port, options.ReceiveSlots);
             socket._umem = Umem.Of(pool);
             socket.Binding = socket._umem.Bind(port, socket.Descriptor, device.Index, (uint)queue, copying);
@@ -102,7 +102,7 @@ internal sealed unsafe class AfXdpSocket : IDisposable
         };
     }
 
-    private void MakeRings(string port, LinuxInterface device, AfXdpOptions options, bool mayBeUnfinished)
+    private void MakeRings(string port, LinuxInterface device, AfXdpOptions options, bool mayBePartial)
     {
         SetBuffer(Descriptor, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
         XdpMapOffsets offsets = default;
@@ -123,7 +123,7 @@ internal sealed unsafe class AfXdpSocket : IDisposable
             port, Descriptor, XDP_RX_RING, nameof(XDP_RX_RING), XDP_PGOFF_RX_RING, offsets.Receive, options.ReceiveSlots));
         XdpRing<XdpDescriptor> transmit = Keep(XdpRing<XdpDescriptor>.Create(
             port, Descriptor, XDP_TX_RING, nameof(XDP_TX_RING), XDP_PGOFF_TX_RING, offsets.Transmit, options.TransmitSlots));
-        Queue = new AfXdpQueue(Descriptor, device, receive, transmit, fill, completion, _ledger, mayBeUnfinished);
+        Queue = new AfXdpQueue(Descriptor, device, receive, transmit, fill, completion, _ledger, mayBePartial);
     }
 
     private XdpRing<T> Keep<T>(XdpRing<T> ring)

@@ -19,7 +19,7 @@ internal sealed unsafe class Umem
 
     private static readonly ConditionalWeakTable<FramePool, Umem> Umems = [];
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly FramePool _pool;
     private readonly List<(int Socket, bool IsZeroCopy)> _sockets = [];
 
@@ -33,7 +33,7 @@ internal sealed unsafe class Umem
     /// <exception cref="PortException">The system refuses.</exception>
     public UmemBinding Bind(string port, int socket, int interfaceIndex, uint queue, UmemCopying copying)
     {
-        lock (_gate)
+        lock (_lock)
         {
             bool wantsZeroCopy = copying == UmemCopying.ZeroCopyIfPossible;
             foreach ((int other, bool isZeroCopy) in _sockets)
@@ -64,7 +64,7 @@ internal sealed unsafe class Umem
     /// <summary>To be called before the socket is closed.</summary>
     public void Forget(int socket)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _sockets.RemoveAll(known => known.Socket == socket);
         }

@@ -6,11 +6,8 @@ namespace Softswitch.Ports.Linux;
 internal static class Errno
 {
     public const int EPERM = 1;
-    public const int ENOENT = 2;
     public const int EINTR = 4;
-    public const int EIO = 5;
     public const int ENXIO = 6;
-    public const int EBADF = 9;
     public const int EAGAIN = 11;
     public const int ENOMEM = 12;
     public const int EACCES = 13;
@@ -23,7 +20,6 @@ internal static class Errno
     public const int EPIPE = 32;
     public const int ERANGE = 34;
     public const int ENOSYS = 38;
-    public const int EMSGSIZE = 90;
     public const int EOPNOTSUPP = 95;
     public const int EAFNOSUPPORT = 97;
     public const int EADDRINUSE = 98;

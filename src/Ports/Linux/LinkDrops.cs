@@ -7,7 +7,7 @@ namespace Softswitch.Ports.Linux;
 /// </remarks>
 internal sealed class LinkDrops : IDisposable
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly NetlinkSocket _netlink;
     private readonly int _index;
     private readonly bool _countsQueue;
@@ -38,7 +38,7 @@ internal sealed class LinkDrops : IDisposable
     /// <summary>The count now; once the interface is gone, the last one.</summary>
     public long Read()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_disposed)
             {
@@ -51,7 +51,7 @@ internal sealed class LinkDrops : IDisposable
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _disposed = true;
             _netlink.Dispose();

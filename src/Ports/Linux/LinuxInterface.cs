@@ -30,7 +30,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     // A name may change between two questions that go by it; then all are asked again.
     private const int ReadAttempts = 3;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly int _socket;
     private PortLink _link;
     private volatile string _name;
@@ -65,7 +65,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return !_disposed && TryCurrentName(out _);
             }
@@ -131,7 +131,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     /// <summary>The link's state now; down without an MTU when the interface is gone.</summary>
     public PortLink ReadLink()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_disposed || !TryCurrentName(out _))
             {
@@ -161,7 +161,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     /// <returns>0 or the error number.</returns>
     public int SetUp(bool up)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_disposed)
             {
@@ -175,7 +175,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_disposed)
             {

@@ -10,7 +10,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     // What the kernel hands out at once in a dump: NLMSG_GOODSIZE, at most 32 KiB.
     private const int BufferSize = 32 * 1024;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly byte[] _buffer = new byte[BufferSize];
     private int _socket;
     private uint _sequence;
@@ -235,7 +235,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_socket >= 0)
             {
@@ -299,7 +299,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     /// <returns>0 or the error number the kernel answered.</returns>
     private int TryExchange(NetlinkRequest request, MessageTaker? take)
     {
-        lock (_gate)
+        lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_socket < 0, this);
             ReadOnlySpan<byte> bytes = request.Complete(++_sequence);

@@ -15,7 +15,7 @@ internal readonly ref struct CapturedFrame
     public required ushort? VlanTag { get; init; }
 
     /// <summary>Whether its sender left the transport checksum to a card: what stands there is not one yet.</summary>
-    public bool IsChecksumUnfinished { get; init; }
+    public bool HasPartialChecksum { get; init; }
 
     /// <summary>Whether the interface's own host sent it; else it came from the wire.</summary>
     public required bool IsOutgoing { get; init; }
@@ -146,7 +146,7 @@ internal sealed unsafe class PacketCapture : IDisposable
                 Bytes = new ReadOnlySpan<byte>(start + slot->MacOffset, (int)slot->CapturedLength),
                 Length = (int)slot->Length,
                 VlanTag = (status & PacketSocket.TP_STATUS_VLAN_VALID) != 0 ? slot->VlanTci : null,
-                IsChecksumUnfinished = (status & PacketSocket.TP_STATUS_CSUMNOTREADY) != 0,
+                HasPartialChecksum = (status & PacketSocket.TP_STATUS_CSUMNOTREADY) != 0,
                 IsOutgoing = start[AddressOffset + PacketTypeOffset] == PACKET_OUTGOING,
                 Timestamp = (long)(nanoseconds * (Stopwatch.Frequency / 1e9)),
             });

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Ports.Linux;
 
-/// <summary>struct virtio_net_hdr (linux/virtio_net.h): what AF_PACKET and TAP put in front of a packet whose checksum or segmentation is unfinished.</summary>
+/// <summary>struct virtio_net_hdr (linux/virtio_net.h): what AF_PACKET and TAP put in front of a packet with a partial checksum or to be segmented.</summary>
 /// <remarks>
 /// <code>
 ///  0       1          2         4          6            8             10

@@ -22,7 +22,7 @@ internal sealed class MemoryPort : IPort, IPortDevice
     /// <param name="name">Shown to controllers.</param>
     /// <param name="pool">The switch's frames.</param>
     /// <param name="capacity">Packets that may wait in each direction, rounded up to a power of two.</param>
-    /// <param name="takesOffloads">Whether packets with unfinished checksums and segments are accepted on transmit.</param>
+    /// <param name="takesOffloads">Whether packets with partial checksums and segments are accepted on transmit.</param>
     public MemoryPort(string name, FramePool pool, int capacity = 1024, bool takesOffloads = false)
     {
         Name = name;

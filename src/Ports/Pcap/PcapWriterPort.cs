@@ -20,7 +20,7 @@ internal sealed class PcapWriterPort : IPort, IPortDevice
     // A reader that stands still loses the rest then. A disk that does not answer must not keep a port from being removed either: its thread is left behind.
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(1);
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Lock _writing = new();
     private readonly string _path;
     private readonly CaptureTarget _target;
@@ -77,7 +77,7 @@ internal sealed class PcapWriterPort : IPort, IPortDevice
         long now = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
         int taken = 0;
         bool wake;
-        lock (_gate)
+        lock (_lock)
         {
             int before = _used;
             while (taken < packets.Length && TryAppend(packets[taken].Bytes, now))
@@ -129,7 +129,7 @@ internal sealed class PcapWriterPort : IPort, IPortDevice
             byte[] records = _filling;
             int used;
             int frames;
-            lock (_gate)
+            lock (_lock)
             {
                 (used, frames) = (_used, _pendingFrames);
                 (_used, _pendingFrames) = (0, 0);

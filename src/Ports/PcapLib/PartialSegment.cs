@@ -4,10 +4,10 @@ using Softswitch.Ports.AfXdp;
 
 namespace Softswitch.Ports.PcapLib;
 
-/// <summary>Recognises what a local stack left to the device and libpcap does not tell: unfinished checksums, uncut TCP segments.</summary>
+/// <summary>Recognises what a local stack left to the device and libpcap does not tell: partial checksums, uncut TCP segments.</summary>
 /// <remarks>
 /// A packet above the MTU is no frame of the wire: a sender on veth or TAP left it to the device to cut, or the kernel merged what a
-/// card received (GRO). Either leaves the checksum unfinished, by which <see cref="PartialChecksum"/> knows it. The size of the pieces is
+/// card received (GRO). Either leaves the checksum partial, by which <see cref="PartialChecksumDetector"/> knows it. The size of the pieces is
 /// lost; TCP is a stream and takes any, so they become as long as the MTU allows. The pieces of UDP (USO, GRO) are datagrams: without
 /// their size they cannot be made.
 /// </remarks>
@@ -23,7 +23,7 @@ internal static class PartialSegment
     /// <returns>False for a packet above the MTU that cannot be cut.</returns>
     public static bool TryMark(ref Packet packet, FrameCache frames, int mtu)
     {
-        PartialChecksum.Mark(ref packet, frames);
+        PartialChecksumDetector.Mark(ref packet, frames);
         if (!LinkHeader.TryFindNetwork(packet.Bytes, out int network, out bool isIpv4) || packet.Length - network <= mtu)
         {
             return true;

@@ -10,7 +10,7 @@ namespace Softswitch.Ports.Tap;
 /// The device is made when the port is opened, brought up, and gone when it is closed. A persistent TAP device of that name, made
 /// beforehand (ip tuntap add), is attached to instead, which an ordinary user may do with a device of their own; its state
 /// is restored. With several queues (IFF_MULTI_QUEUE) the device has a descriptor for each; the kernel deals what it sends by flow, answers to the queue
-/// their flow last came from. IFF_VNET_HDR carries unfinished checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
+/// their flow last came from. IFF_VNET_HDR carries partial checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
 /// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
 /// </remarks>
 internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
@@ -18,7 +18,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
     // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
     private const int QueueLength = 4096;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly LinuxInterface _interface;
     private readonly TapQueue[] _queues;
     private readonly LinkDrops _unread;
@@ -49,7 +49,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 InterfaceRequest request = default;
                 return !_disposed && Libc.ioctl(_queues[0].PollDescriptor, TUNGETIFF, &request) == 0; // EBADFD once it is deleted
@@ -124,7 +124,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_disposed)
             {

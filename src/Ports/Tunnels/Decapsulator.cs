@@ -22,18 +22,18 @@ internal sealed unsafe class Decapsulator
     private readonly Underlay _underlay;
     private readonly int _index;
     private readonly DropCounters _drops;
-    private readonly bool _mayBeUnfinished;
+    private readonly bool _mayBePartial;
     private TunnelMap? _lastMap;
     private TunnelId _lastId;
     private TunnelQueue? _lastQueue;
 
-    /// <param name="mayBeUnfinished">Whether inner packets may have unfinished checksums without a word of it.</param>
-    public Decapsulator(Underlay underlay, int index, DropCounters drops, bool mayBeUnfinished)
+    /// <param name="mayBePartial">Whether inner packets may have partial checksums without a word of it.</param>
+    public Decapsulator(Underlay underlay, int index, DropCounters drops, bool mayBePartial)
     {
         _underlay = underlay;
         _index = index;
         _drops = drops;
-        _mayBeUnfinished = mayBeUnfinished;
+        _mayBePartial = mayBePartial;
     }
 
     /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, an echo request, or a router's word about a tunnel's packet. Fragments, whose ports only the first has, by their ends; of protocols that are tunnels' alone, by the protocol.</summary>
@@ -213,9 +213,9 @@ internal sealed unsafe class Decapsulator
         {
             found.WriteEthernet(packet.Data);
         }
-        if (_mayBeUnfinished && !packet.HasOffload)
+        if (_mayBePartial && !packet.HasOffload)
         {
-            PartialChecksum.Mark(ref packet, frames);
+            PartialChecksumDetector.Mark(ref packet, frames);
         }
         if ((outerTos & 3) == CongestionMark.Experienced && !CongestionMark.TryMark(packet))
         {
@@ -258,7 +258,7 @@ internal sealed unsafe class Decapsulator
         ReadOnlySpan<byte> bytes = packet.Bytes;
         return packet.HasOffload
             || InternetChecksum.Finish(InternetChecksum.Add(bytes[start..], pseudo)) == 0
-            || (_mayBeUnfinished && HoldsOnceFinished(bytes, pseudo, start, inner));
+            || (_mayBePartial && HoldsOnceFinished(bytes, pseudo, start, inner));
     }
 
     /// <summary>Whether an outer checksum will be right when the inner one is: what the kernel writes over an unfinished one (local checksum offload).</summary>
@@ -268,7 +268,7 @@ internal sealed unsafe class Decapsulator
     /// </remarks>
     private static bool HoldsOnceFinished(ReadOnlySpan<byte> bytes, ulong pseudo, int start, int inner)
     {
-        if (!PartialChecksum.TryFind(bytes[inner..], out int transport, out int field))
+        if (!PartialChecksumDetector.TryFind(bytes[inner..], out int transport, out int field))
         {
             return false;
         }

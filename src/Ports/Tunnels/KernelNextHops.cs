@@ -11,7 +11,7 @@ internal sealed class KernelNextHops(Generation generation)
 {
     public const int Capacity = NeighbourTable.Capacity;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<uint, Destination> _entries = [];
     private KernelWatch? _watch;
 
@@ -19,7 +19,7 @@ internal sealed class KernelNextHops(Generation generation)
     /// <param name="address">The next hop's, if reachable.</param>
     public NeighbourState Find(Be32 destination, long now, out MacAddress address)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_entries.TryGetValue(destination.Raw, out Destination? entry))
             {
@@ -41,7 +41,7 @@ internal sealed class KernelNextHops(Generation generation)
     /// <summary>The kernel's answer, or a change of it.</summary>
     public void Publish(Be32 destination, NeighbourState state, MacAddress address)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_entries.TryGetValue(destination.Raw, out Destination? entry) || (entry.State == state && entry.HardwareAddress == address))
             {
@@ -55,7 +55,7 @@ internal sealed class KernelNextHops(Generation generation)
 
     public IReadOnlyList<Be32> ListDestinations()
     {
-        lock (_gate)
+        lock (_lock)
         {
             return [.. _entries.Values.Select(entry => entry.Address)];
         }
@@ -64,7 +64,7 @@ internal sealed class KernelNextHops(Generation generation)
     /// <summary>Forgets those that nobody looked for since.</summary>
     public void ForgetUnwanted(long since)
     {
-        lock (_gate)
+        lock (_lock)
         {
             foreach ((uint destination, Destination entry) in _entries)
             {
@@ -79,7 +79,7 @@ internal sealed class KernelNextHops(Generation generation)
     /// <summary>Who asks the kernel from now on. What was known is asked for anew.</summary>
     public void Attach(KernelWatch watch)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _watch = watch;
             foreach (Destination entry in _entries.Values)
@@ -93,7 +93,7 @@ internal sealed class KernelNextHops(Generation generation)
     /// <summary>The interface is gone; another's watch may have taken over already.</summary>
     public void Detach(KernelWatch watch)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _watch = _watch == watch ? null : _watch;
         }

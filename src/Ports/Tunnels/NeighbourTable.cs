@@ -41,23 +41,23 @@ internal sealed class NeighbourTable(Generation generation)
     /// <summary>How long a failed one is left alone.</summary>
     public const int FailedFor = 3000;
 
-    private readonly Lock _gate = new();
-    private readonly Dictionary<uint, Neighbour> _entries = [];
+    private readonly Lock _lock = new();
+    private readonly Dictionary<uint, Entry> _entries = [];
 
     /// <summary>What is known of a next hop; asks for one never heard of.</summary>
     /// <param name="address">Meaningful if reachable.</param>
     public NeighbourState Find(Be32 nextHop, long now, out MacAddress address)
     {
-        lock (_gate)
+        lock (_lock)
         {
-            if (!_entries.TryGetValue(nextHop.Raw, out Neighbour? entry))
+            if (!_entries.TryGetValue(nextHop.Raw, out Entry? entry))
             {
                 address = default;
                 if (_entries.Count >= Capacity)
                 {
                     return NeighbourState.Failed;
                 }
-                entry = new Neighbour { Address = nextHop, ProbeAt = now };
+                entry = new Entry { Address = nextHop, ProbeAt = now };
                 _entries.Add(nextHop.Raw, entry);
             }
             entry.WantedAt = now;
@@ -73,9 +73,9 @@ internal sealed class NeighbourTable(Generation generation)
         {
             return;
         }
-        lock (_gate)
+        lock (_lock)
         {
-            if (!_entries.TryGetValue(sender.Raw, out Neighbour? entry))
+            if (!_entries.TryGetValue(sender.Raw, out Entry? entry))
             {
                 return;
             }
@@ -93,9 +93,9 @@ internal sealed class NeighbourTable(Generation generation)
     /// <summary>The next request that is due; call until it returns false.</summary>
     public bool TryTakeProbe(long now, out NeighbourProbe probe)
     {
-        lock (_gate)
+        lock (_lock)
         {
-            foreach (Neighbour entry in _entries.Values)
+            foreach (Entry entry in _entries.Values)
             {
                 if (now >= entry.ProbeAt && TryProbe(entry, now, out probe))
                 {
@@ -110,9 +110,9 @@ internal sealed class NeighbourTable(Generation generation)
     /// <summary>Forgets those that nobody looked for since: their places are others' then.</summary>
     public void ForgetUnwanted(long since)
     {
-        lock (_gate)
+        lock (_lock)
         {
-            foreach ((uint nextHop, Neighbour entry) in _entries)
+            foreach ((uint nextHop, Entry entry) in _entries)
             {
                 if (entry.WantedAt < since)
                 {
@@ -125,9 +125,9 @@ internal sealed class NeighbourTable(Generation generation)
     /// <summary>The link went away or came back: everything is asked for again before it is believed for long.</summary>
     public void Recheck(long now)
     {
-        lock (_gate)
+        lock (_lock)
         {
-            foreach (Neighbour entry in _entries.Values)
+            foreach (Entry entry in _entries.Values)
             {
                 entry.State = entry.State == NeighbourState.Failed ? NeighbourState.Incomplete : entry.State;
                 entry.Probes = 0;
@@ -137,7 +137,7 @@ internal sealed class NeighbourTable(Generation generation)
         }
     }
 
-    private bool TryProbe(Neighbour entry, long now, out NeighbourProbe probe)
+    private bool TryProbe(Entry entry, long now, out NeighbourProbe probe)
     {
         probe = new NeighbourProbe(entry.Address, MacAddress.Broadcast);
         if (entry.State == NeighbourState.Failed)
@@ -164,7 +164,7 @@ internal sealed class NeighbourTable(Generation generation)
 
     private void Change() => generation.Advance();
 
-    private sealed class Neighbour
+    private sealed class Entry
     {
         public Be32 Address;
         public MacAddress HardwareAddress;

@@ -20,13 +20,13 @@ internal sealed class PathMtuTable(Generation generation)
     /// <summary>What is not known to be narrower.</summary>
     public const int Unlimited = ushort.MaxValue;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<uint, (int Mtu, long LoweredAt)> _entries = [];
 
     /// <summary>Bytes of the longest IP packet; <see cref="Unlimited"/> where no router said anything.</summary>
     public int Find(Be32 remote)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return _entries.TryGetValue(remote.Raw, out (int Mtu, long LoweredAt) entry) ? entry.Mtu : Unlimited;
         }
@@ -39,7 +39,7 @@ internal sealed class PathMtuTable(Generation generation)
     public void Lower(Be32 remote, int length, int mtu, long now)
     {
         int believed = Math.Max(Least, mtu == 0 ? PlateauBelow(length) : mtu);
-        lock (_gate)
+        lock (_lock)
         {
             bool isKnown = _entries.TryGetValue(remote.Raw, out (int Mtu, long LoweredAt) entry);
             if (isKnown && entry.Mtu < believed)
@@ -63,7 +63,7 @@ internal sealed class PathMtuTable(Generation generation)
     public void Expire(long now)
     {
         bool changed = false;
-        lock (_gate)
+        lock (_lock)
         {
             foreach ((uint remote, (int _, long loweredAt)) in _entries)
             {

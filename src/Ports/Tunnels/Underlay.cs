@@ -13,7 +13,7 @@ internal sealed class Underlay
     // Milliseconds.
     private const int WantedInterval = 60_000;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private long _forgetAt;
     private volatile UnderlayDevice? _device;
@@ -89,11 +89,11 @@ internal sealed class Underlay
     /// <exception cref="PortException">Another tunnel has the same ends and key.</exception>
     public void Register(TunnelDevice tunnel)
     {
-        lock (_gate)
+        lock (_lock)
         {
-            if (_tunnels.Devices.FirstOrDefault(other => other.Id == tunnel.Id) is { } twin)
+            if (_tunnels.Devices.FirstOrDefault(other => other.Id == tunnel.Id) is { } present)
             {
-                throw new PortException($"the same ends and key as {twin.Name}");
+                throw new PortException($"the same ends and key as {present.Name}");
             }
             _tunnels = new TunnelMap([.. _tunnels.Devices, tunnel]);
         }
@@ -101,7 +101,7 @@ internal sealed class Underlay
 
     public void Unregister(TunnelDevice tunnel)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _tunnels = new TunnelMap([.. _tunnels.Devices.Where(other => other != tunnel)]);
         }

@@ -7,7 +7,7 @@ namespace Softswitch.Ports.Tunnels;
 /// <remarks>Threads: any; a device that takes long to open holds nobody up. Underlays are opened before their tunnels.</remarks>
 internal sealed class UnderlaySet
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<ushort, Underlay> _underlays = [];
     private readonly TimeProvider _time;
 
@@ -21,7 +21,7 @@ internal sealed class UnderlaySet
     public IPortDevice Open(ushort number, PortSpec spec, FramePool pool, out ushort? beside)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        lock (_gate)
+        lock (_lock)
         {
             if (spec.IsTunnel)
             {
@@ -48,7 +48,7 @@ internal sealed class UnderlaySet
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
-        lock (_gate)
+        lock (_lock)
         {
             if (!_underlays.TryGetValue(number, out Underlay? underlay) || underlay.Tunnels.Devices.Count == 0)
             {

@@ -63,7 +63,7 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>A command of the laboratory's, benchmarks' or scenarios' assembly, which is loaded only for the one that was asked for.</summary>
+    /// <summary>A command of the lab's, benchmarks' or scenarios' assembly, which is loaded only for the one that was asked for.</summary>
     private static Command Loaded(string? asked, string name, string description, Func<Command> create)
     {
         Command command = asked == name ? create() : new Command(name);

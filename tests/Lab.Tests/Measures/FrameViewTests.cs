@@ -56,7 +56,7 @@ public sealed class FrameViewTests
         Bytes = frame,
         Length = frame.Length,
         VlanTag = null,
-        IsChecksumUnfinished = unfinished,
+        HasPartialChecksum = unfinished,
         IsOutgoing = false,
         Timestamp = 0,
     }).HasRightTransportChecksum;

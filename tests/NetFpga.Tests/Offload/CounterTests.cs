@@ -245,7 +245,7 @@ public sealed class CounterTests
                 rig.Modify(some.Id, random.NextActions());
                 break;
             case 1 when some != null:
-                rig.Replace(some.Id, random.NextTwin(some));
+                rig.Replace(some.Id, random.NextIdentical(some));
                 break;
             case 2 when random.Random.Next(8) == 0:
                 rig.SetPorts(random.NextPorts());

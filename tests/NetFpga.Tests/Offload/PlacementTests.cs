@@ -189,7 +189,7 @@ public sealed class PlacementTests
         Assert.All(rivals[..2], rival => Assert.False(rig.IsForwarded(Matches.Frame(rival))));
         Assert.Single(rig.Offload.Describe(), flow => flow.Id < 3 && flow.Rows.Count == 1);
 
-        // A twin of one that has rows only takes its place, and then a slot.
+        // An entry identical to one that has rows only takes its place, and then a slot.
         uint without = rig.Describe(1).Slot == null ? 1U : 2;
         rig.Replace(without, SoftwareFlow.Of(4, rivals[without - 1], 0, FlowAction.Output(3)));
         Assert.True(rig.Describe(4).IsForwarded);

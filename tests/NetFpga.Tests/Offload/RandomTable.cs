@@ -21,8 +21,8 @@ internal sealed class RandomTable(int seed, int exactShare = 3)
         return SoftwareFlow.Of(++_id, match, (ushort)Random.Next(1, 12), NextActions());
     }
 
-    /// <summary>A twin: same match and rank, other actions.</summary>
-    public SoftwareFlow NextTwin(SoftwareFlow flow) => flow with { Id = ++_id, Actions = Random.Next(3) == 0 ? flow.Actions : NextActions() };
+    /// <summary>An identical entry: same match and rank, other actions.</summary>
+    public SoftwareFlow NextIdentical(SoftwareFlow flow) => flow with { Id = ++_id, Actions = Random.Next(3) == 0 ? flow.Actions : NextActions() };
 
     /// <summary>A frame from a port of the card.</summary>
     public FlowKey NextFrame()

@@ -53,7 +53,7 @@ public sealed class SafeChangeTests
                 rig.Modify(some.Id, random.NextActions());
                 break;
             case 2 when some != null:
-                rig.Replace(some.Id, random.NextTwin(some));
+                rig.Replace(some.Id, random.NextIdentical(some));
                 break;
             case 3 when random.Random.Next(3) == 0:
                 rig.SetPorts(random.NextPorts());
@@ -62,7 +62,7 @@ public sealed class SafeChangeTests
                 rig.Suspend("a test");
                 rig.Suspend(null);
                 break;
-            case > 7 when !flows.Any(flow => flow.Key == next.Key && flow.Mask == next.Mask && flow.Priority == next.Priority) && !Twins(flows, next):
+            case > 7 when !flows.Any(flow => flow.Key == next.Key && flow.Mask == next.Mask && flow.Priority == next.Priority) && !HasIdentical(flows, next):
                 rig.Add(next);
                 break;
             default:
@@ -76,5 +76,5 @@ public sealed class SafeChangeTests
     }
 
     /// <summary>A table has no two exact entries of one key.</summary>
-    private static bool Twins(SoftwareFlow[] flows, SoftwareFlow next) => next.IsExact && flows.Any(flow => flow.IsExact && flow.Key == next.Key);
+    private static bool HasIdentical(SoftwareFlow[] flows, SoftwareFlow next) => next.IsExact && flows.Any(flow => flow.IsExact && flow.Key == next.Key);
 }

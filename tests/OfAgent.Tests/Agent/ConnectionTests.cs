@@ -122,7 +122,7 @@ public sealed class ConnectionTests
         harness.WaitUntilIdle();
         using (harness.Control.EnterWithoutTable())
         {
-            // More than is read at a time: part of it has been read and waits at the gate, or is about to be, the rest has come and has not.
+            // More than is read at a time: part of it has been read and waits for the control lock, or is about to be, the rest has come and has not.
             controller.Send(b => Enumerable.Range(0, 4).ToList().ForEach(_ => EchoMessage.WriteRequest(b, 1, new byte[50_000])));
             time.Advance(TimeSpan.FromSeconds(60));
         }

@@ -169,7 +169,7 @@ public sealed class CrowdTests
             lines);
     }
 
-    /// <summary>As a command that takes long: lets others into the gate, not to the flow entries.</summary>
+    /// <summary>As a command that takes long: lets others take the control lock, not to the flow entries.</summary>
     private static void HoldTable(DatapathControl control, ManualResetEventSlim taken, ManualResetEventSlim done)
     {
         using (control.Enter())

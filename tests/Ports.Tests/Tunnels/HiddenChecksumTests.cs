@@ -4,7 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tunnels;
 
-/// <summary>A local stack at the far end leaves the inner checksum unfinished and the outer one counting on it (LCO), and the underlay's backend does not say so.</summary>
+/// <summary>A local stack at the far end leaves the inner checksum partial and the outer one counting on it (LCO), and the underlay's backend does not say so.</summary>
 public sealed class HiddenChecksumTests
 {
     private const string Ends = "local=10.0.0.1,remote=10.0.0.2";
@@ -24,7 +24,7 @@ public sealed class HiddenChecksumTests
     [MemberData(nameof(Kinds))]
     public void What_is_unfinished_inside_comes_out_marked_and_can_be_finished(string kind, byte protocol, bool checksum)
     {
-        using var host = new TunnelHost(hidesUnfinished: true, tunnels: [$"{kind}{Ends}"]);
+        using var host = new TunnelHost(hidesPartialChecksums: true, tunnels: [$"{kind}{Ends}"]);
         // The outer checksum of the finished packet is what LCO writes over the unfinished one.
         byte[] outer = ReferenceTunnel.Outer(protocol, Wrap(protocol, Finished, checksum));
         Unfinish(outer.AsSpan(outer.Length - Finished.Length + 14));
@@ -40,7 +40,7 @@ public sealed class HiddenChecksumTests
     [InlineData(ReferenceTunnel.Gre)]
     public void What_is_wrong_is_dropped_all_the_same(byte protocol)
     {
-        using var host = new TunnelHost(hidesUnfinished: true, tunnels: [$"vxlan:key=42,{Ends}", $"gre:{Ends}"]);
+        using var host = new TunnelHost(hidesPartialChecksums: true, tunnels: [$"vxlan:key=42,{Ends}", $"gre:{Ends}"]);
         byte[] unfinished = ReferenceTunnel.Outer(protocol, Wrap(protocol, Finished, checksum: true));
         Unfinish(unfinished.AsSpan(unfinished.Length - Finished.Length + 14));
         int inner = unfinished.Length - Finished.Length;

@@ -3,9 +3,6 @@ namespace Softswitch.NetFpga.Offload.Writing;
 /// <summary>One row of the wildcard table at a time, through the staging words; nothing else uses these (docs/netfpga-hardware.md, rule 12).</summary>
 internal sealed class RowRegisters(IRegisterAccess registers, CardLayout layout)
 {
-    /// <summary>Writes to commit a row: 10 of action, 8 of mask, 8 of value, and the commit itself, which is what the card takes notice of.</summary>
-    public const int CommitWrites = ActionWords.Count + (2 * KeyWords.Count) + 1;
-
     private const int SourceWord = 6;
     private const uint SourceBits = 0xff000000;
 

@@ -18,7 +18,7 @@ namespace Softswitch.Bench.Compare;
 /// Its TAP devices are in a network namespace of its own: what people see of the machine's network is not touched. One thread forwards, on the processor our worker has; all others are kept off it. It stands still by SIGSTOP, so both switches
 /// can take turns on one processor; <c>max-idle</c> is raised so that its megaflows survive that. All else is as it comes.
 /// </remarks>
-internal sealed class OvsSwitch : ComparedSwitch
+internal sealed class ComparedOpenVSwitch : ComparedSwitch
 {
     /// <summary>MiB that DPDK reserves: 262,144 mbufs.</summary>
     public const int MemoryMiB = 1024;
@@ -35,7 +35,7 @@ internal sealed class OvsSwitch : ComparedSwitch
     /// <param name="frames">What port 1 receives; null for a switch without port 1.</param>
     /// <param name="settings">More <c>other_config</c>, as KEY=VALUE.</param>
     /// <exception cref="OptionException">It does not start, and why.</exception>
-    public OvsSwitch(OvsInstallation installation, IEnumerable<ReadOnlyMemory<byte>>? frames, IReadOnlyList<string> settings, CancellationToken cancellation)
+    public ComparedOpenVSwitch(OvsInstallation installation, IEnumerable<ReadOnlyMemory<byte>>? frames, IReadOnlyList<string> settings, CancellationToken cancellation)
     {
         _daemons = new OvsDaemons(installation, cancellation);
         try

@@ -8,18 +8,18 @@ namespace Softswitch.Ports.AfXdp;
 /// <summary>Recognises a transport checksum that a local stack left to the device, which XDP does not tell.</summary>
 /// <remarks>
 /// Over veth and TAP a sender's TCP and UDP come with CHECKSUM_PARTIAL: the field holds the folded sum of the pseudo-header. A packet whose
-/// field has that value is marked as unfinished. One finished packet in 65,535 has it by chance, and no harm is done: finishing adds the rest to
+/// field has that value is marked as partial. One finished packet in 65,535 has it by chance, and no harm is done: finishing adds the rest to
 /// the field, and as the field is the right checksum already, the result is the same value. Only damage would be hidden, and memory is no wire.
 /// Not recognised: SCTP, fragments, IPv6 behind extension headers; and packets inside of tunnels, until a tunnel port of ours has taken them out.
 /// </remarks>
-internal static class PartialChecksum
+internal static class PartialChecksumDetector
 {
     private const int Ipv4MinHeaderLength = 20;
     private const int Ipv6HeaderLength = 40;
     private const int TcpChecksumOffset = 16;
     private const int UdpChecksumOffset = 6;
 
-    /// <summary>Marks the packet if its checksum is unfinished. Whatever bytes come, nothing outside of the packet is read.</summary>
+    /// <summary>Marks the packet if its checksum is partial. Whatever bytes come, nothing outside of the packet is read.</summary>
     public static void Mark(ref Packet packet, FrameCache frames)
     {
         if (TryFind(packet.Bytes, out int start, out int offset))
@@ -29,7 +29,7 @@ internal static class PartialChecksum
         }
     }
 
-    /// <summary>Finds a checksum that looks unfinished.</summary>
+    /// <summary>Finds a checksum that looks partial.</summary>
     /// <param name="frame">From the Ethernet header on, without padding.</param>
     /// <param name="start">Where the transport header begins.</param>
     /// <param name="offset">Where the field lies in it.</param>
@@ -53,7 +53,7 @@ internal static class PartialChecksum
         return header[0] >> 4 == 4
             && headerLength >= Ipv4MinHeaderLength
             && (BinaryPrimitives.ReadUInt16BigEndian(header[6..]) & moreFragmentsAndOffset) == 0
-            && IsUnfinished(frame, header[9], header.Slice(12, 8), start, length, out offset);
+            && IsPartial(frame, header[9], header.Slice(12, 8), start, length, out offset);
     }
 
     private static bool TryFindIpv6(ReadOnlySpan<byte> frame, int network, out int start, out int offset)
@@ -63,10 +63,10 @@ internal static class PartialChecksum
         offset = 0;
         return header.Length >= Ipv6HeaderLength
             && header[0] >> 4 == 6
-            && IsUnfinished(frame, header[6], header.Slice(8, 32), start, BinaryPrimitives.ReadUInt16BigEndian(header[4..]), out offset);
+            && IsPartial(frame, header[6], header.Slice(8, 32), start, BinaryPrimitives.ReadUInt16BigEndian(header[4..]), out offset);
     }
 
-    private static bool IsUnfinished(ReadOnlySpan<byte> frame, byte protocol, ReadOnlySpan<byte> addresses, int start, int length, out int offset)
+    private static bool IsPartial(ReadOnlySpan<byte> frame, byte protocol, ReadOnlySpan<byte> addresses, int start, int length, out int offset)
     {
         offset = protocol == IpProtocol.Tcp ? TcpChecksumOffset : UdpChecksumOffset;
         // Bytes behind the datagram would be summed with it: an Ethernet frame is padded only behind packets that short.

@@ -5,7 +5,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfXdp;
 
-public sealed class PartialChecksumTests : IDisposable
+public sealed class PartialChecksumDetectorTests : IDisposable
 {
     private const int Seed = 1141;
     private const int Ipv4Start = 14;
@@ -15,7 +15,7 @@ public sealed class PartialChecksumTests : IDisposable
     private readonly FramePool _pool = new(64, largeFrameCount: 1);
     private readonly FrameCache _frames;
 
-    public PartialChecksumTests() => _frames = _pool.CreateCache();
+    public PartialChecksumDetectorTests() => _frames = _pool.CreateCache();
 
     public void Dispose() => _pool.Dispose();
 
@@ -25,7 +25,7 @@ public sealed class PartialChecksumTests : IDisposable
         Assert.True(_frames.TryRent(frame.Length, out Packet packet));
         packet.Length = frame.Length;
         frame.CopyTo(packet.Bytes);
-        PartialChecksum.Mark(ref packet, _frames);
+        PartialChecksumDetector.Mark(ref packet, _frames);
         bool marked = packet.HasOffload;
         Assert.Equal(frame, packet.Bytes.ToArray()); // marking changes no byte
         Assert.True(ChecksumFinisher.TryFinish(ref packet, _frames));
@@ -49,7 +49,7 @@ public sealed class PartialChecksumTests : IDisposable
     }
 
     [Fact]
-    public void An_unfinished_checksum_is_recognised_and_finished_as_the_textbook_does()
+    public void A_partial_checksum_is_recognised_and_finished_as_the_textbook_does()
     {
         var random = new Random(Seed);
         for (int i = 0; i < 2000; i++)
