@@ -1,3 +1,4 @@
+using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Controllers;
 
 namespace Softswitch.OfAgent.Learning;
@@ -7,7 +8,7 @@ internal sealed record LearningOptions : ControllerOptions
 {
     public LearningOptions()
     {
-        Listen = "ptcp:6653";
+        Listen = $"ptcp:{ConnectionTarget.DefaultPort}";
         MissSendLength = 128;
         MaxSwitches = 64;
     }

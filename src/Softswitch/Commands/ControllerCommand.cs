@@ -13,20 +13,21 @@ internal static class ControllerCommand
 
     public static Command Create()
     {
+        LearningOptions defaults = new();
         Option<string> listen = new("--listen")
         {
             Description = $"Where switches connect: {ConnectionTarget.PassiveForms}.",
-            DefaultValueFactory = _ => $"ptcp:{ConnectionTarget.DefaultPort}",
+            DefaultValueFactory = _ => defaults.Listen,
         };
         Option<ushort> idleTimeout = new("--idle-timeout")
         {
             Description = "Seconds without a packet after which a flow goes; 0 for never.",
-            DefaultValueFactory = _ => 10,
+            DefaultValueFactory = _ => defaults.IdleTimeoutSeconds,
         };
         Option<ushort> missSendLength = new("--miss-send-len")
         {
             Description = "Bytes of a packet without a flow that switches send along.",
-            DefaultValueFactory = _ => 128,
+            DefaultValueFactory = _ => defaults.MissSendLength,
         };
         Command command = new("controller", "Run a learning controller: switches that connect forward as bridges do.") { listen, idleTimeout, missSendLength };
         TlsOptions.AddTo(command);

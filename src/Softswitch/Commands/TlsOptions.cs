@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 
@@ -7,33 +8,10 @@ namespace Softswitch.Commands;
 /// <summary>The options of commands that speak TLS, named as Open vSwitch's tools name them.</summary>
 internal static class TlsOptions
 {
-    private static readonly Option<string> PrivateKey = new("--private-key", "-p")
-    {
-        HelpName = "FILE",
-        Description = "For ssl: and pssl:, our private key in PEM.",
-        Recursive = true,
-    };
-
-    private static readonly Option<string> Certificate = new("--certificate", "-c")
-    {
-        HelpName = "FILE",
-        Description = "For ssl: and pssl:, the certificate of our private key in PEM.",
-        Recursive = true,
-    };
-
-    private static readonly Option<string> CaCertificate = new("--ca-cert", "-C")
-    {
-        HelpName = "FILE",
-        Description = "For ssl: and pssl:, the CA that must have signed the peer's certificate, in PEM.",
-        Recursive = true,
-    };
-
-    private static readonly Option<string> BootstrapCaCertificate = new("--bootstrap-ca-cert")
-    {
-        HelpName = "FILE",
-        Description = "As --ca-cert; while FILE does not exist, the first peer's CA is believed and stored there.",
-        Recursive = true,
-    };
+    private static readonly Option<string> PrivateKey = Create("private-key", "-p");
+    private static readonly Option<string> Certificate = Create("certificate", "-c");
+    private static readonly Option<string> CaCertificate = Create("ca-cert", "-C");
+    private static readonly Option<string> BootstrapCaCertificate = Create("bootstrap-ca-cert");
 
     public static void AddTo(Command command)
     {
@@ -69,5 +47,17 @@ internal static class TlsOptions
         {
             throw new OfClientException(e.Message, e);
         }
+    }
+
+    /// <summary>As <c>run</c> has it, in these commands' style.</summary>
+    private static Option<string> Create(string name, params string[] aliases)
+    {
+        SwitchOption option = SwitchOption.All.Single(option => option.Name == name);
+        return new Option<string>($"--{name}", aliases)
+        {
+            HelpName = option.Argument,
+            Description = $"{char.ToUpperInvariant(option.Description[0])}{option.Description[1..]}.",
+            Recursive = true,
+        };
     }
 }
