@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
 
 namespace Softswitch.Lab.Measures;
@@ -11,7 +10,7 @@ namespace Softswitch.Lab.Measures;
 /// A packet is right if its last bytes are a <see cref="FrameTag"/>, the tag names this port or one of its group, and dl_dst is the one
 /// expected. Two loads and compares of lines that were just written: some tenths of a nanosecond a packet. Counts are read by any thread.
 /// </remarks>
-internal sealed unsafe class CheckingPort : IPort, IPortDevice
+internal sealed unsafe class CheckingPort : VirtualPort
 {
     private readonly ulong _tag;
     private readonly ulong _tagMask;
@@ -23,10 +22,8 @@ internal sealed unsafe class CheckingPort : IPort, IPortDevice
     /// <param name="egress">The number tags name this port by; null: every packet is wrong here.</param>
     /// <param name="destination">The dl_dst of every packet that leaves here.</param>
     public CheckingPort(string name, ushort? egress, MacAddress destination)
+        : base(name, "checks and drops")
     {
-        Name = name;
-        HardwareAddress = LocalMacAddress.For(name);
-        Queues = [this];
         Span<byte> bytes = stackalloc byte[FrameTag.Size];
         FrameTag.Write(bytes, egress ?? 0);
         _tag = Unsafe.ReadUnaligned<ulong>(ref bytes[0]);
@@ -36,27 +33,13 @@ internal sealed unsafe class CheckingPort : IPort, IPortDevice
         _destination = Unsafe.ReadUnaligned<ulong>(ref bytes[0]);
     }
 
-    public string Name { get; }
-
-    public string Backend => "checks and drops";
-
-    public MacAddress HardwareAddress { get; }
-
-    public bool TakesOffloads => true;
-
-    public IReadOnlyList<IPort> Queues { get; }
-
-    public int PollDescriptor => -1;
-
     /// <summary>Packets that belonged here.</summary>
     public long RightCount => Volatile.Read(ref _right);
 
     /// <summary>Packets that did not, or not with this header.</summary>
     public long WrongCount => Volatile.Read(ref _wrong);
 
-    public int Receive(PacketBatch batch, FrameCache frames) => 0;
-
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    public override int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         int right = 0;
         foreach (ref readonly Packet packet in packets)
@@ -67,18 +50,6 @@ internal sealed unsafe class CheckingPort : IPort, IPortDevice
         _wrong += packets.Length - right;
         frames.Release(packets);
         return packets.Length;
-    }
-
-    public PortLink ReadLink() => new(Up: true, Mtu: 0);
-
-    public PortCounters ReadCounters() => default;
-
-    public void SetAdministrativeState(bool up)
-    {
-    }
-
-    public void Dispose()
-    {
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
@@ -15,7 +14,7 @@ namespace Softswitch.Lab.Measures;
 /// at random, so caches by whole keys and by masks are missed as a scan through the address space would miss them. Frames
 /// are untagged IPv4 without options; their header checksum is not kept right (the switch does not look at it).
 /// </remarks>
-internal sealed unsafe class FreshFlowsPort : IPort, IPortDevice
+internal sealed unsafe class FreshFlowsPort : VirtualPort
 {
     // nw_src, nw_dst, tp_src, tp_dst of an untagged IPv4 frame without options.
     private const int FieldsOffset = 26;
@@ -34,10 +33,8 @@ internal sealed unsafe class FreshFlowsPort : IPort, IPortDevice
     /// <param name="frames">At least 42 bytes each, of one length at most a frame's capacity.</param>
     /// <param name="freeBits">One for each frame: bits of nw_src, nw_dst, tp_src and tp_dst (12 bytes, network order) that may be anything.</param>
     public FreshFlowsPort(string name, IEnumerable<ReadOnlyMemory<byte>> frames, IEnumerable<byte[]> freeBits)
+        : base(name, "fresh flows from frames in memory")
     {
-        Name = name;
-        HardwareAddress = LocalMacAddress.For(name);
-        Queues = [this];
         _store = FrameStore.Copy(frames);
         _next = _store.First;
         _masks = GC.AllocateArray<byte>(16 * _store.Lengths.Length, pinned: true);
@@ -53,19 +50,7 @@ internal sealed unsafe class FreshFlowsPort : IPort, IPortDevice
         ArgumentOutOfRangeException.ThrowIfNotEqual(index, _store.Lengths.Length, nameof(freeBits));
     }
 
-    public string Name { get; }
-
-    public string Backend => $"fresh flows from {_store.Lengths.Length} frames in memory";
-
-    public MacAddress HardwareAddress { get; }
-
-    public bool TakesOffloads => true;
-
-    public IReadOnlyList<IPort> Queues { get; }
-
-    public int PollDescriptor => -1;
-
-    public int Receive(PacketBatch batch, FrameCache frames)
+    public override int Receive(PacketBatch batch, FrameCache frames)
     {
         ReadOnlySpan<int> lengths = _store.Lengths;
         ref byte masks = ref MemoryMarshal.GetArrayDataReference(_masks);
@@ -98,21 +83,13 @@ internal sealed unsafe class FreshFlowsPort : IPort, IPortDevice
         return received;
     }
 
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    public override PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
+
+    protected override void Dispose(bool disposing)
     {
-        frames.Release(packets);
-        return packets.Length;
+        _store.Dispose();
+        base.Dispose(disposing);
     }
-
-    public PortLink ReadLink() => new(Up: true, Mtu: 0);
-
-    public PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
-
-    public void SetAdministrativeState(bool up)
-    {
-    }
-
-    public void Dispose() => _store.Dispose();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Renew(byte* frame, ref byte mask)

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
@@ -8,7 +7,7 @@ using Softswitch.Ports;
 namespace Softswitch.Lab.Measures;
 
 /// <summary>Receives one frame over and over at a set rate, the time of receipt written into its <see cref="FrameTag"/>.</summary>
-internal sealed unsafe class PacedPort : IPort, IPortDevice
+internal sealed unsafe class PacedPort : VirtualPort
 {
     private readonly byte[] _frame;
     private long _start;
@@ -20,24 +19,7 @@ internal sealed unsafe class PacedPort : IPort, IPortDevice
     /// <param name="name">Shown to controllers.</param>
     /// <param name="frame">Ends in a tag.</param>
     public PacedPort(string name, ReadOnlySpan<byte> frame)
-    {
-        Name = name;
-        HardwareAddress = LocalMacAddress.For(name);
-        Queues = [this];
-        _frame = frame.ToArray();
-    }
-
-    public string Name { get; }
-
-    public string Backend => "one frame at a set rate";
-
-    public MacAddress HardwareAddress { get; }
-
-    public bool TakesOffloads => true;
-
-    public IReadOnlyList<IPort> Queues { get; }
-
-    public int PollDescriptor => -1;
+        : base(name, "one frame at a set rate") => _frame = frame.ToArray();
 
     /// <summary>Any thread: sends so many packets a second from now on; infinity for as many as are taken.</summary>
     public void Start(double packetsPerSecond)
@@ -51,7 +33,7 @@ internal sealed unsafe class PacedPort : IPort, IPortDevice
     /// <summary>Any thread: silence.</summary>
     public void Stop() => _stopped = true;
 
-    public int Receive(PacketBatch batch, FrameCache frames)
+    public override int Receive(PacketBatch batch, FrameCache frames)
     {
         if (_stopped)
         {
@@ -81,21 +63,5 @@ internal sealed unsafe class PacedPort : IPort, IPortDevice
         return received;
     }
 
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
-    {
-        frames.Release(packets);
-        return packets.Length;
-    }
-
-    public PortLink ReadLink() => new(Up: true, Mtu: 0);
-
-    public PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
-
-    public void SetAdministrativeState(bool up)
-    {
-    }
-
-    public void Dispose()
-    {
-    }
+    public override PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
 }

@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 
@@ -11,7 +10,7 @@ namespace Softswitch.Ports.Pcap;
 /// is counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed.
 /// Threads: the worker and the writer meet under a lock taken once a batch and never held over a system call.
 /// </remarks>
-internal sealed class PcapWriterPort : IPort, IPortDevice
+internal sealed class PcapWriterPort : VirtualPort
 {
     // Some tens of milliseconds at a million small packets a second: a disk may be busy for that long.
     private const int BufferSize = 4 << 20;
@@ -35,13 +34,10 @@ internal sealed class PcapWriterPort : IPort, IPortDevice
     private volatile bool _disposed;
 
     private PcapWriterPort(string name, string path, CaptureTarget target)
+        : base(name, $"pcap: writes {path}")
     {
-        Name = name;
         _path = path;
         _target = target;
-        HardwareAddress = LocalMacAddress.For(name);
-        Queues = [this];
-        Backend = $"pcap: writes {path}";
         if (!target.MayWait)
         {
             Flush(); // the head: a reader finds a capture from the start
@@ -50,29 +46,17 @@ internal sealed class PcapWriterPort : IPort, IPortDevice
         _thread.Start();
     }
 
-    public string Name { get; }
-
-    public string Backend { get; }
-
-    public MacAddress HardwareAddress { get; }
-
     /// <summary>False: a capture shows frames as they would be on the wire.</summary>
-    public bool TakesOffloads => false;
+    public override bool TakesOffloads => false;
 
-    public IReadOnlyList<IPort> Queues { get; }
-
-    public int PollDescriptor => -1;
-
-    public string? Fault => _fault;
+    public override string? Fault => _fault;
 
     /// <param name="name">Shown to controllers.</param>
     /// <param name="path">The file, what it held is lost; or a pipe that somebody reads.</param>
     /// <exception cref="PortException">The file cannot be made, or nobody reads the pipe.</exception>
     public static PcapWriterPort Open(string name, string path) => new(name, path, CaptureTarget.Open(path));
 
-    public int Receive(PacketBatch batch, FrameCache frames) => 0;
-
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    public override int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         long now = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
         int taken = 0;
@@ -94,15 +78,9 @@ internal sealed class PcapWriterPort : IPort, IPortDevice
         return taken;
     }
 
-    public PortLink ReadLink() => new(Up: true, Mtu: 0);
+    public override PortCounters ReadCounters() => new() { TransmitErrors = Volatile.Read(ref _transmitErrors) };
 
-    public PortCounters ReadCounters() => new() { TransmitErrors = Volatile.Read(ref _transmitErrors) };
-
-    public void SetAdministrativeState(bool up)
-    {
-    }
-
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         if (!_disposed)
         {
@@ -119,6 +97,8 @@ internal sealed class PcapWriterPort : IPort, IPortDevice
                 _wake.Dispose(); // by nobody else, who could be ahead of the Set above
             }
         }
+        base.Dispose(disposing);
+        base.Dispose(disposing);
     }
 
     /// <summary>Writes what is in memory.</summary>

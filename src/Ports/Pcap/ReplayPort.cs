@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 
@@ -12,7 +11,7 @@ namespace Softswitch.Ports.Pcap;
 /// Each receive copies: a frame's new owner may rewrite it. The capture's time stamps are not kept: this is the source of
 /// benchmarks. What is sent to the port is released; the switch's port counters count it.
 /// </remarks>
-internal sealed unsafe class ReplayPort : IPort, IPortDevice
+internal sealed unsafe class ReplayPort : VirtualPort
 {
     private readonly FrameStore _store;
     private readonly bool _once;
@@ -22,29 +21,12 @@ internal sealed unsafe class ReplayPort : IPort, IPortDevice
     private bool _disposed;
 
     private ReplayPort(string name, FrameStore store, bool once)
+        : base(name, Describe(store, once))
     {
-        Name = name;
         _store = store;
         _once = once;
         _next = store.First;
-        HardwareAddress = LocalMacAddress.For(name);
-        Queues = [this];
-        string cut = store.CutFrames > 0 ? $", {store.CutFrames} of them cut by the capture's snapshot length" : string.Empty;
-        Backend = $"replay: {store.Lengths.Length} frames of {store.TotalBytes} bytes in memory{cut}, {(once ? "once" : "without end")}";
     }
-
-    public string Name { get; }
-
-    public string Backend { get; }
-
-    public MacAddress HardwareAddress { get; }
-
-    /// <summary>True: there is nothing to finish for a packet that goes nowhere.</summary>
-    public bool TakesOffloads => true;
-
-    public IReadOnlyList<IPort> Queues { get; }
-
-    public int PollDescriptor => -1;
 
     /// <summary>Whether the one pass of a replay opened with <c>once</c> is over.</summary>
     public bool IsFinished => _once && Volatile.Read(ref _index) == _store.Lengths.Length;
@@ -63,7 +45,7 @@ internal sealed unsafe class ReplayPort : IPort, IPortDevice
     public static ReplayPort FromFrames(string name, IEnumerable<ReadOnlyMemory<byte>> frames, bool once = false) =>
         new(name, FrameStore.Copy(frames), once);
 
-    public int Receive(PacketBatch batch, FrameCache frames)
+    public override int Receive(PacketBatch batch, FrameCache frames)
     {
         ReadOnlySpan<int> lengths = _store.Lengths;
         int capacity = frames.Pool.FrameCapacity;
@@ -103,27 +85,23 @@ internal sealed unsafe class ReplayPort : IPort, IPortDevice
         return received;
     }
 
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
-    {
-        frames.Release(packets);
-        return packets.Length;
-    }
+    public override PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
 
-    public PortLink ReadLink() => new(Up: true, Mtu: 0);
-
-    public PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };
-
-    public void SetAdministrativeState(bool up)
-    {
-    }
-
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         if (!_disposed)
         {
             _disposed = true;
             _store.Dispose();
         }
+        base.Dispose(disposing);
+        base.Dispose(disposing);
+    }
+
+    private static string Describe(FrameStore store, bool once)
+    {
+        string cut = store.CutFrames > 0 ? $", {store.CutFrames} of them cut by the capture's snapshot length" : string.Empty;
+        return $"replay: {store.Lengths.Length} frames of {store.TotalBytes} bytes in memory{cut}, {(once ? "once" : "without end")}";
     }
 
     /// <summary>Whole cache lines: a minimal frame is one load and one store (two each without AVX-512), no branch on the length's low bits.</summary>
