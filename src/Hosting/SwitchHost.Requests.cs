@@ -217,7 +217,7 @@ public sealed partial class SwitchHost
 
     private ControlScope EnterWithoutTable() => Check(Control.EnterWithoutTable());
 
-    /// <summary>Under the gate, as the end of the switch is announced: nobody is to find its memory gone.</summary>
+    /// <summary>Under the control lock, as the end of the switch is announced: nobody is to find its memory gone.</summary>
     private ControlScope Check(ControlScope scope)
     {
         if (_isDisposed)

@@ -17,7 +17,7 @@ namespace Softswitch.Hosting;
 /// </para>
 /// <code>
 /// worker 0..n-1   Worker.Run: forwards
-/// control         DatapathControl.Service under its gate: packet-ins, timeouts, link state; then, without the gate, handlers of events
+/// control         DatapathControl.Serve: packet-ins, timeouts, link state; then, without the control lock, handlers of events
 /// link monitor    SwitchPorts: interfaces that vanish, change and return
 /// control socket  ControlListener, where asked for, and one for each client: ports added and removed
 /// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections

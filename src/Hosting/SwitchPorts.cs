@@ -132,7 +132,7 @@ internal sealed class SwitchPorts : IDisposable
     /// <summary>The error for a port that is not there; it says which are.</summary>
     public OptionException NoSuchPort(string which)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return new($"port '{which}': there is no such port; there are {string.Join(", ", InOrder().Select(p => $"{p.Label} ({p.Name})").DefaultIfEmpty("none"))}");
         }

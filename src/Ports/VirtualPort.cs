@@ -4,7 +4,9 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Ports;
 
-/// <summary>A port without an interface: one queue, a link that is up, nothing received, what is sent released. Derived ones say what they do else.</summary>
+/// <summary>
+/// A port without an interface: one queue, a link that is up, nothing received, what is sent released. Derived ones say what they do else.
+/// </summary>
 /// <remarks>Threads: as <see cref="IPort"/> and <see cref="IPortDevice"/> have it.</remarks>
 internal abstract class VirtualPort : IPort, IPortDevice
 {

@@ -51,7 +51,7 @@ public sealed class LayerTests
     public void Projects_refer_to_each_other_as_the_architecture_draws_them()
     {
         string[] folders = [.. Directory.EnumerateDirectories(Path.Combine(Repository().FullName, "src")).Select(path => Path.GetFileName(path)).Order()];
-        Assert.Equal(s_projects.Keys.Append("Softswitch").Order(), folders); // the program alone may use all, the laboratory among them
+        Assert.Equal(s_projects.Keys.Append("Softswitch").Order(), folders); // the program alone may use all, the lab among them
         foreach ((string project, string[] allowed) in s_projects)
         {
             XDocument file = XDocument.Load(Path.Combine(Repository().FullName, "src", project, project + ".csproj"));

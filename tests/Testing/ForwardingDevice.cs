@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.Testing;
 
 /// <summary>A device in front of another that does all that a test does not change.</summary>
-public abstract class ForwardingDevice(IPortDevice inner) : IPortDevice
+internal abstract class ForwardingDevice(IPortDevice inner) : IPortDevice
 {
     public string Name => inner.Name;
 

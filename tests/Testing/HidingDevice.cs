@@ -7,7 +7,7 @@ internal sealed class HidingDevice(IPortDevice inner) : ForwardingDevice(inner),
 {
     public override INetworkInterface Interface => this;
 
-    public bool HidesUnfinishedChecksums => true;
+    public bool HidesPartialChecksums => true;
 
     public int InterfaceIndex => 1;
 

@@ -8,7 +8,7 @@ namespace Softswitch.Datapath.Control;
 /// <remarks>
 /// An id is a place and how often the place has been used, so a late answer meets neither a stranger's packet nor silence: it
 /// learns that the buffer was used, or is over, or never was. Places are filled in turn, so the one filled longest ago is found
-/// without a search. Threads: under the control gate.
+/// without a search. Threads: under the control lock.
 /// </remarks>
 internal sealed class BufferedPackets
 {

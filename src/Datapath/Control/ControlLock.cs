@@ -5,8 +5,10 @@ namespace Softswitch.Datapath.Control;
 /// <summary>What lets one thread at a time use the control side, and long commands let others in between.</summary>
 /// <remarks>
 /// <para>
-/// Two locks, both fair. The gate is held for every call. Who uses flow entries has the table's turn besides, taken before the gate and kept
-/// to the end of the command: a command that takes long leaves the gate now and then (<see cref="Breathe"/>), and whoever enters meanwhile
+/// Two locks, both fair. The control lock is held for every call. Who uses flow entries has the table's turn besides, taken before the
+/// control lock and kept
+/// to the end of the command: a command that takes long leaves the control lock now and then (<see cref="Breathe"/>), and whoever enters
+/// meanwhile
 /// finds the table in nobody's hands but cannot have it. So another's echo waits for a slice, another's flow-mod for the whole command.
 /// </para>
 /// <para>Entering again what one holds is allowed. Threads: any.</para>
@@ -14,17 +16,17 @@ namespace Softswitch.Datapath.Control;
 internal sealed class ControlLock
 {
     private readonly FairLock _turn = new();
-    private readonly FairLock _gate = new();
+    private readonly FairLock _lock = new();
     private int _holder; // managed thread id
     private int _depth;
     private bool _hasTurn;
     private ICommandHost? _host;
 
     /// <summary>Holder only: whether others have waited for so long that it is time to leave.</summary>
-    public bool IsOverdue => _gate.IsOverdue || (_hasTurn && _turn.IsOverdue);
+    public bool IsOverdue => _lock.IsOverdue || (_hasTurn && _turn.IsOverdue);
 
     /// <param name="withTable">Whether flow entries are used.</param>
-    /// <param name="host">Told when a long command leaves the gate in between; may be null.</param>
+    /// <param name="host">Told when a long command leaves the control lock in between; may be null.</param>
     public void Enter(bool withTable, ICommandHost? host)
     {
         int thread = Environment.CurrentManagedThreadId;
@@ -32,7 +34,7 @@ internal sealed class ControlLock
         {
             if (withTable && !_hasTurn)
             {
-                throw new InvalidOperationException("the gate was entered without the table");
+                throw new InvalidOperationException("the control lock was taken without the table");
             }
             _depth++;
             return;
@@ -41,7 +43,7 @@ internal sealed class ControlLock
         {
             _turn.Enter();
         }
-        _gate.Enter();
+        _lock.Enter();
         Take(thread, withTable, host, depth: 0);
     }
 
@@ -54,25 +56,28 @@ internal sealed class ControlLock
         }
         bool hadTurn = _hasTurn;
         Take(thread: 0, withTable: false, host: null, depth: 0);
-        _gate.Exit();
+        _lock.Exit();
         if (hadTurn)
         {
             _turn.Exit();
         }
     }
 
-    /// <summary>In the middle of a command on the table, where nothing is half done: leaves the gate and enters again if others have waited for long.</summary>
+    /// <summary>
+    /// In the middle of a command on the table, where nothing is half done: leaves the control lock and enters again if others have waited
+    /// for long.
+    /// </summary>
     public void Breathe()
     {
-        if (!_hasTurn || !_gate.IsOverdue)
+        if (!_hasTurn || !_lock.IsOverdue)
         {
             return;
         }
         (int thread, ICommandHost? host, int depth) = (_holder, _host, _depth);
         host?.OnLeaving();
         Take(thread: 0, withTable: false, host: null, depth: 0);
-        _gate.Exit();
-        _gate.Enter();
+        _lock.Exit();
+        _lock.Enter();
         Take(thread, withTable: true, host, depth);
         host?.OnEntered();
     }
@@ -86,23 +91,23 @@ internal sealed class ControlLock
     }
 }
 
-/// <summary>Whoever runs a command that may take long, and holds more than the gate.</summary>
-/// <remarks>Threads: called by the one that runs the command, with the gate held. Implementations do not throw.</remarks>
+/// <summary>Whoever runs a command that may take long, and holds more than the control lock.</summary>
+/// <remarks>Threads: called by the one that runs the command, with the control lock held. Implementations do not throw.</remarks>
 internal interface ICommandHost
 {
-    /// <summary>The gate is about to be left, for others to enter, in the middle of the command.</summary>
+    /// <summary>The control lock is about to be left, for others to enter, in the middle of the command.</summary>
     void OnLeaving();
 
-    /// <summary>The gate was entered again; the command goes on.</summary>
+    /// <summary>The control lock was taken again; the command goes on.</summary>
     void OnEntered();
 }
 
-/// <summary>The control gate, held until this is disposed of.</summary>
+/// <summary>The control lock, held until this is disposed of.</summary>
 internal readonly ref struct ControlScope
 {
-    private readonly ControlLock _gate;
+    private readonly ControlLock _lock;
 
-    internal ControlScope(ControlLock gate) => _gate = gate;
+    internal ControlScope(ControlLock controlLock) => _lock = controlLock;
 
-    public void Dispose() => _gate.Exit();
+    public void Dispose() => _lock.Exit();
 }

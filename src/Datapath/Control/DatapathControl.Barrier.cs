@@ -3,7 +3,7 @@ namespace Softswitch.Datapath.Control;
 /// <content>Barriers, and the ends of entries that controllers have to read first.</content>
 internal sealed unsafe partial class DatapathControl
 {
-    // Entries whose memory is taken back, or whose end is reported, before it is looked whether others wait for the gate.
+    // Entries whose memory is taken back, or whose end is reported, before it is looked whether others wait for the control lock.
     private const int ReclaimSlice = 64;
 
     // Indices that must be left for an ADD to be taken while flow-removed wait for a controller to read.
@@ -23,7 +23,7 @@ internal sealed unsafe partial class DatapathControl
     /// <summary>Goes on with a barrier (§5.3.7): microseconds, unless there is much to wait for.</summary>
     /// <returns>
     /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table and the end of entries removed
-    /// before it is reported. If not, it is called again after the gate was left.
+    /// before it is reported. If not, it is called again after the control lock was left.
     /// </returns>
     /// <param name="progress">How far it has come.</param>
     /// <param name="reader">How far whoever sent it is with the ends of entries: others that read slowly are not waited for.</param>
@@ -49,8 +49,8 @@ internal sealed unsafe partial class DatapathControl
         {
             while (_shared.Grace.ReclaimedCount < progress.Target)
             {
-                _shared.Grace.Poll(ReclaimSlice); // first: whoever cannot leave the gate goes on all the same
-                if (_gate.IsOverdue)
+                _shared.Grace.Poll(ReclaimSlice); // first: whoever cannot leave the control lock goes on all the same
+                if (_lock.IsOverdue)
                 {
                     return false;
                 }
@@ -60,7 +60,7 @@ internal sealed unsafe partial class DatapathControl
         }
         while (Math.Max(reader.Count, _flows.Removed.ReportedCount) < progress.Target && !progress.IsHeldUp)
         {
-            if (_gate.IsOverdue)
+            if (_lock.IsOverdue)
             {
                 return false;
             }
@@ -70,7 +70,7 @@ internal sealed unsafe partial class DatapathControl
         return !progress.IsHeldUp;
     }
 
-    /// <summary>A whole barrier without leaving the gate: it waits for no controller to read.</summary>
+    /// <summary>A whole barrier without leaving the control lock: it waits for no controller to read.</summary>
     public void Barrier()
     {
         BarrierProgress progress = default;
@@ -101,7 +101,7 @@ internal sealed unsafe partial class DatapathControl
             _shortSince = now;
         }
         bool goesOn = _shortSince != 0 && now - _shortSince > ShortagePatience;
-        for (; goesOn && IsShortOfEntries; goesOn = !_gate.IsOverdue)
+        for (; goesOn && IsShortOfEntries; goesOn = !_lock.IsOverdue)
         {
             _flows.Removed.Report(ReclaimSlice, force: true);
         }
@@ -116,7 +116,7 @@ internal sealed unsafe partial class DatapathControl
             hasMore = _shared.Grace.Poll(ReclaimSlice);
             hasMore |= _flows.Removed.Report(ReclaimSlice);
         }
-        while (hasMore && !_gate.IsOverdue);
+        while (hasMore && !_lock.IsOverdue);
         return hasMore;
     }
 }

@@ -75,7 +75,7 @@ internal sealed unsafe partial class DatapathControl
         return ControlError.None;
     }
 
-    /// <summary>Without the gate, any thread: something about the interfaces behind the ports changed. <see cref="Service"/> looks at them at once.</summary>
+    /// <summary>Without the control lock, any thread: something about the interfaces behind the ports changed. <see cref="Service"/> looks at them at once.</summary>
     public void AnnounceLinkChange()
     {
         _linksChanged = true;

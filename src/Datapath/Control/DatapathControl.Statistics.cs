@@ -8,14 +8,14 @@ namespace Softswitch.Datapath.Control;
 /// <content>Flow entries, tables and drops as statistics tell them (OpenFlow 1.0.0 §5.3.5).</content>
 internal sealed unsafe partial class DatapathControl
 {
-    /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The gate may be left between two calls: entries
+    /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The control lock may be left between two calls: entries
     /// that stay all the while are reported exactly once.</summary>
     public bool NextFlow(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) =>
         filter.TableId == FlowFilter.EmergencyTable
             ? _flows.Emergency.Next(ref cursor, filter, out statistics)
             : _flows.Entries.Next(ref cursor, filter, out statistics);
 
-    /// <summary>Totals over these entries. As a walk with <see cref="NextFlow"/>, it leaves the gate in between.</summary>
+    /// <summary>Totals over these entries. As a walk with <see cref="NextFlow"/>, it leaves the control lock in between.</summary>
     public AggregateStatistics Aggregate(in FlowFilter filter)
     {
         AggregateStatistics total = default;

@@ -11,7 +11,7 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>The datapath and its control side: flow table, ports, packet buffers, statistics, timers.</summary>
 /// <remarks>
-/// Threads: every member is used by one thread at a time, the one that entered the control gate (<see cref="Enter"/>, <see cref="EnterWithoutTable"/>), but for
+/// Threads: every member is used by one thread at a time, the one that entered the control lock (<see cref="Enter"/>, <see cref="EnterWithoutTable"/>), but for
 /// <see cref="Workers"/>, which run on threads of their own and never do, and <see cref="WaitForWork"/>. What a method changed is in force for every
 /// packet that a worker receives after it returned.
 /// </remarks>
@@ -31,7 +31,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
 
     private const int LongestPacketInPause = 10;
 
-    private readonly ControlLock _gate = new();
+    private readonly ControlLock _lock = new();
     private readonly DatapathOptions _options;
     private readonly WorkerShared _shared;
     private readonly FlowStore _store;
@@ -87,7 +87,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
         _lists = new ActionListMemory(grace, hash, options.ActionMemory);
-        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _gate);
+        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _lock);
         _frames = _shared.Frames.CreateCache();
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         _packetIns = new PacketInDelivery(options, _shared, _frames, _buffers);
@@ -105,8 +105,8 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         Publish(new PipelineSettings { HasSpanningTree = _spanningTree != null });
     }
 
-    /// <summary>Whether others have waited at the gate for so long that it is time to leave it; for whoever has entered it.</summary>
-    public bool IsOthersTurn => _gate.IsOverdue;
+    /// <summary>Whether others have waited for the control lock for so long that it is time to leave it; for whoever has entered it.</summary>
+    public bool IsOthersTurn => _lock.IsOverdue;
 
     public ulong DatapathId => _options.DatapathId;
 
@@ -180,16 +180,16 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOuts.Drops;
 
-    /// <summary>Enters the control gate, around a call or calls that belong together, in the order of those who come.</summary>
+    /// <summary>Enters the control lock, around a call or calls that belong together, in the order of those who come.</summary>
     /// <remarks>
-    /// Nobody else's command sees or changes flow entries until the result is disposed of. A call that looks at or removes many entries leaves the gate in between for
+    /// Nobody else's command sees or changes flow entries until the result is disposed of. A call that looks at or removes many entries leaves the control lock in between for
     /// others, which can do what needs no flow entries.
     /// </remarks>
     /// <param name="host">Told of that; may be null.</param>
     public ControlScope Enter(ICommandHost? host = null)
     {
-        _gate.Enter(withTable: true, host);
-        return new ControlScope(_gate);
+        _lock.Enter(withTable: true, host);
+        return new ControlScope(_lock);
     }
 
     /// <summary>
@@ -198,8 +198,8 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// </summary>
     public ControlScope EnterWithoutTable()
     {
-        _gate.Enter(withTable: false, host: null);
-        return new ControlScope(_gate);
+        _lock.Enter(withTable: false, host: null);
+        return new ControlScope(_lock);
     }
 
     /// <summary>The control thread: serves until it is told to stop, and <see cref="Wake"/> is called. Whatever <see cref="Service"/> throws ends it.</summary>
@@ -221,7 +221,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>
     /// <returns>
     /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if there is more to
-    /// do at once: the gate is given up between two slices of it, for others to enter.
+    /// do at once: the control lock is given up between two slices of it, for others to enter.
     /// </returns>
     /// <exception cref="InvalidOperationException">Somebody waited for a worker in vain: the switch cannot go on.</exception>
     public int Service()
@@ -240,19 +240,19 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
-    /// <summary>Without the gate: sleeps until a worker has queued something, or for the given time.</summary>
+    /// <summary>Without the control lock: sleeps until a worker has queued something, or for the given time.</summary>
     public void WaitForWork(int milliseconds)
     {
         if (_packetIns.IsPaused)
         {
-            // There is work, but it must wait: for the rate limit, or for whoever else wants the gate. Workers would wake us all the time.
+            // There is work, but it must wait: for the rate limit, or for whoever else wants the control lock. Workers would wake us all the time.
             Thread.Sleep(Math.Clamp(milliseconds, 1, LongestPacketInPause));
             return;
         }
         _shared.Service.Wait(milliseconds, _hasWork);
     }
 
-    /// <summary>Without the gate, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
+    /// <summary>Without the control lock, any thread: ends <see cref="WaitForWork"/>, or the next one at once.</summary>
     public void Wake() => _shared.Service.RaiseAlways();
 
     /// <summary>Applies a flow-mod; with a buffer id the buffered packet is then treated by the new entry's actions (§5.3.3).</summary>

@@ -17,7 +17,7 @@ namespace Softswitch.Datapath.Control;
 /// </para>
 /// <para>
 /// Flow-mods with OFPFF_EMERG concern this table alone, those without it the others alone. Entries have no timeouts and are gone
-/// without flow-removed. Threads: under the control gate. Not on the busy path: entries are objects.
+/// without flow-removed. Threads: under the control lock. Not on the busy path: entries are objects.
 /// </para>
 /// </remarks>
 internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, int capacity)

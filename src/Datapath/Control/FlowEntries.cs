@@ -6,10 +6,10 @@ using Softswitch.Datapath.Tables;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>The flow entries as the control side sees them: found, walked over, described.</summary>
-/// <remarks>A walk looks at every entry, in slices between which others can enter the gate. Threads: under the control gate.</remarks>
-internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads, ControlClock clock, ControlLock gate) : IDisposable
+/// <remarks>A walk looks at every entry, in slices between which others can take the control lock. Threads: under the control lock.</remarks>
+internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads, ControlClock clock, ControlLock controlLock) : IDisposable
 {
-    // Entries looked at before it is looked whether others wait for the gate.
+    // Entries looked at before it is looked whether others wait for the control lock.
     private const int SliceLength = 64;
 
     private readonly FlowStore _store = table.Store;
@@ -57,7 +57,7 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
     {
         if (index % SliceLength == 0)
         {
-            gate.Breathe();
+            controlLock.Breathe();
         }
         return ++index <= _store.HighWater;
     }

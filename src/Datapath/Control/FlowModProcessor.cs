@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Control;
 /// <summary>What each flow-mod command does (OpenFlow 1.0.0 §4.6).</summary>
 /// <remarks>
 /// ADD and the strict commands cost the same with a million entries as with ten; MODIFY and DELETE with wildcards look at every
-/// entry. Threads: under the control gate.
+/// entry. Threads: under the control lock.
 /// </remarks>
 internal sealed unsafe class FlowModProcessor : IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     private ulong _sequence;
 
     public FlowModProcessor(
-        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlLock gate)
+        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlLock controlLock)
     {
         _options = options;
         _table = table;
@@ -34,9 +34,9 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         _clock = clock;
         _lists = lists;
         Offloads = new FlowOffloads(table);
-        Entries = new FlowEntries(table, Offloads, clock, gate);
+        Entries = new FlowEntries(table, Offloads, clock, controlLock);
         Removed = new RemovedFlows(_store, Entries, lists, Offloads);
-        Timeouts = new FlowTimeouts(_store, Entries, Offloads, clock, gate, Remove);
+        Timeouts = new FlowTimeouts(_store, Entries, Offloads, clock, controlLock, Remove);
         Emergency = new EmergencyTable(this, clock, lists, options.MaxEmergencyEntries);
     }
 

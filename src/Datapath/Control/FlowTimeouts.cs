@@ -5,13 +5,13 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>Idle and hard timeouts of flow entries. Threads: under the control gate.</summary>
+/// <summary>Idle and hard timeouts of flow entries. Threads: under the control lock.</summary>
 /// <param name="remove">Takes an entry out of the table, and out of here.</param>
 internal sealed unsafe class FlowTimeouts(
-    FlowStore store, FlowEntries entries, FlowOffloads offloads, ControlClock clock, ControlLock gate,
+    FlowStore store, FlowEntries entries, FlowOffloads offloads, ControlClock clock, ControlLock controlLock,
     Action<uint, FlowRemovedReason> remove)
 {
-    // Entries looked at before it is looked whether others wait for the gate.
+    // Entries looked at before it is looked whether others wait for the control lock.
     private const int SliceLength = 64;
 
     private readonly TimerWheel _timers = new(store, clock.Milliseconds);
@@ -32,7 +32,7 @@ internal sealed unsafe class FlowTimeouts(
     public void Remove(uint index) => _timers.Cancel(index);
 
     /// <summary>Removes what timed out.</summary>
-    /// <returns>Whether there is more: it stops when others have waited at the gate for long.</returns>
+    /// <returns>Whether there is more: it stops when others have waited for the control lock for long.</returns>
     public bool Expire()
     {
         long now = clock.Milliseconds;
@@ -52,7 +52,7 @@ internal sealed unsafe class FlowTimeouts(
             {
                 _timers.Schedule(index, due);
             }
-            if (++visited % SliceLength == 0 && gate.IsOverdue)
+            if (++visited % SliceLength == 0 && controlLock.IsOverdue)
             {
                 return true;
             }

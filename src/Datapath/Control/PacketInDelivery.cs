@@ -5,12 +5,12 @@ using Softswitch.Datapath.Pipeline;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>
-/// Packet-ins on their way from the workers' queues to the agent, each with its buffer. Threads: under the control gate, but for <see
+/// Packet-ins on their way from the workers' queues to the agent, each with its buffer. Threads: under the control lock, but for <see
 /// cref="HasWaiting"/> and <see cref="IsPaused"/>.
 /// </summary>
 internal sealed class PacketInDelivery(DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers)
 {
-    // Packet-ins delivered while the gate is held once: well below a millisecond.
+    // Packet-ins delivered while the control lock is held once: well below a millisecond.
     private const int PacketInSlice = 256;
 
     // Of all frames, the part that queues of packet-ins may hold, and the least a queue is worth having for.

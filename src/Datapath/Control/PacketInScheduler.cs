@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Control;
 /// With n busy queues each gets an nth of the rate, and one that asks for less gets all it asks for: its queue is never full, and
 /// its turn comes once in n. So a port that floods leaves another port's packets, LLDP and packets sent by an action alone.
 /// </para>
-/// <para>Threads: under the control gate, but for <see cref="HasWaiting"/>.</para>
+/// <para>Threads: under the control lock, but for <see cref="HasWaiting"/>.</para>
 /// </remarks>
 internal sealed class PacketInScheduler
 {

@@ -7,11 +7,11 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>
 /// Packet-outs on their way to the worker that sends them all: from buffers or as bytes, with actions compiled. Threads: under the
-/// control gate.
+/// control lock.
 /// </summary>
 internal sealed class PacketOutSender(Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers)
 {
-    // How many milliseconds the gate is held while the queue is full, or has to be emptied; and after which time without a sign of life a
+    // How many milliseconds the control lock is held while the queue is full, or has to be emptied; and after which time without a sign of life a
     // barrier takes the worker for stopped.
     private const int QueuePatience = 2;
     private const int BarrierPatience = 1000;

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Queues;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>The control side of queues: what is configured on which port. Threads: under the control gate.</summary>
+/// <summary>The control side of queues: what is configured on which port. Threads: under the control lock.</summary>
 internal sealed class QueueControl
 {
     // Every queue may always hold some packets, however many queues there are.

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Control;
 /// <remarks>
 /// A removed entry's end is reported, and its memory reused, when no worker can count for it any more, so the final counters are exact,
 /// and when there is room for the report: removed entries queue for it in their own memory, so what waits is bounded by the table.
-/// Threads: under the control gate.
+/// Threads: under the control lock.
 /// </remarks>
 internal sealed unsafe class RemovedFlows(FlowStore store, FlowEntries entries, ActionListMemory lists, FlowOffloads offloads) : IReclaimer
 {

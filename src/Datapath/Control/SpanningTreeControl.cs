@@ -8,7 +8,7 @@ namespace Softswitch.Datapath.Control;
 /// <summary>The datapath's bridge: ties a <see cref="SpanningTreeBridge"/> to ports, workers and the station table (OpenFlow 1.0.0 §4.5).</summary>
 /// <remarks>
 /// Takes part in the tree: every physical port without OFPPC_NO_STP. One with it, and LOCAL, forwards as if there were no tree. A port
-/// that is down or has no link is no part of it and reported as OFPPS_STP_BLOCK. Threads: under the control gate.
+/// that is down or has no link is no part of it and reported as OFPPS_STP_BLOCK. Threads: under the control lock.
 /// </remarks>
 /// <param name="address">The lower 48 bits are the bridge's address; 0: that of the first port added.</param>
 /// <param name="report">Told of each port whose state is another one, after the state is in force.</param>
@@ -62,7 +62,7 @@ internal sealed class SpanningTreeControl(
     {
         foreach (Worker worker in workers)
         {
-            // No more than a queue holds: a flood must not keep the gate.
+            // No more than a queue holds: a flood must not keep the control lock.
             for (int i = 0; i < BpduExchange.Capacity && worker.Bpdus.TryReceive(out ReceivedBpdu item); i++)
             {
                 Receive(item);
@@ -98,14 +98,14 @@ internal sealed class SpanningTreeControl(
     {
         if (_members.TryGetValue(port.Number, out Membership? member))
         {
-            member.Port.Gate = GateOf(port.State);
+            member.Port.BridgeFlags = BridgeFlagsOf(port.State);
         }
     }
 
     void ISpanningTreeOutput.OnTopologyChange(bool active) =>
         shared.Macs.SetAge(active ? (uint)_bridge!.Times.ForwardDelay : StationTable.AgeMilliseconds, (uint)Now);
 
-    private static BridgePortFlags GateOf(BridgePortState state) => BridgePortFlags.TakesBpdus | state switch
+    private static BridgePortFlags BridgeFlagsOf(BridgePortState state) => BridgePortFlags.TakesBpdus | state switch
     {
         BridgePortState.Learning => BridgePortFlags.Learns,
         BridgePortState.Forwarding => BridgePortFlags.Open,
@@ -145,7 +145,7 @@ internal sealed class SpanningTreeControl(
         if (!PortNumber.IsPhysical(port.Number) || (port.Config & PortConfig.NoStp) != 0)
         {
             Leave(port);
-            port.Gate = BridgePortFlags.Open;
+            port.BridgeFlags = BridgePortFlags.Open;
             return;
         }
         Membership member = _members.TryGetValue(port.Number, out Membership? known) ? known : Join(port);
@@ -167,7 +167,7 @@ internal sealed class SpanningTreeControl(
         BridgePort inBridge = new(port.Number, (ushort)(DefaultPortPriority | NumberInTree(port.Number)), PathCost.Of(port.Link.Current));
         Membership member = new(port, inBridge);
         _members.Add(port.Number, member);
-        port.Gate = GateOf(BridgePortState.Disabled);
+        port.BridgeFlags = BridgeFlagsOf(BridgePortState.Disabled);
         _bridge.Add(inBridge);
         return member;
     }

@@ -43,7 +43,7 @@ internal readonly struct FlowFilter
     internal bool Covers(in FlowKey key, in FlowKey mask) => FlowKey.Equals(FlowKey.And(mask, Mask), Mask) && FlowKey.Matches(key, Key, Mask);
 }
 
-/// <summary>One flow entry's description and counters. The spans are valid until the control gate is left.</summary>
+/// <summary>One flow entry's description and counters. The spans are valid until the control lock is left.</summary>
 internal ref struct FlowStatistics
 {
     public byte TableId;

@@ -37,7 +37,9 @@ internal sealed unsafe class ActionExecutor(
         }
     }
 
-    /// <summary>The queue into which a packet that owes nothing and came in by another port can go at once; null for no port or a closed one.</summary>
+    /// <summary>
+    /// The queue into which a packet that owes nothing and came in by another port can go at once; null for no port or a closed one.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public OutputQueue? FindOpen(ushort port, ushort inPort) =>
         outputs.Find(port) is OutputQueue queue && port != inPort && queue.Port.LetsOut() ? queue : null;
@@ -167,10 +169,12 @@ internal sealed unsafe class ActionExecutor(
         }
     }
 
-    /// <summary>FLOOD: along the spanning tree (§3.3), which a port that is no part of it neither brings packets into nor gets them from.</summary>
+    /// <summary>
+    /// FLOOD: along the spanning tree (§3.3), which a port that is no part of it neither brings packets into nor gets them from.
+    /// </summary>
     private void FloodTree(in Packet packet, ushort inPort)
     {
-        if ((GateOf(inPort) & BridgePortFlags.Forwards) == 0)
+        if ((BridgeFlagsOf(inPort) & BridgePortFlags.Forwards) == 0)
         {
             Drop(packet, DropReason.SpanningTree);
             return;
@@ -178,14 +182,17 @@ internal sealed unsafe class ActionExecutor(
         Flood(packet, inPort, PortConfig.NoFlood, BridgePortFlags.Forwards);
     }
 
-    /// <summary>To every port but the ingress, those with any of the <paramref name="excluded"/> settings and those without the gate.</summary>
-    private void Flood(in Packet packet, ushort inPort, PortConfig excluded, BridgePortFlags gate = BridgePortFlags.None)
+    /// <summary>
+    /// To every port but the ingress, those with any of the <paramref name="excluded"/> settings and those without what is <paramref
+    /// name="needed"/> of the spanning tree.
+    /// </summary>
+    private void Flood(in Packet packet, ushort inPort, PortConfig excluded, BridgePortFlags needed = BridgePortFlags.None)
     {
         excluded |= PortConfig.PortDown | PortConfig.NoForward;
         OutputQueue? last = null;
         foreach (OutputQueue queue in outputs.All)
         {
-            if (queue.Port.Number == inPort || !queue.Port.LetsOut(excluded, gate))
+            if (queue.Port.Number == inPort || !queue.Port.LetsOut(excluded, needed))
             {
                 continue;
             }
@@ -220,12 +227,12 @@ internal sealed unsafe class ActionExecutor(
             Drop(packet, DropReason.Bridge);
             return;
         }
-        BridgePortFlags gate = GateOf(inPort);
-        if (!key.DlSrc.IsMulticast && (gate & BridgePortFlags.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
+        BridgePortFlags flags = BridgeFlagsOf(inPort);
+        if (!key.DlSrc.IsMulticast && (flags & BridgePortFlags.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
         {
             stations.Learn(key, inPort, Now);
         }
-        if ((gate & BridgePortFlags.Forwards) == 0)
+        if ((flags & BridgePortFlags.Forwards) == 0)
         {
             Drop(packet, DropReason.SpanningTree);
             return;
@@ -246,7 +253,7 @@ internal sealed unsafe class ActionExecutor(
     }
 
     // A packet-out's ingress may be no port at all.
-    private BridgePortFlags GateOf(ushort inPort) => outputs.Find(inPort)?.Port.Gate ?? BridgePortFlags.Open;
+    private BridgePortFlags BridgeFlagsOf(ushort inPort) => outputs.Find(inPort)?.Port.BridgeFlags ?? BridgePortFlags.Open;
 
     private bool HasConfig(ushort port, PortConfig config) => outputs.Find(port) is OutputQueue queue && (queue.Port.Config & config) != 0;
 

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// <remarks>
 /// The parser's <see cref="HeaderOffsets"/> is the proof of bounds: a header it names lies whole inside the packet. A field the
 /// packet does not have is left alone, as the specification asks. Checksums change incrementally (RFC 1624), so a packet that came
-/// with a wrong one leaves with a wrong one. A packet whose checksum is unfinished holds the folded pseudo-header sum in its field: that changes with the
+/// with a wrong one leaves with a wrong one. A packet whose checksum is partial holds the folded pseudo-header sum in its field: that changes with the
 /// addresses, but not with the ports, which are summed at the end. Threads: the worker that owns the packet.
 /// </remarks>
 internal static unsafe class HeaderRewriter
@@ -151,7 +151,7 @@ internal static unsafe class HeaderRewriter
             return;
         }
         ref ushort checksum = ref ChecksumOf(packet, layout);
-        if (IsUnfinished(packet, layout, frames))
+        if (IsPartial(packet, layout, frames))
         {
             // The field is a plain sum: the update without its complements.
             checksum = (ushort)~InternetChecksum.Update((ushort)~checksum, old, value);
@@ -188,7 +188,7 @@ internal static unsafe class HeaderRewriter
         byte* transport = packet.Data + layout.TransportOffset;
         ushort old = Word(transport + offset);
         Word(transport + offset) = value;
-        if (IsUnfinished(packet, layout, frames))
+        if (IsPartial(packet, layout, frames))
         {
             return;
         }
@@ -199,7 +199,7 @@ internal static unsafe class HeaderRewriter
     }
 
     /// <summary>Whether the transport checksum of this header, not of one inside a tunnel, is still to be finished.</summary>
-    private static bool IsUnfinished(in Packet packet, HeaderOffsets layout, FrameCache frames) =>
+    private static bool IsPartial(in Packet packet, HeaderOffsets layout, FrameCache frames) =>
         packet.HasOffload && frames.Offload(packet).ChecksumStart == layout.TransportOffset;
 
     private static ref ushort ChecksumOf(in Packet packet, HeaderOffsets layout) =>

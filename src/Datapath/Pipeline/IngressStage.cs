@@ -133,7 +133,7 @@ internal sealed unsafe class IngressStage : IDisposable
             _executor.Drop(packet, DropReason.IngressClosed);
             return true;
         }
-        if (!isBpdu || (port.Gate & BridgePortFlags.TakesBpdus) == 0)
+        if (!isBpdu || (port.BridgeFlags & BridgePortFlags.TakesBpdus) == 0)
         {
             return false;
         }

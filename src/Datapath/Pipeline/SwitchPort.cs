@@ -15,7 +15,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     private volatile uint _config;
     private volatile int _mtu;
     private volatile PortQueueSettings? _queueSettings;
-    private volatile int _gate = (int)BridgePortFlags.Open;
+    private volatile int _bridgeFlags = (int)BridgePortFlags.Open;
     private ulong _transmitted;
 
     /// <param name="firstWorker">The worker that serves queue 0; further queues go to the following ones, and on from the first again.</param>
@@ -73,22 +73,22 @@ internal sealed unsafe class SwitchPort : IDisposable
     public long Rate => RateLimit != 0 ? RateLimit : Link.Rate;
 
     /// <summary>What spanning tree allows; read by workers.</summary>
-    public BridgePortFlags Gate
+    public BridgePortFlags BridgeFlags
     {
-        get => (BridgePortFlags)_gate;
-        set => _gate = (int)value;
+        get => (BridgePortFlags)_bridgeFlags;
+        set => _bridgeFlags = (int)value;
     }
 
     /// <summary>Whether packets can end here as they come in: the port is closed to some, or hands some to spanning tree.</summary>
     public bool IsSelective =>
-        (Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0 || (Gate & BridgePortFlags.TakesBpdus) != 0;
+        (Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0 || (BridgeFlags & BridgePortFlags.TakesBpdus) != 0;
 
     /// <summary>Whether packets may leave here: what every output asks, each with what matters to it.</summary>
     /// <param name="closing">Settings that keep them in.</param>
     /// <param name="needed">What spanning tree must allow.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // what is not asked costs nothing
     public bool LetsOut(PortConfig closing = PortConfig.PortDown | PortConfig.NoForward, BridgePortFlags needed = BridgePortFlags.None) =>
-        (Config & closing) == 0 && (needed == BridgePortFlags.None || (Gate & needed) == needed);
+        (Config & closing) == 0 && (needed == BridgePortFlags.None || (BridgeFlags & needed) == needed);
 
     /// <summary>The OFPPS_STP bits; none without spanning tree.</summary>
     public PortState SpanningTreeState { get; set; }

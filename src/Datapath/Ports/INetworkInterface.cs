@@ -14,5 +14,5 @@ internal interface INetworkInterface
     int HighestMtu { get; }
 
     /// <summary>Whether local stacks send through the interface and the backend is not told what they left to be done: it is recognised, but never inside of a tunnel.</summary>
-    bool HidesUnfinishedChecksums => false;
+    bool HidesPartialChecksums => false;
 }

@@ -5,12 +5,18 @@ using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Hosting.Configuration;
 
-/// <summary>One thing that can be set, on the command line as <c>--name</c> and in a configuration file as <c>name:</c>. Its declaration in <see cref="All"/> is all there is to it.</summary>
+/// <summary>
+/// One thing that can be set, on the command line as <c>--name</c> and in a configuration file as <c>name:</c>. Its declaration in <see
+/// cref="All"/> is all there is to it.
+/// </summary>
 /// <param name="Name">Without dashes.</param>
 /// <param name="Argument">The value's place in the help.</param>
 /// <param name="Description">One line for the help.</param>
-/// <param name="Read">Judges what was given, none or one unless it is repeatable, and puts it where it belongs. Called in the order of <see cref="All"/>.</param>
-internal sealed record SwitchOption(string Name, string Argument, string Description, Action<SwitchOptionsReader, IReadOnlyList<Setting>> Read)
+/// <param name="Read">
+/// Judges what was given, none or one unless it is repeatable, and puts it where it belongs. Called in the order of <see cref="All"/>.
+/// </param>
+internal sealed record SwitchOption(
+    string Name, string Argument, string Description, Action<SwitchOptionsReader, IReadOnlyList<Setting>> Read)
 {
     private const int MaxPacketInRate = 100_000_000;
 
@@ -27,7 +33,8 @@ internal sealed record SwitchOption(string Name, string Argument, string Descrip
     public static IReadOnlyList<SwitchOption> All { get; } =
     [
         new("port", "[N=]SPEC",
-            "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, replay:FILE, pcap:FILE, null:, or a tunnel by another port (vxlan:, gre:, ipip:, capsulator:), "
+            "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, replay:FILE, pcap:FILE, null:, or a tunnel by "
+            + "another port (vxlan:, gre:, ipip:, capsulator:), "
             + "then ,key=value for its options, such as rate=100M or address=10.0.0.1/24",
             (to, given) => to.ReadPorts(given)) { IsRepeatable = true },
         new("netfpga", "nf2c0|emulator",
@@ -38,43 +45,57 @@ internal sealed record SwitchOption(string Name, string Argument, string Descrip
             (to, given) => to.ReadQueues(given)) { IsRepeatable = true },
         One("datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent",
             (to, setting) => to.ReadDatapathId(setting)),
-        new("controller", "tcp:HOST[:PORT]", $"a controller to connect to: {ConnectionTarget.ActiveForms}; the port is {ConnectionTarget.DefaultPort} if absent",
+        new("controller", "tcp:HOST[:PORT]",
+            $"a controller to connect to: {ConnectionTarget.ActiveForms}; the port is {ConnectionTarget.DefaultPort} if absent",
             (to, given) => to.Agent = to.Agent with { Controllers = to.ReadTargets(given, passive: false) }) { IsRepeatable = true },
-        new("listen", "ptcp:[PORT][:HOST]", $"where controllers and ofctl may connect: {ConnectionTarget.PassiveForms}; from anywhere unless HOST is given",
+        new("listen", "ptcp:[PORT][:HOST]",
+            $"where controllers and ofctl may connect: {ConnectionTarget.PassiveForms}; from anywhere unless HOST is given",
             (to, given) => to.Agent = to.Agent with { Listeners = to.ReadTargets(given, passive: true) }) { IsRepeatable = true },
         One("control", ControlForm, "a socket for 'softswitch port add|del|list', which only the owner may connect to",
             (to, setting) => to.ReadControl(setting, ControlForm)),
         One("private-key", "FILE", "for ssl: and pssl:, our private key in PEM", (to, setting) => to.PrivateKey = setting.Value),
-        One("certificate", "FILE", "for ssl: and pssl:, the certificate of our private key in PEM", (to, setting) => to.Certificate = setting.Value),
-        One("ca-cert", "FILE", "for ssl: and pssl:, the CA that must have signed the peer's certificate, in PEM", (to, setting) => to.CaCertificate = setting.Value),
+        One("certificate", "FILE",
+            "for ssl: and pssl:, the certificate of our private key in PEM", (to, setting) => to.Certificate = setting.Value),
+        One("ca-cert", "FILE",
+            "for ssl: and pssl:, the CA that must have signed the peer's certificate, in PEM",
+            (to, setting) => to.CaCertificate = setting.Value),
         One("bootstrap-ca-cert", "FILE", "as --ca-cert; while FILE does not exist, the first peer's CA is believed and stored there",
             (to, setting) => to.BootstrapCaCertificate = setting.Value),
         Choice("fail-mode", "without a controller: forward as a learning bridge, or by the flows that are there (default)",
             ("standalone", FailMode.Standalone), ("secure", FailMode.Secure), (to, mode) => to.Agent = to.Agent with { FailMode = mode }),
-        Flag("in-band", "controllers are reached through the switch itself, from port LOCAL: their traffic passes whatever the flow table holds (default false)",
+        Flag("in-band",
+            "controllers are reached through the switch itself, from port LOCAL: their traffic passes whatever the flow "
+            + "table holds (default false)",
             (to, isOn) => to.Options = to.Options with { InBand = isOn }),
         Number("packet-in-rate", "N", 0, MaxPacketInRate,
-            $"packets a second that go to controllers, shared fairly between ports (default {Default.Datapath.PacketInRate}); 0 for no limit",
+            "packets a second that go to controllers, shared fairly between ports (default "
+            + $"{Default.Datapath.PacketInRate}); 0 for no limit",
             (to, rate) => to.Datapath = to.Datapath with { PacketInRate = rate }),
         Number("packet-in-burst", "N", 1, MaxPacketInRate,
             $"packets that may go to controllers at once after a pause (default {Default.Datapath.PacketInBurst})",
             (to, burst) => to.Datapath = to.Datapath with { PacketInBurst = burst }),
         Number("frames", "N", 1024, 1 << 20,
-            $"frames in the pool, for all packets under way, RANGE (default {Default.Datapath.FrameCount}); AF_XDP ports bring their own besides",
+            $"frames in the pool, for all packets under way, RANGE (default {Default.Datapath.FrameCount}); AF_XDP ports "
+            + "bring their own besides",
             (to, count) => to.Datapath = to.Datapath with { FrameCount = count }),
         Choice("frame-size", "bytes of a frame; AF_XDP ports take an MTU of 1710 with the first (default), of 3758 with the other",
             ("2048", 2048), ("4096", 4096), (to, size) => to.Datapath = to.Datapath with { FrameSize = size }),
-        Number("buffers", "N", 1, 4096, $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount})",
+        Number("buffers", "N", 1, 4096,
+            $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount})",
             (to, count) => to.Datapath = to.Datapath with { BufferCount = count }),
-        Number("buffer-timeout", "SECONDS", 1, 3600, $"how long each of them waits, RANGE (default {Default.Datapath.BufferTimeout.TotalSeconds})",
+        Number("buffer-timeout", "SECONDS", 1, 3600,
+            $"how long each of them waits, RANGE (default {Default.Datapath.BufferTimeout.TotalSeconds})",
             (to, seconds) => to.Datapath = to.Datapath with { BufferTimeout = TimeSpan.FromSeconds(seconds) }),
         Number("action-memory", "MIB", 1, 4096,
-            $"memory for the action lists of all entries, RANGE (default {Default.Datapath.ActionMemory >> 20}); what does not fit is refused as if tables were full",
+            $"memory for the action lists of all entries, RANGE (default {Default.Datapath.ActionMemory >> 20}); what does "
+            + "not fit is refused as if tables were full",
             (to, mebibytes) => to.Datapath = to.Datapath with { ActionMemory = (long)mebibytes << 20 }),
-        Number("emergency-flows", "N", 0, 1 << 16, $"entries the emergency flow table takes, RANGE (default {Default.Datapath.MaxEmergencyEntries})",
+        Number("emergency-flows", "N", 0, 1 << 16,
+            $"entries the emergency flow table takes, RANGE (default {Default.Datapath.MaxEmergencyEntries})",
             (to, count) => to.Datapath = to.Datapath with { MaxEmergencyEntries = count }),
         Number("emergency-attempts", "N", 0, 1000,
-            $"attempts to reach a controller again that must fail before emergency entries come into force, RANGE (default {Default.Agent.EmergencyAttempts})",
+            "attempts to reach a controller again that must fail before emergency entries come into force, RANGE (default "
+            + $"{Default.Agent.EmergencyAttempts})",
             (to, count) => to.Agent = to.Agent with { EmergencyAttempts = count }),
         Number("workers", "N", 1, 64, $"threads that forward packets, RANGE (default {Default.Datapath.Workers})",
             (to, count) => to.Datapath = to.Datapath with { Workers = count }),
@@ -82,8 +103,10 @@ internal sealed record SwitchOption(string Name, string Argument, string Descrip
             (to, setting) => to.ReadProcessors(setting)),
         Choice("idle", "a worker without packets: sleeps after a moment (default), or keeps looking, which takes its processor whole",
             ("adaptive", false), ("spin", true), (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }),
-        Flag("stp", "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", (to, isOn) => to.HasSpanningTree = isOn),
-        Number("stp-priority", "N", 0, ushort.MaxValue, $"bridge priority, RANGE; the lowest becomes the root (default {DefaultTree.Priority})",
+        Flag("stp",
+            "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", (to, isOn) => to.HasSpanningTree = isOn),
+        Number("stp-priority", "N", 0, ushort.MaxValue,
+            $"bridge priority, RANGE; the lowest becomes the root (default {DefaultTree.Priority})",
             (to, priority) => to.SpanningTree = to.SpanningTree with { Priority = (ushort)priority }),
         Number("stp-hello", "SECONDS", SpanningTreeOptions.MinHelloSeconds, SpanningTreeOptions.MaxHelloSeconds,
             $"RANGE between two messages of the root (default {DefaultTree.HelloSeconds})",
@@ -108,10 +131,12 @@ internal sealed record SwitchOption(string Name, string Argument, string Descrip
         });
 
     /// <param name="description">RANGE in it stands for lowest to highest.</param>
-    private static SwitchOption Number(string name, string argument, int lowest, int highest, string description, Action<SwitchOptionsReader, int> set) =>
+    private static SwitchOption Number(
+        string name, string argument, int lowest, int highest, string description, Action<SwitchOptionsReader, int> set) =>
         One(name, argument, description.Replace("RANGE", $"{lowest} to {highest}", StringComparison.Ordinal), (to, setting) =>
         {
-            if (int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= lowest && number <= highest)
+            bool isNumber = int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number);
+            if (isNumber && number >= lowest && number <= highest)
             {
                 set(to, number);
             }
@@ -121,7 +146,8 @@ internal sealed record SwitchOption(string Name, string Argument, string Descrip
             }
         });
 
-    private static SwitchOption Choice<T>(string name, string description, (string Word, T Value) first, (string Word, T Value) second, Action<SwitchOptionsReader, T> set) =>
+    private static SwitchOption Choice<T>(
+        string name, string description, (string Word, T Value) first, (string Word, T Value) second, Action<SwitchOptionsReader, T> set) =>
         One(name, $"{first.Word}|{second.Word}", description, (to, setting) =>
         {
             if (setting.Value == first.Word || setting.Value == second.Word)

@@ -10,7 +10,10 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting.Configuration;
 
-/// <summary>Turns settings into options, or into one line for each that cannot be. <see cref="SwitchOption"/> says what goes where; here is what takes more than a line.</summary>
+/// <summary>
+/// Turns settings into options, or into one line for each that cannot be. <see cref="SwitchOption"/> says what goes where; here is what
+/// takes more than a line.
+/// </summary>
 internal sealed class SwitchOptionsReader
 {
     private const int FramesPerBuffer = 4; // what waits in buffers must leave enough for what is under way
@@ -137,7 +140,10 @@ internal sealed class SwitchOptionsReader
         }
     }
 
-    /// <summary>Ports with a number keep it; then cards' interfaces, in their order, and then the others take the lowest free ones, in the order given.</summary>
+    /// <summary>
+    /// Ports with a number keep it; then cards' interfaces, in their order, and then the others take the lowest free ones, in the order
+    /// given.
+    /// </summary>
     public void ReadPorts(IReadOnlyList<Setting> given)
     {
         List<CardOption> cards = CardOptionsReader.Read(_settings["netfpga"], _errors);

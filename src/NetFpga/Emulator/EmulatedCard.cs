@@ -7,14 +7,19 @@ namespace Softswitch.NetFpga.Emulator;
 /// description of the hardware in docs/netfpga-hardware.md.
 /// </para>
 /// <para>
-/// Where that is silent: a register nobody knows reads as <see cref="UnknownRegister"/> and ignores writes; a row number is taken modulo 32; a hit row
-/// counts only if no exact entry won; a frame with a bad IPv4 header is dropped under source 0; a flush keeps the counters of the rows; a reset and a flush
-/// take no time; rows and slots change at once, but see <see cref="RowVanished"/>; a port switched off by its MAC's control bits loses frames instead of
-/// keeping them; a frame that puts the card out of step has ports 0, and one of which the parser missed the words in front is one of port 0 with nothing in
+/// Where that is silent: a register nobody knows reads as <see cref="UnknownRegister"/> and ignores writes; a row number is taken modulo
+/// 32; a hit row
+/// counts only if no exact entry won; a frame with a bad IPv4 header is dropped under source 0; a flush keeps the counters of the rows; a
+/// reset and a flush
+/// take no time; rows and slots change at once, but see <see cref="RowVanished"/>; a port switched off by its MAC's control bits loses
+/// frames instead of
+/// keeping them; a frame that puts the card out of step has ports 0, and one of which the parser missed the words in front is one of port 0
+/// with nothing in
 /// it; reading the PHY's interrupt status clears it; layout 0.9 treats tags and bad headers as 1.0 does.
 /// </para>
 /// <para>
-/// Threads: any, one at a time inside. A frame meets tables as some single register access left them. Disposing does nothing: it is a card, not a
+/// Threads: any, one at a time inside. A frame meets tables as some single register access left them. Disposing does nothing: it is a card,
+/// not a
 /// connection to one.
 /// </para>
 /// </remarks>
@@ -57,7 +62,8 @@ internal sealed class EmulatedCard : IRegisterAccess
     public Action<RegisterAccess>? Written { get; set; }
 
     /// <summary>
-    /// For tests: called in the middle of writing a row, whose number it is given, while that row matches nothing. What the hardware does during the 16 clocks of
+    /// For tests: called in the middle of writing a row, whose number it is given, while that row matches nothing. What the hardware does
+    /// during the 16 clocks of
     /// that is not known; unless this is set, a row changes at once.
     /// </summary>
     public Action<int>? RowVanished
@@ -96,7 +102,9 @@ internal sealed class EmulatedCard : IRegisterAccess
         Written?.Invoke(access);
     }
 
-    /// <summary>Writes a register as another program would: it is not counted, does not fail, and <see cref="Written"/> is not told.</summary>
+    /// <summary>
+    /// Writes a register as another program would: it is not counted, does not fail, and <see cref="Written"/> is not told.
+    /// </summary>
     public void Tamper(uint address, uint value)
     {
         CheckAddress(address);
@@ -146,10 +154,14 @@ internal sealed class EmulatedCard : IRegisterAccess
     }
 
     /// <summary>What becomes of one frame, from its arrival at a wire or from the host to its leaving.</summary>
-    /// <remarks>Out of step (E9) it may stay, and an earlier one leaves in its place, or more than one: then <see cref="TakeNext"/> has the others.</remarks>
+    /// <remarks>
+    /// Out of step (E9) it may stay, and an earlier one leaves in its place, or more than one: then <see cref="TakeNext"/> has the others.
+    /// </remarks>
     /// <param name="source">Where it comes from: 0, 2, 4, 6 for the wires, 1, 3, 5, 7 for the host's queues.</param>
     /// <param name="frame">From the Ethernet header to the end of the data, without FCS.</param>
-    /// <param name="result">Takes the frame as it leaves, the same for all destinations; at least as long as <see cref="RoomFor"/> says.</param>
+    /// <param name="result">
+    /// Takes the frame as it leaves, the same for all destinations; at least as long as <see cref="RoomFor"/> says.
+    /// </param>
     /// <param name="length">Bytes of it; 0 if nothing leaves.</param>
     /// <returns>Bit n is set if a copy leaves by number n: a wire if even, to the host by queue n if odd.</returns>
     public int Process(int source, ReadOnlySpan<byte> frame, Span<byte> result, out int length)

@@ -1,6 +1,8 @@
 namespace Softswitch.NetFpga.Emulator;
 
-/// <summary>A frame's way through an emulated card: MAC or host queue, look-up in both tables, actions, output queues. Threads: one at a time.</summary>
+/// <summary>
+/// A frame's way through an emulated card: MAC or host queue, look-up in both tables, actions, output queues. Threads: one at a time.
+/// </summary>
 internal sealed class EmulatedPipeline(EmulatedCardOptions options, EmulatedRegisters registers)
 {
     private const int ShortestFrame = 14;

@@ -83,7 +83,7 @@ internal sealed class ControllerConnection : ICommandHost
 
     public OutboundQueue Out { get; } = new();
 
-    /// <summary>Touched only with the gate and <see cref="OutboundQueue.Appending"/> held.</summary>
+    /// <summary>Touched only with the control lock and <see cref="OutboundQueue.Appending"/> held.</summary>
     public ControllerSession Session { get; }
 
     private TimeProvider Time => _agent.Options.TimeProvider;

@@ -17,7 +17,7 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 /// <remarks>
 /// <para>
 /// Threads: one per controller that is connected to, one per listener, two per connection, a timer for probes. All of them enter the
-/// datapath through its gate (<see cref="DatapathControl.Enter"/>). <see cref="IControlEvents"/> is called with the gate held and never blocks.
+/// datapath through its lock (<see cref="DatapathControl.Enter"/>). <see cref="IControlEvents"/> is called with the control lock held and never blocks.
 /// </para>
 /// <para>
 /// Who gets packets without a flow entry. If controllers are configured: they do while at least one is connected; peers of listeners are
@@ -49,11 +49,11 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
 
     private static readonly TimeSpan LongestProbeTick = TimeSpan.FromSeconds(1);
 
-    private readonly List<ControllerConnection> _connections = []; // under the gate
+    private readonly List<ControllerConnection> _connections = []; // under the control lock
     private readonly List<IChannelListener> _listeners = [];
     private readonly List<Thread> _threads = [];
     private readonly CancellationTokenSource _stopping = new();
-    private readonly ContactWatch _contact; // under the gate
+    private readonly ContactWatch _contact; // under the control lock
     private ITimer? _probeTimer;
     private int _isProbing;
     private bool _hasOwnController;
@@ -76,7 +76,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>; 0 for a Unix socket.</summary>
     public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(l => l.Port)];
 
-    /// <summary>Under the gate. Whether the program that runs the switch takes packet-ins itself: a controller that is always there.</summary>
+    /// <summary>Under the control lock. Whether the program that runs the switch takes packet-ins itself: a controller that is always there.</summary>
     public bool HasOwnController
     {
         get => _hasOwnController;
@@ -101,7 +101,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Memory for a flow-mod's decoded actions: for whoever has the table, also while it lets others in.</summary>
     internal FlowAction[] FlowModActions { get; } = new FlowAction[OfActions.MaxCount];
 
-    /// <summary>Memory for a packet-out's decoded actions; under the gate.</summary>
+    /// <summary>Memory for a packet-out's decoded actions; under the control lock.</summary>
     internal FlowAction[] PacketOutActions { get; } = new FlowAction[OfActions.MaxCount];
 
     /// <summary>Listens and starts to connect.</summary>
@@ -190,7 +190,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    /// <summary>Closes all connections and waits for their threads. Not with the gate held.</summary>
+    /// <summary>Closes all connections and waits for their threads. Not with the control lock held.</summary>
     public void Dispose()
     {
         if (_disposed)
@@ -217,17 +217,17 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
 
     internal void Log(string line) => Options.Log(line);
 
-    /// <summary>Under the gate.</summary>
+    /// <summary>Under the control lock.</summary>
     internal void Add(ControllerConnection connection) => _connections.Add(connection);
 
-    /// <summary>Under the gate, and with the table if it may be a controller: emergency mode may be due.</summary>
+    /// <summary>Under the control lock, and with the table if it may be a controller: emergency mode may be due.</summary>
     internal void Remove(ControllerConnection connection)
     {
         _connections.Remove(connection);
         OnSessionChanged();
     }
 
-    /// <summary>Under the gate: someone came, went, or asked for packets.</summary>
+    /// <summary>Under the control lock: someone came, went, or asked for packets.</summary>
     internal void OnSessionChanged()
     {
         ChooseMissBehaviour();
@@ -243,7 +243,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         Control.MissBehaviour = _hasOwnController || _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
     }
 
-    /// <summary>Under the gate: at most one connection is master.</summary>
+    /// <summary>Under the control lock: at most one connection is master.</summary>
     internal void DemoteMasters()
     {
         foreach (ControllerConnection connection in _connections)
@@ -407,7 +407,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         Table.CheckPatience();
         if (Interlocked.Exchange(ref _isProbing, 1) != 0)
         {
-            return; // the look before still waits for the gate
+            return; // the look before still waits for the control lock
         }
         using (Control.EnterWithoutTable())
         {

@@ -8,11 +8,17 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Controllers;
 
-/// <summary>What every OpenFlow 1.0 controller does: listens, shakes hands, keeps connections alive, takes messages apart. What to do with them is up to the class derived from it.</summary>
+/// <summary>
+/// What every OpenFlow 1.0 controller does: listens, shakes hands, keeps connections alive, takes messages apart. What to do with them is
+/// up to the class derived from it.
+/// </summary>
 /// <remarks>
-/// Threads: one that accepts and one for each switch, born in the network namespace of the thread that calls <see cref="Start"/>. Handlers are called
-/// by the switches' threads under <see cref="HandlerLock"/>, one at a time for the whole controller: what they touch needs no lock of its own.
-/// What they send, to whichever switch, goes out once all that a switch sent at a time is handled; a switch that does not read holds up no handlers.
+/// Threads: one that accepts and one for each switch, born in the network namespace of the thread that calls <see cref="Start"/>. Handlers
+/// are called
+/// by the switches' threads under <see cref="HandlerLock"/>, one at a time for the whole controller: what they touch needs no lock of its
+/// own.
+/// What they send, to whichever switch, goes out once all that a switch sent at a time is handled; a switch that does not read holds up no
+/// handlers.
 /// Memory is bounded: a framer for each switch, and what handlers cause by one read of at most 64 KiB.
 /// </remarks>
 public abstract class OfController : IDisposable
@@ -170,7 +176,9 @@ public abstract class OfController : IDisposable
         Log($"switch {from.DatapathId:x16}: {error.Name}");
 
     /// <summary>Sends a barrier to each of these switches.</summary>
-    /// <param name="onAll">Called as <see cref="SwitchConnection.Barrier"/> calls, once the last has answered: when each did, in the order given.</param>
+    /// <param name="onAll">
+    /// Called as <see cref="SwitchConnection.Barrier"/> calls, once the last has answered: when each did, in the order given.
+    /// </param>
     protected static void BarrierAll(IReadOnlyList<SwitchConnection> switches, Action<IReadOnlyList<long>> onAll)
     {
         ArgumentNullException.ThrowIfNull(switches);
@@ -316,7 +324,9 @@ public abstract class OfController : IDisposable
         }
     }
 
-    /// <summary>Handles what has come as a whole, and then sends what handlers had to say: a switch that asks much gets few, long answers.</summary>
+    /// <summary>
+    /// Handles what has come as a whole, and then sends what handlers had to say: a switch that asks much gets few, long answers.
+    /// </summary>
     /// <returns>Why the connection cannot go on; null if it can.</returns>
     private string? TakeAll(SwitchConnection connection, OfFramer framer, long now)
     {

@@ -10,8 +10,10 @@ namespace Softswitch.OfAgent.Controllers;
 
 /// <summary>A switch as a controller has it: what it said of itself, and messages to it.</summary>
 /// <remarks>
-/// Threads: any may send. Messages are gathered until <see cref="Flush"/>, which the controller calls after its handlers, or until there are
-/// 512 KiB of them, more than what one read of 64 KiB makes a handler say that answers each packet. Only whoever flushes waits for a switch that does not read,
+/// Threads: any may send. Messages are gathered until <see cref="Flush"/>, which the controller calls after its handlers, or until there
+/// are
+/// 512 KiB of them, more than what one read of 64 KiB makes a handler say that answers each packet. Only whoever flushes waits for a switch
+/// that does not read,
 /// and no longer than the probe interval.
 /// </remarks>
 public sealed class SwitchConnection
@@ -96,7 +98,9 @@ public sealed class SwitchConnection
     }
 
     /// <summary>Asks the switch to say when it has done everything sent before (§5.3.7).</summary>
-    /// <param name="onReply">Called by the thread that reads, under the controller's lock, with when the reply came (Stopwatch.GetTimestamp).</param>
+    /// <param name="onReply">
+    /// Called by the thread that reads, under the controller's lock, with when the reply came (Stopwatch.GetTimestamp).
+    /// </param>
     public void Barrier(Action<long> onReply)
     {
         lock (_gathering)

@@ -44,7 +44,7 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
     private const int SO_SNDBUF = 7;
     private const int SO_RCVBUF = 8;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _sync = new();
     private readonly LinuxInterface _interface;
     private readonly InterfaceLock _lock;
     private readonly LinkDrops _unsent;
@@ -145,7 +145,7 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
 
     public PortCounters ReadCounters()
     {
-        lock (_gate)
+        lock (_sync)
         {
             if (!_disposed)
             {
@@ -168,7 +168,7 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_sync)
         {
             if (_disposed)
             {

@@ -43,7 +43,7 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
     private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, bool mayBePartial, string backend)
     {
         HighestMtu = highestMtu;
-        HidesUnfinishedChecksums = mayBePartial;
+        HidesPartialChecksums = mayBePartial;
         _interface = device;
         _parts = parts;
         Queues = [.. parts.Sockets.Select(socket => socket.Queue)];
@@ -64,7 +64,7 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
 
     public int HighestMtu { get; }
 
-    public bool HidesUnfinishedChecksums { get; }
+    public bool HidesPartialChecksums { get; }
 
     public bool TakesOffloads => false;
 

@@ -43,7 +43,7 @@ internal sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
     private const int SO_SNDBUF = 7;
     private const uint FIOCLEX = 0x5451;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _sync = new();
     private readonly LinuxInterface _interface;
     private readonly InterfaceLock _lock;
     private readonly LiveCapture _capture;
@@ -71,7 +71,7 @@ internal sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
 
     public int HighestMtu => 0;
 
-    public bool HidesUnfinishedChecksums => true;
+    public bool HidesPartialChecksums => true;
 
     public string Backend =>
         "libpcap (SharpPcap): a call and a copy more per packet than packet:; TCP segments are cut to the MTU, UDP segments (USO) are lost";
@@ -127,7 +127,7 @@ internal sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
 
     public PortCounters ReadCounters()
     {
-        lock (_gate)
+        lock (_sync)
         {
             if (!_disposed)
             {
@@ -146,7 +146,7 @@ internal sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_sync)
         {
             if (!_disposed)
             {

@@ -39,7 +39,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         _inner = inner;
         _device = device;
         _underlay = underlay;
-        _decapsulator = new Decapsulator(underlay, index, Drops, device.Interface?.HidesUnfinishedChecksums == true);
+        _decapsulator = new Decapsulator(underlay, index, Drops, device.Interface?.HidesPartialChecksums == true);
     }
 
     /// <summary>Drops of what was received; the tunnels count what they were given to send.</summary>

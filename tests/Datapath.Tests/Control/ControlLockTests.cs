@@ -6,10 +6,10 @@ using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;
 
-/// <summary>The gate is handed over in turn, and a long command leaves it for what needs no flow entries.</summary>
+/// <summary>The control lock is handed over in turn, and a long command leaves it for what needs no flow entries.</summary>
 public sealed class ControlLockTests : ICommandHost
 {
-    private readonly ControlLock _gate = new();
+    private readonly ControlLock _lock = new();
     private readonly List<string> _told = [];
 
     void ICommandHost.OnLeaving() => _told.Add("leaving");
@@ -86,26 +86,26 @@ public sealed class ControlLockTests : ICommandHost
     {
         int brief = 0;
         int another = 0;
-        _gate.Enter(withTable: true, this);
+        _lock.Enter(withTable: true, this);
         Thread first = Start(() => EnterAndCount(withTable: true, ref another));
         WaitUntilAsleep(first);
         Thread second = Start(() => EnterAndCount(withTable: false, ref brief));
         Stopwatch watch = Stopwatch.StartNew();
         while (Volatile.Read(ref brief) == 0 && watch.Elapsed < TimeSpan.FromSeconds(20))
         {
-            _gate.Breathe();
+            _lock.Breathe();
         }
         Assert.Equal((1, 0), (brief, another));
         Assert.Equal(["leaving", "entered"], _told);
-        Assert.True(_gate.IsOverdue); // the other command has waited for long
-        _gate.Exit();
+        Assert.True(_lock.IsOverdue); // the other command has waited for long
+        _lock.Exit();
         first.Join();
         second.Join();
         Assert.Equal(1, another);
     }
 
     [Fact]
-    public void A_barrier_that_does_not_leave_the_gate_ends_however_long_others_wait()
+    public void A_barrier_that_does_not_leave_the_control_lock_ends_however_long_others_wait()
     {
         using TestSwitch sut = new();
         Thread barrier = Start(() =>
@@ -126,17 +126,17 @@ public sealed class ControlLockTests : ICommandHost
     }
 
     [Fact]
-    public void Who_holds_the_gate_enters_again_but_not_for_more()
+    public void Who_holds_the_control_lock_enters_again_but_not_for_more()
     {
         int entered = 0;
-        _gate.Enter(withTable: false, host: null);
-        _gate.Enter(withTable: false, host: null);
-        Assert.Throws<InvalidOperationException>(() => _gate.Enter(withTable: true, host: null));
-        _gate.Exit();
+        _lock.Enter(withTable: false, host: null);
+        _lock.Enter(withTable: false, host: null);
+        Assert.Throws<InvalidOperationException>(() => _lock.Enter(withTable: true, host: null));
+        _lock.Exit();
         Thread other = Start(() => EnterAndCount(withTable: true, ref entered));
         WaitUntilAsleep(other);
         Assert.Equal(0, entered);
-        _gate.Exit();
+        _lock.Exit();
         other.Join();
         Assert.Equal(1, entered);
     }
@@ -153,8 +153,8 @@ public sealed class ControlLockTests : ICommandHost
 
     private void EnterAndCount(bool withTable, ref int count)
     {
-        _gate.Enter(withTable, host: null);
+        _lock.Enter(withTable, host: null);
         Interlocked.Increment(ref count);
-        _gate.Exit();
+        _lock.Exit();
     }
 }

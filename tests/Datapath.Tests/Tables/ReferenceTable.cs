@@ -28,10 +28,10 @@ internal sealed class ReferenceTable
     public void Add(in FlowMatch match, ushort priority, ulong cookie)
     {
         Entry added = new(match, priority, cookie);
-        int twin = _entries.FindIndex(e => IsIdentical(e, added.Match, added.Priority));
-        if (twin >= 0)
+        int identical = _entries.FindIndex(e => IsIdentical(e, added.Match, added.Priority));
+        if (identical >= 0)
         {
-            _entries[twin] = added;
+            _entries[identical] = added;
         }
         else
         {

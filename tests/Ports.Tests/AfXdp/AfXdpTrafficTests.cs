@@ -12,7 +12,7 @@ public sealed class AfXdpTrafficTests
     private static AfXdpPort OpenXdp(LabNode space, string name, FramePool pool) => space.Run(() => AfXdpPort.Open(name, name, pool));
 
     [Fact]
-    public void Tcp_and_udp_with_unfinished_checksums_pass_and_every_frame_is_back_in_the_end()
+    public void Tcp_and_udp_with_partial_checksums_pass_and_every_frame_is_back_in_the_end()
     {
         using var hosts = Begin();
         using var pool = new FramePool(16384);
@@ -55,6 +55,6 @@ public sealed class AfXdpTrafficTests
         hosts.Transfer(hosts.Left, "-n", "32M");
         hosts.Transfer(hosts.Right, "-n", "32M");
         hosts.Transfer(hosts.Left, "-u", "-b", "20M", "-n", "1M", "-l", "1400");
-        Assert.True(bridge.PartialChecksum > 10_000, $"only {bridge.PartialChecksum} of {bridge.Packets} packets came with an unfinished checksum");
+        Assert.True(bridge.PartialChecksum > 10_000, $"only {bridge.PartialChecksum} of {bridge.Packets} packets came with a partial checksum");
     }
 }
