@@ -7,7 +7,7 @@ namespace Softswitch.Lab;
 /// <remarks>Threads: any, one at a time; <see cref="Run(Action)"/> and commands at any time.</remarks>
 internal class LabNode : IDisposable
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<RunningCommand> _running = [];
 
     /// <param name="name">For people; different from the other nodes'.</param>
@@ -60,7 +60,7 @@ internal class LabNode : IDisposable
     public RunningCommand Start(string file, params string[] arguments)
     {
         var command = RunningCommand.Start(file, arguments, network: Network);
-        lock (_gate)
+        lock (_lock)
         {
             _running.Add(command);
         }
@@ -80,7 +80,7 @@ internal class LabNode : IDisposable
 
     public virtual void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _running.ForEach(command => command.Dispose());
             _running.Clear();

@@ -310,6 +310,7 @@ public abstract class OfController : IDisposable
                 }
                 if (TakeAll(connection, framer, now) is { } why)
                 {
+                    connection.Flush(); // the reason; a switch that has just come may not be among all yet
                     return why;
                 }
             }

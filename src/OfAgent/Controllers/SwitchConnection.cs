@@ -10,11 +10,9 @@ namespace Softswitch.OfAgent.Controllers;
 
 /// <summary>A switch as a controller has it: what it said of itself, and messages to it.</summary>
 /// <remarks>
-/// Threads: any may send. Messages are gathered until <see cref="Flush"/>, which the controller calls after its handlers, or until there
-/// are
-/// 512 KiB of them, more than what one read of 64 KiB makes a handler say that answers each packet. Only whoever flushes waits for a switch
-/// that does not read,
-/// and no longer than the probe interval.
+/// Threads: any may send. Messages are gathered until <see cref="Flush"/>, which the controller calls after its handlers, or until
+/// there are 512 KiB of them, more than what one read of 64 KiB makes a handler say that answers each packet. Only whoever flushes
+/// waits for a switch that does not read, and no longer than the probe interval.
 /// </remarks>
 public sealed class SwitchConnection
 {
