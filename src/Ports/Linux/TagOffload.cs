@@ -102,19 +102,27 @@ internal sealed class TagOffload
         {
             Directory.CreateDirectory(Folder);
             RemoveVanished();
-            File.WriteAllText(path, Content(device));
+            string unfinished = $"{Folder}/.{Path.GetFileName(path)}"; // whoever reads the note meanwhile must not take it for another's
+            File.WriteAllText(unfinished, Content(device));
+            File.Move(unfinished, path, overwrite: true);
         }
         return string.Empty;
     });
 
-    /// <summary>Removes the notes of earlier boots, and of network namespaces that neither a process nor a mount (ip-netns(8)) keeps.</summary>
+    /// <summary>
+    /// Removes the notes of earlier boots, and of network namespaces that no process, no descriptor and no mount (ip-netns(8)) keeps.
+    /// </summary>
     private static void RemoveVanished()
     {
         string boot = BootId();
-        HashSet<string> living = [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => char.IsAsciiDigit(name![0]))
-            .Select(process => Try(() => NamespaceOf(process!))).OfType<string>()];
+        HashSet<string> living = [];
+        foreach (string process in Directory.GetDirectories("/proc").Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0])))
+        {
+            IEnumerable<string> links = (Try(() => Directory.GetFiles($"{process}/fd")) ?? []).Append($"{process}/ns/net");
+            living.UnionWith(links.Select(link => Try(() => new FileInfo(link).LinkTarget)).OfType<string>().Where(IsNamespace));
+        }
         // Its fourth field is the file that is mounted: the namespace's name.
-        living.UnionWith(File.ReadLines("/proc/thread-self/mountinfo").Select(line => line.Split(' ')[3]).Where(root => root.StartsWith("net:[", StringComparison.Ordinal)));
+        living.UnionWith(File.ReadLines("/proc/thread-self/mountinfo").Select(line => line.Split(' ')[3]).Where(IsNamespace));
         foreach (string note in Directory.GetFiles(Folder, $"{Prefix}*"))
         {
             string[] fields = (Try(() => File.ReadAllText(note)) ?? string.Empty).TrimEnd().Split(' ');
@@ -124,6 +132,8 @@ internal sealed class TagOffload
             }
         }
     }
+
+    private static bool IsNamespace(string target) => target.StartsWith("net:[", StringComparison.Ordinal);
 
     private static void RemoveNote(LinuxInterface device)
     {

@@ -334,6 +334,30 @@ public sealed class AfXdpPortTests : IDisposable
     }
 
     [Fact]
+    public void Notes_of_a_namespace_that_only_a_descriptor_keeps_stay_until_it_is_gone()
+    {
+        const string Folder = "/run/softswitch";
+        string note = $"{Folder}/rx-vlan-offload-{uint.MaxValue}-1";
+        string boot = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        try
+        {
+            using (var held = new LabNode("held"))
+            {
+                Directory.CreateDirectory(Folder);
+                File.WriteAllText(note, $"{boot} 02:00:00:00:00:01 {new FileInfo(held.NetworkPath).LinkTarget}\n");
+                Open().Dispose();
+                Assert.True(File.Exists(note));
+            }
+            Open().Dispose();
+            Assert.False(File.Exists(note));
+        }
+        finally
+        {
+            File.Delete(note);
+        }
+    }
+
+    [Fact]
     public void An_offload_that_somebody_else_switched_off_stays_off()
     {
         Needs.Program("ethtool");
