@@ -14,8 +14,6 @@ namespace Softswitch.Lab;
 /// </remarks>
 internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name)
 {
-    private const int LinkPatienceMilliseconds = 30_000;
-
     private readonly List<Cable> _cables = [];
 
     public MacAddress HardwareAddress { get; } = hardwareAddress;
@@ -86,7 +84,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     {
         string end = InterfaceOf(cable);
         Links.SetUp(end);
-        AwaitUp(Links, end);
+        AwaitUp(end);
         using NetlinkSocket far = _cables[cable].Far.Run(NetlinkSocket.Open);
         AwaitUp(far, _cables[cable].FarEnd);
     }
@@ -142,20 +140,6 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     private static string InterfaceOf(int cable) => $"eth{cable}";
 
     private FrameSender Open(string end) => Network.Run(() => FrameSender.Open(end));
-
-    // The carrier is there at once, but the kernel lets packets out only after its link watch has run, which makes the state Up in the same go.
-    private void AwaitUp(NetlinkSocket links, string end)
-    {
-        long deadline = Environment.TickCount64 + LinkPatienceMilliseconds;
-        while (links.FindLink(end) is not { State: OperationalState.Up, Carrier: true })
-        {
-            Thread.Sleep(1);
-            if (Environment.TickCount64 > deadline)
-            {
-                throw new PortException($"{Name}: {end} does not come up");
-            }
-        }
-    }
 
     private void Settle()
     {

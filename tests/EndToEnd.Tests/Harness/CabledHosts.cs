@@ -28,6 +28,11 @@ internal sealed partial class CabledHosts : IDisposable
                 _hosts.Add(LabHost.Numbered(number));
                 Host(number).Connect(Inside.Network, $"s{number}", queues);
             }
+            for (int number = 1; number <= hosts; number++)
+            {
+                Inside.AwaitUp($"s{number}"); // tests look whether the switch leaves interfaces as they were
+                Host(number).AwaitUp("eth0");
+            }
         }
         catch
         {

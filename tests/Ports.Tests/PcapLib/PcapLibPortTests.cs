@@ -241,6 +241,7 @@ public sealed class PcapLibPortTests : IDisposable
     [Fact]
     public void The_interface_is_left_as_found()
     {
+        _space.AwaitUp("near");
         string before = _space.Execute("ip", "-d", "link", "show", "near").Checked().Output;
         using (PcapLibPort near = Open())
         {
