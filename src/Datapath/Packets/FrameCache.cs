@@ -28,6 +28,9 @@ internal sealed unsafe class FrameCache
 
     public FramePool Pool => _pool;
 
+    /// <summary>Who looks at the packets of the worker whose cache this is; null for nobody, which is what packets pay for.</summary>
+    public PacketTap? Tap { get; set; }
+
     /// <summary>Free frames in this cache, large ones included. For tests that account for every frame; exact while the owner rests.</summary>
     internal int FreeCount => _count + _largeCount;
 

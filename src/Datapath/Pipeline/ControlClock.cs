@@ -14,6 +14,8 @@ internal sealed class ControlClock
         _ticksPerUnit = (double)TimeSpan.TicksPerSecond / provider.TimestampFrequency;
     }
 
+    public TimeProvider Provider => _provider;
+
     /// <summary>Ticks of 100 ns.</summary>
     public long Ticks => (long)((_provider.GetTimestamp() - _start) * _ticksPerUnit);
 

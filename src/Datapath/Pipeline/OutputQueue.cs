@@ -46,7 +46,7 @@ internal sealed unsafe class OutputQueue
         {
             _queueIds = new uint[Capacity];
             Array.Fill(_queueIds, QueueConfig.None);
-            _scheduler = _queue == null ? null : old?.Detach() ?? new PortScheduler(_queue, frames, drops, _counters, clock);
+            _scheduler = _queue == null ? null : old?.Detach() ?? new PortScheduler(_queue, port.Number, frames, drops, _counters, clock);
             _scheduler?.Configure(_settings);
         }
     }
@@ -144,7 +144,7 @@ internal sealed unsafe class OutputQueue
         {
             bytes += (uint)packet.Length;
         }
-        int taken = _queue!.Transmit(packets, _frames);
+        int taken = _queue!.TransmitAs(Port.Number, packets, _frames);
         _counters->TransmittedPackets += (uint)taken;
         if (taken < packets.Length)
         {

@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Fragments;
 
 namespace Softswitch.Datapath.Pipeline;
@@ -17,6 +18,9 @@ internal sealed record PipelineSettings
     public InBandTraffic? InBand { get; init; }
 
     public bool HasSpanningTree { get; init; }
+
+    /// <summary>Who is given copies of packets.</summary>
+    public Capture[] Captures { get; init; } = [];
 
     /// <summary>What packets of any port have to meet before the flow table, which hardware knows nothing of; null for nothing.</summary>
     public string? OffloadObstacle =>

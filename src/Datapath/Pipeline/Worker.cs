@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
@@ -29,6 +30,7 @@ internal sealed unsafe class Worker : IDisposable
     private readonly WorkerCounters _counters = new();
     private readonly IngressStage _ingress;
     private PipelineSettings _settings = new();
+    private CaptureTap? _tap;
     private ReceiveQueue[] _receive = [];
     private uint _now;
 
@@ -96,6 +98,7 @@ internal sealed unsafe class Worker : IDisposable
         moved += TakeHandovers() + ExecutePacketOuts();
         moved += _outputs.Flush(); // one transmit per port that has packets
         _packetIns.Signal();
+        _tap?.EndPass();
         _shared.Grace.LeavePass(Id);
         return moved;
     }
@@ -113,6 +116,7 @@ internal sealed unsafe class Worker : IDisposable
         {
             counters->ReceivedPackets += (uint)count;
             counters->ReceivedBytes += bytes;
+            _tap?.Received(ref packets, _keys.Start, count, inPort);
         }
         count = _ingress.Admit(ref packets, _keys.Start, _layouts.Start, count, runts, from.SwitchPort, counters);
         if (count > 0)
@@ -157,6 +161,7 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>Releases what is left; the worker's thread has ended.</summary>
     public void Dispose()
     {
+        _frames.Tap = _tap = null; // who captured may be gone
         _ingress.Dispose();
         _keys.Dispose();
         _layouts.Dispose();
@@ -201,6 +206,10 @@ internal sealed unsafe class Worker : IDisposable
     private void Adopt(PipelineSettings settings)
     {
         bool samePorts = settings.Ports == _settings.Ports;
+        if (settings.Captures != _settings.Captures)
+        {
+            _frames.Tap = _tap = CaptureTap.Create(settings.Captures, Id, _shared.Clock.Provider);
+        }
         _settings = settings;
         _executor.MissBehaviour = settings.Miss;
         _ingress.Settings = settings;

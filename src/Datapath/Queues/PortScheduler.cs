@@ -33,6 +33,7 @@ internal sealed unsafe class PortScheduler
     private const long RetryTicks = 1000;
 
     private readonly IPort _port;
+    private readonly ushort _number;
     private readonly FrameCache _frames;
     private readonly DropCounters _drops;
     private readonly WorkerPortCounters* _counters;
@@ -48,12 +49,14 @@ internal sealed unsafe class PortScheduler
     private bool _isRefused;
 
     /// <param name="port">Where packets leave.</param>
+    /// <param name="number">The port's.</param>
     /// <param name="counters">The worker's counters of the port.</param>
-    public PortScheduler(IPort port, FrameCache frames, DropCounters drops, WorkerPortCounters* counters, PassClock clock)
+    public PortScheduler(IPort port, ushort number, FrameCache frames, DropCounters drops, WorkerPortCounters* counters, PassClock clock)
     {
         _clock = clock;
         _filledAt = clock.Ticks;
         _port = port;
+        _number = number;
         _frames = frames;
         _drops = drops;
         _counters = counters;
@@ -181,7 +184,7 @@ internal sealed unsafe class PortScheduler
         _isRefused = false;
         while (_count > 0 && Stage() is > 0 and int staged)
         {
-            int taken = _port.Transmit(_batch.AsSpan(0, staged), _frames);
+            int taken = _port.TransmitAs(_number, _batch.AsSpan(0, staged), _frames);
             Settle(taken, staged);
             sent += taken;
             if (taken < staged)

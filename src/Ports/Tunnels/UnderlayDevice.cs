@@ -22,8 +22,9 @@ internal sealed class UnderlayDevice : IPortDevice
     private volatile int _mtu;
 
     /// <exception cref="PortException">The kernel's neighbours are to be used, and it does not have the interface or its addresses.</exception>
-    public UnderlayDevice(IPortDevice inner, Underlay underlay)
+    public UnderlayDevice(ushort number, IPortDevice inner, Underlay underlay)
     {
+        Number = number;
         _inner = inner;
         _underlay = underlay;
         Watch = underlay.Kernel is { } kernel ? StartWatch(kernel) : null;
@@ -31,6 +32,9 @@ internal sealed class UnderlayDevice : IPortDevice
         UnderlayQueues = [.. inner.Queues.Select((queue, index) => new UnderlayQueue(queue, index, this, underlay))];
         underlay.Attach(this);
     }
+
+    /// <summary>The port's.</summary>
+    public ushort Number { get; }
 
     public UnderlayQueue[] UnderlayQueues { get; }
 

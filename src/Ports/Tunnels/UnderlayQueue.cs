@@ -90,7 +90,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         {
             bytes += packet.Length;
         }
-        int taken = _inner.Transmit(packets, frames);
+        int taken = _inner.TransmitAs(_device.Number, packets, frames);
         foreach (ref readonly Packet packet in packets[taken..])
         {
             bytes -= packet.Length;
@@ -155,8 +155,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         {
             return false;
         }
-        Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
-        Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + length);
+        CountReceived(packet, frames);
         if ((*(ushort*)(data + 20) & Be16.FromHost(0x3fff).Raw) != 0)
         {
             TakeFragment(packet, now, frames);
@@ -166,6 +165,14 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             TakeWhole(packet, frames);
         }
         return true;
+    }
+
+    /// <summary>Counts what the worker does not get to see.</summary>
+    private void CountReceived(in Packet packet, FrameCache frames)
+    {
+        Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
+        Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + packet.Length);
+        frames.Tap?.Received(packet, _device.Number);
     }
 
     private void TakeWhole(in Packet packet, FrameCache frames)
@@ -289,8 +296,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         {
             return false; // somebody else's, such as a gratuitous one
         }
-        Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
-        Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + packet.Length);
+        CountReceived(packet, frames);
         frames.Release(packet);
         if (message.Operation == ArpMessage.Request && _underlay.Kernel == null)
         {

@@ -62,7 +62,7 @@ internal sealed class UnderlaySet
             }
             try
             {
-                return new UnderlayDevice(device, underlay);
+                return new UnderlayDevice(number, device, underlay);
             }
             catch
             {

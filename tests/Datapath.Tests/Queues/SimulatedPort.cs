@@ -22,7 +22,7 @@ internal sealed unsafe class SimulatedPort : IPort, IDisposable
     {
         _clock = new ControlClock(_time);
         Frames = _pool.CreateCache();
-        Scheduler = new PortScheduler(this, Frames, Drops, _counters.Start, _passClock);
+        Scheduler = new PortScheduler(this, 1, Frames, Drops, _counters.Start, _passClock);
         _settings = new PortQueueSettings(rate, [], 0, 0);
         Configure(rate, queues);
     }

@@ -84,7 +84,7 @@ internal sealed class ReferenceTable
 
     private static bool IsExact(in FlowMatch match) => (match.Wildcards & FlowWildcards.All) == 0;
 
-    private static bool Matches(in FlowMatch match, in FlowMatch packet)
+    public static bool Matches(in FlowMatch match, in FlowMatch packet)
     {
         foreach (Field field in Fields(match))
         {

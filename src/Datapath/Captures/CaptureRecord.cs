@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Captures;
+
+/// <summary>The head of a captured packet in a <see cref="CaptureRing"/>; its bytes follow, up to a multiple of 8.</summary>
+/// <remarks>
+/// <code>
+///  0      4       5        6      8        12         16      24     28        32
+/// | size | point | reason | port | length | captured | ticks | call | index   | bytes
+/// </code>
+/// Where a packet does not fit in what is left of the ring before it starts anew, the first 8 bytes say how much that is: without a point.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential, Size = Size)]
+internal struct CaptureRecord
+{
+    public const int Size = 32;
+
+    private const byte Egress = 0x80;
+
+    /// <summary>Bytes to the next record.</summary>
+    public int Step;
+
+    private byte _point;
+    private byte _reason;
+    public ushort Port;
+
+    /// <summary>Bytes of the packet.</summary>
+    public int Length;
+
+    /// <summary>Bytes of it that are here.</summary>
+    public int Captured;
+
+    /// <summary>Universal time in units of 100 ns: of the worker's pass, not of the packet.</summary>
+    public long Ticks;
+
+    /// <summary>Of packets given to a device: which time, and which one of them.</summary>
+    public int Call;
+    public int Index;
+
+    /// <summary>One of them; none where there is no packet.</summary>
+    public readonly CapturePoints Point => (CapturePoints)(_point & ~Egress);
+
+    /// <summary>Whether the packet was on its way out of the port.</summary>
+    public readonly bool IsEgress => (_point & Egress) != 0;
+
+    public readonly DropReason Reason => (DropReason)_reason;
+
+    public void Set(CapturePoints point, bool isEgress, DropReason reason)
+    {
+        _point = (byte)((byte)point | (isEgress ? Egress : 0));
+        _reason = (byte)reason;
+    }
+
+    /// <summary>There is no packet here any more.</summary>
+    public void Clear() => _point = 0;
+}

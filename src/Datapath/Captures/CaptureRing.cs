@@ -1,0 +1,127 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Memory;
+
+namespace Softswitch.Datapath.Captures;
+
+/// <summary>Captured packets on their way from one worker to whoever writes them down. Bounded; neither side waits.</summary>
+/// <remarks>
+/// A packet that finds no room is lost to the capture, and counted. Threads: adding and <see cref="Publish"/> by the worker; peeking, advancing
+/// and <see cref="Release"/> by the reader; <see cref="Lost"/> by any.
+/// </remarks>
+internal sealed unsafe class CaptureRing : IDisposable
+{
+    private const int Alignment = 8;
+
+    private readonly NativeArray<byte> _bytes;
+    private readonly NativeArray<long> _lost = new(ushort.MaxValue + 1); // backed where it is touched: by ports that lose
+    private readonly int _mask;
+    private long _written; // the worker's: beyond what it has published
+    private long _read; // the reader's: beyond what it has given back
+    private RingCursors _cursors;
+
+    /// <param name="capacity">In bytes; a power of two that holds the longest packet.</param>
+    public CaptureRing(int capacity)
+    {
+        _bytes = new NativeArray<byte>(capacity);
+        _mask = capacity - 1;
+    }
+
+    /// <summary>Packets of this port that found no room.</summary>
+    public long Lost(ushort port) => Volatile.Read(ref _lost.Start[port]);
+
+    /// <summary>Copies a packet if there is room. Seen by the reader from the next <see cref="Publish"/> on.</summary>
+    /// <param name="head">All but <see cref="CaptureRecord.Step"/>.</param>
+    public void Add(CaptureRecord head, byte* data)
+    {
+        int size = (CaptureRecord.Size + head.Captured + Alignment - 1) & -Alignment;
+        int offset = (int)(_written & _mask);
+        int left = _bytes.Length - offset;
+        int skipped = left < size ? left : 0;
+        if (!HasRoom(skipped + size))
+        {
+            ref long lost = ref _lost.Start[head.Port];
+            Volatile.Write(ref lost, lost + 1);
+            return;
+        }
+        byte* place = _bytes.Start + offset;
+        if (skipped > 0)
+        {
+            *(long*)place = skipped; // no point, no port
+            place = _bytes.Start;
+        }
+        head.Step = size;
+        *(CaptureRecord*)place = head;
+        Unsafe.CopyBlockUnaligned(place + CaptureRecord.Size, data, (uint)head.Captured);
+        _written += skipped + size;
+    }
+
+    /// <summary>Takes back what is not published yet of this call, from <paramref name="index"/> on.</summary>
+    public void TakeBack(int call, int index)
+    {
+        for (long at = _cursors.Tail; at < _written;)
+        {
+            CaptureRecord* record = At(at);
+            int step = record->Step;
+            if (record->Point == CapturePoints.Sent && record->Call == call && record->Index >= index)
+            {
+                record->Clear();
+            }
+            at += step;
+        }
+    }
+
+    public void Publish()
+    {
+        if (_cursors.Tail != _written)
+        {
+            Volatile.Write(ref _cursors.Tail, _written);
+        }
+    }
+
+    /// <summary>The next packet, until <see cref="Release"/>; null if there is none.</summary>
+    /// <remarks>Its bytes begin behind it.</remarks>
+    public CaptureRecord* Peek()
+    {
+        while (true)
+        {
+            if (_read == _cursors.TailSeen)
+            {
+                _cursors.TailSeen = Volatile.Read(ref _cursors.Tail);
+                if (_read == _cursors.TailSeen)
+                {
+                    return null;
+                }
+            }
+            CaptureRecord* record = At(_read);
+            if (record->Point != CapturePoints.None)
+            {
+                return record;
+            }
+            _read += record->Step;
+        }
+    }
+
+    /// <summary>Goes on to the packet behind the one peeked at.</summary>
+    public void Advance() => _read += At(_read)->Step;
+
+    /// <summary>Gives back the room of everything before the next packet.</summary>
+    public void Release() => Volatile.Write(ref _cursors.Head, _read);
+
+    /// <summary>No worker writes any more.</summary>
+    public void Dispose()
+    {
+        _bytes.Dispose();
+        _lost.Dispose();
+    }
+
+    private CaptureRecord* At(long position) => (CaptureRecord*)(_bytes.Start + (position & _mask));
+
+    private bool HasRoom(int size)
+    {
+        if (_written + size - _cursors.HeadSeen > _bytes.Length)
+        {
+            _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
+        }
+        return _written + size - _cursors.HeadSeen <= _bytes.Length;
+    }
+}

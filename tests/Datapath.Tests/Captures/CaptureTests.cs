@@ -1,0 +1,185 @@
+using Softswitch.Datapath.Captures;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Tests.Pipeline;
+using Softswitch.Datapath.Tests.Tables;
+using Softswitch.Ports.Memory;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Captures;
+
+/// <summary>What a capture sees of packets on their way through a switch.</summary>
+public sealed class CaptureTests
+{
+    private const CapturePoints Both = CapturePoints.Received | CapturePoints.Sent;
+
+    private static Capture Start(TestSwitch sut, CapturePoints points = Both, ushort[]? ports = null, FlowMatch? match = null, int snapLength = Packet.MaxLength)
+    {
+        Capture capture = new(new CaptureFilter(points, ports, match ?? FlowMatch.Any, snapLength), sut.Control.Workers.Count);
+        Assert.True(sut.Control.TryAddCapture(capture));
+        return capture;
+    }
+
+    [Fact]
+    public void A_packet_is_seen_as_it_came_and_as_it_left()
+    {
+        using TestSwitch sut = new();
+        sut.Add(FlowMatch.Any, 1, FlowAction.StripVlan(), FlowAction.SetDlDst(new(0x0200_0000_00bb)), FlowAction.Output(2));
+        byte[] frame = TestPacket.Tcp(vlan: 5);
+        using Capture capture = Start(sut);
+        sut.Send(1, frame);
+        string left = Convert.ToHexString(Assert.Single(sut.Received(2)));
+        List<Captured> seen = Captured.ReadAll(capture);
+        Assert.Equal([(CapturePoints.Received, 1, Convert.ToHexString(frame)), (CapturePoints.Sent, 2, left)], seen.Select(p => (p.Point, (int)p.Port, p.Hex)));
+        Assert.Equal([frame.Length, frame.Length - 4], seen.Select(p => p.Length));
+        Assert.Equal([false, true], seen.Select(p => p.IsEgress));
+    }
+
+    [Fact]
+    public void Each_capture_has_its_own_ports_points_and_length_and_new_ports_are_seen_too()
+    {
+        using TestSwitch sut = new(ports: 2);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.All));
+        using Capture all = Start(sut);
+        using Capture leaving = Start(sut, CapturePoints.Sent, [3], snapLength: 20);
+        byte[] frame = TestPacket.Udp();
+        sut.Send(1, frame);
+        sut.AddPort(3);
+        sut.Send(1, frame);
+        Assert.Equal([1, 2, 1, 2, 3], Captured.ReadAll(all).Select(p => (int)p.Port));
+        Captured cut = Assert.Single(Captured.ReadAll(leaving));
+        Assert.Equal((CapturePoints.Sent, 3, frame.Length, Convert.ToHexString(frame.AsSpan(0, 20))), (cut.Point, (int)cut.Port, cut.Length, cut.Hex));
+
+        Assert.True(sut.Control.RemoveCapture(all));
+        sut.Send(1, frame);
+        Assert.Empty(Captured.ReadAll(all));
+        Assert.Single(Captured.ReadAll(leaving));
+    }
+
+    [Fact]
+    public void The_ninth_capture_is_refused()
+    {
+        using TestSwitch sut = new();
+        Capture[] captures = [.. Enumerable.Range(0, DatapathControl.MostCaptures).Select(_ => Start(sut))];
+        using Capture another = new(captures[0].Filter, 1);
+        Assert.False(sut.Control.TryAddCapture(another));
+        Assert.True(sut.Control.RemoveCapture(captures[3]));
+        Assert.True(sut.Control.TryAddCapture(another));
+        foreach (Capture capture in captures.Append(another))
+        {
+            sut.Control.RemoveCapture(capture);
+            capture.Dispose();
+        }
+    }
+
+    [Fact]
+    public void What_a_full_device_refuses_is_not_seen_as_sent()
+    {
+        using TestSwitch sut = new(ports: 1);
+        MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        using Capture capture = Start(sut, CapturePoints.Sent);
+        sut.Send(1, [.. Enumerable.Range(0, 10).Select(i => TestPacket.Tcp(src: (uint)i))]);
+        Assert.Equal(narrow.Collect().Select(Convert.ToHexString), Captured.ReadAll(capture).Select(p => p.Hex));
+        Assert.Equal(6, sut.Control.ReadDrops(DropReason.TransmitQueueFull));
+    }
+
+    [Fact]
+    public void What_waits_for_its_turn_at_a_full_device_is_seen_once()
+    {
+        using TestSwitch sut = new(ports: 1);
+        MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 1_000_000_000));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        using Capture capture = Start(sut, CapturePoints.Sent);
+        sut.Send(1, [.. Enumerable.Range(0, 10).Select(i => TestPacket.Tcp(src: (uint)i))]);
+        List<string> left = [];
+        for (int i = 0; i < 5; i++)
+        {
+            left.AddRange(narrow.Collect().Select(Convert.ToHexString));
+            sut.Time.Advance(TimeSpan.FromMilliseconds(1));
+            sut.Settle();
+        }
+        Assert.Equal(10, left.Count);
+        Assert.Equal(left, Captured.ReadAll(capture).Select(p => p.Hex));
+    }
+
+    [Fact]
+    public void A_match_takes_what_a_linear_comparison_of_the_fields_takes()
+    {
+        RandomMatches random = new(14);
+        using TestSwitch sut = new();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        int taken = 0;
+        for (int round = 0; round < 300; round++)
+        {
+            FlowMatch match = random.NextMatch();
+            match.Wildcards |= FlowWildcards.InPort;
+            byte[][] frames = [.. Enumerable.Range(0, 40).Select(_ => random.NextFrame())];
+            using Capture capture = Start(sut, match: match);
+            sut.Send(1, frames);
+            Assert.True(sut.Control.RemoveCapture(capture));
+            string[] expected = [.. frames.Where(frame => ReferenceTable.Matches(match, ReferenceParser.Parse(frame, 1))).Select(Convert.ToHexString)];
+            ILookup<CapturePoints, string> seen = Captured.ReadAll(capture).ToLookup(p => p.Point, p => p.Hex);
+            Assert.Equal(expected, seen[CapturePoints.Received]);
+            Assert.Equal(expected, seen[CapturePoints.Sent]);
+            taken += expected.Length;
+            sut.Received(2);
+        }
+        Assert.InRange(taken, 300, 11_000); // neither none nor all
+    }
+
+    [Fact]
+    public void A_match_of_the_ingress_port_is_refused()
+    {
+        FlowMatch match = FlowMatch.Any with { InPort = 1 };
+        match.Wildcards &= ~FlowWildcards.InPort;
+        Assert.Throws<ArgumentException>(() => new CaptureFilter(Both, null, match));
+    }
+
+    [Fact]
+    public void Packets_of_two_workers_come_in_the_order_of_time()
+    {
+        using TestSwitch sut = new(options: new DatapathOptions { Workers = 2 });
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        using Capture capture = Start(sut, CapturePoints.Received);
+        Random random = new(3);
+        using RunningWorkers workers = new(sut.Control);
+        for (int i = 0; i < 400; i++)
+        {
+            Assert.True(sut[(ushort)random.Next(1, 5)].TryInject(TestPacket.Tcp()));
+        }
+        Eventually.True(() => sut.Control.ReadTable(0).LookupCount == 400, () => $"{sut.Control.ReadTable(0).LookupCount} of 400");
+        Assert.True(sut.Control.RemoveCapture(capture));
+        List<Captured> seen = Captured.ReadAll(capture);
+        Assert.Equal(400, seen.Count);
+        Assert.Equal(seen.Select(p => p.Ticks).Order(), seen.Select(p => p.Ticks));
+    }
+
+    [Fact]
+    public void A_hundred_thousand_captured_packets_allocate_nothing()
+    {
+        using TestSwitch sut = new();
+        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        using Capture capture = Start(sut, Both | CapturePoints.Dropped);
+        byte[] frame = TestPacket.Tcp();
+        Assert.Equal(0, Allocations.OfOneRound(() =>
+        {
+            for (int i = 0; i < 100_000; i++)
+            {
+                sut[1].TryInject(frame);
+                sut.Control.Workers[0].PollOnce();
+                while (capture.TryRead(long.MaxValue, out _, out _))
+                {
+                    // looked at
+                }
+                capture.Release();
+            }
+        }));
+    }
+}
