@@ -1,5 +1,7 @@
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Reports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 
@@ -94,6 +96,26 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
         }
         _lastFault = fault;
         return $"port {Label}: {Name}: {fault}";
+    }
+
+    /// <summary>As it is now. Under the control lock, too.</summary>
+    /// <param name="port">The datapath's; null while there is no device.</param>
+    public PortReport Read(SwitchPort? port)
+    {
+        PortStatistics traffic = port?.ReadStatistics() ?? default;
+        return new PortReport(
+            Number, Label, Name, option.Spec.Text, Device?.Backend,
+            port == null ? IsAway ? "away" : "opening" : port.Link.Up ? "up" : "down",
+            Device?.Fault,
+            port == null ? [] : ReportJson.NamesOf(port.Config),
+            port?.HardwareAddress.ToString(),
+            port?.Mtu ?? 0,
+            port?.Rate ?? 0,
+            new TrafficReport(
+                traffic.ReceivedPackets, traffic.ReceivedBytes, traffic.TransmittedPackets, traffic.TransmittedBytes,
+                traffic.ReceiveDropped, traffic.TransmitDropped, traffic.ReceiveErrors, traffic.TransmitErrors),
+            Account: null,
+            Drops: new Dictionary<string, long>());
     }
 
     /// <summary>One line for people.</summary>

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Cards;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Reports;
 using Softswitch.NetFpga;
 using Softswitch.NetFpga.Offload;
 using Softswitch.Ports;
@@ -51,6 +52,18 @@ internal sealed class SwitchCards : ICardReports, IDisposable
                 _control.AddOffload(offload);
                 _driven.Add(new DrivenCard(card, offload, numbers));
             }
+        }
+    }
+
+    /// <summary>The cards, without asking them.</summary>
+    /// <param name="enter">Takes the control lock.</param>
+    public IReadOnlyList<CardSummary> Summarize(Func<ControlScope> enter)
+    {
+        using (enter())
+        {
+            return [.. _driven.Select(driven => new CardSummary(
+                driven.Card.Name, ReportJson.NameOf(driven.Offload.Level), driven.Offload.IdleReason, driven.Offload.RowsUsed, driven.Offload.SlotsUsed,
+                [.. driven.Numbers.Select(number => (int)number)]))];
         }
     }
 

@@ -33,6 +33,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
+    private readonly SwitchOptions _options;
     private readonly WorkerProcessors _processors;
     private readonly SwitchCards _cards;
     private readonly Action<string> _log;
@@ -49,6 +50,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private SwitchHost(SwitchOptions options, Action<string> log)
     {
         _log = log;
+        _options = options;
         Failed = _failed.Token;
         _processors = new WorkerProcessors(options.Processors);
         Control = new DatapathControl(options.Datapath with
@@ -167,7 +169,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         }
         try
         {
-            _commands = new ControlListener(target.Host, new ControlCommands(_ports!, _cards).Execute);
+            _commands = new ControlListener(target.Host, new ControlCommands(this, _ports!, _cards).Execute);
         }
         catch (IOException e)
         {

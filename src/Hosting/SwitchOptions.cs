@@ -21,6 +21,9 @@ public sealed record SwitchOptions
     /// <summary>Null: to be made from the ports.</summary>
     public ulong? DatapathId { get; init; }
 
+    /// <summary>What tools call the switch by; null for the datapath id.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Sizes and times. Datapath id and frame memory come from the host, which adds the frames that ports bring.</summary>
     public DatapathOptions Datapath { get; init; } = new();
 

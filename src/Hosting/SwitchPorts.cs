@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Reports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tunnels;
@@ -144,6 +145,24 @@ internal sealed class SwitchPorts : IDisposable
         lock (_lock)
         {
             return [.. InOrder().Select(port => port.Describe())];
+        }
+    }
+
+    /// <summary>The ports as they are now, in the order of their numbers.</summary>
+    /// <param name="enter">Takes the control lock, for one port at a time.</param>
+    public IReadOnlyList<PortReport> ReadReports(Func<ControlScope> enter)
+    {
+        lock (_lock)
+        {
+            return [.. InOrder().Select(Read)];
+        }
+
+        PortReport Read(ConfiguredPort port)
+        {
+            using (enter())
+            {
+                return port.Read(_control.FindPort(port.Number));
+            }
         }
     }
 

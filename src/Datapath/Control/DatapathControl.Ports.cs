@@ -16,6 +16,9 @@ internal sealed unsafe partial class DatapathControl
     /// <summary>The ports' numbers, in the same order.</summary>
     public ReadOnlySpan<ushort> PortNumbers => _shared.Ports.Numbers;
 
+    /// <summary>A port; null if there is none of that number.</summary>
+    public SwitchPort? FindPort(ushort number) => _shared.Ports.Find(number);
+
     /// <returns>False if there is no such port.</returns>
     public bool TryReadPort(ushort number, out PortStatistics statistics)
     {

@@ -45,6 +45,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     private readonly Worker[] _workers;
     private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
+    private readonly long[] _flowModsDone = new long[(int)FlowModCommand.DeleteStrict + 1];
     private IControlEvents? _events;
     private int _nextPortWorker;
     private long _linksCheckedAt;
@@ -108,6 +109,9 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Whether others have waited for the control lock for so long that it is time to leave it; for whoever has entered it.</summary>
     public bool IsOthersTurn => _lock.IsOverdue;
 
+    /// <summary>Since it was made, by the clock that workers go by. Any thread.</summary>
+    public TimeSpan Uptime => TimeSpan.FromTicks(_shared.Clock.Ticks);
+
     public ulong DatapathId => _options.DatapathId;
 
     /// <summary>Whether there is a spanning tree: OFPC_STP.</summary>
@@ -140,8 +144,13 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Action lists in native memory, for tests.</summary>
     internal int ActionListCount => _lists.ListCount;
 
-    /// <summary>Bytes of these lists.</summary>
-    internal long ActionListBytes => _lists.UsedBytes;
+    /// <summary>Bytes of these lists, and how many there may be.</summary>
+    public long ActionListBytes => _lists.UsedBytes;
+
+    public long ActionListLimit => _options.ActionMemory;
+
+    /// <summary>Entries of the emergency table.</summary>
+    public int EmergencyCount => _flows.Emergency.Count;
 
     /// <summary>What forwards: each is to be run by a thread of its own.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
@@ -176,6 +185,12 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         get => _shared.Settings.InBand;
         set => Publish(_shared.Settings with { InBand = value });
     }
+
+    /// <summary>Flow-mods done, by command; whoever sent one that was not has the error.</summary>
+    public ReadOnlySpan<long> FlowModsDone => _flowModsDone;
+
+    /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
+    public long DeliveredPacketIns => _packetIns.Delivered;
 
     /// <summary>Packet-outs lost because a worker did not keep up.</summary>
     public long PacketOutDrops => _packetOuts.Drops;
@@ -261,6 +276,10 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     {
         bool isDelete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
         ControlError error = _flows.Apply(mod);
+        if (error == ControlError.None)
+        {
+            _flowModsDone[(int)mod.Command]++;
+        }
         _shared.Grace.Poll(ReclaimSlice);
         _flows.Removed.Report(ReclaimSlice);
         if (_shared.Grace.HasWork || _flows.Removed.HasReports)

@@ -23,6 +23,9 @@ internal sealed class PacketInDelivery(DatapathOptions options, WorkerShared sha
     /// <summary>Receiver of packet-ins.</summary>
     public IControlEvents? Events { get; set; }
 
+    /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
+    public long Delivered { get; private set; }
+
     /// <summary>As <see cref="PacketInScheduler.HasWaiting"/>.</summary>
     public bool HasWaiting => _scheduler.HasWaiting;
 
@@ -70,6 +73,7 @@ internal sealed class PacketInDelivery(DatapathOptions options, WorkerShared sha
             frames.Release(item.Packet);
             return;
         }
+        Delivered++;
         Packet packet = item.Packet;
         // The frame's bytes stay where they are while it waits in its buffer, at least until the next is added.
         uint buffer = buffers.Add(packet, item.InPort);

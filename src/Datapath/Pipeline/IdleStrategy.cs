@@ -29,11 +29,17 @@ internal sealed class IdleStrategy
         set => _waiter = value;
     }
 
+    /// <summary>Whether a sleep is under way. Any thread.</summary>
+    public bool IsAsleep => (Volatile.Read(ref _sleeps) & 1) != 0;
+
+    /// <summary>Sleeps begun, modulo 2^31. Any thread.</summary>
+    public uint Sleeps => ((uint)Volatile.Read(ref _sleeps) + 1) / 2;
+
     /// <summary>Any thread: ends the sleep, if there is one.</summary>
     public void Wake()
     {
         Interlocked.MemoryBarrier(); // what the worker is to find is visible before the flag is read
-        if ((Volatile.Read(ref _sleeps) & 1) != 0)
+        if (IsAsleep)
         {
             _waiter?.Wake();
         }

@@ -33,6 +33,7 @@ internal sealed unsafe class Worker : IDisposable
     private CaptureTap? _tap;
     private ReceiveQueue[] _receive = [];
     private uint _now;
+    private long _ticks; // when the pass began
 
     internal Worker(int id, WorkerShared shared, int packetOutQueueLength, HandoverRings handovers)
     {
@@ -177,7 +178,9 @@ internal sealed unsafe class Worker : IDisposable
         int idlePasses = 0;
         while (!stop.IsCancellationRequested)
         {
-            if (PollOnce() > 0)
+            bool isBusy = PollOnce() > 0;
+            _counters.CountPass(_ticks, isBusy);
+            if (isBusy)
             {
                 idlePasses = 0;
             }
@@ -193,6 +196,7 @@ internal sealed unsafe class Worker : IDisposable
     /// <param name="ticks">Worker clock in units of 100 ns.</param>
     private void BeginPass(PipelineSettings settings, long ticks)
     {
+        _ticks = ticks;
         _now = (uint)(ticks / TimeSpan.TicksPerMillisecond);
         _outputs.Now = ticks;
         if (!ReferenceEquals(settings, _settings))

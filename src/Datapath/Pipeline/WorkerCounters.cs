@@ -1,6 +1,6 @@
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>One worker's table counters. Written by the worker, read by any thread.</summary>
+/// <summary>One worker's counters. Written by the worker, read by any thread.</summary>
 [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
 internal sealed class WorkerCounters
 {
@@ -9,11 +9,37 @@ internal sealed class WorkerCounters
     public long ExactMatches;
     public long WildcardMatches;
 
-    /// <summary>The worker. Lookups first: whoever reads matches before lookups never sees more of them.</summary>
+    /// <summary>Batches that these packets came in.</summary>
+    public long Batches;
+
+    /// <summary>Passes, those among them that moved packets, and the time these took in ticks of 100 ns.</summary>
+    public long Passes;
+    public long BusyPasses;
+    public long BusyTicks;
+
+    private long _lastPassAt;
+    private bool _wasBusy;
+
+    /// <summary>The worker, after each batch. Lookups first: whoever reads matches before lookups never sees more of them.</summary>
     public void Count(int lookups, int exact, int wildcard)
     {
         Volatile.Write(ref Lookups, Lookups + lookups);
         Volatile.Write(ref ExactMatches, ExactMatches + exact);
         Volatile.Write(ref WildcardMatches, WildcardMatches + wildcard);
+        Volatile.Write(ref Batches, Batches + 1);
+    }
+
+    /// <summary>The worker, after each pass. No sleep follows a busy one, so it lasted until the next began: the clock is not read for this.</summary>
+    /// <param name="beganAt">In ticks of 100 ns.</param>
+    public void CountPass(long beganAt, bool isBusy)
+    {
+        if (_wasBusy)
+        {
+            Volatile.Write(ref BusyTicks, BusyTicks + (beganAt - _lastPassAt));
+        }
+        _lastPassAt = beganAt;
+        _wasBusy = isBusy;
+        Volatile.Write(ref BusyPasses, BusyPasses + (isBusy ? 1 : 0));
+        Volatile.Write(ref Passes, Passes + 1);
     }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Softswitch.Hosting.Reports;
 using Softswitch.NetFpga;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
@@ -5,8 +7,7 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Hosting.Management;
 
 /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
-/// <param name="cards">Null for a switch without cards.</param>
-internal sealed class ControlCommands(SwitchPorts ports, ICardReports? cards = null)
+internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardReports cards)
 {
     private const int LongestEcho = 40;
 
@@ -42,11 +43,14 @@ internal sealed class ControlCommands(SwitchPorts ports, ICardReports? cards = n
         if (request == ControlProtocol.ShowCards || request.StartsWith($"{ControlProtocol.ShowCards} ", StringComparison.Ordinal))
         {
             string name = request[ControlProtocol.ShowCards.Length..].Trim();
-            return cards?.Show(name.Length == 0 ? null : name) ?? throw new OptionException("the switch has no NetFPGA card (run --netfpga)");
+            return cards.Show(name.Length == 0 ? null : name);
         }
-        return request == ControlProtocol.ListPorts
-            ? ports.Describe()
-            : throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'netfpga/show [CARD]'");
+        return request switch
+        {
+            ControlProtocol.ListPorts => ports.Describe(),
+            ControlProtocol.Report => [JsonSerializer.Serialize(host.ReadReport(), ReportJson.Default.SwitchReport)],
+            _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'netfpga/show [CARD]'"),
+        };
     }
 
     /// <summary>What a stranger wrote, fit to be shown.</summary>

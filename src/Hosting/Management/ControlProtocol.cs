@@ -24,6 +24,9 @@ internal static class ControlProtocol
     public const string DeletePort = "port del ";
     public const string ListPorts = "port list";
 
+    /// <summary>A <see cref="Reports.SwitchReport"/> as JSON, on one line.</summary>
+    public const string Report = "report";
+
     /// <summary>All cards, or with a blank and a name that one.</summary>
     public const string ShowCards = "netfpga/show";
 }

@@ -34,6 +34,8 @@ internal sealed class ControllerConnection : ICommandHost
     private volatile bool _isOpen;
     private volatile string? _gaveUpFor;
     private long _probedAt;
+    private long _askedAt;
+    private long _stateSince;
     private volatile Activity _activity;
     private volatile bool _ended;
 
@@ -45,7 +47,7 @@ internal sealed class ControllerConnection : ICommandHost
         IsPassive = isPassive;
         Session = new ControllerSession(agent, Out, isPassive);
         _patience = new PeerPatience(Time);
-        _lastRequest = Time.GetTimestamp();
+        _lastRequest = _askedAt = _stateSince = Time.GetTimestamp();
     }
 
     /// <summary>What the reader is about, for who judges the peer's silence.</summary>
@@ -87,6 +89,11 @@ internal sealed class ControllerConnection : ICommandHost
     public ControllerSession Session { get; }
 
     private TimeProvider Time => _agent.Options.TimeProvider;
+
+    /// <summary>Under the control lock, any thread.</summary>
+    public ControllerStatus ReadStatus() => new(
+        Name, IsPassive, Session.IsNegotiated ? ControllerState.Connected : ControllerState.Connecting,
+        Time.GetElapsedTime(Volatile.Read(ref _stateSince)), Session.Role, Latency: Session.Latency, Requests: Session.RequestCount, DroppedPacketIns: Out.DroppedPacketIns);
 
     /// <summary>Starts the writer; before <see cref="Serve"/> or <see cref="Run"/>.</summary>
     /// <returns>False if the system has no thread left.</returns>
@@ -187,7 +194,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
     }
 
-    /// <summary>Asks an idle peer for an echo; closes if it has been silent too long. Under the control lock, from time to time.</summary>
+    /// <summary>Asks a peer for an echo once an interval; closes if it has been silent too long. Under the control lock, from time to time.</summary>
     /// <remarks>
     /// Time that the switch took is not the peer's: a peer whose message is being handled, or has come and was not read yet, is alive; and however late
     /// this look comes, a peer is asked before it is given up.
@@ -195,7 +202,8 @@ internal sealed class ControllerConnection : ICommandHost
     public void Probe()
     {
         Activity activity = _activity;
-        if (activity == Activity.Handling || (activity == Activity.Reading && _channel.HasInput))
+        bool waitsForUs = activity == Activity.Handling || (activity == Activity.Reading && _channel.HasInput);
+        if (waitsForUs)
         {
             Touch();
         }
@@ -214,6 +222,12 @@ internal sealed class ControllerConnection : ICommandHost
         if (intervals > sent)
         {
             _probedAt = sent == 0 ? Time.GetTimestamp() : _probedAt;
+        }
+        // A busy peer has shown that it lives; it is asked for its latency.
+        bool isBusy = Session.IsNegotiated && !waitsForUs && silence < _agent.ProbeTick;
+        if (intervals > sent || (isBusy && Time.GetElapsedTime(_askedAt) >= interval))
+        {
+            _askedAt = Time.GetTimestamp();
             lock (Out.Appending)
             {
                 Session.SendProbe();
@@ -328,6 +342,7 @@ internal sealed class ControllerConnection : ICommandHost
         _activity = Activity.Reading;
         if (!wasNegotiated && Session.IsNegotiated)
         {
+            Volatile.Write(ref _stateSince, Time.GetTimestamp());
             _agent.Log($"{Name}: connected");
         }
         if (!hadError && Session.FirstError is OfError error)

@@ -10,12 +10,35 @@ internal sealed class ControllerConnector
     private readonly SwitchAgent _agent;
     private readonly ConnectionTarget _target;
     private readonly CancellationToken _stopping;
+    private readonly Lock _lock = new();
+    private ControllerConnection? _connection;
+    private string? _lastError;
+    private TimeSpan? _delay;
+    private long _changedAt;
 
     public ControllerConnector(SwitchAgent agent, ConnectionTarget target, CancellationToken stopping)
     {
         _agent = agent;
         _target = target;
         _stopping = stopping;
+        _changedAt = agent.Options.TimeProvider.GetTimestamp();
+    }
+
+    /// <summary>How far it is. Any thread; under the control lock.</summary>
+    public ControllerStatus ReadStatus()
+    {
+        lock (_lock)
+        {
+            ControllerStatus? connected = _connection?.ReadStatus();
+            if (connected is { State: ControllerState.Connected })
+            {
+                return connected;
+            }
+            TimeSpan since = _agent.Options.TimeProvider.GetElapsedTime(_changedAt);
+            ControllerState state = _delay is null ? ControllerState.Connecting : ControllerState.Waiting;
+            return new ControllerStatus(
+                $"{_target}", IsPassive: false, state, since, LastError: _lastError, NextAttempt: _delay is { } delay && delay > since ? delay - since : null);
+        }
     }
 
     /// <summary>Returns when the agent ends. Does not throw.</summary>
@@ -26,9 +49,11 @@ internal sealed class ControllerConnector
         while (!_stopping.IsCancellationRequested)
         {
             bool worked = false;
+            Note(connection: null, _lastError, delay: null);
             if (TryConnect(out IChannel? channel, out string failure))
             {
                 ControllerConnection connection = new(_agent, channel!, $"{_target}", isPassive: false);
+                Note(connection, _lastError, delay: null);
                 failure = Serve(connection);
                 worked = connection.Session.IsNegotiated;
             }
@@ -38,7 +63,18 @@ internal sealed class ControllerConnector
             }
             _agent.NoteAttempt(worked);
             lastFailure = worked ? "" : failure; // one line, however often the same attempt fails
-            Wait(delay.Next(worked));
+            TimeSpan pause = delay.Next(worked);
+            Note(connection: null, failure, pause);
+            Wait(pause);
+        }
+    }
+
+    private void Note(ControllerConnection? connection, string? error, TimeSpan? delay)
+    {
+        lock (_lock)
+        {
+            (_connection, _lastError, _delay) = (connection, error, delay);
+            _changedAt = _agent.Options.TimeProvider.GetTimestamp();
         }
     }
 

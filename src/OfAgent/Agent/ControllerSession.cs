@@ -36,6 +36,7 @@ internal sealed class ControllerSession
     private uint? _barrierXid;
     private FlowRemovedCursor _removed;
     private bool _flowModsNameTables;
+    private long _probedAt;
 
     public ControllerSession(SwitchAgent agent, OutboundQueue output, bool isPassive)
     {
@@ -54,6 +55,9 @@ internal sealed class ControllerSession
 
     /// <summary>Whether the peer asked for features, as controllers do first of all.</summary>
     public bool IsIntroduced { get; private set; }
+
+    /// <summary>What the answer to the last <see cref="SendProbe"/> that was answered took; null before.</summary>
+    public TimeSpan? Latency { get; private set; }
 
     /// <summary>Messages handled besides echoes, which say no more than that the peer lives.</summary>
     public long RequestCount { get; private set; }
@@ -189,8 +193,19 @@ internal sealed class ControllerSession
     /// <summary>Asks the peer for a sign of life.</summary>
     public void SendProbe()
     {
+        _probedAt = _probedAt == 0 ? _agent.Options.TimeProvider.GetTimestamp() : _probedAt;
         EchoMessage.WriteRequest(Pending, NoXid);
         _out.Wake();
+    }
+
+    private bool NoteEcho()
+    {
+        if (_probedAt != 0)
+        {
+            Latency = _agent.Options.TimeProvider.GetElapsedTime(_probedAt);
+            _probedAt = 0;
+        }
+        return true;
     }
 
     /// <summary>Answers a length that leaves no way to find the next message.</summary>
@@ -269,7 +284,8 @@ internal sealed class ControllerSession
             OfType.PacketOut => MayChange(out error) && FlowModHandler.TryHandlePacketOut(_agent, message, out error),
             OfType.PortMod => MayChange(out error) && TryHandlePortMod(message, out error),
             OfType.BarrierRequest => TryHandleBarrier(message, header.Xid, out error),
-            OfType.Hello or OfType.EchoReply => true,
+            OfType.Hello => true,
+            OfType.EchoReply => NoteEcho(),
             OfType.Error => NoteError(message),
             OfType.EchoRequest => TryHandleEcho(message, header.Xid),
             OfType.FeaturesRequest => TryHandleFeatures(message, header.Xid, out error),
@@ -285,6 +301,10 @@ internal sealed class ControllerSession
 
     private SessionResult Refuse(OfHeader header, OfError error, ReadOnlySpan<byte> message)
     {
+        if (header.Type == OfType.FlowMod)
+        {
+            _agent.CountRefusedFlowMod(error);
+        }
         ErrorMessage.Write(Pending, header.Xid, error, message);
         return SessionResult.Continue;
     }

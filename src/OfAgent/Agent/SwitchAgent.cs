@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
@@ -50,6 +51,8 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     private static readonly TimeSpan LongestProbeTick = TimeSpan.FromSeconds(1);
 
     private readonly List<ControllerConnection> _connections = []; // under the control lock
+    private readonly List<ControllerConnector> _connectors = [];
+    private readonly Dictionary<OfError, long> _refusedFlowMods = []; // under the control lock
     private readonly List<IChannelListener> _listeners = [];
     private readonly List<Thread> _threads = [];
     private readonly CancellationTokenSource _stopping = new();
@@ -57,6 +60,8 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     private ITimer? _probeTimer;
     private int _isProbing;
     private bool _hasOwnController;
+    private long _droppedPacketInsBefore;
+    private long _endedConnections;
     private bool _disposed;
 
     /// <summary>Takes over <see cref="DatapathControl.Events"/> and <see cref="DatapathControl.MissBehaviour"/>; opens nothing yet.</summary>
@@ -121,7 +126,9 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         }
         foreach (ConnectionTarget target in Options.Controllers)
         {
-            StartThread($"connect {target}", new ControllerConnector(this, target, _stopping.Token).Run);
+            ControllerConnector connector = new(this, target, _stopping.Token);
+            _connectors.Add(connector);
+            StartThread($"connect {target}", connector.Run);
         }
         _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick, ProbeTick);
     }
@@ -149,6 +156,19 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
             ];
         }
     }
+
+    /// <summary>Configured controllers, connected or not, then the peers of listeners. Under the control lock, after <see cref="Start"/>.</summary>
+    public IReadOnlyList<ControllerStatus> ReadControllers() =>
+        [.. _connectors.Select(connector => connector.ReadStatus()), .. _connections.Where(connection => connection.IsPassive).Select(connection => connection.ReadStatus())];
+
+    /// <summary>Flow-mods answered with an error, by OpenFlow's name for it. Under the control lock.</summary>
+    public IReadOnlyDictionary<string, long> ReadRefusedFlowMods() => _refusedFlowMods.ToDictionary(refused => refused.Key.Name, refused => refused.Value);
+
+    /// <summary>Connections on which HELLOs were exchanged, ever. Under the control lock.</summary>
+    public long EstablishedConnections => _endedConnections + _connections.Count(connection => connection.Session.IsNegotiated);
+
+    /// <summary>Packet-ins lost by slow readers, over all connections there were. Under the control lock.</summary>
+    public long DroppedPacketIns => _droppedPacketInsBefore + _connections.Sum(connection => connection.Out.DroppedPacketIns);
 
     public void OnPacketIn(in PacketIn packetIn)
     {
@@ -220,10 +240,15 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Under the control lock.</summary>
     internal void Add(ControllerConnection connection) => _connections.Add(connection);
 
+    /// <summary>Under the control lock: a flow-mod is answered with an error.</summary>
+    internal void CountRefusedFlowMod(OfError error) => CollectionsMarshal.GetValueRefOrAddDefault(_refusedFlowMods, error, out _)++;
+
     /// <summary>Under the control lock, and with the table if it may be a controller: emergency mode may be due.</summary>
     internal void Remove(ControllerConnection connection)
     {
         _connections.Remove(connection);
+        _droppedPacketInsBefore += connection.Out.DroppedPacketIns;
+        _endedConnections += connection.Session.IsNegotiated ? 1 : 0;
         OnSessionChanged();
     }
 

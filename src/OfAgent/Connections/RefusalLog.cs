@@ -13,11 +13,16 @@ internal sealed class RefusalLog(Action<string> log, TimeProvider time)
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<string, Tally> _tallies = [];
+    private long _count;
+
+    /// <summary>How many there were.</summary>
+    public long Count => Volatile.Read(ref _count);
 
     /// <param name="name">Of the connection.</param>
     /// <param name="reason">One of a few; the same for all that end alike.</param>
     public void Note(string name, string reason)
     {
+        Interlocked.Increment(ref _count);
         string others;
         lock (_tallies)
         {

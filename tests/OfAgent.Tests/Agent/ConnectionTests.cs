@@ -113,6 +113,29 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public void A_busy_peer_is_asked_for_an_echo_too_and_the_answer_tells_its_latency()
+    {
+        TestTime time = new();
+        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
+        using RawController controller = harness.Connect();
+        for (int second = 0; second < 5; second++)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(999));
+            controller.Barrier();
+            harness.WaitUntilIdle();
+            time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+        controller.Read(OfType.EchoRequest);
+        time.Advance(TimeSpan.FromMilliseconds(7));
+        controller.Send(b => EchoMessage.WriteReply(b, 0, []));
+        controller.Barrier();
+        using (harness.Control.EnterWithoutTable())
+        {
+            Assert.Equal(TimeSpan.FromMilliseconds(7), Assert.Single(harness.Agent.ReadControllers()).Latency);
+        }
+    }
+
+    [Fact]
     public void A_peer_that_waits_for_the_switch_is_not_silent()
     {
         TestTime time = new();

@@ -1,0 +1,53 @@
+namespace Softswitch.Hosting.Reports;
+
+/// <summary>One port.</summary>
+/// <param name="Number">OpenFlow's.</param>
+/// <param name="Label">As people write it: the number, or <c>LOCAL</c>.</param>
+/// <param name="Name">What it is called at present.</param>
+/// <param name="Spec">As it was asked for.</param>
+/// <param name="Backend">What stands behind it, and why; null while its interface is away.</param>
+/// <param name="State"><c>up</c>, <c>down</c> (no carrier), <c>away</c> (its interface is gone and awaited) or <c>opening</c>.</param>
+/// <param name="Fault">What keeps its device from its work; null while nothing does.</param>
+/// <param name="Config">What a controller set: <c>portDown</c>, <c>noFlood</c> and so on.</param>
+/// <param name="HardwareAddress">Null while it is away.</param>
+/// <param name="Mtu">Bytes of the longest IP packet; 0 without a limit.</param>
+/// <param name="RateBitsPerSecond">The link's speed, or the limit it was given; 0 if unknown.</param>
+/// <param name="Traffic">OpenFlow's counters; zero while it is away, and from its return on counted anew.</param>
+/// <param name="Account">Where its packets are; null while it is away.</param>
+/// <param name="Drops">Packets that ended at this port, by the reason's name; those that had none left out.</param>
+internal sealed record PortReport(
+    int Number,
+    string Label,
+    string Name,
+    string Spec,
+    string? Backend,
+    string State,
+    string? Fault,
+    IReadOnlyList<string> Config,
+    string? HardwareAddress,
+    int Mtu,
+    long RateBitsPerSecond,
+    TrafficReport Traffic,
+    AccountReport? Account,
+    IReadOnlyDictionary<string, long> Drops);
+
+/// <summary>A port's counters: struct ofp_port_stats.</summary>
+internal sealed record TrafficReport(
+    ulong ReceivedPackets,
+    ulong ReceivedBytes,
+    ulong SentPackets,
+    ulong SentBytes,
+    ulong ReceiveDropped,
+    ulong SendDropped,
+    ulong ReceiveErrors,
+    ulong SendErrors);
+
+/// <summary>Where a port's packets are: Received + Made + Output = Forwarded + Sent + Used + Held + the sum of its drops.</summary>
+/// <param name="Received">From the wire.</param>
+/// <param name="Made">Copies, segments and fragments that the switch made.</param>
+/// <param name="Forwarded">Given to an egress: a port, the controller.</param>
+/// <param name="Used">Ended here with success, such as an ARP request for an address of the switch.</param>
+/// <param name="Output">Given to this port to be sent.</param>
+/// <param name="Sent">To the wire.</param>
+/// <param name="Held">Still in the switch.</param>
+internal sealed record AccountReport(long Received, long Made, long Forwarded, long Used, long Output, long Sent, long Held);

@@ -1,0 +1,88 @@
+using System.Reflection;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Hosting.Reports;
+using Softswitch.OfAgent.Agent;
+
+namespace Softswitch.Hosting;
+
+/// <content>The switch as it is now, for people and tools.</content>
+public sealed partial class SwitchHost
+{
+    /// <summary>The program's, as far as people need it.</summary>
+    internal static string Version { get; } =
+        typeof(SwitchHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
+
+    /// <summary>What tools call the switch by.</summary>
+    internal string Name => _options.Name ?? $"{DatapathId:x16}";
+
+    /// <summary>Reads the counters and states there are. Takes the control lock for a moment at a time, and never looks at flow entries.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal SwitchReport ReadReport()
+    {
+        IReadOnlyList<PortReport> ports = Ports.ReadReports(() => EnterWithoutTable());
+        IReadOnlyList<CardSummary> cards = _cards.Summarize(() => EnterWithoutTable());
+        WorkerReport[] workers = [.. Control.Workers.Select(ReadWorker)];
+        ProcessReport process = ReadProcess();
+        using (EnterWithoutTable())
+        {
+            IReadOnlyList<ControllerStatus> controllers = _agent!.ReadControllers();
+            FramePool frames = Control.Frames;
+            return new SwitchReport(
+                Name,
+                $"{DatapathId:x16}",
+                Version,
+                DateTimeOffset.Now,
+                Control.Uptime.TotalSeconds,
+                ReportJson.NameOf(_options.Agent.FailMode),
+                Control.InEmergency,
+                ports,
+                workers,
+                [ReadTable(0), ReadTable(1), new TableReport("emergency", Control.EmergencyCount, _options.Datapath.MaxEmergencyEntries, 0, 0)],
+                [.. controllers.Select(Describe)],
+                cards,
+                ReadFlowMods(),
+                new PacketInReport(Control.DeliveredPacketIns, Control.ReadDrops(DropReason.PacketInLimit), Control.ReadDrops(DropReason.PacketInQueueFull), _agent.DroppedPacketIns),
+                new ConnectionReport(_agent.EstablishedConnections, controllers.Count(one => one.State == ControllerState.Connected), _agent.Refusals.Count),
+                new MemoryReport(
+                    frames.FrameCount, frames.FreeCount, frames.FrameSize, Control.BufferCount, Control.BufferedPacketCount, Control.ActionListBytes, Control.ActionListLimit),
+                process,
+                NonZero(Control.ReadDrops));
+        }
+    }
+
+    private static Dictionary<string, long> NonZero(Func<DropReason, long> read) =>
+        Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count).Select(reason => (Name: ReportJson.NameOf(reason), Count: read(reason)))
+            .Where(drops => drops.Count != 0).ToDictionary(drops => drops.Name, drops => drops.Count);
+
+    private WorkerReport ReadWorker(Worker worker)
+    {
+        WorkerCounters counters = worker.Counters;
+        return new WorkerReport(
+            worker.Id, worker.Sleep.IsAsleep, _options.Processors.Count == 0 ? null : _options.Processors[worker.Id], Volatile.Read(ref counters.Passes),
+            Volatile.Read(ref counters.BusyPasses), TimeSpan.FromTicks(Volatile.Read(ref counters.BusyTicks)).TotalSeconds, worker.Sleep.Sleeps,
+            Volatile.Read(ref counters.Batches), Volatile.Read(ref counters.Lookups), NonZero(worker.Drops.Read));
+    }
+
+    private TableReport ReadTable(int part)
+    {
+        TableStatistics table = Control.ReadTable(part);
+        return new TableReport(table.Name, table.ActiveCount, table.MaxEntries, (long)table.LookupCount, (long)table.MatchedCount);
+    }
+
+    private FlowModReport ReadFlowMods()
+    {
+        Dictionary<string, long> done = Enum.GetValues<FlowModCommand>().ToDictionary(ReportJson.NameOf, command => Control.FlowModsDone[(int)command]);
+        return new FlowModReport(done, _agent!.ReadRefusedFlowMods());
+    }
+
+    private static ControllerReport Describe(ControllerStatus one) => new(
+        one.Name, one.IsPassive, ReportJson.NameOf(one.State), one.Since.TotalSeconds, ReportJson.NameOf(one.Role), one.LastError,
+        one.NextAttempt?.TotalSeconds, one.Latency?.TotalSeconds, one.Requests, one.DroppedPacketIns);
+
+    private static ProcessReport ReadProcess() => new(
+        Environment.ProcessId, Environment.CpuUsage.TotalTime.TotalSeconds, Environment.WorkingSet, GC.GetTotalMemory(forceFullCollection: false),
+        GC.CollectionCount(0), Directory.EnumerateDirectories("/proc/self/task").Count(), Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
+}
