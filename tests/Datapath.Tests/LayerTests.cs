@@ -17,7 +17,7 @@ public sealed class LayerTests
 
     /// <summary>From the ground up: each may use those before it.</summary>
     private static readonly string[] s_layers =
-        ["Headers", "Memory", "Packets", "Ports", "Flows", "Captures", "Tables", "Queues", "Fragments", "Pipeline", "SpanningTree", "Offload", "Control"];
+        ["Headers", "Memory", "Packets", "Ports", "Flows", "Captures", "Tables", "Queues", "Fragments", "Pipeline", "Tracing", "SpanningTree", "Offload", "Control"];
 
     private static readonly Dictionary<string, string[]> s_projects = new()
     {

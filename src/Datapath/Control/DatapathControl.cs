@@ -132,6 +132,9 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>The bridge's part in the spanning tree, for tests; null without one.</summary>
     internal SpanningTreeBridge? Bridge => _spanningTree?.Bridge;
 
+    /// <summary>Where stations are, for tests.</summary>
+    internal StationTable Stations => _shared.Macs;
+
     /// <summary>The tables themselves, for tests.</summary>
     internal FlowTable Table => _table;
 

@@ -112,7 +112,7 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
 
     public void Dispose() => _lookup.Dispose();
 
-    private void Describe(uint index, out FlowStatistics statistics)
+    public void Describe(uint index, out FlowStatistics statistics)
     {
         ref FlowRecord record = ref _store.Records[index];
         FlowCounters counters = ReadCounters(index, poll: true);

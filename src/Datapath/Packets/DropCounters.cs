@@ -21,5 +21,8 @@ internal sealed class DropCounters
         return total;
     }
 
+    /// <summary>Begins anew; the writer.</summary>
+    public void Clear() => Array.Clear(_counts);
+
     public long Read(DropReason reason) => Volatile.Read(ref _counts[(int)reason + Padding]);
 }

@@ -18,6 +18,9 @@ internal enum PacketFlags : ushort
     /// <summary>A flow chose the tunnel's key or remote end: <see cref="FrameCache.Tunnel"/> is meaningful. Ports that are no tunnel pay no heed.</summary>
     HasTunnel = 8,
 
+    /// <summary>Is being traced: owes nothing, but goes where nothing is done for a whole batch at once.</summary>
+    Traced = 16,
+
     /// <summary>Either of the first two: <see cref="FrameCache.Offload"/> is meaningful.</summary>
     OffloadMask = NeedsChecksum | NeedsSegmentation,
 }

@@ -13,8 +13,11 @@ namespace Softswitch.Datapath.Pipeline;
 /// and counted. Each output before the last sends a copy.
 /// </remarks>
 internal sealed unsafe class ActionExecutor(
-    Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs)
+    Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs, IPacketTrace? trace)
 {
+    /// <summary>Who follows the packets; null where they are forwarded.</summary>
+    public IPacketTrace? Trace => trace;
+
     public MissBehaviour MissBehaviour { get; set; }
 
     /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
@@ -75,6 +78,7 @@ internal sealed unsafe class ActionExecutor(
             if (!actions[i].IsOutput)
             {
                 HeaderRewriter.Apply(actions[i], ref packet, ref layout, frames);
+                trace?.Rewrote(actions[i], packet);
             }
             else if (frames.TryCopy(packet, out Packet copy))
             {
@@ -96,6 +100,7 @@ internal sealed unsafe class ActionExecutor(
 
     private void Send(in Packet packet, in FlowAction action, in FlowKey key, HeaderOffsets layout, ushort inPort)
     {
+        trace?.Sends(action);
         if (action.Kind == ActionKind.Enqueue)
         {
             Enqueue(packet, action, inPort);
@@ -161,6 +166,7 @@ internal sealed unsafe class ActionExecutor(
         }
         else if (queueId != QueueConfig.None)
         {
+            trace?.Enqueues(queue.Port, queueId);
             outputs.Enqueue(queue, packet, queueId);
         }
         else
@@ -194,6 +200,7 @@ internal sealed unsafe class ActionExecutor(
         {
             if (queue.Port.Number == inPort || !queue.Port.LetsOut(excluded, needed))
             {
+                trace?.Skips(queue.Port, excluded, needed);
                 continue;
             }
             if (last != null)
@@ -231,6 +238,7 @@ internal sealed unsafe class ActionExecutor(
         if (!key.DlSrc.IsMulticast && (flags & BridgePortFlags.Learns) != 0 && (PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local))
         {
             stations.Learn(key, inPort, Now);
+            trace?.Learned(key.DlSrc, inPort);
         }
         if ((flags & BridgePortFlags.Forwards) == 0)
         {
@@ -238,6 +246,7 @@ internal sealed unsafe class ActionExecutor(
             return;
         }
         ushort port = key.DlDst.IsMulticast ? (ushort)0 : stations.Find(key, Now);
+        trace?.Located(key.DlDst, port);
         if (port == inPort && port != 0)
         {
             Drop(packet, DropReason.Bridge);

@@ -111,6 +111,7 @@ internal sealed unsafe class BatchExecutor : IDisposable
             ref Packet packet = ref Unsafe.Add(ref packets, i);
             if (found[i] == 0)
             {
+                _executor.Trace?.Found(0, default, packet, keys[i]);
                 _executor.Miss(packet, keys[i], inPort);
                 continue;
             }
@@ -124,6 +125,7 @@ internal sealed unsafe class BatchExecutor : IDisposable
                     continue;
                 }
             }
+            _executor.Trace?.Found(found[i], actions[i], packet, keys[i]);
             _executor.Execute(actions[i], ref packet, keys[i], ref layouts[i], inPort);
         }
     }

@@ -99,6 +99,7 @@ internal sealed unsafe class IngressStage : IDisposable
             }
             if (inBand != null && inBand.Includes(keys[i], packet, layouts[i])) // §4.2: "not checked against the flow table"
             {
+                _executor.Trace?.PassesInBand();
                 _executor.Bridge(packet, keys[i], keys[i].InPort);
                 continue;
             }

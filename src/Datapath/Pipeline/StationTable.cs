@@ -74,6 +74,30 @@ internal sealed unsafe class StationTable : IDisposable
         _age = milliseconds;
     }
 
+    /// <summary>Takes over all that another table of the same hash knows. This one is nobody else's, the other one may be in use.</summary>
+    public void CopyFrom(StationTable other)
+    {
+        _age = other._age;
+        for (int b = 0; b < Buckets; b++)
+        {
+            Bucket* from = other._buckets.Start + b;
+            Bucket* to = _buckets.Start + b;
+            SpinWait spin = default;
+            int sequence;
+            while (true)
+            {
+                sequence = Volatile.Read(ref from->Sequence);
+                *to = *from;
+                Volatile.ReadBarrier();
+                if ((sequence & 1) == 0 && Volatile.Read(ref from->Sequence) == sequence)
+                {
+                    break;
+                }
+                spin.SpinOnce(); // a worker writes here: some nanoseconds
+            }
+        }
+    }
+
     public void Dispose() => _buckets.Dispose();
 
     /// <summary>Frees the places of stations not heard for so long.</summary>

@@ -35,7 +35,10 @@ internal sealed unsafe class Worker : IDisposable
     private uint _now;
     private long _ticks; // when the pass began
 
-    internal Worker(int id, WorkerShared shared, int packetOutQueueLength, HandoverRings handovers)
+    /// <param name="trace">Who follows the packets; null where they are forwarded.</param>
+    /// <param name="counting">Where packets count for flow entries; null for this worker's place among the table's counters.</param>
+    internal Worker(
+        int id, WorkerShared shared, int packetOutQueueLength, HandoverRings handovers, IPacketTrace? trace = null, FlowCounting? counting = null)
     {
         Id = id;
         _shared = shared;
@@ -50,9 +53,9 @@ internal sealed unsafe class Worker : IDisposable
             () => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || !ReferenceEquals(_settings, _shared.Settings));
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, Drops, _outputs);
+        _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, Drops, _outputs, trace);
         _ingress = new IngressStage(shared, _frames, Drops, _executor, Bpdus);
-        _batchExecutor = new BatchExecutor(shared.Table.Store, new FlowCounting(shared.Table.Store, id), _executor);
+        _batchExecutor = new BatchExecutor(shared.Table.Store, counting ?? new FlowCounting(shared.Table.Store, id), _executor);
     }
 
     public int Id { get; }
@@ -63,6 +66,9 @@ internal sealed unsafe class Worker : IDisposable
     /// Frames that wait for their turn on a port, or for the rest of their datagram. For tests that account for every one.
     /// </summary>
     internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount;
+
+    /// <summary>What is to leave at the end of the pass; for whoever follows a packet, which asks in between.</summary>
+    internal OutputQueues Outputs => _outputs;
 
     internal PacketOutQueue PacketOuts { get; }
 

@@ -54,6 +54,11 @@ internal interface IPortDevice : IDisposable
     {
     }
 
+    /// <summary>Something that treats packets as the device's queues treat what they send, for whoever follows one packet.</summary>
+    /// <param name="wire">Takes what would leave.</param>
+    /// <returns>Null for a device whose packets leave as they are.</returns>
+    IEgressTrace? TraceEgress(IPort wire) => null;
+
     /// <summary>Sets the interface administratively up or down where the backend can; a no-op elsewhere.</summary>
     void SetAdministrativeState(bool up);
 }

@@ -22,6 +22,20 @@ internal sealed unsafe class MatchGroups(FlowStore store)
         return id != 0 && _groups[id]!.TryGetValue(new Member(priority, 0), out Member member) ? member.Index : 0;
     }
 
+    /// <summary>Adds the entries with the mask and key of this one to a list, by falling priority.</summary>
+    /// <param name="most">How many at most.</param>
+    /// <returns>How many there are.</returns>
+    public int AddBest(uint any, int most, List<uint> list)
+    {
+        if (_records[any].Group is not (not 0 and var id))
+        {
+            list.Add(any);
+            return 1;
+        }
+        list.AddRange(_groups[id]!.Reverse().Take(most).Select(member => member.Index));
+        return _groups[id]!.Count;
+    }
+
     /// <summary>Whether no entry like it has a higher priority.</summary>
     public bool IsFirst(uint index) => _records[index].Group is var id && (id == 0 || _groups[id]!.Max.Index == index);
 

@@ -65,6 +65,33 @@ internal sealed unsafe class WildcardTable : IDisposable
         return first == 0 ? 0 : _groups.Find(first, priority);
     }
 
+    /// <summary>The entries that match a packet, best first: each is what would be found without those before it.</summary>
+    /// <remarks>Asks the index: the cost grows with the masks in use and not with the entries.</remarks>
+    /// <param name="most">How many are wanted.</param>
+    /// <param name="count">How many there are.</param>
+    public IReadOnlyList<uint> FindAll(in FlowKey packet, int most, out int count)
+    {
+        List<uint> all = [];
+        count = 0;
+        foreach (ref readonly RankedSubtable ranked in _subtables.Ordered.AsSpan())
+        {
+            ulong hash = _hash.Compute(packet, ranked.Subtable.Mask);
+            for (byte* bucket = ranked.Subtable.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
+            {
+                for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
+                {
+                    uint index = FlowIndex.CandidateAt(bucket, fitting);
+                    if (FlowKey.Matches(packet, _entries[index].Key, _maskOf[index]))
+                    {
+                        count += _groups.AddBest(index, most, all);
+                    }
+                }
+            }
+        }
+        all.Sort((a, b) => (_entries[b].Priority, _store.Records[a].Sequence).CompareTo((_entries[a].Priority, _store.Records[b].Sequence)));
+        return all[..Math.Min(most, all.Count)];
+    }
+
     /// <summary>Links an entry whose key, priority and actions are in place and to which the table has no identical one (match and priority).</summary>
     public void Insert(uint index, in FlowKey mask)
     {

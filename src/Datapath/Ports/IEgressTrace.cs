@@ -1,0 +1,20 @@
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Ports;
+
+/// <summary>What a device does to packets before its wire, for whoever follows one: as the device's queues do it, but nothing is sent, asked for or counted there.</summary>
+/// <remarks>Threads: one at a time, whichever it is. Disposing gives back what waits inside; the frames' owner still exists then.</remarks>
+internal interface IEgressTrace : IPort, IDisposable
+{
+    /// <summary>Why it dropped packets.</summary>
+    DropCounters Drops { get; }
+
+    /// <summary>The device by which its packets leave; null while that is gone.</summary>
+    IPortDevice? Below { get; }
+
+    /// <summary>Packets that wait, such as for the next hop's address.</summary>
+    int WaitingCount { get; }
+
+    /// <summary>How the last packet finds its way, for people, such as <c>next hop 10.0.0.1, not yet asked for</c>.</summary>
+    string Way { get; }
+}

@@ -1,0 +1,100 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Tracing;
+
+/// <summary>A port like one of the switch's, as it was last reported, whose wire is the tracer's: it receives the traced packet and tells what it is given to send.</summary>
+/// <remarks>Threads: the tracer's.</remarks>
+internal sealed class MirrorPort : IPortDevice, IPort
+{
+    private readonly SwitchPort _original;
+    private readonly TraceRecorder _recorder;
+    private readonly IEgressTrace? _egress;
+    private byte[]? _arriving;
+
+    /// <param name="belowOf">The number of the port that has a device; 0 for none.</param>
+    public MirrorPort(SwitchPort original, TraceRecorder recorder, Func<IPortDevice?, ushort> belowOf)
+    {
+        _original = original;
+        _recorder = recorder;
+        Queues = [this];
+        _egress = original.Device.TraceEgress(new Wire(this, belowOf));
+    }
+
+    public string Name => _original.Name;
+
+    public string Backend => _original.Device.Backend;
+
+    public MacAddress HardwareAddress => _original.HardwareAddress;
+
+    public bool TakesOffloads => _original.Device.TakesOffloads;
+
+    public IReadOnlyList<IPort> Queues { get; }
+
+    public int PollDescriptor => -1;
+
+    /// <summary>The next packet that is received.</summary>
+    public void Arrive(byte[] packet) => _arriving = packet;
+
+    public PortLink ReadLink() => _original.Link;
+
+    public PortCounters ReadCounters() => default;
+
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        if (_arriving is not { } bytes || !frames.TryRent(bytes.Length, out Packet packet))
+        {
+            return 0;
+        }
+        _arriving = null;
+        packet.Length = bytes.Length;
+        packet.Flags = PacketFlags.Traced;
+        bytes.CopyTo(packet.Bytes);
+        batch.Add(packet);
+        return 1;
+    }
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        foreach (ref readonly Packet packet in packets)
+        {
+            bool hasTunnel = (packet.Flags & PacketFlags.HasTunnel) != 0;
+            _recorder.Leaves(_original.Number, packet.Bytes, hasTunnel ? frames.Tunnel(packet) : null);
+            if (_egress == null)
+            {
+                frames.Release(packet);
+                continue;
+            }
+            int waiting = _egress.WaitingCount;
+            _egress.Transmit(new ReadOnlySpan<Packet>(in packet), frames);
+            _recorder.Egressed(_original.Number, _egress, _egress.WaitingCount - waiting);
+        }
+        return packets.Length;
+    }
+
+    public void SetAdministrativeState(bool up)
+    {
+    }
+
+    public void Dispose() => _egress?.Dispose();
+
+    /// <summary>Takes what leaves by the port below.</summary>
+    private sealed class Wire(MirrorPort port, Func<IPortDevice?, ushort> belowOf) : IPort
+    {
+        public int PollDescriptor => -1;
+
+        public int Receive(PacketBatch batch, FrameCache frames) => 0;
+
+        public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+        {
+            foreach (ref readonly Packet packet in packets)
+            {
+                port._recorder.Encapsulated(belowOf(port._egress!.Below), packet.Bytes, port._egress.Way);
+            }
+            frames.Release(packets);
+            return packets.Length;
+        }
+    }
+}

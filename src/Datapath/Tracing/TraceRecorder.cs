@@ -1,0 +1,170 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Datapath.Tracing;
+
+/// <summary>Writes down what one worker does with one packet: what the pipeline tells, and between two things told what left, was dropped or went to the controller.</summary>
+/// <remarks>Threads: the tracer's.</remarks>
+internal sealed class TraceRecorder : IPacketTrace
+{
+    private readonly FlowAction[] _oneAction = new FlowAction[1];
+    private readonly long[] _drops = new long[(int)DropReason.Count];
+    private readonly long[] _egressDrops = new long[(int)DropReason.Count];
+    private List<TraceStep> _steps = [];
+    private byte[] _bytes = [];
+    private (ushort Port, uint Queue)? _enqueued;
+    private Worker? _worker;
+    private PacketInQueues? _packetIns;
+    private PortSet _ports = PortSet.Empty;
+    private ulong[] _transmitDropped = [];
+
+    /// <summary>Who does it; before the first packet.</summary>
+    /// <param name="ports">The worker's.</param>
+    public void Attach(Worker worker, PortSet ports)
+    {
+        _worker = worker;
+        _ports = ports;
+        _transmitDropped = new ulong[ports.Ports.Length];
+    }
+
+    /// <summary>A packet comes in.</summary>
+    /// <param name="packetIns">Where the ingress port's packets for the controller wait.</param>
+    public void Begin(byte[] bytes, PacketInQueues packetIns)
+    {
+        _steps = [];
+        _bytes = bytes;
+        _packetIns = packetIns;
+    }
+
+    /// <summary>Its worker's pass is over.</summary>
+    public IReadOnlyList<TraceStep> End()
+    {
+        Settle();
+        return _steps;
+    }
+
+    public void Add(TraceStep step) => _steps.Add(step);
+
+    public void PassesInBand() => Add(new TraceStep(TraceStepKind.InBand));
+
+    public void Found(uint entry, ActionsReference actions, in Packet packet, in FlowKey key)
+    {
+        byte[] bytes = packet.Bytes.ToArray();
+        if (!bytes.AsSpan().SequenceEqual(_bytes))
+        {
+            Add(new TraceStep(TraceStepKind.Reassembled) { Bytes = bytes });
+        }
+        _bytes = bytes;
+        if (entry == 0)
+        {
+            Add(new TraceStep(TraceStepKind.Miss) { Bytes = bytes });
+            return;
+        }
+        FlowAction[] list = Tables.ActionListMemory.Decompile(actions, _oneAction).ToArray();
+        Add(new TraceStep(TraceStepKind.Entry) { Entry = entry, Bytes = bytes, Actions = list });
+        if (actions.IsPort)
+        {
+            Add(new TraceStep(TraceStepKind.Send) { Action = list[0], Bytes = bytes }); // not a list, whose outputs are told
+        }
+    }
+
+    public void Rewrote(in FlowAction action, in Packet packet)
+    {
+        Settle();
+        byte[] before = _bytes;
+        _bytes = packet.Bytes.ToArray();
+        Add(new TraceStep(TraceStepKind.Rewrite) { Action = action, Before = before, Bytes = _bytes });
+    }
+
+    public void Sends(in FlowAction action)
+    {
+        Settle();
+        Add(new TraceStep(TraceStepKind.Send) { Action = action, Bytes = _bytes });
+    }
+
+    public void Enqueues(SwitchPort port, uint queueId) => _enqueued = (port.Number, queueId);
+
+    public void Skips(SwitchPort port, PortConfig excluded, BridgePortFlags needed) =>
+        Add(new TraceStep(TraceStepKind.Skipped) { Port = port.Number, Excluded = excluded, Needed = needed });
+
+    public void Learned(MacAddress station, ushort port) => Add(new TraceStep(TraceStepKind.Learned) { Station = station, Port = port });
+
+    public void Located(MacAddress station, ushort port) => Add(new TraceStep(TraceStepKind.Located) { Station = station, Port = port });
+
+    /// <summary>A port was given a packet to send.</summary>
+    public void Leaves(ushort port, ReadOnlySpan<byte> bytes, TunnelState? tunnel) =>
+        Add(new TraceStep(TraceStepKind.Output)
+        {
+            Port = port,
+            Bytes = bytes.ToArray(),
+            Queue = _enqueued is { } named && named.Port == port ? named.Queue : null,
+            Tunnel = tunnel,
+        });
+
+    /// <summary>What a tunnel made of it leaves by the port below.</summary>
+    public void Encapsulated(ushort below, ReadOnlySpan<byte> bytes, string way) =>
+        Add(new TraceStep(TraceStepKind.Encapsulated) { Port = below, Bytes = bytes.ToArray(), Way = way });
+
+    /// <summary>A device is done with a packet: what did not leave waits there or was dropped there.</summary>
+    /// <param name="waiting">Packets more that wait than before.</param>
+    public void Egressed(ushort port, IEgressTrace egress, int waiting)
+    {
+        if (waiting > 0)
+        {
+            Add(new TraceStep(TraceStepKind.Waiting) { Port = port, Way = egress.Way });
+        }
+        Array.Clear(_egressDrops); // of another port's
+        AddDrops(egress.Drops, _egressDrops, port);
+        egress.Drops.Clear();
+    }
+
+    /// <summary>Writes down what has happened since the last time without being told.</summary>
+    private void Settle()
+    {
+        if (_worker == null)
+        {
+            return;
+        }
+        _worker.Outputs.Flush();
+        _enqueued = null;
+        foreach (SpscRing<QueuedPacketIn> ring in _packetIns!.All)
+        {
+            while (ring.TryDequeue(out QueuedPacketIn item))
+            {
+                Add(new TraceStep(TraceStepKind.PacketIn) { Bytes = item.Packet.Bytes.ToArray(), PacketInReason = item.Reason, MaxLength = item.MaxLength });
+                _worker.Frames.Release(item.Packet);
+            }
+        }
+        AddDrops(_worker.Drops, _drops, FindEgress());
+    }
+
+    /// <summary>The egress at which something was dropped since the last time; 0 for none.</summary>
+    private unsafe ushort FindEgress()
+    {
+        ushort port = 0;
+        for (int i = 0; i < _ports.Ports.Length; i++)
+        {
+            ulong dropped = _ports.Ports[i].CountersOf(0)->TransmitDropped;
+            port = dropped != _transmitDropped[i] ? _ports.Ports[i].Number : port;
+            _transmitDropped[i] = dropped;
+        }
+        return port;
+    }
+
+    private void AddDrops(DropCounters drops, long[] seen, ushort port)
+    {
+        for (DropReason reason = 0; reason < DropReason.Count; reason++)
+        {
+            long count = drops.Read(reason);
+            if (count != seen[(int)reason])
+            {
+                Add(new TraceStep(TraceStepKind.Dropped) { Reason = reason, Port = port, Count = (int)(count - seen[(int)reason]) });
+                seen[(int)reason] = count;
+            }
+        }
+    }
+}
