@@ -24,10 +24,10 @@ public sealed partial class SwitchHost
     {
         IReadOnlyList<PortReport> ports = Ports.ReadReports(() => EnterWithoutTable());
         IReadOnlyList<CardSummary> cards = _cards.Summarize(() => EnterWithoutTable());
-        WorkerReport[] workers = [.. Control.Workers.Select(ReadWorker)];
         ProcessReport process = ReadProcess();
         using (EnterWithoutTable())
         {
+            WorkerReport[] workers = [.. Control.Workers.Select(ReadWorker)];
             IReadOnlyList<ControllerStatus> controllers = _agent!.ReadControllers();
             FramePool frames = Control.Frames;
             return new SwitchReport(
@@ -63,7 +63,7 @@ public sealed partial class SwitchHost
         return new WorkerReport(
             worker.Id, worker.Sleep.IsAsleep, _options.Processors.Count == 0 ? null : _options.Processors[worker.Id], Volatile.Read(ref counters.Passes),
             Volatile.Read(ref counters.BusyPasses), TimeSpan.FromTicks(Volatile.Read(ref counters.BusyTicks)).TotalSeconds, worker.Sleep.Sleeps,
-            Volatile.Read(ref counters.Batches), Volatile.Read(ref counters.Lookups), NonZero(worker.Drops.Read));
+            Volatile.Read(ref counters.Batches), Volatile.Read(ref counters.Lookups), NonZero(reason => Control.ReadDrops(reason, worker)));
     }
 
     private TableReport ReadTable(int part)

@@ -196,7 +196,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     {
         CounterReport[] reports =
         [
-            new(() => Control.ReadDrops(DropReason.PacketInLimit), (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", _log),
+            new(ReadLimited, (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", _log),
             new(ReadQueueMisses, DescribeQueueMisses, _log),
             new(() => _events!.Faults, (more, all) => $"handlers: {more} more failed, {all} in all; the last: {_events!.LastFault}", _log),
         ];
@@ -205,6 +205,14 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             _events!.Raise(_stop.Token);
             Array.ForEach(reports, report => report.Update());
         });
+    }
+
+    private long ReadLimited()
+    {
+        using (Control.EnterWithoutTable())
+        {
+            return Control.ReadDrops(DropReason.PacketInLimit);
+        }
     }
 
     private long ReadQueueMisses()

@@ -68,7 +68,6 @@ internal sealed class CardPortDevice : IPortDevice
         (long full, long bad) = _mac.Dropped;
         counters.ReceiveDropped += full + bad;
         counters.Traffic = _mac.Traffic;
-        counters.IsTrafficWhole = true;
         return counters;
     }
 

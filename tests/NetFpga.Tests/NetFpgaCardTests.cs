@@ -108,7 +108,7 @@ public sealed class NetFpgaCardTests : IDisposable
             }
             card.Reset();
             Assert.Equal(0u, card.Registers.Read(CardRegisters.Mac + 0x28));
-            PortTraffic[] traffic = [.. ports.Select(port => port.ReadCounters().Traffic)];
+            PortTraffic[] traffic = [.. ports.Select(port => port.ReadCounters().Traffic!.Value)];
             Assert.All(traffic, all => Assert.Equal((resets + 1, 60 * (resets + 1)), (all.TransmittedPackets, all.TransmittedBytes)));
             CardStart.Run(card.Registers, card.Layout, TimeSpan.Zero); // the reserved rows
         }

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
@@ -9,13 +10,14 @@ using Xunit;
 namespace Softswitch.Testing;
 
 /// <summary>An underlay (port 2) on a memory port and tunnels (3, 4, ...) on it, driven as a worker would, its time in the test's hand.</summary>
-internal sealed class TunnelHost : IDisposable
+internal sealed unsafe class TunnelHost : IDisposable
 {
     public const uint LocalAddress = 0x0a000001;
     public const uint PeerAddress = 0x0a000002;
 
     private readonly PacketBatch _batch = new();
     private readonly List<IPortDevice> _devices = [];
+    private readonly NativeArray<PortAccount> _accounts = new(16);
 
     /// <param name="hidesPartialChecksums">Whether the wire is one where partial checksums are not told.</param>
     /// <param name="tunnels">Specifications.</param>
@@ -27,6 +29,7 @@ internal sealed class TunnelHost : IDisposable
         Wire = new MemoryPort("wire", Pool, capacity: 4096, takesOffloads: true) { HardwareAddress = new MacAddress(mac), Mtu = mtu };
         Set = new UnderlaySet(Time);
         Underlay = Set.Wrap(2, hidesPartialChecksums ? new HidingDevice(Wire) : Wire, UnderlayOptions.Read(Spec($"u,{underlay}"))!);
+        Underlay.Queues[0].CountOn(_accounts.Start);
         foreach (string tunnel in tunnels)
         {
             Open(tunnel);
@@ -64,6 +67,7 @@ internal sealed class TunnelHost : IDisposable
         IPortDevice device = Set.Open((ushort)(3 + _devices.Count), Spec(tunnel), Pool, out ushort? beside);
         Assert.Equal((ushort)2, beside);
         _devices.Add(device);
+        device.Queues[0].CountOn(_accounts.Start + _devices.Count);
         return device;
     }
 
@@ -127,13 +131,33 @@ internal sealed class TunnelHost : IDisposable
         return frame;
     }
 
-    public long Drops(DropReason reason) => _devices.Append(Underlay).Sum(device => device.Drops.Sum(drops => drops.Read(reason)));
+    /// <summary>What was counted at the underlay, or at a tunnel, the first of which is 1.</summary>
+    public PortAccount Account(int device = 0) => _accounts.Start[device];
+
+    /// <summary>The same as statistics of the port.</summary>
+    public PortStatistics Statistics(int device = 0)
+    {
+        PortStatistics statistics = default;
+        DropStatistics.AddTo(ref statistics, Account(device));
+        return statistics;
+    }
+
+    public long Drops(DropReason reason)
+    {
+        PortAccount total = default;
+        for (int i = 0; i <= _devices.Count; i++)
+        {
+            total.Add(_accounts.Start[i]);
+        }
+        return (long)(total.Ingress.ReadDrops(reason) + total.Egress.ReadDrops(reason));
+    }
 
     /// <summary>Fails the test if a frame was lost or released twice. A host that shares another's pool goes before that one.</summary>
     public void Dispose()
     {
         _devices.ForEach(device => device.Dispose());
         Underlay.Dispose();
+        _accounts.Dispose();
         Frames.Drain();
         if (OwnsPool)
         {

@@ -9,6 +9,7 @@ internal sealed unsafe partial class DatapathControl
 {
     // Out of the switch, but perhaps in the hands of a worker that is stuck.
     private readonly List<SwitchPort> _removedInVain = [];
+    private ushort _incarnations;
 
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
@@ -42,7 +43,11 @@ internal sealed unsafe partial class DatapathControl
             return ControlError.BadPort;
         }
         int firstWorker = neighbour?.FirstWorker ?? _nextPortWorker;
-        SwitchPort port = new(number, device, config, firstWorker, _workers.Length) { PacketIns = _packetIns.CreateQueues() };
+        SwitchPort port = new(number, device, config, firstWorker, _workers.Length)
+        {
+            PacketIns = _packetIns.CreateQueues(),
+            Incarnation = _incarnations++,
+        };
         _nextPortWorker = neighbour == null ? (_nextPortWorker + 1) % _workers.Length : _nextPortWorker;
         _spanningTree?.Add(port);
         Publish([.. _shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
@@ -70,6 +75,7 @@ internal sealed unsafe partial class DatapathControl
         if (isFree)
         {
             port.Dispose();
+            _accounts.Retire(port);
         }
         else
         {

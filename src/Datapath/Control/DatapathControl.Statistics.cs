@@ -48,9 +48,11 @@ internal sealed unsafe partial class DatapathControl
             : new TableStatistics(1, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)_table.Wildcard.Count, lookups - exact, wildcard);
     }
 
-    /// <summary>Packets that ended inside the switch for this reason, over all workers.</summary>
-    public long ReadDrops(DropReason reason) =>
-        _workers.Select(worker => worker.Drops).Concat(_shared.Ports.Ports.SelectMany(port => port.Device.Drops)).Sum(drops => drops.Read(reason));
+    /// <summary>Packets that ended inside the switch for this reason, over all workers and ports, those that went included.</summary>
+    public long ReadDrops(DropReason reason) => _accounts.ReadDrops(reason);
+
+    /// <summary>The same of those that ended in one worker's hands, at ports that are there or nowhere.</summary>
+    public long ReadDrops(DropReason reason, Worker worker) => _accounts.ReadDrops(reason, worker);
 
     private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
     {

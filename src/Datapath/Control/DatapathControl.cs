@@ -43,6 +43,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     private readonly PacketInDelivery _packetIns;
     private readonly PacketOutSender _packetOuts;
     private readonly Worker[] _workers;
+    private readonly AccountBook _accounts;
     private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
     private readonly long[] _flowModsDone = new long[(int)FlowModCommand.DeleteStrict + 1];
@@ -91,7 +92,6 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _lock);
         _frames = _shared.Frames.CreateCache();
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
-        _packetIns = new PacketInDelivery(options, _shared, _frames, _buffers);
         _queues = new QueueControl(_shared.Frames);
         HandoverRings handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
@@ -99,9 +99,11 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         {
             _workers[i] = new Worker(i, _shared, options.PacketOutQueueLength, handovers);
         }
-        _packetOuts = new PacketOutSender(_workers[0], _lists, _frames, _buffers);
+        _accounts = new AccountBook(_shared, _workers);
+        _packetIns = new PacketInDelivery(options, _shared, _frames, _buffers, &_accounts.Own.Controller->Egress);
+        _packetOuts = new PacketOutSender(_workers[0], _lists, _frames, _buffers, &_accounts.Own.Controller->Ingress);
         _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
-            options.SpanningTree, options.DatapathId, _shared, _frames, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
+            options.SpanningTree, options.DatapathId, _shared, _frames, &_accounts.Own.Switch->Ingress, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;
         Publish(new PipelineSettings { HasSpanningTree = _spanningTree != null });
     }
@@ -194,9 +196,6 @@ internal sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
     public long DeliveredPacketIns => _packetIns.Delivered;
-
-    /// <summary>Packet-outs lost because a worker did not keep up.</summary>
-    public long PacketOutDrops => _packetOuts.Drops;
 
     /// <summary>Enters the control lock, around a call or calls that belong together, in the order of those who come.</summary>
     /// <remarks>
@@ -344,12 +343,18 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>
     public void Dispose()
     {
+        SwitchPort[] ports = [.. _shared.Ports.Ports, .. _removedInVain];
         List<Exception> failures = DisposePorts();
         _buffers.Clear();
         foreach (Worker worker in _workers)
         {
-            worker.Dispose();
+            worker.Dispose(); // what they held is still counted
         }
+        foreach (SwitchPort port in ports)
+        {
+            port.EndAccounts();
+        }
+        _accounts.Dispose();
         _flows.Dispose();
         _shared.Dispose();
         _shared.Frames.Dispose();

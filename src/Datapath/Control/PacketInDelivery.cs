@@ -8,7 +8,7 @@ namespace Softswitch.Datapath.Control;
 /// Packet-ins on their way from the workers' queues to the agent, each with its buffer. Threads: under the control lock, but for <see
 /// cref="HasWaiting"/> and <see cref="IsPaused"/>.
 /// </summary>
-internal sealed class PacketInDelivery(DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers)
+internal sealed unsafe class PacketInDelivery(DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
 {
     // Packet-ins delivered while the control lock is held once: well below a millisecond.
     private const int PacketInSlice = 256;
@@ -47,7 +47,8 @@ internal sealed class PacketInDelivery(DatapathOptions options, WorkerShared sha
         {
             while (ring.TryDequeue(out QueuedPacketIn item))
             {
-                frames.Release(item.Packet);
+                account->Taken++;
+                frames.Drop(item.Packet, DropReason.NoSuchPort, account);
             }
         }
     }
@@ -68,13 +69,16 @@ internal sealed class PacketInDelivery(DatapathOptions options, WorkerShared sha
 
     private void Deliver(in QueuedPacketIn item)
     {
+        account->Taken++;
         if (Events == null)
         {
-            frames.Release(item.Packet);
+            frames.Drop(item.Packet, DropReason.Miss, account);
             return;
         }
         Delivered++;
         Packet packet = item.Packet;
+        account->Left++;
+        account->LeftBytes += (uint)packet.Length;
         // The frame's bytes stay where they are while it waits in its buffer, at least until the next is added.
         uint buffer = buffers.Add(packet, item.InPort);
         Events.OnPacketIn(new PacketIn

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Control;
 /// Packet-outs on their way to the worker that sends them all: from buffers or as bytes, with actions compiled. Threads: under the
 /// control lock.
 /// </summary>
-internal sealed class PacketOutSender(Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers)
+internal sealed unsafe class PacketOutSender(Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
 {
     // How many milliseconds the control lock is held while the queue is full, or has to be emptied; and after which time without a sign of life a
     // barrier takes the worker for stopped.
@@ -18,18 +18,16 @@ internal sealed class PacketOutSender(Worker worker, ActionListMemory lists, Fra
 
     private readonly PacketOutQueue _queue = worker.PacketOuts;
 
-    /// <summary>Packets lost because the worker did not keep up.</summary>
-    public long Drops { get; private set; }
-
     public ControlError Send(ushort inPort, ReadOnlySpan<FlowAction> actions, ReadOnlySpan<byte> data)
     {
-        if (data.Length < FlowKeyParser.MinLength)
+        if (data.IsEmpty)
         {
             return ControlError.None;
         }
-        if (!frames.TryRent(data.Length, out Packet packet))
+        if (data.Length < FlowKeyParser.MinLength || !frames.TryRent(data.Length, out Packet packet))
         {
-            Drops++;
+            account->Entered++;
+            account->CountDrops(data.Length < FlowKeyParser.MinLength ? DropReason.Runt : DropReason.NoFrame);
             return ControlError.None;
         }
         packet.Length = data.Length;
@@ -76,6 +74,8 @@ internal sealed class PacketOutSender(Worker worker, ActionListMemory lists, Fra
 
     private void Enqueue(in Packet packet, ushort inPort, ReadOnlySpan<FlowAction> actions)
     {
+        account->Entered++;
+        account->EnteredBytes += (uint)packet.Length;
         Reclaim();
         if (!lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
         {
@@ -84,7 +84,7 @@ internal sealed class PacketOutSender(Worker worker, ActionListMemory lists, Fra
             Reclaim();
             if (!lists.TryCompileForPacketOut(actions, out compiled))
             {
-                DropPacketOut(packet);
+                frames.Drop(packet, DropReason.PacketOutQueueFull, account);
                 return;
             }
         }
@@ -94,16 +94,11 @@ internal sealed class PacketOutSender(Worker worker, ActionListMemory lists, Fra
             if (!_queue.TryAdd(packet, inPort, compiled))
             {
                 lists.Return(compiled);
-                DropPacketOut(packet);
+                frames.Drop(packet, DropReason.PacketOutQueueFull, account);
                 return;
             }
         }
+        account->Handed++;
         worker.Wake();
-    }
-
-    private void DropPacketOut(in Packet packet)
-    {
-        Drops++;
-        frames.Release(packet);
     }
 }

@@ -38,6 +38,9 @@ internal unsafe struct PartialDatagram
     /// <summary>Where the payload goes; no frame when the datagram was refused: what still comes of it is refused too.</summary>
     public Packet Frame;
 
+    /// <summary>Of the side its fragments came in by.</summary>
+    public PacketAccount* Account;
+
     /// <summary>Worker clock at the first fragment's arrival, in milliseconds.</summary>
     public uint Since;
 
@@ -63,10 +66,11 @@ internal unsafe struct PartialDatagram
     public readonly bool IsComplete => _total != 0 && _received == _total && _headers != 0;
 
     /// <summary>Starts over in a fresh large frame.</summary>
-    public void Begin(in FlowKey key, Packet frame, uint now)
+    public void Begin(in FlowKey key, PacketAccount* account, Packet frame, uint now)
     {
         this = default;
         Key = key;
+        Account = account;
         Since = now;
         frame.MoveStart(HeaderRoom);
         Frame = frame;

@@ -14,8 +14,8 @@ namespace Softswitch.Datapath.Fragments;
 /// </para>
 /// <para>
 /// Strictness is that of RFC 5722 for IPv6: an overlap discards the datagram with everything that still comes of it until its time is over.
-/// An exact copy of a fragment that is there is merely ignored. Every fragment either became part of a datagram that was returned
-/// or is counted under one <see cref="DropReason"/>.
+/// An exact copy of a fragment that is there is merely ignored. Every fragment is held, became part of a datagram that was returned, or is
+/// counted under one <see cref="DropReason"/>; all on the account it came with, and fragments with different ones never meet.
 /// </para>
 /// Threads: one worker's. All fragments of a datagram come in by one port, and so to one worker.
 /// </remarks>
@@ -25,7 +25,6 @@ internal sealed unsafe class Reassembler : IDisposable
     private readonly NativeArray<int> _buckets;
     private readonly FlowHash _hash;
     private readonly FrameCache _frames;
-    private readonly DropCounters _drops;
     private readonly uint _timeout;
     private int _free;
     private int _oldest;
@@ -33,14 +32,13 @@ internal sealed unsafe class Reassembler : IDisposable
 
     /// <param name="capacity">Datagrams that can be in the making, at least 1.</param>
     /// <param name="timeoutMilliseconds">From a datagram's first fragment to its end.</param>
-    public Reassembler(int capacity, uint timeoutMilliseconds, FlowHash hash, FrameCache frames, DropCounters drops)
+    public Reassembler(int capacity, uint timeoutMilliseconds, FlowHash hash, FrameCache frames)
     {
         _datagrams = new NativeArray<PartialDatagram>(capacity + 1);
         _buckets = new NativeArray<int>((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)capacity * 2));
         _timeout = timeoutMilliseconds;
         _hash = hash;
         _frames = frames;
-        _drops = drops;
         for (int index = capacity; index >= 1; index--)
         {
             _datagrams.Start[index].NextInBucket = _free;
@@ -57,33 +55,35 @@ internal sealed unsafe class Reassembler : IDisposable
     /// <summary>Takes a fragment and its ownership.</summary>
     /// <param name="key">As parsed.</param>
     /// <param name="network">Offset of its IPv4 header.</param>
+    /// <param name="account">Of the side it came in by; valid until <see cref="Abandon"/> names it.</param>
     /// <param name="now">Worker clock; expired datagrams are gone before (<see cref="Expire"/>).</param>
     /// <param name="datagram">The whole, the caller's, if this was the last missing piece.</param>
-    public bool TryComplete(in Packet fragment, in FlowKey key, int network, uint now, out Packet datagram)
+    public bool TryComplete(in Packet fragment, in FlowKey key, int network, PacketAccount* account, uint now, out Packet datagram)
     {
         datagram = default;
         // Senders finish checksums before they fragment, so a fragment that owes one is not what it says.
         if (fragment.HasOffload || !FragmentHeader.TryRead(fragment.Bytes, network, out FragmentHeader header))
         {
-            Drop(fragment, DropReason.FragmentRefused);
+            _frames.Drop(fragment, DropReason.FragmentRefused, account);
             return false;
         }
         FlowKey id = IdentityOf(key, header);
         int* bucket = BucketOf(id);
-        int index = Find(*bucket, id);
-        if (index == 0 && !TryBegin(id, now, out index))
+        int index = Find(*bucket, id, account);
+        if (index == 0 && !TryBegin(id, account, now, out index))
         {
-            Drop(fragment, DropReason.NoFrame);
+            _frames.Drop(fragment, DropReason.NoFrame, account);
             return false;
         }
         ref PartialDatagram partial = ref _datagrams.Start[index];
         FragmentFit fit = partial.IsRefused ? FragmentFit.Contradiction : partial.Place(fragment.Bytes, header);
         if (fit == FragmentFit.New)
         {
+            account->Held++;
             _frames.Release(fragment);
             return partial.IsComplete && TryTake(index, out datagram);
         }
-        Drop(fragment, fit == FragmentFit.Duplicate ? DropReason.FragmentDuplicate : DropReason.FragmentRefused);
+        _frames.Drop(fragment, fit == FragmentFit.Duplicate ? DropReason.FragmentDuplicate : DropReason.FragmentRefused, account);
         if (fit == FragmentFit.Contradiction)
         {
             Refuse(ref partial);
@@ -109,6 +109,20 @@ internal sealed unsafe class Reassembler : IDisposable
         }
     }
 
+    /// <summary>Gives up the datagrams of a port that is gone: its account ends.</summary>
+    public void Abandon(PacketAccount* account)
+    {
+        for (int index = _oldest; index != 0;)
+        {
+            int next = _datagrams.Start[index].Newer;
+            if (_datagrams.Start[index].Account == account)
+            {
+                GiveUp(index, DropReason.ReassemblyTimeout);
+            }
+            index = next;
+        }
+    }
+
     public void Dispose()
     {
         Clear();
@@ -126,16 +140,16 @@ internal sealed unsafe class Reassembler : IDisposable
 
     private int* BucketOf(in FlowKey id) => _buckets.Start + (int)(_hash.Compute(id) & (uint)(_buckets.Length - 1));
 
-    private int Find(int index, in FlowKey id)
+    private int Find(int index, in FlowKey id, PacketAccount* account)
     {
-        while (index != 0 && !FlowKey.Equals(_datagrams.Start[index].Key, id))
+        while (index != 0 && (_datagrams.Start[index].Account != account || !FlowKey.Equals(_datagrams.Start[index].Key, id)))
         {
             index = _datagrams.Start[index].NextInBucket;
         }
         return index;
     }
 
-    private bool TryBegin(in FlowKey id, uint now, out int index)
+    private bool TryBegin(in FlowKey id, PacketAccount* account, uint now, out int index)
     {
         if (_free == 0)
         {
@@ -149,7 +163,7 @@ internal sealed unsafe class Reassembler : IDisposable
         HeldFrameCount++;
         ref PartialDatagram partial = ref _datagrams.Start[index];
         _free = partial.NextInBucket;
-        partial.Begin(id, frame, now);
+        partial.Begin(id, account, frame, now);
         int* bucket = BucketOf(id);
         partial.NextInBucket = *bucket;
         *bucket = index;
@@ -177,6 +191,9 @@ internal sealed unsafe class Reassembler : IDisposable
         }
         partial.Frame = default;
         HeldFrameCount--;
+        partial.Account->Held -= (uint)partial.Fragments;
+        partial.Account->Used += (uint)partial.Fragments;
+        partial.Account->Made++;
         Forget(index);
         return true;
     }
@@ -184,21 +201,22 @@ internal sealed unsafe class Reassembler : IDisposable
     /// <summary>The datagram is no more; its place remembers it, so that what still comes does not start it anew.</summary>
     private void Refuse(ref PartialDatagram partial)
     {
-        _drops.Count(DropReason.FragmentRefused, partial.Fragments);
-        partial.Fragments = 0;
-        ReleaseFrame(ref partial);
+        DropFragments(ref partial, DropReason.FragmentRefused);
     }
 
     private void GiveUp(int index, DropReason reason)
     {
         ref PartialDatagram partial = ref _datagrams.Start[index];
-        _drops.Count(reason, partial.Fragments);
-        ReleaseFrame(ref partial);
+        DropFragments(ref partial, reason);
         Forget(index);
     }
 
-    private void ReleaseFrame(ref PartialDatagram partial)
+    /// <summary>Their own frames are gone since they were placed.</summary>
+    private void DropFragments(ref PartialDatagram partial, DropReason reason)
     {
+        partial.Account->Held -= (uint)partial.Fragments;
+        partial.Account->CountDrops(reason, partial.Fragments);
+        partial.Fragments = 0;
         if (!partial.IsRefused)
         {
             _frames.Release(partial.Frame);
@@ -222,11 +240,5 @@ internal sealed unsafe class Reassembler : IDisposable
         partial.NextInBucket = _free;
         _free = index;
         Count--;
-    }
-
-    private void Drop(in Packet fragment, DropReason reason)
-    {
-        _drops.Count(reason);
-        _frames.Release(fragment);
     }
 }

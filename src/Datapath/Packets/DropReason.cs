@@ -18,7 +18,7 @@ public enum DropReason
     /// <summary>Output to the port the packet came in on, without naming IN_PORT.</summary>
     OutputToIngress,
 
-    /// <summary>Output to a port that does not exist, or that went, or whose queue went, while the packet waited there.</summary>
+    /// <summary>Output to a port that does not exist, or that went, or whose queue went, while the packet waited there; or it waited for the controller when its ingress went.</summary>
     NoSuchPort,
 
     /// <summary>The egress port is down or does not forward (OFPPC_PORT_DOWN, NO_FWD).</summary>
@@ -48,7 +48,7 @@ public enum DropReason
     /// <summary>NORMAL or FLOOD of what came in on a port that spanning tree keeps from forwarding.</summary>
     SpanningTree,
 
-    /// <summary>An 802.1D frame while too many of the same port wait for the control side.</summary>
+    /// <summary>An 802.1D frame while too many of the same port wait for the control side, or of the switch's own for a worker.</summary>
     BpduQueueFull,
 
     /// <summary>A fragment while fragments are dropped (OFPC_FRAG_DROP).</summary>
@@ -69,7 +69,7 @@ public enum DropReason
     /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
     TooLong,
 
-    // Tunnels and the ports they travel by: each counts its own (IPortDevice.Drops), none of them happens in a worker.
+    // Tunnels and the ports they travel by.
 
     /// <summary>Came encapsulated from a known peer with a key that no tunnel port has.</summary>
     TunnelKey,
@@ -103,6 +103,23 @@ public enum DropReason
 
     /// <summary>To an <c>ipip:</c> tunnel, which carries nothing but IPv4.</summary>
     TunnelNotIpv4,
+
+    /// <summary>A controller sends packets faster than a worker takes them, or their actions fill the memory there is for them.</summary>
+    PacketOutQueueFull,
+
+    // By other devices, which tell how many and not which.
+
+    /// <summary>Arrived and lost before the switch had it: the device's ring was full, or there was no free frame.</summary>
+    ReceiveRingFull,
+
+    /// <summary>Arrived damaged, cut short or longer than the switch carries.</summary>
+    ReceiveError,
+
+    /// <summary>Taken by the device to send and dropped afterwards: a queue below was full, or had no far end.</summary>
+    DeviceDropped,
+
+    /// <summary>Taken by the device to send and refused: it is down or gone, or the packet is longer than its MTU.</summary>
+    DeviceRefused,
 
     /// <summary>How many reasons there are; none itself.</summary>
     Count,

@@ -96,6 +96,36 @@ internal sealed unsafe class FrameCache
         _frames[_count++] = (nint)_pool.OrdinaryFrameStart(packet.Data);
     }
 
+    /// <summary>Every drop of a packet that has a frame goes through here: counted on its account, and the frame is free.</summary>
+    /// <remarks>The packet's bytes are still valid where it is counted.</remarks>
+    public void Drop(in Packet packet, DropReason reason, PacketAccount* account)
+    {
+        account->CountDrops(reason);
+        Tap?.Dropped(packet, account->Port, account->IsEgress, reason);
+        Release(packet);
+    }
+
+    /// <summary>The same of several.</summary>
+    public void Drop(ReadOnlySpan<Packet> packets, DropReason reason, PacketAccount* account)
+    {
+        account->CountDrops(reason, packets.Length);
+        if (Tap is { } tap)
+        {
+            foreach (ref readonly Packet packet in packets)
+            {
+                tap.Dropped(packet, account->Port, account->IsEgress, reason);
+            }
+        }
+        Release(packets);
+    }
+
+    /// <summary>The same of one that has left already.</summary>
+    public void DropLost(in Packet packet, DropReason reason, PacketAccount* account)
+    {
+        account->Lost++;
+        Drop(packet, reason, account);
+    }
+
     /// <summary>Gives the packets' frames back.</summary>
     public void Release(ReadOnlySpan<Packet> packets)
     {

@@ -9,11 +9,10 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>Executes action lists, in order, on one worker's packets (OpenFlow 1.0.0 §3.3).</summary>
 /// <remarks>
-/// Every method that takes a packet ends its ownership: it is in an output queue, in the packet-in queue, or released
-/// and counted. Each output before the last sends a copy.
+/// Every method that takes a packet ends its ownership: it is in an output queue, in the packet-in queue, or dropped. Each output before the last sends a copy.
 /// </remarks>
 internal sealed unsafe class ActionExecutor(
-    Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, DropCounters drops, OutputQueues outputs, IPacketTrace? trace)
+    Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, OutputQueues outputs, IPacketTrace? trace)
 {
     /// <summary>Who follows the packets; null where they are forwarded.</summary>
     public IPacketTrace? Trace => trace;
@@ -22,6 +21,9 @@ internal sealed unsafe class ActionExecutor(
 
     /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
     public uint Now { get; set; }
+
+    /// <summary>Of the side where the packets at hand came in, this worker's: what gets to no egress is dropped there.</summary>
+    public PacketAccount* Ingress { get; set; }
 
     /// <summary>Treats a packet as its flow entry, or a packet-out, says.</summary>
     public void Execute(ActionsReference actions, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
@@ -64,11 +66,7 @@ internal sealed unsafe class ActionExecutor(
         }
     }
 
-    public void Drop(in Packet packet, DropReason reason)
-    {
-        drops.Count(reason);
-        frames.Release(packet);
-    }
+    public void Drop(in Packet packet, DropReason reason) => frames.Drop(packet, reason, Ingress);
 
     private void ExecuteList(ActionList* list, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
     {
@@ -80,13 +78,17 @@ internal sealed unsafe class ActionExecutor(
                 HeaderRewriter.Apply(actions[i], ref packet, ref layout, frames);
                 trace?.Rewrote(actions[i], packet);
             }
-            else if (frames.TryCopy(packet, out Packet copy))
-            {
-                Send(copy, actions[i], key, layout, inPort);
-            }
             else
             {
-                drops.Count(DropReason.NoFrame);
+                Ingress->Made++;
+                if (frames.TryCopy(packet, out Packet copy))
+                {
+                    Send(copy, actions[i], key, layout, inPort);
+                }
+                else
+                {
+                    Ingress->CountDrops(DropReason.NoFrame);
+                }
             }
         }
         // What follows the last output changes nothing any more.
@@ -158,11 +160,13 @@ internal sealed unsafe class ActionExecutor(
         if (queue == null)
         {
             Drop(packet, DropReason.NoSuchPort);
+            return;
         }
-        else if (!queue.Port.LetsOut())
+        Ingress->Left++;
+        if (!queue.Port.LetsOut())
         {
-            queue.CountDrop();
-            Drop(packet, DropReason.EgressClosed);
+            queue.Account->Entered++;
+            queue.Drop(packet, DropReason.EgressClosed);
         }
         else if (queueId != QueueConfig.None)
         {
@@ -205,15 +209,7 @@ internal sealed unsafe class ActionExecutor(
             }
             if (last != null)
             {
-                if (frames.TryCopy(packet, out Packet copy))
-                {
-                    outputs.Add(last, copy);
-                }
-                else
-                {
-                    last.CountDrop();
-                    drops.Count(DropReason.NoFrame);
-                }
+                FloodCopy(packet, last);
             }
             last = queue;
         }
@@ -222,7 +218,21 @@ internal sealed unsafe class ActionExecutor(
             Drop(packet, DropReason.Action);
             return;
         }
+        Ingress->Left++;
         outputs.Add(last, packet);
+    }
+
+    private void FloodCopy(in Packet packet, OutputQueue queue)
+    {
+        Ingress->Made++;
+        Ingress->Left++;
+        if (frames.TryCopy(packet, out Packet copy))
+        {
+            outputs.Add(queue, copy);
+            return;
+        }
+        queue.Account->Entered++;
+        queue.Account->CountDrops(DropReason.NoFrame);
     }
 
     /// <summary>NORMAL: as an 802.1D learning bridge would; a station behind a port that does not forward is as good as unknown.</summary>
@@ -283,11 +293,12 @@ internal sealed unsafe class ActionExecutor(
         }
         else if (packet.HasOffload)
         {
-            PartialChecksum.Finish(packet, frames, drops, new PacketInSink(this, inPort, reason, maxLength));
+            PartialChecksum.Finish(packet, frames, Ingress, new PacketInSink(this, inPort, reason, maxLength));
         }
         else
         {
-            packetIns.TryAdd(queue, new QueuedPacketIn(packet, inPort, reason, maxLength));
+            Ingress->Left++;
+            packetIns.Add(queue, new QueuedPacketIn(packet, inPort, reason, maxLength));
         }
     }
 

@@ -98,6 +98,7 @@ internal sealed unsafe class BatchExecutor : IDisposable
             }
         }
         open.Add(ref packets, count);
+        _executor.Ingress->Left += (uint)count;
         return true;
     }
 
@@ -106,6 +107,7 @@ internal sealed unsafe class BatchExecutor : IDisposable
     {
         ActionsReference* actions = _actions.Start;
         ActionList* asItIs = _asItIs.Start;
+        uint left = 0;
         for (int i = 0; i < count; i++)
         {
             ref Packet packet = ref Unsafe.Add(ref packets, i);
@@ -122,11 +124,13 @@ internal sealed unsafe class BatchExecutor : IDisposable
                 {
                     ActionList.Rewrite(rewrite, packet.Data);
                     open.Add(packet);
+                    left++;
                     continue;
                 }
             }
             _executor.Trace?.Found(found[i], actions[i], packet, keys[i]);
             _executor.Execute(actions[i], ref packet, keys[i], ref layouts[i], inPort);
         }
+        _executor.Ingress->Left += left;
     }
 }

@@ -10,7 +10,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// begin with. Both directions are bounded, and each port may have only a few frames waiting, so a neighbour that floods them
 /// silences itself alone. The packets belong to the queue they are in.
 /// </remarks>
-internal sealed class BpduExchange
+internal sealed unsafe class BpduExchange
 {
     /// <summary>Frames of one port that may wait; a neighbour that keeps to 802.1D sends one each second.</summary>
     public const int MaxWaitingPerPort = 8;
@@ -55,22 +55,24 @@ internal sealed class BpduExchange
     public bool TrySend(in Packet packet, ushort port) => _outgoing.TryEnqueue(new OutgoingBpdu(packet, port));
 
     /// <summary>Worker: sends what was handed down.</summary>
+    /// <param name="account">The worker's, of the switch's own frames.</param>
     /// <returns>How many there were.</returns>
-    public int Send(OutputQueues outputs, FrameCache frames)
+    public int Send(OutputQueues outputs, FrameCache frames, PacketAccount* account)
     {
         int sent = 0;
-        while (sent < PacketBatch.Capacity && _outgoing.TryDequeue(out OutgoingBpdu item))
+        for (; sent < PacketBatch.Capacity && _outgoing.TryDequeue(out OutgoingBpdu item); sent++)
         {
+            account->Taken++;
             // OFPPC_NO_FWD is for what is forwarded: a bridge that fell silent here would be taken for a station.
             if (outputs.Find(item.Port) is OutputQueue queue && queue.Port.LetsOut(PortConfig.PortDown))
             {
+                account->Left++;
                 queue.SendAhead(item.Packet); // nor may a port's overload delay it
             }
             else
             {
-                frames.Release(item.Packet);
+                frames.Drop(item.Packet, DropReason.EgressClosed, account);
             }
-            sent++;
         }
         return sent;
     }

@@ -24,12 +24,12 @@ internal sealed unsafe class IngressStage : IDisposable
     private readonly Reassembler _reassembler;
     private uint _now;
 
-    public IngressStage(WorkerShared shared, FrameCache frames, DropCounters drops, ActionExecutor executor, BpduExchange bpdus)
+    public IngressStage(WorkerShared shared, FrameCache frames, ActionExecutor executor, BpduExchange bpdus)
     {
         _executor = executor;
         _bpdus = bpdus;
         _reassembler = new Reassembler(
-            shared.MaxReassemblies, (uint)shared.ReassemblyTimeout.TotalMilliseconds, shared.Table.Hash, frames, drops);
+            shared.MaxReassemblies, (uint)shared.ReassemblyTimeout.TotalMilliseconds, shared.Table.Hash, frames);
     }
 
     public PipelineSettings Settings { get; set; } = new();
@@ -61,15 +61,13 @@ internal sealed unsafe class IngressStage : IDisposable
     /// </summary>
     /// <param name="hasRunts">Whether any packet may be one.</param>
     /// <param name="port">Where they came in; null for what a packet-out sends through the table, which no port received.</param>
-    /// <param name="counters">The port's.</param>
     /// <returns>Packets that are left.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Admit(
-        ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, bool hasRunts, SwitchPort? port, WorkerPortCounters* counters)
+    public int Admit(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, bool hasRunts, SwitchPort? port)
     {
         bool asksPort = hasRunts || (port != null && port.IsSelective);
         return asksPort || Settings.InBand != null || Settings.Fragments != FragmentHandling.Normal
-            ? AdmitEach(ref packets, keys, layouts, count, asksPort ? port : null, counters)
+            ? AdmitEach(ref packets, keys, layouts, count, asksPort ? port : null)
             : count;
     }
 
@@ -82,18 +80,20 @@ internal sealed unsafe class IngressStage : IDisposable
         }
     }
 
+    /// <summary>What was held for ports that are gone is given up: their accounts end.</summary>
+    public void Abandon(PacketAccount* account) => _reassembler.Abandon(account);
+
     public void Dispose() => _reassembler.Dispose();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int AdmitEach(
-        ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, SwitchPort? port, WorkerPortCounters* counters)
+    private int AdmitEach(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, SwitchPort? port)
     {
         InBandTraffic? inBand = Settings.InBand;
         int kept = 0;
         for (int i = 0; i < count; i++)
         {
             ref Packet packet = ref Unsafe.Add(ref packets, i);
-            if (port != null && IsTaken(packet, keys[i], port, counters))
+            if (port != null && IsTaken(packet, keys[i], port))
             {
                 continue;
             }
@@ -119,18 +119,16 @@ internal sealed unsafe class IngressStage : IDisposable
     }
 
     /// <summary>Whether the packet ends at its port: dropped, or spanning tree's.</summary>
-    private bool IsTaken(in Packet packet, in FlowKey key, SwitchPort port, WorkerPortCounters* counters)
+    private bool IsTaken(in Packet packet, in FlowKey key, SwitchPort port)
     {
         if (packet.Length < FlowKeyParser.MinLength)
         {
-            counters->ReceiveErrors++;
             _executor.Drop(packet, DropReason.Runt);
             return true;
         }
         bool isBpdu = key.DlDst == MacAddress.BridgeGroup;
         if ((port.Config & (PortConfig.PortDown | (isBpdu ? PortConfig.NoReceiveStp : PortConfig.NoReceive))) != 0)
         {
-            counters->ReceiveDropped++;
             _executor.Drop(packet, DropReason.IngressClosed);
             return true;
         }
@@ -138,9 +136,12 @@ internal sealed unsafe class IngressStage : IDisposable
         {
             return false;
         }
-        if (!_bpdus.TryTake(packet, port)) // §4.5: processed locally before performing flow lookup
+        if (_bpdus.TryTake(packet, port)) // §4.5: processed locally before performing flow lookup
         {
-            counters->ReceiveDropped++;
+            _executor.Ingress->Used++;
+        }
+        else
+        {
             _executor.Drop(packet, DropReason.BpduQueueFull);
         }
         return true;
@@ -161,7 +162,7 @@ internal sealed unsafe class IngressStage : IDisposable
         {
             return true;
         }
-        if (!_reassembler.TryComplete(packet, *key, layout->NetworkOffset, _now, out Packet datagram))
+        if (!_reassembler.TryComplete(packet, *key, layout->NetworkOffset, _executor.Ingress, _now, out Packet datagram))
         {
             return false;
         }

@@ -19,39 +19,41 @@ internal sealed unsafe class OutputQueue
     private readonly Packet[] _storage = GC.AllocateArray<Packet>(Capacity, pinned: true);
     private readonly Packet* _packets;
     private readonly FrameCache _frames;
-    private readonly DropCounters _drops;
     private readonly IPort? _queue;
     private readonly HandoverRings _handovers;
     private readonly SpscRing<Handover>? _handover;
-    private readonly WorkerPortCounters* _counters;
+    private readonly PacketAccount* _account;
     private readonly PortQueueSettings? _settings;
     private readonly uint[]? _queueIds; // for each packet the queue it names, where there are any
     private PortScheduler? _scheduler;
     private int _count;
+    private int _known; // of these, packets that have entered already: they were cut here, or handed over
 
     /// <param name="clock">The worker's, for a scheduler.</param>
     /// <param name="old">What did this before the port's settings changed: its scheduler goes on.</param>
-    public OutputQueue(SwitchPort port, int worker, FrameCache frames, DropCounters drops, HandoverRings handovers, PassClock clock, OutputQueue? old)
+    public OutputQueue(SwitchPort port, int worker, FrameCache frames, HandoverRings handovers, PassClock clock, OutputQueue? old)
     {
         Port = port;
         _packets = (Packet*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_storage));
         _frames = frames;
-        _drops = drops;
         _settings = port.QueueSettings;
         _queue = _settings == null || worker == port.FirstWorker ? port.QueueOf(worker) : null;
         _handovers = handovers;
         _handover = _queue == null ? handovers.Ring(worker, port.FirstWorker) : null;
-        _counters = port.CountersOf(worker);
+        _account = &port.AccountOf(worker)->Egress;
         if (_settings != null)
         {
             _queueIds = new uint[Capacity];
             Array.Fill(_queueIds, QueueConfig.None);
-            _scheduler = _queue == null ? null : old?.Detach() ?? new PortScheduler(_queue, port.Number, frames, drops, _counters, clock);
+            _scheduler = _queue == null ? null : old?.Detach() ?? new PortScheduler(_queue, port.Number, frames, _account, clock);
             _scheduler?.Configure(_settings);
         }
     }
 
     public SwitchPort Port { get; }
+
+    /// <summary>The worker's, of the port's egress.</summary>
+    public PacketAccount* Account => _account;
 
     /// <summary>Whether packets may be added before their checksums and segments are finished.</summary>
     public bool TakesOffloads => Port.Device.TakesOffloads;
@@ -107,13 +109,22 @@ internal sealed unsafe class OutputQueue
         }
         else if (queueId != QueueConfig.None)
         {
-            _counters->QueueMisses++;
+            _account->QueueMisses++;
         }
         Add(packet);
     }
 
+    /// <summary>As <see cref="Enqueue"/>, of a packet that has entered this egress already.</summary>
+    public void Requeue(in Packet packet, uint queueId)
+    {
+        Enqueue(packet, queueId);
+        _known++;
+    }
+
     public void Flush()
     {
+        _account->Entered += (uint)(_count - _known);
+        _known = 0;
         if (_queue == null)
         {
             HandOver();
@@ -131,10 +142,14 @@ internal sealed unsafe class OutputQueue
     }
 
     /// <summary>Sends one packet past everything that waits here; by the worker that serves the port. Takes ownership.</summary>
-    public void SendAhead(in Packet packet) => Transmit(new ReadOnlySpan<Packet>(in packet));
+    public void SendAhead(in Packet packet)
+    {
+        _account->Entered++;
+        Transmit(new ReadOnlySpan<Packet>(in packet));
+    }
 
-    /// <summary>Counts packets that were for this port but never reached its queue.</summary>
-    public void CountDrop() => _counters->TransmitDropped++;
+    /// <summary>Drops a packet that has entered but not reached the queue.</summary>
+    public void Drop(in Packet packet, DropReason reason) => _frames.Drop(packet, reason, _account);
 
     private void Transmit(ReadOnlySpan<Packet> packets)
     {
@@ -145,7 +160,7 @@ internal sealed unsafe class OutputQueue
             bytes += (uint)packet.Length;
         }
         int taken = _queue!.TransmitAs(Port.Number, packets, _frames);
-        _counters->TransmittedPackets += (uint)taken;
+        _account->Left += (uint)taken;
         if (taken < packets.Length)
         {
             ReadOnlySpan<Packet> refused = packets[taken..];
@@ -153,11 +168,9 @@ internal sealed unsafe class OutputQueue
             {
                 bytes -= (uint)packet.Length;
             }
-            _counters->TransmitDropped += (uint)refused.Length;
-            _drops.Count(DropReason.TransmitQueueFull, refused.Length);
-            _frames.Release(refused);
+            _frames.Drop(refused, DropReason.TransmitQueueFull, _account);
         }
-        _counters->TransmittedBytes += bytes;
+        _account->LeftBytes += bytes;
     }
 
     private void HandOver()
@@ -165,13 +178,13 @@ internal sealed unsafe class OutputQueue
         for (int i = 0; i < _count; i++)
         {
             uint queueId = _queueIds == null ? QueueConfig.None : _queueIds[i];
-            if (!_handover!.TryEnqueue(new Handover(_packets[i], Port.Number, queueId)))
+            if (_handover!.TryEnqueue(new Handover(_packets[i], Port.Number, Port.Incarnation, queueId)))
             {
-                _settings?.CountersOf(queueId)?.CountHandoverLoss();
-                _counters->TransmitDropped++;
-                _drops.Count(DropReason.HandoverQueueFull);
-                _frames.Release(_packets[i]);
+                _account->Handed++;
+                continue;
             }
+            _settings?.CountersOf(queueId)?.CountHandoverLoss();
+            Drop(_packets[i], DropReason.HandoverQueueFull);
         }
         if (_queueIds != null)
         {
@@ -183,5 +196,6 @@ internal sealed unsafe class OutputQueue
 }
 
 /// <summary>A packet on its way to the worker that serves its egress port.</summary>
+/// <param name="Incarnation">Of the port: another one may have its number by now.</param>
 /// <param name="QueueId">The port's queue it names, or <see cref="QueueConfig.None"/>.</param>
-internal readonly record struct Handover(Packet Packet, ushort Port, uint QueueId);
+internal readonly record struct Handover(Packet Packet, ushort Port, ushort Incarnation, uint QueueId);

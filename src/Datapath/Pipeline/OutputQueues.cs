@@ -7,7 +7,7 @@ using Softswitch.Datapath.Queues;
 namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>One worker's output queues, one for each port of the switch.</summary>
-internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters drops, HandoverRings handovers)
+internal sealed unsafe class OutputQueues(int worker, FrameCache frames, HandoverRings handovers)
 {
     private readonly PassClock _clock = new();
     private OutputQueue?[] _byNumber = [];
@@ -38,13 +38,13 @@ internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters d
             SwitchPort port = set.Ports[i];
             OutputQueue? known = Find(port.Number);
             bool stays = known?.Port == port;
-            all[i] = stays && known!.IsCurrent ? known : new OutputQueue(port, worker, frames, drops, handovers, _clock, stays ? known : null);
+            all[i] = stays && known!.IsCurrent ? known : new OutputQueue(port, worker, frames, handovers, _clock, stays ? known : null);
         }
         foreach (OutputQueue queue in _all)
         {
             if (Array.IndexOf(all, queue) < 0)
             {
-                queue.Detach()?.Release(isPortThere: Array.Exists(set.Ports, port => port == queue.Port));
+                queue.Detach()?.Release();
             }
         }
         _schedulers = [.. all.Select(queue => queue.Scheduler).OfType<PortScheduler>()];
@@ -78,7 +78,7 @@ internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters d
     {
         if (NeedsWork(queue, packet))
         {
-            MakeFit(queue, packet, new QueueSink(queue));
+            MakeFit(queue, packet, QueueConfig.None);
             return;
         }
         queue.Add(packet);
@@ -89,7 +89,7 @@ internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters d
     {
         if (NeedsWork(queue, packet))
         {
-            MakeFit(queue, packet, new PortQueueSink(queue, queueId));
+            MakeFit(queue, packet, queueId);
             return;
         }
         queue.Enqueue(packet, queueId);
@@ -114,7 +114,7 @@ internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters d
     {
         foreach (PortScheduler scheduler in _schedulers)
         {
-            scheduler.Release(isPortThere: false);
+            scheduler.Release();
         }
     }
 
@@ -123,34 +123,33 @@ internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters d
 
     /// <summary>Finishes what the port cannot; cuts what is longer than its MTU and may be cut, which owes nothing else.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MakeFit<TSink>(OutputQueue queue, Packet packet, TSink sink)
-        where TSink : struct, IFrameSink
+    private void MakeFit(OutputQueue queue, Packet packet, uint queueId)
     {
+        queue.Account->Entered++;
         if ((packet.Flags & PacketFlags.MayFragment) == 0)
         {
-            PartialChecksum.Finish(packet, frames, drops, sink);
+            PartialChecksum.Finish(packet, frames, queue.Account, new QueueSink(queue, queueId));
             return;
         }
         packet.Flags &= ~PacketFlags.MayFragment;
         if (!Fragmenter.Exceeds(packet, queue.Port.Mtu))
         {
-            sink.Take(packet);
+            queue.Requeue(packet, queueId);
             return;
         }
-        if (Fragmenter.TryBegin(packet, frames, queue.Port.Mtu, out Fragmenter fragmenter))
+        if (!Fragmenter.TryBegin(packet, frames, queue.Port.Mtu, out Fragmenter fragmenter))
         {
-            while (fragmenter.TryNext(out Packet fragment))
-            {
-                PartialChecksum.KeepTunnel(packet, ref fragment, frames);
-                sink.Take(fragment);
-            }
-            drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+            queue.Drop(packet, DropReason.TooLong);
+            return;
         }
-        else
+        queue.Account->Used++;
+        queue.Account->Made += (uint)fragmenter.Remaining;
+        while (fragmenter.TryNext(out Packet fragment))
         {
-            queue.CountDrop();
-            drops.Count(DropReason.TooLong);
+            PartialChecksum.KeepTunnel(packet, ref fragment, frames);
+            queue.Requeue(fragment, queueId);
         }
+        queue.Account->CountDrops(DropReason.NoFrame, fragmenter.Remaining);
         frames.Release(packet);
     }
 
@@ -167,13 +166,8 @@ internal sealed class OutputQueues(int worker, FrameCache frames, DropCounters d
         return sent;
     }
 
-    private readonly struct QueueSink(OutputQueue queue) : IFrameSink
+    private readonly struct QueueSink(OutputQueue queue, uint queueId) : IFrameSink
     {
-        public void Take(in Packet frame) => queue.Add(frame);
-    }
-
-    private readonly struct PortQueueSink(OutputQueue queue, uint queueId) : IFrameSink
-    {
-        public void Take(in Packet frame) => queue.Enqueue(frame, queueId);
+        public void Take(in Packet frame) => queue.Requeue(frame, queueId);
     }
 }

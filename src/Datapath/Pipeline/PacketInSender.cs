@@ -9,10 +9,13 @@ internal sealed unsafe class PacketInSender
 {
     private readonly int _worker;
     private readonly WorkerShared _shared;
+    private readonly PacketAccount* _account;
     private bool _raise;
 
-    public PacketInSender(int worker, WorkerShared shared)
+    /// <param name="account">The worker's, of what goes to the controller.</param>
+    public PacketInSender(int worker, WorkerShared shared, PacketAccount* account)
     {
+        _account = account;
         _worker = worker;
         _shared = shared;
     }
@@ -25,11 +28,13 @@ internal sealed unsafe class PacketInSender
     public SpscRing<QueuedPacketIn> Choose(PacketInQueues? port, PacketInReason reason, in Packet packet) =>
         (port ?? _shared.PortlessPacketIns).Of(_worker, PacketInQueues.KindOf(reason, packet));
 
-    /// <summary>Moves the packet up. False if there is no room: the packet stays with the caller.</summary>
-    public bool TryAdd(SpscRing<QueuedPacketIn> queue, in QueuedPacketIn item)
+    /// <summary>Moves the packet up. The queue has room, as the caller has seen.</summary>
+    public void Add(SpscRing<QueuedPacketIn> queue, in QueuedPacketIn item)
     {
         _raise = true;
-        return queue.TryEnqueue(item);
+        _ = queue.TryEnqueue(item);
+        _account->Entered++;
+        _account->Handed++;
     }
 
     /// <summary>At the end of a pass: wakes the control side once for all that was added.</summary>

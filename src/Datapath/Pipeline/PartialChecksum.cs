@@ -10,16 +10,17 @@ internal interface IFrameSink
 }
 
 /// <summary>Finishes what a packet still owes before it goes where that is not understood.</summary>
-internal static class PartialChecksum
+internal static unsafe class PartialChecksum
 {
-    /// <summary>Ends the ownership of <paramref name="packet"/>: its finished frames are in the sink, or it was released and counted.</summary>
+    /// <summary>Ends the ownership of <paramref name="packet"/>: its finished frames are in the sink, or it was dropped.</summary>
+    /// <param name="account">Of the side it is on: it is used up there, and its segments are made there.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Finish<TSink>(Packet packet, FrameCache frames, DropCounters drops, TSink sink)
+    public static void Finish<TSink>(Packet packet, FrameCache frames, PacketAccount* account, TSink sink)
         where TSink : struct, IFrameSink
     {
         if ((packet.Flags & PacketFlags.NeedsSegmentation) != 0)
         {
-            Cut(packet, frames, drops, sink);
+            Cut(packet, frames, account, sink);
         }
         else if (ChecksumFinisher.TryFinish(ref packet, frames))
         {
@@ -27,8 +28,7 @@ internal static class PartialChecksum
         }
         else
         {
-            drops.Count(DropReason.BadOffload);
-            frames.Release(packet);
+            frames.Drop(packet, DropReason.BadOffload, account);
         }
     }
 
@@ -42,22 +42,22 @@ internal static class PartialChecksum
         }
     }
 
-    private static void Cut<TSink>(in Packet segment, FrameCache frames, DropCounters drops, TSink sink)
+    private static void Cut<TSink>(in Packet segment, FrameCache frames, PacketAccount* account, TSink sink)
         where TSink : struct, IFrameSink
     {
-        if (GsoSegmenter.TryBegin(segment, frames, out GsoSegmenter segmenter))
+        if (!GsoSegmenter.TryBegin(segment, frames, out GsoSegmenter segmenter))
         {
-            while (segmenter.TryNext(out Packet frame))
-            {
-                KeepTunnel(segment, ref frame, frames);
-                sink.Take(frame);
-            }
-            drops.Count(DropReason.NoFrame, segmenter.Remaining);
+            frames.Drop(segment, DropReason.BadOffload, account);
+            return;
         }
-        else
+        account->Used++;
+        account->Made += (uint)segmenter.Remaining;
+        while (segmenter.TryNext(out Packet frame))
         {
-            drops.Count(DropReason.BadOffload);
+            KeepTunnel(segment, ref frame, frames);
+            sink.Take(frame);
         }
+        account->CountDrops(DropReason.NoFrame, segmenter.Remaining);
         frames.Release(segment);
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
 
@@ -11,7 +12,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// <remarks>Threads: configuration and statistics by the control side; workers read <see cref="Config"/> and write their own counters.</remarks>
 internal sealed unsafe class SwitchPort : IDisposable
 {
-    private readonly NativeArray<WorkerPortCounters> _counters;
+    private readonly NativeArray<PortAccount> _accounts;
     private volatile uint _config;
     private volatile int _mtu;
     private volatile PortQueueSettings? _queueSettings;
@@ -27,13 +28,24 @@ internal sealed unsafe class SwitchPort : IDisposable
         Workers = workers;
         Take(device.ReadLink()); // may throw: the memory comes after
         _config = (uint)(Link.IsSetDown ? config | PortConfig.PortDown : config);
-        _counters = new NativeArray<WorkerPortCounters>(workers);
+        _accounts = new NativeArray<PortAccount>(workers);
+        for (int worker = 0; worker < workers; worker++)
+        {
+            PortAccount.Name(AccountOf(worker), number);
+        }
+        for (int queue = 0; queue < device.Queues.Count; queue++)
+        {
+            device.Queues[queue].CountOn(AccountOf((firstWorker + queue) % workers));
+        }
     }
 
     public ushort Number { get; }
 
     /// <summary>Its packets on their way to the controller.</summary>
     public required PacketInQueues PacketIns { get; init; }
+
+    /// <summary>Tells this port from others that had, or will have, its number.</summary>
+    public ushort Incarnation { get; init; }
 
     public IPortDevice Device { get; }
 
@@ -131,45 +143,48 @@ internal sealed unsafe class SwitchPort : IDisposable
         }
     }
 
-    public WorkerPortCounters* CountersOf(int worker) => _counters.Start + worker;
+    /// <summary>Valid until <see cref="EndAccounts"/>.</summary>
+    public PortAccount* AccountOf(int worker) => _accounts.Start + worker;
+
+    /// <summary>What all workers counted, each by itself: not of one moment.</summary>
+    public PortAccount ReadAccount()
+    {
+        PortAccount total = default;
+        for (int i = 0; i < Workers; i++)
+        {
+            total.Add(_accounts.Start[i]);
+        }
+        return total;
+    }
 
     public PortStatistics ReadStatistics()
     {
         PortCounters device = Device.ReadCounters();
-        PortTraffic unseen = device.Traffic;
+        PortAccount account = ReadAccount();
         PortStatistics total = new()
         {
             PortNumber = Number,
-            ReceivedPackets = (ulong)unseen.ReceivedPackets,
-            ReceivedBytes = (ulong)unseen.ReceivedBytes,
-            TransmittedPackets = (ulong)unseen.TransmittedPackets,
-            TransmittedBytes = (ulong)unseen.TransmittedBytes,
+            ReceivedPackets = account.Ingress.Entered,
+            ReceivedBytes = account.Ingress.EnteredBytes,
+            TransmittedPackets = account.Egress.Left - Math.Min(account.Egress.Left, account.Egress.Lost),
+            TransmittedBytes = account.Egress.LeftBytes,
             TransmitDropped = (ulong)device.TransmitDropped,
             ReceiveDropped = (ulong)device.ReceiveDropped,
             ReceiveErrors = (ulong)device.ReceiveErrors,
             TransmitErrors = (ulong)device.TransmitErrors,
         };
-        for (int i = 0; i < Workers; i++)
+        DropStatistics.AddTo(ref total, account);
+        if (device.Traffic is { } whole)
         {
-            ref WorkerPortCounters own = ref _counters.Start[i];
-            if (!device.IsTrafficWhole)
-            {
-                total.ReceivedPackets += own.ReceivedPackets;
-                total.ReceivedBytes += own.ReceivedBytes;
-                total.TransmittedPackets += own.TransmittedPackets;
-                total.TransmittedBytes += own.TransmittedBytes;
-            }
-            total.ReceiveDropped += own.ReceiveDropped;
-            total.ReceiveErrors += own.ReceiveErrors;
-            total.TransmitDropped += own.TransmitDropped;
+            total.ReceivedPackets = (ulong)whole.ReceivedPackets;
+            total.ReceivedBytes = (ulong)whole.ReceivedBytes;
+            total.TransmittedPackets = (ulong)whole.TransmittedPackets;
+            total.TransmittedBytes = (ulong)whole.TransmittedBytes;
+            return total;
         }
-        if (!device.IsTrafficWhole)
-        {
-            // Workers count what a device takes; what became of it afterwards is known later, and a counter never falls.
-            ulong taken = total.TransmittedPackets - (ulong)unseen.TransmittedPackets;
-            ulong lost = Math.Min(taken, (ulong)(device.TransmitErrors + device.TransmitDropped));
-            total.TransmittedPackets = _transmitted = Math.Max(_transmitted, total.TransmittedPackets - lost);
-        }
+        // Workers count what a device takes; what became of it afterwards is known later, and a counter never falls.
+        ulong lost = Math.Min(total.TransmittedPackets, (ulong)(device.TransmitErrors + device.TransmitDropped));
+        total.TransmittedPackets = _transmitted = Math.Max(_transmitted, total.TransmittedPackets - lost);
         return total;
     }
 
@@ -179,22 +194,16 @@ internal sealed unsafe class SwitchPort : IDisposable
         ulong total = 0;
         for (int i = 0; i < Workers; i++)
         {
-            total += _counters.Start[i].QueueMisses;
+            total += _accounts.Start[i].Egress.QueueMisses;
         }
         return total;
     }
 
-    public void Dispose()
-    {
-        try
-        {
-            Device.Dispose();
-        }
-        finally
-        {
-            _counters.Dispose();
-        }
-    }
+    /// <summary>Ends the device. Workers may go on counting.</summary>
+    public void Dispose() => Device.Dispose();
+
+    /// <summary>No worker has the port any more.</summary>
+    public void EndAccounts() => _accounts.Dispose();
 
     private int FirstQueueOf(int worker) => (worker - FirstWorker + Workers) % Workers;
 }

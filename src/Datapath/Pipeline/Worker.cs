@@ -3,7 +3,6 @@ using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Pipeline;
@@ -32,6 +31,7 @@ internal sealed unsafe class Worker : IDisposable
     private PipelineSettings _settings = new();
     private CaptureTap? _tap;
     private ReceiveQueue[] _receive = [];
+    private volatile PortSet _adopted = PortSet.Empty;
     private uint _now;
     private long _ticks; // when the pass began
 
@@ -45,16 +45,16 @@ internal sealed unsafe class Worker : IDisposable
         _frames = shared.Frames.CreateCache();
         _classifier = new BatchClassifier(shared.Table, shared.FlowCacheCapacity);
         Handovers = handovers;
-        _packetIns = new PacketInSender(id, shared);
+        Accounts = new OwnAccounts();
+        _packetIns = new PacketInSender(id, shared, &Accounts.Controller->Egress);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
-        Drops = new DropCounters();
         Bpdus = new BpduExchange(shared.Service);
         Sleep = new IdleStrategy(
             () => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || !ReferenceEquals(_settings, _shared.Settings));
         handovers.Attach(id, Sleep);
-        _outputs = new OutputQueues(id, _frames, Drops, handovers);
-        _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, Drops, _outputs, trace);
-        _ingress = new IngressStage(shared, _frames, Drops, _executor, Bpdus);
+        _outputs = new OutputQueues(id, _frames, handovers);
+        _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, _outputs, trace);
+        _ingress = new IngressStage(shared, _frames, _executor, Bpdus);
         _batchExecutor = new BatchExecutor(shared.Table.Store, counting ?? new FlowCounting(shared.Table.Store, id), _executor);
     }
 
@@ -76,11 +76,15 @@ internal sealed unsafe class Worker : IDisposable
 
     internal HandoverRings Handovers { get; }
 
-    internal DropCounters Drops { get; }
+    /// <summary>Of packets that come from or go to no port.</summary>
+    internal OwnAccounts Accounts { get; }
 
     internal WorkerCounters Counters => _counters;
 
     internal IdleStrategy Sleep { get; }
+
+    /// <summary>The ports it has to do with; it writes no account of another one. Any thread.</summary>
+    internal PortSet Adopted => _adopted;
 
     /// <summary>Ends a sleep in <see cref="Run"/>. Any thread.</summary>
     internal void Wake() => Sleep.Wake();
@@ -91,7 +95,7 @@ internal sealed unsafe class Worker : IDisposable
     {
         _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
         BeginPass(_shared.Settings, _shared.Clock.Ticks);
-        int moved = Bpdus.Send(_outputs, _frames); // first, while the ports have room
+        int moved = Bpdus.Send(_outputs, _frames, &Accounts.Switch->Ingress); // first, while the ports have room
         foreach (ref readonly ReceiveQueue queue in _receive.AsSpan())
         {
             int received = queue.Port.Receive(_batch, _frames);
@@ -118,14 +122,15 @@ internal sealed unsafe class Worker : IDisposable
     private void Forward(ref Packet packets, int count, ushort inPort, in ReceiveQueue from)
     {
         uint bytes = ParseBatch(ref packets, inPort, count, out bool runts);
-        WorkerPortCounters* counters = (WorkerPortCounters*)from.Counters;
-        if (counters != null)
+        PacketAccount* account = (PacketAccount*)from.Ingress;
+        if (account != null)
         {
-            counters->ReceivedPackets += (uint)count;
-            counters->ReceivedBytes += bytes;
+            account->Entered += (uint)count;
+            account->EnteredBytes += bytes;
+            _executor.Ingress = account;
             _tap?.Received(ref packets, _keys.Start, count, inPort);
         }
-        count = _ingress.Admit(ref packets, _keys.Start, _layouts.Start, count, runts, from.SwitchPort, counters);
+        count = _ingress.Admit(ref packets, _keys.Start, _layouts.Start, count, runts, from.SwitchPort);
         if (count > 0)
         {
             int exact = _classifier.Classify(_keys.Start, _found.Start, count);
@@ -177,6 +182,7 @@ internal sealed unsafe class Worker : IDisposable
         _batchExecutor.Dispose();
         _outputs.Release();
         _frames.Drain();
+        Accounts.Dispose();
     }
 
     private void PollUntil(CancellationToken stop)
@@ -215,7 +221,7 @@ internal sealed unsafe class Worker : IDisposable
 
     private void Adopt(PipelineSettings settings)
     {
-        bool samePorts = settings.Ports == _settings.Ports;
+        PortSet old = _settings.Ports;
         if (settings.Captures != _settings.Captures)
         {
             _frames.Tap = _tap = CaptureTap.Create(settings.Captures, Id, _shared.Clock.Provider);
@@ -223,21 +229,26 @@ internal sealed unsafe class Worker : IDisposable
         _settings = settings;
         _executor.MissBehaviour = settings.Miss;
         _ingress.Settings = settings;
-        if (!samePorts)
+        if (settings.Ports != old)
         {
-            Adopt(settings.Ports);
+            Adopt(settings.Ports, old);
         }
     }
 
-    private void Adopt(PortSet ports)
+    private void Adopt(PortSet ports, PortSet old)
     {
+        foreach (SwitchPort gone in old.Ports.Except(ports.Ports))
+        {
+            _ingress.Abandon(&gone.AccountOf(Id)->Ingress);
+        }
         _outputs.Adopt(ports);
         var receive = new List<ReceiveQueue>();
         foreach (SwitchPort port in ports.Ports)
         {
-            receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(port, queue, (nint)port.CountersOf(Id))));
+            receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(port, queue, (nint)(&port.AccountOf(Id)->Ingress))));
         }
         _receive = receive.ToArray();
+        _adopted = ports;
     }
 
     /// <summary>Keys and layouts of the whole batch; returns its bytes.</summary>
@@ -266,13 +277,15 @@ internal sealed unsafe class Worker : IDisposable
         {
             for (int budget = PacketBatch.Capacity; budget > 0 && ring.TryDequeue(out Handover item); budget--)
             {
-                if (_outputs.Find(item.Port) is OutputQueue queue)
+                if (_outputs.Find(item.Port) is OutputQueue queue && queue.Port.Incarnation == item.Incarnation)
                 {
-                    queue.Enqueue(item.Packet, item.QueueId);
+                    queue.Account->Taken++;
+                    queue.Requeue(item.Packet, item.QueueId);
                 }
                 else
                 {
-                    _executor.Drop(item.Packet, DropReason.NoSuchPort);
+                    Accounts.Gone->Egress.Taken++;
+                    _frames.Drop(item.Packet, DropReason.NoSuchPort, &Accounts.Gone->Egress);
                 }
                 moved++;
             }
@@ -283,9 +296,11 @@ internal sealed unsafe class Worker : IDisposable
     private int ExecutePacketOuts()
     {
         int moved = 0;
+        _executor.Ingress = &Accounts.Controller->Ingress;
         while (moved < PacketBatch.Capacity && PacketOuts.TryPeek(out QueuedPacketOut item))
         {
             Packet packet = item.Packet;
+            _executor.Ingress->Taken++;
             FlowKey key; // of its own: one of its actions may send it through the table
             HeaderOffsets layout;
             FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, &key, &layout);

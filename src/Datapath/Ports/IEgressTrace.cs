@@ -1,14 +1,9 @@
-using Softswitch.Datapath.Packets;
-
 namespace Softswitch.Datapath.Ports;
 
-/// <summary>What a device does to packets before its wire, for whoever follows one: as the device's queues do it, but nothing is sent, asked for or counted there.</summary>
+/// <summary>What a device does to packets before its wire, for whoever follows one: as the device's queues do it, but nothing is sent or asked for, and what it drops counts where it is told (<see cref="IPort.CountOn"/>).</summary>
 /// <remarks>Threads: one at a time, whichever it is. Disposing gives back what waits inside; the frames' owner still exists then.</remarks>
 internal interface IEgressTrace : IPort, IDisposable
 {
-    /// <summary>Why it dropped packets.</summary>
-    DropCounters Drops { get; }
-
     /// <summary>The device by which its packets leave; null while that is gone.</summary>
     IPortDevice? Below { get; }
 

@@ -24,6 +24,15 @@ internal interface IPort
     /// <returns>How many were taken: a prefix. Fewer than given means that the queue is full.</returns>
     int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames);
 
+    /// <summary>
+    /// Before the first call of the others: where the queue's worker counts. A queue that drops, uses up or makes packets by itself, or receives some
+    /// that it does not hand out, counts them there; for the rest there is <see cref="IPortDevice.ReadCounters"/>.
+    /// </summary>
+    /// <param name="account">Valid as long as the queue.</param>
+    unsafe void CountOn(PortAccount* account)
+    {
+    }
+
     /// <summary>A file descriptor that polls readable when <see cref="Receive"/> would return packets; -1 if there is none and the port must be asked.</summary>
     int PollDescriptor { get; }
 }

@@ -1,5 +1,4 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Ports;
 
@@ -37,11 +36,6 @@ internal interface IPortDevice : IDisposable
 
     /// <summary>What only the device itself can count.</summary>
     PortCounters ReadCounters();
-
-    /// <summary>
-    /// Drops by reason of those queues that drop packets themselves, which <see cref="ReadCounters"/> has too; none for most devices.
-    /// </summary>
-    IReadOnlyList<DropCounters> Drops => [];
 
     /// <summary>The interface behind it; null where there is none, as for a file or a tunnel.</summary>
     INetworkInterface? Interface => null;

@@ -18,13 +18,8 @@ internal struct PortCounters
     /// </summary>
     public long TransmitDropped;
 
-    /// <summary>
-    /// What passed without a worker seeing it: a tunnel's packets on the port they travel by, ARP, what a card forwarded.
-    /// </summary>
-    public PortTraffic Traffic;
-
-    /// <summary>Whether <see cref="Traffic"/> is all that passed, what workers count included.</summary>
-    public bool IsTrafficWhole;
+    /// <summary>All that passed, what workers count included, where hardware forwards past them; null elsewhere.</summary>
+    public PortTraffic? Traffic;
 }
 
 /// <summary>Packets and bytes in both directions.</summary>

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Softswitch.Datapath.Ports;
 
 /// <summary>One port's counters: struct ofp_port_stats.</summary>
@@ -31,20 +29,4 @@ public record struct PortStatistics
 
     /// <summary>Refused by the device, or longer than its MTU.</summary>
     public ulong TransmitErrors;
-}
-
-/// <summary>One worker's counts for one port, on cache lines of its own.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 128)]
-internal struct WorkerPortCounters
-{
-    public ulong ReceivedPackets;
-    public ulong ReceivedBytes;
-    public ulong TransmittedPackets;
-    public ulong TransmittedBytes;
-    public ulong ReceiveDropped;
-    public ulong ReceiveErrors;
-    public ulong TransmitDropped;
-
-    /// <summary>Packets that named a queue which is not there.</summary>
-    public ulong QueueMisses;
 }

@@ -35,8 +35,7 @@ internal sealed unsafe class PortScheduler
     private readonly IPort _port;
     private readonly ushort _number;
     private readonly FrameCache _frames;
-    private readonly DropCounters _drops;
-    private readonly WorkerPortCounters* _counters;
+    private readonly PacketAccount* _account;
     private readonly PassClock _clock;
     private readonly Packet[] _batch = GC.AllocateArray<Packet>(BatchSize, pinned: true);
     private readonly Origin[] _origins = new Origin[BatchSize];
@@ -50,21 +49,28 @@ internal sealed unsafe class PortScheduler
 
     /// <param name="port">Where packets leave.</param>
     /// <param name="number">The port's.</param>
-    /// <param name="counters">The worker's counters of the port.</param>
-    public PortScheduler(IPort port, ushort number, FrameCache frames, DropCounters drops, WorkerPortCounters* counters, PassClock clock)
+    /// <param name="account">The worker's, of the port's egress.</param>
+    public PortScheduler(IPort port, ushort number, FrameCache frames, PacketAccount* account, PassClock clock)
     {
         _clock = clock;
         _filledAt = clock.Ticks;
         _port = port;
         _number = number;
         _frames = frames;
-        _drops = drops;
-        _counters = counters;
+        _account = account;
         _rate = new TokenBucket(0, PortDepth);
     }
 
     /// <summary>Packets that wait.</summary>
-    public int Count => _count;
+    public int Count
+    {
+        get => _count;
+        private set
+        {
+            _account->Held += (ulong)(value - _count);
+            _count = value;
+        }
+    }
 
     /// <summary>When, in ticks, the next packet can leave; <see cref="long.MaxValue"/> when none waits.</summary>
     public long Due { get; private set; } = long.MaxValue;
@@ -89,7 +95,7 @@ internal sealed unsafe class PortScheduler
         _rate.SetRate(settings.Rate, PortDepth);
         foreach (ScheduledQueue gone in old.Where(queue => !queues.Contains(queue)))
         {
-            Release(gone, isPortThere: true);
+            Release(gone);
         }
     }
 
@@ -104,13 +110,11 @@ internal sealed unsafe class PortScheduler
             ScheduledQueue queue = Find(queueIds[i]);
             if (queue.TryAdd(packet, _frames.Pool.IsLarge(packet.Data)))
             {
-                _count++;
+                Count++;
                 continue;
             }
             queue.Counters.CountOverrun();
-            _counters->TransmitDropped++;
-            _drops.Count(DropReason.TransmitQueueFull);
-            _frames.Release(packet);
+            _frames.Drop(packet, DropReason.TransmitQueueFull, _account);
         }
         Send();
     }
@@ -125,25 +129,15 @@ internal sealed unsafe class PortScheduler
     }
 
     /// <summary>Gives every frame back: this is the end.</summary>
-    /// <param name="isPortThere">Whether its counters still can be written.</param>
-    public void Release(bool isPortThere)
+    public void Release()
     {
         foreach (ScheduledQueue queue in _queues)
         {
-            Release(queue, isPortThere);
+            Release(queue);
         }
     }
 
-    private void Release(ScheduledQueue queue, bool isPortThere)
-    {
-        int released = queue.Release(_frames);
-        if (isPortThere)
-        {
-            _counters->TransmitDropped += (uint)released;
-        }
-        _count -= released;
-        _drops.Count(DropReason.NoSuchPort, released);
-    }
+    private void Release(ScheduledQueue queue) => Count -= queue.Drop(_frames, DropReason.NoSuchPort, _account);
 
     private ScheduledQueue Find(uint queueId)
     {
@@ -156,7 +150,7 @@ internal sealed unsafe class PortScheduler
                     return queue;
                 }
             }
-            _counters->QueueMisses++;
+            _account->QueueMisses++;
         }
         return _queues[0];
     }
@@ -225,10 +219,10 @@ internal sealed unsafe class PortScheduler
         {
             int length = _batch[i].Length;
             _origins[i].Queue.Remove(length, _origins[i].IsLarge);
-            _counters->TransmittedBytes += (uint)length;
+            _account->LeftBytes += (uint)length;
         }
-        _counters->TransmittedPackets += (uint)taken;
-        _count -= taken;
+        _account->Left += (uint)taken;
+        Count -= taken;
         for (int i = taken; i < staged; i++)
         {
             int length = _batch[i].Length;

@@ -7,7 +7,7 @@ namespace Softswitch.Datapath.Queues;
 /// A packet leaves in two steps: staged, it may still be refused by the port and is then the next again. Threads: the worker that serves the
 /// port. Ownership: holds the frames of its packets.
 /// </remarks>
-internal sealed class ScheduledQueue
+internal sealed unsafe class ScheduledQueue
 {
     /// <summary>Packets a queue can hold at most: at 10 Mbit/s more than half a second of full frames.</summary>
     public const int Capacity = 512;
@@ -128,17 +128,17 @@ internal sealed class ScheduledQueue
         }
     }
 
-    /// <summary>Gives every frame back.</summary>
+    /// <summary>Drops all its packets.</summary>
     /// <returns>How many.</returns>
-    public int Release(FrameCache frames)
+    public int Drop(FrameCache frames, DropReason reason, PacketAccount* account)
     {
-        int released = _count;
+        int dropped = _count;
         for (; _count > 0; _count--)
         {
-            frames.Release(_packets[_head]);
+            frames.Drop(_packets[_head], reason, account);
             _head = (_head + 1) & (Capacity - 1);
         }
         _largeCount = 0;
-        return released;
+        return dropped;
     }
 }

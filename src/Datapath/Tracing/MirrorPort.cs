@@ -7,7 +7,7 @@ namespace Softswitch.Datapath.Tracing;
 
 /// <summary>A port like one of the switch's, as it was last reported, whose wire is the tracer's: it receives the traced packet and tells what it is given to send.</summary>
 /// <remarks>Threads: the tracer's.</remarks>
-internal sealed class MirrorPort : IPortDevice, IPort
+internal sealed unsafe class MirrorPort : IPortDevice, IPort
 {
     private readonly SwitchPort _original;
     private readonly TraceRecorder _recorder;
@@ -41,6 +41,8 @@ internal sealed class MirrorPort : IPortDevice, IPort
     public PortLink ReadLink() => _original.Link;
 
     public PortCounters ReadCounters() => default;
+
+    public void CountOn(PortAccount* account) => _egress?.CountOn(account);
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {

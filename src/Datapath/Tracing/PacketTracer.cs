@@ -99,6 +99,7 @@ internal sealed unsafe class PacketTracer : IDisposable
         foreach (SwitchPort port in _shared.Ports.Ports)
         {
             port.Dispose();
+            port.EndAccounts();
         }
         _shared.Macs.Dispose();
         _shared.Grace.Dispose();

@@ -9,26 +9,26 @@ namespace Softswitch.Datapath.Tracing;
 
 /// <summary>Writes down what one worker does with one packet: what the pipeline tells, and between two things told what left, was dropped or went to the controller.</summary>
 /// <remarks>Threads: the tracer's.</remarks>
-internal sealed class TraceRecorder : IPacketTrace
+internal sealed unsafe class TraceRecorder : IPacketTrace
 {
     private readonly FlowAction[] _oneAction = new FlowAction[1];
-    private readonly long[] _drops = new long[(int)DropReason.Count];
-    private readonly long[] _egressDrops = new long[(int)DropReason.Count];
     private List<TraceStep> _steps = [];
     private byte[] _bytes = [];
     private (ushort Port, uint Queue)? _enqueued;
     private Worker? _worker;
     private PacketInQueues? _packetIns;
-    private PortSet _ports = PortSet.Empty;
-    private ulong[] _transmitDropped = [];
+    private Watched[] _accounts = [];
 
     /// <summary>Who does it; before the first packet.</summary>
     /// <param name="ports">The worker's.</param>
     public void Attach(Worker worker, PortSet ports)
     {
         _worker = worker;
-        _ports = ports;
-        _transmitDropped = new ulong[ports.Ports.Length];
+        _accounts =
+        [
+            .. ports.Ports.Select(port => new Watched(&port.AccountOf(worker.Id)->Ingress, 0)),
+            .. ports.Ports.Select(port => new Watched(&port.AccountOf(worker.Id)->Egress, port.Number)),
+        ];
     }
 
     /// <summary>A packet comes in.</summary>
@@ -117,9 +117,7 @@ internal sealed class TraceRecorder : IPacketTrace
         {
             Add(new TraceStep(TraceStepKind.Waiting) { Port = port, Way = egress.Way });
         }
-        Array.Clear(_egressDrops); // of another port's
-        AddDrops(egress.Drops, _egressDrops, port);
-        egress.Drops.Clear();
+        AddDrops();
     }
 
     /// <summary>Writes down what has happened since the last time without being told.</summary>
@@ -139,32 +137,39 @@ internal sealed class TraceRecorder : IPacketTrace
                 _worker.Frames.Release(item.Packet);
             }
         }
-        AddDrops(_worker.Drops, _drops, FindEgress());
+        AddDrops();
     }
 
-    /// <summary>The egress at which something was dropped since the last time; 0 for none.</summary>
-    private unsafe ushort FindEgress()
+    private void AddDrops()
     {
-        ushort port = 0;
-        for (int i = 0; i < _ports.Ports.Length; i++)
+        foreach (Watched account in _accounts)
         {
-            ulong dropped = _ports.Ports[i].CountersOf(0)->TransmitDropped;
-            port = dropped != _transmitDropped[i] ? _ports.Ports[i].Number : port;
-            _transmitDropped[i] = dropped;
-        }
-        return port;
-    }
-
-    private void AddDrops(DropCounters drops, long[] seen, ushort port)
-    {
-        for (DropReason reason = 0; reason < DropReason.Count; reason++)
-        {
-            long count = drops.Read(reason);
-            if (count != seen[(int)reason])
+            for (DropReason reason = 0; reason < DropReason.Count; reason++)
             {
-                Add(new TraceStep(TraceStepKind.Dropped) { Reason = reason, Port = port, Count = (int)(count - seen[(int)reason]) });
-                seen[(int)reason] = count;
+                int count = account.TakeNew(reason);
+                if (count != 0)
+                {
+                    Add(new TraceStep(TraceStepKind.Dropped) { Reason = reason, Port = account.Port, Count = count });
+                }
             }
+        }
+    }
+
+    /// <summary>An account and what was seen of it.</summary>
+    /// <param name="account">Of one side of a port.</param>
+    /// <param name="port">What drops there are told with.</param>
+    private sealed class Watched(PacketAccount* account, ushort port)
+    {
+        private readonly ulong[] _seen = new ulong[(int)DropReason.Count];
+
+        public ushort Port => port;
+
+        public int TakeNew(DropReason reason)
+        {
+            ulong count = account->ReadDrops(reason);
+            int more = (int)(count - _seen[(int)reason]);
+            _seen[(int)reason] = count;
+            return more;
         }
     }
 }

@@ -21,18 +21,16 @@ internal sealed unsafe class Decapsulator
 
     private readonly Underlay _underlay;
     private readonly int _index;
-    private readonly DropCounters _drops;
     private readonly bool _mayBePartial;
     private TunnelMap? _lastMap;
     private TunnelId _lastId;
     private TunnelQueue? _lastQueue;
 
     /// <param name="mayBePartial">Whether inner packets may have partial checksums without a word of it.</param>
-    public Decapsulator(Underlay underlay, int index, DropCounters drops, bool mayBePartial)
+    public Decapsulator(Underlay underlay, int index, bool mayBePartial)
     {
         _underlay = underlay;
         _index = index;
-        _drops = drops;
         _mayBePartial = mayBePartial;
     }
 
@@ -70,19 +68,17 @@ internal sealed unsafe class Decapsulator
     }
 
     /// <summary>Ends the ownership of a packet that <see cref="IsWanted"/>.</summary>
-    public void Take(Packet packet, FrameCache frames)
+    /// <param name="account">Of the underlay's ingress.</param>
+    public void Take(Packet packet, FrameCache frames, PacketAccount* account)
     {
         DropReason reason = TryUnwrap(ref packet, frames, out TunnelQueue? queue);
         if (queue == null)
         {
-            _drops.Count(reason);
-            frames.Release(packet);
+            frames.Drop(packet, reason, account);
+            return;
         }
-        else if (!queue.TryDeliver(packet))
-        {
-            _drops.Count(DropReason.TunnelQueueFull);
-            frames.Release(packet);
-        }
+        account->Used++;
+        queue.Deliver(packet, frames);
     }
 
     /// <returns>Why not, if <paramref name="queue"/> is null.</returns>

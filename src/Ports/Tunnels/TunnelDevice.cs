@@ -1,5 +1,4 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 
@@ -78,22 +77,7 @@ internal sealed class TunnelDevice : IPortDevice
 
     public PortLink ReadLink() => _underlay.LinkFor(Options.Remote, Overhead);
 
-    public PortCounters ReadCounters()
-    {
-        var losses = default(PortCounters);
-        foreach (TunnelQueue queue in _queues)
-        {
-            for (DropReason reason = 0; reason < DropReason.Count; reason++)
-            {
-                bool isError = reason is DropReason.TooLong or DropReason.TunnelLoop or DropReason.TunnelNotIpv4 or DropReason.Runt;
-                (isError ? ref losses.TransmitErrors : ref losses.TransmitDropped) += queue.Drops.Read(reason);
-            }
-            losses.ReceiveDropped += queue.ReceiveDropped;
-        }
-        return losses;
-    }
-
-    public IReadOnlyList<DropCounters> Drops => Array.ConvertAll(_queues, queue => queue.Drops);
+    public PortCounters ReadCounters() => default;
 
     public void Detach() => _underlay.Unregister(this);
 

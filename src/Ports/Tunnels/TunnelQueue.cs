@@ -42,7 +42,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private uint _head;
     private uint _tail;
     private ushort _identification;
-    private long _receiveDropped;
+    private PortAccount* _account = PortAccount.Nobody;
 
     public TunnelQueue(int index, TunnelDevice device, Underlay underlay)
     {
@@ -64,13 +64,10 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(_ethernet.AsSpan(12), EtherType.Ipv4);
     }
 
-    /// <summary>Drops of what was to be sent.</summary>
-    public DropCounters Drops { get; } = new();
-
-    public long ReceiveDropped => Volatile.Read(ref _receiveDropped);
-
     /// <summary>The underlay's: what comes there may be for this port.</summary>
     public int PollDescriptor => _underlay.QueueAt(_index)?.PollDescriptor ?? -1;
+
+    public void CountOn(PortAccount* account) => _account = account;
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
@@ -83,17 +80,18 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         return count;
     }
 
-    /// <summary>Takes ownership of an unwrapped packet if there is room. By the worker.</summary>
-    public bool TryDeliver(in Packet packet)
+    /// <summary>Ends the ownership of an unwrapped packet, or of an answer of our own, that is to be received here. By the worker.</summary>
+    public void Deliver(in Packet packet, FrameCache frames)
     {
         if (_tail - _head == RingCapacity)
         {
-            Volatile.Write(ref _receiveDropped, _receiveDropped + 1);
-            return false;
+            _account->Ingress.Entered++;
+            frames.Drop(packet, DropReason.TunnelQueueFull, &_account->Ingress);
+            return;
         }
+        _frames = frames;
         // Field by field: they were written a moment ago, and loaded as one register they would have to reach the cache first.
         _ring[_tail++ % RingCapacity] = new Packet(packet.Data, packet.Length) { Flags = packet.Flags };
-        return true;
     }
 
     /// <summary>Writes the Ethernet header of what came without one.</summary>
@@ -105,8 +103,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         _frames = frames;
         if (_underlay.QueueAt(_index) is not { } below)
         {
-            Drops.Count(DropReason.TunnelDown, packets.Length);
-            frames.Release(packets);
+            _account->Egress.Lost += (uint)packets.Length;
+            frames.Drop(packets, DropReason.TunnelDown, &_account->Egress);
             return packets.Length;
         }
         int generation = _underlay.Generation.Value;
@@ -142,24 +140,19 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     public void Dispose()
     {
         FrameCache? frames = _frames?.Pool.CreateCache();
-        while (_head != _tail)
+        for (; _head != _tail; _head++)
         {
-            frames?.Release(_ring[_head % RingCapacity]);
-            _head++;
+            _account->Ingress.Entered++;
+            frames?.Drop(_ring[_head % RingCapacity], DropReason.IngressClosed, &_account->Ingress);
         }
         frames?.Drain();
     }
 
     private void Flush(UnderlayQueue below, FrameCache frames)
     {
-        int staged = _stage.Count;
-        if (staged > 0)
+        if (_stage.Count > 0)
         {
-            int sent = below.Send(_stage.Packets, frames);
-            if (sent < staged)
-            {
-                Drops.Count(DropReason.TransmitQueueFull, staged - sent);
-            }
+            below.Send(_stage.Packets, frames);
             _stage.Clear();
         }
     }
@@ -255,7 +248,10 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     {
         if (!isTooLong)
         {
-            SendOrHold(packet, header, frames, below);
+            if (!TrySendOrHold(packet, header, frames, below))
+            {
+                Drop(packet, DropReason.TunnelUnreachable, frames);
+            }
             return;
         }
         ClearDontFragment(packet);
@@ -266,25 +262,27 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         }
         while (fragmenter.TryNext(out Packet fragment))
         {
-            SendOrHold(fragment, header, frames, below);
+            if (!TrySendOrHold(fragment, header, frames, below))
+            {
+                below.DropUnsent(fragment, DropReason.TunnelUnreachable, frames);
+            }
         }
-        Drops.Count(DropReason.NoFrame, fragmenter.Remaining);
+        below.CountUnmade(fragmenter.Remaining);
         frames.Release(packet);
     }
 
-    private void SendOrHold(in Packet packet, in OuterHeader header, FrameCache frames, UnderlayQueue below)
+    /// <returns>False: there is no way, and the packet stays the caller's.</returns>
+    private bool TrySendOrHold(in Packet packet, in OuterHeader header, FrameCache frames, UnderlayQueue below)
     {
         if (header.IsReachable)
         {
             Flush(below, frames); // what came before goes before
-            Drops.Count(DropReason.TransmitQueueFull, 1 - below.Send(new ReadOnlySpan<Packet>(in packet), frames));
+            below.Send(new ReadOnlySpan<Packet>(in packet), frames);
+            return true;
         }
-        else if (header.NextHop == default
-            || _underlay.Find(header.NextHop, out _) == NeighbourState.Failed
-            || !below.TryHold(packet, header.NextHop))
-        {
-            Drop(packet, DropReason.TunnelUnreachable, frames);
-        }
+        return header.NextHop != default
+            && _underlay.Find(header.NextHop, out _) != NeighbourState.Failed
+            && below.TryHold(packet, header.NextHop);
     }
 
     /// <summary>Where the flow sends the packet, or the port's settings do; a null reference if neither says.</summary>
@@ -376,9 +374,9 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         {
             // A tag, and what is behind Ethernet's padding, count as well: the sender learns what its packet may have.
             int fits = Math.Max(mtu - (_device.Overhead + network - OuterHeader.EthernetLength), LeastMtu);
-            if (IcmpMessage.TryWriteFragmentationNeeded(packet.Bytes, network, fits, frames, out Packet answer) && !TryDeliver(answer))
+            if (IcmpMessage.TryWriteFragmentationNeeded(packet.Bytes, network, fits, frames, out Packet answer))
             {
-                frames.Release(answer);
+                Deliver(answer, frames);
             }
         }
         Drop(packet, DropReason.TooLong, frames);
@@ -392,10 +390,11 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     {
         if (!frames.TryCopy(packet, out Packet copy))
         {
-            Drops.Count(DropReason.NoFrame);
+            Drop(packet, DropReason.NoFrame, frames);
+            return null;
         }
         frames.Release(packet);
-        return copy.Data == null ? null : copy.Data + offset;
+        return copy.Data + offset;
     }
 
     private static void ClearDontFragment(in Packet packet)
@@ -409,9 +408,5 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Drop(Packet packet, DropReason reason, FrameCache frames)
-    {
-        Drops.Count(reason);
-        frames.Release(packet);
-    }
+    private void Drop(Packet packet, DropReason reason, FrameCache frames) => frames.DropLost(packet, reason, &_account->Egress);
 }

@@ -1,5 +1,4 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 
@@ -81,18 +80,7 @@ internal sealed class UnderlayDevice : IPortDevice
         return link;
     }
 
-    public PortCounters ReadCounters()
-    {
-        PortCounters total = _inner.ReadCounters();
-        foreach (UnderlayQueue queue in UnderlayQueues)
-        {
-            total.ReceiveDropped += queue.Drops.ReadAll();
-            queue.AddTraffic(ref total.Traffic);
-        }
-        return total;
-    }
-
-    public IReadOnlyList<DropCounters> Drops => [.. _inner.Drops, .. UnderlayQueues.Select(queue => queue.Drops)];
+    public PortCounters ReadCounters() => _inner.ReadCounters();
 
     public void Detach()
     {

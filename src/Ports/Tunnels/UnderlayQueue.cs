@@ -30,7 +30,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private Reassembler? _echoReassembler;
     private FrameCache? _reassemblyFrames;
     private FrameCache? _frames;
-    private PortTraffic _traffic;
+    private PortAccount* _account = PortAccount.Nobody;
     private long _timer = long.MinValue;
     private int _pendingGeneration;
 
@@ -39,17 +39,20 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         _inner = inner;
         _device = device;
         _underlay = underlay;
-        _decapsulator = new Decapsulator(underlay, index, Drops, device.Interface?.HidesPartialChecksums == true);
+        _decapsulator = new Decapsulator(underlay, index, device.Interface?.HidesPartialChecksums == true);
     }
-
-    /// <summary>Drops of what was received; the tunnels count what they were given to send.</summary>
-    public DropCounters Drops { get; } = new();
 
     public MacAddress HardwareAddress => _device.HardwareAddress;
 
     public int Mtu => _device.Mtu;
 
     public int PollDescriptor => _inner.PollDescriptor;
+
+    public void CountOn(PortAccount* account)
+    {
+        _account = account;
+        _inner.CountOn(account);
+    }
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
@@ -81,24 +84,42 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => _inner.Transmit(packets, frames);
 
-    /// <summary>Sends packets of the tunnels or of our own past the port's counters. Ends their ownership.</summary>
-    /// <returns>How many left.</returns>
-    public int Send(ReadOnlySpan<Packet> packets, FrameCache frames)
+    /// <summary>Sends packets of the tunnels or of our own, which are made here. Ends their ownership.</summary>
+    public void Send(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
-        long bytes = 0;
+        _account->Egress.Made += (uint)packets.Length;
+        SendMade(packets, frames);
+    }
+
+    /// <summary>Packets that were to be made, and there was no frame.</summary>
+    public void CountUnmade(int packets)
+    {
+        _account->Egress.Made += (uint)packets;
+        _account->Egress.CountDrops(DropReason.NoFrame, packets);
+    }
+
+    /// <summary>A packet made here that has no way.</summary>
+    public void DropUnsent(in Packet packet, DropReason reason, FrameCache frames)
+    {
+        _account->Egress.Made++;
+        frames.Drop(packet, reason, &_account->Egress);
+    }
+
+    private void SendMade(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        ulong bytes = 0;
         foreach (ref readonly Packet packet in packets)
         {
-            bytes += packet.Length;
+            bytes += (uint)packet.Length;
         }
         int taken = _inner.TransmitAs(_device.Number, packets, frames);
         foreach (ref readonly Packet packet in packets[taken..])
         {
-            bytes -= packet.Length;
-            frames.Release(packet);
+            bytes -= (uint)packet.Length;
+            frames.Drop(packet, DropReason.TransmitQueueFull, &_account->Egress);
         }
-        Volatile.Write(ref _traffic.TransmittedPackets, _traffic.TransmittedPackets + taken);
-        Volatile.Write(ref _traffic.TransmittedBytes, _traffic.TransmittedBytes + bytes);
-        return taken;
+        _account->Egress.Left += (uint)taken;
+        _account->Egress.LeftBytes += bytes;
     }
 
     /// <summary>Keeps a packet until its next hop answers, which is asked in the worker's next pass. Takes ownership if there is room.</summary>
@@ -109,15 +130,9 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             return false;
         }
         _timer = long.MinValue;
+        _account->Egress.Made++;
+        _account->Egress.Held++;
         return true;
-    }
-
-    public void AddTraffic(ref PortTraffic total)
-    {
-        total.ReceivedPackets += Volatile.Read(ref _traffic.ReceivedPackets);
-        total.ReceivedBytes += Volatile.Read(ref _traffic.ReceivedBytes);
-        total.TransmittedPackets += Volatile.Read(ref _traffic.TransmittedPackets);
-        total.TransmittedBytes += Volatile.Read(ref _traffic.TransmittedBytes);
     }
 
     /// <summary>Gives frames back; no worker uses the queue any more.</summary>
@@ -127,7 +142,8 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         FrameCache? frames = _frames?.Pool.CreateCache();
         while (_pending.TryTakeAny(out Packet packet))
         {
-            frames!.Release(packet);
+            _account->Egress.Held--;
+            frames!.Drop(packet, DropReason.TunnelDown, &_account->Egress);
         }
         _reassembler?.Dispose();
         _echoReassembler?.Dispose();
@@ -170,8 +186,8 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     /// <summary>Counts what the worker does not get to see.</summary>
     private void CountReceived(in Packet packet, FrameCache frames)
     {
-        Volatile.Write(ref _traffic.ReceivedPackets, _traffic.ReceivedPackets + 1);
-        Volatile.Write(ref _traffic.ReceivedBytes, _traffic.ReceivedBytes + packet.Length);
+        _account->Ingress.Entered++;
+        _account->Ingress.EnteredBytes += (uint)packet.Length;
         frames.Tap?.Received(packet, _device.Number);
     }
 
@@ -183,7 +199,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         }
         else
         {
-            _decapsulator.Take(packet, frames);
+            _decapsulator.Take(packet, frames, &_account->Ingress);
         }
     }
 
@@ -192,8 +208,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         bool isEcho = packet.Data[23] == IpProtocol.Icmp;
         if (!isEcho && !_decapsulator.IsFromPeer(packet))
         {
-            Drops.Count(DropReason.TunnelPeer);
-            frames.Release(packet);
+            frames.Drop(packet, DropReason.TunnelPeer, &_account->Ingress);
             return;
         }
         Reassembler reassembler = isEcho
@@ -203,7 +218,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         FlowKey key;
         HeaderOffsets layout;
         FlowKeyParser.Parse(packet.Data, packet.Length, 0, &key, &layout);
-        if (reassembler.TryComplete(packet, key, HeaderLength, (uint)now, out Packet whole))
+        if (reassembler.TryComplete(packet, key, HeaderLength, &_account->Ingress, (uint)now, out Packet whole))
         {
             whole.Flags = PacketFlags.None;
             if (_decapsulator.IsWanted(whole))
@@ -211,8 +226,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
                 TakeWhole(whole, frames);
                 return;
             }
-            Drops.Count(DropReason.TunnelPeer); // only the first fragment had the UDP port: nobody's after all
-            frames.Release(whole);
+            frames.Drop(whole, DropReason.TunnelPeer, &_account->Ingress); // only the first fragment had the UDP port: nobody's after all
         }
     }
 
@@ -220,7 +234,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     {
         // A cache of its own: datagrams in the making outlive the worker's use of this queue.
         _reassemblyFrames ??= frames.Pool.CreateCache();
-        return new Reassembler(datagrams, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames, Drops);
+        return new Reassembler(datagrams, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames);
     }
 
     private void TakeIcmp(Packet packet, FrameCache frames)
@@ -232,25 +246,26 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         packet.Length = sound ? HeaderLength + total : packet.Length;
         if (!sound || InternetChecksum.Compute(packet.Bytes.Slice(HeaderLength, headerLength)) != 0)
         {
-            Drops.Count(DropReason.TunnelMalformed);
-            frames.Release(packet);
+            frames.Drop(packet, DropReason.TunnelMalformed, &_account->Ingress);
             return;
         }
         if (_underlay.Kernel != null && packet.Data[HeaderLength + headerLength] == IcmpMessage.Echo)
         {
-            frames.Release(packet); // the kernel has a copy, and answers
+            Use(packet, frames); // the kernel has a copy, and answers
             return;
         }
         if (IcmpMessage.TryAnswerEcho(packet.Bytes, HeaderLength))
         {
+            _account->Ingress.Used++;
             SendFitting(packet, frames);
             return;
         }
         if (!TryLearnPathMtu(packet.Bytes[(HeaderLength + headerLength)..]))
         {
-            Drops.Count(DropReason.TunnelMalformed);
+            frames.Drop(packet, DropReason.TunnelMalformed, &_account->Ingress);
+            return;
         }
-        frames.Release(packet);
+        Use(packet, frames);
     }
 
     private bool TryLearnPathMtu(ReadOnlySpan<byte> icmp)
@@ -277,6 +292,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             {
                 Send(new ReadOnlySpan<Packet>(in fragment), frames);
             }
+            CountUnmade(fragmenter.Remaining);
         }
         frames.Release(packet);
     }
@@ -297,7 +313,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             return false; // somebody else's, such as a gratuitous one
         }
         CountReceived(packet, frames);
-        frames.Release(packet);
+        Use(packet, frames);
         if (message.Operation == ArpMessage.Request && _underlay.Kernel == null)
         {
             SendArp(new ArpMessage(ArpMessage.Reply, HardwareAddress, message.Target, message.SenderHardware, message.Sender), message.SenderHardware, frames);
@@ -332,13 +348,20 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         int from = 0;
         while (_pending.TryTake(_underlay, ref from, out Packet packet, out bool reachable))
         {
+            _account->Egress.Held--;
             if (reachable)
             {
-                Send(new ReadOnlySpan<Packet>(in packet), frames);
+                SendMade(new ReadOnlySpan<Packet>(in packet), frames);
                 continue;
             }
-            Drops.Count(DropReason.TunnelUnreachable);
-            frames.Release(packet);
+            frames.Drop(packet, DropReason.TunnelUnreachable, &_account->Egress);
         }
+    }
+
+    /// <summary>The packet was for us, and has done its work.</summary>
+    private void Use(in Packet packet, FrameCache frames)
+    {
+        _account->Ingress.Used++;
+        frames.Release(packet);
     }
 }

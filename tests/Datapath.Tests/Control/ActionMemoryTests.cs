@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tables;
 using Softswitch.Testing;
@@ -104,7 +105,7 @@ public sealed class ActionMemoryTests : IDisposable
             Assert.InRange(_sut.Control.ActionListBytes, 1, Limit + PacketOutReserve);
         }
         // The worker has not run: what its queue may hold was queued, the rest dropped and counted.
-        int sent = PacketOuts - (int)_sut.Control.PacketOutDrops;
+        int sent = PacketOuts - (int)_sut.Control.ReadDrops(DropReason.PacketOutQueueFull);
         Assert.InRange(sent, PacketOutReserve / (Actions * FlowAction.Size) * 9 / 10, PacketOuts - 1);
         _sut.Settle();
         Assert.Equal(sent, _sut[1].Collect().Count);

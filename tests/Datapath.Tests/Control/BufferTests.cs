@@ -138,7 +138,7 @@ public sealed class BufferTests
         sut.Settle();
         Assert.All((ushort[])[1, 2, 4], port => Assert.Single(sut.Received(port)));
         Assert.Equal([TestPacket.Udp(srcPort: 3, vlan: 5), frame], sut.Received(3));
-        Assert.Equal(1, sut.Control.PacketOutDrops);
+        Assert.Equal((1, 1), (sut.Control.ReadDrops(DropReason.Runt), sut.Control.ReadDrops(DropReason.NoFrame)));
         Assert.Equal(1, sut.Control.ReadDrops(DropReason.Action));
         sut.AssertNoFrameLost();
     }
@@ -171,7 +171,7 @@ public sealed class BufferTests
         {
             Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.SetNwTos(4), FlowAction.Output(2)], Numbered(1)));
         }
-        Assert.Equal(24, sut.Control.PacketOutDrops);
+        Assert.Equal(24, sut.Control.ReadDrops(DropReason.PacketOutQueueFull));
         sut.Control.Barrier();
         Assert.Empty(sut.Received(2));
         sut.Settle();

@@ -10,9 +10,9 @@ namespace Softswitch.Datapath.Tests.Control;
 public sealed class WholePortTrafficTests
 {
     [Theory]
-    [InlineData(true, 1000)]
-    [InlineData(false, 1001)]
-    public void What_a_device_counts_itself_is_not_counted_once_more(bool countsEveryPacket, int expected)
+    [InlineData(true, 1000, 2000)]
+    [InlineData(false, 1, 1)]
+    public void What_a_device_counts_itself_is_not_counted_once_more(bool countsEveryPacket, ulong received, ulong sent)
     {
         using var sut = new TestSwitch(ports: 1);
         using var device = new CountingDevice(new MemoryPort("counting", sut.Control.Frames), countsEveryPacket);
@@ -22,8 +22,7 @@ public sealed class WholePortTrafficTests
         Assert.True(device.Inner.TryInject(TestPacket.Tcp()));
         sut.Settle();
         Assert.True(sut.Control.TryReadPort(2, out PortStatistics statistics));
-        Assert.Equal((ulong)expected, statistics.ReceivedPackets);
-        Assert.Equal((ulong)expected + 1000, statistics.TransmittedPackets);
+        Assert.Equal((received, sent), (statistics.ReceivedPackets, statistics.TransmittedPackets));
     }
 
     [Fact]
@@ -35,9 +34,9 @@ public sealed class WholePortTrafficTests
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp());
         device.Losses = new PortCounters { TransmitDropped = 2, TransmitErrors = 1 };
-        Assert.Equal((2001ul, 2ul, 1ul), Transmitted());
+        Assert.Equal((1ul, 2ul, 1ul), Transmitted());
         device.Losses = new PortCounters { TransmitDropped = 3, TransmitErrors = 1 };
-        Assert.Equal((2001ul, 3ul, 1ul), Transmitted());
+        Assert.Equal((1ul, 3ul, 1ul), Transmitted());
 
         (ulong Sent, ulong Dropped, ulong Errors) Transmitted()
         {
@@ -54,8 +53,7 @@ public sealed class WholePortTrafficTests
 
         public override PortCounters ReadCounters() => Losses with
         {
-            Traffic = new PortTraffic { ReceivedPackets = 1000, TransmittedPackets = 2000 },
-            IsTrafficWhole = countsEveryPacket,
+            Traffic = countsEveryPacket ? new PortTraffic { ReceivedPackets = 1000, TransmittedPackets = 2000 } : null,
         };
     }
 }

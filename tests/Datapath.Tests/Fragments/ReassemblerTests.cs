@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Testing;
 
@@ -41,7 +42,7 @@ public sealed unsafe class ReassemblerTests
         }
         foreach (DropReason reason in Reasons)
         {
-            Assert.True(reference.Drops.GetValueOrDefault(reason) == bench.Drops.Read(reason), $"seed {seed}: {reason}");
+            Assert.True((ulong)reference.Drops.GetValueOrDefault(reason) == bench.Account.ReadDrops(reason), $"seed {seed}: {reason}");
         }
         Assert.InRange(completed, capacity == 1 ? 20 : 200, 40_000);
         bench.AssertNoFrameLost();
@@ -79,7 +80,7 @@ public sealed unsafe class ReassemblerTests
 
         byte[] tooFar = Ipv4Fragments.Write(TestPacket.Ipv4(17, new byte[24]), 65496, more: false); // "ping of death": 65540 bytes
         Assert.Null(bench.Accept(tooFar, 0));
-        Assert.Equal(1, bench.Drops.Read(DropReason.FragmentRefused));
+        Assert.Equal(1, (long)bench.Account.ReadDrops(DropReason.FragmentRefused));
         Assert.Equal(0, bench.Reassembler.Count);
         bench.AssertNoFrameLost();
     }
@@ -92,7 +93,7 @@ public sealed unsafe class ReassemblerTests
         byte[] last = Ipv4Fragments.Write(TestPacket.Ipv4(17, new byte[35]), 65480, more: false);           // 65535 by its own header
         Assert.Null(bench.Accept(last, 0));
         Assert.Null(bench.Accept(first, 0));
-        Assert.Equal(2, bench.Drops.Read(DropReason.FragmentRefused));
+        Assert.Equal(2, (long)bench.Account.ReadDrops(DropReason.FragmentRefused));
         bench.AssertNoFrameLost();
     }
 
@@ -107,7 +108,7 @@ public sealed unsafe class ReassemblerTests
         {
             Assert.Null(bench.Accept(fragment, 999));
         }
-        Assert.Equal(4, bench.Drops.Read(DropReason.FragmentRefused));
+        Assert.Equal(4, (long)bench.Account.ReadDrops(DropReason.FragmentRefused));
         byte[]? made = null;
         foreach (byte[] fragment in Ipv4Fragments.CutAll(whole, 64))
         {
@@ -151,7 +152,7 @@ public sealed unsafe class ReassemblerTests
         using Bench bench = new();
         Assert.Null(bench.Accept(Ipv4Fragments.Cut(TestPacket.Udp(payload: 120), 0, 64, more: true), 0, flags: PacketFlags.NeedsChecksum));
         Assert.Equal(0, bench.Reassembler.Count);
-        Assert.Equal(1, bench.Drops.Read(DropReason.FragmentRefused));
+        Assert.Equal(1, (long)bench.Account.ReadDrops(DropReason.FragmentRefused));
     }
 
     [Fact]
@@ -161,7 +162,7 @@ public sealed unsafe class ReassemblerTests
         byte[] whole = TestPacket.Udp(payload: 120);
         bench.Accept(Ipv4Fragments.Cut(whole, 0, 64, more: true, identification: 1), 0);
         bench.Accept(Ipv4Fragments.Cut(whole, 0, 64, more: true, identification: 2), 0);
-        Assert.Equal(1, bench.Drops.Read(DropReason.NoFrame));
+        Assert.Equal(1, (long)bench.Account.ReadDrops(DropReason.NoFrame));
         Assert.Equal(1, bench.Reassembler.Count);
         bench.AssertNoFrameLost();
     }
@@ -178,7 +179,7 @@ public sealed unsafe class ReassemblerTests
         {
             if (i % 50 == 0)
             {
-                partial.Begin(default, new Packet(end - 65535 - PartialDatagram.HeaderRoom, 0), 0);
+                partial.Begin(default, null, new Packet(end - 65535 - PartialDatagram.HeaderRoom, 0), 0);
             }
             byte[] fragment = RandomIpv4(random);
             if (FragmentHeader.TryRead(fragment, 14, out FragmentHeader header) && header.End <= 65535)
@@ -279,17 +280,18 @@ public sealed unsafe class ReassemblerTests
     private sealed class Bench : IDisposable
     {
         private readonly FramePool _pool;
+        private readonly NativeArray<PacketAccount> _account = new(1);
 
         public Bench(int capacity = 8, uint timeout = 30_000, int? largeFrames = null)
         {
             _pool = new FramePool(256, largeFrameCount: largeFrames ?? capacity + 2);
             Frames = _pool.CreateCache();
-            Reassembler = new Reassembler(capacity, timeout, FlowHash.Create(5, 6, 7, 8), Frames, Drops);
+            Reassembler = new Reassembler(capacity, timeout, FlowHash.Create(5, 6, 7, 8), Frames);
         }
 
         public FrameCache Frames { get; }
 
-        public DropCounters Drops { get; } = new();
+        public PacketAccount Account => *_account.Start;
 
         public Reassembler Reassembler { get; }
 
@@ -317,7 +319,7 @@ public sealed unsafe class ReassemblerTests
             HeaderOffsets layout;
             FlowKeyParser.Parse(packet.Data, packet.Length, inPort, &key, &layout);
             Reassembler.Expire(now);
-            return Reassembler.TryComplete(packet, key, 14, now, out made);
+            return Reassembler.TryComplete(packet, key, 14, _account.Start, now, out made);
         }
 
         public void AssertNoFrameLost()

@@ -138,7 +138,7 @@ public sealed class PortSchedulerTests
         Assert.Equal(Enumerable.Range(0, 100), sut.Log!.Where(packet => packet.Label < 100).Select(packet => (int)packet.Label));
         Assert.All(sut.Log!.Take(10), packet => Assert.NotEqual(100, packet.Label)); // 10 ms of guarantee had been saved up
         Assert.Equal((100UL, 100_000UL, 0UL), (sut.CountersOf(1).Packets, sut.CountersOf(1).Bytes, sut.CountersOf(1).Overruns));
-        Assert.Equal((200UL, 200_000UL, 0UL), (sut.Counters.TransmittedPackets, sut.Counters.TransmittedBytes, sut.Counters.TransmitDropped));
+        Assert.Equal((200UL, 200_000UL, 0UL), (sut.Account.Left, sut.Account.LeftBytes, sut.Account.ReadDrops(DropReason.TransmitQueueFull)));
         Assert.True(sut.EveryFrameIsFree);
     }
 
@@ -154,8 +154,8 @@ public sealed class PortSchedulerTests
         int waiting = sut.Scheduler.Count;
         Assert.Equal(ScheduledQueue.Capacity, waiting);
         Assert.Equal(2000UL, sut.CountersOf(1).Packets + sut.CountersOf(1).Overruns + (ulong)waiting);
-        Assert.Equal(sut.CountersOf(1).Overruns, sut.Counters.TransmitDropped);
-        Assert.Equal((long)sut.CountersOf(1).Overruns, sut.Drops.Read(DropReason.TransmitQueueFull));
+        Assert.Equal(sut.CountersOf(1).Overruns, sut.Account.ReadDrops(DropReason.TransmitQueueFull));
+        Assert.Equal((ulong)waiting, sut.Account.Held);
         Assert.Equal(sut.CountersOf(1).Packets * 1000, sut.CountersOf(1).Bytes);
         Assert.Equal((long)sut.CountersOf(1).Bytes, sut.BytesOf(1));
     }
@@ -207,9 +207,9 @@ public sealed class PortSchedulerTests
             sut.Add(9, 1000, label: 9); // there is no queue 9: the port's own
         }
         sut.Run();
-        ulong sent = sut.Counters.TransmittedPackets;
+        ulong sent = sut.Account.Left;
         sut.Configure(100 * Mega, new QueueConfig(1, 10 * Mega), new QueueConfig(3));
-        ulong dropped = sut.Counters.TransmitDropped;
+        ulong dropped = sut.Account.ReadDrops(DropReason.NoSuchPort);
         Assert.InRange(dropped, 40UL, 50UL); // queue 2
         Assert.Equal(150UL, sent + dropped + (ulong)sut.Scheduler.Count);
         Traffic.Run(sut, TimeSpan.FromMilliseconds(100), Step);
@@ -228,7 +228,7 @@ public sealed class PortSchedulerTests
             sut.Add(QueueConfig.None, Segment, label: 2);
         }
         Assert.False(sut.EveryFrameIsFree);
-        sut.Scheduler.Release(isPortThere: true);
+        sut.Scheduler.Release();
         Assert.Equal(0, sut.Scheduler.Count);
         Assert.True(sut.EveryFrameIsFree);
     }
@@ -239,7 +239,7 @@ public sealed class PortSchedulerTests
         using SimulatedPort sut = new(1000 * Mega, new QueueConfig(1, 100 * Mega), new QueueConfig(2, 0, 50 * Mega));
         Source[] sources = [new(1, 1, 600 * Mega, 1514), new(2, 2, 600 * Mega, 60), new(7, QueueConfig.None, 600 * Mega, 1514)];
         Traffic.Run(sut, TimeSpan.FromMilliseconds(20), Step, sources);
-        ulong before = sut.Counters.TransmittedPackets;
+        ulong before = sut.Account.Left;
         long allocated = Allocations.OfOneRound(() =>
         {
             for (int i = 0; i < 1000; i++)
@@ -252,7 +252,7 @@ public sealed class PortSchedulerTests
                 sut.Run();
             }
         });
-        Assert.True(sut.Counters.TransmittedPackets - before > 10_000);
+        Assert.True(sut.Account.Left - before > 10_000);
         Assert.Equal(0, allocated);
     }
 

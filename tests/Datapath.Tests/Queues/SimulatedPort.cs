@@ -11,7 +11,7 @@ namespace Softswitch.Datapath.Tests.Queues;
 internal sealed unsafe class SimulatedPort : IPort, IDisposable
 {
     private readonly FramePool _pool = new(8192, 2048, 256);
-    private readonly NativeArray<WorkerPortCounters> _counters = new(1);
+    private readonly NativeArray<PacketAccount> _account = new(1);
     private readonly TestTime _time = new();
     private readonly ControlClock _clock;
     private readonly PassClock _passClock = new();
@@ -22,7 +22,7 @@ internal sealed unsafe class SimulatedPort : IPort, IDisposable
     {
         _clock = new ControlClock(_time);
         Frames = _pool.CreateCache();
-        Scheduler = new PortScheduler(this, 1, Frames, Drops, _counters.Start, _passClock);
+        Scheduler = new PortScheduler(this, 1, Frames, _account.Start, _passClock);
         _settings = new PortQueueSettings(rate, [], 0, 0);
         Configure(rate, queues);
     }
@@ -30,8 +30,6 @@ internal sealed unsafe class SimulatedPort : IPort, IDisposable
     public PortScheduler Scheduler { get; }
 
     public FrameCache Frames { get; }
-
-    public DropCounters Drops { get; } = new();
 
     /// <summary>Packets it still takes; then its ring is full.</summary>
     public int Room { get; set; } = int.MaxValue;
@@ -41,7 +39,7 @@ internal sealed unsafe class SimulatedPort : IPort, IDisposable
 
     public long Now => _clock.Ticks;
 
-    public WorkerPortCounters Counters => *_counters.Start;
+    public PacketAccount Account => *_account.Start;
 
     public int PollDescriptor => -1;
 
@@ -95,8 +93,8 @@ internal sealed unsafe class SimulatedPort : IPort, IDisposable
 
     public void Dispose()
     {
-        Scheduler.Release(isPortThere: true);
-        _counters.Dispose();
+        Scheduler.Release();
+        _account.Dispose();
         _pool.Dispose();
     }
 }

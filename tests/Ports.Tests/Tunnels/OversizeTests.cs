@@ -25,7 +25,7 @@ public sealed class OversizeTests
         host.Send(TestPacket.Udp(payload: mtu - 27));
         Assert.Empty(host.Sent());
         Assert.Equal(1, host.Drops(DropReason.TooLong));
-        Assert.Equal(1, host[0].ReadCounters().TransmitErrors);
+        Assert.Equal(1ul, host.Statistics(1).TransmitErrors);
     }
 
     [Theory]

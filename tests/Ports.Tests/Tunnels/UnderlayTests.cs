@@ -61,7 +61,7 @@ public sealed class UnderlayTests
         host.Arrive(others);
         Assert.Equal(others, host.Left);
         Assert.Empty(host.Sent());
-        Assert.Equal(0, host.Underlay.ReadCounters().Traffic.ReceivedPackets);
+        Assert.Equal(0ul, host.Account().Ingress.Entered);
     }
 
     [Theory]
@@ -122,7 +122,7 @@ public sealed class UnderlayTests
         host.Arrive(request);
         Assert.Empty(host.Sent());
         Assert.Equal(1, host.Drops(DropReason.TunnelMalformed));
-        Assert.Equal(1, host.Underlay.ReadCounters().ReceiveDropped);
+        Assert.Equal(1ul, host.Statistics().ReceiveDropped);
     }
 
     [Fact]
@@ -163,7 +163,7 @@ public sealed class UnderlayTests
         host.LearnPeer();
         host.Send(Frame);
         Assert.Single(host.Sent());
-        Assert.Equal(2, host[0].ReadCounters().TransmitDropped + host.Underlay.ReadCounters().ReceiveDropped);
+        Assert.Equal(2ul, host.Statistics(1).TransmitDropped + host.Statistics().TransmitDropped);
     }
 
     [Fact]
@@ -313,9 +313,11 @@ public sealed class UnderlayTests
         host.Poll();
         byte[] outer = ReferenceTunnel.Outer(ReferenceTunnel.Udp, ReferenceTunnel.Vxlan(42, Frame));
         host.Arrive(outer);
-        PortTraffic unseen = host.Underlay.ReadCounters().Traffic;
-        Assert.Equal((2, outer.Length + 60), (unseen.ReceivedPackets, unseen.ReceivedBytes));
-        Assert.Equal(host.Sent().Sum(frame => frame.Length), unseen.TransmittedBytes);
+        PortAccount account = host.Account();
+        Assert.Equal((2ul, (ulong)outer.Length + 60, 2ul), (account.Ingress.Entered, account.Ingress.EnteredBytes, account.Ingress.Used));
+        List<byte[]> sent = host.Sent();
+        Assert.Equal(((ulong)sent.Count, (ulong)sent.Count, 0ul), (account.Egress.Made, account.Egress.Left, account.Egress.Held));
+        Assert.Equal((ulong)sent.Sum(frame => frame.Length), account.Egress.LeftBytes);
         Assert.Single(host.Received());
     }
 }

@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+
+namespace Softswitch.Datapath.Packets;
+
+/// <summary>Where packets went on one side of a port, as one thread counted it. Nothing leaves a side unseen:</summary>
+/// <remarks>
+/// <code>
+/// Entered + Made = Left + Used + drops + Held + (Handed - Taken)       over all threads, while none is in the middle of a packet
+///
+/// ingress: Entered from the wire,    Left towards an egress: a port, the controller
+/// egress:  Entered from an ingress,  Left by the device; of these, Lost were dropped by it afterwards and are among the drops
+/// </code>
+/// Handed and Taken are the two ends of a ring to another thread: what is in it is the difference. Threads: written by one, read by any; each value is
+/// whole, and between two passes they agree with each other.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PacketAccount
+{
+    public ulong Entered;
+    public ulong EnteredBytes;
+    public ulong Left;
+    public ulong LeftBytes;
+
+    /// <summary>Copies, segments, fragments and packets of the switch's own; also those there was no frame for, which are dropped.</summary>
+    public ulong Made;
+
+    /// <summary>Ended with success: fragments of a datagram, packets that were cut, what was for the switch itself.</summary>
+    public ulong Used;
+
+    /// <summary>Given to another thread.</summary>
+    public ulong Handed;
+
+    /// <summary>Got from another thread.</summary>
+    public ulong Taken;
+
+    /// <summary>Wait here now: for their turn, for the rest of their datagram, for an address.</summary>
+    public ulong Held;
+
+    /// <summary>Left, and were dropped by the device afterwards.</summary>
+    public ulong Lost;
+
+    /// <summary>Packets that named a queue which is not there.</summary>
+    public ulong QueueMisses;
+
+    /// <summary>The port's number; CONTROLLER, LOCAL or NONE for the controller, the switch itself and ports that went.</summary>
+    public ushort Port;
+
+    public bool IsEgress;
+
+    private fixed ulong _drops[(int)DropReason.Count];
+
+    public void CountDrops(DropReason reason, int packets = 1) => _drops[(int)reason] += (uint)packets;
+
+    /// <summary>As <see cref="CountDrops"/>, of packets that have left already.</summary>
+    public void CountLost(DropReason reason, int packets = 1)
+    {
+        CountDrops(reason, packets);
+        Lost += (uint)packets;
+    }
+
+    public readonly ulong ReadDrops(DropReason reason) => Volatile.Read(in _drops[(int)reason]);
+
+    /// <summary>Adds another thread's counts of the same side.</summary>
+    public void Add(in PacketAccount other)
+    {
+        Entered += other.Entered;
+        EnteredBytes += other.EnteredBytes;
+        Left += other.Left;
+        LeftBytes += other.LeftBytes;
+        Made += other.Made;
+        Used += other.Used;
+        Handed += other.Handed;
+        Taken += other.Taken;
+        Held += other.Held;
+        Lost += other.Lost;
+        QueueMisses += other.QueueMisses;
+        for (int reason = 0; reason < (int)DropReason.Count; reason++)
+        {
+            _drops[reason] += other._drops[reason];
+        }
+    }
+}
+
+/// <summary>Both sides of one port, on cache lines of its own.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 896)]
+internal unsafe struct PortAccount
+{
+    private static readonly Memory.NativeArray<PortAccount> Unread = new(1);
+
+    public PacketAccount Ingress;
+    public PacketAccount Egress;
+
+    /// <summary>Where queues count that belong to no port yet: nobody reads it, and threads may meet in it.</summary>
+    public static PortAccount* Nobody => Unread.Start;
+
+    /// <summary>Says whose it is.</summary>
+    public static void Name(PortAccount* account, ushort port)
+    {
+        account->Ingress.Port = port;
+        account->Egress.Port = port;
+        account->Egress.IsEgress = true;
+    }
+
+    public void Add(in PortAccount other)
+    {
+        Ingress.Add(other.Ingress);
+        Egress.Add(other.Egress);
+    }
+}
