@@ -16,7 +16,7 @@ public sealed partial class SwitchHost
         typeof(SwitchHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
 
     /// <summary>What tools call the switch by.</summary>
-    internal string Name => _options.Name ?? $"{DatapathId:x16}";
+    internal string Name { get; private set; }
 
     /// <summary>Reads the counters and states there are. Takes the control lock for a moment at a time, and never looks at flow entries.</summary>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>

@@ -60,6 +60,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes),
         });
         _cards = new SwitchCards(Control);
+        Name = options.Name ?? $"{Control.DatapathId:x16}";
     }
 
     internal DatapathControl Control { get; }
@@ -109,7 +110,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
-            host.ListenForCommands(options.Control, say);
+            host.ListenForCommands(say);
             return host;
         }
         catch
@@ -161,21 +162,66 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
 
-    private void ListenForCommands(ConnectionTarget? target, Action<string> say)
+    /// <summary>Opens the control socket: the one that was asked for, or the one that goes with the name.</summary>
+    /// <param name="say">Takes a line for one that was asked for.</param>
+    private void ListenForCommands(Action<string> say)
     {
-        if (target == null)
+        if (_options.Control is { } target)
         {
-            return;
+            Listen(target.Host, $"--control: {target}");
+            say($"control: {target}");
         }
+        else if (_options.Name != null)
+        {
+            ListenAs(Name, $"--name: {Name}");
+        }
+        else if (_options.IsNamedByDefault)
+        {
+            try
+            {
+                ListenAs(null, Name);
+            }
+            catch (OptionException e)
+            {
+                _log($"no control socket, so tools do not find this switch (--control says where one can be): {e.Message}");
+            }
+        }
+    }
+
+    /// <param name="name">Null for the datapath id; with a number behind it if another switch has that already.</param>
+    /// <param name="what">For errors.</param>
+    /// <exception cref="OptionException">It cannot be had.</exception>
+    private void ListenAs(string? name, string what)
+    {
         try
         {
-            _commands = new ControlListener(target.Host, new ControlCommands(this, _ports!, _cards).Execute);
+            string folder = ControlSockets.MakeFolder();
+            // From the look whether somebody listens until we do: a socket that is bound and not listened at yet looks like one that was left behind.
+            using ExclusiveLock alone = ExclusiveLock.Take(folder, what);
+            for (int number = 2; name == null && UnixSocketFile.IsListening(ControlSockets.PathOf(folder, Name)); number++)
+            {
+                Name = $"{DatapathId:x16}-{number}";
+            }
+            Listen(ControlSockets.PathOf(folder, Name), what);
+        }
+        catch (Exception e) when (e is IOException or PortException)
+        {
+            throw new OptionException($"{what}: {e.Message}", e);
+        }
+        _log(Name == $"{DatapathId:x16}" || name != null ? $"tools call this switch {Name}" : $"tools call this switch {Name}: another has its datapath id for a name");
+    }
+
+    /// <exception cref="OptionException">It cannot be had.</exception>
+    private void Listen(string path, string what)
+    {
+        try
+        {
+            _commands = new ControlListener(path, new ControlCommands(this, _ports!, _cards).Execute);
         }
         catch (IOException e)
         {
-            throw new OptionException($"--control: {target}: {e.Message}", e);
+            throw new OptionException($"{what}: {e.Message}", e);
         }
-        say($"control: {target}");
     }
 
     private void StartThreads(bool spin)

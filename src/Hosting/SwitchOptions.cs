@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 
@@ -21,8 +22,11 @@ public sealed record SwitchOptions
     /// <summary>Null: to be made from the ports.</summary>
     public ulong? DatapathId { get; init; }
 
-    /// <summary>What tools call the switch by; null for the datapath id.</summary>
+    /// <summary>What tools call the switch by: with it, and without <see cref="Control"/>, it can be found by <c>softswitch status NAME</c> and the like. Null: by nothing.</summary>
     public string? Name { get; init; }
+
+    /// <summary>Whether a switch without a name goes by its datapath id, if that can be had.</summary>
+    internal bool IsNamedByDefault { get; init; }
 
     /// <summary>Sizes and times. Datapath id and frame memory come from the host, which adds the frames that ports bring.</summary>
     public DatapathOptions Datapath { get; init; } = new();
@@ -30,7 +34,7 @@ public sealed record SwitchOptions
     /// <summary>Controllers, listeners and what happens without a controller. Credentials and the log come from the host.</summary>
     public AgentOptions Agent { get; init; } = new();
 
-    /// <summary>The Unix socket to take commands at; null for none.</summary>
+    /// <summary>The Unix socket to take commands at, instead of the one that goes with <see cref="Name"/>.</summary>
     public ConnectionTarget? Control { get; init; }
 
     /// <summary>Not null if a target needs TLS.</summary>
@@ -76,6 +80,10 @@ public sealed record SwitchOptions
             .Select(target => $"controller '{target}' is not {ConnectionTarget.ActiveForms}"));
         errors.AddRange(Agent.Listeners.Where(target => !target.IsPassive)
             .Select(target => $"listen '{target}' is not {ConnectionTarget.PassiveForms}"));
+        if (Name != null && !ControlSockets.IsName(Name))
+        {
+            errors.Add($"name: '{Name}' is not {ControlSockets.NameForm}");
+        }
         if (Processors.Count != 0 && Processors.Count != Datapath.Workers)
         {
             errors.Add($"cpus: there are {Processors.Count} for {Datapath.Workers} workers");

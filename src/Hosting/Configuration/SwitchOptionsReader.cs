@@ -2,6 +2,7 @@ using System.Globalization;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.SpanningTree;
+using Softswitch.Hosting.Management;
 using Softswitch.NetFpga;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
@@ -126,6 +127,18 @@ internal sealed class SwitchOptionsReader
             }
         }
         return targets;
+    }
+
+    public void ReadName(Setting setting)
+    {
+        if (ControlSockets.IsName(setting.Value))
+        {
+            Options = Options with { Name = setting.Value };
+        }
+        else
+        {
+            Refuse(setting, $"'{setting.Value}' is not {ControlSockets.NameForm}");
+        }
     }
 
     public void ReadControl(Setting setting, string form)

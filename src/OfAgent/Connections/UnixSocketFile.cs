@@ -61,6 +61,26 @@ internal static class UnixSocketFile
         }
     }
 
+    /// <summary>Whether somebody listens there, be it another user whom we may not talk to.</summary>
+    public static bool IsListening(string path)
+    {
+        using Socket probe = Create();
+        probe.Blocking = false; // a full backlog is a sign of life, too
+        try
+        {
+            probe.Connect(EndPoint(path));
+            return true;
+        }
+        catch (SocketException exception)
+        {
+            return exception.SocketErrorCode is not (SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.ProtocolType) && File.Exists(path);
+        }
+        catch (IOException)
+        {
+            return false; // longer than the kernel takes
+        }
+    }
+
     private static UnixDomainSocketEndPoint EndPoint(string path)
     {
         try

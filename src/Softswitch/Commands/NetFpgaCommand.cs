@@ -32,11 +32,15 @@ internal static class NetFpgaCommand
         Command decode = new("decode", "Turn register writes back into flows.") { image, LayoutOption };
         decode.SetAction(parsed => Decode(parsed.GetRequiredValue(image), Layout(parsed)));
 
-        Argument<string> card = new("card") { Description = "An interface or device of the card (nf2c0), or unix:PATH, the --control of the switch that drives it." };
+        Argument<string?> card = new("card")
+        {
+            Description = "An interface or device of the card (nf2c0), or the running switch that drives it: its name or unix:PATH. May be left out while one switch runs.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         Option<string?> transport = new("--transport") { HelpName = "ioctl|device|pci|pci:WHERE", Description = "The way to the registers; without it, the best there is." };
         Argument<string?> which = new("name") { Description = "Of a running switch's cards, this one.", Arity = ArgumentArity.ZeroOrOne };
         Command show = new("show", "Read a card: identification, tables, counters, capacity.") { card, which, transport, LayoutOption };
-        show.SetAction(parsed => Show(parsed.GetRequiredValue(card), parsed.GetValue(which), parsed.GetValue(transport), parsed.GetValue(LayoutOption) == null ? null : Layout(parsed)));
+        show.SetAction(parsed => Show(parsed.GetValue(card), parsed.GetValue(which), parsed.GetValue(transport), parsed.GetValue(LayoutOption) == null ? null : Layout(parsed)));
         return new Command("netfpga", "NetFPGA cards under the OpenFlow switch bitfile.") { dump, decode, show };
     }
 
@@ -83,20 +87,20 @@ internal static class NetFpgaCommand
         return 0;
     }
 
-    private static int Show(string card, string? name, string? transport, CardLayout? layout)
+    private static int Show(string? card, string? name, string? transport, CardLayout? layout)
     {
         IReadOnlyList<string> lines;
-        if (card.StartsWith(ControlSocket, StringComparison.Ordinal))
+        if (card == null || card.StartsWith(ControlSocket, StringComparison.Ordinal) || ControlSockets.Running().Contains(card))
         {
             if (transport != null || layout != null)
             {
-                throw new OptionException($"{(transport != null ? "--transport" : "--layout")}: the switch at {card} has chosen it");
+                throw new OptionException($"{(transport != null ? "--transport" : "--layout")}: the switch that drives the card has chosen it");
             }
-            lines = ControlClient.Ask(card, name == null ? ControlProtocol.ShowCards : $"{ControlProtocol.ShowCards} {name}", ShowTimeout);
+            lines = ControlClient.Ask(ControlSockets.Find(card), name == null ? ControlProtocol.ShowCards : $"{ControlProtocol.ShowCards} {name}", ShowTimeout);
         }
         else if (name != null)
         {
-            throw new OptionException($"name: '{name}' is asked of a running switch only, at unix:PATH");
+            throw new OptionException($"name: '{name}' is asked of a running switch only");
         }
         else
         {

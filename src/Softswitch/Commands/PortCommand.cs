@@ -4,7 +4,7 @@ using Softswitch.Hosting.Management;
 
 namespace Softswitch.Commands;
 
-/// <summary><c>softswitch port</c>: adds and removes ports of a running switch, over the socket of its <c>--control</c>.</summary>
+/// <summary><c>softswitch port</c>: adds and removes ports of a running switch.</summary>
 internal static class PortCommand
 {
     private const double LongestTimeout = 86_400;
@@ -16,29 +16,28 @@ internal static class PortCommand
         Recursive = true,
     };
 
-    private static readonly Argument<string> TargetArgument = new("target") { Description = "unix:PATH, the path that run --control was given" };
-
     public static Command Create()
     {
-        Argument<string> spec = new("port") { HelpName = "[N=]SPEC", Description = "as for run --port: a number, if wanted, and what stands behind it" };
-        Argument<string> which = new("port") { HelpName = "N|NAME", Description = "the port's number, local, or its interface's name" };
-        Command add = new("add", "Add a port.") { TargetArgument, spec };
-        add.SetAction(parsed => Run(parsed, ControlProtocol.AddPort + parsed.GetRequiredValue(spec)));
-        Command delete = new("del", "Remove a port; its interface is left as it was found.") { TargetArgument, which };
-        delete.SetAction(parsed => Run(parsed, ControlProtocol.DeletePort + parsed.GetRequiredValue(which)));
-        Command list = new("list", "List the ports.") { TargetArgument };
-        list.SetAction(parsed => Run(parsed, ControlProtocol.ListPorts));
+        Argument<string[]> spec = TargetArgument.Before("[N=]SPEC", "as for run --port: a number, if wanted, and what stands behind it");
+        Argument<string[]> which = TargetArgument.Before("N|NAME", "the port's number, local, or its interface's name");
+        Argument<string?> target = TargetArgument.Alone();
+        Command add = new("add", "Add a port.") { spec };
+        add.SetAction(parsed => Run(parsed, TargetArgument.Split(parsed.GetRequiredValue(spec), out string port), ControlProtocol.AddPort + port));
+        Command delete = new("del", "Remove a port; its interface is left as it was found.") { which };
+        delete.SetAction(parsed => Run(parsed, TargetArgument.Split(parsed.GetRequiredValue(which), out string port), ControlProtocol.DeletePort + port));
+        Command list = new("list", "List the ports.") { target };
+        list.SetAction(parsed => Run(parsed, parsed.GetValue(target), ControlProtocol.ListPorts));
         return new Command("port", "Add, remove and list ports of a running switch.") { TimeoutOption, add, delete, list };
     }
 
-    private static int Run(ParseResult parsed, string request)
+    private static int Run(ParseResult parsed, string? target, string request)
     {
         double seconds = parsed.GetValue(TimeoutOption);
         if (seconds is not (> 0 and <= LongestTimeout))
         {
             throw new OptionException($"--timeout: '{seconds}' is not a number of seconds above 0 and up to {LongestTimeout}");
         }
-        foreach (string line in ControlClient.Ask(parsed.GetRequiredValue(TargetArgument), request, TimeSpan.FromSeconds(seconds)))
+        foreach (string line in ControlClient.Ask(ControlSockets.Find(target), request, TimeSpan.FromSeconds(seconds)))
         {
             Console.Out.WriteLine(line);
         }

@@ -55,7 +55,7 @@ internal static class RunCommand
         CheckOpenFiles();
         PoolThreads.Fill(names: options.Agent.Controllers.Count(one => one.Transport != ConnectionTransport.Unix && !IPAddress.TryParse(one.Host, out _)));
         using var signal = new TerminationSignal(onReload: static () => Log("SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
-        using SwitchHost host = SwitchHost.Start(options, Console.Out.WriteLine, Log);
+        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, Console.Out.WriteLine, Log);
         Console.Out.WriteLine("ready");
         WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle]);
         host.ThrowIfFailed();

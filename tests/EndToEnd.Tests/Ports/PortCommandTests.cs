@@ -145,7 +145,7 @@ public sealed class PortCommandTests : IDisposable
     [InlineData(new[] { "del", "T", "7" }, "port '7': there is no such port; there are 1 (s1)")]
     [InlineData(new[] { "del", "T", "" }, "port '': there is no such port; there are 1 (s1)")]
     [InlineData(new[] { "list", "unix:/nonexistent/socket" }, "unix:/nonexistent/socket: no such file")]
-    [InlineData(new[] { "list", "tcp:127.0.0.1" }, "target: 'tcp:127.0.0.1' is not unix:PATH")]
+    [InlineData(new[] { "list", "tcp:127.0.0.1" }, "target: 'tcp:127.0.0.1' is neither")]
     [InlineData(new[] { "list", "T", "--timeout", "0" }, "--timeout: '0' is not a number of seconds above 0")]
     [InlineData(new[] { "del", "T" }, "")]
     public void What_cannot_be_done_is_one_line_that_names_it_and_exit_code_2(string[] arguments, string expected)
