@@ -67,6 +67,10 @@ internal sealed class SwitchCards : ICardReports, IDisposable
         }
     }
 
+    /// <summary>Where each card has a flow entry, or why it has not: a line a card. Under the control lock.</summary>
+    /// <param name="id">As in <see cref="OffloadedFlow.Id"/>.</param>
+    public IReadOnlyList<string> Locate(uint id) => [.. _driven.Select(driven => $"card {driven.Card.Name}: {TextOf(driven.Offload.Describe(id))}")];
+
     public IReadOnlyList<string> Show(string? name)
     {
         using (_control.Enter())
@@ -89,6 +93,22 @@ internal sealed class SwitchCards : ICardReports, IDisposable
             _isClosed = true;
         }
         _cards.Dispose();
+    }
+
+    private static string TextOf(OffloadedFlow? flow)
+    {
+        string place = flow switch
+        {
+            { Slot: int slot } => $"slot 0x{slot:x4} of the exact table",
+            { Rows.Count: > 0 } => $"row {string.Join(", ", flow.Rows)} of the wildcard table",
+            _ => "",
+        };
+        return flow switch
+        {
+            null => "not told of it",
+            { IsForwarded: true } => $"forwards its packets: {place}",
+            { Reason: var reason } => $"gives its packets to the host: {reason}{(place.Length == 0 ? "" : $" ({place})")}",
+        };
     }
 
     private sealed record DrivenCard(NetFpgaCard Card, NetFpgaOffload Offload, ushort[] Numbers);

@@ -31,6 +31,17 @@ internal static unsafe class FlowKeyParser
 
     private const byte DscpMask = 0xfc;
 
+    /// <summary>Parses one packet, for callers that have time.</summary>
+    public static void Parse(ReadOnlySpan<byte> packet, ushort inPort, out FlowKey key, out HeaderOffsets layout)
+    {
+        fixed (byte* data = packet)
+        fixed (FlowKey* k = &key)
+        fixed (HeaderOffsets* l = &layout)
+        {
+            Parse(data, packet.Length, inPort, k, l);
+        }
+    }
+
     /// <summary>Parses one packet of <paramref name="length"/> bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Parse(byte* data, int length, ushort inPort, FlowKey* key, HeaderOffsets* layout)

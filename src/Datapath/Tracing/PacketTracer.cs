@@ -70,12 +70,7 @@ internal sealed unsafe class PacketTracer : IDisposable
     {
         SwitchPort port = _shared.Ports.Find(inPort) ?? throw new ArgumentException($"there is no port {inPort}", nameof(inPort));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes.Length, Packet.MaxLength, nameof(bytes));
-        FlowKey key;
-        HeaderOffsets layout;
-        fixed (byte* data = bytes)
-        {
-            FlowKeyParser.Parse(data, bytes.Length, inPort, &key, &layout);
-        }
+        FlowKeyParser.Parse(bytes, inPort, out FlowKey key, out _);
         ((MirrorPort)port.Device).Arrive(bytes);
         _recorder.Begin(bytes, port.PacketIns);
         int held = _worker.HeldCount;

@@ -11,9 +11,15 @@ namespace Softswitch.Datapath.Tracing;
 /// <remarks>Threads: the tracer's.</remarks>
 internal sealed unsafe class TraceRecorder : IPacketTrace
 {
+    // A list of thousands of outputs, each of a packet of 64 KiB, is not written down whole.
+    private const int MostBytes = 4 << 20;
+    private const int BytesOfStep = 256;
+
     private readonly FlowAction[] _oneAction = new FlowAction[1];
     private List<TraceStep> _steps = [];
     private byte[] _bytes = [];
+    private int _room;
+    private int _leftOut;
     private (ushort Port, uint Queue)? _enqueued;
     private Worker? _worker;
     private PacketInQueues? _packetIns;
@@ -38,16 +44,31 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
         _steps = [];
         _bytes = bytes;
         _packetIns = packetIns;
+        _room = MostBytes;
+        _leftOut = 0;
     }
 
     /// <summary>Its worker's pass is over.</summary>
     public IReadOnlyList<TraceStep> End()
     {
         Settle();
+        if (_leftOut > 0)
+        {
+            _steps.Add(new TraceStep(TraceStepKind.LeftOut) { Count = _leftOut });
+        }
         return _steps;
     }
 
-    public void Add(TraceStep step) => _steps.Add(step);
+    private void Add(TraceStep step)
+    {
+        _room -= BytesOfStep + step.Bytes.Length + step.Before.Length;
+        if (_room < 0)
+        {
+            _leftOut++;
+            return;
+        }
+        _steps.Add(step);
+    }
 
     public void PassesInBand() => Add(new TraceStep(TraceStepKind.InBand));
 

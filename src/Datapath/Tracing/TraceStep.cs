@@ -55,6 +55,9 @@ internal enum TraceStepKind
 
     /// <summary>It ended.</summary>
     Dropped,
+
+    /// <summary>More happened than is written down.</summary>
+    LeftOut,
 }
 
 /// <summary>One step of a packet on its way. Only the members that its kind names are meaningful.</summary>
@@ -90,7 +93,7 @@ internal sealed record TraceStep(TraceStepKind Kind)
     /// <summary>Dropped.</summary>
     public DropReason Reason { get; init; }
 
-    /// <summary>Dropped: how many packets.</summary>
+    /// <summary>Dropped: how many packets. LeftOut: how many steps.</summary>
     public int Count { get; init; } = 1;
 
     /// <summary>PacketIn.</summary>

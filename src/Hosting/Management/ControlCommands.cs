@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.Tracing;
 using Softswitch.NetFpga;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
@@ -45,12 +46,28 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
             string name = request[ControlProtocol.ShowCards.Length..].Trim();
             return cards.Show(name.Length == 0 ? null : name);
         }
+        if (request.StartsWith(ControlProtocol.Trace, StringComparison.Ordinal))
+        {
+            return [JsonSerializer.Serialize(host.Trace(ReadTrace(request[ControlProtocol.Trace.Length..])), TraceJson.Default.IReadOnlyListTraceReport)];
+        }
         return request switch
         {
             ControlProtocol.ListPorts => ports.Describe(),
             ControlProtocol.Report => [JsonSerializer.Serialize(host.ReadReport(), ReportJson.Default.SwitchReport)],
-            _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'netfpga/show [CARD]'"),
+            _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'trace {{...}}', 'netfpga/show [CARD]'"),
         };
+    }
+
+    private static TraceRequest ReadTrace(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, TraceJson.Default.TraceRequest) ?? throw new OptionException("trace: null is no request");
+        }
+        catch (JsonException e)
+        {
+            throw new OptionException($"trace: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
     }
 
     /// <summary>What a stranger wrote, fit to be shown.</summary>

@@ -18,7 +18,7 @@ internal static class ControlProtocol
     public const char TextMark = '|';
 
     /// <summary>Bytes of a request, its line feed included.</summary>
-    public const int LongestRequest = 4096;
+    public const int LongestRequest = 128 * 1024; // a packet of 64 KiB to be traced
 
     public const string AddPort = "port add ";
     public const string DeletePort = "port del ";
@@ -26,6 +26,9 @@ internal static class ControlProtocol
 
     /// <summary>A <see cref="Reports.SwitchReport"/> as JSON, on one line.</summary>
     public const string Report = "report";
+
+    /// <summary>Followed by a <see cref="Tracing.TraceRequest"/> as JSON; answered by a list of <see cref="Tracing.TraceReport"/>, on one line.</summary>
+    public const string Trace = "trace ";
 
     /// <summary>All cards, or with a blank and a name that one.</summary>
     public const string ShowCards = "netfpga/show";

@@ -8,12 +8,13 @@ namespace Softswitch.Hosting.Management;
 internal sealed class ControlSession
 {
     private const int PatienceMilliseconds = 30_000;
+    private const int FirstBuffer = 4096; // grown where a request is longer
 
     private readonly Socket _socket;
     private readonly Func<string, ControlAnswer> _execute;
     private readonly Action<ControlSession> _ended;
     private readonly Thread _thread;
-    private readonly byte[] _buffer = new byte[ControlProtocol.LongestRequest];
+    private byte[] _buffer = new byte[FirstBuffer];
     private long _waitsSince = Environment.TickCount64;
     private int _count;
 
@@ -58,7 +59,11 @@ internal sealed class ControlSession
             {
                 _count += received;
                 AnswerAll();
-                if (_count == _buffer.Length)
+                if (_count == _buffer.Length && _count < ControlProtocol.LongestRequest)
+                {
+                    Array.Resize(ref _buffer, Math.Min(2 * _count, ControlProtocol.LongestRequest));
+                }
+                else if (_count == _buffer.Length)
                 {
                     Send(new ControlAnswer(false, [$"a request has at most {ControlProtocol.LongestRequest} bytes"]));
                     break;

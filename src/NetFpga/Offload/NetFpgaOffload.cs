@@ -186,6 +186,9 @@ internal sealed class NetFpgaOffload : IFlowOffload
     }
 
     /// <summary>Every flow in force and what the card does about it, by id.</summary>
+    /// <summary>Where one flow is; null for one it was not told of.</summary>
+    public OffloadedFlow? Describe(uint id) => _flows.TryGetValue(id, out CardFlow? flow) ? Describe(flow) : null;
+
     public IReadOnlyList<OffloadedFlow> Describe() => [.. _flows.Values.OrderBy(flow => flow.Id).Select(Describe)];
 
     /// <summary>Asks the card what the rows in use counted, each since it was put in.</summary>

@@ -30,6 +30,7 @@ internal static class CommandLine
             Loaded(asked, "demo", "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network.", CreateDemo),
             OfctlCommand.Create(),
             PortCommand.Create(),
+            TraceCommand.Create(),
             NetFpgaCommand.Create(),
             ControllerCommand.Create(),
             Loaded(asked, "scenario", "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours.", CreateScenario),

@@ -1,0 +1,79 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Tracing;
+using Softswitch.Hosting.Tracing;
+using Softswitch.OfAgent.Text;
+
+namespace Softswitch.Hosting;
+
+/// <content>Following a packet.</content>
+public sealed partial class SwitchHost
+{
+    /// <summary>What the switch would do with packets now. Sends nothing and counts nothing.</summary>
+    /// <exception cref="OptionException">The words are no packet, a packet is too long, or there is no such port.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal IReadOnlyList<TraceReport> Trace(TraceRequest request)
+    {
+        using (Enter())
+        {
+            (ushort inPort, IReadOnlyList<byte[]> packets) = Read(request);
+            using PacketTracer tracer = Control.CreateTracer();
+            TraceReporter reporter = new(Control, _cards.Locate);
+            return [.. packets.Select(packet => reporter.Describe(tracer.Trace(inPort, packet)))];
+        }
+    }
+
+    private (ushort InPort, IReadOnlyList<byte[]> Packets) Read(TraceRequest request)
+    {
+        PortNames names = new(Control.Ports);
+        ushort? inPort = null;
+        if (request.InPort is { } text)
+        {
+            inPort = names.TryParse(text, out ushort number) ? number : throw new OptionException($"--in-port: '{text}' is neither a port number nor the name of a port");
+        }
+        IReadOnlyList<byte[]> packets = request.Packets;
+        if (request.Flow is { } flow)
+        {
+            if (!PacketSyntax.TryParse(flow, names, out FlowMatch match, out string error))
+            {
+                throw new OptionException(error);
+            }
+            if (inPort is { } other && PacketSyntax.InPortOf(match) is { } said && other != said)
+            {
+                throw new OptionException($"in_port: {said}, but --in-port says {other}");
+            }
+            inPort ??= PacketSyntax.InPortOf(match);
+            packets = [Compose(match, request.Length)];
+        }
+        string ports = string.Join(", ", Control.Ports.Select(port => $"{PortNames.Format(port.Number)} ({port.Name})"));
+        if (inPort is not { } known)
+        {
+            throw new OptionException($"in_port: say by which port it comes in; there {(ports.Length == 0 ? "is none" : $"are {ports}")}");
+        }
+        if (Control.PortNumbers.IndexOf(known) < 0)
+        {
+            throw new OptionException($"in_port: there is no port {PortNames.Format(known)}; there {(ports.Length == 0 ? "is none" : $"are {ports}")}");
+        }
+        if (packets is not { Count: > 0 } || packets.Contains(null!))
+        {
+            throw new OptionException("packet: there is none");
+        }
+        if (packets.FirstOrDefault(packet => packet.Length is 0 or > Packet.MaxLength) is { } bad)
+        {
+            throw new OptionException($"packet: {bad.Length} bytes; 1 to {Packet.MaxLength} can be traced");
+        }
+        return (known, packets);
+    }
+
+    private static byte[] Compose(in FlowMatch match, int? length)
+    {
+        int least = PacketComposer.HeaderLength(match);
+        if (length is { } asked && (asked < least || asked > ushort.MaxValue))
+        {
+            throw new OptionException($"--length: {asked} bytes; such a packet has {least} to {ushort.MaxValue}");
+        }
+        byte[] packet = new byte[length ?? Math.Max(least, PacketComposer.ShortestFrame)];
+        PacketComposer.Compose(match, packet);
+        return packet;
+    }
+}
