@@ -3,10 +3,11 @@
 # Debian's package for each: what must be there, then the package that brings it.
 readonly peers=(
   ip=iproute2 ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
-  ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy)
+  ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy
+  promtool=prometheus chromium=chromium chromedriver=chromium-driver)
 
 # These packages start a service of their name, at once and at every boot. The suite starts its own.
-readonly services=(openvswitch-testcontroller openvswitch-switch)
+readonly services=(openvswitch-testcontroller openvswitch-switch prometheus)
 
 # Debian asks it before it starts a service it installed: 101 forbids.
 readonly policy=${policy:-/usr/sbin/policy-rc.d} kept_policy=${policy:-/usr/sbin/policy-rc.d}.softswitch-test

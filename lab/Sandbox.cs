@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Net.Sockets;
 using Softswitch.Hosting;
 using Softswitch.Ports.Linux;
 
@@ -16,7 +17,10 @@ internal static class Sandbox
     /// <summary>Set for the program that runs inside, so that it does not enter again.</summary>
     private const string Inside = "SOFTSWITCH_SANDBOX_INSIDE";
 
-    // Its values.
+    /// <summary>Set beside it: the descriptor of a socket that comes along.</summary>
+    private const string Listener = "SOFTSWITCH_SANDBOX_LISTENER";
+
+    // The values of the first.
     private const string AsRoot = "root";
     private const string AsUser = "user";
 
@@ -25,29 +29,42 @@ internal static class Sandbox
     /// <summary>Whether this process is in a user namespace that was made for it.</summary>
     public static bool IsOrdinaryUser => Environment.GetEnvironmentVariable(Inside) == AsUser;
 
+    /// <summary>Whether this is the program that runs inside.</summary>
+    public static bool IsInside => Environment.GetEnvironmentVariable(Inside) != null;
+
+    /// <summary>The socket that <see cref="Enter"/> was given outside, where it still listens; null if there was none. Inside, once.</summary>
+    public static Socket? TakeListener() =>
+        int.TryParse(Environment.GetEnvironmentVariable(Listener), out int descriptor) ? new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)) : null;
+
     /// <summary>Returns inside the sandbox; outside it does not return.</summary>
     /// <param name="arguments">The command line that leads back here.</param>
+    /// <param name="listener">A socket of the network outside, to be had inside too.</param>
     /// <exception cref="OptionException">The system lets this user make no namespaces; the message says what to do.</exception>
-    public static void Enter(IEnumerable<string> arguments)
+    public static void Enter(IEnumerable<string> arguments, Socket? listener = null)
     {
-        if (Environment.GetEnvironmentVariable(Inside) != null)
+        if (IsInside)
         {
             return;
         }
         string[] self = [.. OwnProgram.Command, .. arguments];
+        if (listener != null)
+        {
+            ProcessImage.Keep(listener.SafeHandle);
+        }
         try
         {
-            ProcessImage.Replace(self[0], self, Mark(AsRoot), inNewNetwork: true);
+            ProcessImage.Replace(self[0], self, Mark(AsRoot, listener), inNewNetwork: true);
         }
         catch (SystemCallException refusal) when (refusal.IsRefusal)
         {
             string unshare = FindUnshare();
             Probe(unshare);
-            ProcessImage.Replace(unshare, [unshare, .. UserNamespace, .. self], Mark(AsUser), inNewNetwork: false);
+            ProcessImage.Replace(unshare, [unshare, .. UserNamespace, .. self], Mark(AsUser, listener), inNewNetwork: false);
         }
     }
 
-    private static Dictionary<string, string> Mark(string how) => new() { [Inside] = how };
+    private static Dictionary<string, string> Mark(string how, Socket? listener) =>
+        new() { [Inside] = how, [Listener] = listener == null ? string.Empty : $"{listener.Handle}" };
 
     private static string FindUnshare() =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Append("/usr/bin").Append("/bin")

@@ -1,7 +1,13 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Web;
 using Spectre.Console;
 
 namespace Softswitch.Lab.Demo;
@@ -19,25 +25,39 @@ internal static class DemoCommand
         Description = "end after N seconds, with exit code 0 if every pair of hosts answered; without it, run until Ctrl-C",
     };
 
+    private static readonly Option<string?> Web = new("--web")
+    {
+        HelpName = WebAddress.Form,
+        Description = "serve a page that shows the switch at work, and metrics; at 127.0.0.1 unless HOST is given",
+    };
+
     public static Command Create()
     {
-        var command = new Command("demo") { Seconds };
+        var command = new Command("demo") { Seconds, Web };
         command.SetAction(result =>
         {
             string? seconds = result.GetValue(Seconds);
             TimeSpan? duration = seconds == null ? null : ReadSeconds(seconds);
-            Sandbox.Enter(seconds == null ? ["demo"] : ["demo", "--seconds", seconds]);
-            return Run(duration);
+            // Listened on outside, where the browser is; inside it serves on.
+            using Socket? listener = Sandbox.IsInside ? Sandbox.TakeListener() : OpenWeb(result.GetValue(Web));
+            Sandbox.Enter(seconds == null ? ["demo"] : ["demo", "--seconds", seconds], listener);
+            return Run(duration, listener);
         });
         return command;
     }
+
+    private static Socket? OpenWeb(string? text) =>
+        text == null ? null
+        : WebAddress.TryParse(text, out IPEndPoint address, out string error) ? WebListener.Open(address)
+        : throw new OptionException($"--web: {error}");
 
     private static TimeSpan ReadSeconds(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds is >= 1 and <= MaxSeconds
             ? TimeSpan.FromSeconds(seconds)
             : throw new OptionException($"--seconds: '{text}' is not a number from 1 to {MaxSeconds}");
 
-    private static int Run(TimeSpan? duration)
+    /// <param name="listener">For the page; null for none.</param>
+    private static int Run(TimeSpan? duration, Socket? listener)
     {
         using var signal = new TerminationSignal();
         bool live = !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
@@ -51,6 +71,7 @@ internal static class DemoCommand
             end.CancelAfter(duration.Value);
         }
         network.WaitForController(end.Token);
+        using IDisposable? web = listener == null ? null : StartWeb(network.Switch, listener);
         var plain = new PlainView(Console.Out);
         if (live)
         {
@@ -65,6 +86,11 @@ internal static class DemoCommand
         network.Switch.ThrowIfFailed();
         return duration == null ? 0 : Conclude(pings);
     }
+
+    // Apart, so that a demo without a page loads no web server: compiling the call would.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    [SuppressMessage("Performance", "CA1859", Justification = "whoever calls what returns a WebServer loads it")]
+    private static IDisposable StartWeb(SwitchHost host, Socket listener) => WebServer.Start(host, listener, Console.Out.WriteLine);
 
     private static void RunRounds(DemoNetwork network, PingMatrix pings, Action<SwitchSnapshot> show, CancellationToken end)
     {

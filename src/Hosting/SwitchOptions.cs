@@ -1,3 +1,4 @@
+using System.Net;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
@@ -37,6 +38,9 @@ public sealed record SwitchOptions
     /// <summary>The Unix socket to take commands at, instead of the one that goes with <see cref="Name"/>.</summary>
     public ConnectionTarget? Control { get; init; }
 
+    /// <summary>Where the program serves its page and metrics; null for nowhere. The library does not.</summary>
+    internal IPEndPoint? Web { get; init; }
+
     /// <summary>Not null if a target needs TLS.</summary>
     public TlsFiles? Tls { get; init; }
 
@@ -55,7 +59,7 @@ public sealed record SwitchOptions
     /// <exception cref="OptionException">A line for each setting that is wrong.</exception>
     public static SwitchOptions Parse(params (string Name, string Value)[] settings)
     {
-        HashSet<string> known = [.. SwitchOption.All.Select(option => option.Name)];
+        HashSet<string> known = [.. SwitchOption.All.Where(option => !option.IsForProgram).Select(option => option.Name)];
         string? unknown = settings.Select(setting => setting.Name).FirstOrDefault(name => !known.Contains(name));
         return unknown == null
             ? SwitchOptionsReader.Read([.. settings.Select(setting => new Setting(setting.Name, setting.Value, $"--{setting.Name}"))])

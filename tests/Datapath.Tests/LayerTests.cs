@@ -26,6 +26,7 @@ public sealed class LayerTests
         ["Ports"] = ["Datapath"],
         ["NetFpga"] = ["Datapath", "Ports"],
         ["Hosting"] = ["Datapath", "NetFpga", "OfAgent", "Ports"],
+        ["Web"] = ["Hosting"],
     };
 
     private static readonly Assembly s_datapath = typeof(Packet).Assembly;

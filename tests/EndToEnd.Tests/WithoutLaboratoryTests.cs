@@ -2,10 +2,10 @@ using Softswitch.EndToEnd.Tests.Harness;
 
 namespace Softswitch.EndToEnd.Tests;
 
-/// <summary>The program in a folder without the laboratory's, the benchmarks' and the scenarios' assemblies: what loads one of them fails there.</summary>
+/// <summary>The program in a folder without the page's, the laboratory's, the benchmarks' and the scenarios' assemblies: what loads one of them fails there.</summary>
 public sealed class WithoutLaboratoryTests : IDisposable
 {
-    private static readonly string[] Missing = ["Softswitch.Lab.dll", "Softswitch.Bench.dll", "Softswitch.Scenarios.dll"];
+    private static readonly string[] Missing = ["Softswitch.Web.dll", "Softswitch.Lab.dll", "Softswitch.Bench.dll", "Softswitch.Scenarios.dll"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-lean-").FullName;
 
@@ -55,9 +55,14 @@ public sealed class WithoutLaboratoryTests : IDisposable
     [InlineData("demo", "Lab")]
     [InlineData("bench", "Bench")]
     [InlineData("scenario", "Scenarios")]
-    public void Commands_of_the_laboratory_are_not_there(string command, string assembly)
+    public void Commands_of_the_laboratory_are_not_there(string command, string assembly) => AssertMissing(assembly, command, "--help");
+
+    [Fact]
+    public void The_page_is_not_there() => AssertMissing("Web", "run", "--port", "null:", "--web", "0");
+
+    private void AssertMissing(string assembly, params string[] arguments)
     {
-        CommandResult result = Run(command, "--help");
+        CommandResult result = Run(arguments);
         Assert.NotEqual(0, result.ExitCode);
         Assert.Contains($"Softswitch.{assembly}", result.Error, StringComparison.Ordinal);
     }

@@ -29,6 +29,9 @@ internal sealed record SwitchOption(
     /// <summary>Whether the name alone means true on the command line.</summary>
     public bool IsFlag { get; init; }
 
+    /// <summary>Whether the program does it, and not the library.</summary>
+    public bool IsForProgram { get; init; }
+
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<SwitchOption> All { get; } =
     [
@@ -55,6 +58,8 @@ internal sealed record SwitchOption(
             (to, setting) => to.ReadName(setting)),
         One("control", ControlForm, "where tools reach this switch, instead of the socket that goes with its name; only the owner may connect",
             (to, setting) => to.ReadControl(setting, ControlForm)),
+        One("web", WebAddress.Form, "a page to look at and Prometheus' /metrics over HTTP; at 127.0.0.1 unless HOST is given",
+            (to, setting) => to.ReadWeb(setting)) with { IsForProgram = true },
         One("private-key", "FILE", "for ssl: and pssl:, our private key in PEM", (to, setting) => to.PrivateKey = setting.Value),
         One("certificate", "FILE",
             "for ssl: and pssl:, the certificate of our private key in PEM", (to, setting) => to.Certificate = setting.Value),

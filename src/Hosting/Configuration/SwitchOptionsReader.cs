@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.SpanningTree;
@@ -150,6 +151,18 @@ internal sealed class SwitchOptionsReader
         else
         {
             Refuse(setting, $"'{setting.Value}' is not {form}");
+        }
+    }
+
+    public void ReadWeb(Setting setting)
+    {
+        if (WebAddress.TryParse(setting.Value, out IPEndPoint address, out string error))
+        {
+            Options = Options with { Web = address };
+        }
+        else
+        {
+            Refuse(setting, error);
         }
     }
 

@@ -27,6 +27,17 @@ internal static unsafe class ProcessImage
         network.Run(() => Execute(path, arguments, environment));
     }
 
+    /// <summary>Leaves a descriptor open for the program that replaces this one; all others are closed then.</summary>
+    /// <exception cref="SystemCallException">It is none.</exception>
+    public static void Keep(SafeHandle descriptor)
+    {
+        const int doNotCloseOnExecute = 0x5450; // FIONCLEX
+        if (Libc.ioctl((int)descriptor.DangerousGetHandle(), doNotCloseOnExecute, null) != 0)
+        {
+            throw SystemCallException.Last("ioctl FIONCLEX");
+        }
+    }
+
     private static void Execute(string path, IReadOnlyList<string> arguments, Dictionary<string, string> environment)
     {
         nint[] argumentPointers = Pointers(arguments);

@@ -1,8 +1,12 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Connections;
+using Softswitch.Web;
 
 namespace Softswitch.Commands;
 
@@ -55,12 +59,22 @@ internal static class RunCommand
         CheckOpenFiles();
         PoolThreads.Fill(names: options.Agent.Controllers.Count(one => one.Transport != ConnectionTransport.Unix && !IPAddress.TryParse(one.Host, out _)));
         using var signal = new TerminationSignal(onReload: static () => Log("SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
+        using Socket? listener = options.Web == null ? null : OpenWeb(options.Web);
         using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, Console.Out.WriteLine, Log);
+        using IDisposable? web = listener == null ? null : StartWeb(host, listener);
         Console.Out.WriteLine("ready");
         WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle]);
         host.ThrowIfFailed();
         return 0;
     }
+
+    // Apart, so that a switch without a page loads no web server: compiling the call would.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Socket OpenWeb(IPEndPoint address) => WebListener.Open(address);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    [SuppressMessage("Performance", "CA1859", Justification = "whoever calls what returns a WebServer loads it")]
+    private static IDisposable StartWeb(SwitchHost host, Socket listener) => WebServer.Start(host, listener, Console.Out.WriteLine);
 
     /// <summary>Below that many, .NET and the switch itself fail in places that name no reason.</summary>
     private static void CheckOpenFiles()
