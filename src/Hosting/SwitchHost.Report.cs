@@ -1,16 +1,21 @@
+using System.Diagnostics;
 using System.Reflection;
+using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Hosting;
 
 /// <content>The switch as it is now, for people and tools.</content>
 public sealed partial class SwitchHost
 {
+    private const int EndCheckMilliseconds = 20;
+
     /// <summary>The program's, as far as people need it.</summary>
     internal static string Version { get; } =
         typeof(SwitchHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
@@ -51,6 +56,28 @@ public sealed partial class SwitchHost
                 process,
                 NonZero(Control.ReadDrops));
         }
+    }
+
+    /// <summary>Which flow entries are busy. Returns after the interval, or when the switch ends. Looks at all entries twice, in slices between which others get the locks.</summary>
+    /// <param name="count">How many are wanted.</param>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal FlowActivityReport ReadBusiestFlows(int count, TimeSpan interval)
+    {
+        List<FlowActivity> found = [];
+        using BusiestFlows watch = Control.WatchFlows(() => Enter());
+        long began = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(began) < interval && !_isDisposed)
+        {
+            Thread.Sleep(EndCheckMilliseconds);
+        }
+        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        watch.Report(count, (in FlowStatistics flow, ulong packets, ulong bytes) =>
+        {
+            StringBuilder text = new();
+            FlowText.AppendContent(text, flow.Match, flow.Priority, flow.Cookie, 0, 0, flow.Actions);
+            found.Add(new FlowActivity(text.ToString(), packets, bytes, flow.PacketCount));
+        });
+        return new FlowActivityReport(seconds, found);
     }
 
     private static Dictionary<string, long> NonZero(Func<DropReason, long> read) =>

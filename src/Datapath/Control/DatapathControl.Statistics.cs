@@ -15,6 +15,10 @@ internal sealed unsafe partial class DatapathControl
             ? _flows.Emergency.Next(ref cursor, filter, out statistics)
             : _flows.Entries.Next(ref cursor, filter, out statistics);
 
+    /// <summary>Watches which entries are busy. Without the control lock.</summary>
+    /// <param name="enter">As <see cref="Enter"/>.</param>
+    public BusiestFlows WatchFlows(Func<ControlScope> enter) => new(_flows.Entries, _store, enter);
+
     /// <summary>Totals over these entries. As a walk with <see cref="NextFlow"/>, it leaves the control lock in between.</summary>
     public AggregateStatistics Aggregate(in FlowFilter filter)
     {

@@ -1,5 +1,8 @@
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Hosting.Management;
@@ -7,6 +10,29 @@ namespace Softswitch.Hosting.Management;
 /// <summary>The asking end of the control socket.</summary>
 internal static class ControlClient
 {
+    /// <summary>Asks a switch how it is.</summary>
+    /// <returns>The answer, with its text.</returns>
+    /// <exception cref="OptionException">As below; or the answer is of a version that this one does not understand.</exception>
+    public static (SwitchReport Report, string Json) ReadReport(string target, TimeSpan timeout)
+    {
+        string json = string.Concat(Ask(target, ControlProtocol.Report, timeout));
+        return (Parse(target, json, ReportJson.Default.SwitchReport), json);
+    }
+
+    /// <summary>An answer that is JSON.</summary>
+    /// <exception cref="OptionException">It is of a version that this one does not understand.</exception>
+    public static T Parse<T>(string target, string json, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, type) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new OptionException($"{target}: the answer is none this version understands: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
     /// <summary>Sends one request and waits for its answer.</summary>
     /// <param name="target">As written: <c>unix:PATH</c>.</param>
     /// <param name="request">One line, without its line feed.</param>

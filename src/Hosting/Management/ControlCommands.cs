@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.Tracing;
@@ -50,11 +51,15 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
         {
             return [JsonSerializer.Serialize(host.Trace(ReadTrace(request[ControlProtocol.Trace.Length..])), TraceJson.Default.IReadOnlyListTraceReport)];
         }
+        if (request.StartsWith(ControlProtocol.BusiestFlows, StringComparison.Ordinal))
+        {
+            return [FindBusiestFlows(request[ControlProtocol.BusiestFlows.Length..])];
+        }
         return request switch
         {
             ControlProtocol.ListPorts => ports.Describe(),
             ControlProtocol.Report => [JsonSerializer.Serialize(host.ReadReport(), ReportJson.Default.SwitchReport)],
-            _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'trace {{...}}', 'netfpga/show [CARD]'"),
+            _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'flows/busiest N MS', 'trace {{...}}', 'netfpga/show [CARD]'"),
         };
     }
 
@@ -68,6 +73,17 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
         {
             throw new OptionException($"trace: {e.Message.ReplaceLineEndings(" ")}", e);
         }
+    }
+
+    private string FindBusiestFlows(string request)
+    {
+        if (request.Split(' ') is not [var first, var second]
+            || !int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > ControlProtocol.MostBusiestFlows
+            || !int.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out int milliseconds) || milliseconds > ControlProtocol.LongestWatchMilliseconds)
+        {
+            throw new OptionException($"flows/busiest: '{Echo(request)}' is not 1 to {ControlProtocol.MostBusiestFlows} entries and up to {ControlProtocol.LongestWatchMilliseconds} milliseconds");
+        }
+        return JsonSerializer.Serialize(host.ReadBusiestFlows(count, TimeSpan.FromMilliseconds(milliseconds)), ReportJson.Default.FlowActivityReport);
     }
 
     /// <summary>What a stranger wrote, fit to be shown.</summary>

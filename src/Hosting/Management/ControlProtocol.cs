@@ -30,6 +30,11 @@ internal static class ControlProtocol
     /// <summary>Followed by a <see cref="Tracing.TraceRequest"/> as JSON; answered by a list of <see cref="Tracing.TraceReport"/>, on one line.</summary>
     public const string Trace = "trace ";
 
+    /// <summary>With a number of entries and of milliseconds: a <see cref="Reports.FlowActivityReport"/> as JSON, after that time.</summary>
+    public const string BusiestFlows = "flows/busiest ";
+    public const int MostBusiestFlows = 1000;
+    public const int LongestWatchMilliseconds = 10_000;
+
     /// <summary>All cards, or with a blank and a name that one.</summary>
     public const string ShowCards = "netfpga/show";
 }

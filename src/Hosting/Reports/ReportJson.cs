@@ -6,6 +6,7 @@ namespace Softswitch.Hosting.Reports;
 /// <summary>Reports as JSON on one line, with code made at compile time.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(SwitchReport))]
+[JsonSerializable(typeof(FlowActivityReport))]
 internal sealed partial class ReportJson : JsonSerializerContext
 {
     /// <summary>A name of an enumeration's as reports have it: <c>noSuchPort</c>.</summary>

@@ -133,6 +133,12 @@ internal static unsafe partial class Libc
     public static partial int ppoll(PollDescriptor* descriptors, nuint count, TimeSpecification* timeout, void* signalMask);
 
     [LibraryImport(Library, SetLastError = true)]
+    public static partial int tcgetattr(int descriptor, void* settings);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int tcsetattr(int descriptor, int when, void* settings);
+
+    [LibraryImport(Library, SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
 
     [LibraryImport(Library, SetLastError = true)]

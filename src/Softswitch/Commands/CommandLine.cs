@@ -29,6 +29,8 @@ internal static class CommandLine
             RunCommand.Create(),
             Loaded(asked, "demo", "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network.", CreateDemo),
             OfctlCommand.Create(),
+            StatusCommand.Create(),
+            TopCommand.Create(),
             PortCommand.Create(),
             TraceCommand.Create(),
             NetFpgaCommand.Create(),

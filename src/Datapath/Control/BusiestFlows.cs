@@ -1,0 +1,128 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Tables;
+
+namespace Softswitch.Datapath.Control;
+
+/// <summary>Takes an entry that packets matched of late.</summary>
+/// <param name="flow">Valid during the call.</param>
+/// <param name="packets">Since the watch began.</param>
+/// <param name="bytes">Of these packets.</param>
+internal delegate void ActiveFlowHandler(in FlowStatistics flow, ulong packets, ulong bytes);
+
+/// <summary>Finds the flow entries that matched the most packets between two moments.</summary>
+/// <remarks>
+/// Both times all entries are walked over, a slice at a time: between two slices nobody waits for this, neither for the control lock nor for the table. What entries
+/// had counted at first is kept in native memory, 24 bytes an entry. Cards are not asked: an entry in hardware counts as of what its card said last.
+/// Threads: one, without the control lock.
+/// </remarks>
+internal sealed unsafe class BusiestFlows : IDisposable
+{
+    // About a tenth of a millisecond.
+    private const uint SliceLength = 2048;
+
+    private readonly FlowEntries _entries;
+    private readonly FlowStore _store;
+    private readonly Func<ControlScope> _enter;
+    private readonly NativeArray<Mark> _marks;
+
+    /// <summary>The first walk.</summary>
+    /// <param name="enter">Takes the control lock with the table.</param>
+    public BusiestFlows(FlowEntries entries, FlowStore store, Func<ControlScope> enter)
+    {
+        (_entries, _store, _enter) = (entries, store, enter);
+        int length;
+        using (enter())
+        {
+            length = (int)store.HighWater + 1;
+        }
+        _marks = new NativeArray<Mark>(length);
+        Walk(index =>
+        {
+            if (index < _marks.Length)
+            {
+                FlowCounters counters = _entries.ReadCounters(index);
+                _marks.Start[index] = new Mark { InstalledAt = _store.Records[index].InstalledAt, Packets = counters.Packets, Bytes = counters.Bytes };
+            }
+        });
+    }
+
+    /// <summary>The second walk.</summary>
+    /// <param name="count">How many entries are wanted.</param>
+    /// <param name="take">Called with each, the busiest first, under the control lock. Entries without a packet are not among them.</param>
+    public void Report(int count, ActiveFlowHandler take)
+    {
+        PriorityQueue<(uint Index, Mark Since), ulong> busiest = new();
+        Walk(index =>
+        {
+            Mark since = Since(index);
+            if (since.Packets == 0 || (busiest.Count == count && busiest.TryPeek(out _, out ulong least) && since.Packets <= least))
+            {
+                return;
+            }
+            busiest.Enqueue((index, since), since.Packets);
+            if (busiest.Count > count)
+            {
+                busiest.Dequeue();
+            }
+        });
+        (uint Index, Mark Since)[] found = new (uint, Mark)[busiest.Count];
+        for (int i = found.Length - 1; i >= 0; i--)
+        {
+            found[i] = busiest.Dequeue();
+        }
+        using (_enter())
+        {
+            foreach ((uint index, Mark since) in found)
+            {
+                if (_entries.IsInForce(index) && _store.Records[index].InstalledAt == since.InstalledAt)
+                {
+                    _entries.Describe(index, out FlowStatistics flow);
+                    take(flow, since.Packets, since.Bytes);
+                }
+            }
+        }
+    }
+
+    public void Dispose() => _marks.Dispose();
+
+    private Mark Since(uint index)
+    {
+        FlowCounters counters = _entries.ReadCounters(index);
+        Mark since = new() { InstalledAt = _store.Records[index].InstalledAt, Packets = counters.Packets, Bytes = counters.Bytes };
+        if (index < _marks.Length && _marks.Start[index] is var before && before.InstalledAt == since.InstalledAt && before.Packets <= since.Packets)
+        {
+            since.Packets -= before.Packets;
+            since.Bytes -= before.Bytes;
+        }
+        return since;
+    }
+
+    private void Walk(Action<uint> look)
+    {
+        for (uint start = 1, high = 1; start <= high; start += SliceLength)
+        {
+            using (_enter())
+            {
+                high = _store.HighWater;
+                uint end = Math.Min(high, start + SliceLength - 1);
+                for (uint index = start; index <= end; index++)
+                {
+                    if (_entries.IsInForce(index))
+                    {
+                        look(index);
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>An entry, and what it has counted.</summary>
+    private struct Mark
+    {
+        /// <summary>Tells it from another at the same index.</summary>
+        public long InstalledAt;
+        public ulong Packets;
+        public ulong Bytes;
+    }
+}

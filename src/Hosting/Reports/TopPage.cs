@@ -1,0 +1,154 @@
+namespace Softswitch.Hosting.Reports;
+
+/// <summary>What the ports of a <see cref="TopPage"/> are sorted by.</summary>
+internal enum TopOrder
+{
+    /// <summary>By their numbers.</summary>
+    Number,
+
+    /// <summary>Packets received in the interval.</summary>
+    Received,
+
+    /// <summary>Packets sent in the interval.</summary>
+    Sent,
+
+    /// <summary>Packets dropped in the interval.</summary>
+    Dropped,
+}
+
+/// <summary>A switch between two reports, as lines of a screen: what <c>top</c> shows.</summary>
+/// <remarks>Lines are cut to the width and never longer. Where the height is not enough ports, flows and controllers are cut, not the sections.</remarks>
+internal sealed class TopPage
+{
+    private const int WidthOfAll = 80;
+
+    private readonly SwitchReport _before;
+    private readonly SwitchReport _now;
+    private readonly FlowActivityReport _flows;
+    private readonly double _seconds;
+
+    /// <param name="before">Read first.</param>
+    /// <param name="now">Read an interval later.</param>
+    /// <param name="flows">The busiest flows meanwhile.</param>
+    public TopPage(SwitchReport before, SwitchReport now, FlowActivityReport flows)
+    {
+        (_before, _now, _flows) = (before, now, flows);
+        _seconds = Math.Max(now.UptimeSeconds - before.UptimeSeconds, 1e-3);
+    }
+
+    /// <param name="width">In characters; 0 for no limit.</param>
+    /// <param name="height">In lines; 0 for no limit.</param>
+    /// <param name="order">Of the ports.</param>
+    /// <param name="note">At the end of the first line, such as that the view is paused.</param>
+    public IReadOnlyList<string> Lines(int width, int height, TopOrder order, string note = "")
+    {
+        bool isNarrow = width is > 0 and < WidthOfAll; // bits give way to drops
+        List<string> ports = [.. Sort(order).Select(pair => Port(pair, isNarrow))];
+        List<string> flows = [.. _flows.Flows.Select(Flow)];
+        List<string> controllers = [.. _now.Controllers.Select(one => $"  {StatusText.Describe(one)}")];
+        List<string> workers = [.. _now.Workers.Select(Worker)];
+        if (height > 0)
+        {
+            // Four headings, four lines between sections and the summary; flows have what the others leave, and at least a third.
+            int room = Math.Max(height - 10, 4);
+            Cut(workers, Math.Max(room / 6, 1));
+            Cut(controllers, Math.Max(room / 6, 1));
+            Cut(ports, Math.Max(room - workers.Count - controllers.Count - Math.Min(flows.Count, room / 3), 1));
+            Cut(flows, Math.Max(room - workers.Count - controllers.Count - ports.Count, 1));
+        }
+        IEnumerable<string> lines =
+        [
+            Summary() + note,
+            Totals(),
+            "",
+            $" PORT                LINK     RX pkt/s{(isNarrow ? "" : "  RX bit/s")}  TX pkt/s{(isNarrow ? "" : "  TX bit/s")}   DROPS/s",
+            .. ports,
+            "",
+            "WORKER   LOAD    PACKETS/s  A BATCH",
+            .. workers,
+            "",
+            controllers.Count == 0 ? "CONTROLLERS: none" : "CONTROLLERS",
+            .. controllers,
+            "",
+            flows.Count == 0 ? "FLOWS: none was used" : "FLOWS     pkt/s     bit/s",
+            .. flows,
+        ];
+        return [.. lines.Select(line => width > 0 && line.Length > width ? line[..width] : line)];
+    }
+
+    private IEnumerable<(PortReport Now, PortReport? Before)> Sort(TopOrder order)
+    {
+        IEnumerable<(PortReport Now, PortReport? Before)> ports = _now.Ports.Select(port => (port, _before.Ports.FirstOrDefault(other => other.Number == port.Number)));
+        return order switch
+        {
+            TopOrder.Received => ports.OrderByDescending(pair => Rate(pair, port => port.ReceivedPackets)),
+            TopOrder.Sent => ports.OrderByDescending(pair => Rate(pair, port => port.SentPackets)),
+            TopOrder.Dropped => ports.OrderByDescending(Drops),
+            _ => ports,
+        };
+    }
+
+    private static void Cut(List<string> lines, int most)
+    {
+        if (lines.Count > most)
+        {
+            int hidden = lines.Count - most + 1;
+            lines.RemoveRange(most - 1, hidden);
+            lines.Add($"  ... {hidden} more");
+        }
+    }
+
+    private string Summary() =>
+        $"{_now.Name}  up {Quantity.Duration(_now.UptimeSeconds)}  {_now.Ports.Count(port => port.State == "up")} of {Quantity.Of(_now.Ports.Count, "port")} up  "
+        + $"{Quantity.Of(_now.Tables.Where(table => table.Name != "emergency").Sum(table => table.Entries), "flow")}";
+
+    private string Totals()
+    {
+        long modsBefore = _before.FlowMods.Done.Values.Sum();
+        return $"{PerSecond(_now.Tables[0].Lookups - _before.Tables[0].Lookups)} packets/s looked up  "
+            + $"{PerSecond(_now.Drops.Values.Sum() - _before.Drops.Values.Sum())} dropped/s  "
+            + $"{PerSecond(_now.PacketIns.Delivered - _before.PacketIns.Delivered)} packet-ins/s  {PerSecond(_now.FlowMods.Done.Values.Sum() - modsBefore)} flow-mods/s";
+    }
+
+    private string Port((PortReport Now, PortReport? Before) pair, bool isNarrow)
+    {
+        PortReport port = pair.Now;
+        string link = port.State == "up" ? port.RateBitsPerSecond == 0 ? "up" : Quantity.Short(port.RateBitsPerSecond) : port.State;
+        return $"{port.Label,5} {Fit(port.Name, 14)} {link,-8}{Packets(of => of.ReceivedPackets)}{Bits(of => of.ReceivedBytes)}"
+            + $"{Packets(of => of.SentPackets)}{Bits(of => of.SentBytes)}{Quantity.Short(Drops(pair)),9}";
+
+        string Packets(Func<TrafficReport, ulong> of) => $"{Quantity.Short(Rate(pair, of)),9} ";
+
+        string Bits(Func<TrafficReport, ulong> of) => isNarrow ? "" : $"{Quantity.Short(Rate(pair, of) * 8),9} ";
+    }
+
+    private string Worker(WorkerReport worker)
+    {
+        WorkerReport? before = _before.Workers.FirstOrDefault(other => other.Id == worker.Id);
+        long packets = worker.Packets - (before?.Packets ?? 0);
+        long batches = worker.Batches - (before?.Batches ?? 0);
+        string perBatch = batches == 0 ? "-" : $"{packets / (double)batches:0.0}";
+        return $"{worker.Id,6}  {Quantity.Percent(worker.BusySeconds - (before?.BusySeconds ?? 0), _seconds),7}{PerSecond(packets),11}{perBatch,9}";
+    }
+
+    private string Flow(FlowActivity flow) =>
+        $"{Quantity.Short(flow.Packets / _flows.Seconds),15}{Quantity.Short(flow.Bytes * 8 / _flows.Seconds),10}  {flow.Flow}";
+
+    private double Rate((PortReport Now, PortReport? Before) pair, Func<TrafficReport, ulong> of)
+    {
+        ulong now = of(pair.Now.Traffic);
+        ulong before = pair.Before is { } port ? of(port.Traffic) : 0;
+        return (now >= before ? now - before : now) / _seconds; // one that was away counts from 0
+    }
+
+    private double Drops((PortReport Now, PortReport? Before) pair)
+    {
+        long now = pair.Now.Drops.Values.Sum();
+        long before = pair.Before?.Drops.Values.Sum() ?? 0;
+        return (now >= before ? now - before : now) / _seconds;
+    }
+
+    private string PerSecond(long count) => Quantity.Short(Math.Max(count, 0) / _seconds);
+
+    private static string Fit(string text, int width) => text.Length > width ? text[..(width - 1)] + "~" : text.PadRight(width);
+}
