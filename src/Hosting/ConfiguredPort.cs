@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
@@ -100,7 +101,8 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
 
     /// <summary>As it is now. Under the control lock, too.</summary>
     /// <param name="port">The datapath's; null while there is no device.</param>
-    public PortReport Read(SwitchPort? port)
+    /// <param name="account">Where its packets are; null as well.</param>
+    public PortReport Read(SwitchPort? port, AccountRow? account)
     {
         PortStatistics traffic = port?.ReadStatistics() ?? default;
         return new PortReport(
@@ -114,8 +116,10 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
             new TrafficReport(
                 traffic.ReceivedPackets, traffic.ReceivedBytes, traffic.TransmittedPackets, traffic.TransmittedBytes,
                 traffic.ReceiveDropped, traffic.TransmitDropped, traffic.ReceiveErrors, traffic.TransmitErrors),
-            Account: null,
-            Drops: new Dictionary<string, long>());
+            Account: account == null ? null : AccountReport.Of(account),
+            Drops: account == null
+                ? new Dictionary<string, long>()
+                : AccountRowReport.NonZero(reason => account.ReceiveDrops(reason) + account.SendDrops(reason)));
     }
 
     /// <summary>One line for people.</summary>

@@ -27,12 +27,17 @@ public sealed partial class SwitchHost
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     internal SwitchReport ReadReport()
     {
-        IReadOnlyList<PortReport> ports = Ports.ReadReports(() => EnterWithoutTable());
+        AccountReading accounts;
+        using (EnterWithoutTable())
+        {
+            accounts = Control.ReadAccounts();
+        }
+        IReadOnlyList<PortReport> ports = Ports.ReadReports(accounts, () => EnterWithoutTable());
         IReadOnlyList<CardSummary> cards = _cards.Summarize(() => EnterWithoutTable());
         ProcessReport process = ReadProcess();
         using (EnterWithoutTable())
         {
-            WorkerReport[] workers = [.. Control.Workers.Select(ReadWorker)];
+            WorkerReport[] workers = [.. Control.Workers.Zip(accounts.Workers, ReadWorker)];
             IReadOnlyList<ControllerStatus> controllers = _agent!.ReadControllers();
             FramePool frames = Control.Frames;
             return new SwitchReport(
@@ -54,7 +59,8 @@ public sealed partial class SwitchHost
                 new MemoryReport(
                     frames.FrameCount, frames.FreeCount, frames.FrameSize, Control.BufferCount, Control.BufferedPacketCount, Control.ActionListBytes, Control.ActionListLimit),
                 process,
-                NonZero(Control.ReadDrops));
+                AccountRowReport.NonZero(reason => accounts.Rows.Sum(row => row.ReceiveDrops(reason) + row.SendDrops(reason))),
+                Describe(accounts, ports));
         }
     }
 
@@ -80,17 +86,26 @@ public sealed partial class SwitchHost
         return new FlowActivityReport(seconds, found);
     }
 
-    private static Dictionary<string, long> NonZero(Func<DropReason, long> read) =>
-        Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count).Select(reason => (Name: ReportJson.NameOf(reason), Count: read(reason)))
-            .Where(drops => drops.Count != 0).ToDictionary(drops => drops.Name, drops => drops.Count);
+    private static AccountsReport Describe(AccountReading accounts, IReadOnlyList<PortReport> ports)
+    {
+        AccountRowReport[] rows = [.. accounts.Rows.Select(row => AccountRowReport.Of(row, row.Kind switch
+        {
+            AccountKind.Port => ports.FirstOrDefault(port => port.Number == row.Number)?.Name ?? string.Empty,
+            AccountKind.Controller => "the controller",
+            AccountKind.Switch => "the switch itself",
+            _ => "ports that went",
+        }))];
+        return new AccountsReport(rows, AccountReport.Sum(rows.Select(row => row.Account)), accounts.IsExact);
+    }
 
-    private WorkerReport ReadWorker(Worker worker)
+    private WorkerReport ReadWorker(Worker worker, AccountRow account)
     {
         WorkerCounters counters = worker.Counters;
         return new WorkerReport(
             worker.Id, worker.Sleep.IsAsleep, _options.Processors.Count == 0 ? null : _options.Processors[worker.Id], Volatile.Read(ref counters.Passes),
             Volatile.Read(ref counters.BusyPasses), TimeSpan.FromTicks(Volatile.Read(ref counters.BusyTicks)).TotalSeconds, worker.Sleep.Sleeps,
-            Volatile.Read(ref counters.Batches), Volatile.Read(ref counters.Lookups), NonZero(reason => Control.ReadDrops(reason, worker)));
+            Volatile.Read(ref counters.Batches), Volatile.Read(ref counters.Lookups),
+            AccountRowReport.NonZero(reason => account.ReceiveDrops(reason) + account.SendDrops(reason)), AccountReport.Of(account));
     }
 
     private TableReport ReadTable(int part)

@@ -149,8 +149,9 @@ internal sealed class SwitchPorts : IDisposable
     }
 
     /// <summary>The ports as they are now, in the order of their numbers.</summary>
+    /// <param name="accounts">Where packets are.</param>
     /// <param name="enter">Takes the control lock, for one port at a time.</param>
-    public IReadOnlyList<PortReport> ReadReports(Func<ControlScope> enter)
+    public IReadOnlyList<PortReport> ReadReports(AccountReading accounts, Func<ControlScope> enter)
     {
         lock (_lock)
         {
@@ -161,7 +162,7 @@ internal sealed class SwitchPorts : IDisposable
         {
             using (enter())
             {
-                return port.Read(_control.FindPort(port.Number));
+                return port.Read(_control.FindPort(port.Number), accounts.Find(port.Number));
             }
         }
     }

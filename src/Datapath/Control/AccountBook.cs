@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Control;
 
@@ -7,17 +8,61 @@ namespace Softswitch.Datapath.Control;
 /// <remarks>Threads: under the control lock.</remarks>
 internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) : IDisposable
 {
+    // How many milliseconds a worker is waited for, which answers within microseconds if it has a processor.
+    private const int Patience = 1000;
+    private const int SpinsBeforeSleep = 1000;
+
+    // For each worker its last copy, and one more, if it was waited for in vain since.
+    private readonly long[] _silentSince = new long[workers.Length];
+
     // Out of the switch, but a worker may still count there.
-    private readonly List<SwitchPort> _gone = [];
+    private readonly List<(SwitchPort Port, PortCounters Last)> _gone = [];
 
     /// <summary>What the control side counts by itself; its <see cref="OwnAccounts.Gone"/> are ports that no worker has any more.</summary>
     public OwnAccounts Own { get; } = new();
 
     /// <summary>A port is out of the switch, and its device is closed.</summary>
-    public void Retire(SwitchPort port)
+    /// <param name="last">What the device counted.</param>
+    public void Retire(SwitchPort port, in PortCounters last)
     {
-        _gone.Add(port);
+        _gone.Add((port, last));
         Fold();
+    }
+
+    /// <summary>All accounts, of one moment.</summary>
+    /// <remarks>
+    /// Whoever holds the control lock keeps the control side from taking and giving packets, and ports from coming and going. Each worker copies its accounts
+    /// between two passes, and takes no packets from a worker that copied before it: so none is counted at one end of a ring alone.
+    /// </remarks>
+    public AccountReading Read()
+    {
+        bool[] copied = CopyAll(out bool isExact);
+        Fold();
+        List<AccountRow> rows = [];
+        PortAccount[] byWorker = new PortAccount[workers.Length];
+        foreach (SwitchPort port in shared.Ports.Ports)
+        {
+            PortAccount sum = default;
+            AddEach(ref sum, byWorker, worker => (nint)(copied[worker] ? port.CopyOf(worker) : port.AccountOf(worker)));
+            AddDevice(ref sum, port.Device.ReadCounters());
+            rows.Add(new AccountRow(AccountKind.Port, port.Number, sum));
+        }
+        PortAccount gone = *Own.Gone;
+        _gone.ForEach(one => gone.Add(ReadGone(one.Port, one.Last)));
+        AddOwn(AccountKind.Controller, *Own.Controller, accounts => (nint)accounts.Controller);
+        AddOwn(AccountKind.Switch, *Own.Switch, accounts => (nint)accounts.Switch);
+        AddOwn(AccountKind.Gone, gone, accounts => (nint)accounts.Gone);
+        return new AccountReading(rows, [.. byWorker.Select((account, id) => new AccountRow(AccountKind.Worker, id, account))], isExact);
+
+        void AddOwn(AccountKind kind, PortAccount sum, Func<OwnAccounts, nint> find)
+        {
+            AddEach(ref sum, byWorker, worker =>
+            {
+                PortAccount* account = (PortAccount*)find(workers[worker].Accounts);
+                return (nint)(copied[worker] ? OwnAccounts.CopyOf(account) : account);
+            });
+            rows.Add(new AccountRow(kind, 0, sum));
+        }
     }
 
     /// <summary>Packets dropped for this reason, by all workers and the control side, each read by itself.</summary>
@@ -29,7 +74,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         {
             total += ReadDrops(worker.Accounts, reason);
         }
-        foreach (SwitchPort port in shared.Ports.Ports.Concat(_gone))
+        foreach (SwitchPort port in shared.Ports.Ports.Concat(_gone.Select(one => one.Port)))
         {
             PortAccount account = port.ReadAccount();
             total += account.Ingress.ReadDrops(reason) + account.Egress.ReadDrops(reason);
@@ -37,23 +82,9 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         return (long)total;
     }
 
-    /// <summary>The same of those that ended in one worker's hands, but for ports that went.</summary>
-    public long ReadDrops(DropReason reason, Worker worker)
-    {
-        ulong total = ReadDrops(worker.Accounts, reason);
-        foreach (SwitchPort port in shared.Ports.Ports)
-        {
-            total += ReadDrops(port.AccountOf(worker.Id), reason);
-        }
-        return (long)total;
-    }
-
     public void Dispose()
     {
-        foreach (SwitchPort port in _gone)
-        {
-            port.EndAccounts();
-        }
+        _gone.ForEach(one => one.Port.EndAccounts());
         Own.Dispose();
     }
 
@@ -62,15 +93,87 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
 
     private static ulong ReadDrops(PortAccount* account, DropReason reason) => account->Ingress.ReadDrops(reason) + account->Egress.ReadDrops(reason);
 
+    private static PortAccount ReadGone(SwitchPort port, in PortCounters last)
+    {
+        PortAccount account = port.ReadAccount();
+        AddDevice(ref account, last);
+        return account;
+    }
+
+    /// <summary>Adds what only the device knows: packets lost before a worker had them or after it let go, and what hardware forwards by itself.</summary>
+    private static void AddDevice(ref PortAccount account, in PortCounters device)
+    {
+        ref PacketAccount ingress = ref account.Ingress;
+        ref PacketAccount egress = ref account.Egress;
+        if (device.Traffic is { } whole)
+        {
+            // What came and did not get to a worker was the hardware's; what left and no worker sent, it sent by itself; what has not left yet, it holds.
+            ulong taken = (ulong)Math.Max(0, whole.ReceivedPackets - (long)ingress.Entered);
+            ingress.Entered += taken;
+            ingress.Used += taken;
+            long more = whole.TransmittedPackets + device.TransmitErrors - (long)egress.Left;
+            (more > 0 ? ref egress.Made : ref egress.Held) += (ulong)Math.Abs(more);
+            egress.Left += (ulong)more;
+        }
+        ingress.Entered += (ulong)(device.ReceiveDropped + device.ReceiveErrors);
+        ingress.CountDrops(DropReason.ReceiveRingFull, device.ReceiveDropped);
+        ingress.CountDrops(DropReason.ReceiveError, device.ReceiveErrors);
+        // A counter of the interface may know packets of others.
+        long refused = Math.Min(device.TransmitErrors, (long)(egress.Left - egress.Lost));
+        egress.CountLost(DropReason.DeviceRefused, refused);
+        egress.CountLost(DropReason.DeviceDropped, Math.Min(device.TransmitDropped, (long)(egress.Left - egress.Lost)));
+    }
+
+    /// <param name="accountOf">The address of a worker's part.</param>
+    private void AddEach(ref PortAccount sum, PortAccount[] byWorker, Func<int, nint> accountOf)
+    {
+        for (int worker = 0; worker < workers.Length; worker++)
+        {
+            PortAccount* account = (PortAccount*)accountOf(worker);
+            sum.Add(*account);
+            byWorker[worker].Add(*account);
+        }
+    }
+
+    /// <summary>Has every worker that runs copy its accounts. One that did not in time is not waited for again before it has answered once.</summary>
+    /// <returns>For each worker whether it did; one that does not run has no need to.</returns>
+    private bool[] CopyAll(out bool isExact)
+    {
+        long epoch = shared.AccountEpoch + 1;
+        shared.AccountEpoch = epoch;
+        foreach (Worker worker in workers)
+        {
+            worker.Wake();
+        }
+        long deadline = Environment.TickCount64 + Patience;
+        bool[] copied = new bool[workers.Length];
+        isExact = true;
+        for (int i = 0; i < workers.Length; i++)
+        {
+            bool goesOn = _silentSince[i] != workers[i].CopiedEpoch + 1;
+            SpinWait spin = default;
+            while (goesOn && workers[i].IsRunning && workers[i].CopiedEpoch != epoch)
+            {
+                spin.SpinOnce(sleep1Threshold: SpinsBeforeSleep);
+                goesOn = Environment.TickCount64 < deadline;
+            }
+            copied[i] = workers[i].CopiedEpoch == epoch;
+            bool isSilent = !copied[i] && workers[i].IsRunning;
+            _silentSince[i] = isSilent ? workers[i].CopiedEpoch + 1 : 0;
+            isExact &= !isSilent;
+        }
+        return copied;
+    }
+
     /// <summary>Adds up ports that every worker has let go of.</summary>
     private void Fold()
     {
         for (int i = _gone.Count - 1; i >= 0; i--)
         {
-            SwitchPort port = _gone[i];
+            (SwitchPort port, PortCounters last) = _gone[i];
             if (Array.TrueForAll(workers, worker => Array.IndexOf(worker.Adopted.Ports, port) < 0))
             {
-                Own.Gone->Add(port.ReadAccount());
+                Own.Gone->Add(ReadGone(port, last));
                 port.EndAccounts();
                 _gone.RemoveAt(i);
             }

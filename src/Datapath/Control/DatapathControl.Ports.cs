@@ -74,8 +74,9 @@ internal sealed unsafe partial class DatapathControl
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         if (isFree)
         {
+            PortCounters last = port.Device.ReadCounters();
             port.Dispose();
-            _accounts.Retire(port);
+            _accounts.Retire(port, last);
         }
         else
         {

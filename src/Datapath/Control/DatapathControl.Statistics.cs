@@ -55,8 +55,8 @@ internal sealed unsafe partial class DatapathControl
     /// <summary>Packets that ended inside the switch for this reason, over all workers and ports, those that went included.</summary>
     public long ReadDrops(DropReason reason) => _accounts.ReadDrops(reason);
 
-    /// <summary>The same of those that ended in one worker's hands, at ports that are there or nowhere.</summary>
-    public long ReadDrops(DropReason reason, Worker worker) => _accounts.ReadDrops(reason, worker);
+    /// <summary>Where all packets are that the switch has met, every row of the same moment. Workers are woken, and go on at once.</summary>
+    public AccountReading ReadAccounts() => _accounts.Read();
 
     private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
     {

@@ -56,6 +56,9 @@ internal sealed class SpscRing<T>
         return true;
     }
 
+    /// <summary>Consumer only: items that can be taken out now.</summary>
+    public int ReadyCount => (int)(Produced - _cursors.Head);
+
     /// <summary>Consumer only.</summary>
     public bool TryDequeue(out T item)
     {

@@ -42,20 +42,20 @@ internal unsafe struct PacketAccount
     /// <summary>Packets that named a queue which is not there.</summary>
     public ulong QueueMisses;
 
-    /// <summary>The port's number; CONTROLLER, LOCAL or NONE for the controller, the switch itself and ports that went.</summary>
+    /// <summary>The port's number; CONTROLLER for the controller, NONE for the switch itself and ports that went.</summary>
     public ushort Port;
 
     public bool IsEgress;
 
     private fixed ulong _drops[(int)DropReason.Count];
 
-    public void CountDrops(DropReason reason, int packets = 1) => _drops[(int)reason] += (uint)packets;
+    public void CountDrops(DropReason reason, long packets = 1) => _drops[(int)reason] += (ulong)packets;
 
     /// <summary>As <see cref="CountDrops"/>, of packets that have left already.</summary>
-    public void CountLost(DropReason reason, int packets = 1)
+    public void CountLost(DropReason reason, long packets = 1)
     {
         CountDrops(reason, packets);
-        Lost += (uint)packets;
+        Lost += (ulong)packets;
     }
 
     public readonly ulong ReadDrops(DropReason reason) => Volatile.Read(in _drops[(int)reason]);

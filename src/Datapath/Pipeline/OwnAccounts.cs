@@ -9,12 +9,12 @@ internal sealed unsafe class OwnAccounts : IDisposable
 {
     private const int Count = 3;
 
-    private readonly NativeArray<PortAccount> _accounts = new(Count);
+    private readonly NativeArray<PortAccount> _accounts = new(2 * Count);
 
     public OwnAccounts()
     {
         PortAccount.Name(Controller, PortNumber.Controller);
-        PortAccount.Name(Switch, PortNumber.Local);
+        PortAccount.Name(Switch, PortNumber.None);
         PortAccount.Name(Gone, PortNumber.None);
     }
 
@@ -26,6 +26,18 @@ internal sealed unsafe class OwnAccounts : IDisposable
 
     /// <summary>Ports that were taken out.</summary>
     public PortAccount* Gone => _accounts.Start + 2;
+
+    /// <summary>For <see cref="CopyOf"/>. The thread that counts.</summary>
+    public void Copy()
+    {
+        for (int i = 0; i < Count; i++)
+        {
+            _accounts.Start[Count + i] = _accounts.Start[i];
+        }
+    }
+
+    /// <summary>An account as it was at the last <see cref="Copy"/>.</summary>
+    public static PortAccount* CopyOf(PortAccount* account) => account + Count;
 
     public void Dispose() => _accounts.Dispose();
 }

@@ -28,7 +28,7 @@ internal sealed unsafe class SwitchPort : IDisposable
         Workers = workers;
         Take(device.ReadLink()); // may throw: the memory comes after
         _config = (uint)(Link.IsSetDown ? config | PortConfig.PortDown : config);
-        _accounts = new NativeArray<PortAccount>(workers);
+        _accounts = new NativeArray<PortAccount>(2 * workers); // as they are, and copies
         for (int worker = 0; worker < workers; worker++)
         {
             PortAccount.Name(AccountOf(worker), number);
@@ -145,6 +145,12 @@ internal sealed unsafe class SwitchPort : IDisposable
 
     /// <summary>Valid until <see cref="EndAccounts"/>.</summary>
     public PortAccount* AccountOf(int worker) => _accounts.Start + worker;
+
+    /// <summary>For <see cref="CopyOf"/>. The worker, between two passes.</summary>
+    public void CopyAccount(int worker) => *CopyOf(worker) = *AccountOf(worker);
+
+    /// <summary>A worker's account as it was at its last <see cref="CopyAccount"/>.</summary>
+    public PortAccount* CopyOf(int worker) => _accounts.Start + Workers + worker;
 
     /// <summary>What all workers counted, each by itself: not of one moment.</summary>
     public PortAccount ReadAccount()

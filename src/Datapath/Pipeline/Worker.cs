@@ -32,6 +32,8 @@ internal sealed unsafe class Worker : IDisposable
     private CaptureTap? _tap;
     private ReceiveQueue[] _receive = [];
     private volatile PortSet _adopted = PortSet.Empty;
+    private volatile bool _isRunning;
+    private long _copiedEpoch;
     private uint _now;
     private long _ticks; // when the pass began
 
@@ -50,7 +52,8 @@ internal sealed unsafe class Worker : IDisposable
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Bpdus = new BpduExchange(shared.Service);
         Sleep = new IdleStrategy(
-            () => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || !ReferenceEquals(_settings, _shared.Settings));
+            () => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || !ReferenceEquals(_settings, _shared.Settings)
+                || _shared.AccountEpoch != _copiedEpoch);
         handovers.Attach(id, Sleep);
         _outputs = new OutputQueues(id, _frames, handovers);
         _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, _outputs, trace);
@@ -85,6 +88,12 @@ internal sealed unsafe class Worker : IDisposable
 
     /// <summary>The ports it has to do with; it writes no account of another one. Any thread.</summary>
     internal PortSet Adopted => _adopted;
+
+    /// <summary>Whether a thread is in <see cref="Run"/>: it alone may say how its accounts stand. Any thread.</summary>
+    internal bool IsRunning => _isRunning;
+
+    /// <summary>The <see cref="WorkerShared.AccountEpoch"/> its accounts were copied for last. Any thread.</summary>
+    internal long CopiedEpoch => Volatile.Read(ref _copiedEpoch);
 
     /// <summary>Ends a sleep in <see cref="Run"/>. Any thread.</summary>
     internal void Wake() => Sleep.Wake();
@@ -154,6 +163,7 @@ internal sealed unsafe class Worker : IDisposable
     {
         using CancellationTokenRegistration registration = stop.Register(static w => ((IWaiter)w!).Wake(), waiter);
         Sleep.Waiter = waiter;
+        _isRunning = true;
         try
         {
             PollUntil(stop);
@@ -166,6 +176,7 @@ internal sealed unsafe class Worker : IDisposable
         }
         finally
         {
+            _isRunning = false;
             Sleep.Waiter = null;
         }
     }
@@ -215,8 +226,23 @@ internal sealed unsafe class Worker : IDisposable
         {
             Adopt(settings);
         }
+        if (_shared.AccountEpoch != _copiedEpoch)
+        {
+            CopyAccounts(_shared.AccountEpoch);
+        }
         _executor.Now = _now;
         _ingress.BeginPass(_now);
+    }
+
+    /// <summary>Between two passes, when they agree with each other.</summary>
+    private void CopyAccounts(long epoch)
+    {
+        foreach (SwitchPort port in _settings.Ports.Ports)
+        {
+            port.CopyAccount(Id);
+        }
+        Accounts.Copy();
+        Volatile.Write(ref _copiedEpoch, epoch);
     }
 
     private void Adopt(PipelineSettings settings)
@@ -269,13 +295,21 @@ internal sealed unsafe class Worker : IDisposable
         return bytes;
     }
 
-    /// <summary>Sends what other workers handed over for ports this one serves.</summary>
+    /// <summary>
+    /// Sends what other workers handed over for ports this one serves. Nothing that another worker has handed over since it copied its accounts, as long as
+    /// this one has not: it would be taken there and never handed.
+    /// </summary>
     private int TakeHandovers()
     {
         int moved = 0;
         foreach (SpscRing<Handover> ring in Handovers.To(Id))
         {
-            for (int budget = PacketBatch.Capacity; budget > 0 && ring.TryDequeue(out Handover item); budget--)
+            int ready = ring.ReadyCount;
+            if (ready > 0 && _shared.AccountEpoch != _copiedEpoch) // in this order: what is handed over after a copy is seen after the epoch
+            {
+                return moved;
+            }
+            for (int budget = Math.Min(ready, PacketBatch.Capacity); budget > 0 && ring.TryDequeue(out Handover item); budget--)
             {
                 if (_outputs.Find(item.Port) is OutputQueue queue && queue.Port.Incarnation == item.Incarnation)
                 {

@@ -9,6 +9,7 @@ internal sealed class WorkerShared : IDisposable
 {
     private volatile PipelineSettings _settings = new();
     private volatile bool _arePacketInsLimited;
+    private long _accountEpoch;
 
     public required FramePool Frames { get; init; }
 
@@ -36,6 +37,13 @@ internal sealed class WorkerShared : IDisposable
     {
         get => _arePacketInsLimited;
         set => _arePacketInsLimited = value;
+    }
+
+    /// <summary>Each worker copies its accounts when this has moved on, before anything else of its next pass. Moved on under the control lock.</summary>
+    public long AccountEpoch
+    {
+        get => Volatile.Read(ref _accountEpoch);
+        set => Interlocked.Exchange(ref _accountEpoch, value); // a fence: wakes follow
     }
 
     public PipelineSettings Settings

@@ -41,13 +41,3 @@ internal sealed record TrafficReport(
     ulong SendDropped,
     ulong ReceiveErrors,
     ulong SendErrors);
-
-/// <summary>Where a port's packets are: Received + Made + Output = Forwarded + Sent + Used + Held + the sum of its drops.</summary>
-/// <param name="Received">From the wire.</param>
-/// <param name="Made">Copies, segments and fragments that the switch made.</param>
-/// <param name="Forwarded">Given to an egress: a port, the controller.</param>
-/// <param name="Used">Ended here with success, such as an ARP request for an address of the switch.</param>
-/// <param name="Output">Given to this port to be sent.</param>
-/// <param name="Sent">To the wire.</param>
-/// <param name="Held">Still in the switch.</param>
-internal sealed record AccountReport(long Received, long Made, long Forwarded, long Used, long Output, long Sent, long Held);

@@ -2,7 +2,8 @@ namespace Softswitch.Hosting.Reports;
 
 /// <summary>A switch at one moment: what <c>status</c>, <c>top</c>, <c>drops --json</c>, metrics and the page all show.</summary>
 /// <remarks>
-/// Its parts are read one after another while packets pass, so sums over them may differ by what passed meanwhile. Counters never fall while what they count is there.
+/// Its parts are read one after another while packets pass, so sums over them may differ by what passed meanwhile; accounts and drops are of one moment. Counters
+/// never fall while what they count is there.
 /// Rates are differences of two reports over the difference of their <see cref="UptimeSeconds"/>. As JSON in camelCase; fields that exist stay.
 /// </remarks>
 /// <param name="Name">What tools call the switch by.</param>
@@ -22,7 +23,8 @@ namespace Softswitch.Hosting.Reports;
 /// <param name="Connections">Of controllers and tools.</param>
 /// <param name="Memory">That of packets and action lists.</param>
 /// <param name="Process">The process the switch runs in.</param>
-/// <param name="Drops">Packets that ended inside the switch, over all ports; by the reason's name, those that had none left out.</param>
+/// <param name="Drops">Packets that ended inside the switch, over all rows of the account; by the reason's name, those that had none left out.</param>
+/// <param name="Accounts">Where all packets are.</param>
 internal sealed record SwitchReport(
     string Name,
     string DatapathId,
@@ -41,7 +43,8 @@ internal sealed record SwitchReport(
     ConnectionReport Connections,
     MemoryReport Memory,
     ProcessReport Process,
-    IReadOnlyDictionary<string, long> Drops);
+    IReadOnlyDictionary<string, long> Drops,
+    AccountsReport Accounts);
 
 /// <summary>One worker.</summary>
 /// <param name="Id">0 and up.</param>
@@ -54,8 +57,10 @@ internal sealed record SwitchReport(
 /// <param name="Batches">That were looked up.</param>
 /// <param name="Packets">In these batches.</param>
 /// <param name="Drops">Packets that ended in its hands, by reason.</param>
+/// <param name="Account">What it did with packets; those it hands to other workers are in nobody's hands here.</param>
 internal sealed record WorkerReport(
-    int Id, bool IsSleeping, int? Processor, long Passes, long BusyPasses, double BusySeconds, long Sleeps, long Batches, long Packets, IReadOnlyDictionary<string, long> Drops);
+    int Id, bool IsSleeping, int? Processor, long Passes, long BusyPasses, double BusySeconds, long Sleeps, long Batches, long Packets, IReadOnlyDictionary<string, long> Drops,
+    AccountReport Account);
 
 /// <summary>One table.</summary>
 /// <param name="Name"><c>exact</c>, <c>wildcard</c> or <c>emergency</c>.</param>

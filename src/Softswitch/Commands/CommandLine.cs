@@ -32,6 +32,7 @@ internal static class CommandLine
             StatusCommand.Create(),
             TopCommand.Create(),
             PortCommand.Create(),
+            DropsCommand.Create(),
             TraceCommand.Create(),
             NetFpgaCommand.Create(),
             ControllerCommand.Create(),

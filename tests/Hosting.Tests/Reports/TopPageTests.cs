@@ -140,11 +140,12 @@ public sealed class TopPageTests
             1, "1", "left", "1=left", "memory", "up", null, [], "02:00:00:00:00:01", 1500, 1_000_000_000,
             new TrafficReport(received, received * 50, 0, 0, 0, 0, 0, 0), null, drops);
         long packets = (long)received;
+        AccountReport account = new(packets, 0, 0, 0, 0, 0, 0, packets);
         return new SwitchReport(
             "s1", "0000000000000001", "0.1.0", DateTimeOffset.UnixEpoch, seconds, "secure", false, [port],
-            [new WorkerReport(0, false, null, 10, 5, busy, 1, packets / 32, packets / 32 * 32, drops)],
+            [new WorkerReport(0, false, null, 10, 5, busy, 1, packets / 32, packets / 32 * 32, drops, account)],
             [new TableReport("exact", 0, 10, packets, 0), new TableReport("wildcard", 1, 10, packets, packets), new TableReport("emergency", 0, 10, 0, 0)],
             [], [], new FlowModReport(new Dictionary<string, long> { ["add"] = 1 }, new Dictionary<string, long>()), new PacketInReport(0, 0, 0, 0),
-            new ConnectionReport(0, 0, 0), new MemoryReport(10, 10, 2048, 10, 0, 0, 10), new ProcessReport(1, 0, 0, 0, 0, 1, 1), drops);
+            new ConnectionReport(0, 0, 0), new MemoryReport(10, 10, 2048, 10, 0, 0, 10), new ProcessReport(1, 0, 0, 0, 0, 1, 1), drops, new AccountsReport([], account, true));
     }
 }

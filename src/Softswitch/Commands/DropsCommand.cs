@@ -1,0 +1,45 @@
+using System.CommandLine;
+using System.Text.Json;
+using Softswitch.Hosting;
+using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Reports;
+
+namespace Softswitch.Commands;
+
+/// <summary><c>softswitch drops</c>: where the packets of a running switch are, and why some ended in it.</summary>
+internal static class DropsCommand
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+
+    public static Command Create()
+    {
+        Argument<string?> target = TargetArgument.Alone();
+        Option<bool> json = new("--json") { Description = "the whole report of the switch as JSON on one line; accounts and drops are fields of it" };
+        Option<bool> watch = new("--watch") { Description = "again each second, until interrupted" };
+        Command command = new("drops", "Show where packets went: for each port received, sent, held and dropped, by reason, with what to do about it.") { target, json, watch };
+        command.SetAction(parsed => Run(parsed.GetValue(target), parsed.GetValue(json), parsed.GetValue(watch)));
+        return command;
+    }
+
+    private static int Run(string? target, bool json, bool watch)
+    {
+        for (Show(target, json, clear: false); watch; Show(target, json, clear: !Console.IsOutputRedirected))
+        {
+            Thread.Sleep(WatchInterval);
+        }
+        return 0;
+    }
+
+    private static void Show(string? target, bool json, bool clear)
+    {
+        string line = ControlClient.Ask(ControlSockets.Find(target), ControlProtocol.Report, Patience)[0];
+        if (json)
+        {
+            Console.Out.WriteLine(line);
+            return;
+        }
+        SwitchReport report = JsonSerializer.Deserialize(line, ReportJson.Default.SwitchReport) ?? throw new OptionException("the switch reports nothing");
+        Console.Out.WriteLine((clear ? "\x1b[H\x1b[2J" : string.Empty) + string.Join(Environment.NewLine, DropsText.Write(report)));
+    }
+}
