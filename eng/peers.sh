@@ -2,7 +2,7 @@
 
 # Debian's package for each: what must be there, then the package that brings it.
 readonly peers=(
-  ip=iproute2 ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
+  ip=iproute2 ping=iputils-ping tcpdump=tcpdump tshark=tshark ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
   ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy
   promtool=prometheus chromium=chromium chromedriver=chromium-driver)
 

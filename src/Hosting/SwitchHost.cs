@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
@@ -161,6 +162,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
 
     /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    /// <summary>Begins to capture packets.</summary>
+    /// <exception cref="OptionException">The request makes no sense, or there are too many captures.</exception>
+    internal CaptureStream BeginCapture(CaptureRequest request) => new(Control, request, Ports.FindNumber);
 
     /// <summary>Opens the control socket: the one that was asked for, or the one that goes with the name.</summary>
     /// <param name="say">Takes a line for one that was asked for.</param>

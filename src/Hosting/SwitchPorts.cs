@@ -130,6 +130,17 @@ internal sealed class SwitchPorts : IDisposable
         return said;
     }
 
+    /// <summary>A port's number, also while its interface is away.</summary>
+    /// <param name="which">As for <see cref="Remove"/>.</param>
+    /// <exception cref="OptionException">There is no such port.</exception>
+    public ushort FindNumber(string which)
+    {
+        lock (_lock)
+        {
+            return (Find(which) ?? throw NoSuchPort(which)).Number;
+        }
+    }
+
     /// <summary>The error for a port that is not there; it says which are.</summary>
     public OptionException NoSuchPort(string which)
     {

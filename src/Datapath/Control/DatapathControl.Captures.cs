@@ -25,7 +25,12 @@ internal sealed unsafe partial class DatapathControl
     /// <returns>Whether they are done with it, so that it may be disposed of; else one is stuck.</returns>
     public bool RemoveCapture(Capture capture)
     {
-        Publish(_shared.Settings with { Captures = [.. _shared.Settings.Captures.Where(other => other != capture)] });
+        Capture[] others = [.. _shared.Settings.Captures.Where(other => other != capture)];
+        if (others.Length == _shared.Settings.Captures.Length)
+        {
+            return true; // the datapath ended first
+        }
+        Publish(_shared.Settings with { Captures = others });
         return _shared.Grace.Wait();
     }
 }

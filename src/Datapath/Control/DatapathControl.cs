@@ -383,7 +383,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
                 failures.Add(e);
             }
         }
-        _shared.Settings = _shared.Settings with { Ports = PortSet.Empty };
+        _shared.Settings = _shared.Settings with { Ports = PortSet.Empty, Captures = [] };
         return failures;
     }
 

@@ -41,6 +41,32 @@ internal static class ControlClient
     /// <exception cref="OptionException">No such target, nobody listens there, no answer, or the switch says why it cannot be done.</exception>
     public static IReadOnlyList<string> Ask(string target, string request, TimeSpan timeout)
     {
+        return Converse(target, request, timeout, socket =>
+        {
+            using NetworkStream stream = new(socket);
+            using StreamReader reader = new(stream, Encoding.UTF8);
+            return ReadAnswer(reader.ReadLine, target);
+        });
+    }
+
+    /// <summary>Sends one request and waits for its answer, behind which something else follows.</summary>
+    /// <returns>The connection, at what follows.</returns>
+    /// <exception cref="OptionException">As above.</exception>
+    public static Socket Open(string target, string request, TimeSpan timeout)
+    {
+        Socket? open = null;
+        Converse<object?>(target, request, timeout, socket =>
+        {
+            ReadAnswer(() => ReadLine(socket), target);
+            socket.ReceiveTimeout = 0;
+            open = socket;
+            return null;
+        }, keepsOpen: true);
+        return open!;
+    }
+
+    private static T Converse<T>(string target, string request, TimeSpan timeout, Func<Socket, T> read, bool keepsOpen = false)
+    {
         if (!ConnectionTarget.TryParse(target, out ConnectionTarget? parsed, out _) || parsed is not { Transport: ConnectionTransport.Unix, IsPassive: false })
         {
             throw new OptionException($"target: '{target}' is not unix:PATH, the path given to run --control");
@@ -50,13 +76,16 @@ internal static class ControlClient
         {
             throw new OptionException($"request: {ControlProtocol.LongestRequest} bytes without control characters are all that can be sent");
         }
-        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        bool done = false;
         socket.ReceiveTimeout = socket.SendTimeout = (int)timeout.TotalMilliseconds;
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint(parsed.Host));
             socket.Send(bytes);
-            return ReadAnswer(socket, target);
+            T result = read(socket);
+            done = true;
+            return result;
         }
         catch (SocketException e)
         {
@@ -70,14 +99,19 @@ internal static class ControlClient
         {
             throw new OptionException($"{target}: {Reason(inner.SocketErrorCode, parsed.Host, timeout)}", e);
         }
+        finally
+        {
+            if (!done || !keepsOpen)
+            {
+                socket.Dispose();
+            }
+        }
     }
 
-    private static List<string> ReadAnswer(Socket socket, string target)
+    private static List<string> ReadAnswer(Func<string?> readLine, string target)
     {
-        using NetworkStream stream = new(socket);
-        using StreamReader reader = new(stream, Encoding.UTF8);
         List<string> lines = [];
-        while (reader.ReadLine() is { } line)
+        while (readLine() is { } line)
         {
             if (line == ControlProtocol.Ok)
             {
@@ -94,6 +128,22 @@ internal static class ControlClient
             lines.Add(line[1..]);
         }
         throw new OptionException($"{target}: the connection was closed without an answer");
+    }
+
+    /// <summary>One line, and nothing of what is behind it.</summary>
+    private static string? ReadLine(Socket socket)
+    {
+        List<byte> line = [];
+        Span<byte> next = stackalloc byte[1];
+        while (socket.Receive(next) > 0)
+        {
+            if (next[0] == '\n')
+            {
+                return Encoding.UTF8.GetString([.. line]);
+            }
+            line.Add(next[0]);
+        }
+        return null;
     }
 
     private static string Reason(SocketError error, string path, TimeSpan timeout) => error switch

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.Tracing;
 using Softswitch.NetFpga;
@@ -18,7 +19,9 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
     {
         try
         {
-            return new ControlAnswer(true, Apply(request));
+            return request.Split(' ')[0] == CaptureRequest.Verb
+                ? new ControlAnswer(true, [], host.BeginCapture(CaptureRequest.Parse(request)))
+                : new ControlAnswer(true, Apply(request));
         }
         catch (Exception e) when (e is OptionException or PortException or SystemCallException or RegisterAccessException)
         {
@@ -59,7 +62,7 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
         {
             ControlProtocol.ListPorts => ports.Describe(),
             ControlProtocol.Report => [JsonSerializer.Serialize(host.ReadReport(), ReportJson.Default.SwitchReport)],
-            _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'flows/busiest N MS', 'trace {{...}}', 'netfpga/show [CARD]'"),
+            _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'flows/busiest N MS', 'trace {{...}}', 'netfpga/show [CARD]', 'capture ...'"),
         };
     }
 
@@ -94,4 +97,5 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
 /// <summary>The answer to a request.</summary>
 /// <param name="Done">Whether it was done.</param>
 /// <param name="Lines">What there is to say; the reasons if it was not.</param>
-internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines);
+/// <param name="Capture">What follows it on the connection, until the client says no more; null for nothing.</param>
+internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines, CaptureStream? Capture = null);

@@ -9,7 +9,8 @@ namespace Softswitch.Hosting.Management;
 /// switch  ok
 /// </code>
 /// A request is one line; its answer is any number of lines behind a bar, then <see cref="Ok"/> or, if they say why it cannot be done, <see cref="Error"/>.
-/// Requests of a connection are answered in order.
+/// Requests of a connection are answered in order. Behind the <see cref="Ok"/> of a capture come blocks of pcapng, until the client shuts down its half of the
+/// connection; then the last of them, and the end.
 /// </remarks>
 internal static class ControlProtocol
 {

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Softswitch.Hosting.Captures;
 
 namespace Softswitch.Hosting.Management;
 
@@ -17,6 +18,7 @@ internal sealed class ControlSession
     private byte[] _buffer = new byte[FirstBuffer];
     private long _waitsSince = Environment.TickCount64;
     private int _count;
+    private bool _isOver;
 
     /// <param name="socket">Connected; the session's from now on.</param>
     /// <param name="execute">Called with each request.</param>
@@ -55,7 +57,7 @@ internal sealed class ControlSession
         {
             _socket.ReceiveTimeout = PatienceMilliseconds;
             _socket.SendTimeout = PatienceMilliseconds;
-            while (_socket.Receive(_buffer, _count, _buffer.Length - _count, SocketFlags.None) is > 0 and int received)
+            while (!_isOver && _socket.Receive(_buffer, _count, _buffer.Length - _count, SocketFlags.None) is > 0 and int received)
             {
                 _count += received;
                 AnswerAll();
@@ -70,7 +72,7 @@ internal sealed class ControlSession
                 }
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException)
         {
             // It left, was silent for too long, did not read, or was hung up on.
         }
@@ -85,18 +87,35 @@ internal sealed class ControlSession
     private void AnswerAll()
     {
         int start = 0;
-        while (_buffer.AsSpan(start, _count - start).IndexOf((byte)'\n') is >= 0 and int length)
+        while (!_isOver && _buffer.AsSpan(start, _count - start).IndexOf((byte)'\n') is >= 0 and int length)
         {
             // Undecodable bytes become replacement characters, which no command has.
             string request = Encoding.UTF8.GetString(_buffer, start, length).TrimEnd('\r');
             start += length + 1;
             Volatile.Write(ref _waitsSince, 0);
             ControlAnswer answer = _execute(request);
+            using (answer.Capture)
+            {
+                Send(answer);
+                Follow(answer.Capture);
+            }
             Volatile.Write(ref _waitsSince, Environment.TickCount64);
-            Send(answer);
         }
         _buffer.AsSpan(start, _count - start).CopyTo(_buffer);
         _count -= start;
+    }
+
+    /// <summary>The rest of the connection is the capture's. A reader that pauses loses packets, not the connection.</summary>
+    private void Follow(CaptureStream? capture)
+    {
+        if (capture == null)
+        {
+            return;
+        }
+        _isOver = true;
+        _socket.SendTimeout = 0;
+        using NetworkStream stream = new(_socket);
+        capture.Run(stream, () => _socket.Poll(0, SelectMode.SelectRead)); // it has nothing more to say but that it ends
     }
 
     private void Send(ControlAnswer answer)

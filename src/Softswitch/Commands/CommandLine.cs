@@ -34,6 +34,7 @@ internal static class CommandLine
             PortCommand.Create(),
             DropsCommand.Create(),
             TraceCommand.Create(),
+            CaptureCommand.Create(),
             NetFpgaCommand.Create(),
             ControllerCommand.Create(),
             Loaded(asked, "scenario", "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours.", CreateScenario),

@@ -110,6 +110,30 @@ public sealed class CaptureTests
     }
 
     [Fact]
+    public void Dropped_packets_come_with_reason_port_and_side_as_they_ended()
+    {
+        using TestSwitch sut = new(ports: 1);
+        MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
+        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Add(FlowMatch.Any with { DlVlan = 7, Wildcards = FlowMatch.Any.Wildcards & ~FlowWildcards.DlVlan }, 2, FlowAction.StripVlan(), FlowAction.Output(7));
+        sut.Add(FlowMatch.Any with { DlVlan = 8, Wildcards = FlowMatch.Any.Wildcards & ~FlowWildcards.DlVlan }, 2, FlowAction.Output(2));
+        using Capture capture = Start(sut, CapturePoints.Dropped);
+        using Capture elsewhere = Start(sut, CapturePoints.Dropped, [2]);
+        byte[] plain = TestPacket.Tcp();
+        byte[] crowding = TestPacket.Tcp(vlan: 8);
+        sut.Send(1, plain, TestPacket.Tcp(vlan: 7), crowding, crowding, crowding, crowding, crowding);
+        string crowded = Convert.ToHexString(crowding);
+        Assert.Equal(
+            [
+                (DropReason.Miss, 1, false, Convert.ToHexString(plain)), (DropReason.NoSuchPort, 1, false, Convert.ToHexString(plain)),
+                (DropReason.TransmitQueueFull, 2, true, crowded),
+            ],
+            Captured.ReadAll(capture).Select(p => (p.Reason, (int)p.Port, p.IsEgress, p.Hex)));
+        Assert.Equal(DropReason.TransmitQueueFull, Assert.Single(Captured.ReadAll(elsewhere)).Reason);
+    }
+
+    [Fact]
     public void A_match_takes_what_a_linear_comparison_of_the_fields_takes()
     {
         RandomMatches random = new(14);

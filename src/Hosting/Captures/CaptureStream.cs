@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Captures;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Pcap;
+
+namespace Softswitch.Hosting.Captures;
+
+/// <summary>A capture under way: takes packets from the workers and writes them down as pcapng.</summary>
+/// <remarks>
+/// It begins when it is made and ends at the latest when it is disposed of. Packets that come faster than they are taken are lost to the capture, and counted.
+/// Threads: one at a time.
+/// </remarks>
+internal sealed class CaptureStream : IDisposable
+{
+    // Between two looks: a quarter of what fills a ring when a tenth of 10 million short packets a second is captured.
+    private const int Interval = 10;
+
+    // Another worker's pass may still bring older packets: only one that the system holds up takes longer than this.
+    private const long PassPatience = 50 * TimeSpan.TicksPerMillisecond;
+
+    private static readonly TimeSpan NamesInterval = TimeSpan.FromSeconds(1);
+
+    private readonly DatapathControl _control;
+    private readonly CaptureRequest _request;
+    private readonly Capture _capture;
+    private readonly Dictionary<ushort, CapturedPort> _ports = [];
+    private long _namesReadAt = long.MinValue;
+    private long _left;
+    private bool _isRunning = true;
+
+    /// <exception cref="OptionException">The request makes no sense, or there are too many captures.</exception>
+    public CaptureStream(DatapathControl control, CaptureRequest request, Func<string, ushort> findPort)
+    {
+        _control = control;
+        _request = request;
+        _left = request.Count == 0 ? long.MaxValue : request.Count;
+        CaptureFilter filter = request.ToFilter(findPort);
+        using ControlScope scope = control.EnterWithoutTable();
+        _capture = new Capture(filter, control.Workers.Count);
+        if (!control.TryAddCapture(_capture))
+        {
+            _capture.Dispose();
+            throw new OptionException($"capture: {DatapathControl.MostCaptures} captures run already");
+        }
+    }
+
+    /// <summary>Writes until there are as many packets as were asked for, or the reader has had enough.</summary>
+    /// <param name="output">Where to. Its exceptions pass through.</param>
+    /// <param name="isOver">Whether the reader has had enough; asked many times a second.</param>
+    public void Run(Stream output, Func<bool> isOver)
+    {
+        PcapNgWriter writer = new(output, $"Softswitch {typeof(CaptureStream).Assembly.GetName().Version?.ToString(3)}");
+        ReadNames(writer);
+        bool isOrdered = _control.Workers.Count == 1;
+        while (_left > 0 && !isOver())
+        {
+            if (Stopwatch.GetElapsedTime(_namesReadAt) > NamesInterval)
+            {
+                ReadNames(writer); // ports come, go, and are renamed
+            }
+            Drain(writer, isOrdered ? long.MaxValue : DateTime.UtcNow.Ticks - PassPatience);
+            writer.Flush();
+            Thread.Sleep(Interval);
+        }
+        End();
+        ReadNames(writer);
+        Drain(writer, long.MaxValue);
+        long now = NanosecondsOf(DateTime.UtcNow.Ticks);
+        foreach (CapturedPort port in _ports.Values)
+        {
+            writer.AddStatistics(port.Interface, now, port.Packets + port.Lost, port.Lost);
+        }
+        writer.Flush();
+    }
+
+    public void Dispose()
+    {
+        if (End())
+        {
+            _capture.Dispose();
+        }
+    }
+
+    /// <returns>Whether no worker writes any more.</returns>
+    private bool End()
+    {
+        if (_isRunning)
+        {
+            using ControlScope scope = _control.EnterWithoutTable();
+            _isRunning = !_control.RemoveCapture(_capture);
+        }
+        return !_isRunning;
+    }
+
+    private void Drain(PcapNgWriter writer, long before)
+    {
+        while (_left > 0 && _capture.TryRead(before, out CaptureRecord head, out ReadOnlySpan<byte> bytes))
+        {
+            if (!_ports.TryGetValue(head.Port, out CapturedPort? port))
+            {
+                ReadNames(writer);
+                port = _ports.GetValueOrDefault(head.Port) ?? AddPort(writer, default(PortDescription) with { Number = head.Port, Name = PortText(head.Port) });
+            }
+            port.Packets++;
+            _left--;
+            string? comment = head.Point == CapturePoints.Dropped ? $"dropped: {head.Reason}" : null;
+            writer.AddPacket(port.Interface, bytes, head.Length, NanosecondsOf(head.Ticks), head.IsEgress, comment);
+        }
+        if (_left > 0) // else what was lost came behind the last packet that was asked for
+        {
+            foreach ((ushort number, CapturedPort port) in _ports)
+            {
+                port.Lost = _capture.Lost(number);
+            }
+        }
+        _capture.Release();
+    }
+
+    /// <summary>Each port the capture may show is an interface; one that has another name by now is another interface.</summary>
+    private void ReadNames(PcapNgWriter writer)
+    {
+        IReadOnlyList<PortDescription> present;
+        using (_control.EnterWithoutTable())
+        {
+            present = _control.Ports;
+        }
+        _namesReadAt = Stopwatch.GetTimestamp();
+        foreach (PortDescription port in present)
+        {
+            if (_capture.Filter.Includes(_capture.Filter.Points, port.Number) && _ports.GetValueOrDefault(port.Number)?.Name != port.Name)
+            {
+                AddPort(writer, port);
+            }
+        }
+    }
+
+    private CapturedPort AddPort(PcapNgWriter writer, PortDescription port)
+    {
+        string? filter = _request.Match.Length == 0 ? null : _request.Match;
+        int number = writer.AddInterface(port.Name, $"port {PortText(port.Number)}", port.HardwareAddress, _capture.Filter.SnapLength, filter);
+        return _ports[port.Number] = new CapturedPort(number, port.Name);
+    }
+
+    /// <summary>A number; those that come from or go to no port have words.</summary>
+    private static string PortText(ushort number) => number switch
+    {
+        PortNumber.Controller => "controller",
+        PortNumber.Local => "local",
+        PortNumber.None => "gone",
+        _ => $"{number}",
+    };
+
+    private static long NanosecondsOf(long ticks) => (ticks - DateTime.UnixEpoch.Ticks) * TimeSpan.NanosecondsPerTick;
+
+    private sealed record CapturedPort(int Interface, string Name)
+    {
+        public long Packets { get; set; }
+
+        public long Lost { get; set; }
+    }
+}
