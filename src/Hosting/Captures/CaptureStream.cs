@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Reports;
 using Softswitch.Ports.Pcap;
 
 namespace Softswitch.Hosting.Captures;
@@ -20,6 +22,8 @@ internal sealed class CaptureStream : IDisposable
     private const long PassPatience = 50 * TimeSpan.TicksPerMillisecond;
 
     private static readonly TimeSpan NamesInterval = TimeSpan.FromSeconds(1);
+
+    private static readonly string[] Comments = [.. Enumerable.Range(0, (int)DropReason.Count).Select(reason => $"dropped: {DropTexts.Of((DropReason)reason).Words}")];
 
     private readonly DatapathControl _control;
     private readonly CaptureRequest _request;
@@ -104,7 +108,7 @@ internal sealed class CaptureStream : IDisposable
             }
             port.Packets++;
             _left--;
-            string? comment = head.Point == CapturePoints.Dropped ? $"dropped: {head.Reason}" : null;
+            string? comment = head.Point == CapturePoints.Dropped ? Comments[(int)head.Reason] : null;
             writer.AddPacket(port.Interface, bytes, head.Length, NanosecondsOf(head.Ticks), head.IsEgress, comment);
         }
         if (_left > 0) // else what was lost came behind the last packet that was asked for
