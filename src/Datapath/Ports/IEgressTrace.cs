@@ -1,3 +1,5 @@
+using Softswitch.Datapath.Packets;
+
 namespace Softswitch.Datapath.Ports;
 
 /// <summary>What a device does to packets before its wire, for whoever follows one: as the device's queues do it, but nothing is sent or asked for, and what it drops counts where it is told (<see cref="IPort.CountOn"/>).</summary>
@@ -9,6 +11,9 @@ internal interface IEgressTrace : IPort, IDisposable
 
     /// <summary>Packets that wait, such as for the next hop's address.</summary>
     int WaitingCount { get; }
+
+    /// <summary>A packet by which it answers the last one, to be received by the port; null if there is none.</summary>
+    byte[]? TakeAnswer(FrameCache frames);
 
     /// <summary>How the last packet finds its way, for people, such as <c>next hop 10.0.0.1, not yet asked for</c>.</summary>
     string Way { get; }

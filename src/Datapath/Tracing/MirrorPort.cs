@@ -71,6 +71,10 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
             }
             int waiting = _egress.WaitingCount;
             _egress.Transmit(new ReadOnlySpan<Packet>(in packet), frames);
+            while (_egress.TakeAnswer(frames) is { } answer)
+            {
+                _recorder.Answered(_original.Number, answer);
+            }
             _recorder.Egressed(_original.Number, _egress, _egress.WaitingCount - waiting);
         }
         return packets.Length;

@@ -130,6 +130,9 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
     public void Encapsulated(ushort below, ReadOnlySpan<byte> bytes, string way) =>
         Add(new TraceStep(TraceStepKind.Encapsulated) { Port = below, Bytes = bytes.ToArray(), Way = way });
 
+    /// <summary>The port answers, as if that had come in there.</summary>
+    public void Answered(ushort port, byte[] bytes) => Add(new TraceStep(TraceStepKind.Answered) { Port = port, Bytes = bytes });
+
     /// <summary>A device is done with a packet: what did not leave waits there or was dropped there.</summary>
     /// <param name="waiting">Packets more that wait than before.</param>
     public void Egressed(ushort port, IEgressTrace egress, int waiting)

@@ -50,6 +50,9 @@ internal enum TraceStepKind
     /// <summary>It waits at the port, for the next hop's address.</summary>
     Waiting,
 
+    /// <summary>The port tells the sender something: a packet comes in there.</summary>
+    Answered,
+
     /// <summary>Given to the controller.</summary>
     PacketIn,
 

@@ -60,6 +60,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         TraceStepKind.Output => DescribeOutput(step),
         TraceStepKind.Encapsulated => Say(step, $"in {new PacketFields(step.Bytes)} ({step.Bytes.Length} bytes) by {PortText(step.Port)}{Behind(step.Way)}", step.Port, bytes: step.Bytes),
         TraceStepKind.Waiting => Say(step, $"waits at {PortText(step.Port)}{Behind(step.Way)}", step.Port),
+        TraceStepKind.Answered => Say(step, $"{PortText(step.Port)} answers, as if it came in there: {new PacketFields(step.Bytes)}", step.Port, step.Bytes),
         TraceStepKind.PacketIn => DescribePacketIn(step),
         TraceStepKind.LeftOut => Say(step, $"{step.Count} more steps are not shown") with { Count = step.Count },
         _ => DescribeDrop(step),

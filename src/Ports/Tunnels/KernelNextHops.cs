@@ -17,22 +17,23 @@ internal sealed class KernelNextHops(Generation generation)
 
     /// <summary>What is known; of an address never heard of, <see cref="NeighbourState.Incomplete"/> until the kernel has been asked.</summary>
     /// <param name="address">The next hop's, if reachable.</param>
-    public NeighbourState Find(Be32 destination, long now, out MacAddress address)
+    /// <param name="peek">Whether the kernel is not to be asked, nor noted that somebody wants it.</param>
+    public NeighbourState Find(Be32 destination, long now, out MacAddress address, bool peek = false)
     {
         lock (_lock)
         {
             if (!_entries.TryGetValue(destination.Raw, out Destination? entry))
             {
                 address = default;
-                if (_entries.Count >= Capacity)
+                if (_entries.Count >= Capacity || peek)
                 {
-                    return NeighbourState.Failed;
+                    return _entries.Count >= Capacity ? NeighbourState.Failed : NeighbourState.Incomplete;
                 }
                 entry = new Destination { Address = destination };
                 _entries.Add(destination.Raw, entry);
                 _watch?.Wake();
             }
-            entry.WantedAt = now;
+            entry.WantedAt = peek ? entry.WantedAt : now;
             address = entry.HardwareAddress;
             return entry.State;
         }

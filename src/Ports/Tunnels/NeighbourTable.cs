@@ -46,21 +46,22 @@ internal sealed class NeighbourTable(Generation generation)
 
     /// <summary>What is known of a next hop; asks for one never heard of.</summary>
     /// <param name="address">Meaningful if reachable.</param>
-    public NeighbourState Find(Be32 nextHop, long now, out MacAddress address)
+    /// <param name="peek">Whether nothing is to be asked for, nor noted that somebody wants it.</param>
+    public NeighbourState Find(Be32 nextHop, long now, out MacAddress address, bool peek = false)
     {
         lock (_lock)
         {
             if (!_entries.TryGetValue(nextHop.Raw, out Entry? entry))
             {
                 address = default;
-                if (_entries.Count >= Capacity)
+                if (_entries.Count >= Capacity || peek)
                 {
-                    return NeighbourState.Failed;
+                    return _entries.Count >= Capacity ? NeighbourState.Failed : NeighbourState.Incomplete;
                 }
                 entry = new Entry { Address = nextHop, ProbeAt = now };
                 _entries.Add(nextHop.Raw, entry);
             }
-            entry.WantedAt = now;
+            entry.WantedAt = peek ? entry.WantedAt : now;
             address = entry.HardwareAddress;
             return entry.State;
         }

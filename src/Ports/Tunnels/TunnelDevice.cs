@@ -79,6 +79,8 @@ internal sealed class TunnelDevice : IPortDevice
 
     public PortCounters ReadCounters() => default;
 
+    public IEgressTrace? TraceEgress(IPort wire) => new TunnelTrace(this, _underlay, wire);
+
     public void Detach() => _underlay.Unregister(this);
 
     /// <summary>The kernel has copies of the tunnel's packets, and nobody there who wants them.</summary>

@@ -27,6 +27,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private readonly TunnelOptions _options;
     private readonly Underlay _underlay;
     private readonly int _index;
+    private readonly UnderlayQueue? _traced;
     private readonly bool _hasFlowOptions;
     private readonly TunnelKind _kind;
     private readonly bool _hasChecksum;
@@ -44,8 +45,10 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private ushort _identification;
     private PortAccount* _account = PortAccount.Nobody;
 
-    public TunnelQueue(int index, TunnelDevice device, Underlay underlay)
+    /// <param name="traced">Instead of the underlay's own, for a queue whose packets are followed: nobody is asked for a next hop then. Null for one that sends.</param>
+    public TunnelQueue(int index, TunnelDevice device, Underlay underlay, UnderlayQueue? traced = null)
     {
+        _traced = traced;
         _index = index;
         _device = device;
         _underlay = underlay;
@@ -101,7 +104,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         _frames = frames;
-        if (_underlay.QueueAt(_index) is not { } below)
+        if ((_traced ?? _underlay.QueueAt(_index)) is not { } below)
         {
             _account->Egress.Lost += (uint)packets.Length;
             frames.Drop(packets, DropReason.TunnelDown, &_account->Egress);
@@ -281,7 +284,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             return true;
         }
         return header.NextHop != default
-            && _underlay.Find(header.NextHop, out _) != NeighbourState.Failed
+            && _underlay.Find(header.NextHop, out _, peek: _traced != null) != NeighbourState.Failed
             && below.TryHold(packet, header.NextHop);
     }
 
@@ -331,7 +334,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         else if (_underlay.TryFindNextHop(header.Remote, out Be32 nextHop))
         {
             header.NextHop = nextHop;
-            header.IsReachable = _underlay.Find(nextHop, out address) == NeighbourState.Reachable;
+            header.IsReachable = _underlay.Find(nextHop, out address, peek: _traced != null) == NeighbourState.Reachable;
         }
         header.SetEthernet(address, below.HardwareAddress);
         header.PathMtu = (ushort)_underlay.PathMtus.Find(header.Remote);

@@ -116,8 +116,9 @@ internal sealed class Underlay
     }
 
     /// <summary>What is known of a next hop; asks for one never heard of.</summary>
-    public NeighbourState Find(Be32 nextHop, out MacAddress address) =>
-        Kernel?.Find(nextHop, Milliseconds, out address) ?? Neighbours.Find(nextHop, Milliseconds, out address);
+    /// <param name="peek">Whether nobody is to be asked.</param>
+    public NeighbourState Find(Be32 nextHop, out MacAddress address, bool peek = false) =>
+        Kernel?.Find(nextHop, Milliseconds, out address, peek) ?? Neighbours.Find(nextHop, Milliseconds, out address, peek);
 
     /// <summary>What grows old; any worker, often.</summary>
     /// <remarks>Headers that are in use are looked up anew each minute, and so tell what is wanted.</remarks>

@@ -42,6 +42,9 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         _decapsulator = new Decapsulator(underlay, index, device.Interface?.HidesPartialChecksums == true);
     }
 
+    /// <summary>Packets that wait for their next hop.</summary>
+    public int WaitingCount => _pending.Count;
+
     public MacAddress HardwareAddress => _device.HardwareAddress;
 
     public int Mtu => _device.Mtu;
@@ -138,12 +141,12 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     /// <summary>Gives frames back; no worker uses the queue any more.</summary>
     public void Dispose()
     {
-        // The worker may go on with its own cache: what is left here goes back through another.
+        // The worker may go on with its own cache: what is left here goes back through another. Where packets were followed, their frames go with their pool.
         FrameCache? frames = _frames?.Pool.CreateCache();
         while (_pending.TryTakeAny(out Packet packet))
         {
             _account->Egress.Held--;
-            frames!.Drop(packet, DropReason.TunnelDown, &_account->Egress);
+            frames?.Drop(packet, DropReason.TunnelDown, &_account->Egress);
         }
         _reassembler?.Dispose();
         _echoReassembler?.Dispose();

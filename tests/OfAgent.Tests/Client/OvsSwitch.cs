@@ -57,6 +57,10 @@ internal sealed class OvsSwitch : IDisposable
     /// <summary>Has a frame arrive at a port.</summary>
     public void Receive(string port, string hexadecimal) => Run("ovs-appctl", "-t", $"{_folder}/vs.ctl", "netdev-dummy/receive", port, hexadecimal);
 
+    /// <summary>What it would do with a packet.</summary>
+    public string Trace(ushort inPort, byte[] packet) =>
+        Run("ovs-appctl", "-t", $"{_folder}/vs.ctl", "ofproto/trace", "br0", $"in_port={inPort}", Convert.ToHexString(packet));
+
     public void Dispose()
     {
         // Last started, first ended.

@@ -1,0 +1,168 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Tracing;
+using Softswitch.Ports.Memory;
+using Softswitch.Ports.Tunnels;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.Tunnels;
+
+/// <summary>A trace into a tunnel says what leaves by the port below, or why nothing does; and asks and sends nothing.</summary>
+public sealed class TunnelTraceTests : IDisposable
+{
+    private const uint Peer = TunnelHost.PeerAddress;
+
+    private readonly TestSwitch _switch = new(ports: 1);
+    private readonly UnderlaySet _set;
+    private readonly MemoryPort _wire;
+
+    public TunnelTraceTests()
+    {
+        _set = new UnderlaySet(_switch.Time);
+        _wire = new MemoryPort("wire", _switch.Control.Frames) { HardwareAddress = new(0x0200_0000_00a1), Mtu = 1500 };
+        Assert.Equal(ControlError.None, _switch.Control.AddPort(2, _set.Wrap(2, _wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
+    }
+
+    public void Dispose() => _switch.Dispose();
+
+    [Theory]
+    [InlineData("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42")]
+    [InlineData("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42,csum=on,df=off")]
+    [InlineData("gre:local=10.0.0.1,remote=10.0.0.2,key=flow,csum=on")]
+    [InlineData("gre:local=10.0.0.1,remote=flow,key=flow")]
+    [InlineData("ipip:local=10.0.0.1,remote=10.0.0.2")]
+    [InlineData("capsulator:local=10.0.0.1,remote=10.0.0.2,key=7,mtu=fragment")]
+    [InlineData("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42,mtu=drop")]
+    public void It_says_byte_for_byte_what_leaves_below(string spec)
+    {
+        Open(spec);
+        // What a tunnel answers comes in there, and ends: the trace of the packet that it answers ends with the answer.
+        FlowMatch fromOne = FlowMatch.Any with { InPort = 1, Wildcards = FlowWildcards.All & ~FlowWildcards.InPort };
+        _switch.Control.MissBehaviour = MissBehaviour.Drop;
+        _switch.Add(fromOne, 1, FlowAction.SetTunnel(77), FlowAction.SetTunnelDestination(Peer), FlowAction.Output(3));
+        Learn();
+        RandomFrames frames = new(5);
+        int cut = 0;
+        for (int i = 0; i < 400; i++)
+        {
+            byte[] frame = frames.Next();
+            using PacketTracer tracer = _switch.Control.CreateTracer();
+            PacketTrace trace = tracer.Trace(1, frame);
+            long[] drops = ReadDrops();
+            _switch.Send(1, frame);
+            byte[][] sent = [.. _wire.Collect().Select(WithoutIdentification)];
+            byte[][] traced = [.. trace.Steps.Where(step => step.Kind == TraceStepKind.Encapsulated).Select(step => WithoutIdentification(step.Bytes))];
+            Assert.Equal(sent, traced);
+            cut += sent.Length > 1 ? 1 : 0;
+            long[] after = ReadDrops();
+            after[(int)DropReason.Miss] -= trace.Steps.Count(step => step.Kind == TraceStepKind.Answered);
+            Assert.Equal(
+                drops.Select((before, reason) => after[reason] - before),
+                Enumerable.Range(0, drops.Length).Select(reason => (long)trace.Steps.Where(step => step.Kind == TraceStepKind.Dropped && (int)step.Reason == reason).Sum(step => step.Count)));
+            Assert.All(trace.Steps.Where(step => step.Kind == TraceStepKind.Encapsulated), step =>
+                Assert.Equal((2, "next hop 10.0.0.2 at 02:00:00:00:00:b2"), (step.Port, step.Way)));
+        }
+        Assert.Equal(!spec.Contains("mtu=drop", StringComparison.Ordinal), cut > 0);
+    }
+
+    [Fact]
+    public void A_next_hop_nobody_has_asked_for_is_not_asked_for()
+    {
+        Open("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42");
+        _switch.Add(FlowMatch.Any, 1, FlowAction.Output(3));
+        for (int i = 0; i < 3; i++)
+        {
+            TraceStep waiting = Assert.Single(Trace(TestPacket.Udp()), step => step.Kind == TraceStepKind.Waiting);
+            Assert.Equal((3, "next hop 10.0.0.2, which is asked by ARP first"), (waiting.Port, waiting.Way));
+            _switch.Time.Advance(TimeSpan.FromSeconds(2));
+            _switch.Settle();
+            Assert.Empty(_wire.Collect());
+        }
+    }
+
+    [Fact]
+    public void Why_nothing_leaves_is_said()
+    {
+        Open("vxlan:local=10.0.0.1,remote=10.9.9.9,key=42");
+        Open("gre:local=10.0.0.1,remote=flow");
+        _switch.Add(FlowMatch.Any, 1, FlowAction.Output(3), FlowAction.Output(4));
+        TraceStep[] drops = [.. Trace(TestPacket.Udp()).Where(step => step.Kind == TraceStepKind.Dropped)];
+        Assert.Equal([(3, DropReason.TunnelUnreachable), (4, DropReason.TunnelNoDestination)], drops.Select(step => (step.Port, step.Reason)));
+        _switch.Control.RemovePort(2);
+        drops = [.. Trace(TestPacket.Udp()).Where(step => step.Kind == TraceStepKind.Dropped)];
+        Assert.Equal([(3, DropReason.TunnelDown), (4, DropReason.TunnelDown)], drops.Select(step => (step.Port, step.Reason)));
+    }
+
+    [Fact]
+    public void An_answer_to_the_sender_is_shown_and_not_given()
+    {
+        Open("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42,mtu=icmp");
+        _switch.Add(FlowMatch.Any, 1, FlowAction.Output(3));
+        Learn();
+        byte[] frame = TestPacket.Udp(payload: 1470, fragment: 0x4000);
+        IReadOnlyList<TraceStep> steps = Trace(frame);
+        TraceStep answer = Assert.Single(steps, step => step.Kind == TraceStepKind.Answered);
+        Assert.Equal(3, answer.Bytes[14 + 20]); // destination unreachable
+        Assert.Equal(DropReason.TooLong, Assert.Single(steps, step => step.Kind == TraceStepKind.Dropped).Reason);
+        _switch.Settle();
+        Assert.Empty(_switch.PacketIns);
+    }
+
+    private void Open(string spec)
+    {
+        ushort number = (ushort)(3 + (_switch.Control.PortNumbers.Length - 2));
+        IPortDevice device = _set.Open(number, TunnelHost.Spec(spec), _switch.Control.Frames, out ushort? beside);
+        Assert.Equal(ControlError.None, _switch.Control.AddPort(number, device, beside: beside));
+    }
+
+    /// <summary>The peer answers when it is asked.</summary>
+    private void Learn()
+    {
+        _switch.Send(1, TestPacket.Udp());
+        _switch.Settle();
+        byte[] reply = new byte[60];
+        new ArpMessage(
+            ArpMessage.Reply, new(0x0200_0000_00b2), Be32.FromHost(Peer), _wire.HardwareAddress,
+            Be32.FromHost(TunnelHost.LocalAddress)).Write(reply, _wire.HardwareAddress);
+        Assert.True(_wire.TryInject(reply));
+        _switch.Settle();
+        _switch.Time.Advance(TimeSpan.FromMilliseconds(200));
+        _switch.Settle();
+        Assert.NotEmpty(_wire.Collect());
+    }
+
+    private IReadOnlyList<TraceStep> Trace(byte[] frame)
+    {
+        using PacketTracer tracer = _switch.Control.CreateTracer();
+        return tracer.Trace(1, frame).Steps;
+    }
+
+    private long[] ReadDrops() => [.. Enumerable.Range(0, (int)DropReason.Count).Select(reason => _switch.Control.ReadDrops((DropReason)reason))];
+
+    /// <summary>A tunnel counts its packets in the outer header, which a trace does not go on with.</summary>
+    private static byte[] WithoutIdentification(byte[] outer)
+    {
+        byte[] bytes = [.. outer];
+        bytes.AsSpan(18, 2).Clear();
+        bytes.AsSpan(24, 2).Clear();
+        return bytes;
+    }
+
+    private sealed class RandomFrames(int seed)
+    {
+        private readonly Random _random = new(seed);
+
+        public byte[] Next() => _random.Next(5) switch
+        {
+            0 => TestPacket.Arp(),
+            1 => TestPacket.Udp(payload: _random.Next(1300, 1470), fragment: (ushort)(_random.Next(2) * 0x4000)),
+            2 => TestPacket.Tcp(payload: _random.Next(1300, 1459), vlan: 5),
+            3 => TestPacket.Udp(src: TunnelHost.LocalAddress, dst: Peer, dstPort: 4789),
+            _ => TestPacket.Tcp(src: (uint)_random.Next(), tos: (byte)_random.Next(256), payload: _random.Next(100)),
+        };
+    }
+}
