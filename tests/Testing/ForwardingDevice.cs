@@ -14,7 +14,7 @@ internal abstract class ForwardingDevice(IPortDevice inner) : IPortDevice
 
     public bool TakesOffloads => inner.TakesOffloads;
 
-    public IReadOnlyList<IPort> Queues => inner.Queues;
+    public virtual IReadOnlyList<IPort> Queues => inner.Queues;
 
     public virtual INetworkInterface? Interface => inner.Interface;
 

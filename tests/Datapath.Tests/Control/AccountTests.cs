@@ -1,0 +1,489 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
+using Softswitch.Datapath.SpanningTree;
+using Softswitch.Datapath.Tests.Pipeline;
+using Softswitch.Ports.Memory;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Control;
+
+/// <summary>Received + made here = sent + used + held + drops: for every row and for the switch, whatever happens.</summary>
+public sealed class AccountTests
+{
+    [Theory]
+    [InlineData(1, 1, false)]
+    [InlineData(2, 1, false)]
+    [InlineData(3, 2, false)]
+    [InlineData(4, 3, false)]
+    [InlineData(5, 3, false)]
+    [InlineData(6, 2, true)]
+    [InlineData(7, 1, true)]
+    public void Every_row_adds_up_after_every_step_whatever_is_done(int seed, int workers, bool hasSpanningTree)
+    {
+        using RandomSwitch sut = new(seed, workers, hasSpanningTree);
+        for (int step = 0; step < 4000; step++)
+        {
+            sut.Step();
+            if (step % 8 == 0)
+            {
+                sut.Check($"seed {seed}, step {step}");
+            }
+        }
+        sut.Settle();
+        sut.Check($"seed {seed}, at the end");
+        sut.AssertItWasWorthWhile();
+    }
+
+    [Theory]
+    [InlineData(11, 2, false)]
+    [InlineData(12, 3, true)]
+    public void Every_row_adds_up_at_any_moment_while_workers_run_at_full_speed(int seed, int workers, bool hasSpanningTree)
+    {
+        using RandomSwitch sut = new(seed, workers, hasSpanningTree);
+        using (new RunningWorkers(sut.Control))
+        {
+            Eventually.True(() => sut.Control.Workers.All(worker => worker.IsRunning), "the workers run");
+            for (int step = 0; step < 4000; step++)
+            {
+                sut.Step();
+                if (step % 4 == 0)
+                {
+                    sut.CheckRows($"seed {seed}, step {step}");
+                }
+            }
+        }
+        sut.Settle();
+        sut.Check($"seed {seed}, at the end");
+        sut.AssertItWasWorthWhile();
+    }
+
+    /// <summary>Else it would be taken before the one's copy was made and handed over after the other's.</summary>
+    [Fact]
+    public void A_worker_that_has_not_copied_its_accounts_takes_nothing_from_one_that_has()
+    {
+        using TestSwitch sut = new(ports: 1, new DatapathOptions { Workers = 2 });
+        IReadOnlyList<Worker> workers = sut.Control.Workers;
+        using HookedPort device = new(new MemoryPort("hooked", sut.Control.Frames));
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut.Settle();
+        Assert.True(sut[1].TryInject(TestPacket.Tcp()));
+        device.OnReceive = () =>
+        {
+            sut.Control.ReadAccounts(); // in the middle of the pass of worker 1, all workers are to copy
+            workers[0].PollOnce(); // does, and hands a packet over
+        };
+        workers[1].PollOnce();
+        Assert.Empty(device.Inner.Collect());
+        device.OnReceive = null;
+        workers[1].PollOnce();
+        Assert.Single(device.Inner.Collect());
+    }
+
+    [Fact]
+    public void Packets_between_two_workers_are_held_and_nothing_else()
+    {
+        using TestSwitch sut = new(ports: 2, new DatapathOptions { Workers = 2 });
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        Assert.True(sut[1].TryInject(TestPacket.Tcp()));
+        sut.Control.Workers[0].PollOnce();
+        AccountReading reading = sut.Control.ReadAccounts();
+        Assert.Equal((1, 1, 0, 0), Egress(reading));
+        sut.Control.Workers[1].PollOnce();
+        reading = sut.Control.ReadAccounts();
+        Assert.Equal((1, 0, 1, 0), Egress(reading));
+        Assert.Equal((1, 1), (reading.Find(1)!.Received, reading.Find(1)!.Forwarded));
+
+        static (long, long, long, long) Egress(AccountReading reading)
+        {
+            AccountRow row = reading.Find(2)!;
+            return (row.Output, row.Held, row.Sent, row.Unaccounted);
+        }
+    }
+
+    [Fact]
+    public void What_was_for_a_port_that_went_is_in_the_row_of_such_ports()
+    {
+        using TestSwitch sut = new(ports: 2, new DatapathOptions { Workers = 2 });
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp());
+        Assert.True(sut[1].TryInject(TestPacket.Tcp()));
+        sut.Control.Workers[0].PollOnce(); // the third is on its way
+        Assert.Equal(ControlError.None, sut.Control.RemovePort(2));
+        sut.AddPort(2);
+        sut.Settle();
+        AccountReading reading = sut.Control.ReadAccounts();
+        AccountRow gone = reading.Row(AccountKind.Gone);
+        Assert.Equal((3, 2, 1, 0, 0), (gone.Output, gone.Sent, gone.SendDrops(DropReason.NoSuchPort), gone.Held, gone.Unaccounted));
+        Assert.Equal((0, 0), (reading.Find(2)!.Output, reading.Find(2)!.Sent)); // another port of that number
+    }
+
+    [Fact]
+    public void A_datagram_in_the_making_is_held_and_then_its_fragments_are_used()
+    {
+        using TestSwitch sut = new(ports: 2);
+        sut.Control.FragmentHandling = FragmentHandling.Reassemble;
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        List<byte[]> fragments = Ipv4Fragments.CutAll(Ipv4Fragments.WriteChecksum(TestPacket.Udp(payload: 600)), 208);
+        sut.Send(1, [.. fragments.SkipLast(1)]);
+        AccountRow row = sut.Control.ReadAccounts().Find(1)!;
+        Assert.Equal((fragments.Count - 1, fragments.Count - 1, 0), (row.Received, row.Held, row.Unaccounted));
+        sut.Send(1, fragments[^1]);
+        row = sut.Control.ReadAccounts().Find(1)!;
+        Assert.Equal((0, fragments.Count, 1, 1, 0), (row.Held, row.Used, row.Made, row.Forwarded, row.Unaccounted));
+    }
+
+    /// <summary>A port that calls the test when it is asked for packets.</summary>
+    private sealed class HookedPort(MemoryPort inner) : ForwardingDevice(inner), IPort
+    {
+        public MemoryPort Inner => inner;
+
+        public Action? OnReceive { get; set; }
+
+        public override IReadOnlyList<IPort> Queues => [this];
+
+        public int PollDescriptor => -1;
+
+        public int Receive(PacketBatch batch, FrameCache frames)
+        {
+            OnReceive?.Invoke();
+            return inner.Receive(batch, frames);
+        }
+
+        public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => inner.Transmit(packets, frames);
+    }
+
+    /// <summary>A switch to which anything may happen, and which is given small queues so that it does.</summary>
+    private sealed class RandomSwitch : IDisposable
+    {
+        private const int Numbers = 6;
+
+        private static readonly ushort[] Outputs =
+        [
+            1, 2, 3, 4, 5, 6, 9, PortNumber.InPort, PortNumber.Flood, PortNumber.All, PortNumber.Normal, PortNumber.Controller,
+        ];
+
+        private readonly Random _random;
+        private readonly TestSwitch _sut;
+        private readonly Dictionary<ushort, (long Injected, long Collected)> _wires = [];
+        private long _injectedGone;
+        private long _collectedGone;
+        private bool _isGoneKnown = true;
+
+        public RandomSwitch(int seed, int workers, bool hasSpanningTree)
+        {
+            _random = new Random(seed);
+            _sut = new TestSwitch(ports: 0, new DatapathOptions
+            {
+                Workers = workers,
+                FrameCount = 1024 + (workers * 512),
+                LargeFrameCount = 32,
+                PacketInQueueLength = 16,
+                PacketInRate = 100,
+                PacketInBurst = 50,
+                PacketOutQueueLength = 16,
+                MaxReassemblies = 8,
+                BufferCount = 16,
+                SpanningTree = hasSpanningTree ? new SpanningTreeOptions() : null,
+            });
+            for (ushort number = 1; number <= Numbers; number++)
+            {
+                Add(number);
+            }
+            _sut.Control.MissBehaviour = MissBehaviour.Controller;
+        }
+
+        public DatapathControl Control => _sut.Control;
+
+        public void Step()
+        {
+            switch (_random.Next(40))
+            {
+                case < 16:
+                    Arrive();
+                    break;
+                case < 24:
+                    Poll(_random.Next(_sut.Control.Workers.Count));
+                    break;
+                case < 27:
+                    using (Control.EnterWithoutTable())
+                    {
+                        Control.Service();
+                    }
+                    break;
+                case < 31:
+                    Collect((ushort)_random.Next(1, Numbers + 1));
+                    break;
+                case < 34:
+                    ChangeFlows();
+                    break;
+                case < 36:
+                    PacketOut();
+                    break;
+                case 36:
+                    _sut.Time.Advance(TimeSpan.FromMilliseconds(_random.Next(200)));
+                    break;
+                case 37:
+                    ChangePort();
+                    break;
+                case 38:
+                    ChangeQueues();
+                    break;
+                default:
+                    ComeOrGo();
+                    break;
+            }
+        }
+
+        /// <summary>Nothing is on its way any more but what has to wait.</summary>
+        public void Settle() => _sut.Settle();
+
+        /// <summary>All rows, and what the wires know. The workers rest.</summary>
+        public void Check(string when)
+        {
+            AccountReading reading = CheckRows(when);
+            foreach ((ushort number, (long injected, long collected)) in _wires)
+            {
+                AccountRow row = reading.Find(number)!;
+                Assert.True(row.Received == injected - _sut[number].PendingReceive, $"{when}: port {number} received {row.Received} of {injected}");
+                Assert.True(row.Sent == collected + _sut[number].PendingCollect, $"{when}: port {number} sent {row.Sent}, {collected} were collected");
+            }
+            AccountRow gone = reading.Row(AccountKind.Gone);
+            Assert.True(!_isGoneKnown || (gone.Received == _injectedGone && gone.Sent == _collectedGone), $"{when}: ports that went");
+            Assert.True(reading.Row(AccountKind.Controller).Sent == _sut.PacketIns.Count, $"{when}: packet-ins");
+        }
+
+        public AccountReading CheckRows(string when)
+        {
+            AccountReading reading;
+            using (Control.EnterWithoutTable())
+            {
+                reading = Control.ReadAccounts();
+            }
+            Assert.True(reading.IsExact, when);
+            foreach (AccountRow row in reading.Rows)
+            {
+                Assert.True(row.Unaccounted == 0 && row.Held >= 0, $"{when}: {row.Kind} {row.Number}: {row.Unaccounted} unaccounted, {row.Held} held");
+            }
+            Assert.True(
+                reading.Rows.Sum(row => row.Received + row.Made) == reading.Rows.Sum(row => row.Sent + row.Used + row.Held + row.Drops),
+                $"{when}: in all");
+            return reading;
+        }
+
+        /// <summary>A run in which nothing was cut, held or dropped would say little.</summary>
+        public void AssertItWasWorthWhile()
+        {
+            AccountReading reading = CheckRows("at last");
+            Assert.True(reading.Rows.Sum(row => row.Sent) > 1000);
+            Assert.True(reading.Rows.Sum(row => row.Made) > 100);
+            Assert.True(reading.Rows.Sum(row => row.Used) > 20);
+            int reasons = Enum.GetValues<DropReason>().Count(
+                reason => reason != DropReason.Count && reading.Rows.Any(row => row.ReceiveDrops(reason) + row.SendDrops(reason) > 0));
+            Assert.True(reasons >= 8, $"{reasons} reasons for drops");
+        }
+
+        public void Dispose()
+        {
+            for (int second = 0; second < 10; second++)
+            {
+                _sut.Time.Advance(TimeSpan.FromSeconds(1)); // packet-ins wait for the limit
+                _sut.Settle();
+            }
+            _sut.AssertNoFrameLost();
+            _sut.Dispose();
+        }
+
+        private void Poll(int worker)
+        {
+            if (!Control.Workers[worker].IsRunning)
+            {
+                Control.Workers[worker].PollOnce();
+            }
+        }
+
+        private void Arrive()
+        {
+            ushort number = (ushort)_random.Next(1, Numbers + 1);
+            if (!_wires.TryGetValue(number, out (long Injected, long Collected) wire))
+            {
+                return;
+            }
+            int count;
+            switch (_random.Next(8))
+            {
+                case 0:
+                    count = ArriveAsFragments(number);
+                    break;
+                case 1:
+                    count = ArriveAsSegment(number);
+                    break;
+                default:
+                    byte[] frame = RandomFrame();
+                    count = _random.Next(8) == 0 ? 300 : _random.Next(1, 6);
+                    for (int i = 0; i < count; i++)
+                    {
+                        _sut[number].TryInject(frame); // what does not fit is lost on the wire, and counted there
+                    }
+                    break;
+            }
+            _wires[number] = (wire.Injected + count, wire.Collected);
+        }
+
+        private int ArriveAsFragments(ushort number)
+        {
+            byte[][] fragments = [.. Ipv4Fragments.CutAll(Ipv4Fragments.WriteChecksum(TestPacket.Udp(payload: 2000)), 704)];
+            foreach (byte[] fragment in fragments)
+            {
+                _sut[number].TryInject(fragment);
+            }
+            return fragments.Length;
+        }
+
+        /// <summary>TCP or UDP that owes its checksums and is to be cut, as a local stack sends it.</summary>
+        private int ArriveAsSegment(ushort number)
+        {
+            FrameCache frames = _sut[number].FarFrames;
+            Packet segment = SegmentBuilder.Random(_random, _random.Next(2000, 9000)).Rent(frames, 1400);
+            if (!_sut[number].TryInject(segment))
+            {
+                frames.Release(segment);
+            }
+            return 1;
+        }
+
+        private byte[] RandomFrame()
+        {
+            uint to = 0x0a000001 + (uint)_random.Next(8);
+            switch (_random.Next(10))
+            {
+                case 0:
+                    return new byte[_random.Next(1, 14)];
+                case 1:
+                    byte[] bpdu = new byte[Bpdu.FrameLength];
+                    new Bpdu(false, new BridgePriority(7, 0, 7, 0x8001), 0, new BridgeTimes(20_000, 2000, 15_000), false, false)
+                        .Encode(bpdu, new(0x0200_0000_00fe));
+                    return bpdu;
+                case 2:
+                    List<byte[]> fragments = Ipv4Fragments.CutAll(Ipv4Fragments.WriteChecksum(TestPacket.Udp(dst: to, payload: 2000)), 704);
+                    return fragments[_random.Next(fragments.Count)];
+                case 5:
+                    return TestPacket.Arp(target: to);
+                case 6:
+                    return TestPacket.Udp(dst: to, dlDst: 0x0200_0000_0000u + (uint)_random.Next(8));
+                default:
+                    return TestPacket.Tcp(dst: to, payload: _random.Next(1400));
+            }
+        }
+
+        private void Collect(ushort number)
+        {
+            if (_wires.TryGetValue(number, out (long Injected, long Collected) wire))
+            {
+                _wires[number] = (wire.Injected, wire.Collected + _sut.Received(number).Count);
+            }
+        }
+
+        private void ChangeFlows()
+        {
+            FlowMatch match = _random.Next(3) == 0
+                ? FlowMatch.Any
+                : FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)_random.Next(1, Numbers + 1) };
+            FlowMod mod = TestSwitch.Flow(match, (ushort)_random.Next(4), _random.Next(5) == 0 ? FlowModCommand.Delete : FlowModCommand.Add);
+            mod.Actions = RandomActions(Outputs);
+            using (Control.Enter())
+            {
+                Control.Apply(mod);
+            }
+        }
+
+        private FlowAction[] RandomActions(ushort[] outputs)
+        {
+            FlowAction[] actions = new FlowAction[_random.Next(4)];
+            for (int i = 0; i < actions.Length; i++)
+            {
+                actions[i] = _random.Next(5) switch
+                {
+                    0 => FlowAction.SetNwTos((byte)_random.Next(64)),
+                    1 => FlowAction.Enqueue((ushort)_random.Next(1, Numbers + 1), (uint)_random.Next(3)),
+                    _ => FlowAction.Output(outputs[_random.Next(outputs.Length)], 64),
+                };
+            }
+            return actions;
+        }
+
+        private void PacketOut()
+        {
+            ushort inPort = _random.Next(3) == 0 ? PortNumber.None : (ushort)_random.Next(1, Numbers + 1);
+            using (Control.EnterWithoutTable())
+            {
+                Control.PacketOut(FlowMod.NoBuffer, inPort, RandomActions([.. Outputs, PortNumber.Table]), RandomFrame());
+            }
+        }
+
+        private void ChangePort()
+        {
+            PortConfig[] bits = [PortConfig.PortDown, PortConfig.NoForward, PortConfig.NoReceive, PortConfig.NoPacketIn, PortConfig.NoFlood, PortConfig.NoStp];
+            PortConfig bit = bits[_random.Next(bits.Length)];
+            ushort number = (ushort)_random.Next(1, Numbers + 1);
+            using (Control.EnterWithoutTable())
+            {
+                Control.ConfigurePort(number, new(0x0200_0000_ff00UL + number), _random.Next(3) == 0 ? bit : PortConfig.None, bit);
+                Control.FragmentHandling = _random.Next(4) == 0 ? (FragmentHandling)_random.Next(3) : FragmentHandling.Reassemble;
+            }
+        }
+
+        private void ChangeQueues()
+        {
+            ushort number = (ushort)_random.Next(1, Numbers + 1);
+            using (Control.EnterWithoutTable())
+            {
+                switch (_random.Next(4))
+                {
+                    case 0:
+                        Control.ConfigureQueue(number, new QueueConfig((uint)_random.Next(2), 1_000_000));
+                        break;
+                    case 1:
+                        Control.RemoveQueue(number, (uint)_random.Next(2));
+                        break;
+                    case 2:
+                        Control.ConfigurePortRate(number, 5_000_000);
+                        break;
+                    default:
+                        Control.ConfigurePortRate(number, 0);
+                        break;
+                }
+            }
+        }
+
+        private void ComeOrGo()
+        {
+            ushort number = (ushort)_random.Next(1, Numbers + 1);
+            using (Control.EnterWithoutTable())
+            {
+                if (!_wires.TryGetValue(number, out (long Injected, long Collected) wire))
+                {
+                    Add(number);
+                    return;
+                }
+                MemoryPort port = _sut[number];
+                _isGoneKnown &= !Control.Workers[0].IsRunning; // else who knows how far they came
+                _injectedGone += wire.Injected - port.PendingReceive;
+                _collectedGone += wire.Collected + port.PendingCollect;
+                _wires.Remove(number);
+                Assert.Equal(ControlError.None, Control.RemovePort(number));
+            }
+        }
+
+        private void Add(ushort number)
+        {
+            _sut.AddPort(number, mtu: _random.Next(2) == 0 ? 0 : 900);
+            _wires.Add(number, default);
+        }
+    }
+}
