@@ -40,6 +40,7 @@ internal sealed record TraceKey(
 /// <param name="OtherCount">How many of these there are.</param>
 /// <param name="Changes">Fields that an action changed.</param>
 /// <param name="Reason">Of a drop, as in other reports, or of a packet-in.</param>
+/// <param name="Advice">Of a drop: what to do about it.</param>
 /// <param name="Count">Packets dropped, or steps left out.</param>
 /// <param name="Queue">The port's queue that was named.</param>
 /// <param name="Bytes">The packet after this step, hexadecimal.</param>
@@ -53,6 +54,7 @@ internal sealed record TraceStepReport(
     int? OtherCount = null,
     IReadOnlyList<FieldChange>? Changes = null,
     string? Reason = null,
+    string? Advice = null,
     int? Count = null,
     uint? Queue = null,
     string? Bytes = null);

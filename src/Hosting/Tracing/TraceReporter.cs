@@ -141,9 +141,9 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
 
     private TraceStepReport DescribeDrop(TraceStep step)
     {
-        string text = $"{(step.Count == 1 ? "" : $"{step.Count} packets ")}dropped{(step.Port == 0 ? "" : $" at {PortText(step.Port)}")}: {ReportJson.NameOf(step.Reason)}";
+        string text = $"{(step.Count == 1 ? "" : $"{step.Count} packets ")}dropped{(step.Port == 0 ? "" : $" at {PortText(step.Port)}")}: {DropTexts.Of(step.Reason).Words}";
         TraceStepReport said = step.Port == 0 ? Say(step, text) : Say(step, text, step.Port);
-        return said with { Reason = ReportJson.NameOf(step.Reason), Count = step.Count };
+        return said with { Reason = ReportJson.NameOf(step.Reason), Advice = DropTexts.Of(step.Reason).Advice, Count = step.Count };
     }
 
     private string MissText(ushort inPort) => (control.InEmergency ? "the emergency entries are in force; " : "") + (control.MissBehaviour switch
@@ -202,7 +202,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
     private string Summarize(string verdict, IReadOnlyList<TraceStep> steps)
     {
         string[] ports = [.. steps.Where(step => step.Kind == TraceStepKind.Output).Select(step => PortText(step.Port)).Distinct()];
-        string[] drops = [.. steps.Where(step => step.Kind == TraceStepKind.Dropped).Select(step => ReportJson.NameOf(step.Reason)).Distinct()];
+        string[] drops = [.. steps.Where(step => step.Kind == TraceStepKind.Dropped).Select(step => DropTexts.Of(step.Reason).Words).Distinct()];
         List<string> parts = [];
         if (ports.Length > 0)
         {

@@ -23,6 +23,10 @@ internal static class TraceText
 
     private static IEnumerable<string> Behind(TraceStepReport step)
     {
+        if (step.Advice is { Length: > 0 } advice)
+        {
+            yield return $"what to do: {advice}";
+        }
         foreach (string hardware in step.Entry?.Hardware ?? [])
         {
             yield return hardware;

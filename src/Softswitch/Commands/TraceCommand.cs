@@ -47,7 +47,7 @@ internal static class TraceCommand
         string? pcap = parsed.GetValue(Pcap);
         bool hasPackets = hex != null || pcap != null;
         int most = hasPackets ? 1 : 2;
-        if ((hex != null && pcap != null) || words.Length > most || (!hasPackets && words.Length == 0))
+        if ((hex != null && pcap != null) || words.Length > most || (!hasPackets && (words.Length == 0 || words[^1].StartsWith("unix:", StringComparison.Ordinal))))
         {
             throw new OptionException("trace: one of FLOW, --hex BYTES and --pcap FILE, and no more than a TARGET before it");
         }
