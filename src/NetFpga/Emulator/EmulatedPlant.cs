@@ -191,7 +191,7 @@ internal sealed class EmulatedPlant
             }
             else
             {
-                _leavingLost[destination / 2]++;
+                (destination % 2 == 0 ? _leavingLost : _hostLost)[destination / 2]++;
             }
         }
     }
