@@ -4,6 +4,8 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.Tracing;
+using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Web;
 
@@ -12,12 +14,12 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
 {
     private const int QueuePatienceMilliseconds = 5000;
 
-    // Searches of the flow table take turns: two of them would only make each other slow.
-    private readonly SemaphoreSlim _searching = new(1);
+    // Searches of the flow table and traces: two at once would only make each other slow.
+    private readonly SemaphoreSlim _turn = new(1);
     private readonly FlowListing _flows = new(host.Control);
 
     /// <summary>When no request is under way any more.</summary>
-    public void Dispose() => _searching.Dispose();
+    public void Dispose() => _turn.Dispose();
 
     public async Task Answer(HttpContext context)
     {
@@ -54,6 +56,7 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
         "/metrics" => SendMetrics(context),
         "/api/report" => SendJson(context, host.ReadReport(), ReportJson.Default.SwitchReport),
         "/api/flows" => SendFlows(context),
+        "/api/trace" => SendTrace(context),
         "/api/capture" when !token.IsShownBy(context.Request) => RefuseWithoutToken(context),
         string path when Assets.TryGet(path, out (string Type, byte[] Content) file) => SendFile(context, file),
         string path => Refuse(context, StatusCodes.Status404NotFound, $"{path}: there is no such page"),
@@ -72,31 +75,55 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
     }
 
-    private async Task SendFlows(HttpContext context)
+    private Task SendFlows(HttpContext context)
     {
-        if (!FlowQuery.TryRead(context.Request.Query, out FlowQuery query, out string error))
+        bool isQuery = FlowQuery.TryRead(context.Request.Query, out FlowQuery query, out string error);
+        return !isQuery ? Refuse(context, StatusCodes.Status400BadRequest, error)
+            : TakeTurn(context, stop => _flows.Read(query, FlowListing.Patience, stop), WebJson.Default.FlowPage);
+    }
+
+    /// <summary>What would become of a packet, in words (<c>flow=</c>) or hexadecimal (<c>hex=</c>).</summary>
+    private async Task SendTrace(HttpContext context)
+    {
+        IQueryCollection given = context.Request.Query;
+        string? flow = given["flow"].ToString() is { Length: > 0 } words ? words : null;
+        byte[] packet = [];
+        if (flow == null && !PacketOutSyntax.TryParsePacket(given["hex"].ToString(), out packet, out string error))
         {
-            await Refuse(context, StatusCodes.Status400BadRequest, error);
+            await Refuse(context, StatusCodes.Status400BadRequest, $"hex: {error}");
+            return;
         }
-        else if (!await _searching.WaitAsync(QueuePatienceMilliseconds, context.RequestAborted))
+        string? inPort = given["in_port"].ToString() is { Length: > 0 } port ? port : null;
+        try
+        {
+            await TakeTurn(context, _ => host.Trace(new TraceRequest(inPort, flow, null, flow == null ? [packet] : [])), TraceJson.Default.IReadOnlyListTraceReport);
+        }
+        catch (OptionException e)
+        {
+            await Refuse(context, StatusCodes.Status400BadRequest, e.Message);
+        }
+    }
+
+    /// <summary>Answers with what takes the control side some time, and is done for one client after the other.</summary>
+    private async Task TakeTurn<T>(HttpContext context, Func<CancellationToken, T> read, JsonTypeInfo<T> type)
+    {
+        if (!await _turn.WaitAsync(QueuePatienceMilliseconds, context.RequestAborted))
         {
             context.Response.Headers.RetryAfter = "5";
-            await Refuse(context, StatusCodes.Status503ServiceUnavailable, "too many look through the flow table; try again");
+            await Refuse(context, StatusCodes.Status503ServiceUnavailable, "too many ask at once; try again");
+            return;
         }
-        else
+        T answer;
+        try
         {
-            FlowPage page;
-            try
-            {
-                using var stop = CancellationTokenSource.CreateLinkedTokenSource(end, context.RequestAborted);
-                page = _flows.Read(query, FlowListing.Patience, stop.Token);
-            }
-            finally
-            {
-                _searching.Release();
-            }
-            await SendJson(context, page, WebJson.Default.FlowPage);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(end, context.RequestAborted);
+            answer = read(stop.Token);
         }
+        finally
+        {
+            _turn.Release();
+        }
+        await SendJson(context, answer, type);
     }
 
     private static Task RefuseWithoutToken(HttpContext context)
