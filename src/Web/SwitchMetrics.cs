@@ -11,6 +11,7 @@ internal static class SwitchMetrics
         var text = new MetricsText();
         AppendSwitch(text, report);
         AppendPorts(text, report.Ports);
+        AppendAccount(text, report.Accounts.Rows);
         AppendWorkers(text, report.Workers);
         AppendTables(text, report);
         AppendControllers(text, report);
@@ -49,20 +50,25 @@ internal static class SwitchMetrics
         {
             AppendReasons(text, port.Drops, Labels(port));
         }
-        PortReport[] counted = [.. ports.Where(port => port.Account != null)];
-        text.Counter("softswitch_port_account_packets_total", "Where packets came from and went: received + made + output = forwarded + sent + used + held + dropped.");
-        foreach (PortReport port in counted)
+    }
+
+    /// <summary>Rows of ports, of the controller, of the switch itself and of ports that went: over all of them no packet is missing.</summary>
+    private static void AppendAccount(MetricsText text, IReadOnlyList<AccountRowReport> rows)
+    {
+        text.Counter("softswitch_account_packets_total", "Where packets came from and went: received + made + output = forwarded + sent + used + held + dropped.");
+        foreach (AccountRowReport row in rows)
         {
-            AccountReport account = port.Account!;
+            AccountReport account = row.Account;
             foreach ((string stage, long packets) in ((string, long)[])
                 [
-                    ("received", account.Received), ("made", account.Made), ("output", account.Output), ("forwarded", account.Forwarded), ("sent", account.Sent), ("used", account.Used),
+                    ("received", account.Received), ("made", account.Made), ("output", account.Output), ("forwarded", account.Forwarded),
+                    ("sent", account.Sent), ("used", account.Used), ("dropped", account.Dropped),
                 ])
             {
-                text.Sample(packets, [.. Labels(port), ("stage", stage)]);
+                text.Sample(packets, [.. Labels(row), ("stage", stage)]);
             }
         }
-        text.Gauge("softswitch_port_held_packets", "Packets of this port that are in the switch now.").Samples(counted, port => port.Account!.Held, Labels);
+        text.Gauge("softswitch_account_held_packets", "Packets that are in the switch now.").Samples(rows, row => row.Account.Held, Labels);
     }
 
     private static void AppendWorkers(MetricsText text, IReadOnlyList<WorkerReport> workers)
@@ -149,6 +155,8 @@ internal static class SwitchMetrics
     }
 
     private static (string Name, string Value)[] Labels(PortReport port) => [("port", port.Label), ("name", port.Name)];
+
+    private static (string Name, string Value)[] Labels(AccountRowReport row) => [("kind", row.Kind), ("port", $"{row.Port}"), ("name", row.Name)];
 
     private static (string Name, string Value)[] Labels(WorkerReport worker) => [("worker", $"{worker.Id}")];
 }

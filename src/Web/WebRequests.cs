@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Softswitch.Datapath.Packets;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.Tracing;
@@ -14,9 +15,13 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
 {
     private const int QueuePatienceMilliseconds = 5000;
 
+    private static readonly IReadOnlyDictionary<string, DropText> s_reasons =
+        Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count).ToDictionary(ReportJson.NameOf, DropTexts.Of);
+
     // Searches of the flow table and traces: two at once would only make each other slow.
     private readonly SemaphoreSlim _turn = new(1);
     private readonly FlowListing _flows = new(host.Control);
+    private readonly CaptureDownloads _captures = new(host, end);
 
     /// <summary>When no request is under way any more.</summary>
     public void Dispose() => _turn.Dispose();
@@ -45,6 +50,10 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
         {
             // the client went, or the switch ends
         }
+        catch (OptionException e) when (!context.Response.HasStarted)
+        {
+            await Refuse(context, StatusCodes.Status400BadRequest, e.Message);
+        }
         catch (ObjectDisposedException) when (!context.Response.HasStarted)
         {
             await Refuse(context, StatusCodes.Status503ServiceUnavailable, "the switch ends");
@@ -57,7 +66,10 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
         "/api/report" => SendJson(context, host.ReadReport(), ReportJson.Default.SwitchReport),
         "/api/flows" => SendFlows(context),
         "/api/trace" => SendTrace(context),
-        "/api/capture" when !token.IsShownBy(context.Request) => RefuseWithoutToken(context),
+        "/api/reasons" => SendJson(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
+        "/api/capture" or "/api/capture/stop" when !token.IsShownBy(context.Request) => RefuseWithoutToken(context),
+        "/api/capture" => _captures.Send(context),
+        "/api/capture/stop" => StopCapture(context),
         string path when Assets.TryGet(path, out (string Type, byte[] Content) file) => SendFile(context, file),
         string path => Refuse(context, StatusCodes.Status404NotFound, $"{path}: there is no such page"),
         null => Refuse(context, StatusCodes.Status404NotFound, "there is no such page"),
@@ -94,15 +106,12 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
             return;
         }
         string? inPort = given["in_port"].ToString() is { Length: > 0 } port ? port : null;
-        try
-        {
-            await TakeTurn(context, _ => host.Trace(new TraceRequest(inPort, flow, null, flow == null ? [packet] : [])), TraceJson.Default.IReadOnlyListTraceReport);
-        }
-        catch (OptionException e)
-        {
-            await Refuse(context, StatusCodes.Status400BadRequest, e.Message);
-        }
+        await TakeTurn(context, _ => host.Trace(new TraceRequest(inPort, flow, null, flow == null ? [packet] : [])), TraceJson.Default.IReadOnlyListTraceReport);
     }
+
+    private Task StopCapture(HttpContext context) => _captures.Stop(context.Request.Query["name"].ToString())
+        ? Task.CompletedTask
+        : Refuse(context, StatusCodes.Status404NotFound, "name: no capture of that name runs");
 
     /// <summary>Answers with what takes the control side some time, and is done for one client after the other.</summary>
     private async Task TakeTurn<T>(HttpContext context, Func<CancellationToken, T> read, JsonTypeInfo<T> type)

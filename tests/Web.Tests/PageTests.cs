@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using OpenQA.Selenium;
 using Softswitch.Datapath.Flows;
+using Softswitch.Testing;
 
 namespace Softswitch.Web.Tests;
 
@@ -22,9 +23,10 @@ public sealed partial class PageTests : IDisposable
         _served.BeginTraffic();
         _browser.Open(_served.Server.Address);
         _browser.WaitFor("#port-rows tr", row => row.Contains("left", StringComparison.Ordinal) && SomeRate().IsMatch(row));
-        _browser.WaitFor("#drop-rows", reasons => reasons.Contains("a second", StringComparison.Ordinal));
+        _browser.WaitFor("#drop-rows", reasons => reasons.Contains("a second", StringComparison.Ordinal) && reasons.Contains("to a port that does not exist", StringComparison.Ordinal) && reasons.Contains("1 (left)", StringComparison.Ordinal));
         _browser.WaitFor("#flow-rows", rows => rows.Contains("output:2", StringComparison.Ordinal));
         Assert.Equal("live", _browser.TextOf("#state"));
+        Trace("in_port=1,tcp,nw_dst=10.0.0.2", "to a port that does not exist");
         // Some history, so that a picture shows lines.
         _browser.WaitFor("#identity", text => UptimeOf(text) >= 12);
         foreach ((int width, bool dark) in ((int, bool)[])[(Browser.Screen, false), (Browser.Screen, true), (Browser.Phone, false), (Browser.Phone, true)])
@@ -97,6 +99,50 @@ public sealed partial class PageTests : IDisposable
     }
 
     [Fact]
+    public void A_trace_is_a_way_from_port_to_port_with_what_is_rewritten_and_where_it_ends()
+    {
+        _served.Switch.AddFlow("priority=9,in_port=1,udp,actions=mod_nw_dst:10.9.9.9,output:2,mod_tp_dst:53,output:2,output:77");
+        _browser.Open(_served.Server.Address);
+        _browser.WaitFor("#trace-port", options => options.Contains("left", StringComparison.Ordinal));
+        Trace("in_port=1,udp,nw_src=10.0.0.1,nw_dst=10.0.0.2", "10.9.9.9");
+        Assert.Equal(2, _browser.FindAll("#trace-result .box.out").Count);
+        Assert.Single(_browser.FindAll("#trace-result .box.end"));
+        Assert.Single(_browser.FindAll("#trace-result .edge.lost"));
+        Assert.Contains("priority 9", _browser.TextOf("#trace-result svg"), StringComparison.Ordinal);
+        _browser.Look(Browser.Phone);
+        _browser.WaitFor("#trace-result svg", text => text.Contains("priority 9", StringComparison.Ordinal));
+        Assert.Equal((long)Browser.Phone, _browser.Run("return document.documentElement.scrollWidth"));
+        _browser.Keep("trace-360");
+        _browser.Look(Browser.Screen);
+        Trace("in_port=9,udp", "there is no port 9");
+        Assert.Empty(_browser.FindAll("#trace-result svg"));
+    }
+
+    [Fact]
+    public void A_capture_is_kept_by_who_has_the_token_and_by_nobody_else()
+    {
+        _served.BeginTraffic();
+        _browser.Open(_served.Server.Address);
+        _browser.WaitFor("#capture-note", note => note.Contains("token", StringComparison.Ordinal));
+        Assert.False(_browser.Find("#capture-start").Enabled);
+        _browser.Open("about:blank"); // else the change behind the # is no new page
+        _browser.Open($"{_served.Server.Address}#token={_served.Token}");
+        Eventually.True(() => _browser.Find("#capture-start").Enabled, "a capture can be started");
+        Assert.DoesNotContain("token", _browser.Driver.Url, StringComparison.Ordinal);
+        Fill("#capture-count", "20");
+        _browser.Find("#capture-start").Click();
+        _browser.WaitFor("#capture-state", text => text.StartsWith("20 packets, ", StringComparison.Ordinal) && text.EndsWith("none was lost to the capture", StringComparison.Ordinal));
+        Fill("#capture-count", "1000000");
+        _browser.Find("#capture-start").Click();
+        _browser.WaitFor("#capture-state", text => text.EndsWith("so far", StringComparison.Ordinal));
+        _browser.Find("#capture-stop").Click();
+        _browser.WaitFor("#capture-state", text => text.EndsWith("lost to the capture", StringComparison.Ordinal));
+        Fill("#capture-match", "nonsense");
+        _browser.Find("#capture-start").Click();
+        _browser.WaitFor("#capture-state", text => text.StartsWith("--match 'nonsense': ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Everything_that_can_be_done_is_reached_by_keyboard()
     {
         _browser.Open(_served.Server.Address);
@@ -112,6 +158,19 @@ public sealed partial class PageTests : IDisposable
             "return [...document.querySelectorAll('a[href], input, select, button')].filter(a => !a.disabled && a.offsetParent).map(a => a.id || a.dataset.sort || a.getAttribute('href') || a.textContent)")!).Cast<string>()];
         Assert.Empty(wanted.Except(reached));
         Assert.All(_browser.FindAll("input, select"), field => Assert.NotEmpty((string)((IJavaScriptExecutor)_browser.Driver).ExecuteScript("return arguments[0].labels[0]?.textContent ?? ''", field)!));
+    }
+
+    private void Trace(string flow, string expected)
+    {
+        Fill("#trace-flow", flow);
+        _browser.Find("#trace-form button").Click();
+        _browser.WaitFor("#trace-result", text => text.Contains(expected, StringComparison.Ordinal));
+    }
+
+    private void Fill(string field, string text)
+    {
+        _browser.Find(field).Clear();
+        _browser.Find(field).SendKeys(text);
     }
 
     private static int UptimeOf(string identity)

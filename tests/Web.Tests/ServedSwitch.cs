@@ -32,6 +32,9 @@ internal sealed class ServedSwitch : IDisposable
     /// <summary>What the start said.</summary>
     public string Said { get; private set; } = string.Empty;
 
+    /// <summary>What lets see packets' contents.</summary>
+    public string Token => Said[(Said.IndexOf('=', StringComparison.Ordinal) + 1)..];
+
     public Uri Address => new(Server.Address);
 
     /// <summary>Sends packets from left to right, and what has no way, until it ends.</summary>

@@ -1,93 +1,23 @@
 // The page of one switch. It asks for a report every second and draws what changed; it changes nothing itself.
-// Everything the switch tells goes into the page as text, never as HTML: names of ports and controllers are somebody else's words.
 
-const PERIOD = 1000, PATIENCE = 5000, KEPT = 121, SPARK = 60, FLOWS_PERIOD = 2000, PAGE = 25;
-const $ = id => document.getElementById(id);
-const token = readToken();
+import { PATIENCE, $, element, put, keyed, short, joined, whole, plural, words, span, ask, sum, drawChoices, later, cell, reasons, askReasons } from './basics.js';
+import './flows.js';
+import './trace.js';
+import './capture.js';
+
+const PERIOD = 1000, KEPT = 121, SPARK = 60;
 let last = null, history = [], ports = new Map(), wait = PERIOD;
-let reasons = {}, lastTrace = null;
-const flows = { offset: 0, sort: 'packets', order: 'desc', matched: 0, timer: 0, asked: 0 };
-
-// ---- Small things ----
-
-/** The token is in the URL's fragment, which no server sees. It is taken out of the address bar, so that nobody copies it with the URL. */
-function readToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get('token');
-  try {
-    if (given) { sessionStorage.setItem('token', given); }
-    if (given) { window.history.replaceState(null, '', location.pathname); }
-    return given ?? sessionStorage.getItem('token');
-  } catch { return given; }
-}
-
-function element(name, attributes = {}, ...children) {
-  const made = ['svg', 'path', 'rect', 'text', 'line', 'g', 'title', 'tspan'].includes(name) ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) { made.setAttribute(key, value); }
-  made.append(...children.filter(child => child !== null && child !== undefined));
-  return made;
-}
-
-/** Text that is the same is left alone: what a person has selected stays selected. */
-function put(node, text) { if (node.textContent !== text) { node.textContent = text; } }
-
-/** A long match or action list breaks behind its commas. */
-function putList(node, text) {
-  if (node.textContent !== text) { node.replaceChildren(...text.split(/(?<=,)/).flatMap((part, index) => index ? [element('wbr'), part] : [part])); }
-}
-
-/** One child for each item, in their order, kept as long as its item is there, so that focus and selection stay. */
-function keyed(parent, items, key, create, update) {
-  const old = new Map([...parent.children].map(child => [child.dataset.key, child]));
-  items.forEach((item, index) => {
-    const id = String(key(item));
-    let child = old.get(id);
-    old.delete(id);
-    if (!child) { child = create(item); child.dataset.key = id; }
-    if (parent.children[index] !== child) { parent.insertBefore(child, parent.children[index] ?? null); }
-    update(child, item);
-  });
-  old.forEach(child => child.remove());
-}
-
-function short(value, unit = '') {
-  const steps = [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']];
-  const [size, letter] = steps.find(([least]) => value >= least * 0.9995) ?? [1, ''];
-  const shown = value / size;
-  const digits = shown >= 99.95 || (size === 1 && Number.isInteger(value)) ? 0 : shown >= 9.995 ? 1 : 2;
-  return [shown.toFixed(shown === 0 ? 0 : digits), `${letter}${unit}`.trim()];
-}
-const joined = (value, unit) => short(value, unit).filter(Boolean).join('\u00a0');
-const whole = value => Math.round(value).toLocaleString('en').replaceAll(',', '\u202f');
-const plural = (count, word) => `${whole(count)} ${word}${count === 1 ? '' : 's'}`;
-const words = name => name.replace(/([A-Z])/g, ' $1').toLowerCase();
-
-function span(seconds) {
-  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
-  return days ? `${days} d ${hours} h` : hours ? `${hours} h ${minutes} min` : minutes ? `${minutes} min ${Math.floor(seconds) % 60} s`
-    : `${seconds < 10 ? seconds.toFixed(seconds < 1 ? 1 : 0) : Math.floor(seconds)} s`;
-}
-
-async function ask(path, options = {}) {
-  const reply = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE), ...options });
-  if (!reply.ok) { throw Object.assign(new Error((await reply.text()).trim()), { status: reply.status }); }
-  return reply;
-}
-
-const sum = drops => Object.values(drops).reduce((all, one) => all + one, 0);
-
-// ---- The report, once a second ----
 
 async function poll() {
-  try {
-    const report = await (await ask('api/report')).json();
-    take(report);
-    wait = PERIOD;
+  const report = await ask('api/report').then(reply => reply.json()).catch(error => ({ error }));
+  wait = report.error ? Math.min(wait * 1.5, PATIENCE) : PERIOD;
+  later(poll, wait);
+  if (report.error) {
+    state('lost', report.error.status ? `refused: ${report.error.message}` : 'no answer; trying again');
+  } else {
     state('live', 'live');
-  } catch (error) {
-    wait = Math.min(wait * 1.5, PATIENCE);
-    state('lost', error.status ? `refused: ${error.message}` : 'no answer; trying again');
+    take(report);
   }
-  setTimeout(() => document.hidden ? document.addEventListener('visibilitychange', poll, { once: true }) : poll(), wait);
 }
 
 function state(kind, text) {
@@ -134,6 +64,7 @@ function draw(report, before, seconds, total) {
   drawWorkers(report, before, seconds);
   drawRoom(report);
   drawChoices('trace-port', report);
+  drawChoices('capture-port', report);
 }
 
 function drawFigures(report, total) {
@@ -197,8 +128,6 @@ function drawSpark(svg, kept) {
 
 // ---- Ports, drops, controllers, workers ----
 
-const cell = (label, kind = '') => element('td', { role: 'cell', 'data-label': label, class: kind });
-
 function createPort() {
   const title = cell('Port', 'title'), link = cell('Link'), spark = cell('Packets/s');
   title.append(element('strong'), ' ', element('span'), element('small'));
@@ -243,10 +172,10 @@ function drawDrops(report, before, seconds) {
     if (reason === '') { return; }
     const known = reasons[reason], where = report.ports.filter(port => port.drops[reason]).map(port => `${port.label}${port.name === port.label ? '' : ` (${port.name})`}: ${whole(port.drops[reason])}`);
     const rate = before ? Math.max(0, count - (before.drops[reason] ?? 0)) / seconds : 0;
-    put(node.children[0], known?.text ?? words(reason));
+    put(node.children[0], known?.words ?? words(reason));
     put(node.children[1], `${whole(count)}${rate > 0 ? ` \u00b7 ${joined(rate)} a second` : ''}`);
     node.children[2].children[1].setAttribute('width', Math.max(0.5, 100 * count / most));
-    put(node.children[3], [known?.advice, where.length ? `Port ${where.join(', ')}.` : ''].filter(Boolean).join(' '));
+    put(node.children[3], [known?.advice ? `${known.advice}.` : '', where.length ? `Port ${where.join(', ')}.` : ''].filter(Boolean).join(' '));
   });
 }
 
@@ -286,178 +215,5 @@ function drawRoom(report) {
   });
 }
 
-function drawChoices(id, report) {
-  keyed($(id), [null, ...report.ports], port => port?.number ?? '', port => element('option', { value: port.label }), (node, port) => { if (port) { put(node, `${port.label} ${port.name}`); } });
-}
-
-// ---- The flow table: the switch searches and sorts, a page at a time comes here ----
-
-async function askFlows() {
-  clearTimeout(flows.timer);
-  const turn = ++flows.asked, start = performance.now();
-  const query = new URLSearchParams({ search: $('flow-search').value, sort: flows.sort, order: flows.order, offset: flows.offset, limit: PAGE });
-  try {
-    const page = await (await ask(`api/flows?${query}`)).json();
-    if (turn !== flows.asked) { return; } // another was asked for meanwhile
-    drawFlows(page);
-  } catch (error) {
-    if (turn !== flows.asked) { return; }
-    if (error.status) { put($('flow-count'), error.message); }
-  }
-  // A table that takes long to look through is looked through less often.
-  flows.timer = setTimeout(() => document.hidden ? document.addEventListener('visibilitychange', askFlows, { once: true }) : askFlows(), Math.max(FLOWS_PERIOD, 10 * (performance.now() - start)));
-}
-
-function drawFlows(page) {
-  flows.matched = page.matched;
-  if (flows.offset >= page.matched && flows.offset > 0) { flows.offset = Math.max(0, Math.floor((page.matched - 1) / PAGE) * PAGE); askFlows(); return; }
-  const searched = $('flow-search').value.trim() !== '', shown = page.flows.length;
-  put($('flow-count'), !shown ? (searched ? `None of ${plural(page.total, 'entry').replace('entrys', 'entries')}.` : 'The table is empty.')
-    : `${whole(page.offset + 1)} to ${whole(page.offset + shown)} of ${whole(page.matched)}${searched ? `, out of ${whole(page.total)}` : ''}${page.isComplete ? '' : ` (of the first ${whole(page.looked)} looked at)`}`);
-  keyed($('flow-rows'), page.flows.map((flow, index) => ({ flow, index })), one => one.index,
-    () => element('tr', { role: 'row' }, cell('Priority', 'number'), cell('Match', 'match'), cell('Actions', 'actions'), cell('Packets', 'number'), cell('Bytes', 'number'), cell('Age', 'number'), cell('Cookie', 'number')),
-    (row, { flow }) => [String(flow.priority), flow.match || 'every packet', flow.actions, whole(flow.packets), whole(flow.bytes), span(flow.ageSeconds), flow.cookie]
-      .forEach((text, index) => putList(row.children[index], text)));
-  if (!$('trace-examples').children.length) { drawExamples(page.flows); }
-  $('flow-first').disabled = $('flow-back').disabled = flows.offset === 0;
-  $('flow-next').disabled = flows.offset + shown >= page.matched;
-}
-
-function sortBy(name, order) {
-  [flows.sort, flows.order, flows.offset] = [name, order ?? 'desc', 0];
-  for (const head of document.querySelectorAll('[aria-sort]')) {
-    head.setAttribute('aria-sort', head.firstChild.dataset.sort !== name ? 'none' : flows.order === 'asc' ? 'ascending' : 'descending');
-  }
-  $('flow-sort').value = name;
-  askFlows();
-}
-
-function turnTo(offset) { flows.offset = Math.max(0, offset); askFlows(); }
-
-for (const button of document.querySelectorAll('[data-sort]')) {
-  button.addEventListener('click', () => sortBy(button.dataset.sort, flows.sort === button.dataset.sort && flows.order === 'desc' ? 'asc' : 'desc'));
-}
-$('flow-sort').addEventListener('change', () => sortBy($('flow-sort').value));
-$('flow-first').addEventListener('click', () => turnTo(0));
-$('flow-back').addEventListener('click', () => turnTo(flows.offset - PAGE));
-$('flow-next').addEventListener('click', () => turnTo(flows.offset + PAGE));
-$('flow-form').addEventListener('submit', event => { event.preventDefault(); turnTo(0); });
-$('flow-search').addEventListener('input', () => { clearTimeout(flows.timer); flows.timer = setTimeout(() => turnTo(0), 250); });
-
-// ---- Trace: a packet's way as a picture from port to port, and in words ----
-
-const hexadecimal = /^(0x)?([0-9a-f]{2}[\s:]?){14,}$/i;
-
-async function trace(event) {
-  event?.preventDefault();
-  const text = $('trace-flow').value.trim(), query = new URLSearchParams(hexadecimal.test(text) ? { hex: text } : { flow: text });
-  if ($('trace-port').value) { query.set('in_port', $('trace-port').value); }
-  try {
-    drawTrace((await (await ask(`api/trace?${query}`)).json())[0]);
-  } catch (error) {
-    $('trace-result').replaceChildren(element('p', { class: 'error' }, error.status ? error.message : 'no answer'));
-  }
-}
-
-/** What has a box on the way, and what it leads to. */
-function way(report) {
-  const stages = [{ title: `port ${report.inPort}`, lines: [report.inPortName, `${report.length} bytes`], kind: 'in' }], ends = [];
-  let sent = 0;
-  for (const step of report.steps) {
-    const end = (title, lines, kind) => ends.push({ title, lines, kind, from: stages.length - 1 });
-    if (step.kind === 'entry') {
-      stages.push({ title: `entry, priority ${step.entry.priority}`, lines: [step.entry.match || 'every packet', `${whole(step.entry.packets)} packets so far`], kind: '' });
-    } else if (step.kind === 'miss' || ['spanningTree', 'inBand', 'reassembled', 'held'].includes(step.kind)) {
-      stages.push({ title: step.kind === 'miss' ? 'no entry matches' : words(step.kind), lines: [step.text], kind: '' });
-    } else if (step.kind === 'rewrite') {
-      const lines = (step.changes ?? []).map(one => `${one.field} ${one.to}`);
-      if (stages.at(-1).isRewrite && !ends.some(one => one.from === stages.length - 1)) { stages.at(-1).lines.push(...lines); } else { stages.push({ title: 'rewrite', lines, kind: '', isRewrite: true }); }
-    } else if (step.kind === 'dropped') {
-      end(step.count > 1 ? `${step.count} dropped` : 'dropped', [step.text], 'end');
-    } else if (step.kind === 'output' || step.kind === 'packetIn') {
-      const out = report.outputs[sent++] ?? {}, isController = step.kind === 'packetIn';
-      end(isController ? 'controller' : `port ${out.port ?? step.port}`, [isController ? `packet-in, ${words(out.reason ?? step.reason ?? '')}` : out.name ?? step.portName ?? '', out.queue === undefined ? '' : `queue ${out.queue}`, ...(out.outer ?? []).map(one => `in a tunnel's packet by port ${one.port} ${one.name}`)].filter(Boolean), 'out');
-    }
-  }
-  if (!ends.length) { ends.push({ title: words(report.verdict), lines: [], kind: report.verdict === 'dropped' ? 'end' : 'out', from: stages.length - 1 }); }
-  return { stages, ends };
-}
-
-function fold(text, width, most) {
-  const lines = [''];
-  for (const part of text.split(/(?<=[,\s])/)) {
-    if (lines.at(-1) && (lines.at(-1) + part.trimEnd()).length > width) { lines.push(''); }
-    lines.push(lines.pop() + part);
-  }
-  const cut = lines.map(one => one.length > width + 1 ? `${one.slice(0, width - 1)}\u2026` : one.trimEnd());
-  return cut.length > most ? [...cut.slice(0, most - 1), `${cut[most - 1].slice(0, width - 1)}\u2026`] : cut;
-}
-
-function box(svg, one, x, y, width) {
-  one.rows = one.lines.flatMap(text => fold(text, Math.floor((width - 22) / 7.3), 4)).slice(0, 8);
-  Object.assign(one, { x, y, width, height: 34 + 17 * one.rows.length });
-  svg.append(element('rect', { class: `box ${one.kind}`, x, y, width, height: one.height, rx: 8 }), element('text', { class: 'strong', x: x + 12, y: y + 22 }, one.title),
-    ...one.rows.map((text, row) => element('text', { class: 'small', x: x + 12, y: y + 41 + 17 * row }, text)));
-  return one.height;
-}
-
-/** Side by side where there is room and packets leave at the end of the way; else from top to bottom. */
-function drawWay(report, available) {
-  const { stages, ends } = way(report), svg = element('svg', { class: 'path', role: 'img', 'aria-label': report.summary }), edges = element('g');
-  svg.append(edges);
-  const edge = (kind, d) => edges.append(element('path', { class: `edge ${kind}`, d })), lost = one => one.kind === 'end' ? 'lost' : 'taken';
-  const columns = stages.length + 1, gap = 44, wide = Math.min(260, (available - 2 - gap * (columns - 1)) / columns);
-  let width = available, height = 0;
-  if (wide >= 150 && ends.every(one => one.from === stages.length - 1)) {
-    for (const one of ends) { height += box(svg, one, 1 + (columns - 1) * (wide + gap), height + 1, wide) + 14; }
-    height -= 14;
-    const highest = Math.max(height, ...stages.map((one, index) => box(svg, one, 1 + index * (wide + gap), 0, wide)));
-    svg.replaceChildren(edges);
-    let y = (highest - height) / 2 + 1;
-    for (const one of ends) { y += box(svg, one, one.x, y, wide) + 14; }
-    stages.forEach(one => { box(svg, one, one.x, (highest - one.height) / 2 + 1, wide); });
-    stages.slice(1).forEach((one, index) => edge('taken', `M${stages[index].x + wide} ${highest / 2 + 1}H${one.x}`));
-    const from = stages.at(-1).x + wide;
-    ends.forEach(one => edge(lost(one), `M${from} ${highest / 2 + 1}C${from + gap / 2} ${highest / 2 + 1} ${from + gap / 2} ${one.y + one.height / 2} ${one.x} ${one.y + one.height / 2}`));
-    [width, height] = [1 + columns * wide + (columns - 1) * gap + 1, highest + 2];
-  } else {
-    width = Math.min(available, 460);
-    let y = 1;
-    stages.forEach((one, index) => {
-      y += box(svg, one, 1, y, width - 2) + 14;
-      for (const out of ends.filter(one => one.from === index)) { y += box(svg, out, 48, y, width - 49) + 14; }
-    });
-    const middle = one => one.y + one.height / 2;
-    stages.slice(1).forEach((one, index) => edge('taken', `M24 ${stages[index].y + stages[index].height}V${one.y}`));
-    ends.forEach(one => { const from = stages[one.from]; edge(lost(one), `M24 ${from.y + from.height}V${middle(one) - 8}Q24 ${middle(one)} 32 ${middle(one)}H48`); });
-    height = y - 13;
-  }
-  svg.setAttribute('viewBox', `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`);
-  svg.setAttribute('width', Math.ceil(width));
-  return svg;
-}
-
-function drawTrace(report) {
-  const steps = report.steps.map(step => element('li', {}, step.text, ...(step.changes ?? []).map(one => element('div', { class: 'words' }, `${one.field}: ${one.from} \u2192 ${one.to}`)),
-    ...(step.others ?? []).map(one => element('div', { class: 'words' }, `would match too: priority ${one.priority} ${one.match || 'every packet'} actions=${one.actions}`)),
-    ...(step.entry?.hardware ?? []).map(line => element('div', { class: 'words' }, line))));
-  $('trace-result').replaceChildren(element('p', {}, element('strong', {}, report.summary)), drawWay(report, Math.max(240, $('trace-result').clientWidth)), element('p', { class: 'words quiet' }, report.packet), element('ol', { class: 'steps' }, ...steps));
-  lastTrace = report;
-}
-
-/** Entries that are there are the best examples: a press fills in a packet that meets one. */
-function drawExamples(entries) {
-  const found = entries.filter(flow => flow.match.includes('in_port=')).slice(0, 3);
-  keyed($('trace-examples'), found, flow => flow.match, flow => {
-    const field = name => flow.match.match(new RegExp(`(?:^|,)${name}=([^,]+)`))?.[1], ends = [field('nw_src') ?? field('dl_src'), field('nw_dst') ?? field('dl_dst')];
-    const button = element('button', { type: 'button', title: flow.match }, ends[0] && ends[1] ? `${flow.match.split(',')[0].replace(/.*=.*/, 'packet')} ${ends[0]} \u2192 ${ends[1]}, in by ${field('in_port')}` : flow.match);
-    button.addEventListener('click', () => { $('trace-flow').value = flow.match; $('trace-port').value = ''; trace(); });
-    return button;
-  }, () => { });
-}
-
-$('trace-form').addEventListener('submit', trace);
-addEventListener('resize', () => { if (lastTrace) { drawTrace(lastTrace); } });
-
+askReasons();
 poll();
-askFlows();
