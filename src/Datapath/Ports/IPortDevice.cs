@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Ports;
 
@@ -47,6 +48,11 @@ internal interface IPortDevice : IDisposable
     void Detach()
     {
     }
+
+    /// <summary>What the device would do with a packet that it received, before the switch has it. Nothing is learned, answered or counted.</summary>
+    /// <param name="packet">Becomes what is in it where that has a receiver; its frame stays the same.</param>
+    /// <returns>Null if it is the switch's.</returns>
+    IngressClaim? TraceIngress(ref Packet packet, FrameCache frames) => null;
 
     /// <summary>Something that treats packets as the device's queues treat what they send, for whoever follows one packet.</summary>
     /// <param name="wire">Takes what would leave.</param>

@@ -33,11 +33,13 @@ internal sealed unsafe class PacketTracer : IDisposable
     private readonly TraceRecorder _recorder = new();
     private readonly NativeArray<FlowCounters> _uncounted = new(1);
     private readonly MirrorPort[] _devices;
+    private readonly PortSet _originals;
 
     /// <param name="original">The switch's.</param>
     public PacketTracer(WorkerShared original)
     {
-        SwitchPort[] ports = original.Ports.Ports;
+        _originals = original.Ports;
+        SwitchPort[] ports = _originals.Ports;
         int frames = Math.Min(SpareFrames + (FramesPerPort * ports.Length), MaxFrames);
         _shared = new WorkerShared
         {
@@ -58,8 +60,6 @@ internal sealed unsafe class PacketTracer : IDisposable
         _shared.Settings = original.Settings with { Ports = mirrors, Captures = [] };
         _worker = new Worker(0, _shared, packetOutQueueLength: 1, new HandoverRings(workers: 1), _recorder, new FlowCounting(_uncounted.Start));
         _recorder.Attach(_worker, mirrors);
-
-        ushort NumberOf(IPortDevice? device) => Array.Find(ports, port => port.Device == device)?.Number ?? 0;
     }
 
     /// <summary>The way of a packet that comes in at a port.</summary>
@@ -68,22 +68,20 @@ internal sealed unsafe class PacketTracer : IDisposable
     /// <exception cref="ArgumentException">There is no such port, or the packet is too long.</exception>
     public PacketTrace Trace(ushort inPort, byte[] bytes)
     {
-        SwitchPort port = _shared.Ports.Find(inPort) ?? throw new ArgumentException($"there is no port {inPort}", nameof(inPort));
+        if (_shared.Ports.Find(inPort) == null)
+        {
+            throw new ArgumentException($"there is no port {inPort}", nameof(inPort));
+        }
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes.Length, Packet.MaxLength, nameof(bytes));
         FlowKeyParser.Parse(bytes, inPort, out FlowKey key, out _);
-        ((MirrorPort)port.Device).Arrive(bytes);
-        _recorder.Begin(bytes, port.PacketIns);
-        int held = _worker.HeldCount;
-        _worker.PollOnce();
-        List<TraceStep> steps = [.. _recorder.End()];
-        if (_worker.Bpdus.TryReceive(out ReceivedBpdu bpdu))
+        List<TraceStep> steps = [];
+        (ushort port, byte[] packet) = (inPort, bytes);
+        while (TryUnwrap(ref port, ref packet, steps))
         {
-            _worker.Frames.Release(bpdu.Packet);
-            steps.Add(new TraceStep(TraceStepKind.SpanningTree) { Port = inPort });
         }
-        if (_worker.HeldCount > held)
+        if (port != 0)
         {
-            steps.Add(new TraceStep(TraceStepKind.Held));
+            Run(port, packet, steps);
         }
         return new PacketTrace(inPort, bytes, key, steps);
     }
@@ -102,6 +100,55 @@ internal sealed unsafe class PacketTracer : IDisposable
         _shared.Frames.Dispose();
         _uncounted.Dispose();
     }
+
+    /// <summary>What a device keeps from the switch.</summary>
+    /// <param name="port">Becomes that which receives what is in the packet; 0 if it ends.</param>
+    /// <returns>Whether another port has it now.</returns>
+    private bool TryUnwrap(ref ushort port, ref byte[] bytes, List<TraceStep> steps)
+    {
+        SwitchPort original = _originals.Find(port)!;
+        if (!_worker.Frames.TryRent(bytes.Length, out Packet packet))
+        {
+            return false; // then nor has the worker
+        }
+        packet.Length = bytes.Length;
+        bytes.CopyTo(packet.Bytes);
+        IngressClaim? claim = original.Device.TraceIngress(ref packet, _worker.Frames);
+        if (claim != null)
+        {
+            bool goesOn = claim.Receiver != null;
+            bytes = goesOn ? packet.Bytes.ToArray() : bytes;
+            port = goesOn ? NumberOf(claim.Receiver) : (ushort)0;
+            steps.Add(new TraceStep(goesOn ? TraceStepKind.Decapsulated : TraceStepKind.Claimed) { Port = port, Way = claim.What, Bytes = bytes });
+            if (claim.Reason is { } reason)
+            {
+                steps.Add(new TraceStep(TraceStepKind.Dropped) { Reason = reason });
+            }
+        }
+        _worker.Frames.Release(packet);
+        return claim != null && port != 0;
+    }
+
+    private void Run(ushort inPort, byte[] bytes, List<TraceStep> steps)
+    {
+        SwitchPort port = _shared.Ports.Find(inPort)!;
+        ((MirrorPort)port.Device).Arrive(bytes);
+        _recorder.Begin(bytes, port.PacketIns);
+        int held = _worker.HeldCount;
+        _worker.PollOnce();
+        steps.AddRange(_recorder.End());
+        if (_worker.Bpdus.TryReceive(out ReceivedBpdu bpdu))
+        {
+            _worker.Frames.Release(bpdu.Packet);
+            steps.Add(new TraceStep(TraceStepKind.SpanningTree) { Port = inPort });
+        }
+        if (_worker.HeldCount > held)
+        {
+            steps.Add(new TraceStep(TraceStepKind.Held));
+        }
+    }
+
+    private ushort NumberOf(IPortDevice? device) => Array.Find(_originals.Ports, port => port.Device == device)?.Number ?? 0;
 
     private static SwitchPort Mirror(SwitchPort original, MirrorPort device) =>
         new(original.Number, device, original.Config, firstWorker: 0, workers: 1)

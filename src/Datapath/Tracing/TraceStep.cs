@@ -8,6 +8,12 @@ namespace Softswitch.Datapath.Tracing;
 /// <summary>What can happen to a packet on its way.</summary>
 internal enum TraceStepKind
 {
+    /// <summary>The port kept it for itself.</summary>
+    Claimed,
+
+    /// <summary>What was in it is received by another port, and goes on in its place.</summary>
+    Decapsulated,
+
     /// <summary>An 802.1D frame went to spanning tree.</summary>
     SpanningTree,
 
@@ -66,7 +72,7 @@ internal enum TraceStepKind
 /// <summary>One step of a packet on its way. Only the members that its kind names are meaningful.</summary>
 internal sealed record TraceStep(TraceStepKind Kind)
 {
-    /// <summary>Where it leaves, is left out, waits or was learned; of a drop at an egress that port; 0 for none.</summary>
+    /// <summary>Where it leaves, is left out, waits, was learned or is received anew; of a drop at an egress that port; 0 for none.</summary>
     public ushort Port { get; init; }
 
     /// <summary>Entry: its index, valid as long as the control lock is held.</summary>
@@ -90,7 +96,7 @@ internal sealed record TraceStep(TraceStepKind Kind)
     /// <summary>Output: what a flow said of the tunnel; null for nothing.</summary>
     public TunnelState? Tunnel { get; init; }
 
-    /// <summary>Encapsulated, Waiting: how the outer packet finds its way.</summary>
+    /// <summary>Encapsulated, Waiting: how the outer packet finds its way. Claimed, Decapsulated: what it was.</summary>
     public string Way { get; init; } = "";
 
     /// <summary>Dropped.</summary>

@@ -29,7 +29,7 @@ internal sealed record TraceKey(
 
 /// <summary>One step. What does not belong to its kind is null.</summary>
 /// <param name="Kind">
-/// <c>spanningTree</c>, <c>inBand</c>, <c>held</c>, <c>reassembled</c>, <c>entry</c>, <c>miss</c>, <c>rewrite</c>, <c>send</c>, <c>skipped</c>, <c>learned</c>,
+/// <c>claimed</c>, <c>decapsulated</c>, <c>spanningTree</c>, <c>inBand</c>, <c>held</c>, <c>reassembled</c>, <c>entry</c>, <c>miss</c>, <c>rewrite</c>, <c>send</c>, <c>skipped</c>, <c>learned</c>,
 /// <c>located</c>, <c>output</c>, <c>encapsulated</c>, <c>waiting</c>, <c>answered</c>, <c>packetIn</c>, <c>dropped</c>, <c>leftOut</c>.
 /// </param>
 /// <param name="Text">One line for people.</param>

@@ -22,9 +22,11 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
     {
         List<TraceStepReport> steps = [];
         List<TraceOutput> outputs = [];
+        ushort receiver = trace.InPort;
         foreach (TraceStep step in trace.Steps)
         {
-            steps.Add(Describe(step, trace));
+            receiver = step.Kind == TraceStepKind.Decapsulated ? step.Port : receiver;
+            steps.Add(Describe(step, receiver));
             switch (step.Kind)
             {
                 case TraceStepKind.Output or TraceStepKind.PacketIn:
@@ -44,17 +46,20 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
             Summarize(verdict, trace.Steps));
     }
 
-    private TraceStepReport Describe(TraceStep step, PacketTrace trace) => step.Kind switch
+    /// <param name="inPort">That the table sees.</param>
+    private TraceStepReport Describe(TraceStep step, ushort inPort) => step.Kind switch
     {
+        TraceStepKind.Claimed => Say(step, $"{step.Way}: the port keeps it"),
+        TraceStepKind.Decapsulated => Say(step, $"{step.Way}: received by {PortText(step.Port)} as {new PacketFields(step.Bytes)} ({step.Bytes.Length} bytes)", step.Port, step.Bytes),
         TraceStepKind.SpanningTree => Say(step, "an 802.1D frame: spanning tree's, no look-up"),
         TraceStepKind.InBand => Say(step, "the switch's own control connection: bridged past the flow table (in-band control)"),
         TraceStepKind.Held => Say(step, "a fragment: waits for the rest of its datagram"),
         TraceStepKind.Reassembled => Say(step, $"the last fragment: goes on as a datagram of {step.Bytes.Length} bytes", bytes: step.Bytes),
-        TraceStepKind.Entry => DescribeEntry(step, trace.InPort),
-        TraceStepKind.Miss => Say(step, $"no entry matches: {MissText(trace.InPort)}", bytes: step.Bytes),
+        TraceStepKind.Entry => DescribeEntry(step, inPort),
+        TraceStepKind.Miss => Say(step, $"no entry matches: {MissText(inPort)}", bytes: step.Bytes),
         TraceStepKind.Rewrite => DescribeRewrite(step),
         TraceStepKind.Send => Say(step, TextOf([step.Action]), bytes: step.Bytes),
-        TraceStepKind.Skipped => Say(step, $"{PortText(step.Port)} is left out: {SkipText(step, trace.InPort)}", step.Port),
+        TraceStepKind.Skipped => Say(step, $"{PortText(step.Port)} is left out: {SkipText(step, inPort)}", step.Port),
         TraceStepKind.Learned => Say(step, $"{step.Station} is at {PortText(step.Port)} from now on", step.Port),
         TraceStepKind.Located => DescribeStation(step),
         TraceStepKind.Output => DescribeOutput(step),
@@ -185,16 +190,17 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
             TraceStepKind.Output => "forwarded",
             TraceStepKind.PacketIn => "controller",
             TraceStepKind.Held => "held",
-            TraceStepKind.SpanningTree => "used",
+            TraceStepKind.SpanningTree or TraceStepKind.Claimed => "used",
             _ => "dropped",
         };
 
-        static int RankOf(TraceStepKind? kind) => kind switch
+        int RankOf(TraceStepKind? kind) => kind switch
         {
             TraceStepKind.Output => 4,
             TraceStepKind.PacketIn => 3,
             TraceStepKind.Held => 2,
             TraceStepKind.SpanningTree => 1,
+            TraceStepKind.Claimed when !steps.Any(step => step.Kind == TraceStepKind.Dropped) => 1,
             _ => 0,
         };
     }
@@ -218,7 +224,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         }
         if (verdict is "used")
         {
-            parts.Add("is spanning tree's");
+            parts.Add(steps.Any(step => step.Kind == TraceStepKind.Claimed) ? "is the port's own" : "is spanning tree's");
         }
         if (drops.Length > 0)
         {

@@ -10,7 +10,7 @@ internal static class TraceText
         yield return $"{report.Length} bytes in by port {report.Key.InPort} ({report.InPortName}): {report.Packet}";
         foreach (TraceStepReport step in report.Steps)
         {
-            bool isDecision = step.Kind is "entry" or "miss" or "rewrite" or "send" or "spanningTree" or "inBand" or "held" or "reassembled";
+            bool isDecision = step.Kind is "claimed" or "decapsulated" or "entry" or "miss" or "rewrite" or "send" or "spanningTree" or "inBand" or "held" or "reassembled";
             string indent = isDecision ? "  " : "    ";
             yield return $"{indent}{step.Text}";
             foreach (string line in Behind(step))

@@ -81,8 +81,10 @@ internal sealed unsafe class Decapsulator
         queue.Deliver(packet, frames);
     }
 
+    /// <summary>Takes the outer headers off.</summary>
+    /// <param name="queue">Of the tunnel whose packet it is.</param>
     /// <returns>Why not, if <paramref name="queue"/> is null.</returns>
-    private DropReason TryUnwrap(ref Packet packet, FrameCache frames, out TunnelQueue? queue)
+    public DropReason TryUnwrap(ref Packet packet, FrameCache frames, out TunnelQueue? queue)
     {
         queue = null;
         byte* ip = packet.Data + Network;

@@ -67,6 +67,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(_ethernet.AsSpan(12), EtherType.Ipv4);
     }
 
+    public TunnelDevice Device => _device;
+
     /// <summary>The underlay's: what comes there may be for this port.</summary>
     public int PollDescriptor => _underlay.QueueAt(_index)?.PollDescriptor ?? -1;
 

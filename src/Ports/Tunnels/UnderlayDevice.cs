@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 
@@ -81,6 +82,12 @@ internal sealed class UnderlayDevice : IPortDevice
     }
 
     public PortCounters ReadCounters() => _inner.ReadCounters();
+
+    public IngressClaim? TraceIngress(ref Packet packet, FrameCache frames)
+    {
+        using UnderlayQueue queue = new(UnderlayQueues[0], 0, this, _underlay); // one that looks at what it is given, and receives nothing
+        return queue.Inspect(ref packet, frames);
+    }
 
     public void Detach()
     {

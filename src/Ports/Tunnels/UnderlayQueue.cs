@@ -170,12 +170,12 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         {
             return type == Be16.FromHost(EtherType.Arp).Raw && TryTakeArp(packet, now, frames);
         }
-        if (!_underlay.IsLocal(*(uint*)(data + 30)) || !_decapsulator.IsWanted(packet))
+        if (!IsOurs(packet))
         {
             return false;
         }
         CountReceived(packet, frames);
-        if ((*(ushort*)(data + 20) & Be16.FromHost(0x3fff).Raw) != 0)
+        if (IsFragment(packet))
         {
             TakeFragment(packet, now, frames);
         }
@@ -184,6 +184,48 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             TakeWhole(packet, frames);
         }
         return true;
+    }
+
+    /// <summary>Of IPv4 packets to our Ethernet address: whether they end here.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsOurs(in Packet packet) => _underlay.IsLocal(*(uint*)(packet.Data + 30)) && _decapsulator.IsWanted(packet);
+
+    private static bool IsFragment(in Packet packet) => (*(ushort*)(packet.Data + 20) & Be16.FromHost(0x3fff).Raw) != 0;
+
+    /// <summary>What it would do with a packet that it received: as <see cref="Receive"/> decides, but nothing is learned, answered, kept or counted.</summary>
+    /// <param name="packet">Becomes what is in it where a tunnel receives that.</param>
+    /// <returns>Null if it is the flow table's.</returns>
+    public IngressClaim? Inspect(ref Packet packet, FrameCache frames)
+    {
+        if (!MayBeOurs(packet))
+        {
+            return null;
+        }
+        ushort type = *(ushort*)(packet.Data + 12);
+        if (type == Be16.FromHost(EtherType.Arp).Raw)
+        {
+            bool isForUs = ArpMessage.TryRead(packet.Bytes, out ArpMessage message) && _underlay.IsLocal(message.Target.Raw);
+            return isForUs ? new IngressClaim("ARP for an address of the port's own") : null;
+        }
+        if (type != Be16.FromHost(EtherType.Ipv4).Raw || !IsOurs(packet))
+        {
+            return null;
+        }
+        bool isIcmp = packet.Data[23] == IpProtocol.Icmp;
+        if (IsFragment(packet))
+        {
+            return isIcmp || _decapsulator.IsFromPeer(packet)
+                ? new IngressClaim("a fragment for an address of the port's own: waits for the rest of its datagram")
+                : new IngressClaim("a fragment for an address of the port's own", DropReason.TunnelPeer);
+        }
+        if (isIcmp)
+        {
+            return new IngressClaim("ICMP for an address of the port's own");
+        }
+        DropReason reason = _decapsulator.TryUnwrap(ref packet, frames, out TunnelQueue? queue);
+        return queue == null
+            ? new IngressClaim("a tunnel's packet", reason)
+            : new IngressClaim($"a tunnel's packet, for {queue.Device.Name}", Receiver: queue.Device);
     }
 
     /// <summary>Counts what the worker does not get to see.</summary>
