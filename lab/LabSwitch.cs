@@ -1,6 +1,7 @@
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
+using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 
@@ -101,5 +102,5 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
     }
 
     // Threads and sockets belong to the namespace of the thread that starts them.
-    private void Open() => _host = Network.Run(() => SwitchHost.Start(_options!, static _ => { }, line => _log!($"{Name}: {line}")));
+    private void Open() => _host = Network.Run(() => SwitchHost.Start(_options!, static _ => { }, new LineLogger(line => _log!($"{Name}: {line}"))));
 }

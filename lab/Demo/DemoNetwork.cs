@@ -80,7 +80,7 @@ internal sealed class DemoNetwork : IDisposable
             Ports = [.. _hosts.Select(host => PortOf(host))],
             Agent = new() { Controllers = [new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, "127.0.0.1", Controller.Port)] },
         };
-        Switch = SwitchHost.Start(options, log, log);
+        Switch = SwitchHost.Start(options, log);
     }
 
     private static PortOption PortOf(DemoHost host) => PortOption.Parse($"{host.Number}=packet:{host.SwitchInterface}");

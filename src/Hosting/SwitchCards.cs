@@ -1,7 +1,9 @@
+using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Cards;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
 using Softswitch.NetFpga;
@@ -39,8 +41,8 @@ internal sealed class SwitchCards : ICardReports, IDisposable
 
     /// <summary>The ports are there: from here on the cards forward what they can.</summary>
     /// <param name="ports">Of the switch, those of all cards among them.</param>
-    /// <param name="log">Takes a line for each event, on any thread.</param>
-    public void AddOffloads(IReadOnlyList<PortOption> ports, Action<string> log)
+    /// <param name="log">Told of each event, on any thread.</param>
+    public void AddOffloads(IReadOnlyList<PortOption> ports, ILogger log)
     {
         foreach (NetFpgaCard card in _cards.Cards)
         {
@@ -48,7 +50,7 @@ internal sealed class SwitchCards : ICardReports, IDisposable
                 ports.Single(port => port.Spec.Kind == PortKind.NetFpga && port.Spec.Target == CardNetdev.NameOf(index)).Number)];
             using (_control.Enter())
             {
-                var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => log($"card {card.Name}: {line}"), card.Reset);
+                var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => HostLog.Card(log, card.Name, line), card.Reset);
                 _control.AddOffload(offload);
                 _driven.Add(new DrivenCard(card, offload, numbers));
             }

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Text;
 using Softswitch.Ports;
@@ -65,7 +66,7 @@ public sealed partial class SwitchHost
     public ushort AddPort(string port)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        return Ports.Add(PortOption.Parse(port).Spec, _log);
+        return Ports.Add(PortOption.Parse(port).Spec, line => HostLog.Port(_log, line));
     }
 
     /// <summary>Adds a port whose far end is the program.</summary>
@@ -82,7 +83,7 @@ public sealed partial class SwitchHost
         }
         try
         {
-            return new ProgramPort(Ports.Add(PortSpec.ForProgram(name, number), _log, device), device);
+            return new ProgramPort(Ports.Add(PortSpec.ForProgram(name, number), line => HostLog.Port(_log, line), device), device);
         }
         catch
         {

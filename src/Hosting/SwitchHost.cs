@@ -1,8 +1,12 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Hosting.Captures;
+using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
@@ -24,7 +28,7 @@ namespace Softswitch.Hosting;
 /// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections
 /// agent's own     one or two for each connection
 /// </code>
-/// Ports and sockets belong to the network namespace of the thread that calls <see cref="Start(SwitchOptions, Action{string})"/>.
+/// Ports and sockets belong to the network namespace of the thread that calls <c>Start</c>.
 /// </remarks>
 public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
 {
@@ -37,7 +41,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private readonly SwitchOptions _options;
     private readonly WorkerProcessors _processors;
     private readonly SwitchCards _cards;
-    private readonly Action<string> _log;
+    private readonly ILogger _log;
     private HugePages? _frameMemory;
     private SwitchAgent? _agent;
     private SwitchEvents? _events;
@@ -46,9 +50,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private ControlListener? _commands;
     private InBandWatch? _inBand;
     private Exception? _failure;
+    private bool _isStarted;
     private volatile bool _isDisposed;
 
-    private SwitchHost(SwitchOptions options, Action<string> log)
+    private SwitchHost(SwitchOptions options, ILogger log)
     {
         _log = log;
         _options = options;
@@ -82,15 +87,24 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <exception cref="OptionException">An option is wrong, or something cannot be opened; nothing is left open then.</exception>
     /// <exception cref="PortException">A port cannot be opened, for the reason given; as above.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number of the options is out of its range.</exception>
-    public static SwitchHost Start(SwitchOptions options, Action<string>? log = null) => Start(options, log ?? (static _ => { }), log ?? (static _ => { }));
+    public static SwitchHost Start(SwitchOptions options, Action<string>? log = null) =>
+        Start(options, log ?? (static _ => { }), log == null ? NullLogger.Instance : new LineLogger(log));
+
+    /// <summary>The same, with a log that has levels and fields.</summary>
+    /// <param name="options">What to open.</param>
+    /// <param name="log">Told of each event, on any thread, sometimes by one that others wait for: it must not block. What is open is told at level Information.</param>
+    /// <exception cref="OptionException">As above.</exception>
+    /// <exception cref="PortException">As above.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As above.</exception>
+    public static SwitchHost Start(SwitchOptions options, ILogger log) => Start(options, line => HostLog.News(log, line), log);
 
     /// <summary>The same, with a place of its own for what is open.</summary>
     /// <param name="options">What to open.</param>
     /// <param name="say">Takes a line for each thing that is open.</param>
-    /// <param name="log">Takes a line for each event of a connection, on any thread.</param>
+    /// <param name="log">Told of each event.</param>
     /// <exception cref="OptionException">Something cannot be opened; nothing is left open then.</exception>
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
-    internal static SwitchHost Start(SwitchOptions options, Action<string> say, Action<string> log)
+    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(options);
         options = options.Complete();
@@ -108,10 +122,12 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = host._tls, Log = log });
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
             host.StartThreads(options.SpinsWhenIdle);
-            host._inBand = options.InBand ? new InBandWatch(host.Control, options, log) : null;
+            host._inBand = options.InBand ? new InBandWatch(host.Control, options, line => HostLog.News(log, line)) : null;
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
             host.ListenForCommands(say);
+            host._isStarted = true;
+            HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", Version, Environment.ProcessId);
             return host;
         }
         catch
@@ -155,6 +171,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         }
         Control.Dispose();
         _cards.Dispose();
+        if (_isStarted)
+        {
+            HostLog.Stopped(_log, Quantity.Duration(Control.Uptime.TotalSeconds));
+        }
         _tls?.Dispose();
         _stop.Dispose();
         _failed.Dispose();
@@ -188,7 +208,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             }
             catch (OptionException e)
             {
-                _log($"no control socket, so tools do not find this switch (--control says where one can be): {e.Message}");
+                HostLog.NoControlSocket(_log, e.Message);
             }
         }
     }
@@ -213,7 +233,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         {
             throw new OptionException($"{what}: {e.Message}", e);
         }
-        _log(Name == $"{DatapathId:x16}" || name != null ? $"tools call this switch {Name}" : $"tools call this switch {Name}: another has its datapath id for a name");
+        if (name == null && Name != $"{DatapathId:x16}")
+        {
+            HostLog.NameTaken(_log, Name);
+        }
     }
 
     /// <exception cref="OptionException">It cannot be had.</exception>
@@ -221,7 +244,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     {
         try
         {
-            _commands = new ControlListener(path, new ControlCommands(this, _ports!, _cards).Execute);
+            _commands = new ControlListener(path, new ControlCommands(this, _ports!, _cards, _log).Execute);
         }
         catch (IOException e)
         {
@@ -245,11 +268,12 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
 
     private void Serve()
     {
+        Action<string> warn = trouble => HostLog.Warn(_log, trouble);
         CounterReport[] reports =
         [
-            new(ReadLimited, (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", _log),
-            new(ReadQueueMisses, DescribeQueueMisses, _log),
-            new(() => _events!.Faults, (more, all) => $"handlers: {more} more failed, {all} in all; the last: {_events!.LastFault}", _log),
+            new(ReadLimited, (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", warn),
+            new(ReadQueueMisses, DescribeQueueMisses, warn),
+            new(() => _events!.Faults, (more, all) => $"handlers: {more} more failed, {all} in all; the last: {_events!.LastFault}", warn),
         ];
         Control.Serve(_stop.Token, afterEach: () =>
         {
@@ -337,7 +361,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
                 {
                     _failed.Cancel(); // first: whoever reads the log may not be reading
                 }
-                _log($"{failure.Message}; the switch ends");
+                HostLog.Failed(_log, failure.Message);
             }
         })
         { Name = name, IsBackground = true };

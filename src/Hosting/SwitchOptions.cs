@@ -1,7 +1,9 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
@@ -25,6 +27,11 @@ public sealed record SwitchOptions
 
     /// <summary>What tools call the switch by: with it, and without <see cref="Control"/>, it can be found by <c>softswitch status NAME</c> and the like. Null: by nothing.</summary>
     public string? Name { get; init; }
+
+    /// <summary>The least that a program's log shows, and what its lines look like.</summary>
+    internal LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    internal LogFormat LogFormat { get; init; }
 
     /// <summary>Whether a switch without a name goes by its datapath id, if that can be had.</summary>
     internal bool IsNamedByDefault { get; init; }

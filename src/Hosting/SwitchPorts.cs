@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
@@ -22,7 +24,7 @@ internal sealed class SwitchPorts : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly DatapathControl _control;
-    private readonly Action<string> _log;
+    private readonly ILogger _log;
     private readonly List<ConfiguredPort> _ports = [];
     private readonly PortNumbers _numbers = new();
     private readonly UnderlaySet _underlays = new();
@@ -35,9 +37,9 @@ internal sealed class SwitchPorts : IDisposable
     /// <param name="control">Where ports go; its frames are those of <paramref name="options"/> and what the ports take for themselves.</param>
     /// <param name="options">The switch's; opening the ports is left to <see cref="OpenAll"/>.</param>
     /// <param name="cards">Whose interfaces are among the ports; the caller's.</param>
-    /// <param name="log">Takes a line for each event, on any thread.</param>
+    /// <param name="log">Told of each event, on any thread.</param>
     /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
-    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, Action<string> log)
+    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, ILogger log)
     {
         _control = control;
         _cards = cards;
@@ -74,7 +76,7 @@ internal sealed class SwitchPorts : IDisposable
     {
         List<string> said = [];
         Add(PortOption.Parse(text).Spec, said.Add);
-        said.ForEach(_log);
+        said.ForEach(line => HostLog.Port(_log, line));
         return said;
     }
 
@@ -126,7 +128,7 @@ internal sealed class SwitchPorts : IDisposable
                 RemoveFromDatapath(port);
             }
         }
-        _log(said);
+        HostLog.Port(_log, said);
         return said;
     }
 
@@ -276,7 +278,7 @@ internal sealed class SwitchPorts : IDisposable
                 _control.AnnounceLinkChange();
                 foreach (string news in changed.TakeChanges(link, changed.Interface?.HighestMtu ?? 0))
                 {
-                    _log(news);
+                    HostLog.Port(_log, news);
                 }
             }
             else
@@ -296,7 +298,7 @@ internal sealed class SwitchPorts : IDisposable
         }
         if (port != null && !RemoveIfGone(port) && port.Option.Spec.Kind == PortKind.Tap)
         {
-            _log($"port {port.Label}: {link.Name}: moved to another network namespace; it carries packets as before, its link is shown as down");
+            HostLog.Port(_log, $"port {port.Label}: {link.Name}: moved to another network namespace; it carries packets as before, its link is shown as down");
         }
     }
 
@@ -308,7 +310,7 @@ internal sealed class SwitchPorts : IDisposable
         {
             foreach (string fault in _ports.Select(port => port.TakeFault()).OfType<string>())
             {
-                _log(fault);
+                HostLog.PortTrouble(_log, fault);
             }
             away = _ports.FindAll(port => port.IsAway);
         }
@@ -327,7 +329,7 @@ internal sealed class SwitchPorts : IDisposable
             string name = port.Name;
             RemoveFromDatapath(port);
             string awaited = name == port.Option.Spec.Target ? "it" : port.Option.Spec.Target;
-            _log($"port {port.Label}: {name}: the interface is gone; waiting for {awaited} to return");
+            HostLog.PortTrouble(_log, $"port {port.Label}: {name}: the interface is gone; waiting for {awaited} to return");
         }
         TryReopen(port); // another of that name may be there already, and would not be announced again
         return true;
@@ -357,7 +359,7 @@ internal sealed class SwitchPorts : IDisposable
                     return;
                 }
             }
-            Open(port, _log);
+            Open(port, line => HostLog.Port(_log, line));
         }
         catch (Exception e) when (e is PortException or OptionException)
         {
@@ -378,7 +380,7 @@ internal sealed class SwitchPorts : IDisposable
         if (port.LastFailure != message && !_closed && _ports.Contains(port))
         {
             port.LastFailure = message;
-            _log(message);
+            HostLog.PortTrouble(_log, message);
         }
     }
 }

@@ -29,6 +29,9 @@ internal sealed class TerminationSignal : IDisposable
         ];
     }
 
+    /// <summary>Why it was requested, for people.</summary>
+    public string Reason { get; private set; } = "asked to";
+
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _requested.Token;
 
@@ -43,6 +46,7 @@ internal sealed class TerminationSignal : IDisposable
 
     private void Request(PosixSignalContext context)
     {
+        Reason = $"{context.Signal}";
         context.Cancel = _tidiesUp || !_requested.IsCancellationRequested;
         _requested.Cancel();
     }

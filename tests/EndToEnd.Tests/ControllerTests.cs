@@ -133,7 +133,7 @@ public sealed class ControllerTests
     }
 
     private static string[] ControllerLines(RunningCommand running) =>
-        [.. running.Error.Split('\n').Where(line => line.StartsWith(Controller, StringComparison.Ordinal))];
+        [.. running.Error.Split('\n').Where(line => line.Contains($" {Controller}: ", StringComparison.Ordinal))];
 
     private static RunningCommand StartTestController(CabledHosts lab, params string[] options)
     {

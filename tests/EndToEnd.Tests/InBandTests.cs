@@ -120,7 +120,7 @@ public sealed class InBandTests
     }
 
     private static void WaitForConnections(RunningCommand running, int count) => Eventually.True(
-        () => running.Error.Split('\n').Count(line => line == $"{Controller}: connected") >= count, () => $"connection {count}: {running.Error}");
+        () => running.Error.Split('\n').Count(line => line.EndsWith($" {Controller}: connected", StringComparison.Ordinal)) >= count, () => $"connection {count}: {running.Error}");
 
     private static void WaitForFlow(CabledHosts lab, string words) => Eventually.True(
         () => lab.Ofctl("dump-flows").Contains(words, StringComparison.Ordinal), () => $"{words} in: {lab.Ofctl("dump-flows")}");

@@ -5,6 +5,7 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
+using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Testing;
 
@@ -97,7 +98,7 @@ public sealed class WorkerFailureTests : IDisposable
             Datapath = new() { FrameCount = 4096 },
         },
         static _ => { },
-        _log.Enqueue));
+        new LineLogger(_log.Enqueue)));
 
     /// <summary>A controller that sends barriers until it is hung up on.</summary>
     private Thread SendBarriers(CancellationToken stop)

@@ -1,5 +1,7 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.SpanningTree;
+using Softswitch.Hosting.Logging;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 
@@ -69,7 +71,7 @@ internal sealed record SwitchOption(
         One("bootstrap-ca-cert", "FILE", "as --ca-cert; while FILE does not exist, the first peer's CA is believed and stored there",
             (to, setting) => to.BootstrapCaCertificate = setting.Value),
         Choice("fail-mode", "without a controller: forward as a learning bridge, or by the flows that are there (default)",
-            ("standalone", FailMode.Standalone), ("secure", FailMode.Secure), (to, mode) => to.Agent = to.Agent with { FailMode = mode }),
+            (to, mode) => to.Agent = to.Agent with { FailMode = mode }, ("standalone", FailMode.Standalone), ("secure", FailMode.Secure)),
         Flag("in-band",
             "controllers are reached through the switch itself, from port LOCAL: their traffic passes whatever the flow "
             + "table holds (default false)",
@@ -86,7 +88,7 @@ internal sealed record SwitchOption(
             + "bring their own besides",
             (to, count) => to.Datapath = to.Datapath with { FrameCount = count }),
         Choice("frame-size", "bytes of a frame; AF_XDP ports take an MTU of 1710 with the first (default), of 3758 with the other",
-            ("2048", 2048), ("4096", 4096), (to, size) => to.Datapath = to.Datapath with { FrameSize = size }),
+            (to, size) => to.Datapath = to.Datapath with { FrameSize = size }, ("2048", 2048), ("4096", 4096)),
         Number("buffers", "N", 1, 4096,
             $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount})",
             (to, count) => to.Datapath = to.Datapath with { BufferCount = count }),
@@ -109,7 +111,12 @@ internal sealed record SwitchOption(
         One("cpus", "N[,N...]", "a processor for each worker, which all other threads of the switch keep off if there are more",
             (to, setting) => to.ReadProcessors(setting)),
         Choice("idle", "a worker without packets: sleeps after a moment (default), or keeps looking, which takes its processor whole",
-            ("adaptive", false), ("spin", true), (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }),
+            (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }, ("adaptive", false), ("spin", true)),
+        Choice("log-level", "the least that the log, on standard error, shows; info if absent",
+            (to, level) => to.Options = to.Options with { LogLevel = level },
+            ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error)),
+        Choice("log-format", "lines for people (default; for journald where the journal reads them), or an object a line",
+            (to, format) => to.Options = to.Options with { LogFormat = format }, ("text", LogFormat.Text), ("json", LogFormat.Json)),
         Flag("stp",
             "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", (to, isOn) => to.HasSpanningTree = isOn),
         Number("stp-priority", "N", 0, ushort.MaxValue,
@@ -153,19 +160,21 @@ internal sealed record SwitchOption(
             }
         });
 
-    private static SwitchOption Choice<T>(
-        string name, string description, (string Word, T Value) first, (string Word, T Value) second, Action<SwitchOptionsReader, T> set) =>
-        One(name, $"{first.Word}|{second.Word}", description, (to, setting) =>
+    private static SwitchOption Choice<T>(string name, string description, Action<SwitchOptionsReader, T> set, params (string Word, T Value)[] choices)
+    {
+        string[] words = [.. choices.Select(choice => choice.Word)];
+        return One(name, string.Join('|', words), description, (to, setting) =>
         {
-            if (setting.Value == first.Word || setting.Value == second.Word)
+            if (Array.IndexOf(words, setting.Value) is >= 0 and int index)
             {
-                set(to, setting.Value == first.Word ? first.Value : second.Value);
+                set(to, choices[index].Value);
             }
             else
             {
-                to.Refuse(setting, $"'{setting.Value}' is neither {first.Word} nor {second.Word}");
+                to.Refuse(setting, $"'{setting.Value}' is {(words.Length == 2 ? $"neither {words[0]} nor {words[1]}" : $"none of {string.Join(", ", words[..^1])} and {words[^1]}")}");
             }
         });
+    }
 
     private static SwitchOption Flag(string name, string description, Action<SwitchOptionsReader, bool> set)
     {

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Softswitch.Hosting.Captures;
+using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.Tracing;
 using Softswitch.NetFpga;
@@ -10,13 +12,14 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Hosting.Management;
 
 /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
-internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardReports cards)
+internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardReports cards, ILogger log)
 {
     private const int LongestEcho = 40;
 
     /// <returns>Whether it was done, and what there is to say: if not, why.</returns>
     public ControlAnswer Execute(string request)
     {
+        string[] reasons;
         try
         {
             return request.Split(' ')[0] == CaptureRequest.Verb
@@ -25,14 +28,16 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
         }
         catch (Exception e) when (e is OptionException or PortException or SystemCallException or RegisterAccessException)
         {
-            return new ControlAnswer(false, e.Message.Split('\n'));
+            reasons = e.Message.Split('\n');
         }
 #pragma warning disable CA1031 // one command that fails in an unforeseen way must not end the switch
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return new ControlAnswer(false, [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"]);
+            reasons = [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"];
         }
+        HostLog.CommandRefused(log, Echo(request), string.Join("; ", reasons));
+        return new ControlAnswer(false, reasons);
     }
 
     private IReadOnlyList<string> Apply(string request)

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
@@ -37,6 +39,6 @@ public sealed record AgentOptions
 
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Takes one line per connection event; called from any thread, not under the control lock.</summary>
-    internal Action<string> Log { get; init; } = static _ => { };
+    /// <summary>Told of connection events; called from any thread, not under the control lock.</summary>
+    internal ILogger Log { get; init; } = NullLogger.Instance;
 }

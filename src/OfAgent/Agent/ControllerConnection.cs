@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
@@ -24,17 +25,15 @@ internal sealed class ControllerConnection : ICommandHost
     private readonly IChannel _channel;
     private readonly OfFramer _framer = OfFramer.Pool.Get();
     private readonly PeerPatience _patience;
+    private readonly ProbeSchedule _probes;
     private Thread? _writer;
     private string? _closeReason;
     private long _lastActivity;
     private long _lastRequest;
     private long _requestCount;
-    private int _probesSent;
     private volatile PeerStanding _standing;
     private volatile bool _isOpen;
     private volatile string? _gaveUpFor;
-    private long _probedAt;
-    private long _askedAt;
     private long _stateSince;
     private volatile Activity _activity;
     private volatile bool _ended;
@@ -47,7 +46,8 @@ internal sealed class ControllerConnection : ICommandHost
         IsPassive = isPassive;
         Session = new ControllerSession(agent, Out, isPassive);
         _patience = new PeerPatience(Time);
-        _lastRequest = _askedAt = _stateSince = Time.GetTimestamp();
+        _probes = new ProbeSchedule(Time, agent.Options.ProbeInterval, agent.ProbeTick);
+        _lastRequest = _stateSince = Time.GetTimestamp();
     }
 
     /// <summary>What the reader is about, for who judges the peer's silence.</summary>
@@ -113,7 +113,9 @@ internal sealed class ControllerConnection : ICommandHost
         }
         else
         {
-            _agent.Log($"{Name}: {reason}");
+            // A tool that looked in and left is no news.
+            bool isNews = _standing == PeerStanding.Configured || !reason.StartsWith("closed by the peer", StringComparison.Ordinal);
+            AgentLog.Ended(_agent.Log, isNews ? LogLevel.Information : LogLevel.Debug, Name, reason);
         }
     }
 
@@ -195,10 +197,7 @@ internal sealed class ControllerConnection : ICommandHost
     }
 
     /// <summary>Asks a peer for an echo once an interval; closes if it has been silent too long. Under the control lock, from time to time.</summary>
-    /// <remarks>
-    /// Time that the switch took is not the peer's: a peer whose message is being handled, or has come and was not read yet, is alive; and however late
-    /// this look comes, a peer is asked before it is given up.
-    /// </remarks>
+    /// <remarks>Time that the switch took is not the peer's: a peer whose message is being handled, or has come and was not read yet, is alive.</remarks>
     public void Probe()
     {
         Activity activity = _activity;
@@ -207,33 +206,18 @@ internal sealed class ControllerConnection : ICommandHost
         {
             Touch();
         }
-        TimeSpan interval = _agent.Options.ProbeInterval;
-        long heard = Volatile.Read(ref _lastActivity);
-        TimeSpan silence = Time.GetElapsedTime(heard);
-        int intervals = (int)(silence / interval);
-        int sent = _probedAt > heard ? _probesSent : 0;
-        bool wasAsked = sent > 0 && Time.GetElapsedTime(_probedAt) >= interval;
-        // At the next look it might be too late: without a controller the fail mode is due within the three intervals.
-        if (wasAsked && silence + _agent.ProbeTick > interval * AgentOptions.ProbesUntilClose)
+        switch (_probes.Look(Volatile.Read(ref _lastActivity), isBusy: Session.IsNegotiated && !waitsForUs))
         {
-            Close($"no sign of life for {(interval * AgentOptions.ProbesUntilClose).TotalSeconds:0.#} s");
-            return;
+            case ProbeDecision.Close:
+                Close($"no sign of life for {_probes.Patience.TotalSeconds:0.#} s");
+                break;
+            case ProbeDecision.Ask:
+                lock (Out.Appending)
+                {
+                    Session.SendProbe();
+                }
+                break;
         }
-        if (intervals > sent)
-        {
-            _probedAt = sent == 0 ? Time.GetTimestamp() : _probedAt;
-        }
-        // A busy peer has shown that it lives; it is asked for its latency.
-        bool isBusy = Session.IsNegotiated && !waitsForUs && silence < _agent.ProbeTick;
-        if (intervals > sent || (isBusy && Time.GetElapsedTime(_askedAt) >= interval))
-        {
-            _askedAt = Time.GetTimestamp();
-            lock (Out.Appending)
-            {
-                Session.SendProbe();
-            }
-        }
-        _probesSent = intervals;
     }
 
     /// <summary>A command of this connection lets others take the control lock, who may have something to append.</summary>
@@ -318,7 +302,7 @@ internal sealed class ControllerConnection : ICommandHost
 
     private void HandleChunk()
     {
-        bool wasNegotiated = Session.IsNegotiated;
+        (bool wasNegotiated, bool wasConfigured) = (Session.IsNegotiated, Session.IsConfigured);
         bool hadError = Session.FirstError is not null;
         Touch();
         bool hasMore = true;
@@ -343,11 +327,15 @@ internal sealed class ControllerConnection : ICommandHost
         if (!wasNegotiated && Session.IsNegotiated)
         {
             Volatile.Write(ref _stateSince, Time.GetTimestamp());
-            _agent.Log($"{Name}: connected");
+            AgentLog.Connected(_agent.Log, IsPassive ? LogLevel.Debug : LogLevel.Information, Name);
+        }
+        if (!wasConfigured && Session.IsConfigured && IsPassive)
+        {
+            AgentLog.PeerConfigured(_agent.Log, Name);
         }
         if (!hadError && Session.FirstError is OfError error)
         {
-            _agent.Log($"{Name}: the peer reports {error.Name}; further errors of it are not shown");
+            AgentLog.ErrorReported(_agent.Log, Name, error.Name);
         }
     }
 

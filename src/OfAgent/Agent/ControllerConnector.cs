@@ -59,7 +59,7 @@ internal sealed class ControllerConnector
             }
             if (!_stopping.IsCancellationRequested && failure != lastFailure)
             {
-                _agent.Log($"{_target}: {failure}; trying again");
+                AgentLog.Lost(_agent.Log, $"{_target}", failure);
             }
             _agent.NoteAttempt(worked);
             lastFailure = worked ? "" : failure; // one line, however often the same attempt fails

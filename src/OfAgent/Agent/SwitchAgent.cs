@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
@@ -70,7 +71,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         Control = control;
         Options = options;
         _contact = new ContactWatch(control, options);
-        Refusals = new RefusalLog(options.Log, options.TimeProvider);
+        Refusals = new RefusalLog(refusal => AgentLog.Refused(options.Log, refusal), options.TimeProvider);
         using (control.EnterWithoutTable())
         {
             control.Events = this;
@@ -235,7 +236,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Whether such a connection is for management only: a peer of a listener beside configured controllers.</summary>
     internal bool IsManagement(bool isPassive) => isPassive && Options.Controllers.Count > 0;
 
-    internal void Log(string line) => Options.Log(line);
+    internal ILogger Log => Options.Log;
 
     /// <summary>Under the control lock.</summary>
     internal void Add(ControllerConnection connection) => _connections.Add(connection);
@@ -335,7 +336,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         }
         if (news is not null)
         {
-            Log(news);
+            AgentLog.Emergency(Log, news);
         }
     }
 

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Web;
 
@@ -58,13 +59,15 @@ internal static class RunCommand
     {
         CheckOpenFiles();
         PoolThreads.Fill(names: options.Agent.Controllers.Count(one => one.Transport != ConnectionTransport.Unix && !IPAddress.TryParse(one.Host, out _)));
-        using var signal = new TerminationSignal(onReload: static () => Log("SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
+        using StreamLog log = StreamLog.ToStandardError(options.LogFormat, options.LogLevel);
+        using var signal = new TerminationSignal(onReload: () => HostLog.News(log, "SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
         using Socket? listener = options.Web == null ? null : OpenWeb(options.Web);
-        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, Console.Out.WriteLine, Log);
+        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, Console.Out.WriteLine, log);
         using IDisposable? web = listener == null ? null : StartWeb(host, listener);
         Console.Out.WriteLine("ready");
         WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle]);
         host.ThrowIfFailed();
+        HostLog.Stopping(log, signal.Reason);
         return 0;
     }
 
@@ -85,19 +88,6 @@ internal static class RunCommand
         if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, _, _, _, string hard, ..] && int.TryParse(hard, out int limit) && limit < least)
         {
             throw new OptionException($"the limit of open files is {limit}, and the switch needs {least} or more (ulimit -n, LimitNOFILE= of systemd)");
-        }
-    }
-
-    /// <summary>Any thread. Whoever reads the log may be gone, as with a terminal that hung up; the switch goes on.</summary>
-    private static void Log(string line)
-    {
-        try
-        {
-            Console.Error.WriteLine(line);
-        }
-        catch (IOException)
-        {
-            // nobody to tell
         }
     }
 }

@@ -33,7 +33,7 @@ internal sealed class AgentHarness : IDisposable
             Ports[number] = port;
         }
         options ??= new AgentOptions { TimeProvider = new TestTime() }; // no probes in between
-        options = options with { Log = _log.Add };
+        options = options with { Log = new LineLogger(_log.Add) };
         if (options.Listeners.Count == 0)
         {
             options = options with { Listeners = [Target("ptcp:0:127.0.0.1")] };

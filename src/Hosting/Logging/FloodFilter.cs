@@ -1,0 +1,61 @@
+using Microsoft.Extensions.Logging;
+
+namespace Softswitch.Hosting.Logging;
+
+/// <summary>Folds a flood of equal lines: of each the first few within some seconds pass, the others are counted, and one line tells how many there were.</summary>
+/// <remarks>Bounded: where too many different lines come at once, what is not remembered passes. Threads: one.</remarks>
+internal sealed class FloodFilter
+{
+    public const int Few = 5;
+    private const int MostRemembered = 256;
+    private static readonly TimeSpan s_window = TimeSpan.FromSeconds(10);
+
+    private readonly Dictionary<(LogLevel, string), Tally> _seen = [];
+    private DateTimeOffset _lookAgainAt = DateTimeOffset.MaxValue;
+
+    /// <summary>Whether a line is to be shown.</summary>
+    public bool Admit(in LogLine line)
+    {
+        (LogLevel, string) key = (line.Level, line.Text);
+        if (_seen.TryGetValue(key, out Tally tally))
+        {
+            _seen[key] = tally with { Count = tally.Count + 1 };
+            return tally.Count < Few;
+        }
+        if (_seen.Count < MostRemembered)
+        {
+            _seen[key] = new Tally(line, 1);
+            _lookAgainAt = Min(_lookAgainAt, line.Time + s_window);
+        }
+        return true;
+    }
+
+    /// <summary>What there is to say of lines whose time is over.</summary>
+    /// <param name="all">Whether to say it of all, because this is the end.</param>
+    public IEnumerable<LogLine> TakeFolded(DateTimeOffset now, bool all = false)
+    {
+        if (now < _lookAgainAt && !all)
+        {
+            yield break;
+        }
+        _lookAgainAt = DateTimeOffset.MaxValue;
+        foreach (((LogLevel, string) key, Tally tally) in _seen.ToArray())
+        {
+            if (now < tally.First.Time + s_window && !all)
+            {
+                _lookAgainAt = Min(_lookAgainAt, tally.First.Time + s_window);
+                continue;
+            }
+            _seen.Remove(key);
+            if (tally.Count > Few)
+            {
+                yield return tally.First with { Time = now, Text = $"... {tally.Count - Few} more in {(now - tally.First.Time).TotalSeconds:0} s: {tally.First.Text}", Fields = null };
+            }
+        }
+    }
+
+    private static DateTimeOffset Min(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
+
+    /// <param name="Count">The first among them.</param>
+    private readonly record struct Tally(LogLine First, int Count);
+}

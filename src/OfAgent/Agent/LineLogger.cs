@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Logging;
+
+namespace Softswitch.OfAgent.Agent;
+
+/// <summary>A log for whoever wants lines and nothing else: all of them, whatever their level.</summary>
+/// <param name="take">Takes each, on any thread.</param>
+internal sealed class LineLogger(Action<string> take) : ILogger
+{
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel))
+        {
+            take(formatter(state, exception));
+        }
+    }
+}
