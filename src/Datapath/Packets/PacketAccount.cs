@@ -42,7 +42,7 @@ internal unsafe struct PacketAccount
     /// <summary>Packets that named a queue which is not there.</summary>
     public ulong QueueMisses;
 
-    /// <summary>The port's number; CONTROLLER for the controller, NONE for the switch itself and ports that went.</summary>
+    /// <summary>The port's number; CONTROLLER, LOCAL or NONE for the controller, the switch itself and ports that went.</summary>
     public ushort Port;
 
     public bool IsEgress;

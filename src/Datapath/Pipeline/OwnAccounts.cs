@@ -14,7 +14,7 @@ internal sealed unsafe class OwnAccounts : IDisposable
     public OwnAccounts()
     {
         PortAccount.Name(Controller, PortNumber.Controller);
-        PortAccount.Name(Switch, PortNumber.None);
+        PortAccount.Name(Switch, PortNumber.Local);
         PortAccount.Name(Gone, PortNumber.None);
     }
 
