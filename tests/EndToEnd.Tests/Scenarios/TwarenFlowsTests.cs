@@ -113,8 +113,7 @@ public sealed class TwarenFlowsTests
                     Agent = new() { Listeners = [new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: true, "127.0.0.1", 0)] },
                     Datapath = new() { FrameCount = 4096 },
                 },
-                said.Add,
-                static _ => { });
+                said.Add);
             string port = said.Single(line => line.StartsWith("listening: ptcp:", StringComparison.Ordinal)).Split(':')[2];
             CommandResult result = SwitchProgram.Execute("ofctl", "add-static-flows", $"tcp:127.0.0.1:{port}", path);
             Assert.True(result.ExitCode == 0, result.Error);

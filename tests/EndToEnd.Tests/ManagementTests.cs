@@ -1,0 +1,208 @@
+using System.Text.Json;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>A running switch is found, asked and watched, and says in its log what happens.</summary>
+public sealed class ManagementTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-management-");
+
+    private string Sockets => Path.Combine(_folder.FullName, "run");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void One_switch_is_found_without_a_target_and_several_by_their_names()
+    {
+        CommandResult none = Execute("status");
+        Assert.Equal((2, $"softswitch status: target: which switch? none runs that {Sockets} knows of"), (none.ExitCode, none.Error.Split(" (those")[0].TrimEnd()));
+        using RunningCommand first = StartNull("--datapath-id", "2a");
+        Assert.Contains("port 1: null", Execute("port", "list").Checked().Output, StringComparison.Ordinal);
+        Assert.StartsWith("port 2: null", Execute("port", "add", "2=null:").Checked().Output, StringComparison.Ordinal);
+
+        using RunningCommand second = StartNull("--name", "s2");
+        CommandResult unclear = Execute("status");
+        Assert.Equal((2, "softswitch status: target: which switch? there are 000000000000002a, s2\n"), (unclear.ExitCode, unclear.Error));
+        Assert.StartsWith("switch      s2: softswitch ", Execute("status", "s2").Checked().Output, StringComparison.Ordinal);
+        Assert.Equal("port 2: null2: removed\n", Execute("port", "del", "000000000000002a", "2").Checked().Output);
+
+        SwitchProgram.Terminate(first, "KILL");
+        first.WaitForEnd(SwitchProgram.Patience);
+        Assert.StartsWith("switch      s2: softswitch ", Execute("status").Checked().Output, StringComparison.Ordinal);
+        using RunningCommand again = StartNull("--datapath-id", "2a");
+        Assert.Contains("there are 000000000000002a, s2", Execute("status").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_name_that_is_taken_is_refused_and_a_default_name_gets_a_number()
+    {
+        using RunningCommand named = StartNull("--name", "s1");
+        CommandResult twin = Execute("run", "--port", "null:", "--name", "s1");
+        Assert.Equal((2, "softswitch run: --name: s1: the socket is in use by a running process\n"), (twin.ExitCode, twin.Error));
+        using RunningCommand first = StartNull("--datapath-id", "7");
+        using RunningCommand second = StartNull("--datapath-id", "7");
+        second.WaitForText("tools call this switch 0000000000000007-2: another has its datapath id for a name", SwitchProgram.Patience);
+        Assert.Contains("datapath id 0000000000000007,", Execute("status", "0000000000000007-2").Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Where_no_socket_can_be_a_switch_starts_all_the_same_unless_it_was_asked_for()
+    {
+        Dictionary<string, string> nowhere = new() { ["SOFTSWITCH_RUNDIR"] = "/proc/softswitch" };
+        using RunningCommand running = Start(nowhere, "run", "--port", "null:");
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        running.WaitForText("warning no control socket, so tools do not find this switch (--control says where one can be): ", SwitchProgram.Patience);
+        using RunningCommand named = Start(nowhere, "run", "--port", "null:", "--name", "s1");
+        CommandResult refused = named.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.StartsWith("softswitch run: --name: s1: ", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Status_tells_what_runs_in_about_ten_lines_or_as_JSON()
+    {
+        using RunningCommand running = StartNull("--name", "s1", "--controller", "tcp:127.0.0.1:1");
+        running.WaitForText("trying again", SwitchProgram.Patience);
+        string[] lines = Execute("status").Checked().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.InRange(lines.Length, 9, 13);
+        Assert.Contains("controllers 0 of 1 connected", lines);
+        Assert.Contains(lines, line => line.Contains("tcp:127.0.0.1:1: cannot connect: Connection refused; next attempt in", StringComparison.Ordinal));
+        JsonElement report = JsonDocument.Parse(Execute("status", "--json").Checked().Output).RootElement;
+        Assert.Equal("s1", report.GetProperty("name").GetString());
+        Assert.Equal(running.ProcessId, report.GetProperty("process").GetProperty("id").GetInt32());
+    }
+
+    [Fact]
+    public void Top_into_a_pipe_prints_as_many_reports_as_asked_for_and_the_busiest_flow()
+    {
+        string capture = SmallCapture.Write(_folder.FullName, frames: 1, length: 60);
+        string listener = Path.Combine(_folder.FullName, "of");
+        using RunningCommand running = Start(Environment, "run", "--port", $"1=replay:{capture},rate=1M", "--port", "2=null:", "--listen", $"punix:{listener}");
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        Execute("ofctl", "add-flow", $"unix:{listener}", "priority=7,in_port=1,dl_type=0x88b5,actions=output:2").Checked();
+        Execute("ofctl", "add-flow", $"unix:{listener}", "priority=7,in_port=2,actions=output:1").Checked();
+        string once = Execute("top", "--interval", "0.2").Checked().Output;
+        string flow = once.Split('\n').SkipWhile(line => !line.StartsWith("FLOWS", StringComparison.Ordinal)).Skip(1).First();
+        Assert.EndsWith("  priority=7,in_port=1,dl_type=0x88b5 actions=output:2", flow, StringComparison.Ordinal);
+        Assert.DoesNotContain("\e", once, StringComparison.Ordinal);
+        Assert.Equal(3, Execute("top", "--interval", "0.1", "--count", "3").Checked().Output.Split("WORKER").Length - 1);
+        Assert.Equal("softswitch top: --interval: '0' is not a number from 0.1 to 10\n", Execute("top", "--interval", "0").Error);
+    }
+
+    [Fact]
+    public void Top_on_a_terminal_takes_keys_follows_its_size_and_leaves_it_as_it_was()
+    {
+        Needs.Program("script");
+        using RunningCommand running = StartNull("--name", "s1");
+        using Terminal terminal = new(_folder, $"{SwitchProgram.Dotnet} {SwitchProgram.Library} top --interval 0.1", Sockets);
+        terminal.WaitFor("\e[?1049h");
+        terminal.WaitFor("q quit  p pause");
+        terminal.Type("p");
+        terminal.WaitFor("PAUSED");
+        terminal.Type("p");
+        terminal.Resize(rows: 20, columns: 30);
+        terminal.WaitFor("\n PORT                LINK     \e[K");
+        terminal.Type("q");
+        Assert.Equal(0, terminal.WaitForEnd());
+        Assert.EndsWith("\e[?25h\e[?1049l", terminal.Shown.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    [InlineData("end of the switch")]
+    public void Top_leaves_the_terminal_as_it_was_however_it_ends(string how)
+    {
+        Needs.Program("script");
+        using RunningCommand running = StartNull("--name", "s1");
+        using Terminal terminal = new(_folder, $"{SwitchProgram.Dotnet} {SwitchProgram.Library} top --interval 0.1", Sockets);
+        terminal.WaitFor("q quit  p pause");
+        if (how.Length > 4)
+        {
+            SwitchProgram.Terminate(running);
+            Assert.Equal(2, terminal.WaitForEnd());
+            Assert.Contains("softswitch top: unix:", terminal.Shown.Split("\e[?1049l")[1], StringComparison.Ordinal);
+        }
+        else
+        {
+            terminal.Signal(how);
+            Assert.Equal(0, terminal.WaitForEnd());
+        }
+        Assert.Contains("\e[?25h\e[?1049l", terminal.Shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_log_tells_of_start_stop_and_refused_commands_and_not_of_a_tool_that_looks_in()
+    {
+        string listener = Path.Combine(_folder.FullName, "of");
+        using RunningCommand running = StartNull("--name", "s1", "--listen", $"punix:{listener}");
+        Execute("ofctl", "show", $"unix:{listener}").Checked();
+        Assert.Equal(2, Execute("port", "del", "9").ExitCode);
+        SwitchProgram.Terminate(running);
+        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(0, result.ExitCode);
+        string[] lines = [.. result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        Assert.All(lines, line => Assert.Matches(@"^\d{4}-\d\d-\d\dT[\d:.]{12}Z (info|warning) ", line));
+        string[] what = [.. lines.Select(line => line["2026-11-22T00:00:00.000Z ".Length..])];
+        Assert.StartsWith("info    started: s1, datapath id ", what[0], StringComparison.Ordinal);
+        Assert.Equal("warning control socket: 'port del 9' refused: port '9': there is no such port; there are 1 (null)", what[1]);
+        Assert.Equal("info    stopping: SIGTERM", what[2]);
+        Assert.StartsWith("info    stopped after ", what[3], StringComparison.Ordinal);
+        Assert.Equal(4, what.Length);
+    }
+
+    [Fact]
+    public void With_the_level_debug_it_tells_of_tools_too_and_as_JSON_of_each_field()
+    {
+        string listener = Path.Combine(_folder.FullName, "of");
+        using RunningCommand running = StartNull("--listen", $"punix:{listener}", "--log-level", "debug", "--log-format", "json");
+        Execute("ofctl", "show", $"unix:{listener}").Checked();
+        running.WaitForText("closed by the peer", SwitchProgram.Patience);
+        JsonElement[] lines = [.. running.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+        JsonElement connected = Assert.Single(lines, line => line.GetProperty("event").GetString() == "Connected");
+        Assert.Equal("debug", connected.GetProperty("level").GetString());
+        Assert.StartsWith($"punix:{listener} from ", connected.GetProperty("connection").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Where_the_journal_reads_lines_have_its_priorities()
+    {
+        Needs.Program("python3");
+        const string script = """
+            import os, socket, subprocess, sys
+            ours, theirs = socket.socketpair()
+            status = os.fstat(theirs.fileno())
+            os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+            switch = subprocess.Popen(sys.argv[1:], stderr=theirs, stdout=subprocess.PIPE, text=True)
+            theirs.close()
+            while switch.stdout.readline() != "ready\n":
+                pass
+            switch.terminate()
+            print(ours.makefile().read(), end="")
+            """;
+        using RunningCommand python = RunningCommand.Start("python3", ["-c", script, SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:"], Environment);
+        string[] lines = python.WaitForEnd(SwitchProgram.Patience).Checked().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.StartsWith("<6>started: ", lines[0], StringComparison.Ordinal);
+        Assert.Equal("<6>stopping: SIGTERM", lines[1]);
+    }
+
+    private Dictionary<string, string> Environment => new() { ["SOFTSWITCH_RUNDIR"] = Sockets };
+
+    private static RunningCommand Start(Dictionary<string, string> environment, params string[] arguments) =>
+        RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, .. arguments], environment);
+
+    private RunningCommand StartNull(params string[] arguments)
+    {
+        RunningCommand running = Start(Environment, ["run", "--port", "null:", .. arguments]);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        return running;
+    }
+
+    private CommandResult Execute(params string[] arguments)
+    {
+        using RunningCommand command = Start(Environment, arguments);
+        return command.WaitForEnd(SwitchProgram.Patience);
+    }
+}
