@@ -59,7 +59,8 @@ internal static partial class BenchCommand
         Option<double> skew = new("--skew") { HelpName = "S", Description = "Flows by Zipf's law with this exponent; 0 for all alike.", DefaultValueFactory = _ => 0 };
         Option<bool> fresh = new("--fresh") { Description = "Every packet is a flow never seen before." };
         Option<int> attack = Number("--attack-masks", "Entries besides, above all others and each with a mask of its own, as if to blow up a search by masks.", 0);
-        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, frames, seconds, traffic, skew, fresh, attack };
+        Option<string?> capture = new("--capture") { HelpName = "FLOW", Description = "Packets that are captured meanwhile, as they come and as they leave, in ovs-ofctl's words." };
+        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, frames, seconds, traffic, skew, fresh, attack, capture };
         SetAction(command, parsed => new PipelineOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
@@ -74,6 +75,7 @@ internal static partial class BenchCommand
             Skew = InRange(skew, parsed.GetValue(skew), 0, 10),
             Fresh = parsed.GetValue(fresh),
             AttackMasks = InRange(attack, parsed.GetValue(attack), 0, TupleSpaceExplosion.MaxEntries),
+            Capture = parsed.GetValue(capture),
         }, PipelineBenchmark.Run);
         return command;
     }

@@ -76,6 +76,9 @@ internal sealed record PipelineOptions
     /// <summary>Whether every packet is a flow never seen before.</summary>
     public bool Fresh { get; init; }
 
+    /// <summary>Which packets are captured meanwhile, in ovs-ofctl's words; null for none.</summary>
+    public string? Capture { get; init; }
+
     /// <summary>Entries of a mask each that are there besides and that next to none of the traffic matches.</summary>
     public int AttackMasks { get; init; }
 }
@@ -120,6 +123,7 @@ internal static class PipelineBenchmark
         }
         (int entries, int masks) = AddEntries(bench, set, options, sink);
 
+        using BenchCapture? capture = options.Capture == null ? null : new BenchCapture(bench.Control, options.Capture);
         progress("warming up");
         using var workers = new MeasuredWorkers(bench.Control.Workers);
         MeasuredWorkers.WarmUp(options.Seconds);
@@ -139,6 +143,7 @@ internal static class PipelineBenchmark
         result.Add("allocatedBytes", slices.Sum(slice => slice.AllocatedBytes));
         result.Add("collections", collections);
         Account(result, bench, options.Workers, sink);
+        capture?.Report(result);
         Describe(result, options, set, entries, masks, packets);
         Machine.Describe(result);
         return result;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 
@@ -8,8 +7,6 @@ namespace Softswitch.Datapath.Captures;
 internal sealed class CaptureFilter
 {
     private readonly ushort[]? _ports;
-    private readonly FlowKey _key;
-    private readonly FlowKey _mask;
 
     /// <param name="points">Where.</param>
     /// <param name="ports">By which ports; null for all, those to come included.</param>
@@ -19,27 +16,27 @@ internal sealed class CaptureFilter
     public CaptureFilter(CapturePoints points, ushort[]? ports, in FlowMatch match, int snapLength = Packet.MaxLength)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(snapLength, 1);
-        MatchNormalizer.Normalize(match, out _key, out _mask);
-        if (_mask.InPort != 0)
+        MatchNormalizer.Normalize(match, out FlowKey key, out FlowKey mask);
+        if (mask.InPort != 0)
         {
             throw new ArgumentException("a packet that leaves has no ingress port to be compared", nameof(match));
         }
+        Key = key;
+        Mask = mask;
         Points = points;
         _ports = ports;
         SnapLength = Math.Min(snapLength, Packet.MaxLength);
-        MatchesAll = _mask == default;
     }
 
     public CapturePoints Points { get; }
 
     public int SnapLength { get; }
 
-    /// <summary>Whether no packet's headers need be looked at.</summary>
-    public bool MatchesAll { get; }
+    /// <summary>Bits of packets' keys that are compared, and their values.</summary>
+    public FlowKey Mask { get; }
+
+    public FlowKey Key { get; }
 
     /// <summary>Whether it takes packets of that port there.</summary>
     public bool Includes(CapturePoints point, ushort port) => (Points & point) != 0 && (_ports == null || Array.IndexOf(_ports, port) >= 0);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Matches(in FlowKey key) => FlowKey.Matches(key, _key, _mask);
 }

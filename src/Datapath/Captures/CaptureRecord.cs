@@ -21,8 +21,11 @@ internal struct CaptureRecord
     /// <summary>Bytes to the next record.</summary>
     public int Step;
 
-    private byte _point;
-    private byte _reason;
+    /// <summary>Where it was captured; none where there is no packet.</summary>
+    public CapturePoints Point;
+
+    private byte _reason; // with the side of the port in the highest bit
+
     public ushort Port;
 
     /// <summary>Bytes of the packet.</summary>
@@ -38,20 +41,17 @@ internal struct CaptureRecord
     public int Call;
     public int Index;
 
-    /// <summary>One of them; none where there is no packet.</summary>
-    public readonly CapturePoints Point => (CapturePoints)(_point & ~Egress);
-
-    /// <summary>Whether the packet was on its way out of the port.</summary>
-    public readonly bool IsEgress => (_point & Egress) != 0;
-
-    public readonly DropReason Reason => (DropReason)_reason;
-
-    public void Set(CapturePoints point, bool isEgress, DropReason reason)
+    /// <summary>Of dropped packets.</summary>
+    public DropReason Reason
     {
-        _point = (byte)((byte)point | (isEgress ? Egress : 0));
-        _reason = (byte)reason;
+        readonly get => (DropReason)(_reason & ~Egress);
+        set => _reason = (byte)((_reason & Egress) | (int)value);
     }
 
-    /// <summary>There is no packet here any more.</summary>
-    public void Clear() => _point = 0;
+    /// <summary>Whether the packet was on its way out of the port.</summary>
+    public bool IsEgress
+    {
+        readonly get => (_reason & Egress) != 0;
+        set => _reason = (byte)((_reason & ~Egress) | (value ? Egress : 0));
+    }
 }

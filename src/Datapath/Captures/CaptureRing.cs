@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Captures;
@@ -29,19 +28,20 @@ internal sealed unsafe class CaptureRing : IDisposable
     /// <summary>Packets of this port that found no room.</summary>
     public long Lost(ushort port) => Volatile.Read(ref _lost.Start[port]);
 
-    /// <summary>Copies a packet if there is room. Seen by the reader from the next <see cref="Publish"/> on.</summary>
-    /// <param name="head">All but <see cref="CaptureRecord.Step"/>.</param>
-    public void Add(CaptureRecord head, byte* data)
+    /// <summary>Makes room for a packet, which the reader sees from the next <see cref="Publish"/> on.</summary>
+    /// <param name="captured">Bytes that are to follow the record.</param>
+    /// <returns>To be filled in, but for its step; null, counted as lost, if there is no room.</returns>
+    public CaptureRecord* TryAdd(ushort port, int captured)
     {
-        int size = (CaptureRecord.Size + head.Captured + Alignment - 1) & -Alignment;
+        int size = (CaptureRecord.Size + captured + Alignment - 1) & -Alignment;
         int offset = (int)(_written & _mask);
         int left = _bytes.Length - offset;
         int skipped = left < size ? left : 0;
         if (!HasRoom(skipped + size))
         {
-            ref long lost = ref _lost.Start[head.Port];
+            ref long lost = ref _lost.Start[port];
             Volatile.Write(ref lost, lost + 1);
-            return;
+            return null;
         }
         byte* place = _bytes.Start + offset;
         if (skipped > 0)
@@ -49,10 +49,9 @@ internal sealed unsafe class CaptureRing : IDisposable
             *(long*)place = skipped; // no point, no port
             place = _bytes.Start;
         }
-        head.Step = size;
-        *(CaptureRecord*)place = head;
-        Unsafe.CopyBlockUnaligned(place + CaptureRecord.Size, data, (uint)head.Captured);
         _written += skipped + size;
+        ((CaptureRecord*)place)->Step = size;
+        return (CaptureRecord*)place;
     }
 
     /// <summary>Takes back what is not published yet of this call, from <paramref name="index"/> on.</summary>
@@ -64,7 +63,7 @@ internal sealed unsafe class CaptureRing : IDisposable
             int step = record->Step;
             if (record->Point == CapturePoints.Sent && record->Call == call && record->Index >= index)
             {
-                record->Clear();
+                record->Point = CapturePoints.None;
             }
             at += step;
         }

@@ -1,16 +1,23 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Captures;
 
 /// <summary>One worker's end of all captures: copies what they ask for into its rings.</summary>
-/// <remarks>All packets of a pass have one time: that of the first which is kept.</remarks>
+/// <remarks>All packets of a pass have one time, that of its begin.</remarks>
 internal sealed unsafe class CaptureTap : PacketTap
 {
+    // The system's clock is asked so often; in between the worker's counts.
+    private const long ClockInterval = TimeSpan.TicksPerSecond;
+
     private readonly (CaptureFilter Filter, CaptureRing Ring)[] _captures;
     private readonly TimeProvider _time;
+    private readonly FlowKey[] _keys = GC.AllocateArray<FlowKey>(PacketBatch.Capacity, pinned: true);
     private long _ticks;
+    private long _offset;
+    private long _askedAt = long.MinValue;
     private int _call;
 
     private CaptureTap(Capture[] captures, int worker, TimeProvider time)
@@ -23,31 +30,35 @@ internal sealed unsafe class CaptureTap : PacketTap
     public static CaptureTap? Create(Capture[] captures, int worker, TimeProvider time) =>
         captures.Length == 0 ? null : new CaptureTap(captures, worker, time);
 
+    /// <param name="ticks">The worker's clock in units of 100 ns.</param>
+    public void BeginPass(long ticks)
+    {
+        if (ticks - _askedAt >= ClockInterval || _askedAt == long.MinValue)
+        {
+            _askedAt = ticks;
+            _offset = _time.GetUtcNow().UtcTicks - ticks;
+        }
+        _ticks = Math.Max(_ticks, ticks + _offset); // a clock that was set back must not put packets out of order
+    }
+
     /// <summary>A batch as the port received it, parsed.</summary>
     public void Received(ref Packet packets, FlowKey* keys, int count, ushort port)
     {
         foreach ((CaptureFilter filter, CaptureRing ring) in _captures)
         {
-            if (!filter.Includes(CapturePoints.Received, port))
+            if (filter.Includes(CapturePoints.Received, port))
             {
-                continue;
-            }
-            for (int i = 0; i < count; i++)
-            {
-                if (filter.Matches(keys[i]))
-                {
-                    Add(filter, ring, Unsafe.Add(ref packets, i), port, CapturePoints.Received);
-                }
+                AddMatching(filter, ring, ref packets, keys, count, new CaptureRecord { Port = port, Point = CapturePoints.Received });
             }
         }
     }
 
-    public override void Received(in Packet packet, ushort port) => AddEach(new ReadOnlySpan<Packet>(in packet), port, CapturePoints.Received);
+    public override void Received(in Packet packet, ushort port) =>
+        Add(new ReadOnlySpan<Packet>(in packet), new CaptureRecord { Port = port, Point = CapturePoints.Received });
 
     public override int Sending(ReadOnlySpan<Packet> packets, ushort port)
     {
-        _call++;
-        AddEach(packets, port, CapturePoints.Sent, isEgress: true);
+        Add(packets, new CaptureRecord { Port = port, Point = CapturePoints.Sent, IsEgress = true, Call = ++_call });
         return _call;
     }
 
@@ -60,65 +71,78 @@ internal sealed unsafe class CaptureTap : PacketTap
     }
 
     public override void Dropped(in Packet packet, ushort port, bool isEgress, DropReason reason) =>
-        AddEach(new ReadOnlySpan<Packet>(in packet), port, CapturePoints.Dropped, isEgress, reason);
+        Add(new ReadOnlySpan<Packet>(in packet), new CaptureRecord { Port = port, Point = CapturePoints.Dropped, IsEgress = isEgress, Reason = reason });
 
     /// <summary>At the end of a pass: whoever reads sees what it brought.</summary>
     public void EndPass()
     {
-        _ticks = 0;
         foreach ((_, CaptureRing ring) in _captures)
         {
             ring.Publish();
         }
     }
 
-    private void AddEach(ReadOnlySpan<Packet> packets, ushort port, CapturePoints point, bool isEgress = false, DropReason reason = default)
+    /// <param name="head">What is the same for all of them.</param>
+    private void Add(ReadOnlySpan<Packet> packets, CaptureRecord head)
     {
-        int call = _call;
         foreach ((CaptureFilter filter, CaptureRing ring) in _captures)
         {
-            if (!filter.Includes(point, port))
+            if (!filter.Includes(head.Point, head.Port))
             {
                 continue;
             }
-            for (int i = 0; i < packets.Length; i++)
+            for (int first = 0; first < packets.Length; first += PacketBatch.Capacity)
             {
-                ref readonly Packet packet = ref packets[i];
-                if (filter.MatchesAll || IsMatch(filter, packet))
-                {
-                    Add(filter, ring, packet, port, point, isEgress, reason, call, i);
-                }
+                ReadOnlySpan<Packet> batch = packets.Slice(first, Math.Min(packets.Length - first, PacketBatch.Capacity));
+                head.Index = first;
+                AddMatching(filter, ring, ref MemoryMarshal.GetReference(batch), Parse(batch), batch.Length, head);
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsMatch(CaptureFilter filter, in Packet packet)
+    // A loop of its own: keys that were written a moment ago would have to reach the cache before they are compared.
+    private FlowKey* Parse(ReadOnlySpan<Packet> packets)
     {
-        FlowKey key;
+        FlowKey* keys = (FlowKey*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_keys));
         HeaderOffsets layout;
-        FlowKeyParser.Parse(packet.Data, packet.Length, 0, &key, &layout);
-        return filter.Matches(key);
+        for (int i = 0; i < packets.Length; i++)
+        {
+            FlowKeyParser.Parse(packets[i].Data, packets[i].Length, 0, keys + i, &layout);
+        }
+        return keys;
     }
 
-    private void Add(
-        CaptureFilter filter, CaptureRing ring, in Packet packet, ushort port, CapturePoints point,
-        bool isEgress = false, DropReason reason = default, int call = 0, int index = 0)
+    private void AddMatching(CaptureFilter filter, CaptureRing ring, ref Packet packets, FlowKey* keys, int count, in CaptureRecord head)
     {
-        if (_ticks == 0)
+        FlowKey key = filter.Key;
+        FlowKey mask = filter.Mask;
+        for (int i = 0; i < count; i++)
         {
-            _ticks = _time.GetUtcNow().UtcTicks;
+            if (FlowKey.Matches(keys[i], key, mask))
+            {
+                Copy(ring, Unsafe.Add(ref packets, i), filter.SnapLength, head, i);
+            }
         }
-        CaptureRecord head = new()
+    }
+
+    private void Copy(CaptureRing ring, in Packet packet, int snapLength, in CaptureRecord head, int index)
+    {
+        int captured = Math.Min(packet.Length, snapLength);
+        CaptureRecord* record = ring.TryAdd(head.Port, captured);
+        if (record == null)
         {
-            Port = port,
-            Length = packet.Length,
-            Captured = Math.Min(packet.Length, filter.SnapLength),
-            Ticks = _ticks,
-            Call = call,
-            Index = index,
-        };
-        head.Set(point, isEgress, reason);
-        ring.Add(head, packet.Data);
+            return;
+        }
+        // Field by field, straight to where it stays.
+        record->Port = head.Port;
+        record->Point = head.Point;
+        record->IsEgress = head.IsEgress;
+        record->Reason = head.Reason;
+        record->Length = packet.Length;
+        record->Captured = captured;
+        record->Ticks = _ticks;
+        record->Call = head.Call;
+        record->Index = head.Index + index;
+        Unsafe.CopyBlockUnaligned(record + 1, packet.Data, (uint)captured);
     }
 }

@@ -230,6 +230,7 @@ internal sealed unsafe class Worker : IDisposable
         {
             CopyAccounts(_shared.AccountEpoch);
         }
+        _tap?.BeginPass(ticks);
         _executor.Now = _now;
         _ingress.BeginPass(_now);
     }

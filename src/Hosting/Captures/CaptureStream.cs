@@ -49,6 +49,12 @@ internal sealed class CaptureStream : IDisposable
         }
     }
 
+    /// <summary>Packets written so far.</summary>
+    public long Packets => _ports.Values.Sum(port => port.Packets);
+
+    /// <summary>Packets lost to the capture so far.</summary>
+    public long Lost => _ports.Values.Sum(port => port.Lost);
+
     /// <summary>Writes until there are as many packets as were asked for, or the reader has had enough.</summary>
     /// <param name="output">Where to. Its exceptions pass through.</param>
     /// <param name="isOver">Whether the reader has had enough; asked many times a second.</param>

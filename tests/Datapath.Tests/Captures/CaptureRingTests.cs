@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Captures;
 
 namespace Softswitch.Datapath.Tests.Captures;
@@ -94,11 +95,17 @@ public sealed unsafe class CaptureRingTests
     {
         int* data = stackalloc int[256];
         new Span<int>(data, 256).Fill(value);
-        CaptureRecord head = new() { Port = port, Length = length, Captured = length, Call = call, Index = index };
-        head.Set(point, isEgress: false, default);
         long lost = ring.Lost(port);
-        ring.Add(head, (byte*)data);
-        return ring.Lost(port) == lost;
+        CaptureRecord* record = ring.TryAdd(port, length);
+        Assert.Equal(record == null, ring.Lost(port) == lost + 1);
+        if (record == null)
+        {
+            return false;
+        }
+        int step = record->Step;
+        *record = new CaptureRecord { Step = step, Port = port, Point = point, Length = length, Captured = length, Call = call, Index = index };
+        Unsafe.CopyBlockUnaligned(record + 1, data, (uint)length);
+        return true;
     }
 
     private static List<int> ReadAll(CaptureRing ring)
