@@ -23,6 +23,7 @@ internal sealed class CaptureFilter
         }
         Key = key;
         Mask = mask;
+        Quick = new PlainIpv4Filter(key, mask);
         Points = points;
         _ports = ports;
         SnapLength = Math.Min(snapLength, Packet.MaxLength);
@@ -36,6 +37,9 @@ internal sealed class CaptureFilter
     public FlowKey Mask { get; }
 
     public FlowKey Key { get; }
+
+    /// <summary>Rules packets out before they are parsed.</summary>
+    public PlainIpv4Filter Quick { get; }
 
     /// <summary>Whether it takes packets of that port there.</summary>
     public bool Includes(CapturePoints point, ushort port) => (Points & point) != 0 && (_ports == null || Array.IndexOf(_ports, port) >= 0);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 
@@ -14,7 +13,6 @@ internal sealed unsafe class CaptureTap : PacketTap
 
     private readonly (CaptureFilter Filter, CaptureRing Ring)[] _captures;
     private readonly TimeProvider _time;
-    private readonly FlowKey[] _keys = GC.AllocateArray<FlowKey>(PacketBatch.Capacity, pinned: true);
     private long _ticks;
     private long _offset;
     private long _askedAt = long.MinValue;
@@ -44,11 +42,21 @@ internal sealed unsafe class CaptureTap : PacketTap
     /// <summary>A batch as the port received it, parsed.</summary>
     public void Received(ref Packet packets, FlowKey* keys, int count, ushort port)
     {
+        CaptureRecord head = new() { Port = port, Point = CapturePoints.Received };
         foreach ((CaptureFilter filter, CaptureRing ring) in _captures)
         {
-            if (filter.Includes(CapturePoints.Received, port))
+            if (!filter.Includes(head.Point, port))
             {
-                AddMatching(filter, ring, ref packets, keys, count, new CaptureRecord { Port = port, Point = CapturePoints.Received });
+                continue;
+            }
+            FlowKey key = filter.Key;
+            FlowKey mask = filter.Mask;
+            for (int i = 0; i < count; i++)
+            {
+                if (FlowKey.Matches(keys[i], key, mask))
+                {
+                    Copy(ring, Unsafe.Add(ref packets, i), filter.SnapLength, head, i);
+                }
             }
         }
     }
@@ -83,7 +91,7 @@ internal sealed unsafe class CaptureTap : PacketTap
     }
 
     /// <param name="head">What is the same for all of them.</param>
-    private void Add(ReadOnlySpan<Packet> packets, CaptureRecord head)
+    private void Add(ReadOnlySpan<Packet> packets, in CaptureRecord head)
     {
         foreach ((CaptureFilter filter, CaptureRing ring) in _captures)
         {
@@ -91,38 +99,23 @@ internal sealed unsafe class CaptureTap : PacketTap
             {
                 continue;
             }
-            for (int first = 0; first < packets.Length; first += PacketBatch.Capacity)
+            PlainIpv4Filter quick = filter.Quick;
+            for (int i = 0; i < packets.Length; i++)
             {
-                ReadOnlySpan<Packet> batch = packets.Slice(first, Math.Min(packets.Length - first, PacketBatch.Capacity));
-                head.Index = first;
-                AddMatching(filter, ring, ref MemoryMarshal.GetReference(batch), Parse(batch), batch.Length, head);
+                if (quick.MayMatch(packets[i].Data) && Matches(filter, packets[i]))
+                {
+                    Copy(ring, packets[i], filter.SnapLength, head, i);
+                }
             }
         }
     }
 
-    // A loop of its own: keys that were written a moment ago would have to reach the cache before they are compared.
-    private FlowKey* Parse(ReadOnlySpan<Packet> packets)
+    private static bool Matches(CaptureFilter filter, in Packet packet)
     {
-        FlowKey* keys = (FlowKey*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_keys));
+        FlowKey key;
         HeaderOffsets layout;
-        for (int i = 0; i < packets.Length; i++)
-        {
-            FlowKeyParser.Parse(packets[i].Data, packets[i].Length, 0, keys + i, &layout);
-        }
-        return keys;
-    }
-
-    private void AddMatching(CaptureFilter filter, CaptureRing ring, ref Packet packets, FlowKey* keys, int count, in CaptureRecord head)
-    {
-        FlowKey key = filter.Key;
-        FlowKey mask = filter.Mask;
-        for (int i = 0; i < count; i++)
-        {
-            if (FlowKey.Matches(keys[i], key, mask))
-            {
-                Copy(ring, Unsafe.Add(ref packets, i), filter.SnapLength, head, i);
-            }
-        }
+        FlowKeyParser.Parse(packet.Data, packet.Length, 0, &key, &layout);
+        return FlowKey.Matches(key, filter.Key, filter.Mask);
     }
 
     private void Copy(CaptureRing ring, in Packet packet, int snapLength, in CaptureRecord head, int index)
@@ -142,7 +135,7 @@ internal sealed unsafe class CaptureTap : PacketTap
         record->Captured = captured;
         record->Ticks = _ticks;
         record->Call = head.Call;
-        record->Index = head.Index + index;
+        record->Index = index;
         Unsafe.CopyBlockUnaligned(record + 1, packet.Data, (uint)captured);
     }
 }
