@@ -17,10 +17,27 @@ public sealed partial class SwitchHost
         using (Enter())
         {
             (ushort inPort, IReadOnlyList<byte[]> packets) = Read(request);
-            using PacketTracer tracer = Control.CreateTracer();
-            TraceReporter reporter = new(Control, _cards.Locate);
-            return [.. packets.Select(packet => reporter.Describe(tracer.Trace(inPort, packet)))];
+            List<TraceReport> reports = [];
+            while (reports.Count < packets.Count)
+            {
+                TraceSome(inPort, packets, reports);
+            }
+            return reports;
         }
+    }
+
+    /// <summary>Until others want the switch: then it may be another one, and the rest begins anew.</summary>
+    private void TraceSome(ushort inPort, IReadOnlyList<byte[]> packets, List<TraceReport> reports)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        CheckPort(inPort);
+        using PacketTracer tracer = Control.CreateTracer();
+        TraceReporter reporter = new(Control, _cards.Locate);
+        do
+        {
+            reports.Add(reporter.Describe(tracer.Trace(inPort, packets[reports.Count])));
+        }
+        while (reports.Count < packets.Count && !Control.LetOthersIn());
     }
 
     private (ushort InPort, IReadOnlyList<byte[]> Packets) Read(TraceRequest request)
@@ -45,15 +62,8 @@ public sealed partial class SwitchHost
             inPort ??= PacketSyntax.InPortOf(match);
             packets = [Compose(match, request.Length)];
         }
-        string ports = string.Join(", ", Control.Ports.Select(port => $"{PortNames.Format(port.Number)} ({port.Name})"));
-        if (inPort is not { } known)
-        {
-            throw new OptionException($"in_port: say by which port it comes in; there {(ports.Length == 0 ? "is none" : $"are {ports}")}");
-        }
-        if (Control.PortNumbers.IndexOf(known) < 0)
-        {
-            throw new OptionException($"in_port: there is no port {PortNames.Format(known)}; there {(ports.Length == 0 ? "is none" : $"are {ports}")}");
-        }
+        ushort known = inPort ?? throw new OptionException($"in_port: say by which port it comes in; {ListPorts()}");
+        CheckPort(known);
         if (packets is not { Count: > 0 } || packets.Contains(null!))
         {
             throw new OptionException("packet: there is none");
@@ -63,6 +73,20 @@ public sealed partial class SwitchHost
             throw new OptionException($"packet: {bad.Length} bytes; 1 to {Packet.MaxLength} can be traced");
         }
         return (known, packets);
+    }
+
+    private void CheckPort(ushort number)
+    {
+        if (Control.PortNumbers.IndexOf(number) < 0)
+        {
+            throw new OptionException($"in_port: there is no port {PortNames.Format(number)}; {ListPorts()}");
+        }
+    }
+
+    private string ListPorts()
+    {
+        string ports = string.Join(", ", Control.Ports.Select(port => $"{PortNames.Format(port.Number)} ({port.Name})"));
+        return ports.Length == 0 ? "there is none" : $"there are {ports}";
     }
 
     private static byte[] Compose(in FlowMatch match, int? length)

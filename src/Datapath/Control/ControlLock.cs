@@ -67,11 +67,12 @@ internal sealed class ControlLock
     /// In the middle of a command on the table, where nothing is half done: leaves the control lock and enters again if others have waited
     /// for long.
     /// </summary>
-    public void Breathe()
+    /// <returns>Whether it was left.</returns>
+    public bool Breathe()
     {
         if (!_hasTurn || !_lock.IsOverdue)
         {
-            return;
+            return false;
         }
         (int thread, ICommandHost? host, int depth) = (_holder, _host, _depth);
         host?.OnLeaving();
@@ -80,6 +81,7 @@ internal sealed class ControlLock
         _lock.Enter();
         Take(thread, withTable: true, host, depth);
         host?.OnEntered();
+        return true;
     }
 
     private void Take(int thread, bool withTable, ICommandHost? host, int depth)

@@ -6,8 +6,12 @@ namespace Softswitch.Datapath.Control;
 /// <content>Following packets; threads as for the rest of the class, with the table.</content>
 internal sealed unsafe partial class DatapathControl
 {
-    /// <summary>Follows packets through the switch as it is now. To be disposed of before the control lock is left.</summary>
+    /// <summary>Follows packets through the switch as it is now. Of use until the control lock is left.</summary>
     public PacketTracer CreateTracer() => new(_shared);
+
+    /// <summary>Between two packets, where others have waited for long: leaves the control lock and enters again. No tracer from before is of use then.</summary>
+    /// <returns>Whether it was left.</returns>
+    public bool LetOthersIn() => _lock.Breathe();
 
     /// <summary>The entries that match a packet, best first; an exact one comes before all others. Indices hold until the control lock is left.</summary>
     /// <param name="most">How many are wanted.</param>

@@ -15,7 +15,7 @@ namespace Softswitch.Datapath.Tracing;
 /// </para>
 /// <para>
 /// Threads: under the control lock, from the constructor to <see cref="Dispose"/>: the table does not change, and no entry is reclaimed. Costs some hundred
-/// microseconds to make, and a packet some ten.
+/// microseconds to make, and a packet some ten: more with hundreds of ports, no more with a million entries.
 /// </para>
 /// </remarks>
 internal sealed unsafe class PacketTracer : IDisposable

@@ -52,6 +52,7 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
     public IReadOnlyList<TraceStep> End()
     {
         Settle();
+        AddDrops(); // those not looked for any more
         if (_leftOut > 0)
         {
             _steps.Add(new TraceStep(TraceStepKind.LeftOut) { Count = _leftOut });
@@ -161,7 +162,10 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
                 _worker.Frames.Release(item.Packet);
             }
         }
-        AddDrops();
+        if (_leftOut == 0)
+        {
+            AddDrops();
+        }
     }
 
     private void AddDrops()

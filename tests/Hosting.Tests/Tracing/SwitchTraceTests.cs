@@ -136,6 +136,28 @@ public sealed class SwitchTraceTests : IDisposable
     }
 
     [Fact]
+    public async Task Others_get_in_between_the_packets_of_a_long_trace()
+    {
+        _switch.AddFlow("actions=FLOOD");
+        byte[][] packets = [.. Enumerable.Repeat(TestPacket.Udp(), 20_000)];
+        using ManualResetEventSlim begun = new();
+        Task<IReadOnlyList<TraceReport>> trace = Task.Run(() =>
+        {
+            begun.Set();
+            return _switch.Trace(new TraceRequest("1", null, null, packets));
+        });
+        begun.Wait(TestContext.Current.CancellationToken);
+        int before = 0;
+        while (!trace.IsCompleted)
+        {
+            _switch.ReadPorts(); // waits its turn for the control lock
+            before++;
+        }
+        Assert.Equal(packets.Length, (await trace).Count);
+        Assert.True(before > 3, $"{before} got in");
+    }
+
+    [Fact]
     public void A_list_of_thousands_of_outputs_is_cut_short_and_says_so()
     {
         FlowAction[] actions = [.. Enumerable.Repeat(FlowAction.Output(2), 4000)];
