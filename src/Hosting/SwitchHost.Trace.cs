@@ -46,7 +46,9 @@ public sealed partial class SwitchHost
         ushort? inPort = null;
         if (request.InPort is { } text)
         {
-            inPort = names.TryParse(text, out ushort number) ? number : throw new OptionException($"--in-port: '{text}' is neither a port number nor the name of a port");
+            inPort = names.TryParse(text, out ushort number)
+                ? number
+                : throw new OptionException($"--in-port: '{text}' is neither a port number nor the name of a port");
         }
         IReadOnlyList<byte[]> packets = request.Packets;
         if (request.Flow is { } flow)

@@ -9,11 +9,17 @@ internal sealed unsafe partial class DatapathControl
     /// <summary>Follows packets through the switch as it is now. Of use until the control lock is left.</summary>
     public PacketTracer CreateTracer() => new(_shared);
 
-    /// <summary>Between two packets, where others have waited for long: leaves the control lock and enters again. No tracer from before is of use then.</summary>
+    /// <summary>
+    /// Between two packets, where others have waited for long: leaves the control lock and enters again. No tracer from before is
+    /// of use then.
+    /// </summary>
     /// <returns>Whether it was left.</returns>
     public bool LetOthersIn() => _lock.Breathe();
 
-    /// <summary>The entries that match a packet, best first; an exact one comes before all others. Indices hold until the control lock is left.</summary>
+    /// <summary>
+    /// The entries that match a packet, best first; an exact one comes before all others. Indices hold until the control lock is
+    /// left.
+    /// </summary>
     /// <param name="most">How many are wanted.</param>
     /// <param name="count">How many there are.</param>
     public IReadOnlyList<uint> FindMatches(in FlowKey packet, int most, out int count)

@@ -5,7 +5,8 @@ namespace Softswitch.Datapath.Flows;
 
 /// <summary>Makes the packet that a match describes: the parser the other way round.</summary>
 /// <remarks>
-/// What the match leaves open is 0, and a frame without a type is one of 802.3. Checksums are right. Everything behind the headers is 0 and belongs to the IP packet.
+/// What the match leaves open is 0, and a frame without a type is one of 802.3. Checksums are right. Everything behind the headers is
+/// 0 and belongs to the IP packet.
 /// </remarks>
 internal static class PacketComposer
 {
@@ -24,12 +25,14 @@ internal static class PacketComposer
     {
         { Wildcards: var open } when Has(open, FlowWildcards.DlType) => 0,
         { DlType: EtherType.Arp } => ArpMessage.FrameLength - EthernetLength,
-        { DlType: EtherType.Ipv4, Wildcards: var open } => Ipv4Length + (Has(open, FlowWildcards.NwProto) ? 0 : TransportLength(match.NwProto)),
+        { DlType: EtherType.Ipv4, Wildcards: var open } when Has(open, FlowWildcards.NwProto) => Ipv4Length,
+        { DlType: EtherType.Ipv4 } => Ipv4Length + TransportLength(match.NwProto),
         _ => 0,
     };
 
     /// <param name="match">Wildcarded fields are not looked at; of addresses the prefix is.</param>
-    /// <param name="packet">As long as the packet is to be: <see cref="HeaderLength"/> or more, up to what an IP packet has room for.</param>
+    /// <param name="packet">As long as the packet is to be: <see cref="HeaderLength"/> or more, up to what an IP packet has room
+    /// for.</param>
     public static void Compose(in FlowMatch match, Span<byte> packet)
     {
         packet.Clear();
@@ -46,8 +49,9 @@ internal static class PacketComposer
         }
         ushort type = Has(open, FlowWildcards.DlType) ? EtherType.NotEthernetII : match.DlType;
         Span<byte> payload = packet[link..];
-        bool isLength = type < EtherType.FirstType; // 802.3: there the length stands, and no type
-        BinaryPrimitives.WriteUInt16BigEndian(packet[(link - 2)..], isLength ? (ushort)Math.Min(payload.Length, EtherType.FirstType - 1) : type);
+        // 802.3: there the length stands, and no type.
+        ushort typeOrLength = type < EtherType.FirstType ? (ushort)Math.Min(payload.Length, EtherType.FirstType - 1) : type;
+        BinaryPrimitives.WriteUInt16BigEndian(packet[(link - 2)..], typeOrLength);
         if (type == EtherType.Arp)
         {
             ComposeArp(match, payload);
@@ -102,8 +106,9 @@ internal static class PacketComposer
                     BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
                 }
                 ulong sum = InternetChecksum.Add(transport, InternetChecksum.AddPseudoHeader(ip[12..20], protocol, transport.Length));
-                BitConverter.TryWriteBytes(
-                    transport[(protocol == IpProtocol.Tcp ? 16 : 6)..], protocol == IpProtocol.Tcp ? InternetChecksum.Finish(sum) : InternetChecksum.FinishUdp(sum));
+                bool isTcp = protocol == IpProtocol.Tcp;
+                ushort checksum = isTcp ? InternetChecksum.Finish(sum) : InternetChecksum.FinishUdp(sum);
+                BitConverter.TryWriteBytes(transport[(isTcp ? 16 : 6)..], checksum);
                 break;
         }
     }
@@ -127,7 +132,8 @@ internal static class PacketComposer
     private static int LinkLength(in FlowMatch match)
     {
         bool saysUntagged = !Has(match.Wildcards, FlowWildcards.DlVlan) && match.DlVlan == FlowMatch.VlanNone;
-        bool saysTagged = (match.Wildcards & (FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp)) != (FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp);
+        const FlowWildcards tag = FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp;
+        bool saysTagged = (match.Wildcards & tag) != tag;
         return saysTagged && !saysUntagged ? EthernetLength + TagLength : EthernetLength;
     }
 

@@ -7,7 +7,8 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>Told what the pipeline does with a packet that is traced, before or after each step as the members say, in order.</summary>
 /// <remarks>
-/// Only what the pipeline alone knows: where packets leave, wait or end, the queues and counters of the traced packet's own worker tell. Workers that
+/// Only what the pipeline alone knows: where packets leave, wait or end, the queues and counters of the traced packet's own worker
+/// tell. Workers that
 /// forward have none, and ask for it only where a packet is not treated by the batch. Threads: the worker's.
 /// </remarks>
 internal interface IPacketTrace

@@ -5,7 +5,10 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Tracing;
 
-/// <summary>A port like one of the switch's, as it was last reported, whose wire is the tracer's: it receives the traced packet and tells what it is given to send.</summary>
+/// <summary>
+/// A port like one of the switch's, as it was last reported, whose wire is the tracer's: it receives the traced packet and tells
+/// what it is given to send.
+/// </summary>
 /// <remarks>Threads: the tracer's.</remarks>
 internal sealed unsafe class MirrorPort : IPortDevice, IPort
 {

@@ -9,12 +9,15 @@ namespace Softswitch.Datapath.Tracing;
 /// <summary>Follows packets through the switch as it is, without sending anything and without a trace in any counter.</summary>
 /// <remarks>
 /// <para>
-/// It has a worker of its own, the very class that forwards. That worker shares the flow table with the others, which it only reads, and the settings. Its frames,
-/// stations, ports, queues and counters are copies: what it learns, counts and sends stays there. Packets of one tracer see what those before them left behind:
+/// It has a worker of its own, the very class that forwards. That worker shares the flow table with the others, which it only reads,
+/// and the settings. Its frames,
+/// stations, ports, queues and counters are copies: what it learns, counts and sends stays there. Packets of one tracer see what
+/// those before them left behind:
 /// a station learned, a datagram half reassembled.
 /// </para>
 /// <para>
-/// Threads: under the control lock, from the constructor to <see cref="Dispose"/>: the table does not change, and no entry is reclaimed. Costs some hundred
+/// Threads: under the control lock, from the constructor to <see cref="Dispose"/>: the table does not change, and no entry is
+/// reclaimed. Costs some hundred
 /// microseconds to make, and a packet some ten: more with hundreds of ports, no more with a million entries.
 /// </para>
 /// </remarks>
@@ -58,7 +61,8 @@ internal sealed unsafe class PacketTracer : IDisposable
         _devices = Array.ConvertAll(ports, port => new MirrorPort(port, _recorder, NumberOf));
         PortSet mirrors = new([.. ports.Zip(_devices, Mirror)]);
         _shared.Settings = original.Settings with { Ports = mirrors, Captures = [] };
-        _worker = new Worker(0, _shared, packetOutQueueLength: 1, new HandoverRings(workers: 1), _recorder, new FlowCounting(_uncounted.Start));
+        _worker = new Worker(
+            0, _shared, packetOutQueueLength: 1, new HandoverRings(workers: 1), _recorder, new FlowCounting(_uncounted.Start));
         _recorder.Attach(_worker, mirrors);
     }
 
@@ -119,7 +123,8 @@ internal sealed unsafe class PacketTracer : IDisposable
             bool goesOn = claim.Receiver != null;
             bytes = goesOn ? packet.Bytes.ToArray() : bytes;
             port = goesOn ? NumberOf(claim.Receiver) : (ushort)0;
-            steps.Add(new TraceStep(goesOn ? TraceStepKind.Decapsulated : TraceStepKind.Claimed) { Port = port, Way = claim.What, Bytes = bytes });
+            TraceStepKind kind = goesOn ? TraceStepKind.Decapsulated : TraceStepKind.Claimed;
+            steps.Add(new TraceStep(kind) { Port = port, Way = claim.What, Bytes = bytes });
             if (claim.Reason is { } reason)
             {
                 steps.Add(new TraceStep(TraceStepKind.Dropped) { Reason = reason });

@@ -7,7 +7,10 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Tracing;
 
-/// <summary>Writes down what one worker does with one packet: what the pipeline tells, and between two things told what left, was dropped or went to the controller.</summary>
+/// <summary>
+/// Writes down what one worker does with one packet: what the pipeline tells, and between two things told what left, was dropped or
+/// went to the controller.
+/// </summary>
 /// <remarks>Threads: the tracer's.</remarks>
 internal sealed unsafe class TraceRecorder : IPacketTrace
 {
@@ -158,7 +161,8 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
         {
             while (ring.TryDequeue(out QueuedPacketIn item))
             {
-                Add(new TraceStep(TraceStepKind.PacketIn) { Bytes = item.Packet.Bytes.ToArray(), PacketInReason = item.Reason, MaxLength = item.MaxLength });
+                byte[] bytes = item.Packet.Bytes.ToArray();
+                Add(new TraceStep(TraceStepKind.PacketIn) { Bytes = bytes, PacketInReason = item.Reason, MaxLength = item.MaxLength });
                 _worker.Frames.Release(item.Packet);
             }
         }

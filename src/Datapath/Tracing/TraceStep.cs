@@ -72,7 +72,9 @@ internal enum TraceStepKind
 /// <summary>One step of a packet on its way. Only the members that its kind names are meaningful.</summary>
 internal sealed record TraceStep(TraceStepKind Kind)
 {
-    /// <summary>Where it leaves, is left out, waits, was learned or is received anew; of a drop at an egress that port; 0 for none.</summary>
+    /// <summary>
+    /// Where it leaves, is left out, waits, was learned or is received anew; of a drop at an egress that port; 0 for none.
+    /// </summary>
     public ushort Port { get; init; }
 
     /// <summary>Entry: its index, valid as long as the control lock is held.</summary>

@@ -25,7 +25,8 @@ internal sealed class PacketFields
 
     /// <summary>What the flow table compares.</summary>
     public TraceKey Key(string inPort) => new(
-        inPort, $"{_key.DlSrc}", $"{_key.DlDst}", IsTagged ? _key.Vlan.Host & 0xfff : null, IsTagged ? _key.Vlan.Host >> 13 : null, $"0x{_key.DlType.Host:x4}",
+        inPort, $"{_key.DlSrc}", $"{_key.DlDst}",
+        IsTagged ? _key.Vlan.Host & 0xfff : null, IsTagged ? _key.Vlan.Host >> 13 : null, $"0x{_key.DlType.Host:x4}",
         _key.NwTos, _key.NwProto, Ipv4Text.Format(_key.NwSrc), Ipv4Text.Format(_key.NwDst), _key.TpSrc.Host, _key.TpDst.Host);
 
     /// <summary>In one line; the bytes' number for what is no Ethernet frame.</summary>
@@ -63,7 +64,10 @@ internal sealed class PacketFields
 
     /// <summary>What another packet, which this one became, has otherwise.</summary>
     public IReadOnlyList<FieldChange> Compare(PacketFields after) =>
-        [.. List().Zip(after.List()).Where(pair => pair.First.Value != pair.Second.Value).Select(pair => new FieldChange(pair.First.Name, pair.First.Value, pair.Second.Value))];
+    [
+        .. List().Zip(after.List(), (old, now) => new FieldChange(old.Name, old.Value, now.Value))
+            .Where(change => change.From != change.To),
+    ];
 
     private bool IsTagged => (_layout.Flags & HeaderFlags.Tagged) != 0;
 

@@ -9,7 +9,8 @@ namespace Softswitch.Hosting.Tracing;
 /// <param name="Key">What the flow table compares.</param>
 /// <param name="Steps">In the order in which they happen.</param>
 /// <param name="Outputs">Where packets leave, the controller included.</param>
-/// <param name="Verdict"><c>forwarded</c> by a port, given to the <c>controller</c> alone, <c>held</c>, <c>used</c> by the switch itself, or <c>dropped</c>.</param>
+/// <param name="Verdict"><c>forwarded</c> by a port, given to the <c>controller</c> alone, <c>held</c>, <c>used</c> by the switch
+/// itself, or <c>dropped</c>.</param>
 /// <param name="Summary">One line.</param>
 internal sealed record TraceReport(
     int InPort,
@@ -25,11 +26,23 @@ internal sealed record TraceReport(
 
 /// <summary>The twelve fields of OpenFlow 1.0 as people write them; null for a tag's where there is none.</summary>
 internal sealed record TraceKey(
-    string InPort, string DlSrc, string DlDst, int? DlVlan, int? DlVlanPcp, string DlType, int NwTos, int NwProto, string NwSrc, string NwDst, int TpSrc, int TpDst);
+    string InPort,
+    string DlSrc,
+    string DlDst,
+    int? DlVlan,
+    int? DlVlanPcp,
+    string DlType,
+    int NwTos,
+    int NwProto,
+    string NwSrc,
+    string NwDst,
+    int TpSrc,
+    int TpDst);
 
 /// <summary>One step. What does not belong to its kind is null.</summary>
 /// <param name="Kind">
-/// <c>claimed</c>, <c>decapsulated</c>, <c>spanningTree</c>, <c>inBand</c>, <c>held</c>, <c>reassembled</c>, <c>entry</c>, <c>miss</c>, <c>rewrite</c>, <c>send</c>, <c>skipped</c>, <c>learned</c>,
+/// <c>claimed</c>, <c>decapsulated</c>, <c>spanningTree</c>, <c>inBand</c>, <c>held</c>, <c>reassembled</c>, <c>entry</c>,
+/// <c>miss</c>, <c>rewrite</c>, <c>send</c>, <c>skipped</c>, <c>learned</c>,
 /// <c>located</c>, <c>output</c>, <c>encapsulated</c>, <c>waiting</c>, <c>answered</c>, <c>packetIn</c>, <c>dropped</c>, <c>leftOut</c>.
 /// </param>
 /// <param name="Text">One line for people.</param>
@@ -67,7 +80,14 @@ internal sealed record TraceStepReport(
 /// <param name="Match">In ovs-ofctl's words; empty for every packet.</param>
 /// <param name="Actions">In ovs-ofctl's words.</param>
 /// <param name="Hardware">Where cards hold it, or why they do not; null without cards.</param>
-internal sealed record TraceEntry(int Table, int Priority, string Cookie, ulong Packets, string Match, string Actions, IReadOnlyList<string>? Hardware);
+internal sealed record TraceEntry(
+    int Table, int Priority, string Cookie, ulong Packets, string Match, string Actions, IReadOnlyList<string>? Hardware)
+{
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"table {Table}, priority {Priority}, cookie {Cookie}, {Packets} packets: "
+        + $"{(Match.Length == 0 ? "all packets" : Match)} actions={Actions}";
+}
 
 /// <summary>A field of the packet before and after an action.</summary>
 internal sealed record FieldChange(string Field, string From, string To);

@@ -42,15 +42,15 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         string inPort = PortNames.Format(trace.InPort);
         string verdict = VerdictOf(trace.Steps);
         return new TraceReport(
-            trace.InPort, NameOf(trace.InPort), trace.Bytes.Length, Hex(trace.Bytes), packet.ToString(), packet.Key(inPort), steps, outputs, verdict,
-            Summarize(verdict, trace.Steps));
+            trace.InPort, NameOf(trace.InPort), trace.Bytes.Length, Hex(trace.Bytes), packet.ToString(), packet.Key(inPort), steps, outputs,
+            verdict, Summarize(verdict, trace.Steps));
     }
 
     /// <param name="inPort">That the table sees.</param>
     private TraceStepReport Describe(TraceStep step, ushort inPort) => step.Kind switch
     {
         TraceStepKind.Claimed => Say(step, $"{step.Way}: the port keeps it"),
-        TraceStepKind.Decapsulated => Say(step, $"{step.Way}: received by {PortText(step.Port)} as {new PacketFields(step.Bytes)} ({step.Bytes.Length} bytes)", step.Port, step.Bytes),
+        TraceStepKind.Decapsulated => Say(step, $"{step.Way}: received by {PortText(step.Port)} as {Headers(step)}", step.Port, step.Bytes),
         TraceStepKind.SpanningTree => Say(step, "an 802.1D frame: spanning tree's, no look-up"),
         TraceStepKind.InBand => Say(step, "the switch's own control connection: bridged past the flow table (in-band control)"),
         TraceStepKind.Held => Say(step, "a fragment: waits for the rest of its datagram"),
@@ -63,9 +63,9 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         TraceStepKind.Learned => Say(step, $"{step.Station} is at {PortText(step.Port)} from now on", step.Port),
         TraceStepKind.Located => DescribeStation(step),
         TraceStepKind.Output => DescribeOutput(step),
-        TraceStepKind.Encapsulated => Say(step, $"in {new PacketFields(step.Bytes)} ({step.Bytes.Length} bytes) by {PortText(step.Port)}{Behind(step.Way)}", step.Port, bytes: step.Bytes),
+        TraceStepKind.Encapsulated => Say(step, $"in {Headers(step)} by {PortText(step.Port)}{Behind(step.Way)}", step.Port, step.Bytes),
         TraceStepKind.Waiting => Say(step, $"waits at {PortText(step.Port)}{Behind(step.Way)}", step.Port),
-        TraceStepKind.Answered => Say(step, $"{PortText(step.Port)} answers, as if it came in there: {new PacketFields(step.Bytes)}", step.Port, step.Bytes),
+        TraceStepKind.Answered => Say(step, $"{PortText(step.Port)} answers, which comes in there: {Headers(step)}", step.Port, step.Bytes),
         TraceStepKind.PacketIn => DescribePacketIn(step),
         TraceStepKind.LeftOut => Say(step, $"{step.Count} more steps are not shown") with { Count = step.Count },
         _ => DescribeDrop(step),
@@ -83,7 +83,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         FlowKeyParser.Parse(step.Bytes, inPort, out FlowKey key, out _);
         TraceEntry[] matches = [.. control.FindMatches(key, MostOthers + 1, out int count).Select(EntryOf)];
         TraceEntry entry = EntryOf(step.Entry);
-        return Say(step, TextOf(entry), bytes: step.Bytes) with { Entry = entry, Others = matches[1..], OtherCount = count - 1 };
+        return Say(step, $"{entry}", bytes: step.Bytes) with { Entry = entry, Others = matches[1..], OtherCount = count - 1 };
     }
 
     private TraceEntry EntryOf(uint index)
@@ -118,7 +118,8 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
             : FindQueue(step.Port, id) is { } found ? $", by queue {id}{RatesOf(found)}"
             : $", by the port itself: it has no queue {id}";
         string checksums = new PacketFields(step.Bytes).Checksums;
-        string text = $"leaves by {PortText(step.Port)}{queue}: {step.Bytes.Length} bytes{(checksums.Length == 0 ? "" : $", checksums {checksums}")}";
+        checksums = checksums.Length == 0 ? "" : $", checksums {checksums}";
+        string text = $"leaves by {PortText(step.Port)}{queue}: {step.Bytes.Length} bytes{checksums}";
         return Say(step, text, step.Port, step.Bytes) with { Queue = step.Queue };
     }
 
@@ -135,29 +136,34 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
     }
 
     private static string RatesOf(in QueueConfig queue) =>
-        (queue.MinRate == 0 ? "" : $" with {queue.MinRate} bit/s at least") + (queue.MaxRate == 0 ? "" : $" with {queue.MaxRate} bit/s at most");
+        (queue.MinRate == 0 ? "" : $" with {queue.MinRate} bit/s at least")
+        + (queue.MaxRate == 0 ? "" : $" with {queue.MaxRate} bit/s at most");
 
     private static TraceStepReport DescribePacketIn(TraceStep step)
     {
-        string length = AsksFor(step) is { } most ? $"{Math.Min(most, step.Bytes.Length)} of {step.Bytes.Length} bytes" : $"{step.Bytes.Length} bytes, as many of them as it wants";
+        int all = step.Bytes.Length;
+        string length = AsksFor(step) is { } most ? $"{Math.Min(most, all)} of {all} bytes" : $"{all} bytes, as many of them as it wants";
         string reason = step.PacketInReason == PacketInReason.NoMatch ? "no entry matches" : "an action says so";
-        return Say(step, $"to the controller, because {reason}: {length}", bytes: step.Bytes) with { Reason = ReportJson.NameOf(step.PacketInReason) };
+        string text = $"to the controller, because {reason}: {length}";
+        return Say(step, text, bytes: step.Bytes) with { Reason = ReportJson.NameOf(step.PacketInReason) };
     }
 
     private TraceStepReport DescribeDrop(TraceStep step)
     {
-        string text = $"{(step.Count == 1 ? "" : $"{step.Count} packets ")}dropped{(step.Port == 0 ? "" : $" at {PortText(step.Port)}")}: {DropTexts.Of(step.Reason).Words}";
+        DropText why = DropTexts.Of(step.Reason);
+        string place = step.Port == 0 ? "" : $" at {PortText(step.Port)}";
+        string text = $"{(step.Count == 1 ? "" : $"{step.Count} packets ")}dropped{place}: {why.Words}";
         TraceStepReport said = step.Port == 0 ? Say(step, text) : Say(step, text, step.Port);
-        return said with { Reason = ReportJson.NameOf(step.Reason), Advice = DropTexts.Of(step.Reason).Advice, Count = step.Count };
+        return said with { Reason = ReportJson.NameOf(step.Reason), Advice = why.Advice, Count = step.Count };
     }
 
-    private string MissText(ushort inPort) => (control.InEmergency ? "the emergency entries are in force; " : "") + (control.MissBehaviour switch
+    private string MissText(ushort inPort) => (control.InEmergency ? "the emergency entries hold; " : "") + control.MissBehaviour switch
     {
         MissBehaviour.Normal => "no controller, and the fail mode is standalone: treated as by NORMAL",
         MissBehaviour.Drop => "no controller, and the fail mode is secure",
         _ when (_ports[inPort].Config & PortConfig.NoPacketIn) != 0 => "and the port is not to ask the controller (NO_PACKET_IN)",
         _ => "the controller is asked",
-    });
+    };
 
     private string SkipText(TraceStep step, ushort inPort)
     {
@@ -174,13 +180,15 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         PacketFields packet = new(step.Bytes);
         bool isPacketIn = step.Kind == TraceStepKind.PacketIn;
         return new TraceOutput(
-            isPacketIn ? PortNumber.Controller : step.Port, name, step.Queue, step.Bytes.Length, Hex(step.Bytes), packet.ToString(), packet.Checksums,
+            isPacketIn ? PortNumber.Controller : step.Port, name, step.Queue, step.Bytes.Length, Hex(step.Bytes),
+            packet.ToString(), packet.Checksums,
             isPacketIn ? ReportJson.NameOf(step.PacketInReason) : null, isPacketIn ? AsksFor(step) : null);
     }
 
     private TraceOutput OutputOf(TraceStep step) => OutputOf(step, step.Kind == TraceStepKind.PacketIn ? "controller" : NameOf(step.Port));
 
-    private static int? AsksFor(TraceStep step) => step.PacketInReason == PacketInReason.NoMatch || step.MaxLength == ushort.MaxValue ? null : step.MaxLength;
+    private static int? AsksFor(TraceStep step) =>
+        step.PacketInReason == PacketInReason.NoMatch || step.MaxLength == ushort.MaxValue ? null : step.MaxLength;
 
     private static string VerdictOf(IReadOnlyList<TraceStep> steps)
     {
@@ -208,7 +216,8 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
     private string Summarize(string verdict, IReadOnlyList<TraceStep> steps)
     {
         string[] ports = [.. steps.Where(step => step.Kind == TraceStepKind.Output).Select(step => PortText(step.Port)).Distinct()];
-        string[] drops = [.. steps.Where(step => step.Kind == TraceStepKind.Dropped).Select(step => DropTexts.Of(step.Reason).Words).Distinct()];
+        IEnumerable<TraceStep> dropped = steps.Where(step => step.Kind == TraceStepKind.Dropped);
+        string[] drops = [.. dropped.Select(step => DropTexts.Of(step.Reason).Words).Distinct()];
         List<string> parts = [];
         if (ports.Length > 0)
         {
@@ -237,9 +246,6 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
 
     private string PortText(ushort port) => port == 0 ? "a port that is gone" : $"port {PortNames.Format(port)} ({NameOf(port)})";
 
-    private static string TextOf(TraceEntry entry) =>
-        $"table {entry.Table}, priority {entry.Priority}, cookie {entry.Cookie}, {entry.Packets} packets: {(entry.Match.Length == 0 ? "all packets" : entry.Match)} actions={entry.Actions}";
-
     private static string TextOf(ReadOnlySpan<FlowAction> actions)
     {
         StringBuilder text = new();
@@ -248,6 +254,8 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
     }
 
     private static string Behind(string way) => way.Length == 0 ? "" : $", {way}";
+
+    private static string Headers(TraceStep step) => $"{new PacketFields(step.Bytes)} ({step.Bytes.Length} bytes)";
 
     private static string Hex(byte[] bytes) => Convert.ToHexStringLower(bytes);
 }

@@ -10,7 +10,8 @@ internal static class TraceText
         yield return $"{report.Length} bytes in by port {report.Key.InPort} ({report.InPortName}): {report.Packet}";
         foreach (TraceStepReport step in report.Steps)
         {
-            bool isDecision = step.Kind is "claimed" or "decapsulated" or "entry" or "miss" or "rewrite" or "send" or "spanningTree" or "inBand" or "held" or "reassembled";
+            bool isDecision = step.Kind is "claimed" or "decapsulated" or "spanningTree" or "inBand" or "held" or "reassembled"
+                or "entry" or "miss" or "rewrite" or "send";
             string indent = isDecision ? "  " : "    ";
             yield return $"{indent}{step.Text}";
             foreach (string line in Behind(step))
@@ -34,7 +35,7 @@ internal static class TraceText
         TraceEntry[] others = [.. (step.Others ?? []).Take(OthersShown)];
         foreach (TraceEntry other in others)
         {
-            yield return $"also matches: table {other.Table}, priority {other.Priority}, cookie {other.Cookie}: {(other.Match.Length == 0 ? "all packets" : other.Match)} actions={other.Actions}";
+            yield return $"also matches: {other}";
         }
         if (step.OtherCount > others.Length)
         {

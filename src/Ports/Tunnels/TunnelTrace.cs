@@ -19,7 +19,8 @@ internal sealed unsafe class TunnelTrace : IEgressTrace
         _device = device;
         _underlay = underlay;
         _below = underlay.Device is { } present ? new UnderlayQueue(wire, 0, present, underlay) : null;
-        _queue = new TunnelQueue(int.MaxValue, device, underlay, _below); // no index of the underlay's: without a device it has nothing to send by
+        // No index of the underlay's: without a device it has nothing to send by.
+        _queue = new TunnelQueue(int.MaxValue, device, underlay, _below);
     }
 
     public IPortDevice? Below => _underlay.Device;

@@ -21,18 +21,35 @@ internal static class TraceCommand
     {
         HelpName = "[TARGET] FLOW",
         Arity = new ArgumentArity(0, 2),
-        Description = $"FLOW: a packet in a match's words, such as in_port=1,tcp,nw_dst=10.0.0.2,tp_dst=80; what it leaves open is 0. TARGET: {ControlSockets.TargetDescription}",
+        Description = "FLOW: a packet in a match's words, such as in_port=1,tcp,nw_dst=10.0.0.2,tp_dst=80; what it leaves open is 0. "
+            + $"TARGET: {ControlSockets.TargetDescription}",
     };
 
-    private static readonly Option<string?> Hex = new("--hex") { HelpName = "BYTES", Description = "the packet itself, from the Ethernet header on" };
-    private static readonly Option<string?> Pcap = new("--pcap") { HelpName = "FILE", Description = "the packets of a capture, one after the other" };
+    private static readonly Option<string?> Hex = new("--hex")
+    {
+        HelpName = "BYTES",
+        Description = "the packet itself, from the Ethernet header on",
+    };
+
+    private static readonly Option<string?> Pcap = new("--pcap")
+    {
+        HelpName = "FILE",
+        Description = "the packets of a capture, one after the other",
+    };
+
     private static readonly Option<string?> InPort = new("--in-port") { HelpName = "N|NAME", Description = "the port they come in by" };
-    private static readonly Option<int?> Length = new("--length") { HelpName = "N", Description = "bytes of the packet made of FLOW; 60 if its headers are not longer" };
+    private static readonly Option<int?> Length = new("--length")
+    {
+        HelpName = "N",
+        Description = "bytes of the packet made of FLOW; 60 if its headers are not longer",
+    };
+
     private static readonly Option<bool> Json = new("--json") { Description = "for programs: an array with an object for each packet" };
 
     public static Command Create()
     {
-        Command command = new("trace", "Show what a running switch would do with a packet, step by step; nothing is sent, no counter moves.")
+        const string description = "Show what a running switch would do with a packet, step by step; nothing is sent, no counter moves.";
+        Command command = new("trace", description)
         {
             Words, Hex, Pcap, InPort, Length, Json,
         };
@@ -47,7 +64,8 @@ internal static class TraceCommand
         string? pcap = parsed.GetValue(Pcap);
         bool hasPackets = hex != null || pcap != null;
         int most = hasPackets ? 1 : 2;
-        if ((hex != null && pcap != null) || words.Length > most || (!hasPackets && (words.Length == 0 || words[^1].StartsWith("unix:", StringComparison.Ordinal))))
+        bool hasFlow = !hasPackets && words.Length > 0 && !words[^1].StartsWith("unix:", StringComparison.Ordinal);
+        if ((hex != null && pcap != null) || words.Length > most || hasFlow == hasPackets)
         {
             throw new OptionException("trace: one of FLOW, --hex BYTES and --pcap FILE, and no more than a TARGET before it");
         }
@@ -60,8 +78,8 @@ internal static class TraceCommand
         List<TraceReport> reports = [];
         foreach (IReadOnlyList<byte[]> packets in hex != null ? [[ReadHex(hex)]] : pcap != null ? ReadPcap(pcap) : [[]])
         {
-            string line = ControlProtocol.Trace + JsonSerializer.Serialize(request with { Packets = packets }, TraceJson.Default.TraceRequest);
-            string answer = ControlClient.Ask(target, line, Patience)[0];
+            string json = JsonSerializer.Serialize(request with { Packets = packets }, TraceJson.Default.TraceRequest);
+            string answer = ControlClient.Ask(target, ControlProtocol.Trace + json, Patience)[0];
             reports.AddRange(JsonSerializer.Deserialize(answer, TraceJson.Default.IReadOnlyListTraceReport)!);
         }
         if (parsed.GetValue(Json))
