@@ -44,7 +44,7 @@ internal static partial class BenchCommand
 
     private static Command CreateReport()
     {
-        Option<string> folder = new("--out") { HelpName = "DIR", Description = "Folder for report.md, report.json and the charts; files of these names are replaced.", DefaultValueFactory = _ => "report" };
+        Option<string> folder = new("--out") { HelpName = "DIR", Description = "Folder for report.md, report.html, report.json and the charts; files of these names are replaced.", DefaultValueFactory = _ => "report" };
         Option<bool> quick = new("--quick") { Description = "A few points for 0.1 s each, to show that it works." };
         Option<double?> seconds = new("--seconds") { HelpName = "S", Description = "How long each benchmark measures; 3 by default." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch, or not at all. Without this, with it where it is installed and the user is root; with --quick, without it." };

@@ -29,7 +29,7 @@ internal sealed record ReportOptions
 /// <param name="Date">ISO 8601, UTC.</param>
 internal sealed record ReportHead(string Processor, int Cores, string Kernel, string Runtime, string Commit, string Date, string Command);
 
-/// <summary>Runs a set of benchmarks and writes <c>report.md</c>, <c>report.json</c> and charts.</summary>
+/// <summary>Runs a set of benchmarks and writes <c>report.md</c>, <c>report.html</c>, <c>report.json</c> and charts.</summary>
 internal static class ReportBenchmark
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -64,6 +64,7 @@ internal static class ReportBenchmark
         var files = new List<(string Name, string Content)>
         {
             ("report.md", ReportText.Write(head, sections)),
+            ("report.html", ReportText.WritePage(head, sections)),
             ("report.json", ToJson(head, sections).ToJsonString(Indented) + "\n"),
         };
         files.AddRange(sections.SelectMany(section => ReportCharts.Of(section.Topic, section.Figures))
@@ -101,6 +102,7 @@ internal static class ReportBenchmark
                 ["topic"] = section.Topic.ToString().ToLowerInvariant(),
                 ["command"] = figure.Step.Command,
                 ["errors"] = new JsonArray([.. figure.Errors.Select(error => (JsonNode)error)]),
+                ["disturbance"] = figure.Disturbance,
                 ["result"] = figure.Result?.DeepClone(),
             })),
         ]),

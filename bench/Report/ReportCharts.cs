@@ -54,17 +54,19 @@ internal static class ReportCharts
             ],
             _ => [],
         };
-        return charts.Where(chart => chart.Item2.Lines.Any(line => line.Points.Count > 0));
+        return charts.Where(chart => chart.Item2.Lines.Any(line => line.All.Any()));
     }
 
-    private static Series[] Lines(IReadOnlyList<ReportFigure> figures, string x, string y) =>
-    [
-        .. figures.GroupBy(figure => figure.Step.Line).Select(line => new Series(line.Key,
+    private static Series[] Lines(IReadOnlyList<ReportFigure> figures, string x, string y)
+    {
+        (double, double)[] Points(IEnumerable<ReportFigure> line) =>
+            [.. line.Where(figure => figure.Number(x) != null && figure.Number(y) != null).Select(figure => (figure.Number(x)!.Value, figure.Number(y)!.Value)).OrderBy(point => point.Item1)];
+        return
         [
-            .. line.Where(figure => figure.Number(x) != null && figure.Number(y) != null)
-                .Select(figure => (figure.Number(x)!.Value, figure.Number(y)!.Value)).OrderBy(point => point.Item1),
-        ])),
-    ];
+            .. figures.GroupBy(figure => figure.Step.Line).Select(line =>
+                new Series(line.Key, Points(line.Where(figure => figure.Disturbance == null))) { Disturbed = Points(line.Where(figure => figure.Disturbance != null)) }),
+        ];
+    }
 
     private static Series[] Tails(IReadOnlyList<ReportFigure> figures, string name) =>
     [

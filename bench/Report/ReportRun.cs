@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
@@ -9,6 +10,16 @@ namespace Softswitch.Bench.Report;
 /// <param name="Errors">What it complained of; then its figures are not to be believed.</param>
 internal sealed record ReportFigure(ReportStep Step, JsonObject? Result, IReadOnlyList<string> Errors)
 {
+    // Slices with and without flow-mods are next to each other: chance makes them differ by some percent, not by more.
+    private const double MostKept = 1.1;
+
+    /// <summary>Why its figures cannot be, and under which load they were measured; null if they can.</summary>
+    public string? Disturbance => Number("kept") is { } kept && kept > MostKept
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"more than all of the rate cannot be kept (kept {kept:0.00}): something else took the processor in between; load average {Number("loadAverage"):0.0} on {Number("cores") ?? Environment.ProcessorCount:0} cores, the worker had {Number("cpuShare"):0.00} of a core with flow-mods and {Number("cpuShareIdle"):0.00} without")
+        : null;
+
     /// <summary>A figure by name, or null.</summary>
     public double? Number(string name) => Result?[name] is JsonValue value && value.TryGetValue(out double number) ? number : null;
 }

@@ -9,6 +9,8 @@ namespace Softswitch.Bench.Report;
 /// <summary>A report as Markdown: the machine, then a section for each topic with its charts, figures and their commands.</summary>
 internal static class ReportText
 {
+    private const string Disturbed = "Disturbed";
+
     private static readonly Dictionary<ReportTopic, (string Title, string Explanation, (string Heading, string Key, string Format)[] Columns)> Topics = new()
     {
         [ReportTopic.Flows] = (
@@ -76,13 +78,44 @@ internal static class ReportText
                 text.Append(CultureInfo.InvariantCulture, $"\n![{chart.Title}]({name}.svg)\n");
             }
             text.Append('\n').Append(topic == ReportTopic.Compare ? CompareTable(figures) : FigureTable(figures, columns)).Append('\n');
-            foreach (ReportFigure figure in figures.Where(figure => figure.Errors.Count > 0))
+            foreach ((string what, string note) in NotesOn(figures))
             {
-                text.Append(CultureInfo.InvariantCulture, $"\n**Not to be believed:** `{figure.Step.Command}`: {string.Join("; ", figure.Errors)}\n");
+                text.Append(CultureInfo.InvariantCulture, $"\n**{what}:** {note}\n");
             }
         }
         return text.ToString();
     }
+
+    /// <summary>The same as a page to look at, with the charts in it.</summary>
+    public static string WritePage(ReportHead head, IReadOnlyList<(ReportTopic Topic, IReadOnlyList<ReportFigure> Figures)> sections)
+    {
+        var page = new HtmlPage("Softswitch: benchmark report");
+        AddTable(page, HeadTable(head));
+        foreach ((ReportTopic topic, IReadOnlyList<ReportFigure> figures) in sections)
+        {
+            (string title, string explanation, (string, string, string)[] columns) = Topics[topic];
+            page.Add($"<h2>{HtmlPage.Escape(title)}</h2>\n<p>{HtmlPage.Escape(explanation)}</p>");
+            foreach ((_, LineChart chart) in ReportCharts.Of(topic, figures))
+            {
+                page.AddChart(chart);
+            }
+            AddTable(page, topic == ReportTopic.Compare ? CompareTable(figures) : FigureTable(figures, columns));
+            foreach ((string what, string note) in NotesOn(figures))
+            {
+                page.Add($"<p><strong{(what == Disturbed ? " class=\"disturbed\"" : string.Empty)}>{what}:</strong> {HtmlPage.Inline(note)}</p>");
+            }
+        }
+        return page.ToString();
+    }
+
+    private static void AddTable(HtmlPage page, TextTable table) => page.AddTable(table.Headings, table.Rows.Select(row => row.Select(HtmlPage.Inline)));
+
+    private static IEnumerable<(string What, string Note)> NotesOn(IReadOnlyList<ReportFigure> figures) =>
+    [
+        .. figures.Where(figure => figure.Errors.Count > 0).Select(figure => ("Not to be believed", $"`{figure.Step.Command}`: {string.Join("; ", figure.Errors)}")),
+        .. figures.Where(figure => figure.Disturbance != null).Select(figure => (Disturbed, $"`{figure.Step.Command}`: {figure.Disturbance}; a cross in the charts")),
+        .. SetUpsOf(figures).Select(line => ("Set up", line)),
+    ];
 
     private static TextTable HeadTable(ReportHead head)
     {
@@ -101,12 +134,13 @@ internal static class ReportText
         var table = new TextTable(["command", .. columns.Select(column => column.Heading)]);
         foreach (ReportFigure figure in figures)
         {
-            table.Add([$"`{figure.Step.Command}`", .. columns.Select(column => figure.Number(column.Key)?.ToString(column.Format, CultureInfo.InvariantCulture) ?? "–")]);
+            string mark = figure.Disturbance == null ? string.Empty : " (disturbed)";
+            table.Add([$"`{figure.Step.Command}`{mark}", .. columns.Select(column => figure.Number(column.Key)?.ToString(column.Format, CultureInfo.InvariantCulture) ?? "–")]);
         }
         return table;
     }
 
-    private static string CompareTable(IReadOnlyList<ReportFigure> figures)
+    private static TextTable CompareTable(IReadOnlyList<ReportFigure> figures)
     {
         var table = new TextTable("row", "unit", "Softswitch", "OVS-DPDK", "ratio");
         foreach (JsonNode row in figures.SelectMany(ReportFigureRows.Of))
@@ -116,8 +150,9 @@ internal static class ReportText
             string format = unit == "Mpps" ? "0.00" : "N0";
             table.Add(row["title"]!.GetValue<string>(), unit, Cell("softswitch", format), Cell("openVSwitch", format), Cell("ratio", "0.00"));
         }
-        string setUp = string.Join("; ", figures.Where(figure => figure.Result != null)
-            .Select(figure => $"`{figure.Step.Command}`, {figure.Result!["openVSwitch"]}, memory: {figure.Result["openVSwitchMemory"]}, settings: {figure.Result["openVSwitchSettings"]}"));
-        return $"{table}\n\n{setUp}.";
+        return table;
     }
+
+    private static IEnumerable<string> SetUpsOf(IReadOnlyList<ReportFigure> figures) => figures.Where(figure => figure.Result?["openVSwitch"] is JsonValue)
+        .Select(figure => $"`{figure.Step.Command}`, {figure.Result!["openVSwitch"]}, memory: {figure.Result["openVSwitchMemory"]}, settings: {figure.Result["openVSwitchSettings"]}");
 }

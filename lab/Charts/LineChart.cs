@@ -3,7 +3,14 @@ namespace Softswitch.Lab.Charts;
 /// <summary>A line of a chart.</summary>
 /// <param name="Name">For the legend.</param>
 /// <param name="Points">Ascending in X; joined in this order.</param>
-internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points);
+internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points)
+{
+    /// <summary>Points that something else on the machine has spoilt: crosses, not joined with the others.</summary>
+    public IReadOnlyList<(double X, double Y)> Disturbed { get; init; } = [];
+
+    /// <summary>All that need a place on the axes.</summary>
+    public IEnumerable<(double X, double Y)> All => Points.Concat(Disturbed);
+}
 
 /// <summary>Lines over one pair of axes.</summary>
 /// <param name="HasMarkers">Whether each point is marked: for measurements, not for curves.</param>

@@ -8,13 +8,13 @@ namespace Softswitch.Lab.Charts;
 /// <remarks>Lines differ in dashes and markers as well as in shade: they can be told apart in black and white.</remarks>
 internal static class SvgChart
 {
-    private const int Width = 640;
+    private const int PaperWidth = 640;
     private const int Left = 96; // labels such as 0.00001 % beside the turned one
     private const int Right = 20;
     private const int Bottom = 56;
-    private const int PlotWidth = Width - Left - Right;
     private const int PlotHeight = 300;
     private const int TitleHeight = 34;
+    private const int LabelWidth = 48;
     private const int TickLength = 5;
     private const int MinorTickLength = 3;
     private const int LegendLine = 18;
@@ -29,24 +29,30 @@ internal static class SvgChart
     private static readonly string[] Dashes = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2"];
 
     /// <summary>The drawing as a file's whole text.</summary>
-    public static string Draw(LineChart chart)
+    /// <param name="width">In points; the height is the same for all.</param>
+    /// <param name="hasTitle">Whether it says its title itself.</param>
+    public static string Draw(LineChart chart, int width = PaperWidth, bool hasTitle = true)
     {
-        (double X, int Row)[] legend = PlaceLegend(chart);
-        int top = TitleHeight + (LegendLine * (1 + legend.Select(item => item.Row).DefaultIfEmpty(0).Max())) + 8;
+        (double X, int Row)[] legend = PlaceLegend(chart, width);
+        int legendTop = hasTitle ? TitleHeight : 4;
+        int top = legendTop + (LegendLine * (1 + legend.Select(item => item.Row).DefaultIfEmpty(0).Max())) + 8;
         var plot = new Plot(
-            chart, top,
-            AxisScale.For(chart.X, chart.Lines.SelectMany(line => line.Points.Select(point => point.X))),
-            AxisScale.For(chart.Y, chart.Lines.SelectMany(line => line.Points.Select(point => point.Y))));
+            chart, top, width - Left - Right,
+            AxisScale.For(chart.X, chart.Lines.SelectMany(line => line.All.Select(point => point.X))),
+            AxisScale.For(chart.Y, chart.Lines.SelectMany(line => line.All.Select(point => point.Y))));
         int height = top + PlotHeight + Bottom;
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture, $"""
-            <svg xmlns="http://www.w3.org/2000/svg" width="{Width}" height="{height}" viewBox="0 0 {Width} {height}" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="#000000">
+            <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="#000000">
             <title>{Escape(chart.Title)}</title>
-            <rect width="{Width}" height="{height}" fill="#ffffff"/>
+            <rect width="{width}" height="{height}" fill="#ffffff"/>
 
             """);
-        Text(svg, Left + (PlotWidth / 2.0), 22, chart.Title, "middle", "font-size=\"14\" font-weight=\"bold\"");
-        DrawLegend(svg, chart, legend);
+        if (hasTitle)
+        {
+            Text(svg, Left + (plot.Width / 2.0), 22, chart.Title, "middle", "font-size=\"14\" font-weight=\"bold\"");
+        }
+        DrawLegend(svg, chart, legend, legendTop);
         DrawGrid(svg, plot);
         DrawLabels(svg, plot);
         for (int i = 0; i < chart.Lines.Count; i++)
@@ -57,31 +63,31 @@ internal static class SvgChart
     }
 
     /// <summary>Names side by side above the plot, where they cover no data, in as many rows as they need.</summary>
-    private static (double X, int Row)[] PlaceLegend(LineChart chart)
+    private static (double X, int Row)[] PlaceLegend(LineChart chart, int width)
     {
         double x = Left;
         int row = 0;
         var places = new (double, int)[chart.Lines.Count];
         for (int i = 0; i < places.Length; i++)
         {
-            double width = LegendSample + 6 + (CharacterWidth * chart.Lines[i].Name.Length);
-            if (x > Left && x + width > Width - Right)
+            double needed = LegendSample + 6 + (CharacterWidth * chart.Lines[i].Name.Length);
+            if (x > Left && x + needed > width - Right)
             {
                 x = Left;
                 row++;
             }
             places[i] = (x, row);
-            x += width + LegendGap;
+            x += needed + LegendGap;
         }
         return places;
     }
 
-    private static void DrawLegend(StringBuilder svg, LineChart chart, (double X, int Row)[] places)
+    private static void DrawLegend(StringBuilder svg, LineChart chart, (double X, int Row)[] places, int top)
     {
         for (int i = 0; i < places.Length; i++)
         {
             (double x, int row) = places[i];
-            double middle = TitleHeight + (LegendLine * (row + 0.5));
+            double middle = top + (LegendLine * (row + 0.5));
             svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{x:0.##}\" y1=\"{middle:0.##}\" x2=\"{x + LegendSample:0.##}\" y2=\"{middle:0.##}\" {Stroke(i)}/>\n");
             if (chart.HasMarkers)
             {
@@ -100,9 +106,9 @@ internal static class SvgChart
         }
         foreach (double tick in plot.Y.Ticks)
         {
-            Line(svg, Left, plot.Up(tick), Left + PlotWidth, plot.Up(tick), "#dddddd");
+            Line(svg, Left, plot.Up(tick), Left + plot.Width, plot.Up(tick), "#dddddd");
         }
-        svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{Left}\" y=\"{plot.Top}\" width=\"{PlotWidth}\" height=\"{PlotHeight}\" fill=\"none\" stroke=\"#000000\"/>\n");
+        svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{Left}\" y=\"{plot.Top}\" width=\"{plot.Width}\" height=\"{PlotHeight}\" fill=\"none\" stroke=\"#000000\"/>\n");
         foreach ((double tick, int length) in WithLengths(plot.X))
         {
             Line(svg, plot.At(tick), bottom, plot.At(tick), bottom - length, "#000000");
@@ -119,7 +125,8 @@ internal static class SvgChart
     private static void DrawLabels(StringBuilder svg, Plot plot)
     {
         int bottom = plot.Top + PlotHeight;
-        foreach (double tick in plot.X.Ticks)
+        int every = Math.Max(1, plot.X.Ticks.Count * LabelWidth / plot.Width); // where all have no room beside each other
+        foreach (double tick in plot.X.Ticks.Where((_, index) => index % every == 0))
         {
             Text(svg, plot.At(tick), bottom + 17, plot.X.LabelOf(tick), "middle");
         }
@@ -127,13 +134,18 @@ internal static class SvgChart
         {
             Text(svg, Left - 7, plot.Up(tick) + 4, plot.Y.LabelOf(tick), "end");
         }
-        Text(svg, Left + (PlotWidth / 2.0), bottom + 40, plot.Chart.X.Label, "middle");
+        Text(svg, Left + (plot.Width / 2.0), bottom + 40, plot.Chart.X.Label, "middle");
         double middle = plot.Top + (PlotHeight / 2.0);
         Text(svg, 18, middle, plot.Chart.Y.Label, "middle", string.Create(CultureInfo.InvariantCulture, $"transform=\"rotate(-90 18 {middle:0.##})\""));
     }
 
     private static void DrawLine(StringBuilder svg, Plot plot, int index)
     {
+        foreach ((double x, double y) in plot.Chart.Lines[index].Disturbed.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y))))
+        {
+            const double R = 1.3 * MarkerRadius;
+            svg.Append(CultureInfo.InvariantCulture, $"<path class=\"disturbed\" d=\"M{x - R:0.##} {y - R:0.##}l{2 * R:0.##} {2 * R:0.##}m0 {-2 * R:0.##}l{-2 * R:0.##} {2 * R:0.##}\" fill=\"none\" stroke=\"{Shades[index % Shades.Length]}\" stroke-width=\"1.8\"><title>disturbed</title></path>\n");
+        }
         (double X, double Y)[] places = [.. plot.Chart.Lines[index].Points.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y)))];
         if (places.Length == 0)
         {
@@ -190,10 +202,10 @@ internal static class SvgChart
 
     private static string Escape(string text) => SecurityElement.Escape(text);
 
-    /// <summary>A chart's axes and where the plot begins.</summary>
-    private sealed record Plot(LineChart Chart, int Top, AxisScale X, AxisScale Y)
+    /// <summary>A chart's axes, where the plot begins, and how wide it is.</summary>
+    private sealed record Plot(LineChart Chart, int Top, int Width, AxisScale X, AxisScale Y)
     {
-        public double At(double value) => Left + (PlotWidth * X.Place(value));
+        public double At(double value) => Left + (Width * X.Place(value));
 
         public double Up(double value) => Top + (PlotHeight * (1 - Y.Place(value)));
 

@@ -7,6 +7,10 @@ internal sealed class TextTable(params string[] headings)
 {
     private readonly List<string[]> _rows = [];
 
+    public IReadOnlyList<string> Headings => headings;
+
+    public IReadOnlyList<IReadOnlyList<string>> Rows => _rows;
+
     /// <param name="cells">One for each heading.</param>
     public void Add(params string[] cells) => _rows.Add(cells);
 

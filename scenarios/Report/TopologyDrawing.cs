@@ -8,13 +8,11 @@ namespace Softswitch.Scenarios.Report;
 /// <summary>Draws a lab's nodes and cables as SVG, where the scenario has placed them. Tunnels are dashed; numbers at switches are ports.</summary>
 internal static class TopologyDrawing
 {
-    private const double Column = 190;
+    private const double Column = 210;
     private const double Row = 120;
     private const double Margin = 75;
     private const double BoxWidth = 116;
     private const double BoxHeight = 44;
-    private const double LabelGap = 9;
-    private const double CharacterWidth = 5.8;
 
     public static string Draw(Testbed lab)
     {
@@ -33,10 +31,13 @@ internal static class TopologyDrawing
         {
             DrawNode(svg, node);
         }
+        var labels = new LabelPlaces(
+            [.. lab.Nodes.Select(node => MiddleOf(node)).Select(at => new Box(at.X - (BoxWidth / 2), at.Y - (BoxHeight / 2), BoxWidth, BoxHeight))],
+            [.. lab.Cables.Select(cable => (MiddleOf(cable.Near), MiddleOf(cable.Far)))], width, height);
         foreach (LabCable cable in lab.Cables)
         {
-            DrawLabel(svg, MiddleOf(cable.Near), MiddleOf(cable.Far), cable.NearLabel);
-            DrawLabel(svg, MiddleOf(cable.Far), MiddleOf(cable.Near), cable.FarLabel);
+            DrawLabel(svg, labels, cable.Near, cable.Far, cable.NearLabel);
+            DrawLabel(svg, labels, cable.Far, cable.Near, cable.FarLabel);
         }
         return svg.Append("</svg>\n").ToString();
     }
@@ -51,16 +52,11 @@ internal static class TopologyDrawing
         svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{near.X:0.#}\" y1=\"{near.Y:0.#}\" x2=\"{far.X:0.#}\" y2=\"{far.Y:0.#}\" stroke-width=\"1.6\" {style}/>\n");
     }
 
-    /// <summary>Beside the node's box, where the cable leaves it.</summary>
-    private static void DrawLabel(StringBuilder svg, (double X, double Y) from, (double X, double Y) to, string text)
+    /// <summary>Beside the cable, near the node it is about.</summary>
+    private static void DrawLabel(StringBuilder svg, LabelPlaces labels, LabNode from, LabNode to, string text)
     {
-        double x = to.X - from.X;
-        double y = to.Y - from.Y;
-        double length = Math.Max(1, Math.Sqrt((x * x) + (y * y)));
-        double toEdge = Math.Min(BoxWidth / 2 / Math.Max(Math.Abs(x), 1), BoxHeight / 2 / Math.Max(Math.Abs(y), 1));
-        double halfWidth = text.Length * CharacterWidth / 2;
-        double along = toEdge + ((LabelGap + (halfWidth * Math.Abs(x) / length)) / length);
-        Text(svg, from.X + (x * along), from.Y + (y * along) + 3, text, "font-size=\"10\" fill=\"#333333\" stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\"");
+        Box place = labels.Take(MiddleOf(from), MiddleOf(to), BoxWidth, BoxHeight, text.Length);
+        Text(svg, place.X + (place.Width / 2), place.Y + place.Height - 3, text, "class=\"label\" font-size=\"10\" fill=\"#333333\"");
     }
 
     private static void DrawNode(StringBuilder svg, LabNode node)

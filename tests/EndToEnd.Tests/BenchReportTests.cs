@@ -22,7 +22,7 @@ public sealed class BenchReportTests
             string[] files = [.. said.RootElement.GetProperty("files").EnumerateArray().Select(file => file.GetString()!)];
             Assert.Equal(files.Order(StringComparer.Ordinal), Directory.GetFiles(target).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
             Assert.Equal(
-                ["report.md", "report.json", "rate-flows.svg", "rate-churn.svg", "kept-churn.svg", "latency-packetin.svg", "stall.svg"],
+                ["report.md", "report.html", "report.json", "rate-flows.svg", "rate-churn.svg", "kept-churn.svg", "latency-packetin.svg", "stall.svg"],
                 files);
 
             string text = File.ReadAllText(Path.Combine(target, "report.md"));
@@ -46,8 +46,12 @@ public sealed class BenchReportTests
             foreach (string chart in files.Where(file => file.EndsWith(".svg", StringComparison.Ordinal)))
             {
                 Assert.Contains($"({chart})", text, StringComparison.Ordinal);
-                Assert.NotEmpty(XDocument.Load(Path.Combine(target, chart)).Descendants("{http://www.w3.org/2000/svg}polyline"));
+                Assert.Contains(XDocument.Load(Path.Combine(target, chart)).Descendants(), shape => shape.Name.LocalName == "polyline" || (string?)shape.Attribute("class") == "disturbed");
             }
+            string page = File.ReadAllText(Path.Combine(target, "report.html"));
+            Assert.Contains("<meta name=\"viewport\"", page, StringComparison.Ordinal);
+            Assert.Equal(2 * files.Count(file => file.EndsWith(".svg", StringComparison.Ordinal)), page.Split("<svg ").Length - 1); // for a screen and for a phone
+            Assert.DoesNotContain("http", page.Replace("http://www.w3.org/2000/svg", string.Empty, StringComparison.Ordinal), StringComparison.Ordinal);
         }
         finally
         {
