@@ -52,7 +52,7 @@ install_peers() {
     return
   fi
   echo "installing the peers to test against with apt-get: ${packages[*]}"
-  local apt=(timeout 180 apt-get -q -o Acquire::http::Timeout=15 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60)
+  local apt=(timeout 600 apt-get -q -o Acquire::http::Timeout=15 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60)
   {
     "${apt[@]}" update
     forbid_services
