@@ -118,7 +118,8 @@ public sealed unsafe class LayoutTests
         Assert.Equal(ActionList.Size, sizeof(ActionList));
         Assert.Equal(ActionList.Size, (byte*)ActionList.First((ActionList*)4096) - (byte*)4096);
         Assert.Equal(16, sizeof(FlowDirectory));
-        Assert.True(sizeof(PortAccount) % 64 == 0 && sizeof(PortAccount) >= 2 * sizeof(PacketAccount));
+        Assert.Equal((448, 896), (sizeof(PacketAccount), sizeof(PortAccount)));
+        Assert.True(Unsafe.SizeOf<PacketAccount>() >= 96 + (sizeof(ulong) * (int)DropReason.Count), "there is room for every reason");
         Assert.Equal(6, sizeof(MacAddress));
         Assert.Equal(6, Unsafe.SizeOf<MacAddress>());
     }

@@ -13,7 +13,7 @@ namespace Softswitch.Datapath.Packets;
 /// Handed and Taken are the two ends of a ring to another thread: what is in it is the difference. Threads: written by one, read by any; each value is
 /// whole, and between two passes they agree with each other.
 /// </remarks>
-[StructLayout(LayoutKind.Sequential)]
+[StructLayout(LayoutKind.Sequential, Size = 448)] // whole cache lines: what a batch counts is in the first
 internal unsafe struct PacketAccount
 {
     public ulong Entered;
@@ -82,7 +82,7 @@ internal unsafe struct PacketAccount
 }
 
 /// <summary>Both sides of one port, on cache lines of its own.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 896)]
+[StructLayout(LayoutKind.Sequential)]
 internal unsafe struct PortAccount
 {
     private static readonly Memory.NativeArray<PortAccount> Unread = new(1);
