@@ -121,6 +121,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = host._tls, Log = log });
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
+            host.PortChanged += new LinkNews(log, host.Control.Ports).Note;
             host.StartThreads(options.SpinsWhenIdle);
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, line => HostLog.News(log, line)) : null;
             Connect(agent, options, say);

@@ -154,6 +154,24 @@ public sealed class ManagementTests : IDisposable
     }
 
     [Fact]
+    public void The_log_tells_of_links_and_of_a_controller_that_comes_and_goes()
+    {
+        Needs.Namespaces("ip");
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--controller", "tcp:127.0.0.1:6653");
+        lab.Host(1).Execute("ip", "link", "set", "eth0", "down").Checked();
+        running.WaitForText("info    port 1: s1: link down\n", SwitchProgram.Patience);
+        lab.Host(1).Execute("ip", "link", "set", "eth0", "up").Checked();
+        running.WaitForText("info    port 1: s1: link up\n", SwitchProgram.Patience);
+        running.WaitForText("warning tcp:127.0.0.1:6653: cannot connect: Connection refused; trying again\n", SwitchProgram.Patience);
+        using (RunningCommand controller = lab.Start("controller", "--listen", "ptcp:6653:127.0.0.1"))
+        {
+            running.WaitForText("info    tcp:127.0.0.1:6653: connected\n", SwitchProgram.Patience);
+        }
+        running.WaitForText("warning tcp:127.0.0.1:6653: c", SwitchProgram.Patience);
+    }
+
+    [Fact]
     public void With_the_level_debug_it_tells_of_tools_too_and_as_JSON_of_each_field()
     {
         string listener = Path.Combine(_folder.FullName, "of");

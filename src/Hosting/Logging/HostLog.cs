@@ -29,6 +29,9 @@ internal static partial class HostLog
     [LoggerMessage(11, LogLevel.Warning, "{Trouble}")]
     public static partial void PortTrouble(ILogger log, string trouble);
 
+    [LoggerMessage(13, LogLevel.Information, "port {Port}: {Name}: link {State}")]
+    public static partial void Link(ILogger log, string port, string name, string state);
+
     [LoggerMessage(12, LogLevel.Warning, "card {Card}: {Trouble}")]
     public static partial void Card(ILogger log, string card, string trouble);
 

@@ -128,7 +128,7 @@ internal sealed class TopPage
         long packets = worker.Packets - (before?.Packets ?? 0);
         long batches = worker.Batches - (before?.Batches ?? 0);
         string perBatch = batches == 0 ? "-" : $"{packets / (double)batches:0.0}";
-        return $"{worker.Id,6}  {Quantity.Percent(worker.BusySeconds - (before?.BusySeconds ?? 0), _seconds),7}{PerSecond(packets),11}{perBatch,9}";
+        return $"{worker.Id,6}  {Quantity.Percent(Math.Min(worker.BusySeconds - (before?.BusySeconds ?? 0), _seconds), _seconds),7}{PerSecond(packets),11}{perBatch,9}";
     }
 
     private string Flow(FlowActivity flow) =>
