@@ -72,6 +72,7 @@ internal sealed class Browser : IDisposable
     {
         string folder = Path.Combine(Repository.Root, "artifacts", "web");
         Directory.CreateDirectory(folder);
+        Run("scrollTo(0, 0)"); // what sticks to the window's top would be in the middle of the picture
         var picture = (Dictionary<string, object?>)_driver.ExecuteCdpCommand("Page.captureScreenshot", new()
         {
             ["captureBeyondViewport"] = true,
