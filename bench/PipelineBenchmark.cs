@@ -129,10 +129,15 @@ internal static class PipelineBenchmark
         MeasuredWorkers.WarmUp(options.Seconds);
         int collections = GC.CollectionCount(0);
         List<SliceRates> slices = [];
+        List<double> kept = [];
         int count = Math.Max(5, (int)Math.Round(options.Seconds / SliceSeconds));
         for (int i = 0; i < count; i++)
         {
+            capture?.Pause();
+            SliceRates? without = capture == null ? null : workers.Measure(TimeSpan.FromSeconds(options.Seconds / count));
+            capture?.Resume();
             slices.Add(workers.Measure(TimeSpan.FromSeconds(options.Seconds / count)));
+            kept.AddRange(without is { } rates ? [slices[^1].PacketsPerCpuSecond / rates.PacketsPerCpuSecond] : []);
             progress($"{i + 1} of {count} slices, {slices[^1].PacketsPerSecond / 1e6:0.00} Mpps");
         }
         collections = GC.CollectionCount(0) - collections;
@@ -143,7 +148,7 @@ internal static class PipelineBenchmark
         result.Add("allocatedBytes", slices.Sum(slice => slice.AllocatedBytes));
         result.Add("collections", collections);
         Account(result, bench, options.Workers, sink);
-        capture?.Report(result);
+        capture?.Report(result, kept);
         Describe(result, options, set, entries, masks, packets);
         Machine.Describe(result);
         return result;

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
@@ -10,6 +11,8 @@ internal sealed unsafe class CaptureTap : PacketTap
 {
     // The system's clock is asked so often; in between the worker's counts.
     private const long ClockInterval = TimeSpan.TicksPerSecond;
+
+    private const int BitsOfMask = 64;
 
     private readonly (CaptureFilter Filter, CaptureRing Ring)[] _captures;
     private readonly TimeProvider _time;
@@ -51,12 +54,15 @@ internal sealed unsafe class CaptureTap : PacketTap
             }
             FlowKey key = filter.Key;
             FlowKey mask = filter.Mask;
+            uint matching = 0; // found first: a processor that guesses at each packet whether it is copied guesses wrong too often
             for (int i = 0; i < count; i++)
             {
-                if (FlowKey.Matches(keys[i], key, mask))
-                {
-                    Copy(ring, Unsafe.Add(ref packets, i), filter.SnapLength, head, i);
-                }
+                matching |= (FlowKey.Matches(keys[i], key, mask) ? 1u : 0) << i;
+            }
+            for (; matching != 0; matching &= matching - 1)
+            {
+                int i = BitOperations.TrailingZeroCount(matching);
+                Copy(ring, Unsafe.Add(ref packets, i), filter.SnapLength, head, i);
             }
         }
     }
@@ -100,11 +106,21 @@ internal sealed unsafe class CaptureTap : PacketTap
                 continue;
             }
             PlainIpv4Filter quick = filter.Quick;
-            for (int i = 0; i < packets.Length; i++)
+            for (int first = 0; first < packets.Length; first += BitsOfMask)
             {
-                if (quick.MayMatch(packets[i].Data) && Matches(filter, packets[i]))
+                ReadOnlySpan<Packet> some = packets.Slice(first, Math.Min(packets.Length - first, BitsOfMask));
+                ulong candidates = 0;
+                for (int i = 0; i < some.Length; i++)
                 {
-                    Copy(ring, packets[i], filter.SnapLength, head, i);
+                    candidates |= (quick.MayMatch(some[i].Data) ? 1ul : 0) << i;
+                }
+                for (; candidates != 0; candidates &= candidates - 1)
+                {
+                    int i = BitOperations.TrailingZeroCount(candidates);
+                    if (Matches(filter, some[i]))
+                    {
+                        Copy(ring, some[i], filter.SnapLength, head, first + i);
+                    }
                 }
             }
         }

@@ -51,7 +51,7 @@ internal readonly unsafe struct PlainIpv4Filter
     {
         Vector128<byte> link = (Vector128.Load(data) & _linkMask) ^ _linkValue;
         Vector128<byte> rest = (Vector128.Load(data + RestOffset) & _restMask) ^ _restValue;
-        return (link | rest) == Vector128<byte>.Zero || (Unsafe.ReadUnaligned<uint>(data + ShapeOffset) & ShapeMask) != Shape;
+        return ((link | rest) == Vector128<byte>.Zero) | ((Unsafe.ReadUnaligned<uint>(data + ShapeOffset) & ShapeMask) != Shape); // no branch
     }
 
     /// <summary>The mask without fields that are to be 0, and without ICMP's type and code, which stand closer together than in the key.</summary>

@@ -49,6 +49,9 @@ internal sealed class CaptureStream : IDisposable
         }
     }
 
+    /// <summary>What the workers fill, for benchmarks that turn it off and on.</summary>
+    internal Capture Capture => _capture;
+
     /// <summary>Packets written so far.</summary>
     public long Packets => _ports.Values.Sum(port => port.Packets);
 
