@@ -108,8 +108,10 @@ public sealed unsafe class LayoutTests
         byte* start = (byte*)&c;
         Assert.Equal(128, (byte*)&c.Tail - start);
         Assert.Equal(136, (byte*)&c.HeadSeen - start);
+        Assert.Equal(144, (byte*)&c.Written - start);
         Assert.Equal(256, (byte*)&c.Head - start);
         Assert.Equal(264, (byte*)&c.TailSeen - start);
+        Assert.Equal(272, (byte*)&c.Read - start);
     }
 
     [Fact]

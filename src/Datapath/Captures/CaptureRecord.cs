@@ -54,4 +54,13 @@ internal struct CaptureRecord
         readonly get => (_reason & Egress) != 0;
         set => _reason = (byte)((_reason & ~Egress) | (value ? Egress : 0));
     }
+
+    /// <summary>Takes over what is the same for several packets, without a look at what stands here: the reader has that in its cache.</summary>
+    public void Take(in CaptureRecord other)
+    {
+        Point = other.Point;
+        _reason = other._reason;
+        Port = other.Port;
+        Call = other.Call;
+    }
 }

@@ -14,8 +14,6 @@ internal sealed unsafe class CaptureRing : IDisposable
     private readonly NativeArray<byte> _bytes;
     private readonly NativeArray<long> _lost = new(ushort.MaxValue + 1); // backed where it is touched: by ports that lose
     private readonly int _mask;
-    private long _written; // the worker's: beyond what it has published
-    private long _read; // the reader's: beyond what it has given back
     private RingCursors _cursors;
 
     /// <param name="capacity">In bytes; a power of two that holds the longest packet.</param>
@@ -34,7 +32,7 @@ internal sealed unsafe class CaptureRing : IDisposable
     public CaptureRecord* TryAdd(ushort port, int captured)
     {
         int size = (CaptureRecord.Size + captured + Alignment - 1) & -Alignment;
-        int offset = (int)(_written & _mask);
+        int offset = (int)(_cursors.Written & _mask);
         int left = _bytes.Length - offset;
         int skipped = left < size ? left : 0;
         if (!HasRoom(skipped + size))
@@ -49,7 +47,7 @@ internal sealed unsafe class CaptureRing : IDisposable
             *(long*)place = skipped; // no point, no port
             place = _bytes.Start;
         }
-        _written += skipped + size;
+        _cursors.Written += skipped + size;
         ((CaptureRecord*)place)->Step = size;
         return (CaptureRecord*)place;
     }
@@ -57,7 +55,7 @@ internal sealed unsafe class CaptureRing : IDisposable
     /// <summary>Takes back what is not published yet of this call, from <paramref name="index"/> on.</summary>
     public void TakeBack(int call, int index)
     {
-        for (long at = _cursors.Tail; at < _written;)
+        for (long at = _cursors.Tail; at < _cursors.Written;)
         {
             CaptureRecord* record = At(at);
             int step = record->Step;
@@ -71,9 +69,9 @@ internal sealed unsafe class CaptureRing : IDisposable
 
     public void Publish()
     {
-        if (_cursors.Tail != _written)
+        if (_cursors.Tail != _cursors.Written)
         {
-            Volatile.Write(ref _cursors.Tail, _written);
+            Volatile.Write(ref _cursors.Tail, _cursors.Written);
         }
     }
 
@@ -83,28 +81,28 @@ internal sealed unsafe class CaptureRing : IDisposable
     {
         while (true)
         {
-            if (_read == _cursors.TailSeen)
+            if (_cursors.Read == _cursors.TailSeen)
             {
                 _cursors.TailSeen = Volatile.Read(ref _cursors.Tail);
-                if (_read == _cursors.TailSeen)
+                if (_cursors.Read == _cursors.TailSeen)
                 {
                     return null;
                 }
             }
-            CaptureRecord* record = At(_read);
+            CaptureRecord* record = At(_cursors.Read);
             if (record->Point != CapturePoints.None)
             {
                 return record;
             }
-            _read += record->Step;
+            _cursors.Read += record->Step;
         }
     }
 
     /// <summary>Goes on to the packet behind the one peeked at.</summary>
-    public void Advance() => _read += At(_read)->Step;
+    public void Advance() => _cursors.Read += At(_cursors.Read)->Step;
 
     /// <summary>Gives back the room of everything before the next packet.</summary>
-    public void Release() => Volatile.Write(ref _cursors.Head, _read);
+    public void Release() => Volatile.Write(ref _cursors.Head, _cursors.Read);
 
     /// <summary>No worker writes any more.</summary>
     public void Dispose()
@@ -117,10 +115,10 @@ internal sealed unsafe class CaptureRing : IDisposable
 
     private bool HasRoom(int size)
     {
-        if (_written + size - _cursors.HeadSeen > _bytes.Length)
+        if (_cursors.Written + size - _cursors.HeadSeen > _bytes.Length)
         {
             _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
         }
-        return _written + size - _cursors.HeadSeen <= _bytes.Length;
+        return _cursors.Written + size - _cursors.HeadSeen <= _bytes.Length;
     }
 }

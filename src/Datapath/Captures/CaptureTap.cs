@@ -142,15 +142,10 @@ internal sealed unsafe class CaptureTap : PacketTap
         {
             return;
         }
-        // Field by field, straight to where it stays.
-        record->Port = head.Port;
-        record->Point = head.Point;
-        record->IsEgress = head.IsEgress;
-        record->Reason = head.Reason;
+        record->Take(head); // field by field, straight to where it stays
         record->Length = packet.Length;
         record->Captured = captured;
         record->Ticks = _ticks;
-        record->Call = head.Call;
         record->Index = index;
         Unsafe.CopyBlockUnaligned(record + 1, packet.Data, (uint)captured);
     }

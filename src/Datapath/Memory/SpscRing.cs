@@ -101,9 +101,17 @@ internal struct RingCursors
     [FieldOffset(136)]
     public long HeadSeen;
 
+    /// <summary>Where the producer is, beyond what it has published.</summary>
+    [FieldOffset(144)]
+    public long Written;
+
     [FieldOffset(256)]
     public long Head;
 
     [FieldOffset(264)]
     public long TailSeen;
+
+    /// <summary>Where the consumer is, beyond what it has given back.</summary>
+    [FieldOffset(272)]
+    public long Read;
 }
