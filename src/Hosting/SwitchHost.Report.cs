@@ -18,12 +18,15 @@ public sealed partial class SwitchHost
 
     /// <summary>The program's, as far as people need it.</summary>
     internal static string Version { get; } =
-        typeof(SwitchHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
+        typeof(SwitchHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+            ?.InformationalVersion.Split('+')[0] ?? "unknown";
 
     /// <summary>What tools call the switch by.</summary>
     internal string Name { get; private set; }
 
-    /// <summary>Reads the counters and states there are. Takes the control lock for a moment at a time, and never looks at flow entries.</summary>
+    /// <summary>
+    /// Reads the counters and states there are. Takes the control lock for a moment at a time, and never looks at flow entries.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     internal SwitchReport ReadReport()
     {
@@ -50,21 +53,29 @@ public sealed partial class SwitchHost
                 Control.InEmergency,
                 ports,
                 workers,
-                [ReadTable(0), ReadTable(1), new TableReport("emergency", Control.EmergencyCount, _options.Datapath.MaxEmergencyEntries, 0, 0)],
+                [ReadTable(0), ReadTable(1),
+                    new TableReport("emergency", Control.EmergencyCount, _options.Datapath.MaxEmergencyEntries, 0, 0)],
                 [.. controllers.Select(Describe)],
                 cards,
                 ReadFlowMods(),
-                new PacketInReport(Control.DeliveredPacketIns, Control.ReadDrops(DropReason.PacketInLimit), Control.ReadDrops(DropReason.PacketInQueueFull), _agent.DroppedPacketIns),
-                new ConnectionReport(_agent.EstablishedConnections, controllers.Count(one => one.State == ControllerState.Connected), _agent.Refusals.Count),
+                new PacketInReport(
+                    Control.DeliveredPacketIns, Control.ReadDrops(DropReason.PacketInLimit),
+                    Control.ReadDrops(DropReason.PacketInQueueFull), _agent.DroppedPacketIns),
+                new ConnectionReport(
+                    _agent.EstablishedConnections, controllers.Count(one => one.State == ControllerState.Connected), _agent.Refusals.Count),
                 new MemoryReport(
-                    frames.FrameCount, frames.FreeCount, frames.FrameSize, Control.BufferCount, Control.BufferedPacketCount, Control.ActionListBytes, Control.ActionListLimit),
+                    frames.FrameCount, frames.FreeCount, frames.FrameSize, Control.BufferCount,
+                    Control.BufferedPacketCount, Control.ActionListBytes, Control.ActionListLimit),
                 process,
                 AccountRowReport.NonZero(reason => accounts.Rows.Sum(row => row.ReceiveDrops(reason) + row.SendDrops(reason))),
                 Describe(accounts, ports));
         }
     }
 
-    /// <summary>Which flow entries are busy. Returns after the interval, or when the switch ends. Looks at all entries twice, in slices between which others get the locks.</summary>
+    /// <summary>
+    /// Which flow entries are busy. Returns after the interval, or when the switch ends. Looks at all entries twice, in slices between
+    /// which others get the locks.
+    /// </summary>
     /// <param name="count">How many are wanted.</param>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     internal FlowActivityReport ReadBusiestFlows(int count, TimeSpan interval)
@@ -102,8 +113,10 @@ public sealed partial class SwitchHost
     {
         WorkerCounters counters = worker.Counters;
         return new WorkerReport(
-            worker.Id, worker.Sleep.IsAsleep, _options.Processors.Count == 0 ? null : _options.Processors[worker.Id], Volatile.Read(ref counters.Passes),
-            Volatile.Read(ref counters.BusyPasses), TimeSpan.FromTicks(Volatile.Read(ref counters.BusyTicks)).TotalSeconds, worker.Sleep.Sleeps,
+            worker.Id, worker.Sleep.IsAsleep, _options.Processors.Count == 0 ? null : _options.Processors[worker.Id],
+            Volatile.Read(ref counters.Passes),
+            Volatile.Read(ref counters.BusyPasses), TimeSpan.FromTicks(Volatile.Read(ref counters.BusyTicks)).TotalSeconds,
+            worker.Sleep.Sleeps,
             Volatile.Read(ref counters.Batches), Volatile.Read(ref counters.Lookups),
             AccountRowReport.NonZero(reason => account.ReceiveDrops(reason) + account.SendDrops(reason)), AccountReport.Of(account));
     }
@@ -116,7 +129,8 @@ public sealed partial class SwitchHost
 
     private FlowModReport ReadFlowMods()
     {
-        Dictionary<string, long> done = Enum.GetValues<FlowModCommand>().ToDictionary(ReportJson.NameOf, command => Control.FlowModsDone[(int)command]);
+        Dictionary<string, long> done =
+            Enum.GetValues<FlowModCommand>().ToDictionary(ReportJson.NameOf, command => Control.FlowModsDone[(int)command]);
         return new FlowModReport(done, _agent!.ReadRefusedFlowMods());
     }
 
@@ -125,6 +139,8 @@ public sealed partial class SwitchHost
         one.NextAttempt?.TotalSeconds, one.Latency?.TotalSeconds, one.Requests, one.DroppedPacketIns);
 
     private static ProcessReport ReadProcess() => new(
-        Environment.ProcessId, Environment.CpuUsage.TotalTime.TotalSeconds, Environment.WorkingSet, GC.GetTotalMemory(forceFullCollection: false),
-        GC.CollectionCount(0), Directory.EnumerateDirectories("/proc/self/task").Count(), Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
+        Environment.ProcessId, Environment.CpuUsage.TotalTime.TotalSeconds, Environment.WorkingSet,
+        GC.GetTotalMemory(forceFullCollection: false),
+        GC.CollectionCount(0), Directory.EnumerateDirectories("/proc/self/task").Count(),
+        Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
 }

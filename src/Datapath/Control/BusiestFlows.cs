@@ -12,8 +12,10 @@ internal delegate void ActiveFlowHandler(in FlowStatistics flow, ulong packets, 
 
 /// <summary>Finds the flow entries that matched the most packets between two moments.</summary>
 /// <remarks>
-/// Both times all entries are walked over, a slice at a time: between two slices nobody waits for this, neither for the control lock nor for the table. What entries
-/// had counted at first is kept in native memory, 24 bytes an entry. Cards are not asked: an entry in hardware counts as of what its card said last.
+/// Both times all entries are walked over, a slice at a time: between two slices nobody waits for this, neither for the control lock nor
+/// for the table. What entries
+/// had counted at first is kept in native memory, 24 bytes an entry. Cards are not asked: an entry in hardware counts as of what its card
+/// said last.
 /// Threads: one, without the control lock.
 /// </remarks>
 internal sealed unsafe class BusiestFlows : IDisposable
@@ -41,8 +43,7 @@ internal sealed unsafe class BusiestFlows : IDisposable
         {
             if (index < _marks.Length)
             {
-                FlowCounters counters = _entries.ReadCounters(index);
-                _marks.Start[index] = new Mark { InstalledAt = _store.Records[index].InstalledAt, Packets = counters.Packets, Bytes = counters.Bytes };
+                _marks.Start[index] = MarkOf(index);
             }
         });
     }
@@ -86,11 +87,17 @@ internal sealed unsafe class BusiestFlows : IDisposable
 
     public void Dispose() => _marks.Dispose();
 
-    private Mark Since(uint index)
+    private Mark MarkOf(uint index)
     {
         FlowCounters counters = _entries.ReadCounters(index);
-        Mark since = new() { InstalledAt = _store.Records[index].InstalledAt, Packets = counters.Packets, Bytes = counters.Bytes };
-        if (index < _marks.Length && _marks.Start[index] is var before && before.InstalledAt == since.InstalledAt && before.Packets <= since.Packets)
+        return new Mark { InstalledAt = _store.Records[index].InstalledAt, Packets = counters.Packets, Bytes = counters.Bytes };
+    }
+
+    private Mark Since(uint index)
+    {
+        Mark since = MarkOf(index);
+        if (index < _marks.Length && _marks.Start[index] is var before
+            && before.InstalledAt == since.InstalledAt && before.Packets <= since.Packets)
         {
             since.Packets -= before.Packets;
             since.Bytes -= before.Bytes;

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Softswitch.Hosting.Logging;
 
-/// <summary>Folds a flood of equal lines: of each the first few within some seconds pass, the others are counted, and one line tells how many there were.</summary>
+/// <summary>
+/// Folds a flood of equal lines: of each the first few within some seconds pass, the others are counted, and one line tells how many
+/// there were.
+/// </summary>
 /// <remarks>Bounded: where too many different lines come at once, what is not remembered passes. Threads: one.</remarks>
 internal sealed class FloodFilter
 {
@@ -49,7 +52,8 @@ internal sealed class FloodFilter
             _seen.Remove(key);
             if (tally.Count > Few)
             {
-                yield return tally.First with { Time = now, Text = $"... {tally.Count - Few} more in {(now - tally.First.Time).TotalSeconds:0} s: {tally.First.Text}", Fields = null };
+                string text = $"... {tally.Count - Few} more in {(now - tally.First.Time).TotalSeconds:0} s: {tally.First.Text}";
+                yield return tally.First with { Time = now, Text = text, Fields = null };
             }
         }
     }

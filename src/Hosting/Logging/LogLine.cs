@@ -35,7 +35,7 @@ internal readonly record struct LogLine(
     {
         LogFormat.Json => FormatJson(),
         LogFormat.Journal => $"<{Priority}>{Plain(Text)}\n",
-        _ => string.Create(CultureInfo.InvariantCulture, $"{Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)} {Word,-7} {Plain(Text)}\n"),
+        _ => $"{Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)} {Word,-7} {Plain(Text)}\n",
     };
 
     /// <summary>As for <c>--log-level</c>.</summary>

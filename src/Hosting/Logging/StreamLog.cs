@@ -5,7 +5,8 @@ namespace Softswitch.Hosting.Logging;
 
 /// <summary>A log that is written to a stream by a thread of its own, so that nobody waits for whoever reads it.</summary>
 /// <remarks>
-/// Lines wait in a queue of bounded length; what does not fit is lost, and the next line that does says how many. Disposing writes what waits, if somebody reads.
+/// Lines wait in a queue of bounded length; what does not fit is lost, and the next line that does says how many. Disposing writes what
+/// waits, if somebody reads.
 /// Threads: any.
 /// </remarks>
 internal sealed class StreamLog : ILogger, IDisposable
@@ -43,13 +44,15 @@ internal sealed class StreamLog : ILogger, IDisposable
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= _level && logLevel != LogLevel.None;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         if (!IsEnabled(logLevel))
         {
             return;
         }
-        LogLine line = new(_time.GetUtcNow(), logLevel, eventId, formatter(state, exception), state as IReadOnlyList<KeyValuePair<string, object?>>);
+        LogLine line = new(
+            _time.GetUtcNow(), logLevel, eventId, formatter(state, exception), state as IReadOnlyList<KeyValuePair<string, object?>>);
         lock (_lines)
         {
             if (_lines.Count < Length)
@@ -131,7 +134,8 @@ internal sealed class StreamLog : ILogger, IDisposable
         }
         if (lost > 0)
         {
-            text.Append(new LogLine(now, LogLevel.Warning, new EventId(0, "Lost"), $"{lost} lines of the log are lost: it is not read fast enough").Format(_format));
+            string news = $"{lost} lines of the log are lost: it is not read fast enough";
+            text.Append(new LogLine(now, LogLevel.Warning, new EventId(0, "Lost"), news).Format(_format));
         }
         try
         {

@@ -4,14 +4,16 @@ namespace Softswitch.Hosting.Management;
 
 /// <summary>Where running switches are found by name: a folder with the control socket of each, NAME.sock.</summary>
 /// <remarks>
-/// <c>/run/softswitch</c> for root, <c>$XDG_RUNTIME_DIR/softswitch</c> for any other user; <c>$SOFTSWITCH_RUNDIR</c> instead of both. A socket that nobody
+/// <c>/run/softswitch</c> for root, <c>$XDG_RUNTIME_DIR/softswitch</c> for any other user; <c>$SOFTSWITCH_RUNDIR</c> instead of both. A
+/// socket that nobody
 /// listens at is what a switch left that was killed: it is none that runs, and gives way to the next of its name. Threads: any.
 /// </remarks>
 internal static class ControlSockets
 {
     /// <summary>What a tool's TARGET looks like, and what it is.</summary>
     public const string TargetForm = "NAME|unix:PATH";
-    public const string TargetDescription = "The switch's name, or unix:PATH with the path of its control socket; may be left out while one switch runs.";
+    public const string TargetDescription =
+        "The switch's name, or unix:PATH with the path of its control socket; may be left out while one switch runs.";
 
     /// <summary>What a name looks like.</summary>
     public const string NameForm = "a name of up to 64 letters, digits, '.', '_' and '-' that begins with a letter or digit";
@@ -67,7 +69,8 @@ internal static class ControlSockets
         try
         {
             return Folder is { } folder && Directory.Exists(folder)
-                ? [.. Directory.EnumerateFiles(folder, "*" + Suffix).Where(UnixSocketFile.IsListening).Select(path => Path.GetFileName(path)[..^Suffix.Length]).Order(StringComparer.Ordinal)]
+                ? [.. Directory.EnumerateFiles(folder, "*" + Suffix).Where(UnixSocketFile.IsListening)
+                    .Select(path => Path.GetFileName(path)[..^Suffix.Length]).Order(StringComparer.Ordinal)]
                 : [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -79,7 +82,8 @@ internal static class ControlSockets
     /// <summary>The switch a tool is to ask.</summary>
     /// <param name="target">As written: a name, <c>unix:PATH</c>, or null for the one that runs.</param>
     /// <returns><c>unix:PATH</c>.</returns>
-    /// <exception cref="OptionException">There is no such switch, none at all, or more than one to choose from; the message lists them.</exception>
+    /// <exception cref="OptionException">There is no such switch, none at all, or more than one to choose from; the message lists
+    /// them.</exception>
     public static string Find(string? target)
     {
         if (target?.StartsWith(Unix, StringComparison.Ordinal) == true)
@@ -97,8 +101,10 @@ internal static class ControlSockets
             return Unix + PathOf(Folder!, name);
         }
         string others = running.Count > 0 ? $"there are {string.Join(", ", running)}"
-            : Folder is { } folder ? $"none runs that {folder} knows of{(folder == OfRoot || !Directory.Exists(OfRoot) ? "" : $" (those of root are in {OfRoot})")}"
+            : Folder is { } folder ? $"none runs that {folder} knows of"
+                + (folder == OfRoot || !Directory.Exists(OfRoot) ? "" : $" (those of root are in {OfRoot})")
             : $"{RuntimeVariable} is not set, and without it they are not found by name; give unix:PATH";
-        throw new OptionException(target == null ? $"target: which switch? {others}" : $"target: '{target}': there is no such switch; {others}");
+        throw new OptionException(target == null ? $"target: which switch? {others}"
+            : $"target: '{target}': there is no such switch; {others}");
     }
 }

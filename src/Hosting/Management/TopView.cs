@@ -5,8 +5,11 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting.Management;
 
-/// <summary>A <see cref="TopFeed"/> on a terminal: redrawn when there is news, a key or another size, in one write, so that nothing flickers.</summary>
-/// <remarks>The terminal is as it was before on every way out. Threads: the caller's draws and reads keys, one of its own asks the switch.</remarks>
+/// <summary>
+/// A <see cref="TopFeed"/> on a terminal: redrawn when there is news, a key or another size, in one write, so that nothing flickers.
+/// </summary>
+/// <remarks>The terminal is as it was before on every way out. Threads: the caller's draws and reads keys, one of its own asks the
+/// switch.</remarks>
 internal sealed class TopView(TopFeed feed)
 {
     private const int Input = 0;
@@ -34,7 +37,8 @@ internal sealed class TopView(TopFeed feed)
         _page = feed.Next(); // what cannot be asked at all is said on the screen there was
         using TerminalMode? mode = TerminalMode.TryEnter(Input);
         // A stop by key would leave the shell a terminal without echo.
-        using PosixSignalRegistration? noStop = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGTSTP, static context => context.Cancel = true);
+        using PosixSignalRegistration? noStop = OperatingSystem.IsWindows() ? null
+            : PosixSignalRegistration.Create(PosixSignal.SIGTSTP, static context => context.Cancel = true);
         Thread asking = new(Ask) { Name = "top", IsBackground = true };
         Write(Enter);
         try
@@ -84,7 +88,8 @@ internal sealed class TopView(TopFeed feed)
 
     private void Take(int key)
     {
-        _order = key switch { 'n' => TopOrder.Number, 'r' => TopOrder.Received, 't' => TopOrder.Sent, 'd' => TopOrder.Dropped, _ => _order };
+        _order = key switch 
+            { 'n' => TopOrder.Number, 'r' => TopOrder.Received, 't' => TopOrder.Sent, 'd' => TopOrder.Dropped, _ => _order };
         _isPaused ^= key is 'p' or ' ';
     }
 

@@ -16,8 +16,9 @@ internal static class Quantity
             value /= 1000;
             thousands++;
         }
-        string digits = value.ToString(value is 0 or >= 99.95 ? "0" : value >= 9.995 ? "0.0" : thousands == 0 && value == Math.Floor(value) ? "0" : "0.00", CultureInfo.InvariantCulture);
-        return digits + s_prefixes[thousands];
+        bool isWhole = value is 0 or >= 99.95 || (thousands == 0 && value == Math.Floor(value));
+        string digits = isWhole ? "0" : value >= 9.995 ? "0.0" : "0.00";
+        return value.ToString(digits, CultureInfo.InvariantCulture) + s_prefixes[thousands];
     }
 
     /// <summary>The two largest units: <c>3 h 12 min</c>, <c>4.2 s</c>.</summary>
@@ -33,7 +34,8 @@ internal static class Quantity
     };
 
     /// <summary>A part of a whole in percent; nothing of nothing is 0.</summary>
-    public static string Percent(double part, double whole) => whole <= 0 ? "0 %" : $"{(100 * part / whole).ToString("0.#", CultureInfo.InvariantCulture)} %";
+    public static string Percent(double part, double whole) => whole <= 0 ? "0 %"
+        : $"{(100 * part / whole).ToString("0.#", CultureInfo.InvariantCulture)} %";
 
     /// <summary>A noun after its number.</summary>
     public static string Of(long count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";

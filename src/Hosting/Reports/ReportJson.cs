@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -15,5 +16,6 @@ internal sealed partial class ReportJson : JsonSerializerContext
 
     /// <summary>The names of the flags set.</summary>
     public static IReadOnlyList<string> NamesOf<T>(T flags)
-        where T : struct, Enum => [.. Enum.GetValues<T>().Where(flag => System.Numerics.BitOperations.IsPow2(Convert.ToUInt64(flag, null)) && flags.HasFlag(flag)).Select(NameOf)];
+        where T : struct, Enum =>
+        [.. Enum.GetValues<T>().Where(flag => BitOperations.IsPow2(Convert.ToUInt64(flag, null)) && flags.HasFlag(flag)).Select(NameOf)];
 }

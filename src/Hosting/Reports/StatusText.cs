@@ -8,34 +8,44 @@ internal static class StatusText
 
     public static IEnumerable<string> Lines(SwitchReport report)
     {
-        yield return Line("switch", $"{report.Name}: softswitch {report.Version}, datapath id {report.DatapathId}, up {Quantity.Duration(report.UptimeSeconds)}, pid {report.Process.Id}");
+        yield return Line("switch", $"{report.Name}: softswitch {report.Version}, datapath id {report.DatapathId}, "
+            + $"up {Quantity.Duration(report.UptimeSeconds)}, pid {report.Process.Id}");
         yield return Line("ports", $"{report.Ports.Count}: {Count(report.Ports.Select(port => port.State))}");
         foreach (string line in Some(report.Ports.Where(port => port.State != "up" || port.Fault != null), Describe))
         {
             yield return Line("", line);
         }
         (ulong received, ulong sent) = (Sum(report, port => port.ReceivedPackets), Sum(report, port => port.SentPackets));
-        yield return Line("traffic", $"{received} packets received ({Quantity.Short(Sum(report, port => port.ReceivedBytes))}B), {sent} sent ({Quantity.Short(Sum(report, port => port.SentBytes))}B)");
+        yield return Line("traffic", $"{received} packets received ({Quantity.Short(Sum(report, port => port.ReceivedBytes))}B), "
+            + $"{sent} sent ({Quantity.Short(Sum(report, port => port.SentBytes))}B)");
         long drops = report.Drops.Values.Sum();
         yield return Line("drops", drops == 0 ? "none" : $"{drops}: {Count(report.Drops)} (softswitch drops tells more)");
-        yield return Line("flows", $"{report.Tables.Where(table => table.Name != "emergency").Sum(table => table.Entries)}: {string.Join(", ", report.Tables.Select(table => $"{table.Entries} {table.Name}"))}; {Matched(report)}");
+        long flows = report.Tables.Where(table => table.Name != "emergency").Sum(table => table.Entries);
+        string byTable = string.Join(", ", report.Tables.Select(table => $"{table.Entries} {table.Name}"));
+        yield return Line("flows", $"{flows}: {byTable}; {Matched(report)}");
         long refused = report.FlowMods.Refused.Values.Sum();
-        yield return Line("flow-mods", $"{report.FlowMods.Done.Values.Sum()} done, {refused} refused{(refused == 0 ? "" : $": {Count(report.FlowMods.Refused)}")}");
+        yield return Line("flow-mods", $"{report.FlowMods.Done.Values.Sum()} done, "
+            + $"{refused} refused{(refused == 0 ? "" : $": {Count(report.FlowMods.Refused)}")}");
         PacketInReport packetIns = report.PacketIns;
-        yield return Line("packet-ins", $"{packetIns.Delivered} delivered, {packetIns.DroppedByLimit + packetIns.DroppedByQueue + packetIns.DroppedByReaders} dropped");
+        yield return Line("packet-ins", $"{packetIns.Delivered} delivered, "
+            + $"{packetIns.DroppedByLimit + packetIns.DroppedByQueue + packetIns.DroppedByReaders} dropped");
         yield return Line("workers", $"{report.Workers.Count}: {Load(report)}");
         yield return Line("fail mode", report.FailMode + (report.IsInEmergency ? "; the emergency entries are in force" : ""));
         ControllerReport[] controllers = [.. report.Controllers.Where(one => !one.IsPeer)];
         int peers = report.Controllers.Count - controllers.Length;
         string others = peers == 0 ? "" : $"; {Quantity.Of(peers, "other connection")}";
-        yield return Line("controllers", (controllers.Length == 0 ? "none is configured" : $"{controllers.Count(one => one.State == "connected")} of {controllers.Length} connected") + others);
+        int connected = controllers.Count(one => one.State == "connected");
+        string state = controllers.Length == 0 ? "none is configured" : $"{connected} of {controllers.Length} connected";
+        yield return Line("controllers", state + others);
         foreach (string line in Some(controllers.Length == 0 ? report.Controllers : controllers, Describe))
         {
             yield return Line("", line);
         }
         foreach (CardSummary card in report.Cards)
         {
-            yield return Line("card", $"{card.Name}: offload {card.Offload}, {Quantity.Of(card.SlotsUsed, "slot")} and {Quantity.Of(card.RowsUsed, "row")} in use{(card.IdleReason is { } reason ? $"; forwards nothing: {reason}" : "")}");
+            string idle = card.IdleReason is { } reason ? $"; forwards nothing: {reason}" : "";
+            yield return Line("card", $"{card.Name}: offload {card.Offload}, "
+                + $"{Quantity.Of(card.SlotsUsed, "slot")} and {Quantity.Of(card.RowsUsed, "row")} in use{idle}");
         }
     }
 
@@ -43,25 +53,31 @@ internal static class StatusText
     public static string Describe(ControllerReport one)
     {
         string since = Quantity.Duration(one.SinceSeconds);
+        string role = one.Role == "other" ? "" : $", {one.Role}";
+        string latency = one.LatencySeconds is { } seconds ? $", answers in {Quantity.Duration(seconds)}" : "";
+        string next = one.NextAttemptSeconds is { } wait ? $"next attempt in {Quantity.Duration(wait)}" : "trying again";
         return $"{one.Name}: " + one.State switch
         {
-            "connected" => $"connected for {since}{(one.Role == "other" ? "" : $", {one.Role}")}{(one.LatencySeconds is { } latency ? $", answers in {Quantity.Duration(latency)}" : "")}",
-            "waiting" => $"{one.LastError ?? "not connected"}; {(one.NextAttemptSeconds is { } next ? $"next attempt in {Quantity.Duration(next)}" : "trying again")}",
+            "connected" => $"connected for {since}{role}{latency}",
+            "waiting" => $"{one.LastError ?? "not connected"}; {next}",
             _ => $"connecting{(one.LastError is { } error ? $"; the last time: {error}" : "")}",
         };
     }
 
     private static string Describe(PortReport port) =>
-        $"{port.Label} {port.Name}: {port.State switch { "away" => "the interface is away", "down" => "no link", var state => state }}{(port.Fault is { } fault ? $"; {fault}" : "")}";
+        $"{port.Label} {port.Name}: {port.State switch { "away" => "the interface is away", "down" => "no link", var state => state }}"
+            + (port.Fault is { } fault ? $"; {fault}" : "");
 
     private static string Line(string head, string text) => $"{head,-12}{text}".TrimEnd();
 
-    private static ulong Sum(SwitchReport report, Func<TrafficReport, ulong> of) => report.Ports.Aggregate(0UL, (sum, port) => sum + of(port.Traffic));
+    private static ulong Sum(SwitchReport report, Func<TrafficReport, ulong> of) =>
+        report.Ports.Aggregate(0UL, (sum, port) => sum + of(port.Traffic));
 
     private static string Matched(SwitchReport report)
     {
         long lookups = report.Tables[0].Lookups;
-        return lookups == 0 ? "no packet looked up yet" : $"{Quantity.Percent(report.Tables.Sum(table => table.Matches), lookups)} of {Quantity.Of(lookups, "packet")} matched one";
+        return lookups == 0 ? "no packet looked up yet"
+            : $"{Quantity.Percent(report.Tables.Sum(table => table.Matches), lookups)} of {Quantity.Of(lookups, "packet")} matched one";
     }
 
     private static string Load(SwitchReport report)
@@ -69,14 +85,17 @@ internal static class StatusText
         double busy = report.Workers.Sum(worker => worker.BusySeconds);
         long batches = report.Workers.Sum(worker => worker.Batches);
         string perBatch = batches == 0 ? "" : $", {report.Workers.Sum(worker => worker.Packets) / (double)batches:0.0} packets a batch";
-        return $"{report.Workers.Count(worker => worker.IsSleeping)} asleep, busy {Quantity.Percent(busy, report.UptimeSeconds * report.Workers.Count)} of the time so far{perBatch}";
+        return $"{report.Workers.Count(worker => worker.IsSleeping)} asleep, "
+            + $"busy {Quantity.Percent(busy, report.UptimeSeconds * report.Workers.Count)} of the time so far{perBatch}";
     }
 
     private static string Count(IEnumerable<string> states) =>
-        string.Join(", ", states.CountBy(state => state).OrderByDescending(state => state.Key == "up").Select(state => $"{state.Value} {state.Key}"));
+        string.Join(", ", states.CountBy(state => state).OrderByDescending(state => state.Key == "up")
+            .Select(state => $"{state.Value} {state.Key}"));
 
     private static string Count(IReadOnlyDictionary<string, long> counts) =>
-        string.Join(", ", counts.OrderByDescending(one => one.Value).Take(Most).Select(one => $"{one.Key} {one.Value}")) + (counts.Count > Most ? ", ..." : "");
+        string.Join(", ", counts.OrderByDescending(one => one.Value).Take(Most).Select(one => $"{one.Key} {one.Value}"))
+        + (counts.Count > Most ? ", ..." : "");
 
     private static IEnumerable<string> Some<T>(IEnumerable<T> all, Func<T, string> describe)
     {

@@ -2,9 +2,11 @@ namespace Softswitch.Hosting.Reports;
 
 /// <summary>A switch at one moment: what <c>status</c>, <c>top</c>, <c>drops --json</c>, metrics and the page all show.</summary>
 /// <remarks>
-/// Its parts are read one after another while packets pass, so sums over them may differ by what passed meanwhile; accounts and drops are of one moment. Counters
+/// Its parts are read one after another while packets pass, so sums over them may differ by what passed meanwhile; accounts and drops are
+/// of one moment. Counters
 /// never fall while what they count is there.
-/// Rates are differences of two reports over the difference of their <see cref="UptimeSeconds"/>. As JSON in camelCase; fields that exist stay.
+/// Rates are differences of two reports over the difference of their <see cref="UptimeSeconds"/>. As JSON in camelCase; fields that exist
+/// stay.
 /// </remarks>
 /// <param name="Name">What tools call the switch by.</param>
 /// <param name="DatapathId">16 hexadecimal digits.</param>
@@ -23,7 +25,8 @@ namespace Softswitch.Hosting.Reports;
 /// <param name="Connections">Of controllers and tools.</param>
 /// <param name="Memory">That of packets and action lists.</param>
 /// <param name="Process">The process the switch runs in.</param>
-/// <param name="Drops">Packets that ended inside the switch, over all rows of the account; by the reason's name, those that had none left out.</param>
+/// <param name="Drops">Packets that ended inside the switch, over all rows of the account; by the reason's name, those that had none left
+/// out.</param>
 /// <param name="Accounts">Where all packets are.</param>
 internal sealed record SwitchReport(
     string Name,
@@ -59,7 +62,8 @@ internal sealed record SwitchReport(
 /// <param name="Drops">Packets that ended in its hands, by reason.</param>
 /// <param name="Account">What it did with packets; those it hands to other workers are in nobody's hands here.</param>
 internal sealed record WorkerReport(
-    int Id, bool IsSleeping, int? Processor, long Passes, long BusyPasses, double BusySeconds, long Sleeps, long Batches, long Packets, IReadOnlyDictionary<string, long> Drops,
+    int Id, bool IsSleeping, int? Processor, long Passes, long BusyPasses, double BusySeconds, long Sleeps,
+    long Batches, long Packets, IReadOnlyDictionary<string, long> Drops,
     AccountReport Account);
 
 /// <summary>One table.</summary>
@@ -82,7 +86,8 @@ internal sealed record TableReport(string Name, long Entries, long Limit, long L
 /// <param name="Requests">Messages it sent on this connection, besides echoes.</param>
 /// <param name="DroppedPacketIns">Lost on this connection because it reads too slowly.</param>
 internal sealed record ControllerReport(
-    string Name, bool IsPeer, string State, double SinceSeconds, string Role, string? LastError, double? NextAttemptSeconds, double? LatencySeconds, long Requests, long DroppedPacketIns);
+    string Name, bool IsPeer, string State, double SinceSeconds, string Role, string? LastError, double? NextAttemptSeconds,
+    double? LatencySeconds, long Requests, long DroppedPacketIns);
 
 /// <summary>A NetFPGA card, without asking it: <c>netfpga show</c> does.</summary>
 /// <param name="Name">Its first interface, or <c>emulator</c>.</param>
@@ -119,7 +124,8 @@ internal sealed record ConnectionReport(long Established, long Open, long Refuse
 /// <param name="UsedBuffers">Of these, taken.</param>
 /// <param name="ActionListBytes">In use.</param>
 /// <param name="ActionListLimitBytes">How many there may be.</param>
-internal sealed record MemoryReport(int Frames, int FreeFrames, int FrameBytes, int Buffers, int UsedBuffers, long ActionListBytes, long ActionListLimitBytes);
+internal sealed record MemoryReport(
+    int Frames, int FreeFrames, int FrameBytes, int Buffers, int UsedBuffers, long ActionListBytes, long ActionListLimitBytes);
 
 /// <summary>The process the switch runs in.</summary>
 /// <param name="Id">The process id.</param>
@@ -129,4 +135,5 @@ internal sealed record MemoryReport(int Frames, int FreeFrames, int FrameBytes, 
 /// <param name="Collections">Garbage collections.</param>
 /// <param name="Threads">How many there are.</param>
 /// <param name="OpenFiles">Descriptors.</param>
-internal sealed record ProcessReport(int Id, double ProcessorSeconds, long ResidentBytes, long ManagedBytes, long Collections, int Threads, int OpenFiles);
+internal sealed record ProcessReport(
+    int Id, double ProcessorSeconds, long ResidentBytes, long ManagedBytes, long Collections, int Threads, int OpenFiles);

@@ -17,7 +17,8 @@ internal enum TopOrder
 }
 
 /// <summary>A switch between two reports, as lines of a screen: what <c>top</c> shows.</summary>
-/// <remarks>Lines are cut to the width and never longer. Where the height is not enough ports, flows and controllers are cut, not the sections.</remarks>
+/// <remarks>Lines are cut to the width and never longer. Where the height is not enough ports, flows and controllers are cut, not the
+/// sections.</remarks>
 internal sealed class TopPage
 {
     private const int WidthOfAll = 80;
@@ -78,7 +79,8 @@ internal sealed class TopPage
 
     private IEnumerable<(PortReport Now, PortReport? Before)> Sort(TopOrder order)
     {
-        IEnumerable<(PortReport Now, PortReport? Before)> ports = _now.Ports.Select(port => (port, _before.Ports.FirstOrDefault(other => other.Number == port.Number)));
+        IEnumerable<(PortReport Now, PortReport? Before)> ports =
+            _now.Ports.Select(port => (port, _before.Ports.FirstOrDefault(other => other.Number == port.Number)));
         return order switch
         {
             TopOrder.Received => ports.OrderByDescending(pair => Rate(pair, port => port.ReceivedPackets)),
@@ -99,7 +101,8 @@ internal sealed class TopPage
     }
 
     private string Summary() =>
-        $"{_now.Name}  up {Quantity.Duration(_now.UptimeSeconds)}  {_now.Ports.Count(port => port.State == "up")} of {Quantity.Of(_now.Ports.Count, "port")} up  "
+        $"{_now.Name}  up {Quantity.Duration(_now.UptimeSeconds)}  "
+        + $"{_now.Ports.Count(port => port.State == "up")} of {Quantity.Of(_now.Ports.Count, "port")} up  "
         + $"{Quantity.Of(_now.Tables.Where(table => table.Name != "emergency").Sum(table => table.Entries), "flow")}";
 
     private string Totals()
@@ -107,7 +110,8 @@ internal sealed class TopPage
         long modsBefore = _before.FlowMods.Done.Values.Sum();
         return $"{PerSecond(_now.Tables[0].Lookups - _before.Tables[0].Lookups)} packets/s looked up  "
             + $"{PerSecond(_now.Drops.Values.Sum() - _before.Drops.Values.Sum())} dropped/s  "
-            + $"{PerSecond(_now.PacketIns.Delivered - _before.PacketIns.Delivered)} packet-ins/s  {PerSecond(_now.FlowMods.Done.Values.Sum() - modsBefore)} flow-mods/s";
+            + $"{PerSecond(_now.PacketIns.Delivered - _before.PacketIns.Delivered)} packet-ins/s  "
+            + $"{PerSecond(_now.FlowMods.Done.Values.Sum() - modsBefore)} flow-mods/s";
     }
 
     private string Port((PortReport Now, PortReport? Before) pair, bool isNarrow)
@@ -128,7 +132,8 @@ internal sealed class TopPage
         long packets = worker.Packets - (before?.Packets ?? 0);
         long batches = worker.Batches - (before?.Batches ?? 0);
         string perBatch = batches == 0 ? "-" : $"{packets / (double)batches:0.0}";
-        return $"{worker.Id,6}  {Quantity.Percent(Math.Min(worker.BusySeconds - (before?.BusySeconds ?? 0), _seconds), _seconds),7}{PerSecond(packets),11}{perBatch,9}";
+        double busy = Math.Min(worker.BusySeconds - (before?.BusySeconds ?? 0), _seconds);
+        return $"{worker.Id,6}  {Quantity.Percent(busy, _seconds),7}{PerSecond(packets),11}{perBatch,9}";
     }
 
     private string Flow(FlowActivity flow) =>

@@ -4,7 +4,8 @@ namespace Softswitch.Ports.Linux;
 /// <remarks>Signals by keys stay. Threads: one.</remarks>
 internal sealed unsafe class TerminalMode : IDisposable
 {
-    // struct termios of Linux: four words of flags, the line discipline, and the control characters; 60 bytes in glibc, 44 and some in musl.
+    // struct termios of Linux: four words of flags, the line discipline, and the control characters; 60 bytes in glibc, 44 and some in
+    // musl.
     private const int TermiosWords = 32;
     private const int LocalFlags = 3;
     private const uint Canonical = 2; // ICANON

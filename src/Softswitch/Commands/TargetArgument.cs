@@ -14,13 +14,17 @@ internal static class TargetArgument
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    /// <summary>For a command that needs one thing more. The parser cannot tell which of two is left out, so they are one argument; <see cref="Split"/> parts them.</summary>
+    /// <summary>
+    /// For a command that needs one thing more. The parser cannot tell which of two is left out, so they are one argument; <see
+    /// cref="Split"/> parts them.
+    /// </summary>
     /// <param name="form">What that looks like, for the help.</param>
     /// <param name="description">What it is.</param>
     public static Argument<string[]> Before(string form, string description) => new("target")
     {
         HelpName = $"[TARGET] {form}",
-        Description = $"{form}: {description}. TARGET: {char.ToLowerInvariant(ControlSockets.TargetDescription[0])}{ControlSockets.TargetDescription[1..]}",
+        Description = $"{form}: {description}. TARGET: "
+            + $"{char.ToLowerInvariant(ControlSockets.TargetDescription[0])}{ControlSockets.TargetDescription[1..]}",
         Arity = new ArgumentArity(1, 2),
     };
 

@@ -14,10 +14,27 @@ internal static class TopCommand
     public static Command Create()
     {
         Argument<string?> target = TargetArgument.Alone();
-        Option<double> interval = new("--interval", "-i") { HelpName = "SECONDS", Description = $"time between two looks, 0.1 to {LongestInterval}", DefaultValueFactory = _ => 1 };
-        Option<int> count = new("--count", "-n") { HelpName = "N", Description = "print N reports one after another and end; 1 if the output is no terminal" };
-        Option<int> flows = new("--flows") { HelpName = "N", Description = $"busiest flows to look for, 1 to {ControlProtocol.MostBusiestFlows}", DefaultValueFactory = _ => 20 };
-        Command command = new("top", "Watch a running switch: rates and drops of ports, busiest flows, workers, controllers.") { target, interval, count, flows };
+        Option<double> interval = new("--interval", "-i")
+        {
+            HelpName = "SECONDS",
+            Description = $"time between two looks, 0.1 to {LongestInterval}",
+            DefaultValueFactory = _ => 1,
+        };
+        Option<int> count = new("--count", "-n")
+        {
+            HelpName = "N",
+            Description = "print N reports one after another and end; 1 if the output is no terminal",
+        };
+        Option<int> flows = new("--flows")
+        {
+            HelpName = "N",
+            Description = $"busiest flows to look for, 1 to {ControlProtocol.MostBusiestFlows}",
+            DefaultValueFactory = _ => 20,
+        };
+        Command command = new("top", "Watch a running switch: rates and drops of ports, busiest flows, workers, controllers.")
+        {
+            target, interval, count, flows,
+        };
         command.SetAction(parsed =>
         {
             TopFeed feed = new(
@@ -27,7 +44,8 @@ internal static class TopCommand
             bool isPlain = Console.IsOutputRedirected || Console.IsInputRedirected || parsed.GetResult(count) is { Implicit: false };
             if (isPlain)
             {
-                Print(feed, parsed.GetResult(count) is { Implicit: false } ? (int)Check("--count", parsed.GetValue(count), 1, int.MaxValue) : 1);
+                Print(feed, parsed.GetResult(count) is { Implicit: false }
+                    ? (int)Check("--count", parsed.GetValue(count), 1, int.MaxValue) : 1);
                 return;
             }
             using var signal = new TerminationSignal();
@@ -53,5 +71,6 @@ internal static class TopCommand
 
     private static double Check(string option, double value, double lowest, double highest) => value >= lowest && value <= highest
         ? value
-        : throw new OptionException(string.Create(CultureInfo.InvariantCulture, $"{option}: '{value}' is not a number from {lowest} to {highest}"));
+        : throw new OptionException(string.Create(
+            CultureInfo.InvariantCulture, $"{option}: '{value}' is not a number from {lowest} to {highest}"));
 }
