@@ -31,8 +31,9 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
 
     /// <summary>All accounts, of one moment.</summary>
     /// <remarks>
-    /// Whoever holds the control lock keeps the control side from taking and giving packets, and ports from coming and going. Each worker copies its accounts
-    /// between two passes, and takes no packets from a worker that copied before it: so none is counted at one end of a ring alone.
+    /// Whoever holds the control lock keeps the control side from taking and giving packets, and ports from coming and going. Each worker
+    /// copies its accounts between two passes, and takes no packets from a worker that copied before it: so none is counted at one end of a
+    /// ring alone.
     /// </remarks>
     public AccountReading Read()
     {
@@ -91,7 +92,8 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
     private static ulong ReadDrops(OwnAccounts accounts, DropReason reason) =>
         ReadDrops(accounts.Controller, reason) + ReadDrops(accounts.Switch, reason) + ReadDrops(accounts.Gone, reason);
 
-    private static ulong ReadDrops(PortAccount* account, DropReason reason) => account->Ingress.ReadDrops(reason) + account->Egress.ReadDrops(reason);
+    private static ulong ReadDrops(PortAccount* account, DropReason reason) =>
+        account->Ingress.ReadDrops(reason) + account->Egress.ReadDrops(reason);
 
     private static PortAccount ReadGone(SwitchPort port, in PortCounters last)
     {
@@ -100,14 +102,17 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         return account;
     }
 
-    /// <summary>Adds what only the device knows: packets lost before a worker had them or after it let go, and what hardware forwards by itself.</summary>
+    /// <summary>
+    /// Adds what only the device knows: packets lost before a worker had them or after it let go, and what hardware forwards by itself.
+    /// </summary>
     private static void AddDevice(ref PortAccount account, in PortCounters device)
     {
         ref PacketAccount ingress = ref account.Ingress;
         ref PacketAccount egress = ref account.Egress;
         if (device.Traffic is { } whole)
         {
-            // What came and did not get to a worker was the hardware's; what left and no worker sent, it sent by itself; what has not left yet, it holds.
+            // What came and did not get to a worker was the hardware's; what left and no worker sent, it sent by itself; what has not left yet,
+            // it holds.
             ulong taken = (ulong)Math.Max(0, whole.ReceivedPackets - (long)ingress.Entered);
             ingress.Entered += taken;
             ingress.Used += taken;
@@ -135,7 +140,9 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         }
     }
 
-    /// <summary>Has every worker that runs copy its accounts. One that did not in time is not waited for again before it has answered once.</summary>
+    /// <summary>
+    /// Has every worker that runs copy its accounts. One that did not in time is not waited for again before it has answered once.
+    /// </summary>
     /// <returns>For each worker whether it did; one that does not run has no need to.</returns>
     private bool[] CopyAll(out bool isExact)
     {

@@ -21,7 +21,9 @@ internal enum AccountKind
 }
 
 /// <summary>Accounts of all packets, of one moment.</summary>
-/// <param name="Rows">The ports in ascending order, then the controller, the switch itself and ports that went: every packet is in one of them.</param>
+/// <param name="Rows">
+/// The ports in ascending order, then the controller, the switch itself and ports that went: every packet is in one of them.
+/// </param>
 /// <param name="Workers">The same packets by worker; those of ports that went, and what the control side did, are left out.</param>
 /// <param name="IsExact">False if a worker did not answer in time: its part was read while it counted.</param>
 internal sealed record AccountReading(IReadOnlyList<AccountRow> Rows, IReadOnlyList<AccountRow> Workers, bool IsExact)
@@ -33,7 +35,9 @@ internal sealed record AccountReading(IReadOnlyList<AccountRow> Rows, IReadOnlyL
 }
 
 /// <summary>Where one row's packets are.</summary>
-/// <remarks>Received + Made + Output = Forwarded + Sent + Used + Held + drops, for each row but a worker's, which hands packets to others.</remarks>
+/// <remarks>
+/// Received + Made + Output = Forwarded + Sent + Used + Held + drops, for each row but a worker's, which hands packets to others.
+/// </remarks>
 /// <param name="number">The port's, or the worker's; 0 for the others.</param>
 internal sealed class AccountRow(AccountKind kind, int number, in PortAccount account)
 {

@@ -8,7 +8,8 @@ namespace Softswitch.Datapath.Control;
 /// Packet-ins on their way from the workers' queues to the agent, each with its buffer. Threads: under the control lock, but for <see
 /// cref="HasWaiting"/> and <see cref="IsPaused"/>.
 /// </summary>
-internal sealed unsafe class PacketInDelivery(DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
+internal sealed unsafe class PacketInDelivery(
+    DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
 {
     // Packet-ins delivered while the control lock is held once: well below a millisecond.
     private const int PacketInSlice = 256;

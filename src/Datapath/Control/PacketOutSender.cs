@@ -9,7 +9,8 @@ namespace Softswitch.Datapath.Control;
 /// Packet-outs on their way to the worker that sends them all: from buffers or as bytes, with actions compiled. Threads: under the
 /// control lock.
 /// </summary>
-internal sealed unsafe class PacketOutSender(Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
+internal sealed unsafe class PacketOutSender(
+    Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
 {
     // How many milliseconds the control lock is held while the queue is full, or has to be emptied; and after which time without a sign of life a
     // barrier takes the worker for stopped.

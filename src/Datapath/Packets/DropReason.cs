@@ -18,7 +18,10 @@ public enum DropReason
     /// <summary>Output to the port the packet came in on, without naming IN_PORT.</summary>
     OutputToIngress,
 
-    /// <summary>Output to a port that does not exist, or that went, or whose queue went, while the packet waited there; or it waited for the controller when its ingress went.</summary>
+    /// <summary>
+    /// Output to a port that does not exist, or that went, or whose queue went, while the packet waited there; or it waited for the controller
+    /// when its ingress went.
+    /// </summary>
     NoSuchPort,
 
     /// <summary>The egress port is down or does not forward (OFPPC_PORT_DOWN, NO_FWD).</summary>

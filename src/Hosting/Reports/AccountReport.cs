@@ -26,7 +26,9 @@ internal sealed record AccountReport(long Received, long Made, long Forwarded, l
 }
 
 /// <summary>A row of the account of all packets, with why they were dropped.</summary>
-/// <param name="Kind"><c>port</c>, <c>controller</c>, <c>switch</c> for what the switch says itself, or <c>gone</c> for all ports that went.</param>
+/// <param name="Kind">
+/// <c>port</c>, <c>controller</c>, <c>switch</c> for what the switch says itself, or <c>gone</c> for all ports that went.
+/// </param>
 /// <param name="Port">Its number; null for what is no port.</param>
 /// <param name="Name">As people call it.</param>
 /// <param name="Account">Where its packets are.</param>
@@ -46,12 +48,14 @@ internal sealed record AccountRowReport(
 
     /// <summary>Drops by the reason's name; those that had none left out.</summary>
     public static Dictionary<string, long> NonZero(Func<DropReason, long> read) =>
-        Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count).Select(reason => (Name: ReportJson.NameOf(reason), Count: read(reason)))
-            .Where(drops => drops.Count != 0).ToDictionary(drops => drops.Name, drops => drops.Count);
+        Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count)
+            .Select(reason => (Name: ReportJson.NameOf(reason), Count: read(reason))).Where(drops => drops.Count != 0).ToDictionary(drops => drops.Name, drops => drops.Count);
 }
 
 /// <summary>The account of all packets since the start, of one moment.</summary>
-/// <param name="Rows">The ports that are there, then the controller, the switch itself and ports that went: every packet is in one of them.</param>
+/// <param name="Rows">
+/// The ports that are there, then the controller, the switch itself and ports that went: every packet is in one of them.
+/// </param>
 /// <param name="Total">Over all rows: Received + Made = Sent + Used + Held + Dropped.</param>
 /// <param name="IsExact">False if a worker did not answer in time: then rows may not add up.</param>
 internal sealed record AccountsReport(IReadOnlyList<AccountRowReport> Rows, AccountReport Total, bool IsExact);

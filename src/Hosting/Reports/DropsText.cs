@@ -12,7 +12,8 @@ internal static class DropsText
     public static IEnumerable<string> Write(SwitchReport report)
     {
         List<string[]> table = [["", .. Columns]];
-        table.AddRange(report.Accounts.Rows.Where(row => row.Kind == "port" || HasAny(row.Account)).Select(row => Cells(NameOf(row), row.Account)));
+        IEnumerable<AccountRowReport> told = report.Accounts.Rows.Where(row => row.Kind == "port" || HasAny(row.Account));
+        table.AddRange(told.Select(row => Cells(NameOf(row), row.Account)));
         table.Add(Cells("all", report.Accounts.Total));
         if (report.Workers.Count > 1)
         {
@@ -21,7 +22,7 @@ internal static class DropsText
         int[] widths = [.. Enumerable.Range(0, table[0].Length).Select(column => table.Max(row => row[column].Length))];
         foreach (string[] row in table)
         {
-            yield return string.Join("  ", row.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column])));
+            yield return string.Join("  ", row.Select((cell, i) => i == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[i])));
         }
         if (!report.Accounts.IsExact)
         {
@@ -59,7 +60,9 @@ internal static class DropsText
     private static string[] Cells(string name, AccountReport account) =>
     [
         name,
-        .. new[] { account.Received, account.Made, account.Output, account.Forwarded, account.Sent, account.Used, account.Held, account.Dropped }
-            .Select(count => count.ToString(CultureInfo.InvariantCulture)),
+        .. new[]
+        {
+            account.Received, account.Made, account.Output, account.Forwarded, account.Sent, account.Used, account.Held, account.Dropped,
+        }.Select(count => count.ToString(CultureInfo.InvariantCulture)),
     ];
 }

@@ -15,9 +15,15 @@ internal static class DropsCommand
     public static Command Create()
     {
         Argument<string?> target = TargetArgument.Alone();
-        Option<bool> json = new("--json") { Description = "the whole report of the switch as JSON on one line; accounts and drops are fields of it" };
+        Option<bool> json = new("--json")
+        {
+            Description = "the whole report of the switch as JSON on one line; accounts and drops are fields of it",
+        };
         Option<bool> watch = new("--watch") { Description = "again each second, until interrupted" };
-        Command command = new("drops", "Show where packets went: for each port received, sent, held and dropped, by reason, with what to do about it.") { target, json, watch };
+        Command command = new("drops", "Show where packets went: received, sent, held and dropped, by port and reason, with what to do about it.")
+        {
+            target, json, watch,
+        };
         command.SetAction(parsed => Run(parsed.GetValue(target), parsed.GetValue(json), parsed.GetValue(watch)));
         return command;
     }
@@ -39,7 +45,8 @@ internal static class DropsCommand
             Console.Out.WriteLine(line);
             return;
         }
-        SwitchReport report = JsonSerializer.Deserialize(line, ReportJson.Default.SwitchReport) ?? throw new OptionException("the switch reports nothing");
+        SwitchReport report = JsonSerializer.Deserialize(line, ReportJson.Default.SwitchReport)
+            ?? throw new OptionException("the switch reports nothing");
         Console.Out.WriteLine((clear ? "\x1b[H\x1b[2J" : string.Empty) + string.Join(Environment.NewLine, DropsText.Write(report)));
     }
 }
