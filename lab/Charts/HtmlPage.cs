@@ -33,7 +33,8 @@ internal sealed class HtmlPage
     /// <param name="rows">Of cells that are HTML already, as many as there are headings.</param>
     public HtmlPage AddTable(IEnumerable<string> headings, IEnumerable<IEnumerable<string>> rows)
     {
-        _html.Append("<div class=\"scroll\"><table><thead><tr>").AppendJoin(string.Empty, headings.Select(heading => $"<th scope=\"col\">{Escape(heading)}</th>")).Append("</tr></thead><tbody>\n");
+        _html.Append("<div class=\"scroll\"><table><thead><tr>")
+            .AppendJoin(string.Empty, headings.Select(heading => $"<th scope=\"col\">{Escape(heading)}</th>")).Append("</tr></thead><tbody>\n");
         foreach (IEnumerable<string> row in rows)
         {
             _html.Append("<tr>").AppendJoin(string.Empty, row.Select(cell => $"<td{(IsNumber(cell) ? " class=\"number\"" : string.Empty)}>{cell}</td>")).Append("</tr>\n");
@@ -44,7 +45,8 @@ internal sealed class HtmlPage
 
     public HtmlPage AddChart(LineChart chart)
     {
-        _html.Append("<figure class=\"chart\"><figcaption>").Append(Escape(chart.Title)).Append("</figcaption>\n<div class=\"on-screen\">").Append(SvgChart.Draw(chart, ScreenWidth, hasTitle: false))
+        _html.Append("<figure class=\"chart\"><figcaption>").Append(Escape(chart.Title)).Append("</figcaption>\n")
+            .Append("<div class=\"on-screen\">").Append(SvgChart.Draw(chart, ScreenWidth, hasTitle: false))
             .Append("</div><div class=\"on-phone\">").Append(SvgChart.Draw(chart, PhoneWidth, hasTitle: false)).Append("</div></figure>\n");
         return this;
     }

@@ -144,7 +144,8 @@ internal static class SvgChart
         foreach ((double x, double y) in plot.Chart.Lines[index].Disturbed.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y))))
         {
             const double R = 1.3 * MarkerRadius;
-            svg.Append(CultureInfo.InvariantCulture, $"<path class=\"disturbed\" d=\"M{x - R:0.##} {y - R:0.##}l{2 * R:0.##} {2 * R:0.##}m0 {-2 * R:0.##}l{-2 * R:0.##} {2 * R:0.##}\" fill=\"none\" stroke=\"{Shades[index % Shades.Length]}\" stroke-width=\"1.8\"><title>disturbed</title></path>\n");
+            svg.Append(CultureInfo.InvariantCulture, $"<path class=\"disturbed\" d=\"M{x - R:0.##} {y - R:0.##}l{2 * R:0.##} {2 * R:0.##}m0 {-2 * R:0.##}l{-2 * R:0.##} {2 * R:0.##}\" ");
+            svg.Append(CultureInfo.InvariantCulture, $"fill=\"none\" stroke=\"{Shades[index % Shades.Length]}\" stroke-width=\"1.8\"><title>disturbed</title></path>\n");
         }
         (double X, double Y)[] places = [.. plot.Chart.Lines[index].Points.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y)))];
         if (places.Length == 0)

@@ -21,7 +21,8 @@ internal static class ScenarioPage
     public static string Format(IReadOnlyList<ScenarioResult> results, string command)
     {
         var page = new HtmlPage("Systems from papers, on Softswitch");
-        page.Add($"<p>{Escape(DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm"))} UTC, {Escape(Machine.Processor)}, {Environment.ProcessorCount} cores, Linux {Escape(Machine.Kernel)}. Repeat it with <code>{Escape(command)}</code>.</p>");
+        string machine = $"{Escape(Machine.Processor)}, {Environment.ProcessorCount} cores, Linux {Escape(Machine.Kernel)}";
+        page.Add($"<p>{Escape(DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm"))} UTC, {machine}. Repeat it with <code>{Escape(command)}</code>.</p>");
         page.AddTable(["system", "result", "paper"], results.Select(result =>
             (string[])[$"<a href=\"#{result.Scenario.Name}\">{result.Scenario.Name}</a>", Verdict(result), Escape(result.Scenario.Paper)]));
         foreach (ScenarioResult result in results)

@@ -37,7 +37,9 @@ internal sealed class CaptureDownloads(SwitchHost host, CancellationToken end)
             context.Response.Headers.ContentDisposition = "attachment; filename=softswitch.pcapng";
             context.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true; // of this request: it has a thread of its own
             await context.Response.StartAsync(context.RequestAborted);
-            await Task.Factory.StartNew(() => stream.Run(context.Response.Body, () => stop.IsCancellationRequested), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            await Task.Factory.StartNew(
+                () => stream.Run(context.Response.Body, () => stop.IsCancellationRequested),
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch (IOException)
         {

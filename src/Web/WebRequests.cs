@@ -106,7 +106,8 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
             return;
         }
         string? inPort = given["in_port"].ToString() is { Length: > 0 } port ? port : null;
-        await TakeTurn(context, _ => host.Trace(new TraceRequest(inPort, flow, null, flow == null ? [packet] : [])), TraceJson.Default.IReadOnlyListTraceReport);
+        var request = new TraceRequest(inPort, flow, null, flow == null ? [packet] : []);
+        await TakeTurn(context, _ => host.Trace(request), TraceJson.Default.IReadOnlyListTraceReport);
     }
 
     private Task StopCapture(HttpContext context) => _captures.Stop(context.Request.Query["name"].ToString())

@@ -37,7 +37,10 @@ internal sealed class Browser : IDisposable
     {
         _driver.ExecuteCdpCommand("Emulation.setDeviceMetricsOverride", new()
         {
-            ["width"] = width, ["height"] = width == Phone ? 740 : 900, ["deviceScaleFactor"] = 1, ["mobile"] = width == Phone,
+            ["width"] = width,
+            ["height"] = width == Phone ? 740 : 900,
+            ["deviceScaleFactor"] = 1,
+            ["mobile"] = width == Phone,
         });
         _driver.ExecuteCdpCommand("Emulation.setEmulatedMedia", new()
         {
@@ -78,7 +81,11 @@ internal sealed class Browser : IDisposable
             ["captureBeyondViewport"] = true,
             ["clip"] = new Dictionary<string, object>
             {
-                ["x"] = 0, ["y"] = 0, ["scale"] = 1, ["width"] = Run("return innerWidth")!, ["height"] = Run("return Math.min(6000, document.documentElement.scrollHeight)")!,
+                ["x"] = 0,
+                ["y"] = 0,
+                ["scale"] = 1,
+                ["width"] = Run("return innerWidth")!,
+                ["height"] = Run("return Math.min(6000, document.documentElement.scrollHeight)")!,
             },
         })!;
         File.WriteAllBytes(Path.Combine(folder, $"{name}.png"), Convert.FromBase64String((string)picture["data"]!));

@@ -73,7 +73,9 @@ public sealed partial class PageTests : IDisposable
             {
                 Match = FlowMatch.Any with
                 {
-                    Wildcards = FlowWildcards.All & ~(FlowWildcards.DlType | FlowWildcards.DlVlan), DlType = (ushort)(0x1000 + (i & 0xffff) % 0xe000), DlVlan = (ushort)(i / 0xe000),
+                    Wildcards = FlowWildcards.All & ~(FlowWildcards.DlType | FlowWildcards.DlVlan),
+                    DlType = (ushort)(0x1000 + (i & 0xffff) % 0xe000),
+                    DlVlan = (ushort)(i / 0xe000),
                 },
                 Priority = (ushort)(i % 60_000),
                 Cookie = (ulong)i,
