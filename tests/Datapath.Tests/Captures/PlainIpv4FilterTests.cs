@@ -5,6 +5,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Captures;
 
+[Trait("HardwarePaths", "PlainIpv4Filter")]
 public sealed unsafe class PlainIpv4FilterTests
 {
     private const int FrameSize = 256;
