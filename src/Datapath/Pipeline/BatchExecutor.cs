@@ -111,13 +111,7 @@ internal sealed unsafe class BatchExecutor : IDisposable
         for (int i = 0; i < count; i++)
         {
             ref Packet packet = ref Unsafe.Add(ref packets, i);
-            if (found[i] == 0)
-            {
-                _executor.Trace?.Found(0, default, packet, keys[i]);
-                _executor.Miss(packet, keys[i], inPort);
-                continue;
-            }
-            if (!actions[i].IsDrop)
+            if (found[i] != 0 && !actions[i].IsDrop)
             {
                 ActionList* rewrite = actions[i].ListOr(asItIs);
                 if (_executor.FindOpen(actions[i].PortOf(rewrite), inPort) is OutputQueue open && packet.Flags == PacketFlags.None)
@@ -128,9 +122,23 @@ internal sealed unsafe class BatchExecutor : IDisposable
                     continue;
                 }
             }
-            _executor.Trace?.Found(found[i], actions[i], packet, keys[i]);
-            _executor.Execute(actions[i], ref packet, keys[i], ref layouts[i], inPort);
+            Execute(ref packet, keys + i, layouts + i, found[i], actions[i], inPort);
         }
         _executor.Ingress->Left += left;
+    }
+
+    /// <summary>What is not common.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Execute(ref Packet packet, FlowKey* key, HeaderOffsets* layout, uint found, ActionsReference actions, ushort inPort)
+    {
+        _executor.Trace?.Found(found, actions, packet, *key);
+        if (found == 0)
+        {
+            _executor.Miss(packet, *key, inPort);
+        }
+        else
+        {
+            _executor.Execute(actions, ref packet, *key, ref *layout, inPort);
+        }
     }
 }
