@@ -88,8 +88,8 @@ internal sealed class TopView(TopFeed feed)
 
     private void Take(int key)
     {
-        _order = key switch 
-            { 'n' => TopOrder.Number, 'r' => TopOrder.Received, 't' => TopOrder.Sent, 'd' => TopOrder.Dropped, _ => _order };
+        _order = key switch
+        { 'n' => TopOrder.Number, 'r' => TopOrder.Received, 't' => TopOrder.Sent, 'd' => TopOrder.Dropped, _ => _order };
         _isPaused ^= key is 'p' or ' ';
     }
 
