@@ -2,11 +2,9 @@ namespace Softswitch.Hosting.Reports;
 
 /// <summary>A switch at one moment: what <c>status</c>, <c>top</c>, <c>drops --json</c>, metrics and the page all show.</summary>
 /// <remarks>
-/// Its parts are read one after another while packets pass, so sums over them may differ by what passed meanwhile; accounts and drops are
-/// of one moment. Counters
-/// never fall while what they count is there.
-/// Rates are differences of two reports over the difference of their <see cref="UptimeSeconds"/>. As JSON in camelCase; fields that exist
-/// stay.
+/// Its parts are read one after another while packets pass, so sums over them may differ by what passed meanwhile. Accounts and drops are
+/// of one moment. Counters never fall while what they count is there. Rates are differences of two reports over the difference of their
+/// <see cref="UptimeSeconds"/>. As JSON in camelCase; fields that exist stay.
 /// </remarks>
 /// <param name="Name">What tools call the switch by.</param>
 /// <param name="DatapathId">16 hexadecimal digits.</param>

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
-using Softswitch.Hosting;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
 
@@ -39,14 +37,12 @@ internal static class DropsCommand
 
     private static void Show(string? target, bool json, bool clear)
     {
-        string line = ControlClient.Ask(ControlSockets.Find(target), ControlProtocol.Report, Patience)[0];
+        (SwitchReport report, string text) = ControlClient.ReadReport(ControlSockets.Find(target), Patience);
         if (json)
         {
-            Console.Out.WriteLine(line);
+            Console.Out.WriteLine(text);
             return;
         }
-        SwitchReport report = JsonSerializer.Deserialize(line, ReportJson.Default.SwitchReport)
-            ?? throw new OptionException("the switch reports nothing");
         Console.Out.WriteLine((clear ? "\x1b[H\x1b[2J" : string.Empty) + string.Join(Environment.NewLine, DropsText.Write(report)));
     }
 }
