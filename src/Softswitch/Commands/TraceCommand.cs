@@ -80,7 +80,7 @@ internal static class TraceCommand
         {
             string json = JsonSerializer.Serialize(request with { Packets = packets }, TraceJson.Default.TraceRequest);
             string answer = ControlClient.Ask(target, ControlProtocol.Trace + json, Patience)[0];
-            reports.AddRange(JsonSerializer.Deserialize(answer, TraceJson.Default.IReadOnlyListTraceReport)!);
+            reports.AddRange(ControlClient.Parse(target, answer, TraceJson.Default.IReadOnlyListTraceReport));
         }
         if (parsed.GetValue(Json))
         {
