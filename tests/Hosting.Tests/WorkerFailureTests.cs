@@ -22,6 +22,8 @@ public sealed class WorkerFailureTests : IDisposable
     {
         Needs.Namespaces();
         VethCable.Lay(_inside.Network, "s1", _inside.Network, "p1");
+        // The kernel says so some time after an end was set up, and what was found is compared with what is left.
+        Eventually.True(() => Interfaces().Split("state UP").Length == 3, "both ends of the cable are up");
     }
 
     public void Dispose()
