@@ -51,6 +51,34 @@ internal static class PortFactory
         }
     }
 
+    /// <summary>Makes a device of what another process offers, in the calling thread's network namespace: <see cref="IDeviceHandover"/>.</summary>
+    /// <param name="spec">The port's, as given to this process; the giver's says the same but for its number.</param>
+    /// <param name="pool">The switch's frames: in the giver's memory if that has a descriptor.</param>
+    /// <param name="offer">Its descriptors are the device's from now on, and closed if none is made; what makes one of them leaves that to this.</param>
+    /// <exception cref="PortException">It cannot be made; the message is one line that names the port and the reason.</exception>
+    public static IPortDevice Take(PortSpec spec, FramePool pool, DeviceOffer offer)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentNullException.ThrowIfNull(offer);
+        string port = $"port '{spec.Text}'";
+        try
+        {
+            return offer.Kind switch
+            {
+                _ => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
+            };
+        }
+        catch (Exception e) when (e is PortException or InvalidDataException or EndOfStreamException)
+        {
+            foreach (int descriptor in offer.Descriptors)
+            {
+                _ = Libc.close(descriptor);
+            }
+            throw e is PortException ? e : new PortException($"{port}: it cannot be taken over: {e.Message}", e);
+        }
+    }
+
     /// <summary>Frames of the pool that a port may take for itself: what the pool must have beyond those for packets under way.</summary>
     /// <remarks>Looks at the interface, in the calling thread's network namespace.</remarks>
     /// <exception cref="PortException">An option of the port is wrong.</exception>

@@ -20,6 +20,9 @@ internal abstract unsafe class FrameMemory : IDisposable
 
     public nuint Bytes { get; }
 
+    /// <summary>A file descriptor by which another process maps the same memory; -1 if none can.</summary>
+    public virtual int Descriptor => -1;
+
     /// <summary>From the heap, page-aligned.</summary>
     public static FrameMemory FromHeap(nuint bytes) => new Heap(bytes);
 

@@ -44,14 +44,17 @@ internal sealed unsafe class FramePool : IDisposable
     private readonly nuint _largeBytes;
     private int _freeCount;
     private int _freeLargeCount;
+    private bool[]? _claimed;
     private bool _disposed;
 
     /// <param name="frameCount">Frames of <paramref name="frameSize"/> bytes.</param>
     /// <param name="frameSize">2048 or 4096: what AF_XDP accepts as a chunk.</param>
     /// <param name="largeFrameCount">Frames for packets that do not fit.</param>
     /// <param name="allocate">Where so many bytes for the ordinary frames come from; null for the heap.</param>
+    /// <param name="isInUse">Whether another process has the memory still: none of the ordinary frames is free before <see cref="FreeUnclaimed"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A count is below 1 or the size is neither of the two.</exception>
-    public FramePool(int frameCount, int frameSize = 2048, int largeFrameCount = DefaultLargeFrameCount, Func<nuint, FrameMemory>? allocate = null)
+    public FramePool(
+        int frameCount, int frameSize = 2048, int largeFrameCount = DefaultLargeFrameCount, Func<nuint, FrameMemory>? allocate = null, bool isInUse = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(largeFrameCount, 1);
@@ -68,10 +71,10 @@ internal sealed unsafe class FramePool : IDisposable
         _large = (byte*)NativeMemory.AlignedAlloc(_largeBytes, LargeFrameSize);
         _free = new nint[frameCount];
         _freeLarge = new nint[largeFrameCount];
-        // Last in, first out: the first frames handed out lie at the start of the region.
-        for (int i = frameCount - 1; i >= 0; i--)
+        _claimed = new bool[frameCount];
+        if (!isInUse)
         {
-            _free[_freeCount++] = (nint)(Region + ((nuint)i * (nuint)frameSize));
+            FreeUnclaimed();
         }
         for (int i = largeFrameCount - 1; i >= 0; i--)
         {
@@ -97,6 +100,9 @@ internal sealed unsafe class FramePool : IDisposable
 
     public nuint RegionBytes => _memory.Bytes;
 
+    /// <summary>As <see cref="FrameMemory.Descriptor"/>, of the ordinary frames.</summary>
+    public int MemoryDescriptor => _memory.Descriptor;
+
     /// <summary>Frames in the pool itself; caches, ports and queues hold the others.</summary>
     public int FreeCount
     {
@@ -116,6 +122,42 @@ internal sealed unsafe class FramePool : IDisposable
             lock (_lock)
             {
                 return _freeLargeCount;
+            }
+        }
+    }
+
+    /// <summary>Of memory that was in use: the frame that holds <paramref name="offset"/>, counted from <see cref="Region"/>, is the caller's, as the kernel has it.</summary>
+    /// <exception cref="InvalidDataException">There is no such frame, or it is claimed or free already.</exception>
+    public void Claim(ulong offset)
+    {
+        lock (_lock)
+        {
+            int frame = offset < RegionBytes ? (int)(offset / (ulong)FrameSize) : -1;
+            if (frame < 0 || _claimed is not { } claimed || claimed[frame])
+            {
+                throw new InvalidDataException($"frame {frame} of {FrameCount} cannot be claimed");
+            }
+            claimed[frame] = true;
+        }
+    }
+
+    /// <summary>The memory is this process's: every frame that nobody claimed is free. Once.</summary>
+    public void FreeUnclaimed()
+    {
+        lock (_lock)
+        {
+            if (_claimed is not { } claimed)
+            {
+                return;
+            }
+            _claimed = null;
+            // Last in, first out: the first frames handed out lie at the start of the region.
+            for (int i = FrameCount - 1; i >= 0; i--)
+            {
+                if (!claimed[i])
+                {
+                    _free[_freeCount++] = (nint)(Region + ((nuint)i * (nuint)FrameSize));
+                }
             }
         }
     }

@@ -41,6 +41,9 @@ internal interface IPortDevice : IDisposable
     /// <summary>The interface behind it; null where there is none, as for a file or a tunnel.</summary>
     INetworkInterface? Interface => null;
 
+    /// <summary>How another process can go on with the device; null if none can.</summary>
+    IDeviceHandover? Handover => null;
+
     /// <summary>
     /// The port leaves the switch: no other port may use this device's queues from the workers' next passes on. <see
     /// cref="IDisposable.Dispose"/> follows when those under way are over.

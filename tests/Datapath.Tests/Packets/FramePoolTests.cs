@@ -145,6 +145,28 @@ public sealed unsafe class FramePoolTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new FramePool(count, size, large));
     }
 
+    [Fact]
+    public void Memory_that_another_process_has_gives_no_frame_until_it_is_ours_and_never_one_that_is_claimed()
+    {
+        using FramePool pool = new(4, isInUse: true);
+        FrameCache cache = pool.CreateCache();
+        Assert.False(cache.TryRent(out Packet packet));
+
+        pool.Claim(2 * 2048 + FramePool.DataOffset);
+        Assert.Throws<InvalidDataException>(() => pool.Claim(2 * 2048));
+        Assert.Throws<InvalidDataException>(() => pool.Claim(4 * 2048));
+        pool.FreeUnclaimed();
+        pool.FreeUnclaimed();
+
+        Assert.Throws<InvalidDataException>(() => pool.Claim(0));
+        List<long> rented = [];
+        while (cache.TryRent(out packet))
+        {
+            rented.Add((packet.Data - pool.Region) / 2048);
+        }
+        Assert.Equal([0, 1, 3], rented.Order());
+    }
+
     private static void ClearAll(FramePool pool)
     {
         FrameCache frames = pool.CreateCache();
