@@ -66,6 +66,8 @@ internal static class PortFactory
         {
             return offer.Kind switch
             {
+                AfPacketPort.OfferKind => AfPacketPort.Take(port, offer),
+                TapPort.OfferKind => TapPort.Take(port, offer),
                 _ => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
             };
         }

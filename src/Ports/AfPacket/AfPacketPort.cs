@@ -30,13 +30,18 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>
 /// Left as found. Promiscuous mode is a membership of the socket (PACKET_MR_PROMISC) and ends with it, as do rings and lock. An
-/// interface that is down stays down until <see cref="SetAdministrativeState"/>, and is put back on dispose.
+/// interface that is down stays down until <see cref="SetAdministrativeState"/>, and is put back on dispose. Handed over, sockets, rings and lock are the
+/// other process's as they are: the kernel fills the ring meanwhile, and the membership ends with the last descriptor.
 /// The local stack of the host still sees every frame the interface receives: a switch port should carry no addresses.
 /// </para>
 /// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
 /// </remarks>
-internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
+internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHandover
 {
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string OfferKind = "packet";
+
+    private const byte RecordVersion = 1;
     private const int SlotSize = 2048;
 
     // Room for a few hundred whole segments on their way in, and for a full ring and as many segments on their way out.
@@ -51,10 +56,12 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
     private readonly AfPacketQueue _queue;
     private readonly int _socket;
     private readonly int _longSocket;
+    private readonly string _reason;
     private readonly byte* _rings;
-    private readonly nuint _ringBytes;
+    private readonly AfPacketOptions _options;
     private long _ringDrops;
     private long _transmitDropped;
+    private bool _isOurs = true;
     private bool _disposed;
 
     private AfPacketPort(
@@ -66,7 +73,7 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
         _socket = socket;
         _longSocket = longSocket;
         _rings = rings;
-        _ringBytes = RingBytes(options);
+        _options = options;
         byte* transmitSlots = rings + ((nuint)options.ReceiveSlots * SlotSize);
         _queue = new AfPacketQueue(
             socket,
@@ -75,6 +82,7 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
             new ReceiveRing(socket, rings, SlotSize, options.ReceiveSlots),
             new TransmitRing(socket, transmitSlots, SlotSize, options.TransmitSlots));
         Queues = [_queue];
+        _reason = reason;
         string why = reason.Length > 0 ? $"{reason}; " : string.Empty;
         string state = device.WasUp ? string.Empty : "; the interface is down and stays so";
         Backend = $"AF_PACKET: {why}rings of {options.ReceiveSlots} and {options.TransmitSlots} slots, segments and checksums passed on{state}";
@@ -87,6 +95,8 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
     public MacAddress HardwareAddress => _interface.HardwareAddress;
 
     public INetworkInterface Interface => this;
+
+    public IDeviceHandover Handover => this;
 
     public int InterfaceIndex => _interface.Index;
 
@@ -141,6 +151,96 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
         }
     }
 
+    /// <summary>Goes on with the sockets of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
+    /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if this throws.</param>
+    /// <exception cref="PortException">The interface is not here, or the system refuses.</exception>
+    /// <exception cref="InvalidDataException">It is of another version.</exception>
+    public static AfPacketPort Take(string port, DeviceOffer offer)
+    {
+        if (offer.Descriptors is not [int socket, int longSocket, int lockSocket])
+        {
+            throw new InvalidDataException($"it comes with {offer.Descriptors.Count} descriptors in place of 3");
+        }
+        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
+        LinuxInterface device = LinuxInterface.Find(port, record.ReadInt32());
+        LinkDrops? unsent = null;
+        try
+        {
+            var options = new AfPacketOptions(record.ReadInt32(), record.ReadInt32());
+            if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
+            {
+                throw new InvalidDataException(RingSlots.Rule);
+            }
+            device.RestoreFound(record.ReadBoolean(), wasChanged: false);
+            unsent = new LinkDrops(port, device.Index, countsQueue: true);
+            void* rings = Map(port, socket, options);
+            return new AfPacketPort(device, InterfaceLock.Of(lockSocket), unsent, socket, longSocket, (byte*)rings, options, record.ReadString()) { _isOurs = false };
+        }
+        catch
+        {
+            unsent?.Dispose();
+            device.Dispose();
+            throw;
+        }
+    }
+
+    public DeviceOffer Offer() => new(
+        OfferKind,
+        DeviceRecord.Write(RecordVersion, record =>
+        {
+            record.Write(_interface.Index);
+            record.Write(_options.ReceiveSlots);
+            record.Write(_options.TransmitSlots);
+            record.Write(_interface.WasUp);
+            record.Write(_reason);
+        }),
+        [_socket, _longSocket, _lock.Descriptor]);
+
+    public byte[] Rest()
+    {
+        _ = ReadCounters(); // the socket's own count begins anew each time it is read
+        lock (_sync)
+        {
+            return DeviceRecord.Write(RecordVersion, record =>
+            {
+                _queue.Save(record);
+                record.Write(_ringDrops);
+                record.Write(_transmitDropped);
+                (long link, long queue, long count) = _unsent.State;
+                record.Write(link);
+                record.Write(queue);
+                record.Write(count);
+                (bool wasUp, bool wasChanged) = _interface.Found;
+                record.Write(wasUp);
+                record.Write(wasChanged);
+            });
+        }
+    }
+
+    public void Yield()
+    {
+        lock (_sync)
+        {
+            _isOurs = false;
+            _interface.Leave();
+        }
+    }
+
+    public void Adopt(ReadOnlySpan<byte> rest)
+    {
+        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
+        lock (_sync)
+        {
+            _queue.Restore(record);
+            _ringDrops = record.ReadInt64();
+            _transmitDropped = record.ReadInt64();
+            _unsent.Restore((record.ReadInt64(), record.ReadInt64(), record.ReadInt64()));
+            _interface.RestoreFound(record.ReadBoolean(), record.ReadBoolean());
+            _lock.Own();
+            _isOurs = true;
+        }
+    }
+
     public PortLink ReadLink() => _interface.ReadLink();
 
     public PortCounters ReadCounters()
@@ -175,9 +275,17 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
                 return;
             }
             _disposed = true;
-            // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
-            SetPromiscuous(PACKET_DROP_MEMBERSHIP, _socket, _interface.Index);
-            Close(_rings, _ringBytes, _socket, _longSocket);
+            if (_isOurs)
+            {
+                // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
+                SetPromiscuous(PACKET_DROP_MEMBERSHIP, _socket, _interface.Index);
+            }
+            else
+            {
+                _interface.Leave();
+                _lock.Leave();
+            }
+            Close(_rings, RingBytes(_options), _socket, _longSocket);
             _unsent.Dispose();
             _interface.Dispose();
             _lock.Dispose();
@@ -206,12 +314,7 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
         Set(port, socket, PACKET_IGNORE_OUTGOING, 1, nameof(PACKET_IGNORE_OUTGOING));
         SetRing(port, socket, PACKET_RX_RING, SlotSize, options.ReceiveSlots, nameof(PACKET_RX_RING));
         SetRing(port, socket, PACKET_TX_RING, SlotSize, options.TransmitSlots, nameof(PACKET_TX_RING));
-        void* rings = Libc.mmap(
-            null, RingBytes(options), Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, 0);
-        if ((nint)rings == -1)
-        {
-            throw PortException.FromErrno(port, "mmap(AF_PACKET)");
-        }
+        void* rings = Map(port, socket, options);
         try
         {
             Set(port, socket, PACKET_COPY_THRESH, 1, nameof(PACKET_COPY_THRESH));
@@ -232,6 +335,13 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface
             _ = Libc.munmap(rings, RingBytes(options));
             throw;
         }
+    }
+
+    private static void* Map(string port, int socket, AfPacketOptions options)
+    {
+        void* rings = Libc.mmap(
+            null, RingBytes(options), Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, 0);
+        return (nint)rings != -1 ? rings : throw PortException.FromErrno(port, "mmap(AF_PACKET)");
     }
 
     private static nuint RingBytes(AfPacketOptions options) => (nuint)(options.ReceiveSlots + options.TransmitSlots) * SlotSize;

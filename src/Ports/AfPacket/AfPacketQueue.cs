@@ -32,6 +32,27 @@ internal sealed unsafe class AfPacketQueue : IPort
         _transmit = transmit;
     }
 
+    /// <summary>Where the rings stand and what was counted: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.</summary>
+    public void Save(BinaryWriter record)
+    {
+        record.Write(_receive.Head);
+        record.Write(_transmit.Head);
+        record.Write(_receive.Dropped);
+        record.Write(_receive.Errors);
+        record.Write(_transmitErrors);
+        record.Write(_givenBack);
+    }
+
+    public void Restore(BinaryReader record)
+    {
+        _receive.Head = record.ReadUInt32();
+        _transmit.Head = record.ReadUInt32();
+        _receive.Dropped = record.ReadInt64();
+        _receive.Errors = record.ReadInt64();
+        _transmitErrors = record.ReadInt64();
+        _givenBack = record.ReadInt64();
+    }
+
     public int PollDescriptor => _socket;
 
     public long TransmitErrors => Volatile.Read(ref _transmitErrors);

@@ -12,8 +12,6 @@ internal sealed unsafe class ReceiveRing : SlotRing
     private const int VlanTagLength = 4;
     private const int MacAddressesLength = 12;
 
-    private uint _head;
-
     public ReceiveRing(int socket, byte* slots, int slotSize, int slotCount)
         : base(socket, slots, slotSize, slotCount)
     {
@@ -32,7 +30,7 @@ internal sealed unsafe class ReceiveRing : SlotRing
         // Frames that are lost take no room in the batch: without the second bound an empty pool would empty the whole ring here.
         for (int visited = 0; received < room && visited < 2 * PacketBatch.Capacity; visited++)
         {
-            SlotHeader* slot = At(_head);
+            SlotHeader* slot = At(Head);
             uint status = Volatile.Read(ref slot->Status);
             if ((status & TP_STATUS_USER) == 0)
             {
@@ -44,7 +42,7 @@ internal sealed unsafe class ReceiveRing : SlotRing
                 received++;
             }
             Volatile.Write(ref slot->Status, TP_STATUS_KERNEL);
-            _head++;
+            Head++;
         }
         return received;
     }

@@ -19,6 +19,9 @@ internal abstract unsafe class SlotRing
         _mask = (uint)slotCount - 1;
     }
 
+    /// <summary>The next slot, counted on and on: where another process goes on.</summary>
+    public uint Head { get; set; }
+
     protected int Socket { get; }
 
     protected int SlotSize { get; }

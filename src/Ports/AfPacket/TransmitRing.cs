@@ -13,8 +13,6 @@ namespace Softswitch.Ports.AfPacket;
 /// </remarks>
 internal sealed unsafe class TransmitRing : SlotRing
 {
-    private uint _head;
-
     public TransmitRing(int socket, byte* slots, int slotSize, int slotCount)
         : base(socket, slots, slotSize, slotCount)
     {
@@ -28,7 +26,7 @@ internal sealed unsafe class TransmitRing : SlotRing
     public bool TryStage(in Packet packet, in VirtioNetHeader header)
     {
         Debug.Assert(packet.Length <= MaxLength);
-        SlotHeader* slot = At(_head);
+        SlotHeader* slot = At(Head);
         if (Volatile.Read(ref slot->Status) != TP_STATUS_AVAILABLE)
         {
             return false;
@@ -45,7 +43,7 @@ internal sealed unsafe class TransmitRing : SlotRing
         Unsafe.CopyBlockUnaligned(data + VirtioNetHeader.Size, packet.Data, (uint)packet.Length);
         slot->Length = (uint)(packet.Length + VirtioNetHeader.Size);
         Volatile.Write(ref slot->Status, TP_STATUS_SEND_REQUEST);
-        _head++;
+        Head++;
         return true;
     }
 
@@ -65,7 +63,7 @@ internal sealed unsafe class TransmitRing : SlotRing
             return run;
         }
         error = sent < 0 ? Errno.Last : 0;
-        uint first = _head - (uint)run;
+        uint first = Head - (uint)run;
         int taken = 0;
         long takenBytes = 0;
         while (taken < run && Volatile.Read(ref At(first + (uint)taken)->Status) != TP_STATUS_SEND_REQUEST)
@@ -77,7 +75,7 @@ internal sealed unsafe class TransmitRing : SlotRing
         {
             Volatile.Write(ref At(first + (uint)i)->Status, TP_STATUS_AVAILABLE);
         }
-        _head = first + (uint)taken;
+        Head = first + (uint)taken;
         refused = sent >= 0 && sent < takenBytes ? 1 : 0;
         if (taken < run && error == 0)
         {

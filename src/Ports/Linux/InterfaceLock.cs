@@ -11,10 +11,27 @@ internal sealed unsafe class InterfaceLock : IDisposable
 {
     // A released name outlives its socket while a child of the process, between fork and exec, still has the descriptor.
     private const int ReleaseRetries = 200;
+    private const int Backlog = 16;
 
     private int _socket;
 
     private InterfaceLock(int socket) => _socket = socket;
+
+    /// <summary>The lock's socket, for another process to go on with.</summary>
+    public int Descriptor => _socket;
+
+    /// <summary>Goes on with the lock of another process, whose socket is this one's from now on.</summary>
+    public static InterfaceLock Of(int descriptor) => new(descriptor);
+
+    /// <summary>This process is who has the interface: whoever asks is told its number (listen(2) again says so).</summary>
+    public void Own() => _ = Libc.listen(_socket, Backlog);
+
+    /// <summary>Another process goes on with the lock: nothing is released by this one.</summary>
+    public void Leave()
+    {
+        _ = Libc.close(_socket);
+        _socket = -1;
+    }
 
     /// <exception cref="PortException">Another switch has the interface.</exception>
     public static InterfaceLock Take(string port, LinuxInterface device)
@@ -34,7 +51,7 @@ internal sealed unsafe class InterfaceLock : IDisposable
             int error = 0;
             for (int i = 0; i < ReleaseRetries; i++)
             {
-                if (Libc.bind(socket, bytes, (uint)length) == 0 && Libc.listen(socket, 16) == 0)
+                if (Libc.bind(socket, bytes, (uint)length) == 0 && Libc.listen(socket, Backlog) == 0)
                 {
                     return new InterfaceLock(socket);
                 }

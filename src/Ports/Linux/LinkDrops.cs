@@ -49,6 +49,26 @@ internal sealed class LinkDrops : IDisposable
         }
     }
 
+    /// <summary>What the next count is the difference to, and the count: for another process to go on from, by <see cref="Restore"/>.</summary>
+    public (long Link, long Queue, long Count) State
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (_link, _queue, _count);
+            }
+        }
+    }
+
+    public void Restore((long Link, long Queue, long Count) state)
+    {
+        lock (_lock)
+        {
+            (_link, _queue, _count) = state;
+        }
+    }
+
     public void Dispose()
     {
         lock (_lock)

@@ -95,6 +95,25 @@ internal sealed unsafe class LinuxInterface : IDisposable
         return opened;
     }
 
+    /// <summary>Finds the interface that another process has open, in the calling thread's network namespace.</summary>
+    /// <exception cref="PortException">There is none of this index, or it cannot be asked.</exception>
+    public static LinuxInterface Find(string port, int index)
+    {
+        int socket = Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0);
+        if (socket < 0)
+        {
+            throw PortException.FromErrno(port, "socket(AF_INET)");
+        }
+        var found = new LinuxInterface(socket, index, string.Empty);
+        _ = found.ReadLink();
+        if (found._flagsOfLink == null)
+        {
+            found.Dispose();
+            throw new PortException($"{port}: this network namespace has no interface {index}, which the running switch has open");
+        }
+        return found;
+    }
+
     /// <summary>Whether the calling thread's network namespace has an interface of this name.</summary>
     /// <exception cref="PortException">It cannot be a name, or the system refuses to say.</exception>
     public static bool IsThere(string port, string name)
@@ -156,6 +175,30 @@ internal sealed unsafe class LinuxInterface : IDisposable
             return _link = link;
         }
     }
+
+    /// <summary>How the interface was found, and whether that is to be restored: another process's to go on from, by <see cref="RestoreFound"/>.</summary>
+    public (bool WasUp, bool WasChanged) Found
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (_foundUp, _setUp);
+            }
+        }
+    }
+
+    /// <summary>Takes over what another process found and changed.</summary>
+    public void RestoreFound(bool wasUp, bool wasChanged)
+    {
+        lock (_lock)
+        {
+            (_foundUp, _setUp) = (wasUp, wasChanged);
+        }
+    }
+
+    /// <summary>The interface is another process's: <see cref="Dispose"/> changes nothing back.</summary>
+    public void Leave() => RestoreFound(WasUp, wasChanged: false);
 
     /// <summary>Sets or clears IFF_UP; what was changed is changed back by <see cref="Dispose"/>.</summary>
     /// <returns>0 or the error number.</returns>

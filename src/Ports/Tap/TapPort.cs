@@ -10,11 +10,16 @@ namespace Softswitch.Ports.Tap;
 /// The device is made when the port is opened, brought up, and gone when it is closed. A persistent TAP device of that name, made
 /// beforehand (ip tuntap add), is attached to instead, which an ordinary user may do with a device of their own; its state
 /// is restored. With several queues (IFF_MULTI_QUEUE) the device has a descriptor for each; the kernel deals what it sends by flow, answers to the queue
-/// their flow last came from. IFF_VNET_HDR carries partial checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
+/// their flow last came from. Handed over, the descriptors are the other process's, and a device that was made stays. IFF_VNET_HDR carries partial checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
 /// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
 /// </remarks>
-internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
+internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHandover
 {
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string OfferKind = "tap";
+
+    private const byte RecordVersion = 1;
+
     // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
     private const int QueueLength = 4096;
 
@@ -22,10 +27,15 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
     private readonly LinuxInterface _interface;
     private readonly TapQueue[] _queues;
     private readonly LinkDrops _unread;
+    private readonly bool _made;
+    private readonly string _offloads;
+    private bool _isOurs = true;
     private bool _disposed;
 
     private TapPort(int[] descriptors, LinuxInterface device, LinkDrops unread, bool made, string offloads)
     {
+        _made = made;
+        _offloads = offloads;
         _interface = device;
         _unread = unread;
         _queues = Array.ConvertAll(descriptors, descriptor => new TapQueue(descriptor, device));
@@ -41,6 +51,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
     public MacAddress HardwareAddress => _interface.HardwareAddress;
 
     public INetworkInterface Interface => this;
+
+    public IDeviceHandover Handover => this;
 
     public int InterfaceIndex => _interface.Index;
 
@@ -105,6 +117,85 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
         }
     }
 
+    /// <summary>Goes on with the descriptors of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
+    /// <param name="offer">As <see cref="Offer"/> made it, in the device's network namespace. Its descriptors stay the caller's if this throws.</param>
+    /// <exception cref="PortException">The device is not here.</exception>
+    /// <exception cref="InvalidDataException">It is of another version.</exception>
+    public static TapPort Take(string port, DeviceOffer offer)
+    {
+        if (offer.Descriptors.Count == 0)
+        {
+            throw new InvalidDataException("it comes without descriptors");
+        }
+        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
+        LinuxInterface device = LinuxInterface.Find(port, record.ReadInt32());
+        try
+        {
+            return new TapPort([.. offer.Descriptors], device, new LinkDrops(port, device.Index), record.ReadBoolean(), record.ReadString()) { _isOurs = false };
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    public DeviceOffer Offer() => new(
+        OfferKind,
+        DeviceRecord.Write(RecordVersion, record =>
+        {
+            record.Write(_interface.Index);
+            record.Write(_made);
+            record.Write(_offloads);
+        }),
+        [.. _queues.Select(queue => queue.PollDescriptor)]);
+
+    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record =>
+    {
+        _ = _unread.Read();
+        (long link, long queues, long count) = _unread.State;
+        record.Write(link);
+        record.Write(queues);
+        record.Write(count);
+        (bool wasUp, bool wasChanged) = _interface.Found;
+        record.Write(wasUp);
+        record.Write(wasChanged);
+        foreach (TapQueue queue in _queues)
+        {
+            record.Write(queue.Losses.ReceiveDropped);
+            record.Write(queue.Losses.ReceiveErrors);
+            record.Write(queue.Losses.TransmitErrors);
+        }
+    });
+
+    public void Yield()
+    {
+        lock (_lock)
+        {
+            _isOurs = false;
+        }
+    }
+
+    public void Adopt(ReadOnlySpan<byte> rest)
+    {
+        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
+        lock (_lock)
+        {
+            _unread.Restore((record.ReadInt64(), record.ReadInt64(), record.ReadInt64()));
+            _interface.RestoreFound(record.ReadBoolean(), record.ReadBoolean());
+            foreach (TapQueue queue in _queues)
+            {
+                queue.Losses = new PortCounters
+                {
+                    ReceiveDropped = record.ReadInt64(),
+                    ReceiveErrors = record.ReadInt64(),
+                    TransmitErrors = record.ReadInt64(),
+                };
+            }
+            _isOurs = true;
+        }
+    }
+
     public PortLink ReadLink() => _interface.ReadLink();
 
     public PortCounters ReadCounters()
@@ -129,6 +220,10 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface
             if (!_disposed)
             {
                 _disposed = true;
+                if (!_isOurs)
+                {
+                    _interface.Leave();
+                }
                 _unread.Dispose();
                 _interface.Dispose();
                 foreach (TapQueue queue in _queues)

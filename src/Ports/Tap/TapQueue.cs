@@ -21,12 +21,17 @@ internal sealed unsafe class TapQueue : IPort
 
     public int PollDescriptor => _descriptor;
 
-    public PortCounters Losses => new()
+    /// <summary>Set to go on from another process's, before a worker uses the queue.</summary>
+    public PortCounters Losses
     {
-        ReceiveDropped = Volatile.Read(ref _receiveDropped),
-        ReceiveErrors = Volatile.Read(ref _receiveErrors),
-        TransmitErrors = Volatile.Read(ref _transmitErrors),
-    };
+        get => new()
+        {
+            ReceiveDropped = Volatile.Read(ref _receiveDropped),
+            ReceiveErrors = Volatile.Read(ref _receiveErrors),
+            TransmitErrors = Volatile.Read(ref _transmitErrors),
+        };
+        set => (_receiveDropped, _receiveErrors, _transmitErrors) = (value.ReceiveDropped, value.ReceiveErrors, value.TransmitErrors);
+    }
 
     /// <summary>Reads each packet into an ordinary frame, with a large one behind it for what does not fit.</summary>
     public int Receive(PacketBatch batch, FrameCache frames)
