@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
 
 namespace Softswitch.Hosting;
@@ -16,6 +17,9 @@ public sealed record PortOption
     internal PortSpec Spec { get; }
 
     internal string Origin { get; }
+
+    /// <summary>As it would be given with its number: <c>1=eth1</c>.</summary>
+    internal string NumberedText => $"{(Number == PortNumber.Local ? "local" : $"{Number}")}={Spec.Body}";
 
     /// <summary>Same as <see cref="Parse"/>.</summary>
     /// <param name="text">Such as <c>1=eth1</c>.</param>

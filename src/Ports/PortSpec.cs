@@ -35,9 +35,10 @@ internal sealed class PortSpec
 
     private readonly Dictionary<string, string?> _options;
 
-    private PortSpec(string text, ushort? number, PortKind kind, string target, Dictionary<string, string?> options)
+    private PortSpec(string text, string body, ushort? number, PortKind kind, string target, Dictionary<string, string?> options)
     {
         Text = text;
+        Body = body;
         Number = number;
         Kind = kind;
         Target = target;
@@ -46,6 +47,9 @@ internal sealed class PortSpec
 
     /// <summary>The specification as it was written: what messages about the port quote.</summary>
     public string Text { get; }
+
+    /// <summary>The same without the number.</summary>
+    public string Body { get; }
 
     /// <summary>The OpenFlow port number asked for; null to have one chosen.</summary>
     public ushort? Number { get; }
@@ -67,7 +71,7 @@ internal sealed class PortSpec
     /// <summary>A port whose far end is the program that runs the switch.</summary>
     /// <param name="name">Shown to controllers.</param>
     /// <param name="number">Null to have one chosen.</param>
-    public static PortSpec ForProgram(string name, ushort? number) => new(name, number, PortKind.Program, name, []);
+    public static PortSpec ForProgram(string name, ushort? number) => new(name, name, number, PortKind.Program, name, []);
 
     public static bool TryParse(string text, [NotNullWhen(true)] out PortSpec? spec, [NotNullWhen(false)] out string? error)
     {
@@ -104,7 +108,7 @@ internal sealed class PortSpec
         {
             return false;
         }
-        spec = new PortSpec(text, number, kind, target, options);
+        spec = new PortSpec(text, rest, number, kind, target, options);
         return true;
     }
 

@@ -17,10 +17,13 @@ namespace Softswitch.Hosting.Configuration;
 /// <param name="Read">
 /// Judges what was given, none or one unless it is repeatable, and puts it where it belongs. Called in the order of <see cref="All"/>.
 /// </param>
+/// <param name="Show">What is in force, as it would be given; nothing where it is absent.</param>
 internal sealed record SwitchOption(
-    string Name, string Argument, string Description, Action<SwitchOptionsReader, IReadOnlyList<Setting>> Read)
+    string Name, string Argument, string Description, Action<SwitchOptionsReader, IReadOnlyList<Setting>> Read, Func<SwitchOptions, IEnumerable<string>> Show)
 {
     private const int MaxPacketInRate = 100_000_000;
+    private const string AtOnce = "at once";
+    private const string ReadAgain = "the file is read again by every reload, for connections made from then on";
 
     private static readonly SwitchOptions Default = new();
     private static readonly SpanningTreeOptions DefaultTree = new();
@@ -34,6 +37,18 @@ internal sealed record SwitchOption(
     /// <summary>Whether the program does it, and not the library.</summary>
     public bool IsForProgram { get; init; }
 
+    /// <summary>What a reload makes of a change, for people; null where it takes a new start.</summary>
+    public string? OnReload { get; init; }
+
+    /// <summary>Where the value is a number: the least and the greatest.</summary>
+    public (int Lowest, int Highest)? Range { get; init; }
+
+    /// <summary>Where the value is one of some words: those.</summary>
+    public IReadOnlyList<string> Words { get; init; } = [];
+
+    /// <summary>What holds where it is not given; null for nothing, or what is only known once the switch runs.</summary>
+    public string? DefaultValue => Show(Default).FirstOrDefault();
+
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<SwitchOption> All { get; } =
     [
@@ -41,112 +56,145 @@ internal sealed record SwitchOption(
             "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, replay:FILE, pcap:FILE, null:, or a tunnel by "
             + "another port (vxlan:, gre:, ipip:, capsulator:), "
             + "then ,key=value for its options, such as rate=100M or address=10.0.0.1/24",
-            (to, given) => to.ReadPorts(given)) { IsRepeatable = true },
+            (to, given) => to.ReadPorts(given), of => of.Ports.Select(port => port.NumberedText))
+        {
+            IsRepeatable = true,
+            OnReload = "new ones are opened, those that are gone are closed, the others notice nothing; another rate= holds at once, any other "
+                + "change opens the port again. Cards' ports need a new start",
+        },
         new("netfpga", "nf2c0|emulator",
             "a NetFPGA card by its first interface, or an emulated one; its four interfaces become ports; "
             + "then ,key=value for transport=, layout=, offload=off|strict|on|all, trace=FILE and, emulated, wires=IF0:IF1:IF2:IF3",
-            static (_, _) => { }) { IsRepeatable = true }, // read with the ports
+            static (_, _) => { }, of => of.Cards.Select(card => card.Spec.Text)) { IsRepeatable = true }, // read with the ports
         new("queue", "PORT:ID,min-rate=RATE[,max-rate=RATE]", "a queue of a port; rates in bit/s, such as 10M",
-            (to, given) => to.ReadQueues(given)) { IsRepeatable = true },
+            (to, given) => to.ReadQueues(given), of => of.Queues.Select(queue => queue.Text))
+        {
+            IsRepeatable = true,
+            OnReload = "at once; a queue that stays keeps its packets and counters",
+        },
         One("datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent",
-            (to, setting) => to.ReadDatapathId(setting)),
+            (to, setting) => to.ReadDatapathId(setting), of => of.DatapathId is { } id ? $"{id:x16}" : null),
         new("controller", "tcp:HOST[:PORT]",
             $"a controller to connect to: {ConnectionTarget.ActiveForms}; the port is {ConnectionTarget.DefaultPort} if absent",
-            (to, given) => to.Agent = to.Agent with { Controllers = to.ReadTargets(given, passive: false) }) { IsRepeatable = true },
+            (to, given) => to.Agent = to.Agent with { Controllers = to.ReadTargets(given, passive: false) },
+            of => of.Agent.Controllers.Select(target => $"{target}"))
+        {
+            IsRepeatable = true,
+            OnReload = "new ones are connected to, connections to those that are gone end, the others notice nothing",
+        },
         new("listen", "ptcp:[PORT][:HOST]",
             $"where controllers and ofctl may connect: {ConnectionTarget.PassiveForms}; from anywhere unless HOST is given",
-            (to, given) => to.Agent = to.Agent with { Listeners = to.ReadTargets(given, passive: true) }) { IsRepeatable = true },
+            (to, given) => to.Agent = to.Agent with { Listeners = to.ReadTargets(given, passive: true) },
+            of => of.Agent.Listeners.Select(target => $"{target}"))
+        {
+            IsRepeatable = true,
+            OnReload = "new ones are listened on, those that are gone are closed with the connections they took, the others notice nothing",
+        },
         One("name", "NAME", "what tools such as 'softswitch status' call this switch by; the datapath id if absent",
-            (to, setting) => to.ReadName(setting)),
+            (to, setting) => to.ReadName(setting), of => of.Name),
         One("control", ControlForm, "where tools reach this switch, instead of the socket that goes with its name; only the owner may connect",
-            (to, setting) => to.ReadControl(setting, ControlForm)),
+            (to, setting) => to.ReadControl(setting, ControlForm), of => of.Control?.ToString()),
         One("web", WebAddress.Form, "a page to look at and Prometheus' /metrics over HTTP; at 127.0.0.1 unless HOST is given",
-            (to, setting) => to.ReadWeb(setting)) with { IsForProgram = true },
-        One("private-key", "FILE", "for ssl: and pssl:, our private key in PEM", (to, setting) => to.PrivateKey = setting.Value),
+            (to, setting) => to.ReadWeb(setting), of => of.Web?.ToString()) with { IsForProgram = true },
+        One("private-key", "FILE", "for ssl: and pssl:, our private key in PEM", (to, setting) => to.PrivateKey = setting.Value,
+            of => of.Tls?.PrivateKey) with { OnReload = ReadAgain },
         One("certificate", "FILE",
-            "for ssl: and pssl:, the certificate of our private key in PEM", (to, setting) => to.Certificate = setting.Value),
+            "for ssl: and pssl:, the certificate of our private key in PEM", (to, setting) => to.Certificate = setting.Value,
+            of => of.Tls?.Certificate) with { OnReload = ReadAgain },
         One("ca-cert", "FILE",
             "for ssl: and pssl:, the CA that must have signed the peer's certificate, in PEM",
-            (to, setting) => to.CaCertificate = setting.Value),
+            (to, setting) => to.CaCertificate = setting.Value, of => of.Tls is { Bootstrap: false } files ? files.CaCertificate : null)
+            with { OnReload = ReadAgain },
         One("bootstrap-ca-cert", "FILE", "as --ca-cert; while FILE does not exist, the first peer's CA is believed and stored there",
-            (to, setting) => to.BootstrapCaCertificate = setting.Value),
+            (to, setting) => to.BootstrapCaCertificate = setting.Value, of => of.Tls is { Bootstrap: true } files ? files.CaCertificate : null)
+            with { OnReload = ReadAgain },
         Choice("fail-mode", "without a controller: forward as a learning bridge, or by the flows that are there (default)",
-            (to, mode) => to.Agent = to.Agent with { FailMode = mode }, ("standalone", FailMode.Standalone), ("secure", FailMode.Secure)),
+            (to, mode) => to.Agent = to.Agent with { FailMode = mode }, of => of.Agent.FailMode,
+            ("standalone", FailMode.Standalone), ("secure", FailMode.Secure)) with { OnReload = AtOnce },
         Flag("in-band",
             "controllers are reached through the switch itself, from port LOCAL: their traffic passes whatever the flow "
             + "table holds (default false)",
-            (to, isOn) => to.Options = to.Options with { InBand = isOn }),
+            (to, isOn) => to.Options = to.Options with { InBand = isOn }, of => of.InBand),
         Number("packet-in-rate", "N", 0, MaxPacketInRate,
             "packets a second that go to controllers, shared fairly between ports (default "
             + $"{Default.Datapath.PacketInRate}); 0 for no limit",
-            (to, rate) => to.Datapath = to.Datapath with { PacketInRate = rate }),
+            (to, rate) => to.Datapath = to.Datapath with { PacketInRate = rate }, of => of.Datapath.PacketInRate) with { OnReload = AtOnce },
         Number("packet-in-burst", "N", 1, MaxPacketInRate,
             $"packets that may go to controllers at once after a pause (default {Default.Datapath.PacketInBurst})",
-            (to, burst) => to.Datapath = to.Datapath with { PacketInBurst = burst }),
+            (to, burst) => to.Datapath = to.Datapath with { PacketInBurst = burst }, of => of.Datapath.PacketInBurst) with { OnReload = AtOnce },
         Number("frames", "N", 1024, 1 << 20,
             $"frames in the pool, for all packets under way, RANGE (default {Default.Datapath.FrameCount}); AF_XDP ports "
             + "bring their own besides",
-            (to, count) => to.Datapath = to.Datapath with { FrameCount = count }),
+            (to, count) => to.Datapath = to.Datapath with { FrameCount = count }, of => of.Datapath.FrameCount),
         Choice("frame-size", "bytes of a frame; AF_XDP ports take an MTU of 1710 with the first (default), of 3758 with the other",
-            (to, size) => to.Datapath = to.Datapath with { FrameSize = size }, ("2048", 2048), ("4096", 4096)),
+            (to, size) => to.Datapath = to.Datapath with { FrameSize = size }, of => of.Datapath.FrameSize, ("2048", 2048), ("4096", 4096)),
         Number("buffers", "N", 1, 4096,
             $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount})",
-            (to, count) => to.Datapath = to.Datapath with { BufferCount = count }),
+            (to, count) => to.Datapath = to.Datapath with { BufferCount = count }, of => of.Datapath.BufferCount),
         Number("buffer-timeout", "SECONDS", 1, 3600,
             $"how long each of them waits, RANGE (default {Default.Datapath.BufferTimeout.TotalSeconds})",
-            (to, seconds) => to.Datapath = to.Datapath with { BufferTimeout = TimeSpan.FromSeconds(seconds) }),
+            (to, seconds) => to.Datapath = to.Datapath with { BufferTimeout = TimeSpan.FromSeconds(seconds) },
+            of => (int)of.Datapath.BufferTimeout.TotalSeconds),
         Number("action-memory", "MIB", 1, 4096,
             $"memory for the action lists of all entries, RANGE (default {Default.Datapath.ActionMemory >> 20}); what does "
             + "not fit is refused as if tables were full",
-            (to, mebibytes) => to.Datapath = to.Datapath with { ActionMemory = (long)mebibytes << 20 }),
+            (to, mebibytes) => to.Datapath = to.Datapath with { ActionMemory = (long)mebibytes << 20 },
+            of => (int)(of.Datapath.ActionMemory >> 20)),
         Number("emergency-flows", "N", 0, 1 << 16,
             $"entries the emergency flow table takes, RANGE (default {Default.Datapath.MaxEmergencyEntries})",
-            (to, count) => to.Datapath = to.Datapath with { MaxEmergencyEntries = count }),
+            (to, count) => to.Datapath = to.Datapath with { MaxEmergencyEntries = count }, of => of.Datapath.MaxEmergencyEntries),
         Number("emergency-attempts", "N", 0, 1000,
             "attempts to reach a controller again that must fail before emergency entries come into force, RANGE (default "
             + $"{Default.Agent.EmergencyAttempts})",
-            (to, count) => to.Agent = to.Agent with { EmergencyAttempts = count }),
+            (to, count) => to.Agent = to.Agent with { EmergencyAttempts = count }, of => of.Agent.EmergencyAttempts) with { OnReload = AtOnce },
         Number("workers", "N", 1, 64, $"threads that forward packets, RANGE (default {Default.Datapath.Workers})",
-            (to, count) => to.Datapath = to.Datapath with { Workers = count }),
+            (to, count) => to.Datapath = to.Datapath with { Workers = count }, of => of.Datapath.Workers),
         One("cpus", "N[,N...]", "a processor for each worker, which all other threads of the switch keep off if there are more",
-            (to, setting) => to.ReadProcessors(setting)),
+            (to, setting) => to.ReadProcessors(setting), of => of.Processors.Count == 0 ? null : string.Join(',', of.Processors)),
         Choice("idle", "a worker without packets: sleeps after a moment (default), or keeps looking, which takes its processor whole",
-            (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }, ("adaptive", false), ("spin", true)),
+            (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }, of => of.SpinsWhenIdle, ("adaptive", false), ("spin", true)),
         Choice("log-level", "the least that the log, on standard error, shows; info if absent",
-            (to, level) => to.Options = to.Options with { LogLevel = level },
-            ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error)),
+            (to, level) => to.Options = to.Options with { LogLevel = level }, of => of.LogLevel,
+            ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error))
+            with { OnReload = AtOnce },
         Choice("log-format", "lines for people (default; for journald where the journal reads them), or an object a line",
-            (to, format) => to.Options = to.Options with { LogFormat = format }, ("text", LogFormat.Text), ("json", LogFormat.Json)),
+            (to, format) => to.Options = to.Options with { LogFormat = format }, of => of.LogFormat,
+            ("text", LogFormat.Text), ("json", LogFormat.Json)) with { OnReload = AtOnce },
         Flag("stp",
-            "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", (to, isOn) => to.HasSpanningTree = isOn),
+            "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", (to, isOn) => to.HasSpanningTree = isOn,
+            of => of.Datapath.SpanningTree != null),
         Number("stp-priority", "N", 0, ushort.MaxValue,
             $"bridge priority, RANGE; the lowest becomes the root (default {DefaultTree.Priority})",
-            (to, priority) => to.SpanningTree = to.SpanningTree with { Priority = (ushort)priority }),
+            (to, priority) => to.SpanningTree = to.SpanningTree with { Priority = (ushort)priority }, of => TreeOf(of).Priority),
         Number("stp-hello", "SECONDS", SpanningTreeOptions.MinHelloSeconds, SpanningTreeOptions.MaxHelloSeconds,
             $"RANGE between two messages of the root (default {DefaultTree.HelloSeconds})",
-            (to, seconds) => to.SpanningTree = to.SpanningTree with { HelloSeconds = seconds }),
+            (to, seconds) => to.SpanningTree = to.SpanningTree with { HelloSeconds = seconds }, of => TreeOf(of).HelloSeconds),
         Number("stp-max-age", "SECONDS", SpanningTreeOptions.MinMaxAgeSeconds, SpanningTreeOptions.MaxMaxAgeSeconds,
             $"RANGE until a silent neighbour is given up (default {DefaultTree.MaxAgeSeconds})",
-            (to, seconds) => to.SpanningTree = to.SpanningTree with { MaxAgeSeconds = seconds }),
+            (to, seconds) => to.SpanningTree = to.SpanningTree with { MaxAgeSeconds = seconds }, of => TreeOf(of).MaxAgeSeconds),
         Number("stp-forward-delay", "SECONDS", SpanningTreeOptions.MinForwardDelaySeconds, SpanningTreeOptions.MaxForwardDelaySeconds,
             $"RANGE that a port listens, and then learns, before it forwards (default {DefaultTree.ForwardDelaySeconds})",
-            (to, seconds) => to.SpanningTree = to.SpanningTree with { ForwardDelaySeconds = seconds }),
+            (to, seconds) => to.SpanningTree = to.SpanningTree with { ForwardDelaySeconds = seconds }, of => TreeOf(of).ForwardDelaySeconds),
     ];
 
     private const string ControlForm = "punix:PATH";
 
-    private static SwitchOption One(string name, string argument, string description, Action<SwitchOptionsReader, Setting> read) =>
+    private static SpanningTreeOptions TreeOf(SwitchOptions options) => options.Datapath.SpanningTree ?? DefaultTree;
+
+    /// <param name="show">Null where it is absent.</param>
+    private static SwitchOption One(
+        string name, string argument, string description, Action<SwitchOptionsReader, Setting> read, Func<SwitchOptions, string?> show) =>
         new(name, argument, description, (to, given) =>
         {
             if (given.Count > 0)
             {
                 read(to, given[^1]);
             }
-        });
+        }, of => show(of) is { } value ? [value] : []);
 
     /// <param name="description">RANGE in it stands for lowest to highest.</param>
     private static SwitchOption Number(
-        string name, string argument, int lowest, int highest, string description, Action<SwitchOptionsReader, int> set) =>
+        string name, string argument, int lowest, int highest, string description, Action<SwitchOptionsReader, int> set, Func<SwitchOptions, int> get) =>
         One(name, argument, description.Replace("RANGE", $"{lowest} to {highest}", StringComparison.Ordinal), (to, setting) =>
         {
             bool isNumber = int.TryParse(setting.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number);
@@ -158,9 +206,10 @@ internal sealed record SwitchOption(
             {
                 to.Refuse(setting, $"'{setting.Value}' is not a number from {lowest} to {highest}");
             }
-        });
+        }, of => get(of).ToString(CultureInfo.InvariantCulture)) with { Range = (lowest, highest) };
 
-    private static SwitchOption Choice<T>(string name, string description, Action<SwitchOptionsReader, T> set, params (string Word, T Value)[] choices)
+    private static SwitchOption Choice<T>(
+        string name, string description, Action<SwitchOptionsReader, T> set, Func<SwitchOptions, T> get, params (string Word, T Value)[] choices)
     {
         string[] words = [.. choices.Select(choice => choice.Word)];
         return One(name, string.Join('|', words), description, (to, setting) =>
@@ -173,10 +222,10 @@ internal sealed record SwitchOption(
             {
                 to.Refuse(setting, $"'{setting.Value}' is {(words.Length == 2 ? $"neither {words[0]} nor {words[1]}" : $"none of {string.Join(", ", words[..^1])} and {words[^1]}")}");
             }
-        });
+        }, of => choices.First(choice => Equals(choice.Value, get(of))).Word) with { Words = words };
     }
 
-    private static SwitchOption Flag(string name, string description, Action<SwitchOptionsReader, bool> set)
+    private static SwitchOption Flag(string name, string description, Action<SwitchOptionsReader, bool> set, Func<SwitchOptions, bool> get)
     {
         SwitchOption option = One(name, "true|false", description, (to, setting) =>
         {
@@ -188,7 +237,7 @@ internal sealed record SwitchOption(
             {
                 to.Refuse(setting, $"'{setting.Value}' is neither true nor false");
             }
-        });
+        }, of => get(of) ? "true" : "false");
         return option with { IsFlag = true };
     }
 }
