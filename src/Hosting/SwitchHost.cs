@@ -280,6 +280,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         {
             _events!.Raise(_stop.Token);
             Array.ForEach(reports, report => report.Update());
+            Volatile.Write(ref _controlTurns, _controlTurns + 1);
         });
     }
 

@@ -64,10 +64,14 @@ internal static class RunCommand
         using Socket? listener = options.Web == null ? null : OpenWeb(options.Web);
         using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, Console.Out.WriteLine, log);
         using IDisposable? web = listener == null ? null : StartWeb(host, listener);
+        using var manager = ServiceManager.FromEnvironment();
+        using ServiceWatch? watch = manager.IsPresent ? new ServiceWatch(host, manager, log) : null;
         Console.Out.WriteLine("ready");
+        watch?.Start();
         WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle]);
         host.ThrowIfFailed();
         HostLog.Stopping(log, signal.Reason);
+        manager.Stopping();
         return 0;
     }
 
