@@ -292,6 +292,18 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         return error == ControlError.None && usesBuffer ? _packetOuts.SendBuffered(mod.BufferId, null, mod.Actions) : error;
     }
 
+    /// <summary>Puts an entry into force as <see cref="NextFlow"/> described it, with its age, use and counters; or into the emergency table, by its table id.</summary>
+    /// <remarks>Neither counted as a flow-mod nor checked for overlaps. One that is identical is replaced. The table has no reports of its own to send.</remarks>
+    /// <returns>What an ADD of it would be refused for; then nothing changed.</returns>
+    public ControlError Restore(in FlowStatistics entry) => _flows.Restore(entry);
+
+    /// <summary>Told of each change of the tables from now on; null for nobody, as at first. What there is already is for <see cref="NextFlow"/> to tell.</summary>
+    public ITableObserver? TableObserver
+    {
+        get => _flows.Observer;
+        set => _flows.Observer = value;
+    }
+
     /// <summary>Sends a packet (§5.3.6).</summary>
     /// <param name="bufferId">A buffer, or <see cref="FlowMod.NoBuffer"/>: then <paramref name="data"/> is the packet. Neither does nothing.</param>
     /// <param name="inPort">Ingress the actions see: a port, or NONE or CONTROLLER for none.</param>

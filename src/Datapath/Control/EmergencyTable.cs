@@ -71,6 +71,18 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         }
     }
 
+    /// <summary>Adds an entry as it was, by its place among the others.</summary>
+    /// <param name="mod">Its actions are valid.</param>
+    public ControlError Restore(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowPast past)
+    {
+        if ((mod.IdleTimeoutSeconds | mod.HardTimeoutSeconds) != 0)
+        {
+            return ControlError.BadEmergencyTimeout;
+        }
+        uint id = (uint)past.Sequence;
+        return Add(mod, key, mask, exact, id == past.Sequence && !_entries.Exists(entry => entry.Id == id) ? id : 0, past.Lived);
+    }
+
     public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
     {
         foreach (Entry entry in _entries)
@@ -86,7 +98,9 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         return false;
     }
 
-    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    /// <param name="id">A free one; 0 for the next.</param>
+    /// <param name="lived">Since it was first added, in ticks of 100 ns.</param>
+    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, uint id = 0, long lived = 0)
     {
         if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Overlaps(key, mask, mod.Priority, exact))
         {
@@ -100,16 +114,18 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         }
         if (entry == null)
         {
-            entry = new Entry(++_lastId, key, mask, exact);
-            _entries.Add(entry);
+            entry = new Entry(id == 0 ? ++_lastId : id, key, mask, exact);
+            _lastId = Math.Max(_lastId, entry.Id);
+            _entries.Insert(_entries.FindLastIndex(other => other.Id < entry.Id) + 1, entry);
         }
         entry.Match = mod.Match;
         entry.Priority = mod.Priority;
         entry.Cookie = mod.Cookie;
         lists.Return(entry.Actions);
         entry.Actions = actions;
-        entry.InstalledAt = clock.Ticks;
+        entry.InstalledAt = clock.Ticks - lived;
         Repeat(entry, FlowModCommand.Add);
+        Tell(entry);
         return ControlError.None;
     }
 
@@ -132,6 +148,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
             entry.Actions = lists.Share(actions);
             entry.Cookie = mod.Cookie;
             Repeat(entry, FlowModCommand.ModifyStrict);
+            Tell(entry);
         }
         lists.Return(actions);
         return any ? ControlError.None : Add(mod, key, mask, exact);
@@ -149,6 +166,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
             }
             _entries.RemoveAt(i);
             Repeat(entry, FlowModCommand.DeleteStrict);
+            flows.Observer?.Remove(FlowFilter.EmergencyTable, entry.Id);
             lists.Return(entry.Actions);
         }
     }
@@ -223,14 +241,16 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
     private uint FindIdentical(Entry entry) => flows.Entries.FindIdentical(entry.Key, entry.Mask, entry.Priority, entry.Exact);
 
     /// <summary>An entry counts what its copy counts, as long as it has one.</summary>
-    private FlowStatistics Describe(Entry entry)
+    private FlowStatistics Describe(Entry entry, bool poll = true)
     {
         uint copy = FindCopy(entry);
-        FlowCounters counters = copy == 0 ? default : flows.Entries.ReadCounters(copy, poll: true);
+        FlowCounters counters = copy == 0 ? default : flows.Entries.ReadCounters(copy, poll);
         return new FlowStatistics
         {
             TableId = FlowFilter.EmergencyTable,
             Match = MatchNormalizer.Report(entry.Match),
+            Flags = FlowModFlags.Emergency,
+            Sequence = entry.Id,
             Duration = TimeSpan.FromTicks(clock.Ticks - entry.InstalledAt),
             Priority = entry.Priority,
             Cookie = entry.Cookie,
@@ -239,6 +259,8 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
             Actions = ActionListMemory.Decompile(entry.Actions, _oneAction),
         };
     }
+
+    private void Tell(Entry entry) => flows.Observer?.Put(Describe(entry, poll: false));
 
     private bool OutputsTo(Entry entry, ushort port) => ActionListMemory.SendsTo(entry.Actions, port, _oneAction);
 

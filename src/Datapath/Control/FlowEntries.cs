@@ -112,15 +112,21 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
 
     public void Dispose() => _lookup.Dispose();
 
-    public void Describe(uint index, out FlowStatistics statistics)
+    /// <param name="poll">As <see cref="ReadCounters"/>'s.</param>
+    public void Describe(uint index, out FlowStatistics statistics, bool poll = true)
     {
         ref FlowRecord record = ref _store.Records[index];
-        FlowCounters counters = ReadCounters(index, poll: true);
+        FlowCounters counters = ReadCounters(index, poll);
+        long now = clock.Ticks;
+        long lastUsed = FlowTimeouts.LastUsed(record, counters, now / TimeSpan.TicksPerMillisecond) * TimeSpan.TicksPerMillisecond;
         statistics = new FlowStatistics
         {
             TableId = FlowFilter.FlowTable,
             Match = MatchNormalizer.Report(record.Match),
-            Duration = TimeSpan.FromTicks(clock.Ticks - record.InstalledAt),
+            Flags = record.Flags,
+            Sequence = record.Sequence,
+            Duration = TimeSpan.FromTicks(now - record.InstalledAt),
+            Idle = TimeSpan.FromTicks(Math.Max(0, now - lastUsed)),
             Priority = record.Priority,
             IdleTimeoutSeconds = record.IdleTimeoutSeconds,
             HardTimeoutSeconds = record.HardTimeoutSeconds,

@@ -52,6 +52,33 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     /// <summary>Hardware that is kept in step.</summary>
     public FlowOffloads Offloads { get; }
 
+    /// <summary>Told of each change of the tables; null for nobody.</summary>
+    public ITableObserver? Observer { get; set; }
+
+    /// <summary>Adds an entry as it was when it was described, to whichever table it was in.</summary>
+    /// <returns>An error that an ADD of it would have.</returns>
+    public ControlError Restore(in FlowStatistics entry)
+    {
+        FlowMod mod = new()
+        {
+            Match = entry.Match,
+            Cookie = entry.Cookie,
+            IdleTimeoutSeconds = entry.IdleTimeoutSeconds,
+            HardTimeoutSeconds = entry.HardTimeoutSeconds,
+            Priority = entry.Priority,
+            Flags = entry.Flags & ~FlowModFlags.CheckOverlap, // it was checked when it came
+            Actions = entry.Actions,
+        };
+        ControlError error = ActionValidator.Validate(mod.Actions, forPacketOut: false);
+        if (error != ControlError.None)
+        {
+            return error;
+        }
+        bool exact = MatchNormalizer.Normalize(mod.Match, out FlowKey key, out FlowKey mask);
+        FlowPast past = FlowPast.Of(entry, _clock.Ticks);
+        return entry.TableId == FlowFilter.EmergencyTable ? Emergency.Restore(mod, key, mask, exact, past) : Add(mod, key, mask, exact, past);
+    }
+
     public ControlError Apply(in FlowMod mod)
     {
         bool exact = MatchNormalizer.Normalize(mod.Match, out FlowKey key, out FlowKey mask);
@@ -103,6 +130,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         record.RemovedReason = reason;
         record.RemovedAt = _clock.Ticks;
         Offloads.Remove(index);
+        Observer?.Remove(FlowFilter.FlowTable, record.Sequence);
         Retire(index);
     }
 
@@ -112,7 +140,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         _lists.Dispose();
     }
 
-    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
+    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowPast past = default)
     {
         if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Entries.Overlaps(key, mask, mod.Priority, exact))
         {
@@ -126,16 +154,16 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         {
             return ControlError.AllTablesFull;
         }
-        Insert(mod, key, mask, exact, actions, known);
+        Insert(mod, key, mask, exact, actions, known, past);
         return ControlError.None;
     }
 
     /// <summary>Links a new entry, in the place of the one identical to it if there is one.</summary>
-    private void Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint known)
+    private void Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint known, in FlowPast past)
     {
         ulong hash = _table.Hash.Compute(key);
         uint index = Allocate();
-        Fill(index, mod, key, actions, hash);
+        Fill(index, mod, key, actions, hash, past);
         ref FlowRecord record = ref _store.Records[index];
         if (known != 0)
         {
@@ -168,14 +196,16 @@ internal sealed unsafe class FlowModProcessor : IDisposable
             Retire(known);
         }
         Timeouts.Add(index);
+        Tell(index);
     }
 
-    private void Fill(uint index, in FlowMod mod, in FlowKey key, ActionsReference actions, ulong hash)
+    private void Fill(uint index, in FlowMod mod, in FlowKey key, ActionsReference actions, ulong hash, in FlowPast past)
     {
         ref FlowRecord record = ref _store.Records[index];
-        record.Sequence = ++_sequence;
+        record.Sequence = past.Sequence == 0 ? ++_sequence : past.Sequence;
+        _sequence = Math.Max(_sequence, record.Sequence);
         record.Cookie = mod.Cookie;
-        record.InstalledAt = _clock.Ticks;
+        record.InstalledAt = _clock.Ticks - past.Lived;
         record.Hash = hash;
         record.Match = mod.Match;
         record.Priority = mod.Priority;
@@ -186,6 +216,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         entry.Key = key;
         entry.Priority = mod.Priority;
         entry.Actions = actions;
+        entry.Counters = past.Counters;
     }
 
     /// <summary>Replaces the actions of every entry meant; if there is none, adds one.</summary>
@@ -231,6 +262,16 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         _lists.Retire(old);
         _store.Records[index].Cookie = cookie;
         Offloads.Modify(index);
+        Tell(index);
+    }
+
+    private void Tell(uint index)
+    {
+        if (Observer != null)
+        {
+            Entries.Describe(index, out FlowStatistics entry, poll: false);
+            Observer.Put(entry);
+        }
     }
 
     private void DeleteStrict(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)

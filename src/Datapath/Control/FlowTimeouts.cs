@@ -60,18 +60,21 @@ internal sealed unsafe class FlowTimeouts(
         return false;
     }
 
+    /// <summary>When a packet last met the entry, or when it was added; milliseconds of the control clock.</summary>
+    public static long LastUsed(in FlowRecord record, in FlowCounters counters, long now) =>
+        (counters.Packets | counters.LastUsed) == 0 ? RoundUp(record.InstalledAt) : ControlClock.Widen(counters.LastUsed, now) + 1;
+
+    // Rounded up, and a packet's stamp, which was rounded down, by one more: no timeout is early by a fraction of a millisecond.
+    public static long RoundUp(long ticks) => (ticks / TimeSpan.TicksPerMillisecond) + (ticks % TimeSpan.TicksPerMillisecond > 0 ? 1 : 0);
+
     private long DueAt(uint index, long now, out FlowRemovedReason reason)
     {
         ref FlowRecord record = ref store.Records[index];
-        // Rounded up, and a packet's stamp, which was rounded down, by one more: no timeout is early by a fraction of a millisecond.
-        long installed = (record.InstalledAt + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
-        long hard = record.HardTimeoutSeconds == 0 ? long.MaxValue : installed + (record.HardTimeoutSeconds * 1000L);
+        long hard = record.HardTimeoutSeconds == 0 ? long.MaxValue : RoundUp(record.InstalledAt) + (record.HardTimeoutSeconds * 1000L);
         long idle = long.MaxValue;
         if (record.IdleTimeoutSeconds != 0)
         {
-            FlowCounters counters = entries.ReadCounters(index);
-            long used = counters.Packets == 0 ? installed : ControlClock.Widen(counters.LastUsed, now) + 1;
-            idle = used + (record.IdleTimeoutSeconds * 1000L);
+            idle = LastUsed(record, entries.ReadCounters(index), now) + (record.IdleTimeoutSeconds * 1000L);
         }
         reason = idle < hard ? FlowRemovedReason.IdleTimeout : FlowRemovedReason.HardTimeout;
         return Math.Min(idle, hard);

@@ -44,11 +44,22 @@ internal readonly struct FlowFilter
 }
 
 /// <summary>One flow entry's description and counters. The spans are valid until the control lock is left.</summary>
+/// <remarks><see cref="Flags"/>, <see cref="Sequence"/> and <see cref="Idle"/> are what statistics do not tell: 0 in those of another switch.</remarks>
 internal ref struct FlowStatistics
 {
     public byte TableId;
     public FlowMatch Match;
+    public FlowModFlags Flags;
+
+    /// <summary>Names the entry in its table, also when another takes its place: of two that rank alike the lower is the better. Never 0.</summary>
+    public ulong Sequence;
+
+    /// <summary>Since it was added.</summary>
     public TimeSpan Duration;
+
+    /// <summary>Since the last packet, or since it was added if there was none; right up to 24 days.</summary>
+    public TimeSpan Idle;
+
     public ushort Priority;
     public ushort IdleTimeoutSeconds;
     public ushort HardTimeoutSeconds;

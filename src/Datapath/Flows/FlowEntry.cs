@@ -9,7 +9,8 @@ namespace Softswitch.Datapath.Flows;
 /// | key (masked) | packets | bytes | last used | priority | spare | actions |
 /// </code>
 /// Key and priority never change while the entry can be found. <see cref="Actions"/> is replaced in one store. The counters belong
-/// to the worker; where there are several workers each counts in an array of its own (<see cref="FlowCounters"/>) and these stay 0.
+/// to the worker; where there are several workers each counts in an array of its own (<see cref="FlowCounters"/>) and these stay what they
+/// were at first: 0, or what a restored entry brought along.
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = Size)]
 internal struct FlowEntry
@@ -47,7 +48,7 @@ internal struct FlowCounters
     [FieldOffset(8)]
     public ulong Bytes;
 
-    /// <summary>Worker clock of the last packet, in milliseconds modulo 2^32; 0 before the first.</summary>
+    /// <summary>Worker clock of the last packet, in milliseconds modulo 2^32; 0 before the first, if the entry is new.</summary>
     [FieldOffset(16)]
     public uint LastUsed;
 }

@@ -1,0 +1,18 @@
+namespace Softswitch.Datapath.Control;
+
+/// <summary>Is told of each change of what the flow table and the emergency table hold, so that a copy of them can be kept elsewhere.</summary>
+/// <remarks>
+/// Packets are no change: counters and use are told with the next change only. Threads: under the control lock, one call at a time,
+/// when the change is made. No call throws or waits.
+/// </remarks>
+internal interface ITableObserver
+{
+    /// <summary>The entry is what its table now holds under its <see cref="FlowStatistics.Sequence"/>: a new one, in place of another, or changed.</summary>
+    /// <param name="entry">Its spans are valid during the call. What hardware counted is as of the last poll.</param>
+    void Put(in FlowStatistics entry);
+
+    /// <summary>The table holds the entry no more.</summary>
+    /// <param name="tableId"><see cref="FlowFilter.FlowTable"/> or <see cref="FlowFilter.EmergencyTable"/>.</param>
+    /// <param name="sequence">As it was put.</param>
+    void Remove(byte tableId, ulong sequence);
+}
