@@ -24,25 +24,28 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
 
     public ushort Number => option.Number;
 
-    /// <summary>Frames of the pool it may have for itself, as its interface was when the port was asked for.</summary>
-    public int FramesTaken { get; } = PortFactory.FramesTakenBy(option.Spec);
+    /// <summary>Frames of the pool it may have for itself, as its interface was when somebody looked last.</summary>
+    public int FramesTaken { get; set; } = PortFactory.FramesTakenBy(option.Spec);
 
     /// <summary>The number as people write it.</summary>
     public string Label => QueueOptionsReader.NameOf(option.Number);
 
-    /// <summary>Null while it is being opened, and while its interface is away.</summary>
+    /// <summary>Null while it is being opened, and while its interface, or the port a tunnel travels by, is away.</summary>
     public IPortDevice? Device { get; private set; }
 
     public INetworkInterface? Interface => Device?.Interface;
 
-    /// <summary>Whether it waits for its interface to return.</summary>
+    /// <summary>Whether it waits for its interface to come, or to return.</summary>
     public bool IsAway { get; private set; }
 
     /// <summary>Why it could not be opened the last time; null if that was said of no attempt yet.</summary>
     public string? LastFailure { get; set; }
 
     /// <summary>What it is called: the device's name, which others may change; the one asked for while there is no device.</summary>
-    public string Name => Device?.Name ?? option.Spec.Target;
+    public string Name => Device?.Name ?? (option.Spec.Target.Length > 0 ? option.Spec.Target : option.Spec.Body);
+
+    /// <summary>What there is to say besides that the interface is away.</summary>
+    private string? WhyAway => LastFailure ?? (IsAway && option.Spec.IsTunnel ? "the port it travels by is away" : null);
 
     public void Attach(IPortDevice device)
     {
@@ -108,7 +111,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
         return new PortReport(
             Number, Label, Name, option.Spec.Text, Device?.Backend,
             port == null ? IsAway ? "away" : "opening" : port.Link.Up ? "up" : "down",
-            Device?.Fault,
+            Device == null ? WhyAway : Device.Fault,
             port == null ? [] : ReportJson.NamesOf(port.Config),
             port?.HardwareAddress.ToString(),
             port?.Mtu ?? 0,
@@ -127,7 +130,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
     {
         if (Device == null)
         {
-            return $"port {Label}: {option.Spec.Target}: {(IsAway ? "the interface is away" : "being opened")}";
+            return $"port {Label}: {Name}: {(IsAway ? WhyAway ?? "the interface is away" : "being opened")}";
         }
         string link = Device.ReadLink().Up ? string.Empty : " (link down)";
         string fault = Device.Fault is { } reason ? $" ({reason})" : string.Empty;

@@ -16,12 +16,19 @@ internal static class DatapathIdentity
 
     /// <summary>The address of the first port that is an interface of this machine (OpenFlow 1.0.0 §5.3.1: the lower 48 bits are
     /// meant for it); made from the host's name and the ports where there is none.</summary>
-    public static ulong Choose(IReadOnlyList<PortOption> ports)
+    /// <param name="warn">Told when the interface is not there whose address it would have been. Then it is made as if there were none at all: the second
+    /// interface's address would be a third identity.</param>
+    public static ulong Choose(IReadOnlyList<PortOption> ports, Action<string> warn)
     {
         using NetlinkSocket netlink = NetlinkSocket.Open();
         foreach (PortOption port in ports.Where(port => port.Spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib or PortKind.NetFpga))
         {
-            if (netlink.FindLink(port.Spec.Target) is { } link && link.HardwareAddress.Value != 0)
+            if (netlink.FindLink(port.Spec.Target) is not { } link)
+            {
+                warn($"datapath id: made from the host's name and the ports, as {port.Spec.Target} is not there; with it, it is that one's address (--datapath-id settles it)");
+                break;
+            }
+            if (link.HardwareAddress.Value != 0)
             {
                 return link.HardwareAddress.Value;
             }

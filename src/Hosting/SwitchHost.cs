@@ -61,7 +61,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         _processors = new WorkerProcessors(options.Processors);
         Control = new DatapathControl(options.Datapath with
         {
-            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports),
+            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, line => HostLog.PortTrouble(log, line)),
             FrameCount = options.Datapath.FrameCount + SwitchPorts.FramesTakenBy(options.Ports),
             FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes),
         });
@@ -122,6 +122,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = host._tls, Log = log });
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
             host.PortChanged += new LinkNews(log, host.Control.Ports).Note;
+            host._ports.TakeReturns();
             host.StartThreads(options.SpinsWhenIdle);
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, line => HostLog.News(log, line)) : null;
             Connect(agent, options, say);

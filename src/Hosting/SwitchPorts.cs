@@ -13,7 +13,8 @@ namespace Softswitch.Hosting;
 /// <remarks>
 /// <para>
 /// A port whose interface vanishes is taken out of the switch (port-status with OFPPR_DELETE, OpenFlow 1.0.0 §5.4.3) and put back when an interface
-/// of the name it was asked for by appears. While it is open it is its interface's index that counts: a renamed interface stays the port, under its new name.
+/// of the name it was asked for by appears. One whose interface is not there at start waits for it in the same way. While it is open it is its
+/// interface's index that counts: a renamed interface stays the port, under its new name.
 /// </para>
 /// <para>
 /// Threads: any. Its lock is taken before the control lock. Devices are opened outside of it, as that may take long. The link monitor's callbacks
@@ -32,6 +33,7 @@ internal sealed class SwitchPorts : IDisposable
     private readonly int _framesForPackets;
     private readonly bool _needsLocal;
     private readonly LinkMonitor _monitor;
+    private volatile bool _takesReturns;
     private volatile bool _closed;
 
     /// <param name="control">Where ports go; its frames are those of <paramref name="options"/> and what the ports take for themselves.</param>
@@ -55,17 +57,29 @@ internal sealed class SwitchPorts : IDisposable
 
     private int FramesTaken => _ports.Sum(port => port.FramesTaken);
 
-    /// <summary>Opens the ports of the options, in their order.</summary>
-    /// <param name="say">Takes a line for each.</param>
+    /// <summary>Opens the ports of the options, in their order. Those whose interface is not there wait for it, which the log says.</summary>
+    /// <param name="say">Takes a line for each that is open.</param>
     /// <exception cref="OptionException">One cannot be had as asked for; those opened stay open.</exception>
     /// <exception cref="PortException">One cannot be opened; as above.</exception>
     public void OpenAll(Action<string> say)
     {
         foreach (ConfiguredPort port in _ports.OrderBy(port => port.Option.Spec.IsTunnel).ToList()) // those they travel by first
         {
+            if (FindAbsence(port) is { } absence)
+            {
+                lock (_lock)
+                {
+                    port.Detach();
+                }
+                HostLog.PortTrouble(_log, $"port {port.Label}: {port.Name}: {absence}; waiting for it");
+                continue;
+            }
             Open(port, say);
         }
     }
+
+    /// <summary>Everybody who is to be told of ports is there: from here on those that are away may come.</summary>
+    public void TakeReturns() => _takesReturns = true;
 
     /// <summary>Adds a port.</summary>
     /// <param name="text">As behind <c>--port</c>.</param>
@@ -197,6 +211,30 @@ internal sealed class SwitchPorts : IDisposable
         ?? _ports.Find(port => port.Name == which)
         ?? _ports.Find(port => port.Option.Spec.Target == which && which.Length > 0);
 
+    /// <returns>What the port has to wait for; null if it can be opened.</returns>
+    /// <exception cref="PortException">An option of the port is wrong.</exception>
+    private string? FindAbsence(ConfiguredPort port)
+    {
+        PortSpec spec = port.Option.Spec;
+        if (!spec.IsTunnel)
+        {
+            return PortFactory.IsAbsent(spec) ? "there is no such interface" : null;
+        }
+        lock (_lock)
+        {
+            Dictionary<ushort, UnderlayOptions> underlays = [];
+            foreach (ConfiguredPort other in _ports)
+            {
+                if (!other.Option.Spec.IsTunnel && UnderlayOptions.Read(other.Option.Spec) is { } options)
+                {
+                    underlays.Add(other.Number, options);
+                }
+            }
+            ushort via = UnderlaySet.Choose(spec, TunnelOptions.Read(spec), underlays);
+            return _control.FindPort(via) == null ? $"it travels by port {via}, which is away" : null;
+        }
+    }
+
     private ConfiguredPort Reserve(PortSpec spec)
     {
         lock (_lock)
@@ -208,18 +246,17 @@ internal sealed class SwitchPorts : IDisposable
             ushort number = spec.Number ?? _numbers.Choose(_ports.Select(port => port.Number).ToHashSet())
                 ?? throw new OptionException($"port '{spec}': all port numbers are in use");
             var port = new ConfiguredPort(new PortOption(number, spec, "port add"), []);
-            CheckFrames(port);
+            CheckFrames(port, port.FramesTaken);
             _ports.Add(port);
             return port;
         }
     }
 
     /// <summary>The pool is as large as it is: a port that keeps frames must leave at least half of <c>--frames</c> to the packets under way.</summary>
-    private void CheckFrames(ConfiguredPort port)
+    private void CheckFrames(ConfiguredPort port, int wanted)
     {
-        int wanted = port.FramesTaken;
         int atStart = _control.Frames.FrameCount - _framesForPackets;
-        int taken = FramesTaken;
+        int taken = FramesTaken - (_ports.Contains(port) ? port.FramesTaken : 0);
         int spare = _control.Frames.FrameCount - (_framesForPackets / 2) - taken;
         if (wanted > spare)
         {
@@ -229,12 +266,13 @@ internal sealed class SwitchPorts : IDisposable
     }
 
     /// <param name="device">Null to have it opened.</param>
-    private void Open(ConfiguredPort port, Action<string> say, IPortDevice? device = null)
+    /// <param name="spec">What to open; null for what was asked for.</param>
+    private void Open(ConfiguredPort port, Action<string> say, IPortDevice? device = null, PortSpec? spec = null)
     {
         ushort? beside = null;
         device ??= port.Option.Spec.Kind == PortKind.NetFpga
             ? _cards.OpenPort(port.Number, port.Option.Spec, out beside)
-            : _underlays.Open(port.Number, port.Option.Spec, _control.Frames, out beside);
+            : _underlays.Open(port.Number, spec ?? port.Option.Spec, _control.Frames, out beside);
         lock (_lock)
         {
             if (_closed || !_ports.Contains(port))
@@ -348,7 +386,7 @@ internal sealed class SwitchPorts : IDisposable
     {
         try
         {
-            if (_closed || !PortFactory.HasInterface(port.Option.Spec))
+            if (_closed || !_takesReturns || !MayReturn(port))
             {
                 return;
             }
@@ -359,7 +397,7 @@ internal sealed class SwitchPorts : IDisposable
                     return;
                 }
             }
-            Open(port, line => HostLog.Port(_log, line));
+            Open(port, line => HostLog.Port(_log, line), spec: ReserveForReturn(port));
         }
         catch (Exception e) when (e is PortException or OptionException)
         {
@@ -370,14 +408,40 @@ internal sealed class SwitchPorts : IDisposable
         }
     }
 
+    /// <summary>What comes may want more frames than what left, or than was known at start. Without them, a port that leaves us the choice does without AF_XDP.</summary>
+    private PortSpec ReserveForReturn(ConfiguredPort port)
+    {
+        PortSpec spec = port.Option.Spec;
+        int wanted = PortFactory.FramesTakenBy(spec);
+        lock (_lock)
+        {
+            try
+            {
+                CheckFrames(port, wanted);
+                port.FramesTaken = wanted;
+                return spec;
+            }
+            catch (OptionException e) when (spec.Kind == PortKind.Interface)
+            {
+                HostLog.PortTrouble(_log, $"{e.Message}; until then by AF_PACKET");
+                port.FramesTaken = 0;
+                return spec.AsPacket();
+            }
+        }
+    }
+
+    private bool MayReturn(ConfiguredPort port) =>
+        port.Option.Spec.IsTunnel ? FindAbsence(port) == null : PortFactory.HasInterface(port.Option.Spec);
+
     private void TakeFailure(ConfiguredPort port, string message)
     {
         if (port.Device == null)
         {
             port.Detach();
         }
-        // It is tried again and again: the same failure is one line. What was removed meanwhile is nobody's concern.
-        if (port.LastFailure != message && !_closed && _ports.Contains(port))
+        // It is tried again and again: the same failure is one line, also where it says less the next time (whose the interface is can be asked so often only).
+        // What was removed meanwhile is nobody's concern.
+        if (port.LastFailure?.StartsWith(message, StringComparison.Ordinal) != true && !_closed && _ports.Contains(port))
         {
             port.LastFailure = message;
             HostLog.PortTrouble(_log, message);

@@ -114,6 +114,30 @@ internal static class PortFactory
             && LinuxInterface.IsThere($"port '{spec.Text}'", spec.Target);
     }
 
+    /// <summary>Whether the port is an interface that its network namespace, the calling thread's, does not have yet. A TAP device is made, so it never is.</summary>
+    /// <exception cref="PortException">An option of the port is wrong, or the system refuses to say.</exception>
+    public static bool IsAbsent(PortSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        string port = $"port '{spec.Text}'";
+        switch (spec.Kind) // the options now: nobody is to learn of a mistake only when the interface comes
+        {
+            case PortKind.Packet:
+                ReadRingOptions(spec, port);
+                break;
+            case PortKind.Interface or PortKind.Xdp:
+                ReadXdpOptions(spec, port);
+                break;
+#if WITH_SHARPPCAP
+            case PortKind.PcapLib:
+                break;
+#endif
+            default:
+                return false;
+        }
+        return !LinuxInterface.IsThere(port, spec.Target);
+    }
+
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port)
     {
         var options = new AfPacketOptions();

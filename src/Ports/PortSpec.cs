@@ -73,6 +73,9 @@ internal sealed class PortSpec
     /// <param name="number">Null to have one chosen.</param>
     public static PortSpec ForProgram(string name, ushort? number) => new(name, name, number, PortKind.Program, name, []);
 
+    /// <summary>The same interface by AF_PACKET.</summary>
+    public PortSpec AsPacket() => new(Text, Body, Number, PortKind.Packet, Target, _options);
+
     public static bool TryParse(string text, [NotNullWhen(true)] out PortSpec? spec, [NotNullWhen(false)] out string? error)
     {
         spec = null;

@@ -14,12 +14,12 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
-        string before = Interfaces(lab);
+        string before = InterfacePicture.Of(lab.Inside);
         using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         SwitchProgram.Terminate(running, signal);
         CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
         Assert.Equal(0, result.ExitCode);
-        Assert.Equal(before, Interfaces(lab));
+        Assert.Equal(before, InterfacePicture.Of(lab.Inside));
     }
 
     [Fact]
@@ -125,7 +125,8 @@ public sealed class LifeCycleTests
     }
 
     [Theory]
-    [InlineData(new[] { "--port", "1=nothere" }, "nothere", "no interface")]
+    [InlineData(new[] { "--port", "packet:nothere,rx-slots=5", "--datapath-id", "1" }, "packet:nothere", "rx-slots=5")]
+    [InlineData(new[] { "--port", "xdp:nothere,mode=fast", "--datapath-id", "1" }, "xdp:nothere", "mode=fast")]
     [InlineData(new[] { "--port", "1=replay:/nonexistent/file" }, "replay:/nonexistent/file", "")]
     [InlineData(new[] { "--port", "1=s1", "--port", "1=s2" }, "--port", "belongs to '1=s1'")]
     [InlineData(new[] { "--port", "s1", "--workers", "many" }, "--workers", "'many' is not a number")]
@@ -145,7 +146,7 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
-        string before = Interfaces(lab);
+        string before = InterfacePicture.Of(lab.Inside);
         CommandResult result = lab.RunToEnd(arguments);
         Assert.Equal(2, result.ExitCode);
         string[] lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -155,7 +156,7 @@ public sealed class LifeCycleTests
         Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("ready", result.Output, StringComparison.Ordinal);
-        Assert.Equal(before, Interfaces(lab));
+        Assert.Equal(before, InterfacePicture.Of(lab.Inside));
     }
 
     [Fact]
@@ -185,12 +186,12 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces("script");
         using var lab = new CabledHosts();
-        string before = Interfaces(lab);
+        string before = InterfacePicture.Of(lab.Inside);
         using RunningCommand terminal = lab.Inside.Start("script", "-qc", $"{SwitchProgram.Dotnet} {SwitchProgram.Library} run --port s1", "/dev/null");
         terminal.WaitForText("ready", SwitchProgram.Patience);
-        Assert.NotEqual(before, Interfaces(lab));
+        Assert.NotEqual(before, InterfacePicture.Of(lab.Inside));
         SwitchProgram.Terminate(terminal, "KILL");
-        Eventually.True(() => Interfaces(lab) == before, () => Interfaces(lab));
+        Eventually.True(() => InterfacePicture.Of(lab.Inside) == before, () => InterfacePicture.Of(lab.Inside));
     }
 
     [Fact]
@@ -253,8 +254,4 @@ public sealed class LifeCycleTests
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
-
-    /// <summary>Flags, addresses, queue disciplines and offloads of the switch's interfaces.</summary>
-    private static string Interfaces(CabledHosts lab) => lab.Inside.Execute(
-        "sh", "-c", "ip -d -o link show | sed 's/ qlen [0-9]*//'; for i in s1 s2; do ethtool -k $i 2>/dev/null; done; true").Checked().Output;
 }

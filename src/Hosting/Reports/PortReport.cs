@@ -6,8 +6,8 @@ namespace Softswitch.Hosting.Reports;
 /// <param name="Name">What it is called at present.</param>
 /// <param name="Spec">As it was asked for.</param>
 /// <param name="Backend">What stands behind it, and why; null while its interface is away.</param>
-/// <param name="State"><c>up</c>, <c>down</c> (no carrier), <c>away</c> (its interface is gone and awaited) or <c>opening</c>.</param>
-/// <param name="Fault">What keeps its device from its work; null while nothing does.</param>
+/// <param name="State"><c>up</c>, <c>down</c> (no carrier), <c>away</c> (its interface is not there, or cannot be opened, and is awaited) or <c>opening</c>.</param>
+/// <param name="Fault">What keeps its device from its work, or the port from being opened; null while nothing does, or only the interface's absence.</param>
 /// <param name="Config">What a controller set: <c>portDown</c>, <c>noFlood</c> and so on.</param>
 /// <param name="HardwareAddress">Null while it is away.</param>
 /// <param name="Mtu">Bytes of the longest IP packet; 0 without a limit.</param>

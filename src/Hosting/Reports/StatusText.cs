@@ -65,8 +65,14 @@ internal static class StatusText
     }
 
     private static string Describe(PortReport port) =>
-        $"{port.Label} {port.Name}: {port.State switch { "away" => "the interface is away", "down" => "no link", var state => state }}"
-            + (port.Fault is { } fault ? $"; {fault}" : "");
+        $"{port.Label} {port.Name}: " + port.State switch
+        {
+            "away" => port.Fault ?? "the interface is away",
+            "down" => "no link" + Fault(port),
+            var state => state + Fault(port),
+        };
+
+    private static string Fault(PortReport port) => port.Fault is { } fault ? $"; {fault}" : "";
 
     private static string Line(string head, string text) => $"{head,-12}{text}".TrimEnd();
 
