@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.OfAgent.Agent;
 
@@ -19,7 +20,7 @@ internal enum PeerStanding
 /// <remarks>
 /// Connections to configured controllers always have a place. When there is none left for another, be it for want of places, threads or descriptors, whoever
 /// comes gets that of the peer that has shown least: one that is ending anyway, else the oldest that said no HELLO, else the one that has not asked for
-/// anything for the longest. Where all are controllers, the new one is refused. Threads: any; not under the control lock.
+/// anything for the longest. Where all are controllers, the new one is refused. Threads: any; <see cref="TryMakeRoom"/> not under the control lock.
 /// </remarks>
 internal sealed class ConnectionTable
 {
@@ -82,6 +83,15 @@ internal sealed class ConnectionTable
         lock (_open)
         {
             _open.ForEach(connection => connection.CheckPatience());
+        }
+    }
+
+    /// <summary>Closes those of one target.</summary>
+    public void Close(ConnectionTarget target, string reason)
+    {
+        lock (_open)
+        {
+            _open.FindAll(connection => connection.IsFor(target)).ForEach(connection => connection.Close(reason));
         }
     }
 

@@ -11,7 +11,7 @@ namespace Softswitch.OfAgent.Agent;
 internal sealed class ContactWatch
 {
     private readonly DatapathControl _control;
-    private readonly int _attempts;
+    private int _attempts;
     private bool _hadContact;
     private bool _isLost;
     private int _failedAttempts;
@@ -20,7 +20,17 @@ internal sealed class ContactWatch
     public ContactWatch(DatapathControl control, AgentOptions options)
     {
         _control = control;
+        Configure(options);
+    }
+
+    /// <summary>The options are others now. Who is left without a controller on purpose has not lost contact.</summary>
+    public void Configure(AgentOptions options)
+    {
         _attempts = options.Controllers.Count == 0 ? 0 : options.EmergencyAttempts;
+        if (options.Controllers.Count == 0)
+        {
+            _hadContact = _isLost = false;
+        }
     }
 
     /// <summary>After every change of a connection.</summary>

@@ -38,13 +38,13 @@ internal sealed class ControllerConnection : ICommandHost
     private volatile Activity _activity;
     private volatile bool _ended;
 
-    public ControllerConnection(SwitchAgent agent, IChannel channel, string name, bool isPassive)
+    public ControllerConnection(SwitchAgent agent, IChannel channel, string name, ConnectionTarget target)
     {
         _agent = agent;
         _channel = channel;
         Name = name;
-        IsPassive = isPassive;
-        Session = new ControllerSession(agent, Out, isPassive);
+        Target = target;
+        Session = new ControllerSession(agent, Out, IsPassive);
         _patience = new PeerPatience(Time);
         _probes = new ProbeSchedule(Time, agent.Options.ProbeInterval, agent.ProbeTick);
         _lastRequest = _stateSince = Time.GetTimestamp();
@@ -66,7 +66,13 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>For the log.</summary>
     public string Name { get; }
 
-    public bool IsPassive { get; }
+    /// <summary>What it was connected to, or listened on.</summary>
+    public ConnectionTarget Target { get; }
+
+    public bool IsPassive => Target.IsPassive;
+
+    /// <summary>Whether it is one of this very target's: two listeners may have equal ones.</summary>
+    public bool IsFor(ConnectionTarget? target) => ReferenceEquals(Target, target);
 
     /// <summary>Whether it was closed from our side, and ends as soon as its threads have seen it.</summary>
     public bool IsEnding => Volatile.Read(ref _closeReason) is not null;

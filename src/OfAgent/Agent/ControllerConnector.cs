@@ -9,19 +9,38 @@ internal sealed class ControllerConnector
 {
     private readonly SwitchAgent _agent;
     private readonly ConnectionTarget _target;
-    private readonly CancellationToken _stopping;
+    private readonly CancellationTokenSource _stopping;
     private readonly Lock _lock = new();
     private ControllerConnection? _connection;
     private string? _lastError;
     private TimeSpan? _delay;
     private long _changedAt;
+    private bool _hasEnded;
 
     public ControllerConnector(SwitchAgent agent, ConnectionTarget target, CancellationToken stopping)
     {
         _agent = agent;
         _target = target;
-        _stopping = stopping;
+        _stopping = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         _changedAt = agent.Options.TimeProvider.GetTimestamp();
+    }
+
+    public ConnectionTarget Target => _target;
+
+    /// <summary>Has <see cref="Run"/> return, which closes the connection first if there is one. Any thread; does not wait for it.</summary>
+    public void Stop(string reason)
+    {
+        ControllerConnection? connection;
+        lock (_lock)
+        {
+            if (_hasEnded)
+            {
+                return;
+            }
+            _stopping.Cancel();
+            connection = _connection;
+        }
+        connection?.Close(reason);
     }
 
     /// <summary>How far it is. Any thread; under the control lock.</summary>
@@ -41,8 +60,19 @@ internal sealed class ControllerConnector
         }
     }
 
-    /// <summary>Returns when the agent ends. Does not throw.</summary>
+    /// <summary>Returns when it is stopped or the agent ends. Does not throw.</summary>
     public void Run()
+    {
+        ConnectUntilStopped();
+        lock (_lock)
+        {
+            _hasEnded = true;
+            _connection = null;
+        }
+        _stopping.Dispose();
+    }
+
+    private void ConnectUntilStopped()
     {
         ReconnectDelay delay = new();
         string lastFailure = "";
@@ -52,12 +82,16 @@ internal sealed class ControllerConnector
             Note(connection: null, _lastError, delay: null);
             if (TryConnect(out IChannel? channel, out string failure))
             {
-                ControllerConnection connection = new(_agent, channel!, $"{_target}", isPassive: false);
+                ControllerConnection connection = new(_agent, channel!, $"{_target}", _target);
                 Note(connection, _lastError, delay: null);
                 failure = Serve(connection);
                 worked = connection.Session.IsNegotiated;
             }
-            if (!_stopping.IsCancellationRequested && failure != lastFailure)
+            if (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            if (failure != lastFailure)
             {
                 AgentLog.Lost(_agent.Log, $"{_target}", failure);
             }
@@ -81,7 +115,7 @@ internal sealed class ControllerConnector
     /// <returns>Why the connection ended.</returns>
     private string Serve(ControllerConnection connection)
     {
-        string refusal = !_agent.Table.TryAdd(connection) ? SwitchAgent.Ending : connection.TryStartWriter() ? "" : RefusalLog.NoThread;
+        string refusal = _stopping.IsCancellationRequested || !_agent.Table.TryAdd(connection) ? SwitchAgent.Ending : connection.TryStartWriter() ? "" : RefusalLog.NoThread;
         if (refusal.Length == 0)
         {
             return connection.Run();
@@ -93,7 +127,7 @@ internal sealed class ControllerConnector
     private bool TryConnect(out IChannel? channel, out string failure)
     {
         using CancellationTokenSource timeout = new(AgentOptions.ConnectTimeout, _agent.Options.TimeProvider);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stopping.Token);
         channel = null;
         try
         {
@@ -119,7 +153,7 @@ internal sealed class ControllerConnector
     {
         try
         {
-            Task.Delay(delay, _agent.Options.TimeProvider, _stopping).GetAwaiter().GetResult();
+            Task.Delay(delay, _agent.Options.TimeProvider, _stopping.Token).GetAwaiter().GetResult();
         }
         catch (OperationCanceledException)
         {

@@ -222,7 +222,7 @@ internal sealed class ControllerSession
     }
 
     /// <summary>A management connection gets events once it asked for packets, as with Open vSwitch's service connections.</summary>
-    private bool WantsEvents => IsNegotiated && (!_agent.IsManagement(_isPassive) || Config.MissSendLength != 0);
+    private bool WantsEvents => IsNegotiated && (!_agent.IsManagement(_isPassive) || (IsConfigured && Config.MissSendLength != 0));
 
     /// <summary>Until the peer is known to speak 1.0: a HELLO may leave that open, what comes next does not.</summary>
     private SessionResult Negotiate(ReadOnlySpan<byte> message, OfHeader header)

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
@@ -29,7 +28,7 @@ public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnec
 /// the fail mode decides.
 /// </para>
 /// </remarks>
-internal sealed class SwitchAgent : IControlEvents, IDisposable
+internal sealed partial class SwitchAgent : IControlEvents, IDisposable
 {
     /// <summary>What always works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
@@ -52,9 +51,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     private static readonly TimeSpan LongestProbeTick = TimeSpan.FromSeconds(1);
 
     private readonly List<ControllerConnection> _connections = []; // under the control lock
-    private readonly List<ControllerConnector> _connectors = [];
     private readonly Dictionary<OfError, long> _refusedFlowMods = []; // under the control lock
-    private readonly List<IChannelListener> _listeners = [];
     private readonly List<Thread> _threads = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly ContactWatch _contact; // under the control lock
@@ -69,7 +66,7 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     public SwitchAgent(DatapathControl control, AgentOptions options)
     {
         Control = control;
-        Options = options;
+        _options = options;
         _contact = new ContactWatch(control, options);
         Refusals = new RefusalLog(refusal => AgentLog.Refused(options.Log, refusal), options.TimeProvider);
         using (control.EnterWithoutTable())
@@ -78,9 +75,6 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
             OnSessionChanged();
         }
     }
-
-    /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>; 0 for a Unix socket.</summary>
-    public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(l => l.Port)];
 
     /// <summary>Under the control lock. Whether the program that runs the switch takes packet-ins itself: a controller that is always there.</summary>
     public bool HasOwnController
@@ -95,7 +89,8 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
 
     internal DatapathControl Control { get; }
 
-    internal AgentOptions Options { get; }
+    /// <summary>Any thread; what is decided under the control lock goes by what they are then.</summary>
+    internal AgentOptions Options => _options;
 
     internal ConnectionTable Table { get; } = new();
 
@@ -121,15 +116,11 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         }
         foreach (ConnectionTarget target in Options.Listeners)
         {
-            IChannelListener listener = Listen(target);
-            _listeners.Add(listener);
-            StartThread($"listen {target}", () => AcceptLoop(target, listener));
+            Listen(target);
         }
         foreach (ConnectionTarget target in Options.Controllers)
         {
-            ControllerConnector connector = new(this, target, _stopping.Token);
-            _connectors.Add(connector);
-            StartThread($"connect {target}", connector.Run);
+            Connect(target);
         }
         _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick, ProbeTick);
     }
@@ -218,12 +209,15 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         {
             return;
         }
-        _disposed = true;
+        lock (_changing)
+        {
+            _disposed = true;
+        }
         _probeTimer?.Dispose();
         _stopping.Cancel();
-        foreach (IChannelListener listener in _listeners)
+        foreach (OpenListener open in _listeners)
         {
-            listener.Dispose();
+            open.Socket.Dispose();
         }
         Table.CloseAll(Ending);
         while (TakeThread() is Thread thread)
@@ -239,7 +233,13 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     internal ILogger Log => Options.Log;
 
     /// <summary>Under the control lock.</summary>
-    internal void Add(ControllerConnection connection) => _connections.Add(connection);
+    internal void Add(ControllerConnection connection)
+    {
+        if (!connection.IsEnding) // its controller may have been removed meanwhile
+        {
+            _connections.Add(connection);
+        }
+    }
 
     /// <summary>Under the control lock: a flow-mod is answered with an error.</summary>
     internal void CountRefusedFlowMod(OfError error) => CollectionsMarshal.GetValueRefOrAddDefault(_refusedFlowMods, error, out _)++;
@@ -247,7 +247,10 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Under the control lock, and with the table if it may be a controller: emergency mode may be due.</summary>
     internal void Remove(ControllerConnection connection)
     {
-        _connections.Remove(connection);
+        if (!_connections.Remove(connection))
+        {
+            return;
+        }
         _droppedPacketInsBefore += connection.Out.DroppedPacketIns;
         _endedConnections += connection.Session.IsNegotiated ? 1 : 0;
         OnSessionChanged();
@@ -275,18 +278,6 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         foreach (ControllerConnection connection in _connections)
         {
             connection.Session.Demote();
-        }
-    }
-
-    private SocketListener Listen(ConnectionTarget target)
-    {
-        try
-        {
-            return new SocketListener(target, Options.Tls);
-        }
-        catch (Exception exception) when (exception is SocketException or IOException)
-        {
-            throw new IOException($"{target}: {exception.Message}", exception);
         }
     }
 
@@ -372,12 +363,10 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
     }
 
     /// <exception cref="IOException">The system has none left.</exception>
-    private void StartThread(string name, ThreadStart body)
+    private Thread StartThread(string name, ThreadStart body)
     {
-        if (!Keep(ThreadStarter.TryStart(name, body)))
-        {
-            throw new IOException($"{name}: the system has no thread left");
-        }
+        Thread? thread = ThreadStarter.TryStart(name, body);
+        return Keep(thread) ? thread! : throw new IOException($"{name}: the system has no thread left");
     }
 
     private Thread? TakeThread()
@@ -393,11 +382,11 @@ internal sealed class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    private void AcceptLoop(ConnectionTarget target, IChannelListener listener)
+    private void AcceptLoop(ConnectionTarget target, SocketListener listener)
     {
         while (listener.Accept() is IChannel channel)
         {
-            ControllerConnection connection = new(this, channel, $"{target} from {channel.Peer}", isPassive: true);
+            ControllerConnection connection = new(this, channel, $"{target} from {channel.Peer}", target);
             string refusal = "";
             if (channel.IsOneTooMany && !Table.TryMakeRoom(connection))
             {

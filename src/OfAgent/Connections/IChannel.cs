@@ -28,14 +28,3 @@ internal interface IChannel : IDisposable
     /// <summary>Ends the connection; reads and writes that block return or fail.</summary>
     void Abort();
 }
-
-/// <summary>Accepts connections at one address.</summary>
-internal interface IChannelListener : IDisposable
-{
-    /// <summary>The TCP port it listens on, also where the system chose it; 0 for a Unix socket.</summary>
-    int Port { get; }
-
-    /// <summary>Blocks until someone connects. <see cref="IChannel.Open"/> is left to the caller: it waits for the peer.</summary>
-    /// <returns>Null once it was disposed.</returns>
-    IChannel? Accept();
-}

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Softswitch.OfAgent.Connections;
 
 /// <summary>Accepts connections over TCP or a Unix socket, to be secured by TLS if there are credentials.</summary>
-internal sealed class SocketListener : IChannelListener
+internal sealed class SocketListener : IDisposable
 {
     /// <summary>More than a burst: a peer whose SYN finds no room comes again after 1, 2, 4, 8 seconds only. The kernel cuts it to net.core.somaxconn.</summary>
     private const int Backlog = 4096;
@@ -13,7 +13,7 @@ internal sealed class SocketListener : IChannelListener
 
     private readonly Socket _socket;
     private readonly ConnectionTarget _target;
-    private readonly TlsCredentials? _tls;
+    private volatile TlsCredentials? _tls;
     private volatile bool _disposed;
 
     /// <exception cref="SocketException">The address is unknown or taken.</exception>
@@ -21,7 +21,7 @@ internal sealed class SocketListener : IChannelListener
     public SocketListener(ConnectionTarget target, TlsCredentials? tls)
     {
         _target = target;
-        _tls = target.NeedsTls ? tls : null;
+        UseTls(tls);
         _socket = target.Transport == ConnectionTransport.Unix ? UnixSocketFile.Bind(target.Host) : Bind(target);
         try
         {
@@ -34,8 +34,14 @@ internal sealed class SocketListener : IChannelListener
         }
     }
 
+    /// <summary>The TCP port it listens on, also where the system chose it; 0 for a Unix socket.</summary>
     public int Port => (_socket.LocalEndPoint as IPEndPoint)?.Port ?? 0;
 
+    /// <summary>For connections accepted from now on; of no account where the target needs none. Any thread.</summary>
+    public void UseTls(TlsCredentials? tls) => _tls = _target.NeedsTls ? tls : null;
+
+    /// <summary>Blocks until someone connects. <see cref="IChannel.Open"/> is left to the caller: it waits for the peer.</summary>
+    /// <returns>Null once it was disposed.</returns>
     public IChannel? Accept()
     {
         while (!_disposed)

@@ -235,10 +235,31 @@ public sealed class TlsTests : IDisposable
         Assert.Equal($"--ca-cert: {missing}: no such file", LoadError(new TlsFiles(key, certificate, missing)));
     }
 
+    [Fact]
+    public void Renewed_credentials_are_presented_from_then_on_and_connections_that_were_there_stay()
+    {
+        RequireTool("openssl");
+        using AgentHarness harness = Listen();
+        using OfClient before = Connect(harness, Issue(_pki, "client"));
+        Assert.Equal(0, before.Barrier());
+        (string key, string certificate) = _pki.Issue("renewed");
+        TlsFiles files = new(key, certificate, _pki.Authority);
+        Assert.DoesNotContain("renewed", string.Join('\n', Presented(harness, files)), StringComparison.Ordinal);
+        harness.Agent.UseTls(Load(files));
+
+        Assert.Contains("renewed", Presented(harness, files)[0], StringComparison.Ordinal);
+        Assert.Equal(0, before.Barrier());
+    }
+
     /// <summary>The subjects of the certificates that our end presents, in their order.</summary>
     private string[] Presented(TlsFiles files)
     {
         using AgentHarness harness = Listen(tls: Load(files));
+        return Presented(harness, files);
+    }
+
+    private static string[] Presented(AgentHarness harness, TlsFiles files)
+    {
         using RunningCommand client = RunningCommand.Start(
             "openssl", ["s_client", "-showcerts", "-connect", $"127.0.0.1:{harness.Agent.ListenPorts[0]}", "-cert", files.Certificate, "-key", files.PrivateKey]);
         string said = client.WaitForEnd(Patience).Output;
