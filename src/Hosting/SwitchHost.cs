@@ -59,11 +59,12 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         _options = options;
         Failed = _failed.Token;
         _processors = new WorkerProcessors(options.Processors);
+        int framesOfPorts = SwitchPorts.FramesTakenBy(options.Ports);
         Control = new DatapathControl(options.Datapath with
         {
             DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, line => HostLog.PortTrouble(log, line)),
-            FrameCount = options.Datapath.FrameCount + SwitchPorts.FramesTakenBy(options.Ports),
-            FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes),
+            FrameCount = options.Datapath.FrameCount + framesOfPorts,
+            FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes, shared: framesOfPorts > 0), // what the kernel pins the next switch must map
         });
         _cards = new SwitchCards(Control);
         Name = options.Name ?? $"{Control.DatapathId:x16}";

@@ -68,6 +68,7 @@ internal static class PortFactory
             {
                 AfPacketPort.OfferKind => AfPacketPort.Take(port, offer),
                 TapPort.OfferKind => TapPort.Take(port, offer),
+                AfXdpPort.OfferKind => AfXdpPort.Take(port, pool, offer),
                 _ => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
             };
         }

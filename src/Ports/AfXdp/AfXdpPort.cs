@@ -28,21 +28,23 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>
 /// Left as found. The program is held by a link (<see cref="XdpProgram"/>), promiscuous mode by a socket: a killed process leaves neither. The
-/// VLAN offload it leaves off is switched on by the next one (<see cref="TagOffload"/>).
+/// VLAN offload it leaves off is switched on by the next one (<see cref="TagOffload"/>). What is handed over stays as it is.
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
-internal sealed class AfXdpPort : IPortDevice, INetworkInterface
+internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
 {
     private readonly Lock _lock = new();
     private readonly LinuxInterface _interface;
     private readonly Parts _parts;
+    private readonly AfXdpOptions _options;
     private PortCounters _last;
     private bool _disposed;
 
-    private AfXdpPort(LinuxInterface device, Parts parts, int highestMtu, bool mayBePartial, string backend)
+    private AfXdpPort(LinuxInterface device, Parts parts, AfXdpOptions options, bool mayBePartial, string backend)
     {
-        HighestMtu = highestMtu;
+        _options = options;
+        HighestMtu = AfXdpQueue.LongestPayload(parts.Ledgers[0].Pool.FrameSize);
         HidesPartialChecksums = mayBePartial;
         _interface = device;
         _parts = parts;
@@ -96,9 +98,9 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
         catch (Exception e)
         {
             Close(device, parts);
-            if (e is PortException && parts.Lock != null)
+            if (e is PortException or SystemCallException && parts.Lock != null)
             {
-                throw new PortException($"{e.Message}; packet:{interfaceName} does without AF_XDP", e);
+                throw new PortException($"{(e is PortException ? string.Empty : $"{port}: ")}{e.Message}; packet:{interfaceName} does without AF_XDP", e);
             }
             throw;
         }
@@ -153,9 +155,11 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
         UmemCopying copying = !parts.Program.IsNative ? UmemCopying.Copy
             : isHardware ? UmemCopying.ZeroCopyIfPossible
             : UmemCopying.CopyUnlessFirst;
+        parts.LedgerMemory = SharedMemory.Create("softswitch-ledger", LedgerBytes(pool, queues));
+        parts.KeepLedgers(pool, queues);
         for (int queue = 0; queue < queues; queue++)
         {
-            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, pool, options, copying, mayBePartial);
+            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, parts.Ledgers[queue], options, copying, mayBePartial);
             parts.Sockets.Add(socket);
             copying = socket.Binding.IsZeroCopy ? UmemCopying.ZeroCopyIfPossible : UmemCopying.Copy; // the others share what the first got
         }
@@ -164,7 +168,7 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
         {
             parts.Program.Serve(port, queue, parts.Sockets[queue].Descriptor); // last: from here on packets arrive
         }
-        return new AfXdpPort(device, parts, AfXdpQueue.LongestPayload(pool.FrameSize), mayBePartial, Describe(device, driver, parts));
+        return new AfXdpPort(device, parts, options, mayBePartial, Describe(device, driver, parts));
     }
 
     /// <returns>Queues of the interface, all of which are to be served.</returns>
@@ -255,10 +259,19 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
         parts.Sockets.ForEach(socket => socket.Dispose());
         if (parts.Promiscuous >= 0)
         {
-            SetPromiscuous(PACKET_DROP_MEMBERSHIP, parts.Promiscuous, device.Index);
+            if (!parts.AreShared)
+            {
+                SetPromiscuous(PACKET_DROP_MEMBERSHIP, parts.Promiscuous, device.Index);
+            }
             _ = Libc.close(parts.Promiscuous);
         }
+        parts.LedgerMemory?.Dispose();
         parts.TagOffload?.Restore(isElsewhere);
+        if (parts.AreShared)
+        {
+            device.Leave();
+            parts.Lock?.Leave();
+        }
         device.Dispose();
         parts.Lock?.Dispose();
     }
@@ -269,9 +282,30 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface
         public InterfaceLock? Lock;
         public TagOffload? TagOffload;
         public XdpProgram? Program;
+        public SharedMemory? LedgerMemory;
         public int Promiscuous = -1;
 
         /// <summary>One for each queue of the interface, in their order.</summary>
         public List<AfXdpSocket> Sockets { get; } = [];
+
+        public List<FrameLedger> Ledgers { get; } = [];
+
+        /// <summary>Whether all of it is another process's too: then what it closes stays as it is.</summary>
+        public bool AreShared { get; private set; }
+
+        public void KeepLedgers(FramePool pool, int queues)
+        {
+            for (int queue = 0; queue < queues; queue++)
+            {
+                Ledgers.Add(new FrameLedger(pool, LedgerMemory!.Start + ((nuint)queue * (nuint)pool.FrameCount)));
+            }
+        }
+
+        public void Share(bool shared)
+        {
+            AreShared = shared;
+            Program!.IsShared = shared;
+            Sockets.ForEach(socket => socket.IsShared = shared);
+        }
     }
 }

@@ -55,6 +55,32 @@ internal sealed unsafe class AfXdpQueue : IPort
         _mayBePartial = mayBePartial;
     }
 
+    /// <summary>What the rings and the ledger do not tell: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.</summary>
+    public void Save(BinaryWriter record)
+    {
+        record.Write(_dropped);
+        record.Write(_transmitErrors);
+        record.Write(_outstanding);
+        record.Write(_unsent);
+    }
+
+    public void Restore(BinaryReader record)
+    {
+        _dropped = record.ReadInt64();
+        _transmitErrors = record.ReadInt64();
+        _outstanding = record.ReadUInt32();
+        _unsent = record.ReadBoolean();
+        if (_outstanding > _transmit.Capacity)
+        {
+            throw new InvalidDataException($"{_outstanding} packets are under way in a ring of {_transmit.Capacity}");
+        }
+        _ledger.Claim();
+        _receive.GoOnReading();
+        _completion.GoOnReading();
+        _fill.GoOnWriting();
+        _transmit.GoOnWriting();
+    }
+
     public int PollDescriptor => _socket;
 
     public long ReceiveDropped => Volatile.Read(ref _dropped);

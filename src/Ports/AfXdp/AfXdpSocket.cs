@@ -14,17 +14,15 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     // In copy mode packets wait for the device as socket buffers: room for a full ring of them.
     private const int BufferBytes = 32 * 1024 * 1024;
 
-    private readonly FramePool _pool;
     private readonly List<IDisposable> _rings = [];
     private readonly FrameLedger _ledger;
     private Umem? _umem;
     private bool _disposed;
 
-    private AfXdpSocket(int descriptor, FramePool pool)
+    private AfXdpSocket(int descriptor, FrameLedger ledger)
     {
         Descriptor = descriptor;
-        _pool = pool;
-        _ledger = new FrameLedger(pool);
+        _ledger = ledger;
     }
 
     public int Descriptor { get; }
@@ -34,24 +32,28 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     /// <summary>What the kernel granted.</summary>
     public UmemBinding Binding { get; private set; }
 
+    /// <summary>Whether another process has the socket: then its frames are that one's when this one closes it.</summary>
+    public bool IsShared { get; set; }
+
     /// <summary>Opens a socket and binds it; it receives nothing before the program serves it.</summary>
     /// <param name="port">What errors call the port.</param>
     /// <param name="device">The interface.</param>
     /// <param name="queue">Which of its queues.</param>
-    /// <param name="pool">The switch's frames.</param>
+    /// <param name="ledger">Of the switch's frames; the socket has none yet.</param>
     /// <param name="options">Ring sizes.</param>
     /// <param name="copying">What to ask of the umem.</param>
     /// <param name="mayBePartial">Whether packets may come with partial checksums.</param>
     /// <exception cref="PortException">The system refuses, or the pool has too few frames.</exception>
     public static AfXdpSocket Open(
-        string port, LinuxInterface device, int queue, FramePool pool, AfXdpOptions options, UmemCopying copying, bool mayBePartial)
+        string port, LinuxInterface device, int queue, FrameLedger ledger, AfXdpOptions options, UmemCopying copying, bool mayBePartial)
     {
-        var socket = new AfXdpSocket(OpenDescriptor(port), pool);
+        var socket = new AfXdpSocket(OpenDescriptor(port), ledger);
         try
         {
-            socket.MakeRings(port, device, options, mayBePartial);
+            SetBuffer(socket.Descriptor, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
+            socket.MapRings(port, device, options, mayBePartial, areNew: true);
             socket.Stock(port, options.ReceiveSlots);
-            socket._umem = Umem.Of(pool);
+            socket._umem = Umem.Of(ledger.Pool);
             socket.Binding = socket._umem.Bind(port, socket.Descriptor, device.Index, (uint)queue, copying);
             return socket;
         }
@@ -60,6 +62,33 @@ internal sealed unsafe class AfXdpSocket : IDisposable
             socket.Dispose();
             throw;
         }
+    }
+
+    /// <summary>A socket that another process bound to one of the device's queues, its rings mapped. <see cref="AfXdpQueue.Restore"/> follows before it is used.</summary>
+    /// <param name="port">What errors call the port.</param>
+    /// <param name="device">The interface.</param>
+    /// <param name="descriptor">The caller's still if this throws.</param>
+    /// <param name="ledger">As the other process keeps it.</param>
+    /// <param name="options">Ring sizes, as they were made.</param>
+    /// <param name="isZeroCopy">What the kernel granted.</param>
+    /// <param name="mayBePartial">As for <see cref="Open"/>.</param>
+    /// <exception cref="PortException">The kernel refuses.</exception>
+    public static AfXdpSocket Of(
+        string port, LinuxInterface device, int descriptor, FrameLedger ledger, AfXdpOptions options, bool isZeroCopy, bool mayBePartial)
+    {
+        var socket = new AfXdpSocket(descriptor, ledger) { IsShared = true, Binding = new UmemBinding(IsShared: true, isZeroCopy, string.Empty) };
+        try
+        {
+            socket.MapRings(port, device, options, mayBePartial, areNew: false);
+        }
+        catch (PortException e)
+        {
+            socket.Unmap();
+            throw new PortException($"{e.Message}; an AF_XDP socket can be handed over with Linux 6.4 or later", e);
+        }
+        socket._umem = Umem.Of(ledger.Pool);
+        socket._umem.Adopt(descriptor, isZeroCopy);
+        return socket;
     }
 
     public XdpStatistics ReadStatistics()
@@ -78,12 +107,21 @@ internal sealed unsafe class AfXdpSocket : IDisposable
             return;
         }
         _disposed = true;
+        Unmap();
+        _ = Libc.close(Descriptor);
+        if (!IsShared)
+        {
+            FrameCache cache = _ledger.Pool.CreateCache();
+            _ledger.ReleaseAll(cache);
+            cache.Drain();
+        }
+    }
+
+    /// <summary>Gives up a socket that another process has, and leaves the descriptor open.</summary>
+    public void Unmap()
+    {
         _rings.ForEach(ring => ring.Dispose());
         _umem?.Forget(Descriptor);
-        _ = Libc.close(Descriptor);
-        FrameCache cache = _pool.CreateCache();
-        _ledger.ReleaseAll(cache);
-        cache.Drain();
     }
 
     private static int OpenDescriptor(string port)
@@ -102,9 +140,9 @@ internal sealed unsafe class AfXdpSocket : IDisposable
         };
     }
 
-    private void MakeRings(string port, LinuxInterface device, AfXdpOptions options, bool mayBePartial)
+    /// <summary>Maps the rings, and makes them first if the socket is new.</summary>
+    private void MapRings(string port, LinuxInterface device, AfXdpOptions options, bool mayBePartial, bool areNew)
     {
-        SetBuffer(Descriptor, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
         XdpMapOffsets offsets = default;
         uint size = (uint)sizeof(XdpMapOffsets);
         if (Libc.getsockopt(Descriptor, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &size) < 0)
@@ -115,27 +153,32 @@ internal sealed unsafe class AfXdpSocket : IDisposable
         {
             throw new PortException($"{port}: this kernel's AF_XDP rings have no flags; AF_XDP ports want Linux 5.10 or later");
         }
-        XdpRing<ulong> fill = Keep(XdpRing<ulong>.Create(
-            port, Descriptor, XDP_UMEM_FILL_RING, nameof(XDP_UMEM_FILL_RING), XDP_UMEM_PGOFF_FILL_RING, offsets.Fill, options.ReceiveSlots));
-        XdpRing<ulong> completion = Keep(XdpRing<ulong>.Create(
-            port, Descriptor, XDP_UMEM_COMPLETION_RING, nameof(XDP_UMEM_COMPLETION_RING), XDP_UMEM_PGOFF_COMPLETION_RING, offsets.Completion, options.TransmitSlots));
-        XdpRing<XdpDescriptor> receive = Keep(XdpRing<XdpDescriptor>.Create(
-            port, Descriptor, XDP_RX_RING, nameof(XDP_RX_RING), XDP_PGOFF_RX_RING, offsets.Receive, options.ReceiveSlots));
-        XdpRing<XdpDescriptor> transmit = Keep(XdpRing<XdpDescriptor>.Create(
-            port, Descriptor, XDP_TX_RING, nameof(XDP_TX_RING), XDP_PGOFF_TX_RING, offsets.Transmit, options.TransmitSlots));
-        Queue = new AfXdpQueue(Descriptor, device, receive, transmit, fill, completion, _ledger, mayBePartial);
-    }
+        Queue = new AfXdpQueue(
+            Descriptor,
+            device,
+            Map<XdpDescriptor>(XDP_RX_RING, nameof(XDP_RX_RING), XDP_PGOFF_RX_RING, offsets.Receive, options.ReceiveSlots),
+            Map<XdpDescriptor>(XDP_TX_RING, nameof(XDP_TX_RING), XDP_PGOFF_TX_RING, offsets.Transmit, options.TransmitSlots),
+            Map<ulong>(XDP_UMEM_FILL_RING, nameof(XDP_UMEM_FILL_RING), XDP_UMEM_PGOFF_FILL_RING, offsets.Fill, options.ReceiveSlots),
+            Map<ulong>(XDP_UMEM_COMPLETION_RING, nameof(XDP_UMEM_COMPLETION_RING), XDP_UMEM_PGOFF_COMPLETION_RING, offsets.Completion, options.TransmitSlots),
+            _ledger,
+            mayBePartial);
 
-    private XdpRing<T> Keep<T>(XdpRing<T> ring)
-        where T : unmanaged
-    {
-        _rings.Add(ring);
-        return ring;
+        XdpRing<T> Map<T>(int option, string name, long page, in XdpRingOffset offset, int count)
+            where T : unmanaged
+        {
+            if (areNew && Libc.SetOption(Descriptor, SOL_XDP, option, count) < 0)
+            {
+                throw PortException.FromErrno(port, $"setsockopt({name}, {count} entries)");
+            }
+            XdpRing<T> ring = XdpRing<T>.Map(port, Descriptor, name, page, offset, count);
+            _rings.Add(ring);
+            return ring;
+        }
     }
 
     private void Stock(string port, int frames)
     {
-        FrameCache cache = _pool.CreateCache();
+        FrameCache cache = _ledger.Pool.CreateCache();
         bool stocked = Queue.TryStock(frames, cache);
         cache.Drain();
         if (!stocked)

@@ -7,22 +7,28 @@ namespace Softswitch.Ports.AfXdp;
 /// <summary>Which of the pool's frames one socket has: in its rings, or in the kernel's hands behind them.</summary>
 /// <remarks>
 /// The rings alone do not tell: the kernel takes addresses out of them long before a packet is in, or out of, the frame. With the ledger
-/// closing gives back every frame, and none twice. One byte a frame; threads: the worker, and whoever closes the port after it.
+/// closing gives back every frame, and none twice. One byte a frame, in memory that another process can map, as the socket may become that one's.
+/// Threads: the worker, and whoever closes the port after it.
 /// </remarks>
 internal sealed unsafe class FrameLedger
 {
     private readonly byte* _region;
     private readonly nuint _regionBytes;
     private readonly int _shift;
-    private readonly bool[] _held;
+    private readonly bool* _held;
 
-    public FrameLedger(FramePool pool)
+    /// <param name="pool">Whose frames.</param>
+    /// <param name="held">A byte for each: whether the socket has it. Outlives the ledger.</param>
+    public FrameLedger(FramePool pool, byte* held)
     {
+        Pool = pool;
+        _held = (bool*)held;
         _region = pool.Region;
         _regionBytes = pool.RegionBytes;
         _shift = int.Log2(pool.FrameSize);
-        _held = new bool[pool.FrameCount];
     }
+
+    public FramePool Pool { get; }
 
     /// <summary>Frames the socket has.</summary>
     public int Count { get; private set; }
@@ -55,10 +61,24 @@ internal sealed unsafe class FrameLedger
         return new Packet(_region + address, (int)length);
     }
 
+    /// <summary>Goes on with the ledger of another process: what its socket has is taken out of the pool.</summary>
+    /// <exception cref="InvalidDataException">Another socket has one of them, or the pool's memory is none that was in use.</exception>
+    public void Claim()
+    {
+        for (int i = 0; i < Pool.FrameCount; i++)
+        {
+            if (_held[i])
+            {
+                Pool.Claim((ulong)i << _shift);
+                Count++;
+            }
+        }
+    }
+
     /// <summary>Gives everything back; the socket is closed.</summary>
     public void ReleaseAll(FrameCache frames)
     {
-        for (int i = 0; i < _held.Length; i++)
+        for (int i = 0; i < Pool.FrameCount; i++)
         {
             if (_held[i])
             {

@@ -61,6 +61,15 @@ internal sealed unsafe class Umem
         }
     }
 
+    /// <summary>A socket that another process bound, with the pool's memory as its umem: others can share it.</summary>
+    public void Adopt(int socket, bool isZeroCopy)
+    {
+        lock (_lock)
+        {
+            _sockets.Add((socket, isZeroCopy));
+        }
+    }
+
     /// <summary>To be called before the socket is closed.</summary>
     public void Forget(int socket)
     {

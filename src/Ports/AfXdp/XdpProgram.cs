@@ -30,6 +30,15 @@ internal sealed class XdpProgram : IDisposable
     /// <summary>Whether the interface lives, here or in another network namespace.</summary>
     public bool HasInterface => !_disposed && Bpf.FindInterface(_link) != 0;
 
+    /// <summary>The map and the link, for another process to go on with.</summary>
+    public (int Map, int Link) Descriptors => (_map, _link);
+
+    /// <summary>Whether another process has the link too: then the program stays when this one closes it.</summary>
+    public bool IsShared { get; set; }
+
+    /// <summary>The program of another process, whose descriptors are the result's.</summary>
+    public static XdpProgram Of(int map, int link, bool isNative) => new(map, link, isNative, refusal: string.Empty) { IsShared = true };
+
     /// <exception cref="PortException">The system refuses, or there is a program already.</exception>
     public static XdpProgram Attach(string port, LinuxInterface device, XdpMode mode, int queues)
     {
@@ -77,8 +86,11 @@ internal sealed class XdpProgram : IDisposable
         if (!_disposed)
         {
             _disposed = true;
-            // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
-            _ = Bpf.DetachLink(_link);
+            if (!IsShared)
+            {
+                // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
+                _ = Bpf.DetachLink(_link);
+            }
             _ = Libc.close(_link);
             _ = Libc.close(_map);
         }

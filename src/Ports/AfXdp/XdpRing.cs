@@ -42,20 +42,27 @@ internal sealed unsafe class XdpRing<T> : IDisposable
     /// <summary>Entries submitted by us that the kernel has not taken; an upper bound, as it tells late.</summary>
     public uint Untaken => *_producer - Volatile.Read(ref *_consumer);
 
-    /// <exception cref="PortException">The kernel has no memory for it.</exception>
-    public static XdpRing<T> Create(string port, int socket, int option, string name, long page, in XdpRingOffset offset, int count)
+    /// <summary>
+    /// Maps a ring of a socket. One that another process had in use stands where that one is at rest: see <see cref="GoOnWriting"/> and <see
+    /// cref="GoOnReading"/>.
+    /// </summary>
+    /// <param name="count">Its entries, a power of two.</param>
+    /// <exception cref="PortException">The kernel refuses.</exception>
+    public static XdpRing<T> Map(string port, int socket, string name, long page, in XdpRingOffset offset, int count)
     {
         Debug.Assert(int.IsPow2(count));
-        if (Libc.SetOption(socket, XdpSocket.SOL_XDP, option, count) < 0)
-        {
-            throw PortException.FromErrno(port, $"setsockopt({name}, {count} entries)");
-        }
         nuint bytes = (nuint)offset.Entries + ((nuint)count * (nuint)sizeof(T));
         void* map = Libc.mmap(null, bytes, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, (nint)page);
         return (nint)map != -1
             ? new XdpRing<T>((byte*)map, bytes, offset, (uint)count)
             : throw PortException.FromErrno(port, $"mmap({name})");
     }
+
+    /// <summary>Goes on where another process rests that wrote the ring: it has submitted all that it reserved.</summary>
+    public void GoOnWriting() => _own = Volatile.Read(ref *_producer);
+
+    /// <summary>The same of one that read it and has released all that it read.</summary>
+    public void GoOnReading() => _own = Volatile.Read(ref *_consumer);
 
     /// <summary>The next entry to write. The caller knows that there is room.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -13,6 +13,7 @@ internal static unsafe partial class Libc
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
     public const int SEEK_CUR = 1;
+    public const int SEEK_END = 2;
     public const int LOCK_EX = 2;
     public const int LOCK_NB = 4;
     public const int CLONE_NEWNET = 0x40000000;
@@ -45,8 +46,11 @@ internal static unsafe partial class Libc
     public const int MAP_POPULATE = 0x8000;
     public const int MAP_HUGETLB = 0x40000;
     public const int MAP_HUGE_2MB = 21 << 26; // the page's size as a power of two, MAP_HUGE_SHIFT
+    public const int MAP_FIXED = 0x10;
     public const int MADV_HUGEPAGE = 14;
+    public const int MADV_POPULATE_READ = 22;
     public const int MADV_POPULATE_WRITE = 23;
+    public const int MADV_COLLAPSE = 25;
 
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
@@ -125,6 +129,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int madvise(void* address, nuint length, int advice);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int memfd_create(string name, uint flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ftruncate(int descriptor, long length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int fcntl(int descriptor, int command, nint argument);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);

@@ -17,32 +17,37 @@ internal sealed class TagOffload
     private const string Prefix = "rx-vlan-offload-";
 
     private readonly LinuxInterface _device;
-    private readonly bool _isOurs;
 
-    private TagOffload(LinuxInterface device, bool isOurs, bool hidesTags)
+    private TagOffload(LinuxInterface device, bool isOwed, bool hidesTags)
     {
         _device = device;
-        _isOurs = isOurs;
+        IsOwed = isOwed;
         HidesTags = hidesTags;
     }
 
     /// <summary>Whether the driver goes on taking tags out, whatever it is told.</summary>
     public bool HidesTags { get; }
 
+    /// <summary>Whether it was on and is to be on again in the end. With false it is another process's to see to.</summary>
+    public bool IsOwed { get; set; }
+
+    /// <summary>As another process left it.</summary>
+    public static TagOffload Of(LinuxInterface device, bool hidesTags) => new(device, isOwed: false, hidesTags);
+
     /// <summary>Switches it off where it is on.</summary>
     public static TagOffload SwitchOff(LinuxInterface device)
     {
         if (!EthtoolDevice.HidesTags(device))
         {
-            return new TagOffload(device, isOurs: false, hidesTags: false);
+            return new TagOffload(device, isOwed: false, hidesTags: false);
         }
         WriteNote(device); // first: a kill between the two steps costs nothing then
         if (EthtoolDevice.SetHidesTags(device, hides: false))
         {
-            return new TagOffload(device, isOurs: true, hidesTags: false);
+            return new TagOffload(device, isOwed: true, hidesTags: false);
         }
         RemoveNote(device);
-        return new TagOffload(device, isOurs: false, hidesTags: true);
+        return new TagOffload(device, isOwed: false, hidesTags: true);
     }
 
     /// <summary>Switches it on again if a switch that was killed, or that lost the interface to another namespace, left it off.</summary>
@@ -72,7 +77,7 @@ internal sealed class TagOffload
     /// <param name="isElsewhere">Whether the interface lives in another namespace by now, out of reach: then it is owed until it is back.</param>
     public void Restore(bool isElsewhere)
     {
-        if (_isOurs && (EthtoolDevice.SetHidesTags(_device, hides: true) || !isElsewhere))
+        if (IsOwed && (EthtoolDevice.SetHidesTags(_device, hides: true) || !isElsewhere))
         {
             RemoveNote(_device);
         }

@@ -1,0 +1,256 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfXdp;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.AfXdp;
+
+/// <summary>AF_XDP ports go from one owner to the next while packets come and go.</summary>
+public sealed class AfXdpHandoverTests : IDisposable
+{
+    private const int Frames = 2048;
+    private static readonly AfXdpOptions Options = new(256, 256);
+
+    private readonly LabNode _space;
+
+    public AfXdpHandoverTests()
+    {
+        Needs.Xdp("ethtool");
+        _space = new LabNode("xdph");
+        VethCable.Lay(_space.Network, "left", _space.Network, "farl");
+        VethCable.Lay(_space.Network, "right", _space.Network, "farr");
+    }
+
+    public void Dispose() => _space?.Dispose();
+
+    private RawSocket Raw(string name) => _space.Run(() => new RawSocket(name));
+
+    private NumberedTraffic Send(string from, string to, ushort port) => new(Raw(from), Raw(to), port);
+
+    private string Show(string name) =>
+        $"{_space.Execute("ip", "-d", "-o", "link", "show", name).Checked().Output}{_space.Execute("ethtool", "-k", name).Checked().Output}";
+
+    private XdpSide Open() => XdpSide.Open(_space, Frames, Options, "left", "right");
+
+    [Fact]
+    public void Twenty_hand_overs_under_traffic_lose_double_and_reorder_nothing_and_every_frame_is_accounted_for()
+    {
+        string[] before = [Show("left"), Show("right")];
+        XdpSide side = Open();
+        side.Forward();
+        using (NumberedTraffic there = Send("farl", "farr", 1), back = Send("farr", "farl", 2))
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                there.Expect(100);
+                back.Expect(100);
+                XdpSide next = side.Take();
+                there.Expect(50); // it goes on meanwhile
+                side.StopForwarding();
+                Assert.Equal(Frames, side.AccountedFrames);
+                next.Adopt(side.Rest());
+                Assert.Equal(Frames, next.AccountedFrames);
+                next.Forward();
+                side.Yield();
+                side = next;
+            }
+            there.Finish();
+            back.Finish();
+            side.StopForwarding();
+            Assert.All(side.Ports, port => Assert.Equal(default, port.ReadCounters()));
+        }
+        side.Ports.ForEach(port => port.Dispose());
+        Assert.Equal(Frames, side.Pool.FreeCount);
+        side.Dispose();
+        Assert.Equal(before, new[] { Show("left"), Show("right") });
+    }
+
+    [Theory]
+    [InlineData("taken")]
+    [InlineData("resting")]
+    [InlineData("adopted and given back")]
+    public void A_taker_that_fails_leaves_everything_to_the_giver(string step)
+    {
+        using XdpSide side = Open();
+        string[] open = [Show("left"), Show("right")];
+        side.Forward();
+        using NumberedTraffic there = Send("farl", "farr", 1);
+        using NumberedTraffic back = Send("farr", "farl", 2);
+        for (int i = 0; i < 5; i++)
+        {
+            there.Expect(100);
+            back.Expect(100);
+            XdpSide failing = side.Take();
+            if (step != "taken")
+            {
+                side.StopForwarding();
+                IReadOnlyList<byte[]> rests = side.Rest();
+                if (step == "adopted and given back")
+                {
+                    failing.Adopt(rests);
+                    failing.Ports.ForEach(port => port.Handover.Yield());
+                }
+            }
+            failing.Dispose();
+            if (step != "taken")
+            {
+                side.Ports.ForEach(port => ((IDeviceHandover)port).Resume());
+                Assert.Equal(Frames, side.AccountedFrames);
+                side.Forward();
+            }
+        }
+        there.Expect(1000);
+        back.Expect(1000);
+        Assert.Equal(open, new[] { Show("left"), Show("right") });
+        there.Finish();
+        back.Finish();
+    }
+
+    [Fact]
+    public void What_was_lost_before_is_still_counted_and_what_waits_in_the_rings_still_comes()
+    {
+        const int waiting = 100;
+        XdpSide side = Open();
+        using RawSocket far = Raw("farl");
+        FrameCache frames = side.Pool.CreateCache();
+        Send(side.Ports[0], frames, new byte[1800]); // longer than the MTU
+        frames.Drain();
+        for (int i = 0; i < waiting; i++)
+        {
+            far.Send(TestPacket.Udp(srcPort: (ushort)i));
+        }
+        using XdpSide next = side.Take();
+        next.Adopt(side.Rest());
+        side.Yield();
+        Assert.Equal(1, next.Ports[0].ReadCounters().TransmitErrors);
+        frames = next.Pool.CreateCache();
+        List<string> got = [];
+        Eventually.True(
+            () =>
+            {
+                var batch = new PacketBatch();
+                next.Ports[0].Queues[0].Receive(batch, frames);
+                foreach (Packet packet in batch.Packets)
+                {
+                    got.Add(Convert.ToHexString(packet.Bytes));
+                }
+                frames.Release(batch.Packets);
+                return got.Count >= waiting;
+            },
+            () => $"{got.Count} of {waiting} came");
+        Assert.Equal(Enumerable.Range(0, waiting).Select(i => Convert.ToHexString(TestPacket.Udp(srcPort: (ushort)i))), got);
+    }
+
+    [Fact]
+    public void Every_queue_of_a_port_goes_on()
+    {
+        VethCable.Lay(_space.Network, "wide", _space.Network, "farw", queues: 4);
+        XdpSide side = XdpSide.Open(_space, Frames, new AfXdpOptions(128, 128), "wide");
+        using XdpSide next = side.Take();
+        next.Adopt(side.Rest());
+        side.Yield();
+        AfXdpPort port = next.Ports[0];
+        Assert.Equal(4, port.Queues.Count);
+        Assert.Equal(4 * 128, port.HeldFrames);
+        using RawSocket far = Raw("farw");
+        FrameCache frames = next.Pool.CreateCache();
+        for (int queue = 0; queue < 4; queue++)
+        {
+            byte[] frame = TestPacket.Udp(srcPort: (ushort)(7000 + queue));
+            Send(port, frames, frame, queue);
+            byte[]? got = null;
+            Eventually.True(() => (got = far.Receive()) != null, $"a frame comes out of queue {queue}");
+            Assert.Equal(frame, got);
+        }
+    }
+
+    [Fact]
+    public void A_port_opened_after_the_hand_over_shares_the_umem_of_those_before()
+    {
+        VethCable.Lay(_space.Network, "new", _space.Network, "farn");
+        XdpSide side = Open();
+        using XdpSide next = side.Take();
+        next.Adopt(side.Rest());
+        side.Yield();
+        AfXdpPort added = next.AddPort("new", Options);
+        Assert.Contains("shared umem", added.Backend, StringComparison.Ordinal);
+        next.Ports[0].Dispose(); // the one that is its umem's first
+        next.Ports.RemoveAt(0);
+        next.Forward();
+        using NumberedTraffic there = Send("farr", "farn", 1);
+        using NumberedTraffic back = Send("farn", "farr", 2);
+        there.Expect(500);
+        back.Expect(500);
+        there.Finish();
+        back.Finish();
+        next.StopForwarding();
+        Assert.Equal(Frames, next.AccountedFrames);
+    }
+
+    [Fact]
+    public void Frames_of_another_number_or_in_private_memory_are_a_clear_line()
+    {
+        using XdpSide side = Open();
+        using FramePool other = new(Frames / 2, isInUse: true);
+        PortException mismatch = Assert.Throws<PortException>(() => side.Take("left", other, side.Ports[0].Handover.Offer()));
+        Assert.Equal(
+            "port 'xdp:left': the running switch has 2048 frames of 2048 bytes, and this one 1024 of 2048: --frames and --frame-size must be the same", mismatch.Message);
+        VethCable.Lay(_space.Network, "lone", _space.Network, "far");
+        using FramePool heap = new(Frames);
+        using AfXdpPort lone = _space.Run(() => AfXdpPort.Open("lone", "lone", heap, Options));
+        Assert.Contains("no other process can map", Assert.Throws<NotSupportedException>(() => lone.Handover.Offer()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_offer_cut_short_anywhere_is_refused_and_its_descriptors_are_closed()
+    {
+        using XdpSide side = Open();
+        DeviceOffer whole = side.Ports[0].Handover.Offer();
+        using FramePool pool = new(Frames, isInUse: true);
+        int before = Holders(whole);
+        for (int length = 0; length < whole.Record.Length; length++)
+        {
+            Assert.Throws<PortException>(() => side.Take("left", pool, whole with { Record = whole.Record[..length] }));
+        }
+        for (int count = 0; count < whole.Descriptors.Count; count++)
+        {
+            Assert.Throws<PortException>(() => side.Take("left", pool, whole with { Descriptors = [.. whole.Descriptors.Take(count)] }));
+        }
+        for (int i = 4; i < whole.Descriptors.Count; i++) // memory and sockets, by which rings are mapped
+        {
+            List<int> wrong = [.. whole.Descriptors];
+            wrong[i] = wrong[0];
+            Assert.Throws<PortException>(() => side.Take("left", pool, whole with { Descriptors = wrong }));
+        }
+        Assert.Equal(before, Holders(whole));
+    }
+
+    /// <summary>Descriptors of this process that lead to the offer's sockets.</summary>
+    private static int Holders(DeviceOffer offer)
+    {
+        HashSet<string?> sockets = [.. offer.Descriptors.Select(Target).Where(target => target?.StartsWith("socket:", StringComparison.Ordinal) == true)];
+        return Directory.GetFiles("/proc/self/fd").Count(link => sockets.Contains(TargetOf(link)));
+
+        static string? Target(int descriptor) => TargetOf($"/proc/self/fd/{descriptor}");
+
+        static string? TargetOf(string link)
+        {
+            try
+            {
+                return new FileInfo(link).LinkTarget;
+            }
+            catch (IOException)
+            {
+                return null; // another test's, closed meanwhile
+            }
+        }
+    }
+
+    private static void Send(AfXdpPort port, FrameCache frames, byte[] frame, int queue = 0)
+    {
+        Assert.True(frames.TryRent(frame.Length, out Packet packet));
+        packet.Length = frame.Length;
+        frame.CopyTo(packet.Bytes);
+        Assert.Equal(1, port.Queues[queue].Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+    }
+}
