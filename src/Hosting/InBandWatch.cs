@@ -16,14 +16,16 @@ internal sealed class InBandWatch : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    // A name that has addresses is looked up again after so many intervals; one that has none, each time.
-    private const int IntervalsPerLookup = 30;
+    // How often a name that has addresses is looked up again; one that has none, each time.
+    private static readonly TimeSpan LookupInterval = TimeSpan.FromSeconds(30);
 
     private readonly DatapathControl _control;
     private readonly Action<string> _log;
     private readonly string _device;
     private readonly ConnectionTarget[] _controllers;
     private readonly Dictionary<string, IPAddress[]> _addresses = [];
+    private readonly Dictionary<string, Task<IPAddress[]>> _lookups = []; // under way
+    private readonly Dictionary<string, long> _lookedUpAt = [];
     private readonly NetlinkSocket _netlink;
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _thread;
@@ -68,31 +70,56 @@ internal sealed class InBandWatch : IDisposable
 
     private void Watch()
     {
-        for (int round = 0; !_stop.IsCancellationRequested; round++)
+        while (!_stop.IsCancellationRequested)
         {
             Publish();
-            foreach (string host in _addresses.Keys.Where(host => !IPAddress.TryParse(host, out _)).ToList())
-            {
-                if (_addresses[host].Length == 0 || round % IntervalsPerLookup == 0)
-                {
-                    LookUp(host);
-                }
-            }
-            _stop.Token.WaitHandle.WaitOne(Interval);
+            LookUp();
+            Wait();
+            TakeAnswers();
         }
     }
 
-    /// <summary>What is known of a name stays known if its server does not answer.</summary>
-    private void LookUp(string host)
+    /// <summary>A resolver that takes its time keeps nothing from being looked at each second, and its answer is used when it comes.</summary>
+    private void Wait()
     {
+        if (_lookups.Count == 0)
+        {
+            _stop.Token.WaitHandle.WaitOne(Interval);
+            return;
+        }
         try
         {
-            _addresses[host] = Dns.GetHostAddressesAsync(host, AddressFamily.InterNetwork, _stop.Token).GetAwaiter().GetResult();
-            Publish();
+            Task.WaitAny([.. _lookups.Values], (int)Interval.TotalMilliseconds, _stop.Token);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ArgumentException)
+        catch (OperationCanceledException)
         {
-            // the connection's own attempt reports it
+            // the loop looks itself
+        }
+    }
+
+    private void LookUp()
+    {
+        foreach (string host in _addresses.Keys.Where(host => !IPAddress.TryParse(host, out _) && !_lookups.ContainsKey(host)))
+        {
+            TimeSpan interval = _addresses[host].Length == 0 ? Interval : LookupInterval;
+            if (!_lookedUpAt.TryGetValue(host, out long last) || Environment.TickCount64 - last >= interval.TotalMilliseconds)
+            {
+                _lookups[host] = HostLookup.Begin(host);
+            }
+        }
+    }
+
+    private void TakeAnswers()
+    {
+        foreach ((string host, Task<IPAddress[]> lookup) in _lookups.Where(pair => pair.Value.IsCompleted).ToList())
+        {
+            _lookups.Remove(host);
+            _lookedUpAt[host] = Environment.TickCount64;
+            // What is known of a name stays known if nobody answers for it; the connection's own attempt reports that.
+            if (lookup.IsCompletedSuccessfully)
+            {
+                _addresses[host] = [.. lookup.Result.Where(address => address.AddressFamily == AddressFamily.InterNetwork)];
+            }
         }
     }
 

@@ -7,20 +7,18 @@ namespace Softswitch.Hosting;
 /// </remarks>
 internal static class PoolThreads
 {
-    /// <summary>For what does not wait for long: timers, reconnection, the ends of connection attempts.</summary>
-    private const int Quick = 4;
+    /// <summary>For what does not wait for long: timers, reconnection, the ends of connection attempts. Names are looked up elsewhere (HostLookup).</summary>
+    private const int Count = 4;
 
-    /// <param name="names">Names of hosts that are looked up, each on a thread of the pool for as long as the resolver takes: twice at a time, to connect and to know what
-    /// is the switch's own traffic.</param>
-    public static void Fill(int names)
+    /// <summary>Returns when all of them run.</summary>
+    public static void Fill()
     {
-        int count = Quick + (2 * names);
         ThreadPool.GetMinThreads(out _, out int completionThreads);
-        ThreadPool.SetMinThreads(count, completionThreads);
-        ThreadPool.SetMaxThreads(count, completionThreads);
+        ThreadPool.SetMinThreads(Count, completionThreads);
+        ThreadPool.SetMaxThreads(Count, completionThreads);
         object monitor = new(); // nothing that could be disposed of while the last of them still wakes
         int arrived = 0;
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < Count; i++)
         {
             ThreadPool.QueueUserWorkItem(_ => Arrive());
         }
@@ -41,7 +39,7 @@ internal static class PoolThreads
 
         void AwaitAll()
         {
-            while (arrived < count)
+            while (arrived < Count)
             {
                 Monitor.Wait(monitor);
             }

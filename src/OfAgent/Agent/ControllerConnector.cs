@@ -142,7 +142,8 @@ internal sealed class ControllerConnector
         }
         catch (OperationCanceledException)
         {
-            failure = $"cannot connect: no answer within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
+            string what = HostLookup.IsWaitedFor(_target.Host) ? $"the resolver has not answered for '{_target.Host}'" : "no answer";
+            failure = $"cannot connect: {what} within {AgentOptions.ConnectTimeout.TotalSeconds:0} s";
         }
         channel?.Dispose();
         return false;

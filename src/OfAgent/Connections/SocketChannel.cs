@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 
@@ -48,12 +49,13 @@ internal sealed class SocketChannel : IChannel
     }
 
     /// <summary>Connects; <see cref="Open"/> is still to be called.</summary>
-    /// <exception cref="SocketException">It cannot be reached.</exception>
+    /// <exception cref="SocketException">It cannot be reached, or its name has no address.</exception>
     /// <exception cref="ArgumentException">A Unix socket's path is longer than the kernel takes.</exception>
     /// <exception cref="OperationCanceledException">Too slow, or cancelled.</exception>
     public static SocketChannel Connect(ConnectionTarget target, TlsCredentials? tls, CancellationToken cancellation)
     {
         bool isUnix = target.Transport == ConnectionTransport.Unix;
+        IPAddress[] addresses = isUnix ? [] : HostLookup.Find(target.Host, cancellation);
         Socket socket = isUnix
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -62,7 +64,7 @@ internal sealed class SocketChannel : IChannel
             // Synchronous Connect takes no timeout; this thread has nothing else to do than wait.
             ValueTask connecting = isUnix
                 ? socket.ConnectAsync(new UnixDomainSocketEndPoint(target.Host), cancellation)
-                : socket.ConnectAsync(target.Host, target.Port, cancellation);
+                : socket.ConnectAsync(addresses, target.Port, cancellation);
             connecting.AsTask().GetAwaiter().GetResult();
             return new SocketChannel(socket, target.NeedsTls ? tls : null, isServer: false);
         }

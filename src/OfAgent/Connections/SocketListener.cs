@@ -11,13 +11,16 @@ internal sealed class SocketListener : IDisposable
 
     private const int AcceptRetryMilliseconds = 10;
 
+    // Of a name that is to be listened at: the switch does not start without.
+    private static readonly TimeSpan LookupPatience = TimeSpan.FromSeconds(5);
+
     private readonly Socket _socket;
     private readonly ConnectionTarget _target;
     private volatile TlsCredentials? _tls;
     private volatile bool _disposed;
 
     /// <exception cref="SocketException">The address is unknown or taken.</exception>
-    /// <exception cref="IOException">The path of a Unix socket is taken or cannot be used.</exception>
+    /// <exception cref="IOException">The path of a Unix socket is taken or cannot be used, or a name is not resolved in time.</exception>
     public SocketListener(ConnectionTarget target, TlsCredentials? tls)
     {
         _target = target;
@@ -76,9 +79,22 @@ internal sealed class SocketListener : IDisposable
         _socket.Close(timeout: 0);
     }
 
+    private static IPAddress Find(string host)
+    {
+        using CancellationTokenSource timeout = new(LookupPatience);
+        try
+        {
+            return HostLookup.Find(host, timeout.Token)[0];
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new IOException($"the resolver has not answered for '{host}' within {LookupPatience.TotalSeconds:0} s", e);
+        }
+    }
+
     private static Socket Bind(ConnectionTarget target)
     {
-        IPAddress address = target.Host.Length == 0 ? IPAddress.Any : Dns.GetHostAddresses(target.Host)[0];
+        IPAddress address = target.Host.Length == 0 ? IPAddress.Any : Find(target.Host);
         Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {

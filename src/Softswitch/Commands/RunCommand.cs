@@ -6,7 +6,6 @@ using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.OfAgent.Connections;
 using Softswitch.Web;
 
 namespace Softswitch.Commands;
@@ -58,7 +57,7 @@ internal static class RunCommand
     private static int Run(SwitchOptions options)
     {
         CheckOpenFiles();
-        PoolThreads.Fill(names: options.Agent.Controllers.Count(one => one.Transport != ConnectionTransport.Unix && !IPAddress.TryParse(one.Host, out _)));
+        PoolThreads.Fill();
         using StreamLog log = StreamLog.ToStandardError(options.LogFormat, options.LogLevel);
         using var signal = new TerminationSignal(onReload: () => HostLog.News(log, "SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
         using Socket? listener = options.Web == null ? null : OpenWeb(options.Web);
