@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
@@ -15,11 +14,6 @@ namespace Softswitch.Hosting;
 public sealed partial class SwitchHost
 {
     private const int EndCheckMilliseconds = 20;
-
-    /// <summary>The program's, as far as people need it.</summary>
-    internal static string Version { get; } =
-        typeof(SwitchHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-            ?.InformationalVersion.Split('+')[0] ?? "unknown";
 
     /// <summary>What tools call the switch by.</summary>
     internal string Name { get; private set; }
@@ -46,7 +40,7 @@ public sealed partial class SwitchHost
             return new SwitchReport(
                 Name,
                 $"{DatapathId:x16}",
-                Version,
+                AgentOptions.ProgramVersion,
                 DateTimeOffset.Now,
                 Control.Uptime.TotalSeconds,
                 ReportJson.NameOf(_options.Agent.FailMode),

@@ -130,7 +130,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host._inBand?.Start(agent.ListenPorts);
             host.ListenForCommands(say);
             host._isStarted = true;
-            HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", Version, Environment.ProcessId);
+            HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", AgentOptions.ProgramVersion, Environment.ProcessId);
             return host;
         }
         catch

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.OfAgent.Connections;
@@ -17,6 +18,10 @@ public sealed record AgentOptions
     /// <summary>How long a connection attempt may take, and a TLS handshake on either side.</summary>
     internal static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>As controllers, tools and people are told it: that of Directory.Build.props.</summary>
+    internal static string ProgramVersion { get; } =
+        typeof(AgentOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
     /// <summary>Controllers to connect to.</summary>
     public IReadOnlyList<ConnectionTarget> Controllers { get; init; } = [];
 
@@ -35,7 +40,7 @@ public sealed record AgentOptions
     /// <summary>How long a peer may be silent before it is asked for an echo; after three times as long it is given up.</summary>
     public TimeSpan ProbeInterval { get; init; } = DefaultProbeInterval;
 
-    internal SwitchDescription Description { get; init; } = new("Softswitch", "user space", "0.1", "none", "Softswitch");
+    internal SwitchDescription Description { get; init; } = new("Softswitch", "user space", ProgramVersion, "none", "Softswitch");
 
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Softswitch.Ports.Linux;
 
-/// <summary>The system calls behind namespaces and netlink.</summary>
+/// <summary>The system calls behind namespaces, netlink and what a process may do.</summary>
 internal static unsafe partial class Libc
 {
     public const int AF_NETLINK = 16;
@@ -15,4 +15,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int execve(string path, nint* arguments, nint* environment);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int prctl(int operation, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 }

@@ -24,6 +24,10 @@ internal static class CommandLine
     public static int Run(string[] arguments)
     {
         string? asked = arguments.FirstOrDefault(argument => !argument.StartsWith('-'));
+        if (asked == "run")
+        {
+            Capabilities.KeepThoseOfSwitch(); // first: the program starts again
+        }
         var root = new RootCommand("An OpenFlow 1.0 switch in user space.")
         {
             RunCommand.Create(),

@@ -1,0 +1,59 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>What a switch may do that root started, and what it takes when another starts it.</summary>
+public sealed class PrivilegesTests
+{
+    // By bit, as in linux/capability.h: DAC_OVERRIDE, NET_BIND_SERVICE, NET_ADMIN, NET_RAW, IPC_LOCK and BPF.
+    private const ulong Kept = (1UL << 1) | (1UL << 10) | (1UL << 12) | (1UL << 13) | (1UL << 14) | (1UL << 39);
+
+    [Fact]
+    public void Started_by_root_no_thread_has_more_than_ports_and_files_take_and_none_can_get_it()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone");
+        string[] threads = Directory.GetDirectories($"/proc/{running.ProcessId}/task");
+        Assert.NotEmpty(threads);
+        foreach (string thread in threads)
+        {
+            string[] status = File.ReadAllLines($"{thread}/status");
+            foreach (string set in new[] { "CapEff:", "CapPrm:", "CapBnd:", "CapInh:", "CapAmb:" })
+            {
+                Assert.Equal(0UL, Convert.ToUInt64(Value(status, set), 16) & ~Kept);
+            }
+            Assert.Equal("1", Value(status, "NoNewPrivs:"));
+        }
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    [Fact]
+    public void It_goes_on_under_its_number_and_with_the_arguments_it_was_given()
+    {
+        Needs.Namespaces();
+        using var lab = new CabledHosts();
+        // An empty argument and one with a space have to come through.
+        CommandResult wrong = lab.RunToEnd("--port", "1=s1", "--name", "two words", "--web", "");
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Contains("'two words'", wrong.Error, StringComparison.Ordinal);
+        Assert.Contains("web", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData("packet:"), InlineData("")]
+    public void Another_user_with_two_capabilities_forwards_between_interfaces(string kind)
+    {
+        Needs.Namespaces("setpriv", "ping");
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.Inside.Start(
+            "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--bounding-set", "-all,+net_admin,+net_raw",
+            "--inh-caps", "-all,+net_admin,+net_raw", "--ambient-caps", "-all,+net_admin,+net_raw",
+            SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", $"1={kind}s1", "--port", $"2={kind}s2", "--fail-mode", "standalone");
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    private static string Value(string[] status, string name) =>
+        status.Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Trim();
+}
