@@ -4,6 +4,7 @@
 readonly peers=(
   ip=iproute2 ping=iputils-ping tcpdump=tcpdump tshark=tshark ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
   ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy
+  mandoc=mandoc lexgrog=man-db lintian=lintian
   promtool=prometheus chromium=chromium chromedriver=chromium-driver)
 
 # These packages start a service of their name, at once and at every boot. The suite starts its own.

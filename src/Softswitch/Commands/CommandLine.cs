@@ -28,23 +28,7 @@ internal static class CommandLine
         {
             Capabilities.KeepThoseOfSwitch(); // first: the program starts again
         }
-        var root = new RootCommand("An OpenFlow 1.0 switch in user space.")
-        {
-            RunCommand.Create(),
-            Loaded(asked, "demo", "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network.", CreateDemo),
-            OfctlCommand.Create(),
-            StatusCommand.Create(),
-            TopCommand.Create(),
-            PortCommand.Create(),
-            DropsCommand.Create(),
-            TraceCommand.Create(),
-            CaptureCommand.Create(),
-            NetFpgaCommand.Create(),
-            ControllerCommand.Create(),
-            Loaded(asked, "scenario", "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours.", CreateScenario),
-            Loaded(asked, "bench", "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory.", CreateBench),
-            Verbose,
-        };
+        RootCommand root = CreateRoot(name => name == asked);
         ParseResult parsed = root.Parse(arguments);
         string name = NameOf(parsed.CommandResult);
         if (parsed.Errors.Count > 0)
@@ -72,10 +56,32 @@ internal static class CommandLine
         }
     }
 
+    /// <summary>All commands.</summary>
+    /// <param name="isAsked">Whether a command is to be complete: some lack what an assembly would have to be loaded for.</param>
+    public static RootCommand CreateRoot(Func<string, bool> isAsked) =>
+        new("An OpenFlow 1.0 switch in user space.")
+        {
+            RunCommand.Create(),
+            Loaded(isAsked, "demo", "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network.", CreateDemo),
+            OfctlCommand.Create(),
+            StatusCommand.Create(),
+            TopCommand.Create(),
+            PortCommand.Create(),
+            DropsCommand.Create(),
+            TraceCommand.Create(),
+            CaptureCommand.Create(),
+            NetFpgaCommand.Create(),
+            ControllerCommand.Create(),
+            Loaded(isAsked, "scenario", "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours.", CreateScenario),
+            Loaded(isAsked, "bench", "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory.", CreateBench),
+            ManualCommand.Create(),
+            Verbose,
+        };
+
     /// <summary>A command of the lab's, benchmarks' or scenarios' assembly, which is loaded only for the one that was asked for.</summary>
-    private static Command Loaded(string? asked, string name, string description, Func<Command> create)
+    private static Command Loaded(Func<string, bool> isAsked, string name, string description, Func<Command> create)
     {
-        Command command = asked == name ? create() : new Command(name);
+        Command command = isAsked(name) ? create() : new Command(name);
         command.Description = description;
         return command;
     }
