@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting.Logging;
 
@@ -37,7 +38,7 @@ internal sealed class StreamLog : ILogger, IDisposable
 
     /// <summary>The log of a program: standard error. As text it is journald's where the journal reads it.</summary>
     public static StreamLog ToStandardError(LogFormat format, LogLevel level) =>
-        new(Console.OpenStandardError(), format == LogFormat.Text && IsJournal() ? LogFormat.Journal : format, level, TimeProvider.System);
+        new(StandardStream.IsGiven(StandardStream.Error) ? Console.OpenStandardError() : Stream.Null, format == LogFormat.Text && IsJournal() ? LogFormat.Journal : format, level, TimeProvider.System);
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
@@ -134,7 +135,7 @@ internal sealed class StreamLog : ILogger, IDisposable
         }
         if (lost > 0)
         {
-            string news = $"{lost} lines of the log are lost: it is not read fast enough";
+            string news = $"{lost} lines of the log are lost: it was not read fast enough, or could not be written";
             text.Append(new LogLine(now, LogLevel.Warning, new EventId(0, "Lost"), news).Format(_format));
         }
         try
@@ -147,7 +148,11 @@ internal sealed class StreamLog : ILogger, IDisposable
         }
         catch (IOException)
         {
-            // Whoever read it is gone, as with a terminal that hung up; the switch goes on.
+            // Whoever read it is gone, as with a terminal that hung up, or the disk is full; the switch goes on.
+            lock (_lines)
+            {
+                _lost += lines.Count + lost;
+            }
         }
     }
 }

@@ -99,9 +99,16 @@ internal static class CommandLine
 
     private static int Fail(string name, IEnumerable<string> lines)
     {
-        foreach (string line in lines)
+        try
         {
-            Console.Error.WriteLine($"{name}: {line}");
+            foreach (string line in lines)
+            {
+                Console.Error.WriteLine($"{name}: {line}");
+            }
+        }
+        catch (IOException)
+        {
+            // no place for it, such as on a full disk: the exit code says it still
         }
         return Failed;
     }

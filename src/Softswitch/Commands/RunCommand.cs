@@ -61,11 +61,12 @@ internal static class RunCommand
         using StreamLog log = StreamLog.ToStandardError(options.LogFormat, options.LogLevel);
         using var signal = new TerminationSignal(onReload: () => HostLog.News(log, "SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
         using Socket? listener = options.Web == null ? null : OpenWeb(options.Web);
-        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, Console.Out.WriteLine, log);
-        using IDisposable? web = listener == null ? null : StartWeb(host, listener);
+        Action<string> say = line => Say(line, log);
+        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, say, log);
+        using IDisposable? web = listener == null ? null : StartWeb(host, listener, say);
         using var manager = ServiceManager.FromEnvironment();
         using ServiceWatch? watch = manager.IsPresent ? new ServiceWatch(host, manager, log) : null;
-        Console.Out.WriteLine("ready");
+        say("ready");
         watch?.Start();
         WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle]);
         host.ThrowIfFailed();
@@ -74,13 +75,27 @@ internal static class RunCommand
         return 0;
     }
 
+    /// <summary>What is open. A switch works without anybody being able to read that, such as on a full disk.</summary>
+    private static void Say(string line, StreamLog log)
+    {
+        try
+        {
+            Console.Out.WriteLine(line);
+        }
+        catch (IOException e)
+        {
+            HostLog.Warn(log, $"standard output: {e.Message}");
+            Console.SetOut(TextWriter.Null);
+        }
+    }
+
     // Apart, so that a switch without a page loads no web server: compiling the call would.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Socket OpenWeb(IPEndPoint address) => WebListener.Open(address);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     [SuppressMessage("Performance", "CA1859", Justification = "whoever calls what returns a WebServer loads it")]
-    private static IDisposable StartWeb(SwitchHost host, Socket listener) => WebServer.Start(host, listener, Console.Out.WriteLine);
+    private static IDisposable StartWeb(SwitchHost host, Socket listener, Action<string> say) => WebServer.Start(host, listener, say);
 
     /// <summary>Below that many, .NET and the switch itself fail in places that name no reason.</summary>
     private static void CheckOpenFiles()

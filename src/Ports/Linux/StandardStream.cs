@@ -1,0 +1,17 @@
+namespace Softswitch.Ports.Linux;
+
+/// <summary>Whether whoever started the process gave it a standard stream.</summary>
+/// <remarks>
+/// One that was closed leaves its number to the first file the runtime opens: what was written there would go to a library, a socket or a pipe of ours. What
+/// is inherited is known by its flag: it came through exec(2), and the runtime opens everything to be closed by that.
+/// </remarks>
+internal static class StandardStream
+{
+    public const int Output = 1;
+    public const int Error = 2;
+
+    private const int F_GETFD = 1;
+    private const int FD_CLOEXEC = 1;
+
+    public static bool IsGiven(int descriptor) => Libc.fcntl(descriptor, F_GETFD, 0) is var flags && flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}

@@ -1,0 +1,107 @@
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Failures;
+
+/// <summary>Nobody takes what the switch says, or the disk it writes to is full: it forwards on, and says so where it can.</summary>
+public sealed class FullDiskTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-full-");
+    private readonly List<string> _mounted = [];
+
+    private string SocketPath => Path.Combine(_folder.FullName, "control");
+
+    public void Dispose()
+    {
+        _mounted.ForEach(folder => RunningCommand.Execute("umount", "--lazy", folder));
+        _folder.Delete(recursive: true);
+    }
+
+    [Theory]
+    [InlineData(">&-")]
+    [InlineData("2>&-")]
+    [InlineData("<&- >&- 2>&-")]
+    [InlineData(">/dev/full")]
+    [InlineData("2>/dev/full")]
+    [InlineData(">/dev/full 2>/dev/full")]
+    public void With_standard_streams_that_are_closed_or_full_it_runs_and_ends_as_ever(string streams)
+    {
+        using RunningCommand shell = RunningCommand.Start(
+            "sh", ["-c", $"\"$@\" {streams} & echo $! > {_folder.FullName}/pid; wait $!", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:", "--control", $"punix:{SocketPath}"]);
+        Eventually.True(() => SwitchProgram.Execute("status", $"unix:{SocketPath}").ExitCode == 0, () => shell.Error);
+        RunningCommand.Execute("sh", "-c", $"kill -TERM $(cat {_folder.FullName}/pid)").Checked();
+        Assert.Equal(0, shell.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Fact]
+    public void A_mistake_that_cannot_be_told_has_its_exit_code_still() =>
+        Assert.Equal(2, RunningCommand.Execute("sh", "-c", "\"$@\" 2>/dev/full", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "nul:").ExitCode);
+
+    [Fact]
+    public void A_port_that_writes_to_a_full_disk_counts_and_says_so_and_the_others_forward()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        string disk = MountSmallDisk();
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch(
+            "--port", $"3=pcap:{disk}/out.pcap", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+        lab.Ofctl("add-flow", "actions=normal,output:3");
+        Assert.Equal(100, lab.Ping(1, 2, count: 100)); // 200 packets of 98 bytes are more than 16 KiB
+        running.WaitForText("No space left on device", SwitchProgram.Patience);
+        Assert.Contains("No space left on device", SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output, StringComparison.Ordinal);
+        Eventually.True(() => CabledHosts.Number(Statistics(lab), "errs=") > 0, () => Statistics(lab));
+        Assert.Equal(3, lab.Ping(1, 2));
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    [Fact]
+    public void A_capture_to_a_full_disk_ends_with_the_reason_and_the_switch_goes_on()
+    {
+        Needs.Namespaces("ping");
+        string disk = MountSmallDisk();
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone", "--control", $"punix:{SocketPath}");
+        using RunningCommand capture = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "capture", $"unix:{SocketPath}", "-w", $"{disk}/c.pcapng"]);
+        capture.WaitForText("capturing to", SwitchProgram.Patience);
+        Eventually.True(
+            () =>
+            {
+                Assert.Equal(20, lab.Ping(1, 2, count: 20));
+                return capture.HasExited;
+            },
+            () => capture.Error);
+        CommandResult result = capture.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("No space left on device", result.Error, StringComparison.Ordinal);
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    [Fact]
+    public void Where_the_run_folder_is_read_only_it_starts_without_a_name_and_ends_like_any_other()
+    {
+        Needs.Root();
+        string disk = MountSmallDisk(",ro");
+        using RunningCommand running = RunningCommand.Start(
+            SwitchProgram.Dotnet, [SwitchProgram.Library, "run", "--port", "null:"], new Dictionary<string, string> { ["SOFTSWITCH_RUNDIR"] = disk });
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        running.WaitForText("warning no control socket, so tools do not find this switch", SwitchProgram.Patience);
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+    }
+
+    private static string Statistics(CabledHosts lab)
+    {
+        string all = lab.Ofctl("dump-ports", "3");
+        return all[all.IndexOf("tx pkts", StringComparison.Ordinal)..];
+    }
+
+    private string MountSmallDisk(string options = "")
+    {
+        string folder = _folder.CreateSubdirectory($"disk{_mounted.Count}").FullName;
+        CommandResult mounted = RunningCommand.Execute("mount", "-t", "tmpfs", "-o", $"size=16k{options}", "small", folder);
+        Assert.SkipWhen(mounted.ExitCode != 0, $"no small disk here: {mounted.Error}");
+        _mounted.Add(folder);
+        return folder;
+    }
+}
