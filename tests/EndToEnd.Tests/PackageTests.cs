@@ -17,7 +17,7 @@ public sealed class PackageTests : IDisposable
     {
         Needs.Namespaces("ping");
         string root = Repository.Root;
-        Run(Path.Combine(root, "eng", "package"), "--no-build", Path.Combine(_folder, "feed")).Checked();
+        Run(Path.Combine(root, "eng", "package"), "--no-build", "nuget", Path.Combine(_folder, "feed")).Checked();
         File.Copy(Path.Combine(root, "samples", "Embedded", "Program.cs"), Path.Combine(_folder, "Program.cs"));
         File.WriteAllText(Path.Combine(_folder, "Fresh.csproj"), """
             <Project Sdk="Microsoft.NET.Sdk">
