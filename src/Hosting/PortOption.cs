@@ -14,6 +14,9 @@ public sealed record PortOption
     /// <summary>The OpenFlow port number: 1 to 0xff00, or OFPP_LOCAL; 0 to be given the lowest free one when the switch starts.</summary>
     public ushort Number { get; init; }
 
+    /// <summary>Whether the number is only the lowest that was free.</summary>
+    internal bool IsNumberChosen { get; init; }
+
     internal PortSpec Spec { get; }
 
     internal string Origin { get; }

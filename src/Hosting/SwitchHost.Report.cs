@@ -62,7 +62,10 @@ public sealed partial class SwitchHost
                     Control.BufferedPacketCount, Control.ActionListBytes, Control.ActionListLimit),
                 process,
                 AccountRowReport.NonZero(reason => accounts.Rows.Sum(row => row.ReceiveDrops(reason) + row.SendDrops(reason))),
-                Describe(accounts, ports));
+                Describe(accounts, ports))
+            {
+                State = _state?.Read(),
+            };
         }
     }
 

@@ -7,6 +7,7 @@ using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.State;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
@@ -25,6 +26,7 @@ namespace Softswitch.Hosting;
 /// control         DatapathControl.Serve: packet-ins, timeouts, link state; then, without the control lock, handlers of events
 /// link monitor    SwitchPorts: interfaces that vanish, change and return
 /// control socket  ControlListener, where asked for, and one for each client: ports added and removed
+/// state           StateJournal, where asked for: writes what became of the flow table
 /// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections
 /// agent's own     one or two for each connection
 /// </code>
@@ -49,6 +51,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private SwitchPorts? _ports;
     private ControlListener? _commands;
     private InBandWatch? _inBand;
+    private StateJournal? _state;
     private Exception? _failure;
     private bool _isStarted;
     private volatile bool _isDisposed;
@@ -108,15 +111,29 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options = options.Complete();
-        var host = new SwitchHost(options, log);
+        StateFolder? state = options.State == null ? null : StateFolder.Open(options.State, log);
+        SwitchHost host;
+        try
+        {
+            options = options.Complete();
+            options = state?.Complete(options) ?? options;
+            host = new SwitchHost(options, log);
+        }
+        catch
+        {
+            state?.Dispose();
+            throw;
+        }
         try
         {
             host._tls = LoadTls(options);
             say($"datapath id {host.Control.DatapathId:x16}");
             say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
+            StateClock clock = StateClock.ForThisMachine(options.Datapath.TimeProvider);
+            host._state = state == null ? null : StateJournal.Begin(host.Control, state, clock, say, log);
+            StartupFlows.Load(host.Control, options, say, line => HostLog.Warn(log, line));
             host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
-            host._ports = new SwitchPorts(host.Control, options, host._cards, log);
+            host._ports = new SwitchPorts(host.Control, options, host._cards, log, host._state?.Queue);
             host._ports.OpenAll(say);
             host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
@@ -129,6 +146,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
             host.ListenForCommands(say);
+            host._state?.Start();
             host._isStarted = true;
             HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", AgentOptions.ProgramVersion, Environment.ProcessId);
             return host;
@@ -172,6 +190,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             Control.Abandon();
             return;
         }
+        _state?.Dispose();
         Control.Dispose();
         _cards.Dispose();
         if (_isStarted)

@@ -25,6 +25,12 @@ public sealed record SwitchOptions
     /// <summary>Null: to be made from the ports.</summary>
     public ulong? DatapathId { get; init; }
 
+    /// <summary>Flows that are there before the first packet: each the name of a file of them, or a flow itself, in ovs-ofctl's words.</summary>
+    public IReadOnlyList<string> Flows { get; init; } = [];
+
+    /// <summary>A folder in which flows, port numbers and the datapath id outlast the process; null for none. One switch's at a time.</summary>
+    public string? State { get; init; }
+
     /// <summary>What tools call the switch by: with it, and without <see cref="Control"/>, it can be found by <c>softswitch status NAME</c> and the like. Null: by nothing.</summary>
     public string? Name { get; init; }
 
@@ -85,7 +91,7 @@ public sealed record SwitchOptions
         }
         IEnumerable<ushort> all = Enumerable.Range(1, PortNumber.Max).Select(number => (ushort)number);
         Queue<ushort> free = new(all.Where(number => !owners.ContainsKey(number)).Take(Ports.Count));
-        List<PortOption> ports = [.. Ports.Select(port => port.Number == 0 ? port with { Number = free.Dequeue() } : port)];
+        List<PortOption> ports = [.. Ports.Select(port => port.Number == 0 ? port with { Number = free.Dequeue(), IsNumberChosen = true } : port)];
         TunnelOptionsCheck.Run(ports, errors);
         errors.AddRange(Agent.Controllers.Where(target => target.IsPassive)
             .Select(target => $"controller '{target}' is not {ConnectionTarget.ActiveForms}"));

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.State;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tunnels;
@@ -27,7 +28,7 @@ internal sealed class SwitchPorts : IDisposable
     private readonly DatapathControl _control;
     private readonly ILogger _log;
     private readonly List<ConfiguredPort> _ports = [];
-    private readonly PortNumbers _numbers = new();
+    private readonly PortNumbers _numbers;
     private readonly UnderlaySet _underlays = new();
     private readonly SwitchCards _cards;
     private readonly int _framesForPackets;
@@ -40,9 +41,11 @@ internal sealed class SwitchPorts : IDisposable
     /// <param name="options">The switch's; opening the ports is left to <see cref="OpenAll"/>.</param>
     /// <param name="cards">Whose interfaces are among the ports; the caller's.</param>
     /// <param name="log">Told of each event, on any thread.</param>
+    /// <param name="state">Remembers numbers; null where there is none.</param>
     /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
-    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, ILogger log)
+    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, ILogger log, JournalQueue? state = null)
     {
+        _numbers = new PortNumbers(state);
         _control = control;
         _cards = cards;
         _log = log;
@@ -243,7 +246,7 @@ internal sealed class SwitchPorts : IDisposable
             {
                 throw new OptionException($"port '{spec}': the number belongs to '{owner.Option.Spec}'");
             }
-            ushort number = spec.Number ?? _numbers.Choose(_ports.Select(port => port.Number).ToHashSet())
+            ushort number = spec.Number ?? _numbers.Choose(StateFolder.NameOf(spec), _ports.Select(port => port.Number).ToHashSet())
                 ?? throw new OptionException($"port '{spec}': all port numbers are in use");
             var port = new ConfiguredPort(new PortOption(number, spec, "port add"), []);
             CheckFrames(port, port.FramesTaken);
@@ -288,7 +291,7 @@ internal sealed class SwitchPorts : IDisposable
                     throw new OptionException($"{port.Option.Origin}: '{port.Option.Spec}': the datapath refuses port number {port.Number}");
                 }
                 port.Attach(device);
-                _numbers.Use(port.Number);
+                _numbers.Use(port.Number, StateFolder.NameOf(port.Option.Spec));
                 say(port.Describe());
                 try
                 {

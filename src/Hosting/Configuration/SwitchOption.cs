@@ -74,6 +74,14 @@ internal sealed record SwitchOption(
         },
         One("datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent",
             (to, setting) => to.ReadDatapathId(setting), of => of.DatapathId is { } id ? $"{id:x16}" : null),
+        new("flows", "FILE|FLOW",
+            "flows to begin with: a file of them in ovs-ofctl's words, - for standard input, or a flow itself (with actions=)",
+            (to, given) => to.Options = to.Options with { Flows = [.. given.Select(setting => setting.Value)] }, of => of.Flows)
+        {
+            IsRepeatable = true,
+        },
+        One("state", "DIR", "a folder in which flows, port numbers and the datapath id outlast the switch",
+            (to, setting) => to.Options = to.Options with { State = setting.Value }, of => of.State),
         new("controller", "tcp:HOST[:PORT]",
             $"a controller to connect to: {ConnectionTarget.ActiveForms}; the port is {ConnectionTarget.DefaultPort} if absent",
             (to, given) => to.Agent = to.Agent with { Controllers = to.ReadTargets(given, passive: false) },

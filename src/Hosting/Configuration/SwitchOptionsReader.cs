@@ -204,11 +204,14 @@ internal sealed class SwitchOptionsReader
             for (int index = card.FirstInterface; index < card.FirstInterface + CardPort.Count; index++)
             {
                 (PortSpec spec, string origin) = CardPortSpec(CardNetdev.NameOf(index), card, specs);
-                ports.Add(new PortOption(spec.Number ?? TakeLowest(owners, spec), spec, origin));
+                ports.Add(new PortOption(spec.Number ?? TakeLowest(owners, spec), spec, origin) { IsNumberChosen = spec.Number == null });
             }
         }
         ports.AddRange(specs.Where(one => one.Spec.Kind != PortKind.NetFpga)
-            .Select(one => new PortOption(one.Spec.Number ?? TakeLowest(owners, one.Spec), one.Spec, one.Setting.Origin)));
+            .Select(one => new PortOption(one.Spec.Number ?? TakeLowest(owners, one.Spec), one.Spec, one.Setting.Origin)
+            {
+                IsNumberChosen = one.Spec.Number == null,
+            }));
         TunnelOptionsCheck.Run(ports, _errors);
         Options = Options with { Cards = cards, Ports = ports };
     }

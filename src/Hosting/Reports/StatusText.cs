@@ -23,6 +23,10 @@ internal static class StatusText
         long flows = report.Tables.Where(table => table.Name != "emergency").Sum(table => table.Entries);
         string byTable = string.Join(", ", report.Tables.Select(table => $"{table.Entries} {table.Name}"));
         yield return Line("flows", $"{flows}: {byTable}; {Matched(report)}");
+        if (report.State is { } journal)
+        {
+            yield return Line("state", Describe(journal, report.Time));
+        }
         long refused = report.FlowMods.Refused.Values.Sum();
         yield return Line("flow-mods", $"{report.FlowMods.Done.Values.Sum()} done, "
             + $"{refused} refused{(refused == 0 ? "" : $": {Count(report.FlowMods.Refused)}")}");
@@ -62,6 +66,14 @@ internal static class StatusText
             "waiting" => $"{one.LastError ?? "not connected"}; {next}",
             _ => $"connecting{(one.LastError is { } error ? $"; the last time: {error}" : "")}",
         };
+    }
+
+    private static string Describe(StateReport state, DateTimeOffset now)
+    {
+        string waiting = state.WaitingBytes == 0 ? "" : $", {Quantity.Short((ulong)state.WaitingBytes)}B on their way";
+        string synced = state.SyncedAt is not { } at ? "not on the disk yet"
+            : state.IsSynced ? "on the disk" : $"on the disk as of {Quantity.Duration(Math.Max(0, (now - at).TotalSeconds))} ago";
+        return $"{state.Folder}: {(state.IsBehind ? $"behind: {state.Reason}" : $"in step, {Quantity.Short((ulong)state.Bytes)}B, {synced}{waiting}")}";
     }
 
     private static string Describe(PortReport port) =>

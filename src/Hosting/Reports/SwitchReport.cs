@@ -45,7 +45,11 @@ internal sealed record SwitchReport(
     MemoryReport Memory,
     ProcessReport Process,
     IReadOnlyDictionary<string, long> Drops,
-    AccountsReport Accounts);
+    AccountsReport Accounts)
+{
+    /// <summary>The journal of <c>--state</c>; null without one.</summary>
+    public StateReport? State { get; init; }
+}
 
 /// <summary>One worker.</summary>
 /// <param name="Id">0 and up.</param>

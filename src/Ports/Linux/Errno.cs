@@ -26,6 +26,7 @@ internal static class Errno
     public const int ENETDOWN = 100;
     public const int ENOBUFS = 105;
     public const int ECONNREFUSED = 111;
+    public const int EDQUOT = 122;
 
     /// <summary>The calling thread's error number after a failed call in <see cref="Libc"/>.</summary>
     public static int Last => Marshal.GetLastPInvokeError();

@@ -8,7 +8,8 @@ public sealed class SwitchOptionTests
     public static readonly (string Name, string Value)[] Given =
     [
         ("port", "1=tap:one"), ("port", "2=packet:two,rate=100M"), ("port", "local=tap:sw0"), ("port", "9=nf2c1"), ("port", "10=nf2c0"), ("port", "11=nf2c2"), ("port", "12=nf2c3"),
-        ("netfpga", "emulator,offload=strict"), ("queue", "2:5,min-rate=10M"), ("queue", "local:0,max-rate=1G"), ("datapath-id", "0000000000000042"),
+        ("netfpga", "emulator,offload=strict"), ("queue", "2:5,min-rate=10M"), ("queue", "local:0,max-rate=1G"), ("flows", "f.txt"), ("flows", "actions=drop"), ("state", "/tmp/s"),
+        ("datapath-id", "0000000000000042"),
         ("controller", "ssl:192.0.2.1:6653"), ("controller", "tcp:[2001:db8::1]:6633"), ("listen", "ptcp:6654:127.0.0.1"), ("listen", "punix:/tmp/x y"),
         ("name", "edge-1"), ("control", "punix:/tmp/c"), ("web", "[::1]:8080"), ("private-key", "k"), ("certificate", "c"), ("ca-cert", "a"),
         ("fail-mode", "standalone"), ("in-band", "true"), ("packet-in-rate", "7"), ("packet-in-burst", "8"), ("frames", "4096"), ("frame-size", "4096"),

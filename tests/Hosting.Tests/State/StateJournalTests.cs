@@ -1,0 +1,387 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Hosting.State;
+using Softswitch.OfAgent.Agent;
+using Softswitch.Testing;
+
+namespace Softswitch.Hosting.Tests.State;
+
+/// <summary>A switch's journal, on real files and a disk that fills up.</summary>
+public sealed class StateJournalTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-state-").FullName;
+    private readonly ConcurrentQueue<string> _log = new();
+    private readonly MovableClock _clock = new();
+
+    private ILogger Log => new LineLogger(_log.Enqueue);
+
+    private string JournalPath => Path.Combine(_folder, "flows.journal");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void What_is_in_the_tables_at_the_end_is_in_those_of_the_next_start(int seed)
+    {
+        RandomMatches random = new(seed);
+        for (int start = 0; start < 4; start++)
+        {
+            SortedDictionary<(byte, ulong), string> before;
+            using (TestSwitch sut = new())
+            {
+                using StateJournal journal = Begin(sut.Control);
+                before = TableContent.Of(sut.Control);
+                journal.Start();
+                for (int i = 0; i < 500; i++)
+                {
+                    Change(sut, random, i);
+                }
+                before = TableContent.Of(sut.Control);
+            }
+            using TestSwitch next = new();
+            using StateJournal again = Begin(next.Control);
+            Assert.NotEmpty(before);
+            Assert.Equal(before, TableContent.Of(next.Control));
+        }
+        Assert.DoesNotContain(_log, line => line.Contains("behind", StringComparison.Ordinal) || line.Contains("cut off", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(11)]
+    [InlineData(12)]
+    public void What_a_killed_switch_leaves_is_a_table_as_it_once_was(int seed)
+    {
+        RandomMatches random = new(seed);
+        string copy = Directory.CreateTempSubdirectory("softswitch-copy-").FullName;
+        try
+        {
+            using TestSwitch sut = new();
+            using StateJournal journal = Begin(sut.Control);
+            Witness witness = new(journal.Queue);
+            sut.Control.TableObserver = witness;
+            journal.Start();
+            List<string> copies = [];
+            for (int i = 0; i < 1500; i++)
+            {
+                Change(sut, random, i, waits: false);
+                if (i % 100 == 50 && File.Exists(JournalPath))
+                {
+                    copies.Add(Path.Combine(copy, $"{i}"));
+                    Directory.CreateDirectory(copies[^1]);
+                    File.Copy(JournalPath, Path.Combine(copies[^1], "flows.journal"));
+                }
+            }
+            Assert.NotEmpty(copies);
+            Assert.All(copies, folder =>
+            {
+                using TestSwitch next = new();
+                using StateJournal again = Begin(next.Control, folder);
+                Assert.Contains(Text(TableContent.Of(next.Control)), witness.History);
+            });
+        }
+        finally
+        {
+            Directory.Delete(copy, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_journal_that_outgrew_its_table_is_written_anew_while_flows_change()
+    {
+        SortedDictionary<(byte, ulong), string> before;
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control);
+            journal.Start();
+            Eventually.True(() => journal.Read().IsSynced && journal.Queue.IsOpen, "the first file is written");
+            long written = 0;
+            long longest = 0;
+            for (int i = 0; i < 120_000; i++) // 16 MB of records of 1000 entries
+            {
+                FlowMod mod = TestSwitch.Flow(FlowMatch.Any, (ushort)(i % 1000), cookie: (ulong)i);
+                mod.Actions = new[] { FlowAction.Output((ushort)((i % 7) + 1)) };
+                Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+                written += 133;
+                if (i % 1000 == 0)
+                {
+                    sut.Settle();
+                    Eventually.True(() => journal.Queue.Length == 0, "the disk keeps up");
+                    longest = Math.Max(longest, journal.Read().Bytes);
+                }
+            }
+            Assert.InRange(longest, 1, written / 2);
+            before = TableContent.Of(sut.Control);
+        }
+        using TestSwitch next = new();
+        using StateJournal again = Begin(next.Control);
+        Assert.Equal(before, TableContent.Of(next.Control));
+        Assert.InRange(again.Read().Bytes, 0, 200_000);
+        Assert.DoesNotContain(_log, line => line.Contains("behind", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void On_a_full_disk_flows_go_on_and_all_are_written_when_there_is_room()
+    {
+        Needs.Root();
+        Mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", _folder);
+        try
+        {
+            SortedDictionary<(byte, ulong), string> before;
+            using (TestSwitch sut = new())
+            {
+                using StateJournal journal = Begin(sut.Control);
+                journal.Start();
+                Eventually.True(() => journal.Queue.IsOpen, "the first file is written");
+                AddFlows(sut, 100);
+                Eventually.True(() => journal.Queue.Length == 0, "they are written");
+                Fill(Path.Combine(_folder, "others"));
+                AddFlows(sut, 1000);
+                _clock.Advance(TimeSpan.FromSeconds(1));
+                Eventually.True(() => journal.Read().IsBehind, "the disk is full");
+                Assert.Contains("space", journal.Read().Reason, StringComparison.OrdinalIgnoreCase);
+                AddFlows(sut, 1200);
+                using (TestSwitch meanwhile = new())
+                {
+                    string copy = Directory.CreateTempSubdirectory("softswitch-copy-").FullName;
+                    File.Copy(JournalPath, Path.Combine(copy, "flows.journal"));
+                    using (StateJournal torn = Begin(meanwhile.Control, copy))
+                    {
+                        Assert.InRange(meanwhile.Flows().Count, 100, 1000); // as it once was
+                    }
+                    Directory.Delete(copy, recursive: true);
+                }
+                File.Delete(Path.Combine(_folder, "others"));
+                Eventually.True(() => Later(() => !journal.Read().IsBehind), "it is in step again");
+                before = TableContent.Of(sut.Control);
+            }
+            Assert.Equal(1200, before.Count);
+            Assert.Single(_log, line => line.Contains("behind: ", StringComparison.Ordinal));
+            Assert.Single(_log, line => line.Contains("in step again", StringComparison.Ordinal));
+            using TestSwitch next = new();
+            using StateJournal again = Begin(next.Control);
+            Assert.Equal(before, TableContent.Of(next.Control));
+        }
+        finally
+        {
+            Run("umount", "-l", _folder);
+        }
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_written_is_refused_and_one_that_becomes_so_is_said()
+    {
+        Needs.Root();
+        Mount("-t", "tmpfs", "-o", "size=256k,ro", "tmpfs", _folder);
+        try
+        {
+            OptionException refusal = Assert.Throws<OptionException>(() => StateFolder.Open(_folder, Log));
+            Assert.Contains($"--state: '{_folder}'", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains("Read-only", refusal.Message, StringComparison.Ordinal);
+            Run("mount", "-o", "remount,rw", _folder);
+            using TestSwitch sut = new();
+            using StateJournal journal = Begin(sut.Control);
+            Run("mount", "-o", "remount,ro", _folder); // before the first file is there
+            journal.Start();
+            Eventually.True(() => journal.Read().IsBehind, "it cannot be written");
+            AddFlows(sut, 10);
+            Run("mount", "-o", "remount,rw", _folder);
+            Eventually.True(() => Later(() => !journal.Read().IsBehind), "it is in step again");
+        }
+        finally
+        {
+            Run("umount", "-l", _folder);
+        }
+    }
+
+    [Fact]
+    public void A_start_in_vain_leaves_the_file_as_it_was()
+    {
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control);
+            journal.Start();
+            AddFlows(sut, 10);
+        }
+        byte[] before = File.ReadAllBytes(JournalPath);
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control);
+            AddFlows(sut, 20); // of a file whose last line is wrong
+        }
+        Assert.Equal(before, File.ReadAllBytes(JournalPath));
+    }
+
+    [Fact]
+    public void What_does_not_fit_any_more_is_said_and_forgotten()
+    {
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control);
+            journal.Start();
+            AddFlows(sut, 10);
+        }
+        DatapathOptions smaller = new() { MaxWildcardEntries = 4 };
+        using (TestSwitch sut = new(options: smaller))
+        {
+            using StateJournal journal = Begin(sut.Control);
+            journal.Start();
+            Assert.Contains(_log, line => line.Contains("6 flows cannot be restored: AllTablesFull", StringComparison.Ordinal));
+        }
+        using TestSwitch next = new();
+        using StateJournal again = Begin(next.Control);
+        Assert.Equal(4, next.Flows().Count);
+    }
+
+    [Fact]
+    public void Counters_outlast_an_end_and_hard_timeouts_the_time_between_whatever_the_wall_clock_does()
+    {
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control);
+            journal.Start();
+            FlowMod mod = TestSwitch.Flow(FlowMatch.Any);
+            mod.HardTimeoutSeconds = 100;
+            mod.IdleTimeoutSeconds = 50;
+            sut.Control.Apply(mod);
+            sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp());
+            sut.Time.Advance(TimeSpan.FromSeconds(40));
+            _clock.Advance(TimeSpan.FromSeconds(40));
+            sut.Settle();
+        }
+        _clock.Advance(TimeSpan.FromSeconds(30));
+        _clock.Wall += TimeSpan.FromDays(1000);
+        using TestSwitch next = new();
+        using StateJournal again = Begin(next.Control);
+        (ulong packets, TimeSpan duration) = Assert.Single(Durations(next.Control));
+        Assert.Equal(2UL, packets);
+        Assert.Equal(TimeSpan.FromSeconds(70), duration);
+        next.Time.Advance(TimeSpan.FromSeconds(29)); // 50 since it was idle, but not since it could be used
+        next.Settle();
+        Assert.Single(next.Flows());
+        next.Time.Advance(TimeSpan.FromSeconds(1.2));
+        next.Settle();
+        Assert.Empty(next.Flows());
+    }
+
+    [Fact]
+    public void A_folder_is_one_switch_s_at_a_time_and_the_error_names_the_other()
+    {
+        using StateFolder mine = StateFolder.Open(_folder, NullLogger.Instance);
+        OptionException refusal = Assert.Throws<OptionException>(() => StateFolder.Open(_folder, NullLogger.Instance));
+        Assert.Contains($"--state: '{_folder}': in use by another process (pid {Environment.ProcessId})", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_is_none_is_kept_aside_and_one_of_another_version_refused()
+    {
+        File.WriteAllText(JournalPath, "what is this, that is long enough for a header?");
+        using (StateFolder folder = StateFolder.Open(_folder, Log))
+        {
+            Assert.Null(folder.Content);
+        }
+        Assert.True(File.Exists(JournalPath + ".damaged"));
+        Assert.Contains(_log, line => line.Contains("damaged from its first bytes on", StringComparison.Ordinal));
+        JournalFile.Create(JournalPath).Dispose();
+        byte[] bytes = File.ReadAllBytes(JournalPath);
+        bytes[8]++;
+        BitConverter.TryWriteBytes(bytes.AsSpan(28), Crc32C.Append(Crc32C.Start, bytes.AsSpan(0, 28)));
+        File.WriteAllBytes(JournalPath, bytes);
+        Assert.Contains("another version", Assert.Throws<OptionException>(() => StateFolder.Open(_folder, Log)).Message, StringComparison.Ordinal);
+        Assert.Equal(bytes, File.ReadAllBytes(JournalPath));
+    }
+
+    private StateJournal Begin(DatapathControl control, string? folder = null) =>
+        StateJournal.Begin(control, StateFolder.Open(folder ?? _folder, Log), new StateClock(_clock, new Guid(1, 2, 3, new byte[8])), _log.Enqueue, Log);
+
+    /// <summary>The journal waits a second or ten before it tries again; its clock is ours.</summary>
+    private bool Later(Func<bool> holds)
+    {
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        return holds();
+    }
+
+    private static void Change(TestSwitch sut, RandomMatches random, int i, bool waits = true)
+    {
+        FlowMod mod = TestSwitch.Flow(random.NextMatch(), (ushort)random.Random.Next(3), (FlowModCommand)random.Random.Next(5), cookie: (ulong)i);
+        mod.Flags = random.Random.Next(4) == 0 ? FlowModFlags.Emergency : FlowModFlags.None;
+        mod.Actions = new[] { FlowAction.Output((ushort)random.Random.Next(1, 5)) };
+        sut.Control.Apply(mod);
+        if (waits)
+        {
+            sut.Settle();
+        }
+    }
+
+    private static void AddFlows(TestSwitch sut, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)(i + 1) }, 5, FlowAction.Output(2)));
+        }
+    }
+
+    private static List<(ulong Packets, TimeSpan Duration)> Durations(DatapathControl control)
+    {
+        List<(ulong, TimeSpan)> all = [];
+        for (uint cursor = 0; control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics entry);)
+        {
+            all.Add((entry.PacketCount, entry.Duration));
+        }
+        return all;
+    }
+
+    private static string Text(SortedDictionary<(byte, ulong), string> content) => string.Join('\n', content);
+
+    private static void Fill(string path)
+    {
+        using FileStream file = new(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        try
+        {
+            for (byte[] page = new byte[4096]; ;)
+            {
+                file.Write(page);
+            }
+        }
+        catch (IOException)
+        {
+            // full
+        }
+    }
+
+    /// <summary>Sees what the journal is told, one entry after the other, and what the tables are after each.</summary>
+    private sealed class Witness(JournalQueue queue) : ITableObserver
+    {
+        private readonly SortedDictionary<(byte, ulong), string> _content = [];
+
+        public HashSet<string> History { get; } = [""];
+
+        public void Put(in FlowStatistics entry)
+        {
+            queue.Put(entry);
+            _content[(entry.TableId, entry.Sequence)] = TableContent.Describe(entry);
+            History.Add(Text(_content));
+        }
+
+        public void Remove(byte tableId, ulong sequence)
+        {
+            queue.Remove(tableId, sequence);
+            _content.Remove((tableId, sequence));
+            History.Add(Text(_content));
+        }
+    }
+
+    private static void Mount(params string[] arguments) => Run("mount", arguments);
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(program, arguments);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+}
