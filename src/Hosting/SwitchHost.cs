@@ -44,7 +44,9 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private readonly WorkerProcessors _processors;
     private readonly SwitchCards _cards;
     private readonly ILogger _log;
+    private readonly MemoryLimit? _memory;
     private HugePages? _frameMemory;
+    private long _memoryShortages;
     private SwitchAgent? _agent;
     private SwitchEvents? _events;
     private TlsCredentials? _tls;
@@ -62,11 +64,13 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         _options = options;
         Failed = _failed.Token;
         _processors = new WorkerProcessors(options.Processors);
+        _memory = MemoryLimit.Find();
         int framesOfPorts = SwitchPorts.FramesTakenBy(options.Ports);
         Control = new DatapathControl(options.Datapath with
         {
             DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, line => HostLog.PortTrouble(log, line)),
             FrameCount = options.Datapath.FrameCount + framesOfPorts,
+            HasMemory = _memory is null ? null : HasMemory,
             FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes, shared: framesOfPorts > 0), // what the kernel pins the next switch must map
         });
         _cards = new SwitchCards(Control);
@@ -295,6 +299,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         [
             new(ReadLimited, (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", warn),
             new(ReadQueueMisses, DescribeQueueMisses, warn),
+            new(
+                () => Volatile.Read(ref _memoryShortages),
+                (_, _) => $"memory: the control group's limit of {_memory!.Bytes >> 20} MiB is near: flow-mods that need more are refused (OFPFMFC_ALL_TABLES_FULL)",
+                warn),
             new(() => _events!.Faults, (more, all) => $"handlers: {more} more failed, {all} in all; the last: {_events!.LastFault}", warn),
         ];
         Control.Serve(_stop.Token, afterEach: () =>
@@ -303,6 +311,14 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             Array.ForEach(reports, report => report.Update());
             Volatile.Write(ref _controlTurns, _controlTurns + 1);
         });
+    }
+
+    /// <summary>Under the control lock.</summary>
+    private bool HasMemory()
+    {
+        bool hasRoom = _memory!.HasRoom();
+        _memoryShortages += hasRoom ? 0 : 1;
+        return hasRoom;
     }
 
     private long ReadLimited()

@@ -21,6 +21,9 @@ public sealed record DatapathOptions
     /// <summary>Where so many bytes for these frames come from; null for the heap.</summary>
     internal Func<nuint, FrameMemory>? FrameMemory { get; init; }
 
+    /// <summary>Whether the process may take more memory, for entries; null if it always may. Under the control lock.</summary>
+    internal Func<bool>? HasMemory { get; init; }
+
     /// <summary>Frames for packets longer than an ordinary frame holds.</summary>
     public int LargeFrameCount { get; init; } = 256;
 

@@ -16,6 +16,10 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     // Entries reclaimed at once when there is no memory for another.
     private const int SliceLength = 64;
 
+    // Entries that take memory for the first time, between two looks whether there is any; and how long a no holds.
+    private const uint EntriesPerLook = 512;
+    private const int LookMilliseconds = 100;
+
     private readonly DatapathOptions _options;
     private readonly FlowTable _table;
     private readonly FlowStore _store;
@@ -23,6 +27,8 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     private readonly ControlClock _clock;
     private readonly ActionListMemory _lists;
     private ulong _sequence;
+    private uint _enoughUpTo;
+    private long _shortUntil;
 
     public FlowModProcessor(
         DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlLock controlLock)
@@ -149,13 +155,33 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         uint known = Entries.FindIdentical(key, mask, mod.Priority, exact);
         bool isFull = exact ? _table.Exact.Count >= _options.MaxExactEntries : _table.Wildcard.Count >= _options.MaxWildcardEntries;
         // An emergency entry that comes into force has room of its own: others are about to go.
-        if ((known == 0 && isFull && (mod.Flags & FlowModFlags.Emergency) == 0)
+        if ((known == 0 && (isFull || !HasMemory()) && (mod.Flags & FlowModFlags.Emergency) == 0)
             || !_lists.TryCompile(mod.Actions, replaces: known != 0, out ActionsReference actions))
         {
             return ControlError.AllTablesFull;
         }
         Insert(mod, key, mask, exact, actions, known, past);
         return ControlError.None;
+    }
+
+    /// <summary>Whether the process may have memory for entries beyond those it has touched. Only some are looked for: a look costs as much as many flow-mods.</summary>
+    private bool HasMemory()
+    {
+        if (_options.HasMemory is not { } look || _store.HasReturned || _store.HighWater < _enoughUpTo)
+        {
+            return true;
+        }
+        if (_clock.Milliseconds < _shortUntil)
+        {
+            return false;
+        }
+        if (!look())
+        {
+            _shortUntil = _clock.Milliseconds + LookMilliseconds;
+            return false;
+        }
+        _enoughUpTo = _store.HighWater + EntriesPerLook;
+        return true;
     }
 
     /// <summary>Links a new entry, in the place of the one identical to it if there is one.</summary>

@@ -39,6 +39,9 @@ internal sealed unsafe class FlowStore : IDisposable
     /// <summary>Indices that can be allocated.</summary>
     public int FreeCount => Capacity - _used;
 
+    /// <summary>Whether the next index is one that was used before: its memory is there.</summary>
+    public bool HasReturned => _freeHead != 0;
+
     public FlowEntry* Entries { get; }
 
     public FlowRecord* Records { get; }

@@ -36,6 +36,33 @@ public sealed class FlowModTests
     }
 
     [Fact]
+    public void Without_memory_for_more_entries_an_add_is_refused_and_what_was_used_before_serves_again()
+    {
+        bool hasMemory = true;
+        using TestSwitch sut = new(options: new DatapathOptions { HasMemory = () => hasMemory });
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(FlowMatch.Any, 1, cookie: 1, FlowAction.Output(2))));
+        hasMemory = false;
+        List<ushort> taken = [];
+        ushort priority = 2;
+        while (sut.Control.Apply(Mod(FlowMatch.Any, priority, cookie: 1, FlowAction.Output(2))) == ControlError.None)
+        {
+            taken.Add(priority++); // some more until it is looked at
+            Assert.InRange(taken.Count, 1, 5000);
+        }
+        Assert.Equal(ControlError.AllTablesFull, sut.Control.Apply(Mod(FlowMatch.Any, priority, cookie: 1, FlowAction.Output(2))));
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(FlowMatch.Any, 1, cookie: 2, FlowAction.Output(3)))); // replaces
+        FlowMod delete = Mod(FlowMatch.Any, taken[0], cookie: 0);
+        delete.Command = FlowModCommand.DeleteStrict;
+        Assert.Equal(ControlError.None, sut.Control.Apply(delete));
+        sut.Control.Barrier();
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(FlowMatch.Any, priority, cookie: 1, FlowAction.Output(2))));
+        hasMemory = true;
+        sut.Time.Advance(TimeSpan.FromSeconds(1));
+        sut.Control.Service();
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(FlowMatch.Any, 30000, cookie: 1, FlowAction.Output(2))));
+    }
+
+    [Fact]
     public void A_replaced_entry_keeps_its_place_among_ties()
     {
         FlowMatch bySource = OnlyDlSrc();
