@@ -73,6 +73,7 @@ internal sealed class SwitchPorts : IDisposable
                 lock (_lock)
                 {
                     port.Detach();
+                    _numbers.Use(port.Number, StateFolder.NameOf(port.Option.Spec));
                 }
                 HostLog.PortTrouble(_log, $"port {port.Label}: {port.Name}: {absence}; waiting for it");
                 continue;

@@ -10,30 +10,30 @@ public sealed class PortNumbersTests
     [Fact]
     public void The_lowest_number_that_no_port_has_had_is_chosen()
     {
-        PortNumbers sut = new();
-        sut.Use(1);
-        sut.Use(2);
+        PortNumbers sut = new(state: null);
+        sut.Use(1, "eth0");
+        sut.Use(2, "eth0");
         sut.GiveUp(1);
-        Assert.Equal((ushort)3, sut.Choose(None));
-        Assert.Equal((ushort)5, sut.Choose(new HashSet<ushort> { 3, 4 }));
+        Assert.Equal((ushort)3, sut.Choose("eth0", None));
+        Assert.Equal((ushort)5, sut.Choose("eth0", new HashSet<ushort> { 3, 4 }));
     }
 
     [Fact]
     public void When_all_were_used_the_one_given_up_the_longest_ago_is_and_none_when_all_are_in_use()
     {
-        PortNumbers sut = new();
+        PortNumbers sut = new(state: null);
         for (int number = 1; number <= PortNumber.Max; number++)
         {
-            sut.Use((ushort)number);
+            sut.Use((ushort)number, "eth0");
         }
-        Assert.Null(sut.Choose(None));
-        sut.Use(PortNumber.Local);
+        Assert.Null(sut.Choose("eth0", None));
+        sut.Use(PortNumber.Local, "eth0");
         sut.GiveUp(PortNumber.Local); // never a choice
         sut.GiveUp(7);
         sut.GiveUp(3);
-        Assert.Equal((ushort)7, sut.Choose(None));
-        sut.Use(7);
-        Assert.Equal((ushort)3, sut.Choose(None));
-        Assert.Null(sut.Choose(new HashSet<ushort> { 3 }));
+        Assert.Equal((ushort)7, sut.Choose("eth0", None));
+        sut.Use(7, "eth0");
+        Assert.Equal((ushort)3, sut.Choose("eth0", None));
+        Assert.Null(sut.Choose("eth0", new HashSet<ushort> { 3 }));
     }
 }
