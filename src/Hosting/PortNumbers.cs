@@ -12,7 +12,6 @@ namespace Softswitch.Hosting;
 /// <param name="state">Null where nothing is remembered.</param>
 internal sealed class PortNumbers(JournalQueue? state)
 {
-    private readonly JournalQueue? _state = state;
     private readonly HashSet<ushort> _used = [];
     private readonly List<ushort> _givenUp = []; // the longest ago first
 
@@ -33,7 +32,7 @@ internal sealed class PortNumbers(JournalQueue? state)
     /// <param name="name">What it was asked for by.</param>
     public void Use(ushort number, string name)
     {
-        _state?.NotePort(name, number);
+        state?.NotePort(name, number);
         _used.Add(number);
         _givenUp.Remove(number);
     }
@@ -46,12 +45,12 @@ internal sealed class PortNumbers(JournalQueue? state)
     /// <returns>Null when all are in use.</returns>
     public ushort? Choose(string name, IReadOnlySet<ushort> reserved)
     {
-        ushort last = _state?.FindPort(name) ?? 0;
+        ushort last = state?.FindPort(name) ?? 0;
         if (PortNumber.IsPhysical(last) && !reserved.Contains(last))
         {
             return last;
         }
-        return Lowest(number => !_used.Contains(number) && !reserved.Contains(number) && _state?.IsAnothers(number, name) != true)
+        return Lowest(number => !_used.Contains(number) && !reserved.Contains(number) && state?.IsAnothers(number, name) != true)
             ?? Lowest(number => !_used.Contains(number) && !reserved.Contains(number))
             ?? _givenUp.Where(number => PortNumber.IsPhysical(number) && !reserved.Contains(number)).Select(number => (ushort?)number).FirstOrDefault();
     }

@@ -108,6 +108,9 @@ internal static class FlowEntryCodec
         return true;
     }
 
+    /// <summary>Bytes of the entry that stands at the start of some; 0 if they are too few to tell.</summary>
+    public static int ReadSize(ReadOnlySpan<byte> from) => from.Length < FixedSize ? 0 : FixedSize + (BinaryPrimitives.ReadUInt16LittleEndian(from) * ActionSize);
+
     /// <summary>An entry's table and number, of bytes that hold one.</summary>
     public static (byte TableId, ulong Sequence) ReadName(ReadOnlySpan<byte> from) => (from[2], BinaryPrimitives.ReadUInt64LittleEndian(from[60..]));
 

@@ -70,7 +70,7 @@ internal sealed class JournalContent
         RestoreCount count = default;
         using JournalReader reader = new(_path);
         ClockReading clock = default;
-        for (long position = reader.Position; position < Length && reader.TryRead(out ReadOnlySpan<byte> body); position = reader.Position)
+        for (long position = reader.Position; position < Length && reader.TryRead(out ReadOnlySpan<byte> body, isKnown: true); position = reader.Position)
         {
             if (body[0] == (byte)JournalRecord.Clock)
             {
@@ -130,12 +130,12 @@ internal sealed class JournalContent
 
     private bool TryPut(ReadOnlySpan<byte> bytes, long position)
     {
-        if (!FlowEntryCodec.TryRead(bytes, _actions, out FlowStatistics entry, out int size) || size != bytes.Length)
+        if (FlowEntryCodec.ReadSize(bytes) != bytes.Length)
         {
             return false;
         }
-        ref (long Position, int Size) place = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_entries, (entry.TableId, entry.Sequence), out _);
-        int whole = JournalBuffer.HeadSize + 1 + StampSize + size;
+        ref (long Position, int Size) place = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_entries, FlowEntryCodec.ReadName(bytes), out _);
+        int whole = JournalBuffer.HeadSize + 1 + StampSize + bytes.Length;
         LiveBytes += whole - place.Size;
         place = (position, whole);
         return true;

@@ -128,9 +128,9 @@ internal sealed class StateJournal : IDisposable
     private void Restore(Action<string> say)
     {
         using ControlScope scope = _control.Enter();
-        _control.TableObserver = Queue;
         if (_folder.Content is not { } content)
         {
+            _control.TableObserver = Queue;
             say($"state: {_folder.Path}: new");
             return;
         }
@@ -138,6 +138,7 @@ internal sealed class StateJournal : IDisposable
         _wallOffset = now.WallOffset;
         List<(byte TableId, ulong Sequence)> gone = [];
         RestoreCount count = content.Restore(_control, now, (tableId, sequence) => gone.Add((tableId, sequence)));
+        _control.TableObserver = Queue;
         _file = JournalFile.Continue(_folder.JournalPath, content.Length, content.Checksum);
         _rewriteBeyond = (2 * content.LiveBytes) + Slack;
         Queue.Open(new JournalBuffer(int.MaxValue)); // the file has the ports

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting;
+using Softswitch.Hosting.State;
 
 namespace Softswitch.EndToEnd.Tests.Ports;
 
@@ -35,5 +36,21 @@ public sealed class PortNumbersTests
         sut.Use(7, "eth0");
         Assert.Equal((ushort)3, sut.Choose("eth0", None));
         Assert.Null(sut.Choose("eth0", new HashSet<ushort> { 3 }));
+    }
+
+    [Fact]
+    public void With_a_state_a_name_keeps_its_number_and_others_keep_off_it()
+    {
+        PortMemory memory = new();
+        memory.Note("eth3", 1);
+        using JournalQueue state = new(StateClock.ForThisMachine(TimeProvider.System), memory, limit: 1000);
+        PortNumbers sut = new(state);
+        Assert.Equal((ushort)2, sut.Choose("eth1", None));
+        sut.Use(2, "eth1");
+        Assert.Equal((ushort)1, sut.Choose("eth3", None));
+        Assert.Equal((ushort)3, sut.Choose("eth3", new HashSet<ushort> { 1 })); // somebody asked for it
+        sut.GiveUp(2);
+        Assert.Equal((ushort)2, sut.Choose("eth1", None)); // no other was meant by it
+        Assert.Equal((ushort)3, sut.Choose("eth2", None));
     }
 }

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary>Flows to begin with, and flows that outlast the process.</summary>
+public sealed partial class StateTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-state-");
+
+    private string State => Path.Combine(_folder.FullName, "state");
+
+    private string SocketPath => Path.Combine(_folder.FullName, "control");
+
+    private string[] Options => ["--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}", "--state", State];
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void After_a_kill_the_next_start_forwards_by_all_of_100000_flows()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        const int flows = 100_000;
+        string file = Path.Combine(_folder.FullName, "flows");
+        File.WriteAllLines(file, Enumerable.Range(0, flows).Select(i =>
+            $"priority={i % 9},cookie={i},tcp,nw_src=10.{i >> 16}.{(i >> 8) & 255}.{i & 255},tp_dst={i % 1000},actions=mod_nw_tos:{4 * (i % 60)},output:{1 + (i % 2)}"));
+        using var lab = new CabledHosts();
+        string before;
+        using (RunningCommand killed = lab.StartSwitch([.. Options, "--flows", file, "--flows", "in_port=1,arp,actions=2", "--flows", "in_port=1,icmp,actions=2"]))
+        {
+            lab.Ofctl("add-flow", "in_port=2,icmp,actions=output:1"); // beside those of the start
+            lab.Ofctl("add-flow", "in_port=2,arp,actions=output:1");
+            Assert.Equal(3, lab.Ping(1, 2));
+            before = Dump(lab);
+            Eventually.True(() => Status().Contains("in step", StringComparison.Ordinal) && !Status().Contains("on their way", StringComparison.Ordinal), Status);
+            SwitchProgram.Terminate(killed, "KILL");
+            killed.WaitForEnd(SwitchProgram.Patience);
+        }
+        Assert.Equal(flows + 4, before.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        long start = Stopwatch.GetTimestamp();
+        using RunningCommand next = lab.StartSwitch(Options);
+        TestContext.Current.TestOutputHelper?.WriteLine($"ready {Stopwatch.GetElapsedTime(start).TotalSeconds:0.00} s after the start, with {flows + 4} flows");
+        Assert.Contains($"state: {State}: {flows + 4} flows restored\n", next.Output, StringComparison.Ordinal);
+        Assert.Equal(3, lab.Ping(1, 2));
+        Assert.Equal(before, Dump(lab));
+    }
+
+    [Fact]
+    public void A_port_keeps_its_number_and_the_switch_its_id_when_they_are_asked_for_by_name()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new CabledHosts(hosts: 3);
+        string id;
+        using (RunningCommand first = lab.StartRun(["--port", "s1", .. Options]))
+        {
+            SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s2").Checked();
+            SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s3").Checked();
+            id = first.Output.Split('\n').First(line => line.StartsWith("datapath id", StringComparison.Ordinal));
+            Assert.Contains("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
+            SwitchProgram.Terminate(first, "KILL");
+            first.WaitForEnd(SwitchProgram.Patience);
+        }
+        lab.Inside.Execute("ip", "link", "set", "s1", "address", "02:00:00:00:77:77").Checked();
+        using RunningCommand next = lab.StartRun(["--port", "s3", "--port", "s1", .. Options]);
+        Assert.StartsWith(id, next.Output, StringComparison.Ordinal);
+        Assert.Contains("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
+        Assert.Contains("1(s1)", lab.Ofctl("show"), StringComparison.Ordinal);
+        SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "null:").Checked(); // not the number of s2
+        SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s2").Checked();
+        Assert.Contains("2(s2)", lab.Ofctl("show"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_mistake_in_a_file_of_flows_ends_the_start_with_its_place_and_leaves_the_state_as_it_was()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        string file = Path.Combine(_folder.FullName, "flows");
+        using var lab = new CabledHosts();
+        using (RunningCommand first = lab.StartSwitch([.. Options, "--flows", "in_port=s1,actions=s2"]))
+        {
+            Assert.Contains("in_port=1 actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
+            SwitchProgram.Terminate(first);
+            Assert.Equal(0, first.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        }
+        byte[] journal = File.ReadAllBytes(Path.Combine(State, "flows.journal"));
+        File.WriteAllText(file, "# of today\nin_port=2,actions=output:1\npriority=5,tpc,actions=drop\ntcp,tp_dst=80,actions=output:1,output:0\n");
+        CommandResult refused = lab.RunToEnd(["--port", "1=s1", .. Options, "--flows", file, "--flows", Path.Combine(_folder.FullName, "none")]);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Equal(
+            [$"softswitch run: --flows: {file}:3: tpc: unknown word", $"softswitch run: --flows: {file}:4: actions: output:0: OFPBAC_BAD_OUT_PORT", $"softswitch run: --flows: '{Path.Combine(_folder.FullName, "none")}': no such file"],
+            refused.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(journal, File.ReadAllBytes(Path.Combine(State, "flows.journal")));
+    }
+
+    [Fact]
+    public void The_same_folder_for_a_second_switch_is_refused_with_the_first_one_s_pid()
+    {
+        Needs.Namespaces();
+        using var lab = new CabledHosts();
+        using RunningCommand first = lab.StartRun(["--port", "s1", .. Options]);
+        CommandResult second = lab.RunToEnd("--port", "s2", "--state", State);
+        Assert.Equal(2, second.ExitCode);
+        Assert.Equal($"softswitch run: --state: '{State}': in use by another process (pid {first.ProcessId}), which has locked {State}\n", second.Error);
+    }
+
+    [Fact]
+    public void A_torn_end_is_cut_off_with_a_line_in_the_log()
+    {
+        Needs.Namespaces("ovs-ofctl");
+        using var lab = new CabledHosts();
+        using (RunningCommand first = lab.StartSwitch([.. Options, "--flows", "in_port=1,actions=2"]))
+        {
+            SwitchProgram.Terminate(first);
+            Assert.Equal(0, first.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        }
+        string journal = Path.Combine(State, "flows.journal");
+        long length = new FileInfo(journal).Length;
+        File.AppendAllText(journal, "torn");
+        using RunningCommand next = lab.StartSwitch(Options);
+        Assert.Contains($"state: {journal}: cut off at {length} of {length + 4} bytes", next.Error, StringComparison.Ordinal);
+        Assert.Contains("in_port=1 actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
+    }
+
+    private string Status() => SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
+
+    /// <summary>Without what time changes, and counts of pings.</summary>
+    private static string Dump(CabledHosts lab)
+    {
+        string output = lab.Inside.Execute(SwitchProgram.Patience, SwitchProgram.Dotnet, SwitchProgram.Library, "ofctl", "dump-flows", CabledHosts.Target).Checked().Output;
+        return string.Join('\n', output.Split('\n').Select(line => Changing().Replace(line, "")).Where(line => line.Contains("actions=", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [GeneratedRegex("duration=[^,]*, |n_packets=[^,]*, |n_bytes=[^,]*, |idle_age=[^,]*, ")]
+    private static partial Regex Changing();
+}
