@@ -83,6 +83,32 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         return (long)total;
     }
 
+    /// <summary>The accounts of no port, for another process to go on with: packet-ins that wait are saved as if they had not been handed over.</summary>
+    public void Save(BinaryWriter to)
+    {
+        Fold();
+        PortAccount gone = *Own.Gone;
+        _gone.ForEach(one => gone.Add(ReadGone(one.Port, one.Last)));
+        Save(to, *Own.Controller, accounts => (nint)accounts.Controller);
+        Save(to, *Own.Switch, accounts => (nint)accounts.Switch);
+        Save(to, gone, accounts => (nint)accounts.Gone);
+    }
+
+    public void Restore(BinaryReader from, DropReason[] reasons)
+    {
+        Own.Controller->Restore(from, reasons);
+        Own.Switch->Restore(from, reasons);
+        Own.Gone->Restore(from, reasons);
+    }
+
+    /// <summary>A port of another process that this one does not go on with.</summary>
+    /// <param name="last">What its device counted.</param>
+    public void AddGone(PortAccount account, in PortCounters last)
+    {
+        AddDevice(ref account, last);
+        Own.Gone->Add(account);
+    }
+
     public void Dispose()
     {
         _gone.ForEach(one => one.Port.EndAccounts());
@@ -127,6 +153,13 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         long refused = Math.Min(device.TransmitErrors, (long)(egress.Left - egress.Lost));
         egress.CountLost(DropReason.DeviceRefused, refused);
         egress.CountLost(DropReason.DeviceDropped, Math.Min(device.TransmitDropped, (long)(egress.Left - egress.Lost)));
+    }
+
+    private void Save(BinaryWriter to, PortAccount sum, Func<OwnAccounts, nint> find)
+    {
+        Array.ForEach(workers, worker => sum.Add(*(PortAccount*)find(worker.Accounts)));
+        sum.Egress.Handed = sum.Egress.Taken;
+        sum.Save(to);
     }
 
     /// <param name="accountOf">The address of a worker's part.</param>

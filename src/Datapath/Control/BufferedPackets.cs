@@ -88,6 +88,52 @@ internal sealed class BufferedPackets
         return ControlError.None;
     }
 
+    /// <summary>Writes all places, for another process to go on with: ids stay what they are.</summary>
+    public void Save(BinaryWriter to)
+    {
+        Expire();
+        to.Write(_count);
+        to.Write(_next);
+        foreach (ref readonly Place place in _places.AsSpan())
+        {
+            to.Write(place.Generation);
+            to.Write(place.Occupied);
+            if (place.Occupied)
+            {
+                to.Write(place.InPort);
+                to.Write((int)(_clock.Milliseconds - place.Since));
+                PacketRecord.Write(to, place.Packet, _frames);
+            }
+        }
+    }
+
+    /// <summary>Goes on from what <see cref="Save"/> wrote. With another number of places no id means the same: then what waited is over.</summary>
+    public void Restore(BinaryReader from)
+    {
+        uint count = from.ReadUInt32();
+        uint next = from.ReadUInt32();
+        for (uint i = 0; i < count; i++)
+        {
+            Place place = new() { Generation = from.ReadUInt32(), Occupied = from.ReadBoolean() };
+            if (place.Occupied)
+            {
+                place.InPort = from.ReadUInt16();
+                place.Since = _clock.Milliseconds - from.ReadInt32();
+                place.Occupied = PacketRecord.TryRead(from, _frames, out place.Packet);
+            }
+            if (count == _count)
+            {
+                _places[i] = place;
+            }
+            else if (place.Occupied)
+            {
+                _frames.Release(place.Packet);
+            }
+        }
+        _next = count == _count ? next % _count : 0;
+        _span = count == _count ? _count : 0;
+    }
+
     /// <summary>Releases every packet.</summary>
     public void Clear()
     {

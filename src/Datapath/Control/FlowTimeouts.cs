@@ -19,6 +19,9 @@ internal sealed unsafe class FlowTimeouts(
     /// <summary>Whether <see cref="Expire"/> has anything to look after.</summary>
     public bool Any => !_timers.IsEmpty;
 
+    /// <summary>Whether nothing is removed for now.</summary>
+    public bool IsSuspended { get; set; }
+
     /// <summary>Takes in a new entry, if it has a timeout.</summary>
     public void Add(uint index)
     {
@@ -36,7 +39,7 @@ internal sealed unsafe class FlowTimeouts(
     public bool Expire()
     {
         long now = clock.Milliseconds;
-        for (int visited = 0; _timers.TryTakeDue(now, out uint index);)
+        for (int visited = 0; !IsSuspended && _timers.TryTakeDue(now, out uint index);)
         {
             long due = DueAt(index, now, out FlowRemovedReason reason);
             if (due <= now && reason == FlowRemovedReason.IdleTimeout && offloads.Any)

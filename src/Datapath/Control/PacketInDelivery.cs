@@ -18,6 +18,9 @@ internal sealed unsafe class PacketInDelivery(
     private const int PacketInFrameShare = 4;
     private const int ShortestPacketInQueue = 8;
 
+    // Milliseconds between two looks whether packet-ins are still held back.
+    private const int HeldPause = 10;
+
     private readonly PacketInScheduler _scheduler = new(shared, options.PacketInRate, options.PacketInBurst);
     private volatile bool _isPaused;
 
@@ -25,7 +28,10 @@ internal sealed unsafe class PacketInDelivery(
     public IControlEvents? Events { get; set; }
 
     /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
-    public long Delivered { get; private set; }
+    public long Delivered { get; set; }
+
+    /// <summary>Whether none is delivered for now.</summary>
+    public bool IsHeld { get; set; }
 
     /// <summary>As <see cref="PacketInScheduler.HasWaiting"/>.</summary>
     public bool HasWaiting => _scheduler.HasWaiting;
@@ -58,6 +64,11 @@ internal sealed unsafe class PacketInDelivery(
     /// <returns>As <see cref="PacketInScheduler.Pause"/>.</returns>
     public int Deliver()
     {
+        if (IsHeld)
+        {
+            _isPaused = true; // there is work, and it must wait
+            return HeldPause;
+        }
         _scheduler.Refill();
         for (int i = 0; i < PacketInSlice && _scheduler.TryTake(out QueuedPacketIn item); i++)
         {

@@ -87,6 +87,17 @@ internal sealed class SpscRing<T>
         return true;
     }
 
+    /// <summary>Consumer only: what is in the queue, in order; it stays.</summary>
+    public T[] ReadAll()
+    {
+        T[] all = new T[ReadyCount];
+        for (int i = 0; i < all.Length; i++)
+        {
+            all[i] = _items[(_cursors.Head + i) & _mask];
+        }
+        return all;
+    }
+
     /// <summary>Consumer only: the item last peeked at leaves the queue.</summary>
     public void Advance() => Volatile.Write(ref _cursors.Head, _cursors.Head + 1);
 }

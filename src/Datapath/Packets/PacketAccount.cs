@@ -60,6 +60,40 @@ internal unsafe struct PacketAccount
 
     public readonly ulong ReadDrops(DropReason reason) => Volatile.Read(in _drops[(int)reason]);
 
+    /// <summary>Writes all but whose it is, for another process to go on with: drops in the order of their reasons.</summary>
+    public readonly void Save(BinaryWriter to)
+    {
+        foreach (ulong count in (ReadOnlySpan<ulong>)[Entered, EnteredBytes, Left, LeftBytes, Made, Used, Handed, Taken, Held, Lost, QueueMisses])
+        {
+            to.Write(count);
+        }
+        for (int reason = 0; reason < (int)DropReason.Count; reason++)
+        {
+            to.Write(_drops[reason]);
+        }
+    }
+
+    /// <summary>Adds what <see cref="Save"/> wrote.</summary>
+    /// <param name="reasons">In the order of the counts: the other process may know others.</param>
+    public void Restore(BinaryReader from, ReadOnlySpan<DropReason> reasons)
+    {
+        Entered += from.ReadUInt64();
+        EnteredBytes += from.ReadUInt64();
+        Left += from.ReadUInt64();
+        LeftBytes += from.ReadUInt64();
+        Made += from.ReadUInt64();
+        Used += from.ReadUInt64();
+        Handed += from.ReadUInt64();
+        Taken += from.ReadUInt64();
+        Held += from.ReadUInt64();
+        Lost += from.ReadUInt64();
+        QueueMisses += from.ReadUInt64();
+        foreach (DropReason reason in reasons)
+        {
+            _drops[(int)reason] += from.ReadUInt64();
+        }
+    }
+
     /// <summary>Adds another thread's counts of the same side.</summary>
     public void Add(in PacketAccount other)
     {
@@ -99,6 +133,18 @@ internal unsafe struct PortAccount
         account->Ingress.Port = port;
         account->Egress.Port = port;
         account->Egress.IsEgress = true;
+    }
+
+    public readonly void Save(BinaryWriter to)
+    {
+        Ingress.Save(to);
+        Egress.Save(to);
+    }
+
+    public void Restore(BinaryReader from, ReadOnlySpan<DropReason> reasons)
+    {
+        Ingress.Restore(from, reasons);
+        Egress.Restore(from, reasons);
     }
 
     public void Add(in PortAccount other)

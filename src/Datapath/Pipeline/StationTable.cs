@@ -98,6 +98,35 @@ internal sealed unsafe class StationTable : IDisposable
         }
     }
 
+    /// <summary>Writes each station with its port and its age in milliseconds, for another process, whose hash is another; no worker learns meanwhile.</summary>
+    public void Save(BinaryWriter to, uint now)
+    {
+        for (int b = 0; b < Buckets; b++)
+        {
+            Bucket* bucket = _buckets.Start + b;
+            for (int i = 0; i < Ways; i++)
+            {
+                uint age = AgeOf(bucket, i, now);
+                if (bucket->Stations[i] != 0 && age < _age + ClockSpread)
+                {
+                    to.Write(bucket->Stations[i]);
+                    to.Write(bucket->Ports[i]);
+                    to.Write(age > ClockSpread ? age - ClockSpread : 0);
+                }
+            }
+        }
+        to.Write(0UL);
+    }
+
+    /// <summary>Learns what <see cref="Save"/> wrote.</summary>
+    public void Restore(BinaryReader from, uint now)
+    {
+        while (from.ReadUInt64() is > 0 and ulong station)
+        {
+            Write(BucketOf(station), station, from.ReadUInt16(), now - from.ReadUInt32());
+        }
+    }
+
     public void Dispose() => _buckets.Dispose();
 
     /// <summary>Frees the places of stations not heard for so long.</summary>

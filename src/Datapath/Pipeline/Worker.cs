@@ -31,6 +31,7 @@ internal sealed unsafe class Worker : IDisposable
     private PipelineSettings _settings = new();
     private CaptureTap? _tap;
     private ReceiveQueue[] _receive = [];
+    private ReceiveQueue[] _inside = []; // of these, those without a wire
     private volatile PortSet _adopted = PortSet.Empty;
     private volatile bool _isRunning;
     private long _copiedEpoch;
@@ -100,12 +101,17 @@ internal sealed unsafe class Worker : IDisposable
 
     /// <summary>One pass over everything this worker serves.</summary>
     /// <returns>Packets moved; 0 lets the caller decide how to idle.</returns>
-    public int PollOnce()
+    public int PollOnce() => Pass(drains: false);
+
+    /// <summary>The same without receiving from wires, to empty what is inside: the thread that ran the worker has ended, and this one is it now.</summary>
+    internal int DrainOnce() => Pass(drains: true);
+
+    private int Pass(bool drains)
     {
         _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
         BeginPass(_shared.Settings, _shared.Clock.Ticks);
         int moved = Bpdus.Send(_outputs, _frames, &Accounts.Switch->Ingress); // first, while the ports have room
-        foreach (ref readonly ReceiveQueue queue in _receive.AsSpan())
+        foreach (ref readonly ReceiveQueue queue in (drains ? _inside : _receive).AsSpan()) // as they are by now
         {
             int received = queue.Port.Receive(_batch, _frames);
             if (received > 0)
@@ -275,6 +281,7 @@ internal sealed unsafe class Worker : IDisposable
             receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(port, queue, (nint)(&port.AccountOf(Id)->Ingress))));
         }
         _receive = receive.ToArray();
+        _inside = Array.FindAll(_receive, queue => queue.Port.IsInside);
         _adopted = ports;
     }
 

@@ -29,6 +29,33 @@ internal sealed class WorkerCounters
         Volatile.Write(ref Batches, Batches + 1);
     }
 
+    /// <summary>Adds another worker's look-ups, for <see cref="Save"/>.</summary>
+    public void Add(WorkerCounters other)
+    {
+        Lookups += other.Lookups;
+        ExactMatches += other.ExactMatches;
+        WildcardMatches += other.WildcardMatches;
+        Batches += other.Batches;
+    }
+
+    /// <summary>Writes look-ups, for another process to go on with: passes are each process's own.</summary>
+    public void Save(BinaryWriter to)
+    {
+        to.Write(Lookups);
+        to.Write(ExactMatches);
+        to.Write(WildcardMatches);
+        to.Write(Batches);
+    }
+
+    /// <summary>Adds what <see cref="Save"/> wrote; the worker does not run.</summary>
+    public void Restore(BinaryReader from)
+    {
+        Lookups += from.ReadInt64();
+        ExactMatches += from.ReadInt64();
+        WildcardMatches += from.ReadInt64();
+        Batches += from.ReadInt64();
+    }
+
     /// <summary>The worker, after each pass. No sleep follows a busy one, so it lasted until the next began: the clock is not read for this.</summary>
     /// <param name="beganAt">In ticks of 100 ns.</param>
     public void CountPass(long beganAt, bool isBusy)

@@ -33,6 +33,9 @@ internal interface IPort
     {
     }
 
+    /// <summary>Whether what it receives was received by another port of the switch before: what waits there has no wire to wait in.</summary>
+    bool IsInside => false;
+
     /// <summary>A file descriptor that polls readable when <see cref="Receive"/> would return packets; -1 if there is none and the port must be asked.</summary>
     int PollDescriptor { get; }
 }

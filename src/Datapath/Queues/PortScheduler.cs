@@ -72,6 +72,9 @@ internal sealed unsafe class PortScheduler
         }
     }
 
+    /// <summary>What waits, each with the queue it is in; it stays.</summary>
+    public (Packet Packet, uint Queue)[] Waiting => [.. _queues.SelectMany(queue => queue.Waiting.Select(packet => (packet, queue.Id)))];
+
     /// <summary>When, in ticks, the next packet can leave; <see cref="long.MaxValue"/> when none waits.</summary>
     public long Due { get; private set; } = long.MaxValue;
 

@@ -22,6 +22,14 @@ internal sealed class QueueCounters
         _bytes += bytes;
     }
 
+    /// <summary>Adds what another process counted; no worker runs.</summary>
+    public void Restore(ulong bytes, ulong packets, ulong overruns)
+    {
+        _bytes += (long)bytes;
+        _packets += (long)packets;
+        _overruns += (long)overruns;
+    }
+
     public void CountOverrun() => _overruns++;
 
     /// <summary>Any worker: a packet for this queue found no room on its way to the worker that serves the port.</summary>

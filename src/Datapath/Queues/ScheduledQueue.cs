@@ -37,6 +37,9 @@ internal sealed unsafe class ScheduledQueue
 
     public int Count => _count;
 
+    /// <summary>What waits, in order; it stays.</summary>
+    public IEnumerable<Packet> Waiting => Enumerable.Range(0, _count).Select(i => _packets[(_head + i) & (Capacity - 1)]);
+
     /// <summary>Bytes it may still send in this round of the share; negative after a long packet.</summary>
     public int Deficit { get; set; }
 

@@ -70,6 +70,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     public TunnelDevice Device => _device;
 
     /// <summary>The underlay's: what comes there may be for this port.</summary>
+    public bool IsInside => true;
+
     public int PollDescriptor => _underlay.QueueAt(_index)?.PollDescriptor ?? -1;
 
     public void CountOn(PortAccount* account) => _account = account;
