@@ -28,6 +28,9 @@ internal sealed class PortNumbers(JournalQueue? state)
         return null;
     }
 
+    /// <summary>Remembers numbers from now on.</summary>
+    public void Remember(JournalQueue memory) => state = memory;
+
     /// <summary>A port of this number is there.</summary>
     /// <param name="name">What it was asked for by.</param>
     public void Use(ushort number, string name)

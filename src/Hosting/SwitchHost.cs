@@ -2,12 +2,12 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Pipeline;
 using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
+using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
@@ -57,9 +57,11 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private Exception? _failure;
     private bool _isStarted;
     private volatile bool _isDisposed;
+    private volatile bool _isGiven;
 
-    private SwitchHost(SwitchOptions options, ILogger log)
+    private SwitchHost(SwitchOptions options, ILogger log, TakeOverTaker? taker)
     {
+        _taker = taker;
         _log = log;
         _options = options;
         Failed = _failed.Token;
@@ -71,10 +73,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, line => HostLog.PortTrouble(log, line)),
             FrameCount = options.Datapath.FrameCount + framesOfPorts,
             HasMemory = _memory is null ? null : HasMemory,
-            FrameMemory = bytes => _frameMemory = HugePages.Allocate(bytes, shared: framesOfPorts > 0), // what the kernel pins the next switch must map
+            FrameMemory = bytes => _frameMemory = taker is { HasMemory: true } ? taker.MapMemory(bytes) : HugePages.Allocate(bytes, shared: framesOfPorts > 0), // what the kernel pins the next switch must map
         });
         _cards = new SwitchCards(Control);
-        Name = options.Name ?? $"{Control.DatapathId:x16}";
+        Name = options.Name ?? taker?.Name ?? $"{Control.DatapathId:x16}";
     }
 
     internal DatapathControl Control { get; }
@@ -112,16 +114,18 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <param name="log">Told of each event.</param>
     /// <exception cref="OptionException">Something cannot be opened; nothing is left open then.</exception>
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
-    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log)
+    /// <param name="taker">What to go on with of a running switch; null for a fresh one. Stays the caller's.</param>
+    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, TakeOverTaker? taker = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        StateFolder? state = options.State == null ? null : StateFolder.Open(options.State, log);
+        StateFolder? state = options.State == null || taker != null ? null : StateFolder.Open(options.State, log);
         SwitchHost host;
         try
         {
             options = options.Complete();
             options = state?.Complete(options) ?? options;
-            host = new SwitchHost(options, log);
+            options = taker == null ? options : Adapt(options, taker);
+            host = new SwitchHost(options, log, taker);
         }
         catch
         {
@@ -135,22 +139,35 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
             StateClock clock = StateClock.ForThisMachine(options.Datapath.TimeProvider);
             host._state = state == null ? null : StateJournal.Begin(host.Control, state, clock, say, log);
-            StartupFlows.Load(host.Control, options, say, line => HostLog.Warn(log, line));
+            if (taker == null)
+            {
+                StartupFlows.Load(host.Control, options, say, line => HostLog.Warn(log, line));
+            }
             host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
             host._ports = new SwitchPorts(host.Control, options, host._cards, log, host._state?.Queue);
-            host._ports.OpenAll(say);
+            host._ports.OpenAll(say, taker);
             host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = host._tls, Log = log });
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
             host.PortChanged += new LinkNews(log, host.Control.Ports).Note;
+            host._giver = new TakeOverGiver(host, host.Control, log);
+            host.ListenForCommands(say);
+            if (taker != null)
+            {
+                host.TakeOver(say);
+            }
+            else
+            {
+                host.StartWorkers();
+            }
             host._ports.TakeReturns();
-            host.StartThreads(options.SpinsWhenIdle);
+            host.StartThread("control", host.Serve);
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, line => HostLog.News(log, line)) : null;
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
-            host.ListenForCommands(say);
-            host._state?.Start();
+            host._commands?.Start();
+            host.KeepState(clock);
             host._isStarted = true;
             HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", AgentOptions.ProgramVersion, Environment.ProcessId);
             return host;
@@ -175,6 +192,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <summary>Ends connections, then threads, then ports: interfaces are as they were found. Done again, it does nothing. Not from a handler.</summary>
     public void Dispose()
     {
+        if (_isGiven)
+        {
+            return; // and the control lock is nobody's any more
+        }
         using (Control.EnterWithoutTable())
         {
             if (_isDisposed)
@@ -188,6 +209,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         _ports?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
+        _workersMayRun.Set();
         Control.Wake();
         if (!_threads.TrueForAll(thread => thread.Join(EndPatience)))
         {
@@ -249,7 +271,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             string folder = ControlSockets.MakeFolder();
             // From the look whether somebody listens until we do: a socket that is bound and not listened at yet looks like one that was left behind.
             using ExclusiveLock alone = ExclusiveLock.Take(folder, what);
-            for (int number = 2; name == null && UnixSocketFile.IsListening(ControlSockets.PathOf(folder, Name)); number++)
+            for (int number = 2; name == null && _taker?.ControlPath != ControlSockets.PathOf(folder, Name) && UnixSocketFile.IsListening(ControlSockets.PathOf(folder, Name)); number++)
             {
                 Name = $"{DatapathId:x16}-{number}";
             }
@@ -270,26 +292,12 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     {
         try
         {
-            _commands = new ControlListener(path, new ControlCommands(this, _ports!, _cards, _log).Execute);
+            _commands = new ControlListener(path, new ControlCommands(this, _ports!, _cards, _log).Execute, _taker?.TakeListener(LabelOfControl(path)));
         }
         catch (IOException e)
         {
             throw new OptionException($"{what}: {e.Message}", e);
         }
-    }
-
-    private void StartThreads(bool spin)
-    {
-        foreach (Worker worker in Control.Workers)
-        {
-            StartThread($"worker {worker.Id}", () =>
-            {
-                _processors.Enter(worker.Id);
-                using IWaiter waiter = spin ? new SpinningWaiter() : new PollWaiter();
-                worker.Run(waiter, _stop.Token);
-            });
-        }
-        StartThread("control", Serve);
     }
 
     private void Serve()
@@ -383,7 +391,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         }
     }
 
-    private void StartThread(string name, Action body)
+    private Thread StartThread(string name, Action body)
     {
         var thread = new Thread(() =>
         {
@@ -406,5 +414,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         { Name = name, IsBackground = true };
         _threads.Add(thread);
         thread.Start();
+        return thread;
     }
 }

@@ -54,6 +54,9 @@ public sealed record SwitchOptions
     /// <summary>Where the program serves its page and metrics; null for nowhere. The library does not.</summary>
     internal IPEndPoint? Web { get; init; }
 
+    /// <summary>The running switch that the program goes on with: its name, or <c>unix:PATH</c>. Null for none.</summary>
+    internal string? TakeOver { get; init; }
+
     /// <summary>Not null if a target needs TLS.</summary>
     public TlsFiles? Tls { get; init; }
 

@@ -4,6 +4,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
+using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tunnels;
@@ -22,7 +23,7 @@ namespace Softswitch.Hosting;
 /// run on its thread, in the network namespace of the thread that made this object; whoever adds a port must be in the same.
 /// </para>
 /// </remarks>
-internal sealed class SwitchPorts : IDisposable
+internal sealed partial class SwitchPorts : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly DatapathControl _control;
@@ -64,8 +65,10 @@ internal sealed class SwitchPorts : IDisposable
     /// <param name="say">Takes a line for each that is open.</param>
     /// <exception cref="OptionException">One cannot be had as asked for; those opened stay open.</exception>
     /// <exception cref="PortException">One cannot be opened; as above.</exception>
-    public void OpenAll(Action<string> say)
+    /// <param name="taker">What to go on with of a running switch; null for nothing.</param>
+    public void OpenAll(Action<string> say, TakeOverTaker? taker = null)
     {
+        _taker = taker;
         foreach (ConfiguredPort port in _ports.OrderBy(port => port.Option.Spec.IsTunnel).ToList()) // those they travel by first
         {
             if (FindAbsence(port) is { } absence)
@@ -83,7 +86,11 @@ internal sealed class SwitchPorts : IDisposable
     }
 
     /// <summary>Everybody who is to be told of ports is there: from here on those that are away may come.</summary>
-    public void TakeReturns() => _takesReturns = true;
+    public void TakeReturns()
+    {
+        _taker = null;
+        _takesReturns = true;
+    }
 
     /// <summary>Adds a port.</summary>
     /// <param name="text">As behind <c>--port</c>.</param>
@@ -276,7 +283,7 @@ internal sealed class SwitchPorts : IDisposable
         ushort? beside = null;
         device ??= port.Option.Spec.Kind == PortKind.NetFpga
             ? _cards.OpenPort(port.Number, port.Option.Spec, out beside)
-            : _underlays.Open(port.Number, spec ?? port.Option.Spec, _control.Frames, out beside);
+            : _underlays.Open(port.Number, spec ?? port.Option.Spec, _control.Frames, out beside, Take);
         lock (_lock)
         {
             if (_closed || !_ports.Contains(port))

@@ -84,6 +84,23 @@ internal sealed class ControlLock
         return true;
     }
 
+    /// <summary>In the middle of a command on the table, where nothing is half done: leaves the control lock for something that may take long and needs none.</summary>
+    public void Outside(Action action)
+    {
+        (int thread, ICommandHost? host, int depth) = (_holder, _host, _depth);
+        Take(thread: 0, withTable: false, host: null, depth: 0);
+        _lock.Exit();
+        try
+        {
+            action();
+        }
+        finally
+        {
+            _lock.Enter();
+            Take(thread, withTable: true, host, depth);
+        }
+    }
+
     private void Take(int thread, bool withTable, ICommandHost? host, int depth)
     {
         _hasTurn = withTable;

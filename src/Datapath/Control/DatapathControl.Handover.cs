@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
@@ -36,6 +35,13 @@ internal sealed unsafe partial class DatapathControl
 
     /// <summary>The ports there are: as long as it is the same object, none came or went.</summary>
     public object PortsNow => _shared.Ports.Ports;
+
+    /// <summary>The ports that another process can go on with.</summary>
+    public IEnumerable<(ushort Number, IDeviceHandover Device)> HandoverDevices =>
+        _shared.Ports.Ports.Where(port => port.Device.Handover != null).Select(port => (port.Number, port.Device.Handover!));
+
+    /// <summary>As <see cref="ControlLock.Outside"/>.</summary>
+    public void Outside(Action action) => _lock.Outside(action);
 
     /// <summary>Why another process cannot go on in this one's place; null if it can.</summary>
     public string? HandoverObstacle =>

@@ -77,7 +77,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies), options.FrameMemory),
+            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies), options.FrameMemory, options.AreFramesInUse),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),

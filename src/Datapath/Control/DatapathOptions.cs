@@ -21,6 +21,9 @@ public sealed record DatapathOptions
     /// <summary>Where so many bytes for these frames come from; null for the heap.</summary>
     internal Func<nuint, FrameMemory>? FrameMemory { get; init; }
 
+    /// <summary>Whether another process has this memory still: as the pool's <c>isInUse</c>.</summary>
+    internal bool AreFramesInUse { get; init; }
+
     /// <summary>Whether the process may take more memory, for entries; null if it always may. Under the control lock.</summary>
     internal Func<bool>? HasMemory { get; init; }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.SpanningTree;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 
@@ -102,6 +103,9 @@ internal sealed record SwitchOption(
             (to, setting) => to.ReadName(setting), of => of.Name),
         One("control", ControlForm, "where tools reach this switch, instead of the socket that goes with its name; only the owner may connect",
             (to, setting) => to.ReadControl(setting, ControlForm), of => of.Control?.ToString()),
+        One("take-over", ControlSockets.TargetForm,
+            "go on with a switch that runs: its flow table, counters, ports and listening sockets; it ends when this one forwards",
+            (to, setting) => to.Options = to.Options with { TakeOver = setting.Value }, _ => null) with { IsForProgram = true },
         One("web", WebAddress.Form, "a page to look at and Prometheus' /metrics over HTTP; at 127.0.0.1 unless HOST is given",
             (to, setting) => to.ReadWeb(setting), of => of.Web?.ToString()) with { IsForProgram = true },
         One("private-key", "FILE", "for ssl: and pssl:, our private key in PEM", (to, setting) => to.PrivateKey = setting.Value,

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.TakeOver;
 using Softswitch.Hosting.Tracing;
 using Softswitch.NetFpga;
 using Softswitch.Ports;
@@ -22,6 +23,11 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
         string[] reasons;
         try
         {
+            if (request.StartsWith(TakeOverTaker.Verb, StringComparison.Ordinal))
+            {
+                return request[TakeOverTaker.Verb.Length..] == $"{TakeOverChannel.Version}" ? new ControlAnswer(true, [], Follow: host.HandOver)
+                    : throw new OptionException($"it hands over by version {TakeOverChannel.Version} of the protocol, not by '{Echo(request[TakeOverTaker.Verb.Length..])}'");
+            }
             return request.Split(' ')[0] == CaptureRequest.Verb
                 ? new ControlAnswer(true, [], host.BeginCapture(CaptureRequest.Parse(request)))
                 : new ControlAnswer(true, Apply(request));
@@ -103,4 +109,5 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
 /// <param name="Done">Whether it was done.</param>
 /// <param name="Lines">What there is to say; the reasons if it was not.</param>
 /// <param name="Capture">What follows it on the connection, until the client says no more; null for nothing.</param>
-internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines, CaptureStream? Capture = null);
+/// <param name="Follow">Has the connection's socket for the rest of it; null for nobody.</param>
+internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines, CaptureStream? Capture = null, Action<int>? Follow = null);

@@ -12,30 +12,35 @@ internal sealed class ControlListener : IDisposable
 {
     private const int Backlog = 16;
     private const int MostClients = 16;
-    private const int AcceptRetryMilliseconds = 10;
 
     // A command that takes long, such as the start of a capture on a slow disk, must not keep the switch from ending.
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
-    private readonly string _path;
     private readonly Func<string, ControlAnswer> _execute;
     private readonly List<ControlSession> _sessions = [];
-    private readonly Socket _socket;
+    private readonly ListeningSocket _socket;
     private readonly Thread _thread;
-    private volatile bool _disposed;
+    private bool _disposed;
 
+    /// <summary>Nobody is served before <see cref="Start"/>.</summary>
     /// <param name="path">Where; a socket that nobody listens at any more gives way.</param>
     /// <param name="execute">Called with each request, on the client's thread.</param>
+    /// <param name="taken">What another process listened there by, this one's from now on; null to bind one.</param>
     /// <exception cref="IOException">The path is in use, no socket, too long, or not ours to write.</exception>
-    public ControlListener(string path, Func<string, ControlAnswer> execute)
+    public ControlListener(string path, Func<string, ControlAnswer> execute, Socket? taken = null)
     {
-        _path = path;
+        Path = path;
         _execute = execute;
-        _socket = UnixSocketFile.Bind(path);
+        _socket = new ListeningSocket(taken ?? UnixSocketFile.Bind(path)) { IsForeign = taken != null };
+        _thread = new Thread(Accept) { Name = "control socket", IsBackground = true };
+        if (taken != null)
+        {
+            return;
+        }
         try
         {
-            _socket.Listen(Backlog);
+            _socket.Socket.Listen(Backlog);
         }
         catch (SocketException e)
         {
@@ -43,9 +48,15 @@ internal sealed class ControlListener : IDisposable
             _socket.Dispose();
             throw new IOException(e.Message, e);
         }
-        _thread = new Thread(Accept) { Name = "control socket", IsBackground = true };
-        _thread.Start();
     }
+
+    public string Path { get; }
+
+    /// <summary>What another process can go on listening by.</summary>
+    public ListeningSocket Socket => _socket;
+
+    /// <summary>Begins to serve.</summary>
+    public void Start() => _thread.Start();
 
     /// <summary>Hangs up on everybody; commands under way end first, if they end soon.</summary>
     public void Dispose()
@@ -55,9 +66,15 @@ internal sealed class ControlListener : IDisposable
             return;
         }
         _disposed = true;
-        UnixSocketFile.Remove(_path);
-        _socket.Close(timeout: 0);
-        _thread.Join();
+        if (!_socket.IsForeign)
+        {
+            UnixSocketFile.Remove(Path);
+        }
+        _socket.Dispose();
+        if (!_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            _thread.Join();
+        }
         List<ControlSession> sessions;
         lock (_lock)
         {
@@ -69,20 +86,9 @@ internal sealed class ControlListener : IDisposable
 
     private void Accept()
     {
-        while (!_disposed)
+        while (_socket.Accept() is { } client)
         {
-            try
-            {
-                Serve(_socket.Accept());
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                // The client was gone before we took it, or we are being disposed; descriptors running out passes, too.
-                if (!_disposed)
-                {
-                    Thread.Sleep(AcceptRetryMilliseconds);
-                }
-            }
+            Serve(client);
         }
     }
 

@@ -98,6 +98,11 @@ internal sealed class ControlSession
             {
                 Send(answer);
                 Follow(answer.Capture);
+                if (answer.Follow != null)
+                {
+                    _isOver = true;
+                    answer.Follow((int)_socket.Handle);
+                }
             }
             Volatile.Write(ref _waitsSince, Environment.TickCount64);
         }

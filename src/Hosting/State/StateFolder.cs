@@ -90,6 +90,9 @@ internal sealed class StateFolder : IDisposable
         };
     }
 
+    /// <summary>The flows are known better than by the journal, which is to be written anew.</summary>
+    public void ForgetFlows() => Content = null;
+
     /// <summary>What a port is remembered by: the interface it is asked for by, or all that was asked for.</summary>
     public static string NameOf(PortSpec spec) => spec.Target.Length > 0 ? spec.Target : spec.Body;
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Reflection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -39,6 +40,9 @@ public sealed record AgentOptions
 
     /// <summary>How long a peer may be silent before it is asked for an echo; after three times as long it is given up.</summary>
     public TimeSpan ProbeInterval { get; init; } = DefaultProbeInterval;
+
+    /// <summary>What another process listened by at a target, to go on with; null where this one is to bind.</summary>
+    internal Func<ConnectionTarget, Socket?> TakeListener { get; init; } = static _ => null;
 
     internal SwitchDescription Description { get; init; } = new("Softswitch", "user space", ProgramVersion, "none", "Softswitch");
 

@@ -104,14 +104,19 @@ internal sealed partial class SwitchAgent
         _connectors = [.. _connectors, connector];
     }
 
-    private void Listen(ConnectionTarget target)
+    /// <param name="isPaused">Whether nobody is accepted yet.</param>
+    private void Listen(ConnectionTarget target, bool isPaused = false)
     {
         try
         {
             target = target with { }; // its own, to tell its connections by: two may listen at port 0
-            SocketListener socket = new(target, Options.Tls);
+            SocketListener socket = new(target, Options.Tls, Options.TakeListener(target));
             try
             {
+                if (isPaused)
+                {
+                    socket.Socket.Pause();
+                }
                 _listeners = [.. _listeners, new OpenListener(target, socket, StartThread($"listen {target}", () => AcceptLoop(target, socket)))];
             }
             catch

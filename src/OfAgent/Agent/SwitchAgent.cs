@@ -48,6 +48,9 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     private const int ThreadTries = 50;
     private const int ThreadRetryMilliseconds = 10;
 
+    /// <summary>For how long a controller that another process had is waited for.</summary>
+    internal static readonly TimeSpan PresumedFor = TimeSpan.FromSeconds(3);
+
     private static readonly TimeSpan LongestProbeTick = TimeSpan.FromSeconds(1);
 
     private readonly List<ControllerConnection> _connections = []; // under the control lock
@@ -58,6 +61,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     private ITimer? _probeTimer;
     private int _isProbing;
     private bool _hasOwnController;
+    private long? _presumedSince;
     private long _droppedPacketInsBefore;
     private long _endedConnections;
     private bool _disposed;
@@ -105,24 +109,82 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Memory for a packet-out's decoded actions; under the control lock.</summary>
     internal FlowAction[] PacketOutActions { get; } = new FlowAction[OfActions.MaxCount];
 
-    /// <summary>Listens and starts to connect.</summary>
+    /// <summary>Where it listens, each to be paused and resumed by <see cref="ListeningSocket"/>. After <see cref="Listen()"/>.</summary>
+    internal IEnumerable<(ConnectionTarget Target, SocketListener Listener)> Listeners => _listeners.Select(open => (open.Target, open.Socket));
+
+    /// <summary>Under the control lock. Whether there is a controller, or one is presumed to be.</summary>
+    internal bool HasContact => _presumedSince != null || _connections.Exists(IsInCharge);
+
+    /// <summary>
+    /// Another process had a controller, which is about to connect again: until it has, or <see cref="PresumedFor"/> is over, misses are the controller's
+    /// and wait for it. Under the control lock.
+    /// </summary>
+    internal void PresumeContact()
+    {
+        _presumedSince = Options.TimeProvider.GetTimestamp();
+        Control.HoldsPacketIns = true;
+        OnSessionChanged();
+    }
+
+    /// <summary>Writes what it has counted, for another process to go on with. Under the control lock.</summary>
+    internal void Save(BinaryWriter to)
+    {
+        to.Write(HasContact);
+        to.Write(EstablishedConnections);
+        to.Write(DroppedPacketIns);
+        to.Write(_refusedFlowMods.Count);
+        foreach ((OfError error, long count) in _refusedFlowMods)
+        {
+            to.Write((ushort)error.Type);
+            to.Write(error.Code);
+            to.Write(count);
+        }
+    }
+
+    /// <summary>Goes on from what <see cref="Save"/> wrote. Under the control lock.</summary>
+    internal void Restore(BinaryReader from)
+    {
+        if (from.ReadBoolean())
+        {
+            PresumeContact();
+        }
+        _endedConnections += from.ReadInt64();
+        _droppedPacketInsBefore += from.ReadInt64();
+        for (int errors = from.ReadInt32(); errors > 0; errors--)
+        {
+            OfError error = new((OfErrorType)from.ReadUInt16(), from.ReadUInt16());
+            CollectionsMarshal.GetValueRefOrAddDefault(_refusedFlowMods, error, out _) += from.ReadInt64();
+        }
+    }
+
+    /// <summary>Listens, where that was not done yet, and starts to connect.</summary>
     /// <exception cref="IOException">A listener's address is unknown or taken; the message names it and the system's reason.</exception>
     /// <exception cref="InvalidOperationException">A target needs TLS and <see cref="AgentOptions.Tls"/> is not there.</exception>
     public void Start()
+    {
+        Listen();
+        foreach (ConnectionTarget target in Options.Controllers)
+        {
+            Connect(target);
+        }
+        foreach (OpenListener open in _listeners)
+        {
+            open.Socket.Socket.Resume();
+        }
+        _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick, ProbeTick);
+    }
+
+    /// <summary>Listens, and serves nobody yet: who connects waits. Errors as <see cref="Start"/>.</summary>
+    public void Listen()
     {
         if (Options.Tls is null && Options.Listeners.Concat(Options.Controllers).FirstOrDefault(target => target.NeedsTls) is { } bare)
         {
             throw new InvalidOperationException($"{bare}: there is no certificate");
         }
-        foreach (ConnectionTarget target in Options.Listeners)
+        foreach (ConnectionTarget target in Options.Listeners.Skip(_listeners.Length))
         {
-            Listen(target);
+            Listen(target, isPaused: true);
         }
-        foreach (ConnectionTarget target in Options.Controllers)
-        {
-            Connect(target);
-        }
-        _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick, ProbeTick);
     }
 
     /// <summary>Whether every connection waits for its peer, for tests.</summary>
@@ -259,17 +321,22 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Under the control lock: someone came, went, or asked for packets.</summary>
     internal void OnSessionChanged()
     {
+        if (_presumedSince is { } since && (_connections.Exists(IsInCharge) || Options.TimeProvider.GetElapsedTime(since) > PresumedFor))
+        {
+            _presumedSince = null;
+            Control.HoldsPacketIns = false;
+        }
         ChooseMissBehaviour();
         if (!_stopping.IsCancellationRequested)
         {
-            _contact.Note(_connections.Exists(IsController));
+            _contact.Note(_presumedSince != null || _connections.Exists(IsController));
         }
     }
 
     private void ChooseMissBehaviour()
     {
         MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
-        Control.MissBehaviour = _hasOwnController || _connections.Exists(IsInCharge) ? MissBehaviour.Controller : alone;
+        Control.MissBehaviour = _hasOwnController || HasContact ? MissBehaviour.Controller : alone;
     }
 
     /// <summary>Under the control lock: at most one connection is master.</summary>
@@ -424,11 +491,20 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         {
             return; // the look before still waits for the control lock
         }
+        bool isPresumed;
         using (Control.EnterWithoutTable())
         {
+            isPresumed = _presumedSince != null;
             foreach (ControllerConnection connection in _connections)
             {
                 connection.Probe();
+            }
+        }
+        if (isPresumed)
+        {
+            using (Control.Enter()) // emergency mode may be due
+            {
+                OnSessionChanged();
             }
         }
         Volatile.Write(ref _isProbing, 0);

@@ -9,26 +9,30 @@ internal sealed class SocketListener : IDisposable
     /// <summary>More than a burst: a peer whose SYN finds no room comes again after 1, 2, 4, 8 seconds only. The kernel cuts it to net.core.somaxconn.</summary>
     private const int Backlog = 4096;
 
-    private const int AcceptRetryMilliseconds = 10;
-
     // Of a name that is to be listened at: the switch does not start without.
     private static readonly TimeSpan LookupPatience = TimeSpan.FromSeconds(5);
 
-    private readonly Socket _socket;
+    private readonly ListeningSocket _socket;
     private readonly ConnectionTarget _target;
     private volatile TlsCredentials? _tls;
-    private volatile bool _disposed;
+    private bool _disposed;
 
+    /// <param name="taken">What another process listened there by, this one's from now on; null to bind one.</param>
     /// <exception cref="SocketException">The address is unknown or taken.</exception>
     /// <exception cref="IOException">The path of a Unix socket is taken or cannot be used, or a name is not resolved in time.</exception>
-    public SocketListener(ConnectionTarget target, TlsCredentials? tls)
+    public SocketListener(ConnectionTarget target, TlsCredentials? tls, Socket? taken = null)
     {
         _target = target;
         UseTls(tls);
-        _socket = target.Transport == ConnectionTransport.Unix ? UnixSocketFile.Bind(target.Host) : Bind(target);
+        _socket = new ListeningSocket(taken ?? (target.Transport == ConnectionTransport.Unix ? UnixSocketFile.Bind(target.Host) : Bind(target)));
+        if (taken != null)
+        {
+            _socket.IsForeign = true;
+            return;
+        }
         try
         {
-            _socket.Listen(Backlog);
+            _socket.Socket.Listen(Backlog);
         }
         catch
         {
@@ -37,8 +41,11 @@ internal sealed class SocketListener : IDisposable
         }
     }
 
+    /// <summary>What another process can go on listening by.</summary>
+    public ListeningSocket Socket => _socket;
+
     /// <summary>The TCP port it listens on, also where the system chose it; 0 for a Unix socket.</summary>
-    public int Port => (_socket.LocalEndPoint as IPEndPoint)?.Port ?? 0;
+    public int Port => (_socket.Socket.LocalEndPoint as IPEndPoint)?.Port ?? 0;
 
     /// <summary>For connections accepted from now on; of no account where the target needs none. Any thread.</summary>
     public void UseTls(TlsCredentials? tls) => _tls = _target.NeedsTls ? tls : null;
@@ -47,19 +54,15 @@ internal sealed class SocketListener : IDisposable
     /// <returns>Null once it was disposed.</returns>
     public IChannel? Accept()
     {
-        while (!_disposed)
+        while (_socket.Accept() is { } socket)
         {
             try
             {
-                return new SocketChannel(_socket.Accept(), _tls, isServer: true);
+                return new SocketChannel(socket, _tls, isServer: true);
             }
-            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException)
             {
-                // The peer was gone before we took it, or we are being disposed; descriptors running out passes, too.
-                if (!_disposed)
-                {
-                    Thread.Sleep(AcceptRetryMilliseconds);
-                }
+                socket.Dispose(); // gone again
             }
         }
         return null;
@@ -72,11 +75,11 @@ internal sealed class SocketListener : IDisposable
             return;
         }
         _disposed = true;
-        if (_target.Transport == ConnectionTransport.Unix)
+        if (_target.Transport == ConnectionTransport.Unix && !_socket.IsForeign)
         {
             UnixSocketFile.Remove(_target.Host); // while it is still live, so that nobody has put another in its place
         }
-        _socket.Close(timeout: 0);
+        _socket.Dispose();
     }
 
     private static IPAddress Find(string host)

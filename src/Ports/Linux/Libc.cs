@@ -34,9 +34,15 @@ internal static unsafe partial class Libc
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;
     public const int SO_NETNS_COOKIE = 71;
+    public const int SCM_RIGHTS = 1;
+    public const int SHUT_RD = 0;
     public const int SHUT_RDWR = 2;
+    public const int MSG_CTRUNC = 0x8;
     public const int MSG_TRUNC = 0x20;
     public const int MSG_DONTWAIT = 0x40;
+    public const int MSG_NOSIGNAL = 0x4000;
+    public const int MSG_CMSG_CLOEXEC = 0x40000000;
+    public const int F_DUPFD_CLOEXEC = 1030;
 
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
@@ -66,6 +72,13 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int close(int descriptor);
+
+    /// <summary>With an integer argument, which is passed as fixed ones are.</summary>
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int fcntl(int descriptor, int command, nint argument);
+
+    [LibraryImport(Library)]
+    public static partial uint geteuid();
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial long lseek(int descriptor, long offset, int whence);
@@ -135,9 +148,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int ftruncate(int descriptor, long length);
-
-    [LibraryImport(Library, SetLastError = true)]
-    public static partial int fcntl(int descriptor, int command, nint argument);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);

@@ -17,8 +17,10 @@ internal sealed class UnderlaySet
     /// <summary>Opens a port in the calling thread's network namespace.</summary>
     /// <param name="number">The port's OpenFlow number.</param>
     /// <param name="beside">The port whose workers must serve this one too; null if any may.</param>
+    /// <param name="take">Gives what another process has of a port that is no tunnel; it, or what it gives, is null to have the port opened.</param>
     /// <exception cref="PortException">It cannot be opened; the message is one line that names the port and the reason.</exception>
-    public IPortDevice Open(ushort number, PortSpec spec, FramePool pool, out ushort? beside)
+    public IPortDevice Open(
+        ushort number, PortSpec spec, FramePool pool, out ushort? beside, Func<ushort, PortSpec, FramePool, IPortDevice?>? take = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         lock (_lock)
@@ -31,7 +33,7 @@ internal sealed class UnderlaySet
             beside = _underlays.TryGetValue(number, out Underlay? known) && known.Tunnels.Devices is [{ Number: ushort tunnel }, ..] ? tunnel : null;
         }
         UnderlayOptions? options = UnderlayOptions.Read(spec);
-        IPortDevice device = PortFactory.Open(spec, pool);
+        IPortDevice device = take?.Invoke(number, spec, pool) ?? PortFactory.Open(spec, pool);
         try
         {
             return options == null ? device : Wrap(number, device, options);

@@ -6,6 +6,7 @@ using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.TakeOver;
 using Softswitch.Web;
 
 namespace Softswitch.Commands;
@@ -60,15 +61,29 @@ internal static class RunCommand
         PoolThreads.Fill();
         using StreamLog log = StreamLog.ToStandardError(options.LogFormat, options.LogLevel);
         using var signal = new TerminationSignal(onReload: () => HostLog.News(log, "SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
-        using Socket? listener = options.Web == null ? null : OpenWeb(options.Web);
+        using TakeOverTaker? taker = options.TakeOver is { } target ? TakeOverTaker.Begin(target) : null;
+        using Socket? listener = options.Web == null ? null : taker?.TakeListener(LabelOf(options.Web)) ?? OpenWeb(options.Web);
         Action<string> say = line => Say(line, log);
-        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, say, log);
+        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, say, log, taker);
+        if (listener != null)
+        {
+            host.AddListener(LabelOf(options.Web!), listener);
+        }
         using IDisposable? web = listener == null ? null : StartWeb(host, listener, say);
         using var manager = ServiceManager.FromEnvironment();
         using ServiceWatch? watch = manager.IsPresent ? new ServiceWatch(host, manager, log) : null;
         say("ready");
+        if (taker != null)
+        {
+            manager.TakenOver();
+        }
         watch?.Start();
-        WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle]);
+        WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle, host.Given.WaitHandle]);
+        if (host.Given.IsCancellationRequested)
+        {
+            log.Dispose();
+            Environment.Exit(0); // nothing is closed in order: the sockets are another process's by now
+        }
         host.ThrowIfFailed();
         HostLog.Stopping(log, signal.Reason);
         manager.Stopping();
@@ -88,6 +103,8 @@ internal static class RunCommand
             Console.SetOut(TextWriter.Null);
         }
     }
+
+    private static string LabelOf(IPEndPoint web) => $"web {web}";
 
     // Apart, so that a switch without a page loads no web server: compiling the call would.
     [MethodImpl(MethodImplOptions.NoInlining)]

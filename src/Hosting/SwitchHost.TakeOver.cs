@@ -1,0 +1,170 @@
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.State;
+using Softswitch.Hosting.TakeOver;
+using Softswitch.OfAgent.Connections;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting;
+
+/// <content>A switch that changes processes: this one's side as the giver, and what it does otherwise where it takes over.</content>
+public sealed partial class SwitchHost : IHandedOver
+{
+    private readonly CancellationTokenSource _given = new();
+    private readonly List<Thread> _workers = [];
+    private readonly List<(string Label, ListeningSocket Listener)> _moreListeners = [];
+    private readonly ManualResetEventSlim _workersMayRun = new(true);
+    private CancellationTokenSource? _workersStop;
+    private TakeOverGiver? _giver;
+    private readonly TakeOverTaker? _taker;
+
+    /// <summary>Cancelled when another process goes on with this switch: what is left is to end this one, without <see cref="Dispose"/>.</summary>
+    internal CancellationToken Given => _given.Token;
+
+    string IHandedOver.Name => Name;
+
+    string? IHandedOver.ControlPath => _commands?.Path;
+
+    IEnumerable<(string Label, ListeningSocket Listener)> IHandedOver.Listeners =>
+    [
+        .. _agent!.Listeners.Select(open => (LabelOf(open.Target), open.Listener.Socket)),
+        .. _commands == null ? [] : (IEnumerable<(string, ListeningSocket)>)[(LabelOfControl(_commands.Path), _commands.Socket)],
+        .. _moreListeners,
+    ];
+
+    /// <summary>A socket that the program listens by, to be handed over with the switch.</summary>
+    /// <param name="label">What a taker with the same options asks for it by.</param>
+    internal void AddListener(string label, System.Net.Sockets.Socket listener) => _moreListeners.Add((label, new ListeningSocket(listener)));
+
+    List<OfferedPort> IHandedOver.OfferPorts() => Ports.Offer();
+
+    void IHandedOver.RestWorkers()
+    {
+        _workersStop!.Cancel();
+        if (!_workers.TrueForAll(thread => thread.Join(EndPatience)))
+        {
+            throw new InvalidOperationException($"a worker does not end its pass within {EndPatience.TotalSeconds:0} s");
+        }
+    }
+
+    void IHandedOver.ResumeWorkers()
+    {
+        if (_workers.TrueForAll(thread => !thread.IsAlive))
+        {
+            StartWorkers();
+        }
+    }
+
+    void IHandedOver.SaveRest(BinaryWriter to) => _agent!.Save(to);
+
+    void IHandedOver.OnGiven(TakenThings taken)
+    {
+        _isGiven = true;
+        _state?.HandOver();
+        _ports!.Dispose();
+        foreach ((_, SocketListener listener) in _agent!.Listeners.Where(open => !taken.Listeners.Contains(LabelOf(open.Target))))
+        {
+            listener.Dispose();
+        }
+        if (_commands != null && !taken.Listeners.Contains(LabelOfControl(_commands.Path)))
+        {
+            UnixSocketFile.Remove(_commands.Path);
+        }
+        Control.Abandon(); // what was not taken is left as it was found
+        _given.Cancel();
+        Thread.Sleep(Timeout.Infinite); // the taker connects to controllers when this process's connections, and the one it took over by, are gone
+    }
+
+    /// <summary>Gives the switch to the client of the control socket that asked for it.</summary>
+    internal void HandOver(int socket) => _giver!.Run(socket);
+
+    private static string LabelOf(ConnectionTarget target) => $"listen {target}";
+
+    private static string LabelOfControl(string path) => $"control {path}";
+
+    /// <summary>Checks what must be as it is in the switch that is taken over.</summary>
+    private static SwitchOptions Adapt(SwitchOptions options, TakeOverTaker taker)
+    {
+        if (options.Cards.Count > 0)
+        {
+            throw taker.Refuse("a switch with a NetFPGA card has to be started anew");
+        }
+        if (options.Datapath.SpanningTree != null)
+        {
+            throw taker.Refuse("a switch with a spanning tree has to be started anew: its ports listen and learn first");
+        }
+        if (options.DatapathId is { } id && id != taker.DatapathId)
+        {
+            throw taker.Refuse($"its datapath id is {taker.DatapathId:x16}; --datapath-id {id:x16} would make it another switch");
+        }
+        int frames = options.Datapath.FrameCount + SwitchPorts.FramesTakenBy(options.Ports);
+        if (taker.HasMemory && (frames != taker.FrameCount || options.Datapath.FrameSize != taker.FrameSize))
+        {
+            throw taker.Refuse($"packets of AF_XDP ports lie in its {taker.FrameCount} frames of {taker.FrameSize} bytes, and this one would have {frames} of {options.Datapath.FrameSize}: --frames, --frame-size and the ports have to be the same");
+        }
+        return options with
+        {
+            Ports = [.. options.Ports.Select(port => taker.FindNumber(port.Spec) is ushort number && port.IsNumberChosen ? port with { Number = number } : port)],
+            DatapathId = taker.DatapathId,
+            Datapath = options.Datapath with { AreFramesInUse = taker.HasMemory },
+            Agent = options.Agent with { TakeListener = target => taker.TakeListener(LabelOf(target)) },
+        };
+    }
+
+    /// <summary>Everything is open: loads the table, and goes on where the running switch comes to rest.</summary>
+    private void TakeOver(Action<string> say)
+    {
+        TakeOverTaker taker = _taker!;
+        _agent!.Listen();
+        taker.LoadTable(Control);
+        _workersMayRun.Reset();
+        StartWorkers(); // threads take a while to start
+        TimeSpan rested = taker.Finish(Control, _agent.Restore);
+        _workersMayRun.Set();
+        foreach ((_, ListeningSocket listener) in ((IHandedOver)this).Listeners)
+        {
+            listener.IsForeign = false;
+        }
+        taker.AwaitEnd();
+        taker.Dispose(); // what was not taken ends with the process that had it
+        say($"taken over from {taker.Target}: {taker.PortCount} ports, {taker.FlowCount} flow entries; nothing was forwarded for {rested.TotalMilliseconds:0.0} ms");
+    }
+
+    /// <summary>Begins to write the journal; after a take-over now only, as the other process had the folder.</summary>
+    private void KeepState(StateClock clock)
+    {
+        if (_taker != null && _options.State is { } path)
+        {
+            try
+            {
+                StateFolder folder = StateFolder.Open(path, _log);
+                folder.ForgetFlows();
+                _state = StateJournal.Begin(Control, folder, clock, static _ => { }, _log);
+                Ports.Remember(_state.Queue);
+            }
+            catch (OptionException e)
+            {
+                HostLog.Warn(_log, $"{e.Message}; the switch goes on, and nothing outlasts it"); // it is too late to leave it to the other process
+            }
+        }
+        _state?.Start();
+    }
+
+    private void StartWorkers()
+    {
+        _workersStop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        CancellationToken stop = _workersStop.Token;
+        _threads.RemoveAll(_workers.Contains);
+        _workers.Clear();
+        foreach (Worker worker in Control.Workers)
+        {
+            _workers.Add(StartThread($"worker {worker.Id}", () =>
+            {
+                _processors.Enter(worker.Id);
+                using IWaiter waiter = _options.SpinsWhenIdle ? new SpinningWaiter() : new PollWaiter();
+                _workersMayRun.Wait(CancellationToken.None);
+                worker.Run(waiter, stop);
+            }));
+        }
+    }
+}

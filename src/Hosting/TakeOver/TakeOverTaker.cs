@@ -1,0 +1,319 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Tables;
+using Softswitch.Hosting.Management;
+using Softswitch.Hosting.State;
+using Softswitch.Ports;
+using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting.TakeOver;
+
+/// <summary>The side of a take-over that goes on with a running switch: what that one offers, until it is this process's.</summary>
+/// <remarks>Disposing closes whatever was not taken. Before <see cref="Finish"/> returned nothing of the running switch has changed. Threads: one at a time.</remarks>
+internal sealed class TakeOverTaker : IDisposable
+{
+    public const string Verb = "take-over ";
+
+    // Milliseconds: of a switch that forwards, and one that reads its own ports meanwhile; until it has its table's turn, and has written it down; at rest.
+    private const int AnswerPatience = 10_000;
+    private const int TablePatience = 30_000;
+    private const int RestPatience = 5000;
+    private const int MostBytes = 1 << 30;
+    private const int LongestLine = 4096;
+
+    private readonly TakeOverChannel _channel;
+    private readonly Dictionary<string, int> _listeners = [];
+    private readonly Dictionary<ushort, OfferedPort> _ports = [];
+    private readonly HashSet<string> _takenListeners = [];
+    private readonly Dictionary<ushort, IDeviceHandover> _devices = [];
+    private int _memory = -1;
+
+    private TakeOverTaker(string target, TakeOverChannel channel)
+    {
+        Target = target;
+        _channel = channel;
+    }
+
+    /// <summary>As it was asked for.</summary>
+    public string Target { get; }
+
+    public ulong DatapathId { get; private set; }
+
+    /// <summary>What the running switch goes by.</summary>
+    public string Name { get; private set; } = string.Empty;
+
+    /// <summary>Its control socket; empty if it has none.</summary>
+    public string ControlPath { get; private set; } = string.Empty;
+
+    public int FrameCount { get; private set; }
+
+    public int FrameSize { get; private set; }
+
+    /// <summary>Whether ports' packets lie in the running switch's memory, which is to be mapped then.</summary>
+    public bool HasMemory { get; private set; }
+
+    /// <summary>Entries of both tables that were taken.</summary>
+    public int FlowCount { get; private set; }
+
+    public int PortCount => _devices.Count;
+
+    /// <summary>Asks a running switch for what it has.</summary>
+    /// <param name="target">Its name, or <c>unix:PATH</c>.</param>
+    /// <exception cref="OptionException">There is none, it is of another version, or it refuses.</exception>
+    public static TakeOverTaker Begin(string target)
+    {
+        string path = ControlSockets.Find(target)["unix:".Length..];
+        DescriptorSocket? socket = null;
+        TakeOverTaker? taker = null;
+        try
+        {
+            socket = DescriptorSocket.Connect(path);
+            if (socket.Peer.User != Libc.geteuid() && socket.Peer.User != 0 && Libc.geteuid() != 0)
+            {
+                throw new InvalidDataException("it is another user's");
+            }
+            socket.Send(Encoding.UTF8.GetBytes($"{Verb}{TakeOverChannel.Version}\n"), [], AnswerPatience);
+            ReadAnswer(socket);
+            taker = new TakeOverTaker(target, new TakeOverChannel(socket, MostBytes));
+            taker.ReceiveOffer();
+            return taker;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            taker?.Dispose();
+            socket?.Dispose();
+            throw new OptionException($"--take-over: '{target}': {e.Message}", e);
+        }
+    }
+
+    /// <summary>The error for an option that does not go with the running switch.</summary>
+    public OptionException Refuse(string reason) => new($"--take-over: '{Target}': {reason}");
+
+    /// <summary>Maps the running switch's packet memory.</summary>
+    /// <exception cref="OptionException">The system refuses, or the size is another.</exception>
+    public HugePages MapMemory(nuint bytes)
+    {
+        try
+        {
+            HugePages memory = HugePages.Map(_memory, bytes);
+            _memory = -1; // its own now
+            return memory;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            throw Refuse(e.Message);
+        }
+    }
+
+    /// <summary>What the running switch has for a port of this number and specification; null if it has none, and this one is to open it.</summary>
+    /// <exception cref="PortException">It has, and it cannot be had.</exception>
+    public IPortDevice? TakePort(ushort number, PortSpec spec, Func<DeviceOffer, IPortDevice> make)
+    {
+        if (!_ports.TryGetValue(number, out OfferedPort? offered) || offered.Spec != spec.Body)
+        {
+            return null;
+        }
+        if (offered.Device == null)
+        {
+            throw new PortException($"port '{spec.Text}': it cannot be taken over: {offered.Obstacle}");
+        }
+        _ports.Remove(number);
+        IPortDevice device = make(offered.Device);
+        _devices[number] = device.Handover!;
+        return device;
+    }
+
+    /// <summary>The number that the running switch's port of this specification has; null if there is none.</summary>
+    public ushort? FindNumber(PortSpec spec) => _ports.Values.FirstOrDefault(port => port.Spec == spec.Body)?.Number;
+
+    /// <summary>The socket that the running switch listens by under a label; null if it does not.</summary>
+    public Socket? TakeListener(string label)
+    {
+        if (!_listeners.Remove(label, out int descriptor))
+        {
+            return null;
+        }
+        _takenListeners.Add(label);
+        return new Socket(new SafeSocketHandle(descriptor, ownsHandle: true));
+    }
+
+    /// <summary>Kinds of devices that were taken.</summary>
+    public IEnumerable<Type> DeviceTypes => _devices.Values.Select(device => device.GetType()).Distinct();
+
+    /// <summary>Everything is open: has the running switch send its table, which rests from here on, and restores it.</summary>
+    /// <exception cref="OptionException">It does not fit, or the running switch ends the take-over.</exception>
+    public void LoadTable(DatapathControl control) => Guard(() =>
+    {
+        if (HasMemory && _ports.Values.FirstOrDefault(port => port.Device?.Kind == AfXdpPort.OfferKind) is { } left)
+        {
+            throw new InvalidDataException($"port {left.Number}={left.Spec} has to be among the ports: its packets lie in the memory that is taken over");
+        }
+        _channel.Send(TakeOverMessage.Begin, [], AnswerPatience);
+        FlowAction[] actions = new FlowAction[ActionListMemory.MaxActions];
+        while (_channel.Receive(TablePatience, out byte[] entries, out _) is var kind && kind != TakeOverMessage.EntriesEnd)
+        {
+            using ControlScope scope = control.Enter();
+            for (ReadOnlySpan<byte> rest = entries; !rest.IsEmpty;)
+            {
+                if (kind != TakeOverMessage.Entries || !FlowEntryCodec.TryRead(rest, actions, out FlowStatistics entry, out int size))
+                {
+                    throw new InvalidDataException("an entry that makes no sense");
+                }
+                ControlError error = control.Restore(entry);
+                if (error != ControlError.None)
+                {
+                    throw new InvalidDataException($"its entry {FlowCount + 1} is refused here: {error}");
+                }
+                FlowCount++;
+                rest = rest[size..];
+            }
+        }
+    });
+
+    /// <summary>Goes on where the running switch comes to rest. When this returns the switch is this process's, and workers are to run at once.</summary>
+    /// <param name="restoreHost">Reads what is not the datapath's.</param>
+    /// <returns>How long nothing was forwarded, at most.</returns>
+    /// <exception cref="OptionException">It is not: the running switch goes on.</exception>
+    public TimeSpan Finish(DatapathControl control, Action<BinaryReader> restoreHost)
+    {
+        long began = 0;
+        Guard(() =>
+        {
+            Dictionary<ulong, uint> index = control.IndexFlows();
+            CodeWarmUp.ForTaker(DeviceTypes);
+            _channel.Send(TakeOverMessage.Prepared, [], AnswerPatience);
+            began = Stopwatch.GetTimestamp();
+            TakeOverMessage kind;
+            byte[] payload;
+            while ((kind = _channel.Receive(RestPatience, out payload, out _)) == TakeOverMessage.DeviceRest)
+            {
+                if (_devices.TryGetValue(BitConverter.ToUInt16(payload), out IDeviceHandover? device))
+                {
+                    device.Adopt(payload.AsSpan(sizeof(ushort)));
+                }
+            }
+            control.Frames.FreeUnclaimed();
+            using ControlScope scope = control.Enter();
+            using BinaryReader rest = new(new MemoryStream(kind == TakeOverMessage.Rest ? payload : throw new InvalidDataException($"a message {kind}")));
+            control.RestoreRest(rest, _devices.ContainsKey);
+            restoreHost(rest);
+            using BinaryReader counts = new(new MemoryStream(_channel.Expect(TakeOverMessage.Counts, RestPatience)));
+            control.RestoreCounts(counts, index);
+            _channel.Send(TakeOverMessage.Mine, RestPatience, new TakenThings(_devices.Keys.ToHashSet(), _takenListeners).Write);
+        });
+        return Stopwatch.GetElapsedTime(began);
+    }
+
+    /// <summary>Waits until the other process is gone, with its connections to controllers; for seconds at most.</summary>
+    public void AwaitEnd()
+    {
+        try
+        {
+            _channel.Receive(RestPatience, out _, out _);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            // so it is, or it takes long
+        }
+    }
+
+    public void Dispose()
+    {
+        _channel.Dispose();
+        foreach (OfferedPort port in _ports.Values)
+        {
+            port.Close();
+        }
+        _ports.Clear();
+        foreach (int descriptor in _listeners.Values.Append(_memory).Where(descriptor => descriptor >= 0))
+        {
+            _ = Libc.close(descriptor);
+        }
+        _listeners.Clear();
+        _memory = -1;
+    }
+
+    private void Guard(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or FormatException or ArgumentException)
+        {
+            _channel.Fail(e.Message);
+            throw Refuse(e.Message);
+        }
+    }
+
+    private void ReceiveOffer()
+    {
+        while (_channel.Receive(AnswerPatience, out byte[] payload, out int[] descriptors) is var kind && kind != TakeOverMessage.OfferEnd)
+        {
+            using BinaryReader from = new(new MemoryStream(payload));
+            switch (kind)
+            {
+                case TakeOverMessage.Switch:
+                    DatapathId = from.ReadUInt64();
+                    ControlPath = from.ReadString();
+                    Name = from.ReadString();
+                    FrameCount = from.ReadInt32();
+                    FrameSize = from.ReadInt32();
+                    byte version = from.ReadByte();
+                    if (version != FlowEntryCodec.Version)
+                    {
+                        throw new InvalidDataException($"its entries are of version {version}, and this switch knows {FlowEntryCodec.Version}");
+                    }
+                    break;
+                case TakeOverMessage.Memory when descriptors is [int memory]:
+                    _memory = memory;
+                    HasMemory = true;
+                    break;
+                case TakeOverMessage.Listener when descriptors is [int listener]:
+                    _listeners[from.ReadString()] = listener;
+                    break;
+                case TakeOverMessage.Port:
+                    OfferedPort port = OfferedPort.Read(from, descriptors);
+                    _ports[port.Number] = port;
+                    break;
+                default:
+                    Array.ForEach(descriptors, descriptor => _ = Libc.close(descriptor));
+                    throw new InvalidDataException($"a message {kind} among its offers");
+            }
+        }
+    }
+
+    /// <summary>Lines until <c>ok</c> or <c>error</c>, as for any command of the control socket; what follows is left where it is.</summary>
+    private static void ReadAnswer(DescriptorSocket socket)
+    {
+        List<string> reasons = [];
+        List<byte> line = [];
+        byte[] next = new byte[1];
+        while (line.Count < LongestLine)
+        {
+            socket.Receive(next, [], AnswerPatience);
+            if (next[0] != '\n')
+            {
+                line.Add(next[0]);
+                continue;
+            }
+            string text = Encoding.UTF8.GetString([.. line]);
+            line.Clear();
+            if (text == ControlProtocol.Ok)
+            {
+                return;
+            }
+            if (text == ControlProtocol.Error)
+            {
+                break;
+            }
+            reasons.Add(text.TrimStart(ControlProtocol.TextMark));
+        }
+        throw new InvalidDataException($"it refuses: {string.Join("; ", reasons)}");
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net.Sockets;
+
+namespace Softswitch.OfAgent.Connections;
+
+/// <summary>A socket that listens, and whose accepting can pause: while another process takes it over, who connects waits in its backlog.</summary>
+/// <remarks>Threads: one accepts; the rest is for any.</remarks>
+internal sealed class ListeningSocket : IDisposable
+{
+    private const int RetryMilliseconds = 10;
+
+    private readonly Lock _accepting = new();
+    private readonly ManualResetEventSlim _goesOn = new(true);
+    private volatile bool _isPaused;
+    private volatile bool _disposed;
+
+    /// <param name="socket">It listens, and is this one's from now on.</param>
+    public ListeningSocket(Socket socket)
+    {
+        Socket = socket;
+        socket.Blocking = false; // whoever came may be gone, or another process's, by the time it is taken
+    }
+
+    public Socket Socket { get; }
+
+    /// <summary>Whether another process listens by it still: then disposing leaves its name and its backlog alone.</summary>
+    public bool IsForeign { get; set; }
+
+    /// <summary>Blocks until someone connects.</summary>
+    /// <returns>Null once it was disposed.</returns>
+    public Socket? Accept()
+    {
+        while (!_disposed)
+        {
+            try
+            {
+                _goesOn.Wait();
+                if (_disposed)
+                {
+                    break; // no call may be under way when the socket is disposed of: ending it would end the listening of others
+                }
+                _ = Socket.Poll(-1, SelectMode.SelectRead);
+                lock (_accepting)
+                {
+                    if (!_isPaused && !_disposed)
+                    {
+                        Socket accepted = Socket.Accept();
+                        accepted.Blocking = true;
+                        return accepted;
+                    }
+                }
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                // The peer was gone before we took it, or we are being disposed; descriptors running out passes, too.
+                if (!_disposed)
+                {
+                    Thread.Sleep(RetryMilliseconds);
+                }
+            }
+        }
+        return null;
+    }
+
+    /// <summary>When this returns nobody is accepted any more, until <see cref="Resume"/>.</summary>
+    public void Pause()
+    {
+        _goesOn.Reset();
+        lock (_accepting)
+        {
+            _isPaused = true;
+        }
+    }
+
+    public void Resume()
+    {
+        _isPaused = false;
+        _goesOn.Set();
+    }
+
+    /// <summary>Ends the listening, for every process that has the socket, unless it is foreign.</summary>
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            Resume();
+            if (IsForeign)
+            {
+                Socket.Dispose();
+                return;
+            }
+            Socket.Close(timeout: 0);
+        }
+    }
+}
