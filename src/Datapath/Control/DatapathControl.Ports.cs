@@ -70,6 +70,7 @@ internal sealed unsafe partial class DatapathControl
         {
             worker.Sleep.WaitForEnd(SleepPatience);
         }
+        _shared.Macs.ForgetPort(number);
         _packetIns.Discard(port.PacketIns);
         _events?.OnPortStatus(PortStatusReason.Delete, port.Description);
         if (isFree)

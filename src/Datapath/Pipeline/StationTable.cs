@@ -74,6 +74,9 @@ internal sealed unsafe class StationTable : IDisposable
         _age = milliseconds;
     }
 
+    /// <summary>Forgets the stations of a port that is gone: each may be at another by now. The control side, when no worker uses the port.</summary>
+    public void ForgetPort(ushort port) => Forget(age: 0, now: 0, port);
+
     /// <summary>Takes over all that another table of the same hash knows. This one is nobody else's, the other one may be in use.</summary>
     public void CopyFrom(StationTable other)
     {
@@ -129,8 +132,9 @@ internal sealed unsafe class StationTable : IDisposable
 
     public void Dispose() => _buckets.Dispose();
 
-    /// <summary>Frees the places of stations not heard for so long.</summary>
-    private void Forget(uint age, uint now)
+    /// <summary>Frees the places of stations not heard for so long, or of those on a port.</summary>
+    /// <param name="port">Null for any.</param>
+    private void Forget(uint age, uint now, ushort? port = null)
     {
         for (int b = 0; b < Buckets; b++)
         {
@@ -144,7 +148,7 @@ internal sealed unsafe class StationTable : IDisposable
             }
             for (int i = 0; i < Ways; i++)
             {
-                if (AgeOf(bucket, i, now) >= age + ClockSpread)
+                if (port == null ? AgeOf(bucket, i, now) >= age + ClockSpread : bucket->Ports[i] == port)
                 {
                     bucket->Stations[i] = 0;
                 }

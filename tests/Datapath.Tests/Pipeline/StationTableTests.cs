@@ -32,6 +32,17 @@ public sealed class StationTableTests : IDisposable
     }
 
     [Fact]
+    public void Stations_of_a_port_that_is_gone_are_unknown_and_others_stay()
+    {
+        _table.Learn(Key(source: 1), 7, now: 5000);
+        _table.Learn(Key(source: 2), 8, now: 5000);
+        _table.ForgetPort(7);
+        Assert.Equal((0, 8), (_table.Find(Key(destination: 1), now: 5000), _table.Find(Key(destination: 2), now: 5000)));
+        _table.Learn(Key(source: 1), 9, now: 5000);
+        Assert.Equal(9, _table.Find(Key(destination: 1), now: 5000));
+    }
+
+    [Fact]
     public void Readers_and_writers_on_one_bucket_never_mix_stations_up()
     {
         // Station n is only ever on port n: nobody may find another.
