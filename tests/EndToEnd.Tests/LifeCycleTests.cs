@@ -217,7 +217,7 @@ public sealed class LifeCycleTests
 
         CommandResult third = lab.RunToEnd("--port", "null:", "--listen", CabledHosts.Listen);
         Assert.Equal(2, third.ExitCode);
-        Assert.Contains("--listen: ptcp:6654:127.0.0.1: Address already in use", third.Error, StringComparison.Ordinal);
+        Assert.Contains($"--listen: ptcp:6654:127.0.0.1: Address already in use (pid {first.ProcessId})", third.Error, StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, 2)); // and the first forwards as before
     }
 

@@ -40,7 +40,7 @@ public sealed class ManagementTests : IDisposable
     {
         using RunningCommand named = StartNull("--name", "s1");
         CommandResult twin = Execute("run", "--port", "null:", "--name", "s1");
-        Assert.Equal((2, "softswitch run: --name: s1: the socket is in use by a running process\n"), (twin.ExitCode, twin.Error));
+        Assert.Equal((2, $"softswitch run: --name: s1: the socket is in use by a running process (pid {named.ProcessId})\n"), (twin.ExitCode, twin.Error));
         using RunningCommand first = StartNull("--datapath-id", "7");
         using RunningCommand second = StartNull("--datapath-id", "7");
         second.WaitForText("tools call this switch 0000000000000007-2: another has its datapath id for a name", SwitchProgram.Patience);

@@ -8,6 +8,11 @@ internal sealed class TestTime : TimeProvider
     private readonly List<TestTimer> _timers = [];
     private long _now = TimeSpan.TicksPerHour; // not 0: a stamp of 0 must not look like "never"
 
+    /// <summary>The wall clock, which <see cref="Advance"/> does not move; null for the system's.</summary>
+    public DateTimeOffset? Wall { get; set; }
+
+    public override DateTimeOffset GetUtcNow() => Wall ?? base.GetUtcNow();
+
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override long GetTimestamp() => Volatile.Read(ref _now);

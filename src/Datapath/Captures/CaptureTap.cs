@@ -39,7 +39,9 @@ internal sealed unsafe class CaptureTap : PacketTap
             _askedAt = ticks;
             _offset = _time.GetUtcNow().UtcTicks - ticks;
         }
-        _ticks = Math.Max(_ticks, ticks + _offset); // a clock that was set back must not put packets out of order
+        long now = ticks + _offset;
+        // A clock that is put right by a little must not put packets out of order; one that was set back is followed.
+        _ticks = now < _ticks && _ticks - now < ClockInterval ? _ticks : now;
     }
 
     /// <summary>A batch as the port received it, parsed.</summary>

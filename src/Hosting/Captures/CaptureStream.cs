@@ -19,6 +19,9 @@ internal sealed class CaptureStream : IDisposable
     private const int Interval = 10;
 
     // Another worker's pass may still bring older packets: only one that the system holds up takes longer than this.
+    // By then the workers have seen that the clock was set.
+    private static readonly TimeSpan ClockPatience = TimeSpan.FromSeconds(3);
+
     private const long PassPatience = 50 * TimeSpan.TicksPerMillisecond;
 
     private static readonly TimeSpan NamesInterval = TimeSpan.FromSeconds(1);
@@ -30,6 +33,8 @@ internal sealed class CaptureStream : IDisposable
     private readonly Capture _capture;
     private readonly Dictionary<ushort, CapturedPort> _ports = [];
     private long _namesReadAt = long.MinValue;
+    private long _lastLook;
+    private long _setBackAt;
     private long _left;
     private bool _isRunning = true;
 
@@ -72,7 +77,7 @@ internal sealed class CaptureStream : IDisposable
             {
                 ReadNames(writer); // ports come, go, and are renamed
             }
-            Drain(writer, isOrdered ? long.MaxValue : DateTime.UtcNow.Ticks - PassPatience);
+            Drain(writer, isOrdered || WasClockSetBack() ? long.MaxValue : DateTime.UtcNow.Ticks - PassPatience);
             writer.Flush();
             Thread.Sleep(Interval);
         }
@@ -85,6 +90,15 @@ internal sealed class CaptureStream : IDisposable
             writer.AddStatistics(port.Interface, now, port.Packets + port.Lost, port.Lost);
         }
         writer.Flush();
+    }
+
+    /// <summary>Whether packets may be here that are from a future which the clock will reach who knows when.</summary>
+    private bool WasClockSetBack()
+    {
+        long now = DateTime.UtcNow.Ticks;
+        _setBackAt = now < _lastLook ? Stopwatch.GetTimestamp() : _setBackAt;
+        _lastLook = now;
+        return _setBackAt != 0 && Stopwatch.GetElapsedTime(_setBackAt) < ClockPatience;
     }
 
     public void Dispose()

@@ -6,7 +6,7 @@ namespace Softswitch.Hosting.Logging;
 /// Folds a flood of equal lines: of each the first few within some seconds pass, the others are counted, and one line tells how many
 /// there were.
 /// </summary>
-/// <remarks>Bounded: where too many different lines come at once, what is not remembered passes. Threads: one.</remarks>
+/// <remarks>A clock that is set back ends what it was waited for. Bounded: where too many different lines come at once, what is not remembered passes. Threads: one.</remarks>
 internal sealed class FloodFilter
 {
     public const int Few = 5;
@@ -37,14 +37,14 @@ internal sealed class FloodFilter
     /// <param name="all">Whether to say it of all, because this is the end.</param>
     public IEnumerable<LogLine> TakeFolded(DateTimeOffset now, bool all = false)
     {
-        if (now < _lookAgainAt && !all)
+        if (IsWaitedFor(_lookAgainAt, now) && !all)
         {
             yield break;
         }
         _lookAgainAt = DateTimeOffset.MaxValue;
         foreach (((LogLevel, string) key, Tally tally) in _seen.ToArray())
         {
-            if (now < tally.First.Time + s_window && !all)
+            if (IsWaitedFor(tally.First.Time + s_window, now) && !all)
             {
                 _lookAgainAt = Min(_lookAgainAt, tally.First.Time + s_window);
                 continue;
@@ -52,11 +52,14 @@ internal sealed class FloodFilter
             _seen.Remove(key);
             if (tally.Count > Few)
             {
-                string text = $"... {tally.Count - Few} more in {(now - tally.First.Time).TotalSeconds:0} s: {tally.First.Text}";
+                string text = $"... {tally.Count - Few} more in {Math.Max((now - tally.First.Time).TotalSeconds, 0):0} s: {tally.First.Text}";
                 yield return tally.First with { Time = now, Text = text, Fields = null };
             }
         }
     }
+
+    /// <summary>Whether a time is still to come: within the window, as it was when it was set.</summary>
+    private static bool IsWaitedFor(DateTimeOffset time, DateTimeOffset now) => now < time && now >= time - s_window;
 
     private static DateTimeOffset Min(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 

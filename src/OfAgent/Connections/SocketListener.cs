@@ -18,8 +18,8 @@ internal sealed class SocketListener : IDisposable
     private bool _disposed;
 
     /// <param name="taken">What another process listened there by, this one's from now on; null to bind one.</param>
-    /// <exception cref="SocketException">The address is unknown or taken.</exception>
-    /// <exception cref="IOException">The path of a Unix socket is taken or cannot be used, or a name is not resolved in time.</exception>
+    /// <exception cref="SocketException">The address is unknown.</exception>
+    /// <exception cref="IOException">It is taken, or the path of a Unix socket cannot be used, or a name is not resolved in time.</exception>
     public SocketListener(ConnectionTarget target, TlsCredentials? tls, Socket? taken = null)
     {
         _target = target;
@@ -105,6 +105,11 @@ internal sealed class SocketListener : IDisposable
             // ReuseAddress option would set SO_REUSEPORT as well, and two switches would share the port unnoticed.
             socket.Bind(new IPEndPoint(address, target.Port));
             return socket;
+        }
+        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            socket.Dispose();
+            throw new IOException($"{exception.Message}{SocketHolder.OfTcp(target.Port)}", exception);
         }
         catch
         {

@@ -103,9 +103,11 @@ internal static class UnixSocketFile
         }
         using Socket probe = Create();
         probe.Blocking = false; // a full backlog is a sign of life, too
+        string holder = string.Empty;
         try
         {
             probe.Connect(endPoint);
+            holder = SocketHolder.Of(probe);
         }
         catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionRefused)
         {
@@ -120,7 +122,7 @@ internal static class UnixSocketFile
         {
             // In use, or not to be told: it stays.
         }
-        throw new IOException("the socket is in use by a running process");
+        throw new IOException($"the socket is in use by a running process{holder}");
     }
 
     private static bool IsSocket(string path)

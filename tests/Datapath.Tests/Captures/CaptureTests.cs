@@ -60,6 +60,29 @@ public sealed class CaptureTests
     }
 
     [Fact]
+    public void A_clock_that_is_set_back_is_followed_and_one_that_is_put_right_puts_nothing_out_of_order()
+    {
+        using TestSwitch sut = new();
+        sut.Time.Wall = new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        using Capture capture = Start(sut, CapturePoints.Received);
+        DateTimeOffset first = Stamp(0);
+        Assert.Equal(sut.Time.Wall, first);
+        Assert.Equal(first, Stamp(-0.5));
+        DateTimeOffset back = Stamp(-3600);
+        Assert.Equal(sut.Time.Wall, back);
+
+        DateTimeOffset Stamp(double seconds)
+        {
+            sut.Time.Wall += TimeSpan.FromSeconds(seconds);
+            sut.Time.Advance(TimeSpan.FromSeconds(2)); // by then the clock is looked at again
+            sut.Control.Service();
+            sut.Send(1, TestPacket.Udp());
+            return new DateTimeOffset(Assert.Single(Captured.ReadAll(capture)).Ticks, TimeSpan.Zero);
+        }
+    }
+
+    [Fact]
     public void The_ninth_capture_is_refused()
     {
         using TestSwitch sut = new();
