@@ -18,17 +18,18 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
     private int _mtu;
     private string? _lastFault;
 
-    public PortOption Option => option;
+    /// <summary>Its number stays; what stands behind it is replaced by another port.</summary>
+    public PortOption Option { get; set; } = option;
 
-    public IReadOnlyList<QueueOption> Queues => queues;
+    public IReadOnlyList<QueueOption> Queues { get; set; } = queues;
 
-    public ushort Number => option.Number;
+    public ushort Number => Option.Number;
 
     /// <summary>Frames of the pool it may have for itself, as its interface was when somebody looked last.</summary>
     public int FramesTaken { get; set; } = PortFactory.FramesTakenBy(option.Spec);
 
     /// <summary>The number as people write it.</summary>
-    public string Label => QueueOptionsReader.NameOf(option.Number);
+    public string Label => QueueOptionsReader.NameOf(Option.Number);
 
     /// <summary>Null while it is being opened, and while its interface, or the port a tunnel travels by, is away.</summary>
     public IPortDevice? Device { get; private set; }
@@ -42,10 +43,10 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
     public string? LastFailure { get; set; }
 
     /// <summary>What it is called: the device's name, which others may change; the one asked for while there is no device.</summary>
-    public string Name => Device?.Name ?? (option.Spec.Target.Length > 0 ? option.Spec.Target : option.Spec.Body);
+    public string Name => Device?.Name ?? (Option.Spec.Target.Length > 0 ? Option.Spec.Target : Option.Spec.Body);
 
     /// <summary>What there is to say besides that the interface is away.</summary>
-    private string? WhyAway => LastFailure ?? (IsAway && option.Spec.IsTunnel ? "the port it travels by is away" : null);
+    private string? WhyAway => LastFailure ?? (IsAway && Option.Spec.IsTunnel ? "the port it travels by is away" : null);
 
     public void Attach(IPortDevice device)
     {
@@ -109,7 +110,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
     {
         PortStatistics traffic = port?.ReadStatistics() ?? default;
         return new PortReport(
-            Number, Label, Name, option.Spec.Text, Device?.Backend,
+            Number, Label, Name, Option.Spec.Text, Device?.Backend,
             port == null ? IsAway ? "away" : "opening" : port.Link.Up ? "up" : "down",
             Device == null ? WhyAway : Device.Fault,
             port == null ? [] : ReportJson.NamesOf(port.Config),

@@ -22,14 +22,14 @@ internal sealed class InBandWatch : IDisposable
     private readonly DatapathControl _control;
     private readonly Action<string> _log;
     private readonly string _device;
-    private readonly ConnectionTarget[] _controllers;
     private readonly Dictionary<string, IPAddress[]> _addresses = [];
     private readonly Dictionary<string, Task<IPAddress[]>> _lookups = []; // under way
     private readonly Dictionary<string, long> _lookedUpAt = [];
     private readonly NetlinkSocket _netlink;
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _thread;
-    private ushort[] _listenPorts = [];
+    private volatile ConnectionTarget[] _controllers = [];
+    private volatile ushort[] _listenPorts = [];
     private string _lastNews = "";
 
     /// <summary>Publishes what is known without asking a name server, before the first connection is tried.</summary>
@@ -40,21 +40,26 @@ internal sealed class InBandWatch : IDisposable
         _control = control;
         _log = log;
         _device = options.Ports.Single(port => port.Number == PortNumber.Local).Spec.Target;
-        _controllers = [.. options.Agent.Controllers.Where(target => target.Transport != ConnectionTransport.Unix)];
         _netlink = NetlinkSocket.Open();
         _thread = new Thread(Watch) { IsBackground = true, Name = "in-band watch" };
-        foreach (ConnectionTarget target in _controllers)
-        {
-            _addresses[target.Host] = IPAddress.TryParse(target.Host, out IPAddress? address) ? [address] : [];
-        }
+        Follow(options.Agent.Controllers, []);
         Publish();
     }
 
-    /// <param name="listenPorts">The TCP ports that are listened on; 0 where it is none.</param>
+    /// <param name="listenPorts">As for <see cref="Follow"/>.</param>
     public void Start(IEnumerable<int> listenPorts)
     {
-        _listenPorts = [.. listenPorts.Where(port => port != 0).Select(port => (ushort)port)];
+        Follow(_controllers, listenPorts);
         _thread.Start();
+    }
+
+    /// <summary>Controllers and listeners are these from now on; the datapath is told within a second.</summary>
+    /// <param name="controllers">All that are configured.</param>
+    /// <param name="listenPorts">The TCP ports that are listened on; 0 where it is none.</param>
+    public void Follow(IEnumerable<ConnectionTarget> controllers, IEnumerable<int> listenPorts)
+    {
+        _controllers = [.. controllers.Where(target => target.Transport != ConnectionTransport.Unix)];
+        _listenPorts = [.. listenPorts.Where(port => port != 0).Select(port => (ushort)port)];
     }
 
     public void Dispose()
@@ -149,9 +154,19 @@ internal sealed class InBandWatch : IDisposable
 
     private void Publish(Link link)
     {
+        (ConnectionTarget[] configured, ushort[] listenPorts) = (_controllers, _listenPorts);
+        string[] hosts = [.. configured.Select(target => target.Host).Distinct()];
+        foreach (string host in hosts.Where(host => !_addresses.ContainsKey(host)))
+        {
+            _addresses[host] = IPAddress.TryParse(host, out IPAddress? address) ? [address] : [];
+        }
+        foreach (string host in _addresses.Keys.Except(hosts).ToList())
+        {
+            _addresses.Remove(host);
+        }
         IPEndPoint[] controllers =
         [
-            .. _controllers.SelectMany(target => _addresses[target.Host].Select(address => new IPEndPoint(address, target.Port))),
+            .. configured.SelectMany(target => _addresses[target.Host].Select(address => new IPEndPoint(address, target.Port))),
         ];
         IPEndPoint[] covered = [.. controllers.Where(controller => controller.AddressFamily == AddressFamily.InterNetwork)];
         Be32[] own = [.. _netlink.ListIpv4Addresses().Where(address => address.LinkIndex == link.Index).Select(address => address.Address)];
@@ -159,23 +174,23 @@ internal sealed class InBandWatch : IDisposable
         InBandTraffic traffic = new(
             link.HardwareAddress,
             covered.Select(controller => new InBandController(ToBe32(controller.Address), Be16.FromHost((ushort)controller.Port))),
-            _listenPorts,
+            listenPorts,
             own.Concat(hops));
         using (_control.EnterWithoutTable())
         {
             _control.InBand = traffic;
         }
-        Report(Describe(covered, own, hops, controllers.Except(covered)));
+        Report(Describe(covered, own, hops, listenPorts, controllers.Except(covered)));
     }
 
     private Be32? NextHop(Be32 destination, Link link) =>
         _netlink.FindRoute(destination) is { } route && route.LinkIndex == link.Index ? route.Gateway : null;
 
-    private string Describe(IPEndPoint[] controllers, Be32[] own, Be32[] hops, IEnumerable<IPEndPoint> leftOut)
+    private string Describe(IPEndPoint[] controllers, Be32[] own, Be32[] hops, ushort[] listenPorts, IEnumerable<IPEndPoint> leftOut)
     {
         string news = $"in-band: {_device} has {List(own.Select(Ipv4Text.Format), "no IPv4 address yet")}; past the flow table go controllers {List(controllers, "none")}";
         news += hops.Length == 0 ? "" : $" by way of {List(hops.Select(Ipv4Text.Format), "")}";
-        news += _listenPorts.Length == 0 ? "" : $", peers of ports {List(_listenPorts, "")}";
+        news += listenPorts.Length == 0 ? "" : $", peers of ports {List(listenPorts, "")}";
         return leftOut.Any() ? $"{news}; not {List(leftOut, "")}, for want of IPv4" : news;
     }
 

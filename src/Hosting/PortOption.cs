@@ -6,6 +6,9 @@ namespace Softswitch.Hosting;
 /// <summary>A port to be opened, in the words of <c>--port</c>: <c>[N=]SPEC[,key=value...]</c>.</summary>
 public sealed record PortOption
 {
+    /// <summary>The origin of ports that are added to a running switch.</summary>
+    internal const string ByHand = "port add";
+
     /// <param name="number">1 to 0xff00, OFPP_LOCAL, or 0 for the lowest free one.</param>
     /// <param name="spec">What is to stand behind it.</param>
     /// <param name="origin">Where it was given, for errors.</param>
@@ -20,6 +23,9 @@ public sealed record PortOption
     internal PortSpec Spec { get; }
 
     internal string Origin { get; }
+
+    /// <summary>Whether it was added to a running switch, by a tool or a program: no configuration has it.</summary>
+    internal bool IsByHand => Origin == ByHand;
 
     /// <summary>As it would be given with its number: <c>1=eth1</c>.</summary>
     internal string NumberedText => $"{(Number == PortNumber.Local ? "local" : $"{Number}")}={Spec.Body}";

@@ -19,11 +19,29 @@ internal static class QueueSetUp
         }
         if (queues.Count > 0)
         {
-            AddAll(control, port.Number, queues, say);
+            AddAll(control, port.Number, queues, [], say);
         }
     }
 
-    private static void AddAll(DatapathControl control, ushort number, IReadOnlyList<QueueOption> queues, Action<string> say)
+    /// <summary>Changes the rate and the queues of a port; what stays as it is is left alone.</summary>
+    /// <param name="oldQueues">Those of this port, as the others.</param>
+    /// <exception cref="OptionException">As above; some of it is done then.</exception>
+    public static void Change(
+        DatapathControl control, PortOption old, IReadOnlyList<QueueOption> oldQueues, PortOption port, IReadOnlyList<QueueOption> queues)
+    {
+        if (port.Spec.Rate != old.Spec.Rate)
+        {
+            control.ConfigurePortRate(port.Number, port.Spec.Rate);
+        }
+        foreach (uint id in oldQueues.Select(queue => queue.Config.Id).Except(queues.Select(queue => queue.Config.Id)))
+        {
+            control.RemoveQueue(port.Number, id);
+        }
+        AddAll(control, port.Number, queues, oldQueues, static _ => { });
+    }
+
+    private static void AddAll(
+        DatapathControl control, ushort number, IReadOnlyList<QueueOption> queues, IReadOnlyList<QueueOption> there, Action<string> say)
     {
         string port = QueueOptionsReader.NameOf(number);
         long rate = control.ReadPortRate(number);
@@ -37,7 +55,7 @@ internal static class QueueSetUp
                 throw new OptionException(
                     $"{queue.Origin}: '{queue.Text}': the queues of port {port} now promise {BitRate.Format(promised)}bit/s, the port has {BitRate.Format(rate)}bit/s");
             }
-            if (control.ConfigureQueue(number, config) != ControlError.None)
+            if (!there.Any(queue => queue.Config == config) && control.ConfigureQueue(number, config) != ControlError.None)
             {
                 throw new OptionException($"{queue.Origin}: '{queue.Text}': the datapath refuses the queue");
             }

@@ -75,8 +75,14 @@ public sealed partial class SwitchHost : IHandedOver
         Thread.Sleep(Timeout.Infinite); // the taker connects to controllers when this process's connections, and the one it took over by, are gone
     }
 
-    /// <summary>Gives the switch to the client of the control socket that asked for it.</summary>
-    internal void HandOver(int socket) => _giver!.Run(socket);
+    /// <summary>Gives the switch to the client of the control socket that asked for it. Not while its configuration changes.</summary>
+    internal void HandOver(int socket)
+    {
+        lock (_reloading)
+        {
+            _giver!.Run(socket);
+        }
+    }
 
     private static string LabelOf(ConnectionTarget target) => $"listen {target}";
 

@@ -40,7 +40,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
-    private readonly SwitchOptions _options;
+    private volatile SwitchOptions _options;
     private readonly WorkerProcessors _processors;
     private readonly SwitchCards _cards;
     private readonly ILogger _log;
@@ -49,7 +49,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private long _memoryShortages;
     private SwitchAgent? _agent;
     private SwitchEvents? _events;
-    private TlsCredentials? _tls;
     private SwitchPorts? _ports;
     private ControlListener? _commands;
     private InBandWatch? _inBand;
@@ -134,7 +133,9 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         }
         try
         {
-            host._tls = LoadTls(options);
+            host._credentialsHash = HashOf(options.Tls);
+            TlsCredentials? tls = LoadTls(options);
+            host._credentials.AddRange(tls == null ? [] : [tls]);
             say($"datapath id {host.Control.DatapathId:x16}");
             say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
             StateClock clock = StateClock.ForThisMachine(options.Datapath.TimeProvider);
@@ -148,7 +149,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host._ports.OpenAll(say, taker);
             host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
-            SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = host._tls, Log = log });
+            SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = tls, Log = log });
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
             host.PortChanged += new LinkNews(log, host.Control.Ports).Note;
             host._giver = new TakeOverGiver(host, host.Control, log);
@@ -205,13 +206,14 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             _isDisposed = true;
         }
         _commands?.Dispose();
+        bool isQuiet = _reloading.TryEnter(EndPatience);
         _inBand?.Dispose();
         _ports?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
         _workersMayRun.Set();
         Control.Wake();
-        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)))
+        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)) || !isQuiet)
         {
             Control.Abandon();
             return;
@@ -223,9 +225,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         {
             HostLog.Stopped(_log, Quantity.Duration(Control.Uptime.TotalSeconds));
         }
-        _tls?.Dispose();
+        _credentials.ForEach(credentials => credentials.Dispose());
         _stop.Dispose();
         _failed.Dispose();
+        _reloading.Exit();
     }
 
     /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>

@@ -39,6 +39,9 @@ public sealed record SwitchOptions
 
     internal LogFormat LogFormat { get; init; }
 
+    /// <summary>Where the options came from, to be read again; null where that cannot be done.</summary>
+    internal ConfigurationSource? Source { get; init; }
+
     /// <summary>Whether a switch without a name goes by its datapath id, if that can be had.</summary>
     internal bool IsNamedByDefault { get; init; }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
@@ -71,17 +72,7 @@ internal sealed partial class SwitchPorts : IDisposable
         _taker = taker;
         foreach (ConfiguredPort port in _ports.OrderBy(port => port.Option.Spec.IsTunnel).ToList()) // those they travel by first
         {
-            if (FindAbsence(port) is { } absence)
-            {
-                lock (_lock)
-                {
-                    port.Detach();
-                    _numbers.Use(port.Number, StateFolder.NameOf(port.Option.Spec));
-                }
-                HostLog.PortTrouble(_log, $"port {port.Label}: {port.Name}: {absence}; waiting for it");
-                continue;
-            }
-            Open(port, say);
+            OpenOrAwait(port, say);
         }
     }
 
@@ -112,18 +103,7 @@ internal sealed partial class SwitchPorts : IDisposable
     public ushort Add(PortSpec spec, Action<string> say, IPortDevice? device = null)
     {
         ConfiguredPort port = Reserve(spec);
-        try
-        {
-            Open(port, say, device);
-        }
-        catch
-        {
-            lock (_lock)
-            {
-                _ports.Remove(port);
-            }
-            throw;
-        }
+        OrForget(port, () => Open(port, say, device));
         return port.Number;
     }
 
@@ -146,19 +126,14 @@ internal sealed partial class SwitchPorts : IDisposable
                 throw new OptionException($"port '{which}': belongs to a NetFPGA card, which goes on forwarding from and to it");
             }
             said = $"port {port.Label}: {port.Name}: removed";
-            _ports.Remove(port);
-            _numbers.GiveUp(port.Number);
-            if (port.Device != null)
-            {
-                RemoveFromDatapath(port);
-            }
+            Remove(port);
         }
         HostLog.Port(_log, said);
         return said;
     }
 
     /// <summary>A port's number, also while its interface is away.</summary>
-    /// <param name="which">As for <see cref="Remove"/>.</param>
+    /// <param name="which">As for <see cref="Remove(string)"/>.</param>
     /// <exception cref="OptionException">There is no such port.</exception>
     public ushort FindNumber(string which)
     {
@@ -233,30 +208,62 @@ internal sealed partial class SwitchPorts : IDisposable
         }
         lock (_lock)
         {
-            Dictionary<ushort, UnderlayOptions> underlays = [];
-            foreach (ConfiguredPort other in _ports)
-            {
-                if (!other.Option.Spec.IsTunnel && UnderlayOptions.Read(other.Option.Spec) is { } options)
-                {
-                    underlays.Add(other.Number, options);
-                }
-            }
-            ushort via = UnderlaySet.Choose(spec, TunnelOptions.Read(spec), underlays);
+            ushort via = UnderlaySet.Choose(spec, TunnelOptions.Read(spec), Underlays(_ports.Select(other => other.Option)));
             return _control.FindPort(via) == null ? $"it travels by port {via}, which is away" : null;
         }
+    }
+
+    /// <summary>Opens a port that was reserved; one that cannot be is none.</summary>
+    private void OrForget(ConfiguredPort port, Action open)
+    {
+        try
+        {
+            open();
+        }
+        catch
+        {
+            lock (_lock)
+            {
+                _ports.Remove(port);
+            }
+            throw;
+        }
+    }
+
+    private void OpenOrAwait(ConfiguredPort port, Action<string> say)
+    {
+        if (FindAbsence(port) is not { } absence)
+        {
+            Open(port, say);
+            return;
+        }
+        lock (_lock)
+        {
+            port.Detach();
+            _numbers.Use(port.Number, StateFolder.NameOf(port.Option.Spec));
+        }
+        HostLog.PortTrouble(_log, $"port {port.Label}: {port.Name}: {absence}; waiting for it");
     }
 
     private ConfiguredPort Reserve(PortSpec spec)
     {
         lock (_lock)
         {
-            if (_ports.Find(port => port.Number == spec.Number) is { } owner)
-            {
-                throw new OptionException($"port '{spec}': the number belongs to '{owner.Option.Spec}'");
-            }
             ushort number = spec.Number ?? _numbers.Choose(StateFolder.NameOf(spec), _ports.Select(port => port.Number).ToHashSet())
                 ?? throw new OptionException($"port '{spec}': all port numbers are in use");
-            var port = new ConfiguredPort(new PortOption(number, spec, "port add"), []);
+            return Reserve(new PortOption(number, spec, PortOption.ByHand), []);
+        }
+    }
+
+    private ConfiguredPort Reserve(PortOption option, IReadOnlyList<QueueOption> queues)
+    {
+        lock (_lock)
+        {
+            if (_ports.Find(port => port.Number == option.Number) is { } owner)
+            {
+                throw new OptionException($"port '{option}': the number belongs to '{owner.Option.Spec}'");
+            }
+            var port = new ConfiguredPort(option, queues);
             CheckFrames(port, port.FramesTaken);
             _ports.Add(port);
             return port;
@@ -382,6 +389,16 @@ internal sealed partial class SwitchPorts : IDisposable
         }
         TryReopen(port); // another of that name may be there already, and would not be announced again
         return true;
+    }
+
+    private void Remove(ConfiguredPort port)
+    {
+        _ports.Remove(port);
+        _numbers.GiveUp(port.Number);
+        if (port.Device != null)
+        {
+            RemoveFromDatapath(port);
+        }
     }
 
     private void RemoveFromDatapath(ConfiguredPort port)

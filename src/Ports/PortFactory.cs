@@ -119,24 +119,42 @@ internal static class PortFactory
     /// <exception cref="PortException">An option of the port is wrong, or the system refuses to say.</exception>
     public static bool IsAbsent(PortSpec spec)
     {
+        if (FindMistake(spec) is { } mistake) // now: nobody is to learn of it only when the interface comes
+        {
+            throw new PortException(mistake);
+        }
+        bool isWaitedFor = spec.Kind is PortKind.Packet or PortKind.Interface or PortKind.Xdp;
+#if WITH_SHARPPCAP
+        isWaitedFor |= spec.Kind == PortKind.PcapLib;
+#endif
+        return isWaitedFor && !LinuxInterface.IsThere($"port '{spec.Text}'", spec.Target);
+    }
+
+    /// <summary>What is wrong with the options of a port, without a look at its interface; null for nothing. Those of tunnels and their underlays are read elsewhere.</summary>
+    public static string? FindMistake(PortSpec spec)
+    {
         ArgumentNullException.ThrowIfNull(spec);
         string port = $"port '{spec.Text}'";
-        switch (spec.Kind) // the options now: nobody is to learn of a mistake only when the interface comes
+        try
         {
-            case PortKind.Packet:
-                ReadRingOptions(spec, port);
-                break;
-            case PortKind.Interface or PortKind.Xdp:
-                ReadXdpOptions(spec, port);
-                break;
-#if WITH_SHARPPCAP
-            case PortKind.PcapLib:
-                break;
-#endif
-            default:
-                return false;
+            switch (spec.Kind)
+            {
+                case PortKind.Packet:
+                    ReadRingOptions(spec, port);
+                    break;
+                case PortKind.Interface or PortKind.Xdp:
+                    ReadXdpOptions(spec, port);
+                    break;
+                case PortKind.Tap:
+                    ReadQueues(spec, port);
+                    break;
+            }
+            return null;
         }
-        return !LinuxInterface.IsThere(port, spec.Target);
+        catch (PortException e)
+        {
+            return e.Message;
+        }
     }
 
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port)

@@ -51,6 +51,9 @@ internal sealed class PortSpec
     /// <summary>The same without the number.</summary>
     public string Body { get; }
 
+    /// <summary>What is left without <c>rate=</c>, which an open port can be given: two ports of which it is the same are opened alike.</summary>
+    public string BodyWithoutRate => string.Join(',', Body.Split(',').Where(part => !part.StartsWith($"{RateKey}=", StringComparison.Ordinal)));
+
     /// <summary>The OpenFlow port number asked for; null to have one chosen.</summary>
     public ushort? Number { get; }
 

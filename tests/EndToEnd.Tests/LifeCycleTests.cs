@@ -169,13 +169,13 @@ public sealed class LifeCycleTests
     }
 
     [Fact]
-    public void SIGHUP_is_answered_in_the_log_and_the_switch_goes_on()
+    public void SIGHUP_without_a_file_is_answered_in_the_log_and_the_switch_goes_on()
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone");
         SwitchProgram.Terminate(running, "HUP");
-        Eventually.True(() => running.Error.Contains("SIGHUP: there is nothing to reload yet", StringComparison.Ordinal), () => running.Error);
+        Eventually.True(() => running.Error.Contains("SIGHUP: refused: there is no file to read again", StringComparison.Ordinal), () => running.Error);
         Assert.Equal(3, lab.Ping(1, 2));
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);

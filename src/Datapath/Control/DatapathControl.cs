@@ -197,6 +197,14 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
     public long DeliveredPacketIns => _packetIns.Delivered;
 
+    /// <summary>Changes what <see cref="DatapathOptions.PacketInRate"/> and <see cref="DatapathOptions.PacketInBurst"/> said at first.</summary>
+    public void LimitPacketIns(int rate, int burst)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rate);
+        _packetIns.Limit(rate, burst);
+        Wake(); // those that wait may go earlier now
+    }
+
     /// <summary>Enters the control lock, around a call or calls that belong together, in the order of those who come.</summary>
     /// <remarks>
     /// Nobody else's command sees or changes flow entries until the result is disposed of. A call that looks at or removes many entries leaves the control lock in between for

@@ -24,6 +24,13 @@ internal sealed unsafe class PacketInDelivery(
     private readonly PacketInScheduler _scheduler = new(shared, options.PacketInRate, options.PacketInBurst);
     private volatile bool _isPaused;
 
+    /// <summary>As <see cref="PacketInScheduler.Limit"/>; what has come up since the last delivery counts by the limit before.</summary>
+    public void Limit(int rate, int burst)
+    {
+        _scheduler.Refill();
+        _scheduler.Limit(rate, burst);
+    }
+
     /// <summary>Receiver of packet-ins.</summary>
     public IControlEvents? Events { get; set; }
 

@@ -14,8 +14,8 @@ namespace Softswitch.Datapath.Control;
 internal sealed class PacketInScheduler
 {
     private readonly WorkerShared _shared;
-    private readonly double _perTick;
-    private readonly int _burst;
+    private double _perTick;
+    private int _burst;
     private PortSet _ports = PortSet.Empty;
     private volatile SpscRing<QueuedPacketIn>[] _rings;
     private int _next;
@@ -27,10 +27,18 @@ internal sealed class PacketInScheduler
     public PacketInScheduler(WorkerShared shared, int rate, int burst)
     {
         _shared = shared;
-        _perTick = rate / (double)TimeSpan.TicksPerSecond;
-        _burst = Math.Max(burst, 1);
+        Limit(rate, burst);
         _tokens = _burst;
         _rings = [.. shared.PortlessPacketIns.All];
+    }
+
+    /// <summary>Changes the limit from now on.</summary>
+    /// <param name="rate">As for the constructor, as <paramref name="burst"/>.</param>
+    public void Limit(int rate, int burst)
+    {
+        _perTick = rate / (double)TimeSpan.TicksPerSecond;
+        _burst = Math.Max(burst, 1);
+        _tokens = Math.Clamp(_tokens, 0, _burst); // without a limit none were taken
     }
 
     /// <summary>Whether any queue has something. Any thread; a port added since the last <see cref="Refill"/> counts as having.</summary>

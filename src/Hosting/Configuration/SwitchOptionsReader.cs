@@ -20,11 +20,18 @@ internal sealed class SwitchOptionsReader
 {
     private const int FramesPerBuffer = 4; // what waits in buffers must leave enough for what is under way
 
-    private readonly List<string> _errors = [];
+    private readonly List<string> _errors;
     private readonly HashSet<string> _refused = [];
     private readonly ILookup<string, Setting> _settings;
 
-    private SwitchOptionsReader(IReadOnlyList<Setting> settings) => _settings = settings.ToLookup(setting => setting.Key);
+    private readonly PortNumbering? _numbering;
+
+    private SwitchOptionsReader(IReadOnlyList<Setting> settings, PortNumbering? numbering, IEnumerable<string> errors)
+    {
+        _errors = [.. errors];
+        _settings = settings.ToLookup(setting => setting.Key);
+        _numbering = numbering;
+    }
 
     public SwitchOptions Options { get; set; } = new();
 
@@ -45,8 +52,11 @@ internal sealed class SwitchOptionsReader
     public string BootstrapCaCertificate { get; set; } = "";
 
     /// <param name="settings">All of them; an option that is not repeatable comes once.</param>
-    /// <exception cref="OptionException">One line for each setting that is wrong.</exception>
-    public static SwitchOptions Read(IReadOnlyList<Setting> settings) => new SwitchOptionsReader(settings).ReadAll();
+    /// <param name="numbering">Numbers for ports that are given without one; null for the lowest free ones.</param>
+    /// <param name="errors">What was wrong before it came to settings.</param>
+    /// <exception cref="OptionException">Those, and one line for each setting that is wrong.</exception>
+    public static SwitchOptions Read(IReadOnlyList<Setting> settings, PortNumbering? numbering = null, IEnumerable<string>? errors = null) =>
+        new SwitchOptionsReader(settings, numbering, errors ?? []).ReadAll();
 
     public void Refuse(Setting setting, string reason)
     {
@@ -181,7 +191,7 @@ internal sealed class SwitchOptionsReader
         var owners = new Dictionary<ushort, PortSpec>();
         foreach (Setting setting in given)
         {
-            if (!PortSpec.TryParse(setting.Value, out PortSpec? spec, out string? error))
+            if (!PortSpec.TryParse(setting.Value, out PortSpec? spec, out string? error) || (error = PortFactory.FindMistake(spec)) != null)
             {
                 _errors.Add(setting.IsFromFile ? $"{setting.Origin}: {error}" : error); // it begins with "port '...'"
             }
@@ -204,11 +214,11 @@ internal sealed class SwitchOptionsReader
             for (int index = card.FirstInterface; index < card.FirstInterface + CardPort.Count; index++)
             {
                 (PortSpec spec, string origin) = CardPortSpec(CardNetdev.NameOf(index), card, specs);
-                ports.Add(new PortOption(spec.Number ?? TakeLowest(owners, spec), spec, origin) { IsNumberChosen = spec.Number == null });
+                ports.Add(new PortOption(spec.Number ?? TakeNumber(owners, spec), spec, origin) { IsNumberChosen = spec.Number == null });
             }
         }
         ports.AddRange(specs.Where(one => one.Spec.Kind != PortKind.NetFpga)
-            .Select(one => new PortOption(one.Spec.Number ?? TakeLowest(owners, one.Spec), one.Spec, one.Setting.Origin)
+            .Select(one => new PortOption(one.Spec.Number ?? TakeNumber(owners, one.Spec), one.Spec, one.Setting.Origin)
             {
                 IsNumberChosen = one.Spec.Number == null,
             }));
@@ -235,8 +245,12 @@ internal sealed class SwitchOptionsReader
         return PortSpec.TryParse(name, out PortSpec? spec, out string? error) ? (spec, card.Origin) : throw new InvalidOperationException(error);
     }
 
-    private static ushort TakeLowest(Dictionary<ushort, PortSpec> owners, PortSpec spec)
+    private ushort TakeNumber(Dictionary<ushort, PortSpec> owners, PortSpec spec)
     {
+        if (_numbering?.Invoke(spec, owners.Keys) is { } known && owners.TryAdd(known, spec))
+        {
+            return known;
+        }
         ushort number = 1;
         while (!owners.TryAdd(number, spec))
         {

@@ -18,8 +18,9 @@ internal sealed class StreamLog : ILogger, IDisposable
     private static readonly TimeSpan s_endPatience = TimeSpan.FromSeconds(1);
 
     private readonly Stream _stream;
-    private readonly LogFormat _format;
-    private readonly LogLevel _level;
+    private readonly bool _isJournal;
+    private volatile LogFormat _format;
+    private volatile LogLevel _level;
     private readonly TimeProvider _time;
     private readonly FloodFilter _flood = new();
     private readonly Queue<LogLine> _lines = new();
@@ -29,16 +30,25 @@ internal sealed class StreamLog : ILogger, IDisposable
 
     /// <param name="stream">Where lines go; the log's from now on.</param>
     /// <param name="level">The least that is shown.</param>
-    public StreamLog(Stream stream, LogFormat format, LogLevel level, TimeProvider time)
+    /// <param name="isJournal">Whether journald reads the stream: text is in its form then.</param>
+    public StreamLog(Stream stream, LogFormat format, LogLevel level, TimeProvider time, bool isJournal = false)
     {
-        (_stream, _format, _level, _time) = (stream, format, level, time);
+        (_stream, _time, _isJournal) = (stream, time, isJournal);
+        Show(format, level);
         _writer = new Thread(Write) { Name = "log", IsBackground = true };
         _writer.Start();
     }
 
     /// <summary>The log of a program: standard error. As text it is journald's where the journal reads it.</summary>
     public static StreamLog ToStandardError(LogFormat format, LogLevel level) =>
-        new(StandardStream.IsGiven(StandardStream.Error) ? Console.OpenStandardError() : Stream.Null, format == LogFormat.Text && IsJournal() ? LogFormat.Journal : format, level, TimeProvider.System);
+        new(StandardStream.IsGiven(StandardStream.Error) ? Console.OpenStandardError() : Stream.Null, format, level, TimeProvider.System, IsJournal());
+
+    /// <summary>Other lines and another level from now on; what waits to be written has the new form, too.</summary>
+    public void Show(LogFormat format, LogLevel level)
+    {
+        _format = _isJournal && format == LogFormat.Text ? LogFormat.Journal : format;
+        _level = level;
+    }
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;

@@ -25,6 +25,13 @@ internal static class ControlProtocol
     public const string DeletePort = "port del ";
     public const string ListPorts = "port list";
 
+    /// <summary>Reads the configuration again; answered by a line for each change.</summary>
+    public const string Reload = "reload";
+
+    /// <summary>The configuration in force, as the lines of a file; with defaults in comments, or as settings.</summary>
+    public const string ShowConfiguration = "config";
+    public const string ShowWholeConfiguration = "config all";
+
     /// <summary>A <see cref="Reports.SwitchReport"/> as JSON, on one line.</summary>
     public const string Report = "report";
 

@@ -42,6 +42,11 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
     public string ListeningLine =>
         $"listening: {this}" + (IsOpenToAll ? " on all addresses, without authentication: whoever reaches this host is let in (name a HOST, or use pssl:)" : "");
 
+    /// <summary>Whether the two cannot be listened on at once.</summary>
+    internal bool Overlaps(ConnectionTarget other) =>
+        (Transport == ConnectionTransport.Unix) == (other.Transport == ConnectionTransport.Unix)
+        && (Transport == ConnectionTransport.Unix ? Host == other.Host : Port == other.Port && Port != 0);
+
     private string Scheme => (IsPassive ? "p" : "") + Transport switch
     {
         ConnectionTransport.Tcp => "tcp",

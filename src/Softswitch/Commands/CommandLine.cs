@@ -67,6 +67,8 @@ internal static class CommandLine
             StatusCommand.Create(),
             TopCommand.Create(),
             PortCommand.Create(),
+            ConfigurationCommands.CreateReload(),
+            ConfigurationCommands.CreateConfig(),
             DropsCommand.Create(),
             TraceCommand.Create(),
             CaptureCommand.Create(),

@@ -20,9 +20,14 @@ internal static class RunCommand
         Description = "settings from a YAML file with these options' names as keys; the command line wins",
     };
 
+    private static readonly Option<bool> Check = new("--check")
+    {
+        Description = "say what is wrong with options and file, a line for each mistake, and start nothing; exit code 0 if nothing is, else 2",
+    };
+
     public static Command Create()
     {
-        var command = new Command("run", "Run the switch until SIGINT or SIGTERM; 'ready' on standard output means that it forwards.") { Config };
+        var command = new Command("run", "Run the switch until SIGINT or SIGTERM; 'ready' on standard output means that it forwards.") { Config, Check };
         var options = SwitchOption.All.ToDictionary(option => option, CreateOption);
         foreach (Option<string[]> option in options.Values)
         {
@@ -37,13 +42,27 @@ internal static class RunCommand
                 bool isBareFlag = option.IsFlag && values.Length == 0 && result.GetResult(given) != null;
                 settings.AddRange((isBareFlag ? ["true"] : values).Select(value => new Setting(option.Name, value, given.Name)));
             }
-            if (result.GetValue(Config) is { } file)
-            {
-                settings.AddRange(SettingsFile.Read(file).Where(setting => settings.All(given => given.Key != setting.Key)).ToList());
-            }
-            return Run(SwitchOptionsReader.Read(settings));
+            string? file = result.GetValue(Config);
+            ConfigurationSource source = numbering => Read(settings, file, numbering);
+            SwitchOptions wanted = source(null);
+            return result.GetValue(Check) ? Approve(wanted, file) : Run(wanted with { Source = file == null ? null : source });
         });
         return command;
+    }
+
+    /// <summary>What the command line has not said, the file may say.</summary>
+    private static SwitchOptions Read(List<Setting> commandLine, string? file, PortNumbering? numbering)
+    {
+        List<string> errors = [];
+        IEnumerable<Setting> others = file == null ? [] : SettingsFile.Read(file, errors).Where(setting => commandLine.All(given => given.Key != setting.Key));
+        return SwitchOptionsReader.Read([.. commandLine, .. others], numbering, errors);
+    }
+
+    private static int Approve(SwitchOptions given, string? file)
+    {
+        SwitchOptions options = SwitchHost.Check(given, withFlows: true);
+        Console.Out.WriteLine($"{file ?? "the command line"}: fit to start with: {options.Ports.Count} ports, {options.Agent.Controllers.Count} controllers, {options.Agent.Listeners.Count} listeners");
+        return 0;
     }
 
     // Every value is text here: one reader judges what comes from either source, and names it in errors.
@@ -60,7 +79,8 @@ internal static class RunCommand
         CheckOpenFiles();
         PoolThreads.Fill();
         using StreamLog log = StreamLog.ToStandardError(options.LogFormat, options.LogLevel);
-        using var signal = new TerminationSignal(onReload: () => HostLog.News(log, "SIGHUP: there is nothing to reload yet; the switch goes on (SIGTERM ends it)"));
+        using AutoResetEvent reload = new(initialState: false); // signals that come while one is under way are one
+        using var signal = new TerminationSignal(onReload: () => reload.Set());
         using TakeOverTaker? taker = options.TakeOver is { } target ? TakeOverTaker.Begin(target) : null;
         using Socket? listener = options.Web == null ? null : taker?.TakeListener(LabelOf(options.Web)) ?? OpenWeb(options.Web);
         Action<string> say = line => Say(line, log);
@@ -78,7 +98,11 @@ internal static class RunCommand
             manager.TakenOver();
         }
         watch?.Start();
-        WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle, host.Given.WaitHandle]);
+        host.Manager = manager;
+        while (WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle, host.Given.WaitHandle, reload]) is 3)
+        {
+            Reload(host);
+        }
         if (host.Given.IsCancellationRequested)
         {
             log.Dispose();
@@ -105,6 +129,18 @@ internal static class RunCommand
     }
 
     private static string LabelOf(IPEndPoint web) => $"web {web}";
+
+    private static void Reload(SwitchHost host)
+    {
+        try
+        {
+            host.Reload("SIGHUP");
+        }
+        catch (OptionException)
+        {
+            // the log has it, and the switch goes on as it was
+        }
+    }
 
     // Apart, so that a switch without a page loads no web server: compiling the call would.
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -10,12 +10,12 @@ internal static class SettingsFile
 {
     private const int MostCharacters = 1 << 20;
 
-    /// <exception cref="OptionException">The file cannot be read, is not YAML, or has a key that is no option: file, line and key are named.</exception>
-    public static IReadOnlyList<Setting> Read(string path)
+    /// <param name="errors">Takes a line for each key that is no option or has no value: file, line and key are named.</param>
+    /// <exception cref="OptionException">The file cannot be read, or is not YAML.</exception>
+    public static IReadOnlyList<Setting> Read(string path, List<string> errors)
     {
         YamlMappingNode settings = Parse(path);
         var read = new List<Setting>();
-        var errors = new List<string>();
         foreach (KeyValuePair<YamlNode, YamlNode> entry in settings.Children)
         {
             string name = (entry.Key as YamlScalarNode)?.Value ?? string.Empty;
@@ -28,7 +28,7 @@ internal static class SettingsFile
             }
             Collect(path, option, entry.Value, read, errors);
         }
-        return errors.Count == 0 ? read : throw new OptionException(errors);
+        return read;
     }
 
     private static void Collect(string path, SwitchOption option, YamlNode value, List<Setting> read, List<string> errors)

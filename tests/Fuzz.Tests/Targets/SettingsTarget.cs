@@ -39,7 +39,8 @@ internal sealed class SettingsTarget : IFuzzTarget
         File.WriteAllBytes(_path, input);
         try
         {
-            Assert.NotNull(SwitchOptionsReader.Read(SettingsFile.Read(_path)));
+            List<string> errors = [];
+            Assert.NotNull(SwitchOptionsReader.Read(SettingsFile.Read(_path, errors), null, errors));
         }
         catch (OptionException e)
         {

@@ -47,7 +47,8 @@ public sealed class SettingsFileTests : IDisposable
     [InlineData("port: [a\nb: c", ": is not YAML")]
     public void Errors_name_file_line_and_key(string text, string expected)
     {
-        string message = Assert.Throws<OptionException>(() => Read(text)).Message;
+        List<string> errors = [];
+        string message = Record.Exception(() => Read(text, errors))?.Message ?? Assert.Single(errors);
         string others = string.Join(", ", SwitchOption.All.Skip(1).Select(option => option.Name));
         Assert.EndsWith(_path + expected.Replace("{and all others}", others, StringComparison.Ordinal), message, StringComparison.Ordinal);
     }
@@ -55,19 +56,19 @@ public sealed class SettingsFileTests : IDisposable
     [Fact]
     public void A_file_that_cannot_be_read_is_named()
     {
-        Assert.Equal("--config: /nonexistent/file: no such file", Assert.Throws<OptionException>(() => SettingsFile.Read("/nonexistent/file")).Message);
-        Assert.Equal("--config: /tmp: is a folder", Assert.Throws<OptionException>(() => SettingsFile.Read("/tmp")).Message);
+        Assert.Equal("--config: /nonexistent/file: no such file", Assert.Throws<OptionException>(() => SettingsFile.Read("/nonexistent/file", [])).Message);
+        Assert.Equal("--config: /tmp: is a folder", Assert.Throws<OptionException>(() => SettingsFile.Read("/tmp", [])).Message);
     }
 
     [Fact]
     public void A_file_without_end_is_given_up() => Assert.Equal(
-        "--config: /dev/zero: is longer than a million characters, which no settings are", Assert.Throws<OptionException>(() => SettingsFile.Read("/dev/zero")).Message);
+        "--config: /dev/zero: is longer than a million characters, which no settings are", Assert.Throws<OptionException>(() => SettingsFile.Read("/dev/zero", [])).Message);
 
     public void Dispose() => File.Delete(_path);
 
-    private IReadOnlyList<Setting> Read(string text)
+    private IReadOnlyList<Setting> Read(string text, List<string>? errors = null)
     {
         File.WriteAllText(_path, text);
-        return SettingsFile.Read(_path);
+        return SettingsFile.Read(_path, errors ?? []);
     }
 }

@@ -1,0 +1,271 @@
+using System.Security.Cryptography;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Reloading;
+using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Hosting;
+
+/// <content>Its configuration, which is read again on demand: all of a change is done, or nothing.</content>
+public sealed partial class SwitchHost
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock _reloading = new(); // taken before all others
+    private readonly List<TlsCredentials> _credentials = []; // those before may be in use by connections
+    private byte[] _credentialsHash = [];
+    private IReadOnlyList<string> _pending = [];
+
+    /// <summary>Told of reloads; null for nobody.</summary>
+    internal ServiceManager? Manager { get; set; }
+
+    /// <summary>Judges options without opening anything: the files of TLS, and what only all options together show. A reader has judged each alone.</summary>
+    /// <param name="withFlows">Whether the flows to begin with are read, too.</param>
+    /// <returns>The options, with a number for every port.</returns>
+    /// <exception cref="OptionException">A line for each that is wrong.</exception>
+    internal static SwitchOptions Check(SwitchOptions options, bool withFlows = false)
+    {
+        List<string> errors = [];
+        SwitchOptions complete = Try(options.Complete, errors) ?? options;
+        if (withFlows)
+        {
+            Try<object>(() => CheckFlows(complete), errors);
+        }
+        using TlsCredentials? loaded = Try(() => LoadTls(options), errors);
+        return errors.Count == 0 ? complete : throw new OptionException(errors);
+    }
+
+    /// <summary>What is in force, as it would have to be given; ports that are the program's own are left out.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal SwitchOptions ReadOptions()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        PortState[] ports = [.. ReadPortStates().Where(port => port.Port.Spec.Kind != PortKind.Program)];
+        return _options with
+        {
+            DatapathId = DatapathId,
+            Ports = [.. ports.Select(port => port.Port)],
+            Queues = [.. ports.SelectMany(port => port.Queues)],
+        };
+    }
+
+    /// <summary>The configuration in force as a file.</summary>
+    /// <param name="all">Defaults, too, instead of in comments.</param>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal IReadOnlyList<string> DescribeOptions(bool all)
+    {
+        lock (_reloading)
+        {
+            return ConfigurationText.Lines(ReadOptions(), _pending, all);
+        }
+    }
+
+    /// <summary>Reads the configuration again and applies what has changed. One at a time; the calling thread is in the switch's network namespace.</summary>
+    /// <param name="cause">Who asks for it, for the log.</param>
+    /// <returns>A line for each change, and for each that takes a new start.</returns>
+    /// <exception cref="OptionException">A line for each thing that is wrong. Everything is as it was then, but for what the lines say.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal IReadOnlyList<string> Reload(string cause)
+    {
+        while (!_reloading.TryEnter(LookInterval))
+        {
+            if (_isGiven)
+            {
+                throw new OptionException("another process has taken the switch over"); // and whoever gave it keeps the lock
+            }
+        }
+        try
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            Manager?.Reloading();
+            try
+            {
+                List<string> report = Reconfigure();
+                foreach (string line in report)
+                {
+                    HostLog.News(_log, $"{cause}: {line}");
+                }
+                foreach (string line in _pending)
+                {
+                    HostLog.Warn(_log, $"{cause}: {line}");
+                }
+                return [.. report, .. _pending];
+            }
+            catch (OptionException e)
+            {
+                HostLog.Warn(_log, $"{cause}: refused: {string.Join("; ", e.Message.Split('\n'))}");
+                throw;
+            }
+            finally
+            {
+                Manager?.Ready();
+            }
+        }
+        finally
+        {
+            _reloading.Exit();
+        }
+    }
+
+    private static T? Try<T>(Func<T?> read, List<string> errors)
+        where T : class
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is OptionException or PortException or SystemCallException)
+        {
+            errors.AddRange(e.Message.Split('\n'));
+            return null;
+        }
+    }
+
+    private static object? CheckFlows(SwitchOptions options)
+    {
+        StartupFlows.Check(options);
+        return null;
+    }
+
+    private IReadOnlyList<PortState> ReadPortStates() => [.. Ports.ReadConfiguration().Select(port => new PortState(port.Port, port.Queues))];
+
+    private List<string> Reconfigure()
+    {
+        Reconfiguration steps = new();
+        try
+        {
+            ConfigurationSource source = _options.Source ?? throw new OptionException("there is no file to read again: the switch was started without --config");
+            return Reconfigure(Check(source(Ports.NumberFor)), steps);
+        }
+#pragma warning disable CA1031 // whatever it is, the switch goes on as it was
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            string[] reasons = e is OptionException or PortException or SystemCallException or IOException
+                ? e.Message.Split('\n') : [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"];
+            throw new OptionException([.. reasons, .. steps.Undo()]);
+        }
+    }
+
+    private List<string> Reconfigure(SwitchOptions wanted, Reconfiguration steps)
+    {
+        SwitchOptions now = ReadOptions();
+        wanted = wanted with { DatapathId = wanted.DatapathId ?? DatapathId };
+        PortState[] wantedPorts = [.. wanted.Ports.Select(port => new PortState(port, [.. wanted.Queues.Where(queue => queue.Port == port.Number)]))];
+        PortChanges ports = PortChanges.Plan(ReadPortStates(), wantedPorts, _options.InBand);
+        (IReadOnlyList<ConnectionTarget> newControllers, IReadOnlyList<ConnectionTarget> oldControllers) =
+            PortChanges.Difference(now.Agent.Controllers, wanted.Agent.Controllers);
+        (IReadOnlyList<ConnectionTarget> newListeners, IReadOnlyList<ConnectionTarget> oldListeners) =
+            PortChanges.Difference(now.Agent.Listeners, wanted.Agent.Listeners);
+        SwitchAgent agent = _agent!;
+        List<string> report = [.. ports.Report];
+
+        // What may fail comes first, and what others could not get back comes last.
+        OpenAll(ports.First, steps);
+        RenewTls(wanted, agent, report, steps);
+        steps.DoAll(oldListeners.Where(old => newListeners.Any(old.Overlaps)), agent.RemoveListener, agent.AddListener);
+        steps.DoAll(newListeners, agent.AddListener, agent.RemoveListener);
+        steps.DoAll(newControllers, agent.AddController, agent.RemoveController);
+        foreach ((PortState before, PortState after) in ports.Configured)
+        {
+            steps.Do(() => Ports.Configure(after.Port, after.Queues), () => Ports.Configure(before.Port, before.Queues));
+        }
+        foreach (PortState port in ports.Closed)
+        {
+            steps.Do(() => Ports.Close(port.Port.Number), () => Ports.Restore(port.Port, port.Queues));
+        }
+        OpenAll(ports.Last, steps);
+
+        // Nothing of this can fail.
+        foreach (ConnectionTarget listener in oldListeners.Where(old => !newListeners.Any(old.Overlaps)))
+        {
+            agent.RemoveListener(listener);
+        }
+        foreach (ConnectionTarget controller in oldControllers)
+        {
+            agent.RemoveController(controller);
+        }
+        agent.Change(wanted.Agent.FailMode, wanted.Agent.EmergencyAttempts);
+        using (EnterWithoutTable())
+        {
+            Control.LimitPacketIns(wanted.Datapath.PacketInRate, wanted.Datapath.PacketInBurst);
+        }
+        _inBand?.Follow(wanted.Agent.Controllers, agent.ListenPorts);
+        (_log as StreamLog)?.Show(wanted.LogFormat, wanted.LogLevel); // a program's own log has a level of its own
+        _pending = [.. ports.Pending, .. SwitchOption.All.Where(option => option.OnReload == null).SelectMany(option => Compare(option, now, wanted)).Select(line => $"{line} needs a new start")];
+        report.AddRange(SwitchOption.All.Where(option => option.OnReload != null && option.Name is not ("port" or "queue")).SelectMany(option => Compare(option, now, wanted)));
+        _options = _options with
+        {
+            Agent = _options.Agent with
+            {
+                Controllers = wanted.Agent.Controllers,
+                Listeners = wanted.Agent.Listeners,
+                FailMode = wanted.Agent.FailMode,
+                EmergencyAttempts = wanted.Agent.EmergencyAttempts,
+            },
+            Datapath = _options.Datapath with { PacketInRate = wanted.Datapath.PacketInRate, PacketInBurst = wanted.Datapath.PacketInBurst },
+            Tls = wanted.Tls,
+            LogFormat = wanted.LogFormat,
+            LogLevel = wanted.LogLevel,
+        };
+        return report.Count > 0 ? report : ["nothing has changed"];
+    }
+
+    private void OpenAll(IReadOnlyList<PortState> ports, Reconfiguration steps) =>
+        steps.DoAll(ports, port => Ports.Open(port.Port, port.Queues), port => Ports.Close(port.Port.Number));
+
+    /// <summary>A line for each difference.</summary>
+    private static IEnumerable<string> Compare(SwitchOption option, SwitchOptions before, SwitchOptions after)
+    {
+        (IReadOnlyList<string> added, IReadOnlyList<string> removed) = PortChanges.Difference(option.Show(before), option.Show(after));
+        return option.IsRepeatable
+            ? [.. removed.Select(value => $"{option.Name} {value}: removed"), .. added.Select(value => $"{option.Name} {value}: added")]
+            : added.Count + removed.Count == 0 ? []
+            : [$"{option.Name}: {removed.FirstOrDefault("none")} -> {added.FirstOrDefault("none")}"];
+    }
+
+    /// <summary>Certificates are renewed under the same names.</summary>
+    private void RenewTls(SwitchOptions wanted, SwitchAgent agent, List<string> report, Reconfiguration steps)
+    {
+        byte[] hash = HashOf(wanted.Tls);
+        if (wanted.Tls == null || hash.AsSpan().SequenceEqual(_credentialsHash))
+        {
+            return;
+        }
+        TlsCredentials renewed = LoadTls(wanted)!;
+        _credentials.Add(renewed);
+        (byte[] oldHash, TlsCredentials? old) = (_credentialsHash, agent.Options.Tls);
+        steps.Do(
+            () =>
+            {
+                agent.UseTls(renewed);
+                _credentialsHash = hash;
+            },
+            () =>
+            {
+                agent.UseTls(old);
+                _credentialsHash = oldHash;
+            });
+        if (wanted.Tls == _options.Tls)
+        {
+            report.Add("private-key, certificate and CA: read again");
+        }
+    }
+
+    private static byte[] HashOf(TlsFiles? files)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string path in files == null ? [] : (string[])[files.PrivateKey, files.Certificate, files.CaCertificate])
+        {
+            if (File.Exists(path)) // the CA of a bootstrap comes later
+            {
+                hash.AppendData(File.ReadAllBytes(path));
+            }
+            hash.AppendData("\0"u8);
+        }
+        return hash.GetHashAndReset();
+    }
+}
