@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
@@ -34,6 +33,5 @@ internal sealed partial class SwitchPorts
     }
 
     /// <summary>The device of the switch that is taken over; null where this one has to open it.</summary>
-    private IPortDevice? Take(ushort number, PortSpec spec, FramePool pool) =>
-        _taker?.TakePort(number, spec, offer => PortFactory.Take(spec, pool, offer));
+    private IPortDevice? Take(ushort number, PortSpec spec, Func<DeviceOffer, IPortDevice> make) => _taker?.TakePort(number, spec, make);
 }

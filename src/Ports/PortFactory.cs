@@ -68,6 +68,8 @@ internal static class PortFactory
             {
                 AfPacketPort.OfferKind => AfPacketPort.Take(port, offer),
                 TapPort.OfferKind => TapPort.Take(port, offer),
+                PcapWriterPort.Offered => PcapWriterPort.Take(FileName("pcap", spec.Target), spec.Target, offer),
+                ReplayPort.Offered or NullPort.Offered => Open(spec, pool),
                 AfXdpPort.OfferKind => AfXdpPort.Take(port, pool, offer),
                 _ => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
             };

@@ -15,6 +15,11 @@ internal sealed class NullPort : VirtualPort
         Queues = [.. Enumerable.Repeat<IPort>(this, queues)];
     }
 
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string Offered = "null";
+
+    protected override string OfferKind => Offered;
+
     public bool IsUp { get; init; } = true;
 
     public override PortLink ReadLink() => new(IsUp, Mtu: 0);

@@ -21,6 +21,18 @@ internal sealed class CaptureTarget : IDisposable
     /// <summary>Whether a write may wait for somebody else.</summary>
     public bool MayWait => _pipe != null;
 
+    /// <summary>The file; null for a pipe.</summary>
+    public int? Descriptor => _file == null ? null : (int)_file.DangerousGetHandle();
+
+    /// <summary>Bytes of whole records in the file, its head included.</summary>
+    public long Length => _length;
+
+    /// <summary>Another process's file, which has a head; nothing is written before <see cref="GoOn"/>.</summary>
+    public static CaptureTarget Of(int file) => new(new SafeFileHandle(file, ownsHandle: true), null) { _hasHead = true };
+
+    /// <summary>Goes on behind so many bytes.</summary>
+    public void GoOn(long length) => (_length, _hasHead) = (length, length > 0);
+
     /// <param name="path">What a file of that name held is lost.</param>
     /// <exception cref="PortException">The file cannot be made, or nobody reads the pipe.</exception>
     public static CaptureTarget Open(string path)

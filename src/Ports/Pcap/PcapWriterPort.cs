@@ -12,6 +12,9 @@ namespace Softswitch.Ports.Pcap;
 /// </remarks>
 internal sealed class PcapWriterPort : VirtualPort
 {
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string Offered = "pcap";
+
     // Some tens of milliseconds at a million small packets a second: a disk may be busy for that long.
     private const int BufferSize = 4 << 20;
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
@@ -55,6 +58,34 @@ internal sealed class PcapWriterPort : VirtualPort
     /// <param name="path">The file, what it held is lost; or a pipe that somebody reads.</param>
     /// <exception cref="PortException">The file cannot be made, or nobody reads the pipe.</exception>
     public static PcapWriterPort Open(string name, string path) => new(name, path, CaptureTarget.Open(path));
+
+    /// <summary>Goes on writing another process's file, once it is told to.</summary>
+    /// <exception cref="InvalidDataException">The offer is none of this backend's. Its descriptor stays the caller's.</exception>
+    public static PcapWriterPort Take(string name, string path, DeviceOffer offer) => offer.Descriptors is [int file]
+        ? new PcapWriterPort(name, path, CaptureTarget.Of(file))
+        : throw new InvalidDataException("it comes without its file");
+
+    protected override string OfferKind => Offered;
+
+    public override DeviceOffer Offer() => _target.Descriptor is int file
+        ? base.Offer() with { Descriptors = [file] }
+        : throw new NotSupportedException("its pipe has one writer");
+
+    protected override void Save(BinaryWriter record)
+    {
+        Flush();
+        record.Write(_target.Length);
+        record.Write(_transmitErrors);
+    }
+
+    protected override void Restore(BinaryReader record)
+    {
+        lock (_writing)
+        {
+            _target.GoOn(record.ReadInt64());
+            _transmitErrors = record.ReadInt64();
+        }
+    }
 
     public override int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {

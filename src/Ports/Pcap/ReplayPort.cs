@@ -13,6 +13,9 @@ namespace Softswitch.Ports.Pcap;
 /// </remarks>
 internal sealed unsafe class ReplayPort : VirtualPort
 {
+    /// <summary>What an offer of this backend is called: its file is read again.</summary>
+    public const string Offered = "replay";
+
     private readonly FrameStore _store;
     private readonly bool _once;
     private byte* _next;
@@ -83,6 +86,25 @@ internal sealed unsafe class ReplayPort : VirtualPort
         _index = index;
         _next = next;
         return received;
+    }
+
+    protected override string OfferKind => Offered;
+
+    protected override void Save(BinaryWriter record)
+    {
+        record.Write(_index);
+        record.Write(_receiveDropped);
+    }
+
+    protected override void Restore(BinaryReader record)
+    {
+        _index = Math.Min(record.ReadInt32(), _store.Lengths.Length); // the file may be another by now
+        _receiveDropped = record.ReadInt64();
+        _next = _store.First;
+        foreach (int length in _store.Lengths[.._index])
+        {
+            _next += FrameStore.PaddedLength(length);
+        }
     }
 
     public override PortCounters ReadCounters() => new() { ReceiveDropped = Volatile.Read(ref _receiveDropped) };

@@ -138,6 +138,45 @@ internal sealed class NeighbourTable(Generation generation)
         }
     }
 
+    /// <summary>Writes those that are known, for another process to go on with.</summary>
+    public void Save(BinaryWriter to, long now)
+    {
+        lock (_lock)
+        {
+            Entry[] known = [.. _entries.Values.Where(entry => entry.State == NeighbourState.Reachable)];
+            to.Write(known.Length);
+            foreach (Entry entry in known)
+            {
+                to.Write(entry.Address.Raw);
+                to.Write(entry.HardwareAddress.Value);
+                to.Write(entry.Probes);
+                to.Write(entry.ProbeAt - now);
+            }
+        }
+    }
+
+    /// <summary>Knows what <see cref="Save"/> wrote.</summary>
+    public void Restore(BinaryReader from, long now)
+    {
+        lock (_lock)
+        {
+            for (int known = from.ReadInt32(); known > 0; known--)
+            {
+                uint address = from.ReadUInt32();
+                _entries[address] = new Entry
+                {
+                    Address = new Be32(address),
+                    HardwareAddress = new MacAddress(from.ReadUInt64()),
+                    State = NeighbourState.Reachable,
+                    Probes = from.ReadInt32(),
+                    ProbeAt = now + from.ReadInt64(),
+                    WantedAt = now,
+                };
+            }
+            Change();
+        }
+    }
+
     private bool TryProbe(Entry entry, long now, out NeighbourProbe probe)
     {
         probe = new NeighbourProbe(entry.Address, MacAddress.Broadcast);

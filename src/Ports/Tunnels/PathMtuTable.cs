@@ -76,6 +76,34 @@ internal sealed class PathMtuTable(Generation generation)
         }
     }
 
+    /// <summary>Writes what is known, for another process to go on with.</summary>
+    public void Save(BinaryWriter to, long now)
+    {
+        lock (_lock)
+        {
+            to.Write(_entries.Count);
+            foreach ((uint remote, (int mtu, long loweredAt)) in _entries)
+            {
+                to.Write(remote);
+                to.Write(mtu);
+                to.Write(now - loweredAt);
+            }
+        }
+    }
+
+    /// <summary>Knows what <see cref="Save"/> wrote.</summary>
+    public void Restore(BinaryReader from, long now)
+    {
+        lock (_lock)
+        {
+            for (int known = from.ReadInt32(); known > 0; known--)
+            {
+                _entries[from.ReadUInt32()] = (from.ReadInt32(), now - from.ReadInt64());
+            }
+        }
+        generation.Advance();
+    }
+
     // RFC 1191 §7.1: the MTUs that links really have.
     private static int PlateauBelow(int length)
     {

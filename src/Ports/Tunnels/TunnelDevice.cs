@@ -9,8 +9,10 @@ namespace Softswitch.Ports.Tunnels;
 /// It has a queue for each queue of the underlay, served by the same worker. Its link is up while the underlay's is and there is a route to
 /// the remote end. Threads: as for every device.
 /// </remarks>
-internal sealed class TunnelDevice : IPortDevice
+internal sealed class TunnelDevice : IPortDevice, IDeviceHandover
 {
+    private const byte RecordVersion = 1;
+
     private readonly Underlay _underlay;
     private readonly TunnelQueue[] _queues;
     private readonly ProtocolClaim? _claim;
@@ -71,11 +73,32 @@ internal sealed class TunnelDevice : IPortDevice
     /// <summary>False: inside a tunnel no device finishes anything.</summary>
     public bool TakesOffloads => false;
 
+    /// <summary>Another process makes the same tunnel by its own underlay.</summary>
+    public IDeviceHandover Handover => this;
+
     public IReadOnlyList<IPort> Queues => _queues;
 
     public TunnelQueue? QueueAt(int index) => index < _queues.Length ? _queues[index] : null;
 
     public PortLink ReadLink() => _underlay.LinkFor(Options.Remote, Overhead);
+
+    public DeviceOffer Offer() => new("tunnel", DeviceRecord.Write(RecordVersion, static _ => { }), []);
+
+    /// <summary>Identifications go on, so that no fragment is taken for one of another packet's.</summary>
+    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record => Array.ForEach(_queues, queue => record.Write(queue.Identification)));
+
+    public void Adopt(ReadOnlySpan<byte> rest)
+    {
+        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
+        foreach (TunnelQueue queue in _queues)
+        {
+            queue.Identification = record.ReadUInt16();
+        }
+    }
+
+    public void Yield()
+    {
+    }
 
     public PortCounters ReadCounters() => default;
 

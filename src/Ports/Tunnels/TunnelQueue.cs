@@ -69,9 +69,16 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
 
     public TunnelDevice Device => _device;
 
-    /// <summary>The underlay's: what comes there may be for this port.</summary>
     public bool IsInside => true;
 
+    /// <summary>Of the last packet sent; no worker uses the queue.</summary>
+    public ushort Identification
+    {
+        get => _identification;
+        set => _identification = value;
+    }
+
+    /// <summary>The underlay's: what comes there may be for this port.</summary>
     public int PollDescriptor => _underlay.QueueAt(_index)?.PollDescriptor ?? -1;
 
     public void CountOn(PortAccount* account) => _account = account;

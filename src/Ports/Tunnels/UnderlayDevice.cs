@@ -10,10 +10,12 @@ namespace Softswitch.Ports.Tunnels;
 /// A decorator of the device that has the wire. Taken out are ARP for a local address, ICMP echo requests to one, and packets of the
 /// tunnels registered; everything else, other IPv4 packets to a local address included, is the flow table's.
 /// </remarks>
-internal sealed class UnderlayDevice : IPortDevice
+internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
 {
     /// <summary>The first six bytes of a frame in memory: little-endian.</summary>
     public const ulong AddressMask = 0xffff_ffff_ffff;
+
+    private const byte RecordVersion = 1;
 
     private readonly IPortDevice _inner;
     private readonly Underlay _underlay;
@@ -58,6 +60,9 @@ internal sealed class UnderlayDevice : IPortDevice
 
     public INetworkInterface? Interface => _inner.Interface;
 
+    /// <summary>The wire's, with the neighbours and path MTUs that are known: nothing waits for ARP in the other process.</summary>
+    public IDeviceHandover? Handover => _inner.Handover == null ? null : this;
+
     public bool TakesOffloads => _inner.TakesOffloads;
 
     public IReadOnlyList<IPort> Queues => UnderlayQueues;
@@ -79,6 +84,29 @@ internal sealed class UnderlayDevice : IPortDevice
             _underlay.Neighbours.Recheck(_underlay.Milliseconds);
         }
         return link;
+    }
+
+    public DeviceOffer Offer() => _inner.Handover!.Offer();
+
+    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record =>
+    {
+        byte[] inner = _inner.Handover!.Rest();
+        record.Write(inner.Length);
+        record.Write(inner);
+        _underlay.Neighbours.Save(record, _underlay.Milliseconds);
+        _underlay.PathMtus.Save(record, _underlay.Milliseconds);
+    });
+
+    public void Resume() => _inner.Handover!.Resume();
+
+    public void Yield() => _inner.Handover!.Yield();
+
+    public void Adopt(ReadOnlySpan<byte> rest)
+    {
+        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
+        _inner.Handover!.Adopt(record.ReadBytes(record.ReadInt32()));
+        _underlay.Neighbours.Restore(record, _underlay.Milliseconds);
+        _underlay.PathMtus.Restore(record, _underlay.Milliseconds);
     }
 
     public PortCounters ReadCounters() => _inner.ReadCounters();

@@ -17,23 +17,26 @@ internal sealed class UnderlaySet
     /// <summary>Opens a port in the calling thread's network namespace.</summary>
     /// <param name="number">The port's OpenFlow number.</param>
     /// <param name="beside">The port whose workers must serve this one too; null if any may.</param>
-    /// <param name="take">Gives what another process has of a port that is no tunnel; it, or what it gives, is null to have the port opened.</param>
+    /// <param name="take">Makes a device of what another process has for a port; it, or what it gives, is null to have the port opened.</param>
     /// <exception cref="PortException">It cannot be opened; the message is one line that names the port and the reason.</exception>
     public IPortDevice Open(
-        ushort number, PortSpec spec, FramePool pool, out ushort? beside, Func<ushort, PortSpec, FramePool, IPortDevice?>? take = null)
+        ushort number, PortSpec spec, FramePool pool, out ushort? beside, Func<ushort, PortSpec, Func<DeviceOffer, IPortDevice>, IPortDevice?>? take = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         lock (_lock)
         {
             if (spec.IsTunnel)
             {
-                return OpenTunnel(number, spec, out beside);
+                ushort? via = null;
+                IPortDevice made = take?.Invoke(number, spec, _ => OpenTunnel(number, spec, out via)) ?? OpenTunnel(number, spec, out via);
+                beside = via;
+                return made;
             }
             // An interface that returns finds its tunnels where they were.
             beside = _underlays.TryGetValue(number, out Underlay? known) && known.Tunnels.Devices is [{ Number: ushort tunnel }, ..] ? tunnel : null;
         }
         UnderlayOptions? options = UnderlayOptions.Read(spec);
-        IPortDevice device = take?.Invoke(number, spec, pool) ?? PortFactory.Open(spec, pool);
+        IPortDevice device = take?.Invoke(number, spec, offer => PortFactory.Take(spec, pool, offer)) ?? PortFactory.Open(spec, pool);
         try
         {
             return options == null ? device : Wrap(number, device, options);
