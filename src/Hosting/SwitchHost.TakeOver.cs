@@ -125,7 +125,7 @@ public sealed partial class SwitchHost : IHandedOver
         taker.LoadTable(Control);
         _workersMayRun.Reset();
         StartWorkers(); // threads take a while to start
-        TimeSpan rested = taker.Finish(Control, _agent.Restore);
+        TimeSpan rested = taker.Finish(Control, _agent.Restore, trouble => HostLog.Warn(_log, trouble));
         _workersMayRun.Set();
         foreach ((_, ListeningSocket listener) in ((IHandedOver)this).Listeners)
         {

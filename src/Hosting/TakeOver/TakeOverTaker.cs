@@ -177,36 +177,67 @@ internal sealed class TakeOverTaker : IDisposable
 
     /// <summary>Goes on where the running switch comes to rest. When this returns the switch is this process's, and workers are to run at once.</summary>
     /// <param name="restoreHost">Reads what is not the datapath's.</param>
+    /// <param name="warn">Told if what waited inside the running switch makes no sense: the switch goes on without.</param>
     /// <returns>How long nothing was forwarded, at most.</returns>
     /// <exception cref="OptionException">It is not: the running switch goes on.</exception>
-    public TimeSpan Finish(DatapathControl control, Action<BinaryReader> restoreHost)
+    public TimeSpan Finish(DatapathControl control, Action<BinaryReader> restoreHost, Action<string> warn)
     {
         long began = 0;
-        Guard(() =>
+        byte[] rest = [];
+        try
         {
-            Dictionary<ulong, uint> index = control.IndexFlows();
-            CodeWarmUp.ForTaker(DeviceTypes);
-            _channel.Send(TakeOverMessage.Prepared, [], AnswerPatience);
-            began = Stopwatch.GetTimestamp();
-            TakeOverMessage kind;
-            byte[] payload;
-            while ((kind = _channel.Receive(RestPatience, out payload, out _)) == TakeOverMessage.DeviceRest)
+            Guard(() =>
             {
-                if (_devices.TryGetValue(BitConverter.ToUInt16(payload), out IDeviceHandover? device))
+                Dictionary<ulong, uint> index = control.IndexFlows();
+                CodeWarmUp.ForTaker(DeviceTypes);
+                _channel.Send(TakeOverMessage.Prepared, [], AnswerPatience);
+                began = Stopwatch.GetTimestamp();
+                TakeOverMessage kind;
+                while ((kind = _channel.Receive(RestPatience, out rest, out _)) == TakeOverMessage.DeviceRest)
                 {
-                    device.Adopt(payload.AsSpan(sizeof(ushort)));
+                    if (rest.Length >= sizeof(ushort) && _devices.TryGetValue(BitConverter.ToUInt16(rest), out IDeviceHandover? device))
+                    {
+                        device.Adopt(rest.AsSpan(sizeof(ushort)));
+                    }
                 }
+                if (kind != TakeOverMessage.Rest)
+                {
+                    throw new InvalidDataException($"a message {kind}");
+                }
+                using BinaryReader counts = new(new MemoryStream(_channel.Expect(TakeOverMessage.Counts, RestPatience)));
+                using ControlScope scope = control.Enter();
+                control.RestoreCounts(counts, index);
+                _channel.Send(TakeOverMessage.Mine, RestPatience, new TakenThings(_devices.Keys.ToHashSet(), _takenListeners).Write);
+            });
+        }
+        catch
+        {
+            // Those that were adopted already are the running switch's again: closing them here must change nothing.
+            foreach (IDeviceHandover device in _devices.Values)
+            {
+                device.Yield();
             }
-            control.Frames.FreeUnclaimed();
-            using ControlScope scope = control.Enter();
-            using BinaryReader rest = new(new MemoryStream(kind == TakeOverMessage.Rest ? payload : throw new InvalidDataException($"a message {kind}")));
-            control.RestoreRest(rest, _devices.ContainsKey);
-            restoreHost(rest);
-            using BinaryReader counts = new(new MemoryStream(_channel.Expect(TakeOverMessage.Counts, RestPatience)));
-            control.RestoreCounts(counts, index);
-            _channel.Send(TakeOverMessage.Mine, RestPatience, new TakenThings(_devices.Keys.ToHashSet(), _takenListeners).Write);
-        });
+            throw;
+        }
+        // Not before: in frames that both have mapped, packets may wait that the running switch would have gone on with.
+        control.Frames.FreeUnclaimed();
+        RestoreRest(control, rest, restoreHost, warn);
         return Stopwatch.GetElapsedTime(began);
+    }
+
+    private void RestoreRest(DatapathControl control, byte[] rest, Action<BinaryReader> restoreHost, Action<string> warn)
+    {
+        try
+        {
+            using ControlScope scope = control.Enter();
+            using BinaryReader reader = new(new MemoryStream(rest));
+            control.RestoreRest(reader, _devices.ContainsKey);
+            restoreHost(reader);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or FormatException or ArgumentException)
+        {
+            warn($"not all that waited and was counted in the switch taken over could be read: {e.Message}");
+        }
     }
 
     /// <summary>Waits until the other process is gone, with its connections to controllers; for seconds at most.</summary>
