@@ -1,0 +1,131 @@
+using System.Text;
+using Softswitch.Hosting.TakeOver;
+using Softswitch.Ports.Linux;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.TakeOver;
+
+/// <summary>A process that begins to take a switch over and gets no further than a step of the protocol. It closes what it was sent.</summary>
+internal sealed class FailingTaker : IDisposable
+{
+    private const int Patience = 20_000;
+
+    private readonly DescriptorSocket _socket;
+    private readonly TakeOverChannel _channel;
+
+    private FailingTaker(string path)
+    {
+        _socket = DescriptorSocket.Connect(path);
+        _channel = new TakeOverChannel(_socket, 1 << 30);
+    }
+
+    /// <summary>Connects, as soon as the switch is through with those before, and goes as far as a step.</summary>
+    public static FailingTaker Reach(string path, TakerStep step)
+    {
+        FailingTaker? taker = null;
+        Eventually.True(() => (taker = TryReach(path, step)) != null, "the switch is through with the takers before");
+        return taker!;
+    }
+
+    /// <summary>Sends bytes that are no message. The other end may be gone by then.</summary>
+    public void SendGarbage(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            _socket.Send(bytes, [], Patience);
+        }
+        catch (SystemCallException)
+        {
+            // it has heard enough
+        }
+    }
+
+    /// <summary>Waits until the other end hangs up or says that it failed.</summary>
+    public void AwaitEnd()
+    {
+        Action receive = () =>
+        {
+            while (true)
+            {
+                Receive();
+            }
+        };
+        Assert.ThrowsAny<IOException>(receive);
+    }
+
+    public void Dispose() => _channel.Dispose();
+
+    private static FailingTaker? TryReach(string path, TakerStep step)
+    {
+        var taker = new FailingTaker(path);
+        try
+        {
+            taker.Go(step);
+            return taker;
+        }
+        catch (IOException e) when (e.Message.Contains("is taking it over already", StringComparison.Ordinal))
+        {
+            taker.Dispose();
+            return null;
+        }
+    }
+
+    private void Go(TakerStep step)
+    {
+        if (step >= TakerStep.Offered)
+        {
+            _socket.Send(Encoding.UTF8.GetBytes($"{TakeOverTaker.Verb}{TakeOverChannel.Version}\n"), [], Patience);
+            Assert.Equal("ok", ReadLine());
+            ReceiveUpTo(TakeOverMessage.OfferEnd);
+        }
+        if (step >= TakerStep.Loaded)
+        {
+            _channel.Send(TakeOverMessage.Begin, [], Patience);
+            ReceiveUpTo(TakeOverMessage.EntriesEnd);
+        }
+        if (step >= TakerStep.AtRest)
+        {
+            _channel.Send(TakeOverMessage.Prepared, [], Patience);
+            ReceiveUpTo(TakeOverMessage.Counts);
+        }
+    }
+
+    private void ReceiveUpTo(TakeOverMessage last)
+    {
+        while (Receive() != last)
+        {
+            // the next
+        }
+    }
+
+    private TakeOverMessage Receive()
+    {
+        TakeOverMessage kind = _channel.Receive(Patience, out _, out int[] descriptors);
+        Array.ForEach(descriptors, descriptor => _ = Libc.close(descriptor));
+        return kind;
+    }
+
+    private string ReadLine()
+    {
+        List<byte> line = [];
+        byte[] next = new byte[1];
+        while (true)
+        {
+            _socket.Receive(next, [], Patience);
+            if (next[0] == '\n')
+            {
+                return Encoding.UTF8.GetString([.. line]);
+            }
+            line.Add(next[0]);
+        }
+    }
+}
+
+/// <summary>How far a taker gets.</summary>
+internal enum TakerStep
+{
+    Connected,
+    Offered,
+    Loaded,
+    AtRest,
+}
