@@ -86,13 +86,15 @@ internal static partial class BenchCommand
         Option<string> rate = new("--rate") { HelpName = "PER_SECOND|max", Description = "Flow-mods a second.", DefaultValueFactory = _ => "100000" };
         Option<string> kind = Kind();
         Option<double> seconds = Seconds(4);
-        Command command = new("churn", "What is left of forwarding while flow-mods change the table; every packet is checked.") { flows, rate, kind, seconds };
+        Option<string?> state = State();
+        Command command = new("churn", "What is left of forwarding while flow-mods change the table; every packet is checked.") { flows, rate, kind, seconds, state };
         SetAction(command, parsed => new ChurnOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
             Rate = ReadRate(rate, parsed.GetRequiredValue(rate)),
             Kind = Enum.Parse<ChurnKind>(parsed.GetRequiredValue(kind), ignoreCase: true),
             Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+            State = parsed.GetValue(state),
         }, ChurnBenchmark.Run);
         return command;
     }
@@ -100,10 +102,13 @@ internal static partial class BenchCommand
     private static Command CreateFlowMod()
     {
         Option<int> flows = Number("--flows", "Exact entries to add.", 1_000_000);
-        Command command = new("flowmod", "Flow-mods per second over a socket and in process, and memory per flow.") { flows };
-        SetAction(command, parsed => new FlowModOptions { Flows = InRange(flows, parsed.GetValue(flows), 10, MaxFlows) }, FlowModBenchmark.Run);
+        Option<string?> state = State();
+        Command command = new("flowmod", "Flow-mods per second over a socket and in process, and memory per flow.") { flows, state };
+        SetAction(command, parsed => new FlowModOptions { Flows = InRange(flows, parsed.GetValue(flows), 10, MaxFlows), State = parsed.GetValue(state) }, FlowModBenchmark.Run);
         return command;
     }
+
+    private static Option<string?> State() => new("--state") { HelpName = "DIR", Description = "Keep a journal of the tables in a new folder there, as run --state does." };
 
     private static Command CreateStall()
     {

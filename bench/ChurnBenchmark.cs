@@ -17,6 +17,9 @@ internal sealed record ChurnOptions
     public ChurnKind Kind { get; init; }
 
     public double Seconds { get; init; } = 4;
+
+    /// <summary>Where a journal is kept meanwhile; null for none.</summary>
+    public string? State { get; init; }
 }
 
 /// <summary>How much forwarding is left while the table changes, and whether every packet is treated right.</summary>
@@ -33,6 +36,7 @@ internal static class ChurnBenchmark
         WorkerPlacement.KeepOff(workers: 1);
         progress("making flows");
         using MeasuredSwitch bench = CreateSwitch(options.Flows);
+        bench.KeepState(options.State);
         var churn = new Churn(bench, options.Kind, options.Flows);
         bench.StartService();
         using var workers = new MeasuredWorkers(bench.Control.Workers);
@@ -63,6 +67,11 @@ internal static class ChurnBenchmark
         var result = new BenchResult("churn");
         Report(result, slices, rates, driver);
         Check(result, bench, churn, driver);
+        if (bench.State is { } state)
+        {
+            result.Add("state", state.IsBehind ? $"behind: {state.Reason}" : "in step");
+            result.Add("stateMiB", state.Bytes / (double)(1 << 20), 1);
+        }
         result.Add("kind", options.Kind.ToString().ToLowerInvariant());
         result.Add("flows", options.Flows);
         result.Add("otherEntries", options.Kind is ChurnKind.Exact or ChurnKind.Wildcard ? Churn.OtherEntries : 0);

@@ -15,6 +15,9 @@ internal sealed record FlowModOptions
 {
     /// <summary>Exact entries to add.</summary>
     public int Flows { get; init; } = 1_000_000;
+
+    /// <summary>Where a journal is kept meanwhile; null for none.</summary>
+    public string? State { get; init; }
 }
 
 /// <summary>How fast exact entries are added and deleted, over a socket and in process, and what they weigh.</summary>
@@ -33,9 +36,9 @@ internal static class FlowModBenchmark
         var result = new BenchResult("flowmod");
         progress("warming up");
         WarmUp();
-        MeasureInProcess(result, options.Flows, progress);
-        double idle = MeasureSocket(result, options.Flows, withTraffic: false, progress);
-        double busy = MeasureSocket(result, options.Flows, withTraffic: true, progress);
+        MeasureInProcess(result, options, progress);
+        double idle = MeasureSocket(result, options, withTraffic: false, progress);
+        double busy = MeasureSocket(result, options, withTraffic: true, progress);
         result.Add("flowModsPerSecond", idle, 0);
         result.Add("flowModsPerSecondUnderTraffic", busy, 0);
         result.Add("flows", options.Flows);
@@ -46,17 +49,19 @@ internal static class FlowModBenchmark
     /// <summary>Runs every path once over, so that the compiler has seen it.</summary>
     private static void WarmUp()
     {
-        const int Flows = 30_000;
+        FlowModOptions few = new() { Flows = 30_000 };
         var unused = new BenchResult("warm-up");
-        MeasureInProcess(unused, Flows, static _ => { });
-        MeasureSocket(unused, Flows, withTraffic: false, static _ => { });
+        MeasureInProcess(unused, few, static _ => { });
+        MeasureSocket(unused, few, withTraffic: false, static _ => { });
         MeasuredWorkers.WarmUp();
     }
 
-    private static void MeasureInProcess(BenchResult result, int flows, Action<string> progress)
+    private static void MeasureInProcess(BenchResult result, FlowModOptions options, Action<string> progress)
     {
+        int flows = options.Flows;
         var set = new ExactFlows(flows, 1);
         using var bench = CreateSwitch(flows);
+        bench.KeepState(options.State);
         GC.Collect();
         long before = Machine.ResidentBytes;
         int tenth = Math.Max(1, flows / 10);
@@ -99,14 +104,16 @@ internal static class FlowModBenchmark
     }
 
     /// <summary>From the first flow-mod to the reply of a barrier behind the last.</summary>
-    private static double MeasureSocket(BenchResult result, int flows, bool withTraffic, Action<string> progress)
+    private static double MeasureSocket(BenchResult result, FlowModOptions options, bool withTraffic, Action<string> progress)
     {
+        int flows = options.Flows;
         if (withTraffic)
         {
             WorkerPlacement.KeepOff(workers: 1);
         }
         var set = new ExactFlows(flows, 1);
         using var bench = CreateSwitch(flows + TrafficFlows);
+        bench.KeepState(options.State);
         using MeasuredWorkers? workers = withTraffic ? StartTraffic(bench, flows) : null;
         bench.StartService();
         using OfClient client = OfClient.Connect(bench.Listen(), Patience);

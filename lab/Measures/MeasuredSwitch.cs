@@ -1,10 +1,13 @@
 using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.State;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 
@@ -16,6 +19,8 @@ internal sealed class MeasuredSwitch : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private Thread? _service;
     private SwitchAgent? _agent;
+    private string? _state;
+    private StateJournal? _journal;
 
     public MeasuredSwitch(DatapathOptions options) => Control = new DatapathControl(options) { MissBehaviour = MissBehaviour.Drop };
 
@@ -35,6 +40,23 @@ internal sealed class MeasuredSwitch : IDisposable
         using (Control.Enter())
         {
             Check(Control.Apply(new FlowMod { Match = match, Priority = priority, Actions = actions }), "a flow entry");
+        }
+    }
+
+    /// <summary>The journal, if one is kept.</summary>
+    public StateReport? State => _journal?.Read();
+
+    /// <summary>Keeps a journal of the tables as <c>--state</c> does, until the end.</summary>
+    /// <param name="parent">A folder of its own is made there; null for no journal.</param>
+    /// <exception cref="OptionException">It cannot be written there.</exception>
+    public void KeepState(string? parent)
+    {
+        if (parent != null)
+        {
+            _state = Path.Combine(parent, $"bench-{Guid.NewGuid():n}");
+            StateFolder folder = StateFolder.Open(_state, NullLogger.Instance);
+            _journal = StateJournal.Begin(Control, folder, StateClock.ForThisMachine(TimeProvider.System), static _ => { }, NullLogger.Instance);
+            _journal.Start();
         }
     }
 
@@ -86,6 +108,11 @@ internal sealed class MeasuredSwitch : IDisposable
         _stop.Cancel();
         Control.Wake();
         _service?.Join();
+        _journal?.Dispose();
+        if (_state != null)
+        {
+            Directory.Delete(_state, recursive: true);
+        }
         Control.Dispose();
         _stop.Dispose();
     }

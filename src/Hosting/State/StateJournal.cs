@@ -27,8 +27,8 @@ internal sealed class StateJournal : IDisposable
     // Of what is past beyond the tables themselves.
     private const int Slack = 4 << 20;
 
-    // A walk over a table holds the control lock for as many entries, or bytes.
-    private const int SliceLength = 256;
+    // A walk over a table keeps other flow-mods waiting for as many entries, or bytes: about a millisecond.
+    private const int SliceLength = 2048;
     private const int SliceBytes = 1 << 20;
 
     private const string TooMuch = "more changes came than the disk took";
