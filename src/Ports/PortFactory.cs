@@ -74,7 +74,7 @@ internal static class PortFactory
                 _ => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
             };
         }
-        catch (Exception e) when (e is PortException or InvalidDataException or EndOfStreamException)
+        catch (Exception e) when (e is PortException or InvalidDataException or IOException or FormatException or ArgumentException)
         {
             foreach (int descriptor in offer.Descriptors)
             {

@@ -83,7 +83,7 @@ internal sealed class TakeOverTaker : IDisposable
             taker.ReceiveOffer();
             return taker;
         }
-        catch (Exception e) when (e is IOException or InvalidDataException)
+        catch (Exception e) when (e is IOException or InvalidDataException or FormatException or ArgumentException)
         {
             taker?.Dispose();
             socket?.Dispose();

@@ -1,0 +1,140 @@
+using System.Net.Sockets;
+using System.Text;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Hosting.State;
+using Softswitch.Hosting.TakeOver;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.EndToEnd.Tests.TakeOver;
+
+/// <summary>A new switch beside something that listens like a switch and is none, or dies: it ends with a line, and interfaces are as they were.</summary>
+public sealed class FailingGiverTests
+{
+    private const int Patience = 20_000;
+
+    [Theory]
+    [InlineData("hangs up")]
+    [InlineData("answers at length")]
+    [InlineData("refuses")]
+    [InlineData("agrees and hangs up")]
+    [InlineData("agrees and sends garbage")]
+    [InlineData("offers what is cut short")]
+    [InlineData("offers a port that makes no sense")]
+    [InlineData("hangs up before the table")]
+    [InlineData("has entries that make no sense")]
+    [InlineData("hangs up at rest")]
+    [InlineData("rests where nothing is")]
+    public void The_new_switch_ends_with_one_line(string way)
+    {
+        Softswitch.Testing.Needs.Xdp("ethtool");
+        using var lab = new CabledHosts();
+        string before = InterfacePicture.Of(lab.Inside);
+        string path = Path.Combine(Path.GetTempPath(), $"giver-{Guid.NewGuid():N}");
+        using Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        try
+        {
+            listener.Listen();
+            var giver = new Thread(() => Give(listener, way));
+            giver.Start();
+            CommandResult ended = lab.RunToEnd("--port", "1=packet:s1", "--port", "2=xdp:s2", "--take-over", $"unix:{path}");
+            giver.Join();
+            Assert.Equal(2, ended.ExitCode);
+            string[] lines = [.. ended.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.Contains(" info ", StringComparison.Ordinal))];
+            Assert.Contains("take", Assert.Single(lines), StringComparison.Ordinal);
+            Assert.Equal(before, InterfacePicture.Of(lab.Inside));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static void Give(Socket listener, string way)
+    {
+        using Socket client = listener.Accept();
+        using DescriptorSocket socket = DescriptorSocket.Of((int)client.Handle);
+        using TakeOverChannel channel = new(socket, 1 << 20);
+        byte[] next = new byte[1];
+        do
+        {
+            socket.Receive(next, [], Patience);
+        }
+        while (next[0] != '\n');
+        try
+        {
+            Answer(socket, channel, way);
+        }
+        catch (IOException)
+        {
+            // the new switch has heard enough
+        }
+    }
+
+    private static void Answer(DescriptorSocket socket, TakeOverChannel channel, string way)
+    {
+        switch (way)
+        {
+            case "hangs up":
+                return;
+            case "answers at length":
+                socket.Send(new byte[100_000], [], Patience);
+                return;
+            case "refuses":
+                socket.Send(Encoding.UTF8.GetBytes(" not today\nerror\n"), [], Patience);
+                return;
+        }
+        socket.Send(Encoding.UTF8.GetBytes("ok\n"), [], Patience);
+        switch (way)
+        {
+            case "agrees and hangs up":
+                return;
+            case "agrees and sends garbage":
+                socket.Send(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("garbage", 1000))), [], Patience);
+                return;
+            case "offers what is cut short":
+                channel.Send(TakeOverMessage.Switch, [1, 2, 3, 4, 5, 6, 7, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Patience);
+                return;
+        }
+        channel.Send(TakeOverMessage.Switch, Patience, to =>
+        {
+            to.Write(42UL);
+            to.Write(string.Empty);
+            to.Write("giver");
+            to.Write(1024);
+            to.Write(2048);
+            to.Write(FlowEntryCodec.Version);
+        });
+        if (way == "offers a port that makes no sense")
+        {
+            channel.Send(TakeOverMessage.Port, Patience, to =>
+            {
+                to.Write((ushort)1);
+                to.Write("packet:s1");
+                to.Write(string.Empty);
+                to.Write("packet");
+                to.Write(3);
+                to.Write([1, 2, 3]);
+            });
+        }
+        channel.Send(TakeOverMessage.OfferEnd, [], Patience);
+        channel.Expect(TakeOverMessage.Begin, Patience);
+        if (way == "hangs up before the table")
+        {
+            return;
+        }
+        if (way == "has entries that make no sense")
+        {
+            channel.Send(TakeOverMessage.Entries, Encoding.UTF8.GetBytes("entries"), Patience);
+        }
+        channel.Send(TakeOverMessage.EntriesEnd, [], Patience);
+        channel.Expect(TakeOverMessage.Prepared, Patience);
+        if (way == "rests where nothing is")
+        {
+            channel.Send(TakeOverMessage.DeviceRest, [1], Patience);
+            channel.Send(TakeOverMessage.Rest, [1, 2, 3], Patience);
+            channel.Send(TakeOverMessage.Counts, [1, 2, 3], Patience);
+            channel.Expect(TakeOverMessage.Mine, Patience);
+        }
+    }
+}
