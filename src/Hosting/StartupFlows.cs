@@ -47,7 +47,7 @@ internal sealed class StartupFlows
         }
     }
 
-    /// <summary>Finds the mistakes that <see cref="Load"/> would find, but for those of the table.</summary>
+    /// <summary>Finds the mistakes that <see cref="Load"/> would find, but for those that only a table can tell, such as that it is full.</summary>
     /// <exception cref="OptionException">A line for each, up to 20.</exception>
     public static void Check(SwitchOptions options) => new StartupFlows(null, options, static _ => { }).ReadAll(options.Flows);
 
@@ -115,7 +115,7 @@ internal sealed class StartupFlows
         {
             Refuse($"{place ?? $"--flows: {file}:{line}"}: buffer_id: no packet waits at the start");
         }
-        else if (_control?.Apply(flow.ToFlowMod()) is { } refusal and not ControlError.None)
+        else if ((_control?.Apply(flow.ToFlowMod()) ?? ActionValidator.Validate(flow.Actions, forPacketOut: false)) is var refusal and not ControlError.None)
         {
             Refuse($"{place ?? $"--flows: {file}:{line}"}: {WordOf(flow)}{ControlErrors.ToOfError(refusal).Name}");
         }
