@@ -126,6 +126,18 @@ internal sealed unsafe class FramePool : IDisposable
         }
     }
 
+    /// <summary>Whether another process has the memory still: no ordinary frame is free before <see cref="FreeUnclaimed"/>.</summary>
+    public bool IsInUse
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _claimed != null;
+            }
+        }
+    }
+
     /// <summary>Of memory that was in use: the frame that holds <paramref name="offset"/>, counted from <see cref="Region"/>, is the caller's, as the kernel has it.</summary>
     /// <exception cref="InvalidDataException">There is no such frame, or it is claimed or free already.</exception>
     public void Claim(ulong offset)

@@ -185,6 +185,10 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
             throw new PortException(
                 $"{port}: interface {device.Name} has an MTU of {device.Mtu}; with AF_XDP a packet must fit a frame: {most} at most{way}");
         }
+        if (pool.IsInUse)
+        {
+            throw new PortException($"{port}: another switch has the frames until they are taken over; an AF_XDP port that it has not got is to be added afterwards (softswitch port add)");
+        }
         (int queues, int transmit) = EthtoolDevice.ReadQueues(device);
         if (transmit < queues)
         {

@@ -170,6 +170,7 @@ public sealed class AfXdpHandoverTests : IDisposable
         VethCable.Lay(_space.Network, "new", _space.Network, "farn");
         XdpSide side = Open();
         using XdpSide next = side.Take();
+        Assert.Contains("is to be added afterwards", Assert.Throws<PortException>(() => next.AddPort("new", Options)).Message, StringComparison.Ordinal);
         next.Adopt(side.Rest());
         side.Yield();
         AfXdpPort added = next.AddPort("new", Options);
