@@ -232,7 +232,9 @@ internal sealed partial class SwitchPorts : IDisposable
 
     private void OpenOrAwait(ConfiguredPort port, Action<string> say)
     {
-        if (FindAbsence(port) is not { } absence)
+        // What a running switch has is there, though it may be called otherwise by now.
+        string? absence = _taker?.FindNumber(port.Option.Spec) == null ? FindAbsence(port) : null;
+        if (absence == null)
         {
             Open(port, say);
             return;

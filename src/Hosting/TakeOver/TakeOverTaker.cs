@@ -27,15 +27,17 @@ internal sealed class TakeOverTaker : IDisposable
     private const int LongestLine = 4096;
 
     private readonly TakeOverChannel _channel;
+    private readonly CancellationToken _stop;
     private readonly Dictionary<string, int> _listeners = [];
     private readonly Dictionary<ushort, OfferedPort> _ports = [];
     private readonly HashSet<string> _takenListeners = [];
     private readonly Dictionary<ushort, IDeviceHandover> _devices = [];
     private int _memory = -1;
 
-    private TakeOverTaker(string target, TakeOverChannel channel)
+    private TakeOverTaker(string target, TakeOverChannel channel, CancellationToken stop)
     {
         Target = target;
+        _stop = stop;
         _channel = channel;
     }
 
@@ -65,7 +67,8 @@ internal sealed class TakeOverTaker : IDisposable
     /// <summary>Asks a running switch for what it has.</summary>
     /// <param name="target">Its name, or <c>unix:PATH</c>.</param>
     /// <exception cref="OptionException">There is none, it is of another version, or it refuses.</exception>
-    public static TakeOverTaker Begin(string target)
+    /// <param name="stop">Cancelled when this process is to end: before its last word it leaves the switch where it is.</param>
+    public static TakeOverTaker Begin(string target, CancellationToken stop)
     {
         string path = ControlSockets.Find(target)["unix:".Length..];
         DescriptorSocket? socket = null;
@@ -79,7 +82,7 @@ internal sealed class TakeOverTaker : IDisposable
             }
             socket.Send(Encoding.UTF8.GetBytes($"{Verb}{TakeOverChannel.Version}\n"), [], AnswerPatience);
             ReadAnswer(socket);
-            taker = new TakeOverTaker(target, new TakeOverChannel(socket, MostBytes));
+            taker = new TakeOverTaker(target, new TakeOverChannel(socket, MostBytes), stop);
             taker.ReceiveOffer();
             return taker;
         }
@@ -207,6 +210,10 @@ internal sealed class TakeOverTaker : IDisposable
                 using BinaryReader counts = new(new MemoryStream(_channel.Expect(TakeOverMessage.Counts, RestPatience)));
                 using ControlScope scope = control.Enter();
                 control.RestoreCounts(counts, index);
+                if (_stop.IsCancellationRequested)
+                {
+                    throw new InvalidDataException("asked to end, and the running switch goes on");
+                }
                 _channel.Send(TakeOverMessage.Mine, RestPatience, new TakenThings(_devices.Keys.ToHashSet(), _takenListeners).Write);
             });
         }
