@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
