@@ -3,7 +3,8 @@
 # Debian's package for each: what must be there, then the package that brings it.
 readonly peers=(
   ip=iproute2 ping=iputils-ping tcpdump=tcpdump tshark=tshark ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
-  ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy
+  ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy jsonschema=python3-jsonschema
+  yaml=python3-yaml
   mandoc=mandoc lexgrog=man-db lintian=lintian
   promtool=prometheus chromium=chromium chromedriver=chromium-driver)
 
@@ -17,7 +18,7 @@ missing_packages() {
   local peer
   for peer in "${peers[@]}"; do
     case ${peer%%=*} in
-      scapy) /usr/bin/python3 -c 'import scapy' 2>/dev/null || echo "${peer#*=}" ;;
+      scapy | jsonschema | yaml) /usr/bin/python3 -c "import ${peer%%=*}" 2>/dev/null || echo "${peer#*=}" ;;
       *) command -v "${peer%%=*}" >/dev/null || echo "${peer#*=}" ;;
     esac
   done

@@ -23,7 +23,9 @@ package_deb() {
     install -m 644 "$work"/manual/*.1 usr/share/man/man1/
     gzip -9n usr/share/man/man1/*
     install -m 644 "$work/manual/softswitch.bash" usr/share/bash-completion/completions/softswitch
-    install -m 644 "$root/etc/softswitch.yaml" etc/softswitch/softswitch.yaml
+    install -D -m 644 "$root/etc/softswitch.schema.json" usr/share/softswitch/softswitch.schema.json
+    sed 's|\$schema=|&/usr/share/softswitch/|' "$root/etc/softswitch.yaml" >etc/softswitch/softswitch.yaml
+    chmod 644 etc/softswitch/softswitch.yaml
     install -m 644 "$root/eng/systemd/softswitch@.service" lib/systemd/system/
     # The one that goes by the program's own name is the same with that name.
     sed '1s/softswitch@NAME reads .* is NAME to/softswitch reads \/etc\/softswitch\/softswitch.yaml and is softswitch to/; s/OpenFlow switch %i/OpenFlow switch/; s/%i/softswitch/g' \

@@ -28,7 +28,7 @@ internal static class ConfigurationText
 
     private static IEnumerable<string> Lines(SwitchOption option, string[] values)
     {
-        bool isPlain = option.Range != null || option.IsFlag;
+        bool isPlain = option.Range != null || option.IsFlag || option.Words.Count > 0;
         return option.IsRepeatable
             ? [$"{option.Name}:", .. values.Select(value => $"  - {Quote(value)}")]
             : [$"{option.Name}: {(isPlain ? values[0] : Quote(values[0]))}"];

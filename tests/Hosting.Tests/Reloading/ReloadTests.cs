@@ -187,7 +187,8 @@ public sealed class ReloadTests : IDisposable
         Set("port", "1=null:", "2=null:", "4=null:");
         Set("listen", $"ptcp:{port}:127.0.0.1");
         OptionException early = Assert.Throws<OptionException>(() => _switch.Reload("test"));
-        Assert.Equal($"ptcp:{port}:127.0.0.1: Address already in use\nall that had been changed was changed back", early.Message);
+        Assert.StartsWith($"ptcp:{port}:127.0.0.1: Address already in use", early.Message, StringComparison.Ordinal);
+        Assert.EndsWith("\nall that had been changed was changed back", early.Message, StringComparison.Ordinal);
         AssertAsBefore(before);
 
         Set("listen");

@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Softswitch.Hosting.Configuration;
+
+namespace Softswitch.Hosting.Tests.Configuration;
+
+/// <summary>What the declarations of the options say, for editors and for people.</summary>
+internal static class ConfigurationDocuments
+{
+    private const int Columns = 120;
+    private const string NewStart = "needs a new start";
+
+    /// <summary>A JSON schema (draft-07, which editors' YAML extensions read) of the configuration file.</summary>
+    public static string Schema()
+    {
+        JsonObject properties = [];
+        foreach (SwitchOption option in SwitchOption.All)
+        {
+            JsonObject one = Value(option);
+            JsonObject property = option.IsRepeatable
+                ? new JsonObject { ["oneOf"] = new JsonArray(one.DeepClone(), new JsonObject { ["type"] = "array", ["items"] = one }) }
+                : one;
+            property["description"] = $"{Sentence(option.Description)} On reload: {option.OnReload ?? NewStart}.";
+            if (option.DefaultValue is { } value)
+            {
+                property["default"] = Typed(option, value);
+            }
+            properties[option.Name] = property;
+        }
+        JsonObject schema = new()
+        {
+            ["$schema"] = "http://json-schema.org/draft-07/schema#",
+            ["title"] = "Softswitch: the file of run --config",
+            ["type"] = "object",
+            ["additionalProperties"] = false,
+            ["properties"] = properties,
+        };
+        JsonSerializerOptions options = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        return schema.ToJsonString(options) + "\n";
+    }
+
+    /// <summary>The keys as a list of a page.</summary>
+    public static string Page() => string.Concat(SwitchOption.All.Select(option =>
+    {
+        string form = option.IsFlag ? "`true` or `false`"
+            : option.Range is (int lowest, int highest) ? $"a number from {lowest} to {highest}"
+            : option.Words.Count > 0 ? string.Join(", ", option.Words.Select(word => $"`{word}`"))
+            : $"`{option.Argument}`";
+        string more = option.IsRepeatable ? ", or a list of them" : string.Empty;
+        string otherwise = option.DefaultValue is { } value ? $"; `{value}` if absent" : string.Empty;
+        return Wrap($"- **`{option.Name}`**: {form}{more}{otherwise}. {Sentence(option.Description)} *Reload:* {option.OnReload ?? NewStart}.");
+    }));
+
+    private static JsonObject Value(SwitchOption option) =>
+        option.IsFlag ? new JsonObject { ["type"] = "boolean" }
+        : option.Range is (int lowest, int highest) ? new JsonObject { ["type"] = "integer", ["minimum"] = lowest, ["maximum"] = highest }
+        : option.Words.Count > 0 ? new JsonObject { ["enum"] = new JsonArray([.. option.Words.Select(word => Typed(option, word))]) }
+        : option.IsRepeatable ? new JsonObject { ["type"] = "string", ["minLength"] = 1 }
+        : new JsonObject { ["type"] = new JsonArray("string", "integer") }; // 8080 and 42 are text to the switch and numbers to YAML
+
+    private static JsonValue Typed(SwitchOption option, string value) =>
+        option.IsFlag ? JsonValue.Create(value == "true")
+        : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? JsonValue.Create(number)
+        : JsonValue.Create(value);
+
+    private static string Sentence(string text) => $"{char.ToUpperInvariant(text[0])}{text[1..]}.";
+
+    private static string Wrap(string text)
+    {
+        List<string> lines = [string.Empty];
+        foreach (string word in text.Split(' '))
+        {
+            if (lines[^1].Length + 1 + word.Length > Columns)
+            {
+                lines.Add(" ");
+            }
+            lines[^1] += lines[^1].Length == 0 ? word : $" {word}";
+        }
+        return string.Concat(lines.Select(line => $"{line}\n"));
+    }
+}
