@@ -86,14 +86,16 @@ internal static class HostLookup
                 _took = Stopwatch.GetElapsedTime(_began); // before the answer, which publishes it
                 if (addresses.Length == 0)
                 {
-                    throw new SocketException((int)SocketError.NoData);
+                    throw new SocketException((int)SocketError.HostNotFound);
                 }
                 _answer.SetResult(addresses);
             }
             catch (Exception e) when (e is SocketException or ArgumentException)
             {
                 _took = Stopwatch.GetElapsedTime(_began);
-                _answer.SetException(e as SocketException ?? new SocketException((int)SocketError.HostNotFound)); // a text that can be no name
+                SocketError code = (e as SocketException)?.SocketErrorCode ?? SocketError.HostNotFound; // else a text that can be no name
+                string reason = code == SocketError.TryAgain ? "no name server answers" : "there is no such name";
+                _answer.SetException(new SocketException((int)code, $"'{host}': {reason}"));
             }
         }
     }

@@ -61,6 +61,22 @@ public sealed class SlowResolverTests : IDisposable
     }
 
     [Fact]
+    public void A_name_that_there_is_not_is_said_once_and_reached_when_there_is_one()
+    {
+        Needs.Namespaces("unshare");
+        using var lab = new CabledHosts();
+        using var resolver = new HeldResolver(lab.Inside);
+        using Socket listener = PlainController.Listen(lab.Inside, 6653);
+        resolver.Answer("wrong.example", null);
+        using RunningCommand running = resolver.Start(lab.Inside, "run", "--port", "1=s1", "--controller", "tcp:wrong.example");
+        running.WaitForText("tcp:wrong.example:6653: cannot connect: 'wrong.example': there is no such name", SwitchProgram.Patience);
+        resolver.Answer("wrong.example", IPAddress.Loopback);
+        using PlainController controller = PlainController.Accept(listener);
+        controller.Echo(7);
+        Assert.Equal(2, running.Error.Split("there is no such name").Length);
+    }
+
+    [Fact]
     public void In_band_one_name_that_is_not_answered_leaves_the_others_their_way()
     {
         Needs.Namespaces("unshare", "ip");

@@ -12,10 +12,11 @@ internal sealed class HeldResolver : IDisposable
     private const int HeaderSize = 12;
     private const int QuestionTail = 4; // type and class
     private const byte TypeA = 1;
+    private const byte NoSuchName = 3;
 
     private readonly Socket _socket;
     private readonly string _settings = Path.GetTempFileName();
-    private readonly Dictionary<string, IPAddress> _known = [];
+    private readonly Dictionary<string, IPAddress?> _known = [];
     private readonly List<(byte[] Query, EndPoint From)> _held = [];
     private readonly Lock _lock = new();
 
@@ -41,7 +42,8 @@ internal sealed class HeldResolver : IDisposable
     }
 
     /// <summary>From now on, and to those who wait.</summary>
-    public void Answer(string name, IPAddress address)
+    /// <param name="address">Null: there is no such name.</param>
+    public void Answer(string name, IPAddress? address)
     {
         lock (_lock)
         {
@@ -102,12 +104,12 @@ internal sealed class HeldResolver : IDisposable
             return false;
         }
         int end = QuestionEnd(query);
-        bool isForA = query[end - 3] == TypeA;
+        bool isForA = address != null && query[end - 3] == TypeA;
         byte[] answer =
         [
-            query[0], query[1], 0x84, 0x00, 0, 1, 0, (byte)(isForA ? 1 : 0), 0, 0, 0, 0,
+            query[0], query[1], 0x84, address == null ? NoSuchName : (byte)0, 0, 1, 0, (byte)(isForA ? 1 : 0), 0, 0, 0, 0,
             .. query[HeaderSize..end],
-            .. isForA ? (byte[])[0xc0, HeaderSize, 0, TypeA, 0, 1, 0, 0, 0, 1, 0, 4, .. address.GetAddressBytes()] : [],
+            .. isForA ? (byte[])[0xc0, HeaderSize, 0, TypeA, 0, 1, 0, 0, 0, 1, 0, 4, .. address!.GetAddressBytes()] : [],
         ];
         _socket.SendTo(answer, from);
         return true;
