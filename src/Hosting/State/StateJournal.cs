@@ -95,7 +95,14 @@ internal sealed class StateJournal : IDisposable
     }
 
     /// <summary>Writes from now on. The switch has all it was to have, so that a start in vain leaves the file as it was.</summary>
-    public void Start() => _thread.Start();
+    public void Start()
+    {
+        if (!Queue.IsOpen)
+        {
+            GiveFileUp(); // more flows to begin with than can wait: all are written whole at once
+        }
+        _thread.Start();
+    }
 
     public StateReport Read() => _report with { WaitingBytes = Queue.Length };
 
