@@ -32,6 +32,20 @@ internal sealed partial class SwitchPorts
         }
     }
 
-    /// <summary>The device of the switch that is taken over; null where this one has to open it.</summary>
-    private IPortDevice? Take(ushort number, PortSpec spec, Func<DeviceOffer, IPortDevice> make) => _taker?.TakePort(number, spec, make);
+    /// <summary>Goes on with the device of the switch that is taken over, where it has one for the port; else opens it.</summary>
+    private IPortDevice OpenOrTake(ushort number, PortSpec spec, out ushort? beside)
+    {
+        bool isTaken = false;
+        IPortDevice device = _underlays.Open(number, spec, _control.Frames, out beside, (its, wanted, make) =>
+        {
+            IPortDevice? taken = _taker?.TakePort(its, wanted, make);
+            isTaken = taken != null;
+            return taken;
+        });
+        if (isTaken)
+        {
+            _taker!.NoteDevice(number, device);
+        }
+        return device;
+    }
 }

@@ -292,7 +292,7 @@ internal sealed partial class SwitchPorts : IDisposable
         ushort? beside = null;
         device ??= port.Option.Spec.Kind == PortKind.NetFpga
             ? _cards.OpenPort(port.Number, port.Option.Spec, out beside)
-            : _underlays.Open(port.Number, spec ?? port.Option.Spec, _control.Frames, out beside, Take);
+            : OpenOrTake(port.Number, spec ?? port.Option.Spec, out beside);
         lock (_lock)
         {
             if (_closed || !_ports.Contains(port))

@@ -230,10 +230,17 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
         {
             return channel.Expect(TakeOverMessage.Mine, RestPatience);
         }
-        catch (SystemCallException)
+        catch (SystemCallException silence)
         {
             channel.EndReceiving();
-            return channel.Expect(TakeOverMessage.Mine, patience: 0);
+            try
+            {
+                return channel.Expect(TakeOverMessage.Mine, patience: 0);
+            }
+            catch (EndOfStreamException)
+            {
+                throw new IOException(silence.Message, silence);
+            }
         }
     }
 }

@@ -126,9 +126,16 @@ internal sealed class TakeOverTaker : IDisposable
             throw new PortException($"port '{spec.Text}': it cannot be taken over: {offered.Obstacle}");
         }
         _ports.Remove(number);
-        IPortDevice device = make(offered.Device);
-        _devices[number] = device.Handover!;
-        return device;
+        return make(offered.Device);
+    }
+
+    /// <summary>The device that was made of what <see cref="TakePort"/> found, with all that stands before it; not one that was opened here.</summary>
+    public void NoteDevice(ushort number, IPortDevice device)
+    {
+        if (device.Handover is { } handover)
+        {
+            _devices[number] = handover;
+        }
     }
 
     /// <summary>The number that the running switch's port of this specification has; null if there is none.</summary>
