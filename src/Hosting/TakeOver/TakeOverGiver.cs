@@ -26,7 +26,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
 {
     // Milliseconds: until the taker has opened what it can; until the table is loaded, or some of it; until it goes on after the workers came to rest.
     private const int OpenPatience = 30_000;
-    private const int TablePatience = 3000;
+    private const int TablePatience = 5000;
     private const int RestPatience = 2000;
 
     private const int MostBytesFromTaker = 4096;

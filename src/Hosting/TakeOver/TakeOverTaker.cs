@@ -163,6 +163,7 @@ internal sealed class TakeOverTaker : IDisposable
         {
             throw new InvalidDataException($"port {left.Number}={left.Spec} has to be among the ports: its packets lie in the memory that is taken over");
         }
+        CodeWarmUp.ForTaker(DeviceTypes); // while nobody waits for it yet
         _channel.Send(TakeOverMessage.Begin, [], AnswerPatience);
         FlowAction[] actions = new FlowAction[ActionListMemory.MaxActions];
         while (_channel.Receive(TablePatience, out byte[] entries, out _) is var kind && kind != TakeOverMessage.EntriesEnd)
@@ -199,7 +200,6 @@ internal sealed class TakeOverTaker : IDisposable
             Guard(() =>
             {
                 Dictionary<ulong, uint> index = control.IndexFlows();
-                CodeWarmUp.ForTaker(DeviceTypes);
                 _channel.Send(TakeOverMessage.Prepared, [], AnswerPatience);
                 began = Stopwatch.GetTimestamp();
                 TakeOverMessage kind;
