@@ -98,8 +98,7 @@ public abstract class OfController : IDisposable
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            string reason = e is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } ? "address already in use" : e.Message;
-            throw new OfClientException($"{_options.Listen}: {reason}", e);
+            throw new OfClientException($"{_options.Listen}: {e.Message}", e);
         }
         Port = _listener.Port;
         if (!TryStartThread(Accept, "controller"))

@@ -202,7 +202,7 @@ public sealed class PortCommandTests : IDisposable
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(SocketPath));
             }
             CommandResult second = SwitchProgram.Execute("run", "--port", "null:", "--control", Control);
-            Assert.Equal((2, $"softswitch run: --control: {Control}: the socket is in use by a running process\n"), (second.ExitCode, second.Error));
+            Assert.Equal((2, $"softswitch run: --control: {Control}: the socket is in use by a running process (pid {running.ProcessId})\n"), (second.ExitCode, second.Error));
             Assert.Single(Ask("port list"));
             SwitchProgram.Terminate(running);
             Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);

@@ -30,7 +30,7 @@ public sealed class ControlSocketsTests
         SwitchOptions twin = Small with { DatapathId = 0xabcdef };
         using SwitchHost named = SwitchHost.Start(Small with { Name = "twin" });
         OptionException refusal = Assert.Throws<OptionException>(() => SwitchHost.Start(Small with { Name = "twin" }));
-        Assert.Equal("--name: twin: the socket is in use by a running process", refusal.Message);
+        Assert.Equal("--name: twin: the socket is in use by a running process (this process)", refusal.Message);
 
         List<string> log = [];
         using SwitchHost first = SwitchHost.Start(twin with { IsNamedByDefault = true });

@@ -56,7 +56,7 @@ public sealed class UnixSocketTests : IDisposable
     {
         using AgentHarness first = Listen();
 
-        Assert.Equal($"punix:{SocketPath}: the socket is in use by a running process", StartError());
+        Assert.Equal($"punix:{SocketPath}: the socket is in use by a running process (this process)", StartError());
         using OfClient client = OfClient.Connect($"unix:{SocketPath}", Patience);
         Assert.Equal(0, client.Barrier());
     }

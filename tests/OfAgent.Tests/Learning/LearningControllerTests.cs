@@ -164,7 +164,7 @@ public class LearningControllerTests
         using LearningController controller = Start();
         using LearningController second = new(new LearningOptions { Listen = $"ptcp:{controller.Port}:127.0.0.1" });
         OfClientException e = Assert.Throws<OfClientException>(second.Start);
-        Assert.Equal($"ptcp:{controller.Port}:127.0.0.1: address already in use", e.Message);
+        Assert.Equal($"ptcp:{controller.Port}:127.0.0.1: Address already in use (this process)", e.Message);
     }
 
     [Fact]
