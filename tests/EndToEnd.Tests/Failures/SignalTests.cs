@@ -67,6 +67,7 @@ public sealed class SignalTests
         using RunningCommand running = lab.StartRun([.. Ports, "--fail-mode", "standalone"]);
         Assert.Equal(3, lab.Ping(1, 2));
         running.Stop();
+        Eventually.True(() => Directory.GetDirectories($"/proc/{running.ProcessId}/task").All(IsStopped), "all its threads stand still");
         Assert.Equal(0, lab.Ping(1, 2));
         running.Continue();
         Eventually.True(() => lab.Ping(1, 2) == 3, () => running.Error);
@@ -87,6 +88,9 @@ public sealed class SignalTests
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
         Assert.Equal(before, InterfacePicture.Of(lab.Inside));
     }
+
+    /// <summary>The state of a thread behind its name in parentheses (proc(5)).</summary>
+    private static bool IsStopped(string task) => File.ReadAllText($"{task}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] == 'T';
 
     private static CabledHosts MakeLab()
     {
