@@ -13,7 +13,7 @@ package_deb() {
     # Built apart: what the checkout has for its own machine stays.
     "$dotnet" publish "$root/src/Softswitch" --configuration Release --runtime linux-x64 --self-contained --artifacts-path "$work/build" \
       --output "$work/tree/usr/lib/softswitch" -p:PublishReadyToRun=true -p:DebugType=none -p:CopyOutputSymbolsToPublishDirectory=false \
-      -p:PublishDocumentationFiles=false -p:PublishReferencesDocumentationFiles=false -p:PathMap="$root=/softswitch" --verbosity quiet -nologo >&2
+      -p:PublishDocumentationFiles=false -p:PublishReferencesDocumentationFiles=false -p:PathMap="$root=/softswitch" --disable-build-servers --verbosity quiet -nologo >&2
     cd "$work/tree"
     chmod -R u=rwX,go=rX usr/lib/softswitch
     find usr/lib/softswitch -type f ! -name softswitch -exec chmod a-x {} +
@@ -44,7 +44,7 @@ package_deb() {
     sed "s/@VERSION@/$version/; s/@SIZE@/$size/" "$here/control" >DEBIAN/control
     find usr lib -type f -printf '%p\n' | LC_ALL=C sort | xargs -d '\n' md5sum >DEBIAN/md5sums
     find . -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
-    dpkg-deb --root-owner-group -Zxz --build . "$folder/softswitch_${version}_amd64.deb" >&2
+    dpkg-deb --root-owner-group -Zxz -z3 --build . "$folder/softswitch_${version}_amd64.deb" >&2
   ) || return 2
   if command -v lintian >/dev/null; then
     lintian --allow-root --fail-on error "$folder/softswitch_${version}_amd64.deb" >&2 || return 2
