@@ -9,11 +9,6 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>One connection's state, for people and metrics.</summary>
-/// <param name="IsConnected">HELLOs were exchanged.</param>
-/// <param name="DroppedPacketIns">Lost because the peer reads too slowly.</param>
-public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnected, ControllerRole Role, long DroppedPacketIns);
-
 /// <summary>The switch side of OpenFlow 1.0: connects, listens, and puts controllers in charge of a datapath.</summary>
 /// <remarks>
 /// <para>
@@ -124,37 +119,6 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         _presumedSince = Options.TimeProvider.GetTimestamp();
         Control.HoldsPacketIns = true;
         OnSessionChanged();
-    }
-
-    /// <summary>Writes what it has counted, for another process to go on with. Under the control lock.</summary>
-    internal void Save(BinaryWriter to)
-    {
-        to.Write(HasContact);
-        to.Write(EstablishedConnections);
-        to.Write(DroppedPacketIns);
-        to.Write(_refusedFlowMods.Count);
-        foreach ((OfError error, long count) in _refusedFlowMods)
-        {
-            to.Write((ushort)error.Type);
-            to.Write(error.Code);
-            to.Write(count);
-        }
-    }
-
-    /// <summary>Goes on from what <see cref="Save"/> wrote. Under the control lock.</summary>
-    internal void Restore(BinaryReader from)
-    {
-        if (from.ReadBoolean())
-        {
-            PresumeContact();
-        }
-        _endedConnections += from.ReadInt64();
-        _droppedPacketInsBefore += from.ReadInt64();
-        for (int errors = from.ReadInt32(); errors > 0; errors--)
-        {
-            OfError error = new((OfErrorType)from.ReadUInt16(), from.ReadUInt16());
-            CollectionsMarshal.GetValueRefOrAddDefault(_refusedFlowMods, error, out _) += from.ReadInt64();
-        }
     }
 
     /// <summary>Listens, where that was not done yet, and starts to connect.</summary>
