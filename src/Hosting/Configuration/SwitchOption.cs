@@ -218,7 +218,8 @@ internal sealed record SwitchOption(
             {
                 to.Refuse(setting, $"'{setting.Value}' is not a number from {lowest} to {highest}");
             }
-        }, of => get(of).ToString(CultureInfo.InvariantCulture)) with { Range = (lowest, highest) };
+        }, of => get(of).ToString(CultureInfo.InvariantCulture)) with
+        { Range = (lowest, highest) };
 
     private static SwitchOption Choice<T>(
         string name, string description, Action<SwitchOptionsReader, T> set, Func<SwitchOptions, T> get, params (string Word, T Value)[] choices)
@@ -234,7 +235,8 @@ internal sealed record SwitchOption(
             {
                 to.Refuse(setting, $"'{setting.Value}' is {(words.Length == 2 ? $"neither {words[0]} nor {words[1]}" : $"none of {string.Join(", ", words[..^1])} and {words[^1]}")}");
             }
-        }, of => choices.First(choice => Equals(choice.Value, get(of))).Word) with { Words = words };
+        }, of => choices.First(choice => Equals(choice.Value, get(of))).Word) with
+        { Words = words };
     }
 
     private static SwitchOption Flag(string name, string description, Action<SwitchOptionsReader, bool> set, Func<SwitchOptions, bool> get)

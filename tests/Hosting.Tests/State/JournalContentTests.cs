@@ -217,7 +217,11 @@ public sealed class JournalContentTests : IDisposable
                 default:
                     FlowStatistics entry = new()
                     {
-                        TableId = table, Sequence = sequence, Match = MatchNormalizer.Report(random.NextMatch()), Priority = (ushort)(table + sequence), Cookie = (ulong)i,
+                        TableId = table,
+                        Sequence = sequence,
+                        Match = MatchNormalizer.Report(random.NextMatch()),
+                        Priority = (ushort)(table + sequence),
+                        Cookie = (ulong)i,
                         Actions = Enumerable.Range(1, random.Random.Next(5)).Select(port => FlowAction.Output((ushort)port)).ToArray(),
                     };
                     buffer.Put(Written.Monotonic, entry);
