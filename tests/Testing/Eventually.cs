@@ -15,6 +15,12 @@ internal static class Eventually
     /// <summary>Waits for a port's carrier, which the kernel reports some time after an interface was brought up (net/core/link_watch.c).</summary>
     public static void Up(IPortDevice device) => True(() => device.ReadLink().Up, $"{device.Name} is up");
 
+    /// <summary>Waits until a device that was closed is gone: a program that somebody starts just then has this process's descriptors until its exec.</summary>
+    /// <param name="text">What is no longer to be seen.</param>
+    /// <param name="shown">Where.</param>
+    public static void Gone(string text, Func<string> shown) =>
+        True(() => !shown().Contains(text, StringComparison.Ordinal), () => $"{text} is gone from {shown()}");
+
     /// <param name="holds">Asked until it is true.</param>
     /// <param name="otherwise">What was waited for.</param>
     public static void True(Func<bool> holds, string otherwise) => True(holds, () => otherwise);

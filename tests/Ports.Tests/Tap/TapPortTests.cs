@@ -25,7 +25,7 @@ public sealed class TapPortTests : LinkContract
             Eventually.Up(port);
             Assert.Contains(port.HardwareAddress.ToString(), space.Execute("ip", "link", "show", "here").Output, StringComparison.Ordinal);
         }
-        Assert.DoesNotContain("here", space.Execute("ip", "link").Output, StringComparison.Ordinal);
+        Eventually.Gone("here", () => space.Execute("ip", "link").Output);
     }
 
     [Fact]

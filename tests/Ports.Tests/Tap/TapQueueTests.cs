@@ -78,7 +78,7 @@ public sealed class TapQueueTests : IDisposable
     public void The_device_is_gone_when_all_queues_are_closed()
     {
         Open(queues: 4).Dispose();
-        Assert.DoesNotContain("wide", _space.Execute("ip", "link").Output, StringComparison.Ordinal);
+        Eventually.Gone("wide", () => _space.Execute("ip", "link").Output);
     }
 
     [Fact]
