@@ -1,5 +1,9 @@
+using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
+using Softswitch.Lab.Machines;
+using Softswitch.Lab.Measures;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tunnels;
@@ -12,7 +16,7 @@ namespace Softswitch.Lab;
 /// next one up, as a hypervisor does with the port of a machine that is about to arrive; <see cref="MoveTo"/> cuts the old one and goes on at the new
 /// one at once. Sockets live through it; routes and neighbours are forgotten.
 /// </remarks>
-internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name)
+internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name), IMobileHost
 {
     private readonly List<Cable> _cables = [];
 
@@ -90,13 +94,15 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     }
 
     /// <summary>Moves to another place, which is prepared. Nothing is said to the network: see <see cref="Announce"/>.</summary>
-    public void MoveTo(int cable)
+    /// <returns>Null: there is no hypervisor to say anything.</returns>
+    public MigrationFigures? MoveTo(int cable)
     {
         string left = CurrentInterface;
         Links.SetUp(left, up: false);
         Current = cable;
         Settle();
         Links.DeleteAddress(left, Address, Prefix.Length);
+        return null;
     }
 
     /// <summary>Forgets the Ethernet addresses of its neighbours, as the kernel does when an interface's last address goes.</summary>
@@ -106,30 +112,61 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         Settle();
     }
 
-    /// <summary>Broadcasts a gratuitous ARP request, as a host does that is new somewhere (RFC 5227 §2.3).</summary>
+    /// <inheritdoc/>
     public void Announce() => SendFrame(new ArpMessage(ArpMessage.Request, HardwareAddress, Address, default, Address).ToFrame(MacAddress.Broadcast));
 
-    /// <summary>Broadcasts a RARP request with nothing but the Ethernet address in it, as hypervisors do for a machine that has moved.</summary>
+    /// <inheritdoc/>
     public void AnnounceByRarp() => SendFrame(
         new ArpMessage(ArpMessage.RequestReverse, HardwareAddress, default, HardwareAddress, default).ToFrame(MacAddress.Broadcast, EtherType.Rarp));
 
     /// <summary>Sends a whole frame by the cable in use.</summary>
     public void SendFrame(ReadOnlySpan<byte> frame) => _cables[Current].Sender.Send(frame);
 
-    /// <summary>The Ethernet address this host's kernel has for a neighbour; null if it knows none.</summary>
-    public MacAddress? FindNeighbour(Be32 address) => Network.Run<MacAddress?>(() =>
+    /// <inheritdoc/>
+    public MacAddress? FindNeighbour(Be32 address) => NeighbourTable.Find(Network.Run(static () => File.ReadAllText("/proc/thread-self/net/arp")), address);
+
+    /// <inheritdoc/>
+    public Socket Listen(ProtocolType protocol, ushort port)
     {
-        // Columns: address, hardware type, flags, hardware address, mask, device (proc(5)).
-        string wanted = Ipv4Text.Format(address);
-        foreach (string[] columns in File.ReadLines("/proc/thread-self/net/arp").Skip(1).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        bool isTcp = protocol == ProtocolType.Tcp;
+        Socket socket = Run(() => new Socket(AddressFamily.InterNetwork, isTcp ? SocketType.Stream : SocketType.Dgram, protocol));
+        try
         {
-            if (columns.Length > 3 && columns[0] == wanted && MacAddress.TryParse(columns[3], out MacAddress found) && found.Value != 0)
+            socket.Bind(new IPEndPoint(IPAddress.Any, port));
+            if (isTcp)
             {
-                return found;
+                socket.NoDelay = true;
+                socket.Listen();
+            }
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public TimeSpan? Ping(Be32 to, TimeSpan patience)
+    {
+        using PingSocket ping = Run(static () => new PingSocket());
+        long sent = Stopwatch.GetTimestamp();
+        ping.TrySend(new IPAddress(to.Raw), 0);
+        // A raw socket is readable by every ICMP message of the host, too.
+        while (!ping.TryReceive(out _, out _))
+        {
+            TimeSpan left = patience - Stopwatch.GetElapsedTime(sent);
+            if (left <= TimeSpan.Zero || !ping.Socket.Poll(left, SelectMode.SelectRead))
+            {
+                return null;
             }
         }
-        return null;
-    });
+        return Stopwatch.GetElapsedTime(sent);
+    }
+
+    /// <inheritdoc/>
+    public WireTap OpenTap(int place, string? path) => WireTap.Open(this, InterfaceOf(place), path);
 
     public override void Dispose()
     {

@@ -25,13 +25,15 @@ internal static class ScenarioCommand
     private static readonly Option<bool> Small = new("--small") { Description = "At small scale: fewer packets, flows and moves. Times are shown and decide nothing." };
     private static readonly Option<string?> Pcap = new("--pcap") { HelpName = "DIR", Description = "Write captures of the cables that are looked at to this folder." };
 
+    private static readonly Option<bool> Guests = new("--vm") { Description = "What moves is a QEMU guest that migrates live." };
+
     private static readonly Option<string?> Report = new("--report") { HelpName = "DIR", Description = "Write a page for people, index.html, to this folder." };
 
     public static Command Create()
     {
         var command = new Command("scenario")
         {
-            Name, Keep, Json, Small, Pcap, Report,
+            Name, Keep, Json, Small, Guests, Pcap, Report,
         };
         command.SetAction(result =>
         {
@@ -40,9 +42,14 @@ internal static class ScenarioCommand
             {
                 Keep = result.GetValue(Keep),
                 Small = result.GetValue(Small),
+                UsesGuests = result.GetValue(Guests),
                 CaptureFolder = OpenFolder(Pcap, result.GetValue(Pcap)),
             };
             string? report = OpenFolder(Report, result.GetValue(Report));
+            if (options.UsesGuests)
+            {
+                CheckGuests(chosen);
+            }
             if (options.Keep && chosen.Count > 1)
             {
                 throw new OptionException($"--keep: leaves one scenario running; name it instead of {Everything}");
@@ -58,6 +65,15 @@ internal static class ScenarioCommand
         name == Everything ? ScenarioRunner.All
         : ScenarioRunner.All.FirstOrDefault(scenario => scenario.Name == name) is { } one ? [one]
         : throw new OptionException($"'{name}' is no scenario; there are {string.Join(", ", ScenarioRunner.All.Select(scenario => scenario.Name))} and {Everything}");
+
+    /// <summary>What is missing is said before anything is started.</summary>
+    private static void CheckGuests(IReadOnlyList<Scenario> chosen)
+    {
+        if (chosen.FirstOrDefault(scenario => scenario.WithGuests == null) is { } without)
+        {
+            throw new OptionException($"{Guests.Name}: {without.Name} cannot be run with guests");
+        }
+    }
 
     /// <summary>Found out before anything is measured.</summary>
     private static string? OpenFolder(Option option, string? folder)

@@ -9,6 +9,9 @@ internal sealed record ScenarioOptions
     /// <summary>A folder for captures, which exists; null for none.</summary>
     public string? CaptureFolder { get; init; }
 
+    /// <summary>Whether what moves is a QEMU guest that migrates live, in place of a namespace.</summary>
+    public bool UsesGuests { get; init; }
+
     /// <summary>Whether to leave it running until a signal comes.</summary>
     public bool Keep { get; init; }
 }

@@ -21,19 +21,26 @@ internal sealed record ScenarioCheck(string What, string Wanted, string Found, b
 internal sealed record ScenarioTable(string Switch, string When, IReadOnlyList<string> Flows, int Total);
 
 /// <summary>What a scenario found. Threads: one.</summary>
-internal sealed class ScenarioResult(Scenario scenario)
+/// <param name="usesGuests">As of <see cref="ScenarioOptions.UsesGuests"/>.</param>
+internal sealed class ScenarioResult(Scenario scenario, bool usesGuests)
 {
     private readonly List<ScenarioFigure> _figures = [];
     private readonly List<ScenarioCheck> _checks = [];
+    private readonly List<ScenarioMigration> _migrations = [];
     private readonly List<LineChart> _charts = [];
     private readonly List<ScenarioTable> _tables = [];
     private readonly JsonObject _data = [];
 
     public Scenario Scenario { get; } = scenario;
 
+    public bool UsesGuests => usesGuests;
+
     public IReadOnlyList<ScenarioFigure> Figures => _figures;
 
     public IReadOnlyList<ScenarioCheck> Checks => _checks;
+
+    /// <summary>Of guests; empty without them.</summary>
+    public IReadOnlyList<ScenarioMigration> Migrations => _migrations;
 
     public IReadOnlyList<LineChart> Charts => _charts;
 
@@ -54,6 +61,8 @@ internal sealed class ScenarioResult(Scenario scenario)
 
     public void Add(ScenarioCheck check) => _checks.Add(check);
 
+    public void Add(ScenarioMigration migration) => _migrations.Add(migration);
+
     public void Add(LineChart chart) => _charts.Add(chart);
 
     public void Add(ScenarioTable table) => _tables.Add(table);
@@ -72,6 +81,7 @@ internal sealed class ScenarioResult(Scenario scenario)
         {
             ["what"] = check.What, ["wanted"] = check.Wanted, ["found"] = check.Found, ["holds"] = check.Holds, ["judged"] = check.IsJudged,
         })]),
+        ["migrations"] = new JsonArray([.. _migrations.Select(migration => migration.ToJson())]),
         ["data"] = _data.DeepClone(),
         ["timeline"] = new JsonArray([.. Timeline.Events.Select(one => new JsonObject { ["seconds"] = Math.Round(Timeline.SecondsAt(one.When), 6), ["what"] = one.What })]),
         ["tables"] = new JsonArray([.. _tables.Select(table => new JsonObject

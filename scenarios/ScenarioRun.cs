@@ -1,6 +1,9 @@
 using System.Diagnostics;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
+using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Scenarios;
 
@@ -14,7 +17,7 @@ internal sealed class ScenarioRun : IDisposable
     private const int ShownFlows = 60;
 
     private readonly Action<string> _say;
-    private readonly Dictionary<(LabNode, string), WireTap> _taps = [];
+    private readonly Dictionary<(object Node, string Name), WireTap> _taps = [];
     private readonly List<IDisposable> _streams = [];
 
     /// <param name="say">Takes lines for people about what happens, on any thread.</param>
@@ -23,7 +26,7 @@ internal sealed class ScenarioRun : IDisposable
         Options = options;
         Cancellation = cancellation;
         _say = say;
-        Result = new ScenarioResult(scenario);
+        Result = new ScenarioResult(scenario, options.UsesGuests);
         Lab = new Testbed(line => Say(line));
     }
 
@@ -48,6 +51,13 @@ internal sealed class ScenarioRun : IDisposable
         return time;
     }
 
+    /// <summary>Flow-mods that all switches have carried out.</summary>
+    public long CountFlowMods() => Lab.Switches.Sum(device =>
+    {
+        using ControlScope scope = device.Host.Control.Enter();
+        return device.Host.Control.FlowModsDone.ToArray().Sum();
+    });
+
     /// <summary>Adds what must hold.</summary>
     public void Check(string what, string wanted, string found, bool holds) => Result.Add(new ScenarioCheck(what, wanted, found, holds));
 
@@ -68,16 +78,29 @@ internal sealed class ScenarioRun : IDisposable
             flows.Count));
     }
 
+    /// <summary>Adds a host that moves: a guest where they are asked for, else a namespace.</summary>
+    /// <param name="x">As of <see cref="Testbed.Add"/>.</param>
+    /// <param name="y">As of <see cref="Testbed.Add"/>.</param>
+    public IMobileHost AddMobile(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32 gateway, double x, double y) =>
+        Lab.Add(new LabHost(name, hardwareAddress, address, gateway), x, y);
+
+    /// <summary>Gives a host that moves its next place.</summary>
+    public void Connect(IMobileHost host, LabSwitch device, ushort port) => Lab.Connect((LabHost)host, device, port);
+
     /// <summary>Looks at one end of a cable until the run is over; the same tap each time it is asked for.</summary>
-    public WireTap Tap(LabNode node, string interfaceName)
+    public WireTap Tap(LabNode node, string interfaceName) => Tap(node, node.Name, interfaceName, path => WireTap.Open(node, interfaceName, path));
+
+    /// <summary>As the other, at the end of a host that moves.</summary>
+    public WireTap Tap(IMobileHost host, int place) => Tap(host, host.Name, $"eth{place}", path => host.OpenTap(place, path));
+
+    private WireTap Tap(object node, string nodeName, string interfaceName, Func<string?, WireTap> open)
     {
         if (_taps.TryGetValue((node, interfaceName), out WireTap? known))
         {
             return known;
         }
-        string? path = Options.CaptureFolder == null
-            ? null : Path.Combine(Options.CaptureFolder, $"{Result.Scenario.Name}-{node.Name}-{interfaceName}.pcap");
-        WireTap tap = WireTap.Open(node, interfaceName, path);
+        string? path = Options.CaptureFolder == null ? null : Path.Combine(Options.CaptureFolder, $"{Result.Scenario.Name}-{nodeName}-{interfaceName}.pcap");
+        WireTap tap = open(path);
         _taps.Add((node, interfaceName), tap);
         return tap;
     }

@@ -27,6 +27,10 @@ internal static class ScenarioRunner
         using var run = new ScenarioRun(scenario, options, say, signal.Token);
         try
         {
+            if (options.UsesGuests)
+            {
+                run.Say(scenario.WithGuests!);
+            }
             scenario.Run(run);
         }
         // What the kernel, a peer or the lab refuses is a scenario that did not pass, with its reason.

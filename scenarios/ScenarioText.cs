@@ -20,6 +20,15 @@ internal static class ScenarioText
             }
             text.Append($"\n{figures}\n");
         }
+        if (result.Migrations.Count > 0)
+        {
+            var migrations = new TextTable([.. ScenarioMigration.Columns]);
+            foreach (ScenarioMigration migration in result.Migrations)
+            {
+                migrations.Add([.. migration.Cells]);
+            }
+            text.Append($"\n{migrations}\n");
+        }
         var checks = new TextTable("", "must hold", "limit", "found");
         foreach (ScenarioCheck check in result.Checks)
         {
@@ -37,6 +46,15 @@ internal static class ScenarioText
             figures.AddRow(new Text(figure.Name), new Text(figure.Paper), new Text(figure.Ours));
         }
         AnsiConsole.Write(figures);
+        if (result.Migrations.Count > 0)
+        {
+            Table migrations = new Table().AddColumns([.. ScenarioMigration.Columns]);
+            foreach (ScenarioMigration migration in result.Migrations)
+            {
+                migrations.AddRow([.. migration.Cells.Select(cell => new Text(cell))]);
+            }
+            AnsiConsole.Write(migrations);
+        }
         Table checks = new Table().AddColumns("", "must hold", "limit", "found");
         foreach (ScenarioCheck check in result.Checks)
         {

@@ -23,7 +23,7 @@ internal sealed class PingStream : NumberedStream
     }
 
     /// <summary>Starts pinging.</summary>
-    public static PingStream Start(LabHost from, LabHost to, double perSecond) => new(
+    public static PingStream Start(LabHost from, IMobileHost to, double perSecond) => new(
         $"ping {from.Name} to {to.Name} every {1000 / perSecond:0} ms", from.Run(() => new PingSocket()), to.IPAddress, perSecond);
 
     protected override void SendOne(int number) => _ping.TrySend(_to, (ushort)number);

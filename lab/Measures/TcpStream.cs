@@ -47,20 +47,19 @@ internal sealed class TcpStream : IDisposable
     }
 
     /// <summary>Connects and starts sending.</summary>
+    /// <param name="to">Where it arrives. A guest sends it all back, and that is what arrives and is checked.</param>
     /// <param name="address">As of <see cref="UdpStream.Start"/>.</param>
     /// <exception cref="TestbedException">No connection within ten seconds.</exception>
-    public static TcpStream Start(LabHost from, LabHost to, ushort port, double bytesPerSecond, Be32? address = null)
+    public static TcpStream Start(LabHost from, IMobileHost to, ushort port, double bytesPerSecond, Be32? address = null)
     {
-        using Socket listener = to.Run(Open);
+        using Socket? listener = to.Listen(ProtocolType.Tcp, port);
         Socket sender = from.Run(Open);
         try
         {
-            listener.Bind(new IPEndPoint(IPAddress.Any, port));
-            listener.Listen();
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(ConnectSeconds));
             sender.ConnectAsync(new IPEndPoint(new IPAddress((address ?? to.Address).Raw), port), limit.Token).AsTask().GetAwaiter().GetResult();
-            Socket receiver = listener.Poll(TimeSpan.FromSeconds(ConnectSeconds), SelectMode.SelectRead)
-                ? listener.Accept()
+            Socket receiver = listener == null ? sender
+                : listener.Poll(TimeSpan.FromSeconds(ConnectSeconds), SelectMode.SelectRead) ? listener.Accept()
                 : throw new TestbedException($"TCP from {from.Name} to {to.Name}: connected to something else");
             return new TcpStream(sender, receiver, bytesPerSecond);
         }

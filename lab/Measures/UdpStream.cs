@@ -33,25 +33,25 @@ internal sealed class UdpStream : NumberedStream
     }
 
     /// <summary>Starts sending.</summary>
+    /// <param name="to">Where they arrive. A guest sends each back: they arrive when they are here again, and delays are round trips.</param>
     /// <param name="address">Where it is sent to: the receiving host's address, or one that the network makes that of it.</param>
     /// <param name="length">Bytes of payload.</param>
     /// <param name="mostUnderWay">As of every <see cref="NumberedStream"/>.</param>
     public static UdpStream Start(
-        LabHost from, LabHost to, ushort port, double perSecond, int length = 64, Be32? address = null, int capacity = 1 << 20, int mostUnderWay = int.MaxValue)
+        LabHost from, IMobileHost to, ushort port, double perSecond, int length = 64, Be32? address = null, int capacity = 1 << 20, int mostUnderWay = int.MaxValue)
     {
-        Socket receiver = to.Run(Open);
+        Socket? receiver = to.Listen(ProtocolType.Udp, port);
         try
         {
-            receiver.ReceiveBufferSize = BufferBytes;
-            receiver.Bind(new IPEndPoint(IPAddress.Any, port));
             Socket sender = from.Run(Open);
+            (receiver ?? sender).ReceiveBufferSize = BufferBytes;
             sender.Connect(new IPEndPoint(new IPAddress((address ?? to.Address).Raw), port));
             string name = $"UDP {from.Name} to {to.Name}, {perSecond:0} packets a second";
-            return new UdpStream(name, sender, receiver, perSecond, capacity, Math.Max(length, LeastLength), mostUnderWay);
+            return new UdpStream(name, sender, receiver ?? sender, perSecond, capacity, Math.Max(length, LeastLength), mostUnderWay);
         }
         catch
         {
-            receiver.Dispose();
+            receiver?.Dispose();
             throw;
         }
     }
@@ -75,13 +75,20 @@ internal sealed class UdpStream : NumberedStream
         {
             return;
         }
-        while (_to.Available > 0)
+        try
         {
-            int length = _to.Receive(_received);
-            if (length == _payload.Length)
+            while (_to.Available > 0)
             {
-                Record.Arrive(BinaryPrimitives.ReadInt32BigEndian(_received), Stopwatch.GetTimestamp());
+                int length = _to.Receive(_received);
+                if (length == _payload.Length)
+                {
+                    Record.Arrive(BinaryPrimitives.ReadInt32BigEndian(_received), Stopwatch.GetTimestamp());
+                }
             }
+        }
+        catch (SocketException)
+        {
+            // One that is sent back was refused: nobody listens in the guest for the moment.
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class WireTap : IDisposable
 {
     private const int PatienceMilliseconds = 20;
 
-    private readonly PacketCapture _capture;
+    private readonly IFrameSource _capture;
     private readonly PcapWriter? _file;
     private readonly Thread _thread;
     private readonly FrameTaker _take;
@@ -23,7 +23,7 @@ internal sealed class WireTap : IDisposable
     private long _latest; // time stamp of the last frame that was counted
     private int _emptyReads;
 
-    private WireTap(string name, PacketCapture capture, PcapWriter? file)
+    private WireTap(string name, IFrameSource capture, PcapWriter? file)
     {
         Name = name;
         _capture = capture;
@@ -37,12 +37,18 @@ internal sealed class WireTap : IDisposable
 
     /// <summary>Starts to look.</summary>
     /// <param name="path">A capture file to write; null for none.</param>
-    public static WireTap Open(LabNode node, string interfaceName, string? path)
+    public static WireTap Open(LabNode node, string interfaceName, string? path) =>
+        Open($"{node.Name} {interfaceName}", node.Run(() => PacketCapture.Open(interfaceName)), path);
+
+    /// <summary>Starts to look at a port of a switch that runs, as from the far end of its cable.</summary>
+    /// <param name="path">As above.</param>
+    public static WireTap Open(LabSwitch device, ushort port, string? path) => Open($"{device.Name} port {port}", new PortCapture(device, port), path);
+
+    private static WireTap Open(string name, IFrameSource capture, string? path)
     {
-        PacketCapture capture = node.Run(() => PacketCapture.Open(interfaceName));
         try
         {
-            return new WireTap($"{node.Name} {interfaceName}", capture, path == null ? null : PcapWriter.Create(path));
+            return new WireTap(name, capture, path == null ? null : PcapWriter.Create(path));
         }
         catch
         {

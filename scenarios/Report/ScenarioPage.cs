@@ -36,6 +36,10 @@ internal static class ScenarioPage
     {
         Scenario scenario = result.Scenario;
         page.Add($"<h2 id=\"{scenario.Name}\">{scenario.Name}: {Verdict(result)}</h2>\n<p>{Escape(scenario.Paper)}</p>\n<p>{Escape(scenario.Summary)}</p>");
+        if (result.UsesGuests)
+        {
+            page.Add($"<p>{Escape(scenario.WithGuests!)}</p>");
+        }
         if (result.Failure != null)
         {
             page.Add($"<p class=\"failed\">It could not be run to its end: {Escape(result.Failure)}</p>");
@@ -43,6 +47,11 @@ internal static class ScenarioPage
         page.Add($"<h3>Topology</h3>\n<figure class=\"drawing\">{result.Drawing}</figure>");
         page.Add("<h3>The paper's figures and ours</h3>");
         page.AddTable(["figure", "the paper's", "ours"], result.Figures.Select(figure => (string[])[Escape(figure.Name), Escape(figure.Paper), Escape(figure.Ours)]));
+        if (result.Migrations.Count > 0)
+        {
+            page.Add("<h3>Live migrations</h3>");
+            page.AddTable(ScenarioMigration.Columns, result.Migrations.Select(migration => (string[])[.. migration.Cells.Select(Escape)]));
+        }
         page.Add("<h3>What must hold</h3>");
         page.AddTable(["", "must hold", "limit", "found"], result.Checks.Select(check => (string[])[Judgement(check), Escape(check.What), Escape(check.Wanted), Escape(check.Found)]));
         page.Add("<h3>Loss and delay over time</h3>");
@@ -62,6 +71,7 @@ internal static class ScenarioPage
             <h3>Commands</h3>
             <pre>./softswitch scenario {scenario.Name}               # this
             ./softswitch scenario {scenario.Name} --keep        # and leave it running, to look around
+            ./softswitch scenario {scenario.Name} --vm          # what moves is a QEMU guest that migrates live
             ./softswitch scenario {scenario.Name} --pcap DIR    # with captures of the cables that were looked at</pre>
             """);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Softswitch.Lab.Measures;
 
 namespace Softswitch.Scenarios.Mat;
 
@@ -12,23 +13,21 @@ internal static class MatDatagrams
 
     public static void Check(ScenarioRun run, MatLab lab)
     {
-        using Socket receiver = lab.Mobile.Run(Open);
-        receiver.Bind(new IPEndPoint(IPAddress.Any, Port));
-        using Socket sender = lab.Correspondent.Run(Open);
+        using Socket? bound = lab.Mobile.Listen(ProtocolType.Udp, Port);
+        using Socket sender = lab.Correspondent.Run(static () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        Socket receiver = bound ?? sender; // a guest sends it back
         sender.Connect(new IPEndPoint(new IPAddress(MatLab.Home.Raw), Port));
 
         bool isWhole = Passes(run, sender, receiver, LongLength);
         run.Check("a datagram in fragments arrives whole: its checksum, in the first fragment, was changed for both translations", "1 of 1", isWhole ? "1 of 1" : "0 of 1", isWhole);
 
         SetNoChecksum(sender);
-        var tap = run.Tap(lab.Mobile, lab.Mobile.CurrentInterface);
-        var without = tap.Count("UDP without a checksum", (in frame) => !frame.IsOutgoing && frame.DestinationPort == Port && frame.HasNoUdpChecksum);
+        WireTap tap = run.Tap(lab.Mobile, lab.Mobile.Current);
+        FrameCount without = tap.Count("UDP without a checksum", (in frame) => !frame.IsOutgoing && frame.DestinationPort == Port && frame.HasNoUdpChecksum);
         bool arrives = Passes(run, sender, receiver, ShortLength);
         tap.Drain();
         run.Check("a datagram without a checksum arrives, and still without", "1 of 1", $"{without.Total} of 1", arrives && without.Total == 1);
     }
-
-    private static Socket Open() => new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
 
     private static bool Passes(ScenarioRun run, Socket sender, Socket receiver, int length)
     {

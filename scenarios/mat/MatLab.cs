@@ -17,14 +17,15 @@ internal sealed class MatLab
     private const ushort HostPort = 1;
     private const ushort RouterPort = 2;
 
-    public MatLab(Testbed lab, Action<string> say)
+    public MatLab(ScenarioRun run)
     {
+        Testbed lab = run.Lab;
         First = lab.Add(new LabSwitch("S1", 1), 1, 1);
         Second = lab.Add(new LabSwitch("S2", 2), 3, 0.4);
         Third = lab.Add(new LabSwitch("S3", 3), 3, 1.6);
         Router = lab.Add(new LabRouter("router"), 2, 1);
         Correspondent = lab.Add(new LabHost("CN", Mac("02:00:00:00:00:c1"), Prefix("192.168.1.10/24"), Address("192.168.1.1")), 0, 1);
-        Mobile = lab.Add(new LabHost("MN", Mac("02:00:00:00:00:a1"), new Ipv4Prefix(Home, 24), Address("10.0.0.1")), 4, 1);
+        Mobile = run.AddMobile("MN", Mac("02:00:00:00:00:a1"), new Ipv4Prefix(Home, 24), Address("10.0.0.1"), 4, 1);
 
         LabSwitch[] switches = [First, Second, Third];
         for (int i = 0; i < switches.Length; i++)
@@ -32,12 +33,12 @@ internal sealed class MatLab
             lab.Connect(Router, Mac($"02:00:00:00:01:0{i + 1}"), new Ipv4Prefix(RouterIn(i), 24), switches[i], RouterPort);
         }
         lab.Connect(Correspondent, First, HostPort);
-        lab.Connect(Mobile, Second, HostPort);
-        lab.Connect(Mobile, Third, HostPort);
+        run.Connect(Mobile, Second, HostPort);
+        run.Connect(Mobile, Third, HostPort);
 
         MatNetwork[] networks = [.. switches.Select((one, i) => new MatNetwork(one.DatapathId, HostPort, RouterPort, RouterIn(i), MobileIn(i), HasLegacyHosts: i == 0))];
         // Two more customers that never come: the probe asks for all.
-        Controller = lab.AddController(new MatController(networks, Address("10.0.0.1"), [Home, Address("10.0.0.11"), Address("10.0.0.12")], say));
+        Controller = lab.AddController(new MatController(networks, Address("10.0.0.1"), [Home, Address("10.0.0.11"), Address("10.0.0.12")], line => run.Say(line)));
         foreach (LabSwitch one in switches)
         {
             lab.Start(one, Controller);
@@ -58,8 +59,8 @@ internal sealed class MatLab
 
     public LabHost Correspondent { get; }
 
-    /// <summary>Cable 0 leads to S2, cable 1 to S3.</summary>
-    public LabHost Mobile { get; }
+    /// <summary>Place 0 is at S2, place 1 at S3.</summary>
+    public IMobileHost Mobile { get; }
 
     public MatController Controller { get; }
 

@@ -30,7 +30,7 @@ internal sealed class MatScenario : Scenario
 
     public override void Run(ScenarioRun run)
     {
-        var lab = new MatLab(run.Lab, line => run.Say(line));
+        var lab = new MatLab(run);
         run.WaitUntil(() => lab.Controller.ReadyNetworks == 3, "the controller knows the router in all three networks");
         lab.Mobile.AnnounceByRarp();
         run.WaitUntil(() => lab.Controller.Updates.Count == 1, "the mobile node is registered");

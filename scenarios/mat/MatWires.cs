@@ -11,12 +11,11 @@ internal sealed class MatWires
 
     public MatWires(ScenarioRun run, MatLab lab)
     {
-        Add(run, lab.First, lab.Router, lab.Router.Interfaces[0]);
-        Add(run, lab.Second, lab.Router, lab.Router.Interfaces[1]);
-        Add(run, lab.Third, lab.Router, lab.Router.Interfaces[2]);
-        Add(run, lab.First, lab.Correspondent, "eth0");
-        Add(run, lab.Second, lab.Mobile, "eth0");
-        Add(run, lab.Third, lab.Mobile, "eth1");
+        LabSwitch[] switches = [lab.First, lab.Second, lab.Third];
+        _wires.AddRange(switches.Select((from, i) => new Wire(from, run.Tap(lab.Router, lab.Router.Interfaces[i]), isTowardsRouter: true)));
+        _wires.Add(new Wire(lab.First, run.Tap(lab.Correspondent, lab.Correspondent.CurrentInterface), isTowardsRouter: false));
+        _wires.Add(new Wire(lab.Second, run.Tap(lab.Mobile, place: 0), isTowardsRouter: false));
+        _wires.Add(new Wire(lab.Third, run.Tap(lab.Mobile, place: 1), isTowardsRouter: false));
     }
 
     /// <summary>For each move and each switch: packets with the old address that left it after its barrier's reply.</summary>
@@ -40,8 +39,6 @@ internal sealed class MatWires
         int bare = _wires.Where(wire => wire.IsTowardsRouter).Sum(wire => wire.Home.Total);
         run.Check("no packet with the home address reaches the legacy router", "0", $"{bare}", bare == 0);
     }
-
-    private void Add(ScenarioRun run, LabSwitch from, LabNode to, string interfaceName) => _wires.Add(new Wire(from, run.Tap(to, interfaceName), to is LabRouter));
 
     /// <summary>The end of a cable that a switch sends to.</summary>
     private sealed class Wire

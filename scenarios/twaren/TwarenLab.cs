@@ -33,7 +33,7 @@ internal sealed class TwarenLab
     public const ulong FirstAccessId = 0x04_9652_0717;
     public const ulong SecondAccessId = 0x04_9652_213d;
 
-    /// <summary>VM-S's cables, and so its places.</summary>
+    /// <summary>VM-S's places.</summary>
     public const int AtFirstAccess = 0;
     public const int AtSecondAccess = 1;
 
@@ -53,8 +53,10 @@ internal sealed class TwarenLab
     /// <summary>R's.</summary>
     public static readonly Be32 NeighbourAddress = Address("192.168.1.2");
 
-    public TwarenLab(Testbed lab, Action<string> say)
+    public TwarenLab(ScenarioRun run)
     {
+        Testbed lab = run.Lab;
+        Action<string> say = line => run.Say(line);
         FirstAggregation = lab.Add(new LabSwitch("AgS1", FirstAggregationId), 1, 2);
         SecondAggregation = lab.Add(new LabSwitch("AgS2", SecondAggregationId), 3, 2);
         FirstAccess = lab.Add(new LabSwitch("AcS1", FirstAccessId), 1, 1);
@@ -62,7 +64,7 @@ internal sealed class TwarenLab
         FirstRouter = lab.Add(new LabRouter("CR1"), 1, 3);
         SecondRouter = lab.Add(new LabRouter("CR2"), 3, 3);
         Backbone = lab.Add(new LabRouter("TWAREN"), 2, 4.3);
-        MovedHost = lab.Add(new LabHost("VM-S", Moved.HardwareAddress, Prefix("192.168.1.101/24"), FirstGateway.Address), 2, 0);
+        MovedHost = run.AddMobile("VM-S", Moved.HardwareAddress, Prefix("192.168.1.101/24"), FirstGateway.Address, 2, 0);
         TargetHost = lab.Add(new LabHost("VM-T", Target.HardwareAddress, Prefix("10.27.82.101/24"), SecondGateway.Address), 3.8, 0);
         Neighbour = lab.Add(new LabHost("R", Mac("08:00:27:94:9e:3d"), Prefix("192.168.1.2/24"), FirstGateway.Address), 0.2, 0);
         Outside = lab.Add(new LabHost("W", Mac("02:00:00:00:71:0a"), Prefix("203.0.113.10/24"), Address("203.0.113.254")), 2, 5.3);
@@ -72,9 +74,9 @@ internal sealed class TwarenLab
         lab.Connect(FirstRouter, FirstGateway.HardwareAddress, Prefix("192.168.1.254/24"), FirstAggregation, 2);
         lab.Connect(SecondRouter, SecondGateway.HardwareAddress, Prefix("10.27.82.254/24"), SecondAggregation, 2);
         lab.Connect(Neighbour, FirstAccess, 2);
-        lab.Connect(MovedHost, FirstAccess, 3);
+        run.Connect(MovedHost, FirstAccess, 3);
         lab.Connect(TargetHost, SecondAccess, 2);
-        lab.Connect(MovedHost, SecondAccess, 3);
+        run.Connect(MovedHost, SecondAccess, 3);
         BuildBackbone(lab);
 
         Controllers =
@@ -104,7 +106,10 @@ internal sealed class TwarenLab
     public LabRouter Backbone { get; }
 
     /// <summary>VM-S.</summary>
-    public LabHost MovedHost { get; }
+    public IMobileHost MovedHost { get; private set; }
+
+    /// <summary>VM-S where it is a namespace, which can send others' frames too.</summary>
+    public LabHost MovedSender => (LabHost)MovedHost;
 
     /// <summary>VM-T, in the campus VM-S moves to.</summary>
     public LabHost TargetHost { get; }

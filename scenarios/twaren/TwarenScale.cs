@@ -78,7 +78,7 @@ internal static class TwarenScale
     /// <summary>Every machine asks for R's Ethernet address: the answers bring the access switches' entries for its ARP.</summary>
     private static void SendArp(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines) => InBatches(
         machines,
-        machine => lab.MovedHost.SendFrame(
+        machine => lab.MovedSender.SendFrame(
             new ArpMessage(ArpMessage.Request, machine.HardwareAddress, machine.Address, default, lab.Neighbour.Address).ToFrame(MacAddress.Broadcast)),
         (act, done) => TwarenSteps.Insist(
             run, act, () => CountArp(lab.FirstAccess) >= done && CountArp(lab.SecondAccess) >= done, $"the ARP of {done} machines has its entries on both access switches"));
@@ -86,7 +86,7 @@ internal static class TwarenScale
     /// <summary>Every machine sends R a packet.</summary>
     private static void SendPackets(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines) => InBatches(
         machines,
-        machine => lab.MovedHost.SendFrame(MakePacket(machine, lab.Neighbour.HardwareAddress, lab.Neighbour.Address)),
+        machine => lab.MovedSender.SendFrame(MakePacket(machine, lab.Neighbour.HardwareAddress, lab.Neighbour.Address)),
         (act, done) => TwarenSteps.Insist(
             run, act, () => CountSent(lab.FirstAccess) >= done && CountSent(lab.SecondAccess) >= done, $"what {done} machines send has its entries on both access switches"));
 
@@ -95,10 +95,10 @@ internal static class TwarenScale
         run,
         () =>
         {
-            lab.MovedHost.SendFrame(Ask(TwarenLab.Moved, TwarenLab.FirstGateway.Address));
+            lab.MovedSender.SendFrame(Ask(TwarenLab.Moved, TwarenLab.FirstGateway.Address));
             lab.TargetHost.SendFrame(Ask(TwarenLab.Target, TwarenLab.SecondGateway.Address));
-            lab.MovedHost.SendFrame(MakePacket(TwarenLab.Moved, TwarenLab.FirstGateway.HardwareAddress, lab.Outside.Address));
-            lab.MovedHost.SendFrame(MakePacket(TwarenLab.Stranger, TwarenLab.FirstGateway.HardwareAddress, lab.Outside.Address));
+            lab.MovedSender.SendFrame(MakePacket(TwarenLab.Moved, TwarenLab.FirstGateway.HardwareAddress, lab.Outside.Address));
+            lab.MovedSender.SendFrame(MakePacket(TwarenLab.Stranger, TwarenLab.FirstGateway.HardwareAddress, lab.Outside.Address));
             lab.TargetHost.SendFrame(MakePacket(TwarenLab.Target, TwarenLab.SecondGateway.HardwareAddress, lab.Outside.Address));
         },
         () => Aggregation(lab, Insertion.Reactive) >= AggregationOnPackets,
@@ -115,7 +115,7 @@ internal static class TwarenScale
             ushort port = (ushort)(FirstPort + attempts.Count);
             UdpStream[] streams =
             [
-                run.Own(UdpStream.Start(lab.MovedHost, lab.Neighbour, port, perSecond)),
+                run.Own(UdpStream.Start(lab.MovedSender, lab.Neighbour, port, perSecond)),
                 run.Own(UdpStream.Start(lab.Neighbour, lab.MovedHost, port, perSecond)),
             ];
             run.Wait(TimeSpan.FromSeconds(run.Scale(3, 1)));
@@ -137,7 +137,7 @@ internal static class TwarenScale
         TwarenSteps.Settle(run, lab);
         int arrived = controller.Arrived.Count;
         int before = TwarenSteps.CountEntries(lab.SecondAccess, Insertion.Proactive);
-        Action<TwarenMachine> send = machine => lab.MovedHost.SendFrame(MakePacket(machine, TwarenLab.FirstGateway.HardwareAddress, lab.TargetHost.Address));
+        Action<TwarenMachine> send = machine => lab.MovedSender.SendFrame(MakePacket(machine, TwarenLab.FirstGateway.HardwareAddress, lab.TargetHost.Address));
         int OnDemand() => TwarenSteps.CountEntries(lab.SecondAccess, Insertion.OnDemand);
         InBatches(machines, send, (act, done) => TwarenSteps.Insist(run, act, () => OnDemand() >= done, $"{done} machines have flows on demand"));
         wires.Drain();

@@ -12,7 +12,6 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>The paper's first scenario: with Table 2 on AcS2, VM-S and VM-T speak with each other without leaving it.</summary>
 internal static class TwarenShortcut
 {
-    private const double PingsPerSecond = 100;
     private const ushort FullArpSeconds = 5;
     private const ushort SmallArpSeconds = 2;
     private const double ArpTolerance = 1; // seconds
@@ -31,8 +30,8 @@ internal static class TwarenShortcut
         lab.TargetHost.ForgetNeighbours();
         wires.Drain();
         long start = run.Say($"AcS2, {how}, has flow1 and flow2 of Table 2; VM-S pings VM-T");
-        TimeSpan first = TwarenSteps.PingOnce(run, lab.MovedHost, lab.TargetHost.Address, "VM-T");
-        PingStream pings = run.Own(PingStream.Start(lab.MovedHost, lab.TargetHost, PingsPerSecond));
+        TimeSpan first = TwarenSteps.PingOnce(lab.MovedHost, lab.TargetHost.Address, "VM-T");
+        PingStream pings = run.Own(TwarenSteps.StartPings(lab));
         run.Wait(TimeSpan.FromSeconds(run.Scale(3, 1)));
         StreamSummary summary = pings.Stop();
         wires.Drain();

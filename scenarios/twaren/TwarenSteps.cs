@@ -1,9 +1,9 @@
 using System.Diagnostics;
-using System.Net;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
+using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 
 namespace Softswitch.Scenarios.Twaren;
@@ -11,6 +11,8 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>What the parts of the scenario have in common.</summary>
 internal static class TwarenSteps
 {
+    private const double PingsPerSecond = 100;
+    private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
 
     /// <summary>Returns when the switches have done all that the controllers sent them.</summary>
@@ -46,22 +48,16 @@ internal static class TwarenSteps
     }
 
     /// <summary>Pings until there is an answer.</summary>
-    public static void Reach(ScenarioRun run, LabHost from, Be32 address, string what)
-    {
-        using PingSocket ping = from.Run(() => new PingSocket());
-        ushort sequence = 0;
-        Insist(run, () => ping.TrySend(ToIPAddress(address), sequence++), () => ping.TryReceive(out _, out _), $"{from.Name} reaches {what}");
-    }
+    public static void Reach(ScenarioRun run, IMobileHost from, Be32 address, string what) =>
+        run.WaitUntil(() => from.Ping(address, AskAgain) != null, $"{from.Name} reaches {what}");
 
     /// <summary>Sends one ping, and no other, and returns how long its answer took.</summary>
-    public static TimeSpan PingOnce(ScenarioRun run, LabHost from, Be32 address, string what)
-    {
-        using PingSocket ping = from.Run(() => new PingSocket());
-        long sent = Stopwatch.GetTimestamp();
-        ping.TrySend(ToIPAddress(address), 0);
-        run.WaitUntil(() => ping.TryReceive(out _, out _), $"{from.Name} has an answer from {what} to its first ping");
-        return Stopwatch.GetElapsedTime(sent);
-    }
+    public static TimeSpan PingOnce(IMobileHost from, Be32 address, string what) =>
+        from.Ping(address, PingPatience) ?? throw new TestbedException($"{from.Name} has no answer from {what} to its first ping");
+
+    /// <summary>VM-S pings VM-T; VM-T pings VM-S where that is a guest, whose pings are not timed from here.</summary>
+    public static PingStream StartPings(TwarenLab lab) =>
+        lab.MovedHost is LabHost moved ? PingStream.Start(moved, lab.TargetHost, PingsPerSecond) : PingStream.Start(lab.TargetHost, lab.MovedHost, PingsPerSecond);
 
     /// <summary>How many entries of a switch came in this way.</summary>
     /// <param name="filter">Which of them; null for all.</param>
@@ -80,6 +76,4 @@ internal static class TwarenSteps
         }
         return count;
     }
-
-    private static IPAddress ToIPAddress(Be32 address) => new(address.Raw);
 }

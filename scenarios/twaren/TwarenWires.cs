@@ -17,7 +17,7 @@ internal sealed class TwarenWires
         WireTap tunnel = run.Tap(lab.Backbone, lab.TunnelInterface);
         WireTap gateway = run.Tap(lab.SecondRouter, lab.SecondRouter.Interfaces[0]);
         WireTap target = run.Tap(lab.TargetHost, lab.TargetHost.CurrentInterface);
-        WireTap moved = run.Tap(lab.MovedHost, lab.MovedHost.CurrentInterface);
+        WireTap moved = run.Tap(lab.MovedHost, lab.MovedHost.Current);
         _taps = [tunnel, gateway, target, moved];
         OnTunnel = tunnel.Count("VM-S and VM-T, in the tunnel", IsPairInTunnel);
         AtGateway = gateway.Count("VM-S and VM-T, at CR2", IsPair);

@@ -32,7 +32,7 @@ internal delegate void FrameTaker(in CapturedFrame frame);
 /// The socket belongs to the network namespace of the thread that opened it. Frames that found the ring full are counted by
 /// <see cref="ReadDropped"/>: a count of frames is only true while that is 0. Threads: one reads; <see cref="Dispose"/> after it has ended.
 /// </remarks>
-internal sealed unsafe class PacketCapture : IDisposable
+internal sealed unsafe class PacketCapture : IFrameSource
 {
     /// <summary>Bytes of a frame that are kept.</summary>
     public const int SnapLength = SlotSize - HeaderRoom;
@@ -88,8 +88,8 @@ internal sealed unsafe class PacketCapture : IDisposable
         }
     }
 
-    /// <summary>Hands out the frames that have passed, waiting for the first.</summary>
-    /// <returns>How many there were; 0 if none came in this time, or if the interface went down meanwhile.</returns>
+    /// <inheritdoc/>
+    /// <returns>0 also if the interface went down meanwhile.</returns>
     public int Read(FrameTaker take, int patienceMilliseconds)
     {
         int taken = ReadReady(take);
@@ -105,7 +105,7 @@ internal sealed unsafe class PacketCapture : IDisposable
         return taken;
     }
 
-    /// <summary>Frames lost since the capture began because they were not read in time.</summary>
+    /// <inheritdoc/>
     public long ReadDropped()
     {
         PacketSocketStatistics statistics;
