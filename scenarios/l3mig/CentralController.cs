@@ -120,6 +120,18 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
         }
     }
 
+    /// <summary>A hypervisor has a machine, and knows nothing of it but its Ethernet address.</summary>
+    public void Register(Attachment place)
+    {
+        lock (_lock)
+        {
+            foreach (Be32 machine in _machines.Where(one => one.Value.HardwareAddress == place.HardwareAddress).Select(one => one.Key).ToArray())
+            {
+                Register(machine, place);
+            }
+        }
+    }
+
     /// <summary>A virtual switch had no entry for a packet: it begins a session, or belongs to one whose entries are on their way.</summary>
     /// <param name="isFirst">Whether a session may begin with it.</param>
     /// <param name="port">Of the site's virtual switch. What comes from elsewhere than its sender is discarded.</param>

@@ -84,7 +84,15 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
     protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
     {
         bool isAccess = from.DatapathId == site.VirtualSwitch && packetIn.InPort != site.GatewayAt && packetIn.InPort != site.RouterAt;
-        if (ArpMessage.TryRead(packetIn.Data, out ArpMessage arp))
+        bool isArp = ArpMessage.TryRead(packetIn.Data, out ArpMessage arp);
+        if (isArp && arp.Operation == ArpMessage.RequestReverse)
+        {
+            if (isAccess)
+            {
+                central.Register(new Attachment(site, arp.SenderHardware, packetIn.InPort));
+            }
+        }
+        else if (isArp)
         {
             _arps[from.DatapathId] = _arps.GetValueOrDefault(from.DatapathId) + 1;
             // Nobody takes the place of a gateway.

@@ -17,14 +17,15 @@ internal sealed record Binding(Be32 Address, MacAddress HardwareAddress, ulong E
 
 /// <summary>How a change of the address table went. Times are Stopwatch.GetTimestamp's.</summary>
 /// <param name="Before">Null for a machine that is new.</param>
-/// <param name="HeardAt">When the ARP was there.</param>
+/// <param name="HeardAt">When the ARP or RARP was there.</param>
 /// <param name="DoneAt">When the last forwarding element had confirmed its new entry.</param>
 internal sealed record BindingChange(Binding? Before, Binding After, long HeardAt, long DoneAt);
 
 /// <summary>VICTOR's centralised controller: makes several forwarding elements look like line cards of one router.</summary>
 /// <remarks>
 /// Machines are registered by the ARP they send; each registration is one flow entry on every element: deliver where the machine is, tunnel to there
-/// elsewhere. Hosts see one router with one Ethernet address at all elements, so a machine that moves keeps its neighbours.
+/// elsewhere. Hosts see one router with one Ethernet address at all elements, so a machine that moves keeps its neighbours. A hypervisor says that a
+/// machine has arrived before the machine does, by RARP, which has nothing but its Ethernet address: enough for one that is registered.
 /// </remarks>
 internal sealed class VictorController(
     MacAddress routerAddress, IReadOnlySet<Be32> gateways, IReadOnlyDictionary<ulong, ForwardingElement> topology, Action<string> say)
@@ -73,6 +74,7 @@ internal sealed class VictorController(
     protected override void OnConnected(SwitchConnection from)
     {
         from.Send("arp,actions=CONTROLLER:65535");
+        from.Send("rarp,actions=CONTROLLER:65535");
         from.Send("priority=1,ip,actions=drop"); // "if no binding is found for v, the packet is discarded" (§2): its counter counts them
     }
 
@@ -83,9 +85,17 @@ internal sealed class VictorController(
         {
             return;
         }
-        if (Ipv4Text.IsUnicast(arp.Sender) && !arp.SenderHardware.IsMulticast)
+        long now = Stopwatch.GetTimestamp();
+        if (arp.Operation == ArpMessage.RequestReverse)
         {
-            Register(new Binding(arp.Sender, arp.SenderHardware, from.DatapathId, packetIn.InPort), Stopwatch.GetTimestamp());
+            foreach (Binding known in _bindings.Values.Where(one => one.HardwareAddress == arp.SenderHardware).ToArray())
+            {
+                Register(known with { Element = from.DatapathId, Port = packetIn.InPort }, now);
+            }
+        }
+        else if (Ipv4Text.IsUnicast(arp.Sender) && !arp.SenderHardware.IsMulticast)
+        {
+            Register(new Binding(arp.Sender, arp.SenderHardware, from.DatapathId, packetIn.InPort), now);
         }
         if (arp.Operation == ArpMessage.Request && arp.Target != arp.Sender)
         {

@@ -1,0 +1,53 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.OfAgent.Tests.Client;
+using Softswitch.OfAgent.Wire;
+using Softswitch.Scenarios.Victor;
+using Softswitch.Testing;
+using static Softswitch.Lab.LabText;
+
+namespace Softswitch.Scenarios.Tests;
+
+/// <summary>What VICTOR's controller makes of what machines and hypervisors broadcast, with a forwarding element that the test plays.</summary>
+public sealed class VictorControllerTests
+{
+    private const ulong Element = 1;
+    private const ulong Elsewhere = 2;
+    private const ushort Tunnel = 3;
+    private static readonly MacAddress Machine = Mac("02:00:00:0a:00:36");
+    private static readonly Be32 OwnAddress = Address("10.10.0.36");
+
+    [Fact]
+    public void RARP_moves_a_machine_that_is_registered_and_no_other()
+    {
+        var topology = new Dictionary<ulong, ForwardingElement>
+        {
+            [Element] = new("FE1", [1, 5], new Dictionary<ulong, ushort> { [Elsewhere] = Tunnel }),
+            [Elsewhere] = new("FE2", [1], new Dictionary<ulong, ushort> { [Element] = Tunnel }),
+        };
+        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), topology, static _ => { });
+        controller.Start();
+        using ScriptedPeer device = ScriptedPeer.ConnectTo(controller.Port);
+        device.Write(b => HelloMessage.Write(b, 1));
+        device.Read(OfType.FeaturesRequest);
+        device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(Element, 256, 2, OfCapabilities.None, 0), []));
+        Eventually.True(() => controller.Switches.Count == 1, () => "the element is not there");
+
+        Hear(device, inPort: 1, new ArpMessage(ArpMessage.RequestReverse, Mac("02:00:00:00:00:99"), default, Mac("02:00:00:00:00:99"), default), EtherType.Rarp);
+        Hear(device, inPort: 5, new ArpMessage(ArpMessage.Request, Machine, OwnAddress, default, OwnAddress), EtherType.Arp);
+        Hear(device, inPort: 1, new ArpMessage(ArpMessage.RequestReverse, Machine, default, Machine, default), EtherType.Rarp);
+
+        Eventually.True(() => controller.Bindings is [{ Port: 1 }], () => "the machine has not moved");
+        Assert.Equal(new Binding(OwnAddress, Machine, Element, Port: 1), Assert.Single(controller.Bindings));
+    }
+
+    private static void Hear(ScriptedPeer device, ushort inPort, ArpMessage arp, ushort type) => device.Write(b => PacketInMessage.Write(
+        b, 0,
+        new PacketIn
+        {
+            BufferId = FlowMod.NoBuffer, InPort = inPort, Reason = PacketInReason.Action, MaxLength = ushort.MaxValue, Data = arp.ToFrame(MacAddress.Broadcast, type),
+        },
+        ushort.MaxValue));
+}
