@@ -35,7 +35,9 @@ internal sealed class MemoryCopy : IDisposable
     private readonly Thread _receiver;
     private volatile RateLimit? _limit;
     private volatile bool _isSending = true;
+    private volatile bool _isHandedOver;
     private volatile string? _failure;
+    private long _total = long.MaxValue; // where it ends on a connection that goes on
     private long _sent;
     private long _received;
     private int _wrong;
@@ -106,11 +108,23 @@ internal sealed class MemoryCopy : IDisposable
         [.. _progress.Zip(_progress.Skip(1), (a, b) => (
             Stopwatch.GetElapsedTime(start, b.When).TotalSeconds, (b.Bytes - a.Bytes) * 8 / Stopwatch.GetElapsedTime(a.When, b.When).TotalSeconds / 1e6))];
 
+    /// <summary>Ends as <see cref="Stop"/> does, but leaves the connection open, with nothing under way: for what else the hypervisors have to send by it.</summary>
+    /// <param name="from">The sender's end; as <paramref name="to"/>, open until the copy is disposed of.</param>
+    public CopySummary HandOver(out Socket from, out Socket to)
+    {
+        _isHandedOver = true;
+        _isSending = false;
+        _sender.Join();
+        _receiver.Join();
+        (from, to) = (_from, _to);
+        return Summarise();
+    }
+
     /// <summary>Stops sending, waits until all has arrived, and closes the connection.</summary>
     public CopySummary Stop()
     {
         Dispose(breaksOff: false);
-        return new CopySummary(_received, _wrong, _failure ?? (_received == _sent ? null : $"{_sent} bytes were sent"));
+        return Summarise();
     }
 
     public void Dispose() => Dispose(breaksOff: true);
@@ -121,6 +135,8 @@ internal sealed class MemoryCopy : IDisposable
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         return socket;
     }
+
+    private CopySummary Summarise() => new(_received, _wrong, _failure ?? (_received == _sent ? null : $"{_sent} bytes were sent"));
 
     /// <param name="breaksOff">Whether it is not to wait for what is under way.</param>
     private void Dispose(bool breaksOff)
@@ -146,17 +162,35 @@ internal sealed class MemoryCopy : IDisposable
             {
                 while (_isSending && (_limit is not { } limit || _sent - limit.From < limit.Pace.Due * ChunkLength))
                 {
-                    int place = (int)(_sent % PatternLength);
-                    Volatile.Write(ref _sent, _sent + _from.Send(_pattern.AsSpan(place, Math.Min(ChunkLength, PatternLength - place))));
+                    SendSome();
                 }
                 Thread.Sleep(1);
             }
-            _from.Shutdown(SocketShutdown.Send);
+            if (_isHandedOver)
+            {
+                // The receiver knows the end before it has what leads there: it must not wait for more.
+                Volatile.Write(ref _total, _sent + ChunkLength);
+                while (_sent < _total)
+                {
+                    SendSome();
+                }
+            }
+            else
+            {
+                _from.Shutdown(SocketShutdown.Send);
+            }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             _failure ??= $"sending: {e.Message}";
         }
+    }
+
+    private void SendSome()
+    {
+        int place = (int)(_sent % PatternLength);
+        int length = (int)Math.Min(Math.Min(ChunkLength, PatternLength - place), _total - _sent);
+        Volatile.Write(ref _sent, _sent + _from.Send(_pattern.AsSpan(place, length)));
     }
 
     private void Receive()
@@ -165,7 +199,7 @@ internal sealed class MemoryCopy : IDisposable
         try
         {
             _to.ReceiveTimeout = (int)EndPatience.TotalMilliseconds;
-            while (true)
+            while (_received < Volatile.Read(ref _total))
             {
                 // Not beyond the pattern's end, so that what came is one piece of it.
                 int place = (int)(_received % PatternLength);

@@ -1,0 +1,33 @@
+using System.Net.Sockets;
+using Softswitch.Lab;
+using Softswitch.Scenarios.L3Mig;
+using Softswitch.Testing;
+
+namespace Softswitch.Scenarios.Tests;
+
+/// <summary>The copy from one hypervisor to the other, between two namespaces.</summary>
+public sealed class MemoryCopyTests
+{
+    private const ushort From = 49_152;
+    private const ushort To = 8002;
+
+    [Fact]
+    public void Connection_handed_over_carries_what_else_there_is_from_the_next_byte_on()
+    {
+        Needs.Namespaces();
+        using LabHost source = LabHost.Numbered(1);
+        using LabHost destination = LabHost.Numbered(2);
+        source.Connect(destination.Network, destination.NextInterface);
+        destination.Accept(source.Network, source.CurrentInterface);
+        using MemoryCopy copy = MemoryCopy.Start(source, destination, destination.Address, From, To);
+        Eventually.True(() => copy.Received > 10_000_000, () => $"{copy.Received} bytes have arrived");
+
+        CopySummary summary = copy.HandOver(out Socket from, out Socket to);
+        from.Send([1, 2, 3]);
+        byte[] received = new byte[16];
+        int length = to.Receive(received);
+
+        Assert.True(summary.IsWhole, $"{summary}");
+        Assert.Equal([1, 2, 3], received[..length]);
+    }
+}
