@@ -41,6 +41,7 @@ internal static partial class BenchCommand
         command.Subcommands.Add(CreatePacketIn());
         command.Subcommands.Add(CreateNetFpga());
         command.Subcommands.Add(CreateIo());
+        command.Subcommands.Add(CreateVhost());
         command.Subcommands.Add(CreateCompare());
         command.Subcommands.Add(CreateReport());
         return command;

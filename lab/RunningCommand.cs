@@ -41,7 +41,6 @@ internal sealed class RunningCommand : IDisposable
         _command = command;
         process.OutputDataReceived += (_, line) => Append(_output, line.Data);
         process.ErrorDataReceived += (_, line) => Append(_error, line.Data);
-        process.StandardInput.Close();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
     }
@@ -62,10 +61,12 @@ internal sealed class RunningCommand : IDisposable
     /// <param name="environment">Variables besides those of this process.</param>
     /// <param name="network">Where it starts; null for here.</param>
     /// <param name="processor">The only one it may use; goes with a network. Null for those of the calling thread.</param>
+    /// <param name="listens">Whether it takes what <see cref="Say"/> writes; else its input is at its end.</param>
     /// <exception cref="Win32Exception">It cannot be started.</exception>
     public static RunningCommand Start(
         string file, IEnumerable<string> arguments,
-        IReadOnlyDictionary<string, string>? environment = null, NetworkNamespace? network = null, int? processor = null)
+        IReadOnlyDictionary<string, string>? environment = null, NetworkNamespace? network = null, int? processor = null,
+        bool listens = false)
     {
         var start = new ProcessStartInfo(file, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
@@ -80,6 +81,10 @@ internal sealed class RunningCommand : IDisposable
             }
             return Process.Start(start)!;
         });
+        if (!listens)
+        {
+            process.StandardInput.Close();
+        }
         return new RunningCommand(process, $"{file} {string.Join(' ', start.ArgumentList)}");
     }
 
@@ -148,6 +153,14 @@ internal sealed class RunningCommand : IDisposable
         }
 
         bool HasSaid() => Output.Contains(text, StringComparison.Ordinal) || Error.Contains(text, StringComparison.Ordinal);
+    }
+
+    /// <summary>Writes a line to its standard input.</summary>
+    /// <exception cref="IOException">It reads no more.</exception>
+    public void Say(string line)
+    {
+        _process.StandardInput.WriteLine(line);
+        _process.StandardInput.Flush();
     }
 
     /// <summary>All its threads stand still.</summary>

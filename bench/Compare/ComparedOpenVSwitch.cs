@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
@@ -24,7 +23,6 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
     public const int MemoryMiB = 1024;
 
     private const string Bridge = "compare";
-    private const int MaxIdleMilliseconds = 600_000;
     private const int LongestWarmUpSeconds = 60;
     private static readonly TimeSpan WarmUpStep = TimeSpan.FromMilliseconds(500);
 
@@ -60,7 +58,7 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
     public OvsPmdStatistics Lookups { get; private set; }
 
     /// <summary>Whether there are free huge pages for it; with small pages it misses the TLB more often.</summary>
-    public static bool HasHugePages { get; } = FreeHugePagesMiB() > MemoryMiB;
+    public static bool HasHugePages { get; } = ReservedHugePages.FreeMiB > MemoryMiB;
 
     public override void Resume() => _daemons.Continue();
 
@@ -94,16 +92,11 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
     private void Configure(IReadOnlyList<string> settings)
     {
         (int worker, int[] others) = WorkerPlacement.ProcessorsOfOneWorker();
-        string memory = HasHugePages ? "--in-memory" : "--no-huge --legacy-mem";
         _daemons.Configure(
         [
             "--no-wait", "set", "Open_vSwitch", ".",
-            "other_config:dpdk-init=true",
-            $"other_config:dpdk-extra=--no-pci --no-telemetry {memory} -m {MemoryMiB.ToString(CultureInfo.InvariantCulture)}",
             $"other_config:pmd-cpu-mask={OvsDaemons.Mask([worker])}",
-            $"other_config:dpdk-lcore-mask={OvsDaemons.Mask(others)}",
-            $"other_config:max-idle={MaxIdleMilliseconds.ToString(CultureInfo.InvariantCulture)}",
-            .. settings.Select(setting => $"other_config:{setting}"),
+            .. OvsDaemons.DpdkSettings(MemoryMiB, HasHugePages, others).Concat(settings).Select(setting => $"other_config:{setting}"),
         ]);
     }
 
@@ -139,10 +132,4 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
     }
 
     private OvsPmdStatistics ReadLookups() => OvsPmdStatistics.Parse(_daemons.Ask("dpif-netdev/pmd-stats-show"));
-
-    private static long FreeHugePagesMiB()
-    {
-        long Read(string name) => Machine.ReadMemory(name);
-        return Read("HugePages_Free") * Read("Hugepagesize") / 1024;
-    }
 }

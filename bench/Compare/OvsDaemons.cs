@@ -14,6 +14,9 @@ namespace Softswitch.Bench.Compare;
 /// </remarks>
 internal sealed class OvsDaemons : IDisposable
 {
+    // So that megaflows survive while it stands still and another switch is measured.
+    private const int MaxIdleMilliseconds = 600_000;
+
     private static readonly TimeSpan ToolLimit = TimeSpan.FromSeconds(30);
 
     private readonly OvsInstallation _installation;
@@ -115,6 +118,18 @@ internal sealed class OvsDaemons : IDisposable
         }
         return $"0x{mask:x}";
     }
+
+    /// <summary>What it needs to forward with DPDK, as KEY=VALUE of <c>other_config</c>.</summary>
+    /// <param name="memoryMiB">That DPDK reserves.</param>
+    /// <param name="hugePages">Whether that memory is in huge pages.</param>
+    /// <param name="processors">Of its threads that do not forward.</param>
+    public static IEnumerable<string> DpdkSettings(int memoryMiB, bool hugePages, int[] processors) =>
+    [
+        "dpdk-init=true",
+        $"dpdk-extra=--no-pci --no-telemetry {(hugePages ? "--in-memory" : "--no-huge --legacy-mem")} -m {memoryMiB.ToString(CultureInfo.InvariantCulture)}",
+        $"dpdk-lcore-mask={Mask(processors)}",
+        $"max-idle={MaxIdleMilliseconds.ToString(CultureInfo.InvariantCulture)}",
+    ];
 
     public void Dispose()
     {

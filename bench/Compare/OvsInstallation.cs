@@ -58,12 +58,12 @@ internal sealed record OvsInstallation(string Switch, string DatabaseServer, str
         return lines.Count == 0 ? installation : null;
     }
 
-    private static string? FindProgram(string name) => name.Contains('/', StringComparison.Ordinal)
+    public static string? FindProgram(string name) => name.Contains('/', StringComparison.Ordinal)
         ? (File.Exists(name) ? name : null)
         : (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Append("/usr/sbin").Append("/sbin")
             .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    private static bool HasDriver(string name) =>
+    public static bool HasDriver(string name) =>
         LibraryFolders.Where(Directory.Exists).Any(folder => Directory.EnumerateFiles(folder, $"{name}.so*").Any());
 
     private static string ReadVersion(string vswitchd)

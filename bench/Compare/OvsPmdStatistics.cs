@@ -8,7 +8,9 @@ namespace Softswitch.Bench.Compare;
 /// <param name="SmcHits">Found in the signature-match cache, which is off by default.</param>
 /// <param name="MegaflowHits">Found in the datapath's classifier.</param>
 /// <param name="Upcalls">Taken to the OpenFlow tables, with success or without.</param>
-internal readonly record struct OvsPmdStatistics(long Received, long SimpleMatchHits, long EmcHits, long SmcHits, long MegaflowHits, long Upcalls)
+/// <param name="ProcessingCycles">Of the time stamp counter, in rounds with packets.</param>
+internal readonly record struct OvsPmdStatistics(
+    long Received, long SimpleMatchHits, long EmcHits, long SmcHits, long MegaflowHits, long Upcalls, long ProcessingCycles)
 {
     private const string PmdHeading = "pmd thread ";
 
@@ -25,7 +27,8 @@ internal readonly record struct OvsPmdStatistics(long Received, long SimpleMatch
                 continue;
             }
             int colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (isPmd && colon > 0 && long.TryParse(line[(colon + 1)..].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out long value))
+            // Cycles have their share in brackets behind them.
+            if (isPmd && colon > 0 && long.TryParse(line[(colon + 1)..].Trim().Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out long value))
             {
                 string name = line[..colon].Trim();
                 sums[name] = sums.GetValueOrDefault(name) + value;
@@ -37,12 +40,14 @@ internal readonly record struct OvsPmdStatistics(long Received, long SimpleMatch
             sums.GetValueOrDefault("emc hits"),
             sums.GetValueOrDefault("smc hits"),
             sums.GetValueOrDefault("megaflow hits"),
-            sums.GetValueOrDefault("miss with success upcall") + sums.GetValueOrDefault("miss with failed upcall"));
+            sums.GetValueOrDefault("miss with success upcall") + sums.GetValueOrDefault("miss with failed upcall"),
+            sums.GetValueOrDefault("processing cycles"));
     }
 
     public static OvsPmdStatistics operator -(OvsPmdStatistics a, OvsPmdStatistics b) => new(
         a.Received - b.Received, a.SimpleMatchHits - b.SimpleMatchHits, a.EmcHits - b.EmcHits,
-        a.SmcHits - b.SmcHits, a.MegaflowHits - b.MegaflowHits, a.Upcalls - b.Upcalls);
+        a.SmcHits - b.SmcHits, a.MegaflowHits - b.MegaflowHits, a.Upcalls - b.Upcalls,
+        a.ProcessingCycles - b.ProcessingCycles);
 
     /// <summary>Where packets were found, in percent: <c>EMC 99.9 %, megaflow 0.1 %</c>.</summary>
     public string Describe()

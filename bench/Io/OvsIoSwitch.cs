@@ -1,5 +1,6 @@
 using Softswitch.Bench.Compare;
 using Softswitch.Hosting;
+using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
 
@@ -21,11 +22,22 @@ internal sealed class OvsIoSwitch : IoSwitch
     public OvsIoSwitch(
         OvsInstallation installation, IoBackend backend, string input, string output, NetworkNamespace network, int processor,
         IReadOnlyList<string> settings, CancellationToken cancellation)
+        : this(installation, TypeOf(backend), [input], [output], network, processor, settings, cancellation)
+    {
+    }
+
+    /// <param name="type">Of its ports.</param>
+    /// <param name="input">Port 1: its name, then columns as COLUMN:KEY=VALUE.</param>
+    /// <param name="output">Port 2, likewise.</param>
+    /// <param name="network">Where it runs.</param>
+    /// <exception cref="OptionException">It does not start, and why.</exception>
+    public OvsIoSwitch(
+        OvsInstallation installation, string type, string[] input, string[] output, NetworkNamespace network, int processor,
+        IReadOnlyList<string> settings, CancellationToken cancellation)
     {
         _daemons = new OvsDaemons(installation, cancellation);
         try
         {
-            string type = backend == IoBackend.Xdp ? "afxdp" : "system";
             _daemons.StartDatabase();
             _daemons.Configure(
             [
@@ -34,12 +46,12 @@ internal sealed class OvsIoSwitch : IoSwitch
             ]);
             _daemons.StartSwitch(network, processor);
             _daemons.Configure("add-br", Bridge, "--", "set", "bridge", Bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
-            foreach ((string name, ushort number) in ((string, ushort)[])[(input, Input), (output, Output)])
+            foreach ((string[] port, ushort number) in ((string[], ushort)[])[(input, Input), (output, Output)])
             {
-                _daemons.AddPort(Bridge, name, number, type, $"{name} as {type}");
+                _daemons.AddPort(Bridge, port[0], number, type, $"{port[0]} as {type}", port[1..]);
             }
             _client = _daemons.Connect(Bridge, Patience);
-            Description = $"type={type} {_daemons.Configure("get", "Interface", input, "status").Trim()}";
+            Description = $"type={type} {_daemons.Configure("get", "Interface", input[0], "status").Trim()}";
         }
         catch
         {
@@ -57,6 +69,9 @@ internal sealed class OvsIoSwitch : IoSwitch
     // Its port statistics are the interfaces'.
     public override bool CountsInterfaceDrops => true;
 
+    public override TimeSpan ReadBusyTime() =>
+        TimeSpan.FromSeconds(OvsPmdStatistics.Parse(_daemons.Ask("dpif-netdev/pmd-stats-show")).ProcessingCycles / (Machine.Gigahertz * 1e9));
+
     public override void Rest() => _daemons.Stop();
 
     public override void Resume() => _daemons.Continue();
@@ -66,4 +81,6 @@ internal sealed class OvsIoSwitch : IoSwitch
         _client?.Dispose();
         _daemons.Dispose();
     }
+
+    private static string TypeOf(IoBackend backend) => backend == IoBackend.Xdp ? "afxdp" : "system";
 }

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Globalization;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Management;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
@@ -11,6 +12,7 @@ namespace Softswitch.Bench.Io;
 internal sealed class OwnIoSwitch : IoSwitch
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-io-").FullName;
+    private readonly string _control;
     private readonly RunningCommand? _daemon;
     private readonly OfClient? _client;
 
@@ -18,20 +20,27 @@ internal sealed class OwnIoSwitch : IoSwitch
     /// <param name="processor">The only one its threads may use.</param>
     /// <exception cref="OptionException">It does not start, and why.</exception>
     public OwnIoSwitch(IoBackend backend, string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation)
-    {
+        : this($"{IoBenchmark.Text(backend)}:{input}", $"{IoBenchmark.Text(backend)}:{output}", network, processor, cancellation) =>
         CountsInterfaceDrops = backend == IoBackend.Xdp;
+
+    /// <param name="input">Port 1, as behind <c>--port</c>.</param>
+    /// <param name="output">Port 2.</param>
+    /// <param name="network">Where it runs.</param>
+    /// <exception cref="OptionException">It does not start, and why.</exception>
+    public OwnIoSwitch(string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation)
+    {
+        _control = Path.Combine(_folder, "control.sock");
         try
         {
-            string kind = backend == IoBackend.Xdp ? "xdp" : "packet";
             string socket = Path.Combine(_folder, "switch.sock");
             string[] command =
             [
-                .. OwnProgram.Command, "run", "--port", $"{Input}={kind}:{input}", "--port", $"{Output}={kind}:{output}",
+                .. OwnProgram.Command, "run", "--port", $"{Input}={input}", "--port", $"{Output}={output}", "--control", $"punix:{_control}",
                 "--listen", $"punix:{socket}", "--cpus", processor.ToString(CultureInfo.InvariantCulture),
             ];
             _daemon = RunningCommand.Start(command[0], command[1..], network: network, processor: processor);
             _daemon.WaitForText("ready\n", Patience, () => cancellation.IsCancellationRequested);
-            Description = _daemon.Output.Split('\n').FirstOrDefault(line => line.StartsWith($"port {Input}: ", StringComparison.Ordinal)) ?? kind;
+            Description = _daemon.Output.Split('\n').FirstOrDefault(line => line.StartsWith($"port {Input}: ", StringComparison.Ordinal)) ?? input;
             _client = OfClient.Connect($"unix:{socket}", Patience);
         }
         catch (Exception e) when (e is Win32Exception or TimeoutException)
@@ -56,6 +65,9 @@ internal sealed class OwnIoSwitch : IoSwitch
 
     // Of AF_XDP: the driver counts what the socket refuses.
     public override bool CountsInterfaceDrops { get; }
+
+    public override TimeSpan ReadBusyTime() =>
+        TimeSpan.FromSeconds(ControlClient.ReadReport($"unix:{_control}", Patience).Report.Workers.Sum(worker => worker.BusySeconds));
 
     public override void Rest() => _daemon!.Stop();
 

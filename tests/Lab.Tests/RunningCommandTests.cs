@@ -16,6 +16,14 @@ public sealed class RunningCommandTests
     }
 
     [Fact]
+    public void A_command_can_be_told_something()
+    {
+        using var command = RunningCommand.Start("sh", ["-c", "read word; echo \"heard $word\""], listens: true);
+        command.Say("this");
+        Assert.Equal("heard this\n", command.WaitForEnd(Bound).Output);
+    }
+
+    [Fact]
     public void A_program_that_is_not_there_is_a_result_too()
     {
         CommandResult result = RunningCommand.Try("/nowhere/tool", [], Bound, CancellationToken.None);

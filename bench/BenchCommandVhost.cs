@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Vhost;
+
+namespace Softswitch.Bench;
+
+/// <summary>The benchmark on virtual machines' ports.</summary>
+internal static partial class BenchCommand
+{
+    private static Command CreateVhost()
+    {
+        Option<double> seconds = new("--seconds") { HelpName = "S", Description = "Measured of each switch in each round.", DefaultValueFactory = _ => 1 };
+        Option<int> rounds = Number("--rounds", "How often each row is measured, with --compare in turns.", 5);
+        Option<string?> rows = new("--rows") { HelpName = "NAME,...", Description = $"Rows to measure, of {string.Join(", ", VhostCase.All.Select(row => row.Name))}." };
+        Option<bool> noHuge = new("--no-huge") { Description = "Without huge pages. Else as many as are needed are reserved, and given back." };
+        Option<bool> compare = new("--compare") { Description = "With Open vSwitch with DPDK, in turns on one core." };
+        Command command = new("vhost", "Packets between two vhost-user ports, whose guest is DPDK's testpmd.") { seconds, rounds, rows, noHuge, compare, OvsVswitchd };
+        command.SetAction(parsed =>
+        {
+            OvsInstallation? installed = null;
+            string[] missing = [.. TestPmd.FindMissing()];
+            if (missing.Length > 0)
+            {
+                return SayMissing(command.Name, missing, "testpmd", TestPmd.InstallLine);
+            }
+            if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(OvsVswitchd), needsDpdk: true, out IReadOnlyList<string> lines)) == null)
+            {
+                return SayMissing(command.Name, lines, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
+            }
+            var options = new VhostOptions
+            {
+                Rows = VhostCase.Select(parsed.GetValue(rows)),
+                Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
+                Rounds = InRange(rounds, parsed.GetValue(rounds), 1, 1000),
+                HugePages = !parsed.GetValue(noHuge),
+                OpenVSwitch = installed,
+            };
+            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => VhostBenchmark.Run(options, progress, cancellation));
+        });
+        return command;
+    }
+}

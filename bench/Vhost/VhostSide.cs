@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Io;
+using Softswitch.Datapath.Flows;
+using Softswitch.Lab.Measures;
+
+namespace Softswitch.Bench.Vhost;
+
+/// <summary>One turn of a switch.</summary>
+/// <param name="Guest">What the guest counted meanwhile.</param>
+/// <param name="BusyShare">Of the time, how much the switch was at work on packets.</param>
+/// <param name="CyclesPerPacket">That work, in cycles of the clock the processor is said to have, for each packet that came back.</param>
+internal readonly record struct VhostRound(TestPmdCounts Guest, double BusyShare, double CyclesPerPacket)
+{
+    public double Mpps => Guest.ReceivedPerSecond / 1e6;
+
+    /// <summary>Of what the guest had to send, how much its rings had no room for: near 0, the guest is the limit.</summary>
+    public double RefusedShare => Guest.Refused / Math.Max(1.0, Guest.Refused + Guest.Sent);
+
+    /// <summary>Of what the switch took, how much did not come back.</summary>
+    public double LostShare => Math.Max(0, (Guest.Sent - Guest.Received) / Math.Max(1.0, Guest.Sent));
+}
+
+/// <summary>One switch and its guest, and the rounds measured of them. Both stand still but while they are measured.</summary>
+/// <param name="Name">As a key of results.</param>
+internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : IDisposable
+{
+    // After each run our compiler, which shares the switch's only processor, compiles what it has seen.
+    private const int WarmUps = 4;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.7);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.4);
+
+    // What was under way when it was stopped.
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
+
+    public List<VhostRound> Rounds { get; } = [];
+
+    public double Median(Func<VhostRound, double> figure) => Statistic.Median([.. Rounds.Select(figure)]);
+
+    /// <summary>Fills the table and lets packets go round until all is warm; it stands still then.</summary>
+    /// <param name="share">Of the usual time: a short run, which is to show that it works, warms up for a short while.</param>
+    public void Prepare(VhostCase row, double share, CancellationToken cancellation)
+    {
+        foreach ((FlowMatch match, ushort output) in row.EntriesBetween(IoSwitch.Input, IoSwitch.Output))
+        {
+            Switch.Client.Send(new FlowMod { Match = match, Priority = 0x8000, Actions = (FlowAction[])[FlowAction.Output(output)] });
+        }
+        if (Switch.Client.Barrier() > 0)
+        {
+            throw new CompareException($"{Name} answers a flow-mod with {Switch.Client.Errors[0].Error.Name}");
+        }
+        Guest.Begin();
+        for (int i = 0; i < WarmUps; i++)
+        {
+            Wait(WarmUp * share, cancellation);
+            Guest.Rest();
+            Wait(Pause * share, cancellation);
+            Guest.Resume();
+        }
+        Rest();
+    }
+
+    public void Measure(TimeSpan duration, CancellationToken cancellation)
+    {
+        Switch.Resume();
+        Guest.Resume();
+        Wait(Settling, cancellation);
+        Guest.Read();
+        TimeSpan busy = Switch.ReadBusyTime();
+        long began = Stopwatch.GetTimestamp();
+        Wait(duration, cancellation);
+        busy = Switch.ReadBusyTime() - busy;
+        double share = busy / Stopwatch.GetElapsedTime(began);
+        TestPmdCounts counts = Guest.Read();
+        Rest();
+        if (counts.Received == 0)
+        {
+            throw new CompareException($"{Name} delivered nothing");
+        }
+        Rounds.Add(new VhostRound(counts, share, share * Machine.Gigahertz * 1e9 / counts.ReceivedPerSecond));
+    }
+
+    public void Dispose()
+    {
+        Guest.Dispose();
+        Switch.Dispose();
+    }
+
+    private void Rest()
+    {
+        Guest.Rest();
+        Switch.Rest();
+    }
+
+    private static void Wait(TimeSpan time, CancellationToken cancellation)
+    {
+        if (cancellation.WaitHandle.WaitOne(time))
+        {
+            cancellation.ThrowIfCancellationRequested();
+        }
+    }
+}
