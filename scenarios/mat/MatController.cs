@@ -47,7 +47,8 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private static readonly MacAddress OwnAddress = new(0x0200_5e00_0a7e); // gateway of mobile nodes, and every MoA for the legacy routers
 
     private readonly Dictionary<ulong, MacAddress> _routers = []; // by switch
-    private readonly Dictionary<MacAddress, long> _probed = []; // nodes whose RARP was heard, and when, until they answer
+    private readonly Dictionary<MacAddress, (MatNetwork Place, long HeardAt)> _probed = []; // nodes whose RARP was heard, until they answer
+    private readonly Dictionary<MacAddress, MatNetwork> _nodes = []; // where those that have answered are
     private readonly Dictionary<Be32, MatNetwork> _places = []; // of home addresses
     private readonly List<MatUpdate> _updates = [];
 
@@ -104,13 +105,14 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         bool isFromHost = packetIn.InPort == network.HostPort;
         if (isFromHost && arp.Operation == ArpMessage.RequestReverse)
         {
-            say($"RARP of {arp.SenderHardware} at switch {from.DatapathId:x}: probing");
-            _probed[arp.SenderHardware] = now;
-            Probe(from, network, arp.SenderHardware, now, Probes);
+            Hear(from, network, arp.SenderHardware, now);
         }
-        else if (isFromHost && arp.Operation == ArpMessage.Reply && homes.Contains(arp.Sender) && _probed.Remove(arp.SenderHardware, out long heardAt))
+        else if (isFromHost && arp.Operation == ArpMessage.Reply && homes.Contains(arp.Sender)
+            && _probed.TryGetValue(arp.SenderHardware, out (MatNetwork Place, long HeardAt) probed) && probed.Place == network)
         {
-            Update(arp, network, heardAt, now);
+            _probed.Remove(arp.SenderHardware);
+            _nodes[arp.SenderHardware] = network;
+            Update(arp, network, probed.HeardAt, now);
         }
         else if (arp.Operation == ArpMessage.Request && (isFromHost ? arp.Target == homeGateway : arp.Target == network.Mobile))
         {
@@ -132,18 +134,43 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
 
     private MatNetwork NetworkOf(SwitchConnection from) => networks.Single(network => network.Switch == from.DatapathId);
 
+    /// <summary>(1). A hypervisor says it several times, and first before the machine goes on: it may not have been there for the first probe.</summary>
+    private void Hear(SwitchConnection from, MatNetwork network, MacAddress node, long now)
+    {
+        if (_probed.TryGetValue(node, out (MatNetwork Place, long HeardAt) probed) && probed.Place == network)
+        {
+            SendProbe(from, network, node);
+        }
+        else if (_nodes.GetValueOrDefault(node) != network)
+        {
+            say($"RARP of {node} at switch {from.DatapathId:x}: probing");
+            _probed[node] = (network, now);
+            Probe(from, network, node, now, Probes);
+        }
+    }
+
     /// <summary>(2): asks the node which of the home addresses is its own. The sender's address is 0, so that nobody's neighbours change (RFC 5227 §1.1).</summary>
     private void Probe(SwitchConnection from, MatNetwork network, MacAddress node, long heardAt, int probes)
     {
-        if (probes == 0 || _probed.GetValueOrDefault(node) != heardAt) // it has answered, or moved on
+        if (_probed.GetValueOrDefault(node) != (network, heardAt)) // it has answered, or moved on
         {
             return;
         }
+        if (probes == 0)
+        {
+            _probed.Remove(node);
+            return;
+        }
+        SendProbe(from, network, node);
+        Later(ProbeInterval, () => Probe(from, network, node, heardAt, probes - 1));
+    }
+
+    private void SendProbe(SwitchConnection to, MatNetwork network, MacAddress node)
+    {
         foreach (Be32 home in homes)
         {
-            SendArp(from, network.HostPort, node, new ArpMessage(ArpMessage.Request, OwnAddress, default, default, home));
+            SendArp(to, network.HostPort, node, new ArpMessage(ArpMessage.Request, OwnAddress, default, default, home));
         }
-        Later(ProbeInterval, () => Probe(from, network, node, heardAt, probes - 1));
     }
 
     /// <summary>(4) and (5).</summary>
