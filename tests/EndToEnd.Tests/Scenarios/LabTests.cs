@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Learning;
 using Softswitch.Testing;
 using static Softswitch.Lab.LabText;
 using UdpStream = Softswitch.Lab.Measures.UdpStream;
@@ -70,6 +72,39 @@ public sealed class LabTests
         tap.Drain();
         Assert.Equal((7, 1, 0), (arriving.Total, leaving.Total, other.Total));
         Assert.Equal((7, 0), (arriving.After(0), arriving.After(long.MaxValue)));
+    }
+
+    [Fact]
+    public void A_tap_at_a_switchs_port_sees_what_its_host_would()
+    {
+        Needs.Namespaces();
+        using var lab = new Testbed(static _ => { });
+        LabSwitch device = lab.Add(new LabSwitch("switch", 1), 1, 0);
+        LabHost near = lab.Add(LabHost.Numbered(1), 0, 0);
+        LabHost far = lab.Add(LabHost.Numbered(2), 2, 0);
+        lab.Connect(near, device, 1);
+        lab.Connect(far, device, 2);
+        lab.Start(device, lab.AddController(new LearningController(new LearningOptions { Listen = "ptcp:0" })));
+        using (PingStream pings = PingStream.Start(near, far, perSecond: 50))
+        {
+            Eventually.True(() => pings.Record.Received > 0, () => "no answer");
+            pings.Stop(); // entries are there: nothing goes by the controller any more
+        }
+        using WireTap here = WireTap.Open(far, far.CurrentInterface, path: null);
+        using WireTap there = WireTap.Open(device, 2, path: null);
+        FrameCount[] counts = [.. new[] { here, there }.SelectMany(tap => new[]
+        {
+            tap.Count("requests", (in frame) => !frame.IsOutgoing && frame.NetworkDestination == far.Address),
+            tap.Count("replies", (in frame) => frame.IsOutgoing && frame.NetworkDestination == near.Address),
+        })];
+        long before = Stopwatch.GetTimestamp();
+        using PingStream seen = PingStream.Start(near, far, perSecond: 100);
+        Eventually.True(() => seen.Record.Received >= 20, () => $"{seen.Record.Received} answers");
+        StreamSummary summary = seen.Stop();
+        here.Drain();
+        there.Drain();
+        Assert.Equal(0, summary.Lost);
+        Assert.All(counts, count => Assert.Equal((count.What, summary.Sent), (count.What, count.Between(before, Stopwatch.GetTimestamp()))));
     }
 
     [Fact]
