@@ -76,12 +76,25 @@ internal sealed class IdleStrategy
             Collect(queues);
         }
         Interlocked.Increment(ref _sleeps);
-        if (!_hasWork())
+        if (!_hasWork() && Arm(queues))
         {
             int bound = _count < queues.Length ? AskingMicroseconds : LongestMicroseconds;
             _waiter!.Wait(_descriptors.AsSpan(0, _count), (int)Math.Min(bound, microseconds));
         }
         Volatile.Write(ref _sleeps, _sleeps + 1);
+    }
+
+    /// <summary>False if packets came meanwhile.</summary>
+    private static bool Arm(ReceiveQueue[] queues)
+    {
+        foreach (ref readonly ReceiveQueue queue in queues.AsSpan())
+        {
+            if (!queue.Port.Arm())
+            {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void Collect(ReceiveQueue[] queues)

@@ -38,4 +38,11 @@ internal interface IPort
 
     /// <summary>A file descriptor that polls readable when <see cref="Receive"/> would return packets; -1 if there is none and the port must be asked.</summary>
     int PollDescriptor { get; }
+
+    /// <summary>
+    /// The worker is about to sleep: from now on <see cref="PollDescriptor"/> polls readable when packets come, whatever the far end left out while they
+    /// were asked for. The next <see cref="Receive"/> that finds some ends it.
+    /// </summary>
+    /// <returns>False if some wait already.</returns>
+    bool Arm() => true;
 }

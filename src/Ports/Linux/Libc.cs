@@ -141,6 +141,24 @@ internal static unsafe partial class Libc
     public static partial int munmap(void* address, nuint length);
 
     [LibraryImport(Library, SetLastError = true)]
+    public static partial int mprotect(void* address, nuint length, int protection);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int fstatfs(int descriptor, FileSystemStatus* status);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sigaction(int signal, SignalAction* action, SignalAction* before);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int epoll_create1(int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int epoll_ctl(int poll, int operation, int descriptor, void* what);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int epoll_wait(int poll, void* events, int count, int timeoutMilliseconds);
+
+    [LibraryImport(Library, SetLastError = true)]
     public static partial int madvise(void* address, nuint length, int advice);
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -204,6 +222,23 @@ internal unsafe struct MessageHeader
     public nuint VectorCount;
     public void* Control;
     public nuint ControlLength;
+    public int Flags;
+}
+
+/// <summary>struct statfs on 64-bit Linux: its beginning.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 120)]
+internal struct FileSystemStatus
+{
+    public long Type;
+    public long BlockSize;
+}
+
+/// <summary>struct sigaction of the C library on 64-bit Linux.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 152)]
+internal struct SignalAction
+{
+    public nint Handler;
+    private unsafe fixed ulong _mask[16];
     public int Flags;
 }
 

@@ -51,6 +51,8 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 
     public int PollDescriptor => _inner.PollDescriptor;
 
+    public bool Arm() => _inner.Arm();
+
     public void CountOn(PortAccount* account)
     {
         _account = account;

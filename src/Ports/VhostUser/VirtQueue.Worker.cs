@@ -1,0 +1,485 @@
+using System.Runtime.CompilerServices;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Ports.VhostUser;
+
+// What workers do with a ring. Everything here but TryHold is by who holds it.
+internal sealed unsafe partial class VirtQueue
+{
+    private const int NotThere = -1;
+
+    private readonly Slot* _slots;
+    private bool _isArmed;
+    private bool _hasSignalled;
+    private long _receiveDropped;
+    private long _receiveErrors;
+    private long _transmitErrors;
+
+    /// <summary>A buffer that was made available, as its descriptor was read.</summary>
+    private struct Slot
+    {
+        /// <summary>Null if it is not one piece of memory that a single descriptor names.</summary>
+        public byte* Data;
+        public uint Length;
+        public uint Head;
+        public ulong GuestAddress;
+    }
+
+    /// <summary>What packets were lost here. Any thread.</summary>
+    public PortCounters Losses => new()
+    {
+        ReceiveDropped = Volatile.Read(ref _receiveDropped),
+        ReceiveErrors = Volatile.Read(ref _receiveErrors),
+        TransmitErrors = Volatile.Read(ref _transmitErrors),
+    };
+
+    private ref ushort AvailableIndex => ref *(ushort*)(_available + sizeof(ushort));
+
+    private ref ushort UsedIndex => ref *(ushort*)(_used + sizeof(ushort));
+
+    /// <summary>The available index at which the driver is to kick; behind the used ring's entries.</summary>
+    private ref ushort AvailableEvent => ref *(ushort*)(_used + RingLayout.HeaderSize + (RingLayout.UsedElementSize * (nint)_size));
+
+    /// <summary>The used index at which the driver wants a signal.</summary>
+    private ref ushort UsedEvent => ref *(ushort*)(_available + RingLayout.HeaderSize + (sizeof(ushort) * (nint)_size));
+
+    /// <summary>As <see cref="IPort.Arm"/>, of a ring the guest sends by.</summary>
+    public bool Arm()
+    {
+        if (!TryHold())
+        {
+            return true; // who changes it rings the doorbell afterwards
+        }
+        bool isEmpty = true;
+        if (_isReady)
+        {
+            _isArmed = true;
+            if (_hasEventIndex)
+            {
+                AvailableEvent = _next;
+                LogUsed(RingLayout.HeaderSize + (RingLayout.UsedElementSize * (nuint)_size), sizeof(ushort));
+            }
+            else
+            {
+                *(ushort*)_used = 0;
+                LogUsed(0, sizeof(ushort));
+            }
+            Interlocked.MemoryBarrier(); // the driver reads what was just written after it wrote the index we are about to read
+            isEmpty = Volatile.Read(ref AvailableIndex) == _next;
+        }
+        Release();
+        return isEmpty;
+    }
+
+    /// <summary>As <see cref="IPort.Receive"/>.</summary>
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        if (!TryHold())
+        {
+            return 0;
+        }
+        int received = _isReady ? ReceiveHeld(batch, frames) : 0;
+        Release();
+        return received;
+    }
+
+    /// <summary>As <see cref="IPort.Transmit"/>.</summary>
+    /// <returns>Negative if there is no ring to send by, and nothing was done.</returns>
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        if (!TryHold())
+        {
+            return 0;
+        }
+        int taken = _isReady ? TransmitHeld(packets, frames) : NotThere;
+        Release();
+        return taken;
+    }
+
+    private int ReceiveHeld(PacketBatch batch, FrameCache frames)
+    {
+        int count = Begin(Math.Min(batch.Free, Burst));
+        if (count == 0 || !Fetch(count, direction: 0))
+        {
+            return 0;
+        }
+        if (_isArmed)
+        {
+            Silence();
+        }
+        int before = batch.Count;
+        uint headerSize = _headerSize;
+        uint room = (uint)frames.Pool.FrameCapacity - LinkFrame.HeaderLength;
+        uint mask = (uint)_size - 1;
+        uint next = _next;
+        ulong* used = (ulong*)(_used + RingLayout.HeaderSize);
+        for (int i = 0; i < count; i++)
+        {
+            Slot* slot = _slots + i;
+            used[(next + (uint)i) & mask] = slot->Head; // and 0 bytes written
+            uint length = slot->Length - headerSize;
+            if (slot->Data == null || slot->Length < headerSize || length - LinkFrame.HeaderLength > room)
+            {
+                if (!ReceiveChain(slot->Head, batch, frames))
+                {
+                    return batch.Count - before;
+                }
+                continue;
+            }
+            if (!frames.TryRent(out Packet packet))
+            {
+                _receiveDropped++;
+                continue;
+            }
+            VirtioNetHeader header = *(VirtioNetHeader*)slot->Data;
+            PacketCopy.Copy(packet.Data, slot->Data + headerSize, length);
+            packet.Length = (int)length;
+            if (!header.IsPlain && !header.TryDescribe(ref packet, frames, inserted: 0))
+            {
+                frames.Release(packet);
+                _receiveErrors++;
+                continue;
+            }
+            batch.Add(packet);
+        }
+        End(count);
+        return batch.Count - before;
+    }
+
+    /// <summary>Receives a packet in several buffers, or one too long for an ordinary frame.</summary>
+    /// <returns>False if the ring ended.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool ReceiveChain(uint head, PacketBatch batch, FrameCache frames)
+    {
+        _chain.Clear();
+        RingFault fault = _chain.Add(_descriptors, (uint)_size, head, direction: 0, _hasIndirect);
+        if (fault != RingFault.None)
+        {
+            return End(fault);
+        }
+        if (_chain.Length < _headerSize + LinkFrame.HeaderLength || _chain.Length > _headerSize + Packet.MaxLength)
+        {
+            _receiveErrors++;
+            return true;
+        }
+        int length = (int)(_chain.Length - _headerSize);
+        if (!frames.TryRent(length, out Packet packet))
+        {
+            _receiveDropped++;
+            return true;
+        }
+        VirtioNetHeader header;
+        _chain.Read(0, (byte*)&header, VirtioNetHeader.Size);
+        _chain.Read(_headerSize, packet.Data, (nuint)length);
+        packet.Length = length;
+        if (!header.IsPlain && !header.TryDescribe(ref packet, frames, inserted: 0))
+        {
+            frames.Release(packet);
+            _receiveErrors++;
+            return true;
+        }
+        batch.Add(packet);
+        return true;
+    }
+
+    private int TransmitHeld(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        int done = 0;
+        while (done < packets.Length && _isReady)
+        {
+            int burst = TransmitBurst(packets[done..], frames);
+            if (burst == 0)
+            {
+                break;
+            }
+            done += burst;
+        }
+        frames.Release(packets[..done]);
+        return done;
+    }
+
+    /// <returns>Packets that are done with; 0 if there is no buffer for the first.</returns>
+    private int TransmitBurst(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        int count = Begin(Math.Min(packets.Length, Burst));
+        if (count == 0 || !Fetch(count, RingDescriptor.VIRTQ_DESC_F_WRITE))
+        {
+            return 0;
+        }
+        int done = 0;
+        int buffers = 0;
+        uint headerSize = _headerSize;
+        uint mask = (uint)_size - 1;
+        uint next = _next;
+        ulong* used = (ulong*)(_used + RingLayout.HeaderSize);
+        while (done < packets.Length && buffers < count)
+        {
+            ref readonly Packet packet = ref packets[done];
+            Slot* slot = _slots + buffers;
+            uint bytes = headerSize + (uint)packet.Length;
+            if (slot->Data == null || slot->Length < bytes || packet.HasOffload)
+            {
+                int taken = TransmitChain(packet, frames, buffers);
+                if (taken < 0)
+                {
+                    break;
+                }
+                buffers += taken;
+                done++;
+                continue;
+            }
+            used[(next + (uint)buffers) & mask] = slot->Head | ((ulong)bytes << 32);
+            byte* data = slot->Data;
+            *(ulong*)data = 0;
+            if (headerSize == 10)
+            {
+                *(ushort*)(data + 8) = 0;
+            }
+            else
+            {
+                *(uint*)(data + 8) = 1u << 16; // num_buffers
+            }
+            PacketCopy.Copy(data + headerSize, packet.Data, (uint)packet.Length);
+            _log?.Mark(slot->GuestAddress, bytes);
+            buffers++;
+            done++;
+        }
+        if (_fault != 0)
+        {
+            return 0;
+        }
+        End(buffers);
+        return done;
+    }
+
+    /// <summary>Sends a packet by several buffers, or with unfinished work.</summary>
+    /// <param name="taken">Buffers that the burst has taken before.</param>
+    /// <returns>Buffers it took: none if it cannot be sent at all, which is counted. Negative if there are too few, or the ring ended.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int TransmitChain(in Packet packet, FrameCache frames, int taken)
+    {
+        NetHeader header = default;
+        header.Buffers = 1;
+        if (!VirtioNetHeader.TryFor(packet, frames, out header.Common) || (packet.HasOffload && !_owner.Takes(frames.Offload(packet))))
+        {
+            _transmitErrors++;
+            return 0;
+        }
+        int waiting = (ushort)(Volatile.Read(ref AvailableIndex) - _next);
+        if (waiting > _size)
+        {
+            End(RingFault.AvailableIndex);
+            return -1;
+        }
+        ulong bytes = _headerSize + (uint)packet.Length;
+        ulong* used = (ulong*)(_used + RingLayout.HeaderSize);
+        uint mask = (uint)_size - 1;
+        int buffers = 0;
+        _chain.Clear();
+        do
+        {
+            if (taken + buffers == waiting || buffers == BufferChain.MaxPieces)
+            {
+                if (buffers < Math.Min(_size, BufferChain.MaxPieces))
+                {
+                    return -1;
+                }
+                _transmitErrors++; // the whole ring does not hold it
+                return 0;
+            }
+            uint at = (uint)(_next + taken + buffers) & mask;
+            uint head = ((ushort*)(_available + RingLayout.HeaderSize))[at];
+            ulong before = _chain.Length;
+            RingFault fault = head < (uint)_size
+                ? _chain.Add(_descriptors, (uint)_size, head, RingDescriptor.VIRTQ_DESC_F_WRITE, _hasIndirect)
+                : RingFault.Head;
+            if (fault != RingFault.None)
+            {
+                End(fault);
+                return -1;
+            }
+            used[at] = head | (Math.Min(bytes - before, _chain.Length - before) << 32); // not seen before the index says so
+            buffers++;
+        }
+        while (_isMergeable && _chain.Length < bytes);
+        if (_chain.Length < bytes)
+        {
+            _transmitErrors++; // longer than the driver wants
+            return 0;
+        }
+        header.Buffers = (ushort)buffers;
+        _chain.Write(0, (byte*)&header, _headerSize, _log);
+        _chain.Write(_headerSize, packet.Data, (nuint)packet.Length, _log);
+        return buffers;
+    }
+
+    /// <summary>How many buffers wait, up to <paramref name="most"/>.</summary>
+    private int Begin(int most)
+    {
+        int waiting = (ushort)(Volatile.Read(ref AvailableIndex) - _next);
+        if (waiting > _size)
+        {
+            End(RingFault.AvailableIndex);
+            return 0;
+        }
+        return Math.Min(waiting, most);
+    }
+
+    /// <summary>Reads the descriptors of the next buffers, and asks for what they name.</summary>
+    private bool Fetch(int count, ushort direction)
+    {
+        const int flags = RingDescriptor.VIRTQ_DESC_F_NEXT | RingDescriptor.VIRTQ_DESC_F_WRITE | RingDescriptor.VIRTQ_DESC_F_INDIRECT;
+        ushort* heads = (ushort*)(_available + RingLayout.HeaderSize);
+        uint size = (uint)_size;
+        uint next = _next;
+        GuestWindow window = _window;
+        for (int i = 0; i < count; i++)
+        {
+            uint head = heads[(next + (uint)i) & (size - 1)];
+            if (head >= size)
+            {
+                return End(RingFault.Head);
+            }
+            RingDescriptor descriptor = _descriptors[head];
+            Slot* slot = _slots + i;
+            slot->Head = head;
+            slot->Length = descriptor.Length;
+            slot->GuestAddress = descriptor.Address;
+            slot->Data = null;
+            ulong inside = descriptor.Address - window.GuestAddress;
+            if ((descriptor.Flags & flags) != direction)
+            {
+                continue;
+            }
+            if (inside >= window.Size)
+            {
+                if (!_owner.Memory.TryFind(descriptor.Address, out window))
+                {
+                    return End(RingFault.Address);
+                }
+                inside = descriptor.Address - window.GuestAddress;
+            }
+            if (descriptor.Length <= window.Size - inside)
+            {
+                slot->Data = window.Start + inside;
+                Datapath.Memory.Prefetch.Line(slot->Data);
+                Datapath.Memory.Prefetch.Line(slot->Data + 64);
+            }
+        }
+        _window = window;
+        return true;
+    }
+
+    /// <summary>Gives buffers back: their used elements are written.</summary>
+    private void End(int count)
+    {
+        if (BusErrors.IsAnyTorn && _owner.Memory.IsTorn)
+        {
+            End(RingFault.Torn);
+            return;
+        }
+        if (count == 0)
+        {
+            return;
+        }
+        ushort before = _next;
+        _next = (ushort)(before + count);
+        Volatile.Write(ref UsedIndex, _next);
+        if (_logsUsed)
+        {
+            LogElements(before, count);
+        }
+        Signal(before);
+    }
+
+    /// <summary>The ring cannot be believed: no packet passes any more, and the session learns why.</summary>
+    private bool End(RingFault fault)
+    {
+        _isReady = false;
+        Volatile.Write(ref _fault, (int)fault);
+        _owner.Report();
+        return false;
+    }
+
+    /// <summary>Tells the driver that buffers came back, if it wants to know.</summary>
+    private void Signal(ushort before)
+    {
+        if (_call < 0)
+        {
+            return;
+        }
+        Interlocked.MemoryBarrier(); // the driver reads the index after it wrote what we are about to read
+        bool isWanted = _hasEventIndex
+            ? !_hasSignalled || (ushort)(_next - Volatile.Read(ref UsedEvent) - 1) < (ushort)(_next - before)
+            : (Volatile.Read(ref *(ushort*)_available) & RingLayout.VIRTQ_AVAIL_F_NO_INTERRUPT) == 0;
+        if (isWanted)
+        {
+            _hasSignalled = true;
+            ulong one = 1;
+            _ = Libc.write(_call, &one, sizeof(ulong));
+        }
+    }
+
+    /// <summary>The driver need not kick. With an event index the one that stands is left behind: it kicks by mistake once in 65536 buffers.</summary>
+    private void Silence()
+    {
+        _isArmed = false;
+        if (!_hasEventIndex)
+        {
+            *(ushort*)_used = RingLayout.VIRTQ_USED_F_NO_NOTIFY;
+            LogUsed(0, sizeof(ushort));
+        }
+    }
+
+    private void LogElements(ushort before, int count)
+    {
+        uint first = before & ((uint)_size - 1);
+        uint straight = Math.Min((uint)count, (uint)_size - first);
+        LogUsed(RingLayout.HeaderSize + (first * RingLayout.UsedElementSize), straight * RingLayout.UsedElementSize);
+        LogUsed(RingLayout.HeaderSize, ((uint)count - straight) * RingLayout.UsedElementSize);
+        LogUsed(sizeof(ushort), sizeof(ushort));
+    }
+
+    private void LogUsed(nuint at, nuint length)
+    {
+        if (_logsUsed)
+        {
+            _log!.Mark(_usedLog + at, length);
+        }
+    }
+
+    /// <summary>A worker takes the ring for a burst.</summary>
+    /// <returns>False while the session changes it.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryHold() => Interlocked.CompareExchange(ref _holder, Working, 0) == 0 || TryHoldShared();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryHoldShared()
+    {
+        for (int i = 0; i < Patience; i++)
+        {
+            int holder = Interlocked.CompareExchange(ref _holder, Working, 0);
+            if (holder == 0)
+            {
+                return true;
+            }
+            if ((holder & Changing) != 0)
+            {
+                return false;
+            }
+            Thread.SpinWait(1);
+        }
+        return false;
+    }
+
+    private void Release() => Volatile.Write(ref _holder, 0);
+
+    /// <summary>What stands in front of a packet.</summary>
+    private struct NetHeader
+    {
+        public VirtioNetHeader Common;
+        public ushort Buffers;
+    }
+}
