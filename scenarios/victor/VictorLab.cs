@@ -31,23 +31,24 @@ internal sealed class VictorLab
     private const ulong SecondId = 0xfe2;
     private const ulong ThirdId = 0xfe3;
 
-    public VictorLab(Testbed lab, Action<string> say)
+    public VictorLab(ScenarioRun run)
     {
+        Testbed lab = run.Lab;
         First = lab.Add(new LabSwitch("FE1", FirstId), 0.6, 1);
         Second = lab.Add(new LabSwitch("FE2", SecondId), 2, 2.5);
         Third = lab.Add(new LabSwitch("FE3", ThirdId), 3.4, 1);
         Core = lab.Add(new LabRouter("network"), 2, 1.6);
         Stationary = lab.Add(new LabHost("h11", Mac("02:00:00:0a:00:11"), Prefix("10.10.0.11/24"), Address("10.10.0.254")), 0, 0);
         Remote = lab.Add(new LabHost("h1", Mac("02:00:00:02:03:01"), Prefix("10.2.3.1/24"), Address("10.2.3.254")), 0.9, 0);
-        Mobile = lab.Add(new LabHost("VM", Mac("02:00:00:0a:00:36"), Prefix("10.10.0.36/24"), Address("10.10.0.254")), 2, 0);
+        Mobile = run.AddMobile("VM", Mac("02:00:00:0a:00:36"), Prefix("10.10.0.36/24"), Address("10.10.0.254"), 2, 0);
         Correspondent = lab.Add(new LabHost("h5", Mac("02:00:00:04:05:01"), Prefix("10.4.5.1/24"), Address("10.4.5.254")), 2, 3.4);
-        Hosts = [Stationary, Remote, Mobile, Correspondent];
+        Stay = [Stationary, Remote, Correspondent];
 
         lab.Connect(Stationary, First, 1);
-        lab.Connect(Mobile, First, 5);
+        run.Connect(Mobile, First, 5);
         lab.Connect(Remote, First, 6);
         lab.Connect(Correspondent, Second, 1);
-        lab.Connect(Mobile, Third, 1);
+        run.Connect(Mobile, Third, 1);
         LabSwitch[] elements = [First, Second, Third];
         for (int i = 0; i < elements.Length; i++)
         {
@@ -59,7 +60,7 @@ internal sealed class VictorLab
         lab.ConnectByTunnel("ipip", First, ToFarPeer, Address("172.16.1.1"), Third, ToNearPeer, Address("172.16.3.1"));
         lab.ConnectByTunnel("ipip", Second, ToFarPeer, Address("172.16.2.1"), Third, ToFarPeer, Address("172.16.3.1"));
 
-        Controller = lab.AddController(new VictorController(RouterAddress, Gateways, Topology, say));
+        Controller = lab.AddController(new VictorController(RouterAddress, Gateways, Topology, line => run.Say(line)));
         foreach (LabSwitch element in elements)
         {
             lab.Start(element, Controller);
@@ -79,12 +80,13 @@ internal sealed class VictorLab
 
     public LabHost Remote { get; }
 
-    /// <summary>Cable 0 leads to FE1, cable 1 to FE3.</summary>
-    public LabHost Mobile { get; }
+    /// <summary>Place 0 is at FE1, place 1 at FE3.</summary>
+    public IMobileHost Mobile { get; }
 
     public LabHost Correspondent { get; }
 
-    public IReadOnlyList<LabHost> Hosts { get; }
+    /// <summary>All but the one that moves.</summary>
+    public IReadOnlyList<LabHost> Stay { get; }
 
     public VictorController Controller { get; }
 
