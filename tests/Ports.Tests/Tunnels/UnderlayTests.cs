@@ -4,6 +4,7 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Testing;
+using NeighbourTable = Softswitch.Ports.Tunnels.NeighbourTable;
 
 namespace Softswitch.Ports.Tests.Tunnels;
 
