@@ -81,7 +81,7 @@ internal sealed class ScenarioRun : IDisposable
     /// <summary>Adds a host that moves: a guest where they are asked for, else a namespace.</summary>
     /// <param name="x">As of <see cref="Testbed.Add"/>.</param>
     /// <param name="y">As of <see cref="Testbed.Add"/>.</param>
-    public IMobileHost AddMobile(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32 gateway, double x, double y) =>
+    public IMobileHost AddMobile(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway, double x, double y) =>
         Lab.Add(new LabHost(name, hardwareAddress, address, gateway), x, y);
 
     /// <summary>Gives a host that moves its next place.</summary>

@@ -40,8 +40,10 @@ internal sealed class L3MigLab
     public static readonly L3Site NearSite = MakeSite("site 1", 0x11, 0x12, hasOneArm: false, "198.51.100", FirstLeg, FirstServer, "192.0.2.0/25", "192.0.2.2", "192.0.2.126", "10.1.0.254");
     public static readonly L3Site FarSite = MakeSite("site 2", 0x21, 0x22, hasOneArm: true, "203.0.113", SecondLeg, SecondServer, "192.0.2.128/25", "192.0.2.130", "192.0.2.254", "10.2.0.254");
 
-    public L3MigLab(Testbed lab, Action<string> say)
+    public L3MigLab(ScenarioRun run)
     {
+        Testbed lab = run.Lab;
+        void Say(string line) => run.Say(line);
         NearSwitch = lab.Add(new LabSwitch("vswitch1", NearSite.VirtualSwitch), 0.6, 1);
         NearGateway = lab.Add(new LabSwitch("gateway1", NearSite.Gateway), 1.6, 1);
         Network = lab.Add(new LabRouter("network"), 2.3, 1.8);
@@ -50,22 +52,22 @@ internal sealed class L3MigLab
         NearServer = lab.Add(new LabHost("server1", FirstServer, Prefix("10.1.0.2/24"), Address("10.1.0.254")), 0.6, 2);
         FarServer = lab.Add(new LabHost("server2", SecondServer, Prefix("10.2.0.2/24"), Address("10.2.0.254")), 3, 2.4);
         Peer = lab.Add(new LabHost("peer", Mac("02:00:00:09:00:11"), Prefix("10.9.0.11/24")), 0, 0);
-        Machine = lab.Add(new LabHost("VM", Mac("02:00:00:09:00:36"), Prefix("10.9.0.36/24")), 1.8, 0);
+        Machine = run.AddMobile("VM", Mac("02:00:00:09:00:36"), Prefix("10.9.0.36/24"), gateway: null, 1.8, 0);
 
         lab.Connect(NearServer, NearSwitch, ServerAt);
         lab.Connect(FarServer, FarSwitch, ServerAt);
         lab.Connect(Peer, NearSwitch, PeerAt);
-        lab.Connect(Machine, NearSwitch, MachineAt);
-        lab.Connect(Machine, FarSwitch, MachineAt);
+        run.Connect(Machine, NearSwitch, MachineAt);
+        run.Connect(Machine, FarSwitch, MachineAt);
         lab.Connect(NearSwitch, GatewayAt, NearGateway, NearSite.SiteAt);
         lab.Connect(FarSwitch, GatewayAt, FarGateway, FarSite.SiteAt);
         lab.Connect(Network, FirstLeg, Prefix("198.51.100.254/24"), NearGateway, NearSite.UpAt);
         lab.Connect(Network, SecondLeg, Prefix("203.0.113.254/24"), FarSwitch, RouterAt);
         AddPlainAddresses();
 
-        Central = new CentralController(new PortPool(FirstPort, Ports), say);
-        Near = lab.AddController(new LocalController(NearSite, Central, say));
-        Far = lab.AddController(new LocalController(FarSite, Central, say));
+        Central = new CentralController(new PortPool(FirstPort, Ports), Say);
+        Near = lab.AddController(new LocalController(NearSite, Central, Say));
+        Far = lab.AddController(new LocalController(FarSite, Central, Say));
         Central.Attach(Near);
         Central.Attach(Far);
         lab.Start(NearSwitch, Near);
@@ -97,8 +99,8 @@ internal sealed class L3MigLab
     /// <summary>A machine of the same tenant, which stays at site 1.</summary>
     public LabHost Peer { get; }
 
-    /// <summary>The one that moves: cable 0 leads to site 1, cable 1 to site 2.</summary>
-    public LabHost Machine { get; }
+    /// <summary>The one that moves: place 0 is at site 1, place 1 at site 2.</summary>
+    public IMobileHost Machine { get; }
 
     public CentralController Central { get; }
 

@@ -1,8 +1,16 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
+using Softswitch.Lab.Machines;
 
 namespace Softswitch.Scenarios.L3Mig;
+
+/// <summary>A move that is done. Times are Stopwatch.GetTimestamp's.</summary>
+/// <param name="Left">When the VM stood still.</param>
+/// <param name="Done">When the last of the sessions' entries was confirmed.</param>
+/// <param name="FlowMods">That the switches carried out for it.</param>
+/// <param name="Figures">The hypervisor's; null of a namespace.</param>
+internal sealed record L3MigMoved(long Left, long Done, long FlowMods, MigrationFigures? Figures);
 
 /// <summary>What the hypervisors and the VM do in a migration.</summary>
 internal static class L3MigMove
@@ -12,11 +20,11 @@ internal static class L3MigMove
 
     private const ushort FirstRehearsalPort = 49_160;
 
-    /// <summary>An order to bring the VM to the place that one of its cables leads to.</summary>
+    /// <summary>An order to bring the VM to one of its places.</summary>
     /// <param name="copyPort">From where the hypervisor that has it copies.</param>
-    public static MigrationOrder Order(L3MigLab lab, int cable, ushort copyPort)
+    public static MigrationOrder Order(L3MigLab lab, int place, ushort copyPort)
     {
-        (LabHost from, LabHost to, L3Site site) = cable == 0
+        (LabHost from, LabHost to, L3Site site) = place == 0
             ? (lab.FarServer, lab.NearServer, L3MigLab.NearSite)
             : (lab.NearServer, lab.FarServer, L3MigLab.FarSite);
         return new MigrationOrder(
@@ -27,28 +35,32 @@ internal static class L3MigMove
     public static void Await(ScenarioRun run, Confirmation confirmation, string what) => run.WaitUntil(() => confirmation.IsDone, what);
 
     /// <summary>The VM stops here and goes on there, and says so; its sessions follow.</summary>
-    /// <returns>When it left (Stopwatch.GetTimestamp).</returns>
-    public static long Go(ScenarioRun run, L3MigLab lab, int cable)
+    public static L3MigMoved Go(ScenarioRun run, L3MigLab lab, int place)
     {
-        lab.Machine.Prepare(cable);
-        long left = run.Say($"the VM leaves for site {cable + 1}");
-        lab.Machine.MoveTo(cable);
-        lab.Machine.Announce();
+        long flowMods = run.CountFlowMods();
+        lab.Machine.Prepare(place);
+        long left = run.Say($"the VM leaves for site {place + 1}");
+        MigrationFigures? figures = lab.Machine.MoveTo(place);
+        if (figures == null)
+        {
+            lab.Machine.Announce();
+        }
         run.WaitUntil(() => lab.Central.SwitchOver is { IsDone: true }, "the sessions are switched over");
+        left = figures?.Stopped ?? left;
         long done = lab.Central.SwitchOver!.DoneAt!.Value;
-        run.Say($"switched over {Stopwatch.GetElapsedTime(left, done).TotalMilliseconds:0.0} ms after the VM left", done);
-        return left;
+        run.Say($"switched over {Stopwatch.GetElapsedTime(left, done).TotalMilliseconds:0.0} ms after the VM stood still", done);
+        return new L3MigMoved(left, done, run.CountFlowMods() - flowMods, figures);
     }
 
     /// <summary>There and back without a copy and unmeasured, because the compiler sees the code for the first time.</summary>
     public static void Rehearse(ScenarioRun run, L3MigLab lab)
     {
         run.Say("rehearsal: there and back");
-        foreach (int cable in new[] { 1, 0 })
+        foreach (int place in new[] { 1, 0 })
         {
-            Await(run, lab.Central.PreMigrate(Order(lab, cable, (ushort)(FirstRehearsalPort + cable))), "pre-migration is confirmed");
+            Await(run, lab.Central.PreMigrate(Order(lab, place, (ushort)(FirstRehearsalPort + place))), "pre-migration is confirmed");
             Await(run, lab.Central.Migrate(), "migration's entries are confirmed");
-            Go(run, lab, cable);
+            Go(run, lab, place);
             Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
         }
     }

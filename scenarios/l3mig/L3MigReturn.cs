@@ -17,11 +17,11 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     {
         L3MigScenario.FinishChecksums(lab.NearServer, lab.NearServer.CurrentInterface);
         L3MigScenario.FinishChecksums(lab.FarServer, lab.FarServer.CurrentInterface);
-        MigrationOrder order = L3MigMove.Order(lab, cable: 0, CopyPort);
+        MigrationOrder order = L3MigMove.Order(lab, place: 0, CopyPort);
         L3MigMove.Await(run, lab.Central.PreMigrate(order), "pre-migration is confirmed");
         JudgeWhole(StartVerified(order.Copy));
         L3MigMove.Await(run, lab.Central.Migrate(), "migration's entries are confirmed");
-        L3MigMove.Go(run, lab, cable: 0);
+        L3MigMove.Go(run, lab, place: 0);
         L3MigMove.Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
         JudgeTables();
     }

@@ -26,7 +26,7 @@ internal sealed class L3MigScenario : Scenario
 
     public override void Run(ScenarioRun run)
     {
-        var lab = new L3MigLab(run.Lab, line => run.Say(line));
+        var lab = new L3MigLab(run);
         run.WaitUntil(() => lab.Near.Switches.Count == 2 && lab.Far.Switches.Count == 2, "both sites' switches are connected");
         run.Say("both sites' switches are connected");
         RegisterAll(run, lab);
@@ -41,24 +41,30 @@ internal sealed class L3MigScenario : Scenario
 
     private static void RegisterAll(ScenarioRun run, L3MigLab lab)
     {
-        LabHost[] hosts = [lab.NearServer, lab.FarServer, lab.Peer, lab.Machine];
+        LabHost[] hosts = [lab.NearServer, lab.FarServer, lab.Peer];
         foreach (LabHost host in hosts)
         {
             host.Announce();
         }
-        run.WaitUntil(() => hosts.All(host => lab.Central.FindMachine(host.Address) != null), "the central controller knows every machine");
+        lab.Machine.Announce();
+        run.WaitUntil(
+            () => hosts.Select(host => host.Address).Append(lab.Machine.Address).All(address => lab.Central.FindMachine(address) != null),
+            "the central controller knows every machine");
     }
 
     /// <returns>The port that stood for the copy, and is free again.</returns>
     private static ushort MoveUnderTraffic(ScenarioRun run, L3MigLab lab)
     {
         FinishChecksums(lab.Peer, "eth0");
-        FinishChecksums(lab.Machine, "eth0", "eth1");
+        if (lab.Machine is LabHost machine)
+        {
+            FinishChecksums(machine, "eth0", "eth1");
+        }
         using var wires = new L3MigWires(run, lab);
         using var sessions = new L3MigSessions(run, lab, SessionRate);
         KeepTables(run, "before");
 
-        MigrationOrder order = L3MigMove.Order(lab, cable: 1, CopyPort);
+        MigrationOrder order = L3MigMove.Order(lab, place: 1, CopyPort);
         L3MigMove.Await(run, lab.Central.PreMigrate(order), "pre-migration is confirmed");
         ushort assigned = lab.Central.FindPort(order.Copy)!.Value;
         using MemoryCopy copy = MemoryCopy.Start(lab.NearServer, lab.FarServer, lab.FarServer.Address, CopyPort, L3MigMove.MigrationPort);
@@ -68,13 +74,17 @@ internal sealed class L3MigScenario : Scenario
 
         sessions.JudgeAdding(run, () => L3MigMove.Await(run, lab.Central.Migrate(), "migration's entries are confirmed"));
         KeepTables(run, "during");
-        long left = L3MigMove.Go(run, lab, cable: 1);
-        sessions.WatchMove(run, left);
-        wires.JudgeOutage(run, left, LongestOutage);
+        L3MigMoved moved = L3MigMove.Go(run, lab, place: 1);
+        sessions.WatchMove(run, moved.Left);
+        TimeSpan update = wires.JudgeOutage(run, moved, LongestOutage);
         CheckLaterSession(run, lab);
         CleanUp(run, lab, copy, order.Copy);
         run.Wait(TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 1));
         sessions.JudgeEnd(run);
+        if (moved.Figures is { } figures)
+        {
+            run.Result.Add(new ScenarioMigration("site 1 to site 2", figures) { Update = update, FlowMods = moved.FlowMods, Lost = sessions.Lost, TcpStall = sessions.Stall });
+        }
         wires.Judge(run);
         KeepTables(run, "after");
         run.Result.Add(new LineChart(
@@ -86,7 +96,7 @@ internal sealed class L3MigScenario : Scenario
     /// <summary>A session that begins after the move gets a port of the gateways with its first packet.</summary>
     private static void CheckLaterSession(ScenarioRun run, L3MigLab lab)
     {
-        using TcpStream later = TcpStream.Start(lab.Machine, lab.Peer, LaterPort, SessionRate);
+        using TcpStream later = TcpStream.Start((LabHost)lab.Machine, lab.Peer, LaterPort, SessionRate);
         run.Wait(TimeSpan.FromMilliseconds(300));
         TcpSummary summary = later.Stop();
         run.Check("a session that the VM begins at the new place is carried from its first packet", "all right", $"{summary}", summary is { Failure: null, WrongBytes: 0, Bytes: > 0 });

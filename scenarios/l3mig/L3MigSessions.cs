@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Lab;
 using Softswitch.Lab.Charts;
 using Softswitch.Lab.Measures;
 
@@ -13,10 +14,8 @@ internal sealed class L3MigSessions : IDisposable
 
     private const ushort TcpPort = 5001;
 
-
     private readonly TcpStream _tcp;
-    private readonly UdpStream _to;
-    private readonly UdpStream _from;
+    private readonly UdpStream[] _udp; // the first to the VM
     private long _left;
     private long _watchedUntil;
 
@@ -25,12 +24,17 @@ internal sealed class L3MigSessions : IDisposable
     {
         double udpRate = run.Scale(1000, 200);
         _tcp = run.Own(TcpStream.Start(lab.Peer, lab.Machine, TcpPort, tcpRate));
-        _to = run.Own(UdpStream.Start(lab.Peer, lab.Machine, ToMachinePort, udpRate));
-        _from = run.Own(UdpStream.Start(lab.Machine, lab.Peer, FromMachinePort, udpRate));
-        run.WaitUntil(() => Streams.All(stream => stream.Record.Received > 10) && lab.Central.Sessions == 3, "the sessions run");
+        UdpStream to = run.Own(UdpStream.Start(lab.Peer, lab.Machine, ToMachinePort, udpRate));
+        // A guest sends back what comes: both ways are in the one stream.
+        _udp = lab.Machine is LabHost machine ? [to, run.Own(UdpStream.Start(machine, lab.Peer, FromMachinePort, udpRate))] : [to];
+        run.WaitUntil(() => _udp.All(stream => stream.Record.Received > 10) && lab.Central.Sessions == _udp.Length + 1, "the sessions run");
     }
 
-    private UdpStream[] Streams => [_to, _from];
+    /// <summary>UDP packets to the VM that were lost at the move; after <see cref="JudgeEnd"/>, as <see cref="Stall"/>.</summary>
+    public int Lost => LostAtMove(_udp[0]);
+
+    /// <summary>The longest time around the move in which TCP brought nothing.</summary>
+    public TimeSpan Stall => _tcp.LongestStallBetween(_left, _watchedUntil);
 
     /// <summary>Adds entries while the sessions run, and counts what that costs them.</summary>
     public void JudgeAdding(ScenarioRun run, Action add)
@@ -43,8 +47,8 @@ internal sealed class L3MigSessions : IDisposable
         run.Wait(margin);
         long to = Stopwatch.GetTimestamp();
         run.Wait(TimeSpan.FromMilliseconds(run.Scale(300, 300))); // what was sent last has its time to arrive
-        int lost = Streams.Sum(stream => stream.Record.LostBetween(from, to));
-        int sent = Streams.Sum(stream => stream.Record.FirstSentAfter(to) - stream.Record.FirstSentAfter(from));
+        int lost = _udp.Sum(stream => stream.Record.LostBetween(from, to));
+        int sent = _udp.Sum(stream => stream.Record.FirstSentAfter(to) - stream.Record.FirstSentAfter(from));
         sentAgain = _tcp.ReadRetransmissions() - sentAgain;
         run.Check("adding the migration phase's entries costs the running sessions", $"0 of {sent} packets", $"{lost} lost", lost == 0 && sent > 0);
         run.CheckTime("adding the migration phase's entries: TCP segments sent again", "0", $"{sentAgain}", sentAgain == 0); // a machine that stalls for longer than TCP waits has some
@@ -60,14 +64,14 @@ internal sealed class L3MigSessions : IDisposable
 
     public void JudgeEnd(ScenarioRun run)
     {
-        foreach (UdpStream stream in Streams)
+        foreach (UdpStream stream in _udp)
         {
             StreamSummary summary = stream.Stop();
             TimeSpan gap = stream.Record.LongestGapBetween(_left, _watchedUntil);
             run.Result.Add(stream.Name, summary.ToJson());
             run.Figure(
                 $"around the move, {stream.Name}", "none given",
-                $"{stream.Record.LostBetween(_left - (Stopwatch.Frequency / 20), _watchedUntil)} packets lost, longest gap at the receiving program {gap.TotalMilliseconds:0.0} ms");
+                $"{LostAtMove(stream)} packets lost, longest gap at the receiving program {gap.TotalMilliseconds:0.0} ms");
             bool goesOn = stream.Record.LostBetween(_watchedUntil - (Stopwatch.Frequency / 10), long.MaxValue) == 0;
             run.Check($"{stream.Name}: goes on at the new place", "0 lost", goesOn ? "0 lost" : $"{summary}", goesOn);
         }
@@ -75,7 +79,7 @@ internal sealed class L3MigSessions : IDisposable
         TcpSummary tcp = _tcp.Stop();
         run.Figure(
             "TCP session across the migration", "none given",
-            $"stall at the move {_tcp.LongestStallBetween(_left, _watchedUntil).TotalMilliseconds:0} ms, {sentAgain} segments sent again in all");
+            $"stall at the move {Stall.TotalMilliseconds:0} ms, {sentAgain} segments sent again in all");
         run.Check("the TCP session lives through the migration and every byte is right", "alive, 0 wrong", $"{tcp}", tcp.Failure == null && tcp.WrongBytes == 0 && tcp.Bytes > 0);
         AddCharts(run);
     }
@@ -83,9 +87,10 @@ internal sealed class L3MigSessions : IDisposable
     public void Dispose()
     {
         _tcp.Dispose();
-        _to.Dispose();
-        _from.Dispose();
+        Array.ForEach(_udp, stream => stream.Dispose());
     }
+
+    private int LostAtMove(UdpStream stream) => stream.Record.LostBetween(_left - (Stopwatch.Frequency / 20), _watchedUntil);
 
     private void AddCharts(ScenarioRun run)
     {
@@ -93,10 +98,10 @@ internal sealed class L3MigSessions : IDisposable
         TimeSpan interval = TimeSpan.FromMilliseconds(50);
         run.Result.Add(new LineChart(
             "Delay between peer and VM", new Axis("seconds"), new Axis("longest delay in 50 ms, ms"),
-            [.. Streams.Select(stream => new Series(stream.Name, stream.Record.DelaySeries(start, interval)))], HasMarkers: false));
+            [.. _udp.Select(stream => new Series(stream.Name, stream.Record.DelaySeries(start, interval)))], HasMarkers: false));
         run.Result.Add(new LineChart(
             "Packets lost between peer and VM", new Axis("seconds"), new Axis("packets lost in 50 ms"),
-            [.. Streams.Select(stream => new Series(stream.Name, stream.Record.LossSeries(start, interval)))], HasMarkers: false));
+            [.. _udp.Select(stream => new Series(stream.Name, stream.Record.LossSeries(start, interval)))], HasMarkers: false));
         run.Result.Add(new LineChart(
             "TCP session", new Axis("seconds"), new Axis("Mbit/s in 50 ms"), [new Series("peer to VM", _tcp.RateSeries(start, interval))], HasMarkers: false));
     }

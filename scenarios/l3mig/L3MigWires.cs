@@ -17,6 +17,7 @@ internal sealed class L3MigWires : IDisposable
     private readonly FrameCount _untagged;
     private readonly FrameCount _translated;
     private readonly FrameCount _strange;
+    private readonly FrameCount _announced; // the VM at its new place
     private readonly FrameCount _reached; // the VM at its new place
     private readonly FrameCount _answered; // by the VM from its new place
     private readonly FrameCount _heard; // by the peer from the VM, wherever it is
@@ -31,11 +32,13 @@ internal sealed class L3MigWires : IDisposable
         _strange = outside.Count(
             "with a tag or an address of the inside", (in frame) => frame.IsIpv4 && (frame.Frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
         WireTap peer = WatchMachine(Tap(run.Tap(lab.Peer, lab.Peer.CurrentInterface)), "at the peer");
-        WatchMachine(Tap(run.Tap(lab.Machine, "eth0")), "at the VM before");
-        WireTap machine = WatchMachine(Tap(run.Tap(lab.Machine, "eth1")), "at the VM after");
-        _reached = machine.Count("UDP to the VM", (in frame) => !frame.IsOutgoing && frame.DestinationPort == L3MigSessions.ToMachinePort);
-        _answered = machine.Count("UDP from the VM", (in frame) => frame.IsOutgoing && frame.DestinationPort == L3MigSessions.FromMachinePort);
-        _heard = peer.Count("UDP from the VM", (in frame) => !frame.IsOutgoing && frame.DestinationPort == L3MigSessions.FromMachinePort);
+        WatchMachine(Tap(run.Tap(lab.Machine, place: 0)), "at the VM before");
+        WireTap machine = WatchMachine(Tap(run.Tap(lab.Machine, place: 1)), "at the VM after");
+        Be32 own = lab.Machine.Address;
+        _announced = machine.Count("announcements of the VM", (in frame) => frame.IsOutgoing && frame.Type is EtherType.Arp or EtherType.Rarp);
+        _reached = machine.Count("UDP to the VM", (in frame) => !frame.IsOutgoing && frame.Protocol == IpProtocol.Udp);
+        _answered = machine.Count("UDP from the VM", (in frame) => frame.IsOutgoing && frame.Protocol == IpProtocol.Udp);
+        _heard = peer.Count("UDP from the VM", (in frame) => !frame.IsOutgoing && frame.Protocol == IpProtocol.Udp && frame.NetworkSource == own);
         _checksums.Add(new ChecksumTally(outside, "between the gateways", (in frame) => IsGateway(frame.NetworkSource)));
     }
 
@@ -57,20 +60,38 @@ internal sealed class L3MigWires : IDisposable
         run.Figure("session's packets verified", "none given", string.Join(", ", _checksums.Select(tally => $"{tally.Verified} {tally.Name}")));
     }
 
-    /// <summary>From the VM's leaving to the first packet that reaches it at its new place, and to the first of its own from there that the peer gets, by the kernel's time stamps.</summary>
-    /// <param name="left">When the VM left.</param>
-    public void JudgeOutage(ScenarioRun run, long left, TimeSpan longest)
+    /// <summary>
+    /// From the VM's standstill to the first packet that reaches it at its new place, and to the first of its own from there that the peer gets. While a
+    /// hypervisor holds it nothing can: then what is judged is the time from its announcement on.
+    /// </summary>
+    /// <returns>How long after the VM's arrival its sessions had followed: since it was announced, or since it stood still where nothing holds it.</returns>
+    public TimeSpan JudgeOutage(ScenarioRun run, L3MigMoved moved, TimeSpan longest)
     {
         _taps.ForEach(tap => tap.Drain());
-        Judge("to", _reached.FirstAfter(left));
-        Judge("from", _answered.FirstAfter(left) is { } sent ? _heard.FirstAfter(sent) : null);
+        long arrived = moved.Figures == null ? moved.Left : _announced.FirstAfter(moved.Left) ?? moved.Done;
+        TimeSpan update = Stopwatch.GetElapsedTime(arrived, moved.Done);
+        Judge("to", _reached.FirstAfter(moved.Left));
+        Judge("from", _answered.FirstAfter(moved.Left) is { } sent ? _heard.FirstAfter(sent) : null);
+        if (moved.Figures != null)
+        {
+            run.CheckTime(
+                "from the VM's announcement at its new place to the last entry of its sessions", $"at most {longest.TotalMilliseconds:0} ms",
+                $"{update.TotalMilliseconds:0.0} ms", update <= longest);
+        }
+        return update;
 
         void Judge(string direction, long? first)
         {
-            string found = first is { } when ? $"{Stopwatch.GetElapsedTime(left, when).TotalMilliseconds:0.0} ms" : "nothing came";
+            string found = first is { } when ? $"{Stopwatch.GetElapsedTime(moved.Left, when).TotalMilliseconds:0.0} ms" : "nothing came";
+            if (moved.Figures is { } figures)
+            {
+                run.Figure($"outage {direction} the VM", "none given", $"{found}, QEMU's downtime {figures.Downtime.TotalMilliseconds:0} ms among it");
+                run.Check($"packets {direction} the VM at its new place", "some", found, first != null);
+                return;
+            }
             run.Figure($"outage {direction} the VM", "none given", found);
             run.CheckTime(
-                $"post-migration outage {direction} the VM", $"at most {longest.TotalMilliseconds:0} ms", found, first != null && Stopwatch.GetElapsedTime(left, first.Value) <= longest);
+                $"post-migration outage {direction} the VM", $"at most {longest.TotalMilliseconds:0} ms", found, first != null && Stopwatch.GetElapsedTime(moved.Left, first.Value) <= longest);
         }
     }
 
