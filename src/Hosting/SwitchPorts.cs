@@ -300,6 +300,7 @@ internal sealed partial class SwitchPorts : IDisposable
                 device.Dispose();
                 throw new OptionException($"port '{port.Option.Spec}': it was removed while it was being opened");
             }
+            device.Changed += news => NoteChange($"port {port.Label}: {device.Name}", news);
             using (_control.EnterWithoutTable())
             {
                 if (_control.AddPort(port.Number, device, beside: beside) != ControlError.None)
@@ -323,6 +324,16 @@ internal sealed partial class SwitchPorts : IDisposable
         }
         // Had its interface vanished before it was known as this port's, nobody would hear of it.
         RemoveIfGone(port);
+    }
+
+    /// <summary>On a device's thread, and without our lock: who removes the device holds it and waits for that thread.</summary>
+    private void NoteChange(string who, string? news)
+    {
+        _control.AnnounceLinkChange();
+        if (news != null)
+        {
+            HostLog.Port(_log, $"{who}: {news}");
+        }
     }
 
     private void OnChanged(Link link)

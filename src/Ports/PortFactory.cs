@@ -7,6 +7,7 @@ using Softswitch.Ports.Linux;
 using Softswitch.Ports.Null;
 using Softswitch.Ports.Pcap;
 using Softswitch.Ports.Tap;
+using Softswitch.Ports.VhostUser;
 
 namespace Softswitch.Ports;
 
@@ -32,6 +33,7 @@ internal static class PortFactory
                 PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
                 PortKind.Xdp => AfXdpPort.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
                 PortKind.Tap => TapPort.Open(port, spec.Target, ReadQueues(spec, port) ?? 1),
+                PortKind.VhostUser => VhostUserPort.Open(port, spec.Target, ReadIsServer(spec, port), ReadQueues(spec, port, VhostUserPort.MostQueues) ?? 1),
                 PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
                 PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
                 PortKind.Null => new NullPort(spec.Number is ushort number ? $"null{number}" : "null"),
@@ -150,6 +152,11 @@ internal static class PortFactory
                 case PortKind.Tap:
                     ReadQueues(spec, port);
                     break;
+                case PortKind.VhostUser:
+                    ReadQueues(spec, port, VhostUserPort.MostQueues);
+                    ReadIsServer(spec, port);
+                    VhostUserPort.CheckPath(port, spec.Target);
+                    break;
             }
             return null;
         }
@@ -186,15 +193,23 @@ internal static class PortFactory
             ReadQueues(spec, port));
     }
 
-    private static int? ReadQueues(PortSpec spec, string port)
+    private static int? ReadQueues(PortSpec spec, string port, int most = MaxQueues)
     {
         if (!spec.Options.TryGetValue("queues", out string? text))
         {
             return null;
         }
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= MaxQueues
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= 1 && count <= most
             ? count
-            : throw new PortException($"{port}: queues={text}: is not a number from 1 to {MaxQueues}");
+            : throw new PortException($"{port}: queues={text}: is not a number from 1 to {most}");
+    }
+
+    private static bool ReadIsServer(PortSpec spec, string port)
+    {
+        bool isServer = spec.Options.ContainsKey("server");
+        return isServer && spec.Options.ContainsKey("client")
+            ? throw new PortException($"{port}: it is either server or client")
+            : isServer;
     }
 
     private static int ReadSlots(PortSpec spec, string port, string key, int otherwise)

@@ -8,6 +8,9 @@ internal enum PortKind
     Packet,
     Xdp,
     Tap,
+
+    /// <summary>A virtual machine, by shared memory.</summary>
+    VhostUser,
     Replay,
     Pcap,
     Null,

@@ -23,6 +23,7 @@ internal sealed class PortSpec
         ["packet"] = PortKind.Packet,
         ["xdp"] = PortKind.Xdp,
         ["tap"] = PortKind.Tap,
+        ["vhost-user"] = PortKind.VhostUser,
         ["replay"] = PortKind.Replay,
         ["pcap"] = PortKind.Pcap,
         ["null"] = PortKind.Null,
@@ -59,7 +60,7 @@ internal sealed class PortSpec
 
     public PortKind Kind { get; }
 
-    /// <summary>What follows the colon: an interface, a file; empty for <c>null:</c> and tunnels.</summary>
+    /// <summary>What follows the colon: an interface, a file, a socket; empty for <c>null:</c> and tunnels.</summary>
     public string Target { get; }
 
     /// <summary>Keys with their values; a key alone, such as <c>once</c>, has the value null. Every key is known to the kind.</summary>
@@ -201,6 +202,7 @@ internal sealed class PortSpec
         PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey, .. UnderlayOptions.Keys], []),
         PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey, .. UnderlayOptions.Keys], []),
         PortKind.Tap => (["queues", RateKey, .. UnderlayOptions.Keys], []),
+        PortKind.VhostUser => (["queues", RateKey], ["client", "server"]),
         PortKind.PcapLib => ([RateKey, .. UnderlayOptions.Keys], []),
         PortKind.Replay => ([RateKey], ["once"]),
         PortKind.Vxlan => ([.. TunnelOptions.CommonKeys, "key", "port", "csum", RateKey], []),
@@ -220,6 +222,7 @@ internal sealed class PortSpec
     private static string Missing(PortKind kind) => kind switch
     {
         PortKind.Replay or PortKind.Pcap => "names no file",
+        PortKind.VhostUser => "names no socket",
         _ => "names no interface",
     };
 }

@@ -35,6 +35,16 @@ internal interface IPortDevice : IDisposable
     /// </summary>
     string? Fault => null;
 
+    /// <summary>
+    /// The link is not what it was, or there is something to say: a line for the log, or null. Raised on a thread of the device's, which nobody keeps; whoever
+    /// listens looks at <see cref="ReadLink"/> soon. A device whose interface the kernel watches raises none.
+    /// </summary>
+    event Action<string?> Changed
+    {
+        add { }
+        remove { }
+    }
+
     /// <summary>What only the device itself can count.</summary>
     PortCounters ReadCounters();
 

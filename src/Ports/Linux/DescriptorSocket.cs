@@ -9,8 +9,10 @@ internal sealed unsafe class DescriptorSocket : IDisposable
     /// <summary>SCM_MAX_FD: of one message.</summary>
     public const int MostDescriptors = 253;
 
+    /// <summary>Of sun_path, its terminating zero aside.</summary>
+    public const int LongestPath = 107;
+
     private const int ControlHeader = 16; // struct cmsghdr: length, level, type
-    private const int LongestPath = 107; // of sun_path, its terminating zero aside
 
     private readonly bool _owns;
     private int _socket;
@@ -20,6 +22,9 @@ internal sealed unsafe class DescriptorSocket : IDisposable
         _socket = socket;
         _owns = owns;
     }
+
+    /// <summary>Polls readable when there is something to receive. Stays this object's.</summary>
+    public int Descriptor => _socket;
 
     /// <summary>Who is at the other end: the user and process that connected, or that listens.</summary>
     public (int Process, uint User) Peer
@@ -40,25 +45,33 @@ internal sealed unsafe class DescriptorSocket : IDisposable
     /// <exception cref="SystemCallException">Nobody listens there, or it is not ours to talk to.</exception>
     public static DescriptorSocket Connect(string path)
     {
+        int socket = TryConnect(path, flags: 0, out int error);
+        return socket >= 0 ? new DescriptorSocket(socket, owns: true) : throw new SystemCallException($"connect({path})", error);
+    }
+
+    /// <summary>As <see cref="Connect"/>, without waiting for a listener whose backlog is full.</summary>
+    /// <param name="error">errno, where it fails: <see cref="Errno.ENAMETOOLONG"/> for a path longer than the kernel takes.</param>
+    public static DescriptorSocket? TryConnect(string path, out int error)
+    {
+        int socket = TryConnect(path, Libc.SOCK_NONBLOCK, out error);
+        return socket >= 0 ? new DescriptorSocket(socket, owns: true) : null;
+    }
+
+    /// <summary>Takes a socket, which is this object's from now on.</summary>
+    public static DescriptorSocket Take(int socket) => new(socket, owns: true);
+
+    /// <summary>struct sockaddr_un; null for a path that it has no room for.</summary>
+    internal static byte[]? AddressOf(string path)
+    {
         byte[] name = Encoding.UTF8.GetBytes(path);
         if (name.Length is 0 or > LongestPath)
         {
-            throw new SystemCallException($"connect({path}): the path is longer than the kernel takes for a socket");
+            return null;
         }
         byte[] address = new byte[2 + name.Length + 1];
         BitConverter.TryWriteBytes(address, (ushort)Libc.AF_UNIX);
         name.CopyTo(address, 2);
-        int socket = Libc.socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC, 0);
-        fixed (byte* bytes = address)
-        {
-            if (socket < 0 || Libc.connect(socket, bytes, (uint)address.Length) < 0)
-            {
-                int error = Errno.Last;
-                _ = socket < 0 ? 0 : Libc.close(socket);
-                throw new SystemCallException($"connect({path}): {Errno.Text(error)}");
-            }
-        }
-        return new DescriptorSocket(socket, owns: true);
+        return address;
     }
 
     /// <summary>Sends all of the bytes; the descriptors, which stay the caller's, go with the first of them.</summary>
@@ -68,36 +81,44 @@ internal sealed unsafe class DescriptorSocket : IDisposable
     /// <exception cref="SystemCallException">The peer is gone, or reads nothing.</exception>
     public void Send(ReadOnlySpan<byte> bytes, ReadOnlySpan<int> descriptors, int patience)
     {
-        byte* control = stackalloc byte[ControlHeader + (MostDescriptors * sizeof(int))];
-        fixed (byte* start = bytes)
+        for (int done = 0; done < bytes.Length;)
         {
-            for (int done = 0; done < bytes.Length;)
+            int sent = TrySend(bytes[done..], done == 0 ? descriptors : default);
+            if (sent < 0)
             {
-                IoVector vector = new() { Base = start + done, Length = (nuint)(bytes.Length - done) };
-                MessageHeader message = new() { Vectors = &vector, VectorCount = 1 };
-                if (done == 0 && !descriptors.IsEmpty)
-                {
-                    int length = ControlHeader + (descriptors.Length * sizeof(int));
-                    *(long*)control = length;
-                    *(int*)(control + 8) = Libc.SOL_SOCKET;
-                    *(int*)(control + 12) = Libc.SCM_RIGHTS;
-                    descriptors.CopyTo(new Span<int>(control + ControlHeader, descriptors.Length));
-                    message.Control = control;
-                    message.ControlLength = (nuint)((length + 7) & ~7); // CMSG_SPACE
-                }
-                nint sent = Libc.sendmsg(_socket, &message, Libc.MSG_DONTWAIT | Libc.MSG_NOSIGNAL);
-                if (sent >= 0)
-                {
-                    done += (int)sent;
-                    continue;
-                }
-                int error = Errno.Last;
-                if (error is not (Errno.EAGAIN or Errno.EINTR))
-                {
-                    throw new SystemCallException($"the other end is gone ({Errno.Text(error)})");
-                }
                 Wait(Libc.POLLOUT, patience, "reads nothing");
             }
+            done += Math.Max(sent, 0);
+        }
+    }
+
+    /// <summary>As <see cref="Send"/>, without waiting.</summary>
+    /// <returns>How many bytes were sent, the descriptors with the first of them; -1 if there is no room now.</returns>
+    /// <exception cref="SystemCallException">The peer is gone.</exception>
+    public int TrySend(ReadOnlySpan<byte> bytes, ReadOnlySpan<int> descriptors)
+    {
+        byte* control = stackalloc byte[ControlHeader + (MostDescriptors * sizeof(int)) + 8];
+        fixed (byte* start = bytes)
+        {
+            IoVector vector = new() { Base = start, Length = (nuint)bytes.Length };
+            MessageHeader message = new() { Vectors = &vector, VectorCount = 1 };
+            if (!descriptors.IsEmpty)
+            {
+                int length = ControlHeader + (descriptors.Length * sizeof(int));
+                *(long*)control = length;
+                *(int*)(control + 8) = Libc.SOL_SOCKET;
+                *(int*)(control + 12) = Libc.SCM_RIGHTS;
+                descriptors.CopyTo(new Span<int>(control + ControlHeader, descriptors.Length));
+                message.Control = control;
+                message.ControlLength = (nuint)((length + 7) & ~7); // CMSG_SPACE
+            }
+            nint sent = Libc.sendmsg(_socket, &message, Libc.MSG_DONTWAIT | Libc.MSG_NOSIGNAL);
+            if (sent >= 0)
+            {
+                return (int)sent;
+            }
+            int error = Errno.Last;
+            return error is Errno.EAGAIN or Errno.EINTR ? -1 : throw new SystemCallException($"the other end is gone ({Errno.Text(error)})");
         }
     }
 
@@ -135,8 +156,11 @@ internal sealed unsafe class DescriptorSocket : IDisposable
         _socket = -1;
     }
 
+    /// <summary>As <see cref="Receive"/>, without waiting.</summary>
+    /// <param name="descriptors">Takes those that came, also when this throws.</param>
     /// <returns>Bytes; 0 at the end; -1 if there are none yet.</returns>
-    private int TryReceive(Span<byte> bytes, List<int> descriptors)
+    /// <exception cref="SystemCallException">The peer is gone, or sent more descriptors than this process may have open.</exception>
+    public int TryReceive(Span<byte> bytes, List<int> descriptors)
     {
         byte* control = stackalloc byte[ControlHeader + (MostDescriptors * sizeof(int)) + 8];
         fixed (byte* start = bytes)
@@ -173,6 +197,27 @@ internal sealed unsafe class DescriptorSocket : IDisposable
             }
             return (int)got;
         }
+    }
+
+    private static int TryConnect(string path, int flags, out int error)
+    {
+        if (AddressOf(path) is not { } address)
+        {
+            error = Errno.ENAMETOOLONG;
+            return -1;
+        }
+        int socket = Libc.socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC | flags, 0);
+        fixed (byte* bytes = address)
+        {
+            if (socket >= 0 && Libc.connect(socket, bytes, (uint)address.Length) == 0)
+            {
+                error = 0;
+                return socket;
+            }
+        }
+        error = Errno.Last;
+        _ = socket < 0 ? 0 : Libc.close(socket);
+        return -1;
     }
 
     private void Wait(short events, int patience, string silence)

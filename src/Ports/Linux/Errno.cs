@@ -6,6 +6,7 @@ namespace Softswitch.Ports.Linux;
 internal static class Errno
 {
     public const int EPERM = 1;
+    public const int ENOENT = 2;
     public const int EINTR = 4;
     public const int ENXIO = 6;
     public const int EAGAIN = 11;
@@ -19,6 +20,7 @@ internal static class Errno
     public const int ESPIPE = 29;
     public const int EPIPE = 32;
     public const int ERANGE = 34;
+    public const int ENAMETOOLONG = 36;
     public const int ENOSYS = 38;
     public const int EOPNOTSUPP = 95;
     public const int EAFNOSUPPORT = 97;

@@ -113,6 +113,15 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     public static partial int listen(int descriptor, int backlog);
 
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int unlink(string path);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int accept4(int descriptor, void* address, uint* length, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int socketpair(int domain, int type, int protocol, int* pair);
+
     [LibraryImport(Library, SetLastError = true)]
     public static partial int shutdown(int descriptor, int how);
 

@@ -69,7 +69,7 @@ internal sealed unsafe class SharedFile : IDisposable
         }
         if (bytes == 0 || offset > (ulong)size || bytes > (ulong)size - offset)
         {
-            why = $"{bytes} bytes at {offset:#x} of a file of {size} bytes";
+            why = $"{bytes} bytes at 0x{offset:x} of a file of {size} bytes";
             return null;
         }
         _ = Libc.fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK); // refused by what is no memfd

@@ -41,7 +41,7 @@ internal sealed unsafe class DirtyLog : IDisposable
         if ((nuint)file!.Start % sizeof(int) != 0 || bytes < sizeof(int))
         {
             file.Dispose();
-            why = $"a log of {bytes} bytes at {offset:#x} is no array of words";
+            why = $"a log of {bytes} bytes at 0x{offset:x} is no array of words";
             return false;
         }
         log = new DirtyLog(file, bytes);

@@ -57,7 +57,7 @@ internal sealed unsafe class GuestMemory : IDisposable
         }
         if (!SharedFile.TryMap(region.Descriptor, region.Size, region.MmapOffset, out SharedFile? file, out why))
         {
-            why = $"the memory region at {region.GuestAddress:#x}: {why}";
+            why = $"the memory region at 0x{region.GuestAddress:x}: {why}";
             return false;
         }
         _regions = [.. _regions.Append(new Mapping(region, file!)).OrderBy(mapping => mapping.Region.GuestAddress)];
@@ -73,7 +73,7 @@ internal sealed unsafe class GuestMemory : IDisposable
             mapping => mapping.Region with { Descriptor = 0, MmapOffset = 0 } == wanted with { Descriptor = 0, MmapOffset = 0 });
         if (at < 0)
         {
-            why = $"there is no memory region of {region.Size:#x} bytes at {region.GuestAddress:#x}";
+            why = $"there is no memory region of 0x{region.Size:x} bytes at 0x{region.GuestAddress:x}";
             return false;
         }
         _regions[at].File.Dispose();
@@ -128,7 +128,7 @@ internal sealed unsafe class GuestMemory : IDisposable
         (ulong start, ulong size) = (region.GuestAddress, region.Size);
         if (size == 0 || start + size < start || region.UserAddress + size < region.UserAddress)
         {
-            why = $"a memory region of {size:#x} bytes at {start:#x}";
+            why = $"a memory region of 0x{size:x} bytes at 0x{start:x}";
         }
         else if (_regions.Length == MaxRegions)
         {
@@ -136,7 +136,7 @@ internal sealed unsafe class GuestMemory : IDisposable
         }
         else if (Array.Find(_regions, mapping => Overlap(mapping.Region.GuestAddress, mapping.Region.Size, start, size)) is { } other)
         {
-            why = $"memory regions at {start:#x} and {other.Region.GuestAddress:#x} overlap";
+            why = $"memory regions at 0x{start:x} and 0x{other.Region.GuestAddress:x} overlap";
         }
         else
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
@@ -139,7 +140,7 @@ internal sealed unsafe class GuestRings : IDisposable
         if (!log!.Covers(Memory.End))
         {
             log.Dispose();
-            why = $"a log of {bytes} bytes for memory up to {Memory.End:#x}";
+            why = $"a log of {bytes} bytes for memory up to 0x{Memory.End:x}";
             return false;
         }
         Change(() =>
@@ -149,6 +150,9 @@ internal sealed unsafe class GuestRings : IDisposable
         });
         return true;
     }
+
+    /// <summary>VHOST_USER_SEND_RARP; <see cref="VhostUserQueue.Announce"/>.</summary>
+    public void Announce(MacAddress address) => Queues[0].Announce(address);
 
     /// <summary>The front-end is gone: no ring, no memory, no fault.</summary>
     public void Reset()

@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 
@@ -10,9 +11,13 @@ namespace Softswitch.Ports.VhostUser;
 /// </remarks>
 internal sealed class VhostUserQueue : IPort, IDisposable
 {
+    private const int ShortestFrame = 60; // IEEE 802.3, without FCS
+    private const ulong IsAnnounced = 1ul << 48; // above an address
+
     private readonly VirtQueue _fromGuest;
     private VirtQueue _toGuest;
     private long _unreceived;
+    private ulong _announced; // an address to announce; 0 for none
 
     public VhostUserQueue(VirtQueue fromGuest, VirtQueue toGuest)
     {
@@ -38,7 +43,15 @@ internal sealed class VhostUserQueue : IPort, IDisposable
     /// <summary>Packets for a guest that was not there.</summary>
     public long Unreceived => Volatile.Read(ref _unreceived);
 
-    public int Receive(PacketBatch batch, FrameCache frames) => _fromGuest.Receive(batch, frames);
+    /// <summary>Session: the guest moved here and does not say so itself, so a broadcast RARP request of its address is received. The last of several at once.</summary>
+    public void Announce(MacAddress address)
+    {
+        Volatile.Write(ref _announced, address.Value | IsAnnounced);
+        Doorbell.Ring();
+    }
+
+    public int Receive(PacketBatch batch, FrameCache frames) =>
+        (Volatile.Read(ref _announced) != 0 ? TakeAnnouncement(batch, frames) : 0) + _fromGuest.Receive(batch, frames);
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
@@ -55,8 +68,22 @@ internal sealed class VhostUserQueue : IPort, IDisposable
     public bool Arm()
     {
         Doorbell.Clear(); // first: a kick from now on rings
-        return _fromGuest.Arm();
+        return Volatile.Read(ref _announced) == 0 && _fromGuest.Arm();
     }
 
     public void Dispose() => Doorbell.Dispose();
+
+    private int TakeAnnouncement(PacketBatch batch, FrameCache frames)
+    {
+        if (batch.Free == 0 || !frames.TryRent(out Packet packet))
+        {
+            return 0;
+        }
+        MacAddress address = new(Interlocked.Exchange(ref _announced, 0));
+        packet.Length = ShortestFrame;
+        packet.Bytes.Clear();
+        new ArpMessage(ArpMessage.RequestReverse, address, default, address, default).Write(packet.Bytes, MacAddress.Broadcast, EtherType.Rarp);
+        batch.Add(packet);
+        return 1;
+    }
 }

@@ -71,6 +71,9 @@ internal sealed unsafe partial class VirtQueue : IDisposable
     /// <summary>Session.</summary>
     public bool IsEnabled => _isEnabled;
 
+    /// <summary>Session: it has a kick, and was not stopped since.</summary>
+    public bool IsStarted => _isStarted;
+
     /// <summary>Whether packets may go by it. Any thread.</summary>
     public bool IsReady => Volatile.Read(ref _isReady);
 
@@ -102,7 +105,7 @@ internal sealed unsafe partial class VirtQueue : IDisposable
             _addresses = addresses;
             lies = _size == 0 || !Locate();
         });
-        why = lies ? $"ring {Index}: its parts at {addresses.Descriptors:#x}, {addresses.Available:#x} and {addresses.Used:#x} are not in the guest's memory" : string.Empty;
+        why = lies ? $"ring {Index}: its parts at 0x{addresses.Descriptors:x}, 0x{addresses.Available:x} and 0x{addresses.Used:x} are not in the guest's memory" : string.Empty;
         return !lies;
     }
 
