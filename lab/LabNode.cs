@@ -53,7 +53,7 @@ internal class LabNode : IDisposable
     public CommandResult Execute(string file, params string[] arguments) => Execute(RunningCommand.UsualLimit, file, arguments);
 
     /// <summary>As <see cref="Execute(string, string[])"/>, within <paramref name="limit"/>.</summary>
-    public CommandResult Execute(TimeSpan limit, string file, params string[] arguments)
+    public virtual CommandResult Execute(TimeSpan limit, string file, params string[] arguments)
     {
         using var command = RunningCommand.Start(file, arguments, network: Network);
         return command.WaitForEnd(limit);

@@ -1,5 +1,6 @@
 using System.Net;
 using Softswitch.Datapath.Headers;
+using Softswitch.Lab.Machines;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.Ports.Tunnels;
@@ -61,6 +62,15 @@ internal sealed class Testbed : IDisposable
         host.Connect(device.Network, LabSwitch.InterfaceOf(port));
         AddPort(device, port, options);
         _cables.Add(new LabCable(host, device, end, $"{port}"));
+    }
+
+    /// <summary>A cable from a virtual machine to a port of a switch: one of the places where the machine may be.</summary>
+    /// <param name="options">As above.</param>
+    public void Connect(LabMachine machine, LabSwitch device, ushort port, string options = "")
+    {
+        string kind = machine.Connect(device, port);
+        device.AddPort($"{port}={kind}{(options.Length == 0 ? string.Empty : $",{options}")}");
+        _cables.Add(new LabCable(machine, device, "eth0", $"{port}"));
     }
 
     /// <summary>A cable from a router to a port of a switch.</summary>

@@ -6,6 +6,7 @@ internal static class TunDevice
     public const string Path = "/dev/net/tun";
 
     public const uint TUNSETIFF = 0x400454ca;
+    public const uint TUNSETPERSIST = 0x400454cb;
     public const uint TUNGETIFF = 0x800454d2;
     public const uint TUNSETOFFLOAD = 0x400454d0;
     public const uint TUNSETVNETHDRSZ = 0x400454d8;

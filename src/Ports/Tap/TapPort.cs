@@ -234,7 +234,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         }
     }
 
-    private static int OpenQueue(string port, string name, bool existed, bool isOneOfSeveral)
+    internal static int OpenQueue(string port, string name, bool existed, bool isOneOfSeveral)
     {
         int descriptor = Libc.open(TunDevice.Path, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
         if (descriptor < 0)

@@ -1,0 +1,226 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Softswitch.Datapath.Headers;
+using Softswitch.Lab.Measures;
+using Softswitch.Ports.Tunnels;
+
+namespace Softswitch.Lab.Machines;
+
+/// <summary>How a machine's network card reaches a switch.</summary>
+internal enum MachineCable
+{
+    /// <summary>A TAP device in the switch's namespace.</summary>
+    Tap,
+
+    /// <summary>A vhost-user socket at which QEMU listens.</summary>
+    VhostUser,
+}
+
+/// <summary>A virtual machine that QEMU runs, by KVM where that works and by emulation elsewhere. It is moved between its places by live migration.</summary>
+/// <remarks>
+/// <para>
+/// It runs Linux from <see cref="GuestImage"/>, and answers ping. Each place has a cable and, while the machine is there or is expected, a QEMU of its own.
+/// The link of a place without one is down.
+/// </para>
+/// <para>Its network namespace is the hypervisor's: QEMU runs there when the cable is no TAP device. Threads: any, one at a time.</para>
+/// </remarks>
+internal sealed partial class LabMachine(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name), IMobileHost
+{
+    private static readonly TimeSpan BootPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
+
+    private readonly List<MachinePlace> _places = [];
+    private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-").FullName;
+    private int _started;
+
+    /// <summary>For cables that are laid from now on.</summary>
+    public MachineCable Cable { get; init; } = MachineCable.Tap;
+
+    /// <summary>In MiB.</summary>
+    public int Memory { get; init; } = 96;
+
+    /// <summary>Queue pairs of the network card, and processors.</summary>
+    public int Queues { get; init; } = 1;
+
+    /// <summary>More of QEMU's options of the network card, such as <c>guest_announce=off</c>.</summary>
+    public string CardOptions { get; init; } = string.Empty;
+
+    /// <summary>More of QEMU's arguments.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>QEMU stops the guest for the last step of a move when that will take no longer.</summary>
+    public TimeSpan DowntimeLimit { get; init; } = TimeSpan.FromMilliseconds(300);
+
+    public MacAddress HardwareAddress { get; } = hardwareAddress;
+
+    public Ipv4Prefix Prefix { get; } = address;
+
+    public Be32 Address => Prefix.Address;
+
+    public IPAddress IPAddress => new(Address.Raw);
+
+    public override string Caption => Ipv4Text.Format(Address);
+
+    public int Current { get; private set; }
+
+    /// <summary>Orders to the QEMU that has the machine now.</summary>
+    public Qmp Control => Running.Control;
+
+    /// <summary>What QEMU and the guest's kernel have printed at the place where it is.</summary>
+    public string Console => Running.Console;
+
+    private Qemu Running => _places[Current].Qemu ?? throw new InvalidOperationException($"{Name} is not started");
+
+    /// <summary>Lays a cable to a place where it may be.</summary>
+    /// <param name="node">Where the switch is.</param>
+    /// <param name="interfaceName">Of the TAP device, where it is one.</param>
+    /// <returns>What the switch's port is given, as behind <c>--port N=</c>.</returns>
+    public string Connect(LabNode node, string interfaceName)
+    {
+        if (Cable == MachineCable.VhostUser)
+        {
+            string path = Path.Combine(_folder, $"port{_places.Count}");
+            _places.Add(new MachinePlace(this, $"socket,id=cable,path={path},server=on,wait=off"));
+            return $"vhost-user:{path}{(Queues > 1 ? $",queues={Queues}" : string.Empty)}";
+        }
+        TapCable.Lay(node, interfaceName, hasSeveralQueues: Queues > 1);
+        _places.Add(new MachinePlace(node, interfaceName));
+        return $"packet:{interfaceName}";
+    }
+
+    /// <summary>As <see cref="Connect(LabNode, string)"/>, to a port of a switch of the lab.</summary>
+    public string Connect(LabSwitch device, ushort port)
+    {
+        string text = Connect(device, LabSwitch.InterfaceOf(port));
+        _places[^1] = _places[^1] with { Switch = device, Port = port };
+        return text;
+    }
+
+    /// <summary>Boots it at its first place and waits until it answers. By vhost-user the switch has to run.</summary>
+    /// <exception cref="TestbedException">It does not; the message has QEMU's last words.</exception>
+    public void Start()
+    {
+        MachinePlace place = _places[Current];
+        place.Qemu = Launch(place);
+        AwaitBoot();
+    }
+
+    /// <summary>Waits until it answers after a boot that somebody else caused, as <c>reboot -f</c> inside does.</summary>
+    /// <exception cref="TestbedException">It does not.</exception>
+    public void AwaitBoot() => Running.Agent.AwaitReady(BootPatience, Running.FindFailure);
+
+    /// <summary>Runs a command of the shell inside, within 30 seconds. Its error stream is part of the output.</summary>
+    /// <exception cref="TestbedException">It does not come to an end.</exception>
+    public CommandResult Execute(string command) => Execute(RunningCommand.UsualLimit, command);
+
+    /// <summary>As <see cref="Execute(string)"/>, within <paramref name="limit"/>.</summary>
+    public CommandResult Execute(TimeSpan limit, string command) => Running.Agent.Execute(command, limit, Running.FindFailure);
+
+    /// <summary>Runs a program inside.</summary>
+    public override CommandResult Execute(TimeSpan limit, string file, params string[] arguments) =>
+        Execute(limit, string.Join(' ', arguments.Prepend(file).Select(word => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'")));
+
+    /// <summary>Starts the QEMU that waits for it at another place. That place's link is up from now on where the cable is a TAP device.</summary>
+    /// <exception cref="TestbedException">QEMU does not start.</exception>
+    public void Prepare(int place)
+    {
+        MachinePlace target = _places[place];
+        if (target.Qemu != null)
+        {
+            return;
+        }
+        target.Qemu = Launch(target, "-incoming", "defer");
+        target.Qemu.Expect(SocketOf(place));
+    }
+
+    /// <summary>Migrates it live. Its card announces it at the new place, and the QEMU it left ends: the old place's link goes down.</summary>
+    /// <exception cref="TestbedException">Migration failed; the machine runs on where it was, and the other place is not prepared any more.</exception>
+    public MigrationFigures? MoveTo(int place)
+    {
+        Prepare(place);
+        MachinePlace left = _places[Current];
+        MachinePlace target = _places[place];
+        try
+        {
+            MigrationFigures figures = left.Qemu!.SendTo(target.Qemu!, SocketOf(place), DowntimeLimit, MovePatience);
+            Current = place;
+            left.Leave();
+            return figures;
+        }
+        catch (TestbedException)
+        {
+            target.Leave();
+            throw;
+        }
+    }
+
+    /// <summary>Has its kernel broadcast a gratuitous ARP request.</summary>
+    public void Announce() => Execute($"arping -U -c 1 -I eth0 {Ipv4Text.Format(Address)}").Checked();
+
+    /// <summary>Has QEMU announce it: by RARP if the card was given <c>guest_announce=off</c>, else the guest does it by gratuitous ARP.</summary>
+    public void AnnounceByRarp() =>
+        Control.Execute("announce-self", new JsonObject { ["initial"] = 50, ["max"] = 50, ["rounds"] = 1, ["step"] = 50 });
+
+    public void ForgetNeighbours() => Execute("ip neigh flush dev eth0").Checked();
+
+    public MacAddress? FindNeighbour(Be32 address) => NeighbourTable.Find(Execute("cat /proc/net/arp").Checked().Output, address);
+
+    /// <summary>Has it send back from now on what comes to a port.</summary>
+    /// <returns>Null.</returns>
+    public Socket? Listen(ProtocolType protocol, ushort port)
+    {
+        Execute($"echo-on {(protocol == ProtocolType.Tcp ? "tcp" : "udp")} {port}").Checked();
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public TimeSpan? Ping(Be32 to, TimeSpan patience)
+    {
+        int seconds = Math.Max(1, (int)Math.Ceiling(patience.TotalSeconds));
+        CommandResult said = Execute($"ping -c 1 -W {seconds} {Ipv4Text.Format(to)}");
+        Match time = RoundTrip().Match(said.Output);
+        TimeSpan taken = time.Success ? TimeSpan.FromMilliseconds(double.Parse(time.Groups[1].ValueSpan, CultureInfo.InvariantCulture)) : patience;
+        return taken < patience ? taken : null;
+    }
+
+    /// <inheritdoc/>
+    public WireTap OpenTap(int place, string? path) => _places[place].Switch is { } device
+        ? WireTap.Open(device, _places[place].Port, path)
+        : throw new InvalidOperationException($"{Name}: place {place} is no port of a switch of the lab");
+
+    /// <summary>The reason why the machine is not there any more; null while it is.</summary>
+    public string? FindFailure() => _places.Select(place => place.Qemu?.FindFailure()).FirstOrDefault(failure => failure != null);
+
+    public override void Dispose()
+    {
+        _places.ForEach(place => place.Leave());
+        base.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private string SocketOf(int place) => Path.Combine(_folder, $"move{place}");
+
+    private Qemu Launch(MachinePlace place, params string[] more)
+    {
+        GuestImage image = GuestImage.Instance;
+        string way = gateway is { } next ? $" lab.gateway={Ipv4Text.Format(next)}" : string.Empty;
+        string several = Queues > 1 ? ",mq=on" : string.Empty;
+        string options = CardOptions.Length > 0 ? $",{CardOptions}" : string.Empty;
+        string[] arguments =
+        [
+            "-name", Name, "-nodefaults", "-no-user-config", "-display", "none", "-cpu", "max", "-smp", $"{Queues}", "-m", $"{Memory}M",
+            "-object", $"memory-backend-memfd,id=memory,size={Memory}M,share=on", "-machine", $"pc,accel={Acceleration.Name},memory-backend=memory",
+            "-kernel", image.Kernel, "-initrd", image.FileSystem,
+            "-append", $"console=ttyS0 quiet ipv6.disable=1 memhp_default_state=online lab.address={Prefix}{way}",
+            .. place.Backend(Queues), "-device", $"virtio-net-pci,id=card,netdev=network,mac={HardwareAddress},romfile={several}{options}",
+            .. Arguments, .. more,
+        ];
+        return Qemu.Start(place.Node, Name, _folder, (_started++).ToString(CultureInfo.InvariantCulture), arguments);
+    }
+
+    [GeneratedRegex("time=([0-9.]+) ms")]
+    private static partial Regex RoundTrip();
+}

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Softswitch.Lab.Machines;
+
+/// <summary>QEMU's control connection: JSON objects, a line each (docs/interop/qmp-spec.txt of QEMU).</summary>
+/// <remarks>Threads: any; commands one at a time.</remarks>
+internal sealed class Qmp : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly List<(string Name, long When)> _events = [];
+    private readonly StreamReader _reader;
+    private readonly NetworkStream _stream;
+
+    /// <param name="connection">Accepted from QEMU; closed at the end.</param>
+    /// <exception cref="IOException">It is not QEMU's, or broke.</exception>
+    public Qmp(Socket connection, TimeSpan patience)
+    {
+        _stream = new NetworkStream(connection, ownsSocket: true) { ReadTimeout = (int)patience.TotalMilliseconds };
+        _reader = new StreamReader(_stream, Encoding.UTF8);
+        ReadLine(); // the greeting
+        Execute("qmp_capabilities");
+    }
+
+    /// <summary>Runs a command and gives what it returns.</summary>
+    /// <param name="arguments">As in the reference of QMP; null for none.</param>
+    /// <exception cref="TestbedException">QEMU refuses; the message is QEMU's.</exception>
+    /// <exception cref="IOException">The connection broke.</exception>
+    public JsonElement Execute(string command, JsonObject? arguments = null)
+    {
+        var request = new JsonObject { ["execute"] = command };
+        if (arguments != null)
+        {
+            request["arguments"] = arguments;
+        }
+        lock (_lock)
+        {
+            _stream.Write(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"));
+            while (true)
+            {
+                JsonElement answer = ReadLine();
+                if (answer.TryGetProperty("return", out JsonElement result))
+                {
+                    return result;
+                }
+                if (answer.TryGetProperty("error", out JsonElement error))
+                {
+                    throw new TestbedException($"QEMU: {command}: {error.GetProperty("desc").GetString()}");
+                }
+                Note(answer);
+            }
+        }
+    }
+
+    /// <summary>When QEMU last reported an event, such as RESUME, in Stopwatch.GetTimestamp; null if it never has.</summary>
+    public long? Find(string name)
+    {
+        Execute("query-status"); // what it said before the answer is read with it
+        lock (_lock)
+        {
+            return _events.FindLast(one => one.Name == name) is { Name: not null, When: var when } ? when : null;
+        }
+    }
+
+    /// <summary>Asks QEMU to end, which answers or is gone before.</summary>
+    public void Quit()
+    {
+        try
+        {
+            Execute("quit");
+        }
+        catch (IOException)
+        {
+            // Gone.
+        }
+    }
+
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _stream.Dispose();
+    }
+
+    private void Note(JsonElement message)
+    {
+        if (message.TryGetProperty("event", out JsonElement name))
+        {
+            JsonElement when = message.GetProperty("timestamp");
+            long microseconds = (when.GetProperty("seconds").GetInt64() * 1_000_000) + when.GetProperty("microseconds").GetInt64();
+            TimeSpan ago = DateTime.UtcNow - DateTime.UnixEpoch.AddMicroseconds(microseconds);
+            _events.Add((name.GetString()!, Stopwatch.GetTimestamp() - (long)(ago.TotalSeconds * Stopwatch.Frequency)));
+        }
+    }
+
+    private JsonElement ReadLine()
+    {
+        string line = _reader.ReadLine() ?? throw new IOException("QEMU has closed its control connection");
+        using JsonDocument document = JsonDocument.Parse(line);
+        return document.RootElement.Clone();
+    }
+}

@@ -1,0 +1,32 @@
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Tap;
+
+namespace Softswitch.Lab.Machines;
+
+/// <summary>A TAP device that stays: a switch takes it by its name as it does every interface, and one QEMU at a time has its other end.</summary>
+/// <remarks>While no QEMU has it, it has no carrier.</remarks>
+internal static unsafe class TapCable
+{
+    /// <summary>Makes it, up.</summary>
+    /// <exception cref="PortException">The kernel refuses.</exception>
+    public static void Lay(LabNode node, string name, bool hasSeveralQueues)
+    {
+        node.Run(() =>
+        {
+            int descriptor = TapPort.OpenQueue(node.Name, name, existed: false, hasSeveralQueues);
+            try
+            {
+                if (Libc.ioctl(descriptor, TunDevice.TUNSETPERSIST, (void*)1) < 0)
+                {
+                    throw PortException.FromErrno(node.Name, "TUNSETPERSIST");
+                }
+            }
+            finally
+            {
+                _ = Libc.close(descriptor);
+            }
+        });
+        node.BringUp(name);
+    }
+}
