@@ -8,7 +8,7 @@ namespace Softswitch.Testing;
 internal sealed unsafe class GuestNic
 {
     private readonly GuestRam _ram;
-    private readonly Dictionary<ushort, (ulong Address, uint Length)[]> _buffers = [];
+    private readonly Dictionary<ushort, ((ulong Address, uint Length)[] Pieces, bool IsIndirect)> _buffers = [];
     private readonly Dictionary<ushort, ulong> _sending = [];
     private readonly Stack<ulong> _spare = new();
     private readonly int _longest;
@@ -73,7 +73,8 @@ internal sealed unsafe class GuestNic
     }
 
     /// <summary>Makes a receive buffer of several pieces available.</summary>
-    public void AddBuffer((ulong Address, uint Length)[] pieces, bool indirect = false) => _buffers[Receiving.Add(isWritten: true, pieces, indirect)] = pieces;
+    public void AddBuffer((ulong Address, uint Length)[] pieces, bool indirect = false) =>
+        _buffers[Receiving.Add(isWritten: true, pieces, indirect)] = (pieces, indirect);
 
     /// <summary>Sends a packet in one buffer with its header; false when the ring is full.</summary>
     public bool TrySend(ReadOnlySpan<byte> packet, VirtioNetHeader header = default)
@@ -120,29 +121,35 @@ internal sealed unsafe class GuestNic
         {
             return null;
         }
-        List<byte> bytes = [.. Contents(head, length)];
-        int more = HeaderSize == 12 ? BitConverter.ToUInt16([.. bytes.Take(12)], 10) - 1 : 0;
+        byte[] bytes = Contents(head, length);
+        int more = HeaderSize == 12 ? BitConverter.ToUInt16(bytes, 10) - 1 : 0;
         Assert.True(more >= 0, "num_buffers is 0");
         for (; more > 0; more--)
         {
             Assert.True(Receiving.TryTake(out head, out length), "fewer buffers than num_buffers says");
-            bytes.AddRange(Contents(head, length));
+            bytes = [.. bytes, .. Contents(head, length)];
         }
-        byte[] front = [.. bytes.Take(HeaderSize)];
-        fixed (byte* first = front)
+        fixed (byte* first = bytes)
         {
             header = *(VirtioNetHeader*)first;
         }
-        return [.. bytes.Skip(HeaderSize)];
+        return bytes[HeaderSize..];
     }
 
     private byte[] Contents(ushort head, uint length)
     {
-        (ulong Address, uint Length)[] pieces = _buffers[head];
+        ((ulong Address, uint Length)[] pieces, bool isIndirect) = _buffers[head];
         _buffers.Remove(head);
         Assert.True(length <= pieces.Sum(piece => piece.Length), "more was written than the buffer holds");
-        byte[] all = [.. pieces.SelectMany(piece => _ram.Read(piece.Address, (int)piece.Length)).Take((int)length)];
-        AddBuffer(pieces);
+        byte[] all = new byte[length];
+        int at = 0;
+        foreach ((ulong address, uint size) in pieces)
+        {
+            byte[] part = _ram.Read(address, (int)Math.Min(size, length - (uint)at));
+            part.CopyTo(all, at);
+            at += part.Length;
+        }
+        AddBuffer(pieces, isIndirect);
         return all;
     }
 }

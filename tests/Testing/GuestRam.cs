@@ -43,25 +43,30 @@ internal sealed unsafe class GuestRam : IDisposable
     /// <summary>Where a guest-physical address is.</summary>
     public byte* At(ulong address)
     {
-        Piece piece = _pieces.First(piece => address - piece.Address < piece.Bytes);
-        return piece.Start + (address - piece.Address);
+        _ = Straight(address, 1, out byte* start);
+        return start;
     }
 
     /// <summary>Copies, across regions that are neighbours.</summary>
     public void Write(ulong address, ReadOnlySpan<byte> bytes)
     {
-        for (int i = 0; i < bytes.Length; i++)
+        while (!bytes.IsEmpty)
         {
-            *At(address + (ulong)i) = bytes[i];
+            int part = Straight(address, bytes.Length, out byte* start);
+            bytes[..part].CopyTo(new Span<byte>(start, part));
+            bytes = bytes[part..];
+            address += (ulong)part;
         }
     }
 
     public byte[] Read(ulong address, int length)
     {
         byte[] bytes = new byte[length];
-        for (int i = 0; i < length; i++)
+        for (int done = 0; done < length;)
         {
-            bytes[i] = *At(address + (ulong)i);
+            int part = Straight(address + (ulong)done, length - done, out byte* start);
+            new ReadOnlySpan<byte>(start, part).CopyTo(bytes.AsSpan(done));
+            done += part;
         }
         return bytes;
     }
@@ -87,6 +92,21 @@ internal sealed unsafe class GuestRam : IDisposable
     }
 
     public static int Duplicate(int descriptor) => Libc.fcntl(descriptor, Libc.F_DUPFD_CLOEXEC, 0);
+
+    /// <returns>How many of the bytes lie in the region of the first.</returns>
+    private int Straight(ulong address, int bytes, out byte* start)
+    {
+        foreach (Piece piece in _pieces)
+        {
+            ulong inside = address - piece.Address;
+            if (inside < piece.Bytes)
+            {
+                start = piece.Start + inside;
+                return (int)Math.Min((ulong)bytes, piece.Bytes - inside);
+            }
+        }
+        throw new ArgumentOutOfRangeException(nameof(address), address, "not in the guest's memory");
+    }
 
     /// <summary>An unsealed file, which whoever has it may cut short.</summary>
     private static int SharedFileOf(ulong bytes)

@@ -41,10 +41,6 @@ internal sealed unsafe class BufferChain : IDisposable
         uint index = head;
         for (uint steps = 0; steps < Math.Min(size, MaxPieces); steps++)
         {
-            if (index >= size)
-            {
-                return RingFault.Next;
-            }
             RingDescriptor descriptor = table[index];
             if ((descriptor.Flags & RingDescriptor.VIRTQ_DESC_F_INDIRECT) != 0)
             {
@@ -66,6 +62,10 @@ internal sealed unsafe class BufferChain : IDisposable
                 return fault;
             }
             index = descriptor.Next;
+            if (index >= size)
+            {
+                return RingFault.Next;
+            }
         }
         return RingFault.ChainLength;
     }

@@ -35,6 +35,9 @@ internal sealed unsafe partial class VirtQueue
         TransmitErrors = Volatile.Read(ref _transmitErrors),
     };
 
+    /// <summary>Whether what was read last may have been zeros in the place of the guest's memory.</summary>
+    private bool IsTorn => BusErrors.IsAnyTorn && _owner.Memory.IsTorn;
+
     private ref ushort AvailableIndex => ref *(ushort*)(_available + sizeof(ushort));
 
     private ref ushort UsedIndex => ref *(ushort*)(_used + sizeof(ushort));
@@ -319,9 +322,9 @@ internal sealed unsafe partial class VirtQueue
     private int Begin(int most)
     {
         int waiting = (ushort)(Volatile.Read(ref AvailableIndex) - _next);
-        if (waiting > _size)
+        if (IsTorn || waiting > _size)
         {
-            End(RingFault.AvailableIndex);
+            End(IsTorn ? RingFault.Torn : RingFault.AvailableIndex);
             return 0;
         }
         return Math.Min(waiting, most);
@@ -375,7 +378,7 @@ internal sealed unsafe partial class VirtQueue
     /// <summary>Gives buffers back: their used elements are written.</summary>
     private void End(int count)
     {
-        if (BusErrors.IsAnyTorn && _owner.Memory.IsTorn)
+        if (IsTorn)
         {
             End(RingFault.Torn);
             return;

@@ -1,0 +1,254 @@
+using System.Buffers.Binary;
+using Softswitch.Datapath.Packets;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.VhostUser;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.VhostUser;
+
+/// <summary>Packets in buffers of every shape, both ways.</summary>
+public sealed unsafe class RingBufferTests
+{
+    private const int Seed = 16;
+    private const ulong Everything = VirtioFeatures.Rings & ~VirtioFeatures.VHOST_F_LOG_ALL;
+
+    // Three regions: two neighbours, so that buffers cross, and one far away.
+    private static readonly (ulong Address, ulong Bytes)[] Regions = [(0x10000, 16 << 20), (0x10000 + (16 << 20), 16 << 20), (0x1_0000_0000, 16 << 20)];
+
+    public static TheoryData<ulong, int> Shapes => new()
+    {
+        { Everything & ~VirtioFeatures.VIRTIO_F_RING_EVENT_IDX, 256 },
+        { Everything, 64 },
+        { Everything & ~VirtioFeatures.VIRTIO_NET_F_MRG_RXBUF, 256 },
+        { VirtioFeatures.VIRTIO_F_RING_INDIRECT_DESC, 128 },
+        { Everything, 1024 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Packets_sent_in_chains_and_tables_of_any_shape_arrive_as_they_are(ulong features, int size)
+    {
+        using FramePool pool = new(512, 2048, 64);
+        var random = new Random(Seed);
+        using RingHarness harness = new(pool, features, size, startAt: 65000, ram: new GuestRam(Regions));
+        for (int round = 0; round < 100; round++)
+        {
+            List<byte[]> sent = [];
+            for (int i = random.Next(1, 20); i > 0 && harness.Guest.Sending.Free > 40; i--)
+            {
+                byte[] packet = RandomPacket(random, random.Next(5) == 0 ? random.Next(1500, 65536) : random.Next(14, 1515));
+                (ulong, uint)[] pieces = Scatter(harness, random, packet.Length + harness.Guest.HeaderSize, random.Next(1, 19));
+                byte[] whole = [.. new byte[harness.Guest.HeaderSize], .. packet];
+                int at = 0;
+                foreach ((ulong address, uint length) in pieces)
+                {
+                    harness.Ram.Write(address, whole.AsSpan(at, (int)length));
+                    at += (int)length;
+                }
+                harness.Guest.Sending.Add(isWritten: false, pieces, indirect: random.Next(2) == 0);
+                sent.Add(packet);
+            }
+            AssertSame(sent, harness.ReceiveFrames(sent.Count));
+            harness.Guest.Reclaim();
+            harness.Ram.Next = Regions[1].Address - (ulong)random.Next(1 << 20);
+        }
+        Assert.Equal(default, harness.Device.ReadCounters());
+        harness.Frames.Drain();
+        Assert.Equal((512, 64), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Packets_received_by_buffers_of_any_shape_arrive_as_they_are(ulong features, int size)
+    {
+        using FramePool pool = new(512, 2048, 64);
+        var random = new Random(Seed);
+        bool isMergeable = (features & VirtioFeatures.VIRTIO_NET_F_MRG_RXBUF) != 0;
+        using RingHarness harness = new(pool, features, size, startAt: 65000, fill: false, ram: new GuestRam(Regions));
+        int total = 0;
+        while (harness.Guest.Receiving.Free >= 20)
+        {
+            int length = !isMergeable ? 66_000 : random.Next(4) == 0 ? random.Next(12, 40) : random.Next(1000, 8000);
+            total += length;
+            harness.Guest.AddBuffer(Scatter(harness, random, length, random.Next(1, 19)), indirect: random.Next(2) == 0);
+            harness.Ram.Next = Math.Max(harness.Ram.Next, 0x10000 + (ulong)random.Next(24 << 20));
+        }
+        int longest = Math.Min(total - 12, 65536);
+        for (int round = 0; round < 1000; round++)
+        {
+            byte[] packet = RandomPacket(random, random.Next(5) == 0 ? random.Next(1500, longest) : random.Next(14, 1515));
+            harness.Send(packet);
+            AssertSame([packet], [harness.Guest.Receive(out VirtioNetHeader header)!]);
+            Assert.True(header.IsPlain);
+        }
+        Assert.Equal(default, harness.Device.ReadCounters());
+        harness.Frames.Drain();
+        Assert.Equal((512, 64), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Fact]
+    public void Unfinished_checksums_and_segments_pass_both_ways()
+    {
+        using FramePool pool = new(64, 2048, 8);
+        using RingHarness harness = new(pool, Everything, longest: 66_000);
+        byte[] segment = new SegmentBuilder { Payload = new byte[32_000] }.Build(finished: false);
+        const int transport = 34;
+        VirtioNetHeader said = new()
+        {
+            Flags = VirtioNetHeader.VIRTIO_NET_HDR_F_NEEDS_CSUM,
+            GsoType = (byte)SegmentationKind.TcpV4,
+            HeaderLength = 54,
+            SegmentSize = 1448,
+            ChecksumStart = transport,
+            ChecksumOffset = 16,
+        };
+        Assert.True(harness.Guest.TrySend(segment, said));
+        var batch = new PacketBatch();
+        Assert.Equal(1, harness.Queue.Receive(batch, harness.Frames));
+        Assert.Equal(PacketFlags.NeedsChecksum | PacketFlags.NeedsSegmentation, batch.Packets[0].Flags);
+        Assert.Equal(1448, harness.Frames.Offload(batch.Packets[0]).SegmentSize);
+        Assert.Equal(1, harness.Queue.Transmit(batch.Packets, harness.Frames));
+        Assert.Equal(segment, harness.Guest.Receive(out VirtioNetHeader header));
+        Assert.Equal(said, header);
+        harness.Frames.Drain();
+        Assert.Equal((64, 8), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Fact]
+    public void A_header_that_does_not_describe_its_packet_is_a_receive_error_and_the_next_packet_comes()
+    {
+        using FramePool pool = new(64, 2048, 8);
+        using RingHarness harness = new(pool, Everything);
+        byte[] good = TestPacket.Tcp();
+        const byte csum = VirtioNetHeader.VIRTIO_NET_HDR_F_NEEDS_CSUM;
+        VirtioNetHeader[] lies =
+        [
+            new() { GsoType = 1, SegmentSize = 100 }, // finished, and to be cut
+            new() { Flags = csum, ChecksumStart = 13, ChecksumOffset = 4 },
+            new() { Flags = csum, ChecksumStart = 34, ChecksumOffset = 2000 },
+            new() { Flags = csum, ChecksumStart = 65535, ChecksumOffset = 65535 },
+            new() { Flags = csum, ChecksumStart = 34, ChecksumOffset = 16, GsoType = 1 }, // pieces of nothing
+            new() { Flags = csum, ChecksumStart = 34, ChecksumOffset = 16, GsoType = 3, SegmentSize = 100 },
+            new() { Flags = csum, ChecksumStart = 34, ChecksumOffset = 16, GsoType = 77, SegmentSize = 100 },
+        ];
+        foreach (VirtioNetHeader lie in lies)
+        {
+            Assert.True(harness.Guest.TrySend(good, lie));
+        }
+        Assert.True(harness.Guest.TrySend(good));
+        Assert.Equal(good, Assert.Single(harness.ReceiveFrames(1)));
+        Assert.Equal(lies.Length, harness.Device.ReadCounters().ReceiveErrors);
+        Assert.Null(harness.Rings.Fault);
+        harness.Frames.Drain();
+        Assert.Equal(64, pool.FreeCount);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(11)]
+    [InlineData(12)]
+    [InlineData(25)]
+    [InlineData(12 + Packet.MaxLength + 1)]
+    [InlineData(4 << 20)]
+    public void A_packet_too_short_or_too_long_is_a_receive_error_and_its_buffer_comes_back(int length)
+    {
+        using FramePool pool = new(64, 2048, 8);
+        using RingHarness harness = new(pool, Everything);
+        foreach (bool indirect in (bool[])[false, true])
+        {
+            ushort head = harness.Guest.Sending.Add(isWritten: false, [(harness.Ram.Allocate((ulong)length), (uint)length)], indirect);
+            harness.ReceiveWhatIsThere();
+            Assert.True(harness.Guest.Sending.TryTake(out ushort back, out uint written));
+            Assert.Equal((head, 0u), (back, written));
+        }
+        Assert.Equal(2, harness.Device.ReadCounters().ReceiveErrors);
+        Assert.Null(harness.Rings.Fault);
+        harness.Frames.Drain();
+        Assert.Equal((64, 8), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Fact]
+    public void A_packet_longer_than_a_driver_without_mergeable_buffers_wants_is_an_error_and_the_buffer_stays()
+    {
+        using FramePool pool = new(64, 2048, 8);
+        using RingHarness harness = new(pool, RingHarness.Modern, bufferSize: 1526);
+        harness.Send(new byte[1515]);
+        Assert.Null(harness.NextSent());
+        Assert.Equal(1, harness.Device.ReadCounters().TransmitErrors);
+        byte[] good = TestPacket.Udp(payload: 1514 - 42);
+        harness.Send(good);
+        Assert.Equal(good, harness.NextSent());
+    }
+
+    [Fact]
+    public void A_packet_that_the_whole_ring_does_not_hold_is_an_error_and_the_next_one_goes()
+    {
+        using FramePool pool = new(64, 2048, 8);
+        using RingHarness harness = new(pool, RingHarness.Mergeable, size: 16, bufferSize: 1526);
+        harness.Send(new byte[30_000]);
+        Assert.Null(harness.NextSent());
+        Assert.Equal(1, harness.Device.ReadCounters().TransmitErrors);
+        byte[] good = new byte[20_000];
+        harness.Send(good);
+        Assert.Equal(good, harness.NextSent());
+        harness.Frames.Drain();
+        Assert.Equal((64, 8), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Fact]
+    public void What_the_guest_did_not_negotiate_is_an_error_and_never_reaches_it()
+    {
+        using FramePool pool = new(64, 2048, 8);
+        using RingHarness harness = new(pool, Everything & ~VirtioFeatures.VIRTIO_NET_F_GUEST_TSO6);
+        Assert.True(harness.Frames.TryRent(out Packet packet));
+        packet.Length = 1000;
+        packet.Flags = PacketFlags.NeedsChecksum | PacketFlags.NeedsSegmentation;
+        packet.Bytes.Clear();
+        packet.Bytes[54 + 12] = 0x50;
+        harness.Frames.Offload(packet) = new OffloadState
+        {
+            Segmentation = SegmentationKind.TcpV6,
+            SegmentSize = 500,
+            ChecksumStart = 54,
+            ChecksumOffset = 16,
+            HeaderLength = 74,
+        };
+        Assert.Equal(1, harness.Queue.Transmit(new ReadOnlySpan<Packet>(in packet), harness.Frames));
+        Assert.Null(harness.NextSent());
+        Assert.Equal(1, harness.Device.ReadCounters().TransmitErrors);
+    }
+
+    /// <summary>So many bytes in pieces of any length, some across the border of two regions.</summary>
+    private static (ulong Address, uint Length)[] Scatter(RingHarness harness, Random random, int bytes, int pieces)
+    {
+        int[] cuts = [0, .. Enumerable.Range(1, pieces - 1).Select(_ => random.Next(bytes + 1)).Order(), bytes];
+        var scattered = new (ulong, uint)[pieces];
+        for (int i = 0; i < pieces; i++)
+        {
+            ulong length = (ulong)(cuts[i + 1] - cuts[i]);
+            ulong border = Regions[1].Address;
+            if (harness.Ram.Next + length > border && harness.Ram.Next < border)
+            {
+                harness.Ram.Next = random.Next(3) == 0 ? Regions[2].Address : Math.Max(harness.Ram.Next, border - (length / 2));
+            }
+            scattered[i] = (harness.Ram.Allocate(length, 1), (uint)length);
+        }
+        return scattered;
+    }
+
+    private static void AssertSame(List<byte[]> expected, List<byte[]> actual)
+    {
+        for (int i = 0; i < expected.Count; i++)
+        {
+            Assert.True(expected[i].AsSpan().SequenceEqual(actual[i]), $"packet {i} of {expected[i].Length} bytes came as one of {actual[i].Length}");
+        }
+    }
+
+    private static byte[] RandomPacket(Random random, int length)
+    {
+        byte[] packet = new byte[length];
+        random.NextBytes(packet);
+        BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(12), 0x88b5);
+        return packet;
+    }
+}

@@ -1,0 +1,196 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.VhostUser;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.VhostUser;
+
+/// <summary>What a guest can claim that is not true: it loses its port, and the worker goes on.</summary>
+public sealed unsafe class RingFaultTests
+{
+    private const ulong Features =
+        VirtioFeatures.VIRTIO_F_VERSION_1 | VirtioFeatures.VIRTIO_NET_F_MRG_RXBUF | VirtioFeatures.VIRTIO_F_RING_INDIRECT_DESC;
+
+    private const ushort NEXT = RingDescriptor.VIRTQ_DESC_F_NEXT;
+    private const ushort WRITE = RingDescriptor.VIRTQ_DESC_F_WRITE;
+    private const ushort INDIRECT = RingDescriptor.VIRTQ_DESC_F_INDIRECT;
+
+    [Fact]
+    public void An_available_index_further_ahead_than_the_ring_is_long_ends_the_port() =>
+        AssertEnds(ring => ring.AvailableIndex += (ushort)(ring.Size + 1), RingFault.AvailableIndex);
+
+    [Fact]
+    public void A_head_outside_of_the_table_ends_the_port() =>
+        AssertEnds(
+            ring =>
+            {
+                ring.AvailableEntry(ring.AvailableIndex) = (ushort)ring.Size;
+                ring.AvailableIndex++;
+            },
+            RingFault.Head);
+
+    [Fact]
+    public void A_next_outside_of_the_table_ends_the_port() => AssertEnds(Tx(NEXT, next: 256), RingFault.Next);
+
+    [Fact]
+    public void A_chain_that_never_ends_ends_the_port() => AssertEnds(Tx(NEXT, next: 0), RingFault.ChainLength);
+
+    [Fact]
+    public void A_buffer_of_the_wrong_direction_ends_the_port() => AssertEnds(Tx(WRITE), RingFault.Direction);
+
+    [Theory]
+    [InlineData(0ul)]
+    [InlineData(0xfffful)] // below the region
+    [InlineData(0x10000ul + (64ul << 20) - 3)] // across its end
+    [InlineData(0x7fff_ffff_ffff_fffful)]
+    [InlineData(0xffff_ffff_ffff_fff0ul)] // its end wraps
+    public void An_address_outside_of_memory_ends_the_port(ulong address)
+    {
+        AssertEnds(Tx(0, address: address), RingFault.Address);
+        AssertEnds(Tx(NEXT, next: 1, address: address), RingFault.Address);
+    }
+
+    [Fact]
+    public void A_length_that_leaves_memory_ends_the_port() => AssertEnds(Tx(0, length: uint.MaxValue), RingFault.Address);
+
+    [Theory]
+    [InlineData(0u)]
+    [InlineData(15u)]
+    [InlineData(24u)]
+    [InlineData((BufferChain.MaxPieces + 1) * 16u)]
+    [InlineData(0xffff_fff0u)]
+    public void An_indirect_table_of_no_whole_entries_or_too_many_ends_the_port(uint length) => AssertEnds(Tx(INDIRECT, length: length), RingFault.IndirectLength);
+
+    [Fact]
+    public void An_indirect_table_outside_of_memory_ends_the_port() => AssertEnds(Tx(INDIRECT, address: 16, length: 32), RingFault.Address);
+
+    [Fact]
+    public void An_indirect_descriptor_with_a_next_ends_the_port() => AssertEnds(Tx(INDIRECT | NEXT, length: 32), RingFault.IndirectNested);
+
+    [Fact]
+    public void A_nested_indirect_table_ends_the_port() => AssertEnds(
+        ring => Table(ring, new RingDescriptor { Address = 0x20000, Length = 16, Flags = INDIRECT }), RingFault.IndirectNested);
+
+    [Fact]
+    public void A_next_outside_of_an_indirect_table_ends_the_port() => AssertEnds(
+        ring => Table(ring, new RingDescriptor { Address = 0x20000, Length = 16, Flags = NEXT, Next = 2 }), RingFault.Next);
+
+    [Fact]
+    public void A_loop_in_an_indirect_table_ends_the_port() => AssertEnds(
+        ring => Table(ring, new RingDescriptor { Address = 0x20000, Length = 16, Flags = NEXT, Next = 1 }, new RingDescriptor { Address = 0x20000, Length = 16, Flags = NEXT }),
+        RingFault.ChainLength);
+
+    [Fact]
+    public void An_indirect_descriptor_nobody_negotiated_ends_the_port() => AssertEnds(Tx(INDIRECT, length: 32), RingFault.IndirectNotNegotiated, RingHarness.Modern);
+
+    [Fact]
+    public void A_buffer_to_receive_by_that_is_outside_of_memory_ends_the_port()
+    {
+        using FramePool pool = new(256, 2048, 4);
+        using RingHarness harness = new(pool, Features);
+        harness.Guest.Receiving.Descriptors[0].Address = 8;
+        AssertTransmitEnds(harness, RingFault.Address);
+    }
+
+    [Fact]
+    public void A_buffer_to_receive_by_that_is_read_only_ends_the_port()
+    {
+        using FramePool pool = new(256, 2048, 4);
+        using RingHarness harness = new(pool, Features);
+        harness.Guest.Receiving.Descriptors[0].Flags = 0;
+        AssertTransmitEnds(harness, RingFault.Direction);
+    }
+
+    [Fact]
+    public void Packets_in_front_of_a_lie_are_received()
+    {
+        using FramePool pool = new(256, 2048, 4);
+        using RingHarness harness = new(pool, Features);
+        byte[] good = TestPacket.Udp();
+        Assert.True(harness.TryOffer(good));
+        Tx(NEXT, next: 300)(harness.Guest.Sending);
+        Assert.Equal(good, Assert.Single(harness.ReceiveFrames(1)));
+        Assert.Equal(RingFault.Next, harness.FromGuest.Fault);
+    }
+
+    [Fact]
+    public void A_guest_that_comes_back_is_believed_again()
+    {
+        using FramePool pool = new(256, 2048, 4);
+        using RingHarness harness = new(pool, Features);
+        Tx(NEXT, next: 300)(harness.Guest.Sending);
+        harness.ReceiveWhatIsThere();
+        Assert.NotNull(harness.Rings.Fault);
+        harness.Rings.Reset();
+        Assert.Null(harness.Rings.Fault);
+        Assert.False(Rang(harness.Rings.FaultDescriptor));
+        GuestNic again = new(harness.Ram, 64, Features);
+        again.Fill();
+        harness.Rings.SetFeatures(Features);
+        Assert.True(harness.Rings.TrySetMemory(harness.Ram.Regions(), out string why), why);
+        again.Attach(harness.Rings);
+        byte[] good = TestPacket.Udp();
+        Assert.True(again.TrySend(good));
+        Assert.Equal(good, Assert.Single(harness.ReceiveFrames(1)));
+        harness.Send(good);
+        Assert.Equal(good, again.Receive(out _));
+    }
+
+    private static bool Rang(int descriptor)
+    {
+        PollDescriptor poll = new() { Descriptor = descriptor, Events = Libc.POLLIN };
+        return Libc.poll(&poll, 1, 0) == 1;
+    }
+
+    private static Action<GuestRing> Tx(int flags, ushort next = 0, ulong address = 0x20000, uint length = 100) => ring =>
+    {
+        ushort head = ring.Add(isWritten: false, [(address, length)]);
+        ring.Descriptors[head].Flags = (ushort)flags;
+        ring.Descriptors[head].Next = next;
+    };
+
+    /// <summary>An indirect table of these.</summary>
+    private static void Table(GuestRing ring, params RingDescriptor[] entries)
+    {
+        const ulong table = 0x30000;
+        const ulong user = GuestRam.UserBase;
+        ushort head = ring.Add(isWritten: false, [(table, (uint)entries.Length * RingDescriptor.Size)]);
+        ring.Descriptors[head].Flags = INDIRECT;
+        // The ring's descriptors lie at a known distance from the table.
+        var start = (RingDescriptor*)((byte*)ring.Descriptors + (long)(table + user - ring.Addresses.Descriptors));
+        entries.CopyTo(new Span<RingDescriptor>(start, entries.Length));
+    }
+
+    private static void AssertEnds(Action<GuestRing> lie, RingFault expected, ulong features = Features)
+    {
+        using FramePool pool = new(256, 2048, 4);
+        using RingHarness harness = new(pool, features);
+        lie(harness.Guest.Sending);
+        harness.ReceiveWhatIsThere();
+        AssertEnded(harness, harness.FromGuest, expected);
+        harness.Frames.Drain();
+        Assert.Equal((256, 4), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    private static void AssertTransmitEnds(RingHarness harness, RingFault expected)
+    {
+        Assert.True(harness.Frames.TryRent(out Packet packet));
+        packet.Length = 60;
+        Assert.Equal(0, harness.Queue.Transmit(new ReadOnlySpan<Packet>(in packet), harness.Frames));
+        AssertEnded(harness, harness.ToGuest, expected);
+        Assert.Equal(1, harness.Queue.Transmit(new ReadOnlySpan<Packet>(in packet), harness.Frames));
+        Assert.Equal(1, harness.Device.ReadCounters().TransmitErrors);
+        harness.Frames.Drain();
+        Assert.Equal(harness.Pool.FrameCount, harness.Pool.FreeCount);
+    }
+
+    private static void AssertEnded(RingHarness harness, VirtQueue ring, RingFault expected)
+    {
+        Assert.Equal(expected, ring.Fault);
+        Assert.False(ring.IsReady);
+        Assert.False(harness.Rings.IsReady);
+        Assert.Equal($"ring {ring.Index}: {expected.Text()}", harness.Rings.Fault);
+        Assert.True(Rang(harness.Rings.FaultDescriptor));
+        Assert.True(harness.Queue.Arm());
+    }
+}
