@@ -35,6 +35,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     private readonly List<MachinePlace> _places = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-").FullName;
     private int _started;
+    private bool _isMoving;
 
     /// <summary>For cables that are laid from now on.</summary>
     public MachineCable Cable { get; init; } = MachineCable.Tap;
@@ -133,7 +134,20 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
             return;
         }
         target.Qemu = Launch(target, "-incoming", "defer");
-        target.Qemu.Expect(SocketOf(place));
+    }
+
+    /// <summary>Begins to migrate it to another place, and does not end before <see cref="MoveTo"/>.</summary>
+    /// <param name="from">The connection's end at the hypervisor that has it; as <paramref name="to"/>, with nothing under way, and the caller's.</param>
+    /// <param name="to">At the hypervisor that gets it.</param>
+    /// <param name="bytesPerSecond">So few that there is something left to send until then.</param>
+    /// <exception cref="TestbedException">QEMU refuses.</exception>
+    public void BeginMove(int place, Socket from, Socket to, long bytesPerSecond)
+    {
+        Prepare(place);
+        Qemu target = _places[place].Qemu!;
+        target.Expect(target.Take(to));
+        Running.BeginSending(Running.Take(from), DowntimeLimit, bytesPerSecond);
+        _isMoving = true;
     }
 
     /// <summary>Migrates it live. Its card announces it at the new place, and the QEMU it left ends: the old place's link goes down.</summary>
@@ -145,7 +159,13 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
         MachinePlace target = _places[place];
         try
         {
-            MigrationFigures figures = left.Qemu!.SendTo(target.Qemu!, SocketOf(place), DowntimeLimit, MovePatience);
+            if (!_isMoving)
+            {
+                string address = $"unix:{SocketOf(place)}";
+                target.Qemu!.Expect(address);
+                left.Qemu!.BeginSending(address, DowntimeLimit);
+            }
+            MigrationFigures figures = left.Qemu!.EndSending(target.Qemu!, MovePatience);
             Current = place;
             left.Leave();
             return figures;
@@ -154,6 +174,10 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
         {
             target.Leave();
             throw;
+        }
+        finally
+        {
+            _isMoving = false;
         }
     }
 

@@ -21,6 +21,9 @@ internal sealed class Qemu : IDisposable
         exit $code
         """;
 
+    private const string Handed = "migration";
+    private const long FullSpeed = 10_000_000_000; // bytes a second: no limit
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly RunningCommand _command;
@@ -76,16 +79,34 @@ internal sealed class Qemu : IDisposable
         : _command.Output.Contains("Kernel panic", StringComparison.Ordinal) ? $"{_name}: the guest's kernel has stopped: {_command.LastLines}"
         : null;
 
-    /// <summary>Makes it ready to receive a guest at a socket, for which it was started with <c>-incoming defer</c>.</summary>
-    public void Expect(string path) => Control.Execute("migrate-incoming", new JsonObject { ["uri"] = $"unix:{path}" });
-
-    /// <summary>Sends its guest to another QEMU, which expects it at a socket; returns when it runs there.</summary>
-    /// <param name="downtime">QEMU stops the guest when the rest will take no longer.</param>
-    /// <exception cref="TestbedException">It failed; the guest runs on where it was.</exception>
-    public MigrationFigures SendTo(Qemu target, string path, TimeSpan downtime, TimeSpan limit)
+    /// <summary>Hands it a connection to send a guest by, or to receive one by.</summary>
+    /// <param name="connection">Stays the caller's.</param>
+    /// <returns>What stands for it where an address is asked for.</returns>
+    public string Take(Socket connection)
     {
-        Control.Execute("migrate-set-parameters", new JsonObject { ["downtime-limit"] = (long)downtime.TotalMilliseconds });
-        Control.Execute("migrate", new JsonObject { ["uri"] = $"unix:{path}" });
+        Control.Execute("getfd", new JsonObject { ["fdname"] = Handed }, connection);
+        return $"fd:{Handed}";
+    }
+
+    /// <summary>Makes it ready to receive a guest, for which it was started with <c>-incoming defer</c>.</summary>
+    /// <param name="address">As QEMU writes them: <c>unix:PATH</c>, or as of <see cref="Take"/>.</param>
+    public void Expect(string address) => Control.Execute("migrate-incoming", new JsonObject { ["uri"] = address });
+
+    /// <summary>Begins to send its guest to another QEMU, which expects it.</summary>
+    /// <param name="address">As of <see cref="Expect"/>.</param>
+    /// <param name="downtime">QEMU stops the guest when the rest will take no longer.</param>
+    public void BeginSending(string address, TimeSpan downtime, long bytesPerSecond = FullSpeed)
+    {
+        Control.Execute(
+            "migrate-set-parameters", new JsonObject { ["downtime-limit"] = (long)downtime.TotalMilliseconds, ["max-bandwidth"] = bytesPerSecond });
+        Control.Execute("migrate", new JsonObject { ["uri"] = address });
+    }
+
+    /// <summary>Sends the rest as fast as it can; returns when the guest runs there.</summary>
+    /// <exception cref="TestbedException">It failed; the guest runs on where it was.</exception>
+    public MigrationFigures EndSending(Qemu target, TimeSpan limit)
+    {
+        Control.Execute("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = FullSpeed });
         long deadline = Environment.TickCount64 + (long)limit.TotalMilliseconds;
         while (true)
         {

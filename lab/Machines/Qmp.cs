@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Lab.Machines;
 
@@ -14,12 +15,14 @@ internal sealed class Qmp : IDisposable
     private readonly List<(string Name, long When)> _events = [];
     private readonly StreamReader _reader;
     private readonly NetworkStream _stream;
+    private readonly int _patience;
 
     /// <param name="connection">Accepted from QEMU; closed at the end.</param>
     /// <exception cref="IOException">It is not QEMU's, or broke.</exception>
     public Qmp(Socket connection, TimeSpan patience)
     {
-        _stream = new NetworkStream(connection, ownsSocket: true) { ReadTimeout = (int)patience.TotalMilliseconds };
+        _patience = (int)patience.TotalMilliseconds;
+        _stream = new NetworkStream(connection, ownsSocket: true) { ReadTimeout = _patience };
         _reader = new StreamReader(_stream, Encoding.UTF8);
         ReadLine(); // the greeting
         Execute("qmp_capabilities");
@@ -27,9 +30,10 @@ internal sealed class Qmp : IDisposable
 
     /// <summary>Runs a command and gives what it returns.</summary>
     /// <param name="arguments">As in the reference of QMP; null for none.</param>
+    /// <param name="attached">Whose descriptor goes with it; null for none.</param>
     /// <exception cref="TestbedException">QEMU refuses; the message is QEMU's.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
-    public JsonElement Execute(string command, JsonObject? arguments = null)
+    public JsonElement Execute(string command, JsonObject? arguments = null, Socket? attached = null)
     {
         var request = new JsonObject { ["execute"] = command };
         if (arguments != null)
@@ -38,7 +42,7 @@ internal sealed class Qmp : IDisposable
         }
         lock (_lock)
         {
-            _stream.Write(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"));
+            Send(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"), attached);
             while (true)
             {
                 JsonElement answer = ReadLine();
@@ -82,6 +86,17 @@ internal sealed class Qmp : IDisposable
     {
         _reader.Dispose();
         _stream.Dispose();
+    }
+
+    private void Send(byte[] line, Socket? attached)
+    {
+        if (attached == null)
+        {
+            _stream.Write(line);
+            return;
+        }
+        using var connection = DescriptorSocket.Of((int)_stream.Socket.Handle);
+        connection.Send(line, [(int)attached.Handle], _patience);
     }
 
     private void Note(JsonElement message)
