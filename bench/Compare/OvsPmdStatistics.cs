@@ -9,8 +9,9 @@ namespace Softswitch.Bench.Compare;
 /// <param name="MegaflowHits">Found in the datapath's classifier.</param>
 /// <param name="Upcalls">Taken to the OpenFlow tables, with success or without.</param>
 /// <param name="ProcessingCycles">Of the time stamp counter, in rounds with packets.</param>
+/// <param name="IdleCycles">In rounds without.</param>
 internal readonly record struct OvsPmdStatistics(
-    long Received, long SimpleMatchHits, long EmcHits, long SmcHits, long MegaflowHits, long Upcalls, long ProcessingCycles)
+    long Received, long SimpleMatchHits, long EmcHits, long SmcHits, long MegaflowHits, long Upcalls, long ProcessingCycles, long IdleCycles)
 {
     private const string PmdHeading = "pmd thread ";
 
@@ -41,13 +42,13 @@ internal readonly record struct OvsPmdStatistics(
             sums.GetValueOrDefault("smc hits"),
             sums.GetValueOrDefault("megaflow hits"),
             sums.GetValueOrDefault("miss with success upcall") + sums.GetValueOrDefault("miss with failed upcall"),
-            sums.GetValueOrDefault("processing cycles"));
+            sums.GetValueOrDefault("processing cycles"), sums.GetValueOrDefault("idle cycles"));
     }
 
     public static OvsPmdStatistics operator -(OvsPmdStatistics a, OvsPmdStatistics b) => new(
         a.Received - b.Received, a.SimpleMatchHits - b.SimpleMatchHits, a.EmcHits - b.EmcHits,
         a.SmcHits - b.SmcHits, a.MegaflowHits - b.MegaflowHits, a.Upcalls - b.Upcalls,
-        a.ProcessingCycles - b.ProcessingCycles);
+        a.ProcessingCycles - b.ProcessingCycles, a.IdleCycles - b.IdleCycles);
 
     /// <summary>Where packets were found, in percent: <c>EMC 99.9 %, megaflow 0.1 %</c>.</summary>
     public string Describe()

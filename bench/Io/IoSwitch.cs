@@ -31,8 +31,8 @@ internal abstract class IoSwitch : IDisposable
     /// <summary>Whether what its ports count as dropped is also counted by the kernel on their interfaces.</summary>
     public abstract bool CountsInterfaceDrops { get; }
 
-    /// <summary>Time that its forwarding thread has spent on passes with packets, by its own account; 0 where it keeps none.</summary>
-    public abstract TimeSpan ReadBusyTime();
+    /// <summary>Time that its forwarding thread has spent on passes with packets, and all time, by its own account; 0 where it keeps none.</summary>
+    public abstract (TimeSpan Busy, TimeSpan Clock) ReadBusyTime();
 
     /// <summary>All threads stand still.</summary>
     public abstract void Rest();

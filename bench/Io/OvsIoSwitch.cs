@@ -69,8 +69,12 @@ internal sealed class OvsIoSwitch : IoSwitch
     // Its port statistics are the interfaces'.
     public override bool CountsInterfaceDrops => true;
 
-    public override TimeSpan ReadBusyTime() =>
-        TimeSpan.FromSeconds(OvsPmdStatistics.Parse(_daemons.Ask("dpif-netdev/pmd-stats-show")).ProcessingCycles / (Machine.Gigahertz * 1e9));
+    public override (TimeSpan Busy, TimeSpan Clock) ReadBusyTime()
+    {
+        OvsPmdStatistics pmd = OvsPmdStatistics.Parse(_daemons.Ask("dpif-netdev/pmd-stats-show"));
+        TimeSpan OfCycles(long cycles) => TimeSpan.FromSeconds(cycles / (Machine.Gigahertz * 1e9));
+        return (OfCycles(pmd.ProcessingCycles), OfCycles(pmd.ProcessingCycles + pmd.IdleCycles));
+    }
 
     public override void Rest() => _daemons.Stop();
 

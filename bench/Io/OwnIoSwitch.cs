@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Globalization;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Reports;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
@@ -66,8 +67,11 @@ internal sealed class OwnIoSwitch : IoSwitch
     // Of AF_XDP: the driver counts what the socket refuses.
     public override bool CountsInterfaceDrops { get; }
 
-    public override TimeSpan ReadBusyTime() =>
-        TimeSpan.FromSeconds(ControlClient.ReadReport($"unix:{_control}", Patience).Report.Workers.Sum(worker => worker.BusySeconds));
+    public override (TimeSpan Busy, TimeSpan Clock) ReadBusyTime()
+    {
+        SwitchReport report = ControlClient.ReadReport($"unix:{_control}", Patience).Report;
+        return (TimeSpan.FromSeconds(report.Workers.Sum(worker => worker.BusySeconds)), TimeSpan.FromSeconds(report.UptimeSeconds));
+    }
 
     public override void Rest() => _daemon!.Stop();
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
 using Softswitch.Datapath.Flows;
@@ -66,13 +65,12 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
         Guest.Resume();
         Wait(Settling, cancellation);
         Guest.Read();
-        TimeSpan busy = Switch.ReadBusyTime();
-        long began = Stopwatch.GetTimestamp();
+        (TimeSpan busyBefore, TimeSpan clockBefore) = Switch.ReadBusyTime();
         Wait(duration, cancellation);
-        busy = Switch.ReadBusyTime() - busy;
-        double share = busy / Stopwatch.GetElapsedTime(began);
+        (TimeSpan busy, TimeSpan clock) = Switch.ReadBusyTime();
         TestPmdCounts counts = Guest.Read();
         Rest();
+        double share = (busy - busyBefore) / (clock - clockBefore);
         if (counts.Received == 0)
         {
             throw new CompareException($"{Name} delivered nothing");

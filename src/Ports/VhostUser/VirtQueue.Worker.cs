@@ -330,7 +330,7 @@ internal sealed unsafe partial class VirtQueue
         return Math.Min(waiting, most);
     }
 
-    /// <summary>Reads the descriptors of the next buffers, and asks for what they name.</summary>
+    /// <summary>Reads the descriptors of the next buffers, and asks for what the guest wrote there.</summary>
     private bool Fetch(int count, ushort direction)
     {
         const int flags = RingDescriptor.VIRTQ_DESC_F_NEXT | RingDescriptor.VIRTQ_DESC_F_WRITE | RingDescriptor.VIRTQ_DESC_F_INDIRECT;
@@ -367,8 +367,12 @@ internal sealed unsafe partial class VirtQueue
             if (descriptor.Length <= window.Size - inside)
             {
                 slot->Data = window.Start + inside;
-                Datapath.Memory.Prefetch.Line(slot->Data);
-                Datapath.Memory.Prefetch.Line(slot->Data + 64);
+                // Not where we write: lines asked for to be read would have to be asked for once more.
+                if (direction == 0)
+                {
+                    Datapath.Memory.Prefetch.Line(slot->Data);
+                    Datapath.Memory.Prefetch.Line(slot->Data + 64);
+                }
             }
         }
         _window = window;

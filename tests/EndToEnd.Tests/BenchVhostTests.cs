@@ -1,0 +1,55 @@
+using System.Text.Json;
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Vhost;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary><c>bench vhost</c> with testpmd as the guest. How fast is not asserted.</summary>
+public sealed class BenchVhostTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);
+
+    [Fact]
+    public void Packets_of_a_guest_cross_the_switch_both_ways_by_a_thousand_entries()
+    {
+        NeedsTestPmd();
+        JsonElement row = Assert.Single(Run("--rows", "exact-1000").GetProperty("rows").EnumerateArray());
+        Assert.Equal(1000, row.GetProperty("entries").GetInt32());
+        Assert.True(Number(row, "mpps") > 0);
+        Assert.True(Number(row, "cyclesPerPacket") > 0);
+        Assert.InRange(Number(row, "busyShare"), 0.0001, 1.1);
+        Assert.InRange(Number(row, "refusedShare"), 0, 1);
+    }
+
+    [Fact]
+    public void With_open_vswitch_both_are_measured_and_compared()
+    {
+        NeedsTestPmd();
+        Assert.SkipUnless(
+            OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) != null, $"{string.Join("; ", missing)}: {OvsInstallation.DpdkInstallLine}");
+        JsonElement result = Run("--rows", "inport-1518", "--compare");
+        Assert.Equal(["softswitch", "openVSwitch"], result.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("switch").GetString()));
+        Assert.True(Number(Assert.Single(result.GetProperty("ratios").EnumerateArray()), "mpps") > 0);
+    }
+
+    private static void NeedsTestPmd()
+    {
+        Needs.Namespaces("dpdk-testpmd", "stdbuf");
+        string[] missing = [.. TestPmd.FindMissing()];
+        Assert.SkipUnless(missing.Length == 0, $"{string.Join("; ", missing)}: {TestPmd.InstallLine}");
+    }
+
+    private static double Number(JsonElement row, string key) => row.GetProperty(key).GetDouble();
+
+    private static JsonElement Run(params string[] arguments)
+    {
+        using RunningCommand command = RunningCommand.Start(
+            SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "vhost", "--json", "--no-huge", "--seconds", "0.2", "--rounds", "1", .. arguments]);
+        CommandResult result = command.WaitForEnd(Bound).Checked();
+        using JsonDocument document = JsonDocument.Parse(result.Output);
+        Assert.Equal("vhost", document.RootElement.GetProperty("benchmark").GetString());
+        return document.RootElement.Clone();
+    }
+}
