@@ -5,6 +5,7 @@ readonly peers=(
   ip=iproute2 ping=iputils-ping tcpdump=tcpdump tshark=tshark ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
   ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy jsonschema=python3-jsonschema
   yaml=python3-yaml
+  dpdk-testpmd=dpdk-dev librte_net_virtio=librte-net-virtio23
   mandoc=mandoc lexgrog=man-db lintian=lintian
   promtool=prometheus chromium=chromium chromedriver=chromium-driver)
 
@@ -19,6 +20,7 @@ missing_packages() {
   for peer in "${peers[@]}"; do
     case ${peer%%=*} in
       scapy | jsonschema | yaml) /usr/bin/python3 -c "import ${peer%%=*}" 2>/dev/null || echo "${peer#*=}" ;;
+      librte_*) compgen -G "/usr/lib/*/${peer%%=*}.so*" >/dev/null || echo "${peer#*=}" ;;
       *) command -v "${peer%%=*}" >/dev/null || echo "${peer#*=}" ;;
     esac
   done
