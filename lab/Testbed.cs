@@ -73,6 +73,30 @@ internal sealed class Testbed : IDisposable
         _cables.Add(new LabCable(machine, device, "eth0", $"{port}"));
     }
 
+    /// <summary>A cable from a host to a port of a switch that runs, in place of the one there was.</summary>
+    public void Reconnect(LabHost host, LabSwitch device, ushort port)
+    {
+        string end = LabSwitch.InterfaceOf(port);
+        device.Unplug(port);
+        if (device.Links.FindLink(end) != null)
+        {
+            device.Links.Delete(end);
+        }
+        _cables.Add(new LabCable(host, device, host.NextInterface, $"{port}"));
+        host.Connect(device.Network, end);
+        device.PlugIn($"{port}=packet:{end}");
+    }
+
+    /// <summary>Boots the machines there are, one after the other; their switches run.</summary>
+    /// <exception cref="TestbedException">One does not boot.</exception>
+    public void StartMachines()
+    {
+        foreach (LabMachine machine in _nodes.OfType<LabMachine>())
+        {
+            machine.Start();
+        }
+    }
+
     /// <summary>A cable from a router to a port of a switch.</summary>
     /// <param name="options">Of the port, such as <c>address=10.0.0.1/24,gateway=10.0.0.254</c>.</param>
     public void Connect(LabRouter router, MacAddress hardwareAddress, Ipv4Prefix address, LabSwitch device, ushort port, string options = "")
@@ -143,8 +167,10 @@ internal sealed class Testbed : IDisposable
         device.Start([.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, address, controller.Port))], _log);
     }
 
-    /// <summary>What ended a switch's thread that must not end; null while all run.</summary>
-    public string? FindFailure() => Switches.Where(device => device.IsStarted && device.Host.Failed.IsCancellationRequested).Select(device => $"{device.Name} has failed").FirstOrDefault();
+    /// <summary>What ended a switch's thread or a machine that must not end; null while all run.</summary>
+    public string? FindFailure() =>
+        Switches.Where(device => device.IsStarted && device.Host.Failed.IsCancellationRequested).Select(device => $"{device.Name} has failed").FirstOrDefault()
+        ?? _nodes.OfType<LabMachine>().Select(machine => machine.FindFailure()).FirstOrDefault(failure => failure != null);
 
     /// <summary>How to look around while it runs, a line each.</summary>
     public IEnumerable<string> DescribeAccess()

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Softswitch.Hosting;
 using Softswitch.Lab;
+using Softswitch.Lab.Machines;
 using Softswitch.Scenarios.Report;
 using Spectre.Console;
 
@@ -72,6 +73,10 @@ internal static class ScenarioCommand
         if (chosen.FirstOrDefault(scenario => scenario.WithGuests == null) is { } without)
         {
             throw new OptionException($"{Guests.Name}: {without.Name} cannot be run with guests");
+        }
+        if (GuestImage.FindMissing() is { } missing)
+        {
+            throw new OptionException($"{Guests.Name}: {missing}");
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed record ScenarioMigration(string What, MigrationFigures Guest)
         "live migration", "QEMU: total", "downtime", "set-up", "sent", "tables updated in", "flow-mods", "packets lost", "longest gap of pings", "TCP's longest stall",
     ];
 
-    /// <summary>From the first that the controller knew of the guest's arrival to the last switch's reply to a barrier.</summary>
+    /// <summary>From when the controller knew where the guest is to the last switch's reply to a barrier.</summary>
     public required TimeSpan Update { get; init; }
 
     /// <summary>That the switches carried out for it.</summary>

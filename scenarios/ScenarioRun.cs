@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
+using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Tunnels;
 
@@ -78,20 +79,32 @@ internal sealed class ScenarioRun : IDisposable
             flows.Count));
     }
 
-    /// <summary>Adds a host that moves: a guest where they are asked for, else a namespace.</summary>
+    /// <summary>Adds a host that moves: a guest where they are asked for, which its hypervisor announces by RARP, else a namespace.</summary>
     /// <param name="x">As of <see cref="Testbed.Add"/>.</param>
     /// <param name="y">As of <see cref="Testbed.Add"/>.</param>
     public IMobileHost AddMobile(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway, double x, double y) =>
-        Lab.Add(new LabHost(name, hardwareAddress, address, gateway), x, y);
+        Options.UsesGuests
+            ? Lab.Add(new LabMachine(name, hardwareAddress, address, gateway) { CardOptions = "guest_announce=off" }, x, y)
+            : Lab.Add(new LabHost(name, hardwareAddress, address, gateway), x, y);
 
     /// <summary>Gives a host that moves its next place.</summary>
-    public void Connect(IMobileHost host, LabSwitch device, ushort port) => Lab.Connect((LabHost)host, device, port);
+    public void Connect(IMobileHost host, LabSwitch device, ushort port)
+    {
+        if (host is LabMachine machine)
+        {
+            Lab.Connect(machine, device, port);
+        }
+        else
+        {
+            Lab.Connect((LabHost)host, device, port);
+        }
+    }
 
     /// <summary>Looks at one end of a cable until the run is over; the same tap each time it is asked for.</summary>
     public WireTap Tap(LabNode node, string interfaceName) => Tap(node, node.Name, interfaceName, path => WireTap.Open(node, interfaceName, path));
 
     /// <summary>As the other, at the end of a host that moves.</summary>
-    public WireTap Tap(IMobileHost host, int place) => Tap(host, host.Name, $"eth{place}", path => host.OpenTap(place, path));
+    public WireTap Tap(IMobileHost host, int place) => Tap(host, host.Name, NameOf(place), path => host.OpenTap(place, path));
 
     private WireTap Tap(object node, string nodeName, string interfaceName, Func<string?, WireTap> open)
     {
@@ -106,7 +119,14 @@ internal sealed class ScenarioRun : IDisposable
     }
 
     /// <summary>Looks no more, before more passes than can be looked at.</summary>
-    public void EndTap(LabNode node, string interfaceName)
+    public void EndTap(LabNode node, string interfaceName) => EndTap((object)node, interfaceName);
+
+    /// <summary>As the other, at the end of a host that moves.</summary>
+    public void EndTap(IMobileHost host, int place) => EndTap(host, NameOf(place));
+
+    private static string NameOf(int place) => $"eth{place}";
+
+    private void EndTap(object node, string interfaceName)
     {
         if (_taps.Remove((node, interfaceName), out WireTap? tap))
         {

@@ -43,6 +43,7 @@ internal sealed class MatLab
         {
             lab.Start(one, Controller);
         }
+        lab.StartMachines();
     }
 
     /// <summary>HoA of the mobile node.</summary>

@@ -1,6 +1,10 @@
+using Softswitch.Lab.Machines;
+
 namespace Softswitch.Scenarios.Mat;
 
 /// <summary>A move of the mobile node. Times are Stopwatch.GetTimestamp's.</summary>
 /// <param name="Left">When it was about to leave.</param>
-/// <param name="Announced">When it sent its RARP.</param>
-internal sealed record MatMove(long Left, long Announced, MatUpdate Update);
+/// <param name="Announced">When it sent its RARP; of a guest, when the controller had it.</param>
+/// <param name="FlowMods">That the switches have carried out since it was about to leave.</param>
+/// <param name="Guest">What the hypervisor says; null of a namespace.</param>
+internal sealed record MatMove(long Left, long Announced, MatUpdate Update, long FlowMods, MigrationFigures? Guest);

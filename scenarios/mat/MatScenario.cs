@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Flows;
 using Softswitch.Lab;
 using Softswitch.Lab.Charts;
+using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 
@@ -11,6 +12,8 @@ namespace Softswitch.Scenarios.Mat;
 internal sealed class MatScenario : Scenario
 {
     private const double PacketsPerSecond = 1000;
+    private const double GuestPacketsPerSecond = 200; // there and back, with emulation in between
+    private const double PingsPerSecond = 100;
     private const double TcpBytesPerSecond = 1_000_000;
     private const double MostUpdateMilliseconds = 10;
     private const double MostGapBesides = 5;
@@ -27,6 +30,10 @@ internal sealed class MatScenario : Scenario
     public override string Summary =>
         "A correspondent sends to a mobile node's home address; switches translate it to the address of the network where the node is, and back, on both sides of a router of the "
         + "kernel's. The node moves between two networks and says so by RARP alone; the controller probes it by ARP, learns its address, changes all switches and sends barriers.";
+
+    public override string WithGuests =>
+        "The mobile node is a QEMU guest with a Linux of its own, and moves by live migration; the RARP is QEMU's. It answers and sends back itself, "
+        + "so streams go there and back, and what QEMU and emulation take is shown and not judged.";
 
     public override void Run(ScenarioRun run)
     {
@@ -46,7 +53,8 @@ internal sealed class MatScenario : Scenario
         Move(run, lab, cable: 0);
 
         var wires = new MatWires(run, lab);
-        UdpStream udp = run.Own(UdpStream.Start(lab.Correspondent, lab.Mobile, UdpPort, PacketsPerSecond));
+        UdpStream udp = run.Own(UdpStream.Start(lab.Correspondent, lab.Mobile, UdpPort, run.Options.UsesGuests ? GuestPacketsPerSecond : PacketsPerSecond));
+        PingStream? pings = run.Options.UsesGuests ? run.Own(PingStream.Start(lab.Correspondent, lab.Mobile, PingsPerSecond)) : null;
         TcpStream tcp = run.Own(TcpStream.Start(lab.Correspondent, lab.Mobile, TcpPort, TcpBytesPerSecond));
         run.WaitUntil(() => udp.Record.Received > 100, "the stream arrives");
         var moves = new List<MatMove>();
@@ -63,8 +71,17 @@ internal sealed class MatScenario : Scenario
         StreamSummary summary = udp.Stop();
         TcpSummary connection = tcp.Stop();
 
-        JudgeUpdates(run, moves);
-        JudgeStreams(run, udp, summary, tcp, connection, moves);
+        if (pings == null)
+        {
+            JudgeUpdates(run, moves);
+            JudgeGaps(run, udp, summary, moves);
+        }
+        else
+        {
+            pings.Stop();
+            MatGuest.Judge(run, udp, pings, tcp, moves);
+        }
+        JudgeStreams(run, udp, summary, connection, moves);
         wires.Judge(run, lab, moves);
         foreach (LabSwitch one in run.Lab.Switches)
         {
@@ -77,14 +94,19 @@ internal sealed class MatScenario : Scenario
     private static MatMove Move(ScenarioRun run, MatLab lab, int cable)
     {
         int known = lab.Controller.Updates.Count;
+        long flowMods = run.CountFlowMods();
         lab.Mobile.Prepare(cable);
         long left = run.Say($"the mobile node leaves {(cable == 1 ? "S2 for S3" : "S3 for S2")}");
-        lab.Mobile.MoveTo(cable);
-        long announced = Stopwatch.GetTimestamp();
-        lab.Mobile.AnnounceByRarp();
-        run.Say("it sends a RARP", announced);
+        MigrationFigures? guest = lab.Mobile.MoveTo(cable);
+        long? announced = null;
+        if (guest == null)
+        {
+            announced = run.Say("it sends a RARP");
+            lab.Mobile.AnnounceByRarp();
+        }
         run.WaitUntil(() => lab.Controller.Updates.Count > known, "all switches have the new address");
-        return new MatMove(left, announced, lab.Controller.Updates[known]);
+        MatUpdate update = lab.Controller.Updates[known];
+        return new MatMove(left, announced ?? update.HeardAt, update, run.CountFlowMods() - flowMods, guest);
     }
 
     private static void JudgeUpdates(ScenarioRun run, List<MatMove> moves)
@@ -94,13 +116,10 @@ internal sealed class MatScenario : Scenario
         run.CheckTime(
             "from the RARP to the last barrier's reply", $"at most {MostUpdateMilliseconds:0} ms (median of the moves)", $"{Statistic.Median(times):0.0} ms, {times.Max():0.0} ms at most",
             Statistic.Median(times) <= MostUpdateMilliseconds);
-        run.Check("the address was learned from the node's reply to the probe", "each time", $"{moves.Count(move => move.Update.Home == MatLab.Home && move.Update.LearnedAt > move.Update.HeardAt)} of {moves.Count}",
-            moves.TrueForAll(move => move.Update.Home == MatLab.Home && move.Update.LearnedAt > move.Update.HeardAt));
     }
 
-    private static void JudgeStreams(ScenarioRun run, UdpStream udp, StreamSummary summary, TcpStream tcp, TcpSummary connection, List<MatMove> moves)
+    private static void JudgeGaps(ScenarioRun run, UdpStream udp, StreamSummary summary, List<MatMove> moves)
     {
-        run.Result.Add("udp", summary.ToJson());
         var found = new List<string>();
         bool holds = true;
         foreach (MatMove move in moves)
@@ -114,6 +133,13 @@ internal sealed class MatScenario : Scenario
         run.Figure("packets lost a move, of 1,000 a second", "to be evaluated (outage)", $"{lostAtMoves / (double)moves.Count:0.0} on average");
         run.CheckTime("the gap in the numbers at the mobile node", $"the controller's time and {MostGapBesides:0} ms", $"{string.Join(", ", found)} ms", holds);
         run.CheckTime("packets lost besides", "0", $"{summary.Lost - lostAtMoves}", summary.Lost == lostAtMoves);
+    }
+
+    private static void JudgeStreams(ScenarioRun run, UdpStream udp, StreamSummary summary, TcpSummary connection, List<MatMove> moves)
+    {
+        run.Result.Add("udp", summary.ToJson());
+        run.Check("the address was learned from the node's reply to the probe", "each time", $"{moves.Count(move => move.Update.Home == MatLab.Home && move.Update.LearnedAt > move.Update.HeardAt)} of {moves.Count}",
+            moves.TrueForAll(move => move.Update.Home == MatLab.Home && move.Update.LearnedAt > move.Update.HeardAt));
         run.Check("the stream goes on after the last move", "packets arrive", $"{summary.Received} of {summary.Sent}", udp.Record.LostBetween(moves[^1].Update.LastDoneAt, long.MaxValue) < udp.Record.Sent - udp.Record.FirstSentAfter(moves[^1].Update.LastDoneAt));
         run.Check("the TCP connection survives and carries what was sent", "alive, 0 bytes wrong", connection.ToString(), connection.Failure == null && connection.WrongBytes == 0 && connection.Bytes > 0);
         run.Figure("TCP's longest stall", "none given", $"{connection.LongestStall.TotalMilliseconds:0} ms");

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
+using Softswitch.Lab.Machines;
 using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Twaren;
@@ -28,6 +29,7 @@ internal sealed record TwarenMachine(MacAddress HardwareAddress, Be32 Address);
 internal sealed class TwarenLab
 {
     public const ushort TunnelPort = 4;
+    public const ushort MachinePort = 3; // VM-S's, at either access switch
     public const ulong FirstAggregationId = 0x1111_1111_1111;
     public const ulong SecondAggregationId = 0x2222_2222_2222;
     public const ulong FirstAccessId = 0x04_9652_0717;
@@ -74,9 +76,9 @@ internal sealed class TwarenLab
         lab.Connect(FirstRouter, FirstGateway.HardwareAddress, Prefix("192.168.1.254/24"), FirstAggregation, 2);
         lab.Connect(SecondRouter, SecondGateway.HardwareAddress, Prefix("10.27.82.254/24"), SecondAggregation, 2);
         lab.Connect(Neighbour, FirstAccess, 2);
-        run.Connect(MovedHost, FirstAccess, 3);
+        run.Connect(MovedHost, FirstAccess, MachinePort);
         lab.Connect(TargetHost, SecondAccess, 2);
-        run.Connect(MovedHost, SecondAccess, 3);
+        run.Connect(MovedHost, SecondAccess, MachinePort);
         BuildBackbone(lab);
 
         Controllers =
@@ -89,6 +91,7 @@ internal sealed class TwarenLab
         lab.Start(SecondAggregation, Controllers[0]);
         lab.Start(FirstAccess, Controllers[1]);
         lab.Start(SecondAccess, Controllers[2]);
+        lab.StartMachines();
     }
 
     public LabSwitch FirstAggregation { get; }
@@ -125,6 +128,24 @@ internal sealed class TwarenLab
 
     /// <summary>Campus 2's end of the tunnel's way.</summary>
     public string TunnelInterface => Backbone.Interfaces[3];
+
+    /// <summary>A namespace takes VM-S's place at AcS2, if that is a guest.</summary>
+    /// <returns>Whether it is.</returns>
+    public bool StandIn(ScenarioRun run)
+    {
+        if (MovedHost is not LabMachine machine)
+        {
+            return false;
+        }
+        run.EndTap((IMobileHost)machine, AtSecondAccess);
+        machine.Stop();
+        LabHost host = run.Lab.Add(new LabHost("VM-S's stand-in", Moved.HardwareAddress, Prefix("192.168.1.101/24"), FirstGateway.Address), 2.9, 0);
+        run.Lab.Reconnect(host, SecondAccess, MachinePort);
+        MovedHost = host;
+        TwarenSteps.Reach(run, host, Neighbour.Address, "R");
+        run.Say("a namespace has taken the guest's place at AcS2");
+        return true;
+    }
 
     private void BuildBackbone(Testbed lab)
     {

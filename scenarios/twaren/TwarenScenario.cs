@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Lab;
+using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Text;
 
@@ -10,6 +12,8 @@ namespace Softswitch.Scenarios.Twaren;
 internal sealed class TwarenScenario : Scenario
 {
     private const double PingsPerSecond = 100;
+    private const double TcpBytesPerSecond = 250_000;
+    private const ushort TcpPort = 7000;
 
     public override string Name => "twaren";
 
@@ -18,6 +22,10 @@ internal sealed class TwarenScenario : Scenario
     public override string Summary =>
         "Four switches under three controllers; the aggregation switches of two campuses are joined by a tunnel. VM-S moves to the other campus and keeps its address and "
         + "its gateway, with the flows of the paper's Figures 5 and 6. Its packets to VM-T, now its neighbour, go by both campuses' routers until the flows of Table 2 lead them straight.";
+
+    public override string WithGuests =>
+        "VM-S is a QEMU guest with a Linux of its own, and moves by live migration; the flows are loaded when QEMU has moved it. It answers and sends back itself, so streams go there "
+        + "and back, and VM-T pings it. Where a thousand machines are needed, and AcS2 becomes a card, a namespace takes the guest's place: it can send others' frames, by a cable that a card can have.";
 
     public override void Run(ScenarioRun run)
     {
@@ -38,6 +46,10 @@ internal sealed class TwarenScenario : Scenario
         {
             run.KeepTable(device, "after");
         }
+        if (lab.StandIn(run))
+        {
+            wires = new TwarenWires(run, lab);
+        }
         TwarenScale.Run(run, lab, wires);
         TwarenShortcut.RunOnCard(run, lab, wires, around);
         string[] refused = [.. lab.Controllers.SelectMany(controller => controller.Errors)];
@@ -57,9 +69,12 @@ internal sealed class TwarenScenario : Scenario
     {
         PingStream pings = run.Own(PingStream.Start(lab.Outside, lab.MovedHost, PingsPerSecond));
         run.WaitUntil(() => pings.Record.Received > 10, "W's pings are answered before the move");
+        TcpStream? tcp = run.Options.UsesGuests ? run.Own(TcpStream.Start(lab.Outside, lab.MovedHost, TcpPort, TcpBytesPerSecond)) : null;
         lab.MovedHost.Prepare(TwarenLab.AtSecondAccess);
+        long flowMods = run.CountFlowMods();
         long left = run.Say("VM-S leaves AcS1 for AcS2, campus 2");
-        lab.MovedHost.MoveTo(TwarenLab.AtSecondAccess);
+        MigrationFigures? guest = lab.MovedHost.MoveTo(TwarenLab.AtSecondAccess);
+        long arrived = Stopwatch.GetTimestamp();
         foreach (TwarenController controller in lab.Controllers)
         {
             controller.Forget(TwarenLab.Moved.HardwareAddress);
@@ -68,9 +83,13 @@ internal sealed class TwarenScenario : Scenario
         IReadOnlyList<StaticFlow> access = TwarenFlows.Read(TwarenFlows.Figure6);
         lab.Controllers[1].Push(access.Where(flow => flow.Switch == TwarenLab.FirstAccessId));
         lab.Controllers[2].Push(access.Where(flow => flow.Switch == TwarenLab.SecondAccessId));
-        lab.MovedHost.Announce();
+        if (guest == null)
+        {
+            lab.MovedHost.Announce();
+        }
         TwarenSteps.Settle(run, lab);
-        run.Say("Figures 5 (2024 corrected) and 6 are loaded on all switches");
+        long loaded = run.Say("Figures 5 (2024 corrected) and 6 are loaded on all switches");
+        flowMods = run.CountFlowMods() - flowMods;
         int known = pings.Record.Received;
         run.WaitUntil(() => pings.Record.Received > known + 10, "W's pings are answered after the move");
         StreamSummary summary = pings.Stop();
@@ -78,6 +97,21 @@ internal sealed class TwarenScenario : Scenario
         run.Figure(
             "pings lost in the move, one every 10 ms", "none given",
             $"{summary.Lost}, longest gap {summary.LongestGap.TotalMilliseconds:0} ms from {run.Result.Timeline.SecondsAt(left):0.00} s on");
+        if (guest != null)
+        {
+            TcpSummary connection = tcp!.Stop();
+            run.Check(
+                "W's TCP connection with the guest survives the move and carries what was sent, there and back", "alive, 0 bytes wrong", connection.ToString(),
+                connection.Failure == null && connection.WrongBytes == 0 && connection.Bytes > 0);
+            run.Result.Add(new ScenarioMigration("VM-S, AcS1 to AcS2", guest)
+            {
+                Update = Stopwatch.GetElapsedTime(arrived, loaded),
+                FlowMods = flowMods,
+                Lost = summary.Lost,
+                PingGap = pings.Record.LongestGapBetween(left, loaded),
+                TcpStall = tcp.LongestStallBetween(left, loaded),
+            });
+        }
     }
 
     private static void CheckDelivery(ScenarioRun run, TwarenLab lab)

@@ -19,6 +19,10 @@ internal sealed class XenflowScenario : Scenario
         + "a thousand of them move from one machine to the other under traffic: make before break, and break before make for comparison. "
         + "Interfaces come and go meanwhile, and a slice keeps its band.";
 
+    public override string WithGuests =>
+        "No machine moves here, only flows: the virtual router's data plane is in the switches and stays there, in hardware's place, and its control plane is a routing table that is "
+        + "read from outside. So there is no guest, and it runs as it is.";
+
     public override void Run(ScenarioRun run)
     {
         XenflowLab lab = run.Own(new XenflowLab(run.Lab));
