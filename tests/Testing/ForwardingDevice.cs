@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Testing;
@@ -13,6 +14,8 @@ internal abstract class ForwardingDevice(IPortDevice inner) : IPortDevice
     public MacAddress HardwareAddress => inner.HardwareAddress;
 
     public bool TakesOffloads => inner.TakesOffloads;
+
+    public bool Takes(in OffloadState offload) => inner.Takes(offload);
 
     public virtual IReadOnlyList<IPort> Queues => inner.Queues;
 

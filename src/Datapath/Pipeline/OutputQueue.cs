@@ -55,8 +55,8 @@ internal sealed unsafe class OutputQueue
     /// <summary>The worker's, of the port's egress.</summary>
     public PacketAccount* Account => _account;
 
-    /// <summary>Whether packets may be added before their checksums and segments are finished.</summary>
-    public bool TakesOffloads => Port.Device.TakesOffloads;
+    /// <summary>Whether a packet that owes this may be added before it is finished.</summary>
+    public bool Takes(in OffloadState offload) => Port.Device.Takes(offload);
 
     public bool IsEmpty => _count == 0;
 

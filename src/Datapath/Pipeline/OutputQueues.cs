@@ -118,8 +118,9 @@ internal sealed unsafe class OutputQueues(int worker, FrameCache frames, Handove
         }
     }
 
-    private static bool NeedsWork(OutputQueue queue, in Packet packet) =>
-        packet.Flags != PacketFlags.None && ((packet.Flags & PacketFlags.MayFragment) != 0 || (packet.HasOffload && !queue.TakesOffloads));
+    private bool NeedsWork(OutputQueue queue, in Packet packet) =>
+        packet.Flags != PacketFlags.None
+        && ((packet.Flags & PacketFlags.MayFragment) != 0 || (packet.HasOffload && !queue.Takes(frames.Offload(packet))));
 
     /// <summary>Finishes what the port cannot; cuts what is longer than its MTU and may be cut, which owes nothing else.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -19,7 +19,7 @@ internal interface IPort
     int Receive(PacketBatch batch, FrameCache frames);
 
     /// <summary>Sends packets in order.</summary>
-    /// <param name="packets">Packets with offload flags come only if the device's <see cref="IPortDevice.TakesOffloads"/> is true.</param>
+    /// <param name="packets">Packets with offload flags come only if the device's <see cref="IPortDevice.Takes"/> was true.</param>
     /// <param name="frames">Where the frames of taken packets go.</param>
     /// <returns>How many were taken: a prefix. Fewer than given means that the queue is full.</returns>
     int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames);

@@ -24,6 +24,9 @@ internal interface IPortDevice : IDisposable
     /// <summary>Whether <see cref="IPort.Transmit"/> accepts packets with a partial checksum or to be segmented.</summary>
     bool TakesOffloads { get; }
 
+    /// <summary>Whether it accepts a packet that owes this. Asked for each that owes something: a guest takes some kinds, and others another time.</summary>
+    bool Takes(in OffloadState offload) => TakesOffloads;
+
     /// <summary>At least one queue pair. They are dealt to the workers in turn; one with several sends by the first of its own.</summary>
     IReadOnlyList<IPort> Queues { get; }
 

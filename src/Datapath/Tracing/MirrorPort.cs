@@ -34,6 +34,8 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
 
     public bool TakesOffloads => _original.Device.TakesOffloads;
 
+    public bool Takes(in OffloadState offload) => _original.Device.Takes(offload);
+
     public IReadOnlyList<IPort> Queues { get; }
 
     public int PollDescriptor => -1;

@@ -65,6 +65,8 @@ internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
 
     public bool TakesOffloads => _inner.TakesOffloads;
 
+    public bool Takes(in OffloadState offload) => _inner.Takes(offload);
+
     public IReadOnlyList<IPort> Queues => UnderlayQueues;
 
     public PortLink ReadLink()

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 
@@ -16,8 +17,6 @@ internal sealed unsafe class VhostUserPort : IPortDevice
 {
     /// <summary>Queue pairs of a port: messages have 8 bits for a ring's number.</summary>
     public const int MostQueues = 128;
-
-    private const ulong LocalOffloads = VirtioFeatures.VIRTIO_NET_F_GUEST_CSUM | VirtioFeatures.VIRTIO_NET_F_GUEST_TSO4 | VirtioFeatures.VIRTIO_NET_F_GUEST_TSO6;
 
     private const int RetryMilliseconds = 100;
     private const int PenaltyMilliseconds = 1000; // after a front-end that broke the protocol
@@ -70,7 +69,9 @@ internal sealed unsafe class VhostUserPort : IPortDevice
     public MacAddress HardwareAddress { get; }
 
     /// <summary>Whether the guest takes what local stacks leave to be done: it follows what was negotiated.</summary>
-    public bool TakesOffloads => (_rings.Features & LocalOffloads) == LocalOffloads;
+    public bool TakesOffloads => (_rings.Features & VirtioFeatures.VIRTIO_NET_F_GUEST_CSUM) != 0;
+
+    public bool Takes(in OffloadState offload) => _rings.Takes(offload);
 
     public IReadOnlyList<IPort> Queues { get; }
 

@@ -324,7 +324,7 @@ internal sealed unsafe partial class VirtQueue
         int waiting = (ushort)(Volatile.Read(ref AvailableIndex) - _next);
         if (IsTorn || waiting > _size)
         {
-            End(IsTorn ? RingFault.Torn : RingFault.AvailableIndex);
+            End(RingFault.AvailableIndex);
             return 0;
         }
         return Math.Min(waiting, most);
@@ -405,7 +405,7 @@ internal sealed unsafe partial class VirtQueue
     private bool End(RingFault fault)
     {
         _isReady = false;
-        Volatile.Write(ref _fault, (int)fault);
+        Volatile.Write(ref _fault, (int)(IsTorn ? RingFault.Torn : fault)); // zeros in the place of the memory look like a lie
         _owner.Report();
         return false;
     }

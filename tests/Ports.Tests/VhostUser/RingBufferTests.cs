@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.VhostUser;
@@ -193,6 +195,41 @@ public sealed unsafe class RingBufferTests
         Assert.Equal(good, harness.NextSent());
         harness.Frames.Drain();
         Assert.Equal((64, 8), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Fact]
+    public void What_one_guest_leaves_to_be_done_is_done_for_one_that_does_not_take_it()
+    {
+        using TestSwitch sut = new(ports: 0);
+        using RingHarness sender = new(sut.Control.Frames, Everything, longest: 66_000);
+        using RingHarness taker = new(sut.Control.Frames, Everything);
+        using RingHarness other = new(sut.Control.Frames, Everything & ~VirtioFeatures.VIRTIO_NET_F_GUEST_TSO4);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(1, sender.Device));
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, taker.Device));
+        Assert.Equal(ControlError.None, sut.Control.AddPort(3, other.Device));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2), FlowAction.Output(3));
+        SegmentBuilder builder = new() { Payload = new byte[10_000] };
+        byte[] segment = builder.Build(finished: false);
+        VirtioNetHeader said = new()
+        {
+            Flags = VirtioNetHeader.VIRTIO_NET_HDR_F_NEEDS_CSUM,
+            GsoType = (byte)SegmentationKind.TcpV4,
+            HeaderLength = 54,
+            SegmentSize = 1448,
+            ChecksumStart = 34,
+            ChecksumOffset = 16,
+        };
+        Assert.True(sender.Guest.TrySend(segment, said));
+        sut.Settle();
+        Assert.Equal(segment, taker.Guest.Receive(out VirtioNetHeader header));
+        Assert.Equal(said, header);
+        foreach (byte[] frame in builder.Frames(1448))
+        {
+            Assert.Equal(frame, other.Guest.Receive(out header));
+            Assert.True(header.IsPlain);
+        }
+        Assert.Null(other.NextSent());
+        sut.AssertNoFrameLost();
     }
 
     [Fact]

@@ -65,6 +65,8 @@ internal sealed class RingHarness : PortHarness
 
         public bool TakesOffloads => true;
 
+        public bool Takes(in OffloadState offload) => rings.Takes(offload);
+
         public IReadOnlyList<IPort> Queues => rings.Queues;
 
         public PortLink ReadLink() => new(rings.IsReady, 0);
