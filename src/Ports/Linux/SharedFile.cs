@@ -10,19 +10,21 @@ internal sealed unsafe class SharedFile : IDisposable
 {
     private const int F_ADD_SEALS = 1033;
     private const int F_SEAL_SHRINK = 2;
+    private const int PROT_NONE = 0;
+    private const int MAP_NORESERVE = 0x4000;
 
-    private readonly byte* _mapping;
-    private readonly nuint _mappedBytes;
+    private readonly byte* _reserved;
+    private readonly nuint _reservedBytes;
     private readonly BusErrors.Range* _range;
     private bool _disposed;
 
-    private SharedFile(int descriptor, byte* mapping, nuint mappedBytes, nuint inside, BusErrors.Range* range)
+    private SharedFile(int descriptor, byte* reserved, nuint reservedBytes, byte* start, BusErrors.Range* range)
     {
         Descriptor = descriptor;
-        _mapping = mapping;
-        _mappedBytes = mappedBytes;
+        _reserved = reserved;
+        _reservedBytes = reservedBytes;
         _range = range;
-        Start = mapping + inside;
+        Start = start;
     }
 
     public int Descriptor { get; }
@@ -53,7 +55,7 @@ internal sealed unsafe class SharedFile : IDisposable
         {
             _disposed = true;
             BusErrors.Remove(_range);
-            _ = Libc.munmap(_mapping, _mappedBytes);
+            _ = Libc.munmap(_reserved, _reservedBytes);
             _ = Libc.close(Descriptor);
         }
     }
@@ -76,20 +78,32 @@ internal sealed unsafe class SharedFile : IDisposable
         ulong page = BlockSize(descriptor);
         ulong inside = offset % page;
         nuint mappedBytes = (nuint)((inside + bytes + page - 1) / page * page);
-        void* mapping = Libc.mmap(null, mappedBytes, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED, descriptor, (nint)(offset - inside));
-        if ((nint)mapping == -1)
+        // Pages that nobody may touch stand on either side.
+        nuint guard = (nuint)Environment.SystemPageSize;
+        nuint reservedBytes = mappedBytes + (nuint)page + (2 * guard);
+        void* reserved = Libc.mmap(null, reservedBytes, PROT_NONE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if ((nint)reserved == -1)
         {
             why = $"mmap: {Errno.Text(Errno.Last)}";
             return null;
         }
-        BusErrors.Range* range = BusErrors.Add((byte*)mapping, mappedBytes);
+        byte* start = (byte*)(((nuint)reserved + guard + (nuint)page - 1) / (nuint)page * (nuint)page);
+        const int protection = Libc.PROT_READ | Libc.PROT_WRITE;
+        BusErrors.Range* range = null;
+        if ((nint)Libc.mmap(start, mappedBytes, protection, Libc.MAP_SHARED | Libc.MAP_FIXED, descriptor, (nint)(offset - inside)) == -1)
+        {
+            why = $"mmap: {Errno.Text(Errno.Last)}";
+        }
+        else if ((range = BusErrors.Add(start, mappedBytes)) == null)
+        {
+            why = $"more than {BusErrors.MaxRanges - 1} mapped files";
+        }
         if (range == null)
         {
-            why = $"more than {BusErrors.MaxRanges} mapped files";
-            _ = Libc.munmap(mapping, mappedBytes);
+            _ = Libc.munmap(reserved, reservedBytes);
             return null;
         }
-        return new SharedFile(descriptor, (byte*)mapping, mappedBytes, (nuint)inside, range);
+        return new SharedFile(descriptor, (byte*)reserved, reservedBytes, start + inside, range);
     }
 
     /// <summary>What mappings of the file are multiples of: a page, or one of its huge pages.</summary>
