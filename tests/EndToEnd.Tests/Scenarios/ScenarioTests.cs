@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.EndToEnd.Tests.Machines;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;
@@ -21,6 +22,26 @@ public sealed class ScenarioTests
 
     [Fact]
     public void L3mig_passes_at_small_scale() => Pass("l3mig");
+
+    [Fact]
+    public void Mat_passes_with_a_guest() => PassWithGuest("mat");
+
+    [Fact]
+    public void Twaren_passes_with_a_guest() => PassWithGuest("twaren");
+
+    [Fact]
+    public void What_guests_need_and_is_not_installed_is_named_in_one_line()
+    {
+        Needs.Root();
+        Needs.Program("unshare");
+        Assert.SkipUnless(Directory.Exists("/boot"), "/boot does not exist: there is no kernel to hide");
+        CommandResult result = RunningCommand.Execute(
+            "unshare", "--mount", "sh", "-c", "mount -t tmpfs none /boot && exec \"$@\"", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "scenario", "mat", "--vm");
+        Assert.Equal(2, result.ExitCode);
+        string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("softswitch scenario: --vm: ", line, StringComparison.Ordinal);
+        Assert.Contains("linux-image-cloud-amd64", line, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Interrupted_it_says_so_and_leaves_nothing()
@@ -63,15 +84,28 @@ public sealed class ScenarioTests
         Assert.StartsWith($"softswitch scenario: {reason}", Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
+    /// <summary>With QEMU's figures of each move beside ours.</summary>
+    private static void PassWithGuest(string name)
+    {
+        MachineTests.NeedsMachines();
+        JsonNode scenario = Pass(name, "--vm");
+        Assert.All(scenario["migrations"]!.AsArray(), one =>
+        {
+            Assert.True(one!["totalMs"]!.GetValue<double>() >= one["downtimeMs"]!.GetValue<double>());
+            Assert.True(one["bytes"]!.GetValue<long>() > 0 && one["flowMods"]!.GetValue<long>() > 0 && one["updateMs"]!.GetValue<double>() > 0);
+        });
+        Assert.NotEmpty(scenario["migrations"]!.AsArray());
+    }
+
     /// <summary>Runs one with everything it can write: JSON, a page, captures.</summary>
-    private static void Pass(string name)
+    private static JsonNode Pass(string name, params string[] options)
     {
         Needs.Namespaces();
         string folder = Directory.CreateTempSubdirectory("scenario").FullName;
         try
         {
             using RunningCommand running = RunningCommand.Start(
-                SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", name, "--small", "--json", "--report", folder, "--pcap", folder]);
+                SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", name, "--small", "--json", "--report", folder, "--pcap", folder, .. options]);
             CommandResult result = running.WaitForEnd(Bound);
             Assert.True(result.ExitCode == 0, result.Output + result.Error);
             JsonNode scenario = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!;
@@ -82,6 +116,8 @@ public sealed class ScenarioTests
             Assert.Contains($"<h2 id=\"{name}\">{name}: <span class=\"ok\">passed</span></h2>", page, StringComparison.Ordinal);
             Assert.Contains("<polyline", page, StringComparison.Ordinal);
             Assert.NotEmpty(Directory.GetFiles(folder, $"{name}-*.pcap"));
+            Assert.Equal(options.Contains("--vm"), page.Contains("<h3>Live migrations</h3>", StringComparison.Ordinal));
+            return scenario;
         }
         finally
         {
