@@ -31,8 +31,7 @@ internal sealed class Qmp : IDisposable
     /// <summary>Runs a command and gives what it returns.</summary>
     /// <param name="arguments">As in the reference of QMP; null for none.</param>
     /// <param name="attached">Whose descriptor goes with it; null for none.</param>
-    /// <exception cref="TestbedException">QEMU refuses; the message is QEMU's.</exception>
-    /// <exception cref="IOException">The connection broke.</exception>
+    /// <exception cref="TestbedException">QEMU refuses, and the message is QEMU's; or it has ended.</exception>
     public JsonElement Execute(string command, JsonObject? arguments = null, Socket? attached = null)
     {
         var request = new JsonObject { ["execute"] = command };
@@ -40,6 +39,34 @@ internal sealed class Qmp : IDisposable
         {
             request["arguments"] = arguments;
         }
+        try
+        {
+            return Ask(command, request, attached);
+        }
+        catch (Exception e) when (e is IOException or SystemCallException)
+        {
+            throw new TestbedException($"QEMU: {command}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>When QEMU last reported an event, such as RESUME, in Stopwatch.GetTimestamp; null if it never has.</summary>
+    public long? Find(string name)
+    {
+        Execute("query-status"); // what it said before the answer is read with it
+        lock (_lock)
+        {
+            return _events.FindLast(one => one.Name == name) is { Name: not null, When: var when } ? when : null;
+        }
+    }
+
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _stream.Dispose();
+    }
+
+    private JsonElement Ask(string command, JsonObject request, Socket? attached)
+    {
         lock (_lock)
         {
             Send(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"), attached);
@@ -57,35 +84,6 @@ internal sealed class Qmp : IDisposable
                 Note(answer);
             }
         }
-    }
-
-    /// <summary>When QEMU last reported an event, such as RESUME, in Stopwatch.GetTimestamp; null if it never has.</summary>
-    public long? Find(string name)
-    {
-        Execute("query-status"); // what it said before the answer is read with it
-        lock (_lock)
-        {
-            return _events.FindLast(one => one.Name == name) is { Name: not null, When: var when } ? when : null;
-        }
-    }
-
-    /// <summary>Asks QEMU to end, which answers or is gone before.</summary>
-    public void Quit()
-    {
-        try
-        {
-            Execute("quit");
-        }
-        catch (IOException)
-        {
-            // Gone.
-        }
-    }
-
-    public void Dispose()
-    {
-        _reader.Dispose();
-        _stream.Dispose();
     }
 
     private void Send(byte[] line, Socket? attached)
