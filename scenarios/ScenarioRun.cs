@@ -80,11 +80,13 @@ internal sealed class ScenarioRun : IDisposable
     }
 
     /// <summary>Adds a host that moves: a guest where they are asked for, which its hypervisor announces by RARP, else a namespace.</summary>
+    /// <param name="cardOptions">As <see cref="LabMachine.CardOptions"/>. Without <c>guest_announce=off</c> a guest announces itself by gratuitous ARP too.</param>
     /// <param name="x">As of <see cref="Testbed.Add"/>.</param>
     /// <param name="y">As of <see cref="Testbed.Add"/>.</param>
-    public IMobileHost AddMobile(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway, double x, double y) =>
+    public IMobileHost AddMobile(
+        string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway, double x, double y, string cardOptions = "guest_announce=off") =>
         Options.UsesGuests
-            ? Lab.Add(new LabMachine(name, hardwareAddress, address, gateway) { CardOptions = "guest_announce=off" }, x, y)
+            ? Lab.Add(new LabMachine(name, hardwareAddress, address, gateway) { CardOptions = cardOptions }, x, y)
             : Lab.Add(new LabHost(name, hardwareAddress, address, gateway), x, y);
 
     /// <summary>Gives a host that moves its next place.</summary>

@@ -19,32 +19,43 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
         L3MigScenario.FinishChecksums(lab.FarServer, lab.FarServer.CurrentInterface);
         MigrationOrder order = L3MigMove.Order(lab, place: 0, CopyPort);
         L3MigMove.Await(run, lab.Central.PreMigrate(order), "pre-migration is confirmed");
-        JudgeWhole(StartVerified(order.Copy));
+        using L3MigTransfer transfer = StartVerified(order);
+        Measure(transfer.Copy);
+        transfer.BeginMove(run);
         L3MigMove.Await(run, lab.Central.Migrate(), "migration's entries are confirmed");
-        L3MigMove.Go(run, lab, place: 0);
+        L3MigMoved moved = L3MigMove.Go(run, lab, place: 0);
+        if (moved.Figures is { } figures)
+        {
+            transfer.Judge(run, figures);
+            run.Figure(
+                "the guest's way back, without sessions", "none given",
+                $"{figures.Bytes / 1e6:0.0} MB in {figures.Total.TotalMilliseconds:0} ms, QEMU's downtime {figures.Downtime.TotalMilliseconds:0} ms");
+        }
+        CopySummary summary = transfer.End();
+        run.Check("the copy back arrives whole", "whole", $"{summary}", summary.IsWhole);
         L3MigMove.Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
         JudgeTables();
     }
 
     /// <summary>Starts the copy and lets it run until so many of its packets have been verified.</summary>
-    private MemoryCopy StartVerified(Session copied)
+    private L3MigTransfer StartVerified(MigrationOrder order)
     {
         long wanted = run.Scale(WantedFrames, 20_000);
         using WireTap near = Open(lab.NearServer, lab.NearServer.CurrentInterface);
         using WireTap far = Open(lab.FarServer, lab.FarServer.CurrentInterface);
         using WireTap nearOutside = Open(lab.Network, lab.Network.Interfaces[0]);
         using WireTap farOutside = Open(lab.Network, lab.Network.Interfaces[1]);
-        ushort reused = lab.Central.FindPort(copied)!.Value;
+        ushort reused = lab.Central.FindPort(order.Copy)!.Value;
         FrameCount first = farOutside.Count("the reused port's connection requests", (in frame) => frame.IsTcpRequest && frame.DestinationPort == reused);
         ChecksumTally[] tallies =
         [
             Verify(farOutside, "behind gateway 2's six rewrites", L3MigLab.FarSite.PublicAddress),
-            Verify(near, "recovered by gateway 1", copied.Source),
+            Verify(near, "recovered by gateway 1", order.Copy.Source),
             Verify(nearOutside, "behind gateway 1's six rewrites", L3MigLab.NearSite.PublicAddress),
-            Verify(far, "recovered by gateway 2", copied.Destination),
+            Verify(far, "recovered by gateway 2", order.Copy.Destination),
         ];
         long began = Stopwatch.GetTimestamp();
-        MemoryCopy copy = run.Own(MemoryCopy.Start(lab.FarServer, lab.NearServer, lab.NearServer.Address, CopyPort, L3MigMove.MigrationPort));
+        L3MigTransfer transfer = run.Own(new L3MigTransfer(lab, order, place: 0));
         while (Verified(tallies) < wanted && Stopwatch.GetElapsedTime(began) < (run.Options.Small ? ScenarioRun.Patience : LongestCopy))
         {
             run.Wait(TimeSpan.FromMilliseconds(20));
@@ -52,10 +63,10 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
         run.Check(
             "the released port is in use again at once: the next copy has it, and is carried", $"port {released}, 1 connection request",
             $"port {reused}, {first.Total}", reused == released && first.Total == 1);
-        copy.Limit(0);
+        transfer.Copy.Limit(0);
         run.Wait(TimeSpan.FromMilliseconds(200)); // the taps see the last of it
         Judge(tallies, wanted);
-        return copy;
+        return transfer;
     }
 
     private void Judge(ChecksumTally[] tallies, long wanted)
@@ -70,13 +81,11 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     }
 
     /// <summary>The same copy without captures: each packet of the MTU is rewritten by itself, and every processor has to do with it several times.</summary>
-    private void JudgeWhole(MemoryCopy copy)
+    private void Measure(MemoryCopy copy)
     {
         copy.Unlimit();
         double rate = copy.Measure(run, TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 3));
-        CopySummary summary = copy.Stop();
         run.Figure("memory copy in packets of the MTU with finished checksums, one by one through both gateways", "none given", $"{rate / 1e9:0.00} Gbit/s");
-        run.Check("the copy back arrives whole", "whole", $"{summary}", summary.IsWhole);
     }
 
     /// <summary>The VM is back and switched off: nothing of it or of copies is left, and every port is free.</summary>

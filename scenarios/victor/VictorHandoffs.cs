@@ -31,6 +31,7 @@ internal sealed class VictorHandoffs
         Rehearse();
         TimeSpan between = TimeSpan.FromMilliseconds(_run.Scale(1000, 400));
         PingStream[] streams = StartPings();
+        GuestPings? own = _lab.Mobile is LabMachine guest ? GuestPings.Start(guest, _lab.Correspondent, PingsPerSecond) : null;
         _run.WaitUntil(() => streams.All(stream => stream.Record.Received > 10), "pings are answered before the first handoff");
         int handoffs = _run.Scale(10, 2);
         for (int i = 0; i < handoffs; i++)
@@ -48,6 +49,10 @@ internal sealed class VictorHandoffs
         foreach (PingStream stream in streams)
         {
             Judge(stream, stream.Stop(), end);
+        }
+        if (own != null)
+        {
+            Judge(own);
         }
         JudgeUpdates(streams[0].Record);
         KeepMigrations(streams[0], end);
@@ -129,6 +134,18 @@ internal sealed class VictorHandoffs
         _run.Check(
             $"{stream.Name}: goes on after each handoff", "answers in every pause",
             $"{summary.Received} of {summary.Sent} answered", summary.LongestLoss < stream.Record.Sent / (_moves.Count + 1));
+    }
+
+    /// <summary>Its clock stands while it does: what it loses is on the way when it stops, or answered before all know where it is.</summary>
+    private void Judge(GuestPings own)
+    {
+        GuestPingSummary summary = own.Stop();
+        int due = (int)Math.Ceiling(_moves.Max(move => move.Update.TotalSeconds) * PingsPerSecond);
+        _run.Figure($"pings lost, {own.Name} by its own clock", "1 to 2 a handoff", $"{summary.Lost} of {summary.Sent} in {_moves.Count} handoffs");
+        _run.CheckTime(
+            $"{own.Name}: most lost in a row, beyond those sent until the last table's update", $"at most {MostLost}",
+            $"{summary.LongestLoss} of {due}", summary.LongestLoss <= due + MostLost);
+        _run.Check($"{own.Name}: goes on after each handoff", "answers in every pause", $"{summary.Received} of {summary.Sent} answered", summary.LongestLoss < summary.Sent / (_moves.Count + 1));
     }
 
     private int CountLost(PingStream stream, int move, long end) => stream.Record.LostBetween(Begin(move), move + 1 < _moves.Count ? Begin(move + 1) : end);

@@ -40,7 +40,7 @@ internal sealed class VictorLab
         Core = lab.Add(new LabRouter("network"), 2, 1.6);
         Stationary = lab.Add(new LabHost("h11", Mac("02:00:00:0a:00:11"), Prefix("10.10.0.11/24"), Address("10.10.0.254")), 0, 0);
         Remote = lab.Add(new LabHost("h1", Mac("02:00:00:02:03:01"), Prefix("10.2.3.1/24"), Address("10.2.3.254")), 0.9, 0);
-        Mobile = run.AddMobile("VM", Mac("02:00:00:0a:00:36"), Prefix("10.10.0.36/24"), Address("10.10.0.254"), 2, 0);
+        Mobile = run.AddMobile("VM", Mac("02:00:00:0a:00:36"), Prefix("10.10.0.36/24"), Address("10.10.0.254"), 2, 0, cardOptions: "");
         Correspondent = lab.Add(new LabHost("h5", Mac("02:00:00:04:05:01"), Prefix("10.4.5.1/24"), Address("10.4.5.254")), 2, 3.4);
         Stay = [Stationary, Remote, Correspondent];
 
@@ -65,6 +65,7 @@ internal sealed class VictorLab
         {
             lab.Start(element, Controller);
         }
+        lab.StartMachines();
     }
 
     public LabSwitch First { get; }

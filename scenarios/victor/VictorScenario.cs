@@ -24,6 +24,9 @@ internal sealed class VictorScenario : Scenario
         "Three forwarding elements with an IP-in-IP mesh between them are one router. A machine registers by the ARP it broadcasts; the controller sets its binding on all three. "
         + "While it is pinged every 10 ms, and pings, it moves from FE1 to FE3 and back again.";
 
+    public override string WithGuests =>
+        "The VM is a QEMU guest that migrates live. Its hypervisor announces it by RARP, and it does by ARP. While QEMU holds it, pings are lost whatever the network does: judged is what the network adds.";
+
     public override void Run(ScenarioRun run)
     {
         var lab = new VictorLab(run);
