@@ -70,6 +70,7 @@ internal static class PortFactory
             {
                 AfPacketPort.OfferKind => AfPacketPort.Take(port, offer),
                 TapPort.OfferKind => TapPort.Take(port, offer),
+                VhostUserPort.OfferKind => VhostUserPort.Take(port, offer),
                 PcapWriterPort.Offered => PcapWriterPort.Take(FileName("pcap", spec.Target), spec.Target, offer),
                 ReplayPort.Offered or NullPort.Offered => Open(spec, pool),
                 AfXdpPort.OfferKind => AfXdpPort.Take(port, pool, offer),

@@ -13,7 +13,7 @@ namespace Softswitch.Ports.VhostUser;
 /// has the socket, waits for nobody but it, and never holds up a worker longer than a change of a ring takes.
 /// References: QEMU's docs/interop/vhost-user.rst; virtio 1.2 §5.1.
 /// </remarks>
-internal sealed unsafe class VhostUserPort : IPortDevice
+internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandover
 {
     /// <summary>Queue pairs of a port: messages have 8 bits for a ring's number.</summary>
     public const int MostQueues = 128;
@@ -57,7 +57,6 @@ internal sealed unsafe class VhostUserPort : IPortDevice
         HardwareAddress = LocalMacAddress.For(path);
         Backend = $"vhost-user: {(listener == null ? "client" : "server")} of {path}, {queues} queue{(queues == 1 ? string.Empty : "s")}";
         _thread = new Thread(Run) { IsBackground = true, Name = $"vhost-user {Name}" };
-        _thread.Start();
     }
 
     public event Action<string?>? Changed;
@@ -94,7 +93,9 @@ internal sealed unsafe class VhostUserPort : IPortDevice
         {
             listener = isServer ? UnixListener.Open(path) : null;
             first = isServer ? null : DescriptorSocket.TryConnect(path, out int error) ?? Await(path, error);
-            return new VhostUserPort(path, listener, first, queues);
+            VhostUserPort opened = new(path, listener, first, queues);
+            opened._thread.Start();
+            return opened;
         }
         catch (SystemCallException e)
         {
@@ -115,7 +116,14 @@ internal sealed unsafe class VhostUserPort : IPortDevice
 
     public PortLink ReadLink() => new(_isUp, _mtu);
 
-    public PortCounters ReadCounters() => _rings.ReadCounters();
+    public PortCounters ReadCounters()
+    {
+        PortCounters total = _rings.ReadCounters();
+        total.ReceiveDropped += _before.ReceiveDropped;
+        total.ReceiveErrors += _before.ReceiveErrors;
+        total.TransmitErrors += _before.TransmitErrors;
+        return total;
+    }
 
     public void SetAdministrativeState(bool up)
     {
@@ -130,8 +138,15 @@ internal sealed unsafe class VhostUserPort : IPortDevice
         _stopping = true;
         ulong one = 1;
         _ = Libc.write(_wake, &one, sizeof(ulong));
-        _thread.Join();
+        if (!_thread.ThreadState.HasFlag(System.Threading.ThreadState.Unstarted))
+        {
+            _thread.Join();
+        }
         _first?.Dispose();
+        if (!_isOurs)
+        {
+            _listener?.Leave();
+        }
         _listener?.Dispose();
         _rings.Dispose();
         _ = Libc.close(_wake);

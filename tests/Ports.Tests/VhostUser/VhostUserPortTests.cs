@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
@@ -86,6 +87,46 @@ public sealed class VhostUserPortTests : IDisposable
             AssertPassesBothWays(port, nic);
             AssertPassesBothWays(port, nic);
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Another_process_goes_on_with_the_guest_and_with_the_counters(bool isServer)
+    {
+        using UnixListener? listener = isServer ? null : UnixListener.Open(Socket);
+        using VhostUserPort giver = Open(isServer);
+        using VhostFrontEnd before = Meet(listener);
+        GuestNic nic = Start(before);
+        Eventually.Up(giver);
+        AssertPassesBothWays(giver, nic);
+        nic.TrySend([1]); // no frame: an error
+        Assert.Equal(0, giver.Queues[0].Receive(new PacketBatch(), _frames));
+
+        DeviceOffer offer = giver.Offer();
+        using VhostUserPort taker = VhostUserPort.Take("p", offer with { Descriptors = [.. offer.Descriptors.Select(GuestRam.Duplicate)] });
+        Assert.True(nic.TrySend(TestPacket.Udp(src: 1, dst: 2))); // meanwhile
+        taker.Adopt(giver.Rest());
+        giver.Yield();
+        giver.Dispose();
+        Eventually.True(before.IsHungUp, "the giver hangs up");
+        using VhostFrontEnd after = Meet(listener);
+        Start(after, nic);
+        Eventually.Up(taker);
+        Assert.Equal(TestPacket.Udp(src: 1, dst: 2), Receive(taker));
+        AssertPassesBothWays(taker, nic);
+        Assert.Equal(1, taker.ReadCounters().ReceiveErrors);
+    }
+
+    [Fact]
+    public void A_taker_that_is_not_told_to_go_on_leaves_the_socket_to_the_giver()
+    {
+        using VhostUserPort giver = Open(isServer: true);
+        DeviceOffer offer = giver.Offer();
+        VhostUserPort.Take("p", offer with { Descriptors = [.. offer.Descriptors.Select(GuestRam.Duplicate)] }).Dispose();
+        using VhostFrontEnd guest = VhostFrontEnd.Connect(Socket, _memory);
+        Start(guest);
+        Eventually.Up(giver);
     }
 
     [Fact]

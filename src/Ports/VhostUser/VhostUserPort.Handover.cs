@@ -1,0 +1,70 @@
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Ports.VhostUser;
+
+/// <content>
+/// Handed over, the port meets its front-end anew: by the socket it listens at, or by connecting, which succeeds when the giver hangs up. The rings tell where
+/// they are, and what the guest sends meanwhile waits in them.
+/// </content>
+internal sealed unsafe partial class VhostUserPort
+{
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string OfferKind = "vhost-user";
+
+    private const byte RecordVersion = 1;
+
+    private PortCounters _before; // of the processes that had it
+    private volatile bool _isOurs = true;
+
+    public IDeviceHandover Handover => this;
+
+    /// <summary>Goes on for another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
+    /// <param name="offer">As <see cref="Offer"/> made it. Its descriptors stay the caller's if this throws.</param>
+    /// <exception cref="InvalidDataException">It is of another version.</exception>
+    public static VhostUserPort Take(string port, DeviceOffer offer)
+    {
+        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
+        (string path, int queues, bool isServer) = (record.ReadString(), record.ReadInt32(), record.ReadBoolean());
+        if (queues is < 1 or > MostQueues || offer.Descriptors.Count != (isServer ? 1 : 0))
+        {
+            throw new InvalidDataException($"{queues} queues and {offer.Descriptors.Count} descriptors");
+        }
+        try
+        {
+            return new VhostUserPort(path, isServer ? UnixListener.Take(offer.Descriptors[0], path) : null, first: null, queues) { _isOurs = false };
+        }
+        catch (SystemCallException e)
+        {
+            throw new PortException($"{port}: {e.Message}", e);
+        }
+    }
+
+    public DeviceOffer Offer() => new(
+        OfferKind,
+        DeviceRecord.Write(RecordVersion, record =>
+        {
+            record.Write(_path);
+            record.Write(Queues.Count);
+            record.Write(_listener != null);
+        }),
+        _listener == null ? [] : [_listener.Descriptor]);
+
+    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record =>
+    {
+        PortCounters counters = ReadCounters();
+        record.Write(counters.ReceiveDropped);
+        record.Write(counters.ReceiveErrors);
+        record.Write(counters.TransmitErrors);
+    });
+
+    public void Yield() => _isOurs = false;
+
+    public void Adopt(ReadOnlySpan<byte> rest)
+    {
+        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
+        _before = new PortCounters { ReceiveDropped = record.ReadInt64(), ReceiveErrors = record.ReadInt64(), TransmitErrors = record.ReadInt64() };
+        _isOurs = true;
+        _thread.Start();
+    }
+}
