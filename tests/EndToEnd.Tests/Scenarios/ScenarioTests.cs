@@ -30,6 +30,12 @@ public sealed class ScenarioTests
     public void Twaren_passes_with_a_guest() => PassWithGuest("twaren");
 
     [Fact]
+    public void Victor_passes_with_a_guest() => PassWithGuest("victor");
+
+    [Fact]
+    public void L3mig_passes_with_a_guest() => PassWithGuest("l3mig");
+
+    [Fact]
     public void What_guests_need_and_is_not_installed_is_named_in_one_line()
     {
         Needs.Root();
