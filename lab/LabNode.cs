@@ -42,6 +42,9 @@ internal class LabNode : IDisposable
         ? $"nsenter --target {Environment.ProcessId} --user --preserve-credentials --net={NetworkPath}"
         : $"nsenter --net={NetworkPath}";
 
+    /// <summary>What shows a person the inside, on this machine's command line.</summary>
+    public virtual string AccessCommand => $"{EnterCommand} ip address";
+
     /// <summary>Runs code on a thread inside: sockets it opens belong there.</summary>
     public void Run(Action action) => Network.Run(action);
 

@@ -29,6 +29,8 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     public override string Caption => $"dpid {datapathId:x}";
 
+    public override string AccessCommand => $"{EnterCommand} ./softswitch ofctl dump-flows {ToolTarget}";
+
     public bool IsStarted => _host != null;
 
     /// <summary>The running switch.</summary>

@@ -173,16 +173,8 @@ internal sealed class Testbed : IDisposable
         ?? _nodes.OfType<LabMachine>().Select(machine => machine.FindFailure()).FirstOrDefault(failure => failure != null);
 
     /// <summary>How to look around while it runs, a line each.</summary>
-    public IEnumerable<string> DescribeAccess()
-    {
-        foreach (LabNode node in _nodes)
-        {
-            yield return node is LabSwitch
-                ? $"{node.Name}: {node.EnterCommand} ./softswitch ofctl dump-flows {LabSwitch.ToolTarget}"
-                : $"{node.Name}: {node.EnterCommand} ip address";
-        }
-        yield return $"controllers: {_control.EnterCommand} ss -tn";
-    }
+    public IEnumerable<string> DescribeAccess() =>
+        [.. _nodes.Select(node => $"{node.Name}: {node.AccessCommand}"), $"controllers: {_control.EnterCommand} ss -tn"];
 
     /// <summary>Ends switches, then controllers, then the namespaces with all in them.</summary>
     public void Dispose()

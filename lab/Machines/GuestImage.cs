@@ -7,7 +7,7 @@ namespace Softswitch.Lab.Machines;
 /// <summary>What every virtual machine of the lab boots: a kernel of this system and a file system in memory, made from this system's programs.</summary>
 /// <remarks>
 /// The file system is a memfd: it goes with the process, and QEMU reads it by its path in /proc. Inside are busybox, the drivers of virtio network
-/// devices, iperf3, ethtool and perl where this system has them, with their libraries, and the scripts beside this file. Threads: any.
+/// devices, perl, iperf3 and ethtool where this system has them, with their libraries, and the scripts beside this file. Threads: any.
 /// </remarks>
 internal sealed class GuestImage
 {
@@ -18,7 +18,7 @@ internal sealed class GuestImage
 
     // Both transports' parts come with virtio_pci; the rest is what virtio_net wants.
     private static readonly string[] Drivers = ["virtio_pci", "virtio_net"];
-    private static readonly string[] OptionalPrograms = ["iperf3", "ethtool", "perl"];
+    private static readonly string[] OptionalPrograms = ["iperf3", "ethtool"];
     private static readonly string[] ProgramFolders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 
     private static readonly Lazy<GuestImage> Made = new(() => new GuestImage());
@@ -43,6 +43,7 @@ internal sealed class GuestImage
         }
         archive.AddFile("bin/busybox", File.ReadAllBytes(FindProgram("busybox")!), isExecutable: true);
         AddDrivers(archive);
+        AddProgram(archive, FindProgram("perl")!);
         foreach (string program in OptionalPrograms.Select(FindProgram).OfType<string>())
         {
             AddProgram(archive, program);
@@ -81,6 +82,10 @@ internal sealed class GuestImage
         if (FindProgram("busybox") is not { } busybox || ReadLibraries(busybox).Count > 0)
         {
             packages.Add("busybox-static");
+        }
+        if (FindProgram("perl") == null)
+        {
+            packages.Add("perl-base");
         }
         return packages.Count == 0 ? null : $"virtual machines need packages that are not installed: {string.Join(", ", packages)}";
     }

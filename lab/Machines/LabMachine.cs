@@ -73,6 +73,9 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     /// <summary>What QEMU and the guest's kernel have printed at the place where it is.</summary>
     public string Console => Running.Console;
 
+    /// <summary>What brings a person to its shell, on this system's command line.</summary>
+    public override string AccessCommand => _places[Current].Qemu is { } running ? $"socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:{running.Shell} # a shell inside; Ctrl-] leaves it" : "ended";
+
     private Qemu Running => _places[Current].Qemu ?? throw new InvalidOperationException($"{Name} is not started");
 
     /// <summary>Lays a cable to a place where it may be.</summary>

@@ -35,6 +35,9 @@ internal sealed class Qemu : IDisposable
 
     public required GuestAgent Agent { get; init; }
 
+    /// <summary>A socket with the guest's shell behind it, for people.</summary>
+    public required string Shell { get; init; }
+
     /// <summary>What QEMU and the guest's kernel have printed.</summary>
     public string Console => _command.Error + _command.Output;
 
@@ -47,6 +50,7 @@ internal sealed class Qemu : IDisposable
     {
         string controlPath = Path.Combine(folder, $"{label}.qmp");
         string agentPath = Path.Combine(folder, $"{label}.agent");
+        string shellPath = Path.Combine(folder, $"{label}.shell");
         using Socket control = Listen(controlPath);
         using Socket agent = Listen(agentPath);
         string[] connections =
@@ -54,6 +58,7 @@ internal sealed class Qemu : IDisposable
             "-chardev", $"socket,id=qmp,path={controlPath}", "-mon", "chardev=qmp,mode=control",
             "-chardev", "stdio,id=console", "-serial", "chardev:console", // ttyS0
             "-chardev", $"socket,id=agent,path={agentPath}", "-serial", "chardev:agent", // ttyS1
+            "-chardev", $"socket,id=shell,path={shellPath},server=on,wait=off", "-serial", "chardev:shell", // ttyS2
         ];
         RunningCommand command = RunningCommand.Start(
             "sh", ["-c", Watched, "sh", folder, GuestImage.Emulator, .. connections, .. arguments], network: node.Network, listens: true);
@@ -64,6 +69,7 @@ internal sealed class Qemu : IDisposable
             {
                 Agent = new GuestAgent(Accept(agent, name, command), () => command.LastLines),
                 Control = new Qmp(controlConnection, Patience),
+                Shell = shellPath,
             };
         }
         catch (Exception e)
