@@ -13,15 +13,19 @@ internal static partial class BenchCommand
         Option<int> rounds = Number("--rounds", "How often each row is measured, with --compare in turns.", 5);
         Option<string?> rows = new("--rows") { HelpName = "NAME,...", Description = $"Rows to measure, of {string.Join(", ", VhostCase.All.Select(row => row.Name))}." };
         Option<bool> noHuge = new("--no-huge") { Description = "Without huge pages. Else as many as are needed are reserved, and given back." };
+        Option<bool> tcp = new("--tcp") { Description = "A TCP stream of iperf3 between two virtual machines instead." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch with DPDK, in turns on one core." };
-        Command command = new("vhost", "Packets between two vhost-user ports, whose guest is DPDK's testpmd.") { seconds, rounds, rows, noHuge, compare, OvsVswitchd };
+        Command command = new("vhost", "Packets between two vhost-user ports, whose guest is DPDK's testpmd.") { seconds, rounds, rows, noHuge, tcp, compare, OvsVswitchd };
         command.SetAction(parsed =>
         {
             OvsInstallation? installed = null;
-            string[] missing = [.. TestPmd.FindMissing()];
+            bool isTcp = parsed.GetValue(tcp);
+            string[] missing = [.. isTcp ? GuestTestbed.FindMissing() : TestPmd.FindMissing()];
             if (missing.Length > 0)
             {
-                return SayMissing(command.Name, missing, "testpmd", TestPmd.InstallLine);
+                return isTcp
+                    ? SayMissing(command.Name, missing, "what virtual machines need", GuestTestbed.InstallLine)
+                    : SayMissing(command.Name, missing, "testpmd", TestPmd.InstallLine);
             }
             if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(OvsVswitchd), needsDpdk: true, out IReadOnlyList<string> lines)) == null)
             {
@@ -35,7 +39,8 @@ internal static partial class BenchCommand
                 HugePages = !parsed.GetValue(noHuge),
                 OpenVSwitch = installed,
             };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => VhostBenchmark.Run(options, progress, cancellation));
+            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) =>
+                isTcp ? VhostTcpBenchmark.Run(options, progress, cancellation) : VhostBenchmark.Run(options, progress, cancellation));
         });
         return command;
     }

@@ -9,7 +9,7 @@ namespace Softswitch.Bench.Io;
 
 /// <summary>Two hosts, each on a veth to the namespace of a switch, with their offloads as they come; iperf3 between them.</summary>
 /// <remarks>Namespaces are held by descriptors: they go with the process. Threads: one.</remarks>
-internal sealed partial class TcpTestbed : IDisposable
+internal sealed partial class TcpTestbed : ITcpTestbed
 {
     public const string InputName = "in";
     public const string OutputName = "out";
@@ -40,8 +40,11 @@ internal sealed partial class TcpTestbed : IDisposable
     /// <summary>Where the switch's interfaces are.</summary>
     public NetworkNamespace Switch { get; } = NetworkNamespace.Create();
 
-    /// <summary>One TCP stream for so long; bits a second as the receiver counts them.</summary>
-    /// <exception cref="CompareException">iperf3 did not come to an end, or not to a good one.</exception>
+    /// <summary>Bits a second as the receiver counts them, of what iperf3's client said with <c>-f k</c>; null if it said nothing of the kind.</summary>
+    public static double? ReadRate(string said) => ReceiverRate().Match(said) is { Success: true } rate
+        ? double.Parse(rate.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * 1000
+        : null;
+
     public double Measure(TimeSpan duration, CancellationToken cancellation)
     {
         using RunningCommand server = Start(_server, "-s", "-1", "--forceflush");
@@ -52,9 +55,8 @@ internal sealed partial class TcpTestbed : IDisposable
             server.WaitForText("listening", Patience, () => cancellation.IsCancellationRequested);
             using RunningCommand client = Start(_client, "-c", address, "-t", seconds, "-f", "k", "-i", "0", "--connect-timeout", "5000");
             CommandResult result = client.WaitForEnd(duration + Patience, () => cancellation.IsCancellationRequested);
-            Match rate = ReceiverRate().Match(result.Output);
-            return result.ExitCode == 0 && rate.Success
-                ? double.Parse(rate.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * 1000
+            return result.ExitCode == 0 && ReadRate(result.Output) is { } rate
+                ? rate
                 : throw new CompareException($"iperf3 to {address} failed: {client.LastLines}");
         }
         catch (TimeoutException e)

@@ -97,10 +97,28 @@ internal static class VhostBenchmark
         return result;
     }
 
-    private static void Describe(BenchResult result, VhostOptions options) =>
+    /// <summary>How it was measured, and where.</summary>
+    public static void Describe(BenchResult result, VhostOptions options) =>
         IoBenchmark.Describe(result, new IoOptions { Seconds = options.Seconds, Rounds = options.Rounds, OpenVSwitch = options.OpenVSwitch });
 
-    private static ReservedHugePages? Reserve(VhostOptions options)
+    /// <summary>Open vSwitch with two vhost-user ports.</summary>
+    /// <param name="sockets">Where the guests' cards listen.</param>
+    /// <param name="processor">The only one its threads may use.</param>
+    /// <param name="settings"><c>other_config</c> beside what DPDK needs, as KEY=VALUE.</param>
+    public static IoSwitch StartOpenVSwitch(
+        OvsInstallation installation, IReadOnlyList<string> sockets, bool hugePages, NetworkNamespace network, int processor, IEnumerable<string> settings,
+        CancellationToken cancellation)
+    {
+        return new OvsIoSwitch(
+            installation, "dpdkvhostuserclient", Port(0), Port(1), network, processor,
+            [$"pmd-cpu-mask={OvsDaemons.Mask([processor])}", .. OvsDaemons.DpdkSettings(OvsMemoryMiB, hugePages, [processor]), .. settings], cancellation);
+
+        string[] Port(int index) => [$"vhost{index.ToString(CultureInfo.InvariantCulture)}", $"options:vhost-server-path={sockets[index]}"];
+    }
+
+    /// <summary>Huge pages for everything that uses them; null if nothing does.</summary>
+    /// <exception cref="OptionException">There are too few.</exception>
+    public static ReservedHugePages? Reserve(VhostOptions options)
     {
         if (!options.HugePages)
         {
@@ -119,12 +137,8 @@ internal static class VhostBenchmark
         Add("softswitch", sockets => new OwnIoSwitch($"vhost-user:{sockets[0]}", $"vhost-user:{sockets[1]}", network, processor, cancellation));
         if (options.OpenVSwitch is { } installation)
         {
-            string[] settings = [$"pmd-cpu-mask={OvsDaemons.Mask([processor])}", .. OvsDaemons.DpdkSettings(OvsMemoryMiB, options.HugePages, [processor])];
-            Add("openVSwitch", sockets => new OvsIoSwitch(
-                installation, "dpdkvhostuserclient", Port("vhost1", sockets[0]), Port("vhost2", sockets[1]), network, processor, settings, cancellation));
+            Add("openVSwitch", sockets => StartOpenVSwitch(installation, sockets, options.HugePages, network, processor, [], cancellation));
         }
-
-        static string[] Port(string name, string socket) => [name, $"options:vhost-server-path={socket}"];
 
         void Add(string name, Func<IReadOnlyList<string>, IoSwitch> start)
         {

@@ -34,6 +34,17 @@ public sealed class BenchVhostTests
         Assert.True(Number(Assert.Single(result.GetProperty("ratios").EnumerateArray()), "mpps") > 0);
     }
 
+    [Fact]
+    public void A_tcp_stream_between_two_guests_crosses_the_switch()
+    {
+        Needs.Namespaces();
+        string[] missing = [.. GuestTestbed.FindMissing()];
+        Assert.SkipUnless(missing.Length == 0, $"{string.Join("; ", missing)}: {GuestTestbed.InstallLine}");
+        JsonElement row = Assert.Single(Run("--tcp").GetProperty("tcp").EnumerateArray());
+        Assert.True(Number(row, "gigabitsPerSecond") > 0);
+        Assert.True(Number(row, "bytesPerPacket") > 1514, "segments did not arrive whole");
+    }
+
     private static void NeedsTestPmd()
     {
         Needs.Namespaces("dpdk-testpmd", "stdbuf");

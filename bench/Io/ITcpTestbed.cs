@@ -1,0 +1,12 @@
+using Softswitch.Bench.Compare;
+
+namespace Softswitch.Bench.Io;
+
+/// <summary>Two hosts at a switch, with iperf3 between them.</summary>
+/// <remarks>Threads: one.</remarks>
+internal interface ITcpTestbed : IDisposable
+{
+    /// <summary>One TCP stream for so long; bits a second as the receiver counts them.</summary>
+    /// <exception cref="CompareException">iperf3 did not come to an end, or not to a good one.</exception>
+    double Measure(TimeSpan duration, CancellationToken cancellation);
+}

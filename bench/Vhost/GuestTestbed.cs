@@ -1,0 +1,78 @@
+using System.Globalization;
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Io;
+using Softswitch.Datapath.Headers;
+using Softswitch.Lab;
+using Softswitch.Lab.Machines;
+using Softswitch.Ports.Tunnels;
+
+namespace Softswitch.Bench.Vhost;
+
+/// <summary>Two virtual machines at the vhost-user ports of a switch.</summary>
+internal sealed class GuestTestbed : ITcpTestbed
+{
+    /// <summary>What brings everything on Debian and Ubuntu.</summary>
+    public const string InstallLine = "apt-get install qemu-system-x86 linux-image-cloud-amd64 busybox-static iperf3";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly LabMachine _client = Make(1);
+    private readonly LabMachine _server = Make(2);
+
+    public GuestTestbed() => Ports = [_client.Connect(_client, string.Empty), _server.Connect(_server, string.Empty)];
+
+    /// <summary>What the switch's ports are given, as behind <c>--port N=</c>.</summary>
+    public IReadOnlyList<string> Ports { get; }
+
+    /// <summary>What is not installed of what it needs, a line each.</summary>
+    public static IEnumerable<string> FindMissing()
+    {
+        if (GuestImage.FindMissing() is { } missing)
+        {
+            yield return missing;
+        }
+        if (OvsInstallation.FindProgram("iperf3") == null)
+        {
+            yield return "iperf3 is not there";
+        }
+    }
+
+    /// <summary>Boots them; the switch runs.</summary>
+    /// <exception cref="TestbedException">One does not.</exception>
+    public void Start()
+    {
+        _client.Start();
+        _server.Start();
+        _server.Execute("iperf3 -s -D").Checked();
+    }
+
+    public double Measure(TimeSpan duration, CancellationToken cancellation)
+    {
+        string seconds = Math.Max(1, Math.Ceiling(duration.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        try
+        {
+            CommandResult result = _client.Execute(duration + Patience, $"iperf3 -c {_server.IPAddress} -t {seconds} -f k -i 0 --connect-timeout 5000");
+            cancellation.ThrowIfCancellationRequested();
+            return result.ExitCode == 0 && TcpTestbed.ReadRate(result.Output) is { } rate
+                ? rate
+                : throw new CompareException($"iperf3 between the guests failed: {result.Output.Trim().ReplaceLineEndings("; ")}");
+        }
+        catch (TestbedException e)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            throw new CompareException(e.Message, e);
+        }
+    }
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _server.Dispose();
+    }
+
+    private static LabMachine Make(int number) => new(
+        $"guest{number}", new MacAddress(0x0200_0000_0000 + (ulong)number), new Ipv4Prefix(Be32.FromHost(0x0a00_0000 + (uint)number), 24))
+    {
+        Cable = MachineCable.VhostUser,
+    };
+}
