@@ -52,7 +52,7 @@ internal sealed class L3MigLab
         NearServer = lab.Add(new LabHost("server1", FirstServer, Prefix("10.1.0.2/24"), Address("10.1.0.254")), 0.6, 2);
         FarServer = lab.Add(new LabHost("server2", SecondServer, Prefix("10.2.0.2/24"), Address("10.2.0.254")), 3, 2.4);
         Peer = lab.Add(new LabHost("peer", Mac("02:00:00:09:00:11"), Prefix("10.9.0.11/24")), 0, 0);
-        Machine = run.AddMobile("VM", Mac("02:00:00:09:00:36"), Prefix("10.9.0.36/24"), gateway: null, 1.8, 0, cardOptions: "csum=off"); // it finishes its checksums itself
+        Machine = run.AddMobile("VM", Mac("02:00:00:09:00:36"), Prefix("10.9.0.36/24"), gateway: null, 1.8, 0, cardOptions: "csum=off,guest_announce=off"); // it finishes its checksums itself
 
         lab.Connect(NearServer, NearSwitch, ServerAt);
         lab.Connect(FarServer, FarSwitch, ServerAt);

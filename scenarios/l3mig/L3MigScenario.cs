@@ -11,8 +11,10 @@ namespace Softswitch.Scenarios.L3Mig;
 /// <summary>A VM's migration between two sites across an IP network, by gateways that rewrite addresses and ports.</summary>
 internal sealed class L3MigScenario : Scenario
 {
+    /// <summary>Bytes a second.</summary>
+    public const double SessionRate = 1e6;
+
     private const double LineRate = 1.488e6; // 64-byte frames a second at 1 Gbit/s
-    private const double SessionRate = 1e6; // bytes a second
     private const ushort CopyPort = 49_152;
     private const ushort LaterPort = 5002;
     private const string LaterText = "as before";
@@ -67,7 +69,7 @@ internal sealed class L3MigScenario : Scenario
             FinishChecksums(machine, "eth0", "eth1");
         }
         using var wires = new L3MigWires(run, lab);
-        using var sessions = new L3MigSessions(run, lab, SessionRate);
+        using var sessions = new L3MigSessions(run, lab);
         KeepTables(run, "before");
 
         MigrationOrder order = L3MigMove.Order(lab, place: 1, CopyPort);

@@ -140,10 +140,10 @@ internal sealed class VictorHandoffs
     private void Judge(GuestPings own)
     {
         GuestPingSummary summary = own.Stop();
-        int due = (int)Math.Ceiling(_moves.Max(move => move.Update.TotalSeconds) * PingsPerSecond);
+        int due = (int)Math.Ceiling(_moves.Max(move => Stopwatch.GetElapsedTime(move.Figures!.Resumed, move.Change.DoneAt).TotalSeconds) * PingsPerSecond);
         _run.Figure($"pings lost, {own.Name} by its own clock", "1 to 2 a handoff", $"{summary.Lost} of {summary.Sent} in {_moves.Count} handoffs");
         _run.CheckTime(
-            $"{own.Name}: most lost in a row, beyond those sent until the last table's update", $"at most {MostLost}",
+            $"{own.Name}: most lost in a row, beyond those sent from the guest's going on to the last table's update", $"at most {MostLost}",
             $"{summary.LongestLoss} of {due}", summary.LongestLoss <= due + MostLost);
         _run.Check($"{own.Name}: goes on after each handoff", "answers in every pause", $"{summary.Received} of {summary.Sent} answered", summary.LongestLoss < summary.Sent / (_moves.Count + 1));
     }
