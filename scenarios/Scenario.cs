@@ -14,8 +14,8 @@ internal abstract class Scenario
     /// <summary>What is built and what happens in it, in a few sentences.</summary>
     public abstract string Summary { get; }
 
-    /// <summary>What is different with guests (<see cref="ScenarioOptions.UsesGuests"/>), in a few sentences; null where it cannot be run with them.</summary>
-    public virtual string? WithGuests => null;
+    /// <summary>What is different with guests (<see cref="ScenarioOptions.UsesGuests"/>), in a few sentences.</summary>
+    public abstract string WithGuests { get; }
 
     /// <summary>Builds the topology in the run's lab, starts the controller, moves what moves, and measures.</summary>
     /// <exception cref="TestbedException">It cannot go on.</exception>

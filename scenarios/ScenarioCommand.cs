@@ -47,9 +47,10 @@ internal static class ScenarioCommand
                 CaptureFolder = OpenFolder(Pcap, result.GetValue(Pcap)),
             };
             string? report = OpenFolder(Report, result.GetValue(Report));
-            if (options.UsesGuests)
+            // Said before anything is started.
+            if (options.UsesGuests && GuestImage.FindMissing() is { } missing)
             {
-                CheckGuests(chosen);
+                throw new OptionException($"{Guests.Name}: {missing}");
             }
             if (options.Keep && chosen.Count > 1)
             {
@@ -66,19 +67,6 @@ internal static class ScenarioCommand
         name == Everything ? ScenarioRunner.All
         : ScenarioRunner.All.FirstOrDefault(scenario => scenario.Name == name) is { } one ? [one]
         : throw new OptionException($"'{name}' is no scenario; there are {string.Join(", ", ScenarioRunner.All.Select(scenario => scenario.Name))} and {Everything}");
-
-    /// <summary>What is missing is said before anything is started.</summary>
-    private static void CheckGuests(IReadOnlyList<Scenario> chosen)
-    {
-        if (chosen.FirstOrDefault(scenario => scenario.WithGuests == null) is { } without)
-        {
-            throw new OptionException($"{Guests.Name}: {without.Name} cannot be run with guests");
-        }
-        if (GuestImage.FindMissing() is { } missing)
-        {
-            throw new OptionException($"{Guests.Name}: {missing}");
-        }
-    }
 
     /// <summary>Found out before anything is measured.</summary>
     private static string? OpenFolder(Option option, string? folder)

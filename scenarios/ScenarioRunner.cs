@@ -29,7 +29,7 @@ internal static class ScenarioRunner
         {
             if (options.UsesGuests)
             {
-                run.Say(scenario.WithGuests!);
+                run.Say(scenario.WithGuests);
             }
             scenario.Run(run);
         }

@@ -38,7 +38,7 @@ internal static class ScenarioPage
         page.Add($"<h2 id=\"{scenario.Name}\">{scenario.Name}: {Verdict(result)}</h2>\n<p>{Escape(scenario.Paper)}</p>\n<p>{Escape(scenario.Summary)}</p>");
         if (result.UsesGuests)
         {
-            page.Add($"<p>{Escape(scenario.WithGuests!)}</p>");
+            page.Add($"<p>{Escape(scenario.WithGuests)}</p>");
         }
         if (result.Failure != null)
         {
