@@ -152,13 +152,8 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     /// <summary>(2): asks the node which of the home addresses is its own. The sender's address is 0, so that nobody's neighbours change (RFC 5227 §1.1).</summary>
     private void Probe(SwitchConnection from, MatNetwork network, MacAddress node, long heardAt, int probes)
     {
-        if (_probed.GetValueOrDefault(node) != (network, heardAt)) // it has answered, or moved on
+        if (probes == 0 || _probed.GetValueOrDefault(node) != (network, heardAt)) // it has answered, or moved on
         {
-            return;
-        }
-        if (probes == 0)
-        {
-            _probed.Remove(node);
             return;
         }
         SendProbe(from, network, node);
