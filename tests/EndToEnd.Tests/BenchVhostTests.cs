@@ -45,7 +45,7 @@ public sealed class BenchVhostTests
         Assert.True(Number(row, "bytesPerPacket") > 1514, "segments did not arrive whole");
     }
 
-    private static void NeedsTestPmd()
+    internal static void NeedsTestPmd()
     {
         Needs.Namespaces("dpdk-testpmd", "stdbuf");
         string[] missing = [.. TestPmd.FindMissing()];
