@@ -26,6 +26,9 @@ internal sealed class VhostUserChannel(DescriptorSocket socket) : IDisposable
     /// <summary>How many descriptors came with it and were not taken.</summary>
     public int DescriptorCount => _descriptors.Count;
 
+    /// <summary>The oldest of them; still this object's.</summary>
+    public int FirstDescriptor => _descriptors[0];
+
     /// <summary>Reads the next message: as much of it as is there.</summary>
     /// <returns>False until all of it has come.</returns>
     /// <exception cref="InvalidDataException">It cannot be one of the protocol's.</exception>

@@ -298,6 +298,10 @@ internal sealed class VhostUserSession : IDisposable
     {
         VirtQueue ring = RingAt((uint)which & RingIndexMask);
         CheckCount((which & NoDescriptor) != 0 ? 0 : 1);
+        if (_channel.DescriptorCount == 1 && !EventDescriptor.TrySetUp(_channel.FirstDescriptor))
+        {
+            throw new InvalidDataException("its descriptor is no eventfd");
+        }
         int descriptor = _channel.DescriptorCount == 0 ? -1 : _channel.TakeDescriptor();
         if (request == VHOST_USER_SET_VRING_CALL)
         {

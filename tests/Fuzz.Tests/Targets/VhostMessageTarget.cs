@@ -94,8 +94,10 @@ internal sealed class VhostMessageTarget : IFuzzTarget
 
     private static void Send(DescriptorSocket front, byte[] content, int file)
     {
+        // What rings are signalled by must be an eventfd; now and then it is none.
+        int signal = Libc.eventfd(0, Libc.EFD_CLOEXEC);
         Span<int> descriptors = stackalloc int[content[0]];
-        descriptors.Fill(file);
+        descriptors.Fill((VhostUserRequest)content[1] is VHOST_USER_SET_VRING_KICK or VHOST_USER_SET_VRING_CALL && (content.Length < 14 || content[13] < 200) ? signal : file);
         try
         {
             front.Send(content.AsSpan(1), descriptors[..Math.Min(descriptors.Length, DescriptorSocket.MostDescriptors)], patience: 0);
@@ -103,6 +105,10 @@ internal sealed class VhostMessageTarget : IFuzzTarget
         catch (SystemCallException)
         {
             // it was hung up on
+        }
+        finally
+        {
+            _ = Libc.close(signal);
         }
     }
 

@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
@@ -36,6 +37,8 @@ public sealed class VhostUserSessionTests : IDisposable
         { "odd size", Of(VHOST_USER_SET_VRING_NUM, [0, 0, 0, 0, 9, 0, 0, 0]), 0, "VHOST_USER_SET_VRING_NUM: ring 0: a size of 9 is no power of two up to 32768" },
         { "not a switch", Of(VHOST_USER_SET_VRING_ENABLE, [0, 0, 0, 0, 2, 0, 0, 0]), 0, "VHOST_USER_SET_VRING_ENABLE: 2 is neither 0 nor 1" },
         { "no kick", Of(VHOST_USER_SET_VRING_KICK, new byte[8]), 0, "VHOST_USER_SET_VRING_KICK: 0 descriptors, not 1" },
+        { "a kick by a file", Of(VHOST_USER_SET_VRING_KICK, new byte[8]), 1, "VHOST_USER_SET_VRING_KICK: its descriptor is no eventfd" },
+        { "a call by a file", Of(VHOST_USER_SET_VRING_CALL, new byte[8]), 1, "VHOST_USER_SET_VRING_CALL: its descriptor is no eventfd" },
         { "two kicks", Of(VHOST_USER_SET_VRING_KICK, new byte[8]), 2, "VHOST_USER_SET_VRING_KICK: 2 descriptors, not 1" },
         { "regions of nothing", Of(VHOST_USER_SET_MEM_TABLE, [2, 0, 0, 0, 0, 0, 0, 0]), 2, "VHOST_USER_SET_MEM_TABLE: 2 regions in 8 bytes" },
         { "too many regions", Of(VHOST_USER_SET_MEM_TABLE, [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]), 0, "VHOST_USER_SET_MEM_TABLE: 4294967295 regions in 8 bytes" },
@@ -168,6 +171,25 @@ public sealed class VhostUserSessionTests : IDisposable
     }
 
     [Fact]
+    public void A_full_eventfd_that_the_front_end_made_to_block_keeps_nobody_waiting()
+    {
+        GuestNic nic = new(_memory, 16, Modern);
+        int call = Libc.eventfd(0, Libc.EFD_CLOEXEC);
+        Fill(call);
+        Pump(() => _guest.Negotiate(Modern));
+        Pump(_guest.ShareMemory);
+        Pump(() => _guest.Start(nic, call: call));
+        Assert.True(nic.TrySend(TestPacket.Udp(src: 1, dst: 2)));
+        using FramePool pool = new(64);
+        FrameCache frames = pool.CreateCache();
+        PacketBatch batch = new();
+        Assert.Equal(1, _rings.Queues[0].Receive(batch, frames)); // signals
+        frames.Release(batch.Packets);
+        frames.Drain();
+        _ = Libc.close(call);
+    }
+
+    [Fact]
     public void Rings_begin_enabled_for_a_front_end_that_does_not_know_how_to_enable_them()
     {
         const ulong old = VirtioFeatures.VIRTIO_NET_F_MRG_RXBUF;
@@ -233,6 +255,12 @@ public sealed class VhostUserSessionTests : IDisposable
             Assert.Equal(1, OpenFiles.CountDescriptors(_memory.FileOf(i)));
             Assert.Equal(1, OpenFiles.CountMappings(_memory.FileOf(i)));
         }
+    }
+
+    private static unsafe void Fill(int descriptor)
+    {
+        ulong most = ulong.MaxValue - 1; // eventfd(2)
+        Assert.Equal(sizeof(ulong), Libc.write(descriptor, &most, sizeof(ulong)));
     }
 
     private int Handle() => _session.Handle(int.MaxValue);
