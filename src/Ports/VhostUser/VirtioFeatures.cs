@@ -23,6 +23,7 @@ internal static class VirtioFeatures
     public const ulong VIRTIO_F_RING_EVENT_IDX = 1ul << 29;
     public const ulong VHOST_USER_F_PROTOCOL_FEATURES = 1ul << 30;
     public const ulong VIRTIO_F_VERSION_1 = 1ul << 32;
+    public const ulong VIRTIO_F_IN_ORDER = 1ul << 35;
     public const ulong VIRTIO_NET_F_GUEST_USO4 = 1ul << 54;
     public const ulong VIRTIO_NET_F_GUEST_USO6 = 1ul << 55;
     public const ulong VIRTIO_NET_F_HOST_USO = 1ul << 56;
@@ -32,5 +33,5 @@ internal static class VirtioFeatures
         VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN | VIRTIO_NET_F_HOST_USO
         | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN
         | VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_ANY_LAYOUT
-        | VIRTIO_F_RING_INDIRECT_DESC | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_VERSION_1 | VHOST_F_LOG_ALL;
+        | VIRTIO_F_RING_INDIRECT_DESC | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VHOST_F_LOG_ALL;
 }
