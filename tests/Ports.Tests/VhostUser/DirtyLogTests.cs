@@ -28,7 +28,7 @@ public sealed unsafe class DirtyLogTests
             harness.Guest.AddBuffer([(at, 1000), (at + 1100, 1000)], indirect: random.Next(2) == 0);
         }
         harness.Ram.Next = 0xf0000;
-        for (int round = 0; round < 200; round++)
+        for (int round = 0; round < 60; round++)
         {
             byte[][] before = harness.Ram.Snapshot();
             log.Clear();
