@@ -10,6 +10,8 @@ internal sealed unsafe class SharedFile : IDisposable
 {
     private const int F_ADD_SEALS = 1033;
     private const int F_SEAL_SHRINK = 2;
+    private const int TMPFS_MAGIC = 0x01021994; // memfds too
+    private const int HUGETLBFS_MAGIC = unchecked((int)0x958458f6);
     private const int PROT_NONE = 0;
     private const int MAP_NORESERVE = 0x4000;
 
@@ -63,6 +65,12 @@ internal sealed unsafe class SharedFile : IDisposable
     private static SharedFile? Map(int descriptor, ulong bytes, ulong offset, out string why)
     {
         why = string.Empty;
+        FileSystemStatus system;
+        if (Libc.fstatfs(descriptor, &system) != 0 || (int)system.Type is not (TMPFS_MAGIC or HUGETLBFS_MAGIC))
+        {
+            why = "a file that is no memory: neither a memfd nor on tmpfs or hugetlbfs"; // its pages might come from a slow disk, or from nobody
+            return null;
+        }
         long size = Libc.lseek(descriptor, 0, Libc.SEEK_END);
         if (size < 0)
         {
@@ -75,7 +83,8 @@ internal sealed unsafe class SharedFile : IDisposable
             return null;
         }
         _ = Libc.fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK); // refused by what is no memfd
-        ulong page = BlockSize(descriptor);
+        // What mappings of the file are multiples of: a page, or one of its huge pages.
+        ulong page = (int)system.Type == HUGETLBFS_MAGIC ? (ulong)system.BlockSize : (ulong)Environment.SystemPageSize;
         ulong inside = offset % page;
         nuint mappedBytes = (nuint)((inside + bytes + page - 1) / page * page);
         // Pages that nobody may touch stand on either side.
@@ -104,14 +113,5 @@ internal sealed unsafe class SharedFile : IDisposable
             return null;
         }
         return new SharedFile(descriptor, (byte*)reserved, reservedBytes, start + inside, range);
-    }
-
-    /// <summary>What mappings of the file are multiples of: a page, or one of its huge pages.</summary>
-    private static ulong BlockSize(int descriptor)
-    {
-        const int HUGETLBFS_MAGIC = unchecked((int)0x958458f6);
-        FileSystemStatus status;
-        ulong page = (ulong)Environment.SystemPageSize;
-        return Libc.fstatfs(descriptor, &status) == 0 && (int)status.Type == HUGETLBFS_MAGIC ? (ulong)status.BlockSize : page;
     }
 }
