@@ -256,7 +256,6 @@ internal sealed unsafe partial class VirtQueue
             return 0;
         }
         End(buffers);
-        LookAhead();
         return done;
     }
 
@@ -334,7 +333,7 @@ internal sealed unsafe partial class VirtQueue
         return Math.Min(waiting, most);
     }
 
-    /// <summary>Asks for the buffers of the next burst, as far as they were made available already: they come while this one is being worked on.</summary>
+    /// <summary>Asks for the packets of the next burst, as far as they were made available already: they come while this one is being worked on.</summary>
     /// <remarks>Nothing that is read here is used for more than a hint.</remarks>
     private void LookAhead()
     {
