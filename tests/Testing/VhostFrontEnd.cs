@@ -6,7 +6,9 @@ using static Softswitch.Ports.VhostUser.VhostUserRequest;
 
 namespace Softswitch.Testing;
 
-/// <summary>The other side of a vhost-user socket, as a hypervisor would be: shares a guest's memory, and sends messages, right or wrong.</summary>
+/// <summary>
+/// The other side of a vhost-user socket, as a hypervisor would be: shares a guest's memory, and sends messages, right or wrong.
+/// </summary>
 /// <remarks>The guest is the caller's: it may outlive the connection. Threads: one at a time.</remarks>
 internal sealed unsafe class VhostFrontEnd : IDisposable
 {

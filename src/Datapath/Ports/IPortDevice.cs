@@ -24,7 +24,9 @@ internal interface IPortDevice : IDisposable
     /// <summary>Whether <see cref="IPort.Transmit"/> accepts packets with a partial checksum or to be segmented.</summary>
     bool TakesOffloads { get; }
 
-    /// <summary>Whether it accepts a packet that owes this. Asked for each that owes something: a guest takes some kinds, and others another time.</summary>
+    /// <summary>
+    /// Whether it accepts a packet that owes this. Asked for each that owes something: a guest takes some kinds, and others another time.
+    /// </summary>
     bool Takes(in OffloadState offload) => TakesOffloads;
 
     /// <summary>At least one queue pair. They are dealt to the workers in turn; one with several sends by the first of its own.</summary>
@@ -39,7 +41,8 @@ internal interface IPortDevice : IDisposable
     string? Fault => null;
 
     /// <summary>
-    /// The link is not what it was, or there is something to say: a line for the log, or null. Raised on a thread of the device's, which nobody keeps; whoever
+    /// The link is not what it was, or there is something to say: a line for the log, or null. Raised on a thread of the device's, which
+    /// nobody keeps; whoever
     /// listens looks at <see cref="ReadLink"/> soon. A device whose interface the kernel watches raises none.
     /// </summary>
     event Action<string?> Changed
@@ -65,7 +68,9 @@ internal interface IPortDevice : IDisposable
     {
     }
 
-    /// <summary>What the device would do with a packet that it received, before the switch has it. Nothing is learned, answered or counted.</summary>
+    /// <summary>
+    /// What the device would do with a packet that it received, before the switch has it. Nothing is learned, answered or counted.
+    /// </summary>
     /// <param name="packet">Becomes what is in it where that has a receiver; its frame stays the same.</param>
     /// <returns>Null if it is the switch's.</returns>
     IngressClaim? TraceIngress(ref Packet packet, FrameCache frames) => null;

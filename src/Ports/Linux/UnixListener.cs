@@ -2,7 +2,8 @@ namespace Softswitch.Ports.Linux;
 
 /// <summary>A Unix stream socket that listens at a path. Nothing here waits.</summary>
 /// <remarks>
-/// A process that died leaves its socket's file behind, and bind(2) refuses a path that exists. So a socket that nobody listens at gives way; one that
+/// A process that died leaves its socket's file behind, and bind(2) refuses a path that exists. So a socket that nobody listens at gives
+/// way; one that
 /// answers, and any other file, stays as it is. Threads: one at a time.
 /// </remarks>
 internal sealed unsafe class UnixListener : IDisposable

@@ -3,7 +3,10 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.VhostUser;
 
-/// <summary>A front-end's socket as whole messages with their descriptors. Nothing here waits, and whatever comes, every descriptor is closed or taken.</summary>
+/// <summary>
+/// A front-end's socket as whole messages with their descriptors. Nothing here waits, and whatever comes, every descriptor is closed or
+/// taken.
+/// </summary>
 /// <remarks>Threads: one at a time.</remarks>
 /// <param name="socket">This object's from now on.</param>
 internal sealed class VhostUserChannel(DescriptorSocket socket) : IDisposable
@@ -108,9 +111,10 @@ internal sealed class VhostUserChannel(DescriptorSocket socket) : IDisposable
     private void Check()
     {
         VhostUserHeader header = Header;
-        if ((header.Flags & VhostUserHeader.VersionMask) != VhostUserHeader.Version)
+        uint version = header.Flags & VhostUserHeader.VersionMask;
+        if (version != VhostUserHeader.Version)
         {
-            throw new InvalidDataException($"a message of version {header.Flags & VhostUserHeader.VersionMask}, not {VhostUserHeader.Version}");
+            throw new InvalidDataException($"a message of version {version}, not {VhostUserHeader.Version}");
         }
         if ((header.Flags & VhostUserHeader.IsReply) != 0)
         {

@@ -64,7 +64,8 @@ internal readonly record struct VhostUserShape(int Shortest, int Longest, int Mo
     {
         if (bytes < Shortest || bytes > Longest)
         {
-            throw new InvalidDataException($"{bytes} bytes of payload, not {(Shortest == Longest ? $"{Longest}" : $"{Shortest} to {Longest}")}");
+            string right = Shortest == Longest ? $"{Longest}" : $"{Shortest} to {Longest}";
+            throw new InvalidDataException($"{bytes} bytes of payload, not {right}");
         }
         if (descriptors > MostDescriptors)
         {

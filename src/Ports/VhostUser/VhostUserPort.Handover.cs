@@ -4,7 +4,8 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Ports.VhostUser;
 
 /// <content>
-/// Handed over, the port meets its front-end anew: by the socket it listens at, or by connecting, which succeeds when the giver hangs up. The rings tell where
+/// Handed over, the port meets its front-end anew: by the socket it listens at, or by connecting, which succeeds when the giver hangs up.
+/// The rings tell where
 /// they are, and what the guest sends meanwhile waits in them.
 /// </content>
 internal sealed unsafe partial class VhostUserPort
@@ -32,7 +33,8 @@ internal sealed unsafe partial class VhostUserPort
         }
         try
         {
-            return new VhostUserPort(path, isServer ? UnixListener.Take(offer.Descriptors[0], path) : null, first: null, queues) { _isOurs = false };
+            UnixListener? listener = isServer ? UnixListener.Take(offer.Descriptors[0], path) : null;
+            return new VhostUserPort(path, listener, first: null, queues) { _isOurs = false };
         }
         catch (SystemCallException e)
         {
@@ -63,7 +65,12 @@ internal sealed unsafe partial class VhostUserPort
     public void Adopt(ReadOnlySpan<byte> rest)
     {
         using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
-        _before = new PortCounters { ReceiveDropped = record.ReadInt64(), ReceiveErrors = record.ReadInt64(), TransmitErrors = record.ReadInt64() };
+        _before = new PortCounters
+        {
+            ReceiveDropped = record.ReadInt64(),
+            ReceiveErrors = record.ReadInt64(),
+            TransmitErrors = record.ReadInt64(),
+        };
         _isOurs = true;
         _thread.Start();
     }

@@ -6,10 +6,14 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.VhostUser;
 
-/// <summary><c>vhost-user:PATH</c>: a virtual machine whose memory the switch shares; packets are copied between its rings and the switch's frames.</summary>
+/// <summary>
+/// <c>vhost-user:PATH</c>: a virtual machine whose memory the switch shares; packets are copied between its rings and the switch's frames.
+/// </summary>
 /// <remarks>
-/// The front-end (QEMU, or DPDK's virtio_user) says by a Unix socket where memory and rings are. As a client the port connects to PATH whenever somebody
-/// listens there; as a server it listens, for one front-end at a time. The link is up while the guest has a pair of rings ready. Threads: one of its own
+/// The front-end (QEMU, or DPDK's virtio_user) says by a Unix socket where memory and rings are. As a client the port connects to PATH
+/// whenever somebody
+/// listens there; as a server it listens, for one front-end at a time. The link is up while the guest has a pair of rings ready. Threads:
+/// one of its own
 /// has the socket, waits for nobody but it, and never holds up a worker longer than a change of a ring takes.
 /// References: QEMU's docs/interop/vhost-user.rst; virtio 1.2 §5.1.
 /// </remarks>
@@ -110,7 +114,8 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
     {
         if (DescriptorSocket.AddressOf(path) == null)
         {
-            throw new PortException($"{port}: {path}: the path is longer than the kernel takes for a socket ({DescriptorSocket.LongestPath} bytes)");
+            throw new PortException(
+                $"{port}: {path}: the path is longer than the kernel takes for a socket ({DescriptorSocket.LongestPath} bytes)");
         }
     }
 
@@ -153,7 +158,8 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
     }
 
     /// <returns>Null: it is tried again.</returns>
-    private static DescriptorSocket? Await(string path, int error) => IsAwaited(path, error) ? null : throw new SystemCallException($"connect({path})", error);
+    private static DescriptorSocket? Await(string path, int error) =>
+        IsAwaited(path, error) ? null : throw new SystemCallException($"connect({path})", error);
 
     /// <summary>Whether the front-end may come yet: it has not made its socket, does not listen, or is busy.</summary>
     private static bool IsAwaited(string path, int error) =>

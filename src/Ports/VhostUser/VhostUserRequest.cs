@@ -1,6 +1,9 @@
 namespace Softswitch.Ports.VhostUser;
 
-/// <summary>What a front-end asks of a back-end: the messages known here, by the names and numbers of QEMU's docs/interop/vhost-user.rst ("Front-end message types").</summary>
+/// <summary>
+/// What a front-end asks of a back-end: the messages known here, by the names and numbers of QEMU's docs/interop/vhost-user.rst ("Front-end
+/// message types").
+/// </summary>
 internal enum VhostUserRequest : uint
 {
     None = 0,

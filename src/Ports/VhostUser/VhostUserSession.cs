@@ -8,16 +8,20 @@ using static Softswitch.Ports.VhostUser.VirtioFeatures;
 
 namespace Softswitch.Ports.VhostUser;
 
-/// <summary>One connection with a front-end: what it says of its memory and rings is checked and done, message by message (docs/interop/vhost-user.rst).</summary>
+/// <summary>
+/// One connection with a front-end: what it says of its memory and rings is checked and done, message by message
+/// (docs/interop/vhost-user.rst).
+/// </summary>
 /// <remarks>
-/// A message that cannot be meant ends the session: the rings are stopped and the memory is unmapped. Workers that pass packets meanwhile are kept out of a
+/// A message that cannot be meant ends the session: the rings are stopped and the memory is unmapped. Workers that pass packets meanwhile
+/// are kept out of a
 /// ring only while it is changed. Threads: one at a time.
 /// </remarks>
 internal sealed class VhostUserSession : IDisposable
 {
     /// <summary>What is offered: the rings' features, and those that need nothing of a back-end or only its word.</summary>
-    public const ulong OfferedFeatures = Rings | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ
-        | VHOST_USER_F_PROTOCOL_FEATURES;
+    public const ulong OfferedFeatures =
+        Rings | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ | VHOST_USER_F_PROTOCOL_FEATURES;
 
     private const ulong VIRTIO_NET_F_CTRL_VQ = 1ul << 17; // the front-end's: its ring never comes here
 
@@ -55,12 +59,15 @@ internal sealed class VhostUserSession : IDisposable
     public string Describe()
     {
         int ready = _rings.Rings.Count(ring => ring.Index % 2 == 0 && ring.IsReady);
-        List<string> words = [$"{ready} of {_rings.Queues.Length} queues", (_rings.Features & VIRTIO_F_VERSION_1) != 0 ? "virtio 1" : "legacy virtio"];
+        bool isModern = (_rings.Features & VIRTIO_F_VERSION_1) != 0;
+        List<string> words = [$"{ready} of {_rings.Queues.Length} queues", isModern ? "virtio 1" : "legacy virtio"];
         foreach ((ulong feature, string word) in (ReadOnlySpan<(ulong, string)>)
         [
-            (VIRTIO_NET_F_MRG_RXBUF, "mergeable buffers"), (VIRTIO_F_RING_INDIRECT_DESC, "indirect descriptors"), (VIRTIO_F_RING_EVENT_IDX, "event index"),
+            (VIRTIO_NET_F_MRG_RXBUF, "mergeable buffers"), (VIRTIO_F_RING_INDIRECT_DESC, "indirect descriptors"),
+            (VIRTIO_F_RING_EVENT_IDX, "event index"),
             (VIRTIO_NET_F_CSUM, "checksums from it"), (VIRTIO_NET_F_GUEST_CSUM, "checksums to it"),
-            (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6, "TCP segments from it"), (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6, "TCP segments to it"),
+            (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6, "TCP segments from it"),
+            (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6, "TCP segments to it"),
             (VIRTIO_NET_F_HOST_USO, "UDP segments from it"), (VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6, "UDP segments to it"),
         ])
         {
@@ -96,7 +103,8 @@ internal sealed class VhostUserSession : IDisposable
     private void HandleMessage()
     {
         VhostUserRequest request = _channel.Request;
-        bool wantsWord = (_channel.Header.Flags & VhostUserHeader.NeedsReply) != 0 && (_protocolFeatures & VHOST_USER_PROTOCOL_F_REPLY_ACK) != 0;
+        bool wantsWord = (_channel.Header.Flags & VhostUserHeader.NeedsReply) != 0
+            && (_protocolFeatures & VHOST_USER_PROTOCOL_F_REPLY_ACK) != 0;
         if (VhostUserShape.Of(request) is not { } shape)
         {
             if (!wantsWord)
@@ -215,7 +223,8 @@ internal sealed class VhostUserSession : IDisposable
                 SetEvent(request, Read<ulong>());
                 break;
             default:
-                // SET_OWNER says what the connection says. SET_LOG_FD and SET_VRING_ERR give descriptors for news that the end of the session tells as well.
+                // SET_OWNER says what the connection says. SET_LOG_FD and SET_VRING_ERR give descriptors for news that the end of the
+                // session tells as well.
                 break;
         }
         return Done;

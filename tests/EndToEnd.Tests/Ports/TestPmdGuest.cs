@@ -4,7 +4,9 @@ using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Ports;
 
-/// <summary>DPDK's testpmd as a guest with a virtio_user card at each of two sockets. One thread of it makes packets and takes those that come.</summary>
+/// <summary>
+/// DPDK's testpmd as a guest with a virtio_user card at each of two sockets. One thread of it makes packets and takes those that come.
+/// </summary>
 internal sealed partial class TestPmdGuest : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

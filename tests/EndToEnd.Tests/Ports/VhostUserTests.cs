@@ -66,6 +66,34 @@ public sealed class VhostUserTests : IDisposable
         Eventually.True(() => guest.Read().Received > before + Enough, "the guest receives");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_next_switch_takes_the_ports_over(bool isServer)
+    {
+        using RunningCommand? early = isServer ? StartSwitch(isServer) : null;
+        using TestPmdGuest guest = StartGuest(isServer);
+        using RunningCommand old = early ?? StartSwitch(isServer);
+        guest.AwaitStart();
+        guest.Begin();
+        AwaitTraffic(from: 0);
+        using RunningCommand next = StartSwitch(isServer, "--take-over", _control);
+        Assert.Equal(0, old.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        if (isServer)
+        {
+            // testpmd connects once; another finds the socket that the old switch made.
+            guest.Quit();
+            using TestPmdGuest another = StartGuest(isServer);
+            another.AwaitStart();
+            another.Begin();
+            AwaitTraffic(Read().Sent);
+        }
+        else
+        {
+            AwaitTraffic(Read().Sent);
+        }
+    }
+
     [Fact]
     public void A_guest_that_is_killed_under_traffic_is_served_when_it_comes_again()
     {
@@ -84,7 +112,7 @@ public sealed class VhostUserTests : IDisposable
     /// <summary>Of both ports.</summary>
     private sealed record Counts(long Received, long Sent, long Dropped);
 
-    private RunningCommand StartSwitch(bool isServer)
+    private RunningCommand StartSwitch(bool isServer, params string[] options)
     {
         string role = isServer ? ",server" : string.Empty;
         string flows = Path.Combine(_folder.FullName, "flows");
@@ -93,7 +121,7 @@ public sealed class VhostUserTests : IDisposable
             SwitchProgram.Dotnet,
             [
                 SwitchProgram.Library, "run", "--port", $"1=vhost-user:{_sockets[0]}{role}", "--port", $"2=vhost-user:{_sockets[1]}{role}",
-                "--flows", flows, "--fail-mode", "secure", "--control", $"p{_control}",
+                "--flows", flows, "--fail-mode", "secure", "--control", $"p{_control}", .. options,
             ]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         return running;

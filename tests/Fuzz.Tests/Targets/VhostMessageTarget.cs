@@ -8,7 +8,8 @@ using static Softswitch.Ports.VhostUser.VhostUserRequest;
 namespace Softswitch.Fuzz.Tests.Targets;
 
 /// <summary>
-/// A front-end's messages, right and wrong, while packets pass: the session goes on or ends with a reason, and leaves neither a descriptor nor a mapping behind.
+/// A front-end's messages, right and wrong, while packets pass: the session goes on or ends with a reason, and leaves neither a descriptor
+/// nor a mapping behind.
 /// </summary>
 internal sealed class VhostMessageTarget : IFuzzTarget
 {
