@@ -13,9 +13,10 @@ internal static partial class BenchCommand
         Option<int> rounds = Number("--rounds", "How often each row is measured, with --compare in turns.", 5);
         Option<string?> rows = new("--rows") { HelpName = "NAME,...", Description = $"Rows to measure, of {string.Join(", ", VhostCase.All.Select(row => row.Name))}." };
         Option<bool> noHuge = new("--no-huge") { Description = "Without huge pages. Else as many as are needed are reserved, and given back." };
+        Option<bool> realTime = new("--real-time") { Description = "Guest and switch run ahead of everything else while they are measured, as on a machine that nobody else uses." };
         Option<bool> tcp = new("--tcp") { Description = "A TCP stream of iperf3 between two virtual machines instead." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch with DPDK, in turns on one core." };
-        Command command = new("vhost", "Packets between two vhost-user ports, whose guest is DPDK's testpmd.") { seconds, rounds, rows, noHuge, tcp, compare, OvsVswitchd };
+        Command command = new("vhost", "Packets between two vhost-user ports, whose guest is DPDK's testpmd.") { seconds, rounds, rows, noHuge, realTime, tcp, compare, OvsVswitchd };
         command.SetAction(parsed =>
         {
             OvsInstallation? installed = null;
@@ -37,6 +38,7 @@ internal static partial class BenchCommand
                 Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
                 Rounds = InRange(rounds, parsed.GetValue(rounds), 1, 1000),
                 HugePages = !parsed.GetValue(noHuge),
+                RealTime = parsed.GetValue(realTime),
                 OpenVSwitch = installed,
             };
             return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) =>

@@ -31,6 +31,9 @@ internal sealed partial class TestPmd : IDisposable
     /// <summary>Of a guest's memory.</summary>
     public const int MemoryMiB = 128;
 
+    /// <summary>What the name of its thread that sends and receives begins with: DPDK's lcore 1.</summary>
+    public const string ForwardingThread = "rte-worker-1";
+
     private const string Program = "dpdk-testpmd";
     private const int Buffers = 16_384;
 
@@ -84,6 +87,8 @@ internal sealed partial class TestPmd : IDisposable
             throw new OptionException($"testpmd does not start: {said}", e);
         }
     }
+
+    public int ProcessId => _process.ProcessId;
 
     /// <summary>Where its cards listen for the switch.</summary>
     public IReadOnlyList<string> Sockets { get; }

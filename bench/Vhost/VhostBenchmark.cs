@@ -22,6 +22,9 @@ internal sealed record VhostOptions
     /// <summary>Whether guests, and Open vSwitch, have their memory in huge pages.</summary>
     public bool HugePages { get; init; } = true;
 
+    /// <summary>Whether guest and switch run ahead of everything else while they are measured.</summary>
+    public bool RealTime { get; init; }
+
     /// <summary>Measured in turns with ours; null for ours alone.</summary>
     public OvsInstallation? OpenVSwitch { get; init; }
 }
@@ -92,6 +95,7 @@ internal static class VhostBenchmark
         {
             result.Add("ratios", ratios, ratioTable);
         }
+        result.Add("realTime", options.RealTime);
         result.Add("memory", options.HugePages ? "huge pages" : "--no-huge");
         Describe(result, options);
         return result;
@@ -163,7 +167,7 @@ internal static class VhostBenchmark
         {
             foreach (VhostSide side in round % 2 == 0 ? sides : Enumerable.Reverse(sides))
             {
-                side.Measure(TimeSpan.FromSeconds(options.Seconds), cancellation);
+                side.Measure(TimeSpan.FromSeconds(options.Seconds), options.RealTime, cancellation);
                 progress($"round {round + 1} of {options.Rounds}, {side.Name}: {Format("0.00", side.Rounds[^1].Mpps)} Mpps");
             }
         }

@@ -59,16 +59,22 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
         Rest();
     }
 
-    public void Measure(TimeSpan duration, CancellationToken cancellation)
+    /// <param name="realTime">Whether guest and switch run ahead of everything else meanwhile.</param>
+    public void Measure(TimeSpan duration, bool realTime, CancellationToken cancellation)
     {
         Switch.Resume();
         Guest.Resume();
-        Wait(Settling, cancellation);
-        Guest.Read();
-        (TimeSpan busyBefore, TimeSpan clockBefore) = Switch.ReadBusyTime();
-        Wait(duration, cancellation);
-        (TimeSpan busy, TimeSpan clock) = Switch.ReadBusyTime();
-        TestPmdCounts counts = Guest.Read();
+        TimeSpan busyBefore, clockBefore, busy, clock;
+        TestPmdCounts counts;
+        using (RealTimeThreads? ahead = realTime ? TakeProcessors() : null)
+        {
+            Wait(Settling, cancellation);
+            Guest.Read();
+            (busyBefore, clockBefore) = Switch.ReadBusyTime();
+            Wait(duration, cancellation);
+            (busy, clock) = Switch.ReadBusyTime();
+            counts = Guest.Read();
+        }
         Rest();
         double share = (busy - busyBefore) / (clock - clockBefore);
         if (counts.Received == 0)
@@ -82,6 +88,13 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
     {
         Guest.Dispose();
         Switch.Dispose();
+    }
+
+    private RealTimeThreads TakeProcessors()
+    {
+        var threads = new RealTimeThreads(
+            (Environment.ProcessId, null), (Guest.ProcessId, TestPmd.ForwardingThread), (Switch.ProcessId, Switch.ForwardingThread));
+        return threads.Restless == 2 ? threads : throw new CompareException($"{Name}: {threads.Restless} threads forward where there should be two");
     }
 
     private void Rest()

@@ -203,6 +203,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     public static partial int sched_setaffinity(int thread, nuint size, void* mask);
 
+    /// <param name="parameter">struct sched_param: the priority.</param>
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int sched_setscheduler(int thread, int policy, int* parameter);
+
     /// <summary>bpf(2), which the C library has no name for. Its variadic arguments are passed as fixed ones are on x86-64 and Arm64 Linux.</summary>
     [LibraryImport(Library, SetLastError = true)]
     public static partial nint syscall(nint number, nint first, void* second, nint third);
