@@ -57,6 +57,12 @@ internal sealed class L3MigSessions : IDisposable
         int sent = _udp.Sum(stream => stream.Record.FirstSentAfter(to) - stream.Record.FirstSentAfter(from));
         sentAgain = _tcp.ReadRetransmissions() - sentAgain;
         _checkLoss("adding the migration phase's entries costs the running sessions", $"0 of {sent} packets", $"{lost} lost", lost == 0 && sent > 0);
+        if (run.Options.UsesGuests)
+        {
+            // An emulated guest acknowledges later than TCP waits, whatever the entries do.
+            run.Figure("TCP segments sent again while the migration phase's entries were added", "none given", $"{sentAgain}");
+            return;
+        }
         run.CheckTime("adding the migration phase's entries: TCP segments sent again", "0", $"{sentAgain}", sentAgain == 0); // a machine that stalls for longer than TCP waits has some
     }
 

@@ -164,6 +164,13 @@ internal sealed class VictorHandoffs
 
     private void KeepMigrations(PingStream stream, long end)
     {
+        if (_lab.Mobile is LabMachine)
+        {
+            _run.Figure(
+                "of a handoff, medians", "none given",
+                $"{Median(move => (move.Left, move.Figures!.Resumed)):0} ms until the guest goes on, {Median(move => (move.Figures!.Resumed, move.Announced)):0} ms "
+                + $"until its ARP, {Median(move => (move.Announced, move.Change.DoneAt)):0.0} ms until all tables have it");
+        }
         for (int i = 0; i < _moves.Count; i++)
         {
             VictorMove move = _moves[i];
@@ -179,6 +186,9 @@ internal sealed class VictorHandoffs
             }
         }
     }
+
+    private double Median(Func<VictorMove, (long From, long To)> part) => Statistic.Median(
+        [.. _moves.Select(part).Select(part => Stopwatch.GetElapsedTime(part.From, part.To).TotalMilliseconds)]);
 
     private void AddCharts(PingStream[] streams)
     {
