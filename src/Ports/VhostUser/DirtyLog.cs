@@ -22,8 +22,8 @@ internal sealed unsafe class DirtyLog : IDisposable
         _pages = bytes / sizeof(int) * sizeof(int) * 8;
     }
 
-    /// <summary>The mapping.</summary>
-    public SharedFile File => _file;
+    /// <summary>Whether its file was cut short, and marks are lost.</summary>
+    public bool IsTorn => _file.IsTorn;
 
     /// <summary>Whether every page of what ends at <paramref name="end"/>, guest-physical, has a bit.</summary>
     public bool Covers(ulong end) => end <= _pages * PageSize;

@@ -42,6 +42,9 @@ internal sealed unsafe class GuestRings : IDisposable
 
     public DirtyLog? Log { get; private set; }
 
+    /// <summary>Whether a file of the memory or the log was cut short. Who holds a ring.</summary>
+    public bool IsTorn => Memory.IsTorn || Log is { IsTorn: true };
+
     /// <summary>Bytes in front of each packet: num_buffers is there with either feature (virtio 1.2 §5.1.6).</summary>
     public uint HeaderSize => (Features & (VirtioFeatures.VIRTIO_F_VERSION_1 | VirtioFeatures.VIRTIO_NET_F_MRG_RXBUF)) != 0 ? 12u : 10;
 

@@ -37,7 +37,7 @@ internal sealed unsafe partial class VirtQueue
     };
 
     /// <summary>Whether what was read last may have been zeros in the place of the guest's memory.</summary>
-    private bool IsTorn => BusErrors.IsAnyTorn && _owner.Memory.IsTorn;
+    private bool IsTorn => BusErrors.IsAnyTorn && _owner.IsTorn;
 
     private ref ushort AvailableIndex => ref *(ushort*)(_available + sizeof(ushort));
 

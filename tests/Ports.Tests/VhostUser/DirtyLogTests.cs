@@ -100,6 +100,22 @@ public sealed unsafe class DirtyLogTests
         Assert.Null(harness.Rings.Log);
     }
 
+    [Fact]
+    public void A_log_cut_short_ends_the_port()
+    {
+        using FramePool pool = new(64, 2048, 8);
+        using RingHarness harness = new(pool, RingHarness.Mergeable | VirtioFeatures.VHOST_F_LOG_ALL, size: 64, ram: new GuestRam(Regions));
+        using Log log = new(0x1000_0000 + (1 << 20));
+        int file = log.Descriptor();
+        Assert.True(harness.Rings.TrySetLog(log.Descriptor(), log.Bytes, 0, out string why), why);
+        Assert.Equal(0, Libc.ftruncate(file, 0));
+        _ = Libc.close(file);
+        harness.Send(new byte[60]);
+        harness.ReceiveWhatIsThere();
+        Assert.Contains("cut short", harness.Rings.Fault, StringComparison.Ordinal);
+        Assert.False(harness.Rings.IsReady);
+    }
+
     /// <summary>The front-end's end of it.</summary>
     private sealed class Log : IDisposable
     {
