@@ -43,7 +43,7 @@ internal sealed class GuestAgent : IDisposable
         lock (_lock)
         {
             var said = new StringBuilder();
-            _connection.Send(Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(command)) + "\n"));
+            Send(Convert.ToBase64String(Encoding.UTF8.GetBytes(command)) + "\n");
             string line;
             while (!(line = ReadLine(limit, giveUp)).StartsWith(End, StringComparison.Ordinal))
             {
@@ -56,6 +56,30 @@ internal sealed class GuestAgent : IDisposable
 
     public void Dispose() => _connection.Dispose();
 
+    private void Send(string line)
+    {
+        try
+        {
+            _connection.Send(Encoding.ASCII.GetBytes(line));
+        }
+        catch (SocketException)
+        {
+            // Whoever reads next sees the end, and knows what it means.
+        }
+    }
+
+    private int Receive()
+    {
+        try
+        {
+            return _connection.Receive(_received);
+        }
+        catch (SocketException)
+        {
+            return 0;
+        }
+    }
+
     private string ReadLine(TimeSpan limit, Func<string?> giveUp)
     {
         long deadline = Environment.TickCount64 + (long)limit.TotalMilliseconds;
@@ -64,7 +88,7 @@ internal sealed class GuestAgent : IDisposable
         {
             if (_connection.Poll(TimeSpan.FromMilliseconds(100), SelectMode.SelectRead))
             {
-                int length = _connection.Receive(_received);
+                int length = Receive();
                 _unread += length > 0 ? Encoding.ASCII.GetString(_received, 0, length) : throw new TestbedException(giveUp() ?? $"the guest's serial line was closed: {_lastWords()}");
             }
             else if (giveUp() is { } reason)

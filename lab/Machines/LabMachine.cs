@@ -68,7 +68,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     public int Current { get; private set; }
 
     /// <summary>Orders to the QEMU that has the machine now.</summary>
-    public Qmp Control => Running.Control;
+    public Qmp Control => ControlAt(Current);
 
     /// <summary>What QEMU and the guest's kernel have printed at the place where it is.</summary>
     public string Console => Running.Console;
@@ -76,7 +76,10 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     /// <summary>What brings a person to its shell, on this system's command line.</summary>
     public override string AccessCommand => _places[Current].Qemu is { } running ? $"socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:{running.Shell} # a shell inside; Ctrl-] leaves it" : "ended";
 
-    private Qemu Running => _places[Current].Qemu ?? throw new InvalidOperationException($"{Name} is not started");
+    private Qemu Running => At(Current);
+
+    /// <summary>Orders to the QEMU at a place.</summary>
+    public Qmp ControlAt(int place) => At(place).Control;
 
     /// <summary>Lays a cable to a place where it may be.</summary>
     /// <param name="node">Where the switch is.</param>
@@ -230,6 +233,8 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
         base.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
+
+    private Qemu At(int place) => _places[place].Qemu ?? throw new InvalidOperationException($"{Name} is not started");
 
     private string SocketOf(int place) => Path.Combine(_folder, $"move{place}");
 

@@ -137,11 +137,13 @@ internal sealed unsafe class VhostFrontEnd : IDisposable
     }
 
     /// <summary>VHOST_USER_ADD_MEM_REG: one region of the guest's memory.</summary>
+    /// <param name="shift">To be added to its guest address.</param>
     /// <returns>0 if it was done.</returns>
-    public ulong AddRegion(int index)
+    public ulong AddRegion(int index, ulong shift = 0)
     {
         GuestRegion[] regions = Memory.Regions();
-        ulong word = Try(VHOST_USER_ADD_MEM_REG, new SingleRegion(0, MessageOf(regions[index])), regions[index].Descriptor);
+        RegionMessage message = MessageOf(regions[index] with { GuestAddress = regions[index].GuestAddress + shift });
+        ulong word = Try(VHOST_USER_ADD_MEM_REG, new SingleRegion(0, message), regions[index].Descriptor);
         Close(regions);
         return word;
     }

@@ -47,9 +47,17 @@ internal sealed unsafe class GuestMemory : IDisposable
         return isGood;
     }
 
+    /// <summary>One more. The same again is no other: QEMU before 8.0 names each once for every queue pair.</summary>
     /// <param name="why">The reason if the result is false; everything is as before then, and the descriptor closed.</param>
     public bool TryAdd(in GuestRegion region, out string why)
     {
+        GuestRegion wanted = region;
+        if (Array.Exists(_regions, mapping => mapping.Region with { Descriptor = wanted.Descriptor } == wanted))
+        {
+            _ = Libc.close(region.Descriptor);
+            why = string.Empty;
+            return true;
+        }
         if (!TryPlace(region, out why))
         {
             _ = Libc.close(region.Descriptor);
@@ -64,22 +72,19 @@ internal sealed unsafe class GuestMemory : IDisposable
         return true;
     }
 
+    /// <summary>One less. One that is not there has been removed before, as for another queue pair.</summary>
     /// <param name="region">Found by its addresses and size; its descriptor is not looked at.</param>
-    public bool TryRemove(in GuestRegion region, out string why)
+    public void Remove(in GuestRegion region)
     {
         GuestRegion wanted = region;
         int at = Array.FindIndex(
             _regions,
             mapping => mapping.Region with { Descriptor = 0, MmapOffset = 0 } == wanted with { Descriptor = 0, MmapOffset = 0 });
-        if (at < 0)
+        if (at >= 0)
         {
-            why = $"there is no memory region of 0x{region.Size:x} bytes at 0x{region.GuestAddress:x}";
-            return false;
+            _regions[at].File.Dispose();
+            _regions = [.. _regions[..at], .. _regions[(at + 1)..]];
         }
-        _regions[at].File.Dispose();
-        _regions = [.. _regions[..at], .. _regions[(at + 1)..]];
-        why = string.Empty;
-        return true;
     }
 
     public void Clear()

@@ -125,13 +125,7 @@ internal sealed unsafe class GuestRings : IDisposable
     }
 
     /// <summary>VHOST_USER_REM_MEM_REG.</summary>
-    public bool TryRemoveRegion(GuestRegion region, out string why)
-    {
-        (bool done, string reason) = (false, string.Empty);
-        Change(() => done = Memory.TryRemove(region, out reason));
-        why = reason;
-        return done;
-    }
+    public void RemoveRegion(GuestRegion region) => Change(() => Memory.Remove(region));
 
     /// <summary>VHOST_USER_SET_LOG_BASE; <see cref="DirtyLog.TryMap"/>. The log that was there is closed.</summary>
     public bool TrySetLog(int descriptor, ulong bytes, ulong offset, out string why)

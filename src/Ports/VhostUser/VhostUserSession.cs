@@ -211,7 +211,7 @@ internal sealed class VhostUserSession : IDisposable
                 Check(_rings.TryAddRegion(ReadRegion(RegionMessage.Offset, _channel.TakeDescriptor()), out string why), why);
                 break;
             case VHOST_USER_REM_MEM_REG:
-                Check(_rings.TryRemoveRegion(ReadRegion(RegionMessage.Offset, descriptor: -1), out why), why);
+                _rings.RemoveRegion(ReadRegion(RegionMessage.Offset, descriptor: -1));
                 break;
             case VHOST_USER_SET_VRING_NUM or VHOST_USER_SET_VRING_BASE or VHOST_USER_SET_VRING_ENABLE:
                 SetRing(request, Read<RingStateMessage>());

@@ -24,8 +24,7 @@ public sealed class MachineTests
         LabSwitch left = lab.Add(new LabSwitch("s1", 1), 0, 0);
         LabSwitch right = lab.Add(new LabSwitch("s2", 2), 1, 0);
         LabHost host = lab.Add(LabHost.Numbered(1), 0, 1);
-        LabMachine machine = lab.Add(
-            new LabMachine("m", Mac("02:00:00:00:00:02"), Prefix("10.0.0.2/24")) { Cable = Enum.Parse<MachineCable>(cable), CardOptions = cardOptions }, 1, 1);
+        LabMachine machine = lab.Add(Of(Enum.Parse<MachineCable>(cable), cardOptions), 1, 1);
         lab.Connect(left, 1, right, 1);
         lab.Connect(host, left, 2);
         lab.Connect(machine, left, 3);
@@ -41,6 +40,11 @@ public sealed class MachineTests
         using TcpStream tcp = TcpStream.Start(host, machine, Port, bytesPerSecond: 1e6);
         using UdpStream udp = UdpStream.Start(host, machine, Port, perSecond: 50);
         AwaitProgress(pings, udp);
+        machine.Prepare(1);
+        End(machine.ControlAt(1));
+        Assert.Throws<TestbedException>(() => machine.MoveTo(1));
+        AwaitProgress(pings, udp);
+        Assert.Equal(0, machine.Current);
         MigrationFigures figures = machine.MoveTo(1)!;
         AwaitProgress(pings, udp);
         StreamSummary pinged = pings.Stop();
@@ -54,6 +58,24 @@ public sealed class MachineTests
         Assert.InRange(pinged.Lost, 0, 100 * ((2 * standstill) + 1));
     }
 
+    [Fact]
+    public void A_machine_that_QEMU_refuses_or_that_ends_says_so_in_QEMUs_words()
+    {
+        NeedsMachines();
+        using var node = new LabNode("s");
+        using (var refused = Of(MachineCable.Tap, "no-such-option=1"))
+        {
+            refused.Connect(node, "p1");
+            Assert.Contains("no-such-option", Assert.Throws<TestbedException>(refused.Start).Message, StringComparison.Ordinal);
+        }
+        using LabMachine ended = Of(MachineCable.Tap, string.Empty);
+        ended.Connect(node, "p2");
+        ended.Start();
+        End(ended.Control);
+        Assert.Contains("QEMU has ended", Assert.Throws<TestbedException>(() => ended.Execute("true")).Message, StringComparison.Ordinal);
+        Assert.NotNull(ended.FindFailure());
+    }
+
     /// <summary>Guests of <see cref="GuestImage"/>, by TAP or vhost-user.</summary>
     internal static void NeedsMachines()
     {
@@ -61,6 +83,12 @@ public sealed class MachineTests
         Needs.Program("ovs-ofctl");
         Assert.SkipUnless(GuestImage.FindMissing() is null, GuestImage.FindMissing() ?? string.Empty);
     }
+
+    private static LabMachine Of(MachineCable cable, string cardOptions) =>
+        new("m", Mac("02:00:00:00:00:02"), Prefix("10.0.0.2/24")) { Cable = cable, CardOptions = cardOptions };
+
+    // QEMU answers, or is gone before.
+    private static void End(Qmp control) => _ = Record.Exception(() => control.Execute("quit"));
 
     private static void AwaitProgress(params NumberedStream[] streams)
     {
