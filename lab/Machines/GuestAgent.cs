@@ -11,6 +11,8 @@ internal sealed class GuestAgent : IDisposable
     private const string Ready = "ready";
     private const string End = "end ";
 
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
+
     private readonly Lock _lock = new();
     private readonly byte[] _received = new byte[4096];
     private readonly Socket _connection;
@@ -89,7 +91,12 @@ internal sealed class GuestAgent : IDisposable
             if (_connection.Poll(TimeSpan.FromMilliseconds(100), SelectMode.SelectRead))
             {
                 int length = Receive();
-                _unread += length > 0 ? Encoding.ASCII.GetString(_received, 0, length) : throw new TestbedException(giveUp() ?? $"the guest's serial line was closed: {_lastWords()}");
+                if (length == 0)
+                {
+                    SpinWait.SpinUntil(() => giveUp() != null, EndPatience); // the line is the first to go
+                    throw new TestbedException(giveUp() ?? $"the guest's serial line was closed: {_lastWords()}");
+                }
+                _unread += Encoding.ASCII.GetString(_received, 0, length);
             }
             else if (giveUp() is { } reason)
             {

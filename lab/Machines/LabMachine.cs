@@ -30,6 +30,7 @@ internal enum MachineCable
 internal sealed partial class LabMachine(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name), IMobileHost
 {
     private static readonly TimeSpan BootPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CommandPatience = TimeSpan.FromSeconds(120); // emulated, on a busy machine
     private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
 
     private readonly List<MachinePlace> _places = [];
@@ -122,9 +123,9 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     /// <exception cref="TestbedException">It does not.</exception>
     public void AwaitBoot() => Running.Agent.AwaitReady(BootPatience, Running.FindFailure);
 
-    /// <summary>Runs a command of the shell inside, within 30 seconds. Its error stream is part of the output.</summary>
+    /// <summary>Runs a command of the shell inside, within two minutes. Its error stream is part of the output.</summary>
     /// <exception cref="TestbedException">It does not come to an end.</exception>
-    public CommandResult Execute(string command) => Execute(RunningCommand.UsualLimit, command);
+    public CommandResult Execute(string command) => Execute(CommandPatience, command);
 
     /// <summary>As <see cref="Execute(string)"/>, within <paramref name="limit"/>.</summary>
     public CommandResult Execute(TimeSpan limit, string command) => Running.Agent.Execute(command, limit, Running.FindFailure);

@@ -25,6 +25,7 @@ internal sealed class Qemu : IDisposable
     private const long FullSpeed = 10_000_000_000; // bytes a second: no limit
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
 
     private readonly RunningCommand _command;
     private readonly string _name;
@@ -72,16 +73,16 @@ internal sealed class Qemu : IDisposable
                 Shell = shellPath,
             };
         }
-        catch (Exception e)
+        catch (Exception e) when (e is TestbedException or IOException)
         {
-            string last = command.LastLines;
+            string last = LastWords(command);
             command.Dispose();
-            throw e is IOException ? new TestbedException($"{name}: QEMU does not start: {last}", e) : e;
+            throw new TestbedException($"{name}: QEMU does not start: {last}", e);
         }
     }
 
     /// <summary>Why nothing more is to be expected of it: its last words; null while it runs.</summary>
-    public string? FindFailure() => _command.HasExited ? $"{_name}: QEMU has ended: {_command.LastLines}"
+    public string? FindFailure() => _command.HasExited ? $"{_name}: QEMU has ended: {LastWords(_command)}"
         : _command.Output.Contains("Kernel panic", StringComparison.Ordinal) ? $"{_name}: the guest's kernel has stopped: {_command.LastLines}"
         : null;
 
@@ -180,6 +181,20 @@ internal sealed class Qemu : IDisposable
         }
     }
 
+    // A connection that breaks is the first to be seen of its end.
+    private static string LastWords(RunningCommand command)
+    {
+        try
+        {
+            command.WaitForEnd(EndPatience);
+        }
+        catch (TimeoutException)
+        {
+            // It runs, and had better not.
+        }
+        return command.LastLines;
+    }
+
     private static Socket Listen(string path)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -195,7 +210,7 @@ internal sealed class Qemu : IDisposable
         {
             if (command.HasExited || Environment.TickCount64 > deadline)
             {
-                throw new TestbedException($"{name}: QEMU does not start: {command.LastLines}");
+                throw new TestbedException($"{name}: nothing connects");
             }
         }
         return listener.Accept();

@@ -11,7 +11,7 @@ public sealed class GuestPair : IDisposable
     /// <summary>Of m2, as m1 calls it.</summary>
     public const string Far = "10.0.0.2";
 
-    private const int ExtraMegabytes = 64;
+    private const int ExtraMegabytes = 128; // a block, the least that Linux takes
 
     private readonly Lazy<LabMachine[]> _machines;
 

@@ -59,6 +59,32 @@ public sealed class MachineTests
     }
 
     [Fact]
+    public void Two_machines_exchange_TCP_by_TAP_devices_one_of_several_queues()
+    {
+        NeedsMachines();
+        Needs.Program("iperf3");
+        using var lab = new Testbed(line => TestContext.Current.SendDiagnosticMessage(line));
+        LabSwitch device = lab.Add(new LabSwitch("s1", 1), 0, 0);
+        LabMachine[] machines =
+        [
+            new("m1", Mac("02:00:00:00:00:01"), Prefix("10.0.0.1/24")) { Cable = MachineCable.Tap, Queues = 2 },
+            Of(MachineCable.Tap, string.Empty),
+        ];
+        foreach (LabMachine machine in machines)
+        {
+            lab.Connect(lab.Add(machine, 0, 1), device, (ushort)(machine.Address.Host & 0xff));
+        }
+        lab.Start(device);
+        CabledHosts.Ofctl(device, "add-flow", "actions=normal");
+        Parallel.ForEach(machines, machine => machine.Start());
+        Assert.NotNull(machines[0].Ping(machines[1].Address, SwitchProgram.Patience));
+        machines[1].Execute("iperf3 -s -D").Checked();
+        Eventually.True(() => machines[1].Execute("netstat -ltn | grep -q :5201").ExitCode == 0, "the server listens");
+        TestContext.Current.TestOutputHelper!.WriteLine(machines[0].Execute("iperf3 -c 10.0.0.2 -t 1").Checked().Output);
+        TestContext.Current.TestOutputHelper!.WriteLine(machines[0].Execute("iperf3 -c 10.0.0.2 -t 1 -R").Checked().Output);
+    }
+
+    [Fact]
     public void A_machine_that_QEMU_refuses_or_that_ends_says_so_in_QEMUs_words()
     {
         NeedsMachines();
