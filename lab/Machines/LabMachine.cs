@@ -29,7 +29,7 @@ internal enum MachineCable
 /// </remarks>
 internal sealed partial class LabMachine(string name, MacAddress hardwareAddress, Ipv4Prefix address, Be32? gateway = null) : LabNode(name), IMobileHost
 {
-    private static readonly TimeSpan BootPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan CommandPatience = TimeSpan.FromSeconds(120); // emulated, on a busy machine
     private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
 
