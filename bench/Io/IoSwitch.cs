@@ -23,9 +23,6 @@ internal abstract class IoSwitch : IDisposable
 
     public abstract int ProcessId { get; }
 
-    /// <summary>What the name of its forwarding thread begins with.</summary>
-    public abstract string ForwardingThread { get; }
-
     public abstract OfClient Client { get; }
 
     /// <summary>What the port is, in the switch's own words.</summary>

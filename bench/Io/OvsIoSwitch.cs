@@ -62,8 +62,6 @@ internal sealed class OvsIoSwitch : IoSwitch
 
     public override int ProcessId => _daemons.ProcessId;
 
-    public override string ForwardingThread => "pmd-";
-
     public override OfClient Client => _client!;
 
     public override string Description { get; } = string.Empty;

@@ -60,8 +60,6 @@ internal sealed class OwnIoSwitch : IoSwitch
 
     public override int ProcessId => _daemon!.ProcessId;
 
-    public override string ForwardingThread => "worker ";
-
     public override OfClient Client => _client!;
 
     public override string Description { get; } = string.Empty;

@@ -31,9 +31,6 @@ internal sealed partial class TestPmd : IDisposable
     /// <summary>Of a guest's memory.</summary>
     public const int MemoryMiB = 128;
 
-    /// <summary>What the name of its thread that sends and receives begins with: DPDK's lcore 1.</summary>
-    public const string ForwardingThread = "rte-worker-1";
-
     private const string Program = "dpdk-testpmd";
     private const int Buffers = 16_384;
 
