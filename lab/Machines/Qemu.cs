@@ -119,7 +119,8 @@ internal sealed class Qemu : IDisposable
         {
             JsonElement state = Control.Execute("query-migrate");
             string status = state.GetProperty("status").GetString()!;
-            if (status == "completed")
+            // QEMU says so a moment before it has added up its times.
+            if (status == "completed" && Read(state, "total-time") > TimeSpan.Zero)
             {
                 return Complete(state, target, deadline);
             }
