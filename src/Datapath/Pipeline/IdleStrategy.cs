@@ -67,7 +67,7 @@ internal sealed class IdleStrategy
     public void Wait(ReceiveQueue[] queues, long longest)
     {
         long microseconds = longest / TimeSpan.TicksPerMicrosecond;
-        if (microseconds < ShortestMicroseconds)
+        if (microseconds < ShortestMicroseconds || !_waiter!.Sleeps)
         {
             return;
         }

@@ -5,6 +5,8 @@ namespace Softswitch.Ports.Linux;
 /// <summary>No sleep at all: the worker looks again at once. Takes a processor whole, and no packet waits for a wake-up.</summary>
 internal sealed class SpinningWaiter : IWaiter
 {
+    public bool Sleeps => false;
+
     public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds)
     {
     }

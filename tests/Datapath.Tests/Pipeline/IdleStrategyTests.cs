@@ -40,6 +40,16 @@ public sealed class IdleStrategyTests
         Assert.Empty(sleep.Descriptors);
     }
 
+    [Fact]
+    public void A_port_is_not_told_of_a_sleep_that_is_none()
+    {
+        IdleStrategy idle = new(() => false) { Waiter = new Recorder(sleeps: false) };
+        Door door = new(7);
+        idle.Wait([new(null!, door, 0)], Long);
+        Assert.Equal(0, door.Armed);
+        Assert.Equal(0u, idle.Sleeps);
+    }
+
     private sealed class Door(int descriptor) : IPort
     {
         public int Armed { get; private set; }
@@ -59,8 +69,10 @@ public sealed class IdleStrategyTests
         public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => 0;
     }
 
-    private sealed class Recorder : IWaiter
+    private sealed class Recorder(bool sleeps = true) : IWaiter
     {
+        public bool Sleeps => sleeps;
+
         public List<int[]> Descriptors { get; } = [];
 
         public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds) => Descriptors.Add([.. descriptors]);
