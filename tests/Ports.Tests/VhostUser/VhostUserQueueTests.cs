@@ -3,7 +3,7 @@ using Softswitch.Ports.VhostUser;
 
 namespace Softswitch.Ports.Tests.VhostUser;
 
-[Trait("HardwarePaths", "VhostUserQueue")]
+[Trait("HardwarePaths", "PacketCopy")]
 public sealed class VhostUserQueueTests : PortContract
 {
     internal override PortHarness Open(FramePool pool) => new RingHarness(pool);
