@@ -21,7 +21,7 @@ public sealed unsafe class PacketCopyTests
             byte* from = source.PlaceAtEnd(bytes.AsSpan(0, length));
             byte* end = target.PlaceAtEnd(before) + Longest;
             PacketCopy.Copy(end - length, from, (nuint)length);
-            Assert.Equal(bytes[..length], new Span<byte>(end - length, length));
+            Assert.Equal(bytes.AsSpan(0, length), new Span<byte>(end - length, length));
             Assert.Equal(-1, new Span<byte>(end - Longest, Longest - length).IndexOfAnyExcept((byte)0));
         }
     }
