@@ -15,19 +15,19 @@ public sealed class FairnessTests
     private const int Reported = 300_000;
 
     [Fact]
-    public void Echoes_pass_deletes_that_look_at_a_million_entries_and_the_agent_ends_in_the_middle_of_them()
+    public async Task Echoes_pass_deletes_that_look_at_a_million_entries_and_the_agent_ends_in_the_middle_of_them()
     {
         const int deletes = 200;
         using AgentHarness harness = Fill(Million, FlowModFlags.None);
         using RawController busy = harness.Connect();
         using RawController other = harness.Connect();
-        Thread deleting = new(() =>
+        Task deleting = Start(() =>
         {
             SendDeletes(busy, deletes);
             busy.Barrier();
         });
-        deleting.Start();
-        (int echoes, TimeSpan longest) = EchoWhile(other, () => deleting.IsAlive);
+        (int echoes, TimeSpan longest) = EchoWhile(other, () => !deleting.IsCompleted);
+        await deleting;
 
         Assert.InRange(echoes, 20, int.MaxValue); // they come as one chunk, and were handled as one
         Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(1));
@@ -38,23 +38,23 @@ public sealed class FairnessTests
     }
 
     [Fact]
-    public void Of_a_delete_of_a_million_entries_nobody_sees_half_and_echoes_pass_it()
+    public async Task Of_a_delete_of_a_million_entries_nobody_sees_half_and_echoes_pass_it()
     {
         using AgentHarness harness = Fill(Million, FlowModFlags.None);
         using RawController busy = harness.Connect();
         using RawController watcher = harness.Connect();
         using RawController other = harness.Connect();
         HashSet<uint> seen = [];
-        Thread watching = new(() =>
+        Task watching = Start(() =>
         {
             while (!seen.Contains(0))
             {
                 seen.Add(CountFlows(watcher));
             }
         });
-        watching.Start();
         busy.Send(b => FlowModMessage.Write(b, 1, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
-        (_, TimeSpan longest) = EchoWhile(other, () => watching.IsAlive);
+        (_, TimeSpan longest) = EchoWhile(other, () => !watching.IsCompleted);
+        await watching;
 
         Assert.Subset<uint>(new HashSet<uint> { 0, Million }, seen);
         Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(1));
@@ -62,7 +62,7 @@ public sealed class FairnessTests
     }
 
     [Fact]
-    public void Every_end_of_300000_entries_reaches_who_deleted_them_and_who_watches_and_the_barriers_reply_comes_last()
+    public async Task Every_end_of_300000_entries_reaches_who_deleted_them_and_who_watches_and_the_barriers_reply_comes_last()
     {
         using AgentHarness harness = Fill(Reported, FlowModFlags.SendFlowRemoved);
         using RawController deleter = harness.Connect();
@@ -70,17 +70,16 @@ public sealed class FairnessTests
         deleter.Barrier();
         watcher.Barrier();
         int watched = 0;
-        Thread watching = new(() => watched = CountFlowRemoved(watcher));
-        watching.Start();
+        Task watching = Start(() => watched = CountFlowRemoved(watcher));
         deleter.Send(b => FlowModMessage.Write(b, 1, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
 
         Assert.Equal(Reported, deleter.Barrier().Count(message => RawController.TypeOf(message) == OfType.FlowRemoved));
-        watching.Join();
+        await watching;
         Assert.Equal(Reported, watched);
     }
 
     [Fact]
-    public void Entries_added_right_after_their_like_were_deleted_wait_for_the_reports_to_be_read()
+    public async Task Entries_added_right_after_their_like_were_deleted_wait_for_the_reports_to_be_read()
     {
         const int capacity = 100_000; // and the 65,536 that may wait for workers
         using AgentHarness harness = Fill(capacity, FlowModFlags.SendFlowRemoved, capacity);
@@ -88,9 +87,8 @@ public sealed class FairnessTests
         using RawController watcher = harness.Connect();
         watcher.Barrier();
         int watched = 0;
-        Thread watching = new(() => watched = CountFlowRemoved(watcher, capacity));
-        watching.Start();
-        Thread sending = new(() =>
+        Task watching = Start(() => watched = CountFlowRemoved(watcher, capacity));
+        Task sending = Start(() =>
         {
             deleter.Send(b => FlowModMessage.Write(b, 1, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
             for (int i = 0; i < capacity; i += 1000)
@@ -104,10 +102,9 @@ public sealed class FairnessTests
                 });
             }
         });
-        sending.Start();
         int told = CountFlowRemoved(deleter, capacity);
-        sending.Join();
-        watching.Join();
+        await sending;
+        await watching;
 
         Assert.Equal((capacity, capacity), (told, watched));
         Assert.Empty(deleter.Barrier());
@@ -165,6 +162,10 @@ public sealed class FairnessTests
         Assert.Equal((uint)Reported, CountFlows(deleter));
         harness.WaitForLog("it does not read");
     }
+
+    /// <summary>On a thread of its own; what it throws, whoever awaits it is told.</summary>
+    private static Task Start(Action action) =>
+        Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>A switch with so many exact entries.</summary>
     private static AgentHarness Fill(int count, FlowModFlags flags, int capacity = 1 << 20)

@@ -8,7 +8,7 @@ namespace Softswitch.OfAgent.Tests.Agent;
 internal sealed class RawController : IDisposable
 {
     /// <summary>Long enough for any machine; a test that gets there has failed.</summary>
-    private const int PatienceMilliseconds = 20_000;
+    private const int PatienceMilliseconds = 120_000;
 
     private readonly Socket _socket;
     private readonly OfFramer _framer = new();
