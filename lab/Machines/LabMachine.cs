@@ -42,7 +42,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     public MachineCable Cable { get; init; } = MachineCable.VhostUser;
 
     /// <summary>In MiB.</summary>
-    public int Memory { get; init; } = 96;
+    public int Memory { get; init; } = 160;
 
     /// <summary>Queue pairs of the network card, and processors.</summary>
     public int Queues { get; init; } = 1;
