@@ -47,7 +47,11 @@ public sealed class VictorControllerTests
         b, 0,
         new PacketIn
         {
-            BufferId = FlowMod.NoBuffer, InPort = inPort, Reason = PacketInReason.Action, MaxLength = ushort.MaxValue, Data = arp.ToFrame(MacAddress.Broadcast, type),
+            BufferId = FlowMod.NoBuffer,
+            InPort = inPort,
+            Reason = PacketInReason.Action,
+            MaxLength = ushort.MaxValue,
+            Data = arp.ToFrame(MacAddress.Broadcast, type),
         },
         ushort.MaxValue));
 }

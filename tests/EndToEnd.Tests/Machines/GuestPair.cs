@@ -42,7 +42,10 @@ public sealed class GuestPair : IDisposable
     {
         Distant.Control.Execute("object-add", new JsonObject
         {
-            ["qom-type"] = "memory-backend-memfd", ["id"] = "more", ["size"] = ExtraMegabytes << 20, ["share"] = true,
+            ["qom-type"] = "memory-backend-memfd",
+            ["id"] = "more",
+            ["size"] = ExtraMegabytes << 20,
+            ["share"] = true,
         });
         Distant.Control.Execute("device_add", new JsonObject { ["driver"] = "pc-dimm", ["id"] = "dimm", ["memdev"] = "more" });
     }
@@ -73,7 +76,7 @@ public sealed class GuestPair : IDisposable
         LabMachine[] machines =
         [
             new("m1", Mac("02:00:00:00:00:01"), Prefix("10.0.0.1/24")) { Cable = MachineCable.VhostUser, Queues = 2 },
-            new("m2", Mac("02:00:00:00:00:02"), Prefix($"{Far}/24")) 
+            new("m2", Mac("02:00:00:00:00:02"), Prefix($"{Far}/24"))
             {
                 // Memory that may come above 4 GiB has the kernel set 64 MiB aside for devices that do not reach it (swiotlb).
                 Cable = MachineCable.VhostUser, Memory = 192, Arguments = ["-m", "slots=1,maxmem=512M"],
