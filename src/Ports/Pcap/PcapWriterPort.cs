@@ -149,7 +149,10 @@ internal sealed class PcapWriterPort : VirtualPort
             string? failure = _target.Write(records.AsSpan(0, used));
             _spare = records;
             _transmitErrors += failure == null ? 0 : frames;
-            _fault = failure == null ? null : $"{_path} cannot be written: {failure}";
+            if (used > 0 || failure != null) // that nothing was to be written says nothing
+            {
+                _fault = failure == null ? null : $"{_path} cannot be written: {failure}";
+            }
         }
     }
 

@@ -70,6 +70,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         }
         port.Flush();
         Assert.Equal(10, port.ReadCounters().TransmitErrors);
+        port.Flush(); // of nothing
         Assert.StartsWith("/dev/full cannot be written: ", port.Fault, StringComparison.Ordinal);
     }
 
