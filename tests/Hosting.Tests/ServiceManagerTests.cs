@@ -118,12 +118,13 @@ public sealed class ServiceManagerTests : IDisposable
         };
         host.AddProgramPort("a");
         entered.Wait(TestContext.Current.CancellationToken);
+        WorkersMoveOn(host);
         watch.Look(200_000); // it moved on before it was stuck
         while (_socket.Available > 0)
         {
             Next();
         }
-        MoveOn(host, threads => threads[..^1]); // the workers
+        WorkersMoveOn(host);
         watch.Look(300_000);
         Assert.Equal(0, _socket.Available);
         Assert.Contains("the control thread has not moved on for 5 s: no more signs of life", Assert.Single(log), StringComparison.Ordinal);
@@ -137,6 +138,8 @@ public sealed class ServiceManagerTests : IDisposable
 
     /// <summary>Nothing but time passes, so this ends only if idle threads show that they live.</summary>
     private static void AllMoveOn(SwitchHost host) => MoveOn(host, threads => threads);
+
+    private static void WorkersMoveOn(SwitchHost host) => MoveOn(host, threads => threads[..^1]);
 
     private static void MoveOn(SwitchHost host, Func<long[], long[]> which)
     {
