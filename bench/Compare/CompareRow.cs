@@ -53,18 +53,7 @@ internal sealed record CompareRow(
     /// <summary>Rows by name, in the order they are shown.</summary>
     /// <param name="names">Separated by commas; null for all.</param>
     /// <exception cref="OptionException">There is no row of such a name.</exception>
-    public static IReadOnlyList<CompareRow> Select(string? names)
-    {
-        if (names == null)
-        {
-            return All;
-        }
-        string[] wanted = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        string? unknown = wanted.FirstOrDefault(name => All.All(row => row.Name != name));
-        return unknown != null ? throw new OptionException($"--rows: there is no row '{unknown}': {string.Join(", ", All.Select(row => row.Name))}")
-            : wanted.Length == 0 ? throw new OptionException("--rows: names no row")
-            : [.. All.Where(row => wanted.Contains(row.Name))];
-    }
+    public static IReadOnlyList<CompareRow> Select(string? names) => RowNames.Select(All, row => row.Name, names);
 
     public FlowSet MakeFlows() => Table switch
     {

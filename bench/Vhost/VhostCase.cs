@@ -1,3 +1,4 @@
+using Softswitch.Bench.Compare;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting;
 
@@ -24,18 +25,7 @@ internal sealed record VhostCase(string Name, string Title, int FrameLength, int
     /// <summary>Rows by name, in the order they are shown.</summary>
     /// <param name="names">Separated by commas; null for all.</param>
     /// <exception cref="OptionException">There is no row of such a name.</exception>
-    public static IReadOnlyList<VhostCase> Select(string? names)
-    {
-        if (names == null)
-        {
-            return All;
-        }
-        string[] wanted = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        string? unknown = wanted.FirstOrDefault(name => All.All(row => row.Name != name));
-        return unknown != null ? throw new OptionException($"--rows: there is no row '{unknown}': {string.Join(", ", All.Select(row => row.Name))}")
-            : wanted.Length == 0 ? throw new OptionException("--rows: names no row")
-            : [.. All.Where(row => wanted.Contains(row.Name))];
-    }
+    public static IReadOnlyList<VhostCase> Select(string? names) => RowNames.Select(All, row => row.Name, names);
 
     /// <summary>The entries by which everything from one of two ports leaves by the other.</summary>
     public IEnumerable<(FlowMatch Match, ushort Output)> EntriesBetween(ushort first, ushort second)
