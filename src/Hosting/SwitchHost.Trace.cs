@@ -9,6 +9,9 @@ namespace Softswitch.Hosting;
 /// <content>Following a packet.</content>
 public sealed partial class SwitchHost
 {
+    // The fragments of a datagram of 20,000 bytes, and not so many that others wait for longer than some milliseconds.
+    private const int PacketsTracedTogether = 16;
+
     /// <summary>What the switch would do with packets now. Sends nothing and counts nothing.</summary>
     /// <exception cref="OptionException">The words are no packet, a packet is too long, or there is no such port.</exception>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
@@ -18,26 +21,37 @@ public sealed partial class SwitchHost
         {
             (ushort inPort, IReadOnlyList<byte[]> packets) = Read(request);
             List<TraceReport> reports = [];
-            while (reports.Count < packets.Count)
+            PacketTracer? tracer = null;
+            try
             {
-                TraceSome(inPort, packets, reports);
+                while (reports.Count < packets.Count)
+                {
+                    using PacketTracer? before = tracer;
+                    tracer = null;
+                    ObjectDisposedException.ThrowIf(_isDisposed, this);
+                    CheckPort(inPort);
+                    tracer = Control.CreateTracer(before);
+                    TraceSome(tracer, inPort, packets, reports);
+                }
+            }
+            finally
+            {
+                tracer?.Dispose();
             }
             return reports;
         }
     }
 
-    /// <summary>Until others want the switch: then it may be another one, and the rest begins anew.</summary>
-    private void TraceSome(ushort inPort, IReadOnlyList<byte[]> packets, List<TraceReport> reports)
+    /// <summary>Until others want the switch: then it may be another one, and datagrams begin anew. Stations stay learned.</summary>
+    private void TraceSome(PacketTracer tracer, ushort inPort, IReadOnlyList<byte[]> packets, List<TraceReport> reports)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
-        CheckPort(inPort);
-        using PacketTracer tracer = Control.CreateTracer();
         TraceReporter reporter = new(Control, _cards.Locate);
+        int together = reports.Count + PacketsTracedTogether;
         do
         {
             reports.Add(reporter.Describe(tracer.Trace(inPort, packets[reports.Count])));
         }
-        while (reports.Count < packets.Count && !Control.LetOthersIn());
+        while (reports.Count < packets.Count && (reports.Count < together || !Control.LetOthersIn()));
     }
 
     private (ushort InPort, IReadOnlyList<byte[]> Packets) Read(TraceRequest request)

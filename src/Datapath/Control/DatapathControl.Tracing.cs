@@ -7,11 +7,12 @@ namespace Softswitch.Datapath.Control;
 internal sealed unsafe partial class DatapathControl
 {
     /// <summary>Follows packets through the switch as it is now. Of use until the control lock is left.</summary>
-    public PacketTracer CreateTracer() => new(_shared);
+    /// <param name="before">Whose packets came before: what stations it has learned is known. The caller's; null for none.</param>
+    public PacketTracer CreateTracer(PacketTracer? before = null) => new(_shared, before);
 
     /// <summary>
-    /// Between two packets, where others have waited for long: leaves the control lock and enters again. No tracer from before is
-    /// of use then.
+    /// Between two packets, where others have waited for long: leaves the control lock and enters again. A tracer from before
+    /// follows no packets then.
     /// </summary>
     /// <returns>Whether it was left.</returns>
     public bool LetOthersIn() => _lock.Breathe();

@@ -39,7 +39,8 @@ internal sealed unsafe class PacketTracer : IDisposable
     private readonly PortSet _originals;
 
     /// <param name="original">The switch's.</param>
-    public PacketTracer(WorkerShared original)
+    /// <param name="before">Whose packets came before this one's: where stations are is its knowledge. Null for the switch's.</param>
+    public PacketTracer(WorkerShared original, PacketTracer? before = null)
     {
         _originals = original.Ports;
         SwitchPort[] ports = _originals.Ports;
@@ -57,7 +58,7 @@ internal sealed unsafe class PacketTracer : IDisposable
             ReassemblyTimeout = original.ReassemblyTimeout,
             PortlessPacketIns = new PacketInQueues(workers: 1, capacity: 1),
         };
-        _shared.Macs.CopyFrom(original.Macs);
+        _shared.Macs.CopyFrom(before?._shared.Macs ?? original.Macs);
         _devices = Array.ConvertAll(ports, port => new MirrorPort(port, _recorder, NumberOf));
         PortSet mirrors = new([.. ports.Zip(_devices, Mirror)]);
         _shared.Settings = original.Settings with { Ports = mirrors, Captures = [] };
