@@ -106,9 +106,10 @@ internal sealed unsafe partial class DatapathControl
         }
         mask &= PortConfig.All;
         PortConfig old = port.Config;
+        bool wasConnected = port.IsConnected;
         port.Config = (old & ~mask) | (config & mask);
         _flows.Offloads.SetPorts(_shared.Ports.Ports);
-        bool isReported = _spanningTree?.Update(port) ?? false;
+        bool isReported = UpdateBridge(port, wasConnected);
         if (((old ^ port.Config) & PortConfig.PortDown) != 0)
         {
             port.Device.SetAdministrativeState((port.Config & PortConfig.PortDown) == 0);
@@ -137,16 +138,34 @@ internal sealed unsafe partial class DatapathControl
     private void TakeLink(SwitchPort port, in PortLink link)
     {
         PortDescription before = port.Description;
+        bool wasConnected = port.IsConnected;
         if (link.IsSetDown != port.Link.IsSetDown)
         {
             port.Config = link.IsSetDown ? port.Config | PortConfig.PortDown : port.Config & ~PortConfig.PortDown;
             _flows.Offloads.SetPorts(_shared.Ports.Ports);
         }
         port.Take(link);
-        if (_spanningTree?.Update(port) != true && port.Description != before)
+        if (!UpdateBridge(port, wasConnected) && port.Description != before)
         {
             _events?.OnPortStatus(PortStatusReason.Modify, port.Description);
         }
+    }
+
+    /// <summary>The port's link or configuration may be another one. One that leads nowhere any more is known for nobody: its stations are looked for on all others.</summary>
+    /// <returns>Whether spanning tree has reported the port.</returns>
+    private bool UpdateBridge(SwitchPort port, bool wasConnected)
+    {
+        bool isReported = _spanningTree?.Update(port) ?? false;
+        if (_spanningTree == null)
+        {
+            port.BridgeFlags = port.FlagsOutsideTree;
+        }
+        if (wasConnected && !port.IsConnected)
+        {
+            _shared.Grace.Retire(_shared.Macs, port.Number);
+            _shared.Service.RaiseAlways();
+        }
+        return isReported;
     }
 
     private void CheckLinks()

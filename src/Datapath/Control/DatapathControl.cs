@@ -259,8 +259,9 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         EndShortage();
         _packetOuts.Reclaim();
         CheckLinks();
+        int untilTree = _spanningTree?.Service() ?? LongestServiceInterval;
         int interval = hasMore ? 0 : _shared.Grace.HasWork || _flows.Removed.HasReports ? 1 : _flows.Timeouts.Any ? TimerWheel.TickMilliseconds : LongestServiceInterval;
-        interval = Math.Min(interval, _spanningTree?.Service() ?? LongestServiceInterval);
+        interval = Math.Min(interval, untilTree);
         interval = Math.Min(interval, _flows.Offloads.Service(_shared.Clock.Milliseconds));
         return pause < 0 ? interval : Math.Min(interval, pause);
     }

@@ -101,7 +101,12 @@ internal sealed unsafe class SpanningTreeControl(
     {
         if (_members.TryGetValue(port.Number, out Membership? member))
         {
+            bool learned = (member.Port.BridgeFlags & BridgePortFlags.Learns) != 0;
             member.Port.BridgeFlags = BridgeFlagsOf(port.State);
+            if (learned && (member.Port.BridgeFlags & BridgePortFlags.Learns) == 0)
+            {
+                shared.Grace.Retire(shared.Macs, port.Number);
+            }
         }
     }
 
@@ -148,12 +153,12 @@ internal sealed unsafe class SpanningTreeControl(
         if (!PortNumber.IsPhysical(port.Number) || (port.Config & PortConfig.NoStp) != 0)
         {
             Leave(port);
-            port.BridgeFlags = BridgePortFlags.Open;
+            port.BridgeFlags = port.FlagsOutsideTree;
             return;
         }
         Membership member = _members.TryGetValue(port.Number, out Membership? known) ? known : Join(port);
         _bridge!.SetPathCost(member.InBridge, PathCost.Of(port.Link.Current), Now);
-        if (port.Link.Up && (port.Config & PortConfig.PortDown) == 0)
+        if (port.IsConnected)
         {
             _bridge.Enable(member.InBridge, Now);
         }

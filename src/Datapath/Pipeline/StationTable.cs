@@ -10,7 +10,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// displaces others' entries (which are flooded until seen again) but never slows a look-up. Threads: all workers; each bucket
 /// is guarded by a sequence counter, odd while it is written, and readers that meet a writer treat the station as unknown.
 /// </remarks>
-internal sealed unsafe class StationTable : IDisposable
+internal sealed unsafe class StationTable : IReclaimer, IDisposable
 {
     /// <summary>A station not heard for this long is unknown (802.1D-2004 §7.9.2 recommends 300 s).</summary>
     public const uint AgeMilliseconds = 300_000;
@@ -74,8 +74,11 @@ internal sealed unsafe class StationTable : IDisposable
         _age = milliseconds;
     }
 
-    /// <summary>Forgets the stations of a port that is gone: each may be at another by now. The control side, when no worker uses the port.</summary>
+    /// <summary>Forgets the stations of a port: each may be at another by now. The control side, when no worker learns from the port.</summary>
     public void ForgetPort(ushort port) => Forget(age: 0, now: 0, port);
+
+    /// <summary>Retired by its number, a port is forgotten once every pass that may still have learned from it has ended.</summary>
+    void IReclaimer.Reclaim(nint port) => ForgetPort((ushort)port);
 
     /// <summary>Takes over all that another table of the same hash knows. This one is nobody else's, the other one may be in use.</summary>
     public void CopyFrom(StationTable other)

@@ -84,6 +84,12 @@ internal sealed unsafe class SwitchPort : IDisposable
     /// <summary>Bit/s; 0 if unknown.</summary>
     public long Rate => RateLimit != 0 ? RateLimit : Link.Rate;
 
+    /// <summary>Whether packets can come in and leave: it has a link, and nobody has taken it down.</summary>
+    public bool IsConnected => Link.Up && (Config & PortConfig.PortDown) == 0;
+
+    /// <summary>What a port outside of spanning tree does. Without a link, what still comes from its ring is forwarded as ever, but teaches nothing.</summary>
+    public BridgePortFlags FlagsOutsideTree => IsConnected ? BridgePortFlags.Open : BridgePortFlags.Forwards;
+
     /// <summary>What spanning tree allows; read by workers.</summary>
     public BridgePortFlags BridgeFlags
     {

@@ -128,6 +128,68 @@ public sealed class BridgeTests
     }
 
     [Fact]
+    public void A_station_behind_a_port_that_lost_its_link_is_flooded_at_once_and_while_its_last_packets_come()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 3, B, A, [1, 2, 4]);
+        AssertSent(sut, 1, A, B, [3]);
+        SetLink(sut, 3, up: false);
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        // This one was on its way when the link was lost.
+        AssertSent(sut, 3, B, A, [1]);
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        SetLink(sut, 3, up: true);
+        AssertSent(sut, 1, A, B, [2, 3, 4]);
+        AssertSent(sut, 3, B, A, [1]);
+        AssertSent(sut, 1, A, B, [3]);
+    }
+
+    [Fact]
+    public void A_port_that_is_taken_down_is_known_for_nobody()
+    {
+        using TestSwitch sut = Bridge();
+        AssertSent(sut, 3, B, A, [1, 2, 4]);
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(3, sut[3].HardwareAddress, PortConfig.PortDown, PortConfig.PortDown));
+        sut.Settle();
+        AssertSent(sut, 1, A, B, [2, 4]);
+    }
+
+    [Theory]
+    [InlineData(1701)]
+    [InlineData(1702)]
+    [InlineData(1703)]
+    public void With_links_that_come_and_go_it_knows_what_a_plain_table_would(int seed)
+    {
+        using TestSwitch sut = Bridge();
+        Random random = new(seed);
+        Dictionary<ulong, ushort> known = [];
+        bool[] isUp = [true, true, true, true, true];
+        for (int step = 0; step < 2000; step++)
+        {
+            ushort port = (ushort)random.Next(1, 5);
+            if (random.Next(10) == 0)
+            {
+                isUp[port] = !isUp[port];
+                SetLink(sut, port, isUp[port]);
+                foreach (ulong station in known.Where(one => !isUp[port] && one.Value == port).Select(one => one.Key).ToList())
+                {
+                    known.Remove(station);
+                }
+                continue;
+            }
+            ulong source = A + (ulong)random.Next(8);
+            ulong destination = A + (ulong)random.Next(8);
+            if (isUp[port])
+            {
+                known[source] = port;
+            }
+            ushort[] expected = !known.TryGetValue(destination, out ushort at) ? [.. new ushort[] { 1, 2, 3, 4 }.Where(other => other != port)] : at == port ? [] : [at];
+            AssertSent(sut, port, source, destination, expected);
+        }
+        sut.AssertNoFrameLost();
+    }
+
+    [Fact]
     public void The_address_after_rewriting_decides()
     {
         using TestSwitch sut = new();
@@ -197,6 +259,14 @@ public sealed class BridgeTests
         TestSwitch sut = new();
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
         return sut;
+    }
+
+    private static void SetLink(TestSwitch sut, ushort port, bool up)
+    {
+        sut[port].SetLink(up);
+        sut.Control.AnnounceLinkChange();
+        sut.Settle();
+        sut.Settle(); // passes that may have learned meanwhile have ended
     }
 
     private static void AssertSent(TestSwitch sut, ushort port, ulong source, ulong destination, ushort[] expected, ushort? vlan = null)

@@ -182,6 +182,23 @@ public sealed class SpanningTreeSwitchTests
     }
 
     [Fact]
+    public void A_port_that_stops_forwarding_forgets_its_stations_and_others_keep_theirs()
+    {
+        using TestSwitch sut = Create();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
+        Pass(sut, 30 + 40); // the change that forwarding began with is over
+        sut.Send(1, TestPacket.Udp(dlSrc: Other, dlDst: Station));
+        sut.Send(4, TestPacket.Udp(dlSrc: Station, dlDst: Other));
+        Assert.Equal((1, 4), (Find(Other), Find(Station)));
+        sut[4].SetLink(false);
+        Pass(sut, 1);
+        Assert.Equal((1, 0), (Find(Other), Find(Station)));
+
+        ushort Find(ulong station) =>
+            sut.Control.Stations.Find(new FlowKey { DlDst = new MacAddress(station) }, (uint)sut.Control.Uptime.TotalMilliseconds);
+    }
+
+    [Fact]
     public void After_a_change_of_topology_stations_are_forgotten_within_the_forward_delay_and_for_good()
     {
         using TestSwitch sut = Create();

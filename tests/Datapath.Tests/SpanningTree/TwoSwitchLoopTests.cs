@@ -11,6 +11,7 @@ public sealed class TwoSwitchLoopTests
 {
     private const ulong HostA = 0x0200_0000_00aa;
     private const ulong HostB = 0x0200_0000_00bb;
+    private const ulong HostC = 0x0200_0000_00cc;
 
     [Theory]
     [InlineData(PortNumber.Normal)]
@@ -63,6 +64,45 @@ public sealed class TwoSwitchLoopTests
         Assert.Equal(PortState.StpForward, far.Control.Ports[2].State);
         Assert.Equal(1, wires.Exchange());
         wires.AssertNoFrameLost();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Whichever_cable_of_a_triangle_is_pulled_hosts_that_never_broadcast_are_reached_within_the_standards_time(int pulled)
+    {
+        const int maxAge = 20;
+        const int forwardDelay = 15;
+        using Wires wires = new(switches: 3, PortNumber.Normal);
+        (int One, ushort OnePort, int Other, ushort OtherPort)[] cables = [(0, 2, 1, 3), (1, 2, 2, 3), (2, 2, 0, 3)];
+        foreach ((int one, ushort onePort, int other, ushort otherPort) in cables)
+        {
+            wires.Plug(one, onePort, other, otherPort);
+        }
+        wires.Pass(75); // the change that forwarding began with is over, stations are known for 300 s again
+        AssertAllReach(wires);
+        (int a, ushort aPort, int b, ushort bPort) = cables[pulled];
+        wires.Unplug(a, aPort, b, bPort);
+        wires.Pass(maxAge + (2 * forwardDelay) + 2);
+        AssertAllReach(wires);
+        wires.AssertNoFrameLost();
+    }
+
+    private static void AssertAllReach(Wires wires)
+    {
+        ulong[] hosts = [HostA, HostB, HostC];
+        for (int i = 0; i < 9; i++)
+        {
+            (int from, int to) = (i / 3, i % 3);
+            if (from != to)
+            {
+                wires.Clear();
+                wires.Host(from, hosts[from], hosts[to]);
+                Assert.True(wires.TrySettle());
+                Assert.True(wires.Take(to) == 1, $"from {from} to {to}");
+            }
+        }
     }
 
     private static void AssertNoStorm(Wires wires)
@@ -170,6 +210,7 @@ public sealed class TwoSwitchLoopTests
 
         public void Dispose() => Switches.ForEach(sut => sut.Dispose());
 
-        private int Take(int number) => Switches[number].Received(1).Count(frame => !Bpdu.TryDecode(frame, out _));
+        /// <summary>Packets that have come to a host since the last look.</summary>
+        public int Take(int number) => Switches[number].Received(1).Count(frame => !Bpdu.TryDecode(frame, out _));
     }
 }
