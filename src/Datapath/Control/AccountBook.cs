@@ -49,7 +49,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
             rows.Add(new AccountRow(AccountKind.Port, port.Number, sum));
         }
         PortAccount gone = *Own.Gone;
-        _gone.ForEach(one => gone.Add(ReadGone(one.Port, one.Last)));
+        _gone.ForEach(one => gone.Add(ReadWith(one.Port, one.Last)));
         AddOwn(AccountKind.Controller, *Own.Controller, accounts => (nint)accounts.Controller);
         AddOwn(AccountKind.Switch, *Own.Switch, accounts => (nint)accounts.Switch);
         AddOwn(AccountKind.Gone, gone, accounts => (nint)accounts.Gone);
@@ -64,6 +64,31 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
             });
             rows.Add(new AccountRow(kind, 0, sum));
         }
+    }
+
+    /// <summary>All packets in two rows, each counter read by itself: no worker is woken, and what is under way may be in neither.</summary>
+    /// <returns>The ports that are there and those that went; the controller and the switch itself.</returns>
+    public (AccountRow Ports, AccountRow Others) ReadTotals()
+    {
+        Fold();
+        PortAccount ports = *Own.Gone;
+        PortAccount others = *Own.Controller;
+        others.Add(*Own.Switch);
+        foreach (Worker worker in workers)
+        {
+            ports.Add(*worker.Accounts.Gone);
+            others.Add(*worker.Accounts.Controller);
+            others.Add(*worker.Accounts.Switch);
+        }
+        foreach (SwitchPort port in shared.Ports.Ports)
+        {
+            ports.Add(ReadWith(port, port.Device.ReadCounters()));
+        }
+        foreach ((SwitchPort port, PortCounters last) in _gone)
+        {
+            ports.Add(ReadWith(port, last));
+        }
+        return (new AccountRow(AccountKind.Port, 0, ports), new AccountRow(AccountKind.Switch, 0, others));
     }
 
     /// <summary>Packets dropped for this reason, by all workers and the control side, each read by itself.</summary>
@@ -88,7 +113,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
     {
         Fold();
         PortAccount gone = *Own.Gone;
-        _gone.ForEach(one => gone.Add(ReadGone(one.Port, one.Last)));
+        _gone.ForEach(one => gone.Add(ReadWith(one.Port, one.Last)));
         Save(to, *Own.Controller, accounts => (nint)accounts.Controller);
         Save(to, *Own.Switch, accounts => (nint)accounts.Switch);
         Save(to, gone, accounts => (nint)accounts.Gone);
@@ -121,10 +146,11 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
     private static ulong ReadDrops(PortAccount* account, DropReason reason) =>
         account->Ingress.ReadDrops(reason) + account->Egress.ReadDrops(reason);
 
-    private static PortAccount ReadGone(SwitchPort port, in PortCounters last)
+    /// <param name="device">What its device counted.</param>
+    private static PortAccount ReadWith(SwitchPort port, in PortCounters device)
     {
         PortAccount account = port.ReadAccount();
-        AddDevice(ref account, last);
+        AddDevice(ref account, device);
         return account;
     }
 
@@ -213,7 +239,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
             (SwitchPort port, PortCounters last) = _gone[i];
             if (Array.TrueForAll(workers, worker => Array.IndexOf(worker.Adopted.Ports, port) < 0))
             {
-                Own.Gone->Add(ReadGone(port, last));
+                Own.Gone->Add(ReadWith(port, last));
                 port.EndAccounts();
                 _gone.RemoveAt(i);
             }

@@ -49,6 +49,11 @@ internal sealed class AccountRow(AccountKind kind, int number, in PortAccount ac
 
     public long Received => (long)_account.Ingress.Entered;
 
+    /// <summary>From the Ethernet header on; as workers counted them.</summary>
+    public long ReceivedBytes => (long)_account.Ingress.EnteredBytes;
+
+    public long SentBytes => (long)_account.Egress.LeftBytes;
+
     public long Made => (long)(_account.Ingress.Made + _account.Egress.Made);
 
     public long Forwarded => (long)_account.Ingress.Left;

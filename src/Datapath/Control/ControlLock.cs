@@ -47,6 +47,17 @@ internal sealed class ControlLock
         Take(thread, withTable, host, depth: 0);
     }
 
+    /// <summary>As <see cref="Enter"/> without the table, giving up after a time. Not by who holds it.</summary>
+    public bool TryEnter(int milliseconds)
+    {
+        bool isEntered = _lock.TryEnter(milliseconds);
+        if (isEntered)
+        {
+            Take(Environment.CurrentManagedThreadId, withTable: false, host: null, depth: 0);
+        }
+        return isEntered;
+    }
+
     public void Exit()
     {
         if (_depth > 0)

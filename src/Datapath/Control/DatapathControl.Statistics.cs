@@ -58,6 +58,9 @@ internal sealed unsafe partial class DatapathControl
     /// <summary>Where all packets are that the switch has met, every row of the same moment. Workers are woken, and go on at once.</summary>
     public AccountReading ReadAccounts() => _accounts.Read();
 
+    /// <summary>Totals of all packets, without waking a worker: those of ports, then those of the controller and the switch itself.</summary>
+    public (AccountRow Ports, AccountRow Others) ReadTotals() => _accounts.ReadTotals();
+
     private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
     {
         OffloadTotals offloaded = _flows.Offloads.ReadTotals();

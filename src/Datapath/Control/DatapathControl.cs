@@ -227,6 +227,15 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         return new ControlScope(_lock);
     }
 
+    /// <summary>As <see cref="EnterWithoutTable"/>, for who would rather go without than wait for long. Not by who is in it.</summary>
+    /// <param name="scope">To be disposed of if the result is true.</param>
+    public bool TryEnterWithoutTable(int milliseconds, out ControlScope scope)
+    {
+        bool isEntered = _lock.TryEnter(milliseconds);
+        scope = isEntered ? new ControlScope(_lock) : default;
+        return isEntered;
+    }
+
     /// <summary>The control thread: serves until it is told to stop, and <see cref="Wake"/> is called. Whatever <see cref="Service"/> throws ends it.</summary>
     /// <param name="afterEach">Called by this thread without the lock, after each turn.</param>
     public void Serve(CancellationToken stop, Action? afterEach = null)

@@ -34,6 +34,10 @@ internal sealed class FairLock
         }
     }
 
+    /// <summary>As <see cref="Enter"/>, for whoever would rather go without than wait for long.</summary>
+    /// <returns>Whether the lock is held.</returns>
+    public bool TryEnter(int milliseconds) => Interlocked.CompareExchange(ref _state, Held, Free) == Free || Wait(milliseconds);
+
     public void Exit()
     {
         if (Interlocked.CompareExchange(ref _state, Free, Held) != Held)
@@ -42,7 +46,7 @@ internal sealed class FairLock
         }
     }
 
-    private void Wait()
+    private bool Wait(int milliseconds = Timeout.Infinite)
     {
         SemaphoreSlim turn = _turn ??= new SemaphoreSlim(0);
         lock (_guard)
@@ -50,7 +54,7 @@ internal sealed class FairLock
             if (Interlocked.Exchange(ref _state, Wanted) == Free)
             {
                 Volatile.Write(ref _state, Held); // it came free meanwhile, and so nobody waits
-                return;
+                return true;
             }
             if (_waiting.Count == 0)
             {
@@ -58,15 +62,47 @@ internal sealed class FairLock
             }
             _waiting.Enqueue(turn);
         }
-        turn.Wait();
+        return turn.Wait(milliseconds) || !TryLeave(turn);
+    }
+
+    /// <summary>Gives up waiting.</summary>
+    /// <returns>False if the lock was handed over meanwhile: then it is held.</returns>
+    private bool TryLeave(SemaphoreSlim turn)
+    {
+        bool left = false;
+        lock (_guard)
+        {
+            for (int i = _waiting.Count; i > 0; i--)
+            {
+                SemaphoreSlim one = _waiting.Dequeue();
+                left |= one == turn;
+                if (one != turn)
+                {
+                    _waiting.Enqueue(one);
+                }
+            }
+            if (left && _waiting.Count == 0)
+            {
+                Volatile.Write(ref _state, Held);
+            }
+        }
+        if (!left)
+        {
+            turn.Wait();
+        }
+        return left;
     }
 
     private void HandOver()
     {
-        SemaphoreSlim next;
+        SemaphoreSlim? next;
         lock (_guard)
         {
-            next = _waiting.Dequeue();
+            if (!_waiting.TryDequeue(out next))
+            {
+                Volatile.Write(ref _state, Free); // who waited has given up
+                return;
+            }
             Volatile.Write(ref _since, Stopwatch.GetTimestamp());
             if (_waiting.Count == 0)
             {

@@ -256,6 +256,21 @@ public sealed class AccountTests
             AccountRow gone = reading.Row(AccountKind.Gone);
             Assert.True(!_isGoneKnown || (gone.Received == _injectedGone && gone.Sent == _collectedGone), $"{when}: ports that went");
             Assert.True(reading.Row(AccountKind.Controller).Sent == _sut.PacketIns.Count, $"{when}: packet-ins");
+            CheckTotals(reading, when);
+        }
+
+        /// <summary>Read without a worker's help they are the same, while the workers rest.</summary>
+        private void CheckTotals(AccountReading reading, string when)
+        {
+            AccountRow ports;
+            AccountRow others;
+            using (Control.EnterWithoutTable())
+            {
+                (ports, others) = Control.ReadTotals();
+            }
+            AccountRow[] ofPorts = [.. reading.Rows.Where(row => row.Kind is AccountKind.Port or AccountKind.Gone)];
+            Assert.True(ports.Received == ofPorts.Sum(row => row.Received) && ports.Sent == ofPorts.Sum(row => row.Sent), $"{when}: totals of ports");
+            Assert.True(ports.Drops + others.Drops == reading.Rows.Sum(row => row.Drops), $"{when}: drops in all");
         }
 
         public AccountReading CheckRows(string when)

@@ -66,6 +66,42 @@ public sealed class ControlLockTests : ICommandHost
     }
 
     [Fact]
+    public void Some_that_give_up_soon_take_nothing_from_those_that_wait()
+    {
+        const int rounds = 5_000;
+        FairLock fair = new();
+        int inside = 0;
+        int entered = 0;
+        int givenUp = 0;
+        Thread[] threads = [.. Enumerable.Range(0, 6).Select(number => Start(() =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                if (number % 2 == 0)
+                {
+                    fair.Enter();
+                }
+                else if (!fair.TryEnter(milliseconds: i % 2))
+                {
+                    Interlocked.Increment(ref givenUp);
+                    continue;
+                }
+                Assert.Equal(1, ++inside);
+                entered++;
+                Thread.SpinWait(i % 64 == 0 ? 20_000 : 20); // now and then longer than they wait
+                inside--;
+                fair.Exit();
+            }
+        }))];
+        Array.ForEach(threads, thread => thread.Join());
+        Assert.Equal(6 * rounds, entered + givenUp);
+        Assert.True(fair.TryEnter(0));
+        Assert.False(fair.TryEnter(0));
+        fair.Exit();
+        Assert.True(fair.TryEnter(0));
+    }
+
+    [Fact]
     public void A_lock_that_nobody_else_wants_is_never_overdue()
     {
         FairLock fair = new();
