@@ -15,14 +15,17 @@ public sealed partial class SwitchHost
 {
     private const int EndCheckMilliseconds = 20;
 
+    private SwitchSummary? _lastSummary;
+
     /// <summary>What tools call the switch by.</summary>
     internal string Name { get; private set; }
 
     /// <summary>
     /// Reads the counters and states there are. Takes the control lock for a moment at a time, and never looks at flow entries.
     /// </summary>
+    /// <param name="process">The process, where somebody has read it already.</param>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal SwitchReport ReadReport()
+    internal SwitchReport ReadReport(ProcessReport? process = null)
     {
         AccountReading accounts;
         using (EnterWithoutTable())
@@ -31,7 +34,7 @@ public sealed partial class SwitchHost
         }
         IReadOnlyList<PortReport> ports = Ports.ReadReports(accounts, () => EnterWithoutTable());
         IReadOnlyList<CardSummary> cards = _cards.Summarize(() => EnterWithoutTable());
-        ProcessReport process = ReadProcess();
+        process ??= ReadProcess();
         using (EnterWithoutTable())
         {
             WorkerReport[] workers = [.. Control.Workers.Zip(accounts.Workers, ReadWorker)];
@@ -66,6 +69,37 @@ public sealed partial class SwitchHost
             {
                 State = _state?.Read(),
             };
+        }
+    }
+
+    /// <summary>
+    /// Reads what an overview shows. Takes the control lock once, for some microseconds, and wakes no worker.
+    /// </summary>
+    /// <param name="patience">How long to wait for the lock; then what was read the last time is told again, as of a switch that is busy.</param>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal SwitchSummary ReadSummary(TimeSpan patience)
+    {
+        if (!Control.TryEnterWithoutTable((int)patience.TotalMilliseconds, out ControlScope scope))
+        {
+            SwitchSummary last = _lastSummary ?? new SwitchSummary(
+                Name, $"{DatapathId:x16}", SwitchSummary.Busy, null, 0, Ports.Count, 0, 0, 0, 0, 0, 0, 0, 0, 0, new Dictionary<string, long>());
+            return last with { State = SwitchSummary.Busy };
+        }
+        using (Check(scope))
+        {
+            (AccountRow ports, AccountRow others) = Control.ReadTotals();
+            ControllerStatus[] controllers = [.. _agent!.ReadControllers().Where(one => !one.IsPassive)];
+            int up = 0;
+            foreach (ushort number in Control.PortNumbers)
+            {
+                up += Control.FindPort(number) is { Link.Up: true } ? 1 : 0;
+            }
+            return _lastSummary = new SwitchSummary(
+                Name, $"{DatapathId:x16}", SwitchSummary.Running, null, Control.Uptime.TotalSeconds, Ports.Count, up,
+                controllers.Length, controllers.Count(one => one.State == ControllerState.Connected), Control.ReadTable().ActiveCount,
+                ports.Received, ports.ReceivedBytes, ports.Sent, ports.SentBytes,
+                Control.Workers.Sum(worker => TimeSpan.FromTicks(Volatile.Read(ref worker.Counters.BusyTicks)).TotalSeconds),
+                AccountRowReport.NonZero(reason => ports.ReceiveDrops(reason) + ports.SendDrops(reason) + others.ReceiveDrops(reason) + others.SendDrops(reason)));
         }
     }
 
@@ -135,7 +169,7 @@ public sealed partial class SwitchHost
         one.Name, one.IsPassive, ReportJson.NameOf(one.State), one.Since.TotalSeconds, ReportJson.NameOf(one.Role), one.LastError,
         one.NextAttempt?.TotalSeconds, one.Latency?.TotalSeconds, one.Requests, one.DroppedPacketIns);
 
-    private static ProcessReport ReadProcess() => new(
+    internal static ProcessReport ReadProcess() => new(
         Environment.ProcessId, Environment.CpuUsage.TotalTime.TotalSeconds, Environment.WorkingSet,
         GC.GetTotalMemory(forceFullCollection: false),
         GC.CollectionCount(0), Directory.EnumerateDirectories("/proc/self/task").Count(),

@@ -9,6 +9,9 @@ namespace Softswitch.Hosting;
 /// <content>The ports as a configuration that is read again has them.</content>
 internal sealed partial class SwitchPorts
 {
+    /// <summary>Ports there are, or are to be. Of the moment: any thread, without the lock.</summary>
+    public int Count => _ports.Count;
+
     /// <summary>All ports, in the order of their numbers, each with its queues.</summary>
     public IReadOnlyList<(PortOption Port, IReadOnlyList<QueueOption> Queues)> ReadConfiguration()
     {

@@ -19,6 +19,17 @@ internal static class ControlClient
         return (Parse(target, json, ReportJson.Default.SwitchReport), json);
     }
 
+    /// <summary>Asks a switch how it is, or a process of several how they are.</summary>
+    /// <returns>One of the two, and the answer's text.</returns>
+    /// <exception cref="OptionException">As above.</exception>
+    public static (SwitchReport? Switch, GroupReport? Group, string Json) ReadAnyReport(string target, TimeSpan timeout)
+    {
+        string json = string.Concat(Ask(target, ControlProtocol.Report, timeout));
+        return IsOfSeveral(json)
+            ? (null, Parse(target, json, ReportJson.Default.GroupReport), json)
+            : (Parse(target, json, ReportJson.Default.SwitchReport), null, json);
+    }
+
     /// <summary>An answer that is JSON.</summary>
     /// <exception cref="OptionException">It is of a version that this one does not understand.</exception>
     public static T Parse<T>(string target, string json, JsonTypeInfo<T> type)
@@ -63,6 +74,19 @@ internal static class ControlClient
             return null;
         }, keepsOpen: true);
         return open!;
+    }
+
+    private static bool IsOfSeveral(string json)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("switches", out _);
+        }
+        catch (JsonException)
+        {
+            return false; // whoever reads it says what is wrong
+        }
     }
 
     private static T Converse<T>(string target, string request, TimeSpan timeout, Func<Socket, T> read, bool keepsOpen = false)

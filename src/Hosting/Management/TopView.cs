@@ -16,6 +16,12 @@ internal sealed class TopView(TopFeed feed)
     private const int Output = 1;
     private const int LookMilliseconds = 100;
 
+    private const int Escape = 27;
+    private const int Erase = 127;
+    private const int Up = 'k';
+    private const int Down = 'j';
+    private const int Back = 'b';
+
     // ECMA-48 and xterm: the other screen, the cursor, synchronized output (which terminals without it ignore).
     private const string Enter = "\e[?1049h\e[?25l";
     private const string Leave = "\e[?25h\e[?1049l";
@@ -24,11 +30,12 @@ internal sealed class TopView(TopFeed feed)
     private const string EndLine = "\e[K";
 
     private readonly Lock _lock = new();
-    private TopPage? _page;
+    private ITopPage? _page;
     private Exception? _failure;
     private bool _isEnding;
     private TopOrder _order;
     private bool _isPaused;
+    private string? _marked;
 
     /// <summary>Until <c>q</c> is pressed, the terminal goes, or <paramref name="stop"/>.</summary>
     /// <exception cref="OptionException">The switch does not answer, or has ended; the terminal is as it was.</exception>
@@ -62,42 +69,69 @@ internal sealed class TopView(TopFeed feed)
 
     private void Watch(TerminalMode? mode, CancellationToken stop)
     {
-        TopPage? drawn = null;
+        ITopPage? drawn = null;
         string state = "";
         bool isOver = false;
         while (!isOver && !stop.IsCancellationRequested)
         {
-            TopPage? page;
+            ITopPage? page;
             lock (_lock)
             {
                 page = _isPaused && drawn != null ? drawn : _page;
                 isOver = _failure != null;
             }
             (int columns, int rows) = TerminalMode.ReadSize(Output);
-            string now = $"{columns} {rows} {_order} {_isPaused}";
+            string now = $"{columns} {rows} {_order} {_isPaused} {_marked}";
             if (page != drawn || now != state)
             {
                 Draw(page!, columns, rows);
                 (drawn, state) = (page, now);
             }
-            int key = mode?.ReadKey(LookMilliseconds) ?? -1;
+            int key = ReadKey(mode);
             isOver |= key is 'q' or 'Q' or -1;
-            Take(key);
+            Take(key, page!);
         }
     }
 
-    private void Take(int key)
+    /// <summary>Keys that send several characters are the letter that does the same.</summary>
+    private static int ReadKey(TerminalMode? mode)
     {
+        int key = mode?.ReadKey(LookMilliseconds) ?? -1;
+        if (key != Escape)
+        {
+            return key == Erase ? Back : key;
+        }
+        return mode!.ReadKey(0) is not ('[' or 'O') ? Back : mode.ReadKey(0) switch { 'A' => Up, 'B' => Down, 'D' => Back, _ => 0 };
+    }
+
+    private void Take(int key, ITopPage page)
+    {
+        IReadOnlyList<string> choices = page.Choices(_order);
+        if (key == Back)
+        {
+            feed.Choose(null);
+        }
+        else if (choices.Count > 0 && key is Up or Down)
+        {
+            int at = choices.ToList().IndexOf(_marked ?? string.Empty);
+            _marked = choices[Math.Clamp(at + (key == Down ? 1 : -1), 0, choices.Count - 1)];
+        }
+        else if (key is '\n' or '\r' && _marked != null && choices.Contains(_marked))
+        {
+            feed.Choose(_marked);
+        }
         _order = key switch
         { 'n' => TopOrder.Number, 'r' => TopOrder.Received, 't' => TopOrder.Sent, 'd' => TopOrder.Dropped, _ => _order };
         _isPaused ^= key is 'p' or ' ';
     }
 
-    private void Draw(TopPage page, int columns, int rows)
+    private void Draw(ITopPage page, int columns, int rows)
     {
-        string keys = $"q quit  p {(_isPaused ? "go on" : "pause")}  ports by: n number  r received  t sent  d drops";
+        bool isOfSeveral = page.Choices(_order).Count > 0;
+        string keys = $"q quit  p {(_isPaused ? "go on" : "pause")}  {(isOfSeveral ? "switches" : "ports")} by: n number  r received  t sent  d drops"
+            + (isOfSeveral ? "  up/down Enter one" : _marked != null ? "  Esc all" : "");
         StringBuilder frame = new(BeginFrame);
-        foreach (string line in page.Lines(columns, rows - 1, _order, _isPaused ? "  PAUSED" : "").Take(rows - 1))
+        foreach (string line in page.Lines(columns, rows - 1, _order, _isPaused ? "  PAUSED" : "", _marked).Take(rows - 1))
         {
             frame.Append(line).Append(EndLine).Append('\n');
         }
@@ -109,7 +143,7 @@ internal sealed class TopView(TopFeed feed)
     {
         while (true)
         {
-            TopPage? page = null;
+            ITopPage? page = null;
             Exception? failure = null;
             try
             {

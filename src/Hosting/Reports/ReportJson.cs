@@ -7,6 +7,7 @@ namespace Softswitch.Hosting.Reports;
 /// <summary>Reports as JSON on one line, with code made at compile time.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(SwitchReport))]
+[JsonSerializable(typeof(GroupReport))]
 [JsonSerializable(typeof(FlowActivityReport))]
 internal sealed partial class ReportJson : JsonSerializerContext
 {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Softswitch.Hosting.Reports;
 
 /// <summary>A report in about ten lines: what <c>status</c> prints.</summary>
@@ -53,6 +55,41 @@ internal static class StatusText
         }
     }
 
+    /// <summary>Several switches: the process, a row for each, and why those failed that did.</summary>
+    public static IEnumerable<string> Lines(GroupReport report)
+    {
+        yield return Line("process", $"{report.Name ?? "without a name"}: softswitch {report.Version}, "
+            + $"{Quantity.Of(report.Switches.Count, "switch")}{States(report)}, up {Quantity.Duration(report.UptimeSeconds)}, pid {report.Process.Id}");
+        yield return Line("memory", $"{Quantity.Short(report.Process.ResidentBytes)}B resident, "
+            + $"{report.FreeFrames} of {report.Frames} frames of {report.FrameBytes} bytes free");
+        double busy = report.Workers.Sum(worker => worker.BusySeconds);
+        yield return Line("workers", $"{report.Workers.Count}: busy {Quantity.Percent(busy, report.UptimeSeconds * report.Workers.Count)} of the time so far");
+        if (report.Switches.Count == 0)
+        {
+            yield break;
+        }
+        yield return string.Empty;
+        List<string[]> table = [["switch", "datapath id", "state", "ports up", "controllers", "flows", "received", "sent", "dropped"]];
+        table.AddRange(report.Switches.Select(one => Cells(one.Name, one.DatapathId, one.State, [one])));
+        table.Add(Cells("all", "", "", report.Switches));
+        foreach (string line in TextTable.Lines(table, textColumns: 3))
+        {
+            yield return line;
+        }
+        foreach (SwitchSummary failed in report.Switches.Where(one => one.Reason != null))
+        {
+            yield return $"{failed.Name}: {failed.Reason}";
+        }
+
+        static string[] Cells(string name, string id, string state, IReadOnlyList<SwitchSummary> of) =>
+        [
+            name, id, state, $"{of.Sum(one => one.PortsUp)} of {of.Sum(one => one.Ports)}",
+            of.Sum(one => one.Controllers) == 0 ? "none" : $"{of.Sum(one => one.ControllersConnected)} of {of.Sum(one => one.Controllers)}",
+            .. new[] { of.Sum(one => one.Flows), of.Sum(one => one.ReceivedPackets), of.Sum(one => one.SentPackets), of.Sum(one => one.Drops.Values.Sum()) }
+                .Select(count => count.ToString(CultureInfo.InvariantCulture)),
+        ];
+    }
+
     /// <summary>A controller, for status and top.</summary>
     public static string Describe(ControllerReport one)
     {
@@ -106,6 +143,9 @@ internal static class StatusText
         return $"{report.Workers.Count(worker => worker.IsSleeping)} asleep, "
             + $"busy {Quantity.Percent(busy, report.UptimeSeconds * report.Workers.Count)} of the time so far{perBatch}";
     }
+
+    private static string States(GroupReport report) => report.Switches.All(one => one.State == SwitchSummary.Running) ? string.Empty
+        : $" ({string.Join(", ", report.Switches.CountBy(one => one.State).Select(state => $"{state.Value} {state.Key}"))})";
 
     private static string Count(IEnumerable<string> states) =>
         string.Join(", ", states.CountBy(state => state).OrderByDescending(state => state.Key == "up")

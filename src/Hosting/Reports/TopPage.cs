@@ -1,9 +1,9 @@
 namespace Softswitch.Hosting.Reports;
 
-/// <summary>What the ports of a <see cref="TopPage"/> are sorted by.</summary>
+/// <summary>What the ports of a <see cref="TopPage"/>, or the switches of a <see cref="GroupTopPage"/>, are sorted by.</summary>
 internal enum TopOrder
 {
-    /// <summary>By their numbers.</summary>
+    /// <summary>By their numbers; switches in the order in which they came.</summary>
     Number,
 
     /// <summary>Packets received in the interval.</summary>
@@ -17,9 +17,8 @@ internal enum TopOrder
 }
 
 /// <summary>A switch between two reports, as lines of a screen: what <c>top</c> shows.</summary>
-/// <remarks>Lines are cut to the width and never longer. Where the height is not enough ports, flows and controllers are cut, not the
-/// sections.</remarks>
-internal sealed class TopPage
+/// <remarks>Where the height is not enough ports, flows and controllers are cut, not the sections.</remarks>
+internal sealed class TopPage : ITopPage
 {
     private const int WidthOfAll = 80;
 
@@ -37,11 +36,9 @@ internal sealed class TopPage
         _seconds = Math.Max(now.UptimeSeconds - before.UptimeSeconds, 1e-3);
     }
 
-    /// <param name="width">In characters; 0 for no limit.</param>
-    /// <param name="height">In lines; 0 for no limit.</param>
-    /// <param name="order">Of the ports.</param>
-    /// <param name="note">At the end of the first line, such as that the view is paused.</param>
-    public IReadOnlyList<string> Lines(int width, int height, TopOrder order, string note = "")
+    public IReadOnlyList<string> Choices(TopOrder order) => [];
+
+    public IReadOnlyList<string> Lines(int width, int height, TopOrder order, string note = "", string? marked = null)
     {
         bool isNarrow = width is > 0 and < WidthOfAll; // bits give way to drops
         List<string> ports = [.. Sort(order).Select(pair => Port(pair, isNarrow))];

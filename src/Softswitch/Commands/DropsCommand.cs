@@ -37,12 +37,13 @@ internal static class DropsCommand
 
     private static void Show(string? target, bool json, bool clear)
     {
-        (SwitchReport report, string text) = ControlClient.ReadReport(ControlSockets.Find(target), Patience);
+        (SwitchReport? one, GroupReport? several, string text) = ControlClient.ReadAnyReport(ControlSockets.Find(target), Patience);
         if (json)
         {
             Console.Out.WriteLine(text);
             return;
         }
-        Console.Out.WriteLine((clear ? "\x1b[H\x1b[2J" : string.Empty) + string.Join(Environment.NewLine, DropsText.Write(report)));
+        IEnumerable<string> lines = several != null ? DropsText.Write(several) : DropsText.Write(one!);
+        Console.Out.WriteLine((clear ? "\x1b[H\x1b[2J" : string.Empty) + string.Join(Environment.NewLine, lines));
     }
 }

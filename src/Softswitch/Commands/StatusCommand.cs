@@ -4,7 +4,7 @@ using Softswitch.Hosting.Reports;
 
 namespace Softswitch.Commands;
 
-/// <summary><c>softswitch status</c>: what runs, in about ten lines.</summary>
+/// <summary><c>softswitch status</c>: what runs, in about ten lines; of several switches in one process, a line each.</summary>
 internal static class StatusCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -16,8 +16,8 @@ internal static class StatusCommand
         Command command = new("status", "Say what a running switch does: ports, flows, controllers, drops.") { target, asJson };
         command.SetAction(parsed =>
         {
-            (SwitchReport report, string json) = ControlClient.ReadReport(ControlSockets.Find(parsed.GetValue(target)), Patience);
-            foreach (string line in parsed.GetValue(asJson) ? [json] : StatusText.Lines(report))
+            (SwitchReport? one, GroupReport? several, string json) = ControlClient.ReadAnyReport(ControlSockets.Find(parsed.GetValue(target)), Patience);
+            foreach (string line in parsed.GetValue(asJson) ? [json] : several != null ? StatusText.Lines(several) : StatusText.Lines(one!))
             {
                 Console.Out.WriteLine(line);
             }

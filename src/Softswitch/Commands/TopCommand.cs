@@ -31,7 +31,7 @@ internal static class TopCommand
             Description = $"busiest flows to look for, 1 to {ControlProtocol.MostBusiestFlows}",
             DefaultValueFactory = _ => 20,
         };
-        Command command = new("top", "Watch a running switch: rates and drops of ports, busiest flows, workers, controllers.")
+        Command command = new("top", "Watch a running switch: rates and drops of ports, busiest flows, workers, controllers. Of several in one process, an overview.")
         {
             target, interval, count, flows,
         };

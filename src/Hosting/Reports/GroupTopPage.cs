@@ -1,0 +1,76 @@
+namespace Softswitch.Hosting.Reports;
+
+/// <summary>Several switches between two reports: the overview of <c>top</c>.</summary>
+/// <param name="before">Read first.</param>
+/// <param name="now">Read an interval later.</param>
+internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPage
+{
+    // The summary, two lines of totals and workers, a blank one and the heading.
+    private const int LinesAbove = 5;
+
+    private readonly Dictionary<string, SwitchSummary> _before = before.Switches.ToDictionary(one => one.Name);
+    private readonly double _seconds = Math.Max(now.UptimeSeconds - before.UptimeSeconds, 1e-3);
+
+    public IReadOnlyList<string> Choices(TopOrder order) => [.. Sort(order).Select(one => one.Name)];
+
+    public IReadOnlyList<string> Lines(int width, int height, TopOrder order, string note = "", string? marked = null)
+    {
+        SwitchSummary[] all = [.. Sort(order)];
+        int shown = height == 0 ? all.Length : Math.Min(all.Length, Math.Max(height - LinesAbove, 1));
+        int mark = Array.FindIndex(all, one => one.Name == marked);
+        int first = Math.Clamp(mark - shown + 1, 0, all.Length - shown);
+        List<string[]> table =
+            [["  SWITCH", "STATE", "PORTS UP", "CONTROLLERS", "FLOWS", "LOAD", "RX pkt/s", "RX bit/s", "TX pkt/s", "TX bit/s", "DROPS/s"]];
+        table.AddRange(all.Skip(first).Take(shown).Select(one => Cells($"{(one.Name == marked ? '>' : ' ')} {one.Name}", one)));
+        string more = shown < all.Length ? $"  {first + 1} to {first + shown} of {all.Length}" : string.Empty;
+        IEnumerable<string> lines =
+        [
+            Summary() + more + note,
+            $"{PerSecond(one => one.ReceivedPackets)} packets/s in  {PerSecond(one => one.SentPackets)} out  {PerSecond(Drops)} dropped/s",
+            Workers(),
+            "",
+            .. TextTable.Lines(table, textColumns: 2),
+        ];
+        return [.. lines.Select(line => width > 0 && line.Length > width ? line[..width] : line)];
+    }
+
+    private IEnumerable<SwitchSummary> Sort(TopOrder order) => order switch
+    {
+        TopOrder.Received => now.Switches.OrderByDescending(one => Rate(one, of => of.ReceivedPackets)),
+        TopOrder.Sent => now.Switches.OrderByDescending(one => Rate(one, of => of.SentPackets)),
+        TopOrder.Dropped => now.Switches.OrderByDescending(one => Rate(one, Drops)),
+        _ => now.Switches,
+    };
+
+    private string Summary() =>
+        $"{now.Name}  up {Quantity.Duration(now.UptimeSeconds)}  {Quantity.Of(now.Switches.Count, "switch")}  "
+        + $"{now.Switches.Sum(one => one.PortsUp)} of {Quantity.Of(now.Switches.Sum(one => one.Ports), "port")} up  "
+        + $"{Quantity.Of(now.Switches.Sum(one => one.Flows), "flow")}";
+
+    private string Workers() => string.Join("  ", now.Workers.Select(worker =>
+    {
+        double busy = worker.BusySeconds - (before.Workers.FirstOrDefault(other => other.Id == worker.Id)?.BusySeconds ?? 0);
+        return $"worker {worker.Id} {Quantity.Percent(Math.Clamp(busy, 0, _seconds), _seconds)}";
+    }));
+
+    private string[] Cells(string name, SwitchSummary one) =>
+    [
+        name, one.State, $"{one.PortsUp} of {one.Ports}", one.Controllers == 0 ? "none" : $"{one.ControllersConnected} of {one.Controllers}",
+        $"{one.Flows}", Quantity.Percent(Math.Clamp(BusySeconds(one), 0, _seconds), _seconds),
+        Quantity.Short(Rate(one, of => of.ReceivedPackets)), Quantity.Short(Rate(one, of => of.ReceivedBytes) * 8),
+        Quantity.Short(Rate(one, of => of.SentPackets)), Quantity.Short(Rate(one, of => of.SentBytes) * 8), Quantity.Short(Rate(one, Drops)),
+    ];
+
+    private double BusySeconds(SwitchSummary one) => one.BusySeconds - (Before(one)?.BusySeconds ?? 0);
+
+    private string PerSecond(Func<SwitchSummary, long> of) => Quantity.Short(now.Switches.Sum(one => Rate(one, of)));
+
+    private static long Drops(SwitchSummary one) => one.Drops.Values.Sum();
+
+    private double Rate(SwitchSummary one, Func<SwitchSummary, long> of) =>
+        Math.Max(0, of(one) - (Before(one) is { } earlier ? of(earlier) : 0)) / _seconds;
+
+    /// <summary>Null if it was another one, or none, of that name.</summary>
+    private SwitchSummary? Before(SwitchSummary one) =>
+        _before.TryGetValue(one.Name, out SwitchSummary? earlier) && earlier.UptimeSeconds <= one.UptimeSeconds ? earlier : null;
+}
