@@ -9,6 +9,9 @@ internal sealed class MetricsText
     private readonly StringBuilder _text = new();
     private string _family = string.Empty;
 
+    /// <summary>What the label <c>switch</c> of the next samples says; null for samples without it.</summary>
+    public string? Switch { get; set; }
+
     /// <summary>A family whose samples only rise while what they count is there; its name ends in <c>_total</c>.</summary>
     public MetricsText Counter(string name, string help) => Begin(name, "counter", help);
 
@@ -21,12 +24,13 @@ internal sealed class MetricsText
     {
         _text.Append(_family);
         char before = '{';
+        if (Switch != null)
+        {
+            AppendLabel(ref before, "switch", Switch);
+        }
         foreach ((string name, string text) in labels)
         {
-            _text.Append(before).Append(name).Append("=\"");
-            AppendEscaped(text);
-            _text.Append('"');
-            before = ',';
+            AppendLabel(ref before, name, text);
         }
         // All digits: a counter of bytes has more than a float shows.
         _text.Append(before == ',' ? "} " : " ").Append(value.ToString("R", CultureInfo.InvariantCulture)).Append('\n');
@@ -51,6 +55,14 @@ internal sealed class MetricsText
         _family = name;
         _text.Append("# HELP ").Append(name).Append(' ').Append(help).Append("\n# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
         return this;
+    }
+
+    private void AppendLabel(ref char before, string name, string text)
+    {
+        _text.Append(before).Append(name).Append("=\"");
+        AppendEscaped(text);
+        _text.Append('"');
+        before = ',';
     }
 
     private void AppendEscaped(string text)

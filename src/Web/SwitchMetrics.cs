@@ -2,155 +2,218 @@ using Softswitch.Hosting.Reports;
 
 namespace Softswitch.Web;
 
-/// <summary>A report as metrics. Names and units are conventions of Prometheus: base units, <c>_total</c> for what only rises.</summary>
+/// <summary>Reports as metrics. Names and units are conventions of Prometheus: base units, <c>_total</c> for what only rises.</summary>
 /// <remarks>As many samples as there are ports, workers, controllers and reasons; peers of listeners, of which a script makes a new one a second, are only counted.</remarks>
-internal static class SwitchMetrics
+internal sealed class SwitchMetrics
 {
-    public static MetricsText Write(SwitchReport report)
+    private readonly MetricsText _text = new();
+    private readonly IReadOnlyList<SwitchReport> _switches;
+    private readonly GroupReport _process;
+    private readonly bool _areLabelled;
+
+    private SwitchMetrics(IReadOnlyList<SwitchReport> switches, GroupReport process, bool areLabelled)
     {
-        var text = new MetricsText();
-        AppendSwitch(text, report);
-        AppendPorts(text, report.Ports);
-        AppendAccount(text, report.Accounts.Rows);
-        AppendWorkers(text, report.Workers);
-        AppendTables(text, report);
-        AppendControllers(text, report);
-        AppendCards(text, report.Cards);
-        AppendMemory(text, report.Memory);
-        AppendProcess(text, report);
-        return text;
+        _switches = switches;
+        _process = process;
+        _areLabelled = areLabelled;
     }
 
-    private static void AppendSwitch(MetricsText text, SwitchReport report)
+    /// <param name="switches">No two of one name.</param>
+    /// <param name="process">That they run in.</param>
+    /// <param name="areLabelled">Whether each sample of a switch has its name as a label, as where there are several.</param>
+    public static MetricsText Write(IReadOnlyList<SwitchReport> switches, GroupReport process, bool areLabelled)
     {
-        text.Gauge("softswitch_build_info", "What runs; always 1.").Sample(1, ("version", report.Version), ("datapath_id", report.DatapathId), ("name", report.Name));
-        text.Gauge("softswitch_uptime_seconds", "Since the switch was started.").Sample(report.UptimeSeconds);
-        text.Gauge("softswitch_emergency_active", "Whether the emergency flow entries are in force.").Sample(report.IsInEmergency ? 1 : 0);
-        text.Counter("softswitch_dropped_packets_total", "Packets that ended inside the switch, over all ports.");
-        AppendReasons(text, report.Drops);
+        var metrics = new SwitchMetrics(switches, process, areLabelled);
+        metrics.AppendSwitches();
+        metrics.AppendPorts();
+        metrics.AppendAccounts();
+        metrics.AppendWorkers();
+        metrics.AppendTables();
+        metrics.AppendControllers();
+        metrics.AppendCards();
+        metrics.AppendMemory();
+        metrics.AppendProcess();
+        return metrics._text;
     }
 
-    private static void AppendPorts(MetricsText text, IReadOnlyList<PortReport> ports)
+    private void AppendSwitches()
     {
-        void Gauge(string name, string help, Func<PortReport, double> value) => text.Gauge($"softswitch_port_{name}", help).Samples(ports, value, Labels);
-        void Counter(string name, string help, Func<PortReport, double> value) => text.Counter($"softswitch_port_{name}", help).Samples(ports, value, Labels);
-        Gauge("up", "Whether the port has its link.", port => port.State == "up" ? 1 : 0);
-        Gauge("speed_bytes", "Bytes a second that the link or its limit allows; 0 if unknown.", port => port.RateBitsPerSecond / 8.0);
-        Gauge("mtu_bytes", "Of the longest IP packet; 0 without a limit.", port => port.Mtu);
-        Counter("receive_packets_total", "Packets from the wire.", port => port.Traffic.ReceivedPackets);
-        Counter("receive_bytes_total", "Bytes from the wire, from the Ethernet header on.", port => port.Traffic.ReceivedBytes);
-        Counter("receive_drop_total", "OpenFlow's rx_dropped.", port => port.Traffic.ReceiveDropped);
-        Counter("receive_errs_total", "OpenFlow's rx_errors.", port => port.Traffic.ReceiveErrors);
-        Counter("transmit_packets_total", "Packets to the wire.", port => port.Traffic.SentPackets);
-        Counter("transmit_bytes_total", "Bytes to the wire, from the Ethernet header on.", port => port.Traffic.SentBytes);
-        Counter("transmit_drop_total", "OpenFlow's tx_dropped.", port => port.Traffic.SendDropped);
-        Counter("transmit_errs_total", "OpenFlow's tx_errors.", port => port.Traffic.SendErrors);
-        text.Counter("softswitch_port_dropped_packets_total", "Packets that ended at this port, by reason.");
-        foreach (PortReport port in ports)
+        _text.Gauge("softswitch_running", "Whether the switch runs; 0 for one of several that failed.");
+        foreach (SwitchSummary one in _process.Switches)
         {
-            AppendReasons(text, port.Drops, Labels(port));
+            _text.Switch = _areLabelled ? one.Name : null;
+            _text.Sample(one.State == SwitchSummary.Failed ? 0 : 1);
         }
+        _text.Switch = null;
+        Gauge("softswitch_build_info", "What runs; always 1.", one => _text.Sample(1, ("version", one.Version), ("datapath_id", one.DatapathId), ("name", one.Name)));
+        Gauge("softswitch_uptime_seconds", "Since the switch was started.", one => _text.Sample(one.UptimeSeconds));
+        Gauge("softswitch_emergency_active", "Whether the emergency flow entries are in force.", one => _text.Sample(one.IsInEmergency ? 1 : 0));
+        Counter("softswitch_dropped_packets_total", "Packets that ended inside the switch, over all ports.", one => AppendReasons(one.Drops));
+    }
+
+    private void AppendPorts()
+    {
+        void OfPorts(Func<string, string, MetricsText> begin, string name, string help, Func<PortReport, double> value)
+        {
+            begin($"softswitch_port_{name}", help);
+            Each(one => _text.Samples(one.Ports, value, Labels));
+        }
+
+        OfPorts(_text.Gauge, "up", "Whether the port has its link.", port => port.State == "up" ? 1 : 0);
+        OfPorts(_text.Gauge, "speed_bytes", "Bytes a second that the link or its limit allows; 0 if unknown.", port => port.RateBitsPerSecond / 8.0);
+        OfPorts(_text.Gauge, "mtu_bytes", "Of the longest IP packet; 0 without a limit.", port => port.Mtu);
+        OfPorts(_text.Counter, "receive_packets_total", "Packets from the wire.", port => port.Traffic.ReceivedPackets);
+        OfPorts(_text.Counter, "receive_bytes_total", "Bytes from the wire, from the Ethernet header on.", port => port.Traffic.ReceivedBytes);
+        OfPorts(_text.Counter, "receive_drop_total", "OpenFlow's rx_dropped.", port => port.Traffic.ReceiveDropped);
+        OfPorts(_text.Counter, "receive_errs_total", "OpenFlow's rx_errors.", port => port.Traffic.ReceiveErrors);
+        OfPorts(_text.Counter, "transmit_packets_total", "Packets to the wire.", port => port.Traffic.SentPackets);
+        OfPorts(_text.Counter, "transmit_bytes_total", "Bytes to the wire, from the Ethernet header on.", port => port.Traffic.SentBytes);
+        OfPorts(_text.Counter, "transmit_drop_total", "OpenFlow's tx_dropped.", port => port.Traffic.SendDropped);
+        OfPorts(_text.Counter, "transmit_errs_total", "OpenFlow's tx_errors.", port => port.Traffic.SendErrors);
+        Counter("softswitch_port_dropped_packets_total", "Packets that ended at this port, by reason.", one =>
+        {
+            foreach (PortReport port in one.Ports)
+            {
+                AppendReasons(port.Drops, Labels(port));
+            }
+        });
     }
 
     /// <summary>Rows of ports, of the controller, of the switch itself and of ports that went: over all of them no packet is missing.</summary>
-    private static void AppendAccount(MetricsText text, IReadOnlyList<AccountRowReport> rows)
+    private void AppendAccounts()
     {
-        text.Counter("softswitch_account_packets_total", "Where packets came from and went: received + made + output = forwarded + sent + used + held + dropped.");
-        foreach (AccountRowReport row in rows)
-        {
-            AccountReport account = row.Account;
-            foreach ((string stage, long packets) in ((string, long)[])
-                [
-                    ("received", account.Received), ("made", account.Made), ("output", account.Output), ("forwarded", account.Forwarded),
-                    ("sent", account.Sent), ("used", account.Used), ("dropped", account.Dropped),
-                ])
+        Counter(
+            "softswitch_account_packets_total", "Where packets came from and went: received + made + output = forwarded + sent + used + held + dropped.",
+            one =>
             {
-                text.Sample(packets, [.. Labels(row), ("stage", stage)]);
-            }
-        }
-        text.Gauge("softswitch_account_held_packets", "Packets that are in the switch now.").Samples(rows, row => row.Account.Held, Labels);
+                foreach (AccountRowReport row in one.Accounts.Rows)
+                {
+                    AppendAccount(row);
+                }
+            });
+        Gauge("softswitch_account_held_packets", "Packets that are in the switch now.", one => _text.Samples(one.Accounts.Rows, row => row.Account.Held, Labels));
     }
 
-    private static void AppendWorkers(MetricsText text, IReadOnlyList<WorkerReport> workers)
+    private void AppendAccount(AccountRowReport row)
     {
-        void Counter(string name, string help, Func<WorkerReport, double> value) => text.Counter($"softswitch_worker_{name}", help).Samples(workers, value, Labels);
-        Counter("passes_total", "Passes over all ports.", worker => worker.Passes);
-        Counter("busy_passes_total", "Passes that moved packets.", worker => worker.BusyPasses);
-        Counter("busy_seconds_total", "Time that busy passes took: the worker's load.", worker => worker.BusySeconds);
-        Counter("sleeps_total", "How often the worker went to sleep.", worker => worker.Sleeps);
-        Counter("batches_total", "Batches of packets looked up.", worker => worker.Batches);
-        Counter("packets_total", "Packets looked up.", worker => worker.Packets);
-        text.Counter("softswitch_worker_dropped_packets_total", "Packets that ended in this worker's hands, by reason.");
-        foreach (WorkerReport worker in workers)
+        AccountReport account = row.Account;
+        foreach ((string stage, long packets) in ((string, long)[])
+            [
+                ("received", account.Received), ("made", account.Made), ("output", account.Output), ("forwarded", account.Forwarded),
+                ("sent", account.Sent), ("used", account.Used), ("dropped", account.Dropped),
+            ])
         {
-            AppendReasons(text, worker.Drops, Labels(worker));
+            _text.Sample(packets, [.. Labels(row), ("stage", stage)]);
         }
     }
 
-    private static void AppendTables(MetricsText text, SwitchReport report)
+    private void AppendWorkers()
     {
-        (string, string)[] Name(TableReport table) => [("table", table.Name)];
-        text.Gauge("softswitch_table_entries", "Flow entries.").Samples(report.Tables, table => table.Entries, Name);
-        text.Gauge("softswitch_table_entries_limit", "Flow entries there may be.").Samples(report.Tables, table => table.Limit, Name);
-        text.Counter("softswitch_table_lookups_total", "Packets looked for.").Samples(report.Tables, table => table.Lookups, Name);
-        text.Counter("softswitch_table_matches_total", "Packets found.").Samples(report.Tables, table => table.Matches, Name);
-        text.Counter("softswitch_flow_mods_total", "Flow-mods carried out.").Samples(report.FlowMods.Done, one => one.Value, one => [("command", one.Key)]);
-        text.Counter("softswitch_flow_mods_refused_total", "Flow-mods answered with an error.").Samples(report.FlowMods.Refused, one => one.Value, one => [("error", one.Key)]);
+        void OfWorkers(string name, string help, Func<WorkerReport, double> value) =>
+            Counter($"softswitch_worker_{name}", help, one => _text.Samples(one.Workers, value, Labels));
+
+        OfWorkers("passes_total", "Passes over all ports.", worker => worker.Passes);
+        OfWorkers("busy_passes_total", "Passes that moved packets.", worker => worker.BusyPasses);
+        OfWorkers("busy_seconds_total", "Time that busy passes took: the worker's load.", worker => worker.BusySeconds);
+        OfWorkers("sleeps_total", "How often the worker went to sleep.", worker => worker.Sleeps);
+        OfWorkers("batches_total", "Batches of packets looked up.", worker => worker.Batches);
+        OfWorkers("packets_total", "Packets looked up.", worker => worker.Packets);
+        Counter("softswitch_worker_dropped_packets_total", "Packets that ended in this worker's hands, by reason.", one =>
+        {
+            foreach (WorkerReport worker in one.Workers)
+            {
+                AppendReasons(worker.Drops, Labels(worker));
+            }
+        });
     }
 
-    private static void AppendControllers(MetricsText text, SwitchReport report)
+    private void AppendTables()
+    {
+        static (string, string)[] Name(TableReport table) => [("table", table.Name)];
+        Gauge("softswitch_table_entries", "Flow entries.", one => _text.Samples(one.Tables, table => table.Entries, Name));
+        Gauge("softswitch_table_entries_limit", "Flow entries there may be.", one => _text.Samples(one.Tables, table => table.Limit, Name));
+        Counter("softswitch_table_lookups_total", "Packets looked for.", one => _text.Samples(one.Tables, table => table.Lookups, Name));
+        Counter("softswitch_table_matches_total", "Packets found.", one => _text.Samples(one.Tables, table => table.Matches, Name));
+        Counter("softswitch_flow_mods_total", "Flow-mods carried out.", one => _text.Samples(one.FlowMods.Done, mods => mods.Value, mods => [("command", mods.Key)]));
+        Counter("softswitch_flow_mods_refused_total", "Flow-mods answered with an error.", one => _text.Samples(one.FlowMods.Refused, mods => mods.Value, mods => [("error", mods.Key)]));
+    }
+
+    private void AppendControllers()
     {
         // The same target may be configured twice; a sample may not be there twice.
-        ControllerReport[] controllers = [.. report.Controllers.Where(one => !one.IsPeer).DistinctBy(one => one.Name)];
-        (string, string)[] Name(ControllerReport controller) => [("controller", controller.Name)];
-        text.Gauge("softswitch_controller_connected", "Whether the controller is connected.").Samples(controllers, one => one.State == "connected" ? 1 : 0, Name);
-        text.Gauge("softswitch_controller_latency_seconds", "What the last echo took.")
-            .Samples(controllers.Where(one => one.LatencySeconds != null), one => one.LatencySeconds!.Value, Name);
-        text.Counter("softswitch_controller_requests_total", "Messages on this connection, besides echoes.").Samples(controllers, one => one.Requests, Name);
-        text.Gauge("softswitch_connections", "OpenFlow connections that are open, of tools too.").Sample(report.Connections.Open);
-        text.Counter("softswitch_connections_established_total", "OpenFlow connections that ever were.").Sample(report.Connections.Established);
-        text.Counter("softswitch_connections_refused_total", "OpenFlow connections refused, or given up for others.").Sample(report.Connections.Refused);
-        text.Counter("softswitch_packet_ins_total", "Packets delivered to controllers, or to the program the switch runs in.").Sample(report.PacketIns.Delivered);
-        text.Counter("softswitch_packet_ins_dropped_total", "Packets for controllers that were lost: to the rate limit, to a full queue, to a controller that reads too slowly.")
-            .Sample(report.PacketIns.DroppedByLimit, ("by", "limit")).Sample(report.PacketIns.DroppedByQueue, ("by", "queue")).Sample(report.PacketIns.DroppedByReaders, ("by", "reader"));
+        static IEnumerable<ControllerReport> Of(SwitchReport one) => one.Controllers.Where(controller => !controller.IsPeer).DistinctBy(controller => controller.Name);
+        static (string, string)[] Name(ControllerReport controller) => [("controller", controller.Name)];
+        Gauge("softswitch_controller_connected", "Whether the controller is connected.", one => _text.Samples(Of(one), controller => controller.State == "connected" ? 1 : 0, Name));
+        Gauge("softswitch_controller_latency_seconds", "What the last echo took.", one =>
+            _text.Samples(Of(one).Where(controller => controller.LatencySeconds != null), controller => controller.LatencySeconds!.Value, Name));
+        Counter("softswitch_controller_requests_total", "Messages on this connection, besides echoes.", one => _text.Samples(Of(one), controller => controller.Requests, Name));
+        Gauge("softswitch_connections", "OpenFlow connections that are open, of tools too.", one => _text.Sample(one.Connections.Open));
+        Counter("softswitch_connections_established_total", "OpenFlow connections that ever were.", one => _text.Sample(one.Connections.Established));
+        Counter("softswitch_connections_refused_total", "OpenFlow connections refused, or given up for others.", one => _text.Sample(one.Connections.Refused));
+        Counter("softswitch_packet_ins_total", "Packets delivered to controllers, or to the program the switch runs in.", one => _text.Sample(one.PacketIns.Delivered));
+        Counter("softswitch_packet_ins_dropped_total", "Packets for controllers that were lost: to the rate limit, to a full queue, to a controller that reads too slowly.", one =>
+            _text.Sample(one.PacketIns.DroppedByLimit, ("by", "limit")).Sample(one.PacketIns.DroppedByQueue, ("by", "queue")).Sample(one.PacketIns.DroppedByReaders, ("by", "reader")));
     }
 
-    private static void AppendCards(MetricsText text, IReadOnlyList<CardSummary> cards)
+    private void AppendCards()
     {
-        (string, string)[] Name(CardSummary card) => [("card", card.Name)];
-        text.Gauge("softswitch_card_forwards", "Whether the card forwards by flow entries at the moment.").Samples(cards, card => card.IdleReason == null ? 1 : 0, Name);
-        text.Gauge("softswitch_card_wildcard_rows_used", "Rows taken of the card's wildcard table.").Samples(cards, card => card.RowsUsed, Name);
-        text.Gauge("softswitch_card_exact_slots_used", "Slots taken of the card's exact table.").Samples(cards, card => card.SlotsUsed, Name);
+        static (string, string)[] Name(CardSummary card) => [("card", card.Name)];
+        Gauge("softswitch_card_forwards", "Whether the card forwards by flow entries at the moment.", one => _text.Samples(one.Cards, card => card.IdleReason == null ? 1 : 0, Name));
+        Gauge("softswitch_card_wildcard_rows_used", "Rows taken of the card's wildcard table.", one => _text.Samples(one.Cards, card => card.RowsUsed, Name));
+        Gauge("softswitch_card_exact_slots_used", "Slots taken of the card's exact table.", one => _text.Samples(one.Cards, card => card.SlotsUsed, Name));
     }
 
-    private static void AppendMemory(MetricsText text, MemoryReport memory)
+    /// <summary>The pool of frames is one for all switches.</summary>
+    private void AppendMemory()
     {
-        text.Gauge("softswitch_frames", "Frames in the pool.").Sample(memory.Frames);
-        text.Gauge("softswitch_frames_free", "Frames in the pool and in nobody's hands.").Sample(memory.FreeFrames);
-        text.Gauge("softswitch_buffers", "Places for packets that wait for a controller's word.").Sample(memory.Buffers);
-        text.Gauge("softswitch_buffers_used", "Of these places, taken.").Sample(memory.UsedBuffers);
-        text.Gauge("softswitch_action_list_bytes", "Memory of action lists in use.").Sample(memory.ActionListBytes);
-        text.Gauge("softswitch_action_list_limit_bytes", "Memory of action lists there may be.").Sample(memory.ActionListLimitBytes);
+        _text.Gauge("softswitch_frames", "Frames in the pool.").Sample(_process.Frames);
+        _text.Gauge("softswitch_frames_free", "Frames in the pool and in nobody's hands.").Sample(_process.FreeFrames);
+        Gauge("softswitch_buffers", "Places for packets that wait for a controller's word.", one => _text.Sample(one.Memory.Buffers));
+        Gauge("softswitch_buffers_used", "Of these places, taken.", one => _text.Sample(one.Memory.UsedBuffers));
+        Gauge("softswitch_action_list_bytes", "Memory of action lists in use.", one => _text.Sample(one.Memory.ActionListBytes));
+        Gauge("softswitch_action_list_limit_bytes", "Memory of action lists there may be.", one => _text.Sample(one.Memory.ActionListLimitBytes));
     }
 
-    private static void AppendProcess(MetricsText text, SwitchReport report)
+    private void AppendProcess()
     {
-        ProcessReport process = report.Process;
-        text.Counter("process_cpu_seconds_total", "Processor time of all threads.").Sample(process.ProcessorSeconds);
-        text.Gauge("process_resident_memory_bytes", "Resident memory.").Sample(process.ResidentBytes);
-        text.Gauge("process_start_time_seconds", "Start of the switch, since the epoch.")
-            .Sample(Math.Round((report.Time.ToUnixTimeMilliseconds() / 1000.0) - report.UptimeSeconds, 1));
-        text.Gauge("process_open_fds", "Open file descriptors.").Sample(process.OpenFiles);
-        text.Gauge("process_threads", "Threads.").Sample(process.Threads);
-        text.Gauge("dotnet_managed_heap_bytes", "Of the garbage collector's heap.").Sample(process.ManagedBytes);
-        text.Counter("dotnet_collections_total", "Garbage collections.").Sample(process.Collections);
+        ProcessReport process = _process.Process;
+        _text.Counter("process_cpu_seconds_total", "Processor time of all threads.").Sample(process.ProcessorSeconds);
+        _text.Gauge("process_resident_memory_bytes", "Resident memory.").Sample(process.ResidentBytes);
+        _text.Gauge("process_start_time_seconds", "Start of the switch, since the epoch.")
+            .Sample(Math.Round((_process.Time.ToUnixTimeMilliseconds() / 1000.0) - _process.UptimeSeconds, 1));
+        _text.Gauge("process_open_fds", "Open file descriptors.").Sample(process.OpenFiles);
+        _text.Gauge("process_threads", "Threads.").Sample(process.Threads);
+        _text.Gauge("dotnet_managed_heap_bytes", "Of the garbage collector's heap.").Sample(process.ManagedBytes);
+        _text.Counter("dotnet_collections_total", "Garbage collections.").Sample(process.Collections);
     }
 
-    private static void AppendReasons(MetricsText text, IReadOnlyDictionary<string, long> drops, params (string Name, string Value)[] labels)
+    private void Gauge(string name, string help, Action<SwitchReport> sample)
+    {
+        _text.Gauge(name, help);
+        Each(sample);
+    }
+
+    private void Counter(string name, string help, Action<SwitchReport> sample)
+    {
+        _text.Counter(name, help);
+        Each(sample);
+    }
+
+    private void Each(Action<SwitchReport> sample)
+    {
+        foreach (SwitchReport one in _switches)
+        {
+            _text.Switch = _areLabelled ? one.Name : null;
+            sample(one);
+        }
+        _text.Switch = null;
+    }
+
+    private void AppendReasons(IReadOnlyDictionary<string, long> drops, params (string Name, string Value)[] labels)
     {
         foreach ((string reason, long packets) in drops)
         {
-            text.Sample(packets, [.. labels, ("reason", reason)]);
+            _text.Sample(packets, [.. labels, ("reason", reason)]);
         }
     }
 

@@ -1,30 +1,40 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Softswitch.Datapath.Packets;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Reports;
-using Softswitch.Hosting.Tracing;
-using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Web;
 
 /// <summary>Answers requests. Whatever comes in, it is a reply of 4xx with the reason, or what was asked for.</summary>
-internal sealed class WebRequests(SwitchHost host, AccessToken token, CancellationToken end) : IDisposable
+/// <remarks>
+/// A switch's page and what it asks for are at <c>/switch/NAME/</c>, and at the root as well while there is one alone; else the root is the overview.
+/// Threads: any.
+/// </remarks>
+internal sealed class WebRequests
 {
-    private const int QueuePatienceMilliseconds = 5000;
+    private const string OfSwitch = "/switch/";
 
     private static readonly IReadOnlyDictionary<string, DropText> s_reasons =
         Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count).ToDictionary(ReportJson.NameOf, DropTexts.Of);
 
-    // Searches of the flow table and traces: two at once would only make each other slow.
-    private readonly SemaphoreSlim _turn = new(1);
-    private readonly FlowListing _flows = new(host.Control);
-    private readonly CaptureDownloads _captures = new(host, end);
+    private readonly ServedSwitches _switches;
+    private readonly ConditionalWeakTable<SwitchHost, SwitchRequests> _requests = []; // until the switch is nobody's any more
+    private readonly ConditionalWeakTable<SwitchHost, SwitchRequests>.CreateValueCallback _makeRequests;
+    private readonly SharedReading _overview;
+    private readonly SharedReading _metrics;
+    private bool _areLabelled;
 
-    /// <summary>When no request is under way any more.</summary>
-    public void Dispose() => _turn.Dispose();
+    public WebRequests(ServedSwitches switches, AccessToken token, CancellationToken end)
+    {
+        _switches = switches;
+        _makeRequests = host => new SwitchRequests(host, token, end);
+        _overview = new SharedReading(() => JsonSerializer.SerializeToUtf8Bytes(switches.ReadReport(), ReportJson.Default.GroupReport));
+        _metrics = new SharedReading(() => WriteMetrics(switches.All, switches.ReadReport(), areLabelled: true));
+        _areLabelled = switches.Alone == null;
+    }
 
     public async Task Answer(HttpContext context)
     {
@@ -34,16 +44,16 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
         {
             if (!RequestGuard.IsOurs(request.Host))
             {
-                await Refuse(context, StatusCodes.Status421MisdirectedRequest, $"Host: '{request.Host}' is neither an address, localhost nor {Environment.MachineName}");
+                await Reply.Refuse(context, StatusCodes.Status421MisdirectedRequest, $"Host: '{request.Host}' is neither an address, localhost nor {Environment.MachineName}");
             }
             else if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
             {
                 context.Response.Headers.Allow = "GET, HEAD";
-                await Refuse(context, StatusCodes.Status405MethodNotAllowed, $"{request.Method}: nothing is changed here; ask with GET");
+                await Reply.Refuse(context, StatusCodes.Status405MethodNotAllowed, $"{request.Method}: nothing is changed here; ask with GET");
             }
             else
             {
-                await Route(context);
+                await Route(context, request.Path.Value ?? "/");
             }
         }
         catch (OperationCanceledException)
@@ -52,113 +62,75 @@ internal sealed class WebRequests(SwitchHost host, AccessToken token, Cancellati
         }
         catch (OptionException e) when (!context.Response.HasStarted)
         {
-            await Refuse(context, StatusCodes.Status400BadRequest, e.Message);
+            await Reply.Refuse(context, StatusCodes.Status400BadRequest, e.Message);
         }
         catch (ObjectDisposedException) when (!context.Response.HasStarted)
         {
-            await Refuse(context, StatusCodes.Status503ServiceUnavailable, "the switch ends");
+            await Reply.Refuse(context, StatusCodes.Status503ServiceUnavailable, "the switch ends");
         }
     }
 
-    private Task Route(HttpContext context) => context.Request.Path.Value switch
+    private Task Route(HttpContext context, string path) => path switch
     {
         "/metrics" => SendMetrics(context),
-        "/api/report" => SendJson(context, host.ReadReport(), ReportJson.Default.SwitchReport),
-        "/api/flows" => SendFlows(context),
-        "/api/trace" => SendTrace(context),
-        "/api/reasons" => SendJson(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
-        "/api/capture" or "/api/capture/stop" when !token.IsShownBy(context.Request) => RefuseWithoutToken(context),
-        "/api/capture" => _captures.Send(context),
-        "/api/capture/stop" => StopCapture(context),
-        string path when Assets.TryGet(path, out (string Type, byte[] Content) file) => SendFile(context, file),
-        string path => Refuse(context, StatusCodes.Status404NotFound, $"{path}: there is no such page"),
-        null => Refuse(context, StatusCodes.Status404NotFound, "there is no such page"),
+        "/api/switches" => SendOverview(context),
+        "/api/reasons" => Reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
+        _ when path.StartsWith(OfSwitch, StringComparison.Ordinal) => RouteToSwitch(context, path[OfSwitch.Length..]),
+        _ when _switches.Alone is { } alone => RequestsOf(alone).Route(context, path),
+        "/api/report" => SendOverview(context), // as status --json says of a process of several
+        "/" => Reply.File(context, "/overview.html"),
+        _ => Reply.File(context, path),
     };
 
+    /// <param name="path"><c>NAME/</c> and what is asked for of that switch.</param>
+    private Task RouteToSwitch(HttpContext context, string path)
+    {
+        int slash = path.IndexOf('/', StringComparison.Ordinal);
+        string name = slash < 0 ? path : path[..slash];
+        if (_switches.Find(name) is not { } host)
+        {
+            string others = string.Join(", ", _switches.All.Select(one => one.Name).DefaultIfEmpty("none"));
+            return Reply.Refuse(context, StatusCodes.Status404NotFound, $"switch '{name}': there is no such switch; there are {others}");
+        }
+        if (slash < 0)
+        {
+            context.Response.Redirect($"{Uri.EscapeDataString(name)}/"); // what the page asks for is relative to that
+            return Task.CompletedTask;
+        }
+        return path[slash..] switch
+        {
+            "/metrics" => Reply.Bytes(context, Reply.MetricsType, WriteMetrics([host], ServedSwitches.ReadReport(host), areLabelled: true)),
+            "/api/reasons" => Reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
+            string rest => RequestsOf(host).Route(context, rest),
+        };
+    }
+
+    private SwitchRequests RequestsOf(SwitchHost host) => _requests.GetValue(host, _makeRequests);
+
+    private async Task SendOverview(HttpContext context) => await Reply.Bytes(context, Reply.JsonType, await _overview.Get(context.RequestAborted));
+
+    /// <summary>Series have the switch's name from the moment there was another number of them than one: a series must not change what it is of.</summary>
     private async Task SendMetrics(HttpContext context)
     {
-        MetricsText text = SwitchMetrics.Write(host.ReadReport());
-        context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-        Encoder encoder = Encoding.UTF8.GetEncoder(); // keeps what is cut in two between pieces
-        foreach (ReadOnlyMemory<char> piece in text.GetChunks())
+        _areLabelled |= _switches.Alone == null;
+        await Reply.Bytes(
+            context, Reply.MetricsType, _areLabelled ? await _metrics.Get(context.RequestAborted) : WriteMetrics(_switches.All, _switches.ReadReport(), areLabelled: false));
+    }
+
+    private static byte[] WriteMetrics(IReadOnlyList<SwitchHost> hosts, GroupReport process, bool areLabelled)
+    {
+        List<SwitchReport> reports = [];
+        foreach (SwitchHost host in hosts)
         {
-            encoder.Convert(piece.Span, context.Response.BodyWriter, flush: false, out _, out _);
+            try
+            {
+                reports.Add(host.ReadReport(process.Process));
+            }
+            catch (ObjectDisposedException) when (areLabelled)
+            {
+                // it went meanwhile
+            }
         }
-        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
-    }
-
-    private Task SendFlows(HttpContext context)
-    {
-        bool isQuery = FlowQuery.TryRead(context.Request.Query, out FlowQuery query, out string error);
-        return !isQuery ? Refuse(context, StatusCodes.Status400BadRequest, error)
-            : TakeTurn(context, stop => _flows.Read(query, FlowListing.Patience, stop), WebJson.Default.FlowPage);
-    }
-
-    /// <summary>What would become of a packet, in words (<c>flow=</c>) or hexadecimal (<c>hex=</c>).</summary>
-    private async Task SendTrace(HttpContext context)
-    {
-        IQueryCollection given = context.Request.Query;
-        string? flow = given["flow"].ToString() is { Length: > 0 } words ? words : null;
-        byte[] packet = [];
-        if (flow == null && !PacketOutSyntax.TryParsePacket(given["hex"].ToString(), out packet, out string error))
-        {
-            await Refuse(context, StatusCodes.Status400BadRequest, $"hex: {error}");
-            return;
-        }
-        string? inPort = given["in_port"].ToString() is { Length: > 0 } port ? port : null;
-        var request = new TraceRequest(inPort, flow, null, flow == null ? [packet] : []);
-        await TakeTurn(context, _ => host.Trace(request), TraceJson.Default.IReadOnlyListTraceReport);
-    }
-
-    private Task StopCapture(HttpContext context) => _captures.Stop(context.Request.Query["name"].ToString())
-        ? Task.CompletedTask
-        : Refuse(context, StatusCodes.Status404NotFound, "name: no capture of that name runs");
-
-    /// <summary>Answers with what takes the control side some time, and is done for one client after the other.</summary>
-    private async Task TakeTurn<T>(HttpContext context, Func<CancellationToken, T> read, JsonTypeInfo<T> type)
-    {
-        if (!await _turn.WaitAsync(QueuePatienceMilliseconds, context.RequestAborted))
-        {
-            context.Response.Headers.RetryAfter = "5";
-            await Refuse(context, StatusCodes.Status503ServiceUnavailable, "too many ask at once; try again");
-            return;
-        }
-        T answer;
-        try
-        {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(end, context.RequestAborted);
-            answer = read(stop.Token);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-        await SendJson(context, answer, type);
-    }
-
-    private static Task RefuseWithoutToken(HttpContext context)
-    {
-        context.Response.Headers.WWWAuthenticate = "Bearer";
-        return Refuse(context, StatusCodes.Status401Unauthorized, "packets' contents are shown to who has the token: open the page by the URL that the switch printed when it started");
-    }
-
-    private static Task SendFile(HttpContext context, (string Type, byte[] Content) file)
-    {
-        context.Response.ContentType = file.Type;
-        context.Response.ContentLength = file.Content.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(file.Content, context.RequestAborted).AsTask();
-    }
-
-    private static Task SendJson<T>(HttpContext context, T value, JsonTypeInfo<T> type)
-    {
-        context.Response.ContentType = "application/json; charset=utf-8";
-        return JsonSerializer.SerializeAsync(context.Response.BodyWriter, value, type, context.RequestAborted);
-    }
-
-    private static Task Refuse(HttpContext context, int status, string reason)
-    {
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "text/plain; charset=utf-8";
-        return context.Response.WriteAsync(reason + "\n", context.RequestAborted);
+        return Encoding.UTF8.GetBytes(SwitchMetrics.Write(reports, process, areLabelled).ToString());
     }
 }

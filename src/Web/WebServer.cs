@@ -9,7 +9,7 @@ using Softswitch.Hosting;
 
 namespace Softswitch.Web;
 
-/// <summary>Serves a switch's page and metrics over HTTP until it is disposed of, which is to be before the switch is.</summary>
+/// <summary>Serves the page and metrics of a process's switches over HTTP until it is disposed of, which is to be before they are.</summary>
 /// <remarks>
 /// Threads: requests run on the pool's. They enter the control lock for short times, as any tool does, and workers not at all. A client that sends slowly, much
 /// or nothing loses its connection; there is room for so many at a time.
@@ -28,10 +28,10 @@ internal sealed class WebServer : IDisposable
 
     private readonly WebRequests _requests;
 
-    private WebServer(WebApplication application, SwitchHost host, AccessToken token, string address)
+    private WebServer(WebApplication application, ServedSwitches switches, AccessToken token, string address)
     {
         _application = application;
-        _requests = new WebRequests(host, token, _end.Token);
+        _requests = new WebRequests(switches, token, _end.Token);
         Address = address;
     }
 
@@ -40,14 +40,16 @@ internal sealed class WebServer : IDisposable
 
     /// <param name="listener">Of <see cref="WebListener"/>; from now on the server's.</param>
     /// <param name="say">Takes the URL, with the token that lets the page see packets' contents.</param>
-    public static WebServer Start(SwitchHost host, Socket listener, Action<string> say)
+    public static WebServer Start(SwitchHost host, Socket listener, Action<string> say) => Start(new ServedSwitches(host), listener, say);
+
+    private static WebServer Start(ServedSwitches switches, Socket listener, Action<string> say)
     {
         var address = (IPEndPoint)listener.LocalEndPoint!;
         var token = new AccessToken();
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()); // no settings of any file or variable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Limit).ConfigureKestrel(kestrel => kestrel.Listen(address, one => one.Protocols = HttpProtocols.Http1));
         builder.Services.Configure<SocketTransportOptions>(options => options.CreateBoundListenSocket = _ => listener);
-        var server = new WebServer(builder.Build(), host, token, $"http://{HostOf(address)}:{address.Port}/");
+        var server = new WebServer(builder.Build(), switches, token, $"http://{HostOf(address)}:{address.Port}/");
         server._application.Run(server._requests.Answer);
         server._application.StartAsync().GetAwaiter().GetResult();
         say($"web: {server.Address}{token.Fragment}{Warning(address)}");
@@ -62,7 +64,6 @@ internal sealed class WebServer : IDisposable
             _application.StopAsync(patience.Token).GetAwaiter().GetResult();
         }
         ((IDisposable)_application).Dispose();
-        _requests.Dispose();
         _end.Dispose();
     }
 

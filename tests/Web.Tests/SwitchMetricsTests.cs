@@ -60,7 +60,8 @@ public sealed class SwitchMetricsTests : IDisposable
     {
         SwitchReport report = _served.Switch.ReadReport();
         ControllerReport peer = new("ptcp:6653 from 127.0.0.1:50000", IsPeer: true, "connected", 1, "other", null, null, 0.001, 3, 0);
-        string text = SwitchMetrics.Write(report with { Controllers = [peer, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }] }).ToString();
+        report = report with { Controllers = [peer, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }] };
+        string text = SwitchMetrics.Write([report], ServedSwitches.ReadReport(_served.Switch), areLabelled: false).ToString();
         Assert.DoesNotContain("50000", text, StringComparison.Ordinal);
         Assert.Single(text.Split('\n'), line => line.StartsWith("softswitch_controller_connected{", StringComparison.Ordinal));
     }

@@ -61,6 +61,10 @@ export async function ask(path, options = {}) {
 
 export const sum = drops => Object.values(drops).reduce((all, one) => all + one, 0);
 
+export function bar(kind = '') {
+  return element('svg', { class: `bar ${kind}`, viewBox: '0 0 100 1', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, element('rect', { width: 100, height: 1 }), element('rect', { class: 'part', height: 1, width: 0 }));
+}
+
 export function drawChoices(id, report) {
   keyed($(id), [null, ...report.ports], port => port?.number ?? '', port => element('option', { value: port.label }), (node, port) => { if (port) { put(node, `${port.label} ${port.name}`); } });
 }

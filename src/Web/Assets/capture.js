@@ -1,19 +1,9 @@
 // Capture: a file that grows here while the switch sends it.
 
 import { $, element, put, joined, whole, plural, ask } from './basics.js';
+import { token } from './token.js';
 
-const token = readToken();
 let capturing = null;
-
-/** The token is in the URL's fragment, which no server sees. It is taken out of the address bar, so that nobody copies it with the URL. */
-function readToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get('token');
-  try {
-    if (given) { sessionStorage.setItem('token', given); }
-    if (given) { window.history.replaceState(null, '', location.pathname); }
-    return given ?? sessionStorage.getItem('token');
-  } catch { return given; }
-}
 
 async function capture(event) {
   event.preventDefault();

@@ -1,11 +1,12 @@
 // The page of one switch. It asks for a report every second and draws what changed; it changes nothing itself.
 
-import { PATIENCE, $, element, put, keyed, short, joined, whole, plural, words, span, ask, sum, drawChoices, later, cell, reasons, askReasons } from './basics.js';
+import { PATIENCE, $, element, put, keyed, short, joined, whole, plural, words, span, ask, sum, bar, drawChoices, later, cell, reasons, askReasons } from './basics.js';
+import { KEPT, SPARK, drawFigures, drawTraffic, spark, drawSpark, state } from './charts.js';
 import './flows.js';
 import './trace.js';
 import './capture.js';
 
-const PERIOD = 1000, KEPT = 121, SPARK = 60;
+const PERIOD = 1000, isOneOfSeveral = /\/switch\/[^/]+\/$/.test(location.pathname);
 let last = null, history = [], ports = new Map(), wait = PERIOD;
 
 async function poll() {
@@ -14,19 +15,17 @@ async function poll() {
   later(poll, wait);
   if (report.error) {
     state('lost', report.error.status ? `refused: ${report.error.message}` : 'no answer; trying again');
+  } else if (report.switches) {
+    // The process has others now. Whoever looks at one goes on with it, at the address where it stays.
+    location.replace(report.switches.some(one => one.name === last?.name) ? `switch/${encodeURIComponent(last.name)}/` : './');
   } else {
     state('live', 'live');
     take(report);
   }
 }
 
-function state(kind, text) {
-  $('state').className = `pill ${kind}`;
-  put($('state'), text);
-}
-
 function take(report) {
-  const isNew = !last || report.process.id !== last.process.id || report.uptimeSeconds < last.uptimeSeconds;
+  const isNew = !last || report.name !== last.name || report.process.id !== last.process.id || report.uptimeSeconds < last.uptimeSeconds;
   if (isNew) { history = []; ports.clear(); }
   const seconds = isNew ? 0 : report.uptimeSeconds - last.uptimeSeconds;
   if (!isNew && seconds <= 0) { return; }
@@ -56,8 +55,8 @@ function draw(report, before, seconds, total) {
   put($('name'), named ? report.name : 'Softswitch');
   document.title = `${named ? report.name : report.datapathId} \u2013 Softswitch`;
   put($('identity'), `datapath id ${report.datapathId} \u00b7 version ${report.version} \u00b7 up ${span(report.uptimeSeconds)}${report.isInEmergency ? ' \u00b7 emergency entries in force' : ''}`);
-  drawFigures(report, total);
-  drawTraffic();
+  drawTotals(report, total);
+  drawTraffic(history);
   keyed($('port-rows'), report.ports, port => port.number, createPort, updatePort);
   drawDrops(report, before, seconds);
   drawControllers(report);
@@ -67,7 +66,7 @@ function draw(report, before, seconds, total) {
   drawChoices('capture-port', report);
 }
 
-function drawFigures(report, total) {
+function drawTotals(report, total) {
   const entries = report.tables.filter(table => table.name !== 'emergency').reduce((all, table) => all + table.entries, 0);
   const controllers = report.controllers.filter(one => !one.isPeer);
   const connected = controllers.filter(one => one.state === 'connected').length;
@@ -76,71 +75,23 @@ function drawFigures(report, total) {
     ['Dropped', short(total.drop, ''), 'packets/s', total.drop > 0], ['Flow entries', [whole(entries), ''], ''],
     ['Controllers', [controllers.length ? `${connected} of ${controllers.length}` : 'none', ''], controllers.length ? 'connected' : '', connected < controllers.length],
   ];
-  keyed($('figures'), figures.map((figure, index) => ({ figure, index })), one => one.index,
-    () => element('div', {}, element('dt'), element('dd', {}, element('span'), element('small'))),
-    (node, { figure: [name, [value, letter], unit, alarm] }) => {
-      put(node.querySelector('dt'), name);
-      put(node.querySelector('span'), value);
-      put(node.querySelector('small'), `${letter} ${unit}`.trim());
-      node.classList.toggle('alarm', Boolean(alarm));
-    });
-}
-
-// ---- Lines ----
-
-function line(values, most, width, height, count) {
-  const step = width / (count - 1), from = count - values.length;
-  return values.map((value, i) => `${i ? 'L' : 'M'}${((from + i) * step).toFixed(1)} ${(height - 1.5 - (value / most) * (height - 4)).toFixed(1)}`).join('');
-}
-const area = (path, values, width, height, count) => values.length < 2 ? '' : `${path}L${width} ${height}L${((count - values.length) * width / (count - 1)).toFixed(1)} ${height}Z`;
-
-function nice(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 4, 5, 10].map(one => one * power).find(one => one >= value) ?? 10 * power;
-}
-
-function drawTraffic() {
-  const svg = $('traffic'), width = svg.clientWidth || 600, height = svg.clientHeight || 140, left = 44, bottom = 18;
-  const most = nice(Math.max(4, ...history.map(one => Math.max(one.rx, one.tx, one.drop))));
-  const [w, h] = [width - left, height - bottom];
-  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-  const grid = [0, 0.5, 1].flatMap(part => {
-    const y = (h - 1.5 - part * (h - 4)).toFixed(1);
-    return [element('line', { class: 'grid', x1: left, x2: width, y1: y, y2: y }), element('text', { class: 'axis', x: left - 6, y: Math.min(h, Math.max(10, +y + 4)), 'text-anchor': 'end' }, joined(most * part).replace(/\.0+(?=\D|$)/, ''))];
-  });
-  const times = [[0, 'start', '2 min ago'], [0.5, 'middle', '1 min'], [1, 'end', 'now']].map(([part, anchor, text]) => element('text', { class: 'axis', x: left + part * w, y: height - 3, 'text-anchor': anchor }, text));
-  const lines = element('g', { transform: `translate(${left} 0)` });
-  for (const kind of ['tx', 'rx', 'drop']) {
-    const values = history.map(one => one[kind]), path = line(values, most, w, h, KEPT);
-    if (kind !== 'drop') { lines.append(element('path', { class: `${kind}-area`, d: area(path, values, w, h, KEPT) })); }
-    if (kind !== 'drop' || values.some(value => value > 0)) { lines.append(element('path', { class: `${kind}-line`, d: path })); }
-  }
-  svg.replaceChildren(...grid, ...times, lines);
-}
-
-function drawSpark(svg, kept) {
-  const most = Math.max(1, ...kept.map(one => Math.max(one.rx, one.tx)));
-  const [rx, tx] = ['rx', 'tx'].map(kind => line(kept.map(one => one[kind]), most, 100, 24, SPARK));
-  svg.children[0].setAttribute('d', area(rx, kept, 100, 24, SPARK));
-  svg.children[1].setAttribute('d', tx);
-  svg.children[2].setAttribute('d', rx);
+  drawFigures(figures);
 }
 
 // ---- Ports, drops, controllers, workers ----
 
 function createPort() {
-  const title = cell('Port', 'title'), link = cell('Link'), spark = cell('Packets/s');
+  const title = cell('Port', 'title'), link = cell('Link'), lines = cell('Packets/s');
   title.append(element('strong'), ' ', element('span'), element('small'));
   link.append(element('span', { class: 'dot' }));
-  spark.append(element('svg', { class: 'spark', viewBox: '0 0 100 24', preserveAspectRatio: 'none', role: 'img' },
-    element('path', { class: 'rx-area' }), element('path', { class: 'tx-line' }), element('path', { class: 'rx-line' })));
+  lines.append(spark());
   const traffic = ['Received', 'Sent', 'Dropped'].map(label => { const made = cell(label, 'number'); made.append(element('div', {}, element('span'), element('small'))); return made; });
-  return element('tr', { role: 'row' }, title, link, traffic[0], traffic[1], spark, traffic[2]);
+  return element('tr', { role: 'row' }, title, link, traffic[0], traffic[1], lines, traffic[2]);
 }
 
 function updatePort(row, port) {
   const kept = ports.get(port.number), now = kept.at(-1) ?? { rx: 0, tx: 0, rxBits: 0, txBits: 0, drop: 0 };
-  const [title, link, received, sent, spark, dropped] = row.children;
+  const [title, link, received, sent, lines, dropped] = row.children;
   put(title.querySelector('strong'), port.label);
   put(title.querySelector('span'), port.name === port.label ? '' : port.name);
   put(title.querySelector('small'), port.fault ?? port.backend ?? port.spec);
@@ -151,16 +102,12 @@ function updatePort(row, port) {
     put(node.querySelector('span'), `${joined(packets)} packets/s \u00b7 ${joined(bits, 'bit/s')}`);
     put(node.querySelector('small'), `${whole(all)} in all`);
   }
-  drawSpark(spark.firstChild, kept);
-  spark.firstChild.setAttribute('aria-label', `port ${port.label}: ${joined(now.rx)} packets a second received, ${joined(now.tx)} sent`);
+  drawSpark(lines.firstChild, kept);
+  lines.firstChild.setAttribute('aria-label', `port ${port.label}: ${joined(now.rx)} packets a second received, ${joined(now.tx)} sent`);
   const drops = sum(port.drops);
   put(dropped.querySelector('span'), whole(drops));
   put(dropped.querySelector('small'), now.drop > 0 ? `${joined(now.drop)} a second` : '');
   dropped.classList.toggle('alarm-text', now.drop > 0);
-}
-
-function bar(kind = '') {
-  return element('svg', { class: `bar ${kind}`, viewBox: '0 0 100 1', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, element('rect', { width: 100, height: 1 }), element('rect', { class: 'part', height: 1, width: 0 }));
 }
 
 function drawDrops(report, before, seconds) {
@@ -215,5 +162,6 @@ function drawRoom(report) {
   });
 }
 
+$('all').hidden = !isOneOfSeveral;
 askReasons();
 poll();

@@ -1,0 +1,32 @@
+using Softswitch.Hosting;
+using Softswitch.Hosting.Reports;
+
+namespace Softswitch.Web;
+
+/// <summary>The switches that are shown: one that stands alone, or those of a process, which come and go. Threads: any.</summary>
+internal sealed class ServedSwitches
+{
+    private readonly Func<IReadOnlyList<SwitchHost>> _all;
+    private readonly Func<GroupReport> _read;
+
+    public ServedSwitches(SwitchHost alone)
+    {
+        _all = () => [alone];
+        _read = () => ReadReport(alone);
+    }
+
+    /// <summary>Those that run now.</summary>
+    public IReadOnlyList<SwitchHost> All => _all();
+
+    /// <summary>The only one; null while there are none or several.</summary>
+    public SwitchHost? Alone => All is [var one] ? one : null;
+
+    /// <summary>Null if there is none of that name.</summary>
+    public SwitchHost? Find(string name) => All.FirstOrDefault(host => host.Name == name);
+
+    /// <summary>Figures of all of them.</summary>
+    public GroupReport ReadReport() => _read();
+
+    /// <summary>The same of one.</summary>
+    public static GroupReport ReadReport(SwitchHost host) => GroupReport.Read(host.Name, host.Control.Uptime, [host], []);
+}
