@@ -3,7 +3,6 @@ using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Connections;
-using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting;
 
@@ -11,10 +10,8 @@ namespace Softswitch.Hosting;
 public sealed partial class SwitchHost : IHandedOver
 {
     private readonly CancellationTokenSource _given = new();
-    private readonly List<Thread> _workers = [];
     private readonly List<(string Label, ListeningSocket Listener)> _moreListeners = [];
-    private readonly ManualResetEventSlim _workersMayRun = new(true);
-    private CancellationTokenSource? _workersStop;
+    private WorkerThreads? _workers;
     private TakeOverGiver? _giver;
     private readonly TakeOverTaker? _taker;
 
@@ -40,8 +37,7 @@ public sealed partial class SwitchHost : IHandedOver
 
     void IHandedOver.RestWorkers()
     {
-        _workersStop!.Cancel();
-        if (!_workers.TrueForAll(thread => thread.Join(EndPatience)))
+        if (!RestWorkers())
         {
             throw new InvalidOperationException($"a worker does not end its pass within {EndPatience.TotalSeconds:0} s");
         }
@@ -49,7 +45,7 @@ public sealed partial class SwitchHost : IHandedOver
 
     void IHandedOver.ResumeWorkers()
     {
-        if (_workers.TrueForAll(thread => !thread.IsAlive))
+        if (Control.Workers.All(worker => !worker.IsRunning))
         {
             StartWorkers();
         }
@@ -123,10 +119,8 @@ public sealed partial class SwitchHost : IHandedOver
         TakeOverTaker taker = _taker!;
         _agent!.Listen();
         taker.LoadTable(Control);
-        _workersMayRun.Reset();
-        StartWorkers(); // threads take a while to start
         TimeSpan rested = taker.Finish(Control, _agent.Restore, trouble => HostLog.Warn(_log, trouble));
-        _workersMayRun.Set();
+        StartWorkers();
         foreach ((_, ListeningSocket listener) in ((IHandedOver)this).Listeners)
         {
             listener.IsForeign = false;
@@ -156,21 +150,8 @@ public sealed partial class SwitchHost : IHandedOver
         _state?.Start();
     }
 
-    private void StartWorkers()
-    {
-        _workersStop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        CancellationToken stop = _workersStop.Token;
-        _threads.RemoveAll(_workers.Contains);
-        _workers.Clear();
-        foreach (Worker worker in Control.Workers)
-        {
-            _workers.Add(StartThread($"worker {worker.Id}", () =>
-            {
-                _processors.Enter(worker.Id);
-                using IWaiter waiter = _options.SpinsWhenIdle ? new SpinningWaiter() : new PollWaiter();
-                _workersMayRun.Wait(CancellationToken.None);
-                worker.Run(waiter, stop);
-            }));
-        }
-    }
+    private void StartWorkers() => _workers!.Add(Control.Workers, (worker, e) => Fail($"worker {worker.Id}", e));
+
+    /// <returns>False if a worker does not end its pass.</returns>
+    private bool RestWorkers() => _workers == null || _workers.Remove(Control.Workers, (int)EndPatience.TotalMilliseconds);
 }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
@@ -12,6 +13,7 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Patch;
 
 namespace Softswitch.Hosting;
 
@@ -22,7 +24,7 @@ namespace Softswitch.Hosting;
 /// packet-ins and no flow entry times out, so a handler does not wait. One that throws is logged.
 /// </para>
 /// <code>
-/// worker 0..n-1   Worker.Run: forwards
+/// worker 0..n-1   WorkerThread: forwards
 /// control         DatapathControl.Serve: packet-ins, timeouts, link state; then, without the control lock, handlers of events
 /// link monitor    SwitchPorts: interfaces that vanish, change and return
 /// control socket  ControlListener, where asked for, and one for each client: ports added and removed
@@ -145,7 +147,9 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
                 StartupFlows.Load(host.Control, options, say, line => HostLog.Warn(log, line));
             }
             host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
-            host._ports = new SwitchPorts(host.Control, options, host._cards, log, host._state?.Queue);
+            host._workers = new WorkerThreads(
+                options.Datapath.Workers, () => options.SpinsWhenIdle ? new SpinningWaiter() : new EpollWaiter(), host._processors.Enter);
+            host._ports = new SwitchPorts(host.Control, options, host._cards, new PatchCables(host.Control.Frames, options.Datapath.Workers), log, host._state?.Queue);
             host._ports.OpenAll(say, taker);
             host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
@@ -211,9 +215,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         _ports?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
-        _workersMayRun.Set();
         Control.Wake();
-        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)) || !isQuiet)
+        bool isAtRest = RestWorkers();
+        _workers?.Dispose();
+        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)) || !isAtRest || !isQuiet)
         {
             Control.Abandon();
             return;
@@ -394,7 +399,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         }
     }
 
-    private Thread StartThread(string name, Action body)
+    private void StartThread(string name, Action body)
     {
         var thread = new Thread(() =>
         {
@@ -406,17 +411,23 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                Exception failure = new InvalidOperationException($"{name} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", e);
-                if (Interlocked.CompareExchange(ref _failure, failure, null) == null)
-                {
-                    _failed.Cancel(); // first: whoever reads the log may not be reading
-                }
-                HostLog.Failed(_log, failure.Message);
+                Fail(name, e);
             }
         })
         { Name = name, IsBackground = true };
         _threads.Add(thread);
         thread.Start();
-        return thread;
+    }
+
+    /// <summary>The switch cannot go on.</summary>
+    /// <param name="what">The thread or worker that ended.</param>
+    private void Fail(string what, Exception e)
+    {
+        Exception failure = new InvalidOperationException($"{what} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", e);
+        if (Interlocked.CompareExchange(ref _failure, failure, null) == null)
+        {
+            _failed.Cancel(); // first: whoever reads the log may not be reading
+        }
+        HostLog.Failed(_log, failure.Message);
     }
 }

@@ -8,6 +8,7 @@ using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Patch;
 using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Hosting;
@@ -31,7 +32,7 @@ internal sealed partial class SwitchPorts : IDisposable
     private readonly ILogger _log;
     private readonly List<ConfiguredPort> _ports = [];
     private readonly PortNumbers _numbers;
-    private readonly UnderlaySet _underlays = new();
+    private readonly UnderlaySet _underlays;
     private readonly SwitchCards _cards;
     private readonly int _framesForPackets;
     private readonly bool _needsLocal;
@@ -42,14 +43,16 @@ internal sealed partial class SwitchPorts : IDisposable
     /// <param name="control">Where ports go; its frames are those of <paramref name="options"/> and what the ports take for themselves.</param>
     /// <param name="options">The switch's; opening the ports is left to <see cref="OpenAll"/>.</param>
     /// <param name="cards">Whose interfaces are among the ports; the caller's.</param>
+    /// <param name="cables">Of the process.</param>
     /// <param name="log">Told of each event, on any thread.</param>
     /// <param name="state">Remembers numbers; null where there is none.</param>
     /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
-    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, ILogger log, JournalQueue? state = null)
+    public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, PatchCables cables, ILogger log, JournalQueue? state = null)
     {
         _numbers = new PortNumbers(state);
         _control = control;
         _cards = cards;
+        _underlays = new UnderlaySet(cables: cables);
         _log = log;
         _needsLocal = options.InBand;
         _ports.AddRange(options.Ports.Select(port => new ConfiguredPort(port, [.. options.Queues.Where(queue => queue.Port == port.Number)])));

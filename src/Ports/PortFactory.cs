@@ -5,6 +5,7 @@ using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Null;
+using Softswitch.Ports.Patch;
 using Softswitch.Ports.Pcap;
 using Softswitch.Ports.Tap;
 using Softswitch.Ports.VhostUser;
@@ -19,8 +20,9 @@ internal static class PortFactory
     /// <summary>Opens a port in the calling thread's network namespace.</summary>
     /// <param name="spec">What to open.</param>
     /// <param name="pool">The switch's frames, for backends that give their memory to the kernel.</param>
+    /// <param name="cables">Of the process; null where there are none.</param>
     /// <exception cref="PortException">It cannot be opened; the message is one line that names the port and the reason.</exception>
-    public static IPortDevice Open(PortSpec spec, FramePool pool)
+    public static IPortDevice Open(PortSpec spec, FramePool pool, PatchCables? cables = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(pool);
@@ -36,6 +38,7 @@ internal static class PortFactory
                 PortKind.VhostUser => VhostUserPort.Open(port, spec.Target, ReadIsServer(spec, port), ReadQueues(spec, port, VhostUserPort.MostQueues) ?? 1),
                 PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
                 PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
+                PortKind.Patch => cables?.Open(port, spec.Target, pool) ?? throw new PortException($"{port}: there are no patch cables here"),
                 PortKind.Null => new NullPort(spec.Number is ushort number ? $"null{number}" : "null"),
 #if WITH_SHARPPCAP
                 PortKind.PcapLib => PcapLib.PcapLibPort.Open(port, spec.Target),

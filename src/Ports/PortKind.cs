@@ -25,6 +25,9 @@ internal enum PortKind
     NetFpga,
     PcapLib,
 
+    /// <summary>A cable to another port of the process.</summary>
+    Patch,
+
     /// <summary>The program that runs the switch is the far end; no text names it.</summary>
     Program,
 }

@@ -32,6 +32,7 @@ internal sealed class PortSpec
         ["ipip"] = PortKind.Ipip,
         ["capsulator"] = PortKind.Capsulator,
         ["pcaplib"] = PortKind.PcapLib,
+        ["patch"] = PortKind.Patch,
     };
 
     private readonly Dictionary<string, string?> _options;
@@ -60,7 +61,7 @@ internal sealed class PortSpec
 
     public PortKind Kind { get; }
 
-    /// <summary>What follows the colon: an interface, a file, a socket; empty for <c>null:</c> and tunnels.</summary>
+    /// <summary>What follows the colon: an interface, a file, a socket, a cable; empty for <c>null:</c> and tunnels.</summary>
     public string Target { get; }
 
     /// <summary>Keys with their values; a key alone, such as <c>once</c>, has the value null. Every key is known to the kind.</summary>
@@ -106,9 +107,10 @@ internal sealed class PortSpec
             error = $"port '{text}': null: takes no name";
             return false;
         }
-        if (IsInterfaceKind(kind) && !IsInterfaceName(target))
+        if ((IsInterfaceKind(kind) || kind == PortKind.Patch) && !IsInterfaceName(target))
         {
-            error = $"port '{text}': '{target}' cannot be an interface's name: that has up to {LongestName} bytes, no slash and no blank";
+            string what = kind == PortKind.Patch ? "a cable's" : "an interface's";
+            error = $"port '{text}': '{target}' cannot be {what} name: that has up to {LongestName} bytes, no slash and no blank";
             return false;
         }
         if (!TryParseOptions(text, kind, parts.AsSpan(named ? 1 : 0), out Dictionary<string, string?> options, out error))
@@ -223,6 +225,7 @@ internal sealed class PortSpec
     {
         PortKind.Replay or PortKind.Pcap => "names no file",
         PortKind.VhostUser => "names no socket",
+        PortKind.Patch => "names no cable",
         _ => "names no interface",
     };
 }

@@ -39,6 +39,8 @@ internal abstract class VirtualPort : IPort, IPortDevice, IDeviceHandover
 
     public int PollDescriptor => -1;
 
+    public virtual bool WakeBy(Action wake) => false;
+
     public virtual string? Fault => null;
 
     public virtual int Receive(PacketBatch batch, FrameCache frames) => 0;

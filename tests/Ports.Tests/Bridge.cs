@@ -14,7 +14,7 @@ internal sealed class Bridge : IDisposable
     private readonly IPortDevice _left;
     private readonly IPortDevice _right;
     private readonly FramePool _pool;
-    private readonly PollWaiter _waiter = new();
+    private readonly EpollWaiter _waiter = new();
     private readonly Thread _thread;
     private readonly Change? _toRight;
     private readonly Change? _toLeft;
@@ -80,13 +80,15 @@ internal sealed class Bridge : IDisposable
     {
         FrameCache frames = _pool.CreateCache();
         var batch = new PacketBatch();
-        int[] descriptors = [_left.Queues[0].PollDescriptor, _right.Queues[0].PollDescriptor];
+        int[] ready = new int[2];
+        _waiter.Watch(_left.Queues[0].PollDescriptor, slot: 0);
+        _waiter.Watch(_right.Queues[0].PollDescriptor, slot: 1);
         while (!_stop)
         {
             int moved = Move(_left, _right, _toRight, batch, frames) + Move(_right, _left, _toLeft, batch, frames);
             if (moved == 0)
             {
-                _waiter.Wait(descriptors, 1000);
+                _waiter.Wait(1000, ready);
             }
         }
         frames.Drain();

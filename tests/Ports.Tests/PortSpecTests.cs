@@ -59,7 +59,7 @@ public sealed class PortSpecTests
     [InlineData("vhost-user:,queues=2", "port 'vhost-user:,queues=2': names no socket")]
     [InlineData("vhost-user:p,mode=x", "port 'vhost-user:p,mode=x': unknown option 'mode'; known are queues, rate, client, server")]
     [InlineData("replay:", "port 'replay:': names no file")]
-    [InlineData("foo:/x", "port 'foo:/x': there is no kind of port 'foo:'; there are packet:, xdp:, tap:, vhost-user:, replay:, pcap:, null:, vxlan:, gre:, ipip:, capsulator:, pcaplib:, and names of interfaces")]
+    [InlineData("foo:/x", "port 'foo:/x': there is no kind of port 'foo:'; there are packet:, xdp:, tap:, vhost-user:, replay:, pcap:, null:, vxlan:, gre:, ipip:, capsulator:, pcaplib:, patch:, and names of interfaces")]
     [InlineData("packet:a/b", "port 'packet:a/b': 'a/b' cannot be an interface's name: that has up to 15 bytes, no slash and no blank")]
     [InlineData("sixteen-bytes-ab", "port 'sixteen-bytes-ab': 'sixteen-bytes-ab' cannot be an interface's name: that has up to 15 bytes, no slash and no blank")]
     [InlineData("null:x", "port 'null:x': null: takes no name")]

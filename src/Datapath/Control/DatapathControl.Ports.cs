@@ -68,7 +68,7 @@ internal sealed unsafe partial class DatapathControl
         bool isFree = _shared.Grace.Wait();
         foreach (Worker worker in _workers)
         {
-            worker.Sleep.WaitForEnd(SleepPatience);
+            worker.WaitForAdoption(_shared.Ports, AdoptionPatience);
         }
         _shared.Macs.ForgetPort(number);
         _packetIns.Discard(port.PacketIns);

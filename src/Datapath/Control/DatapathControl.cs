@@ -23,8 +23,8 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     // A worker's counters are 32 bytes an entry, in an array of at most 2^31 bytes.
     private const int MaxEntries = (1 << 26) - RetiredReserve - 2;
 
-    // How many milliseconds a port that was removed waits for a worker to wake up, before its device is closed.
-    private const int SleepPatience = 1000;
+    // How many milliseconds a port that was removed waits for a worker to let go of it, before its device is closed.
+    private const int AdoptionPatience = 1000;
 
     private const int LongestServiceInterval = 500;
     private const int LinkCheckInterval = 250;
@@ -33,6 +33,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
 
     private readonly ControlLock _lock = new();
     private readonly DatapathOptions _options;
+    private readonly bool _ownsFrames;
     private readonly WorkerShared _shared;
     private readonly FlowStore _store;
     private readonly FlowTable _table;
@@ -52,8 +53,10 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     private long _linksCheckedAt;
     private volatile bool _linksChanged;
 
+    /// <param name="options">Sizes and sources.</param>
+    /// <param name="frames">Shared with other datapaths, and the caller's; null for a pool of its own, as the options have it.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is out of its range.</exception>
-    public DatapathControl(DatapathOptions options)
+    public DatapathControl(DatapathOptions options, FramePool? frames = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
@@ -71,13 +74,14 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), reason);
         }
         _options = options;
+        _ownsFrames = frames == null;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
         _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve, options.Workers);
         _table = new FlowTable(_store, grace, hash);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies), options.FrameMemory, options.AreFramesInUse),
+            Frames = frames ?? CreateFrames(options),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
@@ -107,6 +111,10 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         _hasWork = HasWork;
         Publish(new PipelineSettings { HasSpanningTree = _spanningTree != null });
     }
+
+    /// <summary>The pool that these options ask for, to be shared by datapaths or not. The caller's.</summary>
+    public static FramePool CreateFrames(DatapathOptions options) => new(
+        options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies), options.FrameMemory, options.AreFramesInUse);
 
     /// <summary>Whether others have waited for the control lock for so long that it is time to leave it; for whoever has entered it.</summary>
     public bool IsOthersTurn => _lock.IsOverdue;
@@ -157,7 +165,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Entries of the emergency table.</summary>
     public int EmergencyCount => _flows.Emergency.Count;
 
-    /// <summary>What forwards: each is to be run by a thread of its own.</summary>
+    /// <summary>What forwards: to be run by <see cref="WorkerThreads"/>, or in tests by whoever calls them.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
 
     /// <summary>Receiver of packet-ins, flow-removed and port-status; set once, before the workers run.</summary>
@@ -376,6 +384,8 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         SwitchPort[] ports = [.. _shared.Ports.Ports, .. _removedInVain];
         List<Exception> failures = DisposePorts();
         _buffers.Clear();
+        Array.ForEach(ports, port => _packetIns.Discard(port.PacketIns));
+        _packetIns.Discard(_shared.PortlessPacketIns);
         foreach (Worker worker in _workers)
         {
             worker.Dispose(); // what they held is still counted
@@ -386,8 +396,12 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         }
         _accounts.Dispose();
         _flows.Dispose();
+        _frames.Drain();
         _shared.Dispose();
-        _shared.Frames.Dispose();
+        if (_ownsFrames)
+        {
+            _shared.Frames.Dispose();
+        }
         ThrowIfAny(failures);
     }
 

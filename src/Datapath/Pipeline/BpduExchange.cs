@@ -76,6 +76,19 @@ internal sealed unsafe class BpduExchange
         }
         return sent;
     }
+
+    /// <summary>Gives back what waits; the worker ends.</summary>
+    public void Release(FrameCache frames)
+    {
+        while (_incoming.TryDequeue(out ReceivedBpdu received))
+        {
+            frames.Release(received.Packet);
+        }
+        while (_outgoing.TryDequeue(out OutgoingBpdu outgoing))
+        {
+            frames.Release(outgoing.Packet);
+        }
+    }
 }
 
 /// <summary>An 802.1D frame and the port it is to leave by.</summary>

@@ -1,6 +1,13 @@
+using System.Diagnostics;
+
 namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>An idle worker's sleep: until a port has packets, somebody wakes it, or a while is over.</summary>
+/// <remarks>
+/// A worker that sleeps is left out of its thread's turns; the thread itself waits when all of its workers sleep. What the kernel watches for a
+/// worker stays watched between its sleeps, because asking anew costs a call for each port. Each packet that comes then costs the kernel a
+/// look at the list of those who wait; so a worker with lasting traffic has it watch nothing. Threads: the worker's, where nothing else is said.
+/// </remarks>
 internal sealed class IdleStrategy
 {
     /// <summary>Empty passes before the first sleep: some tens of microseconds, longer than the gaps within a burst.</summary>
@@ -9,25 +16,28 @@ internal sealed class IdleStrategy
     // A port without a descriptor has to be asked; the others end the sleep themselves.
     private const int AskingMicroseconds = 1000;
     private const int LongestMicroseconds = 100_000;
+    private static readonly long AskingTicks = AskingMicroseconds * Stopwatch.Frequency / 1_000_000;
+    private static readonly long LongestTicks = LongestMicroseconds * Stopwatch.Frequency / 1_000_000;
 
     // Shorter sleeps are not worth the system call; the kernel's timers have about this slack.
     private const int ShortestMicroseconds = 50;
 
+    // Busy passes since the last sleep after which nothing is watched any more.
+    private const int LastingTraffic = 1024;
+
     private readonly Func<bool> _hasWork;
-    private int[] _descriptors = [];
-    private ReceiveQueue[]? _queues;
-    private int _count;
-    private volatile IWaiter? _waiter;
+    private IWaiter? _waiter;
+    private volatile Action<IdleStrategy>? _wakeThread;
+    private int _slot;
+    private int[] _watched = [];
+    private bool _isAsked;
+    private int _idlePasses;
+    private int _busyPasses;
     private int _sleeps; // begun and ended: odd during one
+    private int _isWoken;
 
     /// <param name="hasWork">Asked once the sleep is announced: what came before then is found here, what comes after wakes.</param>
     public IdleStrategy(Func<bool> hasWork) => _hasWork = hasWork;
-
-    public IWaiter? Waiter
-    {
-        get => _waiter;
-        set => _waiter = value;
-    }
 
     /// <summary>Whether a sleep is under way. Any thread.</summary>
     public bool IsAsleep => (Volatile.Read(ref _sleeps) & 1) != 0;
@@ -35,53 +45,117 @@ internal sealed class IdleStrategy
     /// <summary>Sleeps begun, modulo 2^31. Any thread.</summary>
     public uint Sleeps => ((uint)Volatile.Read(ref _sleeps) + 1) / 2;
 
+    /// <summary>When the sleep is to end at the latest, by <see cref="Stopwatch.GetTimestamp"/>.</summary>
+    public long Deadline { get; private set; }
+
+    /// <summary>Whether nothing happened from the last sleep's beginning to its deadline.</summary>
+    public bool IsResting { get; private set; }
+
+    /// <summary>Links those that were woken, for the thread.</summary>
+    public IdleStrategy? NextWoken { get; set; }
+
+    /// <summary>What the thread knows the worker by.</summary>
+    public int Slot => _slot;
+
+    /// <summary>The worker's thread begins to run it.</summary>
+    /// <param name="waiter">The thread's.</param>
+    /// <param name="wakeThread">Tells the thread that this worker was woken; by any thread.</param>
+    /// <param name="slot">What the waiter is to report for the worker's descriptors.</param>
+    public void Begin(IWaiter waiter, Action<IdleStrategy> wakeThread, int slot)
+    {
+        _waiter = waiter;
+        _slot = slot;
+        _idlePasses = 0;
+        _wakeThread = wakeThread;
+    }
+
+    /// <summary>The worker's thread runs it no longer; nothing is watched for it.</summary>
+    public void End()
+    {
+        Unwatch();
+        _wakeThread = null;
+        if (IsAsleep)
+        {
+            EndSleep(isDue: false);
+        }
+    }
+
     /// <summary>Any thread: ends the sleep, if there is one.</summary>
     public void Wake()
     {
         Interlocked.MemoryBarrier(); // what the worker is to find is visible before the flag is read
-        if (IsAsleep)
+        if (IsAsleep && _wakeThread is { } wake && Interlocked.Exchange(ref _isWoken, 1) == 0)
         {
-            _waiter?.Wake();
+            wake(this);
         }
     }
 
-    /// <summary>
-    /// Any thread, after <see cref="Wake"/>: returns when the sleep that may be under way has ended. Until then the kernel looks after the descriptors the
-    /// worker fell asleep with, and one that is closed lives on.
-    /// </summary>
-    /// <param name="patience">How many milliseconds it takes a worker that is not stopped, at the most.</param>
-    public void WaitForEnd(int patience)
+    /// <summary>The thread has taken notice of <see cref="Wake"/>: the next one is news.</summary>
+    public void TakeWake() => Interlocked.Exchange(ref _isWoken, 0);
+
+    /// <summary>After a pass that moved packets.</summary>
+    public void NoteBusyPass()
     {
-        int seen = Volatile.Read(ref _sleeps);
-        long deadline = Environment.TickCount64 + patience;
-        SpinWait spin = default;
-        while ((seen & 1) != 0 && Volatile.Read(ref _sleeps) == seen && Environment.TickCount64 < deadline)
+        _idlePasses = 0;
+        IsResting = false;
+        if (++_busyPasses == LastingTraffic)
         {
-            spin.SpinOnce();
+            Unwatch();
         }
     }
 
-    /// <summary>The worker.</summary>
-    /// <param name="queues">What it receives from.</param>
-    /// <param name="longest">Ticks after which it has something to send; 0 or less for now.</param>
-    public void Wait(ReceiveQueue[] queues, long longest)
+    /// <summary>After a pass that moved nothing.</summary>
+    /// <returns>Whether it is time to sleep.</returns>
+    public bool NoteIdlePass() => ++_idlePasses >= PassesBeforeSleep;
+
+    /// <summary>Begins a sleep.</summary>
+    /// <param name="queues">What the worker receives from.</param>
+    /// <param name="due">Ticks after which it has something to send; 0 or less for now.</param>
+    /// <returns>False if there is something to do, or soon will be.</returns>
+    public bool TryFallAsleep(ReceiveQueue[] queues, long due)
     {
-        long microseconds = longest / TimeSpan.TicksPerMicrosecond;
+        _idlePasses = PassesBeforeSleep / 2;
+        long microseconds = due / TimeSpan.TicksPerMicrosecond;
         if (microseconds < ShortestMicroseconds || !_waiter!.Sleeps)
         {
-            return;
+            return false;
         }
-        if (_queues != queues)
-        {
-            Collect(queues);
-        }
+        Watch(queues);
         Interlocked.Increment(ref _sleeps);
-        if (!_hasWork() && Arm(queues))
+        if (_hasWork() || !Arm(queues))
         {
-            int bound = _count < queues.Length ? AskingMicroseconds : LongestMicroseconds;
-            _waiter!.Wait(_descriptors.AsSpan(0, _count), (int)Math.Min(bound, microseconds));
+            Volatile.Write(ref _sleeps, _sleeps + 1);
+            return false;
         }
+        _busyPasses = 0;
+        long now = Stopwatch.GetTimestamp();
+        long period = _isAsked ? AskingTicks : LongestTicks;
+        long end = (now / period * period) + period; // all sleepers', so that they wake together
+        Deadline = microseconds > LongestMicroseconds ? end : Math.Min(end, now + (microseconds * Stopwatch.Frequency / 1_000_000));
+        return true;
+    }
+
+    /// <summary>Ends the sleep. The thread.</summary>
+    /// <param name="isDue">Whether only because it was time to.</param>
+    public void EndSleep(bool isDue)
+    {
+        // Who was woken for nothing but the time looks once; who was woken for more has more to come.
+        _idlePasses = isDue ? PassesBeforeSleep - 1 : PassesBeforeSleep / 2;
+        IsResting = isDue && !_isAsked;
         Volatile.Write(ref _sleeps, _sleeps + 1);
+    }
+
+    /// <summary>Lets go of the ports' descriptors, before a port goes.</summary>
+    public void Unwatch()
+    {
+        foreach (int descriptor in _watched)
+        {
+            if (descriptor >= 0)
+            {
+                _waiter!.Unwatch(descriptor, _slot);
+            }
+        }
+        _watched = [];
     }
 
     /// <summary>False if packets came meanwhile.</summary>
@@ -97,17 +171,39 @@ internal sealed class IdleStrategy
         return true;
     }
 
-    private void Collect(ReceiveQueue[] queues)
+    private void Watch(ReceiveQueue[] queues)
     {
-        _queues = queues;
-        _descriptors = new int[queues.Length];
-        _count = 0;
-        foreach (ReceiveQueue queue in queues)
+        if (IsWatched(queues))
         {
-            if (queue.Port.PollDescriptor >= 0)
+            return;
+        }
+        Unwatch();
+        _isAsked = Array.Exists(queues, queue => queue.IsAsked);
+        _watched = Array.ConvertAll(queues, queue => queue.Port.PollDescriptor);
+        foreach (int descriptor in _watched)
+        {
+            if (descriptor >= 0)
             {
-                _descriptors[_count++] = queue.Port.PollDescriptor;
+                _waiter!.Watch(descriptor, _slot);
             }
         }
+    }
+
+    /// <summary>Whether all is watched already: a queue's descriptor may become another.</summary>
+    private bool IsWatched(ReceiveQueue[] queues)
+    {
+        int[] watched = _watched;
+        if (watched.Length != queues.Length)
+        {
+            return false;
+        }
+        for (int i = 0; i < watched.Length; i++)
+        {
+            if (watched[i] != queues[i].Port.PollDescriptor)
+            {
+                return false;
+            }
+        }
+        return true;
     }
 }

@@ -36,6 +36,7 @@ internal sealed unsafe class Worker : IDisposable
     private volatile bool _isRunning;
     private long _copiedEpoch;
     private uint _now;
+    private readonly Action _wake;
     private long _ticks; // when the pass began
 
     /// <param name="trace">Who follows the packets; null where they are forwarded.</param>
@@ -56,6 +57,7 @@ internal sealed unsafe class Worker : IDisposable
             () => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || !ReferenceEquals(_settings, _shared.Settings)
                 || _shared.AccountEpoch != _copiedEpoch);
         handovers.Attach(id, Sleep);
+        _wake = Sleep.Wake;
         _outputs = new OutputQueues(id, _frames, handovers);
         _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, _outputs, trace);
         _ingress = new IngressStage(shared, _frames, _executor, Bpdus);
@@ -90,13 +92,13 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>The ports it has to do with; it writes no account of another one. Any thread.</summary>
     internal PortSet Adopted => _adopted;
 
-    /// <summary>Whether a thread is in <see cref="Run"/>: it alone may say how its accounts stand. Any thread.</summary>
+    /// <summary>Whether a <see cref="WorkerThread"/> runs it: then it alone may say how its accounts stand. Any thread.</summary>
     internal bool IsRunning => _isRunning;
 
     /// <summary>The <see cref="WorkerShared.AccountEpoch"/> its accounts were copied for last. Any thread.</summary>
     internal long CopiedEpoch => Volatile.Read(ref _copiedEpoch);
 
-    /// <summary>Ends a sleep in <see cref="Run"/>. Any thread.</summary>
+    /// <summary>Ends its sleep. Any thread.</summary>
     internal void Wake() => Sleep.Wake();
 
     /// <summary>One pass over everything this worker serves.</summary>
@@ -160,30 +162,59 @@ internal sealed unsafe class Worker : IDisposable
     /// </summary>
     internal void ThroughTable(Packet packet, ushort inPort) => Forward(ref packet, 1, inPort, default);
 
-    /// <summary>
-    /// Polls until <paramref name="stop"/> is signalled; spins while there is traffic and sleeps in <paramref name="waiter"/> when there
-    /// is none.
-    /// </summary>
-    /// <remarks>What a port throws in spite of its contract passes through; the control side waits for this worker no longer then.</remarks>
-    public void Run(IWaiter waiter, CancellationToken stop)
+    /// <summary>One pass in turn with other workers of its thread.</summary>
+    /// <returns>Whether there should be another soon; else it sleeps.</returns>
+    /// <remarks>What a port throws in spite of its contract passes through.</remarks>
+    internal bool Turn()
     {
-        using CancellationTokenRegistration registration = stop.Register(static w => ((IWaiter)w!).Wake(), waiter);
-        Sleep.Waiter = waiter;
+        bool isBusy = PollOnce() > 0;
+        _counters.CountPass(_ticks, isBusy);
+        if (isBusy)
+        {
+            Sleep.NoteBusyPass();
+            return true;
+        }
+        if (!Sleep.NoteIdlePass())
+        {
+            return true;
+        }
+        if (Sleep.IsResting && _frames.FreeCount > 0)
+        {
+            _frames.Drain(); // others have more use for them
+        }
+        return !Sleep.TryFallAsleep(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
+    }
+
+    /// <summary>A thread runs it from now on. Parameters as of <see cref="IdleStrategy.Begin"/>.</summary>
+    internal void Enter(IWaiter waiter, Action<IdleStrategy> wakeThread, int slot)
+    {
+        Sleep.Begin(waiter, wakeThread, slot);
         _isRunning = true;
-        try
+    }
+
+    /// <summary>Its thread runs it no longer.</summary>
+    internal void Leave()
+    {
+        Sleep.End();
+        _isRunning = false;
+    }
+
+    /// <summary>A pass threw: the control side waits for this worker no longer.</summary>
+    internal void Abandon()
+    {
+        PacketOuts.Abandon();
+        _shared.Grace.AbandonPass(Id);
+    }
+
+    /// <summary>Any thread, after <see cref="Wake"/>: returns when the worker, if it runs, has no other ports than these, nor their descriptors.</summary>
+    /// <param name="patience">How many milliseconds it takes a worker that is not stopped, at the most.</param>
+    internal void WaitForAdoption(PortSet ports, int patience)
+    {
+        long deadline = Environment.TickCount64 + patience;
+        SpinWait spin = default;
+        while (_isRunning && _adopted != ports && Environment.TickCount64 < deadline)
         {
-            PollUntil(stop);
-        }
-        catch
-        {
-            PacketOuts.Abandon();
-            _shared.Grace.AbandonPass(Id);
-            throw;
-        }
-        finally
-        {
-            _isRunning = false;
-            Sleep.Waiter = null;
+            spin.SpinOnce();
         }
     }
 
@@ -191,6 +222,7 @@ internal sealed unsafe class Worker : IDisposable
     public void Dispose()
     {
         _frames.Tap = _tap = null; // who captured may be gone
+        ReleaseWaiting();
         _ingress.Dispose();
         _keys.Dispose();
         _layouts.Dispose();
@@ -202,23 +234,21 @@ internal sealed unsafe class Worker : IDisposable
         Accounts.Dispose();
     }
 
-    private void PollUntil(CancellationToken stop)
+    /// <summary>Gives back the frames of what nobody treats any more: the pool may be others', too.</summary>
+    private void ReleaseWaiting()
     {
-        int idlePasses = 0;
-        while (!stop.IsCancellationRequested)
+        for (; PacketOuts.TryPeek(out QueuedPacketOut item); PacketOuts.Advance())
         {
-            bool isBusy = PollOnce() > 0;
-            _counters.CountPass(_ticks, isBusy);
-            if (isBusy)
+            _frames.Release(item.Packet);
+        }
+        foreach (SpscRing<Handover> ring in Handovers.To(Id))
+        {
+            while (ring.TryDequeue(out Handover item))
             {
-                idlePasses = 0;
-            }
-            else if (++idlePasses >= IdleStrategy.PassesBeforeSleep)
-            {
-                Sleep.Wait(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
-                idlePasses = IdleStrategy.PassesBeforeSleep / 2;
+                _frames.Release(item.Packet);
             }
         }
+        Bpdus.Release(_frames);
     }
 
     /// <summary>Time and settings for the whole pass.</summary>
@@ -275,10 +305,12 @@ internal sealed unsafe class Worker : IDisposable
             _ingress.Abandon(&gone.AccountOf(Id)->Ingress);
         }
         _outputs.Adopt(ports);
+        Sleep.Unwatch(); // a port that goes is closed once its set is no longer the adopted one
         var receive = new List<ReceiveQueue>();
         foreach (SwitchPort port in ports.Ports)
         {
-            receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(port, queue, (nint)(&port.AccountOf(Id)->Ingress))));
+            receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(
+                port, queue, (nint)(&port.AccountOf(Id)->Ingress), IsAsked: queue.PollDescriptor < 0 && !queue.WakeBy(_wake))));
         }
         _receive = receive.ToArray();
         _inside = Array.FindAll(_receive, queue => queue.Port.IsInside);

@@ -36,8 +36,16 @@ internal interface IPort
     /// <summary>Whether what it receives was received by another port of the switch before: what waits there has no wire to wait in.</summary>
     bool IsInside => false;
 
-    /// <summary>A file descriptor that polls readable when <see cref="Receive"/> would return packets; -1 if there is none and the port must be asked.</summary>
+    /// <summary>
+    /// A file descriptor that polls readable when <see cref="Receive"/> would return packets; -1 if there is none. It may become another only when the
+    /// worker calls <see cref="Receive"/>.
+    /// </summary>
     int PollDescriptor { get; }
+
+    /// <summary>Before the worker first receives from it: how a queue without a descriptor tells of packets.</summary>
+    /// <param name="wake">Ends the worker's sleep. Any thread; costs next to nothing while the worker is awake.</param>
+    /// <returns>Whether the queue calls it when packets have come. One that does not has to be asked a thousand times a second.</returns>
+    bool WakeBy(Action wake) => false;
 
     /// <summary>
     /// The worker is about to sleep: from now on <see cref="PollDescriptor"/> polls readable when packets come, whatever the far end left out while they

@@ -28,6 +28,8 @@ internal static unsafe partial class Libc
     public const int SOCK_NONBLOCK = 0x800;
     public const int SOCK_CLOEXEC = 0x80000;
 
+    public const long SYS_epoll_pwait2 = 441; // on every architecture
+
     public const int SOL_SOCKET = 1;
     public const int SO_ERROR = 4;
     public const int SO_PEERCRED = 17;
@@ -166,6 +168,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int epoll_wait(int poll, void* events, int count, int timeoutMilliseconds);
+
+    /// <summary>epoll_pwait2(2), for which a C library may have no name.</summary>
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    public static partial long epoll_pwait2(long number, int poll, void* events, int count, TimeSpecification* timeout, void* signalMask, nuint maskSize);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int madvise(void* address, nuint length, int advice);

@@ -7,9 +7,15 @@ internal sealed class SpinningWaiter : IWaiter
 {
     public bool Sleeps => false;
 
-    public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds)
+    public void Watch(int descriptor, int slot)
     {
     }
+
+    public void Unwatch(int descriptor, int slot)
+    {
+    }
+
+    public int Wait(long timeoutMicroseconds, Span<int> slots) => 0;
 
     public void Wake()
     {

@@ -22,5 +22,8 @@ internal sealed class NullPort : VirtualPort
 
     public bool IsUp { get; init; } = true;
 
+    /// <summary>Nothing ever comes.</summary>
+    public override bool WakeBy(Action wake) => true;
+
     public override PortLink ReadLink() => new(IsUp, Mtu: 0);
 }

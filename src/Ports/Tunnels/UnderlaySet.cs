@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Patch;
 
 namespace Softswitch.Ports.Tunnels;
 
@@ -11,8 +12,15 @@ internal sealed class UnderlaySet
     private readonly Dictionary<ushort, Underlay> _underlays = [];
     private readonly TimeProvider _time;
 
+    private readonly PatchCables? _cables;
+
     /// <param name="time">For neighbours' ages.</param>
-    public UnderlaySet(TimeProvider? time = null) => _time = time ?? TimeProvider.System;
+    /// <param name="cables">Of the process; null where there are none.</param>
+    public UnderlaySet(TimeProvider? time = null, PatchCables? cables = null)
+    {
+        _time = time ?? TimeProvider.System;
+        _cables = cables;
+    }
 
     /// <summary>Opens a port in the calling thread's network namespace.</summary>
     /// <param name="number">The port's OpenFlow number.</param>
@@ -36,7 +44,7 @@ internal sealed class UnderlaySet
             beside = _underlays.TryGetValue(number, out Underlay? known) && known.Tunnels.Devices is [{ Number: ushort tunnel }, ..] ? tunnel : null;
         }
         UnderlayOptions? options = UnderlayOptions.Read(spec);
-        IPortDevice device = take?.Invoke(number, spec, offer => PortFactory.Take(spec, pool, offer)) ?? PortFactory.Open(spec, pool);
+        IPortDevice device = take?.Invoke(number, spec, offer => PortFactory.Take(spec, pool, offer)) ?? PortFactory.Open(spec, pool, _cables);
         try
         {
             return options == null ? device : Wrap(number, device, options);

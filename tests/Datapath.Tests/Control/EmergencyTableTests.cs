@@ -2,7 +2,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Ports.Linux;
+using Softswitch.Datapath.Tests.Pipeline;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;
@@ -267,10 +267,7 @@ public sealed class EmergencyTableTests
         sw.Add(FlowMatch.Any, 9, FlowAction.Output(2));
         Apply(sw, FlowMatch.Any, outPort: 3, priority: 1);
         byte[] frame = TestPacket.Icmp();
-        using CancellationTokenSource stop = new();
-        using PollWaiter waiter = new();
-        Thread worker = new(() => sw.Control.Workers[0].Run(waiter, stop.Token));
-        worker.Start();
+        RunningWorkers workers = new(sw.Control);
         for (int i = 0; i < 2000; i++)
         {
             for (int n = 0; n < 20; n++)
@@ -284,8 +281,7 @@ public sealed class EmergencyTableTests
             sw[2].Collect();
             sw[3].Collect();
         }
-        stop.Cancel();
-        worker.Join();
+        workers.Dispose();
         sw.Settle();
         Assert.Equal(0, sw.Control.ReadDrops(DropReason.Miss));
         Assert.True(sw.Control.ReadTable(1).MatchedCount > 0);

@@ -6,49 +6,123 @@ namespace Softswitch.Datapath.Tests.Pipeline;
 
 public sealed class IdleStrategyTests
 {
+    private const int Slot = 3;
     private const long Long = 10 * TimeSpan.TicksPerMillisecond;
 
     [Fact]
     public void Every_port_is_told_of_a_sleep_and_one_with_packets_prevents_it()
     {
-        var sleep = new Recorder();
-        IdleStrategy idle = new(() => false) { Waiter = sleep };
+        var waiter = new Recorder();
+        IdleStrategy idle = Begin(waiter);
         Door quiet = new(7);
         Door busy = new(9);
-        ReceiveQueue[] queues = [new(null!, quiet, 0), new(null!, busy, 0)];
-        idle.Wait(queues, Long);
+        ReceiveQueue[] queues = [QueueOf(quiet), QueueOf(busy)];
+        Assert.True(idle.TryFallAsleep(queues, Long));
         Assert.Equal((1, 1), (quiet.Armed, busy.Armed));
-        Assert.Equal([[7, 9]], sleep.Descriptors);
+        Assert.Equal([(7, Slot), (9, Slot)], waiter.Watched);
+        idle.EndSleep(isDue: false);
         busy.HasPackets = true;
-        idle.Wait(queues, Long);
+        Assert.False(idle.TryFallAsleep(queues, Long));
         Assert.Equal((2, 2), (quiet.Armed, busy.Armed));
-        Assert.Single(sleep.Descriptors);
         Assert.False(idle.IsAsleep);
         busy.HasPackets = false;
-        idle.Wait(queues, Long);
-        Assert.Equal(2, sleep.Descriptors.Count);
+        Assert.True(idle.TryFallAsleep(queues, Long));
+        Assert.Equal(0, waiter.Unwatched); // the kernel was told once
     }
 
     [Fact]
     public void A_port_is_not_told_of_a_sleep_that_other_work_prevents()
     {
-        var sleep = new Recorder();
-        IdleStrategy idle = new(() => true) { Waiter = sleep };
+        IdleStrategy idle = Begin(new Recorder(), hasWork: true);
         Door door = new(7);
-        idle.Wait([new(null!, door, 0)], Long);
+        Assert.False(idle.TryFallAsleep([QueueOf(door)], Long));
         Assert.Equal(0, door.Armed);
-        Assert.Empty(sleep.Descriptors);
     }
 
     [Fact]
     public void A_port_is_not_told_of_a_sleep_that_is_none()
     {
-        IdleStrategy idle = new(() => false) { Waiter = new Recorder(sleeps: false) };
+        IdleStrategy idle = Begin(new Recorder(sleeps: false));
         Door door = new(7);
-        idle.Wait([new(null!, door, 0)], Long);
+        Assert.False(idle.TryFallAsleep([QueueOf(door)], Long));
         Assert.Equal(0, door.Armed);
         Assert.Equal(0u, idle.Sleeps);
     }
+
+    [Fact]
+    public void Nothing_is_watched_for_a_worker_with_lasting_traffic_and_all_again_when_it_sleeps()
+    {
+        var waiter = new Recorder();
+        IdleStrategy idle = Begin(waiter);
+        ReceiveQueue[] queues = [QueueOf(new Door(7)), QueueOf(new Door(-1)), QueueOf(new Door(9))];
+        Assert.True(idle.TryFallAsleep(queues, Long));
+        idle.EndSleep(isDue: false);
+        for (int i = 0; i < 100_000; i++)
+        {
+            idle.NoteBusyPass();
+        }
+        Assert.Equal(2, waiter.Unwatched);
+        Assert.Empty(waiter.Watched);
+        Assert.True(idle.TryFallAsleep(queues, Long));
+        Assert.Equal([(7, Slot), (9, Slot)], waiter.Watched);
+    }
+
+    [Fact]
+    public void A_port_whose_descriptor_becomes_another_is_watched_by_the_new_one()
+    {
+        var waiter = new Recorder();
+        IdleStrategy idle = Begin(waiter);
+        Door door = new(7);
+        ReceiveQueue[] queues = [QueueOf(door)];
+        Assert.True(idle.TryFallAsleep(queues, Long));
+        idle.EndSleep(isDue: false);
+        door.PollDescriptor = 8;
+        Assert.True(idle.TryFallAsleep(queues, Long));
+        Assert.Equal([(8, Slot)], waiter.Watched);
+    }
+
+    [Fact]
+    public void Whoever_wakes_a_sleeper_tells_its_thread_once_until_that_has_taken_notice()
+    {
+        List<IdleStrategy> woken = [];
+        var waiter = new Recorder();
+        IdleStrategy idle = new(() => false);
+        idle.Begin(waiter, woken.Add, Slot);
+        idle.Wake();
+        Assert.Empty(woken); // it does not sleep
+        Assert.True(idle.TryFallAsleep([], Long));
+        idle.Wake();
+        idle.Wake();
+        Assert.Single(woken);
+        idle.TakeWake();
+        idle.Wake();
+        Assert.Equal(2, woken.Count);
+        idle.End();
+        idle.TakeWake();
+        idle.Wake();
+        Assert.Equal(2, woken.Count);
+    }
+
+    [Fact]
+    public void A_worker_rests_once_a_whole_sleep_brought_nothing()
+    {
+        IdleStrategy idle = Begin(new Recorder());
+        Assert.True(idle.TryFallAsleep([], Long));
+        idle.EndSleep(isDue: true);
+        Assert.True(idle.IsResting);
+        Assert.True(idle.NoteIdlePass()); // one look is enough
+        idle.NoteBusyPass();
+        Assert.False(idle.IsResting);
+    }
+
+    private static IdleStrategy Begin(IWaiter waiter, bool hasWork = false)
+    {
+        IdleStrategy idle = new(() => hasWork);
+        idle.Begin(waiter, _ => { }, Slot);
+        return idle;
+    }
+
+    private static ReceiveQueue QueueOf(Door door) => new(null!, door, 0, IsAsked: false);
 
     private sealed class Door(int descriptor) : IPort
     {
@@ -56,7 +130,7 @@ public sealed class IdleStrategyTests
 
         public bool HasPackets { get; set; }
 
-        public int PollDescriptor => descriptor;
+        public int PollDescriptor { get; set; } = descriptor;
 
         public bool Arm()
         {
@@ -73,9 +147,19 @@ public sealed class IdleStrategyTests
     {
         public bool Sleeps => sleeps;
 
-        public List<int[]> Descriptors { get; } = [];
+        public List<(int Descriptor, int Slot)> Watched { get; } = [];
 
-        public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds) => Descriptors.Add([.. descriptors]);
+        public int Unwatched { get; private set; }
+
+        public void Watch(int descriptor, int slot) => Watched.Add((descriptor, slot));
+
+        public void Unwatch(int descriptor, int slot)
+        {
+            Assert.True(Watched.Remove((descriptor, slot)));
+            Unwatched++;
+        }
+
+        public int Wait(long timeoutMicroseconds, Span<int> slots) => 0;
 
         public void Wake()
         {

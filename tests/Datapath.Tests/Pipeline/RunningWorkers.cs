@@ -6,64 +6,64 @@ namespace Softswitch.Datapath.Tests.Pipeline;
 /// <summary>Runs a datapath's workers on threads of their own until disposed.</summary>
 internal sealed class RunningWorkers : IDisposable
 {
-    private readonly CancellationTokenSource _stop = new();
-    private readonly List<Thread> _threads = [];
+    private readonly Worker[] _workers;
     private readonly List<EventWaiter> _waiters = [];
+    private readonly WorkerThreads _threads;
 
     /// <param name="honourTimeouts">False: only a wake-up ends a sleep.</param>
     /// <param name="ids">Which workers; all when empty.</param>
     public RunningWorkers(DatapathControl control, bool honourTimeouts = true, params int[] ids)
     {
-        foreach (Worker worker in control.Workers.Where(w => ids.Length == 0 || ids.Contains(w.Id)))
+        _workers = [.. control.Workers.Where(worker => ids.Length == 0 || ids.Contains(worker.Id))];
+        _threads = new WorkerThreads(control.Workers.Count, () =>
         {
-            EventWaiter waiter = new(honourTimeouts);
-            Thread thread = new(() => worker.Run(waiter, _stop.Token)) { IsBackground = true };
-            _waiters.Add(waiter);
-            _threads.Add(thread);
-            thread.Start();
-        }
+            _waiters.Add(new EventWaiter(honourTimeouts));
+            return _waiters[^1];
+        });
+        _threads.Add(_workers, (_, _) => { });
     }
 
     /// <summary>Returns when every worker sleeps and nothing has woken it.</summary>
     public void AwaitSleep()
     {
-        foreach (EventWaiter waiter in _waiters)
+        foreach (Worker worker in _workers)
         {
-            waiter.AwaitSleep();
+            EventWaiter waiter = _waiters[worker.Id];
+            Assert.True(SpinWait.SpinUntil(() => worker.Sleep.IsAsleep && waiter.IsAsleep, TimeSpan.FromSeconds(10)), "the worker sleeps");
         }
     }
 
     public void Dispose()
     {
-        _stop.Cancel();
-        foreach (Thread thread in _threads)
-        {
-            thread.Join();
-        }
-        foreach (EventWaiter waiter in _waiters)
-        {
-            waiter.Dispose();
-        }
-        _stop.Dispose();
+        Assert.True(_threads.Remove(_workers, 60_000));
+        _threads.Dispose();
     }
 
     private sealed class EventWaiter(bool honourTimeouts) : IWaiter
     {
         private readonly ManualResetEventSlim _wake = new();
-        private volatile bool _asleep;
+        private volatile bool _isWaiting;
 
-        public void Wait(ReadOnlySpan<int> descriptors, int timeoutMicroseconds)
+        public bool IsAsleep => _isWaiting && !_wake.IsSet;
+
+        public void Watch(int descriptor, int slot)
         {
-            _asleep = true;
+        }
+
+        public void Unwatch(int descriptor, int slot)
+        {
+        }
+
+        public int Wait(long timeoutMicroseconds, Span<int> slots)
+        {
+            _isWaiting = true;
             _wake.Wait(honourTimeouts ? TimeSpan.FromMicroseconds(timeoutMicroseconds) : Timeout.InfiniteTimeSpan);
-            _asleep = false;
+            _isWaiting = false;
             _wake.Reset();
+            return 0;
         }
 
         public void Wake() => _wake.Set();
-
-        public void AwaitSleep() =>
-            Assert.True(SpinWait.SpinUntil(() => _asleep && !_wake.IsSet, TimeSpan.FromSeconds(10)), "the worker sleeps");
 
         public void Dispose() => _wake.Dispose();
     }

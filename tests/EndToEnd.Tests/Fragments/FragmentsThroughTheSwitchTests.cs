@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
@@ -53,10 +54,8 @@ public sealed class FragmentsThroughTheSwitchTests
         private readonly LabHost _left = LabHost.Numbered(1);
         private readonly LabHost _right = LabHost.Numbered(2);
         private readonly LabNode _switch = new("switch");
-        private readonly CancellationTokenSource _stop = new();
-        private readonly PollWaiter _waiter = new();
+        private readonly WorkerThreads _workers = new(1, () => new EpollWaiter());
         private readonly DatapathControl _control = new(new DatapathOptions { MaxExactEntries = 16, MaxWildcardEntries = 16 });
-        private readonly Thread _worker;
 
         public Network(FragmentHandling handling)
         {
@@ -67,8 +66,7 @@ public sealed class FragmentsThroughTheSwitchTests
             Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
             Add(Udp, 2, FlowAction.Output(2));
             _control.FragmentHandling = handling;
-            _worker = new Thread(() => _control.Workers[0].Run(_waiter, _stop.Token));
-            _worker.Start();
+            _workers.Add(_control.Workers, (_, _) => { });
         }
 
         private static FlowMatch Udp
@@ -110,11 +108,8 @@ public sealed class FragmentsThroughTheSwitchTests
 
         public void Dispose()
         {
-            _stop.Cancel();
-            _worker.Join();
+            _workers.Dispose();
             _control.Dispose();
-            _waiter.Dispose();
-            _stop.Dispose();
             _left.Dispose();
             _right.Dispose();
             _switch.Dispose();

@@ -15,8 +15,7 @@ internal sealed class AgentHarness : IDisposable
 {
     private readonly BlockingCollection<string> _log = [];
     private readonly CancellationTokenSource _stop = new();
-    private readonly PollWaiter _waiter = new();
-    private readonly Thread _worker;
+    private readonly WorkerThreads _workers = new(1, () => new EpollWaiter());
     private readonly Thread _control;
 
     public AgentHarness(AgentOptions? options = null, DatapathOptions? datapath = null)
@@ -39,9 +38,8 @@ internal sealed class AgentHarness : IDisposable
             options = options with { Listeners = [Target("ptcp:0:127.0.0.1")] };
         }
         Agent = new SwitchAgent(Control, options);
-        _worker = new Thread(() => Control.Workers[0].Run(_waiter, _stop.Token));
         _control = new Thread(() => Control.Serve(_stop.Token));
-        _worker.Start();
+        _workers.Add(Control.Workers, (_, failure) => _log.Add($"worker: {failure}"));
         _control.Start();
         Agent.Start();
     }
@@ -108,10 +106,9 @@ internal sealed class AgentHarness : IDisposable
         Agent.Dispose();
         _stop.Cancel();
         Control.Wake();
-        _worker.Join();
+        _workers.Dispose();
         _control.Join();
         Control.Dispose();
-        _waiter.Dispose();
         _stop.Dispose();
     }
 }

@@ -1,0 +1,298 @@
+using System.Diagnostics;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>One thread that runs workers of any number of datapaths: those with traffic in turn, one pass each; the others sleep.</summary>
+/// <remarks>
+/// A pass is bounded by the ports it looks at, so a flood of one datapath costs the others the length of its passes and no more. What it costs to have a
+/// datapath follows its traffic: one that sleeps is in no turn, and one call asks the kernel about all sleepers at once.
+/// Threads: its own, but for <see cref="Post"/> and <see cref="Join"/> by any.
+/// </remarks>
+internal sealed class WorkerThread
+{
+    // How often sleepers are looked at while others are busy, in microseconds: as long as a worker spins before it sleeps.
+    private const int LookInterval = 50;
+
+    private const int SlotsPerLook = 64;
+
+    // Microseconds; without workers nothing else is due.
+    private const long LongestSleep = 1_000_000;
+
+    private static readonly long LookTicks = LookInterval * Stopwatch.Frequency / 1_000_000;
+
+    private readonly IWaiter _waiter;
+    private readonly Thread _thread;
+    private readonly Lock _lock = new();
+    private readonly Queue<Action> _posted = new();
+    private readonly Dictionary<int, (Worker Worker, Action<Exception> Failed)> _workers = [];
+    private readonly int[] _ready = new int[SlotsPerLook];
+    private volatile bool _hasPosted;
+    private bool _isEnding;
+    private int _isBlocked;
+    private IdleStrategy? _woken;
+    private Worker[] _active = new Worker[4];
+    private int _activeCount;
+    private int _nextSlot;
+    private Worker? _running;
+    private long _lookedAt;
+    private long _due = long.MaxValue; // no sleeper's deadline is earlier
+
+    /// <param name="waiter">The thread's from now on.</param>
+    /// <param name="enter">Called by the thread, first.</param>
+    public WorkerThread(string name, IWaiter waiter, Action enter)
+    {
+        _waiter = waiter;
+        _thread = new Thread(() => Run(enter)) { Name = name, IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Has the thread do this between two turns.</summary>
+    public void Post(Action action)
+    {
+        lock (_lock)
+        {
+            _posted.Enqueue(action);
+            _hasPosted = true;
+        }
+        WakeThread();
+    }
+
+    /// <summary>A sleeping worker of this thread has something to do. Any thread.</summary>
+    private void Wake(IdleStrategy sleep)
+    {
+        IdleStrategy? head;
+        do
+        {
+            head = Volatile.Read(ref _woken);
+            sleep.NextWoken = head;
+        }
+        while (Interlocked.CompareExchange(ref _woken, sleep, head) != head);
+        WakeThread();
+    }
+
+    /// <summary>Whether the thread has ended within so many milliseconds.</summary>
+    public bool Join(int milliseconds) => _thread.Join(milliseconds);
+
+    /// <summary>By the thread: runs a worker from now on.</summary>
+    /// <param name="failed">Told, on a thread of its own, what a pass threw; the worker runs no longer then.</param>
+    public void Add(Worker worker, Action<Exception> failed)
+    {
+        int slot = _nextSlot++;
+        _workers.Add(slot, (worker, failed));
+        worker.Enter(_waiter, Wake, slot);
+        Activate(worker);
+    }
+
+    /// <summary>By the thread: runs a worker no longer. One it does not run, it may have lost to a failure.</summary>
+    public void Remove(Worker worker)
+    {
+        if (_workers.TryGetValue(worker.Sleep.Slot, out (Worker Worker, Action<Exception>) known) && known.Worker == worker)
+        {
+            _workers.Remove(worker.Sleep.Slot);
+            int place = Array.IndexOf(_active, worker, 0, _activeCount);
+            if (place >= 0)
+            {
+                Deactivate(place);
+            }
+            worker.Leave();
+        }
+    }
+
+    /// <summary>By the thread: ends when this turn is over.</summary>
+    public void End() => _isEnding = true;
+
+    private void Run(Action enter)
+    {
+        enter();
+        while (!_isEnding)
+        {
+            try
+            {
+                RunTurns();
+            }
+#pragma warning disable CA1031 // whatever it is, it is the datapath's whose pass it was, and reported to its owner
+            catch (Exception e) when (_running != null)
+#pragma warning restore CA1031
+            {
+                Fail(_running, e);
+            }
+        }
+        foreach ((Worker worker, _) in _workers.Values)
+        {
+            worker.Leave();
+        }
+        _waiter.Dispose();
+    }
+
+    private void RunTurns()
+    {
+        while (!_isEnding)
+        {
+            if (_hasPosted)
+            {
+                ExecutePosted();
+            }
+            TakeTurn();
+            if (_activeCount == 0)
+            {
+                Sleep();
+            }
+            else if (_activeCount < _workers.Count)
+            {
+                LookAtSleepers();
+            }
+        }
+    }
+
+    private void TakeTurn()
+    {
+        for (int i = 0; i < _activeCount;)
+        {
+            Worker worker = _running = _active[i];
+            if (worker.Turn())
+            {
+                i++;
+            }
+            else
+            {
+                _due = Math.Min(_due, worker.Sleep.Deadline);
+                Deactivate(i); // another is in its place now
+            }
+        }
+        _running = null;
+    }
+
+    private void LookAtSleepers()
+    {
+        if (Volatile.Read(ref _woken) != null)
+        {
+            TakeWoken();
+        }
+        long now = Stopwatch.GetTimestamp();
+        if (now - _lookedAt >= LookTicks)
+        {
+            _lookedAt = now;
+            WakeReady(_waiter.Wait(0, _ready));
+            WakeDue(now);
+        }
+    }
+
+    /// <summary>Until a worker has something to do, or somebody wants something of the thread.</summary>
+    private void Sleep()
+    {
+        long microseconds = Math.Clamp((_due - Stopwatch.GetTimestamp()) / (Stopwatch.Frequency / 1_000_000), 0, LongestSleep);
+        Interlocked.Exchange(ref _isBlocked, 1);
+        bool isWanted = _hasPosted || Volatile.Read(ref _woken) != null;
+        int ready = isWanted ? 0 : _waiter.Wait(microseconds, _ready);
+        Volatile.Write(ref _isBlocked, 0);
+        WakeReady(ready);
+        TakeWoken();
+        WakeDue(Stopwatch.GetTimestamp());
+    }
+
+    private void WakeReady(int count)
+    {
+        foreach (int slot in _ready.AsSpan(0, count))
+        {
+            if (_workers.TryGetValue(slot, out (Worker Worker, Action<Exception>) known) && known.Worker.Sleep.IsAsleep)
+            {
+                Activate(known.Worker, isDue: false);
+            }
+        }
+    }
+
+    private void TakeWoken()
+    {
+        IdleStrategy? woken = Interlocked.Exchange(ref _woken, null);
+        while (woken != null)
+        {
+            IdleStrategy? next = woken.NextWoken; // first: it may be woken anew, and linked elsewhere, once it is taken
+            woken.NextWoken = null;
+            woken.TakeWake();
+            if (woken.IsAsleep && _workers.TryGetValue(woken.Slot, out (Worker Worker, Action<Exception>) known) && known.Worker.Sleep == woken)
+            {
+                Activate(known.Worker, isDue: false);
+            }
+            woken = next;
+        }
+    }
+
+    private void WakeDue(long now)
+    {
+        if (now < _due)
+        {
+            return;
+        }
+        _due = long.MaxValue;
+        foreach ((Worker worker, _) in _workers.Values)
+        {
+            if (!worker.Sleep.IsAsleep)
+            {
+                continue;
+            }
+            if (now >= worker.Sleep.Deadline)
+            {
+                Activate(worker, isDue: true);
+            }
+            else
+            {
+                _due = Math.Min(_due, worker.Sleep.Deadline);
+            }
+        }
+    }
+
+    private void Activate(Worker worker, bool isDue)
+    {
+        worker.Sleep.EndSleep(isDue);
+        Activate(worker);
+    }
+
+    private void Activate(Worker worker)
+    {
+        if (_activeCount == _active.Length)
+        {
+            Array.Resize(ref _active, 2 * _activeCount);
+        }
+        _active[_activeCount++] = worker;
+    }
+
+    private void Deactivate(int place)
+    {
+        _active[place] = _active[--_activeCount];
+        _active[_activeCount] = null!;
+    }
+
+    private void Fail(Worker worker, Exception failure)
+    {
+        Action<Exception> failed = _workers[worker.Sleep.Slot].Failed;
+        Remove(worker);
+        worker.Abandon();
+        ThreadPool.UnsafeQueueUserWorkItem(_ => failed(failure), null); // whoever is told may take its time, which is not the other datapaths'
+    }
+
+    private void ExecutePosted()
+    {
+        while (true)
+        {
+            Action action;
+            lock (_lock)
+            {
+                if (!_posted.TryDequeue(out action!))
+                {
+                    _hasPosted = false;
+                    return;
+                }
+            }
+            action();
+        }
+    }
+
+    private void WakeThread()
+    {
+        Interlocked.MemoryBarrier(); // what it is to find is visible before the flag is read
+        if (Volatile.Read(ref _isBlocked) != 0)
+        {
+            _waiter.Wake();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+
+namespace Softswitch.Ports.Patch;
+
+/// <summary><c>patch:NAME</c>: one end of a cable to another port of the process, of another switch or of the same one.</summary>
+/// <remarks>
+/// Packets pass as they are, in their frames, unfinished checksums and segments included. The link is up while both ends are there and neither is set
+/// down. Threads: as <see cref="IPortDevice"/> has it; each queue by one worker at either end.
+/// </remarks>
+internal sealed class PatchPort : IPortDevice
+{
+    private readonly PatchCables _cables;
+    private readonly PatchQueue[] _queues;
+    private volatile PatchPort? _far;
+    private volatile bool _isSetDown;
+    private long _lost;
+    private int _isDisposed;
+
+    internal PatchPort(PatchCables cables, string opener, string cable, int place, int queues)
+    {
+        _cables = cables;
+        _queues = [.. Enumerable.Range(0, queues).Select(_ => new PatchQueue())];
+        Opener = opener;
+        Name = cable;
+        HardwareAddress = LocalMacAddress.For($"patch:{cable}:{place}");
+    }
+
+    public event Action<string?>? Changed;
+
+    /// <summary>The cable's.</summary>
+    public string Name { get; }
+
+    /// <summary>What errors call the port.</summary>
+    public string Opener { get; }
+
+    public string Backend => "patch: to another port of the process, frames passed on";
+
+    public MacAddress HardwareAddress { get; }
+
+    public bool TakesOffloads => true;
+
+    public IReadOnlyList<IPort> Queues => _queues;
+
+    public PortLink ReadLink() => new(Up: !_isSetDown && _far is { _isSetDown: false }, Mtu: 0, IsSetDown: _isSetDown);
+
+    public PortCounters ReadCounters() => new() { TransmitDropped = Volatile.Read(ref _lost) + _queues.Sum(queue => queue.Unsent) };
+
+    public void SetAdministrativeState(bool up)
+    {
+        _isSetDown = !up;
+        _far?.RaiseChanged();
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            _cables.Close(this);
+        }
+    }
+
+    internal void RaiseChanged() => Changed?.Invoke(null);
+
+    /// <summary>Joins two ends that have none. Under the cables' lock, as is the next.</summary>
+    internal void Connect(PatchPort far)
+    {
+        _far = far;
+        far._far = this;
+        for (int i = 0; i < _queues.Length; i++)
+        {
+            _queues[i].Far = far._queues[i];
+            far._queues[i].Far = _queues[i];
+        }
+    }
+
+    /// <summary>Ends that, and gives back what this end has not received. No worker uses this one's queues.</summary>
+    internal void Disconnect(FramePool frames)
+    {
+        PatchPort? far = _far;
+        if (far == null)
+        {
+            return;
+        }
+        _far = far._far = null;
+        FrameCache cache = frames.CreateCache();
+        for (int i = 0; i < _queues.Length; i++)
+        {
+            _queues[i].Far = null;
+            far._queues[i].DisconnectAndWait();
+            Interlocked.Add(ref far._lost, _queues[i].ReleaseAll(cache));
+        }
+        cache.Drain();
+    }
+}

@@ -1,0 +1,97 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Memory;
+
+namespace Softswitch.Ports.Patch;
+
+/// <summary>One queue of a patch cable's end: what the far end sends waits here until the worker receives it.</summary>
+/// <remarks>
+/// Sending puts packets into the far end's ring and does nothing more: so a loop of cables neither recurses nor holds anybody up, and what it carries is
+/// bounded by the rings. Threads: one worker; the far end's enters the ring as its only producer.
+/// </remarks>
+internal sealed class PatchQueue : IPort
+{
+    // Packets on their way in one direction; also what a loop of cables keeps of the pool.
+    private const int Capacity = 512;
+
+    // Milliseconds that a pass may be held up in the middle of sending.
+    private const int SendPatience = 5000;
+
+    private readonly PacketRing _arrived = new(Capacity);
+    private volatile PatchQueue? _far;
+    private volatile Action? _wake;
+    private int _isSending;
+    private long _unsent;
+
+    /// <summary>Where packets go; null while there is no other end.</summary>
+    public PatchQueue? Far
+    {
+        set => _far = value;
+    }
+
+    /// <summary>Packets that were sent while there was no other end. Any thread.</summary>
+    public long Unsent => Volatile.Read(ref _unsent);
+
+    public int PollDescriptor => -1;
+
+    public bool WakeBy(Action wake)
+    {
+        _wake = wake;
+        return true;
+    }
+
+    public bool Arm() => _arrived.Count == 0;
+
+    public int Receive(PacketBatch batch, FrameCache frames)
+    {
+        int room = batch.Free;
+        int received = 0;
+        while (received < room && _arrived.TryDequeue(out Packet packet))
+        {
+            packet.Flags &= PacketFlags.OffloadMask; // what it owes stays; what the other switch thought of it does not
+            batch.Add(packet);
+            received++;
+        }
+        return received;
+    }
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        Interlocked.Exchange(ref _isSending, 1); // a fence: either the far end is seen to have gone, or whoever takes it away sees this and waits
+        PatchQueue? far = _far;
+        int taken = far?._arrived.Enqueue(packets) ?? 0;
+        Volatile.Write(ref _isSending, 0);
+        if (far == null)
+        {
+            Volatile.Write(ref _unsent, _unsent + packets.Length);
+            frames.Release(packets);
+            return packets.Length;
+        }
+        far._wake?.Invoke();
+        return taken;
+    }
+
+    /// <summary>The far end goes: when this returns nothing is put into its ring any more.</summary>
+    public void DisconnectAndWait()
+    {
+        _far = null;
+        Interlocked.MemoryBarrier();
+        SpinWait spin = default;
+        for (long deadline = Environment.TickCount64 + SendPatience; Volatile.Read(ref _isSending) != 0 && Environment.TickCount64 < deadline;)
+        {
+            spin.SpinOnce();
+        }
+    }
+
+    /// <summary>Gives back what waits; neither end uses the queue any more.</summary>
+    /// <returns>How many packets there were.</returns>
+    public int ReleaseAll(FrameCache frames)
+    {
+        int count = 0;
+        for (; _arrived.TryDequeue(out Packet packet); count++)
+        {
+            frames.Release(packet);
+        }
+        return count;
+    }
+}

@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.IO.Pipes;
+using Softswitch.Ports.Linux;
+using Softswitch.Testing;
+
+namespace Softswitch.Ports.Tests.Linux;
+
+public sealed class EpollWaiterTests
+{
+    private const int Long = 60_000_000; // microseconds
+    private static readonly TimeSpan FarLessThanLong = TimeSpan.FromSeconds(30);
+
+    private readonly int[] _ready = new int[4];
+
+    [Fact]
+    public void A_wake_before_the_wait_ends_it_and_is_used_up_by_it()
+    {
+        using var waiter = new EpollWaiter();
+        waiter.Wake();
+        waiter.Wake();
+        long start = Stopwatch.GetTimestamp();
+        waiter.Wait(Long, _ready);
+        Assert.True(Stopwatch.GetElapsedTime(start) < FarLessThanLong);
+        start = Stopwatch.GetTimestamp();
+        waiter.Wait(50_000, _ready);
+        Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(45), "one wake ended two waits");
+    }
+
+    [Fact]
+    public void No_wake_is_lost_between_two_threads()
+    {
+        const int rounds = 20_000;
+        using var waiter = new EpollWaiter();
+        int produced = 0;
+        int consumed = 0;
+        var producer = new Thread(() =>
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                Volatile.Write(ref produced, i + 1);
+                waiter.Wake();
+                while (i % 3 == 0 && Volatile.Read(ref consumed) <= i)
+                {
+                    Thread.Yield();
+                }
+            }
+        });
+        producer.Start();
+        while (consumed < rounds)
+        {
+            if (Volatile.Read(ref produced) == consumed)
+            {
+                long start = Stopwatch.GetTimestamp();
+                waiter.Wait(Long, _ready);
+                Assert.True(Stopwatch.GetElapsedTime(start) < FarLessThanLong, $"a wake was lost after {consumed}");
+            }
+            Volatile.Write(ref consumed, Volatile.Read(ref produced));
+        }
+        producer.Join();
+    }
+
+    [Fact]
+    public void A_readable_descriptor_ends_the_wait_until_it_is_watched_no_longer()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var reader = new AnonymousPipeClientStream(PipeDirection.In, pipe.ClientSafePipeHandle);
+        int descriptor = (int)reader.SafePipeHandle.DangerousGetHandle();
+        pipe.WriteByte(1);
+        using var waiter = new EpollWaiter();
+        waiter.Watch(descriptor, slot: 5);
+        Assert.Equal(1, waiter.Wait(Long, _ready));
+        Assert.Equal(5, _ready[0]);
+        waiter.Watch(descriptor, slot: 6); // another's from now on
+        Assert.Equal(1, waiter.Wait(Long, _ready));
+        Assert.Equal(6, _ready[0]);
+        waiter.Unwatch(descriptor, slot: 5);
+        Assert.Equal(1, waiter.Wait(Long, _ready));
+        waiter.Unwatch(descriptor, slot: 6);
+        Assert.Equal(0, waiter.Wait(1000, _ready));
+    }
+
+    [Fact]
+    public void Each_of_more_readable_descriptors_than_there_is_room_is_reported_in_time()
+    {
+        List<(AnonymousPipeServerStream Writer, AnonymousPipeClientStream Reader)> pipes = [];
+        using var waiter = new EpollWaiter();
+        for (int i = 0; i < 10; i++)
+        {
+            var writer = new AnonymousPipeServerStream(PipeDirection.Out);
+            pipes.Add((writer, new AnonymousPipeClientStream(PipeDirection.In, writer.ClientSafePipeHandle)));
+            writer.WriteByte(1);
+            waiter.Watch((int)pipes[i].Reader.SafePipeHandle.DangerousGetHandle(), slot: i);
+        }
+        HashSet<int> seen = [];
+        for (int call = 0; call < 10; call++)
+        {
+            seen.UnionWith(_ready[..waiter.Wait(Long, _ready)]);
+        }
+        Assert.Equal(10, seen.Count);
+        pipes.ForEach(pipe => (pipe.Writer as IDisposable).Dispose());
+        pipes.ForEach(pipe => (pipe.Reader as IDisposable).Dispose());
+    }
+
+    [Fact]
+    public void A_dead_descriptor_does_not_keep_the_thread_awake()
+    {
+        Needs.Tun();
+        using var space = new LabNode("poll");
+        using Ports.Tap.TapPort port = space.Run(() => Ports.Tap.TapPort.Open("tap:dead", "dead"));
+        space.Execute("ip", "link", "del", "dead").Checked();
+        using var waiter = new EpollWaiter();
+        waiter.Watch(port.Queues[0].PollDescriptor, slot: 0);
+        int waits = 0;
+        for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < TimeSpan.FromMilliseconds(50); waits++)
+        {
+            Assert.Equal(0, waiter.Wait(50_000, _ready));
+        }
+        Assert.InRange(waits, 1, 3);
+        waiter.Wake();
+        long woken = Stopwatch.GetTimestamp();
+        waiter.Wait(Long, _ready);
+        Assert.True(Stopwatch.GetElapsedTime(woken) < FarLessThanLong);
+    }
+}
