@@ -72,16 +72,18 @@ public sealed partial class SwitchHost
         }
     }
 
-    /// <summary>The switch in few figures. Takes the control lock once, for some microseconds, and wakes no worker.</summary>
-    /// <param name="bare">With its name and state.</param>
-    /// <param name="patience">How long to wait for the lock; then what was read the last time is told again, as of a switch that is busy. Null for ever.</param>
+    /// <summary>
+    /// Reads what an overview shows. Takes the control lock once, for some microseconds, and wakes no worker.
+    /// </summary>
+    /// <param name="patience">How long to wait for the lock; then what was read the last time is told again, as of a switch that is busy.</param>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal SwitchSummary Summarize(SwitchSummary bare, TimeSpan? patience = null)
+    internal SwitchSummary ReadSummary(TimeSpan patience)
     {
-        bare = bare with { DatapathId = $"{DatapathId:x16}", Ports = Ports.Count };
-        if (!Control.TryEnterWithoutTable((int?)patience?.TotalMilliseconds ?? Timeout.Infinite, out ControlScope scope))
+        if (!Control.TryEnterWithoutTable((int)patience.TotalMilliseconds, out ControlScope scope))
         {
-            return (_lastSummary ?? bare) with { State = SwitchSummary.Busy };
+            SwitchSummary last = _lastSummary ?? new SwitchSummary(
+                Name, $"{DatapathId:x16}", SwitchSummary.Busy, null, 0, Ports.Count, 0, 0, 0, 0, 0, 0, 0, 0, 0, new Dictionary<string, long>());
+            return last with { State = SwitchSummary.Busy };
         }
         using (Check(scope))
         {
@@ -92,21 +94,12 @@ public sealed partial class SwitchHost
             {
                 up += Control.FindPort(number) is { Link.Up: true } ? 1 : 0;
             }
-            return _lastSummary = bare with
-            {
-                PortsUp = up,
-                Controllers = controllers.Length,
-                Connected = controllers.Count(one => one.State == ControllerState.Connected),
-                Flows = Control.ReadTable().ActiveCount,
-                UptimeSeconds = Control.Uptime.TotalSeconds,
-                ReceivedPackets = ports.Received,
-                ReceivedBytes = ports.ReceivedBytes,
-                SentPackets = ports.Sent,
-                SentBytes = ports.SentBytes,
-                BusySeconds = Control.Workers.Sum(worker => TimeSpan.FromTicks(Volatile.Read(ref worker.Counters.BusyTicks)).TotalSeconds),
-                Drops = AccountRowReport.NonZero(
-                    reason => ports.ReceiveDrops(reason) + ports.SendDrops(reason) + others.ReceiveDrops(reason) + others.SendDrops(reason)),
-            };
+            return _lastSummary = new SwitchSummary(
+                Name, $"{DatapathId:x16}", SwitchSummary.Running, null, Control.Uptime.TotalSeconds, Ports.Count, up,
+                controllers.Length, controllers.Count(one => one.State == ControllerState.Connected), Control.ReadTable().ActiveCount,
+                ports.Received, ports.ReceivedBytes, ports.Sent, ports.SentBytes,
+                Control.Workers.Sum(worker => TimeSpan.FromTicks(Volatile.Read(ref worker.Counters.BusyTicks)).TotalSeconds),
+                AccountRowReport.NonZero(reason => ports.ReceiveDrops(reason) + ports.SendDrops(reason) + others.ReceiveDrops(reason) + others.SendDrops(reason)));
         }
     }
 

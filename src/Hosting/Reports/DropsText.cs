@@ -43,8 +43,8 @@ internal static class DropsText
     public static IEnumerable<string> Write(GroupReport report)
     {
         List<string[]> table = [["switch", "received", "sent", "dropped"]];
-        table.AddRange(report.Switches.Select(one => Cells(one.Name, one.ReceivedPackets, one.SentPackets, one.Dropped)));
-        table.Add(Cells("all", Sum(one => one.ReceivedPackets), Sum(one => one.SentPackets), Sum(one => one.Dropped)));
+        table.AddRange(report.Switches.Select(one => Cells(one.Name, one.ReceivedPackets, one.SentPackets, one.Drops.Values.Sum())));
+        table.Add(Cells("all", Sum(one => one.ReceivedPackets), Sum(one => one.SentPackets), Sum(one => one.Drops.Values.Sum())));
         foreach (string line in TextTable.Lines(table, textColumns: 1))
         {
             yield return line;

@@ -42,8 +42,7 @@ internal sealed record GroupReport(
         {
             try
             {
-                var patience = TimeSpan.FromMilliseconds(Math.Max(0, began + PatienceMilliseconds - Environment.TickCount64));
-                switches.Add(host.Summarize(new SwitchSummary(host.Name, SwitchSummary.Running, null, null, 0, 0, 0, 0, 0), patience));
+                switches.Add(host.ReadSummary(TimeSpan.FromMilliseconds(Math.Max(0, began + PatienceMilliseconds - Environment.TickCount64))));
             }
             catch (ObjectDisposedException)
             {

@@ -26,7 +26,7 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
         IEnumerable<string> lines =
         [
             Summary() + more + note,
-            $"{PerSecond(one => one.ReceivedPackets)} packets/s in  {PerSecond(one => one.SentPackets)} out  {PerSecond(one => one.Dropped)} dropped/s",
+            $"{PerSecond(one => one.ReceivedPackets)} packets/s in  {PerSecond(one => one.SentPackets)} out  {PerSecond(Drops)} dropped/s",
             Workers(),
             "",
             .. TextTable.Lines(table, textColumns: 2),
@@ -38,7 +38,7 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
     {
         TopOrder.Received => now.Switches.OrderByDescending(one => Rate(one, of => of.ReceivedPackets)),
         TopOrder.Sent => now.Switches.OrderByDescending(one => Rate(one, of => of.SentPackets)),
-        TopOrder.Dropped => now.Switches.OrderByDescending(one => Rate(one, of => of.Dropped)),
+        TopOrder.Dropped => now.Switches.OrderByDescending(one => Rate(one, Drops)),
         _ => now.Switches,
     };
 
@@ -55,15 +55,17 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
 
     private string[] Cells(string name, SwitchSummary one) =>
     [
-        name, one.State, $"{one.PortsUp} of {one.Ports}", one.Controllers == 0 ? "none" : $"{one.Connected} of {one.Controllers}",
+        name, one.State, $"{one.PortsUp} of {one.Ports}", one.Controllers == 0 ? "none" : $"{one.ControllersConnected} of {one.Controllers}",
         $"{one.Flows}", Quantity.Percent(Math.Clamp(BusySeconds(one), 0, _seconds), _seconds),
         Quantity.Short(Rate(one, of => of.ReceivedPackets)), Quantity.Short(Rate(one, of => of.ReceivedBytes) * 8),
-        Quantity.Short(Rate(one, of => of.SentPackets)), Quantity.Short(Rate(one, of => of.SentBytes) * 8), Quantity.Short(Rate(one, of => of.Dropped)),
+        Quantity.Short(Rate(one, of => of.SentPackets)), Quantity.Short(Rate(one, of => of.SentBytes) * 8), Quantity.Short(Rate(one, Drops)),
     ];
 
     private double BusySeconds(SwitchSummary one) => one.BusySeconds - (Before(one)?.BusySeconds ?? 0);
 
     private string PerSecond(Func<SwitchSummary, long> of) => Quantity.Short(now.Switches.Sum(one => Rate(one, of)));
+
+    private static long Drops(SwitchSummary one) => one.Drops.Values.Sum();
 
     private double Rate(SwitchSummary one, Func<SwitchSummary, long> of) =>
         Math.Max(0, of(one) - (Before(one) is { } earlier ? of(earlier) : 0)) / _seconds;

@@ -70,22 +70,22 @@ internal static class StatusText
         }
         yield return string.Empty;
         List<string[]> table = [["switch", "datapath id", "state", "ports up", "controllers", "flows", "received", "sent", "dropped"]];
-        table.AddRange(report.Switches.Select(one => Cells(one.Name, one.DatapathId ?? "-", one.State, [one])));
+        table.AddRange(report.Switches.Select(one => Cells(one.Name, one.DatapathId, one.State, [one])));
         table.Add(Cells("all", "", "", report.Switches));
         foreach (string line in TextTable.Lines(table, textColumns: 3))
         {
             yield return line;
         }
-        foreach (SwitchSummary failed in report.Switches.Where(one => one.Failure != null))
+        foreach (SwitchSummary failed in report.Switches.Where(one => one.Reason != null))
         {
-            yield return $"{failed.Name}: {failed.Failure}";
+            yield return $"{failed.Name}: {failed.Reason}";
         }
 
         static string[] Cells(string name, string id, string state, IReadOnlyList<SwitchSummary> of) =>
         [
             name, id, state, $"{of.Sum(one => one.PortsUp)} of {of.Sum(one => one.Ports)}",
-            of.Sum(one => one.Controllers) == 0 ? "none" : $"{of.Sum(one => one.Connected)} of {of.Sum(one => one.Controllers)}",
-            .. new[] { of.Sum(one => one.Flows), of.Sum(one => one.ReceivedPackets), of.Sum(one => one.SentPackets), of.Sum(one => one.Dropped) }
+            of.Sum(one => one.Controllers) == 0 ? "none" : $"{of.Sum(one => one.ControllersConnected)} of {of.Sum(one => one.Controllers)}",
+            .. new[] { of.Sum(one => one.Flows), of.Sum(one => one.ReceivedPackets), of.Sum(one => one.SentPackets), of.Sum(one => one.Drops.Values.Sum()) }
                 .Select(count => count.ToString(CultureInfo.InvariantCulture)),
         ];
     }

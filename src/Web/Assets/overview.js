@@ -53,7 +53,7 @@ function draw(report, before, total) {
   document.title = `${name}: ${count} switches \u2013 Softswitch`;
   put($('identity'), `process ${report.process.id} \u00b7 version ${report.version} \u00b7 up ${span(report.uptimeSeconds)}`);
   const all = get => report.switches.reduce((so, one) => so + get(one), 0), running = all(one => one.state === 'running' ? 1 : 0);
-  const controllers = all(one => one.controllers), connected = all(one => one.connected);
+  const controllers = all(one => one.controllers), connected = all(one => one.controllersConnected);
   drawFigures([
     ['Switches', [running === count ? whole(count) : `${whole(running)} of ${whole(count)}`, ''], 'running', running < count],
     ['Received', short(total.rx, ''), 'packets/s'], ['Sent', short(total.tx, ''), 'packets/s'], ['Throughput', short(total.bits, 'bit/s'), ''],
@@ -69,7 +69,7 @@ function draw(report, before, total) {
 // ---- Switches ----
 
 const keys = {
-  name: one => one.name, state: one => one.state, ports: one => one.portsUp - one.ports, controllers: one => one.connected - one.controllers,
+  name: one => one.name, state: one => one.state, ports: one => one.portsUp - one.ports, controllers: one => one.controllersConnected - one.controllers,
   flows: one => one.flows, rx: one => looks.get(one.name).now.rx, tx: one => looks.get(one.name).now.tx, drop: one => looks.get(one.name).now.drop,
 };
 
@@ -82,7 +82,7 @@ function compare(a, b) {
 function drawSwitches() {
   if (!last) { return; }
   const wanted = $('switch-search').value.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = last.switches.filter(one => wanted.every(word => `${one.name} ${one.datapathId ?? ''} ${one.state} ${one.failure ?? ''}`.toLowerCase().includes(word))).sort(compare);
+  const shown = last.switches.filter(one => wanted.every(word => `${one.name} ${one.datapathId} ${one.state} ${one.reason ?? ''}`.toLowerCase().includes(word))).sort(compare);
   put($('switch-count'), !last.switches.length ? 'There is no switch yet.' : shown.length === last.switches.length ? `${whole(shown.length)} in all` : `${whole(shown.length)} of ${whole(last.switches.length)}`);
   keyed($('switch-rows'), shown, one => one.name, createRow, updateRow);
 }
@@ -99,15 +99,15 @@ function createRow() {
 function updateRow(row, one) {
   const [name, link, ports, controllers, flows, rx, tx, lines, drop] = row.children, { now, kept } = looks.get(one.name);
   put(name.firstChild, one.name);
-  if (one.datapathId === null) { name.firstChild.removeAttribute('href'); } else { name.firstChild.setAttribute('href', `switch/${encodeURIComponent(one.name)}/`); }
-  put(name.lastChild, one.datapathId === one.name ? '' : one.datapathId ?? '');
-  link.firstChild.className = `dot ${{ running: 'good', busy: 'warn', starting: 'warn', ending: 'warn' }[one.state] ?? 'bad'}`;
+  if (one.state === 'failed') { name.firstChild.removeAttribute('href'); } else { name.firstChild.setAttribute('href', `switch/${encodeURIComponent(one.name)}/`); }
+  put(name.lastChild, one.datapathId === one.name ? '' : one.datapathId);
+  link.firstChild.className = `dot ${{ running: 'good', busy: 'warn' }[one.state] ?? 'bad'}`;
   put(link.firstChild, one.state);
-  put(link.lastChild, one.failure ?? '');
+  put(link.lastChild, one.reason ?? '');
   put(ports, `${one.portsUp} of ${one.ports}`);
   ports.classList.toggle('alarm-text', one.portsUp < one.ports);
-  put(controllers, one.controllers ? `${one.connected} of ${one.controllers}` : 'none');
-  controllers.classList.toggle('alarm-text', one.connected < one.controllers);
+  put(controllers, one.controllers ? `${one.controllersConnected} of ${one.controllers}` : 'none');
+  controllers.classList.toggle('alarm-text', one.controllersConnected < one.controllers);
   put(flows, whole(one.flows));
   for (const [node, rate, all] of [[rx, now.rx, one.receivedPackets], [tx, now.tx, one.sentPackets], [drop, now.drop, sum(one.drops)]]) {
     put(node.querySelector('span'), `${joined(rate)}/s`);
@@ -147,7 +147,7 @@ function drawDrops(report) {
   }
   const all = [...found].map(([reason, where]) => ({ reason, count: where.reduce((so, one) => so + one.count, 0), where: where.sort((a, b) => b.count - a.count) }))
     .sort((a, b) => b.count - a.count).slice(0, MOST_REASONS);
-  keyed($('drop-rows'), all.length ? all : [{ reason: '' }], one => one.failure, one => one.failure === '' ? element('li', { class: 'empty' }, 'No packet has been dropped.')
+  keyed($('drop-rows'), all.length ? all : [{ reason: '' }], one => one.reason, one => one.reason === '' ? element('li', { class: 'empty' }, 'No packet has been dropped.')
     : element('li', {}, element('strong'), element('span', { class: 'count' }), bar(), element('p')),
   (node, { reason, count, where }) => {
     if (reason === '') { return; }

@@ -29,7 +29,7 @@ public sealed class GroupReportTests
         SwitchReport report = host.ReadReport();
         Assert.Equal((report.Name, report.DatapathId, "running"), (summary.Name, summary.DatapathId, summary.State));
         Assert.Equal((3, 2), (summary.Ports, summary.PortsUp));
-        Assert.Equal((1, 0), (summary.Controllers, summary.Connected));
+        Assert.Equal((1, 0), (summary.Controllers, summary.ControllersConnected));
         Assert.Equal(1, summary.Flows);
         Assert.Equal((frame.Length + TestPacket.Tcp().Length, frame.Length), (summary.ReceivedBytes, summary.SentBytes));
         Assert.Equal(report.Drops, summary.Drops);
@@ -61,7 +61,7 @@ public sealed class GroupReportTests
         using SwitchHost stays = SwitchHost.Start(Small with { DatapathId = 1, Name = null });
         SwitchHost went = SwitchHost.Start(Small with { DatapathId = 2 });
         went.Dispose();
-        GroupReport report = GroupReport.Read("lab", TimeSpan.FromSeconds(2), [stays, went], [new SwitchSummary("s3", "failed", "worker 0 failed: out of luck", null, 0, 0, 0, 0, 0)]);
+        GroupReport report = GroupReport.Read("lab", TimeSpan.FromSeconds(2), [stays, went], [SwitchSummary.OfFailed("s3", "0000000000000003", "worker 0 failed: out of luck")]);
         GroupReport again = JsonSerializer.Deserialize(JsonSerializer.Serialize(report, ReportJson.Default.GroupReport), ReportJson.Default.GroupReport)!;
         Assert.Equal([(stays.Name, "running"), ("s3", "failed")], again.Switches.Select(one => (one.Name, one.State)));
         Assert.Equal(Environment.ProcessId, again.Process.Id);
@@ -137,21 +137,13 @@ public sealed class GroupReportTests
         }
     }
 
-    private static SwitchSummary Read(SwitchHost host) => host.Summarize(new SwitchSummary(host.Name, "running", null, null, 0, 0, 0, 0, 0));
+    private static SwitchSummary Read(SwitchHost host) => host.ReadSummary(TimeSpan.FromMinutes(1));
 
     private static string[] Words(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
-    private static SwitchSummary One(string name, long received = 0, long sent = 0, long drops = 0, double seconds = 10) =>
-        new(name, "running", null, "0000000000000001", 3, 2, 1, 0, 12)
-        {
-            UptimeSeconds = seconds,
-            ReceivedPackets = received,
-            ReceivedBytes = received * 50,
-            SentPackets = sent,
-            SentBytes = sent * 50,
-            BusySeconds = seconds / 2,
-            Drops = drops == 0 ? None : new Dictionary<string, long> { ["miss"] = drops },
-        };
+    private static SwitchSummary One(string name, long received = 0, long sent = 0, long drops = 0, double seconds = 10) => new(
+        name, "0000000000000001", "running", null, seconds, 3, 2, 1, 0, 12, received, received * 50, sent, sent * 50, seconds / 2,
+        drops == 0 ? None : new Dictionary<string, long> { ["miss"] = drops });
 
     private static GroupReport Report(double seconds, params IReadOnlyList<SwitchSummary> switches) => new(
         "lab", "0.1.0", DateTimeOffset.UnixEpoch, seconds, switches, [new WorkerLoadReport(0, seconds / 4, 100)], 4096, 4000, 2048,
