@@ -46,6 +46,12 @@ internal sealed class OvsDaemons : IDisposable
     /// <summary>Of the switch.</summary>
     public int ProcessId => _switch!.ProcessId;
 
+    /// <summary>Of the switch and its database.</summary>
+    public IEnumerable<int> ProcessIds => [_switch!.ProcessId, _database!.ProcessId];
+
+    /// <summary>Whether the switch has ended.</summary>
+    public bool HasExited => _switch!.HasExited;
+
     private string Database => $"unix:{Path.Combine(Folder, "db.sock")}";
 
     private string ControlSocket => Path.Combine(Folder, "switch.ctl");

@@ -53,7 +53,7 @@ internal sealed class GuestTestbed : ITcpTestbed
         {
             CommandResult result = _client.Execute(duration + Patience, $"iperf3 -c {_server.IPAddress} -t {seconds} -f k -i 0 --connect-timeout 5000");
             cancellation.ThrowIfCancellationRequested();
-            return result.ExitCode == 0 && TcpTestbed.ReadRate(result.Output) is { } rate
+            return result.ExitCode == 0 && TcpRate.Read(result.Output) is { } rate
                 ? rate
                 : throw new CompareException($"iperf3 between the guests failed: {result.Output.Trim().ReplaceLineEndings("; ")}");
         }

@@ -24,8 +24,16 @@ internal static class Machine
     }
 
     /// <summary>Memory of this process in RAM, in bytes; 0 where the kernel does not say.</summary>
-    public static long ResidentBytes =>
-        Find("/proc/self/status", "VmRSS") is { } text && long.TryParse(text.Split(' ')[0], CultureInfo.InvariantCulture, out long kib) ? kib * 1024 : 0;
+    public static long ResidentBytes => ResidentBytesOf(Environment.ProcessId);
+
+    /// <summary>Memory of a process in RAM, huge pages among it, in bytes; 0 where the kernel does not say.</summary>
+    public static long ResidentBytesOf(int process)
+    {
+        string file = $"/proc/{process.ToString(CultureInfo.InvariantCulture)}/status";
+        return Read("VmRSS") + Read("HugetlbPages"); // proc_pid_status(5): the one does not count the other
+
+        long Read(string name) => Find(file, name) is { } text && long.TryParse(text.Split(' ')[0], CultureInfo.InvariantCulture, out long kib) ? kib * 1024 : 0;
+    }
 
     /// <summary>Time a hypervisor gave to others while this machine wanted to run, over all cores, in milliseconds since boot.</summary>
     public static long StolenMilliseconds

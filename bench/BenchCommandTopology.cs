@@ -1,0 +1,47 @@
+using System.CommandLine;
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Topology;
+using Softswitch.Hosting;
+
+namespace Softswitch.Bench;
+
+/// <summary>The benchmark of networks.</summary>
+internal static partial class BenchCommand
+{
+    private static Command CreateTopology()
+    {
+        Option<string> kind = Word("--kind", "A row, a binary tree, or a ring, which has a spanning tree.", "linear", "tree", "ring");
+        Option<int> switches = Number("--switches", "Switches, all in one process.", 16);
+        Option<string> links = Word("--links", "What joins switches: virtual interfaces of the kernel, or the process's own cables.", "veth", "patch");
+        Option<int> rounds = Number("--rounds", "How often the network is built up and measured, with --compare in turns.", 3);
+        Option<double> seconds = Seconds(5);
+        Option<bool> compare = new("--compare") { Description = "With Open vSwitch's userspace bridges, in turns." };
+        Option<string?> ovs = new("--ovs-vswitchd") { HelpName = "PATH", Description = "Open vSwitch's program; by default Debian's, then what PATH leads to." };
+        Command command = new("topology", "A network of switches in one process: until it works, rates end to end, memory.") { kind, switches, links, rounds, seconds, compare, ovs };
+        command.SetAction(parsed =>
+        {
+            TopologyKind shape = Enum.Parse<TopologyKind>(parsed.GetRequiredValue(kind), ignoreCase: true);
+            TopologyLinks joined = Enum.Parse<TopologyLinks>(parsed.GetRequiredValue(links), ignoreCase: true);
+            (int least, int most) = TopologyShape.Bounds(shape);
+            if (shape == TopologyKind.Ring && joined == TopologyLinks.Patch)
+            {
+                throw new OptionException("--links: a ring's link is cut, which takes veth");
+            }
+            OvsInstallation? installed = null;
+            if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(ovs), needsDpdk: false, out IReadOnlyList<string> missing)) == null)
+            {
+                return SayMissing(command.Name, missing, "Open vSwitch", OvsInstallation.PlainInstallLine);
+            }
+            var options = new TopologyOptions
+            {
+                Shape = TopologyShape.Create(shape, InRange(switches, parsed.GetValue(switches), least, most)),
+                Links = joined,
+                Rounds = InRange(rounds, parsed.GetValue(rounds), 1, 1000),
+                Seconds = InRange(seconds, parsed.GetValue(seconds), 0.1, 250),
+                OpenVSwitch = installed,
+            };
+            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => TopologyBenchmark.Run(options, progress, cancellation));
+        });
+        return command;
+    }
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Io;
+using Softswitch.Hosting;
+using Softswitch.Lab;
+using Softswitch.Lab.Measures;
+
+namespace Softswitch.Bench.Topology;
+
+/// <summary>One kind of switch, and the rounds measured of it. Each round builds everything up and takes it down again.</summary>
+/// <param name="Name">As a key of results.</param>
+/// <param name="Prepare">Makes the switches' configuration.</param>
+internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologySwitches> Prepare)
+{
+    // Hosts' traffic, and a spanning tree's two forward delays.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan RecoveryPatience = TimeSpan.FromSeconds(180);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(300);
+    private const double MostPacketsPerSecond = 4e6;
+
+    public List<TopologyRound> Rounds { get; } = [];
+
+    /// <summary>What could not be measured, with 0 in its place.</summary>
+    public List<string> Failures { get; } = [];
+
+    public double Median(TopologyMeasure measure) => Statistic.Median([.. Rounds.Select(measure.Of)]);
+
+    /// <exception cref="CompareException">It cannot be measured, and why.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public void Measure(TopologyOptions options, Action<string> progress, CancellationToken cancellation)
+    {
+        var round = new TopologyRound();
+        using var network = new TopologyNetwork(options.Shape, options.Links);
+        using var pings = new TopologyPings(network.Hosts);
+        using TopologySwitches switches = Prepare(network);
+        progress("starts");
+        long began = Stopwatch.GetTimestamp();
+        switches.Start();
+        while (network.ConnectedSwitches < options.Shape.Switches)
+        {
+            Check($"{network.ConnectedSwitches} of {options.Shape.Switches} have connected", began, Patience);
+            cancellation.WaitHandle.WaitOne(Poll);
+        }
+        round.ConnectedSeconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        round.ConnectedMiB = switches.ReadResidentMiB();
+
+        progress("pings");
+        Answered(TopologyPings.Pairs(network.Hosts.Count), Patience);
+        round.PingAllSeconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+
+        progress("rests");
+        TimeSpan cpu = switches.ReadCpuTime();
+        long resting = Stopwatch.GetTimestamp();
+        cancellation.WaitHandle.WaitOne(TimeSpan.FromSeconds(2 * options.Seconds));
+        round.IdleCpuPercent = 100 * (switches.ReadCpuTime() - cpu) / Stopwatch.GetElapsedTime(resting);
+
+        progress("TCP");
+        TimeSpan duration = TimeSpan.FromSeconds(options.Seconds);
+        try
+        {
+            _ = TcpRate.Measure(network.Hosts[0], network.Hosts[1], WarmUp, cancellation);
+            round.GigabitsPerSecond = TcpRate.Measure(network.Hosts[0], network.Hosts[1], duration, cancellation) / 1e9;
+        }
+        catch (CompareException e)
+        {
+            Failures.Add($"{Name}: {e.Message}");
+        }
+        progress("packets");
+        network.AcceptGenerator();
+        round.KiloPacketsPerSecond = MeasurePackets(network.Hosts[0], network.Hosts[1], duration, cancellation) / 1e3;
+        round.ResidentMiB = switches.ReadResidentMiB();
+        if (options.Shape.HasLoop)
+        {
+            progress("recovers");
+            Answered([(0, 1)], Patience);
+            long cut = Stopwatch.GetTimestamp();
+            network.Cut(0);
+            Answered([(0, 1), (1, 0)], RecoveryPatience);
+            round.RecoverySeconds = Stopwatch.GetElapsedTime(cut).TotalSeconds;
+        }
+        Check("the switches run no more", Stopwatch.GetTimestamp(), Patience);
+        Rounds.Add(round);
+
+        void Answered(IReadOnlyList<(int From, int To)> pairs, TimeSpan patience)
+        {
+            long since = Stopwatch.GetTimestamp();
+            int missing = pings.Run(pairs, () => cancellation.IsCancellationRequested || switches.FindFailure() != null || Stopwatch.GetElapsedTime(since) > patience);
+            if (missing > 0)
+            {
+                Check(string.Empty, since, patience);
+                throw new CompareException($"{Name}: {missing} of {pairs.Count} pings were not answered within {patience.TotalSeconds} s");
+            }
+        }
+
+        void Check(string how, long since, TimeSpan patience)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (switches.FindFailure() is { } failure)
+            {
+                throw new OptionException($"{Name}: {failure}");
+            }
+            if (Stopwatch.GetElapsedTime(since) > patience)
+            {
+                throw new CompareException($"{Name}: {how} after {patience.TotalSeconds} s");
+            }
+        }
+    }
+
+    /// <summary>Packets a second that arrive, of frames of the least length as fast as one processor makes them.</summary>
+    private static double MeasurePackets(LabHost from, LabHost to, TimeSpan duration, CancellationToken cancellation)
+    {
+        const ushort warmUp = 1;
+        const ushort measured = 2;
+        using FrameGenerator generator = from.Run(() => FrameGenerator.Open(from.CurrentInterface, MeasuredFrame.MinLength, flows: 1));
+        using FrameSink sink = to.Run(() => FrameSink.Attach(to.CurrentInterface, flows: 1, (long)Math.Min(FrameSink.MaxCapacity, MostPacketsPerSecond * duration.TotalSeconds)));
+        // The first asks the controllers' advice.
+        sink.Begin(warmUp);
+        from.Run(() => generator.Run(1000, Settle, warmUp, sink.Capacity, cancellation));
+        sink.Begin(measured);
+        GeneratorRun run = from.Run(() => generator.Run(double.PositiveInfinity, duration, measured, sink.Capacity, cancellation));
+        double rate = sink.Read().Delivered / run.Elapsed.TotalSeconds;
+        cancellation.WaitHandle.WaitOne(Settle); // until rings are empty again
+        return rate;
+    }
+}
