@@ -16,9 +16,10 @@ internal static class DatapathIdentity
 
     /// <summary>The address of the first port that is an interface of this machine (OpenFlow 1.0.0 §5.3.1: the lower 48 bits are
     /// meant for it); made from the host's name and the ports where there is none.</summary>
+    /// <param name="name">What tells the switch from others of its process, which may have no ports yet; null for one that is alone.</param>
     /// <param name="warn">Told when the interface is not there whose address it would have been. Then it is made as if there were none at all: the second
     /// interface's address would be a third identity.</param>
-    public static ulong Choose(IReadOnlyList<PortOption> ports, Action<string> warn)
+    public static ulong Choose(IReadOnlyList<PortOption> ports, string? name, Action<string> warn)
     {
         using NetlinkSocket netlink = NetlinkSocket.Open();
         foreach (PortOption port in ports.Where(port => port.Spec.Kind is PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib or PortKind.NetFpga))
@@ -33,7 +34,7 @@ internal static class DatapathIdentity
                 return link.HardwareAddress.Value;
             }
         }
-        string identity = $"{Environment.MachineName}\n{string.Join('\n', ports.Select(port => port.Spec))}";
+        string identity = $"{Environment.MachineName}\n{string.Join('\n', ports.Select(port => port.Spec))}{(name == null ? string.Empty : $"\n{name}")}";
         ulong hash = BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(identity)));
         return (hash & AddressBits & ~Multicast) | LocallyAdministered;
     }

@@ -3,7 +3,7 @@ using Softswitch.Hosting.Logging;
 
 namespace Softswitch.Hosting;
 
-/// <summary>Tells the service manager that the switch works, for as long as it does, and how its ports and controllers are.</summary>
+/// <summary>Tells the service manager that the switches of the process work, for as long as it does, and how its ports and controllers are.</summary>
 /// <remarks>
 /// A sign of life is given while every worker passes and the control thread serves. Each of them does so several times a second with nothing to do, too. Whoever holds
 /// the control lock for ever ends it as well: what is told next waits for the lock. Threads: one of its own from <see cref="Start"/> on.
@@ -15,21 +15,21 @@ internal sealed class ServiceWatch : IDisposable
     // A thread that the system lets wait for so long is not stuck yet.
     private static readonly TimeSpan ShortestPatience = TimeSpan.FromSeconds(2);
 
-    private readonly SwitchHost _host;
+    private readonly SwitchGroup _group;
     private readonly ServiceManager _manager;
     private readonly ILogger _log;
     private readonly TimeSpan _patience;
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
-    private (long Seen, long MovedAt)[] _threads = [];
+    private Dictionary<string, (long Seen, long MovedAt)> _threads = [];
     private string _status = "";
     private bool _isStuck;
 
     /// <param name="manager">One that is present; still the caller's.</param>
     /// <param name="log">Told when signs of life end, and when they begin again.</param>
-    public ServiceWatch(SwitchHost host, ServiceManager manager, ILogger log)
+    public ServiceWatch(SwitchGroup group, ServiceManager manager, ILogger log)
     {
-        _host = host;
+        _group = group;
         _manager = manager;
         _log = log;
         TimeSpan half = (manager.Watchdog ?? TimeSpan.Zero) / 2;
@@ -73,7 +73,7 @@ internal sealed class ServiceWatch : IDisposable
                 HostLog.Warn(_log, _isStuck ? $"{stuck}: no more signs of life for the service manager, which will end the switch" : "all threads work again");
             }
         }
-        string status = _host.DescribeForService();
+        string status = _group.DescribeForService();
         if (status != _status)
         {
             _status = status;
@@ -102,23 +102,16 @@ internal sealed class ServiceWatch : IDisposable
     /// <summary>The first thread that has not moved on within the patience, in words.</summary>
     private string? FindStuck(long milliseconds)
     {
-        long[] progress = _host.ReadProgress();
-        if (_threads.Length != progress.Length)
+        IReadOnlyList<(string Thread, long Turns)> progress = _group.ReadProgress();
+        Dictionary<string, (long Seen, long MovedAt)> before = _threads;
+        _threads = [];
+        string? stuck = null;
+        foreach ((string thread, long turns) in progress)
         {
-            _threads = Array.ConvertAll(progress, seen => (seen, milliseconds));
+            bool isSame = before.TryGetValue(thread, out (long Seen, long MovedAt) last) && last.Seen == turns;
+            _threads[thread] = isSame ? last : (turns, milliseconds);
+            stuck ??= isSame && milliseconds - last.MovedAt > _patience.TotalMilliseconds ? thread : null;
         }
-        int stuck = -1;
-        for (int i = progress.Length - 1; i >= 0; i--)
-        {
-            if (_threads[i].Seen != progress[i])
-            {
-                _threads[i] = (progress[i], milliseconds);
-            }
-            else if (milliseconds - _threads[i].MovedAt > _patience.TotalMilliseconds)
-            {
-                stuck = i;
-            }
-        }
-        return stuck < 0 ? null : $"{(stuck == progress.Length - 1 ? "the control thread" : $"worker {stuck}")} has not moved on for {_patience.TotalSeconds:0.#} s";
+        return stuck == null ? null : $"{stuck} has not moved on for {_patience.TotalSeconds:0.#} s";
     }
 }

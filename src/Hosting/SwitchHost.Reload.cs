@@ -12,6 +12,7 @@ namespace Softswitch.Hosting;
 /// <content>Its configuration, which is read again on demand: all of a change is done, or nothing.</content>
 public sealed partial class SwitchHost
 {
+    private const string NothingChanged = "nothing has changed";
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _reloading = new(); // taken before all others
@@ -19,8 +20,8 @@ public sealed partial class SwitchHost
     private byte[] _credentialsHash = [];
     private IReadOnlyList<string> _pending = [];
 
-    /// <summary>Told of reloads; null for nobody.</summary>
-    internal ServiceManager? Manager { get; set; }
+    /// <summary>A line for each change that takes a new start, as of the last reload.</summary>
+    internal IReadOnlyList<string> Pending => _pending;
 
     /// <summary>Judges options without opening anything: the files of TLS, and what only all options together show. A reader has judged each alone.</summary>
     /// <param name="withFlows">Whether the flows to begin with are read, too.</param>
@@ -80,10 +81,9 @@ public sealed partial class SwitchHost
         try
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
-            Manager?.Reloading();
             try
             {
-                List<string> report = Reconfigure();
+                List<string> report = ReconfigureFromSource();
                 foreach (string line in report)
                 {
                     HostLog.News(_log, $"{cause}: {line}");
@@ -99,14 +99,25 @@ public sealed partial class SwitchHost
                 HostLog.Warn(_log, $"{cause}: refused: {string.Join("; ", e.Message.Split('\n'))}");
                 throw;
             }
-            finally
-            {
-                Manager?.Ready();
-            }
         }
         finally
         {
             _reloading.Exit();
+        }
+    }
+
+    /// <summary>Applies other options to the switch of a group: all of the difference, or nothing.</summary>
+    /// <param name="wanted">Judged alone, with numbers for ports.</param>
+    /// <returns>A line for each change; nothing where there is none.</returns>
+    /// <exception cref="OptionException">As for <see cref="Reload"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal IReadOnlyList<string> Reconfigure(SwitchOptions wanted)
+    {
+        lock (_reloading)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            List<string> report = Reconfigure(_ => wanted);
+            return [.. report.Where(line => line != NothingChanged), .. _pending];
         }
     }
 
@@ -132,12 +143,14 @@ public sealed partial class SwitchHost
 
     private IReadOnlyList<PortState> ReadPortStates() => [.. Ports.ReadConfiguration().Select(port => new PortState(port.Port, port.Queues))];
 
-    private List<string> Reconfigure()
+    private List<string> ReconfigureFromSource() =>
+        Reconfigure(_options.Source ?? (_ => throw new OptionException("there is no file to read again: the switch was started without --config")));
+
+    private List<string> Reconfigure(ConfigurationSource source)
     {
         Reconfiguration steps = new();
         try
         {
-            ConfigurationSource source = _options.Source ?? throw new OptionException("there is no file to read again: the switch was started without --config");
             return Reconfigure(Check(source(Ports.NumberFor)), steps);
         }
 #pragma warning disable CA1031 // whatever it is, the switch goes on as it was
@@ -194,7 +207,7 @@ public sealed partial class SwitchHost
             Control.LimitPacketIns(wanted.Datapath.PacketInRate, wanted.Datapath.PacketInBurst);
         }
         _inBand?.Follow(wanted.Agent.Controllers, agent.ListenPorts);
-        (_log as StreamLog)?.Show(wanted.LogFormat, wanted.LogLevel); // a program's own log has a level of its own
+        ((_log as SwitchLog)?.Behind ?? _log as StreamLog)?.Show(wanted.LogFormat, wanted.LogLevel); // a program's own log has a level of its own
         _pending = [.. ports.Pending, .. SwitchOption.All.Where(option => option.OnReload == null).SelectMany(option => Compare(option, now, wanted)).Select(line => $"{line} needs a new start")];
         report.AddRange(SwitchOption.All.Where(option => option.OnReload != null && option.Name is not ("port" or "queue")).SelectMany(option => Compare(option, now, wanted)));
         _options = _options with
@@ -211,14 +224,14 @@ public sealed partial class SwitchHost
             LogFormat = wanted.LogFormat,
             LogLevel = wanted.LogLevel,
         };
-        return report.Count > 0 ? report : ["nothing has changed"];
+        return report.Count > 0 ? report : [NothingChanged];
     }
 
     private void OpenAll(IReadOnlyList<PortState> ports, Reconfiguration steps) =>
         steps.DoAll(ports, port => Ports.Open(port.Port, port.Queues), port => Ports.Close(port.Port.Number));
 
     /// <summary>A line for each difference.</summary>
-    private static IEnumerable<string> Compare(SwitchOption option, SwitchOptions before, SwitchOptions after)
+    internal static IEnumerable<string> Compare(SwitchOption option, SwitchOptions before, SwitchOptions after)
     {
         (IReadOnlyList<string> added, IReadOnlyList<string> removed) = PortChanges.Difference(option.Show(before), option.Show(after));
         return option.IsRepeatable

@@ -18,7 +18,7 @@ public sealed partial class SwitchHost
     private SwitchSummary? _lastSummary;
 
     /// <summary>What tools call the switch by.</summary>
-    internal string Name { get; private set; }
+    public string Name { get; private set; }
 
     /// <summary>
     /// Reads the counters and states there are. Takes the control lock for a moment at a time, and never looks at flow entries.

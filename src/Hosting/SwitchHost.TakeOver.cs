@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Connections;
@@ -11,7 +12,6 @@ public sealed partial class SwitchHost : IHandedOver
 {
     private readonly CancellationTokenSource _given = new();
     private readonly List<(string Label, ListeningSocket Listener)> _moreListeners = [];
-    private WorkerThreads? _workers;
     private TakeOverGiver? _giver;
     private readonly TakeOverTaker? _taker;
 
@@ -20,12 +20,12 @@ public sealed partial class SwitchHost : IHandedOver
 
     string IHandedOver.Name => Name;
 
-    string? IHandedOver.ControlPath => _commands?.Path;
+    string? IHandedOver.ControlPath => CommandListener?.Path;
 
     IEnumerable<(string Label, ListeningSocket Listener)> IHandedOver.Listeners =>
     [
         .. _agent!.Listeners.Select(open => (LabelOf(open.Target), open.Listener.Socket)),
-        .. _commands == null ? [] : (IEnumerable<(string, ListeningSocket)>)[(LabelOfControl(_commands.Path), _commands.Socket)],
+        .. CommandListener is { } commands ? [(ProcessSocket.LabelOf(commands.Path), commands.Socket)] : (IEnumerable<(string, ListeningSocket)>)[],
         .. _moreListeners,
     ];
 
@@ -62,27 +62,44 @@ public sealed partial class SwitchHost : IHandedOver
         {
             listener.Dispose();
         }
-        if (_commands != null && !taken.Listeners.Contains(LabelOfControl(_commands.Path)))
+        if (CommandListener is { } commands && !taken.Listeners.Contains(ProcessSocket.LabelOf(commands.Path)))
         {
-            UnixSocketFile.Remove(_commands.Path);
+            UnixSocketFile.Remove(commands.Path);
         }
         Control.Abandon(); // what was not taken is left as it was found
         _given.Cancel();
         Thread.Sleep(Timeout.Infinite); // the taker connects to controllers when this process's connections, and the one it took over by, are gone
     }
 
+    /// <summary>From here on the process gets no other switch, until what is returned has ended.</summary>
+    /// <returns>To be called with the socket of the client that asks for the switch.</returns>
+    /// <exception cref="OptionException">There is another switch.</exception>
+    internal Action<int> BeginHandOver()
+    {
+        _member?.Group.SetHandingOver(true);
+        return HandOver;
+    }
+
     /// <summary>Gives the switch to the client of the control socket that asked for it. Not while its configuration changes.</summary>
-    internal void HandOver(int socket)
+    private void HandOver(int socket)
     {
         lock (_reloading)
         {
-            _giver!.Run(socket);
+            try
+            {
+                _giver!.Run(socket);
+            }
+            finally
+            {
+                _member?.Group.SetHandingOver(false);
+            }
         }
     }
 
-    private static string LabelOf(ConnectionTarget target) => $"listen {target}";
+    /// <summary>Null where there is none.</summary>
+    private ControlListener? CommandListener => (_socket ?? _member?.Group.Socket)?.Listener;
 
-    private static string LabelOfControl(string path) => $"control {path}";
+    private static string LabelOf(ConnectionTarget target) => $"listen {target}";
 
     /// <summary>Checks what must be as it is in the switch that is taken over.</summary>
     private static SwitchOptions Adapt(SwitchOptions options, TakeOverTaker taker)
@@ -150,8 +167,8 @@ public sealed partial class SwitchHost : IHandedOver
         _state?.Start();
     }
 
-    private void StartWorkers() => _workers!.Add(Control.Workers, (worker, e) => Fail($"worker {worker.Id}", e));
+    private void StartWorkers() => _resources.Threads.Add(Control.Workers, (worker, e) => Fail($"worker {worker.Id}", e));
 
     /// <returns>False if a worker does not end its pass.</returns>
-    private bool RestWorkers() => _workers == null || _workers.Remove(Control.Workers, (int)EndPatience.TotalMilliseconds);
+    private bool RestWorkers() => _resources.Threads.Remove(Control.Workers, (int)EndPatience.TotalMilliseconds);
 }

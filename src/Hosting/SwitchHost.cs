@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Pipeline;
 using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
@@ -13,7 +12,6 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Patch;
 
 namespace Softswitch.Hosting;
 
@@ -43,16 +41,17 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private readonly CancellationTokenSource _failed = new();
     private readonly List<Thread> _threads = [];
     private volatile SwitchOptions _options;
-    private readonly WorkerProcessors _processors;
+    private readonly SwitchResources _resources;
+    private readonly GroupMember? _member;
+    private readonly HostLeases _leases = new();
     private readonly SwitchCards _cards;
     private readonly ILogger _log;
-    private readonly MemoryLimit? _memory;
-    private HugePages? _frameMemory;
     private long _memoryShortages;
     private SwitchAgent? _agent;
     private SwitchEvents? _events;
     private SwitchPorts? _ports;
-    private ControlListener? _commands;
+    private ControlCommands? _commands;
+    private ProcessSocket? _socket;
     private InBandWatch? _inBand;
     private StateJournal? _state;
     private Exception? _failure;
@@ -60,22 +59,20 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private volatile bool _isDisposed;
     private volatile bool _isGiven;
 
-    private SwitchHost(SwitchOptions options, ILogger log, TakeOverTaker? taker)
+    private SwitchHost(SwitchOptions options, ILogger log, SwitchResources resources, GroupMember? member, TakeOverTaker? taker)
     {
         _taker = taker;
         _log = log;
         _options = options;
+        _member = member;
+        _resources = resources;
         Failed = _failed.Token;
-        _processors = new WorkerProcessors(options.Processors);
-        _memory = MemoryLimit.Find();
-        int framesOfPorts = SwitchPorts.FramesTakenBy(options.Ports);
-        Control = new DatapathControl(options.Datapath with
+        DatapathOptions sizes = options.Datapath with
         {
-            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, line => HostLog.PortTrouble(log, line)),
-            FrameCount = options.Datapath.FrameCount + framesOfPorts,
-            HasMemory = _memory is null ? null : HasMemory,
-            FrameMemory = bytes => _frameMemory = taker is { HasMemory: true } ? taker.MapMemory(bytes) : HugePages.Allocate(bytes, shared: framesOfPorts > 0), // what the kernel pins the next switch must map
-        });
+            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, member is { Group.HasOneSwitch: false } ? options.Name : null, line => HostLog.PortTrouble(log, line)),
+            HasMemory = resources.Memory is null ? null : HasMemory,
+        };
+        Control = new DatapathControl(sizes, resources.Frames);
         _cards = new SwitchCards(Control);
         Name = options.Name ?? taker?.Name ?? $"{Control.DatapathId:x16}";
     }
@@ -116,20 +113,27 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <exception cref="OptionException">Something cannot be opened; nothing is left open then.</exception>
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
     /// <param name="taker">What to go on with of a running switch; null for a fresh one. Stays the caller's.</param>
-    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, TakeOverTaker? taker = null)
+    /// <param name="member">What it is in its group; null for a switch that stands alone.</param>
+    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, TakeOverTaker? taker = null, GroupMember? member = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         StateFolder? state = options.State == null || taker != null ? null : StateFolder.Open(options.State, log);
         SwitchHost host;
+        SwitchResources? resources = null;
         try
         {
             options = options.Complete();
             options = state?.Complete(options) ?? options;
             options = taker == null ? options : Adapt(options, taker);
-            host = new SwitchHost(options, log, taker);
+            resources = member?.Group.Resources ?? new SwitchResources(SwitchGroupOptions.Of(options), taker);
+            host = new SwitchHost(options, log, resources, member, taker);
         }
         catch
         {
+            if (member == null)
+            {
+                resources?.Dispose();
+            }
             state?.Dispose();
             throw;
         }
@@ -139,7 +143,10 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             TlsCredentials? tls = LoadTls(options);
             host._credentials.AddRange(tls == null ? [] : [tls]);
             say($"datapath id {host.Control.DatapathId:x16}");
-            say($"frames: {host.Control.Frames.FrameCount} of {host.Control.Frames.FrameSize} bytes, {host._frameMemory?.Description}");
+            if (member is null or { Group.HasOneSwitch: true })
+            {
+                say(resources.DescribeFrames());
+            }
             StateClock clock = StateClock.ForThisMachine(options.Datapath.TimeProvider);
             host._state = state == null ? null : StateJournal.Begin(host.Control, state, clock, say, log);
             if (taker == null)
@@ -147,9 +154,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
                 StartupFlows.Load(host.Control, options, say, line => HostLog.Warn(log, line));
             }
             host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
-            host._workers = new WorkerThreads(
-                options.Datapath.Workers, () => options.SpinsWhenIdle ? new SpinningWaiter() : new EpollWaiter(), host._processors.Enter);
-            host._ports = new SwitchPorts(host.Control, options, host._cards, new PatchCables(host.Control.Frames, options.Datapath.Workers), log, host._state?.Queue);
+            host._ports = new SwitchPorts(host.Control, options, host._cards, host._resources.Cables, log, host._state?.Queue);
             host._ports.OpenAll(say, taker);
             host._cards.AddOffloads(options.Ports, log);
             // The agent first: it is told what the workers meet.
@@ -157,7 +162,8 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
             host.PortChanged += new LinkNews(log, host.Control.Ports).Note;
             host._giver = new TakeOverGiver(host, host.Control, log);
-            host.ListenForCommands(say);
+            host._commands = new ControlCommands(host, host._ports, host._cards, log);
+            host.BecomeKnown(say);
             if (taker != null)
             {
                 host.TakeOver(say);
@@ -171,7 +177,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, line => HostLog.News(log, line)) : null;
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
-            host._commands?.Start();
+            host._socket?.Start();
             host.KeepState(clock);
             host._isStarted = true;
             HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", AgentOptions.ProgramVersion, Environment.ProcessId);
@@ -183,6 +189,9 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What ended a thread; null unless <see cref="Failed"/> was cancelled.</summary>
+    internal Exception? Failure => _failure;
 
     /// <summary>Throws what ended a thread, if <see cref="Failed"/> was cancelled.</summary>
     /// <exception cref="InvalidOperationException">It says which thread ended, and why.</exception>
@@ -209,20 +218,38 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             }
             _isDisposed = true;
         }
-        _commands?.Dispose();
-        bool isQuiet = _reloading.TryEnter(EndPatience);
+        End();
+        _member?.Group.Leave(_member);
+    }
+
+    private void End()
+    {
+        _socket?.Dispose();
+        bool isQuiet = _reloading.TryEnter(EndPatience) & _leases.End(EndPatience);
         _inBand?.Dispose();
         _ports?.Dispose();
         _agent?.Dispose();
         _stop.Cancel();
         Control.Wake();
         bool isAtRest = RestWorkers();
-        _workers?.Dispose();
         if (!_threads.TrueForAll(thread => thread.Join(EndPatience)) || !isAtRest || !isQuiet)
         {
+            _resources.Abandon();
             Control.Abandon();
-            return;
         }
+        else
+        {
+            Release();
+        }
+        if (_member == null)
+        {
+            _resources.Dispose();
+        }
+    }
+
+    /// <summary>Gives back what only threads that have ended used.</summary>
+    private void Release()
+    {
         _state?.Dispose();
         Control.Dispose();
         _cards.Dispose();
@@ -231,6 +258,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             HostLog.Stopped(_log, Quantity.Duration(Control.Uptime.TotalSeconds));
         }
         _credentials.ForEach(credentials => credentials.Dispose());
+        _leases.Dispose();
         _stop.Dispose();
         _failed.Dispose();
         _reloading.Exit();
@@ -239,73 +267,40 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
 
-    /// <summary>Begins to capture packets.</summary>
+    /// <summary>Begins to capture packets. A capture that is not disposed of in time when the switch ends ends without the rest of its packets.</summary>
     /// <exception cref="OptionException">The request makes no sense, or there are too many captures.</exception>
-    internal CaptureStream BeginCapture(CaptureRequest request) => new(Control, request, Ports.FindNumber);
-
-    /// <summary>Opens the control socket: the one that was asked for, or the one that goes with the name.</summary>
-    /// <param name="say">Takes a line for one that was asked for.</param>
-    private void ListenForCommands(Action<string> say)
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal CaptureStream BeginCapture(CaptureRequest request)
     {
-        if (_options.Control is { } target)
+        HostLease lease = Hold();
+        try
         {
-            Listen(target.Host, $"--control: {target}");
-            say($"control: {target}");
+            return new CaptureStream(Control, request, Ports.FindNumber, lease);
         }
-        else if (_options.Name != null)
+        catch
         {
-            ListenAs(Name, $"--name: {Name}");
-        }
-        else if (_options.IsNamedByDefault)
-        {
-            try
-            {
-                ListenAs(null, Name);
-            }
-            catch (OptionException e)
-            {
-                HostLog.NoControlSocket(_log, e.Message);
-            }
+            lease.Dispose();
+            throw;
         }
     }
 
-    /// <param name="name">Null for the datapath id; with a number behind it if another switch has that already.</param>
-    /// <param name="what">For errors.</param>
-    /// <exception cref="OptionException">It cannot be had.</exception>
-    private void ListenAs(string? name, string what)
-    {
-        try
-        {
-            string folder = ControlSockets.MakeFolder();
-            // From the look whether somebody listens until we do: a socket that is bound and not listened at yet looks like one that was left behind.
-            using ExclusiveLock alone = ExclusiveLock.Take(folder, what);
-            for (int number = 2; name == null && _taker?.ControlPath != ControlSockets.PathOf(folder, Name) && UnixSocketFile.IsListening(ControlSockets.PathOf(folder, Name)); number++)
-            {
-                Name = $"{DatapathId:x16}-{number}";
-            }
-            Listen(ControlSockets.PathOf(folder, Name), what);
-        }
-        catch (Exception e) when (e is IOException or PortException)
-        {
-            throw new OptionException($"{what}: {e.Message}", e);
-        }
-        if (name == null && Name != $"{DatapathId:x16}")
-        {
-            HostLog.NameTaken(_log, Name);
-        }
-    }
+    /// <summary>Keeps the switch's memory until the lease is disposed of, which is to be soon after <see cref="HostLease.Ending"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal HostLease Hold() => _leases.Take();
 
-    /// <exception cref="OptionException">It cannot be had.</exception>
-    private void Listen(string path, string what)
+    /// <summary>Does what a line of the control socket asks of this switch.</summary>
+    internal ControlAnswer Execute(string request) => _commands!.Execute(request);
+
+    /// <summary>From here on tools know the switch, by its name or its control socket.</summary>
+    private void BecomeKnown(Action<string> say)
     {
-        try
+        if (_member != null)
         {
-            _commands = new ControlListener(path, new ControlCommands(this, _ports!, _cards, _log).Execute, _taker?.TakeListener(LabelOfControl(path)));
+            Name = _member.Group.Enlist(_member, DatapathId, Name, _taker);
+            return;
         }
-        catch (IOException e)
-        {
-            throw new OptionException($"{what}: {e.Message}", e);
-        }
+        _socket = ProcessSocket.Open(_options.Control, _options.Name, _options.IsNamedByDefault ? Name : null, Execute, _taker, say, _log, HostLog.NameTaken);
+        Name = _socket?.Name ?? Name;
     }
 
     private void Serve()
@@ -317,7 +312,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             new(ReadQueueMisses, DescribeQueueMisses, warn),
             new(
                 () => Volatile.Read(ref _memoryShortages),
-                (_, _) => $"memory: the control group's limit of {_memory!.Bytes >> 20} MiB is near: flow-mods that need more are refused (OFPFMFC_ALL_TABLES_FULL)",
+                (_, _) => $"memory: the control group's limit of {_resources.Memory!.Bytes >> 20} MiB is near: flow-mods that need more are refused (OFPFMFC_ALL_TABLES_FULL)",
                 warn),
             new(() => _events!.Faults, (more, all) => $"handlers: {more} more failed, {all} in all; the last: {_events!.LastFault}", warn),
         ];
@@ -332,7 +327,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <summary>Under the control lock.</summary>
     private bool HasMemory()
     {
-        bool hasRoom = _memory!.HasRoom();
+        bool hasRoom = _resources.Memory!.HasRoom();
         _memoryShortages += hasRoom ? 0 : 1;
         return hasRoom;
     }

@@ -70,6 +70,9 @@ internal sealed class PortSpec
     /// <summary>Whether it is a tunnel, which travels by another port of the switch.</summary>
     public bool IsTunnel => IsTunnelKind(Kind);
 
+    /// <summary>Whether <see cref="Target"/> is a network interface, of which only one port can be.</summary>
+    public bool IsInterface => IsInterfaceKind(Kind) || Kind == PortKind.NetFpga;
+
     /// <summary>Bit/s the port is to send at, as <c>rate=100M</c> of any kind of port says; 0 without it.</summary>
     public long Rate => BitRate.TryParse(_options.GetValueOrDefault(RateKey), out long rate) ? rate : 0;
 

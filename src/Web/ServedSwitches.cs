@@ -15,6 +15,12 @@ internal sealed class ServedSwitches
         _read = () => ReadReport(alone);
     }
 
+    public ServedSwitches(SwitchGroup group)
+    {
+        _all = () => group.Switches;
+        _read = group.ReadReport;
+    }
+
     /// <summary>Those that run now.</summary>
     public IReadOnlyList<SwitchHost> All => _all();
 

@@ -38,6 +38,9 @@ internal sealed class WebServer : IDisposable
     /// <summary>Where it is served: <c>http://127.0.0.1:8080/</c>.</summary>
     public string Address { get; }
 
+    /// <summary>Serves the switches of a process, as they come and go.</summary>
+    public static WebServer Start(SwitchGroup group, Socket listener, Action<string> say) => Start(new ServedSwitches(group), listener, say);
+
     /// <param name="listener">Of <see cref="WebListener"/>; from now on the server's.</param>
     /// <param name="say">Takes the URL, with the token that lets the page see packets' contents.</param>
     public static WebServer Start(SwitchHost host, Socket listener, Action<string> say) => Start(new ServedSwitches(host), listener, say);

@@ -99,11 +99,12 @@ public sealed class ServiceManagerTests : IDisposable
     [Fact]
     public void A_running_switch_gives_signs_of_life_until_a_thread_is_stuck_and_again_once_it_works()
     {
-        using SwitchHost host = SwitchHost.Start(new SwitchOptions { Datapath = new() { FrameCount = 2048 } });
+        using SwitchGroup group = SwitchGroup.Start(SwitchGroupOptions.Of(new SwitchOptions { Datapath = new() { FrameCount = 2048 } }));
+        SwitchHost host = group.Switches[0];
         using ManualResetEventSlim release = new(), entered = new();
         using ServiceManager manager = new(Path, TimeSpan.FromSeconds(10));
         List<string> log = [];
-        using ServiceWatch watch = new(host, manager, new LineLogger(log.Add));
+        using ServiceWatch watch = new(group, manager, new LineLogger(log.Add));
         watch.Look(0);
         Assert.Equal("WATCHDOG=1", Next());
         Assert.Equal("STATUS=0 ports, 0 up", Next());
@@ -143,8 +144,10 @@ public sealed class ServiceManagerTests : IDisposable
 
     private static void MoveOn(SwitchHost host, Func<long[], long[]> which)
     {
-        long[] before = which(host.ReadProgress());
-        Eventually.True(() => which(host.ReadProgress()).Zip(before).All(pair => pair.First != pair.Second), "every thread moved on");
+        long[] before = which(Read());
+        Eventually.True(() => which(Read()).Zip(before).All(pair => pair.First != pair.Second), "every thread moved on");
+
+        long[] Read() => [.. host.ReadProgress().Select(thread => thread.Turns)];
     }
 
     private string Next()

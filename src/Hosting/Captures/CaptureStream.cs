@@ -31,6 +31,7 @@ internal sealed class CaptureStream : IDisposable
     private readonly DatapathControl _control;
     private readonly CaptureRequest _request;
     private readonly Capture _capture;
+    private readonly HostLease? _lease;
     private readonly Dictionary<ushort, CapturedPort> _ports = [];
     private long _namesReadAt = long.MinValue;
     private long _lastLook;
@@ -38,10 +39,12 @@ internal sealed class CaptureStream : IDisposable
     private long _left;
     private bool _isRunning = true;
 
+    /// <param name="lease">The capture's once it is made; null where the switch outlives it anyway.</param>
     /// <exception cref="OptionException">The request makes no sense, or there are too many captures.</exception>
-    public CaptureStream(DatapathControl control, CaptureRequest request, Func<string, ushort> findPort)
+    public CaptureStream(DatapathControl control, CaptureRequest request, Func<string, ushort> findPort, HostLease? lease = null)
     {
         _control = control;
+        _lease = lease;
         _request = request;
         _left = request.Count == 0 ? long.MaxValue : request.Count;
         CaptureFilter filter = request.ToFilter(findPort);
@@ -57,6 +60,9 @@ internal sealed class CaptureStream : IDisposable
     /// <summary>What the workers fill, for benchmarks that turn it off and on.</summary>
     internal Capture Capture => _capture;
 
+    /// <summary>Cancelled when the switch is to end: a reader that does not read is not waited for then.</summary>
+    public CancellationToken Ending => _lease?.Ending ?? CancellationToken.None;
+
     /// <summary>Packets written so far.</summary>
     public long Packets => _ports.Values.Sum(port => port.Packets);
 
@@ -71,7 +77,7 @@ internal sealed class CaptureStream : IDisposable
         PcapNgWriter writer = new(output, $"Softswitch {typeof(CaptureStream).Assembly.GetName().Version?.ToString(3)}");
         ReadNames(writer);
         bool isOrdered = _control.Workers.Count == 1;
-        while (_left > 0 && !isOver())
+        while (_left > 0 && !isOver() && !Ending.IsCancellationRequested)
         {
             if (Stopwatch.GetElapsedTime(_namesReadAt) > NamesInterval)
             {
@@ -107,6 +113,7 @@ internal sealed class CaptureStream : IDisposable
         {
             _capture.Dispose();
         }
+        _lease?.Dispose();
     }
 
     /// <returns>Whether no worker writes any more.</returns>

@@ -10,11 +10,12 @@ internal static class ConfigurationText
 
     /// <param name="pending">Changes that take a new start, for comments.</param>
     /// <param name="all">Whether what is at its default is written, too, instead of being in comments.</param>
-    public static IReadOnlyList<string> Lines(SwitchOptions options, IReadOnlyList<string> pending, bool all)
+    /// <param name="isMeant">Which options are written; null for all.</param>
+    public static IReadOnlyList<string> Lines(SwitchOptions options, IReadOnlyList<string> pending, bool all, Func<SwitchOption, bool>? isMeant = null)
     {
         List<string> lines = [.. pending.Select(line => $"# {line}")];
         List<string> defaults = [];
-        foreach (SwitchOption option in SwitchOption.All)
+        foreach (SwitchOption option in SwitchOption.All.Where(isMeant ?? (static _ => true)))
         {
             string[] values = [.. option.Show(options)];
             bool isDefault = values.Length == 1 && !option.IsRepeatable && values[0] == option.DefaultValue;
@@ -35,7 +36,7 @@ internal static class ConfigurationText
     }
 
     /// <summary>A value as YAML's readers take it for text: bare where nothing in it could mean anything else, else in double quotes.</summary>
-    private static string Quote(string value)
+    public static string Quote(string value)
     {
         bool isBare = value.Length > 0 && value.All(c => char.IsAsciiLetterOrDigit(c) || "-_./:=,@+".Contains(c, StringComparison.Ordinal))
             && (char.IsAsciiLetter(value[0]) || value[0] == '/' || (char.IsAsciiDigit(value[0]) && value.Contains('=', StringComparison.Ordinal)))

@@ -38,6 +38,9 @@ internal sealed record SwitchOption(
     /// <summary>Whether the program does it, and not the library.</summary>
     public bool IsForProgram { get; init; }
 
+    /// <summary>Where there are several switches: whose it is.</summary>
+    public OptionScope Scope { get; init; }
+
     /// <summary>What a reload makes of a change, for people; null where it takes a new start.</summary>
     public string? OnReload { get; init; }
 
@@ -60,21 +63,23 @@ internal sealed record SwitchOption(
             (to, given) => to.ReadPorts(given), of => of.Ports.Select(port => port.NumberedText))
         {
             IsRepeatable = true,
+            Scope = OptionScope.OneSwitch,
             OnReload = "new ones are opened, those that are gone are closed, the others notice nothing; another rate= holds at once, any other "
                 + "change opens the port again. Cards' ports need a new start",
         },
         new("netfpga", "nf2c0|emulator",
             "a NetFPGA card by its first interface, or an emulated one; its four interfaces become ports; "
             + "then ,key=value for transport=, layout=, offload=off|strict|on|all, trace=FILE and, emulated, wires=IF0:IF1:IF2:IF3",
-            static (_, _) => { }, of => of.Cards.Select(card => card.Spec.Text)) { IsRepeatable = true }, // read with the ports
+            static (_, _) => { }, of => of.Cards.Select(card => card.Spec.Text)) { IsRepeatable = true, Scope = OptionScope.OneSwitch }, // read with the ports
         new("queue", "PORT:ID,min-rate=RATE[,max-rate=RATE]", "a queue of a port; rates in bit/s, such as 10M",
             (to, given) => to.ReadQueues(given), of => of.Queues.Select(queue => queue.Text))
         {
             IsRepeatable = true,
+            Scope = OptionScope.OneSwitch,
             OnReload = "at once; a queue that stays keeps its packets and counters",
         },
         One("datapath-id", "HEX", "up to 16 hexadecimal digits; made from the first port's address if absent",
-            (to, setting) => to.ReadDatapathId(setting), of => of.DatapathId is { } id ? $"{id:x16}" : null),
+            (to, setting) => to.ReadDatapathId(setting), of => of.DatapathId is { } id ? $"{id:x16}" : null) with { Scope = OptionScope.OneSwitch },
         new("flows", "FILE|FLOW",
             "flows to begin with: a file of them in ovs-ofctl's words, - for standard input, or a flow itself (with actions=)",
             (to, given) => to.Options = to.Options with { Flows = [.. given.Select(setting => setting.Value)] }, of => of.Flows)
@@ -100,14 +105,14 @@ internal sealed record SwitchOption(
             OnReload = "new ones are listened on, those that are gone are closed with the connections they took, the others notice nothing",
         },
         One("name", "NAME", "what tools such as 'softswitch status' call this switch by; the datapath id if absent",
-            (to, setting) => to.ReadName(setting), of => of.Name),
+            (to, setting) => to.ReadName(setting), of => of.Name) with { Scope = OptionScope.Each },
         One("control", ControlForm, "where tools reach this switch, instead of the socket that goes with its name; only the owner may connect",
-            (to, setting) => to.ReadControl(setting, ControlForm), of => of.Control?.ToString()),
+            (to, setting) => to.ReadControl(setting, ControlForm), of => of.Control?.ToString()) with { Scope = OptionScope.Process },
         One("take-over", ControlSockets.TargetForm,
             "go on with a switch that runs: its flow table, counters, ports and listening sockets; it ends when this one forwards",
-            (to, setting) => to.Options = to.Options with { TakeOver = setting.Value }, _ => null) with { IsForProgram = true },
+            (to, setting) => to.Options = to.Options with { TakeOver = setting.Value }, _ => null) with { IsForProgram = true, Scope = OptionScope.Process },
         One("web", WebAddress.Form, "a page to look at and Prometheus' /metrics over HTTP; at 127.0.0.1 unless HOST is given",
-            (to, setting) => to.ReadWeb(setting), of => of.Web?.ToString()) with { IsForProgram = true },
+            (to, setting) => to.ReadWeb(setting), of => of.Web?.ToString()) with { IsForProgram = true, Scope = OptionScope.Process },
         One("private-key", "FILE", "for ssl: and pssl:, our private key in PEM", (to, setting) => to.PrivateKey = setting.Value,
             of => of.Tls?.PrivateKey) with { OnReload = ReadAgain },
         One("certificate", "FILE",
@@ -137,9 +142,10 @@ internal sealed record SwitchOption(
         Number("frames", "N", 1024, 1 << 20,
             $"frames in the pool, for all packets under way, RANGE (default {Default.Datapath.FrameCount}); AF_XDP ports "
             + "bring their own besides",
-            (to, count) => to.Datapath = to.Datapath with { FrameCount = count }, of => of.Datapath.FrameCount),
+            (to, count) => to.Datapath = to.Datapath with { FrameCount = count }, of => of.Datapath.FrameCount) with { Scope = OptionScope.Process },
         Choice("frame-size", "bytes of a frame; AF_XDP ports take an MTU of 1710 with the first (default), of 3758 with the other",
-            (to, size) => to.Datapath = to.Datapath with { FrameSize = size }, of => of.Datapath.FrameSize, ("2048", 2048), ("4096", 4096)),
+            (to, size) => to.Datapath = to.Datapath with { FrameSize = size }, of => of.Datapath.FrameSize, ("2048", 2048), ("4096", 4096))
+            with { Scope = OptionScope.Process },
         Number("buffers", "N", 1, 4096,
             $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount})",
             (to, count) => to.Datapath = to.Datapath with { BufferCount = count }, of => of.Datapath.BufferCount),
@@ -160,18 +166,19 @@ internal sealed record SwitchOption(
             + $"{Default.Agent.EmergencyAttempts})",
             (to, count) => to.Agent = to.Agent with { EmergencyAttempts = count }, of => of.Agent.EmergencyAttempts) with { OnReload = AtOnce },
         Number("workers", "N", 1, 64, $"threads that forward packets, RANGE (default {Default.Datapath.Workers})",
-            (to, count) => to.Datapath = to.Datapath with { Workers = count }, of => of.Datapath.Workers),
+            (to, count) => to.Datapath = to.Datapath with { Workers = count }, of => of.Datapath.Workers) with { Scope = OptionScope.Process },
         One("cpus", "N[,N...]", "a processor for each worker, which all other threads of the switch keep off if there are more",
-            (to, setting) => to.ReadProcessors(setting), of => of.Processors.Count == 0 ? null : string.Join(',', of.Processors)),
+            (to, setting) => to.ReadProcessors(setting), of => of.Processors.Count == 0 ? null : string.Join(',', of.Processors)) with { Scope = OptionScope.Process },
         Choice("idle", "a worker without packets: sleeps after a moment (default), or keeps looking, which takes its processor whole",
-            (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }, of => of.SpinsWhenIdle, ("adaptive", false), ("spin", true)),
+            (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }, of => of.SpinsWhenIdle, ("adaptive", false), ("spin", true))
+            with { Scope = OptionScope.Process },
         Choice("log-level", "the least that the log, on standard error, shows; info if absent",
             (to, level) => to.Options = to.Options with { LogLevel = level }, of => of.LogLevel,
             ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error))
-            with { OnReload = AtOnce },
+            with { OnReload = AtOnce, Scope = OptionScope.Process },
         Choice("log-format", "lines for people (default; for journald where the journal reads them), or an object a line",
             (to, format) => to.Options = to.Options with { LogFormat = format }, of => of.LogFormat,
-            ("text", LogFormat.Text), ("json", LogFormat.Json)) with { OnReload = AtOnce },
+            ("text", LogFormat.Text), ("json", LogFormat.Json)) with { OnReload = AtOnce, Scope = OptionScope.Process },
         Flag("stp",
             "IEEE 802.1D spanning tree, so that NORMAL and FLOOD survive loops (default false)", (to, isOn) => to.HasSpanningTree = isOn,
             of => of.Datapath.SpanningTree != null),

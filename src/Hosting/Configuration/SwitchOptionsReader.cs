@@ -25,9 +25,11 @@ internal sealed class SwitchOptionsReader
     private readonly ILookup<string, Setting> _settings;
 
     private readonly PortNumbering? _numbering;
+    private readonly bool _needsPorts;
 
-    private SwitchOptionsReader(IReadOnlyList<Setting> settings, PortNumbering? numbering, IEnumerable<string> errors)
+    private SwitchOptionsReader(IReadOnlyList<Setting> settings, PortNumbering? numbering, IEnumerable<string> errors, bool needsPorts)
     {
+        _needsPorts = needsPorts;
         _errors = [.. errors];
         _settings = settings.ToLookup(setting => setting.Key);
         _numbering = numbering;
@@ -54,9 +56,10 @@ internal sealed class SwitchOptionsReader
     /// <param name="settings">All of them; an option that is not repeatable comes once.</param>
     /// <param name="numbering">Numbers for ports that are given without one; null for the lowest free ones.</param>
     /// <param name="errors">What was wrong before it came to settings.</param>
+    /// <param name="needsPorts">Whether a switch without a port is a mistake: it is where nothing else is in the process.</param>
     /// <exception cref="OptionException">Those, and one line for each setting that is wrong.</exception>
-    public static SwitchOptions Read(IReadOnlyList<Setting> settings, PortNumbering? numbering = null, IEnumerable<string>? errors = null) =>
-        new SwitchOptionsReader(settings, numbering, errors ?? []).ReadAll();
+    public static SwitchOptions Read(IReadOnlyList<Setting> settings, PortNumbering? numbering = null, IEnumerable<string>? errors = null, bool needsPorts = true) =>
+        new SwitchOptionsReader(settings, numbering, errors ?? [], needsPorts).ReadAll();
 
     public void Refuse(Setting setting, string reason)
     {
@@ -183,7 +186,7 @@ internal sealed class SwitchOptionsReader
     public void ReadPorts(IReadOnlyList<Setting> given)
     {
         List<CardOption> cards = CardOptionsReader.Read(_settings["netfpga"], _errors);
-        if (given.Count == 0 && !_settings.Contains("netfpga"))
+        if (_needsPorts && given.Count == 0 && !_settings.Contains("netfpga"))
         {
             _errors.Add("--port: at least one is needed, such as --port 1=eth1");
         }

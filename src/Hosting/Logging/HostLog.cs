@@ -35,8 +35,14 @@ internal static partial class HostLog
     [LoggerMessage(12, LogLevel.Warning, "card {Card}: {Trouble}")]
     public static partial void Card(ILogger log, string card, string trouble);
 
+    [LoggerMessage(8, LogLevel.Error, "the switch cannot start, others of the process go on: {Reason}")]
+    public static partial void CannotStart(ILogger log, string reason);
+
     [LoggerMessage(20, LogLevel.Information, "tools call this switch {Name}: another has its datapath id for a name")]
     public static partial void NameTaken(ILogger log, string name);
+
+    [LoggerMessage(23, LogLevel.Information, "tools call this process {Name}: another is called that without a number")]
+    public static partial void ProcessNameTaken(ILogger log, string name);
 
     [LoggerMessage(21, LogLevel.Warning, "no control socket, so tools do not find this switch (--control says where one can be): {Reason}")]
     public static partial void NoControlSocket(ILogger log, string reason);

@@ -95,7 +95,8 @@ internal static class ControlClient
         {
             throw new OptionException($"target: '{target}' is not unix:PATH, the path given to run --control");
         }
-        byte[] bytes = Encoding.UTF8.GetBytes($"{request}\n");
+        string forSwitch = ControlSockets.SwitchAt(parsed.Host) is { } name ? $"{ControlProtocol.SwitchMark}{name} " : string.Empty;
+        byte[] bytes = Encoding.UTF8.GetBytes($"{forSwitch}{request}\n");
         if (bytes.Length > ControlProtocol.LongestRequest || request.Any(char.IsControl))
         {
             throw new OptionException($"request: {ControlProtocol.LongestRequest} bytes without control characters are all that can be sent");

@@ -18,23 +18,33 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
     private const int LongestEcho = 40;
 
     /// <returns>Whether it was done, and what there is to say: if not, why.</returns>
-    public ControlAnswer Execute(string request)
+    public ControlAnswer Execute(string request) => Answer(log, request, () =>
+    {
+        if (request.StartsWith(TakeOverTaker.Verb, StringComparison.Ordinal))
+        {
+            return request[TakeOverTaker.Verb.Length..] == $"{TakeOverChannel.Version}" ? new ControlAnswer(true, [], Follow: host.BeginHandOver())
+                : throw new OptionException($"it hands over by version {TakeOverChannel.Version} of the protocol, not by '{Echo(request[TakeOverTaker.Verb.Length..])}'");
+        }
+        return request.Split(' ')[0] == CaptureRequest.Verb
+            ? new ControlAnswer(true, [], host.BeginCapture(CaptureRequest.Parse(request)))
+            : new ControlAnswer(true, Apply(request));
+    });
+
+    /// <summary>What does not succeed is an answer, too, and told to the log.</summary>
+    public static ControlAnswer Answer(ILogger log, string request, Func<ControlAnswer> act)
     {
         string[] reasons;
         try
         {
-            if (request.StartsWith(TakeOverTaker.Verb, StringComparison.Ordinal))
-            {
-                return request[TakeOverTaker.Verb.Length..] == $"{TakeOverChannel.Version}" ? new ControlAnswer(true, [], Follow: host.HandOver)
-                    : throw new OptionException($"it hands over by version {TakeOverChannel.Version} of the protocol, not by '{Echo(request[TakeOverTaker.Verb.Length..])}'");
-            }
-            return request.Split(' ')[0] == CaptureRequest.Verb
-                ? new ControlAnswer(true, [], host.BeginCapture(CaptureRequest.Parse(request)))
-                : new ControlAnswer(true, Apply(request));
+            return act();
         }
         catch (Exception e) when (e is OptionException or PortException or SystemCallException or RegisterAccessException)
         {
             reasons = e.Message.Split('\n');
+        }
+        catch (ObjectDisposedException)
+        {
+            reasons = ["the switch has ended"];
         }
 #pragma warning disable CA1031 // one command that fails in an unforeseen way must not end the switch
         catch (Exception e)
@@ -103,7 +113,7 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
     }
 
     /// <summary>What a stranger wrote, fit to be shown.</summary>
-    private static string Echo(string request) =>
+    public static string Echo(string request) =>
         string.Concat(request.Take(LongestEcho).Select(c => char.IsControl(c) ? '?' : c)) + (request.Length > LongestEcho ? "..." : string.Empty);
 }
 

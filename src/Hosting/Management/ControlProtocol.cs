@@ -9,6 +9,8 @@ namespace Softswitch.Hosting.Management;
 /// switch  ok
 /// </code>
 /// A request is one line; its answer is any number of lines behind a bar, then <see cref="Ok"/> or, if they say why it cannot be done, <see cref="Error"/>.
+/// Where a process has several switches, <c>@NAME </c> in front of a request says which is meant. What begins with <c>switch </c> is the process's, and so are
+/// <see cref="Reload"/> and <see cref="ShowConfiguration"/> without a switch.
 /// Requests of a connection are answered in order. Behind the <see cref="Ok"/> of a capture come blocks of pcapng, until the client shuts down its half of the
 /// connection; then the last of them, and the end.
 /// </remarks>
@@ -17,6 +19,21 @@ internal static class ControlProtocol
     public const string Ok = "ok";
     public const string Error = "error";
     public const char TextMark = '|';
+
+    /// <summary>In front of the name of the switch that is meant.</summary>
+    public const char SwitchMark = '@';
+
+    /// <summary>
+    /// With a JSON object behind it, names of options of <c>run</c> with a text or a list of texts: <c>switch add {"name": "s9", "port": ["1=eth1", "2=eth2"]}</c>.
+    /// Answered when the switch forwards, by what it has open.
+    /// </summary>
+    public const string AddSwitch = "switch add ";
+
+    /// <summary>With a name. Answered when interfaces are as they were found.</summary>
+    public const string DeleteSwitch = "switch del ";
+
+    /// <summary>A list of <see cref="Reports.SwitchSummary"/> as JSON, on one line.</summary>
+    public const string ListSwitches = "switch list";
 
     /// <summary>Bytes of a request, its line feed included.</summary>
     public const int LongestRequest = 128 * 1024; // a packet of 64 KiB to be traced
@@ -32,7 +49,7 @@ internal static class ControlProtocol
     public const string ShowConfiguration = "config";
     public const string ShowWholeConfiguration = "config all";
 
-    /// <summary>A <see cref="Reports.SwitchReport"/> as JSON, on one line.</summary>
+    /// <summary>A <see cref="Reports.SwitchReport"/> as JSON, on one line; of a process of several a <see cref="Reports.GroupReport"/>.</summary>
     public const string Report = "report";
 
     /// <summary>Followed by a <see cref="Tracing.TraceRequest"/> as JSON; answered by a list of <see cref="Tracing.TraceReport"/>, on one line.</summary>

@@ -119,6 +119,7 @@ internal sealed class ControlSession
         }
         _isOver = true;
         _socket.SendTimeout = 0;
+        using CancellationTokenRegistration ending = capture.Ending.Register(Abort);
         using NetworkStream stream = new(_socket);
         capture.Run(stream, () => _socket.Poll(0, SelectMode.SelectRead)); // it has nothing more to say but that it ends
     }

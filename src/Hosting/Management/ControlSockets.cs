@@ -2,7 +2,7 @@ using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Hosting.Management;
 
-/// <summary>Where running switches are found by name: a folder with the control socket of each, NAME.sock.</summary>
+/// <summary>Where running switches are found by name: a folder with the control socket of each process, NAME.sock, and links to it under the names of its switches.</summary>
 /// <remarks>
 /// <c>/run/softswitch</c> for root, <c>$XDG_RUNTIME_DIR/softswitch</c> for any other user; <c>$SOFTSWITCH_RUNDIR</c> instead of both. A
 /// socket that nobody
@@ -63,7 +63,15 @@ internal static class ControlSockets
     /// <param name="folder">As made.</param>
     public static string PathOf(string folder, string name) => Path.Combine(folder, name + Suffix);
 
-    /// <summary>The names of switches that run, in order.</summary>
+    /// <summary>The switch whose name a path is, where it leads to the socket of a process of several; null for a socket itself.</summary>
+    public static string? SwitchAt(string path) =>
+        Path.GetDirectoryName(path) == Folder && path.EndsWith(Suffix, StringComparison.Ordinal) && new FileInfo(path).LinkTarget != null
+            ? Path.GetFileName(path)[..^Suffix.Length] : null;
+
+    /// <summary>The paths in the folder that lead to a socket.</summary>
+    public static List<string> LinksTo(string folder, string path) => [.. Directory.EnumerateFiles(folder, "*" + Suffix).Where(one => new FileInfo(one).LinkTarget == path)];
+
+    /// <summary>The names of switches and processes that run, in order.</summary>
     public static IReadOnlyList<string> Running()
     {
         try
@@ -80,7 +88,7 @@ internal static class ControlSockets
     }
 
     /// <summary>The switch a tool is to ask.</summary>
-    /// <param name="target">As written: a name, <c>unix:PATH</c>, or null for the one that runs.</param>
+    /// <param name="target">As written: a name, <c>unix:PATH</c>, or null for the process that runs, which knows whether it has one switch.</param>
     /// <returns><c>unix:PATH</c>.</returns>
     /// <exception cref="OptionException">There is no such switch, none at all, or more than one to choose from; the message lists
     /// them.</exception>
@@ -95,7 +103,8 @@ internal static class ControlSockets
             throw new OptionException($"target: '{target}' is neither a switch's name nor unix:PATH");
         }
         IReadOnlyList<string> running = Running();
-        string? name = target ?? (running.Count == 1 ? running[0] : null);
+        string[] processes = [.. running.Where(one => SwitchAt(PathOf(Folder!, one)) == null)];
+        string? name = target ?? (processes.Length == 1 ? processes[0] : null);
         if (name != null && running.Contains(name))
         {
             return Unix + PathOf(Folder!, name);

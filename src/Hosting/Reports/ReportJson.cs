@@ -8,6 +8,7 @@ namespace Softswitch.Hosting.Reports;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(SwitchReport))]
 [JsonSerializable(typeof(GroupReport))]
+[JsonSerializable(typeof(IReadOnlyList<SwitchSummary>))]
 [JsonSerializable(typeof(FlowActivityReport))]
 internal sealed partial class ReportJson : JsonSerializerContext
 {

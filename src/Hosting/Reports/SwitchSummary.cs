@@ -8,7 +8,8 @@ namespace Softswitch.Hosting.Reports;
 /// <param name="Name">What tools call the switch by.</param>
 /// <param name="DatapathId">16 hexadecimal digits.</param>
 /// <param name="State">
-/// <c>running</c>; <c>busy</c> if its control side did not answer in time, and the figures are those of the last time it did; <c>failed</c>.
+/// <c>running</c>; <c>busy</c> if its control side did not answer in time, and the figures are those of the last time it did; <c>starting</c>, <c>ending</c>,
+/// <c>failed</c>, without figures.
 /// </param>
 /// <param name="Reason">Why it failed; null while it did not.</param>
 /// <param name="UptimeSeconds">Since its start, by a clock that is never set.</param>
@@ -44,8 +45,15 @@ internal sealed record SwitchSummary(
     public const string Running = "running";
     public const string Busy = "busy";
     public const string Failed = "failed";
+    public const string Starting = "starting";
+    public const string Ending = "ending";
 
     /// <summary>A switch that never ran, or is gone.</summary>
-    public static SwitchSummary OfFailed(string name, string datapathId, string reason) =>
-        new(name, datapathId, Failed, reason, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, new Dictionary<string, long>());
+    /// <param name="datapathId">Empty where it is not known.</param>
+    public static SwitchSummary OfFailed(string name, string datapathId, string reason) => Without(name, datapathId, Failed, reason);
+
+    /// <summary>A switch that does not run: one that has failed, is being started, or ends.</summary>
+    /// <param name="reason">Null unless it failed.</param>
+    public static SwitchSummary Without(string name, string datapathId, string state, string? reason) =>
+        new(name, datapathId, state, reason, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, new Dictionary<string, long>());
 }

@@ -67,6 +67,7 @@ internal static class CommandLine
             StatusCommand.Create(),
             TopCommand.Create(),
             PortCommand.Create(),
+            SwitchCommand.Create(),
             ConfigurationCommands.CreateReload(),
             ConfigurationCommands.CreateConfig(),
             DropsCommand.Create(),

@@ -38,35 +38,51 @@ internal static class RunCommand
             List<Setting> settings = [];
             foreach ((SwitchOption option, Option<string[]> given) in options)
             {
-                string[] values = result.GetValue(given) ?? [];
-                bool isBareFlag = option.IsFlag && values.Length == 0 && result.GetResult(given) != null;
-                settings.AddRange((isBareFlag ? ["true"] : values).Select(value => new Setting(option.Name, value, given.Name)));
+                settings.AddRange(ValuesOf(given, result).Select(value => new Setting(option.Name, value, given.Name)));
             }
             string? file = result.GetValue(Config);
-            ConfigurationSource source = numbering => Read(settings, file, numbering);
-            SwitchOptions wanted = source(null);
-            return result.GetValue(Check) ? Approve(wanted, file) : Run(wanted with { Source = file == null ? null : source });
+            GroupConfigurationSource source = numbering => Read(settings, file, numbering);
+            SwitchGroupOptions wanted = source(null);
+            return result.GetValue(Check) ? Approve(wanted, file) : Run(file == null ? wanted : WithSource(wanted, source));
         });
         return command;
     }
 
     /// <summary>What the command line has not said, the file may say.</summary>
-    private static SwitchOptions Read(List<Setting> commandLine, string? file, PortNumbering? numbering)
+    private static SwitchGroupOptions Read(List<Setting> commandLine, string? file, Func<string, PortNumbering?>? numbering)
     {
         List<string> errors = [];
-        IEnumerable<Setting> others = file == null ? [] : SettingsFile.Read(file, errors).Where(setting => commandLine.All(given => given.Key != setting.Key));
-        return SwitchOptionsReader.Read([.. commandLine, .. others], numbering, errors);
+        return GroupOptionsReader.Read(commandLine, file == null ? null : SettingsFile.Read(file, errors), numbering, errors);
     }
 
-    private static int Approve(SwitchOptions given, string? file)
+    /// <summary>A switch that has the process for itself reads its configuration itself.</summary>
+    private static SwitchGroupOptions WithSource(SwitchGroupOptions options, GroupConfigurationSource source)
     {
-        SwitchOptions options = SwitchHost.Check(given, withFlows: true);
-        Console.Out.WriteLine($"{file ?? "the command line"}: fit to start with: {options.Ports.Count} ports, {options.Agent.Controllers.Count} controllers, {options.Agent.Listeners.Count} listeners");
+        ConfigurationSource ofOne = numbering => source(_ => numbering) is { IsPlain: true, Switches: [var one] } ? one
+            : throw new OptionException($"the file has {FileSettings.SwitchesKey}: now; that takes a new start");
+        return options with
+        {
+            Source = source,
+            Switches = options.IsPlain ? [options.Switches[0] with { Source = ofOne }] : options.Switches,
+        };
+    }
+
+    private static int Approve(SwitchGroupOptions given, string? file)
+    {
+        IReadOnlyList<SwitchOptions> switches = SwitchGroup.Check(given, withFlows: true).Switches;
+        string number = given.IsPlain ? string.Empty : $"{switches.Count} switches, ";
+        Console.Out.WriteLine(
+            $"{file ?? "the command line"}: fit to start with: {number}{switches.Sum(one => one.Ports.Count)} ports, "
+            + $"{switches.Sum(one => one.Agent.Controllers.Count)} controllers, {switches.Sum(one => one.Agent.Listeners.Count)} listeners");
         return 0;
     }
 
+    /// <summary>What was given for an option; a flag alone is true.</summary>
+    internal static string[] ValuesOf(Option<string[]> option, ParseResult result) =>
+        result.GetValue(option) is { Length: > 0 } values ? values : result.GetResult(option) is { Implicit: false } ? ["true"] : [];
+
     // Every value is text here: one reader judges what comes from either source, and names it in errors.
-    private static Option<string[]> CreateOption(SwitchOption option) => new($"--{option.Name}")
+    internal static Option<string[]> CreateOption(SwitchOption option) => new($"--{option.Name}")
     {
         HelpName = option.Argument,
         Description = option.Description,
@@ -74,7 +90,7 @@ internal static class RunCommand
         AllowMultipleArgumentsPerToken = false,
     };
 
-    private static int Run(SwitchOptions options)
+    private static int Run(SwitchGroupOptions options)
     {
         CheckOpenFiles();
         PoolThreads.Fill();
@@ -84,31 +100,31 @@ internal static class RunCommand
         using TakeOverTaker? taker = options.TakeOver is { } target ? TakeOverTaker.Begin(target, signal.Token) : null;
         using Socket? listener = options.Web == null ? null : taker?.TakeListener(LabelOf(options.Web)) ?? OpenWeb(options.Web);
         Action<string> say = line => Say(line, log);
-        using SwitchHost host = SwitchHost.Start(options with { IsNamedByDefault = true }, say, log, taker);
+        using SwitchGroup group = SwitchGroup.Start(options with { IsNamedByDefault = true }, say, log, taker);
         if (listener != null)
         {
-            host.AddListener(LabelOf(options.Web!), listener);
+            group.AddListener(LabelOf(options.Web!), listener);
         }
-        using IDisposable? web = listener == null ? null : StartWeb(host, listener, say);
+        using IDisposable? web = listener == null ? null : StartWeb(group, listener, say);
         using var manager = ServiceManager.FromEnvironment();
-        using ServiceWatch? watch = manager.IsPresent ? new ServiceWatch(host, manager, log) : null;
+        using ServiceWatch? watch = manager.IsPresent ? new ServiceWatch(group, manager, log) : null;
         say("ready");
         if (taker != null)
         {
             manager.TakenOver();
         }
         watch?.Start();
-        host.Manager = manager;
-        while (WaitHandle.WaitAny([signal.Token.WaitHandle, host.Failed.WaitHandle, host.Given.WaitHandle, reload]) is 3)
+        group.Manager = manager;
+        while (WaitHandle.WaitAny([signal.Token.WaitHandle, group.Failed.WaitHandle, group.Given.WaitHandle, reload]) is 3)
         {
-            Reload(host);
+            Reload(group);
         }
-        if (host.Given.IsCancellationRequested)
+        if (group.Given.IsCancellationRequested)
         {
             log.Dispose();
             Environment.Exit(0); // nothing is closed in order: the sockets are another process's by now
         }
-        host.ThrowIfFailed();
+        group.ThrowIfFailed();
         HostLog.Stopping(log, signal.Reason);
         manager.Stopping();
         return 0;
@@ -130,11 +146,11 @@ internal static class RunCommand
 
     private static string LabelOf(IPEndPoint web) => $"web {web}";
 
-    private static void Reload(SwitchHost host)
+    private static void Reload(SwitchGroup group)
     {
         try
         {
-            host.Reload("SIGHUP");
+            group.Reload("SIGHUP");
         }
         catch (OptionException)
         {
@@ -148,7 +164,7 @@ internal static class RunCommand
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     [SuppressMessage("Performance", "CA1859", Justification = "whoever calls what returns a WebServer loads it")]
-    private static IDisposable StartWeb(SwitchHost host, Socket listener, Action<string> say) => WebServer.Start(host, listener, say);
+    private static IDisposable StartWeb(SwitchGroup group, Socket listener, Action<string> say) => WebServer.Start(group, listener, say);
 
     /// <summary>Below that many, .NET and the switch itself fail in places that name no reason.</summary>
     private static void CheckOpenFiles()

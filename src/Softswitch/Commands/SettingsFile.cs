@@ -12,28 +12,71 @@ internal static class SettingsFile
 
     /// <param name="errors">Takes a line for each key that is no option or has no value: file, line and key are named.</param>
     /// <exception cref="OptionException">The file cannot be read, or is not YAML.</exception>
-    public static IReadOnlyList<Setting> Read(string path, List<string> errors)
+    public static FileSettings Read(string path, List<string> errors)
     {
         YamlMappingNode settings = Parse(path);
-        var read = new List<Setting>();
+        List<SwitchSettings>? switches = null;
+        List<Setting> read = ReadMapping(path, settings, string.Empty, errors, list => switches = ReadSwitches(path, list, errors));
+        return new FileSettings(read, switches);
+    }
+
+    /// <param name="whose">Stands between place and key: whose mapping it is.</param>
+    /// <param name="readSwitches">Takes the value of <c>switches:</c>; null where there can be none.</param>
+    private static List<Setting> ReadMapping(string path, YamlMappingNode settings, string whose, List<string> errors, Action<YamlNode>? readSwitches)
+    {
+        List<Setting> read = [];
         foreach (KeyValuePair<YamlNode, YamlNode> entry in settings.Children)
         {
             string name = (entry.Key as YamlScalarNode)?.Value ?? string.Empty;
-            string origin = $"{path}:{entry.Key.Start.Line}: {name.ReplaceLineEndings(" ")}";
+            if (name == FileSettings.SwitchesKey && readSwitches != null)
+            {
+                readSwitches(entry.Value);
+                continue;
+            }
             SwitchOption? option = SwitchOption.All.FirstOrDefault(option => option.Name == name);
             if (option == null)
             {
-                errors.Add($"{origin}: no such key; there are {string.Join(", ", SwitchOption.All.Select(option => option.Name))}");
+                IEnumerable<string> known = SwitchOption.All.Select(option => option.Name);
+                errors.Add($"{path}:{entry.Key.Start.Line}: {whose}{name.ReplaceLineEndings(" ")}: no such key; there are "
+                    + string.Join(", ", readSwitches == null ? known : known.Append(FileSettings.SwitchesKey)));
                 continue;
             }
-            Collect(path, option, entry.Value, read, errors);
+            Collect(path, whose, option, entry.Value, read, errors);
         }
         return read;
     }
 
-    private static void Collect(string path, SwitchOption option, YamlNode value, List<Setting> read, List<string> errors)
+    private static List<SwitchSettings> ReadSwitches(string path, YamlNode list, List<string> errors)
     {
-        string origin = $"{path}:{value.Start.Line}: {option.Name}";
+        List<SwitchSettings> switches = [];
+        if (list is not YamlSequenceNode sequence)
+        {
+            if (list is not YamlScalarNode { Value: null or "" })
+            {
+                errors.Add($"{path}:{list.Start.Line}: {FileSettings.SwitchesKey}: must be a list, with the options of one switch in each of its items");
+            }
+            return switches;
+        }
+        foreach ((int index, YamlNode item) in sequence.Children.Index())
+        {
+            string label = $"switch {index + 1}";
+            if (item is YamlMappingNode one)
+            {
+                YamlNode? name = one.Children.FirstOrDefault(entry => entry.Key is YamlScalarNode { Value: "name" }).Value;
+                label = name is YamlScalarNode { Value: { Length: > 0 } text } && !text.Any(char.IsControl) ? $"switch {text}" : label;
+                switches.Add(new SwitchSettings($"{path}:{item.Start.Line}: {label}", ReadMapping(path, one, $"{label}: ", errors, null)));
+            }
+            else
+            {
+                errors.Add($"{path}:{item.Start.Line}: {label}: must be a list of 'key: value' lines such as name: s1");
+            }
+        }
+        return switches;
+    }
+
+    private static void Collect(string path, string whose, SwitchOption option, YamlNode value, List<Setting> read, List<string> errors)
+    {
+        string origin = $"{path}:{value.Start.Line}: {whose}{option.Name}";
         switch (value)
         {
             case YamlScalarNode { Value: { } text } when text.AsSpan().ContainsAny('\r', '\n'):
@@ -47,10 +90,10 @@ internal static class SettingsFile
                 {
                     if (item is YamlSequenceNode)
                     {
-                        errors.Add($"{path}:{item.Start.Line}: {option.Name}: a list inside the list");
+                        errors.Add($"{path}:{item.Start.Line}: {whose}{option.Name}: a list inside the list");
                         continue;
                     }
-                    Collect(path, option, item, read, errors);
+                    Collect(path, whose, option, item, read, errors);
                 }
                 break;
             default:

@@ -40,7 +40,7 @@ internal sealed class SettingsTarget : IFuzzTarget
         try
         {
             List<string> errors = [];
-            Assert.NotNull(SwitchOptionsReader.Read(SettingsFile.Read(_path, errors), null, errors));
+            Assert.NotNull(GroupOptionsReader.Read([], SettingsFile.Read(_path, errors), null, errors));
         }
         catch (OptionException e)
         {
@@ -53,6 +53,6 @@ internal sealed class SettingsTarget : IFuzzTarget
     }
 
     private bool NamesOption(string line) =>
-        line.StartsWith("--", StringComparison.Ordinal) || line.StartsWith(_path, StringComparison.Ordinal)
+        line.StartsWith("--", StringComparison.Ordinal) || line.StartsWith("switch ", StringComparison.Ordinal) || line.StartsWith(_path, StringComparison.Ordinal)
         || SwitchOption.All.Any(option => line.StartsWith($"{option.Name} '", StringComparison.Ordinal));
 }

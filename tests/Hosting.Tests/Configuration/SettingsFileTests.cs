@@ -49,7 +49,7 @@ public sealed class SettingsFileTests : IDisposable
     {
         List<string> errors = [];
         string message = Record.Exception(() => Read(text, errors))?.Message ?? Assert.Single(errors);
-        string others = string.Join(", ", SwitchOption.All.Skip(1).Select(option => option.Name));
+        string others = string.Join(", ", SwitchOption.All.Skip(1).Select(option => option.Name).Append("switches"));
         Assert.EndsWith(_path + expected.Replace("{and all others}", others, StringComparison.Ordinal), message, StringComparison.Ordinal);
     }
 
@@ -69,6 +69,6 @@ public sealed class SettingsFileTests : IDisposable
     private IReadOnlyList<Setting> Read(string text, List<string>? errors = null)
     {
         File.WriteAllText(_path, text);
-        return SettingsFile.Read(_path, errors ?? []);
+        return SettingsFile.Read(_path, errors ?? []).Settings;
     }
 }

@@ -268,7 +268,7 @@ public sealed class ReloadTests : IDisposable
         foreach (bool all in (bool[])[false, true])
         {
             File.WriteAllLines(_file, _switch.DescribeOptions(all));
-            SwitchOptions read = SwitchOptionsReader.Read(SettingsFile.Read(_file, []));
+            SwitchOptions read = SwitchOptionsReader.Read(SettingsFile.Read(_file, []).Settings);
             Assert.All(SwitchOption.All, option => Assert.Equal(option.Show(_switch.ReadOptions()), option.Show(read)));
         }
     }

@@ -1,0 +1,94 @@
+namespace Softswitch.Hosting.Configuration;
+
+/// <summary>Reads the configuration of a process: at start, and again for each reload.</summary>
+/// <param name="numbering">Numbers for ports of the switch of a name; null at start.</param>
+/// <exception cref="OptionException">It cannot be read, or a line for each setting that is wrong.</exception>
+internal delegate SwitchGroupOptions GroupConfigurationSource(Func<string, PortNumbering?>? numbering);
+
+/// <summary>Turns what was given for a process into the options of its switches: which setting is whose is said by <see cref="SwitchOption.Scope"/>.</summary>
+internal static class GroupOptionsReader
+{
+    private static readonly Dictionary<string, OptionScope> Scopes = SwitchOption.All.ToDictionary(option => option.Name, option => option.Scope);
+
+    /// <param name="commandLine">It wins over the file.</param>
+    /// <param name="file">Null without one.</param>
+    /// <param name="numbering">As for <see cref="GroupConfigurationSource"/>; for the switch of a process that has only one, the one of the empty name.</param>
+    /// <param name="errors">What was wrong before it came to settings.</param>
+    /// <exception cref="OptionException">Those, and one line for each setting that is wrong.</exception>
+    public static SwitchGroupOptions Read(IReadOnlyList<Setting> commandLine, FileSettings? file, Func<string, PortNumbering?>? numbering, IEnumerable<string> errors)
+    {
+        List<Setting> top = [.. commandLine, .. file?.Settings.Where(setting => !commandLine.Any(given => given.Key == setting.Key)) ?? []];
+        return file?.Switches == null
+            ? SwitchGroupOptions.Of(SwitchOptionsReader.Read(top, numbering?.Invoke(string.Empty), errors))
+            : ReadAll(commandLine, top, file.Switches, numbering, [.. errors]);
+    }
+
+    /// <summary>The options of a switch that is added to a running process.</summary>
+    /// <param name="process">What it shares with others, and what holds where it says nothing.</param>
+    /// <exception cref="OptionException">A line for each setting that is wrong.</exception>
+    public static SwitchOptions ReadAdded(SwitchGroupOptions process, IReadOnlyList<Setting> given)
+    {
+        List<string> errors = [.. given.Where(setting => ScopeOf(setting) == OptionScope.Process).Select(setting => $"{setting.Origin}: is the process's, which runs")];
+        if (errors.Count > 0 || !given.Any(setting => setting.Key == "name"))
+        {
+            throw new OptionException(errors.Count > 0 ? errors : ["--name: a switch that is not alone in its process needs one"]);
+        }
+        return ReadOne(process, given, null);
+    }
+
+    private static SwitchGroupOptions ReadAll(
+        IReadOnlyList<Setting> commandLine, List<Setting> top, IReadOnlyList<SwitchSettings> switches, Func<string, PortNumbering?>? numbering, List<string> errors)
+    {
+        errors.AddRange(top.Where(setting => ScopeOf(setting) == OptionScope.OneSwitch || setting.Key == "take-over")
+            .Select(setting => $"{setting.Origin}: belongs to one switch, and there are {FileSettings.SwitchesKey}:"));
+        errors.AddRange(switches.SelectMany(one => one.Settings).Where(setting => ScopeOf(setting) == OptionScope.Process)
+            .Select(setting => $"{setting.Origin}: is the process's: it stands beside {FileSettings.SwitchesKey}:"));
+        errors.AddRange(switches.Where(one => one.Name == null).Select(one => $"{one.Origin}: has no name"));
+        SwitchOptions process = new();
+        Try(() => process = SwitchOptionsReader.Read([.. top.Where(setting => ScopeOf(setting) is OptionScope.Process or OptionScope.Each)], needsPorts: false), errors);
+        SwitchGroupOptions group = SwitchGroupOptions.ForProcess(process) with
+        {
+            IsNamedByDefault = true,
+            Defaults = [.. top.Where(setting => ScopeOf(setting) == OptionScope.Switch)],
+        };
+        List<SwitchOptions> read = [];
+        foreach (SwitchSettings one in switches)
+        {
+            List<Setting> own = [.. one.Settings.Where(setting => ScopeOf(setting) != OptionScope.Process && !IsFrom(commandLine, setting))];
+            Try(() => read.Add(ReadOne(group, own, one.Name is { } name ? numbering?.Invoke(name) : null)), errors);
+        }
+        if (errors.Count > 0)
+        {
+            throw new OptionException([.. errors.Distinct()]); // what holds for all is wrong for all
+        }
+        return (group with { Switches = read }).Complete();
+    }
+
+    private static bool IsFrom(IReadOnlyList<Setting> commandLine, Setting setting) =>
+        ScopeOf(setting) == OptionScope.Switch && commandLine.Any(given => given.Key == setting.Key);
+
+    private static SwitchOptions ReadOne(SwitchGroupOptions group, IReadOnlyList<Setting> own, PortNumbering? numbering)
+    {
+        SwitchOptions process = group.ForProcess();
+        IEnumerable<Setting> shared = SwitchOption.All.Where(option => option is { Scope: OptionScope.Process, IsForProgram: false })
+            .SelectMany(option => option.Show(process).Select(value => new Setting(option.Name, value, $"--{option.Name}")));
+        IEnumerable<Setting> defaults = group.Defaults.Where(setting => !own.Any(given => given.Key == setting.Key));
+        SwitchOptions read = SwitchOptionsReader.Read([.. shared, .. defaults, .. own], numbering, needsPorts: false);
+        bool isOwnFolder = own.Any(setting => setting.Key == "state");
+        return read with { Control = null, State = isOwnFolder || read is not { State: { } folder, Name: { } name } ? read.State : Path.Combine(folder, name) };
+    }
+
+    private static OptionScope ScopeOf(Setting setting) => Scopes[setting.Key];
+
+    private static void Try(Action read, List<string> errors)
+    {
+        try
+        {
+            read();
+        }
+        catch (OptionException e)
+        {
+            errors.AddRange(e.Message.Split('\n'));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Text.Json;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.TakeOver;
+
+namespace Softswitch.Hosting;
+
+/// <content>What tools ask of the process, and of its switches.</content>
+public sealed partial class SwitchGroup
+{
+    private const string DefaultName = "softswitch";
+
+    /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
+    private ControlAnswer Execute(string request)
+    {
+        string? name = null;
+        if (request is [ControlProtocol.SwitchMark, .. var rest])
+        {
+            (name, request) = rest.Split(' ', 2) is [var first, var second] ? (first, second) : (rest, string.Empty);
+        }
+        if (IsForProcess(name, request))
+        {
+            return ControlCommands.Answer(_log, request, () => new ControlAnswer(true, Apply(request)));
+        }
+        SwitchHost? host = null;
+        ControlAnswer answer = ControlCommands.Answer(_log, request, () =>
+        {
+            host = name == null ? FindOnly(request) : FindRunning(name);
+            return default;
+        });
+        return host?.Execute(request) ?? answer;
+    }
+
+    private bool IsForProcess(string? name, string request) =>
+        request.StartsWith("switch ", StringComparison.Ordinal) || request == ControlProtocol.Reload
+        || (name == null && !HasOneSwitch && request is ControlProtocol.Report or ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration);
+
+    private IReadOnlyList<string> Apply(string request)
+    {
+        if (request.StartsWith(ControlProtocol.AddSwitch, StringComparison.Ordinal))
+        {
+            List<string> said = [];
+            Add(ReadAdded(request[ControlProtocol.AddSwitch.Length..]), said.Add);
+            said.ForEach(line => HostLog.News(_log, line));
+            return said;
+        }
+        if (request.StartsWith(ControlProtocol.DeleteSwitch, StringComparison.Ordinal))
+        {
+            string name = request[ControlProtocol.DeleteSwitch.Length..];
+            Remove(name);
+            HostLog.News(_log, $"switch {name}: removed");
+            return [$"switch {name}: removed"];
+        }
+        return request switch
+        {
+            ControlProtocol.ListSwitches => [JsonSerializer.Serialize(ReadReport().Switches, ReportJson.Default.IReadOnlyListSwitchSummary)],
+            ControlProtocol.Report => [JsonSerializer.Serialize(ReadReport(), ReportJson.Default.GroupReport)],
+            ControlProtocol.Reload => Reload("reload"),
+            ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration => DescribeOptions(request == ControlProtocol.ShowWholeConfiguration),
+            _ => throw new OptionException($"'{ControlCommands.Echo(request)}' is none of 'switch add {{...}}', 'switch del NAME', 'switch list'"),
+        };
+    }
+
+    /// <exception cref="OptionException">A line for each option that is wrong.</exception>
+    private SwitchOptions ReadAdded(string json)
+    {
+        List<Setting> given = [];
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            foreach (JsonProperty option in document.RootElement.EnumerateObject())
+            {
+                IEnumerable<JsonElement> values = option.Value.ValueKind == JsonValueKind.Array ? option.Value.EnumerateArray() : [option.Value];
+                given.AddRange(values.Select(value => new Setting(option.Name, value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText(), $"--{option.Name}")));
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new OptionException($"switch add: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+        SwitchOption[] known = [.. SwitchOption.All.Where(option => option.Scope != OptionScope.Process)];
+        return given.Find(setting => !known.Any(option => option.Name == setting.Key)) is { } stranger
+            ? throw new OptionException($"{stranger.Origin}: is no option of one switch; there are {string.Join(", ", known.Select(option => option.Name))}")
+            : GroupOptionsReader.ReadAdded(_options, given);
+    }
+
+    /// <summary>The switch that is meant where none is named: the only one, or the one that the process is called by.</summary>
+    private SwitchHost FindOnly(string request)
+    {
+        string[] names;
+        lock (_lock)
+        {
+            names = [.. _members.Select(member => member.Name)];
+        }
+        return names.Length == 1 ? FindRunning(names[0])
+            : names.Length > 0 && request.StartsWith(TakeOverTaker.Verb, StringComparison.Ordinal) ? throw NotAlone()
+            : names.Contains(Name) ? FindRunning(Name!)
+            : throw new OptionException(names.Length == 0 ? "there is no switch in this process yet (softswitch switch add)" : $"which switch? there are {string.Join(", ", names)}");
+    }
+
+    private SwitchHost FindRunning(string name)
+    {
+        lock (_lock)
+        {
+            GroupMember member = _members.Find(member => member.Name == name) ?? throw NoSuchSwitch(name);
+            return member.Host ?? throw new OptionException($"switch '{name}': {(member.Failure is { } failure ? $"failed: {failure}" : "is being started")}");
+        }
+    }
+}

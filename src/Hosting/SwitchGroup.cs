@@ -1,0 +1,512 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.TakeOver;
+using Softswitch.OfAgent.Agent;
+using Softswitch.Ports;
+
+namespace Softswitch.Hosting;
+
+/// <summary>The switches of a process: each a <see cref="SwitchHost"/>, and what they share. Disposing ends them all.</summary>
+/// <remarks>
+/// A switch that fails ends alone: the log says why, others go on. Those that cannot be started leave nothing.
+/// <para>
+/// Threads: every member may be used by any, but for handlers of a switch's events, which may begin the end of a switch and not wait for it.
+/// Ports and sockets belong to the network namespace of the thread that calls <c>Start</c>; whoever adds a switch is in the same.
+/// </para>
+/// </remarks>
+public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
+{
+    private const int StartThreads = 4; // most of a start is waiting for the kernel
+
+    private readonly Lock _lock = new(); // nothing that waits is done with it
+    private readonly List<GroupMember> _members = [];
+    private readonly CancellationTokenSource _failed = new();
+    private readonly CancellationTokenSource _given = new();
+    private readonly Action<string> _say;
+    private readonly ILogger _log;
+    private readonly long _began = Stopwatch.GetTimestamp();
+    private volatile SwitchGroupOptions _options;
+    private volatile bool _isDisposed;
+    private volatile bool _isHandingOver;
+    private volatile bool _hadSeveral;
+
+    private SwitchGroup(SwitchGroupOptions options, Action<string> say, ILogger log, TakeOverTaker? taker)
+    {
+        _options = options;
+        _say = say;
+        _log = log;
+        Name = options.Name;
+        Resources = new SwitchResources(options, taker);
+    }
+
+    /// <summary>A switch came, went or failed. Called by the thread that did it, and not to be kept waiting.</summary>
+    public event Action? SwitchesChanged;
+
+    /// <summary>What tools call the process by; null for nothing.</summary>
+    public string? Name { get; private set; }
+
+    /// <summary>The switches that run, in the order in which they were asked for.</summary>
+    public IReadOnlyList<SwitchHost> Switches
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _members.Where(member => !member.IsEnding).Select(member => member.Host).OfType<SwitchHost>()];
+            }
+        }
+    }
+
+    internal SwitchResources Resources { get; }
+
+    /// <summary>Null where tools do not find the process.</summary>
+    internal ProcessSocket? Socket { get; private set; }
+
+    /// <summary>Whether there is one switch that has the process for itself.</summary>
+    internal bool HasOneSwitch
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _options.IsPlain && _members.Count == 1 && !_members[0].IsByHand;
+            }
+        }
+    }
+
+    /// <summary>Cancelled when the switch that has the process for itself has failed; <see cref="ThrowIfFailed"/> then says why.</summary>
+    internal CancellationToken Failed => _failed.Token;
+
+    /// <summary>Cancelled when another process goes on with that switch: what is left is to end this one, without <see cref="Dispose"/>.</summary>
+    internal CancellationToken Given => _given.Token;
+
+    /// <summary>Starts switches, some at a time. One that cannot be started is left out, which the log says, unless all of them are.</summary>
+    /// <param name="options">What to start; no switch at all will do.</param>
+    /// <param name="log">Takes a line for people for each thing that is open and for each event, on any thread; null for nobody. Lines name the switch.</param>
+    /// <exception cref="OptionException">An option is wrong, or no switch can be started; nothing is left open then.</exception>
+    /// <exception cref="PortException">The only switch has a port that cannot be opened; as above.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number of the options is out of its range.</exception>
+    public static SwitchGroup Start(SwitchGroupOptions options, Action<string>? log = null) =>
+        Start(options, log ?? (static _ => { }), log == null ? NullLogger.Instance : new LineLogger(log));
+
+    /// <summary>The same, with a log that has levels and fields, <c>Switch</c> among them.</summary>
+    /// <param name="options">What to start.</param>
+    /// <param name="log">Told of each event, on any thread, sometimes by one that others wait for: it must not block. What is open is told at level Information.</param>
+    /// <exception cref="OptionException">As above.</exception>
+    /// <exception cref="PortException">As above.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As above.</exception>
+    public static SwitchGroup Start(SwitchGroupOptions options, ILogger log) => Start(options, line => HostLog.News(log, line), log);
+
+    /// <summary>The same, with a place of its own for what is open.</summary>
+    /// <param name="say">Takes a line for each thing that is open.</param>
+    /// <param name="taker">What to go on with of a running switch; null for a fresh one. Stays the caller's.</param>
+    internal static SwitchGroup Start(SwitchGroupOptions options, Action<string> say, ILogger log, TakeOverTaker? taker = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        SwitchGroup group = new(options.Complete(), say, log, taker);
+        try
+        {
+            group.StartAll(taker);
+            group.Socket?.Start();
+            return group;
+        }
+        catch
+        {
+            group.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Starts one more switch; it forwards when this returns.</summary>
+    /// <param name="options">With a name that no other has. Workers, processors and frames are the group's.</param>
+    /// <exception cref="OptionException">An option is wrong, another switch has its name, datapath id or interface, or something cannot be opened. Nothing is left open then.</exception>
+    /// <exception cref="PortException">A port cannot be opened, for the reason given; as above.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number of the options is out of its range.</exception>
+    /// <exception cref="ObjectDisposedException">The group has ended.</exception>
+    public SwitchHost Add(SwitchOptions options) => Add(options, _say);
+
+    /// <summary>Ends a switch, or forgets one that failed. Its interfaces are as they were found when this returns.</summary>
+    /// <exception cref="OptionException">There is no such switch; the message names it and those there are.</exception>
+    public void Remove(string name)
+    {
+        SwitchHost? host;
+        lock (_lock)
+        {
+            GroupMember member = _members.Find(member => member.Name == name) ?? throw NoSuchSwitch(name);
+            if (member.IsEnding || (member.Host == null && member.Failure == null))
+            {
+                throw new OptionException($"switch '{name}': is {(member.IsEnding ? "ending" : "being started")}");
+            }
+            host = member.Host;
+            member.IsEnding = true;
+            if (host == null)
+            {
+                _members.Remove(member);
+            }
+        }
+        if (host == null)
+        {
+            Socket?.Unlink(name);
+            RaiseChanged();
+        }
+        host?.Dispose();
+    }
+
+    /// <returns>The switch of that name; null if none runs.</returns>
+    public SwitchHost? Find(string name)
+    {
+        lock (_lock)
+        {
+            return _members.Find(member => member.Name == name)?.Host;
+        }
+    }
+
+    /// <summary>Ends all switches, some at a time: interfaces are as they were found. Done again, it does nothing. Not from a handler of a switch.</summary>
+    public void Dispose()
+    {
+        SwitchHost[] hosts;
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+            _isDisposed = true;
+            hosts = [.. _members.Select(member => member.Host).OfType<SwitchHost>()];
+        }
+        Socket?.Dispose();
+        InParallel(hosts, host => host.Dispose());
+        Resources.Dispose();
+    }
+
+    /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>
+    public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    /// <summary>A socket that the program listens by, to be handed over with the switch that has the process for itself.</summary>
+    /// <param name="label">What a taker with the same options asks for it by.</param>
+    internal void AddListener(string label, System.Net.Sockets.Socket listener)
+    {
+        if (HasOneSwitch)
+        {
+            Switches[0].AddListener(label, listener);
+        }
+    }
+
+    /// <summary>Throws what ended the switch that has the process for itself, if <see cref="Failed"/> was cancelled.</summary>
+    /// <exception cref="InvalidOperationException">It says which thread ended, and why.</exception>
+    internal void ThrowIfFailed()
+    {
+        if (_failed.IsCancellationRequested)
+        {
+            Switches[0].ThrowIfFailed();
+        }
+    }
+
+    /// <summary>All switches, behind those that run the others.</summary>
+    internal GroupReport ReadReport()
+    {
+        List<SwitchHost> running = [];
+        List<SwitchSummary> others = [];
+        lock (_lock)
+        {
+            foreach (GroupMember member in _members)
+            {
+                if (member is { Host: { } host, IsEnding: false })
+                {
+                    running.Add(host);
+                }
+                else
+                {
+                    others.Add(member.Describe());
+                }
+            }
+        }
+        return GroupReport.Read(Name, Stopwatch.GetElapsedTime(_began), running, others);
+    }
+
+    /// <summary>A switch is known by its datapath id now, and is to be by its name.</summary>
+    /// <returns>Its name.</returns>
+    /// <exception cref="OptionException">Another has its datapath id, or tools know another by its name.</exception>
+    internal string Enlist(GroupMember member, ulong datapathId, string name, TakeOverTaker? taker)
+    {
+        lock (_lock)
+        {
+            if (_members.Find(other => other != member && other.Failure == null && other.DatapathId == datapathId) is { } other)
+            {
+                throw new OptionException($"switch {member.Name}: datapath id {datapathId:x16} is that of switch {other.Name}; --datapath-id gives it another");
+            }
+            member.DatapathId = datapathId;
+        }
+        if (_options.IsPlain && !member.IsByHand)
+        {
+            Socket = ProcessSocket.Open(_options.Control, _options.Name, _options.IsNamedByDefault ? name : null, Execute, taker, _say, _log, HostLog.NameTaken);
+            name = Socket?.Name ?? name;
+            Name = Socket?.Name;
+        }
+        else
+        {
+            Socket?.Link(name);
+        }
+        lock (_lock)
+        {
+            member.Name = name;
+        }
+        return name;
+    }
+
+    /// <summary>A switch has ended. One that failed is remembered.</summary>
+    internal void Leave(GroupMember member)
+    {
+        lock (_lock)
+        {
+            if (member.Host == null || member.Failure != null || _isDisposed)
+            {
+                return; // it never was one of us, is to be remembered, or goes with us
+            }
+            _members.Remove(member);
+        }
+        Unlink(member);
+        RaiseChanged();
+    }
+
+    /// <summary>Holds what cannot be together with a switch that changes processes.</summary>
+    /// <exception cref="OptionException">The switch is not alone in its process.</exception>
+    internal void SetHandingOver(bool isUnderWay)
+    {
+        lock (_lock)
+        {
+            if (isUnderWay && !HasOneSwitch)
+            {
+                throw NotAlone();
+            }
+            _isHandingOver = isUnderWay;
+        }
+    }
+
+    private SwitchHost Add(SwitchOptions options, Action<string> say)
+    {
+        GroupMember member = Reserve(_options.Share(options), isByHand: true);
+        SwitchHost host;
+        try
+        {
+            host = StartOne(member, null, say);
+        }
+        catch
+        {
+            lock (_lock)
+            {
+                _members.Remove(member);
+            }
+            throw;
+        }
+        RaiseChanged();
+        return host;
+    }
+
+    /// <exception cref="OptionException">Another has its name, datapath id or interface.</exception>
+    private GroupMember Reserve(SwitchOptions options, bool isByHand)
+    {
+        GroupMember[] before;
+        lock (_lock)
+        {
+            before = [.. _members.Where(other => other.Failure == null)];
+        }
+        // Ports are read without our lock; whoever comes at the same time is found by what it was asked to be.
+        SwitchOptions[] others = [.. before.Select(other => other.ReadOptions())];
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            List<string> errors = [];
+            if (!_options.IsPlain || isByHand)
+            {
+                errors.AddRange(SwitchGroupOptions.FindObstacles(
+                    options, [.. others, .. _members.Where(other => other.Failure == null).Except(before).Select(other => other.Options)]));
+            }
+            if (_isHandingOver)
+            {
+                errors.Add("the process hands its switch over to another one");
+            }
+            if (errors.Count > 0)
+            {
+                throw new OptionException(errors);
+            }
+            _members.RemoveAll(other => other.Failure != null && other.Name == options.Name); // it makes way for the one that is to replace it
+            GroupMember member = new(this, options, isByHand);
+            _members.Add(member);
+            _hadSeveral |= !HasOneSwitch;
+            return member;
+        }
+    }
+
+    private void StartAll(TakeOverTaker? taker)
+    {
+        if (!_options.IsPlain)
+        {
+            Socket = ProcessSocket.Open(
+                _options.Control, _options.Name, _options.IsNamedByDefault ? DefaultName : null, Execute, taker, _say, _log, HostLog.ProcessNameTaken);
+            Name = Socket?.Name;
+            _say(Resources.DescribeFrames());
+        }
+        GroupMember[] members = [.. _options.Switches.Select(options => Reserve(options, isByHand: false))];
+        Exception?[] failures = StartMembers(members, taker);
+        if (members.Length > 0 && failures.All(failure => failure != null))
+        {
+            if (members.Length == 1)
+            {
+                ExceptionDispatchInfo.Throw(failures[0]!);
+            }
+            throw new OptionException([.. members.Zip(failures, (member, failure) => $"switch {member.Name}: {Reasons(failure!)}")]);
+        }
+    }
+
+    /// <summary>Starts switches, some at a time. Those that cannot be are remembered as failed, with the reason.</summary>
+    /// <returns>What kept each from starting; null where nothing did.</returns>
+    private Exception?[] StartMembers(GroupMember[] members, TakeOverTaker? taker)
+    {
+        Exception?[] failures = new Exception?[members.Length];
+        InParallel([.. Enumerable.Range(0, members.Length)], index =>
+        {
+            List<string> said = [];
+            try
+            {
+                StartOne(members[index], taker, members.Length == 1 ? _say : said.Add);
+            }
+#pragma warning disable CA1031 // whatever it is, the others are started; who asked is told
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failures[index] = e;
+                lock (_lock)
+                {
+                    members[index].Failure = Reasons(e);
+                }
+            }
+            lock (failures)
+            {
+                said.ForEach(_say);
+            }
+        });
+        foreach ((GroupMember member, Exception? failure) in members.Zip(failures))
+        {
+            if (failure != null && !HasOneSwitch)
+            {
+                HostLog.CannotStart(LogOf(member), Reasons(failure));
+            }
+        }
+        return failures;
+    }
+
+    private SwitchHost StartOne(GroupMember member, TakeOverTaker? taker, Action<string> say)
+    {
+        SwitchHost host;
+        try
+        {
+            host = SwitchHost.Start(member.Options, _options.IsPlain && !member.IsByHand ? say : line => say($"{member.Name}: {line}"), LogOf(member), taker, member);
+        }
+        catch
+        {
+            Unlink(member);
+            throw;
+        }
+        bool isLate;
+        lock (_lock)
+        {
+            isLate = _isDisposed;
+            member.Host = host;
+        }
+        if (isLate)
+        {
+            host.Dispose();
+            throw new ObjectDisposedException(nameof(SwitchGroup));
+        }
+        host.Given.Register(_given.Cancel);
+        host.Failed.Register(() => OnFailed(member, host));
+        return host;
+    }
+
+    /// <summary>On the thread that failed, which has to end before the switch can.</summary>
+    private void OnFailed(GroupMember member, SwitchHost host)
+    {
+        if (HasOneSwitch)
+        {
+            _failed.Cancel();
+            return;
+        }
+        new Thread(() =>
+        {
+            string reason = Reasons(host.Failure!);
+            lock (_lock)
+            {
+                if (member.IsEnding || _isDisposed)
+                {
+                    return;
+                }
+                (member.Host, member.Failure) = (null, reason);
+            }
+            host.Dispose();
+            RaiseChanged();
+        })
+        { Name = $"end of {member.Name}", IsBackground = true }.Start();
+    }
+
+    /// <summary>The name goes, unless it is the process's.</summary>
+    private void Unlink(GroupMember member) => Socket?.Unlink(member.Name);
+
+    private SwitchLog LogOf(GroupMember member) => new(_log, () => _hadSeveral ? member.Name : null);
+
+    private void RaiseChanged()
+    {
+        foreach (Action handler in SwitchesChanged?.GetInvocationList().Cast<Action>() ?? [])
+        {
+            try
+            {
+                handler();
+            }
+#pragma warning disable CA1031 // a handler's fault is not the switch's
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                HostLog.Warn(_log, $"a handler of {nameof(SwitchesChanged)} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
+            }
+        }
+    }
+
+    private static OptionException NotAlone() => new("it shares its process with others: only a switch that has a process for itself can be taken over");
+
+    private OptionException NoSuchSwitch(string name)
+    {
+        lock (_lock)
+        {
+            return new OptionException($"switch '{name}': there is no such switch in this process; there are {string.Join(", ", _members.Select(member => member.Name).DefaultIfEmpty("none"))}");
+        }
+    }
+
+    private static string Reasons(Exception e) => e is OptionException or PortException ? e.Message.ReplaceLineEndings("; ")
+        : $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}";
+
+    /// <summary>Threads of their own: they are in the network namespace of this one, and the pool's are few.</summary>
+    private static void InParallel<T>(T[] things, Action<T> act)
+    {
+        if (things.Length == 1)
+        {
+            act(things[0]);
+            return;
+        }
+        int next = -1;
+        Thread[] threads = [.. Enumerable.Range(0, Math.Min(things.Length, StartThreads)).Select(_ => new Thread(() =>
+        {
+            while (Interlocked.Increment(ref next) is int index && index < things.Length)
+            {
+                act(things[index]);
+            }
+        })
+        { IsBackground = true })];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+    }
+}
