@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Pipeline;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.State;

@@ -11,7 +11,6 @@ using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
-using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting;
 
