@@ -18,6 +18,8 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan FirstPacketPatience = TimeSpan.FromSeconds(20);
+    private const double WarmUpPacketsPerSecond = 1000;
     private const double MostPacketsPerSecond = 4e6;
 
     public List<TopologyRound> Rounds { get; } = [];
@@ -115,9 +117,14 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
         const ushort measured = 2;
         using FrameGenerator generator = from.Run(() => FrameGenerator.Open(from.CurrentInterface, MeasuredFrame.MinLength, flows: 1));
         using FrameSink sink = to.Run(() => FrameSink.Attach(to.CurrentInterface, flows: 1, (long)Math.Min(FrameSink.MaxCapacity, MostPacketsPerSecond * duration.TotalSeconds)));
-        // The first asks the controllers' advice.
+        // The first ask for the controller's advice, at each switch.
         sink.Begin(warmUp);
-        from.Run(() => generator.Run(1000, Settle, warmUp, sink.Capacity, cancellation));
+        long began = Stopwatch.GetTimestamp();
+        do
+        {
+            from.Run(() => generator.Run(WarmUpPacketsPerSecond, Settle, warmUp, sink.Capacity, cancellation));
+        }
+        while (sink.Read().Delivered == 0 && Stopwatch.GetElapsedTime(began) < FirstPacketPatience && !cancellation.IsCancellationRequested);
         sink.Begin(measured);
         GeneratorRun run = from.Run(() => generator.Run(double.PositiveInfinity, duration, measured, sink.Capacity, cancellation));
         double rate = sink.Read().Delivered / run.Elapsed.TotalSeconds;
