@@ -27,6 +27,7 @@ internal sealed unsafe class Reassembler : IDisposable
     private readonly FrameCache _frames;
     private readonly uint _timeout;
     private int _free;
+    private int _fresh = 1; // from here on none was used ever, and none is resident
     private int _oldest;
     private int _newest;
 
@@ -39,11 +40,6 @@ internal sealed unsafe class Reassembler : IDisposable
         _timeout = timeoutMilliseconds;
         _hash = hash;
         _frames = frames;
-        for (int index = capacity; index >= 1; index--)
-        {
-            _datagrams.Start[index].NextInBucket = _free;
-            _free = index;
-        }
     }
 
     /// <summary>Datagrams in the making and refused ones whose time is not over.</summary>
@@ -151,6 +147,10 @@ internal sealed unsafe class Reassembler : IDisposable
 
     private bool TryBegin(in FlowKey id, PacketAccount* account, uint now, out int index)
     {
+        if (_free == 0 && _fresh < _datagrams.Length)
+        {
+            _free = _fresh++; // untouched, so the last in its list
+        }
         if (_free == 0)
         {
             GiveUp(_oldest, DropReason.ReassemblyFull);

@@ -9,13 +9,18 @@ internal sealed unsafe class NativeArray<T> : IDisposable
 {
     private const nuint CacheLine = 64;
 
+    // The C library gives smaller blocks out of what was freed before, and clears them: all of such a block is resident then. What is larger than its
+    // M_MMAP_THRESHOLD can become (DEFAULT_MMAP_THRESHOLD_MAX of glibc) it maps afresh each time.
+    private const nuint AlwaysMapped = (32 << 20) + 1;
+    private const nuint LeastToMap = 64 * 1024;
+
     private byte* _block;
 
     public NativeArray(int length)
     {
         Length = length;
-        // calloc maps blocks of this size afresh: zero, and not resident until used.
-        _block = (byte*)NativeMemory.AllocZeroed((nuint)length * (nuint)sizeof(T) + CacheLine);
+        nuint bytes = ((nuint)length * (nuint)sizeof(T)) + CacheLine;
+        _block = (byte*)NativeMemory.AllocZeroed(bytes < LeastToMap ? bytes : Math.Max(bytes, AlwaysMapped));
         Start = (T*)(((nuint)_block + CacheLine - 1) & ~(CacheLine - 1));
     }
 

@@ -12,6 +12,8 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
     private readonly int _blocksPerChunk;
     private readonly List<nint> _chunks = [];
     private byte* _free;
+    private byte* _fresh; // of the last chunk, what was never rented: untouched
+    private int _freshCount;
 
     /// <param name="blockSize">Bytes of a block: a multiple of 16; blocks of 64 bytes and more start on a cache line if it is a multiple of 64.</param>
     public NativeBlocks(int blockSize)
@@ -29,13 +31,20 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
     /// <summary>A block with undefined content.</summary>
     public byte* Rent()
     {
-        if (_free == null)
+        RentedCount++;
+        byte* block = _free;
+        if (block != null)
+        {
+            _free = *(byte**)block;
+            return block;
+        }
+        if (_freshCount == 0)
         {
             AddChunk();
         }
-        byte* block = _free;
-        _free = *(byte**)block;
-        RentedCount++;
+        block = _fresh;
+        _fresh += _blockSize;
+        _freshCount--;
         return block;
     }
 
@@ -55,16 +64,14 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
         }
         _chunks.Clear();
         _free = null;
+        _freshCount = 0;
     }
 
     private void AddChunk()
     {
-        byte* chunk = (byte*)NativeMemory.AlignedAlloc((nuint)(_blocksPerChunk * _blockSize), 64);
-        _chunks.Add((nint)chunk);
-        for (int i = _blocksPerChunk - 1; i >= 0; i--)
-        {
-            Push(chunk + ((long)i * _blockSize));
-        }
+        _fresh = (byte*)NativeMemory.AlignedAlloc((nuint)(_blocksPerChunk * _blockSize), 64);
+        _freshCount = _blocksPerChunk;
+        _chunks.Add((nint)_fresh);
     }
 
     private void Push(byte* block)

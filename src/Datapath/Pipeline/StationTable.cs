@@ -89,8 +89,8 @@ internal sealed unsafe class StationTable : IReclaimer, IDisposable
             Bucket* from = other._buckets.Start + b;
             Bucket* to = _buckets.Start + b;
             SpinWait spin = default;
-            int sequence;
-            while (true)
+            int sequence = Volatile.Read(ref from->Sequence);
+            while (sequence != 0)
             {
                 sequence = Volatile.Read(ref from->Sequence);
                 *to = *from;
@@ -144,6 +144,10 @@ internal sealed unsafe class StationTable : IReclaimer, IDisposable
             Bucket* bucket = _buckets.Start + b;
             SpinWait spin = default;
             int sequence = Volatile.Read(ref bucket->Sequence);
+            if (sequence == 0)
+            {
+                continue; // never used: to write here would make its memory resident
+            }
             while ((sequence & 1) != 0 || Interlocked.CompareExchange(ref bucket->Sequence, sequence + 1, sequence) != sequence)
             {
                 spin.SpinOnce(); // a worker writes here: some nanoseconds

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -10,7 +11,8 @@ namespace Softswitch.Datapath.Tables;
 /// <summary>What one worker's latest packets found in table 1, by their whole key, so that the next packet of a flow need not search.</summary>
 /// <remarks>
 /// <para>
-/// Its size is fixed: packets of ever new flows push others out and cost themselves a search, no more. What it holds is right as long as
+/// Its size is bounded: packets of ever new flows push others out and cost themselves a search, no more. It begins small, because flows scatter over
+/// all of its pages, and grows, empty at first, when flows push each other out. What it holds is right as long as
 /// <see cref="ChangeJournal"/> shows no change that concerns the packet; so a flow-mod spoils only the flows it is about.
 /// </para>
 /// <para>
@@ -27,23 +29,29 @@ internal sealed unsafe class FlowCache : IDisposable
     private const int PacketsPerJudgement = 2048;
     private const int BatchesPerTrial = 8;
 
-    private readonly NativeArray<ushort> _signatures;
-    private readonly NativeArray<CachedFlow> _flows;
-    private readonly ulong _setMask;
+    private const int FirstCapacity = 1024;
+    private const int Growth = 4;
+
+    private readonly int _mostFlows;
+    private NativeArray<ushort> _signatures;
+    private NativeArray<CachedFlow> _flows;
+    private ulong _setMask;
+    private long _pushedOut; // since it has this size
     private uint _victim;
     private int _asked;
     private int _known;
     private bool _isUseless;
     private uint _batches;
 
-    /// <param name="capacity">Flows it holds; rounded up to a power of two.</param>
+    /// <param name="capacity">Flows it may come to hold; rounded up to a power of two.</param>
     public FlowCache(int capacity)
     {
-        capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, Ways));
-        _signatures = new NativeArray<ushort>(capacity);
-        _flows = new NativeArray<CachedFlow>(capacity);
-        _setMask = (uint)(capacity / Ways) - 1;
+        _mostFlows = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, Ways));
+        Allocate(Math.Min(FirstCapacity, _mostFlows));
     }
+
+    /// <summary>Flows it can hold now.</summary>
+    public int Capacity => _flows.Length;
 
     /// <summary>Whether the next batch should be looked up here: always, or once in a while if traffic is of ever new flows.</summary>
     public bool IsWorthwhile() => !_isUseless || ++_batches % BatchesPerTrial == 0;
@@ -55,7 +63,12 @@ internal sealed unsafe class FlowCache : IDisposable
         _known += known;
         if (_asked >= PacketsPerJudgement)
         {
-            _isUseless = _known < _asked / LeastUse;
+            bool isFull = _pushedOut > Capacity / Growth;
+            if (isFull && Capacity < _mostFlows)
+            {
+                Grow();
+            }
+            _isUseless = isFull && _known < _asked / LeastUse && Capacity == _mostFlows;
             _asked = 0;
             _known = 0;
         }
@@ -104,6 +117,7 @@ internal sealed unsafe class FlowCache : IDisposable
         ulong first = SetOf(hash) * Ways;
         uint fitting = FittingWays(first, hash);
         ulong place = first + (fitting == 0 ? _victim++ % Ways : (uint)BitOperations.TrailingZeroCount(fitting));
+        _pushedOut += fitting == 0 && _signatures.Start[place] != 0 ? 1 : 0;
         CachedFlow* flow = _flows.Start + place;
         flow->Key = key;
         flow->Index = index;
@@ -115,6 +129,24 @@ internal sealed unsafe class FlowCache : IDisposable
     {
         _signatures.Dispose();
         _flows.Dispose();
+    }
+
+    /// <summary>Between two batches. What it held is found anew by one search a flow.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Grow()
+    {
+        int capacity = Math.Min(Growth * Capacity, _mostFlows);
+        Dispose();
+        Allocate(capacity);
+    }
+
+    [MemberNotNull(nameof(_signatures), nameof(_flows))]
+    private void Allocate(int capacity)
+    {
+        _signatures = new NativeArray<ushort>(capacity);
+        _flows = new NativeArray<CachedFlow>(capacity);
+        _setMask = (uint)(capacity / Ways) - 1;
+        _pushedOut = 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,6 +15,7 @@ internal sealed class MemoryPort : IPort, IPortDevice
 {
     private readonly PacketRing _toSwitch;
     private readonly PacketRing _fromSwitch;
+    private volatile Action? _wake;
     private volatile bool _up = true;
     private volatile bool _isSetDown;
     private long _receiveDropped;
@@ -75,6 +76,14 @@ internal sealed class MemoryPort : IPort, IPortDevice
         return received;
     }
 
+    public bool WakeBy(Action wake)
+    {
+        _wake = wake;
+        return true;
+    }
+
+    public bool Arm() => _toSwitch.Count == 0;
+
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => _fromSwitch.Enqueue(packets);
 
     /// <summary>Copies a frame to where the switch will receive it.</summary>
@@ -102,6 +111,7 @@ internal sealed class MemoryPort : IPort, IPortDevice
     {
         if (_toSwitch.Enqueue(new ReadOnlySpan<Packet>(in packet)) == 1)
         {
+            _wake?.Invoke();
             return true;
         }
         _receiveDropped++;

@@ -159,9 +159,10 @@ public sealed unsafe class FlowCacheTests : IDisposable
     [Fact]
     public void Traffic_of_ever_new_flows_goes_without_and_what_comes_again_is_looked_for_again()
     {
-        for (int i = 0; i < 100; i++)
+        for (uint i = 0; i < 100; i++)
         {
             _cache.NoteUse(32, 0);
+            Keep(KeyOf(i), i);
         }
         Assert.Equal(100, Enumerable.Range(0, 800).Count(_ => _cache.IsWorthwhile()));
 
@@ -170,6 +171,42 @@ public sealed unsafe class FlowCacheTests : IDisposable
             _cache.NoteUse(32, 16);
         }
         Assert.Equal(800, Enumerable.Range(0, 800).Count(_ => _cache.IsWorthwhile()));
+    }
+
+    [Fact]
+    public void It_begins_small_and_grows_as_far_as_flows_push_each_other_out()
+    {
+        using FlowCache cache = new(1 << 14);
+        int first = cache.Capacity;
+        Assert.InRange(first, 1, 1 << 12);
+        for (uint i = 0; i < 100_000; i++)
+        {
+            Use(i % 100);
+        }
+        Assert.Equal(first, cache.Capacity);
+        for (uint i = 0; i < 100_000; i++)
+        {
+            Use(i % 5000);
+        }
+        Assert.Equal(1 << 14, cache.Capacity);
+        Assert.True(Enumerable.Range(0, 5000).Count(i => IsKnown((uint)i)) > 4900);
+
+        void Use(uint flow)
+        {
+            bool isKnown = IsKnown(flow);
+            cache.NoteUse(1, isKnown ? 1 : 0);
+            if (!isKnown)
+            {
+                cache.Keep(_hash.Compute(KeyOf(flow)), KeyOf(flow), flow, _journal.Completed);
+            }
+        }
+
+        bool IsKnown(uint flow)
+        {
+            bool isKnown = FlowCache.TryFind(cache.CandidateFor(_hash.Compute(KeyOf(flow))), KeyOf(flow), _journal, _journal.Begun, out uint index);
+            Assert.True(!isKnown || index == flow);
+            return isKnown;
+        }
     }
 
     private static FlowKey KeyOf(uint address) => new() { InPort = 1, NwDst = new(address) };
