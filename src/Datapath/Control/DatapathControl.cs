@@ -51,6 +51,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     private IControlEvents? _events;
     private int _nextPortWorker;
     private long _linksCheckedAt;
+    private long _deliveredBefore;
     private volatile bool _linksChanged;
 
     /// <param name="options">Sizes and sources.</param>
@@ -79,9 +80,11 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
         _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve, options.Workers);
         _table = new FlowTable(_store, grace, hash);
+        frames ??= CreateFrames(options);
         _shared = new WorkerShared
         {
-            Frames = frames ?? CreateFrames(options),
+            Frames = frames,
+            FrameShare = frames.Join(),
             Table = _table,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
@@ -94,7 +97,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         };
         _lists = new ActionListMemory(grace, hash, options.ActionMemory);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _lock);
-        _frames = _shared.Frames.CreateCache();
+        _frames = frames.CreateCache(_shared.FrameShare);
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         _queues = new QueueControl(_shared.Frames);
         HandoverRings handovers = new(options.Workers);
@@ -153,6 +156,9 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// </summary>
     internal int RestingFrameCount =>
         Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
+
+    /// <summary>What it has of the pool, for tests.</summary>
+    internal FrameShare FrameShare => _shared.FrameShare!;
 
     /// <summary>Action lists in native memory, for tests.</summary>
     internal int ActionListCount => _lists.ListCount;
@@ -270,6 +276,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     {
         _shared.Grace.ThrowIfStuck();
         int pause = _packetIns.Deliver();
+        DrainIdleFrames();
         bool hasMore = _flows.Timeouts.Expire();
         _buffers.Expire();
         hasMore |= ReclaimUntilOthersTurn();
@@ -281,6 +288,17 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         interval = Math.Min(interval, untilTree);
         interval = Math.Min(interval, _flows.Offloads.Service(_shared.Clock.Milliseconds));
         return pause < 0 ? interval : Math.Min(interval, pause);
+    }
+
+    /// <summary>Frames that the control side has had no use for since the last turn but one are of more use to others.</summary>
+    private void DrainIdleFrames()
+    {
+        bool isIdle = _packetIns.Delivered == _deliveredBefore;
+        _deliveredBefore = _packetIns.Delivered;
+        if (isIdle && _frames.FreeCount > 0)
+        {
+            _frames.Drain();
+        }
     }
 
     /// <summary>Without the control lock: sleeps until a worker has queued something, or for the given time.</summary>
@@ -397,6 +415,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         _accounts.Dispose();
         _flows.Dispose();
         _frames.Drain();
+        _shared.Frames.Leave();
         _shared.Dispose();
         if (_ownsFrames)
         {

@@ -19,12 +19,17 @@ internal sealed unsafe class FrameCache
     private const int MaxLargeFrames = 2 * LargeBlockSize;
 
     private readonly FramePool _pool;
+    private readonly FrameShare? _share;
     private readonly nint[] _frames = GC.AllocateArray<nint>(MaxFrames, pinned: true);
     private readonly nint[] _large = new nint[MaxLargeFrames];
     private int _count;
     private int _largeCount;
 
-    internal FrameCache(FramePool pool) => _pool = pool;
+    internal FrameCache(FramePool pool, FrameShare? share)
+    {
+        _pool = pool;
+        _share = share;
+    }
 
     public FramePool Pool => _pool;
 
@@ -53,7 +58,7 @@ internal sealed unsafe class FrameCache
     {
         if (_largeCount == 0)
         {
-            _largeCount = _pool.Take(_large.AsSpan(0, LargeBlockSize), large: true);
+            _largeCount = _pool.Take(_large.AsSpan(0, LargeBlockSize), large: true, _share);
         }
         if (_largeCount == 0)
         {
@@ -160,6 +165,15 @@ internal sealed unsafe class FrameCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref TunnelState Tunnel(in Packet packet) => ref *(TunnelState*)(_pool.FrameStart(packet.Data) + TunnelOffset);
 
+    /// <summary>Another cache for the same owner.</summary>
+    public FrameCache CreateSibling() => _pool.CreateCache(_share);
+
+    /// <summary>The packets' frames are another owner's from now on.</summary>
+    public void HandOut(ReadOnlySpan<Packet> packets) => _share?.Move(packets, _pool, away: true);
+
+    /// <summary>The packets' frames are this owner's from now on.</summary>
+    public void TakeIn(ReadOnlySpan<Packet> packets) => _share?.Move(packets, _pool, away: false);
+
     /// <summary>Copies packet, flags and offload state into a frame of its own.</summary>
     /// <returns>False when the pool has no frame for it; the original stays as it is either way.</returns>
     public bool TryCopy(in Packet source, out Packet copy)
@@ -188,8 +202,8 @@ internal sealed unsafe class FrameCache
     /// <summary>Gives every free frame back to the pool.</summary>
     public void Drain()
     {
-        _pool.Return(_frames.AsSpan(0, _count), large: false);
-        _pool.Return(_large.AsSpan(0, _largeCount), large: true);
+        _pool.Return(_frames.AsSpan(0, _count), large: false, _share);
+        _pool.Return(_large.AsSpan(0, _largeCount), large: true, _share);
         _count = 0;
         _largeCount = 0;
     }
@@ -197,7 +211,7 @@ internal sealed unsafe class FrameCache
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Refill()
     {
-        _count = _pool.Take(_frames.AsSpan(0, BlockSize), large: false);
+        _count = _pool.Take(_frames.AsSpan(0, BlockSize), large: false, _share);
         return _count > 0;
     }
 
@@ -205,7 +219,7 @@ internal sealed unsafe class FrameCache
     private void Flush()
     {
         _count -= BlockSize;
-        _pool.Return(_frames.AsSpan(_count, BlockSize), large: false);
+        _pool.Return(_frames.AsSpan(_count, BlockSize), large: false, _share);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -214,7 +228,7 @@ internal sealed unsafe class FrameCache
         if (_largeCount == MaxLargeFrames)
         {
             _largeCount -= LargeBlockSize;
-            _pool.Return(_large.AsSpan(_largeCount, LargeBlockSize), large: true);
+            _pool.Return(_large.AsSpan(_largeCount, LargeBlockSize), large: true, _share);
         }
         _large[_largeCount++] = (nint)_pool.FrameStart(packet.Data);
     }

@@ -44,6 +44,7 @@ internal sealed unsafe class FramePool : IDisposable
     private readonly nuint _largeBytes;
     private int _freeCount;
     private int _freeLargeCount;
+    private int _shares;
     private bool[]? _claimed;
     private bool _disposed;
 
@@ -175,7 +176,26 @@ internal sealed unsafe class FramePool : IDisposable
     }
 
     /// <summary>A new cache, to be used by one thread (or under one lock) only.</summary>
-    public FrameCache CreateCache() => new(this);
+    /// <param name="share">Whose frames it keeps count of; null for nobody's.</param>
+    public FrameCache CreateCache(FrameShare? share = null) => new(this, share);
+
+    /// <summary>Somebody begins to share the pool, until <see cref="Leave"/>. One that is alone has all of it.</summary>
+    public FrameShare Join()
+    {
+        lock (_lock)
+        {
+            _shares++;
+            return new FrameShare();
+        }
+    }
+
+    public void Leave()
+    {
+        lock (_lock)
+        {
+            _shares--;
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool IsLarge(byte* data) => (nuint)(data - _large) < _largeBytes;
@@ -190,21 +210,23 @@ internal sealed unsafe class FramePool : IDisposable
     internal byte* OrdinaryFrameStart(byte* data) => (byte*)((nuint)data & ~(nuint)(FrameSize - 1));
 
     /// <summary>Moves up to <paramref name="block"/>.Length free frames into <paramref name="block"/>; returns how many.</summary>
-    internal int Take(Span<nint> block, bool large)
+    internal int Take(Span<nint> block, bool large, FrameShare? share)
     {
         lock (_lock)
         {
             ref int count = ref large ? ref _freeLargeCount : ref _freeCount;
             nint[] free = large ? _freeLarge : _free;
-            int taken = Math.Min(block.Length, count);
+            int taken = Math.Min(block.Length, share == null || _shares <= 1 ? count : share.Allowance(count, large));
+            share?.Add(taken, large);
             free.AsSpan(count - taken, taken).CopyTo(block);
             count -= taken;
             return taken;
         }
     }
 
-    internal void Return(ReadOnlySpan<nint> block, bool large)
+    internal void Return(ReadOnlySpan<nint> block, bool large, FrameShare? share)
     {
+        share?.Add(-block.Length, large);
         lock (_lock)
         {
             ref int count = ref large ? ref _freeLargeCount : ref _freeCount;

@@ -46,7 +46,7 @@ internal sealed unsafe class Worker : IDisposable
     {
         Id = id;
         _shared = shared;
-        _frames = shared.Frames.CreateCache();
+        _frames = shared.Frames.CreateCache(shared.FrameShare);
         _classifier = new BatchClassifier(shared.Table, shared.FlowCacheCapacity);
         Handovers = handovers;
         Accounts = new OwnAccounts();

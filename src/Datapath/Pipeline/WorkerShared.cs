@@ -13,6 +13,9 @@ internal sealed class WorkerShared : IDisposable
 
     public required FramePool Frames { get; init; }
 
+    /// <summary>What the datapath has of them; null where nobody keeps count.</summary>
+    public FrameShare? FrameShare { get; init; }
+
     public required FlowTable Table { get; init; }
 
     public required GracePeriod Grace { get; init; }

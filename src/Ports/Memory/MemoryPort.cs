@@ -73,6 +73,7 @@ internal sealed class MemoryPort : IPort, IPortDevice
             batch.Add(packet);
             received++;
         }
+        frames.TakeIn(batch.Packets[^received..]);
         return received;
     }
 
@@ -84,7 +85,12 @@ internal sealed class MemoryPort : IPort, IPortDevice
 
     public bool Arm() => _toSwitch.Count == 0;
 
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => _fromSwitch.Enqueue(packets);
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        int taken = _fromSwitch.Enqueue(packets);
+        frames.HandOut(packets[..taken]);
+        return taken;
+    }
 
     /// <summary>Copies a frame to where the switch will receive it.</summary>
     /// <returns>False, counted as a receive drop, when the queue or the pool is full or the frame too long.</returns>

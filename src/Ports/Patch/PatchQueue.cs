@@ -32,6 +32,9 @@ internal sealed class PatchQueue : IPort
     /// <summary>Packets that were sent while there was no other end. Any thread.</summary>
     public long Unsent => Volatile.Read(ref _unsent);
 
+    /// <summary>True: where a switch is handed over, both ends are its own.</summary>
+    public bool IsInside => true;
+
     public int PollDescriptor => -1;
 
     public bool WakeBy(Action wake)
@@ -52,6 +55,7 @@ internal sealed class PatchQueue : IPort
             batch.Add(packet);
             received++;
         }
+        frames.TakeIn(batch.Packets[^received..]);
         return received;
     }
 
@@ -67,6 +71,7 @@ internal sealed class PatchQueue : IPort
             frames.Release(packets);
             return packets.Length;
         }
+        frames.HandOut(packets[..taken]);
         far._wake?.Invoke();
         return taken;
     }

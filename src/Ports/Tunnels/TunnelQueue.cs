@@ -153,7 +153,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     /// <summary>Gives frames back; no worker uses the queue any more.</summary>
     public void Dispose()
     {
-        FrameCache? frames = _frames?.Pool.CreateCache();
+        FrameCache? frames = _frames?.CreateSibling();
         for (; _head != _tail; _head++)
         {
             _account->Ingress.Entered++;

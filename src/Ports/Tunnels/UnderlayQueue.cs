@@ -144,7 +144,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     public void Dispose()
     {
         // The worker may go on with its own cache: what is left here goes back through another. Where packets were followed, their frames go with their pool.
-        FrameCache? frames = _frames?.Pool.CreateCache();
+        FrameCache? frames = _frames?.CreateSibling();
         while (_pending.TryTakeAny(out Packet packet))
         {
             _account->Egress.Held--;
@@ -280,7 +280,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private Reassembler CreateReassembler(int datagrams, FrameCache frames)
     {
         // A cache of its own: datagrams in the making outlive the worker's use of this queue.
-        _reassemblyFrames ??= frames.Pool.CreateCache();
+        _reassemblyFrames ??= frames.CreateSibling();
         return new Reassembler(datagrams, ReassemblyTimeout, FlowHash.CreateRandom(), _reassemblyFrames);
     }
 

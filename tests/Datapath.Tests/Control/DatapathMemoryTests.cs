@@ -6,7 +6,11 @@ using Softswitch.Ports.Null;
 
 namespace Softswitch.Datapath.Tests.Control;
 
-/// <summary>What a datapath costs beside others in a process.</summary>
+/// <summary>What a datapath costs beside others in a process. Alone: what other tests do would be counted, too.</summary>
+[CollectionDefinition(DisableParallelization = true)]
+public sealed class DatapathMemoryCollection;
+
+[Collection(typeof(DatapathMemoryCollection))]
 public sealed class DatapathMemoryTests(ITestOutputHelper output)
 {
     private const int Datapaths = 20;
@@ -29,7 +33,7 @@ public sealed class DatapathMemoryTests(ITestOutputHelper output)
         datapaths.ForEach(datapath => datapath.Dispose());
         Assert.Equal(frames.FrameCount, frames.FreeCount);
         output.WriteLine($"{flows} flows: {resident >> 10} KiB resident, {managed >> 10} KiB managed");
-        Assert.InRange(resident, 0, most);
+        Assert.True(resident <= most, $"{resident} bytes");
     }
 
     private static DatapathControl Make(FramePool frames, int flows)

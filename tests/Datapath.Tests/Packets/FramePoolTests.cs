@@ -179,4 +179,43 @@ public sealed unsafe class FramePoolTests
         all.ForEach(packet => frames.Release(packet));
         frames.Drain();
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Of_those_that_share_a_pool_none_can_take_what_the_others_need(bool large)
+    {
+        const int count = 3000;
+        using FramePool pool = new(count, largeFrameCount: count);
+        FrameShare[] shares = [pool.Join(), pool.Join(), pool.Join()];
+        FrameCache[] caches = [.. shares.Select(pool.CreateCache)];
+        List<Packet>[] held = [[], [], []];
+        Hoard(0);
+        Assert.InRange(held[0].Count, count / 2, count * 2 / 3);
+        Hoard(1);
+        Hoard(0);
+        Hoard(1);
+        Assert.InRange(held[0].Count + held[1].Count, count / 2, count * 9 / 10);
+        Hoard(2);
+        Assert.InRange(held[2].Count, count / 20, count);
+        for (int i = 0; i < 3; i++)
+        {
+            held[i].ForEach(packet => caches[i].Release(packet));
+            caches[i].Drain();
+            held[i].Clear();
+            Assert.Equal((0, 0), (shares[i].Count, shares[i].LargeCount));
+        }
+        pool.Leave();
+        pool.Leave();
+        Hoard(0);
+        Assert.Equal(count, held[0].Count); // alone it has all
+
+        void Hoard(int who)
+        {
+            while (large ? caches[who].TryRentLarge(out Packet packet) : caches[who].TryRent(out packet))
+            {
+                held[who].Add(packet);
+            }
+        }
+    }
 }

@@ -213,8 +213,9 @@ public sealed class WorkerThreadsTests : IDisposable
 
         public void Dispose()
         {
-            Assert.True(_test._threads.Remove(Datapath.Workers));
+            Assert.True(_test._threads.Remove(Datapath.Workers, 60_000));
             Datapath.Dispose();
+            Assert.Equal((0, 0), (Datapath.FrameShare.Count, Datapath.FrameShare.LargeCount));
         }
     }
 
