@@ -4,7 +4,7 @@
 readonly peers=(
   ip=iproute2 ping=iputils-ping tcpdump=tcpdump tshark=tshark ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
   ovs-ofctl=openvswitch-common ovs-testcontroller=openvswitch-testcontroller ovs-vswitchd=openvswitch-switch scapy=python3-scapy jsonschema=python3-jsonschema
-  yaml=python3-yaml
+  yaml=python3-yaml mn=mininet
   dpdk-testpmd=dpdk-dev librte_net_virtio=librte-net-virtio23
   mandoc=mandoc lexgrog=man-db lintian=lintian
   qemu-system-x86_64=qemu-system-x86 busybox=busybox-static guest-kernel=linux-image-cloud-amd64

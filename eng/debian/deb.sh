@@ -24,6 +24,10 @@ package_deb() {
     gzip -9n usr/share/man/man1/*
     install -m 644 "$work/manual/softswitch.bash" usr/share/bash-completion/completions/softswitch
     install -D -m 644 "$root/etc/softswitch.schema.json" usr/share/softswitch/softswitch.schema.json
+    # One file for `mn --custom` and for `from softswitch import Softswitch`.
+    install -D -m 644 "$root/mininet/softswitch.py" usr/share/softswitch/mininet/softswitch.py
+    install -d usr/lib/python3/dist-packages
+    ln -s ../../../share/softswitch/mininet/softswitch.py usr/lib/python3/dist-packages/softswitch.py
     sed 's|\$schema=|&/usr/share/softswitch/|' "$root/etc/softswitch.yaml" >etc/softswitch/softswitch.yaml
     chmod 644 etc/softswitch/softswitch.yaml
     install -m 644 "$root/eng/systemd/softswitch@.service" lib/systemd/system/

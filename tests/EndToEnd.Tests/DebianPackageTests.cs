@@ -25,6 +25,8 @@ public sealed class DebianPackageTests : IDisposable
         Run("dpkg-deb", "--extract", package, root).Checked();
         Assert.True(File.Exists($"{root}/usr/share/man/man1/softswitch-run.1.gz"));
         Assert.True(File.Exists($"{root}/usr/share/bash-completion/completions/softswitch"));
+        Assert.Equal(
+            File.ReadAllText(Path.Combine(Repository.Root, "mininet", "softswitch.py")), File.ReadAllText($"{root}/usr/lib/python3/dist-packages/softswitch.py"));
         Assert.Equal("/etc/softswitch/softswitch.yaml\n", Run("dpkg-deb", "--info", package, "conffiles").Checked().Output);
         foreach (string unit in new[] { "softswitch.service", "softswitch@.service" })
         {
