@@ -73,7 +73,7 @@ public sealed partial class SwitchGroup
             foreach (JsonProperty option in document.RootElement.EnumerateObject())
             {
                 IEnumerable<JsonElement> values = option.Value.ValueKind == JsonValueKind.Array ? option.Value.EnumerateArray() : [option.Value];
-                given.AddRange(values.Select(value => new Setting(option.Name, value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText(), $"--{option.Name}")));
+                given.AddRange(values.Select(value => new Setting(option.Name, TextOf(value) ?? throw new OptionException($"--{option.Name}: is neither a text nor a list of texts"), $"--{option.Name}")));
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -85,6 +85,14 @@ public sealed partial class SwitchGroup
             ? throw new OptionException($"{stranger.Origin}: is no option of one switch; there are {string.Join(", ", known.Select(option => option.Name))}")
             : GroupOptionsReader.ReadAdded(_options, given);
     }
+
+    /// <returns>Null where it is none.</returns>
+    private static string? TextOf(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => value.GetString(),
+        JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
+        _ => null,
+    };
 
     /// <summary>The switch that is meant where none is named: the only one, or the one that the process is called by.</summary>
     private SwitchHost FindOnly(string request)

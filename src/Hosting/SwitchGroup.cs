@@ -67,6 +67,9 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     /// <summary>Null where tools do not find the process.</summary>
     internal ProcessSocket? Socket { get; private set; }
 
+    /// <summary>Whether the process was started for one switch.</summary>
+    internal bool IsPlain => _options.IsPlain;
+
     /// <summary>Whether there is one switch that has the process for itself.</summary>
     internal bool HasOneSwitch
     {
@@ -248,9 +251,13 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
             name = Socket?.Name ?? name;
             Name = Socket?.Name;
         }
-        else
+        else if (name != Name)
         {
             Socket?.Link(name);
+        }
+        else if (!_options.IsPlain)
+        {
+            throw new OptionException($"switch {name}: name: is the process's own");
         }
         lock (_lock)
         {

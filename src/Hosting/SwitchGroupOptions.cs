@@ -5,6 +5,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Connections;
+using Softswitch.Ports;
 
 namespace Softswitch.Hosting;
 
@@ -129,6 +130,13 @@ public sealed record SwitchGroupOptions
         {
             yield return $"switch {one.Name ?? "without a name"}: name: is not {ControlSockets.NameForm}";
             yield break;
+        }
+        foreach (PortOption port in one.Ports.Where(port => port.Spec.Kind == PortKind.Patch).DistinctBy(port => port.Spec.Target))
+        {
+            if (others.Append(one).Sum(other => other.Ports.Count(end => end.Spec.Kind == PortKind.Patch && end.Spec.Target == port.Spec.Target)) > 2)
+            {
+                yield return $"switch {one.Name}: port '{port}': the cable has two ends already";
+            }
         }
         foreach (SwitchOptions other in others)
         {

@@ -208,8 +208,10 @@ public sealed partial class SwitchHost
         }
         _inBand?.Follow(wanted.Agent.Controllers, agent.ListenPorts);
         ((_log as SwitchLog)?.Behind ?? _log as StreamLog)?.Show(wanted.LogFormat, wanted.LogLevel); // a program's own log has a level of its own
-        _pending = [.. ports.Pending, .. SwitchOption.All.Where(option => option.OnReload == null).SelectMany(option => Compare(option, now, wanted)).Select(line => $"{line} needs a new start")];
-        report.AddRange(SwitchOption.All.Where(option => option.OnReload != null && option.Name is not ("port" or "queue")).SelectMany(option => Compare(option, now, wanted)));
+        // What several switches share is their process's to report.
+        SwitchOption[] own = [.. SwitchOption.All.Where(option => option.Scope != OptionScope.Process || _member is not { Group.IsPlain: false })];
+        _pending = [.. ports.Pending, .. own.Where(option => option.OnReload == null).SelectMany(option => Compare(option, now, wanted)).Select(line => $"{line} needs a new start")];
+        report.AddRange(own.Where(option => option.OnReload != null && option.Name is not ("port" or "queue")).SelectMany(option => Compare(option, now, wanted)));
         _options = _options with
         {
             Agent = _options.Agent with

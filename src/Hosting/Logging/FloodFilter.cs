@@ -13,13 +13,13 @@ internal sealed class FloodFilter
     private const int MostRemembered = 256;
     private static readonly TimeSpan s_window = TimeSpan.FromSeconds(10);
 
-    private readonly Dictionary<(LogLevel, string), Tally> _seen = [];
+    private readonly Dictionary<(LogLevel, string?, string), Tally> _seen = [];
     private DateTimeOffset _lookAgainAt = DateTimeOffset.MaxValue;
 
     /// <summary>Whether a line is to be shown.</summary>
     public bool Admit(in LogLine line)
     {
-        (LogLevel, string) key = (line.Level, line.Text);
+        (LogLevel, string?, string) key = (line.Level, line.Switch, line.Text);
         if (_seen.TryGetValue(key, out Tally tally))
         {
             _seen[key] = tally with { Count = tally.Count + 1 };
@@ -42,7 +42,7 @@ internal sealed class FloodFilter
             yield break;
         }
         _lookAgainAt = DateTimeOffset.MaxValue;
-        foreach (((LogLevel, string) key, Tally tally) in _seen.ToArray())
+        foreach (((LogLevel, string?, string) key, Tally tally) in _seen.ToArray())
         {
             if (IsWaitedFor(tally.First.Time + s_window, now) && !all)
             {

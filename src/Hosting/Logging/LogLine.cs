@@ -24,8 +24,9 @@ internal enum LogFormat
 /// <param name="Event">Its number and name.</param>
 /// <param name="Text">What happened.</param>
 /// <param name="Fields">What the text was made of; null if that is all there is.</param>
+/// <param name="Switch">Which of several switches says so; null where there is one.</param>
 internal readonly record struct LogLine(
-    DateTimeOffset Time, LogLevel Level, EventId Event, string Text, IReadOnlyList<KeyValuePair<string, object?>>? Fields = null)
+    DateTimeOffset Time, LogLevel Level, EventId Event, string Text, IReadOnlyList<KeyValuePair<string, object?>>? Fields = null, string? Switch = null)
 {
     private const string Template = "{OriginalFormat}";
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
@@ -34,9 +35,11 @@ internal readonly record struct LogLine(
     public string Format(LogFormat format) => format switch
     {
         LogFormat.Json => FormatJson(),
-        LogFormat.Journal => $"<{Priority}>{Plain(Text)}\n",
-        _ => $"{Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)} {Word,-7} {Plain(Text)}\n",
+        LogFormat.Journal => $"<{Priority}>{Prefix}{Plain(Text)}\n",
+        _ => $"{Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)} {Word,-7} {Prefix}{Plain(Text)}\n",
     };
+
+    private string Prefix => Switch == null ? string.Empty : $"{Switch}: ";
 
     /// <summary>As for <c>--log-level</c>.</summary>
     private string Word => Level switch
@@ -67,6 +70,10 @@ internal readonly record struct LogLine(
             json.WriteString("time", Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture));
             json.WriteString("level", Word);
             json.WriteString("event", Event.Name);
+            if (Switch != null)
+            {
+                json.WriteString("switch", Switch);
+            }
             json.WriteString("message", Text);
             foreach ((string name, object? value) in Fields ?? [])
             {

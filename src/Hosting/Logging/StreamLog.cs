@@ -62,8 +62,9 @@ internal sealed class StreamLog : ILogger, IDisposable
         {
             return;
         }
-        LogLine line = new(
-            _time.GetUtcNow(), logLevel, eventId, formatter(state, exception), state as IReadOnlyList<KeyValuePair<string, object?>>);
+        LogLine line = state is SwitchLogState named
+            ? new(_time.GetUtcNow(), logLevel, eventId, named.Text, named.Fields, named.Switch)
+            : new(_time.GetUtcNow(), logLevel, eventId, formatter(state, exception), state as IReadOnlyList<KeyValuePair<string, object?>>);
         lock (_lines)
         {
             if (_lines.Count < Length)

@@ -140,8 +140,9 @@ internal sealed class ProcessSocket : IDisposable
             {
                 UnixSocketFile.Remove(path); // the link of a process that is gone
             }
+            ProcessSocket open = new(Listen(path, what, execute, taker), free);
             ControlSockets.LinksTo(folder, path).ForEach(UnixSocketFile.Remove); // of one of this name that was killed, with other switches
-            return new ProcessSocket(Listen(path, what, execute, taker), free);
+            return open;
         }
         catch (Exception e) when (e is IOException or PortException or UnauthorizedAccessException)
         {

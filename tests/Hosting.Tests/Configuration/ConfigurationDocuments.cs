@@ -14,8 +14,9 @@ internal static class ConfigurationDocuments
     /// <summary>A JSON schema (draft-07, which editors' YAML extensions read) of the configuration file.</summary>
     public static string Schema()
     {
-        JsonObject properties = [];
-        foreach (SwitchOption option in SwitchOption.All)
+        JsonObject Properties(Func<SwitchOption, bool> isMeant) => new(SwitchOption.All.Where(isMeant).Select(option => KeyValuePair.Create<string, JsonNode?>(option.Name, Property(option))));
+
+        static JsonObject Property(SwitchOption option)
         {
             JsonObject one = Value(option);
             JsonObject property = option.IsRepeatable
@@ -26,8 +27,20 @@ internal static class ConfigurationDocuments
             {
                 property["default"] = Typed(option, value);
             }
-            properties[option.Name] = property;
+            return property;
         }
+
+        JsonObject ofOne = Properties(option => option.Scope != OptionScope.Process);
+        JsonObject properties = Properties(_ => true);
+        properties[FileSettings.SwitchesKey] = new JsonObject
+        {
+            ["description"] = "The switches of a process that has several, each with options of its own; what stands beside is the process's, or holds for those that say nothing else. On reload: new ones are started, those that are gone are ended.",
+            ["type"] = new JsonArray("array", "null"),
+            ["items"] = new JsonObject
+            {
+                ["type"] = "object", ["additionalProperties"] = false, ["required"] = new JsonArray("name"), ["properties"] = ofOne,
+            },
+        };
         JsonObject schema = new()
         {
             ["$schema"] = "http://json-schema.org/draft-07/schema#",
@@ -49,7 +62,14 @@ internal static class ConfigurationDocuments
             : $"`{option.Argument}`";
         string more = option.IsRepeatable ? ", or a list of them" : string.Empty;
         string otherwise = option.DefaultValue is { } value ? $"; `{value}` if absent" : string.Empty;
-        return Wrap($"- **`{option.Name}`**: {form}{more}{otherwise}. {Sentence(option.Description)} *Reload:* {option.OnReload ?? NewStart}.");
+        string whose = option.Scope switch
+        {
+            OptionScope.Process => " *The process's.*",
+            OptionScope.OneSwitch => " *One switch's.*",
+            OptionScope.Each => " *The process's, and each switch's.*",
+            _ => string.Empty,
+        };
+        return Wrap($"- **`{option.Name}`**: {form}{more}{otherwise}. {Sentence(option.Description)}{whose} *Reload:* {option.OnReload ?? NewStart}.");
     }));
 
     private static JsonObject Value(SwitchOption option) =>
