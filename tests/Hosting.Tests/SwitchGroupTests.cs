@@ -4,7 +4,6 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
-using Softswitch.OfAgent.Agent;
 using Softswitch.Testing;
 
 namespace Softswitch.Hosting.Tests;
