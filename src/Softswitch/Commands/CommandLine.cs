@@ -21,6 +21,28 @@ internal static class CommandLine
         Recursive = true,
     };
 
+    /// <summary>In the order of the help. With a line where making one loads the lab's, the benchmarks' or the scenarios' assembly.</summary>
+    private static readonly Entry[] Commands =
+    [
+        new("run", RunCommand.Create),
+        new("demo", CreateDemo, "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network."),
+        new("ofctl", OfctlCommand.Create),
+        new("status", StatusCommand.Create),
+        new("top", TopCommand.Create),
+        new("port", PortCommand.Create),
+        new("switch", SwitchCommand.Create),
+        new("reload", ConfigurationCommands.CreateReload),
+        new("config", ConfigurationCommands.CreateConfig),
+        new("drops", DropsCommand.Create),
+        new("trace", TraceCommand.Create),
+        new("capture", CaptureCommand.Create),
+        new("netfpga", NetFpgaCommand.Create),
+        new("controller", ControllerCommand.Create),
+        new("scenario", CreateScenario, "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours."),
+        new("bench", CreateBench, "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory."),
+        new("manual", ManualCommand.Create),
+    ];
+
     public static int Run(string[] arguments)
     {
         string? asked = arguments.FirstOrDefault(argument => !argument.StartsWith('-'));
@@ -28,7 +50,7 @@ internal static class CommandLine
         {
             Capabilities.KeepThoseOfSwitch(); // first: the program starts again
         }
-        RootCommand root = CreateRoot(name => name == asked);
+        RootCommand root = CreateRoot(asked);
         ParseResult parsed = root.Parse(arguments);
         string name = NameOf(parsed.CommandResult);
         if (parsed.Errors.Count > 0)
@@ -56,37 +78,24 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>All commands.</summary>
-    /// <param name="isAsked">Whether a command is to be complete: some lack what an assembly would have to be loaded for.</param>
-    public static RootCommand CreateRoot(Func<string, bool> isAsked) =>
-        new("An OpenFlow 1.0 switch in user space.")
-        {
-            RunCommand.Create(),
-            Loaded(isAsked, "demo", "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network.", CreateDemo),
-            OfctlCommand.Create(),
-            StatusCommand.Create(),
-            TopCommand.Create(),
-            PortCommand.Create(),
-            SwitchCommand.Create(),
-            ConfigurationCommands.CreateReload(),
-            ConfigurationCommands.CreateConfig(),
-            DropsCommand.Create(),
-            TraceCommand.Create(),
-            CaptureCommand.Create(),
-            NetFpgaCommand.Create(),
-            ControllerCommand.Create(),
-            Loaded(isAsked, "scenario", "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours.", CreateScenario),
-            Loaded(isAsked, "bench", "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory.", CreateBench),
-            ManualCommand.Create(),
-            Verbose,
-        };
+    /// <summary>All commands, complete.</summary>
+    public static RootCommand CreateRoot() => CreateRoot(Commands, isComplete: true);
 
-    /// <summary>A command of the lab's, benchmarks' or scenarios' assembly, which is loaded only for the one that was asked for.</summary>
-    private static Command Loaded(Func<string, bool> isAsked, string name, string description, Func<Command> create)
+    /// <summary>The command that was asked for, alone: making the others would take longer than many a tool runs. All for what is none, so that the help names them.</summary>
+    private static RootCommand CreateRoot(string? asked) =>
+        Array.FindAll(Commands, command => command.Name == asked) is { Length: > 0 } one ? CreateRoot(one, isComplete: true) : CreateRoot(Commands, isComplete: false);
+
+    /// <param name="isComplete">Whether also those that an assembly has to be loaded for; else these have a name and a line.</param>
+    private static RootCommand CreateRoot(Entry[] commands, bool isComplete)
     {
-        Command command = isAsked(name) ? create() : new Command(name);
-        command.Description = description;
-        return command;
+        RootCommand root = new("An OpenFlow 1.0 switch in user space.") { Verbose };
+        foreach (Entry entry in commands)
+        {
+            Command command = isComplete || entry.Line == null ? entry.Create() : new Command(entry.Name);
+            command.Description = entry.Line ?? command.Description;
+            root.Subcommands.Add(command);
+        }
+        return root;
     }
 
     // Methods of their own, so that a switch that runs never compiles them: compiling would load the assembly.
@@ -115,4 +124,6 @@ internal static class CommandLine
         }
         return Failed;
     }
+
+    private sealed record Entry(string Name, Func<Command> Create, string? Line = null);
 }

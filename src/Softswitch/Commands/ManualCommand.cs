@@ -20,7 +20,7 @@ internal static class ManualCommand
 
     private static void Write(string folder)
     {
-        RootCommand root = CommandLine.CreateRoot(static _ => true);
+        RootCommand root = CommandLine.CreateRoot();
         try
         {
             File.WriteAllText(Path.Combine(folder, "softswitch.bash"), BashCompletion.Of(root));
