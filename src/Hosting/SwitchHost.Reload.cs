@@ -270,10 +270,13 @@ public sealed partial class SwitchHost
         }
     }
 
-    private static byte[] HashOf(TlsFiles? files)
+    private static byte[] HashOf(TlsFiles? files) => files == null ? [] : HashOfContent(files);
+
+    // Apart, so that a switch without TLS does not load what hashes.
+    private static byte[] HashOfContent(TlsFiles files)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (string path in files == null ? [] : (string[])[files.PrivateKey, files.Certificate, files.CaCertificate])
+        foreach (string path in (string[])[files.PrivateKey, files.Certificate, files.CaCertificate])
         {
             if (File.Exists(path)) // the CA of a bootstrap comes later
             {

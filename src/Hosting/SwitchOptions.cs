@@ -1,7 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
-using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
@@ -95,9 +94,7 @@ public sealed record SwitchOptions
         {
             errors.Add($"port '{port}': the number belongs to '{owners[port.Number]}'");
         }
-        IEnumerable<ushort> all = Enumerable.Range(1, PortNumber.Max).Select(number => (ushort)number);
-        Queue<ushort> free = new(all.Where(number => !owners.ContainsKey(number)).Take(Ports.Count));
-        List<PortOption> ports = [.. Ports.Select(port => port.Number == 0 ? port with { Number = free.Dequeue(), IsNumberChosen = true } : port)];
+        List<PortOption> ports = [.. Ports.Select(port => port.Number == 0 ? port with { Number = TakeLowest(port), IsNumberChosen = true } : port)];
         TunnelOptionsCheck.Run(ports, errors);
         errors.AddRange(Agent.Controllers.Where(target => target.IsPassive)
             .Select(target => $"controller '{target}' is not {ConnectionTarget.ActiveForms}"));
@@ -112,5 +109,12 @@ public sealed record SwitchOptions
             errors.Add($"cpus: there are {Processors.Count} for {Datapath.Workers} workers");
         }
         return errors.Count == 0 ? this with { Ports = ports } : throw new OptionException(errors);
+
+        ushort TakeLowest(PortOption port)
+        {
+            ushort number = PortNumbers.Lowest(number => !owners.ContainsKey(number)) ?? throw new OptionException($"port '{port}': there is no number left for it");
+            owners.Add(number, port);
+            return number;
+        }
     }
 }

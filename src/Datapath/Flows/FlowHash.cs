@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Security.Cryptography;
 using Aes = System.Runtime.Intrinsics.X86.Aes;
 
 namespace Softswitch.Datapath.Flows;
@@ -21,25 +19,23 @@ internal readonly struct FlowHash
     // 2^64 divided by the golden ratio, odd: spreads consecutive values over the upper bits.
     private const ulong Spread = 0x9e37_79b9_7f4a_7c15;
 
-    private readonly Vector128<byte> _k01;
-    private readonly Vector128<byte> _k23;
+    // Not vectors: code of classes with such a field is never compiled ahead of time, and a switch would start with the compiler at work.
+    private readonly ulong _k0;
+    private readonly ulong _k1;
+    private readonly ulong _k2;
+    private readonly ulong _k3;
 
-    private FlowHash(ReadOnlySpan<ulong> secret)
-    {
-        _k01 = Vector128.Create(secret[0], secret[1]).AsByte();
-        _k23 = Vector128.Create(secret[2], secret[3]).AsByte();
-    }
+    private FlowHash(ulong k0, ulong k1, ulong k2, ulong k3) => (_k0, _k1, _k2, _k3) = (k0, k1, k2, k3);
+
+    private Vector128<byte> K01 => Unsafe.As<ulong, Vector128<byte>>(ref Unsafe.AsRef(in _k0)); // and _k1 behind it
+
+    private Vector128<byte> K23 => Unsafe.As<ulong, Vector128<byte>>(ref Unsafe.AsRef(in _k2));
 
     /// <summary>A hash with a secret from the operating system.</summary>
-    public static FlowHash CreateRandom()
-    {
-        Span<ulong> secret = stackalloc ulong[4];
-        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(secret));
-        return new FlowHash(secret);
-    }
+    public static FlowHash CreateRandom() => new(RandomWord(), RandomWord(), RandomWord(), RandomWord());
 
     /// <summary>A hash with a given secret, for repeatable tests.</summary>
-    public static FlowHash Create(ulong k0, ulong k1, ulong k2, ulong k3) => new([k0, k1, k2, k3]);
+    public static FlowHash Create(ulong k0, ulong k1, ulong k2, ulong k3) => new(k0, k1, k2, k3);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Compute(in FlowKey key)
@@ -77,8 +73,10 @@ internal readonly struct FlowHash
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong ComputeByAes(Vector128<byte> first, Vector128<byte> second)
     {
-        Vector128<byte> state = Aes.Encrypt(Aes.Encrypt(first ^ _k01, _k23), second);
-        return Aes.Encrypt(Aes.Encrypt(Aes.Encrypt(state, _k01), _k23), _k01).AsUInt64().ToScalar();
+        Vector128<byte> k01 = K01;
+        Vector128<byte> k23 = K23;
+        Vector128<byte> state = Aes.Encrypt(Aes.Encrypt(first ^ k01, k23), second);
+        return Aes.Encrypt(Aes.Encrypt(Aes.Encrypt(state, k01), k23), k01).AsUInt64().ToScalar();
     }
 
     private ulong ComputeByNh(in FlowKey key)
@@ -89,13 +87,23 @@ internal readonly struct FlowHash
 
     private ulong ComputeByNh(ulong m0, ulong m1, ulong m2, ulong m3)
     {
-        Vector128<ulong> k01 = _k01.AsUInt64();
-        Vector128<ulong> k23 = _k23.AsUInt64();
-        ulong highA = Math.BigMul(m0 + k01.GetElement(0), m1 + k01.GetElement(1), out ulong lowA);
-        ulong highB = Math.BigMul(m2 + k23.GetElement(0), m3 + k23.GetElement(1), out ulong lowB);
+        ulong highA = Math.BigMul(m0 + _k0, m1 + _k1, out ulong lowA);
+        ulong highB = Math.BigMul(m2 + _k2, m3 + _k3, out ulong lowB);
         ulong low = lowA + lowB;
         ulong high = highA + highB + (low < lowA ? 1UL : 0UL);
         ulong mixed = (low ^ (high >> 32) ^ (high << 32)) * Spread;
         return mixed ^ (mixed >> 32);
+    }
+
+    /// <summary>64 bits of the system's generator for secrets, which <see cref="Guid.NewGuid"/> asks too.</summary>
+    /// <remarks>
+    /// RandomNumberGenerator would load OpenSSL, the longest single step of a start. Six bits of a GUID are fixed (RFC 9562 §5.4), at other places in one half
+    /// than in the other: together the halves have 64 that are not.
+    /// </remarks>
+    private static ulong RandomWord()
+    {
+        Guid random = Guid.NewGuid();
+        ref ulong halves = ref Unsafe.As<Guid, ulong>(ref random);
+        return halves ^ Unsafe.Add(ref halves, 1);
     }
 }

@@ -231,7 +231,11 @@ internal sealed record SwitchOption(
     private static SwitchOption Choice<T>(
         string name, string description, Action<SwitchOptionsReader, T> set, Func<SwitchOptions, T> get, params (string Word, T Value)[] choices)
     {
-        string[] words = [.. choices.Select(choice => choice.Word)];
+        string[] words = new string[choices.Length];
+        for (int i = 0; i < words.Length; i++)
+        {
+            words[i] = choices[i].Word;
+        }
         return One(name, string.Join('|', words), description, (to, setting) =>
         {
             if (Array.IndexOf(words, setting.Value) is >= 0 and int index)

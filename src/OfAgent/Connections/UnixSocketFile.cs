@@ -64,6 +64,10 @@ internal static class UnixSocketFile
     /// <summary>Whether somebody listens there, be it another user whom we may not talk to.</summary>
     public static bool IsListening(string path)
     {
+        if (!File.Exists(path))
+        {
+            return false; // as at most starts: without the exception, which takes longer than all of this
+        }
         using Socket probe = Create();
         probe.Blocking = false; // a full backlog is a sign of life, too
         try

@@ -59,6 +59,10 @@ internal sealed class MemoryLimit
 
     private static long? ReadNumber(string file)
     {
+        if (!File.Exists(file))
+        {
+            return null; // as in the root of version 2, where every switch looks
+        }
         try
         {
             return long.TryParse(File.ReadAllText(file), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out long number) ? number : null;
