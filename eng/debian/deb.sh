@@ -18,7 +18,8 @@ package_deb() {
     chmod -R u=rwX,go=rX usr/lib/softswitch
     find usr/lib/softswitch -type f ! -name softswitch -exec chmod a-x {} +
     install -d usr/bin usr/share/{man/man1,bash-completion/completions,doc/softswitch} usr/share/lintian/overrides etc/softswitch lib/systemd/system DEBIAN "$work/manual"
-    ln -s ../lib/softswitch/softswitch usr/bin/softswitch
+    install -m 755 "$here/softswitch" usr/bin/
+    install -m 755 "$root/eng/keep-capabilities" usr/lib/softswitch/
     usr/lib/softswitch/softswitch manual "$work/manual"
     install -m 644 "$work"/manual/*.1 usr/share/man/man1/
     gzip -9n usr/share/man/man1/*

@@ -30,6 +30,29 @@ public sealed class PrivilegesTests
     }
 
     [Fact]
+    public void What_the_launchers_leave_is_what_a_switch_keeps_so_that_it_need_not_start_again()
+    {
+        Needs.Root();
+        Needs.Program("setpriv");
+        string[] status = RunningCommand.Execute(Path.Combine(Repository.Root, "eng", "keep-capabilities"), "cat", "/proc/self/status").Checked().Output.Split('\n');
+        string[] here = File.ReadAllLines("/proc/self/status");
+        Assert.Equal(Kept & Convert.ToUInt64(Value(here, "CapBnd:"), 16), Convert.ToUInt64(Value(status, "CapBnd:"), 16));
+        Assert.Equal("1", Value(status, "NoNewPrivs:"));
+    }
+
+    [Fact]
+    public void The_launchers_start_another_user_s_program_too()
+    {
+        Needs.Root();
+        Needs.Program("setpriv");
+        string launcher = Path.Combine(Repository.Root, "eng", "keep-capabilities");
+        // Through the shell, whose script another user may not be able to reach.
+        CommandResult said = RunningCommand.Execute(
+            "sh", "-c", "script=$(cat \"$1\"); exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c \"$script\" keep-capabilities echo 'two  words'", "sh", launcher);
+        Assert.Equal("two  words\n", said.Checked().Output);
+    }
+
+    [Fact]
     public void It_goes_on_under_its_number_and_with_the_arguments_it_was_given()
     {
         Needs.Namespaces();
