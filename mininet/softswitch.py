@@ -354,7 +354,7 @@ class Softswitch(Switch):
         intf: an Intf of this switch, its name, or the name of any interface"""
         intf = self.nameToIntf.get(intf, intf)
         number = self.ports.get(intf)
-        if number in self._ports:
+        if self.isAttached(intf):
             return
         if self._gone.get(number) == str(intf):
             del self._gone[number]  # the port waits for an interface of this name
@@ -368,14 +368,18 @@ class Softswitch(Switch):
         if not isinstance(intf, PatchIntf):
             self.cmd('ip link set', intf, 'up')
 
+    def isAttached(self, intf):
+        "Whether an Intf of this switch is connected."
+        return self.ports.get(intf) in self._ports
+
     def detach(self, intf):
         """Disconnects a data port.
 
         intf: as for attach"""
         intf = self.nameToIntf.get(intf, intf)
         number = self.ports.get(intf)
-        if not number or self._ports.pop(number, None):
-            self.ask('port del %s' % (number or intf))
+        self._ports.pop(number, None)
+        self.ask('port del %s' % (number or intf))
 
     # What it says
 
@@ -416,14 +420,19 @@ class PatchIntf(Intf):
         "Takes up and down, which is all that Mininet asks of a link between switches."
         if args not in (('up',), ('down',)):
             raise Exception('%s: a patch cable has no interface; it takes up and down, not %s' % (self, ' '.join(args)))
-        if self.node.isRunning():
-            (self.node.attach if args == ('up',) else self.node.detach)(self)
+        if args == ('down',):
+            self._unplug()
+        elif self.node.isRunning():
+            self.node.attach(self)
         return ''
+
+    def _unplug(self):
+        if self.node.isRunning() and self.node.isAttached(self):
+            self.node.detach(self)
 
     def delete(self):
         "Takes the end away."
-        if self.node.isRunning():
-            self.node.detach(self)
+        self._unplug()
         self.node.delIntf(self)
         self.link = None
 
