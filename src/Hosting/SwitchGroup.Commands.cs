@@ -12,6 +12,18 @@ public sealed partial class SwitchGroup
 {
     private const string DefaultName = "softswitch";
 
+    /// <summary>Switches there are, those that do not run among them.</summary>
+    internal int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _members.Count;
+            }
+        }
+    }
+
     /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
     private ControlAnswer Execute(string request)
     {

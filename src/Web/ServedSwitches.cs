@@ -7,25 +7,28 @@ namespace Softswitch.Web;
 internal sealed class ServedSwitches
 {
     private readonly Func<IReadOnlyList<SwitchHost>> _all;
+    private readonly Func<int> _count;
     private readonly Func<GroupReport> _read;
 
     public ServedSwitches(SwitchHost alone)
     {
         _all = () => [alone];
+        _count = () => 1;
         _read = () => ReadReport(alone);
     }
 
     public ServedSwitches(SwitchGroup group)
     {
         _all = () => group.Switches;
+        _count = () => group.Count;
         _read = group.ReadReport;
     }
 
     /// <summary>Those that run now.</summary>
     public IReadOnlyList<SwitchHost> All => _all();
 
-    /// <summary>The only one; null while there are none or several.</summary>
-    public SwitchHost? Alone => All is [var one] ? one : null;
+    /// <summary>The only one; null while there are none or several, those that failed or are being started counted.</summary>
+    public SwitchHost? Alone => _count() == 1 && All is [var one] ? one : null;
 
     /// <summary>Null if there is none of that name.</summary>
     public SwitchHost? Find(string name) => All.FirstOrDefault(host => host.Name == name);

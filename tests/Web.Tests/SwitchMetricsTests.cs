@@ -17,17 +17,15 @@ public sealed class SwitchMetricsTests : IDisposable
         Needs.Program("promtool");
         _served.BeginTraffic();
         await CountedAsync("softswitch_dropped_packets_total{reason=\"noSuchPort\"}");
-        string path = Path.GetTempFileName();
-        try
-        {
-            await File.WriteAllTextAsync(path, await ReadAsync(), TestContext.Current.CancellationToken);
-            CommandResult verdict = RunningCommand.Execute("sh", "-c", "promtool check metrics < \"$0\"", path);
-            Assert.True(verdict.ExitCode == 0 && verdict.Output.Length + verdict.Error.Length == 0, verdict.Output + verdict.Error);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        await CheckAsync(await ReadAsync());
+    }
+
+    [Fact]
+    public async Task Promtool_has_nothing_to_say_against_those_of_several_switches()
+    {
+        Needs.Program("promtool");
+        using ServedGroup group = new("s1", "s2", "s3");
+        await CheckAsync(await group.ReadAsync("/metrics"));
     }
 
     [Fact]
@@ -66,6 +64,36 @@ public sealed class SwitchMetricsTests : IDisposable
         Assert.Single(text.Split('\n'), line => line.StartsWith("softswitch_controller_connected{", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Series_of_several_switches_have_the_switch_as_a_label_and_keep_it_when_one_is_left()
+    {
+        using ServedGroup group = new("s1", "s2");
+        group.BeginTraffic("s2");
+        string[] samples = Await("softswitch_dropped_packets_total{switch=\"s2\",reason=\"noSuchPort\"} ");
+        Assert.Equal(samples.Length, samples.Distinct().Count());
+        string[] ofSwitches = [.. samples.Where(one => one.StartsWith("softswitch_", StringComparison.Ordinal) && !one.StartsWith("softswitch_frames", StringComparison.Ordinal))];
+        Assert.All(ofSwitches, one => Assert.Matches("^[a-z_]+\\{switch=\"s[12]\"[,}]", one));
+        Assert.All(samples.Except(ofSwitches), one => Assert.DoesNotContain("switch=", one, StringComparison.Ordinal));
+        Assert.Contains("softswitch_running{switch=\"s1\"} 1", samples);
+        string one = await group.ReadAsync("/switch/s2/metrics");
+        Assert.Contains("softswitch_uptime_seconds{switch=\"s2\"}", one, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"s1\"", one, StringComparison.Ordinal);
+        group.Group.Remove("s1");
+        samples = Await("softswitch_running{switch=\"s2\"} ", "softswitch_running{switch=\"s1\"}");
+        Assert.DoesNotContain(samples, one => one.StartsWith("softswitch_uptime_seconds ", StringComparison.Ordinal));
+
+        string[] Await(string begin, string gone = "none")
+        {
+            string[] samples = [];
+            group.Await("/metrics", text =>
+            {
+                samples = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line[0] != '#')];
+                return samples.Any(one => one.StartsWith(begin, StringComparison.Ordinal)) && !samples.Any(one => one.StartsWith(gone, StringComparison.Ordinal));
+            });
+            return samples;
+        }
+    }
+
     /// <summary>The samples, as soon as this one is above zero.</summary>
     private async Task<Dictionary<string, double>> CountedAsync(string sample)
     {
@@ -78,6 +106,21 @@ public sealed class SwitchMetricsTests : IDisposable
                 return samples;
             }
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    private static async Task CheckAsync(string metrics)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(path, metrics, TestContext.Current.CancellationToken);
+            CommandResult verdict = RunningCommand.Execute("sh", "-c", "promtool check metrics < \"$0\"", path);
+            Assert.True(verdict.ExitCode == 0 && verdict.Output.Length + verdict.Error.Length == 0, verdict.Output + verdict.Error);
+        }
+        finally
+        {
+            File.Delete(path);
         }
     }
 

@@ -20,14 +20,25 @@ internal static class ControlClient
     }
 
     /// <summary>Asks a switch how it is, or a process of several how they are.</summary>
+    /// <param name="name">Of the process, the switch that is meant; null for what the target is.</param>
     /// <returns>One of the two, and the answer's text.</returns>
     /// <exception cref="OptionException">As above.</exception>
-    public static (SwitchReport? Switch, GroupReport? Group, string Json) ReadAnyReport(string target, TimeSpan timeout)
+    public static (SwitchReport? Switch, GroupReport? Group, string Json) ReadAnyReport(string target, TimeSpan timeout, string? name = null)
     {
-        string json = string.Concat(Ask(target, ControlProtocol.Report, timeout));
+        string json = string.Concat(Ask(target, ControlProtocol.ForSwitch(name, ControlProtocol.Report), timeout));
         return IsOfSeveral(json)
             ? (null, Parse(target, json, ReportJson.Default.GroupReport), json)
             : (Parse(target, json, ReportJson.Default.SwitchReport), null, json);
+    }
+
+    /// <summary>The same of what a tool is told to ask.</summary>
+    /// <param name="target">As for <see cref="ControlSockets.Find"/>. A switch's name is that switch, also where its process is called by it.</param>
+    /// <exception cref="OptionException">As above, or there is no such target.</exception>
+    public static (SwitchReport? Switch, GroupReport? Group, string Json) ReadReportOf(string? target, TimeSpan timeout)
+    {
+        string path = ControlSockets.Find(target);
+        (SwitchReport? Switch, GroupReport? Group, string Json) answer = ReadAnyReport(path, timeout);
+        return answer.Group?.Switches.Any(one => one.Name == target) == true ? ReadAnyReport(path, timeout, target) : answer;
     }
 
     /// <summary>An answer that is JSON.</summary>
@@ -95,8 +106,7 @@ internal static class ControlClient
         {
             throw new OptionException($"target: '{target}' is not unix:PATH, the path given to run --control");
         }
-        string forSwitch = ControlSockets.SwitchAt(parsed.Host) is { } name ? $"{ControlProtocol.SwitchMark}{name} " : string.Empty;
-        byte[] bytes = Encoding.UTF8.GetBytes($"{forSwitch}{request}\n");
+        byte[] bytes = Encoding.UTF8.GetBytes($"{ControlProtocol.ForSwitch(ControlSockets.SwitchAt(parsed.Host), request)}\n");
         if (bytes.Length > ControlProtocol.LongestRequest || request.Any(char.IsControl))
         {
             throw new OptionException($"request: {ControlProtocol.LongestRequest} bytes without control characters are all that can be sent");

@@ -35,6 +35,10 @@ internal static class ControlProtocol
     /// <summary>A list of <see cref="Reports.SwitchSummary"/> as JSON, on one line.</summary>
     public const string ListSwitches = "switch list";
 
+    /// <summary>A request to one switch of a process.</summary>
+    /// <param name="name">Null for the one that the socket is of.</param>
+    public static string ForSwitch(string? name, string request) => name == null ? request : $"{SwitchMark}{name} {request}";
+
     /// <summary>Bytes of a request, its line feed included.</summary>
     public const int LongestRequest = 128 * 1024; // a packet of 64 KiB to be traced
 

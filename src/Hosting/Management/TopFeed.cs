@@ -3,16 +3,18 @@ using Softswitch.Hosting.Reports;
 namespace Softswitch.Hosting.Management;
 
 /// <summary>Looks at a switch, or at a process of several, again and again. Threads: one at a time; <see cref="Choose"/> any.</summary>
-/// <param name="target">As <see cref="ControlSockets.Find"/> gives it.</param>
+/// <param name="target">As for <see cref="ControlSockets.Find"/>. A switch's name is that switch to begin with, also where its process is called by it.</param>
 /// <param name="interval">From one look to the next.</param>
 /// <param name="flows">Busiest flows to look for.</param>
-internal sealed class TopFeed(string target, TimeSpan interval, int flows)
+internal sealed class TopFeed(string? target, TimeSpan interval, int flows)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    private readonly string _path = ControlSockets.Find(target);
     private readonly object _choosing = new();
     private string? _choice;
-    private (string Target, SwitchReport? Switch, GroupReport? Group) _before = (string.Empty, null, null);
+    private bool _isFirst = true;
+    private (string? Choice, SwitchReport? Switch, GroupReport? Group) _before = (null, null, null);
 
     /// <summary>From here on looks at one switch of the process, or at the process again.</summary>
     /// <param name="name">Null for the process.</param>
@@ -32,24 +34,31 @@ internal sealed class TopFeed(string target, TimeSpan interval, int flows)
         string? choice = Volatile.Read(ref _choice);
         try
         {
-            return Look(choice == null ? target : ControlSockets.Find(choice));
+            return Look(choice);
         }
         catch (OptionException) when (choice != null)
         {
             Choose(null); // it went; the others may be there
-            return Look(target);
+            return Look(null);
         }
     }
 
-    private ITopPage Look(string at)
+    private ITopPage Look(string? choice)
     {
-        (SwitchReport? Switch, GroupReport? Group) before = _before.Target == at ? (_before.Switch, _before.Group) : Read(at);
+        bool isSame = _before.Choice == choice && (_before.Switch != null || _before.Group != null);
+        (SwitchReport? Switch, GroupReport? Group) before = isSame ? (_before.Switch, _before.Group) : Read(choice);
+        if (_isFirst && before.Group?.Switches.Any(one => one.Name == target) == true)
+        {
+            _choice = choice = target;
+            before = Read(choice);
+        }
+        _isFirst = false;
         FlowActivityReport busiest = new(interval.TotalSeconds, []);
         if (before.Switch != null)
         {
             string request = $"{ControlProtocol.BusiestFlows}{flows} {(int)interval.TotalMilliseconds}";
-            string json = string.Concat(ControlClient.Ask(at, request, interval + Patience));
-            busiest = ControlClient.Parse(at, json, ReportJson.Default.FlowActivityReport);
+            string json = string.Concat(ControlClient.Ask(_path, ControlProtocol.ForSwitch(choice, request), interval + Patience));
+            busiest = ControlClient.Parse(_path, json, ReportJson.Default.FlowActivityReport);
         }
         else
         {
@@ -58,15 +67,15 @@ internal sealed class TopFeed(string target, TimeSpan interval, int flows)
                 Monitor.Wait(_choosing, interval);
             }
         }
-        (SwitchReport? one, GroupReport? several) = Read(at);
-        _before = (at, one, several);
+        (SwitchReport? one, GroupReport? several) = Read(choice);
+        _before = (choice, one, several);
         // A process may have got a second switch meanwhile, or lost it.
         return several != null ? new GroupTopPage(before.Group ?? several, several) : new TopPage(before.Switch ?? one!, one!, busiest);
     }
 
-    private static (SwitchReport? Switch, GroupReport? Group) Read(string at)
+    private (SwitchReport? Switch, GroupReport? Group) Read(string? choice)
     {
-        (SwitchReport? one, GroupReport? several, _) = ControlClient.ReadAnyReport(at, Patience);
+        (SwitchReport? one, GroupReport? several, _) = ControlClient.ReadAnyReport(_path, Patience, choice);
         return (one, several);
     }
 }

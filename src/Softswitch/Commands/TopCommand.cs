@@ -38,7 +38,7 @@ internal static class TopCommand
         command.SetAction(parsed =>
         {
             TopFeed feed = new(
-                ControlSockets.Find(parsed.GetValue(target)),
+                parsed.GetValue(target),
                 TimeSpan.FromSeconds(Check("--interval", parsed.GetValue(interval), 0.1, LongestInterval)),
                 (int)Check("--flows", parsed.GetValue(flows), 1, ControlProtocol.MostBusiestFlows));
             bool isPlain = Console.IsOutputRedirected || Console.IsInputRedirected || parsed.GetResult(count) is { Implicit: false };

@@ -1,0 +1,76 @@
+using System.Net;
+using Softswitch.Hosting;
+using Softswitch.Testing;
+
+namespace Softswitch.Web.Tests;
+
+/// <summary>Switches of one process, each with two ports of the program's, and their page at a loopback port of the system's choice.</summary>
+internal sealed class ServedGroup : IDisposable
+{
+    private readonly CancellationTokenSource _end = new();
+    private Thread? _sender;
+
+    public ServedGroup(params IReadOnlyList<string> names)
+    {
+        Group = SwitchGroup.Start(new SwitchGroupOptions { FrameCount = 8192, Switches = [.. names.Select(Options)] });
+        Server = WebServer.Start(Group, WebListener.Open(new IPEndPoint(IPAddress.Loopback, 0)), line => Said = line);
+        Client = new HttpClient { BaseAddress = new Uri(Server.Address) };
+    }
+
+    public SwitchGroup Group { get; }
+
+    public WebServer Server { get; }
+
+    public HttpClient Client { get; }
+
+    /// <summary>What the start said.</summary>
+    public string Said { get; private set; } = string.Empty;
+
+    public SwitchHost this[string name] => Group.Find(name)!;
+
+    public SwitchHost Add(string name) => Group.Add(Options(name));
+
+    /// <summary>Sends packets from left to right through a switch, and what has no way, until it all ends.</summary>
+    public void BeginTraffic(string name)
+    {
+        SwitchHost host = this[name];
+        ProgramPort left = host.AddProgramPort("left");
+        ProgramPort right = host.AddProgramPort("right");
+        host.AddFlow("udp,actions=output:2");
+        host.AddFlow("tcp,actions=output:77");
+        byte[] arriving = TestPacket.Udp();
+        byte[] lost = TestPacket.Tcp();
+        var buffer = new byte[2048];
+        _sender = new Thread(() =>
+        {
+            while (!_end.Token.WaitHandle.WaitOne(1))
+            {
+                left.TrySend(arriving);
+                left.TrySend(lost);
+                right.TryReceive(buffer, out _);
+            }
+        });
+        _sender.Start();
+    }
+
+    public Task<string> ReadAsync(string path) => Client.GetStringAsync(path, TestContext.Current.CancellationToken);
+
+    /// <summary>Waits until an answer is as wanted: overviews are read for a while once.</summary>
+    public void Await(string path, Func<string, bool> wanted)
+    {
+        string last = string.Empty;
+        Eventually.True(() => wanted(last = ReadAsync(path).GetAwaiter().GetResult()), () => $"{path} says {last}");
+    }
+
+    public void Dispose()
+    {
+        _end.Cancel();
+        _sender?.Join();
+        Client.Dispose();
+        Server.Dispose();
+        Group.Dispose();
+        _end.Dispose();
+    }
+
+    private static SwitchOptions Options(string name) => new() { Name = name };
+}
