@@ -109,6 +109,56 @@ public sealed class ManagementTests : IDisposable
         Assert.EndsWith("\e[?25h\e[?1049l", terminal.Shown.TrimEnd(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Status_and_drops_of_several_switches_have_a_row_for_each_and_each_is_found_by_its_name()
+    {
+        using RunningCommand running = StartSeveral();
+        string all = Execute("status", "lab").Checked().Output;
+        Assert.StartsWith("process     lab: softswitch ", all, StringComparison.Ordinal);
+        Assert.Matches(@"\ns1 +000000000000000a  running +2 of 2 +none +1 +0 +0 +0\n", all);
+        Assert.Matches(@"\nall +3 of 3 +none +1 +0 +0 +0\n", all);
+        Assert.StartsWith("process     lab: ", Execute("status").Checked().Output, StringComparison.Ordinal);
+        Assert.StartsWith("switch      s2: softswitch ", Execute("status", "s2").Checked().Output, StringComparison.Ordinal);
+        JsonElement report = JsonDocument.Parse(Execute("status", "lab", "--json").Checked().Output).RootElement;
+        Assert.Equal(["s1", "s2"], report.GetProperty("switches").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
+        Assert.StartsWith("switch  received  sent  dropped\ns1 ", Execute("drops", "lab").Checked().Output, StringComparison.Ordinal);
+        Assert.Contains("port 1 null1", Execute("drops", "s2").Checked().Output, StringComparison.Ordinal);
+        string once = Execute("top", "--interval", "0.1", "--count", "2").Checked().Output;
+        Assert.Equal(3, once.Split("  SWITCH  STATE").Length);
+        Assert.Contains("PORT  ", Execute("top", "s2", "--interval", "0.1").Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_switch_that_its_process_is_called_by_is_found_by_its_name_when_another_is_added()
+    {
+        using RunningCommand running = StartNull("--name", "s1");
+        Execute("switch", "add", "--name", "s2", "--port", "null:").Checked();
+        Assert.StartsWith("switch      s1: softswitch ", Execute("status", "s1").Checked().Output, StringComparison.Ordinal);
+        Assert.StartsWith("process     s1: softswitch ", Execute("status").Checked().Output, StringComparison.Ordinal);
+        Execute("switch", "del", "s2").Checked();
+        Assert.StartsWith("switch      s1: softswitch ", Execute("status").Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Top_of_several_switches_shows_the_one_that_is_chosen_and_all_again()
+    {
+        Needs.Program("script");
+        using RunningCommand running = StartSeveral();
+        using Terminal terminal = new(_folder, $"{SwitchProgram.Dotnet} {SwitchProgram.Library} top --interval 0.1", Sockets);
+        terminal.WaitFor("j k Enter choose");
+        terminal.Type("\e[B");
+        terminal.WaitFor("> s1 ");
+        terminal.Type("j");
+        terminal.WaitFor("> s2 ");
+        terminal.Type("\n");
+        terminal.WaitFor("ports by: n number");
+        terminal.WaitFor("Esc all");
+        terminal.Type("b");
+        Eventually.True(() => terminal.Shown.LastIndexOf("Enter choose", StringComparison.Ordinal) > terminal.Shown.LastIndexOf("Esc all", StringComparison.Ordinal), "all are shown again");
+        terminal.Type("q");
+        Assert.Equal(0, terminal.WaitForEnd());
+    }
+
     [Theory]
     [InlineData("TERM")]
     [InlineData("INT")]
@@ -210,6 +260,24 @@ public sealed class ManagementTests : IDisposable
 
     private static RunningCommand Start(Dictionary<string, string> environment, params string[] arguments) =>
         RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, .. arguments], environment);
+
+    private RunningCommand StartSeveral()
+    {
+        string file = Path.Combine(_folder.FullName, "lab.yaml");
+        File.WriteAllText(file, """
+            name: lab
+            switches:
+              - name: s1
+                datapath-id: a
+                port: ["1=null:", "2=null:"]
+                flows: ["in_port=1,actions=output:2"]
+              - name: s2
+                port: ["1=null:"]
+            """);
+        RunningCommand running = Start(Environment, "run", "--config", file);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        return running;
+    }
 
     private RunningCommand StartNull(params string[] arguments)
     {

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json;
 using Softswitch.Datapath.Control;
 using Softswitch.Hosting.Reports;
-using Softswitch.Testing;
 
 namespace Softswitch.Web.Tests;
 

@@ -128,8 +128,9 @@ internal sealed class TopView(TopFeed feed)
     private void Draw(ITopPage page, int columns, int rows)
     {
         bool isOfSeveral = page.Choices(_order).Count > 0;
-        string keys = $"q quit  p {(_isPaused ? "go on" : "pause")}  {(isOfSeveral ? "switches" : "ports")} by: n number  r received  t sent  d drops"
-            + (isOfSeveral ? "  up/down Enter one" : _marked != null ? "  Esc all" : "");
+        string what = isOfSeveral ? "j k Enter choose  by:" : "ports by:";
+        string keys = $"q quit  p {(_isPaused ? "go on" : "pause")}  {what} n number  r received  t sent  d drops"
+            + (!isOfSeveral && _marked != null ? "  Esc all" : "");
         StringBuilder frame = new(BeginFrame);
         foreach (string line in page.Lines(columns, rows - 1, _order, _isPaused ? "  PAUSED" : "", _marked).Take(rows - 1))
         {

@@ -8,6 +8,8 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
     // The summary, two lines of totals and workers, a blank one and the heading.
     private const int LinesAbove = 5;
 
+    private const int WidthOfAll = 104;
+
     private readonly Dictionary<string, SwitchSummary> _before = before.Switches.ToDictionary(one => one.Name);
     private readonly double _seconds = Math.Max(now.UptimeSeconds - before.UptimeSeconds, 1e-3);
 
@@ -19,9 +21,13 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
         int shown = height == 0 ? all.Length : Math.Min(all.Length, Math.Max(height - LinesAbove, 1));
         int mark = Array.FindIndex(all, one => one.Name == marked);
         int first = Math.Clamp(mark - shown + 1, 0, all.Length - shown);
+        bool isNarrow = width is > 0 and < WidthOfAll; // bits give way to drops
         List<string[]> table =
-            [["  SWITCH", "STATE", "PORTS UP", "CONTROLLERS", "FLOWS", "LOAD", "RX pkt/s", "RX bit/s", "TX pkt/s", "TX bit/s", "DROPS/s"]];
-        table.AddRange(all.Skip(first).Take(shown).Select(one => Cells($"{(one.Name == marked ? '>' : ' ')} {one.Name}", one)));
+        [
+            isNarrow ? ["  SWITCH", "STATE", "PORTS", "CONTR.", "FLOWS", "LOAD", "RX pkt/s", "TX pkt/s", "DROPS/s"]
+                : ["  SWITCH", "STATE", "PORTS UP", "CONTROLLERS", "FLOWS", "LOAD", "RX pkt/s", "RX bit/s", "TX pkt/s", "TX bit/s", "DROPS/s"],
+        ];
+        table.AddRange(all.Skip(first).Take(shown).Select(one => Cells($"{(one.Name == marked ? '>' : ' ')} {one.Name}", one, isNarrow)));
         string more = shown < all.Length ? $"  {first + 1} to {first + shown} of {all.Length}" : string.Empty;
         IEnumerable<string> lines =
         [
@@ -53,13 +59,19 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
         return $"worker {worker.Id} {Quantity.Percent(Math.Clamp(busy, 0, _seconds), _seconds)}";
     }));
 
-    private string[] Cells(string name, SwitchSummary one) =>
+    private string[] Cells(string name, SwitchSummary one, bool isNarrow) =>
     [
         name, one.State, $"{one.PortsUp} of {one.Ports}", one.Controllers == 0 ? "none" : $"{one.ControllersConnected} of {one.Controllers}",
         $"{one.Flows}", Quantity.Percent(Math.Clamp(BusySeconds(one), 0, _seconds), _seconds),
-        Quantity.Short(Rate(one, of => of.ReceivedPackets)), Quantity.Short(Rate(one, of => of.ReceivedBytes) * 8),
-        Quantity.Short(Rate(one, of => of.SentPackets)), Quantity.Short(Rate(one, of => of.SentBytes) * 8), Quantity.Short(Rate(one, Drops)),
+        .. Rates(one, of => of.ReceivedPackets, of => of.ReceivedBytes, isNarrow), .. Rates(one, of => of.SentPackets, of => of.SentBytes, isNarrow),
+        Quantity.Short(Rate(one, Drops)),
     ];
+
+    private string[] Rates(SwitchSummary one, Func<SwitchSummary, long> packets, Func<SwitchSummary, long> bytes, bool isNarrow)
+    {
+        string perSecond = Quantity.Short(Rate(one, packets));
+        return isNarrow ? [perSecond] : [perSecond, Quantity.Short(Rate(one, bytes) * 8)];
+    }
 
     private double BusySeconds(SwitchSummary one) => one.BusySeconds - (Before(one)?.BusySeconds ?? 0);
 
