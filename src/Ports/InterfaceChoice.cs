@@ -34,25 +34,25 @@ internal static class InterfaceChoice
 
     /// <summary>Opens an interface of the calling thread's network namespace.</summary>
     /// <exception cref="PortException">Neither backend takes it.</exception>
-    public static IPortDevice Open(string port, string name, FramePool pool, AfXdpOptions options)
+    public static IPortDevice Open(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings)
     {
         string reason;
         using (LinuxInterface device = LinuxInterface.Open(port, name))
         {
             if (IsForXdp(device, out reason))
             {
-                return OpenXdpOrPacket(port, name, pool, options);
+                return OpenXdpOrPacket(port, name, pool, options, rings);
             }
         }
-        return OpenPacket(port, name, options, reason);
+        return AfPacketPort.Open(port, name, rings, reason);
     }
 
     /// <summary>By AF_XDP in native mode; where that is refused, or would cut the host off, by AF_PACKET with the reason.</summary>
-    public static IPortDevice OpenXdpOrPacket(string port, string name, FramePool pool, AfXdpOptions options)
+    public static IPortDevice OpenXdpOrPacket(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings)
     {
         if (HasAddress(port, name))
         {
-            return OpenPacket(port, name, options, "no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets");
+            return AfPacketPort.Open(port, name, rings, "no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets");
         }
         try
         {
@@ -60,7 +60,7 @@ internal static class InterfaceChoice
         }
         catch (PortException e) when (e.InnerException is PortException refusal) // the others are about the interface, not about AF_XDP
         {
-            return OpenPacket(port, name, options, $"no AF_XDP: {refusal.Message.Replace($"{port}: ", string.Empty, StringComparison.Ordinal)}");
+            return AfPacketPort.Open(port, name, rings, $"no AF_XDP: {refusal.Message.Replace($"{port}: ", string.Empty, StringComparison.Ordinal)}");
         }
     }
 
@@ -77,7 +77,4 @@ internal static class InterfaceChoice
             throw new PortException($"{port}: {e.Message}", e);
         }
     }
-
-    private static AfPacketPort OpenPacket(string port, string name, AfXdpOptions options, string reason) =>
-        AfPacketPort.Open(port, name, new AfPacketOptions(options.ReceiveSlots, options.TransmitSlots), reason);
 }

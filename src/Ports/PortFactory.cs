@@ -31,7 +31,7 @@ internal static class PortFactory
         {
             return spec.Kind switch
             {
-                PortKind.Interface => InterfaceChoice.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
+                PortKind.Interface => InterfaceChoice.Open(port, spec.Target, pool, ReadXdpOptions(spec, port), ReadRingOptions(spec, port)),
                 PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
                 PortKind.Xdp => AfXdpPort.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
                 PortKind.Tap => TapPort.Open(port, spec.Target, ReadQueues(spec, port) ?? 1),
@@ -170,23 +170,15 @@ internal static class PortFactory
         }
     }
 
-    private static AfPacketOptions ReadRingOptions(PortSpec spec, string port)
-    {
-        var options = new AfPacketOptions();
-        return options with
-        {
-            ReceiveSlots = ReadSlots(spec, port, "rx-slots", options.ReceiveSlots),
-            TransmitSlots = ReadSlots(spec, port, "tx-slots", options.TransmitSlots),
-        };
-    }
+    private static AfPacketOptions ReadRingOptions(PortSpec spec, string port) => new(ReadSlots(spec, port, "rx-slots"), ReadSlots(spec, port, "tx-slots"));
 
     private static AfXdpOptions ReadXdpOptions(PortSpec spec, string port)
     {
         var otherwise = new AfXdpOptions();
         string? mode = spec.Options.GetValueOrDefault("mode");
         return new AfXdpOptions(
-            ReadSlots(spec, port, "rx-slots", otherwise.ReceiveSlots),
-            ReadSlots(spec, port, "tx-slots", otherwise.TransmitSlots),
+            ReadSlots(spec, port, "rx-slots") ?? otherwise.ReceiveSlots,
+            ReadSlots(spec, port, "tx-slots") ?? otherwise.TransmitSlots,
             mode switch
             {
                 null => XdpMode.Best,
@@ -216,11 +208,11 @@ internal static class PortFactory
             : isServer;
     }
 
-    private static int ReadSlots(PortSpec spec, string port, string key, int otherwise)
+    private static int? ReadSlots(PortSpec spec, string port, string key)
     {
         if (!spec.Options.TryGetValue(key, out string? text))
         {
-            return otherwise;
+            return null;
         }
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && RingSlots.IsValid(count)
             ? count

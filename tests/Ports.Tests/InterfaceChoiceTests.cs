@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Testing;
 
@@ -35,7 +36,7 @@ public sealed class InterfaceChoiceTests : IDisposable
 
     private string BackendAsIfACard(int frames = 128)
     {
-        using IPortDevice device = _space.Run(() => InterfaceChoice.OpenXdpOrPacket("port 'near'", "near", _pool, new AfXdpOptions(frames, 128)));
+        using IPortDevice device = _space.Run(() => InterfaceChoice.OpenXdpOrPacket("port 'near'", "near", _pool, new AfXdpOptions(frames, 128), new AfPacketOptions(128, 128)));
         return device.Backend;
     }
 
@@ -91,7 +92,7 @@ public sealed class InterfaceChoiceTests : IDisposable
         _space.Run(() =>
         {
             Capabilities.KeepOnly(Capabilities.CAP_NET_ADMIN, Capabilities.CAP_NET_RAW); // of this thread, which ends here
-            using IPortDevice device = InterfaceChoice.OpenXdpOrPacket("port 'near'", "near", _pool, new AfXdpOptions(128, 128));
+            using IPortDevice device = InterfaceChoice.OpenXdpOrPacket("port 'near'", "near", _pool, new AfXdpOptions(128, 128), new AfPacketOptions(128, 128));
             backend = device.Backend;
         });
         Assert.Equal(
@@ -105,7 +106,7 @@ public sealed class InterfaceChoiceTests : IDisposable
     {
         Assert.Equal(
             "port 'absent': there is no interface absent (SIOCGIFINDEX: No such device)", Assert.Throws<PortException>(() => Backend("absent")).Message);
-        using IPortDevice first = _space.Run(() => InterfaceChoice.OpenXdpOrPacket("first", "near", _pool, new AfXdpOptions(128, 128)));
+        using IPortDevice first = _space.Run(() => InterfaceChoice.OpenXdpOrPacket("first", "near", _pool, new AfXdpOptions(128, 128), new AfPacketOptions(128, 128)));
         Assert.Equal(
             "port 'near': interface near is in use by another softswitch port of this process", Assert.Throws<PortException>(() => BackendAsIfACard()).Message);
     }

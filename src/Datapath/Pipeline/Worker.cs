@@ -310,7 +310,7 @@ internal sealed unsafe class Worker : IDisposable
         foreach (SwitchPort port in ports.Ports)
         {
             receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(
-                port, queue, (nint)(&port.AccountOf(Id)->Ingress), IsAsked: queue.PollDescriptor < 0 && !queue.WakeBy(_wake))));
+                port, queue, (nint)(&port.AccountOf(Id)->Ingress), IsAsked: !queue.WakeBy(_wake) && queue.PollDescriptor < 0)));
         }
         _receive = receive.ToArray();
         _inside = Array.FindAll(_receive, queue => queue.Port.IsInside);

@@ -42,9 +42,9 @@ internal interface IPort
     /// </summary>
     int PollDescriptor { get; }
 
-    /// <summary>Before the worker first receives from it: how a queue without a descriptor tells of packets.</summary>
+    /// <summary>Before the worker first receives from it: how a queue without a descriptor tells of packets, and any that it has another descriptor soon.</summary>
     /// <param name="wake">Ends the worker's sleep. Any thread; costs next to nothing while the worker is awake.</param>
-    /// <returns>Whether the queue calls it when packets have come. One that does not has to be asked a thousand times a second.</returns>
+    /// <returns>Whether the queue calls it when packets have come. One that does not, and has no descriptor, has to be asked a thousand times a second.</returns>
     bool WakeBy(Action wake) => false;
 
     /// <summary>

@@ -49,6 +49,8 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
 
     public int PollDescriptor => _plant.WireOf(_port).Queues[0].PollDescriptor;
 
+    public bool WakeBy(Action wake) => _plant.WireOf(_port).Queues[0].WakeBy(wake);
+
     public int Receive(PacketBatch batch, FrameCache frames)
     {
         int before = batch.Count;

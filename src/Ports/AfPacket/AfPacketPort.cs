@@ -5,7 +5,7 @@ using static Softswitch.Ports.Linux.PacketSocket;
 
 namespace Softswitch.Ports.AfPacket;
 
-/// <summary>A Linux interface through AF_PACKET: one socket with a receive and a transmit ring mapped into the process.</summary>
+/// <summary>A Linux interface through AF_PACKET: a socket with a ring to receive by, one with a ring to send by, and one without a ring for long packets.</summary>
 /// <remarks>
 /// <para>
 /// Why TPACKET_V2 and not V3. V3 packs frames of any length into blocks, which saves memory, and hands a block over when it
@@ -13,7 +13,8 @@ namespace Softswitch.Ports.AfPacket;
 /// V2 hands over each frame by itself, at once. What V2 asks for is a slot as long as the longest frame, and a local TCP
 /// sends 64 KiB segments over veth. PACKET_COPY_THRESH resolves it: a frame longer than its slot is also queued whole on
 /// the socket, its slot says so (TP_STATUS_COPY), and one recvmsg fetches it in its turn. So slots have 2 KiB, ordinary frames cost no
-/// system call, and a segment costs one for 64 KiB. V3 has no such way out.
+/// system call, and a segment costs one for 64 KiB. V3 has no such way out. By the same way a port that has little to do makes do with slots of 256
+/// bytes: <see cref="RingSize"/> has the steps in which rings grow, <see cref="ReceiveGroup"/> how packets are told to come to another ring.
 /// </para>
 /// <para>
 /// Offloads. PACKET_VNET_HDR puts a virtio_net_hdr in front of each frame, both ways: frames of a local stack come with
@@ -36,61 +37,59 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
 /// </remarks>
-internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHandover
+internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHandover
 {
-    /// <summary>What an offer of this backend is called.</summary>
-    public const string OfferKind = "packet";
-
-    private const byte RecordVersion = 1;
-    private const int SlotSize = 2048;
-
-    // Room for a few hundred whole segments on their way in, and for a full ring and as many segments on their way out.
-    private const int BufferBytes = 32 * 1024 * 1024;
-    private const int SO_SNDBUF = 7;
-    private const int SO_RCVBUF = 8;
-
     private readonly Lock _sync = new();
+    private readonly string _port;
     private readonly LinuxInterface _interface;
     private readonly InterfaceLock _lock;
     private readonly LinkDrops _unsent;
     private readonly AfPacketQueue _queue;
-    private readonly int _socket;
-    private readonly int _longSocket;
+    private readonly RingDemand _demand;
+    private readonly NamespaceShared<RingGrower>.Lease _grower;
+    private readonly int _sender;
     private readonly string _reason;
-    private readonly byte* _rings;
-    private readonly AfPacketOptions _options;
     private long _ringDrops;
     private long _transmitDropped;
-    private bool _isOurs = true;
+    private bool _isOurs;
     private bool _disposed;
 
-    private AfPacketPort(
-        LinuxInterface device, InterfaceLock interfaceLock, LinkDrops unsent, int socket, int longSocket, byte* rings, AfPacketOptions options, string reason)
+    /// <param name="parts">This one's from now on.</param>
+    private AfPacketPort(Parts parts, string reason, bool isOurs = true)
     {
-        _interface = device;
-        _lock = interfaceLock;
-        _unsent = unsent;
-        _socket = socket;
-        _longSocket = longSocket;
-        _rings = rings;
-        _options = options;
-        byte* transmitSlots = rings + ((nuint)options.ReceiveSlots * SlotSize);
-        _queue = new AfPacketQueue(
-            socket,
-            longSocket,
-            device,
-            new ReceiveRing(socket, rings, SlotSize, options.ReceiveSlots),
-            new TransmitRing(socket, transmitSlots, SlotSize, options.TransmitSlots));
+        _port = parts.Port;
+        _isOurs = isOurs;
+        _interface = parts.Device;
+        _lock = parts.Lock!;
+        _unsent = parts.Unsent!;
+        _grower = parts.Grower!;
+        _sender = parts.Sender;
+        _demand = new RingDemand(_grower.Value.Wake);
+        _queue = new AfPacketQueue(_sender, _interface, _demand, parts.Counts, parts.Receive[0], parts.Transmit);
+        if (parts.Receive is [_, ReceiveRing next])
+        {
+            _queue.MoveTo(next);
+        }
+        _rings.AddRange(parts.Rings);
         Queues = [_queue];
         _reason = reason;
-        string why = reason.Length > 0 ? $"{reason}; " : string.Empty;
-        string state = device.WasUp ? string.Empty : "; the interface is down and stays so";
-        Backend = $"AF_PACKET: {why}rings of {options.ReceiveSlots} and {options.TransmitSlots} slots, segments and checksums passed on{state}";
+        _grower.Value.Add(this);
     }
 
     public string Name => _interface.Name;
 
-    public string Backend { get; }
+    public string Backend
+    {
+        get
+        {
+            RingSize receive = _queue.LastReceive.Size;
+            RingSize transmit = _queue.LastTransmit?.Size ?? RingSize.OfTransmit(0);
+            string why = _reason.Length > 0 ? $"{_reason}; " : string.Empty;
+            string growth = receive.MayGrow || transmit.MayGrow ? $" ({(receive.Bytes + transmit.Bytes) >> 10} KiB, more by need)" : string.Empty;
+            string state = _interface.WasUp ? string.Empty : "; the interface is down and stays so";
+            return $"AF_PACKET: {why}rings of {receive.Slots} and {transmit.Slots} slots{growth}, segments and checksums passed on{state}";
+        }
+    }
 
     public MacAddress HardwareAddress => _interface.HardwareAddress;
 
@@ -103,6 +102,8 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface, IDev
     public bool HasInterface => _interface.Exists;
 
     public int HighestMtu => 0;
+
+    public bool IsLinkAnnounced => true;
 
     public bool TakesOffloads => true;
 
@@ -117,128 +118,50 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface, IDev
     public static AfPacketPort Open(string port, string interfaceName, AfPacketOptions? options = null, string reason = "")
     {
         options ??= new AfPacketOptions();
-        if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
+        if (!RingSlots.IsValid(options.ReceiveSlots ?? RingSlots.Least) || !RingSlots.IsValid(options.TransmitSlots ?? RingSlots.Least))
         {
             throw new PortException($"{port}: {RingSlots.Rule}");
         }
-        LinuxInterface device = LinuxInterface.Open(port, interfaceName);
-        InterfaceLock? interfaceLock = null;
-        LinkDrops? unsent = null;
-        int socket = -1;
-        int longSocket = -1;
-        void* rings = null;
+        Parts parts = new(port, LinuxInterface.Open(port, interfaceName));
         try
         {
+            LinuxInterface device = parts.Device;
             if (device.HardwareType != ARPHRD_ETHER)
             {
                 throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {device.HardwareType})");
             }
-            interfaceLock = InterfaceLock.Take(port, device);
+            parts.Lock = InterfaceLock.Take(port, device);
             TagOffload.Recover(device);
-            socket = OpenSocket(port);
-            longSocket = OpenSocket(port);
-            rings = SetUp(port, socket, longSocket, device.Index, options);
-            unsent = new LinkDrops(port, device.Index, countsQueue: true);
-            return new AfPacketPort(device, interfaceLock, unsent, socket, longSocket, (byte*)rings, options, reason);
-        }
-        catch
-        {
-            unsent?.Dispose();
-            Close(rings, RingBytes(options), socket, longSocket);
-            interfaceLock?.Dispose();
-            device.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Goes on with the sockets of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
-    /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if this throws.</param>
-    /// <exception cref="PortException">The interface is not here, or the system refuses.</exception>
-    /// <exception cref="InvalidDataException">It is of another version.</exception>
-    public static AfPacketPort Take(string port, DeviceOffer offer)
-    {
-        if (offer.Descriptors is not [int socket, int longSocket, int lockSocket])
-        {
-            throw new InvalidDataException($"it comes with {offer.Descriptors.Count} descriptors in place of 3");
-        }
-        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
-        LinuxInterface device = LinuxInterface.Find(port, record.ReadInt32());
-        LinkDrops? unsent = null;
-        try
-        {
-            var options = new AfPacketOptions(record.ReadInt32(), record.ReadInt32());
-            if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
+            parts.Sender = TransmitRing.OpenSender(port, device.Index);
+            parts.Transmit = options.TransmitSlots is { } transmit ? TransmitRing.Open(port, device.Index, RingSize.Fixed(transmit)) : null;
+            if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, parts.Sender, device.Index) < 0) // on the socket that stays
             {
-                throw new InvalidDataException(RingSlots.Rule);
+                throw PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
             }
-            device.RestoreFound(record.ReadBoolean(), wasChanged: false);
-            unsent = new LinkDrops(port, device.Index, countsQueue: true);
-            void* rings = Map(port, socket, options);
-            return new AfPacketPort(device, InterfaceLock.Of(lockSocket), unsent, socket, longSocket, (byte*)rings, options, record.ReadString()) { _isOurs = false };
+            parts.Receive = [OpenFirst(port, device.Index, options, parts.Counts)];
+            parts.Share();
+            return new AfPacketPort(parts, reason);
         }
         catch
         {
-            unsent?.Dispose();
-            device.Dispose();
+            parts.Close();
             throw;
         }
     }
 
-    public DeviceOffer Offer() => new(
-        OfferKind,
-        DeviceRecord.Write(RecordVersion, record =>
-        {
-            record.Write(_interface.Index);
-            record.Write(_options.ReceiveSlots);
-            record.Write(_options.TransmitSlots);
-            record.Write(_interface.WasUp);
-            record.Write(_reason);
-        }),
-        [_socket, _longSocket, _lock.Descriptor]);
-
-    public byte[] Rest()
+    /// <summary>A ring that may grow where the kernel can do that; else one of the size to which it would have grown.</summary>
+    private static ReceiveRing OpenFirst(string port, int index, AfPacketOptions options, ReceiveCounts counts)
     {
-        _ = ReadCounters(); // the socket's own count begins anew each time it is read
-        lock (_sync)
+        if (options.ReceiveSlots == null && ReceiveGroup.IsSupported)
         {
-            return DeviceRecord.Write(RecordVersion, record =>
+            ReceiveRing ring = ReceiveRing.Open(port, index, RingSize.OfReceive(0), counts);
+            if (ReceiveGroup.TryForm(ring.Socket))
             {
-                _queue.Save(record);
-                record.Write(_ringDrops);
-                record.Write(_transmitDropped);
-                (long link, long queue, long count) = _unsent.State;
-                record.Write(link);
-                record.Write(queue);
-                record.Write(count);
-                (bool wasUp, bool wasChanged) = _interface.Found;
-                record.Write(wasUp);
-                record.Write(wasChanged);
-            });
+                return ring;
+            }
+            ring.Dispose();
         }
-    }
-
-    public void Yield()
-    {
-        lock (_sync)
-        {
-            _isOurs = false;
-            _interface.Leave();
-        }
-    }
-
-    public void Adopt(ReadOnlySpan<byte> rest)
-    {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
-        lock (_sync)
-        {
-            _queue.Restore(record);
-            _ringDrops = record.ReadInt64();
-            _transmitDropped = record.ReadInt64();
-            _unsent.Restore((record.ReadInt64(), record.ReadInt64(), record.ReadInt64()));
-            _interface.RestoreFound(record.ReadBoolean(), record.ReadBoolean());
-            _lock.Own();
-            _isOurs = true;
-        }
+        return ReceiveRing.Open(port, index, options.ReceiveSlots is { } slots ? RingSize.Fixed(slots) : RingSize.OfReceive(RingSize.LastStep), counts);
     }
 
     public PortLink ReadLink() => _interface.ReadLink();
@@ -249,14 +172,17 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface, IDev
         {
             if (!_disposed)
             {
-                _ringDrops += TakeDrops(_socket);
+                foreach (ReceiveRing ring in _rings.OfType<ReceiveRing>())
+                {
+                    _ringDrops += TakeDrops(ring.Socket);
+                }
                 // What the kernel said it dropped, it gave back.
                 _transmitDropped = Math.Max(_transmitDropped, _unsent.Read() - _queue.GivenBack);
             }
             return new PortCounters
             {
-                ReceiveDropped = _ringDrops + _queue.ReceiveDropped,
-                ReceiveErrors = _queue.ReceiveErrors,
+                ReceiveDropped = _ringDrops + Volatile.Read(ref _queue.Counts.Dropped),
+                ReceiveErrors = Volatile.Read(ref _queue.Counts.Errors),
                 TransmitErrors = _queue.TransmitErrors,
                 TransmitDropped = _transmitDropped,
             };
@@ -268,6 +194,15 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface, IDev
 
     public void Dispose()
     {
+        _grower.Value.Remove(this);
+        lock (_growing)
+        {
+            Close();
+        }
+    }
+
+    private void Close()
+    {
         lock (_sync)
         {
             if (_disposed)
@@ -278,87 +213,80 @@ internal sealed unsafe class AfPacketPort : IPortDevice, INetworkInterface, IDev
             if (_isOurs)
             {
                 // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
-                SetPromiscuous(PACKET_DROP_MEMBERSHIP, _socket, _interface.Index);
+                SetPromiscuous(PACKET_DROP_MEMBERSHIP, _sender, _interface.Index);
             }
             else
             {
                 _interface.Leave();
                 _lock.Leave();
             }
-            Close(_rings, RingBytes(_options), _socket, _longSocket);
+            _rings.ForEach(ring => ring.Dispose());
+            _ = Libc.close(_sender);
             _unsent.Dispose();
             _interface.Dispose();
             _lock.Dispose();
+            _grower.Dispose();
         }
     }
 
-    private static int OpenSocket(string port)
+    /// <summary>What a port is made of, while it is being made.</summary>
+    private sealed class Parts(string port, LinuxInterface device)
     {
-        // Protocol 0 receives nothing: not a frame of another interface slips in before the socket is bound.
-        int socket = Libc.socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, 0);
-        if (socket < 0)
-        {
-            int error = Errno.Last;
-            throw error == Errno.EPERM
-                ? new PortException($"{port}: socket(AF_PACKET): {Errno.Text(error)}; run as root or with CAP_NET_RAW")
-                : PortException.FromErrno(port, "socket(AF_PACKET)", error);
-        }
-        return socket;
-    }
+        public string Port => port;
 
-    private static void* SetUp(string port, int socket, int longSocket, int interfaceIndex, AfPacketOptions options)
-    {
-        Set(port, socket, PACKET_VERSION, TPACKET_V2, nameof(PACKET_VERSION));
-        Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR)); // refused once there are rings
-        Set(port, socket, PACKET_LOSS, 1, nameof(PACKET_LOSS)); // one bad frame must not block the ring
-        Set(port, socket, PACKET_IGNORE_OUTGOING, 1, nameof(PACKET_IGNORE_OUTGOING));
-        SetRing(port, socket, PACKET_RX_RING, SlotSize, options.ReceiveSlots, nameof(PACKET_RX_RING));
-        SetRing(port, socket, PACKET_TX_RING, SlotSize, options.TransmitSlots, nameof(PACKET_TX_RING));
-        void* rings = Map(port, socket, options);
-        try
+        public LinuxInterface Device { get; } = device;
+
+        public InterfaceLock? Lock { get; set; }
+
+        public LinkDrops? Unsent { get; private set; }
+
+        public int Sender { get; set; } = -1;
+
+        public ReceiveCounts Counts { get; } = new();
+
+        /// <summary>One, or two between which the worker moves.</summary>
+        public List<ReceiveRing> Receive { get; set; } = [];
+
+        public TransmitRing? Transmit { get; set; }
+
+        public NamespaceShared<RingGrower>.Lease? Grower { get; private set; }
+
+        public IEnumerable<SlotRing> Rings => Transmit == null ? Receive : [.. Receive, Transmit];
+
+        /// <summary>What ports of a network namespace have in common.</summary>
+        public void Share()
         {
-            Set(port, socket, PACKET_COPY_THRESH, 1, nameof(PACKET_COPY_THRESH));
-            SetBuffer(socket, Libc.SO_RCVBUFFORCE, SO_RCVBUF, BufferBytes);
-            SetBuffer(socket, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
-            Set(port, longSocket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR));
-            SetBuffer(longSocket, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
-            Bind(port, longSocket, interfaceIndex, protocol: 0);
-            if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, socket, interfaceIndex) < 0)
+            Unsent = new LinkDrops(port, Device.Index, countsQueue: true);
+            Grower = RingGrower.Take();
+        }
+
+        /// <summary>The port is not made.</summary>
+        public void Close()
+        {
+            foreach (SlotRing ring in Rings)
             {
-                throw PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
+                ring.Dispose();
             }
-            Bind(port, socket, interfaceIndex, ETH_P_ALL); // last: from here on frames arrive
-            return rings;
+            if (Sender >= 0)
+            {
+                _ = Libc.close(Sender);
+            }
+            Unsent?.Dispose();
+            Grower?.Dispose();
+            Lock?.Dispose();
+            Device.Dispose();
         }
-        catch
-        {
-            _ = Libc.munmap(rings, RingBytes(options));
-            throw;
-        }
-    }
 
-    private static void* Map(string port, int socket, AfPacketOptions options)
-    {
-        void* rings = Libc.mmap(
-            null, RingBytes(options), Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, 0);
-        return (nint)rings != -1 ? rings : throw PortException.FromErrno(port, "mmap(AF_PACKET)");
-    }
-
-    private static nuint RingBytes(AfPacketOptions options) => (nuint)(options.ReceiveSlots + options.TransmitSlots) * SlotSize;
-
-    private static void Close(void* rings, nuint ringBytes, int socket, int longSocket)
-    {
-        if (rings != null)
+        /// <summary>The port is not made, and the descriptors are somebody else's.</summary>
+        public void Forget()
         {
-            _ = Libc.munmap(rings, ringBytes);
-        }
-        if (socket >= 0)
-        {
-            _ = Libc.close(socket);
-        }
-        if (longSocket >= 0)
-        {
-            _ = Libc.close(longSocket);
+            foreach (SlotRing ring in Rings)
+            {
+                ring.Unmap();
+            }
+            Unsent?.Dispose();
+            Grower?.Dispose();
+            Device.Dispose();
         }
     }
 }

@@ -1,89 +1,243 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.AfPacket;
 
-/// <summary>The rings of one AF_PACKET socket as a worker uses them.</summary>
+/// <summary>The rings of an AF_PACKET port as a worker uses them.</summary>
 /// <remarks>
-/// Packets too long for a slot leave through a second socket with sendmsg, after the ring was kicked, so that the order
+/// <para>
+/// Packets too long for a slot leave through a socket without a ring, with sendmsg, after the ring was kicked, so that the order
 /// holds. Frames shorter than Ethernet's 60 bytes are sent as they are: a device that needs padding pads, veth and TAP do not.
+/// </para>
+/// <para>
+/// Rings are replaced by larger ones under way. Another thread opens them and gives them to <see cref="MoveTo(ReceiveRing)"/> and <see
+/// cref="MoveTo(TransmitRing)"/>. The worker changes over between two calls, and leaves what it does not need any more to <see cref="TakeRetired"/>.
+/// </para>
 /// </remarks>
 internal sealed unsafe class AfPacketQueue : IPort
 {
     // How many empty receives pass between two looks at the socket's pending error.
     private const int IdleChecks = 64;
 
-    private readonly int _socket;
-    private readonly int _longSocket;
+    private readonly int _sender;
     private readonly LinuxInterface _interface;
-    private readonly ReceiveRing _receive;
-    private readonly TransmitRing _transmit;
+    private readonly RingDemand _demand;
+    private ReceiveRing _receive;
+    private volatile ReceiveRing? _nextReceive;
+    private volatile bool _isReceiveClosed;
+    private TransmitRing? _transmit;
+    private volatile TransmitRing? _nextTransmit;
+    private readonly ConcurrentQueue<SlotRing> _retired = new();
+    private volatile Action? _wake;
+    private int _pollSocket;
+    private int _longestInSlot;
     private long _transmitErrors;
     private long _givenBack;
     private int _idle;
 
-    public AfPacketQueue(int socket, int longSocket, LinuxInterface device, ReceiveRing receive, TransmitRing transmit)
+    /// <param name="sender">A socket without a ring; the caller's.</param>
+    /// <param name="receive">This one's.</param>
+    /// <param name="transmit">The same; null to send packets one by one.</param>
+    public AfPacketQueue(int sender, LinuxInterface device, RingDemand demand, ReceiveCounts counts, ReceiveRing receive, TransmitRing? transmit)
     {
-        _socket = socket;
-        _longSocket = longSocket;
+        _sender = sender;
         _interface = device;
+        _demand = demand;
+        Counts = counts;
         _receive = receive;
-        _transmit = transmit;
+        _pollSocket = receive.Socket;
+        Use(transmit);
     }
 
-    /// <summary>Where the rings stand and what was counted: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.</summary>
-    public void Save(BinaryWriter record)
-    {
-        record.Write(_receive.Head);
-        record.Write(_transmit.Head);
-        record.Write(_receive.Dropped);
-        record.Write(_receive.Errors);
-        record.Write(_transmitErrors);
-        record.Write(_givenBack);
-    }
+    /// <summary>The socket that the worker is to sleep on: the next ring's, once it has seen that there is one.</summary>
+    public int PollDescriptor => Volatile.Read(ref _pollSocket);
 
-    public void Restore(BinaryReader record)
-    {
-        _receive.Head = record.ReadUInt32();
-        _transmit.Head = record.ReadUInt32();
-        _receive.Dropped = record.ReadInt64();
-        _receive.Errors = record.ReadInt64();
-        _transmitErrors = record.ReadInt64();
-        _givenBack = record.ReadInt64();
-    }
-
-    public int PollDescriptor => _socket;
+    public ReceiveCounts Counts { get; }
 
     public long TransmitErrors => Volatile.Read(ref _transmitErrors);
 
     /// <summary>Packets that the kernel dropped and said so: they were not taken.</summary>
     public long GivenBack => Volatile.Read(ref _givenBack);
 
-    public long ReceiveDropped => Volatile.Read(ref _receive.Dropped);
+    /// <summary>Those packets come to: two while the worker moves from one to the other.</summary>
+    public IReadOnlyList<ReceiveRing> ReceiveRings
+    {
+        get
+        {
+            ReceiveRing first = Volatile.Read(ref _receive);
+            return _nextReceive is { } next && next != first ? [first, next] : [Volatile.Read(ref _receive)];
+        }
+    }
 
-    public long ReceiveErrors => Volatile.Read(ref _receive.Errors);
+    public ReceiveRing LastReceive => _nextReceive ?? Volatile.Read(ref _receive);
+
+    /// <summary>Null while there is none.</summary>
+    public TransmitRing? LastTransmit => _nextTransmit ?? Volatile.Read(ref _transmit);
+
+    /// <summary>Whether the worker has still to empty the ring before the last.</summary>
+    public bool IsMoving => _nextReceive != null;
+
+    /// <summary>The next ring, to which the kernel is about to be told to deliver. Not while <see cref="IsMoving"/>. The control side's thread.</summary>
+    public void MoveTo(ReceiveRing next)
+    {
+        _isReceiveClosed = false;
+        _nextReceive = next;
+        _wake?.Invoke();
+    }
+
+    /// <summary>Whether <see cref="CloseReceive"/> was called since.</summary>
+    public bool IsReceiveClosed => _isReceiveClosed;
+
+    /// <summary>The kernel delivers nothing any more to the ring before the last. As above.</summary>
+    public void CloseReceive() => _isReceiveClosed = true;
+
+    /// <summary>Whether the worker has not used the last transmitting ring yet.</summary>
+    public bool IsTransmitPending => _nextTransmit != null;
+
+    /// <summary>The next ring. Not while <see cref="IsTransmitPending"/>. As above.</summary>
+    public void MoveTo(TransmitRing next) => _nextTransmit = next;
+
+    /// <summary>A ring that the worker has left, the caller's from now on; null if there is none. As above.</summary>
+    public SlotRing? TakeRetired() => _retired.TryDequeue(out SlotRing? ring) ? ring : null;
+
+    /// <summary>Where the rings stand and what was counted: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.</summary>
+    public void Save(BinaryWriter record)
+    {
+        record.Write(IsMoving);
+        record.Write(_receive.Head);
+        record.Write(LastReceive.Head);
+        record.Write(LastTransmit?.Head ?? 0);
+        record.Write(Counts.Dropped);
+        record.Write(Counts.Errors);
+        record.Write(_transmitErrors);
+        record.Write(_givenBack);
+    }
+
+    public void Restore(BinaryReader record)
+    {
+        bool wasMoving = record.ReadBoolean();
+        _receive.Head = record.ReadUInt32();
+        LastReceive.Head = record.ReadUInt32();
+        if (IsMoving && !wasMoving)
+        {
+            EndMove();
+        }
+        uint transmitted = record.ReadUInt32();
+        if (LastTransmit is { } ring)
+        {
+            ring.Head = transmitted;
+        }
+        Counts.Dropped = record.ReadInt64();
+        Counts.Errors = record.ReadInt64();
+        _transmitErrors = record.ReadInt64();
+        _givenBack = record.ReadInt64();
+    }
+
+    /// <summary>A worker that sleeps has to find out when there is another ring.</summary>
+    /// <returns>False: packets are told of by the descriptor.</returns>
+    public bool WakeBy(Action wake)
+    {
+        _wake = wake;
+        return false;
+    }
+
+    /// <summary>Between two rings there are two sockets, and no sleep.</summary>
+    public bool Arm() => _nextReceive == null;
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
-        int received = _receive.Receive(batch, frames);
-        if (received == 0 && ++_idle % IdleChecks == 0)
+        int received = _nextReceive == null ? _receive.Receive(batch, frames) : ReceiveMoving(batch, frames);
+        if (received == 0)
         {
-            PacketSocket.ClearError(_socket);
+            if (++_idle % IdleChecks == 0)
+            {
+                PacketSocket.ClearError(_receive.Socket);
+            }
+        }
+        else if (_receive.Size.MayGrow)
+        {
+            NoteDemand(received, isFullBatch: batch.Free == 0);
         }
         return received;
     }
 
+    /// <summary>Empties the old ring before the new one, packet by packet as they came.</summary>
+    /// <remarks>
+    /// A processor that delivers to the old ring still may do so after another has delivered to the new one; what one and the same delivers keeps its order.
+    /// So of the new ring only those are taken that were seen before the old one was found empty.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int ReceiveMoving(PacketBatch batch, FrameCache frames)
+    {
+        Volatile.Write(ref _pollSocket, _nextReceive!.Socket);
+        bool isClosed = _isReceiveClosed;
+        int ready = _nextReceive.CountReady(PacketBatch.Capacity);
+        int received = _receive.Receive(batch, frames);
+        if (received > 0 || _receive.HasReady)
+        {
+            return received;
+        }
+        if (!isClosed)
+        {
+            return _nextReceive.Receive(batch, frames, ready);
+        }
+        EndMove();
+        return _receive.Receive(batch, frames);
+    }
+
+    private void EndMove()
+    {
+        SlotRing old = _receive;
+        Volatile.Write(ref _receive, _nextReceive!);
+        Volatile.Write(ref _pollSocket, _receive.Socket);
+        _nextReceive = null;
+        _retired.Enqueue(old); // once in a ring's life
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void NoteDemand(int received, bool isFullBatch)
+    {
+        if (isFullBatch && _receive.IsHalfFull)
+        {
+            _demand.NoteHalfFull();
+        }
+        _demand.NoteReceived(received, _receive.FetchedShort);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void UseNextTransmit()
+    {
+        TransmitRing? old = _transmit;
+        Use(_nextTransmit);
+        _nextTransmit = null;
+        if (old != null)
+        {
+            _retired.Enqueue(old); // as above
+        }
+    }
+
+    private void Use(TransmitRing? ring)
+    {
+        Volatile.Write(ref _transmit, ring);
+        _longestInSlot = ring?.MaxLength ?? -1;
+    }
+
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
+        if (_nextTransmit != null)
+        {
+            UseNextTransmit();
+        }
         int done = 0;
-        bool retried = false;
         while (done < packets.Length)
         {
             int run = Stage(packets[done..], frames, out long bytes, out Obstacle obstacle);
             if (run > 0)
             {
-                int taken = _transmit.Kick(run, bytes, out int refused, out int error);
+                int taken = _transmit!.Kick(run, bytes, out int refused, out int error);
                 _transmitErrors += refused;
                 _givenBack += error == Errno.ENOBUFS ? 1 : 0;
                 frames.Release(packets.Slice(done, taken));
@@ -94,17 +248,12 @@ internal sealed unsafe class AfPacketQueue : IPort
                 }
                 if (taken < run)
                 {
-                    // An interface that was down and is up again left its error behind for the first send to meet.
-                    if (retried)
-                    {
-                        return done + Fail(packets[done..], frames);
-                    }
-                    retried = true;
-                    continue;
+                    return done + Fail(packets[done..], frames);
                 }
             }
             if (obstacle == Obstacle.RingFull)
             {
+                _demand.NoteFull(_transmit!.Size);
                 return done;
             }
             if (obstacle == Obstacle.Long)
@@ -139,12 +288,12 @@ internal sealed unsafe class AfPacketQueue : IPort
                 obstacle = Obstacle.Unsendable;
                 return i;
             }
-            if (packet.Length > _transmit.MaxLength)
+            if (packet.Length > _longestInSlot)
             {
                 obstacle = Obstacle.Long;
                 return i;
             }
-            if (!_transmit.TryStage(packet, header))
+            if (!_transmit!.TryStage(packet, header))
             {
                 obstacle = Obstacle.RingFull;
                 return i;
@@ -162,7 +311,11 @@ internal sealed unsafe class AfPacketQueue : IPort
         vectors[0] = new IoVector { Base = &header, Length = VirtioNetHeader.Size };
         vectors[1] = new IoVector { Base = packet.Data, Length = (nuint)packet.Length };
         MessageHeader message = new() { Vectors = vectors, VectorCount = 2 };
-        return Libc.sendmsg(_longSocket, &message, Libc.MSG_DONTWAIT) < 0 ? Errno.Last : 0;
+        if (_transmit == null && packet.Length < RingSize.WholeSlot)
+        {
+            _demand.NoteSent();
+        }
+        return Libc.sendmsg(_sender, &message, Libc.MSG_DONTWAIT) < 0 ? Errno.Last : 0;
     }
 
     private int Fail(ReadOnlySpan<Packet> packets, FrameCache frames)

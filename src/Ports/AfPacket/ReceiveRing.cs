@@ -6,29 +6,96 @@ using static Softswitch.Ports.Linux.PacketSocket;
 namespace Softswitch.Ports.AfPacket;
 
 /// <summary>The receiving half of the rings: slots the kernel fills in order and this side empties in order.</summary>
-/// <remarks>Threads: the worker that owns the queue. The kernel hands a slot over by its status word, and takes it back the same way.</remarks>
+/// <remarks>Threads: the worker that owns the queue, but for <c>Open</c> and <c>Take</c>. The kernel hands a slot over by its status word, and takes it back the same way.</remarks>
 internal sealed unsafe class ReceiveRing : SlotRing
 {
     private const int VlanTagLength = 4;
     private const int MacAddressesLength = 12;
 
-    public ReceiveRing(int socket, byte* slots, int slotSize, int slotCount)
-        : base(socket, slots, slotSize, slotCount)
+    // Frames that are lost take no room in the batch: without this bound an empty pool would empty the whole ring in one call.
+    private const int MostVisited = 2 * PacketBatch.Capacity;
+
+    // Room for a few hundred whole segments. It is taken only while they wait.
+    private const int BufferBytes = 32 * 1024 * 1024;
+    private const int SO_RCVBUF = 8;
+
+    private readonly ReceiveCounts _counts;
+
+    private ReceiveRing(int socket, byte* slots, RingSize size, ReceiveCounts counts)
+        : base(socket, slots, size)
     {
+        _counts = counts;
     }
 
-    /// <summary>Frames lost here: no free frame, or too large for the slot and for the socket's buffer.</summary>
-    public long Dropped;
+    /// <summary>Packets fetched from the socket that a longer slot would have held.</summary>
+    public int FetchedShort { get; private set; }
 
-    /// <summary>Frames that came damaged or longer than the switch carries.</summary>
-    public long Errors;
+    /// <summary>Whether half of it or more waits.</summary>
+    public bool IsHalfFull => IsReady(Head + ((uint)Size.Slots / 2) - 1);
 
-    public int Receive(PacketBatch batch, FrameCache frames)
+    /// <summary>Whether something waits.</summary>
+    public bool HasReady => IsReady(Head);
+
+    /// <summary>Opens a ring in the calling thread's network namespace. The interface's packets come to it from here on.</summary>
+    /// <param name="joins">The ring whose group it joins (<see cref="ReceiveGroup"/>); packets come to that one then. Null for none.</param>
+    /// <exception cref="PortException">The system refuses.</exception>
+    public static ReceiveRing Open(string port, int interfaceIndex, RingSize size, ReceiveCounts counts, ReceiveRing? joins = null)
+    {
+        int socket = PacketSocket.Open(port);
+        byte* slots = null;
+        try
+        {
+            Set(port, socket, PACKET_VERSION, TPACKET_V2, nameof(PACKET_VERSION));
+            Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR)); // refused once there is a ring
+            Set(port, socket, PACKET_IGNORE_OUTGOING, 1, nameof(PACKET_IGNORE_OUTGOING));
+            SetRing(port, socket, PACKET_RX_RING, size.SlotSize, size.Slots, nameof(PACKET_RX_RING));
+            slots = Map(port, socket, size);
+            Set(port, socket, PACKET_COPY_THRESH, 1, nameof(PACKET_COPY_THRESH));
+            SetBuffer(socket, Libc.SO_RCVBUFFORCE, SO_RCVBUF, BufferBytes);
+            Action bind = () => Bind(port, socket, interfaceIndex, ETH_P_ALL); // last: from here on packets arrive
+            if (joins == null)
+            {
+                bind();
+            }
+            else
+            {
+                ReceiveGroup.Join(port, socket, joins.Socket, bind);
+            }
+            return new ReceiveRing(socket, slots, size, counts);
+        }
+        catch
+        {
+            if (slots != null)
+            {
+                _ = Libc.munmap(slots, (nuint)size.Bytes);
+            }
+            _ = Libc.close(socket);
+            throw;
+        }
+    }
+
+    /// <summary>Maps a ring that another process opened.</summary>
+    /// <param name="socket">The ring's from now on, unless this throws.</param>
+    /// <exception cref="PortException">The system refuses.</exception>
+    public static ReceiveRing Take(string port, int socket, RingSize size, ReceiveCounts counts) => new(socket, Map(port, socket, size), size, counts);
+
+    /// <summary>How many wait, <paramref name="most"/> at the most.</summary>
+    public int CountReady(int most)
+    {
+        int ready = 0;
+        while (ready < most && IsReady(Head + (uint)ready))
+        {
+            ready++;
+        }
+        return ready;
+    }
+
+    /// <param name="most">Slots to visit at the most.</param>
+    public int Receive(PacketBatch batch, FrameCache frames, int most = MostVisited)
     {
         int room = batch.Free;
         int received = 0;
-        // Frames that are lost take no room in the batch: without the second bound an empty pool would empty the whole ring here.
-        for (int visited = 0; received < room && visited < 2 * PacketBatch.Capacity; visited++)
+        for (int visited = 0; received < room && visited < most; visited++)
         {
             SlotHeader* slot = At(Head);
             uint status = Volatile.Read(ref slot->Status);
@@ -47,6 +114,8 @@ internal sealed unsafe class ReceiveRing : SlotRing
         return received;
     }
 
+    private bool IsReady(uint index) => (Volatile.Read(ref At(index)->Status) & TP_STATUS_USER) != 0;
+
     private bool TryTake(SlotHeader* slot, uint status, FrameCache frames, out Packet packet)
     {
         int length = (int)slot->Length;
@@ -55,7 +124,7 @@ internal sealed unsafe class ReceiveRing : SlotRing
         if (!whole && (status & TP_STATUS_COPY) == 0)
         {
             // The copy of what did not fit would have exceeded SO_RCVBUF.
-            Dropped++;
+            _counts.Dropped++;
             packet = default;
             return false;
         }
@@ -71,7 +140,7 @@ internal sealed unsafe class ReceiveRing : SlotRing
         {
             if (!TryFetchCopy(packet.Data, length, tag, out header))
             {
-                Errors++;
+                _counts.Errors++;
                 frames.Release(packet);
                 return false;
             }
@@ -89,7 +158,7 @@ internal sealed unsafe class ReceiveRing : SlotRing
         }
         if (length < LinkFrame.HeaderLength || (!header.IsPlain && !header.TryDescribe(ref packet, frames, tag)))
         {
-            Errors++;
+            _counts.Errors++;
             frames.Release(packet);
             return false;
         }
@@ -136,6 +205,7 @@ internal sealed unsafe class ReceiveRing : SlotRing
         vectors[2] = new IoVector { Base = data + MacAddressesLength + tag, Length = (nuint)(length - MacAddressesLength) };
         MessageHeader message = new() { Vectors = vectors, VectorCount = 3 };
         nint got = Libc.recvmsg(Socket, &message, Libc.MSG_DONTWAIT);
+        FetchedShort += length < RingSize.WholeSlot ? 1 : 0; // near enough: the slot's head counts, too
         header = fetched;
         return got == length + VirtioNetHeader.Size && (message.Flags & Libc.MSG_TRUNC) == 0;
     }
@@ -157,11 +227,21 @@ internal sealed unsafe class ReceiveRing : SlotRing
     {
         if (length > FramePool.LargeFrameCapacity)
         {
-            Errors++;
+            _counts.Errors++;
         }
         else
         {
-            Dropped++;
+            _counts.Dropped++;
         }
     }
+}
+
+/// <summary>What a port lost on its way in, over all rings it has had. Threads: written by the worker, read by any.</summary>
+internal sealed class ReceiveCounts
+{
+    /// <summary>Frames lost here: no free frame, or too large for the slot and for the socket's buffer.</summary>
+    public long Dropped;
+
+    /// <summary>Frames that came damaged or longer than the switch carries.</summary>
+    public long Errors;
 }

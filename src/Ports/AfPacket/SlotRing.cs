@@ -4,27 +4,49 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.AfPacket;
 
-/// <summary>One of the two rings of slots that a packet socket shares with the kernel.</summary>
-internal abstract unsafe class SlotRing
+/// <summary>A packet socket and the ring of slots it shares with the kernel.</summary>
+internal abstract unsafe class SlotRing : IDisposable
 {
     private readonly byte* _slots;
     private readonly uint _mask;
 
-    protected SlotRing(int socket, byte* slots, int slotSize, int slotCount)
+    /// <param name="slots">The ring, mapped; this one's from now on, as the socket is.</param>
+    protected SlotRing(int socket, byte* slots, RingSize size)
     {
-        Debug.Assert(int.IsPow2(slotCount));
+        Debug.Assert(int.IsPow2(size.Slots));
         Socket = socket;
-        SlotSize = slotSize;
+        Size = size;
+        SlotSize = size.SlotSize;
         _slots = slots;
-        _mask = (uint)slotCount - 1;
+        _mask = (uint)size.Slots - 1;
     }
+
+    public int Socket { get; }
+
+    public RingSize Size { get; }
 
     /// <summary>The next slot, counted on and on: where another process goes on.</summary>
     public uint Head { get; set; }
 
-    protected int Socket { get; }
-
     protected int SlotSize { get; }
+
+    /// <summary>No worker uses it.</summary>
+    public void Dispose()
+    {
+        Unmap();
+        _ = Libc.close(Socket);
+    }
+
+    /// <summary>Lets go of the ring; the socket is somebody else's.</summary>
+    public void Unmap() => _ = Libc.munmap(_slots, (nuint)Size.Bytes);
+
+    /// <summary>Maps the ring of a socket, with all its pages.</summary>
+    /// <exception cref="PortException">The system refuses.</exception>
+    protected static byte* Map(string port, int socket, RingSize size)
+    {
+        void* slots = Libc.mmap(null, (nuint)size.Bytes, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, 0);
+        return (nint)slots != -1 ? (byte*)slots : throw PortException.FromErrno(port, "mmap(AF_PACKET)");
+    }
 
     /// <param name="index">Counted on and on; the ring's size is taken off here.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -13,10 +13,81 @@ namespace Softswitch.Ports.AfPacket;
 /// </remarks>
 internal sealed unsafe class TransmitRing : SlotRing
 {
-    public TransmitRing(int socket, byte* slots, int slotSize, int slotCount)
-        : base(socket, slots, slotSize, slotCount)
+    private const int SO_SNDBUF = 7;
+
+    // Room for a full ring, and beside it, on a socket of its own, for as many whole segments.
+    private const int BufferBytes = 32 * 1024 * 1024;
+
+    private TransmitRing(int socket, byte* slots, RingSize size)
+        : base(socket, slots, size)
     {
     }
+
+    /// <summary>Whether the kernel has sent all that it took.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            for (uint i = 0; i < (uint)Size.Slots; i++)
+            {
+                if (Volatile.Read(ref At(i)->Status) != TP_STATUS_AVAILABLE)
+                {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+
+    /// <summary>Opens a ring in the calling thread's network namespace.</summary>
+    /// <exception cref="PortException">The system refuses.</exception>
+    public static TransmitRing Open(string port, int interfaceIndex, RingSize size)
+    {
+        int socket = PacketSocket.Open(port);
+        byte* slots = null;
+        try
+        {
+            Set(port, socket, PACKET_VERSION, TPACKET_V2, nameof(PACKET_VERSION));
+            Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR)); // refused once there is a ring
+            Set(port, socket, PACKET_LOSS, 1, nameof(PACKET_LOSS)); // one bad frame must not block the ring
+            SetRing(port, socket, PACKET_TX_RING, size.SlotSize, size.Slots, nameof(PACKET_TX_RING));
+            slots = Map(port, socket, size);
+            Provide(port, socket, interfaceIndex);
+            return new TransmitRing(socket, slots, size);
+        }
+        catch
+        {
+            if (slots != null)
+            {
+                _ = Libc.munmap(slots, (nuint)size.Bytes);
+            }
+            _ = Libc.close(socket);
+            throw;
+        }
+    }
+
+    /// <summary>Opens a socket without a ring, for packets that are sent one by one. It receives nothing.</summary>
+    /// <exception cref="PortException">The system refuses.</exception>
+    public static int OpenSender(string port, int interfaceIndex)
+    {
+        int socket = PacketSocket.Open(port);
+        try
+        {
+            Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR));
+            Provide(port, socket, interfaceIndex);
+            return socket;
+        }
+        catch
+        {
+            _ = Libc.close(socket);
+            throw;
+        }
+    }
+
+    /// <summary>Maps a ring that another process opened.</summary>
+    /// <param name="socket">The ring's from now on, unless this throws.</param>
+    /// <exception cref="PortException">The system refuses.</exception>
+    public static TransmitRing Take(string port, int socket, RingSize size) => new(socket, Map(port, socket, size), size);
 
     /// <summary>Longest packet a slot holds behind its headers.</summary>
     public int MaxLength => SlotSize - SlotHeader.TransmitDataOffset - VirtioNetHeader.Size;
@@ -82,5 +153,11 @@ internal sealed unsafe class TransmitRing : SlotRing
             error = Errno.EAGAIN;
         }
         return taken;
+    }
+
+    private static void Provide(string port, int socket, int interfaceIndex)
+    {
+        SetBuffer(socket, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
+        Bind(port, socket, interfaceIndex, protocol: 0);
     }
 }

@@ -44,6 +44,9 @@ internal sealed class NetworkNamespace : IDisposable
         return descriptor < 0 ? throw SystemCallException.Last($"open {OfThisThread}") : new NetworkNamespace(descriptor);
     }
 
+    /// <summary>Tells the calling thread's namespace from others that are in use; empty where the system does not say.</summary>
+    public static string NameOfCurrent() => new FileInfo(OfThisThread).LinkTarget ?? string.Empty;
+
     /// <summary>Runs code on a thread inside and waits for it.</summary>
     public void Run(Action action) => Run<object?>(() =>
     {

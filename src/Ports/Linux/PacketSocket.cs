@@ -15,7 +15,13 @@ internal static unsafe class PacketSocket
     public const int PACKET_TX_RING = 13;
     public const int PACKET_LOSS = 14;
     public const int PACKET_VNET_HDR = 15;
+    public const int PACKET_FANOUT = 18;
+    public const int PACKET_FANOUT_DATA = 22;
     public const int PACKET_IGNORE_OUTGOING = 23;
+
+    public const int PACKET_FANOUT_CBPF = 6;
+    public const int PACKET_FANOUT_FLAG_UNIQUEID = 0x2000;
+    public const int PACKET_FANOUT_FLAG_IGNORE_OUTGOING = 0x4000;
 
     public const int TPACKET_V2 = 1;
     public const ushort PACKET_MR_PROMISC = 1;
@@ -31,6 +37,22 @@ internal static unsafe class PacketSocket
 
     public const uint TP_STATUS_AVAILABLE = 0;
     public const uint TP_STATUS_SEND_REQUEST = 1;
+
+    /// <summary>A socket in the calling thread's network namespace that receives nothing.</summary>
+    /// <exception cref="PortException">The system refuses.</exception>
+    public static int Open(string port)
+    {
+        // Protocol 0: not a frame of another interface slips in before the socket is bound.
+        int socket = Libc.socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, 0);
+        if (socket < 0)
+        {
+            int error = Errno.Last;
+            throw error == Errno.EPERM
+                ? new PortException($"{port}: socket(AF_PACKET): {Errno.Text(error)}; run as root or with CAP_NET_RAW")
+                : PortException.FromErrno(port, "socket(AF_PACKET)", error);
+        }
+        return socket;
+    }
 
     /// <summary>Sets an option of SOL_PACKET or throws, naming it.</summary>
     public static void Set(string port, int socket, int option, int value, string name)

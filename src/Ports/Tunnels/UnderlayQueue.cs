@@ -51,6 +51,8 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 
     public int PollDescriptor => _inner.PollDescriptor;
 
+    public bool WakeBy(Action wake) => _inner.WakeBy(wake);
+
     public bool Arm() => _inner.Arm();
 
     public void CountOn(PortAccount* account)

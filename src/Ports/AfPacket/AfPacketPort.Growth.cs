@@ -1,0 +1,142 @@
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Ports.AfPacket;
+
+/// <content>Rings that grow.</content>
+internal sealed partial class AfPacketPort
+{
+    // Milliseconds between two looks whether the worker has changed over, and until one that found nothing to do before looks again.
+    private const int MovePause = 5;
+    private const int LongPause = 1000;
+
+    // How long a ring that the worker has left stays open: a sleeping worker's list of descriptors may still have its socket, and the kernel may be sending from it.
+    private const int RetiredMilliseconds = 1000;
+    private const int LongestRetired = 10_000;
+
+    // A take-over lasts no longer; what was offered stays as it is meanwhile.
+    private const int OfferMilliseconds = 60_000;
+
+    private readonly Lock _growing = new(); // before _sync; held while the kernel is waited for
+    private readonly List<SlotRing> _rings = []; // all that are open, under _sync
+    private readonly List<(SlotRing Ring, long Since)> _left = []; // those of them that the worker does not use any more, under _growing
+    private long _offeredUntil; // under _sync
+    private bool _growsNoMore; // under _growing
+
+    /// <summary>There is something to say of the rings.</summary>
+    public event Action<string?>? Changed;
+
+    /// <summary>Opens larger rings if the traffic asks for them, and closes those that were left. The thread of <see cref="RingGrower"/>.</summary>
+    /// <returns>Milliseconds after which this is to be called again; <see cref="Timeout.Infinite"/> if only when there is demand.</returns>
+    public int Grow()
+    {
+        lock (_growing)
+        {
+            if (!MayChange)
+            {
+                return LongPause;
+            }
+            try
+            {
+                CloseLeft();
+                EndMove();
+                if (!_growsNoMore)
+                {
+                    GrowReceive();
+                    GrowTransmit();
+                }
+            }
+            catch (PortException e)
+            {
+                _growsNoMore = true; // what it has works
+                Changed?.Invoke($"its rings stay as they are: {e.Message}");
+            }
+            return _queue.IsMoving ? MovePause : _left.Count > 0 ? LongPause : _queue.IsTransmitPending ? LongPause : Timeout.Infinite;
+        }
+    }
+
+    private bool MayChange
+    {
+        get
+        {
+            lock (_sync)
+            {
+                return _isOurs && !_disposed && Environment.TickCount64 >= _offeredUntil;
+            }
+        }
+    }
+
+    private void GrowReceive()
+    {
+        ReceiveRing last = _queue.LastReceive;
+        int step = _demand.Receive;
+        // Places in the group are counted from the first member that is still there.
+        if (step <= last.Size.Step || _queue.IsMoving || _left.Exists(one => one.Ring is ReceiveRing))
+        {
+            return;
+        }
+        ReceiveRing next = ReceiveRing.Open(_port, _interface.Index, RingSize.OfReceive(step), _queue.Counts, joins: last);
+        if (TryAdd(next, () => _queue.MoveTo(next)))
+        {
+            EndMove();
+        }
+    }
+
+    /// <summary>Has packets come to the last ring, if they do not yet.</summary>
+    private void EndMove()
+    {
+        if (_queue.IsMoving && !_queue.IsReceiveClosed)
+        {
+            ReceiveGroup.Select(_port, _queue.LastReceive.Socket, 1);
+            _queue.CloseReceive();
+        }
+    }
+
+    private void GrowTransmit()
+    {
+        int step = _demand.Transmit;
+        if (step > (_queue.LastTransmit?.Size.Step ?? 0) && !_queue.IsTransmitPending)
+        {
+            TransmitRing next = TransmitRing.Open(_port, _interface.Index, RingSize.OfTransmit(step));
+            TryAdd(next, () => _queue.MoveTo(next));
+        }
+    }
+
+    private bool TryAdd(SlotRing ring, Action use)
+    {
+        lock (_sync)
+        {
+            if (MayChange) // what was offered meanwhile stays as it was then
+            {
+                _rings.Add(ring);
+                use();
+                return true;
+            }
+        }
+        ring.Dispose();
+        return false;
+    }
+
+    private void CloseLeft()
+    {
+        long now = Environment.TickCount64;
+        while (_queue.TakeRetired() is { } ring)
+        {
+            _left.Add((ring, now));
+        }
+        foreach ((SlotRing ring, long since) in _left.ToArray())
+        {
+            long age = now - since;
+            if (age < RetiredMilliseconds || (ring is TransmitRing { IsIdle: false } && age < LongestRetired))
+            {
+                continue;
+            }
+            _left.Remove((ring, since));
+            lock (_sync)
+            {
+                _rings.Remove(ring);
+                _ringDrops += ring is ReceiveRing ? PacketSocket.TakeDrops(ring.Socket) : 0;
+            }
+            ring.Dispose();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+namespace Softswitch.Ports.AfPacket;
+
+/// <summary>How large a port's rings should be by the traffic it has: noted by the worker, read by the thread that opens rings.</summary>
+/// <param name="wake">Tells that thread. Neither waits nor allocates.</param>
+internal sealed class RingDemand(Action wake)
+{
+    // Packets within a tenth of a second. Above it a ring of the first step holds what comes in less than 0.4 s.
+    private const int ManyReceived = 500;
+
+    // The same. Above it system calls for each packet begin to show, and a ring's memory is well spent.
+    private const int ManyAlone = 1000;
+
+    private int _receive;
+    private int _transmit;
+    private Rate _received = new(ManyReceived);
+    private Rate _fetched = new(ManyAlone);
+    private Rate _sent = new(ManyAlone);
+
+    /// <summary>Step of growth (<see cref="RingSize"/>) that the receiving ring should have reached. Any thread.</summary>
+    public int Receive => Volatile.Read(ref _receive);
+
+    /// <summary>The same for the transmitting ring.</summary>
+    public int Transmit => Volatile.Read(ref _transmit);
+
+    /// <summary>Half of the receiving ring waits.</summary>
+    public void NoteHalfFull() => Ask(ref _receive, 1);
+
+    /// <summary>The transmitting ring, which is of this size, is full.</summary>
+    public void NoteFull(RingSize size) => Ask(ref _transmit, size.Step + 1);
+
+    /// <summary>Packets came.</summary>
+    /// <param name="fetched">Since the ring was opened: those that had to be fetched one by one, and would not by longer slots.</param>
+    public void NoteReceived(int count, int fetched)
+    {
+        if (_received.IsHigh(_received.Total + count))
+        {
+            Ask(ref _receive, 1);
+        }
+        if (_fetched.IsHigh(fetched))
+        {
+            Ask(ref _receive, 2);
+        }
+    }
+
+    /// <summary>A packet was sent by itself for want of a ring.</summary>
+    public void NoteSent()
+    {
+        if (_sent.IsHigh(_sent.Total + 1))
+        {
+            Ask(ref _transmit, 1);
+        }
+    }
+
+    private void Ask(ref int wanted, int step)
+    {
+        if (Volatile.Read(ref wanted) < Math.Min(step, RingSize.LastStep))
+        {
+            Volatile.Write(ref wanted, Math.Min(step, RingSize.LastStep));
+            wake();
+        }
+    }
+
+    private struct Rate(int many)
+    {
+        private const int MillisecondsOfMany = 100;
+
+        private long _since;
+        private int _then;
+
+        public int Total { get; private set; }
+
+        /// <summary>Looks at the clock only when there were many.</summary>
+        public bool IsHigh(int total)
+        {
+            Total = total;
+            if (unchecked((uint)(total - _then)) < (uint)many)
+            {
+                return false;
+            }
+            long now = Environment.TickCount64;
+            bool isHigh = now - _since <= MillisecondsOfMany;
+            _since = now;
+            _then = total;
+            return isHigh;
+        }
+    }
+}
