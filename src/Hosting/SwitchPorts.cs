@@ -1,11 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
-using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Patch;
@@ -36,7 +34,8 @@ internal sealed partial class SwitchPorts : IDisposable
     private readonly SwitchCards _cards;
     private readonly int _framesForPackets;
     private readonly bool _needsLocal;
-    private readonly LinkMonitor _monitor;
+    private readonly IDisposable _monitor;
+    private Thread? _returning; // under the lock
     private volatile bool _takesReturns;
     private volatile bool _closed;
 
@@ -57,27 +56,14 @@ internal sealed partial class SwitchPorts : IDisposable
         _needsLocal = options.InBand;
         _ports.AddRange(options.Ports.Select(port => new ConfiguredPort(port, [.. options.Queues.Where(queue => queue.Port == port.Number)])));
         _framesForPackets = control.Frames.FrameCount - FramesTaken;
-        _monitor = new LinkMonitor(OnChanged, OnRemoved, OnTick);
+        _control.LinksAreAnnounced = true;
+        _monitor = LinkMonitor.Subscribe(OnChanged, OnRemoved, OnTick);
     }
 
     /// <summary>Frames of the pool that ports have for themselves.</summary>
     public static int FramesTakenBy(IEnumerable<PortOption> ports) => ports.Sum(port => PortFactory.FramesTakenBy(port.Spec));
 
     private int FramesTaken => _ports.Sum(port => port.FramesTaken);
-
-    /// <summary>Opens the ports of the options, in their order. Those whose interface is not there wait for it, which the log says.</summary>
-    /// <param name="say">Takes a line for each that is open.</param>
-    /// <exception cref="OptionException">One cannot be had as asked for; those opened stay open.</exception>
-    /// <exception cref="PortException">One cannot be opened; as above.</exception>
-    /// <param name="taker">What to go on with of a running switch; null for nothing.</param>
-    public void OpenAll(Action<string> say, TakeOverTaker? taker = null)
-    {
-        _taker = taker;
-        foreach (ConfiguredPort port in _ports.OrderBy(port => port.Option.Spec.IsTunnel).ToList()) // those they travel by first
-        {
-            OpenOrAwait(port, say);
-        }
-    }
 
     /// <summary>Everybody who is to be told of ports is there: from here on those that are away may come.</summary>
     public void TakeReturns()
@@ -106,7 +92,7 @@ internal sealed partial class SwitchPorts : IDisposable
     public ushort Add(PortSpec spec, Action<string> say, IPortDevice? device = null)
     {
         ConfiguredPort port = Reserve(spec);
-        OrForget(port, () => Open(port, say, device));
+        OrForget(port, () => Open(port, say, device == null ? null : new OpenedDevice(device, null)));
         return port.Number;
     }
 
@@ -191,6 +177,7 @@ internal sealed partial class SwitchPorts : IDisposable
             _closed = true;
         }
         _monitor.Dispose();
+        _returning?.Join();
     }
 
     private IOrderedEnumerable<ConfiguredPort> InOrder() => _ports.OrderBy(port => port.Number);
@@ -199,213 +186,6 @@ internal sealed partial class SwitchPorts : IDisposable
         _ports.Find(port => port.Label == which || (which == "local" && port.Number == PortNumber.Local))
         ?? _ports.Find(port => port.Name == which)
         ?? _ports.Find(port => port.Option.Spec.Target == which && which.Length > 0);
-
-    /// <returns>What the port has to wait for; null if it can be opened.</returns>
-    /// <exception cref="PortException">An option of the port is wrong.</exception>
-    private string? FindAbsence(ConfiguredPort port)
-    {
-        PortSpec spec = port.Option.Spec;
-        if (!spec.IsTunnel)
-        {
-            return PortFactory.IsAbsent(spec) ? "there is no such interface" : null;
-        }
-        lock (_lock)
-        {
-            ushort via = UnderlaySet.Choose(spec, TunnelOptions.Read(spec), Underlays(_ports.Select(other => other.Option)));
-            return _control.FindPort(via) == null ? $"it travels by port {via}, which is away" : null;
-        }
-    }
-
-    /// <summary>Opens a port that was reserved; one that cannot be is none.</summary>
-    private void OrForget(ConfiguredPort port, Action open)
-    {
-        try
-        {
-            open();
-        }
-        catch
-        {
-            lock (_lock)
-            {
-                _ports.Remove(port);
-            }
-            throw;
-        }
-    }
-
-    private void OpenOrAwait(ConfiguredPort port, Action<string> say)
-    {
-        // What a running switch has is there, though it may be called otherwise by now.
-        string? absence = _taker?.FindNumber(port.Option.Spec) == null ? FindAbsence(port) : null;
-        if (absence == null)
-        {
-            Open(port, say);
-            return;
-        }
-        lock (_lock)
-        {
-            port.Detach();
-            _numbers.Use(port.Number, StateFolder.NameOf(port.Option.Spec));
-        }
-        HostLog.PortTrouble(_log, $"port {port.Label}: {port.Name}: {absence}; waiting for it");
-    }
-
-    private ConfiguredPort Reserve(PortSpec spec)
-    {
-        lock (_lock)
-        {
-            ushort number = spec.Number ?? _numbers.Choose(StateFolder.NameOf(spec), _ports.Select(port => port.Number).ToHashSet())
-                ?? throw new OptionException($"port '{spec}': all port numbers are in use");
-            return Reserve(new PortOption(number, spec, PortOption.ByHand), []);
-        }
-    }
-
-    private ConfiguredPort Reserve(PortOption option, IReadOnlyList<QueueOption> queues)
-    {
-        lock (_lock)
-        {
-            if (_ports.Find(port => port.Number == option.Number) is { } owner)
-            {
-                throw new OptionException($"port '{option}': the number belongs to '{owner.Option.Spec}'");
-            }
-            var port = new ConfiguredPort(option, queues);
-            CheckFrames(port, port.FramesTaken);
-            _ports.Add(port);
-            return port;
-        }
-    }
-
-    /// <summary>The pool is as large as it is: a port that keeps frames must leave at least half of <c>--frames</c> to the packets under way.</summary>
-    private void CheckFrames(ConfiguredPort port, int wanted)
-    {
-        int atStart = _control.Frames.FrameCount - _framesForPackets;
-        int taken = FramesTaken - (_ports.Contains(port) ? port.FramesTaken : 0);
-        int spare = _control.Frames.FrameCount - (_framesForPackets / 2) - taken;
-        if (wanted > spare)
-        {
-            throw new OptionException(
-                $"port '{port.Option.Spec}': it takes {wanted} frames and {Math.Max(spare, 0)} are to spare; start the switch with --frames {2 * (taken + wanted - atStart)} or more");
-        }
-    }
-
-    /// <param name="device">Null to have it opened.</param>
-    /// <param name="spec">What to open; null for what was asked for.</param>
-    private void Open(ConfiguredPort port, Action<string> say, IPortDevice? device = null, PortSpec? spec = null)
-    {
-        ushort? beside = null;
-        device ??= port.Option.Spec.Kind == PortKind.NetFpga
-            ? _cards.OpenPort(port.Number, port.Option.Spec, out beside)
-            : OpenOrTake(port.Number, spec ?? port.Option.Spec, out beside);
-        lock (_lock)
-        {
-            if (_closed || !_ports.Contains(port))
-            {
-                device.Dispose();
-                throw new OptionException($"port '{port.Option.Spec}': it was removed while it was being opened");
-            }
-            device.Changed += news => NoteChange($"port {port.Label}: {device.Name}", news);
-            using (_control.EnterWithoutTable())
-            {
-                if (_control.AddPort(port.Number, device, beside: beside) != ControlError.None)
-                {
-                    device.Dispose();
-                    throw new OptionException($"{port.Option.Origin}: '{port.Option.Spec}': the datapath refuses port number {port.Number}");
-                }
-                port.Attach(device);
-                _numbers.Use(port.Number, StateFolder.NameOf(port.Option.Spec));
-                say(port.Describe());
-                try
-                {
-                    QueueSetUp.Apply(_control, port.Option, port.Queues, say);
-                }
-                catch (OptionException)
-                {
-                    RemoveFromDatapath(port); // all of it or nothing: guarantees that the link, as it is now, cannot give
-                    throw;
-                }
-            }
-        }
-        // Had its interface vanished before it was known as this port's, nobody would hear of it.
-        RemoveIfGone(port);
-    }
-
-    /// <summary>On a device's thread, and without our lock: who removes the device holds it and waits for that thread.</summary>
-    private void NoteChange(string who, string? news)
-    {
-        _control.AnnounceLinkChange();
-        if (news != null)
-        {
-            HostLog.Port(_log, $"{who}: {news}");
-        }
-    }
-
-    private void OnChanged(Link link)
-    {
-        List<ConfiguredPort> returning = [];
-        lock (_lock)
-        {
-            if (_ports.Find(port => port.Interface?.InterfaceIndex == link.Index) is { } changed)
-            {
-                // Told now rather than at the next round: carrier, speed, name, address.
-                _control.AnnounceLinkChange();
-                foreach (string news in changed.TakeChanges(link, changed.Interface?.HighestMtu ?? 0))
-                {
-                    HostLog.Port(_log, news);
-                }
-            }
-            else
-            {
-                returning = _ports.FindAll(port => port.IsAway && port.Option.Spec.Target == link.Name);
-            }
-        }
-        returning.ForEach(TryReopen);
-    }
-
-    private void OnRemoved(Link link)
-    {
-        ConfiguredPort? port;
-        lock (_lock)
-        {
-            port = _ports.Find(port => port.Interface?.InterfaceIndex == link.Index);
-        }
-        if (port != null && !RemoveIfGone(port) && port.Option.Spec.Kind == PortKind.Tap)
-        {
-            HostLog.Port(_log, $"port {port.Label}: {link.Name}: moved to another network namespace; it carries packets as before, its link is shown as down");
-        }
-    }
-
-    /// <summary>Nothing was announced for a while: tries again what failed, such as a device that another program still had, and says what keeps a device from its work.</summary>
-    private void OnTick()
-    {
-        List<ConfiguredPort> away;
-        lock (_lock)
-        {
-            foreach (string fault in _ports.Select(port => port.TakeFault()).OfType<string>())
-            {
-                HostLog.PortTrouble(_log, fault);
-            }
-            away = _ports.FindAll(port => port.IsAway);
-        }
-        away.ForEach(TryReopen);
-    }
-
-    /// <returns>Whether the port is out of the switch.</returns>
-    private bool RemoveIfGone(ConfiguredPort port)
-    {
-        lock (_lock)
-        {
-            if (port.Interface is not { HasInterface: false })
-            {
-                return port.Device == null;
-            }
-            string name = port.Name;
-            RemoveFromDatapath(port);
-            string awaited = name == port.Option.Spec.Target ? "it" : port.Option.Spec.Target;
-            HostLog.PortTrouble(_log, $"port {port.Label}: {name}: the interface is gone; waiting for {awaited} to return");
-        }
-        TryReopen(port); // another of that name may be there already, and would not be announced again
-        return true;
-    }
 
     private void Remove(ConfiguredPort port)
     {
@@ -423,72 +203,6 @@ internal sealed partial class SwitchPorts : IDisposable
         using (_control.EnterWithoutTable())
         {
             _control.RemovePort(port.Number);
-        }
-    }
-
-    private void TryReopen(ConfiguredPort port)
-    {
-        try
-        {
-            if (_closed || !_takesReturns || !MayReturn(port))
-            {
-                return;
-            }
-            lock (_lock)
-            {
-                if (_closed || !_ports.Contains(port) || !port.TryBeginReturn())
-                {
-                    return;
-                }
-            }
-            Open(port, line => HostLog.Port(_log, line), spec: ReserveForReturn(port));
-        }
-        catch (Exception e) when (e is PortException or OptionException)
-        {
-            lock (_lock)
-            {
-                TakeFailure(port, e.Message);
-            }
-        }
-    }
-
-    /// <summary>What comes may want more frames than what left, or than was known at start. Without them, a port that leaves us the choice does without AF_XDP.</summary>
-    private PortSpec ReserveForReturn(ConfiguredPort port)
-    {
-        PortSpec spec = port.Option.Spec;
-        int wanted = PortFactory.FramesTakenBy(spec);
-        lock (_lock)
-        {
-            try
-            {
-                CheckFrames(port, wanted);
-                port.FramesTaken = wanted;
-                return spec;
-            }
-            catch (OptionException e) when (spec.Kind == PortKind.Interface)
-            {
-                HostLog.PortTrouble(_log, $"{e.Message}; until then by AF_PACKET");
-                port.FramesTaken = 0;
-                return spec.AsPacket();
-            }
-        }
-    }
-
-    private bool MayReturn(ConfiguredPort port) =>
-        port.Option.Spec.IsTunnel ? FindAbsence(port) == null : PortFactory.HasInterface(port.Option.Spec);
-
-    private void TakeFailure(ConfiguredPort port, string message)
-    {
-        if (port.Device == null)
-        {
-            port.Detach();
-        }
-        // It is tried again and again: the same failure is one line, also where it says less the next time (whose the interface is can be asked so often only).
-        // What was removed meanwhile is nobody's concern.
-        if (port.LastFailure?.StartsWith(message, StringComparison.Ordinal) != true && !_closed && _ports.Contains(port))
-        {
-            port.LastFailure = message;
-            HostLog.PortTrouble(_log, message);
         }
     }
 }

@@ -11,6 +11,10 @@ internal sealed unsafe partial class DatapathControl
     private readonly List<SwitchPort> _removedInVain = [];
     private ushort _incarnations;
 
+    // What the kernel announces is looked at all the same: a driver that is told another speed may say nothing.
+    private const int AnnouncedLinkInterval = 2000;
+    private long _allLinksCheckedAt;
+
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Ports => Array.ConvertAll(_shared.Ports.Ports, port => port.Description);
 
@@ -85,6 +89,9 @@ internal sealed unsafe partial class DatapathControl
         }
         return ControlError.None;
     }
+
+    /// <summary>Whether somebody calls <see cref="AnnounceLinkChange"/> for interfaces whose changes the kernel announces. Set before the first port.</summary>
+    public bool LinksAreAnnounced { get; set; }
 
     /// <summary>Without the control lock, any thread: something about the interfaces behind the ports changed. <see cref="Service"/> looks at them at once.</summary>
     public void AnnounceLinkChange()
@@ -175,10 +182,16 @@ internal sealed unsafe partial class DatapathControl
         {
             return;
         }
+        bool asksAll = _linksChanged || !LinksAreAnnounced || now - _allLinksCheckedAt >= AnnouncedLinkInterval;
         _linksChanged = false; // first: what changes from here on is announced anew
         _linksCheckedAt = now;
+        _allLinksCheckedAt = asksAll ? now : _allLinksCheckedAt;
         foreach (SwitchPort port in _shared.Ports.Ports)
         {
+            if (!asksAll && port.Device.IsLinkAnnounced)
+            {
+                continue;
+            }
             PortLink link = port.Device.ReadLink();
             if (!port.IsAsReported(link))
             {

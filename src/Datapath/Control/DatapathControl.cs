@@ -433,7 +433,18 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     {
         List<Exception> failures = [];
         _flows.Offloads.Dispose();
-        foreach (SwitchPort port in _shared.Ports.Ports.Concat(_removedInVain))
+        // Packet sockets have no part in each other, and the kernel takes its time to close one.
+        ILookup<bool, SwitchPort> ports = _shared.Ports.Ports.Concat(_removedInVain).ToLookup(port => port.Device is { IsLinkAnnounced: true, TakesOffloads: true });
+        foreach (SwitchPort port in ports[false])
+        {
+            Dispose(port);
+        }
+        SwitchPort[] slow = [.. ports[true]];
+        SideBySide.Run(slow.Length, i => Dispose(slow[i]));
+        _shared.Settings = _shared.Settings with { Ports = PortSet.Empty, Captures = [] };
+        return failures;
+
+        void Dispose(SwitchPort port)
         {
             try
             {
@@ -443,11 +454,12 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                failures.Add(e);
+                lock (failures)
+                {
+                    failures.Add(e);
+                }
             }
         }
-        _shared.Settings = _shared.Settings with { Ports = PortSet.Empty, Captures = [] };
-        return failures;
     }
 
     private static void ThrowIfAny(List<Exception> failures)

@@ -35,6 +35,9 @@ internal interface IPortDevice : IDisposable
     /// <summary>The link's present state. Cheap; may be asked several times a second.</summary>
     PortLink ReadLink();
 
+    /// <summary>Whether the kernel announces what changes of the link, so that it need not be asked often where somebody listens.</summary>
+    bool IsLinkAnnounced => false;
+
     /// <summary>
     /// Why the device cannot do its work at present, such as a full disk, for one line in the log; null while nothing keeps it from it.
     /// </summary>

@@ -68,6 +68,8 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
 
     public bool HidesPartialChecksums { get; }
 
+    public bool IsLinkAnnounced => true;
+
     public bool TakesOffloads => false;
 
     public IReadOnlyList<IPort> Queues { get; }

@@ -7,8 +7,10 @@ namespace Softswitch.Ports.Linux;
 /// </remarks>
 internal sealed class LinkDrops : IDisposable
 {
+    private static readonly NamespaceShared<NetlinkSocket> Sockets = new(NetlinkSocket.Open);
+
     private readonly Lock _lock = new();
-    private readonly NetlinkSocket _netlink;
+    private readonly NamespaceShared<NetlinkSocket>.Lease _netlink;
     private readonly int _index;
     private readonly bool _countsQueue;
     private long _link;
@@ -25,7 +27,7 @@ internal sealed class LinkDrops : IDisposable
         _countsQueue = countsQueue;
         try
         {
-            _netlink = NetlinkSocket.Open();
+            _netlink = Sockets.Take();
         }
         catch (SystemCallException e)
         {
@@ -42,8 +44,8 @@ internal sealed class LinkDrops : IDisposable
         {
             if (!_disposed)
             {
-                _count += ReadGrowth(_netlink.ReadTransmitDropped, ref _link);
-                _count += _countsQueue ? ReadGrowth(_netlink.ReadQueueDropped, ref _queue) : 0;
+                _count += ReadGrowth(_netlink.Value.ReadTransmitDropped, ref _link);
+                _count += _countsQueue ? ReadGrowth(_netlink.Value.ReadQueueDropped, ref _queue) : 0;
             }
             return _count;
         }

@@ -1,8 +1,8 @@
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Reports changes of network interfaces as the kernel announces them (RTNLGRP_LINK).</summary>
+/// <summary>Reports changes of network interfaces as the kernel announces them (RTNLGRP_LINK): one thread and one socket for a network namespace.</summary>
 /// <remarks>
-/// Threads: one of its own, in the namespace of the thread that started it; all callbacks run there, one at a time, and must not throw.
+/// Threads: one of its own, in the namespace of the thread that subscribed first; all callbacks run there, one at a time, and must neither throw nor take long.
 /// When announcements were lost, because the kernel's queue was full, every link is reported once as changed, and as removed what is no longer there.
 /// </remarks>
 internal sealed unsafe class LinkMonitor : IDisposable
@@ -10,25 +10,17 @@ internal sealed unsafe class LinkMonitor : IDisposable
     private const int BufferSize = 32 * 1024;
     private const int TickMilliseconds = 1000;
 
+    private static readonly NamespaceShared<LinkMonitor> Shared = new(() => new LinkMonitor());
+
     private readonly int _socket;
     private readonly int _stop;
     private readonly Thread _thread;
-    private readonly Action<Link> _changed;
-    private readonly Action<Link> _removed;
-    private readonly Action? _tick;
     private readonly Dictionary<int, Link> _known = [];
+    private Subscription[] _subscriptions = [];
     private bool _hasMissed;
-    private bool _disposed;
 
-    /// <param name="changed">A link that is new or not as it was.</param>
-    /// <param name="removed">A link that is gone, or gone to another namespace.</param>
-    /// <param name="tick">Called a second after nothing was announced, again and again: for what is to be tried once more.</param>
-    /// <exception cref="SystemCallException">No socket.</exception>
-    public LinkMonitor(Action<Link> changed, Action<Link> removed, Action? tick = null)
+    private LinkMonitor()
     {
-        _changed = changed;
-        _removed = removed;
-        _tick = tick;
         _socket = NetlinkSocket.OpenDescriptor(Rtnetlink.RTMGRP_LINK);
         _stop = Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK);
         if (_stop < 0)
@@ -55,19 +47,46 @@ internal sealed unsafe class LinkMonitor : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Returns when no callback runs any more; not to be called from one.</summary>
+    /// <summary>Reports the links of the calling thread's network namespace.</summary>
+    /// <param name="changed">A link that is new or not as it was.</param>
+    /// <param name="removed">A link that is gone, or gone to another namespace.</param>
+    /// <param name="tick">Called a second after nothing was announced, again and again: for what is to be tried once more.</param>
+    /// <returns>Disposing ends it, and returns when none of these callbacks runs any more; not to be done from one.</returns>
+    /// <exception cref="SystemCallException">No socket.</exception>
+    public static IDisposable Subscribe(Action<Link> changed, Action<Link> removed, Action? tick = null)
+    {
+        NamespaceShared<LinkMonitor>.Lease monitor = Shared.Take();
+        var subscription = new Subscription(monitor, changed, removed, tick);
+        monitor.Value.Change(all => [.. all, subscription]);
+        return subscription;
+    }
+
+    /// <summary>Returns when the thread has ended.</summary>
     public void Dispose()
     {
-        if (_disposed)
-        {
-            return;
-        }
-        _disposed = true;
         ulong one = 1;
         _ = Libc.write(_stop, &one, sizeof(ulong));
         _thread.Join();
         _ = Libc.close(_socket);
         _ = Libc.close(_stop);
+    }
+
+    private void Change(Func<Subscription[], Subscription[]> change)
+    {
+        Subscription[] before;
+        do
+        {
+            before = Volatile.Read(ref _subscriptions);
+        }
+        while (Interlocked.CompareExchange(ref _subscriptions, change(before), before) != before);
+    }
+
+    private void Tell(Action<Subscription> tell)
+    {
+        foreach (Subscription subscription in Volatile.Read(ref _subscriptions))
+        {
+            subscription.Tell(tell);
+        }
     }
 
     private void Watch()
@@ -89,7 +108,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
             }
             else if (ready == 0)
             {
-                _tick?.Invoke();
+                Tell(static one => one.Tick?.Invoke());
             }
             if (_hasMissed)
             {
@@ -126,11 +145,11 @@ internal sealed unsafe class LinkMonitor : IDisposable
         if (isRemoved)
         {
             _known.Remove(link.Index);
-            _removed(link);
+            Tell(one => one.Removed(link));
             return;
         }
         _known[link.Index] = link;
-        _changed(link);
+        Tell(one => one.Changed(link));
     }
 
     /// <summary>Announcements were lost: finds out by comparing what they were about.</summary>
@@ -160,5 +179,38 @@ internal sealed unsafe class LinkMonitor : IDisposable
     {
         using NetlinkSocket netlink = NetlinkSocket.Open();
         return netlink.ListLinks();
+    }
+
+    private sealed class Subscription(NamespaceShared<LinkMonitor>.Lease monitor, Action<Link> changed, Action<Link> removed, Action? tick) : IDisposable
+    {
+        private readonly Lock _lock = new();
+        private bool _disposed;
+
+        public Action<Link> Changed => changed;
+
+        public Action<Link> Removed => removed;
+
+        public Action? Tick => tick;
+
+        public void Tell(Action<Subscription> tell)
+        {
+            lock (_lock)
+            {
+                if (!_disposed)
+                {
+                    tell(this);
+                }
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (_lock)
+            {
+                _disposed = true;
+            }
+            monitor.Value.Change(all => [.. all.Where(other => other != this)]);
+            monitor.Dispose();
+        }
     }
 }

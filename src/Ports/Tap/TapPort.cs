@@ -71,6 +71,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     public int HighestMtu => 0;
 
+    public bool IsLinkAnnounced => true;
+
     public bool TakesOffloads => true;
 
     public IReadOnlyList<IPort> Queues { get; }

@@ -63,6 +63,8 @@ internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
     /// <summary>The wire's, with the neighbours and path MTUs that are known: nothing waits for ARP in the other process.</summary>
     public IDeviceHandover? Handover => _inner.Handover == null ? null : this;
 
+    public bool IsLinkAnnounced => _inner.IsLinkAnnounced;
+
     public bool TakesOffloads => _inner.TakesOffloads;
 
     public bool Takes(in OffloadState offload) => _inner.Takes(offload);

@@ -14,7 +14,7 @@ public sealed class LinkMonitorTests
         using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         using var changes = new BlockingCollection<(Link Link, bool Removed)>();
-        using LinkMonitor monitor = network.Run(() => new LinkMonitor(link => changes.Add((link, false)), link => changes.Add((link, true))));
+        using IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(link => changes.Add((link, false)), link => changes.Add((link, true))));
 
         netlink.CreateVethPair("a", "b");
         Next(changes, c => c.Link.Name == "a" && !c.Removed);
@@ -33,7 +33,7 @@ public sealed class LinkMonitorTests
         using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         int reports = 0;
-        LinkMonitor monitor = network.Run(() => new LinkMonitor(_ => Interlocked.Increment(ref reports), _ => { }));
+        IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(_ => Interlocked.Increment(ref reports), _ => { }));
         monitor.Dispose();
         monitor.Dispose();
         int before = reports;
@@ -50,7 +50,7 @@ public sealed class LinkMonitorTests
         netlink.CreateVethPair("lost", "l");
         using var changes = new BlockingCollection<(Link Link, bool Removed)>();
         using var hold = new ManualResetEventSlim();
-        using LinkMonitor monitor = network.Run(() => new LinkMonitor(
+        using IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(
             link =>
             {
                 hold.Wait(Bound);
@@ -78,7 +78,7 @@ public sealed class LinkMonitorTests
         made.Checked();
         space.Execute("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb").Checked();
         using var changes = new BlockingCollection<(Link Link, bool Removed)>();
-        using LinkMonitor monitor = space.Run(() => new LinkMonitor(link => changes.Add((link, false)), link => changes.Add((link, true))));
+        using IDisposable monitor = space.Run(() => LinkMonitor.Subscribe(link => changes.Add((link, false)), link => changes.Add((link, true))));
         space.Execute("ip", "link", "set", "va", "master", "bridge0").Checked();
         space.Execute("ip", "link", "set", "va", "nomaster").Checked();
         space.Execute("ip", "link", "set", "va", "mtu", "1234").Checked();

@@ -60,7 +60,7 @@ public sealed class NetworkNamespaceTests
             netlink.CreateVethPair("a", "b", other);
         });
         using var gone = new ManualResetEventSlim();
-        using LinkMonitor monitor = other.Run(() => new LinkMonitor(_ => { }, _ => gone.Set()));
+        using IDisposable monitor = other.Run(() => LinkMonitor.Subscribe(_ => { }, _ => gone.Set()));
         Assert.NotNull(there.FindLink("b"));
 
         network.Dispose();
