@@ -57,7 +57,7 @@ internal sealed record SwitchOption(
     public static IReadOnlyList<SwitchOption> All { get; } =
     [
         new("port", "[N=]SPEC",
-            "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, vhost-user:PATH, replay:FILE, pcap:FILE, null:, or a tunnel by "
+            "a port: an interface's name, packet:NAME, xdp:NAME, tap:NAME, vhost-user:PATH, replay:FILE, pcap:FILE, null:, patch:NAME, or a tunnel by "
             + "another port (vxlan:, gre:, ipip:, capsulator:), "
             + "then ,key=value for its options, such as rate=100M or address=10.0.0.1/24",
             (to, given) => to.ReadPorts(given), of => of.Ports.Select(port => port.NumberedText))

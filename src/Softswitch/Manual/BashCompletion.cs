@@ -58,7 +58,7 @@ internal static class BashCompletion
             local number= kind= interface
             [[ $1 != [0-9]*=* ]] || number=${1%%=*}=
             kind=${1#"$number"}
-            [[ $kind == *:* ]] && kind=${kind%%:*}: || { kind= && printf "$number%s " packet: xdp: tap: vhost-user: replay: pcap: null: vxlan: gre: ipip: capsulator:; }
+            [[ $kind == *:* ]] && kind=${kind%%:*}: || { kind= && printf "$number%s " packet: xdp: tap: vhost-user: replay: pcap: null: patch: vxlan: gre: ipip: capsulator:; }
             case $kind in
                 "" | packet: | xdp: | tap:)
                     for interface in /sys/class/net/*; do
