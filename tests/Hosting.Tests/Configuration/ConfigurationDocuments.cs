@@ -38,7 +38,10 @@ internal static class ConfigurationDocuments
             ["type"] = new JsonArray("array", "null"),
             ["items"] = new JsonObject
             {
-                ["type"] = "object", ["additionalProperties"] = false, ["required"] = new JsonArray("name"), ["properties"] = ofOne,
+                ["type"] = "object",
+                ["additionalProperties"] = false,
+                ["required"] = new JsonArray("name"),
+                ["properties"] = ofOne,
             },
         };
         JsonObject schema = new()
