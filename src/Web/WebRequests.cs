@@ -120,7 +120,9 @@ internal sealed class WebRequests
     private static byte[] WriteMetrics(IReadOnlyList<SwitchHost> hosts, GroupReport process, bool areLabelled)
     {
         List<SwitchReport> reports = [];
-        foreach (SwitchHost host in hosts)
+        // One whose control side does not answer must not hide the others from whoever is to be alarmed.
+        HashSet<string> silent = areLabelled ? [.. process.Switches.Where(one => one.State == SwitchSummary.Busy).Select(one => one.Name)] : [];
+        foreach (SwitchHost host in hosts.Where(host => !silent.Contains(host.Name)))
         {
             try
             {
