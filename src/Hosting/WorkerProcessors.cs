@@ -16,6 +16,10 @@ internal sealed class WorkerProcessors
     public WorkerProcessors(IReadOnlyList<int> processors)
     {
         _workers = [.. processors];
+        if (_workers.Length == 0)
+        {
+            return;
+        }
         int[] allowed = ProcessorAffinity.Read();
         foreach (int processor in _workers)
         {
@@ -25,7 +29,7 @@ internal sealed class WorkerProcessors
             }
         }
         int[] others = [.. allowed.Except(_workers)];
-        if (_workers.Length > 0 && others.Length > 0)
+        if (others.Length > 0)
         {
             ProcessorAffinity.TrySet(others); // for this thread, and all that are started from it
         }

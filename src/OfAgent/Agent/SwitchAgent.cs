@@ -135,8 +135,12 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         {
             open.Socket.Socket.Resume();
         }
-        _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick, ProbeTick);
+        _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick - Since(ProbeTick), ProbeTick);
     }
+
+    /// <summary>How long ago such an interval began for all switches of the process: their looks come together, and wake the machine once.</summary>
+    private TimeSpan Since(TimeSpan interval) =>
+        Options.TimeProvider == TimeProvider.System ? TimeSpan.FromTicks(Options.TimeProvider.GetElapsedTime(0).Ticks % interval.Ticks) : TimeSpan.Zero;
 
     /// <summary>Listens, and serves nobody yet: who connects waits. Errors as <see cref="Start"/>.</summary>
     public void Listen()
