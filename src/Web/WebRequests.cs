@@ -10,7 +10,8 @@ namespace Softswitch.Web;
 
 /// <summary>Answers requests. Whatever comes in, it is a reply of 4xx with the reason, or what was asked for.</summary>
 /// <remarks>
-/// A switch's page and what it asks for are at <c>/switch/NAME/</c>, and at the root as well while there is one alone; else the root is the overview.
+/// A switch's page and what it asks for are at <c>/switch/NAME/</c>, and at the root as well while there is one alone; else the root is the
+/// overview.
 /// Threads: any.
 /// </remarks>
 internal sealed class WebRequests
@@ -107,21 +108,26 @@ internal sealed class WebRequests
 
     private SwitchRequests RequestsOf(SwitchHost host) => _requests.GetValue(host, _makeRequests);
 
-    private async Task SendOverview(HttpContext context) => await Reply.Bytes(context, Reply.JsonType, await _overview.Get(context.RequestAborted));
+    private async Task SendOverview(HttpContext context) =>
+        await Reply.Bytes(context, Reply.JsonType, await _overview.Get(context.RequestAborted));
 
-    /// <summary>Series have the switch's name from the moment there was another number of them than one: a series must not change what it is of.</summary>
+    /// <summary>
+    /// Series have the switch's name from the moment there was another number of switches than one: a series must not change what it is of.
+    /// </summary>
     private async Task SendMetrics(HttpContext context)
     {
         _areLabelled |= _switches.Alone == null;
-        await Reply.Bytes(
-            context, Reply.MetricsType, _areLabelled ? await _metrics.Get(context.RequestAborted) : WriteMetrics(_switches.All, _switches.ReadReport(), areLabelled: false));
+        ReadOnlyMemory<byte> text = _areLabelled ? await _metrics.Get(context.RequestAborted)
+            : WriteMetrics(_switches.All, _switches.ReadReport(), areLabelled: false);
+        await Reply.Bytes(context, Reply.MetricsType, text);
     }
 
     private static byte[] WriteMetrics(IReadOnlyList<SwitchHost> hosts, GroupReport process, bool areLabelled)
     {
         List<SwitchReport> reports = [];
         // One whose control side does not answer must not hide the others from whoever is to be alarmed.
-        HashSet<string> silent = areLabelled ? [.. process.Switches.Where(one => one.State == SwitchSummary.Busy).Select(one => one.Name)] : [];
+        HashSet<string> silent =
+            areLabelled ? [.. process.Switches.Where(one => one.State == SwitchSummary.Busy).Select(one => one.Name)] : [];
         foreach (SwitchHost host in hosts.Where(host => !silent.Contains(host.Name)))
         {
             try

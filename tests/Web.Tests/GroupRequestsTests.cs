@@ -59,7 +59,7 @@ public sealed class GroupRequestsTests : IDisposable
         Assert.Equal("s3", (await ReportAsync("/switch/s3/api/report")).Name);
         _served.Group.Remove("s3");
         _served.Group.Remove("s2");
-        _served.Await("/metrics", text => text.Contains("softswitch_uptime_seconds{switch=\"s1\"}", StringComparison.Ordinal));
+        _served.Await("/metrics", text => HasSeriesOf("s1", text));
         _served.Await("/api/switches", text => !text.Contains("\"s3\"", StringComparison.Ordinal));
         using HttpResponseMessage gone = await _served.Client.GetAsync("/switch/s3/api/report", TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
@@ -91,7 +91,7 @@ public sealed class GroupRequestsTests : IDisposable
         {
             Assert.Equal("s2", (await ReportAsync("/switch/s2/api/report")).Name);
             _served.Await("/api/switches", text => text.Contains("\"busy\"", StringComparison.Ordinal));
-            _served.Await("/metrics", text => text.Contains("softswitch_uptime_seconds{switch=\"s2\"}", StringComparison.Ordinal) && !text.Contains("softswitch_uptime_seconds{switch=\"s1\"}", StringComparison.Ordinal));
+            _served.Await("/metrics", text => HasSeriesOf("s2", text) && !HasSeriesOf("s1", text));
             Assert.Equal(["busy", "running"], (await OverviewAsync("/api/switches")).Switches.Select(one => one.State));
         }
         finally
@@ -99,11 +99,16 @@ public sealed class GroupRequestsTests : IDisposable
             leave.Set();
             holder.Join();
         }
-        _served.Await("/metrics", text => text.Contains("softswitch_uptime_seconds{switch=\"s1\"}", StringComparison.Ordinal));
+        _served.Await("/metrics", text => HasSeriesOf("s1", text));
         _served.Await("/api/switches", text => !text.Contains("\"busy\"", StringComparison.Ordinal));
     }
 
-    private async Task<SwitchReport> ReportAsync(string path) => JsonSerializer.Deserialize(await _served.ReadAsync(path), ReportJson.Default.SwitchReport)!;
+    private static bool HasSeriesOf(string name, string metrics) =>
+        metrics.Contains($"softswitch_uptime_seconds{{switch=\"{name}\"}}", StringComparison.Ordinal);
 
-    private async Task<GroupReport> OverviewAsync(string path) => JsonSerializer.Deserialize(await _served.ReadAsync(path), ReportJson.Default.GroupReport)!;
+    private async Task<SwitchReport> ReportAsync(string path) =>
+        JsonSerializer.Deserialize(await _served.ReadAsync(path), ReportJson.Default.SwitchReport)!;
+
+    private async Task<GroupReport> OverviewAsync(string path) =>
+        JsonSerializer.Deserialize(await _served.ReadAsync(path), ReportJson.Default.GroupReport)!;
 }

@@ -20,16 +20,16 @@ public sealed class OverviewTests : IDisposable
         _served["s2"].AddPort("7=null:");
         _served.BeginTraffic("s2");
         _browser.Open(_served.Server.Address);
-        _browser.WaitFor("[data-key=s2]", row => row.Contains("3 of 3", StringComparison.Ordinal) && !row.Contains("0/s0 in all", StringComparison.Ordinal));
-        _browser.WaitFor("#drop-rows", reasons => reasons.Contains("to a port that does not exist", StringComparison.Ordinal) && reasons.Contains("s2: ", StringComparison.Ordinal));
+        _browser.WaitFor("[data-key=s2]", row => Has(row, "3 of 3") && !Has(row, "0/s0 in all"));
+        _browser.WaitFor("#drop-rows", reasons => Has(reasons, "to a port that does not exist") && Has(reasons, "s2: "));
         Assert.Equal(["s1", "s2", "s10"], Names());
         Assert.Equal("live", _browser.TextOf("#state"));
         _browser.WaitFor("#worker-rows", text => text.Contains("Worker 0", StringComparison.Ordinal));
         foreach ((int width, bool dark) in ((int, bool)[])[(Browser.Screen, false), (Browser.Screen, true), (Browser.Phone, false), (Browser.Phone, true)])
         {
             _browser.Look(width, dark);
-            string traffic = (string)_browser.Run("return document.querySelector('#traffic .rx-line')?.getAttribute('d') ?? ''")!;
-            _browser.WaitFor("#state", _ => (string)_browser.Run("return document.querySelector('#traffic .rx-line')?.getAttribute('d') ?? ''")! != traffic);
+            string traffic = TrafficPath();
+            _browser.WaitFor("#state", _ => TrafficPath() != traffic);
             Assert.Equal((long)width, _browser.Run("return document.documentElement.scrollWidth"));
             _browser.Keep($"overview-{width}-{(dark ? "dark" : "light")}");
         }
@@ -96,6 +96,13 @@ public sealed class OverviewTests : IDisposable
         _browser.WaitFor("#state", text => text == "live");
     }
 
-    private string[] Names() =>
-        [.. ((IReadOnlyCollection<object>)_browser.Run("return [...document.querySelectorAll('#switch-rows a')].map(link => link.textContent)")!).Cast<string>()];
+    private static bool Has(string text, string part) => text.Contains(part, StringComparison.Ordinal);
+
+    private string TrafficPath() => (string)_browser.Run("return document.querySelector('#traffic .rx-line')?.getAttribute('d') ?? ''")!;
+
+    private string[] Names()
+    {
+        object names = _browser.Run("return [...document.querySelectorAll('#switch-rows a')].map(link => link.textContent)")!;
+        return [.. ((IReadOnlyCollection<object>)names).Cast<string>()];
+    }
 }

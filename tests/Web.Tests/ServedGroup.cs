@@ -4,7 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Web.Tests;
 
-/// <summary>Switches of one process, each with two ports of the program's, and their page at a loopback port of the system's choice.</summary>
+/// <summary>Switches of one process and their page, at a loopback port of the system's choice.</summary>
 internal sealed class ServedGroup : IDisposable
 {
     private readonly CancellationTokenSource _end = new();

@@ -3,7 +3,9 @@ using Softswitch.Hosting.Reports;
 namespace Softswitch.Hosting.Management;
 
 /// <summary>Looks at a switch, or at a process of several, again and again. Threads: one at a time; <see cref="Choose"/> any.</summary>
-/// <param name="target">As for <see cref="ControlSockets.Find"/>. A switch's name is that switch to begin with, also where its process is called by it.</param>
+/// <param name="target">
+/// As for <see cref="ControlSockets.Find"/>. A switch's name is that switch to begin with, also where its process is called by it.
+/// </param>
 /// <param name="interval">From one look to the next.</param>
 /// <param name="flows">Busiest flows to look for.</param>
 internal sealed class TopFeed(string? target, TimeSpan interval, int flows)

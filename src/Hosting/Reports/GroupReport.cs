@@ -4,12 +4,16 @@ using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Hosting.Reports;
 
-/// <summary>A process with the switches in it: what <c>status</c>, <c>top</c> and <c>drops</c> show of several, and the page's overview.</summary>
+/// <summary>
+/// A process with the switches in it: what <c>status</c>, <c>top</c> and <c>drops</c> show of several, and the page's overview.
+/// </summary>
 /// <remarks>As JSON in camelCase, on one line; fields that exist stay. Of one switch alone there is a <see cref="SwitchReport"/>.</remarks>
 /// <param name="Name">What tools call the process by; null if it has no name.</param>
 /// <param name="Version">Of the program.</param>
 /// <param name="Time">When it was read, by the system's clock.</param>
-/// <param name="UptimeSeconds">Since the start of the process's switches, by a clock that is never set: rates are differences of two reports over the difference of this.</param>
+/// <param name="UptimeSeconds">
+/// Since the start of the process's switches, by a clock that is never set: rates are differences of two reports over the difference of this.
+/// </param>
 /// <param name="Switches">In the order in which they came.</param>
 /// <param name="Workers">The threads that all of them share.</param>
 /// <param name="Frames">Of the pool that all of them share.</param>
@@ -42,7 +46,8 @@ internal sealed record GroupReport(
         {
             try
             {
-                switches.Add(host.ReadSummary(TimeSpan.FromMilliseconds(Math.Max(0, began + PatienceMilliseconds - Environment.TickCount64))));
+                long left = Math.Max(0, began + PatienceMilliseconds - Environment.TickCount64);
+                switches.Add(host.ReadSummary(TimeSpan.FromMilliseconds(left)));
             }
             catch (ObjectDisposedException)
             {
@@ -54,7 +59,8 @@ internal sealed record GroupReport(
         return new GroupReport(
             name, AgentOptions.ProgramVersion, DateTimeOffset.Now, uptime.TotalSeconds, [.. switches, .. failed],
             [.. workers.OrderBy(worker => worker.Key).Select(worker => WorkerLoadReport.Of(worker.Key, worker))],
-            pools.Sum(pool => pool.FrameCount), pools.Sum(pool => pool.FreeCount), pools.Length == 0 ? 0 : pools[0].FrameSize, SwitchHost.ReadProcess());
+            pools.Sum(pool => pool.FrameCount), pools.Sum(pool => pool.FreeCount), pools.Length == 0 ? 0 : pools[0].FrameSize,
+            SwitchHost.ReadProcess());
     }
 }
 

@@ -25,7 +25,11 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
         List<string[]> table =
         [
             isNarrow ? ["  SWITCH", "STATE", "PORTS", "CONTR.", "FLOWS", "LOAD", "RX pkt/s", "TX pkt/s", "DROPS/s"]
-                : ["  SWITCH", "STATE", "PORTS UP", "CONTROLLERS", "FLOWS", "LOAD", "RX pkt/s", "RX bit/s", "TX pkt/s", "TX bit/s", "DROPS/s"],
+                :
+                [
+                    "  SWITCH", "STATE", "PORTS UP", "CONTROLLERS", "FLOWS", "LOAD", "RX pkt/s", "RX bit/s", "TX pkt/s", "TX bit/s",
+                    "DROPS/s",
+                ],
         ];
         table.AddRange(all.Skip(first).Take(shown).Select(one => Cells($"{(one.Name == marked ? '>' : ' ')} {one.Name}", one, isNarrow)));
         string more = shown < all.Length ? $"  {first + 1} to {first + shown} of {all.Length}" : string.Empty;
@@ -61,9 +65,11 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
 
     private string[] Cells(string name, SwitchSummary one, bool isNarrow) =>
     [
-        name, one.State, $"{one.PortsUp} of {one.Ports}", one.Controllers == 0 ? "none" : $"{one.ControllersConnected} of {one.Controllers}",
+        name, one.State, $"{one.PortsUp} of {one.Ports}",
+        one.Controllers == 0 ? "none" : $"{one.ControllersConnected} of {one.Controllers}",
         $"{one.Flows}", Quantity.Percent(Math.Clamp(BusySeconds(one), 0, _seconds), _seconds),
-        .. Rates(one, of => of.ReceivedPackets, of => of.ReceivedBytes, isNarrow), .. Rates(one, of => of.SentPackets, of => of.SentBytes, isNarrow),
+        .. Rates(one, of => of.ReceivedPackets, of => of.ReceivedBytes, isNarrow),
+        .. Rates(one, of => of.SentPackets, of => of.SentBytes, isNarrow),
         Quantity.Short(Rate(one, Drops)),
     ];
 

@@ -59,11 +59,13 @@ internal static class StatusText
     public static IEnumerable<string> Lines(GroupReport report)
     {
         yield return Line("process", $"{report.Name ?? "without a name"}: softswitch {report.Version}, "
-            + $"{Quantity.Of(report.Switches.Count, "switch")}{States(report)}, up {Quantity.Duration(report.UptimeSeconds)}, pid {report.Process.Id}");
+            + $"{Quantity.Of(report.Switches.Count, "switch")}{States(report)}, "
+            + $"up {Quantity.Duration(report.UptimeSeconds)}, pid {report.Process.Id}");
         yield return Line("memory", $"{Quantity.Short(report.Process.ResidentBytes)}B resident, "
             + $"{report.FreeFrames} of {report.Frames} frames of {report.FrameBytes} bytes free");
         double busy = report.Workers.Sum(worker => worker.BusySeconds);
-        yield return Line("workers", $"{report.Workers.Count}: busy {Quantity.Percent(busy, report.UptimeSeconds * report.Workers.Count)} of the time so far");
+        string load = Quantity.Percent(busy, report.UptimeSeconds * report.Workers.Count);
+        yield return Line("workers", $"{report.Workers.Count}: busy {load} of the time so far");
         if (report.Switches.Count == 0)
         {
             yield break;
@@ -85,8 +87,10 @@ internal static class StatusText
         [
             name, id, state, $"{of.Sum(one => one.PortsUp)} of {of.Sum(one => one.Ports)}",
             of.Sum(one => one.Controllers) == 0 ? "none" : $"{of.Sum(one => one.ControllersConnected)} of {of.Sum(one => one.Controllers)}",
-            .. new[] { of.Sum(one => one.Flows), of.Sum(one => one.ReceivedPackets), of.Sum(one => one.SentPackets), of.Sum(one => one.Drops.Values.Sum()) }
-                .Select(count => count.ToString(CultureInfo.InvariantCulture)),
+            .. new[]
+            {
+                of.Sum(one => one.Flows), of.Sum(one => one.ReceivedPackets), of.Sum(one => one.SentPackets), of.Sum(one => one.Drops.Values.Sum()),
+            }.Select(count => count.ToString(CultureInfo.InvariantCulture)),
         ];
     }
 
