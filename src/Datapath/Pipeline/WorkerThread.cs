@@ -133,7 +133,7 @@ internal sealed class WorkerThread
                 ExecutePosted();
             }
             TakeTurn();
-            if (_activeCount == 0)
+            if (_activeCount == 0 && !_isEnding) // it may have been posted just now
             {
                 Sleep();
             }
