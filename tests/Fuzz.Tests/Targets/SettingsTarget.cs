@@ -18,9 +18,10 @@ internal sealed class SettingsTarget : IFuzzTarget
         "bootstrap-ca-cert: /b", "packet-in-rate: 0", "packet-in-burst: 1", "frames: 1024", "frame-size: 4096", "buffers: 256", "buffer-timeout: 5", "action-memory: 1",
         "emergency-flows: 0", "emergency-attempts: 0", "fail-mode: standalone", "in-band: true", "workers: 2", "cpus: 0,1", "idle: spin", "stp: true", "stp-priority: 4096",
         "stp-hello: 2", "stp-max-age: 20", "stp-forward-delay: 15", "# nothing", "---",
+        "switches: []", "switches:\n  - name: s1\n    port: [1=a, 'patch:c']\n  - {name: s2, port: 'patch:c', datapath-id: 7}", "name: lab",
     ];
 
-    private static readonly string[] Words = [.. SwitchOption.All.Select(option => option.Name), "true", "&a", "*a", "<<: ", "!!map ", "null", "~", "vxlan:", "tap:", "rate=", "key=", "address="];
+    private static readonly string[] Words = [.. SwitchOption.All.Select(option => option.Name), "true", "&a", "*a", "<<: ", "!!map ", "switches:", "- name: ", "null", "~", "vxlan:", "tap:", "rate=", "key=", "address="];
 
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"softswitch-fuzz-{Environment.ProcessId}.yaml");
 
