@@ -13,7 +13,9 @@ namespace Softswitch.Hosting;
 /// <content>How ports are opened.</content>
 internal sealed partial class SwitchPorts
 {
-    /// <summary>Opens the ports of the options, in their order. Those whose interface is not there wait for it, which the log says.</summary>
+    /// <summary>
+    /// Opens the ports of the options, in their order. Those whose interface is not there wait for it, which the log says.
+    /// </summary>
     /// <param name="say">Takes a line for each that is open.</param>
     /// <exception cref="OptionException">One cannot be had as asked for; those opened stay open.</exception>
     /// <exception cref="PortException">One cannot be opened; as above.</exception>
@@ -46,7 +48,10 @@ internal sealed partial class SwitchPorts
         }
     }
 
-    /// <summary>Opens the devices of those interfaces for which the kernel makes one wait, all at once. What comes of it is told when it is the port's turn.</summary>
+    /// <summary>
+    /// Opens the devices of those interfaces for which the kernel makes one wait, all at once. What comes of it is told when it is the
+    /// port's turn.
+    /// </summary>
     private Dictionary<ConfiguredPort, Func<OpenedDevice>> OpenAhead(List<ConfiguredPort> ports)
     {
         // Those that take frames of the pool are opened one after the other.
@@ -162,7 +167,9 @@ internal sealed partial class SwitchPorts
         }
     }
 
-    /// <summary>The pool is as large as it is: a port that keeps frames must leave at least half of <c>--frames</c> to the packets under way.</summary>
+    /// <summary>
+    /// The pool is as large as it is: a port that keeps frames must leave at least half of <c>--frames</c> to the packets under way.
+    /// </summary>
     private void CheckFrames(ConfiguredPort port, int wanted)
     {
         int atStart = _control.Frames.FrameCount - _framesForPackets;

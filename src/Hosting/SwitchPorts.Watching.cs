@@ -52,7 +52,10 @@ internal sealed partial class SwitchPorts
         }
     }
 
-    /// <summary>Nothing was announced for a while: tries again what failed, such as a device that another program still had, and says what keeps a device from its work.</summary>
+    /// <summary>
+    /// Nothing was announced for a while: tries again what failed, such as a device that another program still had, and says what
+    /// keeps a device from its work.
+    /// </summary>
     private void OnTick()
     {
         List<ConfiguredPort> away;
@@ -85,7 +88,10 @@ internal sealed partial class SwitchPorts
         return true;
     }
 
-    /// <summary>Opens those that can be, on a thread of its own: the monitor has others to tell of other interfaces. It is of the namespace of whoever calls.</summary>
+    /// <summary>
+    /// Opens those that can be, on a thread of its own: the monitor has others to tell of other interfaces. It is of the namespace of
+    /// whoever calls.
+    /// </summary>
     private void Reopen(List<ConfiguredPort> away)
     {
         List<ConfiguredPort> returning = !_takesReturns ? [] : away.FindAll(TryMayReturn);
@@ -135,7 +141,10 @@ internal sealed partial class SwitchPorts
         }
     }
 
-    /// <summary>What comes may want more frames than what left, or than was known at start. Without them, a port that leaves us the choice does without AF_XDP.</summary>
+    /// <summary>
+    /// What comes may want more frames than what left, or than was known at start. Without them, a port that leaves us the choice does
+    /// without AF_XDP.
+    /// </summary>
     private PortSpec ReserveForReturn(ConfiguredPort port)
     {
         PortSpec spec = port.Option.Spec;
@@ -182,7 +191,8 @@ internal sealed partial class SwitchPorts
         {
             port.Detach();
         }
-        // It is tried again and again: the same failure is one line, also where it says less the next time (whose the interface is can be asked so often only).
+        // It is tried again and again: the same failure is one line, also where it says less the next time (whose the interface is can
+        // be asked so often only).
         // What was removed meanwhile is nobody's concern.
         if (port.LastFailure?.StartsWith(message, StringComparison.Ordinal) != true && !_closed && _ports.Contains(port))
         {

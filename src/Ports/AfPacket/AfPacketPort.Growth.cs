@@ -9,7 +9,8 @@ internal sealed partial class AfPacketPort
     private const int MovePause = 5;
     private const int LongPause = 1000;
 
-    // How long a ring that the worker has left stays open: a sleeping worker's list of descriptors may still have its socket, and the kernel may be sending from it.
+    // How long a ring that the worker has left stays open: a sleeping worker's list of descriptors may still have its socket, and the
+    // kernel may be sending from it.
     private const int RetiredMilliseconds = 1000;
     private const int LongestRetired = 10_000;
 
@@ -25,7 +26,9 @@ internal sealed partial class AfPacketPort
     /// <summary>There is something to say of the rings.</summary>
     public event Action<string?>? Changed;
 
-    /// <summary>Opens larger rings if the traffic asks for them, and closes those that were left. The thread of <see cref="RingGrower"/>.</summary>
+    /// <summary>
+    /// Opens larger rings if the traffic asks for them, and closes those that were left. The thread of <see cref="RingGrower"/>.
+    /// </summary>
     /// <returns>Milliseconds after which this is to be called again; <see cref="Timeout.Infinite"/> if only when there is demand.</returns>
     public int Grow()
     {

@@ -15,7 +15,8 @@ internal sealed partial class AfPacketPort
     private const int FixedDescriptors = 2;
 
     /// <summary>Goes on with the sockets of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
-    /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if this throws.</param>
+    /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if
+    /// this throws.</param>
     /// <exception cref="PortException">The interface is not here, or the system refuses.</exception>
     /// <exception cref="InvalidDataException">It is of another version.</exception>
     public static AfPacketPort Take(string port, DeviceOffer offer)

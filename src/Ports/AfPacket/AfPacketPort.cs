@@ -5,7 +5,10 @@ using static Softswitch.Ports.Linux.PacketSocket;
 
 namespace Softswitch.Ports.AfPacket;
 
-/// <summary>A Linux interface through AF_PACKET: a socket with a ring to receive by, one with a ring to send by, and one without a ring for long packets.</summary>
+/// <summary>
+/// A Linux interface through AF_PACKET: a socket with a ring to receive by, one with a ring to send by, and one without a ring for
+/// long packets.
+/// </summary>
 /// <remarks>
 /// <para>
 /// Why TPACKET_V2 and not V3. V3 packs frames of any length into blocks, which saves memory, and hands a block over when it
@@ -13,8 +16,10 @@ namespace Softswitch.Ports.AfPacket;
 /// V2 hands over each frame by itself, at once. What V2 asks for is a slot as long as the longest frame, and a local TCP
 /// sends 64 KiB segments over veth. PACKET_COPY_THRESH resolves it: a frame longer than its slot is also queued whole on
 /// the socket, its slot says so (TP_STATUS_COPY), and one recvmsg fetches it in its turn. So slots have 2 KiB, ordinary frames cost no
-/// system call, and a segment costs one for 64 KiB. V3 has no such way out. By the same way a port that has little to do makes do with slots of 256
-/// bytes: <see cref="RingSize"/> has the steps in which rings grow, <see cref="ReceiveGroup"/> how packets are told to come to another ring.
+/// system call, and a segment costs one for 64 KiB. V3 has no such way out. By the same way a port that has little to do makes do with
+/// slots of 256
+/// bytes: <see cref="RingSize"/> has the steps in which rings grow, <see cref="ReceiveGroup"/> how packets are told to come to another
+/// ring.
 /// </para>
 /// <para>
 /// Offloads. PACKET_VNET_HDR puts a virtio_net_hdr in front of each frame, both ways: frames of a local stack come with
@@ -25,13 +30,16 @@ namespace Softswitch.Ports.AfPacket;
 /// back while the frame is copied. On transmit the tag is in the data, which every device accepts.
 /// </para>
 /// <para>
-/// Drops. The kernel says of a packet at once that there is no room for it (ENOBUFS), and it stays ours; or it takes the packet and drops it without a word: a
-/// queueing discipline later on, or one that has no far end. The latter are found in the counters of the interface and its queueing discipline
+/// Drops. The kernel says of a packet at once that there is no room for it (ENOBUFS), and it stays ours; or it takes the packet and
+/// drops it without a word: a
+/// queueing discipline later on, or one that has no far end. The latter are found in the counters of the interface and its queueing
+/// discipline
 /// (<see cref="LinkDrops"/>), which know no senders: what the host's own stack loses there is among them.
 /// </para>
 /// <para>
 /// Left as found. Promiscuous mode is a membership of the socket (PACKET_MR_PROMISC) and ends with it, as do rings and lock. An
-/// interface that is down stays down until <see cref="SetAdministrativeState"/>, and is put back on dispose. Handed over, sockets, rings and lock are the
+/// interface that is down stays down until <see cref="SetAdministrativeState"/>, and is put back on dispose. Handed over, sockets,
+/// rings and lock are the
 /// other process's as they are: the kernel fills the ring meanwhile, and the membership ends with the last descriptor.
 /// The local stack of the host still sees every frame the interface receives: a switch port should carry no addresses.
 /// </para>

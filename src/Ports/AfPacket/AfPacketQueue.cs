@@ -14,7 +14,8 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>
 /// Rings are replaced by larger ones under way. Another thread opens them and gives them to <see cref="MoveTo(ReceiveRing)"/> and <see
-/// cref="MoveTo(TransmitRing)"/>. The worker changes over between two calls, and leaves what it does not need any more to <see cref="TakeRetired"/>.
+/// cref="MoveTo(TransmitRing)"/>. The worker changes over between two calls, and leaves what it does not need any more to <see
+/// cref="TakeRetired"/>.
 /// </para>
 /// </remarks>
 internal sealed unsafe class AfPacketQueue : IPort
@@ -80,7 +81,9 @@ internal sealed unsafe class AfPacketQueue : IPort
     /// <summary>Whether the worker has still to empty the ring before the last.</summary>
     public bool IsMoving => _nextReceive != null;
 
-    /// <summary>The next ring, to which the kernel is about to be told to deliver. Not while <see cref="IsMoving"/>. The control side's thread.</summary>
+    /// <summary>
+    /// The next ring, to which the kernel is about to be told to deliver. Not while <see cref="IsMoving"/>. The control side's thread.
+    /// </summary>
     public void MoveTo(ReceiveRing next)
     {
         _isReceiveClosed = false;
@@ -103,7 +106,9 @@ internal sealed unsafe class AfPacketQueue : IPort
     /// <summary>A ring that the worker has left, the caller's from now on; null if there is none. As above.</summary>
     public SlotRing? TakeRetired() => _retired.TryDequeue(out SlotRing? ring) ? ring : null;
 
-    /// <summary>Where the rings stand and what was counted: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.</summary>
+    /// <summary>
+    /// Where the rings stand and what was counted: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.
+    /// </summary>
     public void Save(BinaryWriter record)
     {
         record.Write(IsMoving);
@@ -166,7 +171,8 @@ internal sealed unsafe class AfPacketQueue : IPort
 
     /// <summary>Empties the old ring before the new one, packet by packet as they came.</summary>
     /// <remarks>
-    /// A processor that delivers to the old ring still may do so after another has delivered to the new one; what one and the same delivers keeps its order.
+    /// A processor that delivers to the old ring still may do so after another has delivered to the new one; what one and the same
+    /// delivers keeps its order.
     /// So of the new ring only those are taken that were seen before the old one was found empty.
     /// </remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]

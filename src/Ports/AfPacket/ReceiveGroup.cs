@@ -3,10 +3,14 @@ using static Softswitch.Ports.Linux.PacketSocket;
 
 namespace Softswitch.Ports.AfPacket;
 
-/// <summary>A port's receiving sockets as the kernel sees them: one group (PACKET_FANOUT), and a program that says which of them gets a packet.</summary>
+/// <summary>
+/// A port's receiving sockets as the kernel sees them: one group (PACKET_FANOUT), and a program that says which of them gets a packet.
+/// </summary>
 /// <remarks>
-/// Two sockets on one interface would each get every packet, and one after the other would miss some. In a group each packet goes to one member, and the
-/// program is replaced by a single store: what the kernel begins to deliver before it goes to the one, what after it to the other. The program does
+/// Two sockets on one interface would each get every packet, and one after the other would miss some. In a group each packet goes to
+/// one member, and the
+/// program is replaced by a single store: what the kernel begins to deliver before it goes to the one, what after it to the other. The
+/// program does
 /// nothing but return the member's place; in a group of one every place is the first.
 /// </remarks>
 internal static unsafe class ReceiveGroup

@@ -6,7 +6,10 @@ using static Softswitch.Ports.Linux.PacketSocket;
 namespace Softswitch.Ports.AfPacket;
 
 /// <summary>The receiving half of the rings: slots the kernel fills in order and this side empties in order.</summary>
-/// <remarks>Threads: the worker that owns the queue, but for <c>Open</c> and <c>Take</c>. The kernel hands a slot over by its status word, and takes it back the same way.</remarks>
+/// <remarks>
+/// Threads: the worker that owns the queue, but for <c>Open</c> and <c>Take</c>. The kernel hands a slot over by its status word, and
+/// takes it back the same way.
+/// </remarks>
 internal sealed unsafe class ReceiveRing : SlotRing
 {
     private const int VlanTagLength = 4;
@@ -37,7 +40,8 @@ internal sealed unsafe class ReceiveRing : SlotRing
     public bool HasReady => IsReady(Head);
 
     /// <summary>Opens a ring in the calling thread's network namespace. The interface's packets come to it from here on.</summary>
-    /// <param name="joins">The ring whose group it joins (<see cref="ReceiveGroup"/>); packets come to that one then. Null for none.</param>
+    /// <param name="joins">The ring whose group it joins (<see cref="ReceiveGroup"/>); packets come to that one then. Null for
+    /// none.</param>
     /// <exception cref="PortException">The system refuses.</exception>
     public static ReceiveRing Open(string port, int interfaceIndex, RingSize size, ReceiveCounts counts, ReceiveRing? joins = null)
     {

@@ -14,7 +14,8 @@ namespace Softswitch.Ports.AfPacket;
 ///        from 10,000 a second on that short slots did not hold, and long ones would
 /// </code>
 /// <para>
-/// Short slots hold pings, ARP, LLDP and bare acknowledgements whole. What is longer waits on the socket, which takes memory only while it waits, and costs a
+/// Short slots hold pings, ARP, LLDP and bare acknowledgements whole. What is longer waits on the socket, which takes memory only
+/// while it waits, and costs a
 /// system call; so do segments anyway. And short slots stay in the processor's cache: small packets pass faster by them.
 /// </para>
 /// </remarks>

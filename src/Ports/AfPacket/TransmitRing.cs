@@ -106,7 +106,8 @@ internal sealed unsafe class TransmitRing : SlotRing
         VirtioNetHeader said = header;
         if (header.GsoType == 0)
         {
-            // The kernel copies the headers and lets its buffer point to the rest in this slot (tpacket_fill_skb); a local receiver, as behind a veth,
+            // The kernel copies the headers and lets its buffer point to the rest in this slot (tpacket_fill_skb); a local receiver,
+            // as behind a veth,
             // then gets a copy of that in a page of its own (skb_copy_ubufs). Called all headers, a packet is copied once, whole.
             said.HeaderLength = (ushort)packet.Length;
         }

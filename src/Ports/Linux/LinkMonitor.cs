@@ -1,9 +1,13 @@
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Reports changes of network interfaces as the kernel announces them (RTNLGRP_LINK): one thread and one socket for a network namespace.</summary>
+/// <summary>
+/// Reports changes of network interfaces as the kernel announces them (RTNLGRP_LINK): one thread and one socket for a network namespace.
+/// </summary>
 /// <remarks>
-/// Threads: one of its own, in the namespace of the thread that subscribed first; all callbacks run there, one at a time, and must neither throw nor take long.
-/// When announcements were lost, because the kernel's queue was full, every link is reported once as changed, and as removed what is no longer there.
+/// Threads: one of its own, in the namespace of the thread that subscribed first; all callbacks run there, one at a time, and must
+/// neither throw nor take long.
+/// When announcements were lost, because the kernel's queue was full, every link is reported once as changed, and as removed what is
+/// no longer there.
 /// </remarks>
 internal sealed unsafe class LinkMonitor : IDisposable
 {
