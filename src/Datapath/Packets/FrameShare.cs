@@ -2,9 +2,9 @@ namespace Softswitch.Datapath.Packets;
 
 /// <summary>What one of those that share a pool has of it: a datapath with all its ports and queues.</summary>
 /// <remarks>
-/// None can take what the others need. While a pool is shared, each may have up to twice as many frames as are free (the dynamic threshold of
-/// Choudhury and Hahne 1998, with a weight of two): one that hoards has two thirds at the most, of two that do each has two fifths, and some stay free whatever
-/// they do. Who is beyond that gets none, as from an empty pool. Threads: any.
+/// None can take what the others need. While a pool is shared, each may have up to twice as many frames as are free (the dynamic
+/// threshold of Choudhury and Hahne 1998, with a weight of two): one that hoards has two thirds at the most, of two that do each has two
+/// fifths, and some stay free whatever they do. Who is beyond that gets none, as from an empty pool. Threads: any.
 /// </remarks>
 internal sealed class FrameShare
 {
@@ -21,7 +21,8 @@ internal sealed class FrameShare
 
     /// <summary>How many more it may have.</summary>
     /// <param name="free">Frames in the pool.</param>
-    public int Allowance(int free, bool large) => (int)Math.Clamp(((Weight * (long)free) - (large ? LargeCount : Count)) / (Weight + 1), 0, free);
+    public int Allowance(int free, bool large) =>
+        (int)Math.Clamp(((Weight * (long)free) - (large ? LargeCount : Count)) / (Weight + 1), 0, free);
 
     /// <summary>Packets that come from another owner, or go there, in their frames.</summary>
     public unsafe void Move(ReadOnlySpan<Packet> packets, FramePool pool, bool away)

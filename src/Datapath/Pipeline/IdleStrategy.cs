@@ -4,9 +4,10 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>An idle worker's sleep: until a port has packets, somebody wakes it, or a while is over.</summary>
 /// <remarks>
-/// A worker that sleeps is left out of its thread's turns; the thread itself waits when all of its workers sleep. What the kernel watches for a
-/// worker stays watched between its sleeps, because asking anew costs a call for each port. Each packet that comes then costs the kernel a
-/// look at the list of those who wait; so a worker with lasting traffic has it watch nothing. Threads: the worker's, where nothing else is said.
+/// A worker that sleeps is left out of its thread's turns; the thread itself waits when all of its workers sleep. What the kernel watches
+/// for a worker stays watched between its sleeps, because asking anew costs a call for each port. Each packet that comes then costs the
+/// kernel a look at the list of those who wait; so a worker with lasting traffic has it watch nothing. Threads: the worker's, where
+/// nothing else is said.
 /// </remarks>
 internal sealed class IdleStrategy
 {

@@ -4,8 +4,8 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>One thread that runs workers of any number of datapaths: those with traffic in turn, one pass each; the others sleep.</summary>
 /// <remarks>
-/// A pass is bounded by the ports it looks at, so a flood of one datapath costs the others the length of its passes and no more. What it costs to have a
-/// datapath follows its traffic: one that sleeps is in no turn, and one call asks the kernel about all sleepers at once.
+/// A pass is bounded by the ports it looks at, so a flood of one datapath costs the others the length of its passes and no more. What it
+/// costs to have a datapath follows its traffic: one that sleeps is in no turn, and one call asks the kernel about all sleepers at once.
 /// Threads: its own, but for <see cref="Post"/> and <see cref="Join"/> by any.
 /// </remarks>
 internal sealed class WorkerThread
@@ -209,7 +209,8 @@ internal sealed class WorkerThread
             IdleStrategy? next = woken.NextWoken; // first: it may be woken anew, and linked elsewhere, once it is taken
             woken.NextWoken = null;
             woken.TakeWake();
-            if (woken.IsAsleep && _workers.TryGetValue(woken.Slot, out (Worker Worker, Action<Exception>) known) && known.Worker.Sleep == woken)
+            if (woken.IsAsleep
+                && _workers.TryGetValue(woken.Slot, out (Worker Worker, Action<Exception>) known) && known.Worker.Sleep == woken)
             {
                 Activate(known.Worker, isDue: false);
             }
@@ -267,7 +268,8 @@ internal sealed class WorkerThread
         Action<Exception> failed = _workers[worker.Sleep.Slot].Failed;
         Remove(worker);
         worker.Abandon();
-        ThreadPool.UnsafeQueueUserWorkItem(_ => failed(failure), null); // whoever is told may take its time, which is not the other datapaths'
+        // Whoever is told may take its time, which is not the other datapaths'.
+        ThreadPool.UnsafeQueueUserWorkItem(_ => failed(failure), null);
     }
 
     private void ExecutePosted()

@@ -35,8 +35,8 @@ internal sealed class WorkerThreads : IDisposable
 
     /// <summary>Runs a datapath's workers from now on. None of them is run by another thread.</summary>
     /// <param name="failed">
-    /// Told what a worker threw, on a thread of the pool. That worker runs no longer then, and nobody waits for it; to <see cref="Remove"/> the others
-    /// is left to whoever is told.
+    /// Told what a worker threw, on a thread of the pool. That worker runs no longer then, and nobody waits for it; to
+    /// <see cref="Remove"/> the others is left to whoever is told.
     /// </param>
     public void Add(IReadOnlyList<Worker> workers, Action<Worker, Exception> failed)
     {

@@ -3,7 +3,9 @@ using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.Ports.Linux;
 
-/// <summary>Waits in epoll(7) for ports' descriptors, which the kernel is told of once, and for an eventfd that others write to wake the thread.</summary>
+/// <summary>
+/// Waits in epoll(7) for ports' descriptors, which the kernel is told of once, and for an eventfd that others write to wake the thread.
+/// </summary>
 internal sealed unsafe class EpollWaiter : IWaiter
 {
     private const int EPOLL_CTL_ADD = 1;
@@ -122,7 +124,10 @@ internal sealed unsafe class EpollWaiter : IWaiter
         }
     }
 
-    /// <summary>epoll_wait(2) counts milliseconds; epoll_pwait2(2), of Linux 5.11, nanoseconds. Without it the thread asks until the rest of a millisecond is over.</summary>
+    /// <summary>
+    /// epoll_wait(2) counts milliseconds; epoll_pwait2(2), of Linux 5.11, nanoseconds. Without it the thread asks until the rest of a
+    /// millisecond is over.
+    /// </summary>
     private int Poll(long microseconds, int most)
     {
         const int PerSecond = 1_000_000;

@@ -2,7 +2,9 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Ports.Patch;
 
-/// <summary>The cables between ports of one process: whoever opens a port names its cable, and the two ports that name the same one are its ends.</summary>
+/// <summary>
+/// The cables between ports of one process: whoever opens a port names its cable, and the two ports that name the same one are its ends.
+/// </summary>
 /// <remarks>An end that is alone waits, its link down. Threads: any.</remarks>
 internal sealed class PatchCables
 {

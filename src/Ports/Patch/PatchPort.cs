@@ -6,8 +6,8 @@ namespace Softswitch.Ports.Patch;
 
 /// <summary><c>patch:NAME</c>: one end of a cable to another port of the process, of another switch or of the same one.</summary>
 /// <remarks>
-/// Packets pass as they are, in their frames, unfinished checksums and segments included. The link is up while both ends are there and neither is set
-/// down. Threads: as <see cref="IPortDevice"/> has it; each queue by one worker at either end.
+/// Packets pass as they are, in their frames, unfinished checksums and segments included. The link is up while both ends are there and
+/// neither is set down. Threads: as <see cref="IPortDevice"/> has it; each queue by one worker at either end.
 /// </remarks>
 internal sealed class PatchPort : IPortDevice
 {

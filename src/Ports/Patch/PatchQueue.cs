@@ -6,8 +6,8 @@ namespace Softswitch.Ports.Patch;
 
 /// <summary>One queue of a patch cable's end: what the far end sends waits here until the worker receives it.</summary>
 /// <remarks>
-/// Sending puts packets into the far end's ring and does nothing more: so a loop of cables neither recurses nor holds anybody up, and what it carries is
-/// bounded by the rings. Threads: one worker; the far end's enters the ring as its only producer.
+/// Sending puts packets into the far end's ring and does nothing more: so a loop of cables neither recurses nor holds anybody up, and
+/// what it carries is bounded by the rings. Threads: one worker; the far end's enters the ring as its only producer.
 /// </remarks>
 internal sealed class PatchQueue : IPort
 {
@@ -61,7 +61,8 @@ internal sealed class PatchQueue : IPort
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
-        Interlocked.Exchange(ref _isSending, 1); // a fence: either the far end is seen to have gone, or whoever takes it away sees this and waits
+        // A fence: either the far end is seen to have gone, or whoever takes it away sees this and waits.
+        Interlocked.Exchange(ref _isSending, 1);
         PatchQueue? far = _far;
         int taken = far?._arrived.Enqueue(packets) ?? 0;
         Volatile.Write(ref _isSending, 0);
@@ -82,7 +83,8 @@ internal sealed class PatchQueue : IPort
         _far = null;
         Interlocked.MemoryBarrier();
         SpinWait spin = default;
-        for (long deadline = Environment.TickCount64 + SendPatience; Volatile.Read(ref _isSending) != 0 && Environment.TickCount64 < deadline;)
+        long deadline = Environment.TickCount64 + SendPatience;
+        while (Volatile.Read(ref _isSending) != 0 && Environment.TickCount64 < deadline)
         {
             spin.SpinOnce();
         }
