@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Run by deb.sh, which says in the environment where things are: publishes the program and makes the package of it.
+# A process of its own, as bash keeps to -e nowhere below an `||`: what fails here ends it.
+set -euo pipefail
+umask 022
+# Built apart: what the checkout has for its own machine stays.
+"$dotnet" publish "$root/src/Softswitch" --configuration Release --runtime linux-x64 --self-contained --artifacts-path "$work/build" \
+  --output "$work/tree/usr/lib/softswitch" -p:PublishReadyToRun=true -p:DebugType=none -p:CopyOutputSymbolsToPublishDirectory=false \
+  -p:PublishDocumentationFiles=false -p:PublishReferencesDocumentationFiles=false -p:PathMap="$root=/softswitch" --disable-build-servers --verbosity quiet -nologo >&2
+cd "$work/tree"
+chmod -R u=rwX,go=rX usr/lib/softswitch
+find usr/lib/softswitch -type f ! -name softswitch -exec chmod a-x {} +
+install -d usr/bin usr/share/{man/man1,bash-completion/completions,doc/softswitch} usr/share/lintian/overrides etc/softswitch lib/systemd/system DEBIAN "$work/manual"
+install -m 755 "$here/softswitch" usr/bin/
+install -m 755 "$root/eng/keep-capabilities" usr/lib/softswitch/
+usr/lib/softswitch/softswitch manual "$work/manual"
+install -m 644 "$work"/manual/*.1 usr/share/man/man1/
+gzip -9n usr/share/man/man1/*
+install -m 644 "$work/manual/softswitch.bash" usr/share/bash-completion/completions/softswitch
+install -D -m 644 "$root/etc/softswitch.schema.json" usr/share/softswitch/softswitch.schema.json
+# One file for `mn --custom` and for `from softswitch import Softswitch`.
+install -D -m 644 "$root/mininet/softswitch.py" usr/share/softswitch/mininet/softswitch.py
+install -d usr/lib/python3/dist-packages
+ln -s ../../../share/softswitch/mininet/softswitch.py usr/lib/python3/dist-packages/softswitch.py
+sed 's|\$schema=|&/usr/share/softswitch/|' "$root/etc/softswitch.yaml" >etc/softswitch/softswitch.yaml
+chmod 644 etc/softswitch/softswitch.yaml
+install -m 644 "$root/eng/systemd/softswitch@.service" lib/systemd/system/
+# The one that goes by the program's own name is the same with that name.
+sed '1s/softswitch@NAME reads .* is NAME to/softswitch reads \/etc\/softswitch\/softswitch.yaml and is softswitch to/; s/OpenFlow switch %i/OpenFlow switch/; s/%i/softswitch/g' \
+  "$root/eng/systemd/softswitch@.service" >lib/systemd/system/softswitch.service
+install -m 644 "$here/copyright" usr/share/doc/softswitch/
+runtime=$(sed -n '/Microsoft.NETCore.App/{n;s/.*"version": "\(.*\)".*/\1/p}' usr/lib/softswitch/softswitch.runtimeconfig.json)
+gzip -9nc "${NUGET_PACKAGES:-$HOME/.nuget/packages}/microsoft.netcore.app.runtime.linux-x64/$runtime/THIRD-PARTY-NOTICES.TXT" \
+  >usr/share/doc/softswitch/THIRD-PARTY-NOTICES.gz
+install -m 644 "$here/overrides" usr/share/lintian/overrides/softswitch
+printf 'softswitch (%s) unstable; urgency=medium\n\n  * What changed is said in NEWS.gz.\n\n -- %s  %s\n' \
+  "$version" "$(sed -n 's/^Maintainer: //p' "$here/control")" "$(date -uR -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >usr/share/doc/softswitch/changelog.gz
+gzip -9nc "$root/CHANGELOG.md" >usr/share/doc/softswitch/NEWS.gz
+install -m 755 "$here"/{postinst,prerm,postrm} DEBIAN/
+find etc -type f -printf '/%p\n' | sort >DEBIAN/conffiles
+size=$(du -sk --apparent-size --exclude=DEBIAN . | cut -f1)
+sed "s/@VERSION@/$version/; s/@SIZE@/$size/" "$here/control" >DEBIAN/control
+find usr lib -type f -printf '%p\n' | LC_ALL=C sort | xargs -d '\n' md5sum >DEBIAN/md5sums
+find . -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
+dpkg-deb --root-owner-group -Zxz -z3 --build . "$folder/softswitch_${version}_amd64.deb" >&2
