@@ -279,6 +279,8 @@ public sealed class PatchCablesTests : IDisposable
         {
             Assert.Equal(ControlError.None, datapath.AddPort(number, device));
         }
+        // A pass that is under way knows the ports of its beginning, and a worker may be kept from going on for long.
+        Eventually.True(() => datapath.Workers.All(worker => worker.Adopted.Find(number) != null), $"workers know port {number}");
     }
 
     private void End(DatapathControl datapath)
