@@ -79,17 +79,21 @@ internal sealed class PatchPort : IPortDevice
     internal void Disconnect(FramePool frames)
     {
         PatchPort? far = _far;
-        if (far == null)
+        _far = null;
+        if (far != null)
         {
-            return;
+            far._far = null;
         }
-        _far = far._far = null;
         FrameCache cache = frames.CreateCache();
         for (int i = 0; i < _queues.Length; i++)
         {
             _queues[i].Far = null;
-            far._queues[i].DisconnectAndWait();
-            Interlocked.Add(ref far._lost, _queues[i].ReleaseAll(cache));
+            far?._queues[i].DisconnectAndWait();
+            int unreceived = _queues[i].ReleaseAll(cache); // also of a far end that went before
+            if (far != null)
+            {
+                Interlocked.Add(ref far._lost, unreceived);
+            }
         }
         cache.Drain();
     }

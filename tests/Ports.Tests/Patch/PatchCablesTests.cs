@@ -192,6 +192,20 @@ public sealed class PatchCablesTests : IDisposable
     }
 
     [Fact]
+    public void What_an_end_has_not_received_is_given_back_also_when_the_far_end_went_first()
+    {
+        FrameCache frames = _frames.CreateCache();
+        PatchPort near = Open("cable");
+        using (PatchPort far = Open("cable"))
+        {
+            Assert.Equal(8, Send(far.Queues[0], frames, 8));
+        }
+        near.Dispose();
+        frames.Drain();
+        Assert.Equal(_frames.FrameCount, _frames.FreeCount);
+    }
+
+    [Fact]
     public void A_switch_goes_while_its_neighbours_send_to_it()
     {
         (_, MemoryPort near) = AddEdge("a");
