@@ -13,7 +13,8 @@ internal sealed class TerminationSignal : IDisposable
 
     /// <param name="tidiesUp">
     /// Whether programs have to be ended on the way out, in bounded time: then a second signal, such as the terminal's Ctrl-C and
-    /// the parent's SIGTERM together are, changes nothing. Otherwise it ends the process at once.
+    /// the parent's SIGTERM together are, changes nothing. Otherwise a second SIGINT ends the process at once: somebody has no patience.
+    /// A second SIGTERM never does. The kernel sends one for each thread of a parent that dies (PR_SET_PDEATHSIG).
     /// </param>
     /// <param name="onReload">What a SIGHUP means that somebody sent to a daemon, instead of a request to end. One that comes because the terminal hung up
     /// remains one: whoever could stop the process by hand is gone.</param>
@@ -47,7 +48,7 @@ internal sealed class TerminationSignal : IDisposable
     private void Request(PosixSignalContext context)
     {
         Reason = $"{context.Signal}";
-        context.Cancel = _tidiesUp || !_requested.IsCancellationRequested;
+        context.Cancel = _tidiesUp || context.Signal != PosixSignal.SIGINT || !_requested.IsCancellationRequested;
         _requested.Cancel();
     }
 

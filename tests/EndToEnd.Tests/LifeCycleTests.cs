@@ -23,6 +23,22 @@ public sealed class LifeCycleTests
     }
 
     [Fact]
+    public void Several_SIGTERMs_as_from_the_threads_of_a_dying_parent_are_one()
+    {
+        Needs.Namespaces();
+        using var lab = new CabledHosts();
+        string before = InterfacePicture.Of(lab.Inside);
+        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        for (int thread = 0; thread < 10; thread++)
+        {
+            RunningCommand.Execute("kill", "-TERM", $"{running.ProcessId}"); // fails once it has ended
+        }
+        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(before, InterfacePicture.Of(lab.Inside));
+    }
+
+    [Fact]
     public void Killed_it_leaves_nothing_that_stops_the_next_one()
     {
         Needs.Namespaces("ping");
