@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Datapath.Flows;
@@ -47,28 +48,48 @@ internal static unsafe class FlowKeyParser
     public static void Parse(byte* data, int length, ushort inPort, FlowKey* key, HeaderOffsets* layout)
     {
         // Fast path: untagged IPv4 without options, not a fragment, TCP or UDP with a whole header.
-        if (length >= FastMinLength
-            && Unsafe.ReadUnaligned<ushort>(data + 12) == Swap(EtherType.Ipv4)
-            && data[14] == 0x45
-            && (Unsafe.ReadUnaligned<ushort>(data + 20) & Swap(0x3fff)) == 0)
+        if (length >= FastMinLength)
         {
-            byte protocol = data[23];
-            int total = BinaryPrimitives.ReverseEndianness(Unsafe.ReadUnaligned<ushort>(data + 16));
-            bool tcp = protocol == IpProtocol.Tcp;
-            int needed = Ipv4MinSize + (tcp ? TcpMinSize : UdpSize);
-            if ((tcp || protocol == IpProtocol.Udp) && total >= needed && total <= length - EthernetSize)
+            uint type = Unsafe.ReadUnaligned<uint>(data + 12); // to the end of the TOS byte
+            ulong network = Unsafe.ReadUnaligned<ulong>(data + 16); // from the total length to the protocol
+            if ((type & 0x00ff_ffff) == (Swap(EtherType.Ipv4) | (0x45u << 16)) && (network & ((ulong)Swap(0x3fff) << 32)) == 0)
             {
-                Vector128<byte> link = Vector128.Load(data).AsUInt16().WithElement(7, (ushort)0).AsByte();
-                uint patch = inPort | ((uint)(data[15] & DscpMask) << 16) | ((uint)protocol << 24);
-                Vector128<byte> rest = Vector128.Load(data + 22).AsUInt32().WithElement(0, patch).AsByte();
-                link.Store((byte*)key);
-                rest.Store((byte*)key + 16);
-                *(uint*)layout = (uint)(HeaderFlags.Ipv4 | (tcp ? HeaderFlags.Tcp : HeaderFlags.Udp))
-                    | (EthernetSize << 8) | ((EthernetSize + Ipv4MinSize) << 16);
-                return;
+                uint protocol = (uint)(network >> 56);
+                int total = Swap((ushort)network);
+                bool tcp = protocol == IpProtocol.Tcp;
+                int needed = Ipv4MinSize + (tcp ? TcpMinSize : UdpSize);
+                if ((tcp || protocol == IpProtocol.Udp) && total >= needed && total <= length - EthernetSize)
+                {
+                    CopyFields(data, type >> 24, protocol, inPort, key);
+                    *(uint*)layout = (uint)(HeaderFlags.Ipv4 | (tcp ? HeaderFlags.Tcp : HeaderFlags.Udp))
+                        | (EthernetSize << 8) | ((EthernetSize + Ipv4MinSize) << 16);
+                    return;
+                }
             }
         }
         ParseGeneral(data, length, inPort, key, layout);
+    }
+
+    /// <summary>The fields of the fast path's packet, which stand in the key as they do in the frame; those that do not are given.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyFields(byte* data, uint tos, uint protocol, ushort inPort, FlowKey* key)
+    {
+        if (Avx512Vbmi.VL.IsSupported)
+        {
+            // All from two loads at once. Bytes 14 to 17 are vlan and in_port; 18 and 19 come from 15 and 23, the others from 26 to 37.
+            Vector256<byte> from = Vector256.Create(
+                (byte)0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, 0, 0, 15, 23, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59);
+            Vector256<byte> kept = Vector256.Create(
+                ulong.MaxValue, 0x0000_ffff_ffff_ffff, 0xffff_ffff_ff00_0000 | ((ulong)DscpMask << 16), ulong.MaxValue).AsByte();
+            Vector256<byte> fields = Avx512Vbmi.VL.PermuteVar32x8x2(Vector256.Load(data), from, Vector256.Load(data + 10));
+            ((fields & kept) | Vector256.Create(0, 0, (ulong)inPort, 0).AsByte()).Store((byte*)key);
+            return;
+        }
+        Vector128<byte> link = Vector128.Load(data).AsUInt16().WithElement(7, (ushort)0).AsByte();
+        uint patch = inPort | ((tos & DscpMask) << 16) | (protocol << 24);
+        Vector128<byte> rest = Vector128.Load(data + 22).AsUInt32().WithElement(0, patch).AsByte();
+        link.Store((byte*)key);
+        rest.Store((byte*)key + 16);
     }
 
     /// <summary>The whole definition, one header after the other; the fast path must agree with it.</summary>

@@ -241,13 +241,9 @@ internal sealed unsafe class FlowIndex
     private static byte* BucketIn(byte* segment, ulong hash) =>
         segment + HeaderSize + ((hash & (BucketsPerSegment - 1)) * BucketSize);
 
-    // Bits 8 to 23: neither the bucket's five nor the directory's upper ones, until there are 2^40 segments.
+    // Bits 9 to 23: neither the bucket's five nor the directory's upper ones, until there are 2^40 segments. Never 0.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ushort SignatureOf(ulong hash)
-    {
-        ushort signature = (ushort)(hash >> 8);
-        return signature == 0 ? (ushort)1 : signature;
-    }
+    private static ushort SignatureOf(ulong hash) => (ushort)((hash >> 8) | 1);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint FittingSlots(byte* bucket, ushort signature) =>
