@@ -39,7 +39,7 @@ internal sealed unsafe class FrameCache
     /// <summary>Free frames in this cache, large ones included. For tests that account for every frame; exact while the owner rests.</summary>
     internal int FreeCount => _count + _largeCount;
 
-    /// <summary>Rents a frame; the packet starts behind full headroom and has length 0.</summary>
+    /// <summary>Rents a frame; the packet starts behind <see cref="FramePool.LeastHeadroom"/> or more, and has length 0.</summary>
     /// <returns>False when the pool is empty.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRent(out Packet packet)
@@ -49,7 +49,7 @@ internal sealed unsafe class FrameCache
             packet = default;
             return false;
         }
-        packet = new Packet((byte*)_frames[--_count] + FramePool.DataOffset, 0);
+        packet = new Packet(FramePool.PlaceOf(_frames[--_count]), 0);
         return true;
     }
 

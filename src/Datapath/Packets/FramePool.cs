@@ -9,8 +9,9 @@ namespace Softswitch.Datapath.Packets;
 /// A frame holds the packet's <see cref="OffloadState"/> and <see cref="TunnelState"/>, headroom for encapsulation, then the packet:
 /// <code>
 /// 0          64                      320                        FrameSize
-/// | states   | headroom (256 bytes)  | packet ...               |
+/// | states   | headroom              | packet ...               |
 /// </code>
+/// Of four frames one begins at 320, the others a cache line earlier each.
 /// 320 is where AF_XDP puts a packet when the umem's own headroom is 64 (XDP_PACKET_HEADROOM is 256), so the region can be
 /// registered as a umem as it stands.
 /// </para>
@@ -25,8 +26,14 @@ internal sealed unsafe class FramePool : IDisposable
     /// <summary>Bytes before the packet that encapsulation may use.</summary>
     public const int Headroom = 256;
 
-    /// <summary>Offset of a fresh packet in its frame.</summary>
+    /// <summary>Offset of a fresh packet in its frame, at the most.</summary>
     public const int DataOffset = 64 + Headroom;
+
+    /// <summary>What a fresh packet has of <see cref="Headroom"/> at the least.</summary>
+    public const int LeastHeadroom = Headroom - ((Places - 1) * CacheLine);
+
+    private const int CacheLine = 64;
+    private const int Places = 4;
 
     /// <summary>Memory between large frames; a power of two so that a data address leads to its frame. Pages never touched cost nothing.</summary>
     public const int LargeFrameSize = 128 * 1024;
@@ -196,6 +203,15 @@ internal sealed unsafe class FramePool : IDisposable
             _shares--;
         }
     }
+
+    /// <summary>Where a fresh packet begins in an ordinary frame.</summary>
+    /// <remarks>
+    /// Frames lie a power of two apart: packets at one offset would all compete for two sets of a first-level cache of 64, and every other
+    /// store would look to a load like one to the same address (what is compared first is the address within a page).
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static byte* PlaceOf(nint frame) =>
+        (byte*)frame + DataOffset - (((int)((nuint)frame / LongestFrameSize) & (Places - 1)) * CacheLine);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool IsLarge(byte* data) => (nuint)(data - _large) < _largeBytes;

@@ -67,7 +67,7 @@ internal unsafe struct Packet
     }
 
     /// <summary>Moves the start of the packet: negative values grow it into the headroom, positive ones shrink it.</summary>
-    /// <remarks>The caller knows that the headroom suffices: frames leave ports with at least <see cref="FramePool.Headroom"/> bytes.</remarks>
+    /// <remarks>The caller knows that the headroom suffices: frames leave ports with <see cref="FramePool.LeastHeadroom"/> or more.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void MoveStart(int bytes)
     {

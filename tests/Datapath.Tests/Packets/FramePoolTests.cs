@@ -29,13 +29,14 @@ public sealed unsafe class FramePoolTests
             Packet packet = packets[i];
             int capacity = i < count ? pool.FrameCapacity : FramePool.LargeFrameCapacity;
             Assert.Equal(i >= count, pool.IsLarge(packet.Data));
-            Assert.Equal(FramePool.Headroom, cache.HeadroomOf(packet));
-            Assert.Equal(FramePool.DataOffset, packet.Data - pool.FrameStart(packet.Data));
+            int headroom = cache.HeadroomOf(packet);
+            Assert.InRange(headroom, FramePool.LeastHeadroom, FramePool.Headroom);
+            Assert.Equal(FramePool.DataOffset - FramePool.Headroom + headroom, packet.Data - pool.FrameStart(packet.Data));
             // Any place in the frame leads to its start.
             Assert.Equal((nint)pool.FrameStart(packet.Data), (nint)pool.FrameStart(packet.Data + capacity - 1));
-            Assert.Equal((nint)pool.FrameStart(packet.Data), (nint)pool.FrameStart(packet.Data - FramePool.Headroom));
-            packet.MoveStart(-FramePool.Headroom);
-            packet.Length = capacity + FramePool.Headroom;
+            Assert.Equal((nint)pool.FrameStart(packet.Data), (nint)pool.FrameStart(packet.Data - headroom));
+            packet.MoveStart(-headroom);
+            packet.Length = capacity + headroom;
             packet.Bytes.Fill((byte)i);
             cache.Offload(packet).SegmentSize = (ushort)i;
         }
@@ -47,6 +48,22 @@ public sealed unsafe class FramePoolTests
         cache.Release(packets.ToArray());
         cache.Drain();
         Assert.Equal((count, large), (pool.FreeCount, pool.FreeLargeCount));
+    }
+
+    [Theory]
+    [InlineData(2048)]
+    [InlineData(4096)]
+    public void Fresh_packets_do_not_all_lie_at_one_place_of_their_page(int frameSize)
+    {
+        using FramePool pool = new(64, frameSize, largeFrameCount: 1);
+        FrameCache cache = pool.CreateCache();
+        var places = new HashSet<nint>();
+        while (cache.TryRent(out Packet packet))
+        {
+            places.Add((nint)packet.Data % 2048);
+        }
+        Assert.Equal(4, places.Count);
+        Assert.All(places, place => Assert.Equal(0, place % 64)); // whole cache lines
     }
 
     [Fact]
@@ -79,7 +96,7 @@ public sealed unsafe class FramePoolTests
         Assert.True(packet.Bytes.SequenceEqual(copy.Bytes));
         Assert.Equal((packet.Length, packet.Flags), (copy.Length, copy.Flags));
         Assert.Equal(34, cache.Offload(copy).ChecksumStart);
-        Assert.Equal(FramePool.Headroom, cache.HeadroomOf(copy));
+        Assert.InRange(cache.HeadroomOf(copy), FramePool.LeastHeadroom, FramePool.Headroom);
     }
 
     [Fact]

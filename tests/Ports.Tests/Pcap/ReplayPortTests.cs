@@ -43,7 +43,7 @@ public sealed class ReplayPortTests : IDisposable
         foreach (ref readonly Packet packet in batch.Packets)
         {
             Assert.True(packet.Bytes.SequenceEqual(_expected[from++ % _expected.Count]), $"frame {from - 1}");
-            Assert.Equal(FramePool.Headroom, _frames.HeadroomOf(packet));
+            Assert.InRange(_frames.HeadroomOf(packet), FramePool.LeastHeadroom, FramePool.Headroom);
             packet.Bytes.Clear(); // the copy is ours: the next pass must not see this
         }
         _frames.Release(batch.Packets);
