@@ -10,6 +10,7 @@ using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Lab.Measures;
 
@@ -22,7 +23,8 @@ internal sealed class MeasuredSwitch : IDisposable
     private string? _state;
     private StateJournal? _journal;
 
-    public MeasuredSwitch(DatapathOptions options) => Control = new DatapathControl(options) { MissBehaviour = MissBehaviour.Drop };
+    public MeasuredSwitch(DatapathOptions options) =>
+        Control = new DatapathControl(options with { AdviseHugePages = HugePages.Advise }) { MissBehaviour = MissBehaviour.Drop };
 
     public DatapathControl Control { get; }
 

@@ -11,6 +11,7 @@ using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting;
 
@@ -69,6 +70,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         DatapathOptions sizes = options.Datapath with
         {
             DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, member is { Group.HasOneSwitch: false } ? options.Name : null, line => HostLog.PortTrouble(log, line)),
+            AdviseHugePages = HugePages.Advise,
             HasMemory = resources.Memory is null ? null : HasMemory,
         };
         Control = new DatapathControl(sizes, resources.Frames);

@@ -78,8 +78,9 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         _ownsFrames = frames == null;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
-        _store = new FlowStore(options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve, options.Workers);
-        _table = new FlowTable(_store, grace, hash);
+        int entries = options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve;
+        _store = new FlowStore(entries, options.Workers, options.AdviseHugePages);
+        _table = new FlowTable(_store, grace, hash, options.AdviseHugePages);
         frames ??= CreateFrames(options);
         _shared = new WorkerShared
         {

@@ -24,6 +24,9 @@ public sealed record DatapathOptions
     /// <summary>Whether another process has this memory still: as the pool's <c>isInUse</c>.</summary>
     internal bool AreFramesInUse { get; init; }
 
+    /// <summary>Asks for huge pages for a part of a large table: address and bytes; null for none. Under the control lock.</summary>
+    internal Action<nint, nuint>? AdviseHugePages { get; init; }
+
     /// <summary>Whether the process may take more memory, for entries; null if it always may. Under the control lock.</summary>
     internal Func<bool>? HasMemory { get; init; }
 

@@ -7,23 +7,28 @@ namespace Softswitch.Datapath.Memory;
 internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
 {
     private const int ChunkBytes = 64 * 1024;
+    private const int LargeChunkBytes = 2 << 20; // a huge page
+
+    // Whoever has so many has use for more.
+    private const int ChunksBeforeLarge = 32;
 
     private readonly int _blockSize;
-    private readonly int _blocksPerChunk;
+    private readonly Action<nint, nuint>? _advise;
     private readonly List<nint> _chunks = [];
     private byte* _free;
     private byte* _fresh; // of the last chunk, what was never rented: untouched
     private int _freshCount;
 
     /// <param name="blockSize">Bytes of a block: a multiple of 16; blocks of 64 bytes and more start on a cache line if it is a multiple of 64.</param>
-    public NativeBlocks(int blockSize)
+    /// <param name="advise">Asks for huge pages for a chunk: address and bytes. Null for none.</param>
+    public NativeBlocks(int blockSize, Action<nint, nuint>? advise = null)
     {
         _blockSize = blockSize;
-        _blocksPerChunk = Math.Max(1, ChunkBytes / blockSize);
+        _advise = advise;
     }
 
     /// <summary>Bytes taken from the system.</summary>
-    public long AllocatedBytes => (long)_chunks.Count * _blocksPerChunk * _blockSize;
+    public long AllocatedBytes { get; private set; }
 
     /// <summary>Blocks rented and not returned.</summary>
     public int RentedCount { get; private set; }
@@ -69,8 +74,19 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
 
     private void AddChunk()
     {
-        _fresh = (byte*)NativeMemory.AlignedAlloc((nuint)(_blocksPerChunk * _blockSize), 64);
-        _freshCount = _blocksPerChunk;
+        bool isLarge = _advise != null && _chunks.Count >= ChunksBeforeLarge;
+        _freshCount = Math.Max(1, (isLarge ? LargeChunkBytes : ChunkBytes) / _blockSize);
+        nuint bytes = (nuint)_freshCount * (nuint)_blockSize;
+        AllocatedBytes += (long)bytes;
+        if (isLarge)
+        {
+            _fresh = (byte*)NativeMemory.AlignedAlloc(LargeChunkBytes, LargeChunkBytes);
+            _advise!((nint)_fresh, LargeChunkBytes);
+        }
+        else
+        {
+            _fresh = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
+        }
         _chunks.Add((nint)_fresh);
     }
 

@@ -20,12 +20,17 @@ internal struct FlowDirectory
 /// <remarks>Threads: the control side.</remarks>
 internal sealed unsafe class FlowIndexMemory : IReclaimer, IDisposable
 {
-    private readonly NativeBlocks _segments = new(FlowIndex.SegmentSize);
+    private readonly NativeBlocks _segments;
     private readonly NativeBlocks _buckets = new(FlowIndex.BucketSize);
     private readonly HashSet<nint> _directories = [];
     private readonly GracePeriod _grace;
 
-    public FlowIndexMemory(GracePeriod grace) => _grace = grace;
+    /// <param name="advise">As of <see cref="NativeBlocks"/>.</param>
+    public FlowIndexMemory(GracePeriod grace, Action<nint, nuint>? advise = null)
+    {
+        _grace = grace;
+        _segments = new NativeBlocks(FlowIndex.SegmentSize, advise);
+    }
 
     /// <summary>Segments, buckets and directories that are in use or wait for workers.</summary>
     public int RentedCount => _segments.RentedCount + _buckets.RentedCount + _directories.Count;

@@ -11,6 +11,9 @@ namespace Softswitch.Datapath.Tables;
 /// </remarks>
 internal sealed unsafe class FlowStore : IDisposable
 {
+    // Tables up to this many bytes of entries take no more memory than they use.
+    private const nuint InOrdinaryPages = 2 << 20;
+
     private readonly NativeArray<FlowEntry> _entries;
     private readonly NativeArray<FlowRecord> _records;
     private readonly NativeArray<byte>[] _workerCounters;
@@ -20,17 +23,20 @@ internal sealed unsafe class FlowStore : IDisposable
 
     /// <param name="capacity">Entries that can exist at once, retired ones included.</param>
     /// <param name="workers">Each of several workers gets counters of its own; a single one counts in the entries.</param>
-    public FlowStore(int capacity, int workers)
+    /// <param name="advise">Asks for huge pages for what is read at random: address and bytes. Null for none.</param>
+    public FlowStore(int capacity, int workers, Action<nint, nuint>? advise = null)
     {
         Capacity = capacity;
         _entries = new NativeArray<FlowEntry>(capacity + 1);
         _records = new NativeArray<FlowRecord>(capacity + 1);
         Entries = _entries.Start;
         Records = _records.Start;
+        Advise(advise, (nint)Entries, (nuint)_entries.Length * FlowEntry.Size);
         _workerCounters = new NativeArray<byte>[workers > 1 ? workers : 0];
         for (int i = 0; i < _workerCounters.Length; i++)
         {
             _workerCounters[i] = new NativeArray<byte>((capacity + 1) * FlowCounters.OwnArrayStride);
+            Advise(advise, (nint)_workerCounters[i].Start, (nuint)_workerCounters[i].Length);
         }
     }
 
@@ -113,6 +119,14 @@ internal sealed unsafe class FlowStore : IDisposable
             total.Bytes += own.Bytes;
         }
         return total;
+    }
+
+    private static void Advise(Action<nint, nuint>? advise, nint start, nuint bytes)
+    {
+        if (bytes > InOrdinaryPages)
+        {
+            advise?.Invoke(start + (nint)InOrdinaryPages, bytes - InOrdinaryPages);
+        }
     }
 
     public void Dispose()

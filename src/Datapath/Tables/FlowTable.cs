@@ -19,11 +19,12 @@ internal sealed class FlowTable : IDisposable
     private readonly FlowIndexMemory _memory;
     private readonly FlowHash _hash;
 
-    public FlowTable(FlowStore store, GracePeriod grace, FlowHash hash)
+    /// <param name="advise">As of <see cref="FlowStore"/>.</param>
+    public FlowTable(FlowStore store, GracePeriod grace, FlowHash hash, Action<nint, nuint>? advise = null)
     {
         Store = store;
         _hash = hash;
-        _memory = new FlowIndexMemory(grace);
+        _memory = new FlowIndexMemory(grace, advise);
         Exact = new FlowIndex(_memory, store);
         Wildcard = new WildcardTable(_memory, store, hash);
     }

@@ -83,6 +83,17 @@ internal sealed unsafe class HugePages : FrameMemory
         return new HugePages(start, bytes, size, descriptor, $"{size >> 20} MiB as the switch before had them");
     }
 
+    /// <summary>Asks the kernel for transparent huge pages where whole ones lie within this memory; nothing is lost where it has none.</summary>
+    public static void Advise(nint start, nuint bytes)
+    {
+        nuint first = SizeOf((nuint)start);
+        nuint end = ((nuint)start + bytes) / PageSize * PageSize;
+        if (end > first)
+        {
+            _ = Libc.madvise((void*)first, end - first, Libc.MADV_HUGEPAGE);
+        }
+    }
+
     protected override void Dispose(bool disposing)
     {
         _ = Libc.munmap(Start, _mapped);
