@@ -32,29 +32,40 @@ internal sealed class SpscRing<T>
     /// <summary>Producer only: whether the next <see cref="TryEnqueue"/> succeeds.</summary>
     public bool HasRoom()
     {
-        if (_cursors.Tail - _cursors.HeadSeen > _mask)
+        if (_cursors.Written - _cursors.HeadSeen > _mask)
         {
             _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
         }
-        return _cursors.Tail - _cursors.HeadSeen <= _mask;
+        return _cursors.Written - _cursors.HeadSeen <= _mask;
     }
 
     /// <summary>Producer only. False when full: the item stays with the caller.</summary>
     public bool TryEnqueue(in T item)
     {
-        long tail = _cursors.Tail;
-        if (tail - _cursors.HeadSeen > _mask)
+        bool written = TryWrite(item);
+        Publish();
+        return written;
+    }
+
+    /// <summary>Producer only: the same of an item that the consumer sees from the next <see cref="Publish"/> on.</summary>
+    public bool TryWrite(in T item)
+    {
+        long written = _cursors.Written;
+        if (written - _cursors.HeadSeen > _mask)
         {
             _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
-            if (tail - _cursors.HeadSeen > _mask)
+            if (written - _cursors.HeadSeen > _mask)
             {
                 return false;
             }
         }
-        _items[tail & _mask] = item;
-        Volatile.Write(ref _cursors.Tail, tail + 1);
+        _items[written & _mask] = item;
+        _cursors.Written = written + 1;
         return true;
     }
+
+    /// <summary>Producer only: once for several items, as the consumer's processor has to fetch the line anew after each time.</summary>
+    public void Publish() => Volatile.Write(ref _cursors.Tail, _cursors.Written);
 
     /// <summary>Consumer only: items that can be taken out now.</summary>
     public int ReadyCount => (int)(Produced - _cursors.Head);
@@ -68,6 +79,19 @@ internal sealed class SpscRing<T>
         }
         Advance();
         return true;
+    }
+
+    /// <summary>Consumer only: the next items, as far as they lie side by side; they stay in the queue. Empty if there are none.</summary>
+    /// <param name="most">How many at most.</param>
+    public ReadOnlySpan<T> Peek(int most)
+    {
+        long head = _cursors.Head;
+        if (head == _cursors.TailSeen)
+        {
+            _cursors.TailSeen = Volatile.Read(ref _cursors.Tail);
+        }
+        int offset = (int)(head & _mask);
+        return _items.AsSpan(offset, Math.Min(Math.Min((int)(_cursors.TailSeen - head), most), _items.Length - offset));
     }
 
     /// <summary>Consumer only: the next item, which stays in the queue.</summary>
@@ -98,8 +122,8 @@ internal sealed class SpscRing<T>
         return all;
     }
 
-    /// <summary>Consumer only: the item last peeked at leaves the queue.</summary>
-    public void Advance() => Volatile.Write(ref _cursors.Head, _cursors.Head + 1);
+    /// <summary>Consumer only: items that were peeked at leave the queue.</summary>
+    public void Advance(int count = 1) => Volatile.Write(ref _cursors.Head, _cursors.Head + count);
 }
 
 /// <summary>The two sides' cursors of a ring, 128 bytes apart: two cache lines, because adjacent ones are fetched in pairs.</summary>

@@ -28,17 +28,27 @@ internal sealed unsafe class BatchExecutor : IDisposable
         ActionList.MakePassThrough(_asItIs.Start);
     }
 
-    /// <summary>Ends the ownership of every packet.</summary>
-    /// <param name="found">Their entries; 0 for a miss.</param>
-    /// <param name="count">How many of them; at least 1.</param>
+    /// <summary>Ends the ownership of every packet of a batch that has been looked up.</summary>
     /// <param name="now">Worker clock in milliseconds.</param>
     /// <returns>Packets without an entry.</returns>
-    public int Execute(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, uint* found, ushort inPort, int count, uint now)
+    public int Execute(PipelineBatch batch, uint now)
     {
-        int misses = Count(ref packets, found, count, now, out bool alike);
-        if (!alike || !TrySendAlike(ref packets, inPort, count))
+        int count = batch.Count;
+        uint* found = batch.Found;
+        int misses = 0;
+        bool alike;
+        if (*found != 0 && !new ReadOnlySpan<uint>(found, count).ContainsAnyExcept(*found))
         {
-            SendEach(ref packets, keys, layouts, found, inPort, count);
+            CountTogether(*found, batch, now);
+            alike = true;
+        }
+        else
+        {
+            misses = CountEach(batch, now, out alike);
+        }
+        if (!alike || batch.Flags != PacketFlags.None || !TrySendAlike(ref batch.First, batch.InPort, count))
+        {
+            SendEach(ref batch.First, batch.Keys, batch.Layouts, found, batch.InPort, count);
         }
         return misses;
     }
@@ -49,31 +59,38 @@ internal sealed unsafe class BatchExecutor : IDisposable
         _asItIs.Dispose();
     }
 
-    /// <param name="alike">Whether all have the same actions, and none owes anything.</param>
-    [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers; so below
-    private int Count(ref Packet packets, uint* found, int count, uint now, out bool alike)
+    private void CountTogether(uint index, PipelineBatch batch, uint now)
     {
+        _counting.Count(index, (uint)batch.Count, batch.Bytes, now);
+        new Span<ActionsReference>(_actions.Start, batch.Count).Fill(ActionsReference.Read(ref _entries[index].Actions));
+    }
+
+    /// <param name="alike">Whether all have the same actions.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers; so below
+    private int CountEach(PipelineBatch batch, uint now, out bool alike)
+    {
+        ref Packet packets = ref batch.First;
+        uint* found = batch.Found;
+        int count = batch.Count;
         ActionsReference* actions = _actions.Start;
         FlowEntry* entries = _entries;
+        FlowCounting counting = _counting;
         ActionsReference first = ActionsReference.Read(ref entries[*found].Actions);
         bool differ = false;
-        PacketFlags flags = PacketFlags.None;
         int misses = 0;
         for (int i = 0; i < count; i++)
         {
-            ref readonly Packet packet = ref Unsafe.Add(ref packets, i);
             uint index = found[i];
-            flags |= packet.Flags;
             if (index == 0)
             {
                 misses++;
                 continue;
             }
-            _counting.Count(index, packet.Length, now);
+            counting.Count(index, 1, (uint)Unsafe.Add(ref packets, i).Length, now);
             actions[i] = ActionsReference.Read(ref entries[index].Actions);
             differ |= actions[i] != first;
         }
-        alike = !differ & misses == 0 & flags == PacketFlags.None;
+        alike = !differ & misses == 0;
         return misses;
     }
 

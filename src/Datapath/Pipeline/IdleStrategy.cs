@@ -94,12 +94,15 @@ internal sealed class IdleStrategy
     /// <summary>The thread has taken notice of <see cref="Wake"/>: the next one is news.</summary>
     public void TakeWake() => Interlocked.Exchange(ref _isWoken, 0);
 
-    /// <summary>After a pass that moved packets.</summary>
+    /// <summary>After a pass that moved packets. In lasting traffic nothing is written: who hands packets over reads what lies beside.</summary>
     public void NoteBusyPass()
     {
-        _idlePasses = 0;
-        IsResting = false;
-        if (++_busyPasses == LastingTraffic)
+        if (_idlePasses != 0)
+        {
+            _idlePasses = 0;
+            IsResting = false;
+        }
+        if (_busyPasses < LastingTraffic && ++_busyPasses == LastingTraffic)
         {
             Unwatch();
         }

@@ -61,14 +61,14 @@ internal sealed unsafe class IngressStage : IDisposable
     /// </summary>
     /// <param name="hasRunts">Whether any packet may be one.</param>
     /// <param name="port">Where they came in; null for what a packet-out sends through the table, which no port received.</param>
-    /// <returns>Packets that are left.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Admit(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, bool hasRunts, SwitchPort? port)
+    public void Admit(PipelineBatch batch, bool hasRunts, SwitchPort? port)
     {
         bool asksPort = hasRunts || (port != null && port.IsSelective);
-        return asksPort || Settings.InBand != null || Settings.Fragments != FragmentHandling.Normal
-            ? AdmitEach(ref packets, keys, layouts, count, asksPort ? port : null)
-            : count;
+        if (asksPort || Settings.InBand != null || Settings.Fragments != FragmentHandling.Normal)
+        {
+            AdmitEach(batch, asksPort ? port : null);
+        }
     }
 
     /// <summary>A controller may have been given a reassembled datagram whole: when it sends one, that may be cut again.</summary>
@@ -86,13 +86,17 @@ internal sealed unsafe class IngressStage : IDisposable
     public void Dispose() => _reassembler.Dispose();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int AdmitEach(ref Packet packets, FlowKey* keys, HeaderOffsets* layouts, int count, SwitchPort? port)
+    private void AdmitEach(PipelineBatch batch, SwitchPort? port)
     {
+        FlowKey* keys = batch.Keys;
+        HeaderOffsets* layouts = batch.Layouts;
         InBandTraffic? inBand = Settings.InBand;
         int kept = 0;
-        for (int i = 0; i < count; i++)
+        uint bytes = 0;
+        PacketFlags flags = PacketFlags.None;
+        for (int i = 0; i < batch.Count; i++)
         {
-            ref Packet packet = ref Unsafe.Add(ref packets, i);
+            ref Packet packet = ref Unsafe.Add(ref batch.First, i);
             if (port != null && IsTaken(packet, keys[i], port))
             {
                 continue;
@@ -107,15 +111,19 @@ internal sealed unsafe class IngressStage : IDisposable
             {
                 continue;
             }
+            bytes += (uint)packet.Length;
+            flags |= packet.Flags;
             if (kept != i)
             {
-                Unsafe.Add(ref packets, kept) = packet;
+                Unsafe.Add(ref batch.First, kept) = packet;
                 keys[kept] = keys[i];
                 layouts[kept] = layouts[i];
             }
             kept++;
         }
-        return kept;
+        batch.Packets.Truncate(kept);
+        batch.Bytes = bytes;
+        batch.Flags = flags;
     }
 
     /// <summary>Whether the packet ends at its port: dropped, or spanning tree's.</summary>

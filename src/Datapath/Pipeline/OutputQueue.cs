@@ -14,7 +14,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// </remarks>
 internal sealed unsafe class OutputQueue
 {
-    private const int Capacity = 2 * PacketBatch.Capacity;
+    private const int Capacity = PacketBatch.Capacity; // few frames in use at a time stay in the nearest cache
 
     private readonly Packet[] _storage = GC.AllocateArray<Packet>(Capacity, pinned: true);
     private readonly Packet* _packets;
@@ -175,17 +175,20 @@ internal sealed unsafe class OutputQueue
 
     private void HandOver()
     {
+        int handed = 0;
         for (int i = 0; i < _count; i++)
         {
             uint queueId = _queueIds == null ? QueueConfig.None : _queueIds[i];
-            if (_handover!.TryEnqueue(new Handover(_packets[i], Port.Number, Port.Incarnation, queueId)))
+            if (_handover!.TryWrite(new Handover(_packets[i], Port.Number, Port.Incarnation, queueId)))
             {
-                _account->Handed++;
+                handed++;
                 continue;
             }
             _settings?.CountersOf(queueId)?.CountHandoverLoss();
             Drop(_packets[i], DropReason.HandoverQueueFull);
         }
+        _account->Handed += (uint)handed;
+        _handover!.Publish();
         if (_queueIds != null)
         {
             Array.Fill(_queueIds, QueueConfig.None, 0, _count);

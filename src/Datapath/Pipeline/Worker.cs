@@ -15,13 +15,19 @@ namespace Softswitch.Datapath.Pipeline;
 /// </remarks>
 internal sealed unsafe class Worker : IDisposable
 {
+    /// <summary>
+    /// What a pass takes from one queue at the most: what is done once in a pass is shared by many packets where many wait, and other ports
+    /// do not wait for long.
+    /// </summary>
+    public const int BatchesPerQueue = 4;
+
+    // One is received while the memory that two before it will need is on its way. One less than a power of two.
+    private const int BatchesUnderWay = 3;
+
     private readonly WorkerShared _shared;
     private readonly FrameCache _frames;
-    private readonly PacketBatch _batch = new();
-    private readonly NativeArray<FlowKey> _keys = new(PacketBatch.Capacity);
-    private readonly NativeArray<HeaderOffsets> _layouts = new(PacketBatch.Capacity);
+    private readonly PipelineBatch[] _batches = [.. Enumerable.Range(0, BatchesUnderWay + 1).Select(_ => new PipelineBatch())];
     private readonly BatchClassifier _classifier;
-    private readonly NativeArray<uint> _found = new(PacketBatch.Capacity);
     private readonly OutputQueues _outputs;
     private readonly PacketInSender _packetIns;
     private readonly ActionExecutor _executor;
@@ -36,6 +42,7 @@ internal sealed unsafe class Worker : IDisposable
     private volatile bool _isRunning;
     private long _copiedEpoch;
     private uint _now;
+    private int _begun; // batches of this pass
     private readonly Action _wake;
     private long _ticks; // when the pass began
 
@@ -115,14 +122,9 @@ internal sealed unsafe class Worker : IDisposable
         int moved = Bpdus.Send(_outputs, _frames, &Accounts.Switch->Ingress); // first, while the ports have room
         foreach (ref readonly ReceiveQueue queue in (drains ? _inside : _receive).AsSpan()) // as they are by now
         {
-            int received = queue.Port.Receive(_batch, _frames);
-            if (received > 0)
-            {
-                Forward(ref _batch.First, received, queue.SwitchPort.Number, queue);
-                _batch.Clear();
-                moved += received;
-            }
+            moved += Receive(queue);
         }
+        FinishBatches();
         moved += TakeHandovers() + ExecutePacketOuts();
         moved += _outputs.Flush(); // one transmit per port that has packets
         _packetIns.Signal();
@@ -131,36 +133,110 @@ internal sealed unsafe class Worker : IDisposable
         return moved;
     }
 
-    /// <summary>
-    /// What a port received, or a packet-out sends to OFPP_TABLE: parsed, admitted, looked up, executed. Ends the packets' ownership.
-    /// </summary>
-    /// <param name="count">At most <see cref="PacketBatch.Capacity"/>.</param>
-    /// <param name="from">Where it came in; default for a packet-out, whatever its in_port.</param>
-    private void Forward(ref Packet packets, int count, ushort inPort, in ReceiveQueue from)
+    /// <summary>What waits in a queue, batch by batch, as far as its share of the pass goes.</summary>
+    private int Receive(in ReceiveQueue queue)
     {
-        uint bytes = ParseBatch(ref packets, inPort, count, out bool runts);
+        int moved = 0;
+        for (int n = 0; n < BatchesPerQueue; n++)
+        {
+            PipelineBatch batch = _batches[_begun & BatchesUnderWay];
+            int received = queue.Port.Receive(batch.Packets, _frames);
+            if (received == 0)
+            {
+                break;
+            }
+            moved += received;
+            Begin(batch, queue.SwitchPort.Number, queue);
+            if (received < PacketBatch.Capacity)
+            {
+                break;
+            }
+        }
+        return moved;
+    }
+
+    /// <summary>
+    /// What a port received, or a packet-out sends to OFPP_TABLE, is parsed, admitted, looked up and executed, which ends the packets'
+    /// ownership. Where the table's memory is far away it is only asked for, and the batches that were begun before go on by a step; each
+    /// ends two steps later, in order.
+    /// </summary>
+    /// <param name="from">Where it came in; default for a packet-out, whatever its in_port.</param>
+    private void Begin(PipelineBatch batch, ushort inPort, in ReceiveQueue from)
+    {
+        batch.InPort = inPort;
+        bool runts = Parse(batch);
         PacketAccount* account = (PacketAccount*)from.Ingress;
         if (account != null)
         {
-            account->Entered += (uint)count;
-            account->EnteredBytes += bytes;
+            account->Entered += (uint)batch.Count;
+            account->EnteredBytes += batch.Bytes;
             _executor.Ingress = account;
-            _tap?.Received(ref packets, _keys.Start, count, inPort);
+            _tap?.Received(ref batch.First, batch.Keys, batch.Count, inPort);
         }
-        count = _ingress.Admit(ref packets, _keys.Start, _layouts.Start, count, runts, from.SwitchPort);
+        batch.Ingress = _executor.Ingress;
+        _ingress.Admit(batch, runts, from.SwitchPort);
+        _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
+        _begun++;
+        if (batch.Lookup.IsFar)
+        {
+            Select(_begun - 2);
+            Finish(_begun - 3);
+        }
+        else
+        {
+            FinishBatches();
+        }
+    }
+
+    /// <summary>Ends the batches under way.</summary>
+    private void FinishBatches()
+    {
+        Select(_begun - 1);
+        Finish(_begun - 2);
+        Finish(_begun - 1);
+        _begun = 0;
+    }
+
+    /// <summary>The second step of a batch of this pass; those before the first are none.</summary>
+    private void Select(int index)
+    {
+        if (index >= 0)
+        {
+            PipelineBatch batch = _batches[index & BatchesUnderWay];
+            _classifier.Select(batch.Lookup, batch.Found, batch.Count);
+        }
+    }
+
+    /// <summary>The last step: the entries are known, and what they say is done.</summary>
+    private void Finish(int index)
+    {
+        if (index < 0)
+        {
+            return;
+        }
+        PipelineBatch batch = _batches[index & BatchesUnderWay];
+        int count = batch.Count;
         if (count > 0)
         {
-            int exact = _classifier.Classify(_keys.Start, _found.Start, count);
-            int misses = _batchExecutor.Execute(ref packets, _keys.Start, _layouts.Start, _found.Start, inPort, count, _now);
+            _executor.Ingress = batch.Ingress;
+            int exact = _classifier.Confirm(batch.Lookup, batch.Keys, batch.Found, count);
+            int misses = _batchExecutor.Execute(batch, _now);
             _counters.Count(count, exact, count - exact - misses);
         }
+        batch.Packets.Clear();
     }
 
     /// <summary>
     /// OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. A batch of one; no batch of a port's is
     /// under way.
     /// </summary>
-    internal void ThroughTable(Packet packet, ushort inPort) => Forward(ref packet, 1, inPort, default);
+    internal void ThroughTable(Packet packet, ushort inPort)
+    {
+        PipelineBatch batch = _batches[0];
+        batch.Packets.Add(packet);
+        Begin(batch, inPort, default);
+        FinishBatches();
+    }
 
     /// <summary>One pass in turn with other workers of its thread.</summary>
     /// <returns>Whether there should be another soon; else it sleeps.</returns>
@@ -224,10 +300,8 @@ internal sealed unsafe class Worker : IDisposable
         _frames.Tap = _tap = null; // who captured may be gone
         ReleaseWaiting();
         _ingress.Dispose();
-        _keys.Dispose();
-        _layouts.Dispose();
+        Array.ForEach(_batches, batch => batch.Dispose());
         _classifier.Dispose();
-        _found.Dispose();
         _batchExecutor.Dispose();
         _outputs.Release();
         _frames.Drain();
@@ -317,22 +391,29 @@ internal sealed unsafe class Worker : IDisposable
         _adopted = ports;
     }
 
-    /// <summary>Keys and layouts of the whole batch; returns its bytes.</summary>
+    /// <summary>Keys, layouts and what there is to know of the whole batch; returns whether any packet is a runt.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers
-    private uint ParseBatch(ref Packet packets, ushort inPort, int count, out bool runts)
+    private static bool Parse(PipelineBatch batch)
     {
-        runts = false;
-        FlowKey* keys = _keys.Start;
-        HeaderOffsets* layouts = _layouts.Start;
+        ref Packet packets = ref batch.First;
+        FlowKey* keys = batch.Keys;
+        HeaderOffsets* layouts = batch.Layouts;
+        int count = batch.Count;
+        ushort inPort = batch.InPort;
+        bool runts = false;
         uint bytes = 0;
+        PacketFlags flags = PacketFlags.None;
         for (int i = 0; i < count; i++)
         {
             ref Packet packet = ref Unsafe.Add(ref packets, i); // i < count <= PacketBatch.Capacity, the length of all three arrays
             bytes += (uint)packet.Length;
+            flags |= packet.Flags;
             runts |= packet.Length < FlowKeyParser.MinLength;
             FlowKeyParser.Parse(packet.Data, packet.Length, inPort, keys + i, layouts + i);
         }
-        return bytes;
+        batch.Bytes = bytes;
+        batch.Flags = flags;
+        return runts;
     }
 
     /// <summary>
@@ -349,22 +430,33 @@ internal sealed unsafe class Worker : IDisposable
             {
                 return moved;
             }
-            for (int budget = Math.Min(ready, PacketBatch.Capacity); budget > 0 && ring.TryDequeue(out Handover item); budget--)
+            for (int left = Math.Min(ready, BatchesPerQueue * PacketBatch.Capacity); left > 0;)
             {
-                if (_outputs.Find(item.Port) is OutputQueue queue && queue.Port.Incarnation == item.Incarnation)
+                ReadOnlySpan<Handover> items = ring.Peek(left);
+                foreach (ref readonly Handover item in items)
                 {
-                    queue.Account->Taken++;
-                    queue.Requeue(item.Packet, item.QueueId);
+                    Take(item);
                 }
-                else
-                {
-                    Accounts.Gone->Egress.Taken++;
-                    _frames.Drop(item.Packet, DropReason.NoSuchPort, &Accounts.Gone->Egress);
-                }
-                moved++;
+                ring.Advance(items.Length);
+                left -= items.Length;
+                moved += items.Length;
             }
         }
         return moved;
+    }
+
+    private void Take(in Handover item)
+    {
+        if (_outputs.Find(item.Port) is OutputQueue queue && queue.Port.Incarnation == item.Incarnation)
+        {
+            queue.Account->Taken++;
+            queue.Requeue(item.Packet, item.QueueId);
+        }
+        else
+        {
+            Accounts.Gone->Egress.Taken++;
+            _frames.Drop(item.Packet, DropReason.NoSuchPort, &Accounts.Gone->Egress);
+        }
     }
 
     private int ExecutePacketOuts()

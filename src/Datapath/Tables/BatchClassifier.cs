@@ -7,18 +7,23 @@ namespace Softswitch.Datapath.Tables;
 
 /// <summary>Looks batches of packets up in the flow table, with what one worker remembers of earlier ones.</summary>
 /// <remarks>
-/// Table 0, then the worker's cache of what table 1 gave, then table 1 itself; each step for all packets that are left, so that their memory
-/// accesses overlap. Threads: one worker.
+/// Table 0, then the worker's cache of what table 1 gave, then table 1 itself; each step for all packets that are left, so that their
+/// memory accesses overlap. Three steps, between which the caller may take others with other batches: <see cref="Locate"/> asks for the
+/// buckets of table 0, <see cref="Select"/> finds them at hand and asks for entries, <see cref="Confirm"/> compares their keys and does
+/// the rest. Threads: one worker.
 /// </remarks>
 internal sealed unsafe class BatchClassifier : IDisposable
 {
+    /// <summary>Of table 0: 64 bytes each, and some 16 of a bucket, are a second-level cache of common size.</summary>
+    public const int EntriesNearby = 16 * 1024;
+
     // As fast as from the cache, without the memory it takes.
     private const int SubtablesWithoutCache = 2;
 
     private readonly FlowTable _table;
     private readonly FlowEntry* _entries;
     private readonly FlowCache _cache;
-    private readonly NativeArray<LookupState> _states = new(PacketBatch.Capacity);
+    private readonly BatchLookup _alone = new();
 
     // Lists of positions in the batch. Not on the stack: methods that take memory there are compiled once, without a profile.
     private readonly NativeArray<byte> _missed = new(PacketBatch.Capacity);
@@ -41,15 +46,9 @@ internal sealed unsafe class BatchClassifier : IDisposable
     /// <returns>How many were found in table 0.</returns>
     public int Classify(FlowKey* keys, uint* found, int count)
     {
-        WildcardTable wildcard = _table.Wildcard;
-        long change = wildcard.Changes.Begun;
-        bool useCache = wildcard.SubtableCount > SubtablesWithoutCache && _cache.IsWorthwhile();
-        int missed = _table.Exact.IsEmpty ? MissAll(keys, count, useCache) : FindExact(keys, found, count);
-        if (missed > 0)
-        {
-            missed = FindInWildcard(keys, found, missed, change, useCache);
-        }
-        return count - missed;
+        Locate(_alone, keys, count);
+        Select(_alone, found, count);
+        return Confirm(_alone, keys, found, count);
     }
 
     /// <summary>The entry of a lone packet, which is a batch of one; 0 for a miss.</summary>
@@ -63,49 +62,92 @@ internal sealed unsafe class BatchClassifier : IDisposable
     public void Dispose()
     {
         _cache.Dispose();
-        _states.Dispose();
+        _alone.Dispose();
         _missed.Dispose();
         _wanted.Dispose();
         _searched.Dispose();
         _search.Dispose();
     }
 
-    /// <summary>Table 0 holds nothing: every packet goes on to table 1.</summary>
-    private int MissAll(FlowKey* keys, int count, bool useCache)
+    /// <summary>Begins a look-up, which ends in the same pass: what is hashed, and where to look in table 0.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // its loops need the registers; so below
+    public void Locate(BatchLookup lookup, FlowKey* keys, int count)
     {
-        byte* missed = _missed.Start;
-        for (int i = 0; i < count; i++)
+        WildcardTable wildcard = _table.Wildcard;
+        lookup.Change = wildcard.Changes.Begun;
+        lookup.UsesCache = wildcard.SubtableCount > SubtablesWithoutCache && _cache.IsWorthwhile();
+        lookup.UsesExact = !_table.Exact.IsEmpty;
+        lookup.IsFar = _table.Exact.Count > EntriesNearby;
+        LookupState* states = lookup.States;
+        if (lookup.UsesExact)
         {
-            missed[i] = (byte)i;
-            if (useCache)
+            FlowIndex exact = _table.Exact;
+            for (int i = 0; i < count; i++)
             {
-                _states.Start[i].KeyHash = _table.Hash.Compute(keys[i]);
+                ulong hash = _table.Hash.Compute(keys[i]);
+                byte* bucket = exact.BucketOf(hash);
+                states[i].KeyHash = hash;
+                states[i].Bucket = bucket;
+                Prefetch.Line(bucket);
             }
         }
-        return count;
+        else if (lookup.UsesCache)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                states[i].KeyHash = _table.Hash.Compute(keys[i]);
+            }
+        }
     }
 
-    /// <summary>Table 0; lists the packets that are not in it.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)] // its loops need the registers
-    private int FindExact(FlowKey* keys, uint* found, int count)
+    /// <summary>The most likely entries of table 0.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void Select(BatchLookup lookup, uint* found, int count)
     {
-        FlowIndex exact = _table.Exact;
-        FlowEntry* entries = _entries;
-        LookupState* states = _states.Start;
-        for (int i = 0; i < count; i++)
+        if (!lookup.UsesExact)
         {
-            ulong hash = _table.Hash.Compute(keys[i]);
-            byte* bucket = exact.BucketOf(hash);
-            states[i].KeyHash = hash;
-            states[i].Bucket = bucket;
-            Prefetch.Line(bucket);
+            return;
         }
+        FlowEntry* entries = _entries;
+        LookupState* states = lookup.States;
         for (int i = 0; i < count; i++)
         {
             uint candidate = FlowIndex.FirstCandidate(states[i].Bucket, states[i].KeyHash);
             found[i] = candidate;
             Prefetch.Line(entries + candidate); // entry 0 exists and is never written
         }
+    }
+
+    /// <summary>Ends the look-up.</summary>
+    /// <param name="found">What <see cref="Select"/> gave, for what <see cref="Classify"/> gives.</param>
+    /// <returns>How many were found in table 0.</returns>
+    public int Confirm(BatchLookup lookup, FlowKey* keys, uint* found, int count)
+    {
+        int missed = lookup.UsesExact ? ConfirmExact(lookup, keys, found, count) : MissAll(count);
+        if (missed > 0)
+        {
+            missed = FindInWildcard(lookup, keys, found, missed);
+        }
+        return count - missed;
+    }
+
+    /// <summary>Table 0 holds nothing: every packet goes on to table 1.</summary>
+    private int MissAll(int count)
+    {
+        byte* missed = _missed.Start;
+        for (int i = 0; i < count; i++)
+        {
+            missed[i] = (byte)i;
+        }
+        return count;
+    }
+
+    /// <summary>Table 0; lists the packets that are not in it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int ConfirmExact(BatchLookup lookup, FlowKey* keys, uint* found, int count)
+    {
+        FlowEntry* entries = _entries;
+        LookupState* states = lookup.States;
         byte* missed = _missed.Start;
         int missedCount = 0;
         for (int i = 0; i < count; i++)
@@ -127,21 +169,21 @@ internal sealed unsafe class BatchClassifier : IDisposable
         candidate == 0 && FlowIndex.NextBucket(state.Bucket) == null ? 0 : _table.Exact.Find(state.Bucket, state.KeyHash, key);
 
     /// <summary>Table 1 for those that are not in table 0; both again for those that a change meanwhile concerns (see <see cref="FlowTable"/>).</summary>
-    /// <param name="change">The last one that had begun before table 0 was looked at.</param>
     /// <returns>How many were not found in table 0.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int FindInWildcard(FlowKey* keys, uint* found, int missedCount, long change, bool useCache)
+    private int FindInWildcard(BatchLookup lookup, FlowKey* keys, uint* found, int missedCount)
     {
         ChangeJournal changes = _table.Wildcard.Changes;
+        long change = lookup.Change;
         byte* wanted = _wanted.Start;
         Unsafe.CopyBlock(wanted, _missed.Start, (uint)missedCount);
         int count = missedCount;
         int attempt = 1;
         for (; ; attempt++)
         {
-            if (useCache)
+            if (lookup.UsesCache)
             {
-                FindWithCache(keys, found, new ReadOnlySpan<byte>(wanted, count), change);
+                FindWithCache(lookup.States, keys, found, new ReadOnlySpan<byte>(wanted, count), change);
             }
             else
             {
@@ -201,10 +243,9 @@ internal sealed unsafe class BatchClassifier : IDisposable
 
     /// <summary>From the cache what is there, the rest from table 1 and then into the cache.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FindWithCache(FlowKey* keys, uint* found, ReadOnlySpan<byte> wanted, long change)
+    private void FindWithCache(LookupState* states, FlowKey* keys, uint* found, ReadOnlySpan<byte> wanted, long change)
     {
         ChangeJournal changes = _table.Wildcard.Changes;
-        LookupState* states = _states.Start;
         foreach (byte i in wanted)
         {
             _cache.Prepare(states[i].KeyHash);
@@ -238,16 +279,4 @@ internal sealed unsafe class BatchClassifier : IDisposable
 
     private void Search(FlowKey* keys, uint* found, ReadOnlySpan<byte> positions) =>
         _table.Wildcard.Search.Find(keys, positions, _search.Start, found);
-}
-
-/// <summary>What the passes of a batch lookup hand to each other.</summary>
-internal unsafe struct LookupState
-{
-    /// <summary>Of the whole key.</summary>
-    public ulong KeyHash;
-
-    /// <summary>Of table 0.</summary>
-    public byte* Bucket;
-
-    public CachedFlow* Cached;
 }

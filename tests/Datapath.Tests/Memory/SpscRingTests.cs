@@ -74,4 +74,68 @@ public sealed class SpscRingTests
         Assert.Equal(0, wrong);
         Assert.True(ring.IsEmpty);
     }
+
+    [Fact]
+    public void Written_items_show_once_published_and_lie_side_by_side_up_to_the_end_of_the_memory()
+    {
+        SpscRing<int> ring = new(8);
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.True(ring.TryEnqueue(i));
+            Assert.True(ring.TryDequeue(out _));
+        }
+        for (int i = 0; i < 8; i++)
+        {
+            Assert.True(ring.TryWrite(i));
+            Assert.True(ring.IsEmpty);
+        }
+        Assert.False(ring.TryWrite(8));
+        Assert.False(ring.HasRoom());
+        ring.Publish();
+        Assert.Equal(8, ring.ReadyCount);
+        Assert.Equal([0, 1], ring.Peek(2));
+        Assert.Equal([0, 1, 2], ring.Peek(100));
+        ring.Advance(3);
+        Assert.Equal([3, 4, 5, 6, 7], ring.Peek(100));
+        ring.Advance(5);
+        Assert.True(ring.Peek(100).IsEmpty);
+    }
+
+    [Fact]
+    public void Batches_of_any_size_arrive_whole_and_in_order_between_two_threads()
+    {
+        const int count = 200_000;
+        SpscRing<(long A, long B)> ring = new(64);
+        Thread producer = new(() =>
+        {
+            Random sizes = new(1);
+            SpinWait spin = default;
+            for (long i = 0; i < count;)
+            {
+                for (int left = sizes.Next(1, 40); left > 0 && i < count && ring.TryWrite((i, ~i)); left--)
+                {
+                    i++;
+                }
+                ring.Publish();
+                spin.SpinOnce(sleep1Threshold: -1);
+            }
+        });
+        producer.Start();
+        long wrong = 0;
+        SpinWait wait = default;
+        for (long i = 0; i < count;)
+        {
+            ReadOnlySpan<(long A, long B)> items = ring.Peek(48);
+            foreach ((long a, long b) in items)
+            {
+                wrong += a == i && b == ~i ? 0 : 1;
+                i++;
+            }
+            ring.Advance(items.Length);
+            wait.SpinOnce(sleep1Threshold: -1);
+        }
+        producer.Join();
+        Assert.Equal(0, wrong);
+        Assert.True(ring.IsEmpty);
+    }
 }

@@ -1,0 +1,50 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Tables;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>A batch on its way through a worker's stages, with what each finds out for the next.</summary>
+/// <remarks>Threads: one worker.</remarks>
+internal sealed unsafe class PipelineBatch : IDisposable
+{
+    private readonly NativeArray<FlowKey> _keys = new(PacketBatch.Capacity);
+    private readonly NativeArray<HeaderOffsets> _layouts = new(PacketBatch.Capacity);
+    private readonly NativeArray<uint> _found = new(PacketBatch.Capacity);
+
+    public PacketBatch Packets { get; } = new();
+
+    public BatchLookup Lookup { get; } = new();
+
+    /// <summary>Of each packet, as everything below.</summary>
+    public ref Packet First => ref Packets.First;
+
+    public FlowKey* Keys => _keys.Start;
+
+    public HeaderOffsets* Layouts => _layouts.Start;
+
+    /// <summary>The entry of each packet; 0 for a miss.</summary>
+    public uint* Found => _found.Start;
+
+    public int Count => Packets.Count;
+
+    /// <summary>Of all packets.</summary>
+    public uint Bytes { get; set; }
+
+    /// <summary>At least those that any of the packets has.</summary>
+    public PacketFlags Flags { get; set; }
+
+    public ushort InPort { get; set; }
+
+    /// <summary>Where what gets to no egress is accounted.</summary>
+    public PacketAccount* Ingress { get; set; }
+
+    public void Dispose()
+    {
+        _keys.Dispose();
+        _layouts.Dispose();
+        _found.Dispose();
+        Lookup.Dispose();
+    }
+}
