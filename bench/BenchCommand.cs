@@ -55,6 +55,10 @@ internal static partial class BenchCommand
         Option<string> actions = Word("--actions", "Output alone, set dl_src and dl_dst before, set nw_dst before, set Ethernet addresses, IPv4 addresses and ports before, or output to a tunnel.", "output", "rewrite", "readdress", "translate", "vxlan", "gre", "ipip");
         Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
         Option<int> workers = Number("--workers", "Threads that forward.", 1);
+        Option<bool> handover = new("--handover")
+        {
+            Description = "Each worker has an output port of its own, and half of the entries send to another worker's.",
+        };
         Option<int?> frames = new("--frames") { HelpName = "N", Description = "Frames in the pool: by default as many as can be under way, with much to spare." };
         Option<double> seconds = Seconds(3);
         Option<int?> traffic = new("--traffic") { HelpName = "N", Description = "Flows of the traffic: as many as entries, 64000 for acl, fw and ipc." };
@@ -62,7 +66,7 @@ internal static partial class BenchCommand
         Option<bool> fresh = new("--fresh") { Description = "Every packet is a flow never seen before." };
         Option<int> attack = Number("--attack-masks", "Entries besides, above all others and each with a mask of its own, as if to blow up a search by masks.", 0);
         Option<string?> capture = new("--capture") { HelpName = "FLOW", Description = "Packets that are captured meanwhile, as they come and as they leave, in ovs-ofctl's words." };
-        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, frames, seconds, traffic, skew, fresh, attack, capture };
+        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, handover, frames, seconds, traffic, skew, fresh, attack, capture };
         SetAction(command, parsed => new PipelineOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
@@ -71,6 +75,7 @@ internal static partial class BenchCommand
             Tunnel = parsed.GetValue(actions) is "vxlan" or "gre" or "ipip" ? parsed.GetValue(actions) : null,
             FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
             Workers = InRange(workers, parsed.GetValue(workers), 1, 64),
+            Handover = parsed.GetValue(handover),
             PoolFrames = parsed.GetValue(frames) is int pool ? InRange(frames, pool, LeastFrames, MostFrames) : null,
             Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
             Traffic = parsed.GetValue(traffic) is int count ? InRange(traffic, count, 1, MaxFlows) : null,

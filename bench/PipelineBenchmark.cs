@@ -65,6 +65,9 @@ internal sealed record PipelineOptions
 
     public int Workers { get; init; } = 1;
 
+    /// <summary>Whether each worker has an output port of its own, and half of the entries send to another worker's.</summary>
+    public bool Handover { get; init; }
+
     /// <summary>Frames in the pool; null: what caches and ports can hold, with much to spare.</summary>
     public int? PoolFrames { get; init; }
 
@@ -85,7 +88,8 @@ internal sealed record PipelineOptions
 
 /// <summary>Packets per second through real workers, from frames in memory to a null port.</summary>
 /// <remarks>
-/// Ports 1 to N replay, one for each worker; port N + 1 is null and has a queue for each. Every packet is copied into a fresh frame,
+/// Ports 1 to N replay, one for each worker; port N + 1 is null and has a queue for each. With handovers ports N + 1 to 2N are null,
+/// one for each worker, and half of the packets leave by another worker's. Every packet is copied into a fresh frame,
 /// parsed, looked up, counted, rewritten if so, queued and sent. Afterwards received, sent and dropped must add up.
 /// With tunnels to send into, port N + 1 is the tunnel and N + 2 the null port below; with tunnels to receive from, the replaying ports are
 /// underlays, and the tunnels are ports N + 3 and up.
@@ -112,6 +116,7 @@ internal static class PipelineBenchmark
             MaxWildcardEntries = Math.Max(1 << 16, options.Flows),
         });
         ushort sink = (ushort)(options.Workers + 1);
+        int sinks = options.Handover ? options.Workers : 1;
         int packets = AddInputs(bench, set, options);
         if (options.Tunnel is { } kind)
         {
@@ -119,7 +124,10 @@ internal static class PipelineBenchmark
         }
         else
         {
-            bench.AddPort(sink, new NullPort("sink", options.Workers));
+            for (int i = 0; i < sinks; i++)
+            {
+                bench.AddPort((ushort)(sink + i), new NullPort($"sink{i + 1}", options.Workers / sinks), beside: (ushort)(i + 1));
+            }
         }
         (int entries, int masks) = AddEntries(bench, set, options, sink);
 
@@ -147,7 +155,7 @@ internal static class PipelineBenchmark
         Report(result, slices);
         result.Add("allocatedBytes", slices.Sum(slice => slice.AllocatedBytes));
         result.Add("collections", collections);
-        Account(result, bench, options.Workers, sink);
+        Account(result, bench, options.Workers, [.. Enumerable.Range(sink, sinks)]);
         capture?.Report(result, kept);
         Describe(result, options, set, entries, masks, packets);
         Machine.Describe(result);
@@ -163,6 +171,10 @@ internal static class PipelineBenchmark
 
     private static FlowSet MakeSet(PipelineOptions options)
     {
+        if (options.Handover && (options.Workers < 2 || options.Tunnel != null || options.ComesByTunnel))
+        {
+            throw new OptionException("--handover: packets go from worker to worker with 2 or more --workers, and without tunnels");
+        }
         bool isExact = options.Match == PipelineMatch.Exact || options.ComesByTunnel;
         if (options.Fresh && isExact)
         {
@@ -231,17 +243,25 @@ internal static class PipelineBenchmark
 
     private static (int Entries, int Masks) AddEntries(MeasuredSwitch bench, FlowSet set, PipelineOptions options, ushort sink)
     {
-        FlowAction[] actions = [.. RewritesOf(options.Rewrite), FlowAction.Output(sink)];
+        FlowAction[] rewrites = RewritesOf(options.Rewrite);
         int entries = 0;
         var masks = new HashSet<uint>();
         foreach (BenchEntry entry in set.Entries.Concat(TupleSpaceExplosion.Make(options.AttackMasks)))
         {
             FlowMatch match = options.ComesByTunnel ? entry.Match with { InPort = TunnelOf(entry.Match.InPort, options) } : entry.Match;
-            bench.AddFlow(match, entry.Priority, actions);
+            ushort output = options.Handover ? (ushort)(sink + SinkOf(entry.Match, entries, options.Workers)) : sink;
+            bench.AddFlow(match, entry.Priority, [.. rewrites, FlowAction.Output(output)]);
             masks.Add((uint)entry.Match.Wildcards);
             entries++;
         }
         return (entries, masks.Count);
+    }
+
+    /// <summary>Whose output port an entry sends to: that of the worker it is for, if its match tells, or, every other one, the next one's.</summary>
+    private static int SinkOf(in FlowMatch match, int entry, int workers)
+    {
+        int home = (match.Wildcards & FlowWildcards.InPort) == 0 ? match.InPort - 1 : entry % workers;
+        return (home + (entry / workers % 2)) % workers;
     }
 
     private static void Report(BenchResult result, List<SliceRates> slices)
@@ -257,14 +277,14 @@ internal static class PipelineBenchmark
         result.Add("slices", slices.Count);
     }
 
-    private static void Account(BenchResult result, MeasuredSwitch bench, int inputs, ushort sink)
+    private static void Account(BenchResult result, MeasuredSwitch bench, int inputs, int[] sinks)
     {
         long received = 0;
         for (ushort port = 1; port <= inputs; port++)
         {
             received += (long)bench.ReadPort(port).ReceivedPackets;
         }
-        long transmitted = (long)bench.ReadPort(sink).TransmittedPackets;
+        long transmitted = sinks.Sum(sink => (long)bench.ReadPort((ushort)sink).TransmittedPackets);
         (DropReason Reason, long Count)[] drops = [.. bench.ReadDrops()];
         long dropped = drops.Sum(drop => drop.Count);
         result.Add("received", received);
@@ -301,6 +321,7 @@ internal static class PipelineBenchmark
         result.Add("frame", options.FrameLength);
         result.Add("poolFrames", options.PoolFrames ?? DefaultPoolFrames(options));
         result.Add("workers", options.Workers);
+        result.Add("handover", options.Handover);
         result.Add("seconds", options.Seconds, 3);
     }
 }
