@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Softswitch.Bench.Attacks;
 using Softswitch.Bench.Flows;
 using Softswitch.Hosting;
 using Softswitch.Lab.Measures;
@@ -64,9 +65,16 @@ internal static partial class BenchCommand
         Option<int?> traffic = new("--traffic") { HelpName = "N", Description = "Flows of the traffic: as many as entries, 64000 for acl, fw and ipc." };
         Option<double> skew = new("--skew") { HelpName = "S", Description = "Flows by Zipf's law with this exponent; 0 for all alike.", DefaultValueFactory = _ => 0 };
         Option<bool> fresh = new("--fresh") { Description = "Every packet is a flow never seen before." };
-        Option<int> attack = Number("--attack-masks", "Entries besides, above all others and each with a mask of its own, as if to blow up a search by masks.", 0);
+        Option<int> attackMasks = Number("--attack-masks", "Entries besides, above all others and each with a mask of its own, as if to blow up a search by masks.", 0);
+        Option<string?> attack = new("--attack")
+        {
+            HelpName = "KIND[:NAME=VALUE,...]",
+            Description = "In place of --match: as many entries as --flows, and traffic, that are as slow as can be: "
+                + $"{string.Join(", ", AttackSpec.Kinds.Select(kind => kind.Kind))}; {AttackSearch.Worst} for all that are known; "
+                + $"{AttackSearch.Search} to look for slower ones, for --seconds.",
+        };
         Option<string?> capture = new("--capture") { HelpName = "FLOW", Description = "Packets that are captured meanwhile, as they come and as they leave, in ovs-ofctl's words." };
-        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, handover, frames, seconds, traffic, skew, fresh, attack, capture };
+        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, handover, frames, seconds, traffic, skew, fresh, attackMasks, attack, capture };
         SetAction(command, parsed => new PipelineOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
@@ -81,9 +89,15 @@ internal static partial class BenchCommand
             Traffic = parsed.GetValue(traffic) is int count ? InRange(traffic, count, 1, MaxFlows) : null,
             Skew = InRange(skew, parsed.GetValue(skew), 0, 10),
             Fresh = parsed.GetValue(fresh),
-            AttackMasks = InRange(attack, parsed.GetValue(attack), 0, TupleSpaceExplosion.MaxEntries),
+            AttackMasks = InRange(attackMasks, parsed.GetValue(attackMasks), 0, TupleSpaceExplosion.MaxEntries),
+            Attack = WithoutAny(attack, parsed.GetValue(attack), parsed, match, actions, handover, skew, fresh, attackMasks, capture),
             Capture = parsed.GetValue(capture),
-        }, PipelineBenchmark.Run);
+        }, (options, progress) => options.Attack switch
+        {
+            AttackSearch.Worst => AttackSearch.RunKnown(options, progress),
+            AttackSearch.Search => AttackSearch.RunSearch(options, progress),
+            _ => PipelineBenchmark.Run(options, progress),
+        });
         return command;
     }
 
@@ -216,6 +230,12 @@ internal static partial class BenchCommand
 
     private static Option<string> Kind() => Word(
         "--kind", "Add and delete other exact or wildcard entries; modify or replace those of the traffic.", "exact", "wildcard", "modify", "replace");
+
+    /// <exception cref="OptionException">It is given, and one of the others too.</exception>
+    private static string? WithoutAny(Option option, string? value, ParseResult parsed, params Option[] others) =>
+        value != null && others.FirstOrDefault(other => parsed.GetResult(other) is { Implicit: false }) is { } other
+            ? throw new OptionException($"{option.Name}: it says what there is to be measured, and leaves no place for {other.Name}")
+            : value;
 
     private static double ReadRate(Option option, string text) => text == "max"
         ? double.PositiveInfinity

@@ -1,3 +1,4 @@
+using Softswitch.Bench.Attacks;
 using Softswitch.Bench.Flows;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
@@ -84,6 +85,9 @@ internal sealed record PipelineOptions
 
     /// <summary>Entries of a mask each that are there besides and that next to none of the traffic matches.</summary>
     public int AttackMasks { get; init; }
+
+    /// <summary>An <see cref="AttackSpec"/> in place of <see cref="Match"/>; null for none.</summary>
+    public string? Attack { get; init; }
 }
 
 /// <summary>Packets per second through real workers, from frames in memory to a null port.</summary>
@@ -105,15 +109,21 @@ internal static class PipelineBenchmark
 
     public static BenchResult Run(PipelineOptions options, Action<string> progress)
     {
-        WorkerPlacement.KeepOff(options.Workers);
         progress("making flows");
-        FlowSet set = MakeSet(options);
+        return Run(options, MakeSet(options), progress);
+    }
+
+    /// <param name="set">What <paramref name="options"/> ask for.</param>
+    public static BenchResult Run(PipelineOptions options, FlowSet set, Action<string> progress)
+    {
+        WorkerPlacement.KeepOff(options.Workers);
+        var attack = set as AttackSet;
         using var bench = new MeasuredSwitch(new DatapathOptions
         {
             Workers = options.Workers,
             FrameCount = options.PoolFrames ?? DefaultPoolFrames(options),
             MaxExactEntries = Math.Max(1 << 16, options.Flows),
-            MaxWildcardEntries = Math.Max(1 << 16, options.Flows),
+            MaxWildcardEntries = Math.Max(1 << 16, attack?.MostEntries ?? options.Flows),
         });
         ushort sink = (ushort)(options.Workers + 1);
         int sinks = options.Handover ? options.Workers : 1;
@@ -129,7 +139,10 @@ internal static class PipelineBenchmark
                 bench.AddPort((ushort)(sink + i), new NullPort($"sink{i + 1}", options.Workers / sinks), beside: (ushort)(i + 1));
             }
         }
-        (int entries, int masks) = AddEntries(bench, set, options, sink);
+        AttackFlowMods flowMods = new(bench, sink);
+        progress("adding entries");
+        (int entries, int masks) = attack != null ? (options.Flows, flowMods.Build(attack)) : AddEntries(bench, set, options, sink);
+        int subtables = bench.Control.Table.Wildcard.SubtableCount;
 
         using BenchCapture? capture = options.Capture == null ? null : new BenchCapture(bench.Control, options.Capture);
         progress("warming up");
@@ -149,6 +162,11 @@ internal static class PipelineBenchmark
             progress($"{i + 1} of {count} slices, {slices[^1].PacketsPerSecond / 1e6:0.00} Mpps");
         }
         collections = GC.CollectionCount(0) - collections;
+        if (attack != null)
+        {
+            progress("changing entries under traffic");
+            flowMods.ChangeUnderTraffic(attack);
+        }
         workers.Stop();
 
         var result = new BenchResult("pipeline");
@@ -157,6 +175,8 @@ internal static class PipelineBenchmark
         result.Add("collections", collections);
         Account(result, bench, options.Workers, [.. Enumerable.Range(sink, sinks)]);
         capture?.Report(result, kept);
+        flowMods.Report(result);
+        result.Add("subtables", subtables);
         Describe(result, options, set, entries, masks, packets);
         Machine.Describe(result);
         return result;
@@ -183,6 +203,12 @@ internal static class PipelineBenchmark
         if (options.Fresh && options.Skew > 0)
         {
             throw new OptionException("--skew: with --fresh no flow comes twice");
+        }
+        if (options.Attack is { } attack)
+        {
+            AttackSpec spec = AttackSpec.Parse(attack);
+            return AttackSet.TryMake(spec, options.Flows, options.Traffic ?? AttackSet.DefaultTraffic, options.Workers)
+                ?? throw new OptionException($"--flows: there are not {options.Flows} different entries of --attack {spec}");
         }
         int traffic = options.Traffic ?? options.Flows;
         return options.Match switch
@@ -308,7 +334,12 @@ internal static class PipelineBenchmark
 
     private static void Describe(BenchResult result, PipelineOptions options, FlowSet set, int entries, int masks, int packets)
     {
-        result.Add("match", WordOf(options.Match));
+        result.Add("match", options.Attack == null ? WordOf(options.Match) : "attack");
+        if (set is AttackSet attack)
+        {
+            result.Add("attack", $"{AttackSpec.Parse(options.Attack!)}");
+            result.Add("distinctFlows", attack.DistinctFlows);
+        }
         result.Add("actions", options.Tunnel ?? (options.Rewrite == PipelineRewrite.None ? "output" : options.Rewrite.ToString().ToLowerInvariant()));
         result.Add("flows", options.Flows);
         result.Add("entries", entries);

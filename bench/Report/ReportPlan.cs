@@ -1,4 +1,5 @@
 using System.Globalization;
+using Softswitch.Bench.Attacks;
 
 namespace Softswitch.Bench.Report;
 
@@ -18,6 +19,7 @@ internal enum ReportTopic
 {
     Flows,
     Rules,
+    Attacks,
     Churn,
     PacketIn,
     Stall,
@@ -30,6 +32,9 @@ internal static class ReportPlan
 {
     // Stalls are rare: they need to be waited for.
     private const int StallFactor = 3;
+
+    // There are a dozen.
+    private const double AttackSeconds = 0.5;
 
     /// <param name="quick">A few points, to show that it works.</param>
     /// <param name="seconds">For each benchmark.</param>
@@ -63,6 +68,8 @@ internal static class ReportPlan
                 .. Pipelines("firewalls", time, "fw", "output", 100, 1000, 10_000),
                 .. Pipelines("IP chains", time, "ipc", "output", 100, 1000, 10_000),
             ]));
+            sections.Insert(2, new ReportSection(ReportTopic.Attacks, [.. new[] { "10000", "100000" }.Select(flows =>
+                new ReportStep("slowest", "pipeline", "--attack", AttackSearch.Worst, "--flows", flows, "--seconds", Text(Math.Min(seconds, AttackSeconds))))]));
         }
         if (compare)
         {

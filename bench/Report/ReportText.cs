@@ -28,6 +28,14 @@ internal static class ReportText
                 ("Mpps", "mpps", "0.00"), ("ns a packet", "nsPerPacket", "0.0"), ("Mpps per processor second", "mppsPerCpu", "0.00"),
                 ("share of a core", "cpuShare", "0.00"), ("masks", "masks", "0"), ("bytes allocated", "allocatedBytes", "0"),
             ]),
+        [ReportTopic.Attacks] = (
+            "Forwarding rate under attack",
+            "The slowest of all sets of wildcard entries that are known to be slow, with traffic of ever new flows; and how fast the switch takes its flow-mods.",
+            [
+                ("Mpps", "mpps", "0.00"), ("Mpps per processor second", "mppsPerCpu", "0.00"), ("share of a core", "cpuShare", "0.00"),
+                ("masks", "masks", "0"), ("flow-mods/s", "flowModsPerSecond", "N0"),
+                ("slowest thousand: flow-mods/s", "flowModsPerSecondLeast", "N0"), ("slowest (µs)", "slowestFlowModUs", "0.0"),
+            ]),
         [ReportTopic.Churn] = (
             "Forwarding rate while the table changes",
             "Flow-mods come over TCP on loopback; every packet that leaves is checked. \"Kept\" is the median over neighbouring slices with and without flow-mods.",

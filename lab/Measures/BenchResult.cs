@@ -14,6 +14,9 @@ internal sealed class BenchResult
     /// <summary>Reasons not to believe the figures; the command then ends with an error.</summary>
     public IReadOnlyList<string> Errors => _errors;
 
+    /// <summary>A figure; null if there is none of that name.</summary>
+    public JsonNode? this[string name] => _values[name];
+
     public void Fail(string error) => _errors.Add(error);
 
     public void Add(string name, string value) => _values[name] = value;

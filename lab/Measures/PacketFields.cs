@@ -4,7 +4,7 @@ using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Lab.Measures;
 
-/// <summary>The headers of one flow's packets: untagged IPv4. Host byte order.</summary>
+/// <summary>The headers of one flow's packets: IPv4. Host byte order.</summary>
 internal readonly record struct PacketFields(
     ulong DlSrc, ulong DlDst, byte NwProto, uint NwSrc, uint NwDst, ushort TpSrc, ushort TpDst)
 {
@@ -13,8 +13,15 @@ internal readonly record struct PacketFields(
 
     public const int MaxFrame = 1514;
 
-    private const int EthernetSize = 14;
+    private const int TagSize = 4;
+    private const int TypeOffset = 12;
     private const int Ipv4Size = 20;
+
+    /// <summary>The whole TOS byte.</summary>
+    public byte NwTos { get; init; }
+
+    /// <summary>PCP and VLAN id of the 802.1Q tag; null for a frame without.</summary>
+    public ushort? VlanTag { get; init; }
 
     /// <summary>The flow entry that matches these fields and no others.</summary>
     public FlowMatch ToMatch(ushort inPort) => new()
@@ -22,8 +29,10 @@ internal readonly record struct PacketFields(
         InPort = inPort,
         DlSrc = new MacAddress(DlSrc),
         DlDst = new MacAddress(DlDst),
-        DlVlan = FlowMatch.VlanNone,
+        DlVlan = VlanTag is { } tag ? (ushort)(tag & 0x0fff) : FlowMatch.VlanNone,
+        DlVlanPcp = (byte)((VlanTag ?? 0) >> 13),
         DlType = EtherType.Ipv4,
+        NwTos = NwTos,
         NwProto = NwProto,
         NwSrc = NwSrc,
         NwDst = NwDst,
@@ -37,9 +46,17 @@ internal readonly record struct PacketFields(
         frame.Clear();
         new MacAddress(DlDst).CopyTo(frame);
         new MacAddress(DlSrc).CopyTo(frame[6..]);
-        BinaryPrimitives.WriteUInt16BigEndian(frame[12..], EtherType.Ipv4);
-        Span<byte> ip = frame[EthernetSize..];
+        int type = TypeOffset;
+        if (VlanTag is { } tag)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(frame[TypeOffset..], EtherType.Vlan);
+            BinaryPrimitives.WriteUInt16BigEndian(frame[(TypeOffset + 2)..], tag);
+            type += TagSize;
+        }
+        BinaryPrimitives.WriteUInt16BigEndian(frame[type..], EtherType.Ipv4);
+        Span<byte> ip = frame[(type + 2)..];
         ip[0] = 0x45;
+        ip[1] = NwTos;
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
         ip[8] = 64;
         ip[9] = NwProto;

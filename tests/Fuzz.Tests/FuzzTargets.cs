@@ -6,7 +6,7 @@ internal static class FuzzTargets
 {
     public static IReadOnlyList<IFuzzTarget> All { get; } =
     [
-        new MessageTarget(), new OpenFlowTarget(), new FrameTarget(), new TunnelTarget(), new SettingsTarget(), new FlowTextTarget(), new StaticFlowTarget(), new RegisterTarget(),
+        new MessageTarget(), new OpenFlowTarget(), new FrameTarget(), new TableTarget(), new TunnelTarget(), new SettingsTarget(), new FlowTextTarget(), new StaticFlowTarget(), new RegisterTarget(),
         new VhostRingTarget(), new VhostMessageTarget(),
     ];
 

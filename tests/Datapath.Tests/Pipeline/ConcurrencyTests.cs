@@ -48,6 +48,28 @@ public sealed class ConcurrencyTests
     }
 
     [Theory]
+    [InlineData(Change.ReplaceWildcard)]
+    [InlineData(Change.ModifyWildcard)]
+    [InlineData(Change.MakeBeforeBreakAcrossMasks)]
+    [InlineData(Change.MakeBeforeBreakAcrossTables)]
+    [InlineData(Change.MakeBeforeBreakAcrossPriorities)]
+    public void Nor_among_entries_of_hundreds_of_masks(Change change)
+    {
+        using TestSwitch sut = new(ports: 2, new DatapathOptions { FlowCacheCapacity = 8 });
+        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        for (int mask = 0; mask < 400; mask++)
+        {
+            int source = (mask % 20) + 1;
+            FlowMatch match = FlowMatch.Any with { DlType = EtherType.Ipv4, NwSrc = 0x0a00_0001 ^ (1u << (32 - source)), NwDst = 0x0a00_0002 };
+            match.Wildcards &= ~FlowWildcards.DlType;
+            match.SetNwWildBits(32 - source, 32 - (mask / 20) - 1);
+            sut.Add(match, 9, FlowAction.Output(1));
+        }
+        Assert.Equal(400, sut.Control.Table.Wildcard.MaskCount);
+        TreatWhileChanging(sut, change, Versions / 4);
+    }
+
+    [Theory]
     [InlineData(8)] // hardly any room to remember
     [InlineData(1024)]
     public void Flows_of_one_batch_each_follow_their_own_changes(int cacheCapacity)

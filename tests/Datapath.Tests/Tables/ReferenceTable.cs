@@ -17,13 +17,19 @@ internal sealed class ReferenceTable
         Entry? best = null;
         foreach (Entry entry in _entries) // oldest first: of equals the first found stays
         {
-            if (Matches(entry.Match, packet) && (best == null || Rank(entry) > Rank(best)))
+            if (Matches(entry.Fields, packet) && (best == null || Rank(entry) > Rank(best)))
             {
                 best = entry;
             }
         }
         return best?.Cookie;
     }
+
+    /// <summary>The cookies of all entries with wildcards that match a packet, best first.</summary>
+    public IEnumerable<ulong> FindAllWildcard(FlowMatch packet) => _entries
+        .Where(entry => !IsExact(entry.Match) && Matches(entry.Fields, packet))
+        .OrderByDescending(entry => entry.Priority) // which leaves equals in their order
+        .Select(entry => entry.Cookie);
 
     public void Add(in FlowMatch match, ushort priority, ulong cookie)
     {
@@ -70,23 +76,25 @@ internal sealed class ReferenceTable
     private static int OverlapRank(in FlowMatch match, ushort priority) => IsExact(match) ? ushort.MaxValue : priority;
 
     private static bool IsIdentical(Entry entry, in FlowMatch match, ushort priority) =>
-        SameFields(entry.Match, match) && (IsExact(match) || entry.Priority == priority);
+        (IsExact(match) || entry.Priority == priority) && SameFields(entry, match);
 
     /// <summary>No field that both compare rules out that a packet matches both.</summary>
     private static bool Agree(in FlowMatch a, in FlowMatch b)
     {
-        List<Field> others = Fields(b);
+        List<Field> others = FieldsOf(b);
         bool Untagged(Field f) => f.Kind == FieldKind.DlVlan && f.Value == FlowMatch.VlanNone;
         bool Contradict(Field x, Field y) =>
             (x.Kind == y.Kind && ((x.Value ^ y.Value) & x.Mask & y.Mask) != 0) || (Untagged(x) && y.Kind == FieldKind.TaggedPcp);
-        return !Fields(a).Exists(x => others.Exists(y => Contradict(x, y) || Contradict(y, x)));
+        return !FieldsOf(a).Exists(x => others.Exists(y => Contradict(x, y) || Contradict(y, x)));
     }
 
     private static bool IsExact(in FlowMatch match) => (match.Wildcards & FlowWildcards.All) == 0;
 
-    public static bool Matches(in FlowMatch match, in FlowMatch packet)
+    public static bool Matches(in FlowMatch match, in FlowMatch packet) => Matches(FieldsOf(match), packet);
+
+    private static bool Matches(List<Field> fields, in FlowMatch packet)
     {
-        foreach (Field field in Fields(match))
+        foreach (Field field in fields)
         {
             if ((Get(packet, field.Kind) & field.Mask) != field.Value)
             {
@@ -99,8 +107,8 @@ internal sealed class ReferenceTable
     /// <summary>Every field the wider compares, the narrower compares too, and alike.</summary>
     private static bool Covers(in FlowMatch wide, in FlowMatch narrow)
     {
-        List<Field> narrowFields = Fields(narrow);
-        foreach (Field w in Fields(wide))
+        List<Field> narrowFields = FieldsOf(narrow);
+        foreach (Field w in FieldsOf(wide))
         {
             if (!narrowFields.Exists(n => n.Kind == w.Kind && (n.Mask & w.Mask) == w.Mask && (n.Value & w.Mask) == w.Value))
             {
@@ -110,10 +118,10 @@ internal sealed class ReferenceTable
         return true;
     }
 
-    private static bool SameFields(in FlowMatch a, in FlowMatch b) =>
-        IsExact(a) == IsExact(b) && Fields(a).SequenceEqual(Fields(b));
+    private static bool SameFields(Entry a, in FlowMatch b) =>
+        IsExact(a.Match) == IsExact(b) && a.Fields.SequenceEqual(FieldsOf(b));
 
-    private static List<Field> Fields(FlowMatch m)
+    private static List<Field> FieldsOf(FlowMatch m)
     {
         List<Field> fields = [];
         bool exact = IsExact(m);
@@ -175,9 +183,13 @@ internal sealed class ReferenceTable
         _ => packet.TpDst,
     };
 
-    internal sealed record Entry(FlowMatch Match, ushort Priority, ulong Cookie);
+    internal sealed record Entry(FlowMatch Match, ushort Priority, ulong Cookie)
+    {
+        /// <summary>What it compares, read from its match once.</summary>
+        public List<Field> Fields { get; } = FieldsOf(Match);
+    }
 
-    private enum FieldKind
+    internal enum FieldKind
     {
         InPort,
         DlSrc,
@@ -193,5 +205,5 @@ internal sealed class ReferenceTable
         TpDst,
     }
 
-    private readonly record struct Field(FieldKind Kind, ulong Value, ulong Mask);
+    internal readonly record struct Field(FieldKind Kind, ulong Value, ulong Mask);
 }

@@ -1,0 +1,150 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Tables;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Tables;
+
+/// <summary>Tables of hundreds of masks, made to be slow to search, against the list.</summary>
+[Trait("HardwarePaths", "WildcardSearch")]
+public sealed class ManyMasksOracleTests
+{
+    private const int Entries = 700;
+
+    public static TheoryData<string, int> Cases
+    {
+        get
+        {
+            TheoryData<string, int> cases = [];
+            for (int seed = 1; seed <= 2; seed++)
+            {
+                foreach (NearMissStyle style in NearMissStyle.All)
+                {
+                    cases.Add(style.Name, seed);
+                }
+            }
+            return cases;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Every_packet_finds_its_entry_while_the_table_grows_changes_and_shrinks(string style, int seed)
+    {
+        using TestSwitch sut = new(ports: 0);
+        TableOracle oracle = new(sut);
+        NearMisses misses = new(NearMissStyle.All.Single(known => known.Name == style), seed);
+        using BatchClassifier uncached = new(sut.Control.Table, cacheCapacity: 0);
+        using BatchClassifier cached = new(sut.Control.Table, cacheCapacity: 128);
+        (byte[] Frame, ushort InPort)[] known = [.. Enumerable.Range(0, 300).Select(_ => misses.NextFrame())];
+        Random random = misses.Random;
+
+        for (int step = 0; oracle.Reference.Count < Entries; step++)
+        {
+            oracle.Add(misses.NextMatch(), misses.NextPriority());
+            Compare(step, every: 25, $"{style} {seed}, growing, {step}");
+        }
+        int masks = oracle.Wildcard.MaskCount;
+        for (int step = 0; step < 500; step++)
+        {
+            switch (random.Next(4))
+            {
+                case 0:
+                    oracle.ReplaceAny(random);
+                    break;
+                case 1:
+                    oracle.Add(misses.NextMatch(), misses.NextPriority());
+                    break;
+                default:
+                    oracle.DeleteAny(random);
+                    oracle.Add(misses.NextMatch(), misses.NextPriority());
+                    break;
+            }
+            Compare(step, every: 25, $"{style} {seed}, changing, {step}");
+        }
+        for (int step = 0; oracle.Reference.Count > 0; step++)
+        {
+            oracle.DeleteAny(random);
+            Compare(step, every: oracle.Reference.Count > 40 ? 40 : 4, $"{style} {seed}, shrinking, {step}");
+        }
+        Assert.True(masks > 150, $"{masks} masks are not many");
+        Assert.Equal((0, 0, 0), (oracle.Wildcard.Count, oracle.Wildcard.MaskCount, oracle.Wildcard.SubtableCount));
+
+        void Compare(int step, int every, string where)
+        {
+            if (step % every != 0)
+            {
+                return;
+            }
+            random.Shuffle(known);
+            ushort inPort = known[0].InPort;
+            byte[][] frames = [.. known.Select(packet => packet.Frame)];
+            oracle.CompareBatch(uncached, frames[..random.Next(1, PacketBatch.Capacity + 1)], inPort, where);
+            oracle.CompareBatch(cached, frames, inPort, where);
+            oracle.CompareAll(frames[0], inPort, random.Next(1, 20), where);
+            if (step % (8 * every) == 0)
+            {
+                oracle.CompareEntries(where);
+            }
+        }
+    }
+
+    [Fact]
+    public void Entries_of_one_priority_are_found_by_age_also_when_they_are_replaced_and_come_back()
+    {
+        using TestSwitch sut = new(ports: 0);
+        TableOracle oracle = new(sut);
+        NearMisses misses = new(NearMissStyle.All.Single(style => style.Name == "matching"), 3);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 0);
+        (byte[] Frame, ushort InPort)[] known = [.. Enumerable.Range(0, 60).Select(_ => misses.NextFrame())];
+        for (int step = 0; step < 1200; step++)
+        {
+            if (step < 400 || misses.Random.Next(3) == 0)
+            {
+                oracle.Add(misses.NextMatch(), 7);
+            }
+            else if (misses.Random.Next(2) == 0)
+            {
+                oracle.ReplaceAny(misses.Random);
+            }
+            else
+            {
+                // Deleted and added again: now it is the youngest.
+                ReferenceTable.Entry entry = oracle.Reference.Entries[misses.Random.Next(oracle.Reference.Count)];
+                oracle.Delete(entry.Match, strict: true, 7);
+                oracle.Add(entry.Match, 7);
+            }
+            if (step % 20 == 0)
+            {
+                misses.Random.Shuffle(known);
+                oracle.CompareBatch(classifier, known.Select(packet => packet.Frame), known[0].InPort, $"step {step}");
+            }
+        }
+        Assert.True(oracle.Wildcard.MaskCount > 150);
+    }
+
+    [Fact]
+    public void Deleting_what_one_match_covers_leaves_the_others_to_be_found()
+    {
+        using TestSwitch sut = new(ports: 0);
+        TableOracle oracle = new(sut);
+        NearMisses misses = new(NearMissStyle.All.Single(style => style.Name == "subsets"), 4);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 0);
+        (byte[] Frame, ushort InPort)[] known = [.. Enumerable.Range(0, 120).Select(_ => misses.NextFrame())];
+        FlowMatch byPort = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort };
+        for (int round = 0; round < 8; round++)
+        {
+            while (oracle.Reference.Count < 600)
+            {
+                oracle.Add(misses.NextMatch(), misses.NextPriority());
+            }
+            oracle.Delete(byPort with { InPort = (ushort)((round % 3) + 1) }, strict: false);
+            for (ushort inPort = 1; inPort <= 3; inPort++)
+            {
+                misses.Random.Shuffle(known);
+                oracle.CompareBatch(classifier, known.Select(packet => packet.Frame), inPort, $"round {round}");
+            }
+            oracle.CompareEntries($"round {round}");
+        }
+    }
+}
