@@ -38,6 +38,11 @@ internal sealed class TerminationSignal : IDisposable
 
     public void Dispose()
     {
+        if (_requested.IsCancellationRequested)
+        {
+            Array.ForEach(_registrations, GC.SuppressFinalize);
+            return; // The process is about to end, and what is sent until it has must not change its exit code.
+        }
         foreach (PosixSignalRegistration registration in _registrations)
         {
             registration.Dispose();
