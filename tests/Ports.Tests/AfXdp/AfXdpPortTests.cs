@@ -178,7 +178,7 @@ public sealed class AfXdpPortTests : IDisposable
                 Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "no completion");
             }
             Assert.True(_frames.TryRent(out Packet again));
-            Assert.Equal(at, (nint)again.Data);
+            Assert.Equal((nint)_pool.FrameStart((byte*)at), (nint)_pool.FrameStart(again.Data));
             _frames.Release(again);
         }
         AssertEveryFrameIsBack();
