@@ -17,9 +17,6 @@ internal sealed unsafe class BatchClassifier : IDisposable
     /// <summary>Of table 0: 64 bytes each, and some 16 of a bucket, are a second-level cache of common size.</summary>
     public const int EntriesNearby = 16 * 1024;
 
-    // As fast as from the cache, without the memory it takes.
-    private const int SubtablesWithoutCache = 2;
-
     private readonly FlowTable _table;
     private readonly FlowEntry* _entries;
     private readonly FlowCache _cache;
@@ -75,7 +72,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
     {
         WildcardTable wildcard = _table.Wildcard;
         lookup.Change = wildcard.Changes.Begun;
-        lookup.UsesCache = wildcard.SubtableCount > SubtablesWithoutCache && _cache.IsWorthwhile();
+        lookup.UsesCache = wildcard.IsWorthCaching && _cache.IsWorthwhile();
         lookup.UsesExact = !_table.Exact.IsEmpty;
         lookup.IsFar = _table.Exact.Count > EntriesNearby;
         LookupState* states = lookup.States;

@@ -32,6 +32,9 @@ internal sealed unsafe class FlowIndexMemory : IReclaimer, IDisposable
         _segments = new NativeBlocks(FlowIndex.SegmentSize, advise);
     }
 
+    /// <summary>When what is retired may be used again.</summary>
+    public GracePeriod Grace => _grace;
+
     /// <summary>Segments, buckets and directories that are in use or wait for workers.</summary>
     public int RentedCount => _segments.RentedCount + _buckets.RentedCount + _directories.Count;
 

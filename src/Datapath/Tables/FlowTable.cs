@@ -20,13 +20,14 @@ internal sealed class FlowTable : IDisposable
     private readonly FlowHash _hash;
 
     /// <param name="advise">As of <see cref="FlowStore"/>.</param>
-    public FlowTable(FlowStore store, GracePeriod grace, FlowHash hash, Action<nint, nuint>? advise = null)
+    /// <param name="mostSubtables">How many table 1 searches by hash; what would take more goes to bit vectors.</param>
+    public FlowTable(FlowStore store, GracePeriod grace, FlowHash hash, Action<nint, nuint>? advise = null, int mostSubtables = SubtableSet.DefaultMost)
     {
         Store = store;
         _hash = hash;
         _memory = new FlowIndexMemory(grace, advise);
         Exact = new FlowIndex(_memory, store);
-        Wildcard = new WildcardTable(_memory, store, hash);
+        Wildcard = new WildcardTable(_memory, store, hash, mostSubtables);
     }
 
     /// <summary>Memory of both tables.</summary>

@@ -24,4 +24,7 @@ internal unsafe struct SearchState
 
     /// <summary>Whose probe it is.</summary>
     public fixed byte Place[PacketBatch.Capacity];
+
+    /// <summary>In bit vectors, by its place.</summary>
+    public BatchRows Rows;
 }

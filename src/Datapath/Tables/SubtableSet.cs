@@ -6,6 +6,9 @@ namespace Softswitch.Datapath.Tables;
 /// <remarks>Threads: one writer, the control side; workers read <see cref="Ordered"/>, which is published as a whole whenever members or order change.</remarks>
 internal sealed unsafe class SubtableSet : IDisposable
 {
+    /// <summary>What rule sets need, and half as many again: a search looks at each.</summary>
+    public const int DefaultMost = 32;
+
     // Entries that may share a hash where another subtable could tell them apart: a bucket has 8 slots, for others too.
     private const int MaxSharingOneHash = 6;
 
@@ -16,14 +19,17 @@ internal sealed unsafe class SubtableSet : IDisposable
     private readonly FlowStore _store;
     private readonly FlowHash _hash;
     private readonly FlowKey* _maskOf;
+    private readonly int _most;
     private readonly List<Subtable?> _subtables = [];
     private readonly Stack<int> _freeIds = new();
     private RankedSubtable[] _ordered = [];
 
     /// <param name="maskOf">The masks of all entries, by index.</param>
-    public SubtableSet(FlowIndexMemory memory, FlowStore store, FlowHash hash, FlowKey* maskOf)
+    /// <param name="most">How many subtables there may be.</param>
+    public SubtableSet(FlowIndexMemory memory, FlowStore store, FlowHash hash, FlowKey* maskOf, int most)
     {
         _memory = memory;
+        _most = most;
         _store = store;
         _hash = hash;
         _maskOf = maskOf;
@@ -38,10 +44,10 @@ internal sealed unsafe class SubtableSet : IDisposable
 
     public Subtable this[int id] => _subtables[id]!;
 
-    /// <summary>The fullest subtable whose entries this one can join, or a new one.</summary>
+    /// <summary>The fullest subtable whose entries this one can join, or a new one, or null where that would be one too many.</summary>
     /// <param name="known">Where its mask is already: there is room, most of the time. Null if it is nowhere.</param>
     /// <param name="hash">Receives the hash of the bits that the subtable compares.</param>
-    public Subtable Choose(in FlowKey key, in FlowKey mask, Subtable? known, out ulong hash)
+    public Subtable? Choose(in FlowKey key, in FlowKey mask, Subtable? known, out ulong hash)
     {
         if (known != null && HasRoom(known, key, mask, out hash))
         {
@@ -58,7 +64,7 @@ internal sealed unsafe class SubtableSet : IDisposable
                 hash = candidate;
             }
         }
-        if (best == null)
+        if (best == null && _subtables.Count - _freeIds.Count < _most)
         {
             best = Add(mask);
             hash = _hash.Compute(key, best.Mask);

@@ -12,15 +12,17 @@ namespace Softswitch.Datapath.Tables;
 internal sealed unsafe class WildcardSearch
 {
     private readonly SubtableSet _subtables;
+    private readonly BitVectorSearch _vectors;
     private readonly FlowHash _hash;
     private readonly FlowKey* _maskOf;
     private readonly FlowEntry* _entries;
     private readonly FlowRecord* _records;
 
     /// <param name="maskOf">The masks of all entries, by index.</param>
-    public WildcardSearch(SubtableSet subtables, FlowStore store, FlowHash hash, FlowKey* maskOf)
+    public WildcardSearch(SubtableSet subtables, BitVectorSearch vectors, FlowStore store, FlowHash hash, FlowKey* maskOf)
     {
         _subtables = subtables;
+        _vectors = vectors;
         _hash = hash;
         _maskOf = maskOf;
         _entries = store.Entries;
@@ -36,7 +38,8 @@ internal sealed unsafe class WildcardSearch
     public void Find(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state, uint* found)
     {
         RankedSubtable[] ordered = _subtables.Ordered;
-        if (ordered.Length == 1)
+        bool hasVectors = !_vectors.IsEmpty;
+        if (ordered.Length == 1 && !hasVectors)
         {
             FindInOne(ordered[0].Subtable, keys, wanted, state, found);
             return;
@@ -56,6 +59,10 @@ internal sealed unsafe class WildcardSearch
                 int place = state->Place[n];
                 Improve((byte*)state->Bucket[n], state->Hash[n], keys[wanted[place]], ref state->Best[place]);
             }
+        }
+        if (hasVectors)
+        {
+            _vectors.Improve(keys, wanted, state);
         }
         for (int place = 0; place < wanted.Length; place++)
         {

@@ -20,6 +20,11 @@ namespace Softswitch.Datapath.Tables;
 /// </remarks>
 internal sealed unsafe class WildcardTable : IDisposable
 {
+    private const int SubtablesWithoutCache = 2;
+
+    // Entries in bit vectors that are looked at again with each one that goes.
+    private const int SettledAtOnce = 2;
+
     private readonly FlowStore _store;
     private readonly FlowHash _hash;
     private readonly NativeArray<FlowKey> _masks;
@@ -27,18 +32,23 @@ internal sealed unsafe class WildcardTable : IDisposable
     private readonly FlowEntry* _entries;
     private readonly Dictionary<FlowKey, MaskUse> _uses = [];
     private readonly SubtableSet _subtables;
+    private readonly BitVectorSet _vectors;
+    private readonly BitVectorSearch _vectorSearch;
     private readonly MatchGroups _groups;
+    private int _unsettled;
 
-    public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash)
+    public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash, int mostSubtables)
     {
         _store = store;
         _hash = hash;
         _masks = new NativeArray<FlowKey>(store.Capacity + 1);
         _maskOf = _masks.Start;
         _entries = store.Entries;
-        _subtables = new SubtableSet(memory, store, hash, _maskOf);
+        _subtables = new SubtableSet(memory, store, hash, _maskOf, mostSubtables);
+        _vectors = new BitVectorSet(memory, store, hash, _maskOf, Changes);
+        _vectorSearch = new BitVectorSearch(_vectors, store, _maskOf);
         _groups = new MatchGroups(store);
-        Search = new WildcardSearch(_subtables, store, hash, _maskOf);
+        Search = new WildcardSearch(_subtables, _vectorSearch, store, hash, _maskOf);
     }
 
     /// <summary>What workers look packets up with.</summary>
@@ -54,6 +64,12 @@ internal sealed unsafe class WildcardTable : IDisposable
 
     /// <summary>Hash tables a search may have to look at. Any thread.</summary>
     public int SubtableCount => _subtables.Ordered.Length;
+
+    /// <summary>Granules of bit vectors it may have to look at besides. Any thread.</summary>
+    public int GranuleCount => _vectors.Tables.Sum(table => table.Ordered.Length);
+
+    /// <summary>Whether a search is worth remembering: a few hash tables are as fast as a cache, without the memory it takes. Any thread.</summary>
+    public bool IsWorthCaching => SubtableCount > SubtablesWithoutCache || !_vectorSearch.IsEmpty;
 
     /// <summary>The mask of an entry of this table.</summary>
     public ref readonly FlowKey MaskOf(uint index) => ref _maskOf[index];
@@ -88,6 +104,12 @@ internal sealed unsafe class WildcardTable : IDisposable
                 }
             }
         }
+        List<uint> others = [];
+        _vectorSearch.FindAll(packet, others);
+        foreach (uint index in others)
+        {
+            count += _groups.AddBest(index, most, all);
+        }
         all.Sort((a, b) => (_entries[b].Priority, _store.Records[a].Sequence).CompareTo((_entries[a].Priority, _store.Records[b].Sequence)));
         return all[..Math.Min(most, all.Count)];
     }
@@ -98,26 +120,28 @@ internal sealed unsafe class WildcardTable : IDisposable
         Changes.Begin(_entries[index].Key, mask);
         ref FlowRecord record = ref _store.Records[index];
         _maskOf[index] = mask;
-        uint first = FindFirst(_entries[index].Key, mask, out Subtable? subtable);
+        uint first = FindFirst(_entries[index].Key, mask, out Subtable? home);
         if (first == 0)
         {
-            Subtable? known = _uses.TryGetValue(mask, out MaskUse? use) ? use[0] : null;
-            subtable = _subtables.Choose(_entries[index].Key, mask, known, out record.Hash);
-            _subtables.Insert(subtable, record.Hash, index);
+            home = _subtables.Choose(_entries[index].Key, mask, SubtableOf(mask), out record.Hash);
+            Link(index, home);
         }
         else
         {
             record.Hash = _store.Records[first].Hash;
+            record.Subtable = home!.Id;
             _groups.Join(index, first);
             if (_groups.IsFirst(index))
             {
-                subtable!.Index.Replace(record.Hash, first, index);
+                Exchange(first, index);
             }
         }
-        record.Subtable = subtable!.Id;
-        UseOf(mask).CountIn(subtable);
+        UseOf(mask).CountIn(home ?? _vectors.Home!);
         Count++;
-        _subtables.NotePriority(subtable, record.Priority);
+        if (!BitVectorSet.Holds(record.Subtable))
+        {
+            _subtables.NotePriority(home!, record.Priority);
+        }
         Changes.Complete();
     }
 
@@ -132,7 +156,11 @@ internal sealed unsafe class WildcardTable : IDisposable
         record.Subtable = old.Subtable;
         bool isFirst = _groups.IsFirst(index);
         _groups.Replace(index, replacement);
-        if (isFirst)
+        if (isFirst && BitVectorSet.Holds(old.Subtable))
+        {
+            _vectors.Replace(index, replacement);
+        }
+        else if (isFirst)
         {
             _subtables[old.Subtable].Index.Replace(old.Hash, index, replacement);
         }
@@ -143,34 +171,33 @@ internal sealed unsafe class WildcardTable : IDisposable
     public void Remove(uint index)
     {
         Changes.Begin(_entries[index].Key, _maskOf[index]);
-        ref FlowRecord record = ref _store.Records[index];
-        Subtable subtable = _subtables[record.Subtable];
+        Subtable home = HomeOf(index);
         bool isFirst = _groups.IsFirst(index);
         uint next = _groups.Leave(index);
         if (next == 0)
         {
-            _subtables.Remove(subtable, record.Hash, index);
+            Unlink(index);
         }
         else if (isFirst)
         {
-            subtable.Index.Replace(record.Hash, index, next);
+            Exchange(index, next);
         }
         Count--;
-        FlowKey mask = _maskOf[index];
-        MaskUse use = _uses[mask];
-        use.CountOut(subtable);
-        if (use.IsEmpty)
+        CountOut(index, home);
+        if (!BitVectorSet.Holds(home.Id))
         {
-            _uses.Remove(mask);
+            _subtables.NoteRemoval(home);
+            _unsettled = home.Index.Count == 0 ? _vectors.Count : Math.Min(_unsettled + SettledAtOnce, _vectors.Count);
         }
-        _subtables.NoteRemoval(subtable);
         Changes.Complete();
+        Settle(SettledAtOnce);
     }
 
     public void Dispose()
     {
         Changes.Dispose();
         _subtables.Dispose();
+        _vectors.Dispose();
         _masks.Dispose();
     }
 
@@ -185,7 +212,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         for (int home = 0; home < use.Homes; home++)
         {
             subtable = use[home];
-            ulong hash = _hash.Compute(key, subtable.Mask);
+            ulong hash = BitVectorSet.Holds(subtable.Id) ? _vectors.HashOf(key, mask) : _hash.Compute(key, subtable.Mask);
             for (byte* bucket = subtable.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
             {
                 for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
@@ -199,6 +226,102 @@ internal sealed unsafe class WildcardTable : IDisposable
             }
         }
         return 0;
+    }
+
+    /// <summary>A subtable that has entries of this mask already; null if none has.</summary>
+    private Subtable? SubtableOf(in FlowKey mask)
+    {
+        if (_uses.TryGetValue(mask, out MaskUse? use))
+        {
+            for (int home = 0; home < use.Homes; home++)
+            {
+                if (!BitVectorSet.Holds(use[home].Id))
+                {
+                    return use[home];
+                }
+            }
+        }
+        return null;
+    }
+
+    private Subtable HomeOf(uint index) =>
+        _store.Records[index].Subtable is var id && BitVectorSet.Holds(id) ? _vectors.Home! : _subtables[id];
+
+    /// <summary>Lets packets find an entry: in this subtable, or in bit vectors.</summary>
+    private void Link(uint index, Subtable? subtable)
+    {
+        if (subtable == null)
+        {
+            _vectors.Insert(index);
+            return;
+        }
+        ref FlowRecord record = ref _store.Records[index];
+        record.Subtable = subtable.Id;
+        _subtables.Insert(subtable, record.Hash, index);
+    }
+
+    private void Unlink(uint index)
+    {
+        ref FlowRecord record = ref _store.Records[index];
+        if (BitVectorSet.Holds(record.Subtable))
+        {
+            _vectors.Remove(index);
+        }
+        else
+        {
+            _subtables.Remove(_subtables[record.Subtable], record.Hash, index);
+        }
+    }
+
+    /// <summary>Lets packets find another entry of the same mask and key instead of this one.</summary>
+    private void Exchange(uint index, uint other)
+    {
+        ref FlowRecord record = ref _store.Records[index];
+        if (!BitVectorSet.Holds(record.Subtable))
+        {
+            _subtables[record.Subtable].Index.Replace(record.Hash, index, other);
+            return;
+        }
+        _vectors.Insert(other);
+        Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before the other was there must not find neither
+        _vectors.Remove(index);
+    }
+
+    /// <summary>Moves some entries from bit vectors to subtables where room has become free: whatever came first, in the end those are found fastest that can be.</summary>
+    /// <param name="limit">How many are looked at, at most.</param>
+    public void Settle(int limit)
+    {
+        for (; limit > 0 && _unsettled > 0 && _vectors.Next() is not 0 and var index; limit--)
+        {
+            _unsettled--;
+            ref FlowRecord record = ref _store.Records[index];
+            if (record.Group != 0 || _subtables.Choose(_entries[index].Key, _maskOf[index], SubtableOf(_maskOf[index]), out ulong hash) is not { } subtable)
+            {
+                continue;
+            }
+            Subtable home = _vectors.Home!;
+            Changes.Begin(_entries[index].Key, _maskOf[index]);
+            _subtables.Insert(subtable, hash, index);
+            _subtables.NotePriority(subtable, record.Priority);
+            Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before it was there must not miss it here
+            _vectors.Remove(index);
+            Changes.Complete();
+            record.Hash = hash;
+            record.Subtable = subtable.Id;
+            CountOut(index, home);
+            UseOf(_maskOf[index]).CountIn(subtable);
+        }
+    }
+
+    private void CountOut(uint index, Subtable home)
+    {
+        FlowKey mask = _maskOf[index];
+        MaskUse use = _uses[mask];
+        use.CountOut(home);
+        if (use.IsEmpty)
+        {
+            _uses.Remove(mask);
+        }
     }
 
     private MaskUse UseOf(in FlowKey mask)
