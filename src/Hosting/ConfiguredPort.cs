@@ -85,7 +85,7 @@ internal sealed class ConfiguredPort(PortOption option, IReadOnlyList<QueueOptio
         if (link.Mtu != _mtu)
         {
             string limit = highestMtu == 0 || link.Mtu <= highestMtu ? string.Empty
-                : $"; with AF_XDP a packet must fit a frame: those of more than {highestMtu} bytes are dropped and counted";
+                : $"; AF_XDP takes {highestMtu} at most: longer packets are dropped and counted";
             news.Add($"port {Label}: {_name}: the MTU is {link.Mtu} now, was {_mtu}{limit}");
             _mtu = link.Mtu;
         }

@@ -12,6 +12,24 @@ public sealed class XdpTests
     private static string Interfaces(CabledHosts lab) =>
         lab.Inside.Execute("ip", "-d", "link", "show", "s1").Checked().Output + lab.Inside.Execute("ip", "-d", "link", "show", "s2").Checked().Output;
 
+    private static void SetMtu(CabledHosts lab, int mtu)
+    {
+        for (int number = 1; number <= 2; number++)
+        {
+            lab.Inside.Execute("ip", "link", "set", $"s{number}", "mtu", $"{mtu}").Checked();
+            lab.Host(number).Execute("ip", "link", "set", "eth0", "mtu", $"{mtu}").Checked();
+        }
+    }
+
+    /// <summary>Host 1 talks to 10.0.0.9, which is host 2 under another name.</summary>
+    private static void RenameHost2(CabledHosts lab)
+    {
+        lab.Ofctl("add-flow", "in_port=1,ip,nw_dst=10.0.0.9,actions=mod_nw_dst:10.0.0.2,output:2");
+        lab.Ofctl("add-flow", "in_port=2,ip,nw_src=10.0.0.2,actions=mod_nw_src:10.0.0.9,output:1");
+        lab.Ofctl("add-flow", "arp,actions=flood");
+        lab.Host(1).Execute("ip", "neigh", "replace", "10.0.0.9", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
+    }
+
     private static void TransferTcp(CabledHosts lab, int from, int to) => Iperf.Run(lab.Host(from), lab.Host(to), $"10.0.0.{to}", "-n", "32M");
 
     [Fact]
@@ -48,11 +66,7 @@ public sealed class XdpTests
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();
         using RunningCommand running = StartSwitch(lab);
-        // Host 1 talks to 10.0.0.9, which is host 2 under another name.
-        lab.Ofctl("add-flow", "in_port=1,ip,nw_dst=10.0.0.9,actions=mod_nw_dst:10.0.0.2,output:2");
-        lab.Ofctl("add-flow", "in_port=2,ip,nw_src=10.0.0.2,actions=mod_nw_src:10.0.0.9,output:1");
-        lab.Ofctl("add-flow", "arp,actions=flood");
-        lab.Host(1).Execute("ip", "neigh", "replace", "10.0.0.9", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
+        RenameHost2(lab);
         Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "16M");
     }
 
@@ -107,16 +121,42 @@ public sealed class XdpTests
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();
-        for (int number = 1; number <= 2; number++)
-        {
-            lab.Inside.Execute("ip", "link", "set", $"s{number}", "mtu", "3500").Checked();
-            lab.Host(number).Execute("ip", "link", "set", "eth0", "mtu", "3500").Checked();
-        }
+        SetMtu(lab, 3500);
         using RunningCommand running = StartSwitch(lab, "--frame-size", "4096");
         Assert.Contains("frames: 28672 of 4096 bytes, 112 MiB in ", running.Output, StringComparison.Ordinal);
         lab.ConnectHosts1And2();
         lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", "-M", "do", "-s", "3472", "10.0.0.2").Checked();
         TransferTcp(lab, 1, 2);
+    }
+
+    [Theory]
+    [InlineData("xdp:s2")]
+    [InlineData("packet:s2")]
+    public void Packets_of_an_mtu_of_9000_pass_in_several_frames_and_their_headers_are_rewritten(string second)
+    {
+        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
+        using var lab = new CabledHosts();
+        SetMtu(lab, 9000);
+        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1", "--port", $"2={second}", "--listen", CabledHosts.Listen);
+        RenameHost2(lab);
+        lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", "-M", "do", "-s", "8972", "10.0.0.9").Checked();
+        Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "32M");
+        Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "32M", "-R");
+        Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "1"), "tx pkts"), "errs"));
+        Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs"));
+    }
+
+    [Fact]
+    public void An_mtu_raised_under_way_lets_longer_packets_pass()
+    {
+        Needs.Xdp("ovs-ofctl", "ping");
+        using var lab = new CabledHosts();
+        using RunningCommand running = StartSwitch(lab);
+        lab.ConnectHosts1And2();
+        SetMtu(lab, 9000);
+        running.WaitForText("port 2: s2: the MTU is 9000 now, was 1500", SwitchProgram.Patience);
+        Eventually.True(
+            () => lab.Host(1).Execute("ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", "8000", "10.0.0.2").ExitCode == 0, () => running.Error);
     }
 
     [Fact]

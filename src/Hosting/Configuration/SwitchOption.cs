@@ -143,7 +143,7 @@ internal sealed record SwitchOption(
             $"frames in the pool, for all packets under way, RANGE (default {Default.Datapath.FrameCount}); AF_XDP ports "
             + "bring their own besides",
             (to, count) => to.Datapath = to.Datapath with { FrameCount = count }, of => of.Datapath.FrameCount) with { Scope = OptionScope.Process },
-        Choice("frame-size", "bytes of a frame; AF_XDP ports take an MTU of 1710 with the first (default), of 3758 with the other",
+        Choice("frame-size", "bytes of a frame; AF_XDP ports take an MTU of 36846 with the first (default), of 65535 with the other",
             (to, size) => to.Datapath = to.Datapath with { FrameSize = size }, of => of.Datapath.FrameSize, ("2048", 2048), ("4096", 4096))
             with { Scope = OptionScope.Process },
         Number("buffers", "N", 1, 4096,

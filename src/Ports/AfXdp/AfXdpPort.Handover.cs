@@ -19,9 +19,9 @@ internal sealed partial class AfXdpPort : IDeviceHandover
     /// <summary>What an offer of this backend is called.</summary>
     public const string OfferKind = "xdp";
 
-    private const byte RecordVersion = 1;
+    private const byte RecordVersion = 2;
 
-    // Beside the sockets: promiscuous mode, lock, map, link, ledger.
+    // Beside the sockets: promiscuous mode and segments, lock, map, link, ledger.
     private const int OtherDescriptors = 5;
 
     public IDeviceHandover Handover => this;
@@ -73,7 +73,11 @@ internal sealed partial class AfXdpPort : IDeviceHandover
             record.Write(HidesPartialChecksums);
             record.Write(_parts.TagOffload!.HidesTags);
             record.Write(Backend);
-            _parts.Sockets.ForEach(socket => record.Write(socket.Binding.IsZeroCopy));
+            _parts.Sockets.ForEach(socket =>
+            {
+                record.Write(socket.Binding.IsZeroCopy);
+                record.Write(socket.Binding.IsMultiBuffer);
+            });
         });
         (int map, int link) = _parts.Program!.Descriptors;
         return new DeviceOffer(
@@ -144,7 +148,8 @@ internal sealed partial class AfXdpPort : IDeviceHandover
         for (int queue = 0; queue < queues; queue++)
         {
             int socket = descriptors[OtherDescriptors + queue];
-            parts.Sockets.Add(AfXdpSocket.Of(port, device, socket, parts.Ledgers[queue], options, record.ReadBoolean(), mayBePartial));
+            var binding = new UmemBinding(IsShared: true, IsZeroCopy: record.ReadBoolean(), IsMultiBuffer: record.ReadBoolean(), string.Empty);
+            parts.Sockets.Add(AfXdpSocket.Of(port, device, socket, parts.Ledgers[queue], options, binding, mayBePartial ? descriptors[0] : -1));
         }
         parts.Promiscuous = descriptors[0];
         parts.Lock = InterfaceLock.Of(descriptors[1]);

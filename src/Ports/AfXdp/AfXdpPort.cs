@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Linux;
 using static Softswitch.Ports.Linux.PacketSocket;
 
@@ -15,9 +16,9 @@ namespace Softswitch.Ports.AfXdp;
 /// writes into the frames itself; otherwise, as on veth and TAP, the kernel copies once on the way in and once on the way out.
 /// </para>
 /// <para>
-/// The rule it makes: a packet must fit a frame. Interfaces whose MTU does not are refused. A veth with the program in native mode makes the
-/// kernel cut its peer's segments to the MTU (veth_fix_features), and <see cref="PartialChecksumDetector"/> finds the checksums that are left to be
-/// finished; so TCP passes without ethtool. In generic mode nobody cuts them.
+/// Longer packets. One that does not fit a frame has several, if kernel and driver know how (<see cref="UmemBinding"/>); else interfaces with such an MTU are
+/// refused. A veth with the program in native mode makes the kernel cut its peer's segments to the MTU (veth_fix_features), and <see
+/// cref="PartialChecksumDetector"/> finds the checksums that are left to be finished; so TCP passes without ethtool. In generic mode nobody cuts them.
 /// </para>
 /// <para>
 /// VLAN. A tag that the device takes out of the packet cannot be seen through XDP: that offload is switched off, and on again on dispose.
@@ -44,7 +45,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
     private AfXdpPort(LinuxInterface device, Parts parts, AfXdpOptions options, bool mayBePartial, string backend)
     {
         _options = options;
-        HighestMtu = AfXdpQueue.LongestPayload(parts.Ledgers[0].Pool.FrameSize);
+        HighestMtu = parts.Sockets[0].LongestPayload;
         HidesPartialChecksums = mayBePartial;
         _interface = device;
         _parts = parts;
@@ -71,6 +72,9 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
     public bool IsLinkAnnounced => true;
 
     public bool TakesOffloads => false;
+
+    /// <summary>Segments of TCP and UDP where local stacks may be at the far end. A checksum alone is sooner finished than sent another way.</summary>
+    public bool Takes(in OffloadState offload) => HidesPartialChecksums && offload.Segmentation != SegmentationKind.None;
 
     public IReadOnlyList<IPort> Queues { get; }
 
@@ -154,6 +158,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         parts.Program = XdpProgram.Attach(port, device, options.Mode, queues);
         // A card finishes what it sends, and so does the driver of a virtual one (virtio_net) that runs the program itself.
         bool mayBePartial = !isHardware || !parts.Program.IsNative;
+        parts.Promiscuous = OpenPromiscuous(port, device.Index);
         UmemCopying copying = !parts.Program.IsNative ? UmemCopying.Copy
             : isHardware ? UmemCopying.ZeroCopyIfPossible
             : UmemCopying.CopyUnlessFirst;
@@ -161,11 +166,11 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         parts.KeepLedgers(pool, queues);
         for (int queue = 0; queue < queues; queue++)
         {
-            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, parts.Ledgers[queue], options, copying, mayBePartial);
+            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, parts.Ledgers[queue], options, copying, mayBePartial ? parts.Promiscuous : -1);
             parts.Sockets.Add(socket);
+            CheckMtu(port, device, pool, socket.Binding);
             copying = socket.Binding.IsZeroCopy ? UmemCopying.ZeroCopyIfPossible : UmemCopying.Copy; // the others share what the first got
         }
-        parts.Promiscuous = OpenPromiscuous(port, device.Index);
         for (int queue = 0; queue < queues; queue++)
         {
             parts.Program.Serve(port, queue, parts.Sockets[queue].Descriptor); // last: from here on packets arrive
@@ -180,13 +185,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         {
             throw new PortException($"{port}: {RingSlots.Rule}");
         }
-        int most = AfXdpQueue.LongestPayload(pool.FrameSize);
-        if (device.Mtu > most)
-        {
-            string way = device.Mtu <= AfXdpQueue.LongestPayload(FramePool.LongestFrameSize) ? $", or {AfXdpQueue.LongestPayload(FramePool.LongestFrameSize)} with --frame-size {FramePool.LongestFrameSize}" : string.Empty;
-            throw new PortException(
-                $"{port}: interface {device.Name} has an MTU of {device.Mtu}; with AF_XDP a packet must fit a frame: {most} at most{way}");
-        }
+        CheckMtu(port, device, pool, default(UmemBinding) with { IsMultiBuffer = true });
         if (pool.IsInUse)
         {
             throw new PortException($"{port}: another switch has the frames until they are taken over; an AF_XDP port that it has not got is to be added afterwards (softswitch port add)");
@@ -205,17 +204,26 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         return queues;
     }
 
-    /// <summary>A card must hand over what is not addressed to it.</summary>
+    private static void CheckMtu(string port, LinuxInterface device, FramePool pool, in UmemBinding binding)
+    {
+        int most = binding.LongestPayload(pool.FrameSize);
+        if (device.Mtu > most)
+        {
+            int longest = binding.LongestPayload(FramePool.LongestFrameSize);
+            string frames = device.Mtu <= longest ? $", or {longest} with --frame-size {FramePool.LongestFrameSize}" : string.Empty;
+            string why = binding.IsMultiBuffer ? string.Empty : "; for more the kernel (Linux 6.6 or later is wanted) has to know packets of several frames";
+            throw new PortException($"{port}: interface {device.Name} has an MTU of {device.Mtu}; AF_XDP takes {most} at most{frames}{why}");
+        }
+    }
+
+    /// <summary>A card must hand over what is not addressed to it. Segments leave by the same socket.</summary>
     private static int OpenPromiscuous(string port, int interfaceIndex)
     {
-        int socket = Libc.socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, 0);
-        if (socket < 0 || SetPromiscuous(PACKET_ADD_MEMBERSHIP, socket, interfaceIndex) < 0)
+        int socket = TransmitRing.OpenSender(port, interfaceIndex);
+        if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, socket, interfaceIndex) < 0)
         {
             PortException refused = PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
-            if (socket >= 0)
-            {
-                _ = Libc.close(socket);
-            }
+            _ = Libc.close(socket);
             throw refused;
         }
         return socket;
@@ -235,6 +243,10 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         if (binding.ZeroCopyRefusal.Length > 0)
         {
             said.Add($"{driver} refuses zero-copy ({binding.ZeroCopyRefusal})");
+        }
+        if (!binding.IsMultiBuffer && !binding.IsZeroCopy)
+        {
+            said.Add("a packet must fit a frame (Linux 6.6 or later is wanted for more)");
         }
         if (driver == "veth")
         {

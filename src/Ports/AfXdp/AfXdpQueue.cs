@@ -1,11 +1,11 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
+using static Softswitch.Ports.Linux.XdpSocket;
 
 namespace Softswitch.Ports.AfXdp;
 
-/// <summary>The rings of one AF_XDP socket as a worker uses them. No packet is copied here.</summary>
+/// <summary>The rings of one AF_XDP socket as a worker uses them. A packet that fits a frame is not copied here.</summary>
 /// <remarks>
 /// <para>
 /// Receiving. The socket always has the same number of frames, in the fill ring, the receive ring or the kernel's hands: for each packet
@@ -16,10 +16,19 @@ namespace Softswitch.Ports.AfXdp;
 /// Transmitting. A packet's frame is the socket's until its address comes back in the completion ring. In copy mode the kernel sends only
 /// when called, and 32 packets a call (TX_BATCH_SIZE in net/xdp/xsk.c); what it leaves behind is tried again at the next call of either method.
 /// </para>
+/// <para>
+/// Longer packets. In the rings such a packet is a chain of descriptors, each but the last with XDP_PKT_CONTD. The switch has it in one large frame, which
+/// the kernel does not know: pieces are copied into it, and out of it into frames of the pool.
+/// </para>
+/// <para>
+/// Segments. The kernel cuts those of local stacks before the program sees them; <see cref="SegmentJoiner"/> puts them together again. AF_XDP has no word
+/// for a segment to be cut, so they leave through a packet socket, after what was staged before them.
+/// </para>
 /// </remarks>
-internal sealed unsafe class AfXdpQueue : IPort
+internal sealed unsafe partial class AfXdpQueue : IPort
 {
-    private const int PacketsPerCall = 32;
+    // Descriptors a call: a full batch of jumbo packets in frames of 2048 bytes, or of a few long segments.
+    private const uint MostVisited = 8 * PacketBatch.Capacity;
 
     private readonly int _socket;
     private readonly LinuxInterface _interface;
@@ -28,13 +37,16 @@ internal sealed unsafe class AfXdpQueue : IPort
     private readonly XdpRing<ulong> _fill;
     private readonly XdpRing<ulong> _completion;
     private readonly FrameLedger _ledger;
-    private readonly bool _mayBePartial;
+    private readonly int _segments;
+    private readonly SegmentJoiner? _joiner;
     private long _dropped;
     private long _transmitErrors;
     private uint _outstanding;
     private bool _unsent;
 
-    /// <param name="mayBePartial">Whether local stacks send through the interface: packets may have partial checksums.</param>
+    /// <param name="segments">
+    /// Where local stacks send through the interface, so that packets may have partial checksums, a packet socket by which segments leave; else -1.
+    /// </param>
     public AfXdpQueue(
         int socket,
         LinuxInterface device,
@@ -43,7 +55,7 @@ internal sealed unsafe class AfXdpQueue : IPort
         XdpRing<ulong> fill,
         XdpRing<ulong> completion,
         FrameLedger ledger,
-        bool mayBePartial)
+        int segments)
     {
         _socket = socket;
         _interface = device;
@@ -52,7 +64,8 @@ internal sealed unsafe class AfXdpQueue : IPort
         _fill = fill;
         _completion = completion;
         _ledger = ledger;
-        _mayBePartial = mayBePartial;
+        _segments = segments;
+        _joiner = segments < 0 ? null : new SegmentJoiner();
     }
 
     /// <summary>What the rings and the ledger do not tell: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.</summary>
@@ -80,6 +93,9 @@ internal sealed unsafe class AfXdpQueue : IPort
         _fill.GoOnWriting();
         _transmit.GoOnWriting();
     }
+
+    /// <summary>Bytes behind the Ethernet header and a tag that a packet may have. Set before the worker begins.</summary>
+    public int LongestPayload { get; set; }
 
     public int PollDescriptor => _socket;
 
@@ -112,31 +128,37 @@ internal sealed unsafe class AfXdpQueue : IPort
         {
             FinishTransmits(frames);
         }
-        int room = batch.Free;
+        int before = batch.Count;
+        uint ready = _receive.Peek();
         // Packets that are lost take no room in the batch: without this bound an empty pool would empty the whole ring here.
-        int waiting = (int)Math.Min(_receive.Peek(), 2 * PacketBatch.Capacity);
-        int visited = 0;
-        int received = 0;
-        for (; visited < waiting && received < room; visited++)
+        uint waiting = Math.Min(ready, MostVisited);
+        uint visited = 0;
+        while (visited < waiting && batch.Free > 0)
         {
-            XdpDescriptor descriptor = _receive.Next();
-            if (!frames.TryRent(out Packet spare))
+            uint pieces = 1;
+            long length = _receive.Ahead(0).Length;
+            if ((_receive.Ahead(0).Options & XDP_PKT_CONTD) != 0 && !TryFindEnd(ready - visited, out pieces, out length))
             {
-                _fill.Reserve() = descriptor.Address; // still the socket's
+                break; // the kernel is still at it
+            }
+            visited += pieces;
+            if (_joiner != null && _joiner.TryAppend(_ledger.Look(_receive.Ahead(0)).Bytes, length, batch, frames, out byte* payload))
+            {
+                Copy(pieces, _joiner.HeaderLength, payload);
+            }
+            else if (pieces == 1 ? TryTake(frames, out Packet packet) : TryGather(pieces, length, frames, out packet))
+            {
+                _joiner?.Begin(ref packet, batch, frames);
+                batch.Add(packet);
+            }
+            else
+            {
                 _dropped++;
-                continue;
             }
-            Packet packet = _ledger.Take(descriptor.Address, descriptor.Length);
-            _fill.Reserve() = _ledger.Give(spare);
-            if (_mayBePartial)
-            {
-                PartialChecksumDetector.Mark(ref packet, frames);
-            }
-            batch.Add(packet);
-            received++;
         }
         if (visited > 0)
         {
+            _joiner?.End(batch, frames);
             _receive.Release();
             _fill.Submit();
         }
@@ -144,130 +166,62 @@ internal sealed unsafe class AfXdpQueue : IPort
         {
             _ = Libc.recv(_socket, null, 0, Libc.MSG_DONTWAIT);
         }
-        return received;
+        return batch.Count - before;
     }
 
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    /// <summary>Takes the next packet in its frame, for which another goes to the kernel; false, and it is gone, if there is none.</summary>
+    private bool TryTake(FrameCache frames, out Packet packet)
     {
-        if (_outstanding > 0)
+        XdpDescriptor descriptor = _receive.Next();
+        if (!frames.TryRent(out Packet spare))
         {
-            FinishTransmits(frames);
+            _fill.Reserve() = descriptor.Address; // still the socket's
+            packet = default;
+            return false;
         }
-        bool alone = !_unsent;
-        // An MTU raised while the port is open does not make frames longer.
-        int mtu = Math.Min(_interface.Mtu, LongestPayload(frames.Pool.FrameSize));
-        uint room = _transmit.Capacity - _outstanding;
-        uint staged = 0;
-        int done = 0;
-        foreach (ref readonly Packet packet in packets)
-        {
-            Debug.Assert(!packet.HasOffload, "the datapath finishes packets for a port that takes no offloads");
-            if (!LinkFrame.FitsMtu(packet, default, mtu))
-            {
-                _transmitErrors++;
-                frames.Release(packet);
-            }
-            else if (staged == room || !TryStage(packet, frames))
-            {
-                break;
-            }
-            else
-            {
-                staged++;
-            }
-            done++;
-        }
-        if (staged > 0)
-        {
-            _outstanding += staged;
-            _transmit.Submit();
-            Kick(staged, alone, frames);
-        }
-        return done;
-    }
-
-    /// <summary>Puts a packet into the transmit ring. One in memory the kernel does not know, a large frame, moves to a frame it knows.</summary>
-    private bool TryStage(in Packet packet, FrameCache frames)
-    {
-        Packet own = packet;
-        if (!_ledger.Covers(packet))
-        {
-            if (!frames.TryCopy(packet, out own)) // it fits a frame
-            {
-                return false;
-            }
-            frames.Release(packet);
-        }
-        _transmit.Reserve() = new XdpDescriptor { Address = _ledger.Give(own), Length = (uint)own.Length };
+        packet = _ledger.Take(descriptor.Address, descriptor.Length);
+        _fill.Reserve() = _ledger.Give(spare);
         return true;
     }
 
-    /// <summary>Bytes behind the Ethernet header and a tag that a frame has room for: the largest MTU.</summary>
-    public static int LongestPayload(int frameSize) => frameSize - FramePool.DataOffset - LinkFrame.HeaderLength - LinkFrame.TagLength;
-
-    /// <summary>Takes back the frames of packets sent, and urges the kernel on with those it left behind.</summary>
-    private void FinishTransmits(FrameCache frames)
+    /// <summary>Copies the next packet into a frame that holds all its pieces; false, and it is gone, if there is none.</summary>
+    private bool TryGather(uint pieces, long length, FrameCache frames, out Packet packet)
     {
-        uint finished = _completion.Peek();
-        for (uint i = 0; i < finished; i++)
+        bool found = frames.TryRent((int)Math.Min(length, int.MaxValue), out packet);
+        packet.Length = found ? (int)length : 0;
+        Copy(pieces, skipped: found ? 0 : int.MaxValue, packet.Data);
+        return found;
+    }
+
+    /// <summary>Copies the next packet but for its beginning. The frames of its pieces stay the socket's.</summary>
+    private void Copy(uint pieces, int skipped, byte* to)
+    {
+        for (; pieces > 0; pieces--)
         {
-            frames.Release(_ledger.Take(_completion.Next(), 0));
-        }
-        if (finished > 0)
-        {
-            _completion.Release();
-            _outstanding -= finished;
-        }
-        if (_unsent)
-        {
-            Kick(0, alone: false, frames);
+            XdpDescriptor descriptor = _receive.Next();
+            ReadOnlySpan<byte> piece = _ledger.Look(descriptor).Bytes;
+            int skip = Math.Min(skipped, piece.Length);
+            skipped -= skip;
+            piece = piece[skip..];
+            piece.CopyTo(new Span<byte>(to, piece.Length));
+            to += piece.Length;
+            _fill.Reserve() = descriptor.Address;
         }
     }
 
-    /// <param name="staged">Packets submitted since the last call.</param>
-    /// <param name="alone">Whether nothing was left in the ring before them.</param>
-    private void Kick(uint staged, bool alone, FrameCache frames)
+    /// <summary>Finds the last descriptor of the next packet among those that are there.</summary>
+    private bool TryFindEnd(uint ready, out uint pieces, out long length)
     {
-        _unsent = false;
-        if (!_transmit.NeedsWakeup)
+        length = 0;
+        for (pieces = 1; pieces <= ready; pieces++)
         {
-            return;
+            ref readonly XdpDescriptor piece = ref _receive.Ahead(pieces - 1);
+            length += piece.Length;
+            if ((piece.Options & XDP_PKT_CONTD) == 0)
+            {
+                return true;
+            }
         }
-        for (uint calls = (_transmit.Untaken / PacketsPerCall) + 1; calls > 0; calls--)
-        {
-            if (Libc.send(_socket, null, 0, Libc.MSG_DONTWAIT) >= 0)
-            {
-                return;
-            }
-            int error = Errno.Last;
-            if (error == Errno.EBUSY)
-            {
-                _transmitErrors++; // the device dropped one; the next are untouched
-            }
-            else if (error != Errno.EAGAIN)
-            {
-                if (alone && IsDown(error))
-                {
-                    TakeBack(staged, frames);
-                    return;
-                }
-                break;
-            }
-            alone = false; // the kernel has looked at the ring
-        }
-        _unsent = true;
+        return false;
     }
-
-    /// <summary>The interface is down or gone: what it was to send must not leave, late, when it is up again.</summary>
-    private void TakeBack(uint staged, FrameCache frames)
-    {
-        for (uint i = 0; i < staged; i++)
-        {
-            frames.Release(_ledger.Take(_transmit.TakeBack().Address, 0));
-        }
-        _outstanding -= staged;
-        _transmitErrors += staged;
-    }
-
-    private static bool IsDown(int error) => error is Errno.ENETDOWN or Errno.ENXIO or Errno.ENODEV;
 }

@@ -32,6 +32,9 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     /// <summary>What the kernel granted.</summary>
     public UmemBinding Binding { get; private set; }
 
+    /// <summary>As <see cref="UmemBinding.LongestPayload"/>, with the pool's frames.</summary>
+    public int LongestPayload => Binding.LongestPayload(_ledger.Pool.FrameSize);
+
     /// <summary>Whether another process has the socket: then its frames are that one's when this one closes it.</summary>
     public bool IsShared { get; set; }
 
@@ -42,19 +45,21 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     /// <param name="ledger">Of the switch's frames; the socket has none yet.</param>
     /// <param name="options">Ring sizes.</param>
     /// <param name="copying">What to ask of the umem.</param>
-    /// <param name="mayBePartial">Whether packets may come with partial checksums.</param>
+    /// <param name="segments">Whom segments go out by where local stacks may be at the far end; -1 where none is.</param>
     /// <exception cref="PortException">The system refuses, or the pool has too few frames.</exception>
     public static AfXdpSocket Open(
-        string port, LinuxInterface device, int queue, FrameLedger ledger, AfXdpOptions options, UmemCopying copying, bool mayBePartial)
+        string port, LinuxInterface device, int queue, FrameLedger ledger, AfXdpOptions options, UmemCopying copying, int segments)
     {
         var socket = new AfXdpSocket(OpenDescriptor(port), ledger);
         try
         {
             SetBuffer(socket.Descriptor, Libc.SO_SNDBUFFORCE, SO_SNDBUF, BufferBytes);
-            socket.MapRings(port, device, options, mayBePartial, areNew: true);
+            socket.MapRings(port, device, options, segments, areNew: true);
             socket.Stock(port, options.ReceiveSlots);
             socket._umem = Umem.Of(ledger.Pool);
-            socket.Binding = socket._umem.Bind(port, socket.Descriptor, device.Index, (uint)queue, copying);
+            bool isLong = device.Mtu > default(UmemBinding).LongestPayload(ledger.Pool.FrameSize);
+            socket.Binding = socket._umem.Bind(port, socket.Descriptor, device.Index, (uint)queue, copying, isLong);
+            socket.Queue.LongestPayload = socket.LongestPayload;
             return socket;
         }
         catch
@@ -70,16 +75,17 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     /// <param name="descriptor">The caller's still if this throws.</param>
     /// <param name="ledger">As the other process keeps it.</param>
     /// <param name="options">Ring sizes, as they were made.</param>
-    /// <param name="isZeroCopy">What the kernel granted.</param>
-    /// <param name="mayBePartial">As for <see cref="Open"/>.</param>
+    /// <param name="binding">What the kernel granted.</param>
+    /// <param name="segments">As for <see cref="Open"/>.</param>
     /// <exception cref="PortException">The kernel refuses.</exception>
     public static AfXdpSocket Of(
-        string port, LinuxInterface device, int descriptor, FrameLedger ledger, AfXdpOptions options, bool isZeroCopy, bool mayBePartial)
+        string port, LinuxInterface device, int descriptor, FrameLedger ledger, AfXdpOptions options, in UmemBinding binding, int segments)
     {
-        var socket = new AfXdpSocket(descriptor, ledger) { IsShared = true, Binding = new UmemBinding(IsShared: true, isZeroCopy, string.Empty) };
+        var socket = new AfXdpSocket(descriptor, ledger) { IsShared = true, Binding = binding };
         try
         {
-            socket.MapRings(port, device, options, mayBePartial, areNew: false);
+            socket.MapRings(port, device, options, segments, areNew: false);
+            socket.Queue.LongestPayload = socket.LongestPayload;
         }
         catch (PortException e)
         {
@@ -87,7 +93,7 @@ internal sealed unsafe class AfXdpSocket : IDisposable
             throw new PortException($"{e.Message}; an AF_XDP socket can be handed over with Linux 6.4 or later", e);
         }
         socket._umem = Umem.Of(ledger.Pool);
-        socket._umem.Adopt(descriptor, isZeroCopy);
+        socket._umem.Adopt(descriptor, binding);
         return socket;
     }
 
@@ -141,7 +147,7 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     }
 
     /// <summary>Maps the rings, and makes them first if the socket is new.</summary>
-    private void MapRings(string port, LinuxInterface device, AfXdpOptions options, bool mayBePartial, bool areNew)
+    private void MapRings(string port, LinuxInterface device, AfXdpOptions options, int segments, bool areNew)
     {
         XdpMapOffsets offsets = default;
         uint size = (uint)sizeof(XdpMapOffsets);
@@ -161,7 +167,7 @@ internal sealed unsafe class AfXdpSocket : IDisposable
             Map<ulong>(XDP_UMEM_FILL_RING, nameof(XDP_UMEM_FILL_RING), XDP_UMEM_PGOFF_FILL_RING, offsets.Fill, options.ReceiveSlots),
             Map<ulong>(XDP_UMEM_COMPLETION_RING, nameof(XDP_UMEM_COMPLETION_RING), XDP_UMEM_PGOFF_COMPLETION_RING, offsets.Completion, options.TransmitSlots),
             _ledger,
-            mayBePartial);
+            segments);
 
         XdpRing<T> Map<T>(int option, string name, long page, in XdpRingOffset offset, int count)
             where T : unmanaged

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.AfXdp;
 
@@ -60,6 +61,10 @@ internal sealed unsafe class FrameLedger
         Count--;
         return new Packet(_region + address, (int)length);
     }
+
+    /// <summary>A packet, or a piece of one, that stays the socket's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Packet Look(in XdpDescriptor descriptor) => new(_region + descriptor.Address, (int)descriptor.Length);
 
     /// <summary>Goes on with the ledger of another process: what its socket has is taken out of the pool.</summary>
     /// <exception cref="InvalidDataException">Another socket has one of them, or the pool's memory is none that was in use.</exception>

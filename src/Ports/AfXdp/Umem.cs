@@ -10,7 +10,9 @@ namespace Softswitch.Ports.AfXdp;
 /// A umem lives as long as any socket that uses it, and any of them can stand for it when another is bound; so whoever closes first does no
 /// harm. Whoever shares one gets what its first socket got: all copy or all zero-copy (xp_assign_dev_shared). So a card looks for a zero-copy
 /// umem, other interfaces for one that is copied, and where there is none the socket registers the same memory once more:
-/// addresses mean the same frames in both, and frames still pass from port to port without a copy. Threads: any.
+/// addresses mean the same frames in both, and frames still pass from port to port without a copy. Packets of several frames (XDP_USE_SG, Linux
+/// 6.6) come the same way, with the first socket. In copy mode that costs nothing and is always asked for. A card that writes into the frames needs room
+/// for the kernel at the end of each then, so there it is asked for only where a frame is too short. Threads: any.
 /// </remarks>
 internal sealed unsafe class Umem
 {
@@ -21,7 +23,7 @@ internal sealed unsafe class Umem
 
     private readonly Lock _lock = new();
     private readonly FramePool _pool;
-    private readonly List<(int Socket, bool IsZeroCopy)> _sockets = [];
+    private readonly List<(int Socket, UmemBinding Binding)> _sockets = [];
 
     private Umem(FramePool pool) => _pool = pool;
 
@@ -30,43 +32,51 @@ internal sealed unsafe class Umem
     /// <summary>Binds a socket, its rings made, to a queue of an interface.</summary>
     /// <param name="port">What errors call the port.</param>
     /// <param name="copying">What can be hoped for.</param>
+    /// <param name="isLong">Whether the interface's packets may be longer than a frame.</param>
     /// <exception cref="PortException">The system refuses.</exception>
-    public UmemBinding Bind(string port, int socket, int interfaceIndex, uint queue, UmemCopying copying)
+    public UmemBinding Bind(string port, int socket, int interfaceIndex, uint queue, UmemCopying copying, bool isLong)
     {
         lock (_lock)
         {
             bool wantsZeroCopy = copying == UmemCopying.ZeroCopyIfPossible;
-            foreach ((int other, bool isZeroCopy) in _sockets)
+            foreach ((int other, UmemBinding known) in _sockets)
             {
-                if (isZeroCopy == wantsZeroCopy && TryBind(socket, interfaceIndex, queue, XDP_SHARED_UMEM, other) == 0)
+                bool isFit = known.IsZeroCopy ? wantsZeroCopy && known.IsMultiBuffer == isLong : !wantsZeroCopy && (known.IsMultiBuffer || !isLong);
+                if (isFit && TryBind(socket, interfaceIndex, queue, XDP_SHARED_UMEM, other) == 0)
                 {
-                    return Add(socket, new UmemBinding(IsShared: true, isZeroCopy, string.Empty));
+                    return Add(socket, known with { IsShared = true, ZeroCopyRefusal = string.Empty });
                 }
             }
             Register(port, socket);
             string refusal = string.Empty;
             if (copying != UmemCopying.Copy)
             {
-                int refused = TryBind(socket, interfaceIndex, queue, XDP_USE_NEED_WAKEUP | XDP_ZEROCOPY);
+                int refused = TryBind(socket, interfaceIndex, queue, XDP_USE_NEED_WAKEUP | XDP_ZEROCOPY | (isLong ? XDP_USE_SG : 0));
                 if (refused == 0)
                 {
-                    return Add(socket, new UmemBinding(IsShared: false, IsZeroCopy: true, string.Empty));
+                    return Add(socket, new UmemBinding(IsShared: false, IsZeroCopy: true, isLong, string.Empty));
                 }
                 refusal = Errno.Text(refused);
             }
-            int error = TryBind(socket, interfaceIndex, queue, XDP_USE_NEED_WAKEUP | XDP_COPY);
+            bool isMultiBuffer = true;
+            int error = TryBind(socket, interfaceIndex, queue, XDP_USE_NEED_WAKEUP | XDP_COPY | XDP_USE_SG);
+            if (error == Errno.EINVAL) // a kernel that does not know the flag
+            {
+                isMultiBuffer = false;
+                error = TryBind(socket, interfaceIndex, queue, XDP_USE_NEED_WAKEUP | XDP_COPY);
+            }
             return error == 0
-                ? Add(socket, new UmemBinding(IsShared: false, IsZeroCopy: false, refusal))
+                ? Add(socket, new UmemBinding(IsShared: false, IsZeroCopy: false, isMultiBuffer, refusal))
                 : throw PortException.FromErrno(port, "bind(AF_XDP)", error);
         }
     }
 
     /// <summary>A socket that another process bound, with the pool's memory as its umem: others can share it.</summary>
-    public void Adopt(int socket, bool isZeroCopy)
+    public void Adopt(int socket, in UmemBinding binding)
     {
         lock (_lock)
         {
-            _sockets.Add((socket, isZeroCopy));
+            Add(socket, binding);
         }
     }
 
@@ -79,9 +89,9 @@ internal sealed unsafe class Umem
         }
     }
 
-    private UmemBinding Add(int socket, UmemBinding binding)
+    private UmemBinding Add(int socket, in UmemBinding binding)
     {
-        _sockets.Add((socket, binding.IsZeroCopy));
+        _sockets.Add((socket, binding));
         return binding;
     }
 
@@ -147,5 +157,25 @@ internal enum UmemCopying
 /// <summary>What a socket got.</summary>
 /// <param name="IsShared">Whether its umem was there before.</param>
 /// <param name="IsZeroCopy">Whether the driver reaches into the frames itself.</param>
+/// <param name="IsMultiBuffer">Whether a packet may have several frames.</param>
 /// <param name="ZeroCopyRefusal">Why it does not, where it was asked to; else empty.</param>
-internal readonly record struct UmemBinding(bool IsShared, bool IsZeroCopy, string ZeroCopyRefusal);
+internal readonly record struct UmemBinding(bool IsShared, bool IsZeroCopy, bool IsMultiBuffer, string ZeroCopyRefusal)
+{
+    // MAX_SKB_FRAGS is 17 or more, and the first frame of a packet goes where they do not count.
+    private const int MostCopied = 18;
+
+    // xdp_zc_max_segs of the drivers that have it: 8 or more.
+    private const int MostTouched = 8;
+
+    // What such a driver keeps free in front of a received piece, and the kernel behind it.
+    private const int Overhead = 2 * FramePool.DataOffset;
+
+    /// <summary>Bytes behind the Ethernet header and a tag of the longest packet that passes both ways: the largest MTU.</summary>
+    public int LongestPayload(int frameSize)
+    {
+        int longest = !IsMultiBuffer ? frameSize - FramePool.DataOffset
+            : IsZeroCopy ? MostTouched * (frameSize - Overhead)
+            : MostCopied * frameSize;
+        return Math.Min(longest - LinkFrame.HeaderLength - LinkFrame.TagLength, ushort.MaxValue);
+    }
+}

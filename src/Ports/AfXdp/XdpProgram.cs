@@ -50,7 +50,11 @@ internal sealed class XdpProgram : IDisposable
         int program = -1;
         try
         {
-            program = Bpf.LoadXdp(Instructions(map));
+            program = Bpf.LoadXdp(Instructions(map), takesFragments: true);
+            if (program < 0 && Errno.Last == Errno.EINVAL)
+            {
+                program = Bpf.LoadXdp(Instructions(map), takesFragments: false);
+            }
             if (program < 0)
             {
                 throw Refused(port, "bpf(BPF_PROG_LOAD)", Errno.Last);

@@ -23,7 +23,8 @@ internal sealed unsafe class XdpRing<T> : IDisposable
     private uint _own; // our index, as far as we are; the shared one follows with Submit or Release
     private bool _disposed;
 
-    private XdpRing(byte* map, nuint mapBytes, in XdpRingOffset offset, uint count)
+    /// <param name="map">Mapped memory, the ring's from now on.</param>
+    internal XdpRing(byte* map, nuint mapBytes, in XdpRingOffset offset, uint count)
     {
         _map = map;
         _mapBytes = mapBytes;
@@ -87,6 +88,10 @@ internal sealed unsafe class XdpRing<T> : IDisposable
     /// <summary>The next entry to read. The caller has seen that there is one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public T Next() => _entries[_own++ & _mask];
+
+    /// <summary>An entry that waits to be read, the next one for 0. The caller has seen that there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref readonly T Ahead(uint entries) => ref _entries[(_own + entries) & _mask];
 
     /// <summary>Gives the entries read back to the kernel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -23,7 +23,7 @@ internal static unsafe partial class Bpf
     public static int LoadClassifier(ReadOnlySpan<BpfInstruction> program, Span<byte> log) =>
         Load(BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_INGRESS, program, log);
 
-    /// <summary>As <see cref="LoadXdp(ReadOnlySpan{BpfInstruction})"/>. What the verifier complains of goes to <paramref name="log"/>.</summary>
+    /// <summary>As <see cref="LoadXdp(ReadOnlySpan{BpfInstruction}, bool)"/>, without fragments. What the verifier complains of goes to <paramref name="log"/>.</summary>
     public static int LoadXdp(ReadOnlySpan<BpfInstruction> program, Span<byte> log) => Load(BPF_PROG_TYPE_XDP, BPF_XDP, program, log);
 
     /// <summary>Runs a classifier on each packet the interface receives, before the stack does anything else with it (Linux 6.6).</summary>
@@ -76,7 +76,7 @@ internal static unsafe partial class Bpf
         }
     }
 
-    private static int Load(uint type, uint attachType, ReadOnlySpan<BpfInstruction> program, Span<byte> log)
+    private static int Load(uint type, uint attachType, ReadOnlySpan<BpfInstruction> program, Span<byte> log, uint flags = 0)
     {
         fixed (BpfInstruction* instructions = program)
         fixed (byte* license = "Dual MIT/GPL\0"u8, text = log)
@@ -90,6 +90,7 @@ internal static unsafe partial class Bpf
                 LogLevel = log.IsEmpty ? 0u : 1,
                 LogSize = (uint)log.Length,
                 Log = (ulong)text,
+                Flags = flags,
                 ExpectedAttachType = attachType,
             };
             return Call(BPF_PROG_LOAD, &request, sizeof(ProgramLoad));

@@ -16,6 +16,7 @@ internal static unsafe partial class Bpf
     private const uint BPF_MAP_TYPE_XSKMAP = 17;
     private const uint BPF_PROG_TYPE_XDP = 6;
     private const uint BPF_XDP = 37; // enum bpf_attach_type
+    private const uint BPF_F_XDP_HAS_FRAGS = 1 << 5;
 
     // __NR_bpf
     private static readonly nint Number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 280 : 321;
@@ -33,7 +34,9 @@ internal static unsafe partial class Bpf
         return Call(BPF_MAP_UPDATE_ELEM, &request, sizeof(MapUpdate));
     }
 
-    public static int LoadXdp(ReadOnlySpan<BpfInstruction> program) => Load(BPF_PROG_TYPE_XDP, BPF_XDP, program, log: default);
+    /// <param name="takesFragments">Whether it may be given packets of several buffers, which is refused before Linux 5.18.</param>
+    public static int LoadXdp(ReadOnlySpan<BpfInstruction> program, bool takesFragments) =>
+        Load(BPF_PROG_TYPE_XDP, BPF_XDP, program, log: default, takesFragments ? BPF_F_XDP_HAS_FRAGS : 0);
 
     /// <param name="flags">XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE.</param>
     public static int LinkXdp(int program, int interfaceIndex, uint flags)
@@ -97,6 +100,9 @@ internal static unsafe partial class Bpf
 
         [FieldOffset(32)]
         public ulong Log;
+
+        [FieldOffset(44)]
+        public uint Flags;
 
         [FieldOffset(68)]
         public uint ExpectedAttachType;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Ports.Linux;
 
@@ -106,6 +107,17 @@ internal static unsafe class PacketSocket
         {
             throw PortException.FromErrno(port, "bind(AF_PACKET)");
         }
+    }
+
+    /// <summary>Sends a packet by a socket that has PACKET_VNET_HDR.</summary>
+    /// <returns>0, or the error.</returns>
+    public static int Send(int socket, in Packet packet, VirtioNetHeader header)
+    {
+        IoVector* vectors = stackalloc IoVector[2];
+        vectors[0] = new IoVector { Base = &header, Length = VirtioNetHeader.Size };
+        vectors[1] = new IoVector { Base = packet.Data, Length = (nuint)packet.Length };
+        MessageHeader message = new() { Vectors = vectors, VectorCount = 2 };
+        return Libc.sendmsg(socket, &message, Libc.MSG_DONTWAIT) < 0 ? Errno.Last : 0;
     }
 
     /// <summary>Adds or drops the socket's wish that the interface be promiscuous; it ends with the socket too.</summary>

@@ -19,6 +19,10 @@ internal static class XdpSocket
     public const ushort XDP_COPY = 2;
     public const ushort XDP_ZEROCOPY = 4;
     public const ushort XDP_USE_NEED_WAKEUP = 8;
+    public const ushort XDP_USE_SG = 16;
+
+    // xdp_desc.options
+    public const uint XDP_PKT_CONTD = 1;
 
     // Offsets for mmap.
     public const long XDP_PGOFF_RX_RING = 0;
@@ -76,7 +80,7 @@ internal struct XdpMapOffsets
     public XdpRingOffset Completion;
 }
 
-/// <summary>struct xdp_desc: a packet in the umem, by its offset from the umem's start.</summary>
+/// <summary>struct xdp_desc: a packet in the umem, or with <see cref="XdpSocket.XDP_PKT_CONTD"/> a piece of one, by its offset from the umem's start.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 16)]
 internal struct XdpDescriptor
 {

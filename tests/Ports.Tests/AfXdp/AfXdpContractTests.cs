@@ -18,12 +18,18 @@ public sealed class AfXdpGenericContractTests : LinkContract
     internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Generic);
 }
 
-/// <summary>The same with frames of 4096 bytes and the longest MTU that veth has XDP for.</summary>
+/// <summary>The same with packets of several frames.</summary>
 public sealed class AfXdpJumboContractTests : LinkContract
+{
+    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native, mtu: 9000, slots: 512);
+}
+
+/// <summary>The same with frames of 4096 bytes, in the generic hook.</summary>
+public sealed class AfXdpGenericJumboContractTests : LinkContract
 {
     internal override int FrameSize => 4096;
 
-    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native, mtu: 3500);
+    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Generic, mtu: 9000, slots: 512);
 }
 
 /// <summary>The same over a TAP device; the far end is the program that has it open.</summary>
@@ -99,7 +105,7 @@ internal sealed class AfXdpHarness : PortHarness
     private readonly AfXdpPort _port;
     private readonly RawSocket _far;
 
-    public AfXdpHarness(FramePool pool, XdpMode mode, int mtu = 1500)
+    public AfXdpHarness(FramePool pool, XdpMode mode, int mtu = 1500, int slots = 256)
         : base(pool)
     {
         Needs.Xdp();
@@ -108,7 +114,7 @@ internal sealed class AfXdpHarness : PortHarness
         VethCable.Lay(_space.Network, "near", _space.Network, "far");
         _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
         _space.Execute("ip", "link", "set", "far", "mtu", $"{mtu}").Checked();
-        _port = _space.Run(() => AfXdpPort.Open("near", "near", pool, new AfXdpOptions(256, 256, mode)));
+        _port = _space.Run(() => AfXdpPort.Open("near", "near", pool, new AfXdpOptions(slots, 256, mode)));
         _far = _space.Run(() => new RawSocket("far"));
     }
 

@@ -425,13 +425,13 @@ public sealed class AfXdpPortTests : IDisposable
     }
 
     [Theory]
-    [InlineData(9000, "1710 at most")]
-    [InlineData(3758, "1710 at most, or 3758 with --frame-size 4096")]
-    public void An_mtu_that_no_frame_holds_is_refused_with_the_way_out(int mtu, string most)
+    [InlineData(36847, "36846 at most, or 65535 with --frame-size 4096")]
+    [InlineData(65535, "36846 at most, or 65535 with --frame-size 4096")]
+    public void An_mtu_of_more_frames_than_the_kernel_sends_is_refused_with_the_way_out(int mtu, string most)
     {
         _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
         Assert.Equal(
-            $"port 'near': interface near has an MTU of {mtu}; with AF_XDP a packet must fit a frame: {most}; packet:near does without AF_XDP",
+            $"port 'near': interface near has an MTU of {mtu}; AF_XDP takes {most}; packet:near does without AF_XDP",
             Assert.Throws<PortException>(() => Open()).Message);
         AssertEveryFrameIsBack();
     }
@@ -439,15 +439,17 @@ public sealed class AfXdpPortTests : IDisposable
     [Fact]
     public void Where_the_driver_refuses_the_interface_as_it_is_set_up_the_generic_hook_takes_it_and_the_line_says_why()
     {
-        _space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
-        const string why = "Numerical result out of range: the driver has no XDP for an MTU as large as this interface's or, for a veth, its peer's";
+        _space.Execute("ip", "link", "add", "narrow", "numrxqueues", "1", "numtxqueues", "1", "type", "veth", "peer", "name", "wide", "numrxqueues", "2", "numtxqueues", "2").Checked();
+        _space.BringUp("narrow");
+        _space.BringUp("wide");
+        const string why = "No space left on device: a veth wants as many receive queues as its peer has transmit queues (ethtool -L)";
         Assert.Equal(
-            $"port 'near': bpf(BPF_LINK_CREATE, native mode): {why}; packet:near does without AF_XDP",
-            Assert.Throws<PortException>(() => Open(options: new AfXdpOptions(128, 128, XdpMode.Native))).Message);
-        using (AfXdpPort near = Open())
+            $"port 'narrow': bpf(BPF_LINK_CREATE, native mode): {why}; packet:narrow does without AF_XDP",
+            Assert.Throws<PortException>(() => Open("narrow", new AfXdpOptions(128, 128, XdpMode.Native))).Message);
+        using (AfXdpPort near = Open("narrow"))
         {
             Assert.StartsWith($"AF_XDP: generic, copy, need_wakeup, own umem; veth refuses native mode ({why}); segments", near.Backend, StringComparison.Ordinal);
-            using RawSocket raw = OpenRaw();
+            using RawSocket raw = OpenRaw("wide");
             raw.Send(Frame(100));
             Assert.Equal(Frame(100), ReceiveOne(near));
         }

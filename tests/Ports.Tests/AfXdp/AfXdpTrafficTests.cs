@@ -33,7 +33,6 @@ public sealed class AfXdpTrafficTests
         using (AfXdpPort left = OpenXdp(hosts.Switch, "left", pool))
         using (AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right")))
         {
-            hosts.Right.Execute("ethtool", "-K", "eth0", "tso", "off", "gso", "off", "tx-udp-segmentation", "off").Checked(); // the bridge cuts no segments
             Pass(hosts, left, right, pool);
         }
         Assert.Equal(pool.FrameCount, pool.FreeCount);
@@ -55,6 +54,7 @@ public sealed class AfXdpTrafficTests
         hosts.Transfer(hosts.Left, "-n", "32M");
         hosts.Transfer(hosts.Right, "-n", "32M");
         hosts.Transfer(hosts.Left, "-u", "-b", "20M", "-n", "1M", "-l", "1400");
-        Assert.True(bridge.PartialChecksum > 10_000, $"only {bridge.PartialChecksum} of {bridge.Packets} packets came with a partial checksum");
+        Assert.True(bridge.PartialChecksum > 500, $"only {bridge.PartialChecksum} of {bridge.Packets} packets came with a partial checksum");
+        Assert.True(bridge.Longest > 10_000, $"no segment was whole: {bridge.Longest} bytes at most");
     }
 }

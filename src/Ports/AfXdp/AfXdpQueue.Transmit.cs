@@ -1,0 +1,194 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Packets;
+using Softswitch.Ports.Linux;
+using static Softswitch.Ports.Linux.XdpSocket;
+
+namespace Softswitch.Ports.AfXdp;
+
+/// <summary>What leaves, and the frames that come back.</summary>
+internal sealed unsafe partial class AfXdpQueue
+{
+    private const int PacketsPerCall = 32;
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        if (_outstanding > 0)
+        {
+            FinishTransmits(frames);
+        }
+        // An MTU raised while the port is open does not make packets longer.
+        int mtu = Math.Min(_interface.Mtu, LongestPayload);
+        uint staged = 0;
+        int done = 0;
+        for (; done < packets.Length; done++)
+        {
+            ref readonly Packet packet = ref packets[done];
+            if (packet.HasOffload)
+            {
+                Submit(ref staged, frames);
+                if (!TrySendSegment(packet, mtu, frames))
+                {
+                    break;
+                }
+            }
+            else if (!LinkFrame.FitsMtu(packet, default, mtu))
+            {
+                _transmitErrors++;
+                frames.Release(packet);
+            }
+            else if (!TryStage(packet, frames, ref staged))
+            {
+                break;
+            }
+        }
+        Submit(ref staged, frames);
+        return done;
+    }
+
+    /// <summary>Puts a packet into the transmit ring. One in memory the kernel does not know, a large frame, moves to frames it knows.</summary>
+    private bool TryStage(in Packet packet, FrameCache frames, ref uint staged)
+    {
+        uint room = _transmit.Capacity - _outstanding - staged;
+        if (!_ledger.Covers(packet))
+        {
+            return TryStagePieces(packet, frames, room, ref staged);
+        }
+        if (room == 0)
+        {
+            return false;
+        }
+        _transmit.Reserve() = new XdpDescriptor { Address = _ledger.Give(packet), Length = (uint)packet.Length };
+        staged++;
+        return true;
+    }
+
+    private bool TryStagePieces(in Packet packet, FrameCache frames, uint room, ref uint staged)
+    {
+        int size = frames.Pool.FrameSize;
+        int count = (packet.Length + size - 1) / size;
+        if (count > room)
+        {
+            return false;
+        }
+        Span<Packet> pieces = stackalloc Packet[count]; // the MTU bounds it
+        for (int i = 0; i < count; i++)
+        {
+            if (!frames.TryRent(out pieces[i]))
+            {
+                frames.Release(pieces[..i]);
+                return false;
+            }
+        }
+        ReadOnlySpan<byte> rest = packet.Bytes;
+        foreach (ref Packet piece in pieces)
+        {
+            piece = new Packet(frames.Pool.OrdinaryFrameStart(piece.Data), Math.Min(rest.Length, size)); // nobody needs headroom any more
+            rest[..piece.Length].CopyTo(piece.Bytes);
+            rest = rest[piece.Length..];
+            _transmit.Reserve() = new XdpDescriptor
+            {
+                Address = _ledger.Give(piece),
+                Length = (uint)piece.Length,
+                Options = rest.IsEmpty ? 0 : XDP_PKT_CONTD,
+            };
+        }
+        staged += (uint)count;
+        frames.Release(packet);
+        return true;
+    }
+
+    /// <returns>False if the kernel has no room for it now.</returns>
+    private bool TrySendSegment(in Packet packet, int mtu, FrameCache frames)
+    {
+        Debug.Assert(_segments >= 0, "the datapath finishes packets for a port that takes no offloads");
+        bool isFit = VirtioNetHeader.TryFor(packet, frames, out VirtioNetHeader header) && LinkFrame.FitsMtu(packet, header, mtu);
+        int error = isFit ? PacketSocket.Send(_segments, packet, header) : Errno.EINVAL;
+        if (error is Errno.ENOBUFS or Errno.EAGAIN or Errno.EINTR or Errno.ENOMEM)
+        {
+            return false;
+        }
+        _transmitErrors += error == 0 ? 0 : 1;
+        frames.Release(packet);
+        return true;
+    }
+
+    /// <summary>Shows the kernel what was staged.</summary>
+    private void Submit(ref uint staged, FrameCache frames)
+    {
+        if (staged > 0)
+        {
+            bool alone = !_unsent;
+            _outstanding += staged;
+            _transmit.Submit();
+            Kick(staged, alone, frames);
+            staged = 0;
+        }
+    }
+
+    /// <summary>Takes back the frames of packets sent, and urges the kernel on with those it left behind.</summary>
+    private void FinishTransmits(FrameCache frames)
+    {
+        uint finished = _completion.Peek();
+        for (uint i = 0; i < finished; i++)
+        {
+            frames.Release(_ledger.Take(_completion.Next(), 0));
+        }
+        if (finished > 0)
+        {
+            _completion.Release();
+            _outstanding -= finished;
+        }
+        if (_unsent)
+        {
+            Kick(0, alone: false, frames);
+        }
+    }
+
+    /// <param name="staged">Packets submitted since the last call.</param>
+    /// <param name="alone">Whether nothing was left in the ring before them.</param>
+    private void Kick(uint staged, bool alone, FrameCache frames)
+    {
+        _unsent = false;
+        if (!_transmit.NeedsWakeup)
+        {
+            return;
+        }
+        for (uint calls = (_transmit.Untaken / PacketsPerCall) + 1; calls > 0; calls--)
+        {
+            if (Libc.send(_socket, null, 0, Libc.MSG_DONTWAIT) >= 0)
+            {
+                return;
+            }
+            int error = Errno.Last;
+            if (error == Errno.EBUSY)
+            {
+                _transmitErrors++; // the device dropped one; the next are untouched
+            }
+            else if (error != Errno.EAGAIN)
+            {
+                if (alone && IsDown(error))
+                {
+                    TakeBack(staged, frames);
+                    return;
+                }
+                break;
+            }
+            alone = false; // the kernel has looked at the ring
+        }
+        _unsent = true;
+    }
+
+    /// <summary>The interface is down or gone: what it was to send must not leave, late, when it is up again.</summary>
+    private void TakeBack(uint staged, FrameCache frames)
+    {
+        for (uint i = 0; i < staged; i++)
+        {
+            XdpDescriptor descriptor = _transmit.TakeBack();
+            _transmitErrors += (descriptor.Options & XDP_PKT_CONTD) == 0 ? 1 : 0;
+            frames.Release(_ledger.Take(descriptor.Address, 0));
+        }
+        _outstanding -= staged;
+    }
+
+    private static bool IsDown(int error) => error is Errno.ENETDOWN or Errno.ENXIO or Errno.ENODEV;
+}
