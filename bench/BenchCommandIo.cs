@@ -12,7 +12,7 @@ internal static partial class BenchCommand
     {
         Option<string?> backend = new("--backend") { Description = "How the switch takes packets from interfaces; both in turn if not given." };
         backend.AcceptOnlyFromAmong("packet", "xdp");
-        Option<int> frame = new("--frame") { HelpName = "BYTES", Description = "Bytes of a frame, without FCS.", DefaultValueFactory = _ => MeasuredFrame.MinLength };
+        Option<int?> frame = new("--frame") { HelpName = "BYTES", Description = "Bytes of a frame, without FCS (60); with --tcp of the longest, by the interfaces' MTU (1514)." };
         Option<int> flows = Number("--flows", "Flows of the traffic; the table has an entry for each direction.", 64);
         Option<double> seconds = new("--seconds") { HelpName = "S", Description = "How long each trial offers packets.", DefaultValueFactory = _ => 1 };
         Option<int> rounds = Number("--rounds", "How often all of it is measured, with --compare in turns.", 3);
@@ -31,6 +31,7 @@ internal static partial class BenchCommand
             {
                 return SayMissing(command.Name, missing, "Open vSwitch", OvsInstallation.PlainInstallLine);
             }
+            bool isTcp = parsed.GetValue(tcp);
             var options = new IoOptions
             {
                 Backends = parsed.GetValue(backend) switch
@@ -39,14 +40,15 @@ internal static partial class BenchCommand
                     "xdp" => [IoBackend.Xdp],
                     _ => [IoBackend.Packet, IoBackend.Xdp],
                 },
-                FrameLength = InRange(frame, parsed.GetValue(frame), MeasuredFrame.MinLength, MeasuredFrame.MaxLength),
+                FrameLength = isTcp
+                    ? InRange(frame, parsed.GetValue(frame) ?? MeasuredFrame.MaxLength, TcpTestbed.MinFrameLength, TcpTestbed.MaxFrameLength)
+                    : InRange(frame, parsed.GetValue(frame) ?? MeasuredFrame.MinLength, MeasuredFrame.MinLength, MeasuredFrame.MaxLength),
                 Flows = InRange(flows, parsed.GetValue(flows), 1, MeasuredFrame.MaxFlows),
                 Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 250),
                 Rounds = InRange(rounds, parsed.GetValue(rounds), 1, 1000),
                 Tolerance = InRange(tolerance, parsed.GetValue(tolerance), 0, 0.5),
                 OpenVSwitch = installed,
             };
-            bool isTcp = parsed.GetValue(tcp);
             return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) =>
                 isTcp ? TcpBenchmark.Run(options, progress, cancellation) : IoBenchmark.Run(options, progress, cancellation));
         });

@@ -13,6 +13,7 @@ internal sealed record IoOptions
 {
     public IReadOnlyList<IoBackend> Backends { get; init; } = [IoBackend.Packet, IoBackend.Xdp];
 
+    /// <summary>Bytes without FCS; of a TCP stream the longest of a host.</summary>
     public int FrameLength { get; init; } = MeasuredFrame.MinLength;
 
     /// <summary>Of the traffic; the table has one entry for each direction.</summary>

@@ -50,6 +50,7 @@ internal static class TcpBenchmark
             }
         }
         result.Add("tcp", rows, table);
+        result.Add("frame", options.FrameLength);
         IoBenchmark.Describe(result, options);
         return result;
     }
@@ -66,7 +67,7 @@ internal static class TcpBenchmark
 
         void Add(string name, bool offloads, Func<NetworkNamespace, IoSwitch> start)
         {
-            var testbed = new TcpTestbed(hosts, offloads);
+            var testbed = new TcpTestbed(hosts, offloads, options.FrameLength);
             try
             {
                 sides.Add(new TcpSide(name, testbed, start(testbed.Switch)));

@@ -10,19 +10,27 @@ internal sealed class TcpTestbed : ITcpTestbed
     public const string InputName = "in";
     public const string OutputName = "out";
 
+    /// <summary>An Ethernet header and the least MTU of IPv4 hosts.</summary>
+    public const int MinFrameLength = HeaderLength + 576;
+
+    public const int MaxFrameLength = HeaderLength + ushort.MaxValue;
+
+    private const int HeaderLength = 14;
+
     private readonly LabHost _client = LabHost.Numbered(1);
     private readonly LabHost _server = LabHost.Numbered(2);
     private readonly int _hostProcessor;
 
     /// <param name="hostProcessor">The only one iperf3 may use.</param>
     /// <param name="offloads">Whether the hosts leave checksums and segments to their interfaces, as they do unless told otherwise.</param>
-    public TcpTestbed(int hostProcessor, bool offloads)
+    /// <param name="frameLength">Bytes without FCS of the longest frame that all interfaces take.</param>
+    public TcpTestbed(int hostProcessor, bool offloads, int frameLength)
     {
         _hostProcessor = hostProcessor;
         try
         {
-            Connect(_client, InputName, offloads);
-            Connect(_server, OutputName, offloads);
+            Connect(_client, InputName, offloads, frameLength - HeaderLength);
+            Connect(_server, OutputName, offloads, frameLength - HeaderLength);
         }
         catch
         {
@@ -43,9 +51,14 @@ internal sealed class TcpTestbed : ITcpTestbed
         Switch.Dispose();
     }
 
-    private void Connect(LabHost host, string nearName, bool offloads)
+    private void Connect(LabHost host, string nearName, bool offloads, int mtu)
     {
         host.Connect(Switch, nearName);
+        host.Links.SetMtu(host.CurrentInterface, mtu);
+        using (NetlinkSocket near = Switch.Run(NetlinkSocket.Open))
+        {
+            near.SetMtu(nearName, mtu);
+        }
         if (!offloads)
         {
             host.Run(() => InterfaceFeatures.SetTransmitOffload(host.CurrentInterface, on: false));
