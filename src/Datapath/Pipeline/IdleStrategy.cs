@@ -14,6 +14,13 @@ internal sealed class IdleStrategy
     /// <summary>Empty passes before the first sleep: some tens of microseconds, longer than the gaps within a burst.</summary>
     public const int PassesBeforeSleep = 64;
 
+    // A sleep from which packets wake so soon was not worth it: they wait for the kernel, and for the processor to come back from its own sleep, which takes
+    // tens of microseconds more. So a worker spins for twice such a gap from then on, and less again when gaps are longer (as KVM's halt polling does).
+    private const long LongestSpin = 100 * TimeSpan.TicksPerMicrosecond;
+
+    // Between two passes: after more than that others have use for the processor. A sleeper gets it back sooner than one that has spun.
+    private const long Crowded = 10 * TimeSpan.TicksPerMicrosecond;
+
     // A port without a descriptor has to be asked; the others end the sleep themselves.
     private const int AskingMicroseconds = 1000;
     private const int LongestMicroseconds = 100_000;
@@ -33,6 +40,10 @@ internal sealed class IdleStrategy
     private int[] _watched = [];
     private bool _isAsked;
     private int _idlePasses;
+    private long _idleSince; // ticks of 100 ns, as the two below
+    private long _lastIdlePass;
+    private long _spin;
+    private bool _hasSlept; // since the last busy pass
     private int _busyPasses;
     private int _sleeps; // begun and ended: odd during one
     private int _isWoken;
@@ -95,10 +106,17 @@ internal sealed class IdleStrategy
     public void TakeWake() => Interlocked.Exchange(ref _isWoken, 0);
 
     /// <summary>After a pass that moved packets. In lasting traffic nothing is written: who hands packets over reads what lies beside.</summary>
-    public void NoteBusyPass()
+    /// <param name="began">When it began, in ticks of 100 ns.</param>
+    public void NoteBusyPass(long began)
     {
         if (_idlePasses != 0)
         {
+            if (_hasSlept)
+            {
+                long gap = began - _idleSince;
+                _spin = gap <= LongestSpin ? Math.Min(2 * gap, LongestSpin) : _spin / 2;
+                _hasSlept = false;
+            }
             _idlePasses = 0;
             IsResting = false;
         }
@@ -109,8 +127,15 @@ internal sealed class IdleStrategy
     }
 
     /// <summary>After a pass that moved nothing.</summary>
+    /// <param name="began">When it began, in ticks of 100 ns.</param>
     /// <returns>Whether it is time to sleep.</returns>
-    public bool NoteIdlePass() => ++_idlePasses >= PassesBeforeSleep;
+    public bool NoteIdlePass(long began)
+    {
+        _idleSince = _idlePasses == 0 ? began : _idleSince;
+        bool isCrowded = began - _lastIdlePass > Crowded;
+        _lastIdlePass = began;
+        return ++_idlePasses >= PassesBeforeSleep && (isCrowded || began - _idleSince >= _spin);
+    }
 
     /// <summary>Begins a sleep.</summary>
     /// <param name="queues">What the worker receives from.</param>
@@ -132,6 +157,7 @@ internal sealed class IdleStrategy
             return false;
         }
         _busyPasses = 0;
+        _hasSlept = true;
         long now = Stopwatch.GetTimestamp();
         long period = _isAsked ? AskingTicks : LongestTicks;
         long end = (now / period * period) + period; // all sleepers', so that they wake together

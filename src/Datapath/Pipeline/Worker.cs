@@ -247,10 +247,10 @@ internal sealed unsafe class Worker : IDisposable
         _counters.CountPass(_ticks, isBusy);
         if (isBusy)
         {
-            Sleep.NoteBusyPass();
+            Sleep.NoteBusyPass(_ticks);
             return true;
         }
-        if (!Sleep.NoteIdlePass())
+        if (!Sleep.NoteIdlePass(_ticks))
         {
             return true;
         }

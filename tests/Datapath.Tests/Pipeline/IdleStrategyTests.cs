@@ -7,6 +7,7 @@ namespace Softswitch.Datapath.Tests.Pipeline;
 public sealed class IdleStrategyTests
 {
     private const int Slot = 3;
+    private const long Microsecond = TimeSpan.TicksPerMicrosecond;
     private const long Long = 10 * TimeSpan.TicksPerMillisecond;
 
     [Fact]
@@ -59,7 +60,7 @@ public sealed class IdleStrategyTests
         idle.EndSleep(isDue: false);
         for (int i = 0; i < 100_000; i++)
         {
-            idle.NoteBusyPass();
+            idle.NoteBusyPass(i);
         }
         Assert.Equal(2, waiter.Unwatched);
         Assert.Empty(waiter.Watched);
@@ -110,9 +111,74 @@ public sealed class IdleStrategyTests
         Assert.True(idle.TryFallAsleep([], Long));
         idle.EndSleep(isDue: true);
         Assert.True(idle.IsResting);
-        Assert.True(idle.NoteIdlePass()); // one look is enough
-        idle.NoteBusyPass();
+        Assert.True(idle.NoteIdlePass(0)); // one look is enough
+        idle.NoteBusyPass(0);
         Assert.False(idle.IsResting);
+    }
+
+    [Fact]
+    public void A_worker_that_packets_wake_soon_spins_for_twice_the_gap_from_then_on()
+    {
+        IdleStrategy idle = Begin(new Recorder());
+        Assert.Equal(IdleStrategy.PassesBeforeSleep, PassesUntilSleep(idle, 1000));
+        Wake(idle, 1000 + (40 * Microsecond));
+        Assert.Equal(80 + 1, PassesUntilSleep(idle, 2000));
+    }
+
+    [Fact]
+    public void No_gaps_make_a_worker_spin_without_end()
+    {
+        IdleStrategy idle = Begin(new Recorder());
+        long now = 1000;
+        for (int i = 0; i < 10; i++)
+        {
+            int passes = PassesUntilSleep(idle, now);
+            Assert.InRange(passes, IdleStrategy.PassesBeforeSleep, 100 + 1);
+            Wake(idle, now += passes * Microsecond);
+        }
+    }
+
+    [Fact]
+    public void Long_gaps_make_a_worker_spin_for_less_again()
+    {
+        IdleStrategy idle = Begin(new Recorder());
+        PassesUntilSleep(idle, 1000);
+        Wake(idle, 1000 + (100 * Microsecond));
+        Assert.Equal(100 + 1, PassesUntilSleep(idle, 5000));
+        Wake(idle, 5000 + (101 * Microsecond));
+        Assert.Equal(IdleStrategy.PassesBeforeSleep, PassesUntilSleep(idle, 10_000));
+    }
+
+    [Fact]
+    public void A_worker_does_not_spin_on_while_others_have_use_for_its_processor()
+    {
+        IdleStrategy idle = Begin(new Recorder());
+        PassesUntilSleep(idle, 1000);
+        Wake(idle, 1000 + (100 * Microsecond));
+        long now = 5000;
+        for (int i = 0; i < IdleStrategy.PassesBeforeSleep; i++)
+        {
+            Assert.False(idle.NoteIdlePass(now++));
+        }
+        Assert.True(idle.NoteIdlePass(now + (11 * Microsecond)));
+    }
+
+    /// <summary>Passes of a microsecond each that move nothing, the first at <paramref name="now"/>, until the worker sleeps.</summary>
+    private static int PassesUntilSleep(IdleStrategy idle, long now)
+    {
+        int passes = 1;
+        for (; !idle.NoteIdlePass(now); now += Microsecond)
+        {
+            passes++;
+        }
+        Assert.True(idle.TryFallAsleep([], Long));
+        return passes;
+    }
+
+    private static void Wake(IdleStrategy idle, long now)
+    {
+        idle.EndSleep(isDue: false);
+        idle.NoteBusyPass(now);
     }
 
     private static IdleStrategy Begin(IWaiter waiter, bool hasWork = false)
