@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
@@ -23,6 +24,9 @@ internal static class StallBenchmark
 {
     private const double ProgressSeconds = 0.5;
 
+    // For each second of passes, the thread reads the clock for so long, on the same processor under the same flow-mods: what holds that up holds passes up, too.
+    private const double ClockShare = 0.25;
+
     // Nanoseconds: the clocks are not read at quite the same moment.
     private const long SuspiciousSteal = 10_000;
     private static readonly TimeSpan StatisticsInterval = TimeSpan.FromMilliseconds(20);
@@ -35,7 +39,8 @@ internal static class StallBenchmark
         var churn = new Churn(bench, options.Kind, options.Flows);
         bench.StartService();
         using var gaps = new GapRecorder();
-        using var workers = new MeasuredWorkers(bench.Control.Workers, gaps);
+        using var clockGaps = new GapRecorder();
+        using var workers = new MeasuredWorkers(bench.Control.Workers, gaps, clockGaps);
         using var driver = new ChurnDriver(bench.Listen(), churn, options.Rate, StatisticsInterval);
         progress("warming up");
         workers.SetRecording(true);
@@ -52,17 +57,23 @@ internal static class StallBenchmark
         long statistics = driver.StatisticsRead;
         long start = Stopwatch.GetTimestamp();
         workers.SetRecording(true);
-        while (Stopwatch.GetElapsedTime(start).TotalSeconds < options.Seconds)
+        double step = Math.Min(ProgressSeconds, options.Seconds);
+        double measured = 0;
+        for (; measured < options.Seconds; measured += step)
         {
-            Thread.Sleep(TimeSpan.FromSeconds(Math.Min(ProgressSeconds, options.Seconds)));
-            progress($"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} of {options.Seconds:0} s");
+            Thread.Sleep(TimeSpan.FromSeconds(step));
+            workers.SetReadingClock(true);
+            Thread.Sleep(TimeSpan.FromSeconds(step * ClockShare));
+            workers.SetReadingClock(false);
+            progress($"{measured + step:0.0} of {options.Seconds:0} s");
         }
         workers.SetRecording(false);
         workers.TakeSamples();
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         var result = new BenchResult("stall");
-        Report(result, gaps);
+        Report(result, gaps, measured);
+        ReportClock(result, clockGaps, measured * ClockShare);
         result.Add("stolenMilliseconds", Machine.StolenMilliseconds - stolen);
         result.Add("collections", GC.CollectionCount(0) - collections);
         result.Add("collectionPausesUs", (GC.GetTotalPauseDuration() - pauses).TotalMicroseconds, 1);
@@ -79,13 +90,15 @@ internal static class StallBenchmark
         return result;
     }
 
-    private static void Report(BenchResult result, GapRecorder gaps)
+    private static void Report(BenchResult result, GapRecorder gaps, double seconds)
     {
         result.Add("passes", gaps.All.Count);
         result.Add("passP50Us", gaps.Own.QuantileMicroseconds(0.5), 2);
         result.Add("passP99Us", gaps.Own.QuantileMicroseconds(0.99), 2);
         result.Add("passP9999Us", gaps.Own.QuantileMicroseconds(0.9999), 2);
         result.Add("longestUs", gaps.Own.MaxNanoseconds / 1e3, 1);
+        result.Add("over20UsPerSecond", gaps.Own.CountFrom(20_000) / seconds, 2);
+        result.Add("over50UsPerSecond", gaps.Own.CountFrom(50_000) / seconds, 2);
         result.Add("over100Us", gaps.Own.CountFrom(100_000));
         result.Add("longestWithPreemptionUs", gaps.All.MaxNanoseconds / 1e3, 1);
         result.Add("preemptions", gaps.Preempted.Count);
@@ -95,8 +108,43 @@ internal static class StallBenchmark
         result.Add("thefts", gaps.Stolen.CountFrom(SuspiciousSteal));
         result.Add("stolenUs", gaps.StolenNanoseconds / 1e3, 0);
         result.Add("longestTheftUs", gaps.Stolen.MaxNanoseconds / 1e3, 1);
+        result.Add("longPasses", new JsonArray([.. gaps.Longest.Select(ToJson)]), ToTable(gaps.Longest));
         result.Add("passTailUs", gaps.Own.ToTail());
         // Pairs: nanoseconds from which on, up to twice that, and how many passes.
         result.Add("histogram", new JsonArray([.. gaps.Own.PowersOfTwo().Select(bucket => new JsonArray(bucket.FromNanoseconds, bucket.Count))]));
     }
+
+    /// <summary>The same of the thread that only reads the clock.</summary>
+    private static void ReportClock(BenchResult result, GapRecorder gaps, double seconds)
+    {
+        result.Add("clockSeconds", seconds, 3);
+        result.Add("clockOver20UsPerSecond", gaps.Own.CountFrom(20_000) / seconds, 2);
+        result.Add("clockOver50UsPerSecond", gaps.Own.CountFrom(50_000) / seconds, 2);
+        result.Add("clockOver100Us", gaps.Own.CountFrom(100_000));
+        result.Add("clockLongestUs", gaps.Own.MaxNanoseconds / 1e3, 1);
+    }
+
+    private static JsonObject ToJson(LongPass pass) => new()
+    {
+        ["us"] = Microseconds(pass.OwnNanoseconds),
+        ["preemptedUs"] = Microseconds(pass.PreemptedNanoseconds),
+        ["stolenUs"] = Microseconds(pass.StolenNanoseconds),
+        ["packets"] = pass.Packets,
+        ["pageFaults"] = pass.PageFaults,
+        ["compiledMethods"] = pass.Compiled,
+        ["collectionUs"] = Math.Round(pass.Paused.TotalMicroseconds, 1),
+    };
+
+    private static TextTable ToTable(IEnumerable<LongPass> passes)
+    {
+        var table = new TextTable("longest passes", "µs", "preempted", "stolen", "packets", "page faults", "methods compiled", "collection µs");
+        int number = 0;
+        foreach (LongPass pass in passes)
+        {
+            table.Add([$"{++number}", .. ToJson(pass).Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Value}"))]);
+        }
+        return table;
+    }
+
+    private static double Microseconds(long nanoseconds) => Math.Round(nanoseconds / 1e3, 1);
 }

@@ -1,13 +1,25 @@
 using System.Diagnostics;
+using System.Runtime;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Lab.Measures;
+
+/// <summary>What is known of a pass that took long.</summary>
+/// <param name="OwnNanoseconds">Without what the operating system and a hypervisor took.</param>
+/// <param name="PreemptedNanoseconds">The operating system's part.</param>
+/// <param name="StolenNanoseconds">The hypervisor's part.</param>
+/// <param name="Packets">That it moved.</param>
+/// <param name="PageFaults">Of the worker's thread, in this pass or one of few before.</param>
+/// <param name="Compiled">Methods that the runtime compiled, likewise.</param>
+/// <param name="Paused">By garbage collections, likewise.</param>
+internal readonly record struct LongPass(
+    long OwnNanoseconds, long PreemptedNanoseconds, long StolenNanoseconds, int Packets, long PageFaults, int Compiled, TimeSpan Paused);
 
 /// <summary>How long a worker's passes took from one to the next, and for what part of it the operating system or a hypervisor ran something else.</summary>
 /// <remarks>
 /// After a gap worth looking at, the kernel is asked how long the thread was runnable but not running: that is the operating system's part. If the thread never left its
 /// processor and yet did not run by its processor clock, a hypervisor ran another guest meanwhile (kernels with PARAVIRT_TIME_ACCOUNTING take that off the clock). The rest,
-/// waiting for a garbage collection or a lock included, is the switch's own; so are page faults, and interrupts but where the kernel keeps them off the clock as well
+/// waiting for a garbage collection or a lock included, is the switch's own; so are page faults, which are counted beside it, and interrupts but where the kernel keeps them off the clock as well
 /// (IRQ_TIME_ACCOUNTING), since nothing tells them apart.
 /// Threads: the worker's, but for the results once it rests.
 /// </remarks>
@@ -20,6 +32,8 @@ internal sealed class GapRecorder : IDisposable
     // Passes after which the clocks are read again, so that a gap is not given what others took in passes long before.
     private const int PassesBetweenReadings = 64;
 
+    private const int MostKept = 10;
+
     private ThreadSchedule? _schedule;
     private long _last;
     private long _waited;
@@ -27,6 +41,10 @@ internal sealed class GapRecorder : IDisposable
     private long _ranAtReading;
     private long _reading;
     private int _passesToReading;
+    private long _faults;
+    private int _compiled;
+    private TimeSpan _paused;
+    private readonly List<LongPass> _longest = [];
 
     /// <summary>All gaps as they were.</summary>
     public Histogram All { get; } = new();
@@ -39,6 +57,9 @@ internal sealed class GapRecorder : IDisposable
 
     /// <summary>The hypervisor's part of those gaps that had one.</summary>
     public Histogram Stolen { get; } = new();
+
+    /// <summary>The longest passes by their own part, the longest first.</summary>
+    public IEnumerable<LongPass> Longest => _longest.OrderByDescending(pass => pass.OwnNanoseconds);
 
     public long PreemptedNanoseconds { get; private set; }
 
@@ -62,12 +83,14 @@ internal sealed class GapRecorder : IDisposable
         Own.Clear();
         Preempted.Clear();
         Stolen.Clear();
+        _longest.Clear();
         PreemptedNanoseconds = 0;
         StolenNanoseconds = 0;
     }
 
     /// <summary>A pass has ended.</summary>
-    public void Record()
+    /// <param name="packets">That it moved.</param>
+    public void Record(int packets)
     {
         long now = Stopwatch.GetTimestamp();
         long ticks = now - _last;
@@ -83,10 +106,10 @@ internal sealed class GapRecorder : IDisposable
             }
             return;
         }
-        RecordLong(Histogram.Nanoseconds(ticks), now);
+        RecordLong(Histogram.Nanoseconds(ticks), now, packets);
     }
 
-    private void RecordLong(long gap, long now)
+    private void RecordLong(long gap, long now, int packets)
     {
         long idle = Histogram.Nanoseconds(now - _reading) - (ThreadSchedule.CpuNanoseconds - _ranAtReading);
         long preempted = 0;
@@ -98,7 +121,9 @@ internal sealed class GapRecorder : IDisposable
             stolen = slices == _slices ? Math.Clamp(idle, 0, gap) : 0;
         }
         All.Record(gap);
-        Own.Record(Math.Max(0, gap - preempted - stolen));
+        long own = Math.Max(0, gap - preempted - stolen);
+        Own.Record(own);
+        Keep(own, preempted, stolen, packets);
         if (preempted > 0)
         {
             Preempted.Record(preempted);
@@ -112,11 +137,34 @@ internal sealed class GapRecorder : IDisposable
         Resume();
     }
 
+    private void Keep(long own, long preempted, long stolen, int packets)
+    {
+        int place = 0;
+        if (_longest.Count == MostKept)
+        {
+            for (int i = 1; i < MostKept; i++)
+            {
+                place = _longest[i].OwnNanoseconds < _longest[place].OwnNanoseconds ? i : place;
+            }
+            if (_longest[place].OwnNanoseconds >= own)
+            {
+                return;
+            }
+            _longest.RemoveAt(place);
+        }
+        _longest.Add(new LongPass(
+            own, preempted, stolen, packets, ThreadSchedule.PageFaults - _faults, (int)JitInfo.GetCompiledMethodCount() - _compiled,
+            GC.GetTotalPauseDuration() - _paused));
+    }
+
     /// <summary>Begins the next gap here: what went before, and asking, is of no interest.</summary>
     public void Resume()
     {
         _passesToReading = PassesBetweenReadings;
         _schedule!.TryRead(out _waited, out _slices);
+        _faults = ThreadSchedule.PageFaults;
+        _compiled = (int)JitInfo.GetCompiledMethodCount();
+        _paused = GC.GetTotalPauseDuration();
         _ranAtReading = ThreadSchedule.CpuNanoseconds;
         _last = _reading = Stopwatch.GetTimestamp();
     }

@@ -17,25 +17,32 @@ internal sealed class MeasuredWorker : IDisposable
     // Between two looks at what is asked of the thread: some tens of microseconds.
     private const int PassesPerLook = 16;
 
+    // Between two readings of the clock: about as long as a pass takes.
+    private const int ClockSpin = 25;
+
     private readonly Worker _worker;
     private readonly int _workers;
     private readonly GapRecorder? _gaps;
+    private readonly GapRecorder? _clockGaps;
     private readonly Thread _thread;
     private volatile bool _stop;
     private volatile int _asked;
     private volatile int _answered;
     private volatile bool _recording;
+    private volatile bool _readsClock;
     private WorkerSample _sample;
     private long _packets;
     private Exception? _failure;
 
     /// <param name="workers">How many there are.</param>
     /// <param name="gaps">Takes the times between passes while <see cref="IsRecording"/>.</param>
-    public MeasuredWorker(Worker worker, int workers, GapRecorder? gaps = null)
+    /// <param name="clockGaps">Takes the times between readings of the clock while <see cref="ReadsClock"/>.</param>
+    public MeasuredWorker(Worker worker, int workers, GapRecorder? gaps = null, GapRecorder? clockGaps = null)
     {
         _worker = worker;
         _workers = workers;
         _gaps = gaps;
+        _clockGaps = clockGaps;
         _thread = new Thread(Run) { IsBackground = true, Name = $"worker {worker.Id}" };
         _thread.Start();
     }
@@ -45,6 +52,13 @@ internal sealed class MeasuredWorker : IDisposable
     {
         get => _recording;
         set => _recording = value;
+    }
+
+    /// <summary>Whether the thread reads the clock over and over instead of running the worker: what holds it up then is not the switch.</summary>
+    public bool ReadsClock
+    {
+        get => _readsClock;
+        set => _readsClock = value;
     }
 
     /// <summary>Asks for a sample; <see cref="WaitForSample"/> gets it. Several workers are asked first, then waited for.</summary>
@@ -80,9 +94,14 @@ internal sealed class MeasuredWorker : IDisposable
         {
             WorkerPlacement.Enter(_worker.Id, _workers);
             _gaps?.Begin();
+            _clockGaps?.Begin();
             while (!_stop)
             {
-                if (_recording)
+                if (_readsClock)
+                {
+                    ReadClock(_clockGaps!);
+                }
+                else if (_recording)
                 {
                     RunRecorded(_gaps!);
                 }
@@ -107,6 +126,7 @@ internal sealed class MeasuredWorker : IDisposable
         finally
         {
             _gaps?.Dispose();
+            _clockGaps?.Dispose();
         }
     }
 
@@ -123,10 +143,21 @@ internal sealed class MeasuredWorker : IDisposable
     private void RunRecorded(GapRecorder gaps)
     {
         gaps.Resume();
-        while (_recording && !_stop && _answered == _asked)
+        while (_recording && !_readsClock && !_stop && _answered == _asked)
         {
-            _packets += _worker.PollOnce();
-            gaps.Record();
+            int packets = _worker.PollOnce();
+            _packets += packets;
+            gaps.Record(packets);
+        }
+    }
+
+    private void ReadClock(GapRecorder gaps)
+    {
+        gaps.Resume();
+        while (_readsClock && !_stop && _answered == _asked)
+        {
+            Thread.SpinWait(ClockSpin);
+            gaps.Record(0);
         }
     }
 

@@ -21,10 +21,13 @@ internal sealed class MeasuredWorkers : IDisposable
 
     private readonly MeasuredWorker[] _workers;
 
-    public MeasuredWorkers(IReadOnlyList<Worker> workers, GapRecorder? gaps = null) =>
-        _workers = [.. workers.Select(worker => new MeasuredWorker(worker, workers.Count, gaps))];
+    public MeasuredWorkers(IReadOnlyList<Worker> workers, GapRecorder? gaps = null, GapRecorder? clockGaps = null) =>
+        _workers = [.. workers.Select(worker => new MeasuredWorker(worker, workers.Count, gaps, clockGaps))];
 
     public void SetRecording(bool recording) => Array.ForEach(_workers, worker => worker.IsRecording = recording);
+
+    /// <summary>Has the threads read the clock over and over instead of running the workers, or ends that.</summary>
+    public void SetReadingClock(bool reads) => Array.ForEach(_workers, worker => worker.ReadsClock = reads);
 
     /// <summary>Runs until the compiler has been silent for a while: what is hot is optimised then.</summary>
     /// <param name="seconds">How long will be measured: a short run, which is to show that it works, warms up for a short while.</param>

@@ -218,11 +218,24 @@ internal static unsafe partial class Libc
     public static partial nint syscall(nint number, nint first, void* second, nint third);
 
     [LibraryImport(Library)]
+    public static partial int getrusage(int who, ResourceUsage* usage);
+
+    [LibraryImport(Library)]
     public static partial int clock_gettime(int clock, TimeSpecification* time);
 
     /// <summary>Sets an integer option.</summary>
     public static int SetOption(int descriptor, int level, int name, int value) =>
         setsockopt(descriptor, level, name, &value, sizeof(int));
+}
+
+/// <summary>struct rusage on 64-bit Linux: what is used of it.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 144)]
+internal struct ResourceUsage
+{
+    [FieldOffset(64)]
+    public long MinorFaults;
+    [FieldOffset(72)]
+    public long MajorFaults;
 }
 
 /// <summary>struct iovec.</summary>

@@ -26,6 +26,17 @@ internal sealed unsafe class ThreadSchedule : IDisposable
         }
     }
 
+    /// <summary>Page faults of the calling thread (getrusage(2)): what was touched for the first time, or was not in memory.</summary>
+    public static long PageFaults
+    {
+        get
+        {
+            const int RUSAGE_THREAD = 1;
+            ResourceUsage usage;
+            return Libc.getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.MinorFaults + usage.MajorFaults : 0;
+        }
+    }
+
     /// <summary>Reads the figures: about two microseconds. False where the kernel keeps none.</summary>
     /// <param name="waitedNanoseconds">Time since the thread began that it could have run but another ran in its place.</param>
     /// <param name="slices">How often it was put on a processor.</param>
