@@ -43,6 +43,7 @@ internal static partial class BenchCommand
         command.Subcommands.Add(CreateNetFpga());
         command.Subcommands.Add(CreateIo());
         command.Subcommands.Add(CreateVhost());
+        command.Subcommands.Add(CreateLatency());
         command.Subcommands.Add(CreateTopology());
         command.Subcommands.Add(CreateCompare());
         command.Subcommands.Add(CreateReport());

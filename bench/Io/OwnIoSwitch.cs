@@ -27,8 +27,9 @@ internal sealed class OwnIoSwitch : IoSwitch
     /// <param name="input">Port 1, as behind <c>--port</c>.</param>
     /// <param name="output">Port 2.</param>
     /// <param name="network">Where it runs.</param>
+    /// <param name="more">Options of <c>run</c> besides.</param>
     /// <exception cref="OptionException">It does not start, and why.</exception>
-    public OwnIoSwitch(string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation)
+    public OwnIoSwitch(string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation, params string[] more)
     {
         _control = Path.Combine(_folder, "control.sock");
         try
@@ -37,7 +38,7 @@ internal sealed class OwnIoSwitch : IoSwitch
             string[] command =
             [
                 .. OwnProgram.Command, "run", "--port", $"{Input}={input}", "--port", $"{Output}={output}", "--control", $"punix:{_control}",
-                "--listen", $"punix:{socket}", "--cpus", processor.ToString(CultureInfo.InvariantCulture),
+                "--listen", $"punix:{socket}", "--cpus", processor.ToString(CultureInfo.InvariantCulture), .. more,
             ];
             _daemon = RunningCommand.Start(command[0], command[1..], network: network, processor: processor);
             _daemon.WaitForText("ready\n", Patience, () => cancellation.IsCancellationRequested);

@@ -41,10 +41,13 @@ internal sealed record VhostOptions
 internal static class VhostBenchmark
 {
     /// <summary>MiB that DPDK reserves for Open vSwitch: it makes as many mbufs as fit.</summary>
-    private const int OvsMemoryMiB = 512;
+    public const int OvsMemoryMiB = 512;
 
-    // Of this switch's frames and what the kernel needs to round up.
-    private const int OwnMemoryMiB = 64;
+    /// <summary>Of this switch's frames and what the kernel needs to round up.</summary>
+    public const int OwnMemoryMiB = 64;
+
+    // Without huge pages DPDK may find no place for fewer mbufs than it begins with ("No buffer space available"); so all of them fit.
+    private const int OvsOrdinaryMemoryMiB = 1024;
 
     /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -115,7 +118,7 @@ internal static class VhostBenchmark
     {
         return new OvsIoSwitch(
             installation, "dpdkvhostuserclient", Port(0), Port(1), network, processor,
-            [$"pmd-cpu-mask={OvsDaemons.Mask([processor])}", .. OvsDaemons.DpdkSettings(OvsMemoryMiB, hugePages, [processor]), .. settings], cancellation);
+            [$"pmd-cpu-mask={OvsDaemons.Mask([processor])}", .. OvsDaemons.DpdkSettings(hugePages ? OvsMemoryMiB : OvsOrdinaryMemoryMiB, hugePages, [processor]), .. settings], cancellation);
 
         string[] Port(int index) => [$"vhost{index.ToString(CultureInfo.InvariantCulture)}", $"options:vhost-server-path={sockets[index]}"];
     }
@@ -124,14 +127,16 @@ internal static class VhostBenchmark
     /// <exception cref="OptionException">There are too few.</exception>
     public static ReservedHugePages? Reserve(VhostOptions options)
     {
-        if (!options.HugePages)
-        {
-            return null;
-        }
         int sides = options.OpenVSwitch == null ? 1 : 2;
-        int need = (sides * TestPmd.MemoryMiB) + OwnMemoryMiB + (sides > 1 ? OvsMemoryMiB : 0);
-        return ReservedHugePages.TryReserve(need)
-            ?? throw new OptionException($"{need} MiB of huge pages cannot be reserved: run it as root, free some memory, or say --no-huge");
+        return options.HugePages ? Reserve((sides * TestPmd.MemoryMiB) + OwnMemoryMiB + (sides > 1 ? OvsMemoryMiB : 0)) : null;
+    }
+
+    /// <summary>So much of huge pages.</summary>
+    /// <exception cref="OptionException">There are too few.</exception>
+    public static ReservedHugePages Reserve(int mebibytes)
+    {
+        return ReservedHugePages.TryReserve(mebibytes)
+            ?? throw new OptionException($"{mebibytes} MiB of huge pages cannot be reserved: run it as root, free some memory, or say --no-huge");
     }
 
     private static void Start(

@@ -11,6 +11,9 @@ namespace Softswitch.Bench.Vhost;
 /// <param name="IsExact">Whether each flow has an entry without wildcards for each way; else there is one entry on in_port for each way.</param>
 internal sealed record VhostCase(string Name, string Title, int FrameLength, int Flows, bool IsExact)
 {
+    /// <summary>Bytes of the FCS, which no ring carries.</summary>
+    public const int ChecksumLength = 4;
+
     private const int FewFlows = 64;
     private const int ManyFlows = 500;
 

@@ -36,6 +36,9 @@ internal sealed class Histogram
         MaxNanoseconds = Math.Max(MaxNanoseconds, maxNanoseconds);
     }
 
+    /// <summary>Adds what another counted.</summary>
+    public void Add(Histogram other) => Add(other._counts, other.MaxNanoseconds);
+
     /// <summary>The duration that a share <paramref name="quantile"/> of all do not exceed, in microseconds; 0 without any.</summary>
     public double QuantileMicroseconds(double quantile)
     {

@@ -1,0 +1,84 @@
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Io;
+using Softswitch.Bench.Vhost;
+using Softswitch.Lab;
+using Softswitch.Lab.Machines;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Bench.Latency;
+
+/// <summary>A guest with two network cards whose one thread sends by the first at a steady rate, and looks all the while what came to the second.</summary>
+/// <remarks>Threads: one, and one of its own during a trial.</remarks>
+internal sealed class LatencyGuest : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-latency-").FullName;
+    private readonly PollingCard[] _cards;
+    private readonly FrontEnd[] _frontEnds;
+    private readonly int _processor;
+
+    /// <param name="processor">Where its thread runs.</param>
+    /// <exception cref="SystemCallException">The system gives no memory.</exception>
+    public LatencyGuest(VhostCase row, bool hugePages, int processor)
+    {
+        _processor = processor;
+        int length = row.FrameLength - VhostCase.ChecksumLength;
+        byte[][] flows = [.. Enumerable.Range(0, row.Flows).Select(flow => FrameOf(flow, length))];
+        _cards = [new PollingCard(length, flows, hugePages), new PollingCard(length, flows, hugePages)];
+        _frontEnds = [.. Enumerable.Range(1, _cards.Length).Select(number => new FrontEnd(Path.Combine(_folder, $"{number}.sock")))];
+    }
+
+    /// <summary>Where its cards listen for the switch.</summary>
+    public IReadOnlyList<string> Sockets => [.. _frontEnds.Select(frontEnd => frontEnd.Path)];
+
+    /// <summary>Gives the cards to the switch, once that has ports at both sockets.</summary>
+    /// <exception cref="TestbedException">It does not come, or does not take them.</exception>
+    public void Meet(CancellationToken cancellation)
+    {
+        for (int i = 0; i < _cards.Length; i++)
+        {
+            _frontEnds[i].Meet(_cards[i], cancellation);
+        }
+    }
+
+    /// <summary>Sends packets from the first card to the second.</summary>
+    /// <param name="rate">Packets a second, evenly; infinity for as many as the ring takes.</param>
+    /// <exception cref="CompareException">The switch breaks its rings.</exception>
+    public LatencyTrial Run(IoSwitch device, double rate, TimeSpan duration, CancellationToken cancellation)
+    {
+        IReadOnlyDictionary<int, long> waits = ProcessSchedule.WaitedNanoseconds(device.ProcessId);
+        LatencyTrial? trial = null;
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            ProcessorAffinity.TrySet([_processor]);
+            try
+            {
+                trial = new LatencyRun(_cards[0], _cards[1], rate, duration).Run(cancellation);
+            }
+            catch (TestbedException e)
+            {
+                failure = e;
+            }
+        })
+        { Name = "guest" };
+        thread.Start();
+        thread.Join();
+        cancellation.ThrowIfCancellationRequested();
+        long waited = ProcessSchedule.WaitedNanoseconds(device.ProcessId).Select(after => after.Value - waits.GetValueOrDefault(after.Key)).DefaultIfEmpty().Max();
+        return failure != null ? throw new CompareException(failure.Message, failure) : trial! with { SwitchWaited = TimeSpan.FromMicroseconds(waited / 1e3) };
+    }
+
+    public void Dispose()
+    {
+        Array.ForEach(_frontEnds, frontEnd => frontEnd.Dispose());
+        Array.ForEach(_cards, card => card.Dispose());
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static byte[] FrameOf(int flow, int length)
+    {
+        byte[] frame = new byte[length];
+        TestPmd.FieldsOf(flow).Write(frame);
+        return frame;
+    }
+}

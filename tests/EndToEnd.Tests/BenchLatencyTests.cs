@@ -1,0 +1,62 @@
+using System.Text.Json;
+using Softswitch.Bench.Compare;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests;
+
+/// <summary><c>bench latency</c>. How long packets take is not asserted.</summary>
+public sealed class BenchLatencyTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);
+
+    [Fact]
+    public void Packets_cross_the_switch_under_every_load_whether_it_sleeps_or_spins()
+    {
+        JsonElement[] rows = Run();
+        Assert.Equal(
+            from load in (string[])["idle", "1 %", "10 %", "50 %"] from name in (string[])["softswitch", "softswitch spinning"] select (load, name),
+            rows.Select(row => (Text(row, "load"), Text(row, "switch"))));
+        AssertMeasured(rows);
+    }
+
+    [Fact]
+    public void With_open_vswitch_all_are_offered_the_same()
+    {
+        Assert.SkipUnless(
+            OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) != null, $"{string.Join("; ", missing)}: {OvsInstallation.DpdkInstallLine}");
+        JsonElement[] rows = Run("--compare", "--rate", "0.05");
+        Assert.Equal(["softswitch", "softswitch spinning", "openVSwitch"], rows.Select(row => Text(row, "switch")).Distinct());
+        AssertMeasured(rows);
+        Assert.All(rows.Where(row => Text(row, "load") == "50 %"), row => Assert.InRange(Number(row, "offeredMpps"), 0.001, 0.03));
+    }
+
+    /// <summary>Where guest or switch are kept from their processors, the few packets of a row may be lost, or the guest unsure of them.</summary>
+    private static void AssertMeasured(JsonElement[] rows)
+    {
+        Assert.All(rows, row => Assert.True(Number(row, "packets") + Number(row, "unsure") + Number(row, "lost") > 0));
+        JsonElement[] sure = [.. rows.Where(row => Number(row, "packets") > 0)];
+        Assert.Equal(rows.Select(row => Text(row, "switch")).Distinct(), sure.Select(row => Text(row, "switch")).Distinct());
+        Assert.All(sure, row =>
+        {
+            Assert.InRange(Number(row, "latencyP50Us"), 0.01, Number(row, "latencyP99Us"));
+            Assert.True(Number(row, "latencyMaxUs") >= Number(row, "latencyP99Us") - 0.1); // rounded
+        });
+    }
+
+    private static string Text(JsonElement row, string key) => row.GetProperty(key).GetString()!;
+
+    private static double Number(JsonElement row, string key) => row.GetProperty(key).GetDouble();
+
+    private static JsonElement[] Run(params string[] arguments)
+    {
+        Needs.Namespaces();
+        using RunningCommand command = RunningCommand.Start(
+            SwitchProgram.Dotnet,
+            [SwitchProgram.Library, "bench", "latency", "--json", "--no-huge", "--real-time", "--seconds", "0.2", "--rounds", "1", "--tolerance", "0.5", .. arguments]);
+        CommandResult result = command.WaitForEnd(Bound).Checked();
+        using JsonDocument document = JsonDocument.Parse(result.Output);
+        Assert.Equal("latency", document.RootElement.GetProperty("benchmark").GetString());
+        return [.. document.RootElement.Clone().GetProperty("rows").EnumerateArray()];
+    }
+}
