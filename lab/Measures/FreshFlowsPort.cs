@@ -25,7 +25,7 @@ internal sealed unsafe class FreshFlowsPort : VirtualPort
     private readonly byte[] _masks;
     private byte* _next;
     private int _index;
-    private ulong _random = 0x9e37_79b9_7f4a_7c15;
+    private Vector128<ulong> _random = Vector128.Create(0x9e37_79b9_7f4a_7c15, 0x2545_f491_4f6c_dd1d);
     private ulong _source;
     private long _receiveDropped;
 
@@ -56,6 +56,7 @@ internal sealed unsafe class FreshFlowsPort : VirtualPort
         ref byte masks = ref MemoryMarshal.GetArrayDataReference(_masks);
         int room = batch.Free;
         int received = 0;
+        Vector128<ulong> random = _random; // not kept in memory: from packet to packet a store would be waited for
         for (int i = 0; i < room; i++)
         {
             if (_index == lengths.Length)
@@ -73,13 +74,15 @@ internal sealed unsafe class FreshFlowsPort : VirtualPort
             {
                 Vector512.Load(_next + offset).Store(packet.Data + offset);
             }
-            Renew(packet.Data, ref Unsafe.Add(ref masks, 16 * _index));
+            random = Step(random);
+            Renew(packet.Data, random, ref Unsafe.Add(ref masks, 16 * _index));
             packet.Length = length;
             batch.Add(packet);
             received++;
             _index++;
             _next += FrameStore.PaddedLength(length);
         }
+        _random = random;
         return received;
     }
 
@@ -92,26 +95,20 @@ internal sealed unsafe class FreshFlowsPort : VirtualPort
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Renew(byte* frame, ref byte mask)
+    private void Renew(byte* frame, Vector128<ulong> random, ref byte mask)
     {
-        // Two steps of xorshift64* (Vigna 2016): 128 random bits.
-        ulong first = Step();
-        ulong second = Step();
-        Vector128<byte> random = Vector128.Create(first, second).AsByte();
         Vector128<byte> free = Vector128.LoadUnsafe(ref mask);
-        (Vector128.Load(frame + FieldsOffset) ^ (random & free)).Store(frame + FieldsOffset);
+        (Vector128.Load(frame + FieldsOffset) ^ (random.AsByte() & free)).Store(frame + FieldsOffset);
         // Four bytes suffice: 2^32 packets are minutes. The first two keep the address a unicast one.
         Unsafe.WriteUnaligned(frame + SourceOffset + 2, (uint)++_source);
     }
 
+    /// <summary>Two generators of xorshift (Marsaglia 2003) beside each other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ulong Step()
+    private static Vector128<ulong> Step(Vector128<ulong> x)
     {
-        ulong x = _random;
-        x ^= x >> 12;
-        x ^= x << 25;
-        x ^= x >> 27;
-        _random = x;
-        return x * 0x2545_f491_4f6c_dd1d;
+        x ^= x << 13;
+        x ^= x >> 7;
+        return x ^ (x << 17);
     }
 }

@@ -23,7 +23,7 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
     /// <summary>Betters what packets have found so far.</summary>
     /// <param name="keys">Of all packets of the batch.</param>
     /// <param name="wanted">Positions of the packets to look up.</param>
-    /// <param name="state">By the place of a packet among those: what it has found so far.</param>
+    /// <param name="state">By position: what a packet has found so far.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public void Improve(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state)
     {
@@ -33,7 +33,7 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
             int count = Prepare(table, ordered, keys, wanted, state);
             for (int n = 0; n < ordered.Length && count > 0; n += 2)
             {
-                count = Improve(table, ordered, n, keys, wanted, state, count);
+                count = Improve(table, ordered, n, keys, state, count);
             }
         }
     }
@@ -69,13 +69,13 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
     private static int Prepare(BitVectorTable table, RankedGranule[] ordered, FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state)
     {
         int count = 0;
-        ulong bound = BestEntry.Above(ordered.Length == 0 ? -2 : ordered[0].PriorityBound);
-        for (int place = 0; place < wanted.Length; place++)
+        int bound = BestEntry.Above(ordered.Length == 0 ? -2 : ordered[0].PriorityBound);
+        foreach (byte i in wanted)
         {
-            if (state->Best[place] < bound)
+            if (BestEntry.PriorityOf(state->Best[i]) < bound)
             {
-                Begin(table, keys[wanted[place]], state->Bucket, ref state->Rows[place]);
-                state->Place[count++] = (byte)place;
+                Begin(table, keys[i], state->Bucket, ref state->Rows[i]);
+                state->Open[count++] = i;
             }
         }
         return count;
@@ -119,29 +119,29 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
     /// <summary>Two granules for all packets that can still find something better.</summary>
     /// <returns>How many still can.</returns>
     private int Improve(
-        BitVectorTable table, RankedGranule[] ordered, int n, FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state, int count)
+        BitVectorTable table, RankedGranule[] ordered, int n, FlowKey* keys, SearchState* state, int count)
     {
         ref RankedGranule first = ref ordered[n];
         ref RankedGranule second = ref ordered[Math.Min(n + 1, ordered.Length - 1)];
         ulong either = (1UL << first.Id) | (1UL << second.Id);
-        ulong bound = BestEntry.Above(first.PriorityBound);
+        int bound = BestEntry.Above(first.PriorityBound);
         int left = 0;
         for (int p = 0; p < count; p++)
         {
-            byte place = state->Place[p];
-            ref ulong best = ref state->Best[place];
-            ref PacketRows rows = ref state->Rows[place];
-            bool goesOn = best < bound;
+            byte position = state->Open[p];
+            ref ulong best = ref state->Best[position];
+            ref PacketRows rows = ref state->Rows[position];
+            bool goesOn = BestEntry.PriorityOf(best) < bound;
             if (goesOn && (rows.Granules & either) != 0)
             {
                 Vector512<ulong> inFirst = Intersect(ref rows, first.Id, second.Id, out Vector512<ulong> inSecond);
                 if (!Vector512.EqualsAll(inFirst | inSecond, Vector512<ulong>.Zero))
                 {
-                    ref FlowKey key = ref keys[wanted[place]];
+                    ref FlowKey key = ref keys[position];
                     goesOn = !Improve(table, first, inFirst, key, state->Hash, ref best) && !Improve(table, second, inSecond, key, state->Hash, ref best);
                 }
             }
-            state->Place[left] = place;
+            state->Open[left] = position;
             left += goesOn ? 1 : 0;
         }
         return left;

@@ -27,7 +27,7 @@ internal sealed unsafe class FlowCache : IDisposable
     // Where fewer than one packet in eight is of a flow that is here, most batches go without: what the cache costs is more than it saves.
     private const int LeastUse = 8;
     private const int PacketsPerJudgement = 2048;
-    private const int BatchesPerTrial = 8;
+    private const int BatchesPerTrial = 32;
 
     private const int FirstCapacity = 1024;
     private const int Growth = 4;

@@ -1,41 +1,46 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Tables;
 
-/// <summary>Tells from three fields of a packet which subtables may hold an entry for it, before any of them is hashed and looked at.</summary>
+/// <summary>Tells from a packet's networks and service which subtables may hold an entry for it, before they are hashed and looked at.</summary>
 /// <remarks>
 /// <para>
-/// A subtable holds entries for few networks and few ports, so most subtables have nothing for most packets. For each field there is a small table of
-/// words, a bit for each subtable: which of them hold an entry for this value. Its answers err on one side only: values may share a word, subtables beyond
-/// the 64th share bits, entries that have gone leave theirs until enough have gone.
+/// A subtable holds entries for few networks and few ports, so most subtables have nothing for most packets. For each of some parts
+/// of the key there is a small table of words, a bit for each subtable: which of them hold an entry for this value. The parts are
+/// both addresses cut to 16 and 24 bits, alone and together, nw_proto with tp_dst, and tp_src. Together, because each of two networks
+/// may be there a hundred times and the two together not once.
 /// </para>
 /// <para>
-/// Threads: one writer, the control side; workers read words, each by itself. An entry's bits are there before the entry is, and stay as long as it does.
+/// Its answers err on one side only: values may share a word, subtables beyond the first thirty share bits, entries that have gone
+/// leave theirs until enough have gone. An entry that leaves a part open sets its bit in all words of the part.
+/// </para>
+/// <para>
+/// Threads: one writer, the control side; workers read words, each by itself. An entry's bits are there before the entry is, and stay
+/// as long as it does.
 /// </para>
 /// </remarks>
 internal sealed unsafe class SubtableFilter : IDisposable
 {
+    private const int Parts = 9;
     private const int IndexBits = 12;
-    private const int WordsPerField = 1 << IndexBits;
-    private const int Fields = 3;
-    private const int SubtableBits = 64;
+    private const int WordsPerPart = 1 << IndexBits;
+    private const int Words = Parts * WordsPerPart;
+    private const int SubtableBits = 32;
+    private const int OwnBits = 30; // of the subtables that came first, which are the large ones; the others share what is left
 
     // Looking at all entries and words again pays after this many removals.
     private const int LeastRemovals = 256;
 
     private readonly FlowStore _store;
     private readonly FlowKey* _maskOf;
-    private readonly NativeArray<ulong> _words = new(Fields * WordsPerField);
-    private readonly NativeArray<ulong> _any = new(Fields);
-    private readonly ulong[] _renewed = new ulong[Fields * WordsPerField / SubtableBits];
+    private readonly NativeArray<uint> _words = new(Words);
+    private readonly uint[] _any = new uint[Parts];
+    private readonly ulong[] _renewed = new ulong[Words / 64];
     private readonly int[] _removals = new int[SubtableBits];
-    private readonly ulong* _ofSource;
-    private readonly ulong* _ofDestination;
-    private readonly ulong* _ofService;
-    private readonly uint _spread;
+    private readonly uint* _word;
+    private readonly ulong _spread;
 
     /// <param name="hash">Where the secret comes from that spreads values over words.</param>
     /// <param name="maskOf">The masks of all entries, by index.</param>
@@ -43,34 +48,47 @@ internal sealed unsafe class SubtableFilter : IDisposable
     {
         _store = store;
         _maskOf = maskOf;
-        _ofSource = _words.Start;
-        _ofDestination = _ofSource + WordsPerField;
-        _ofService = _ofDestination + WordsPerField;
-        _spread = (uint)hash.Compute(default(FlowKey)) | 1;
+        _word = _words.Start;
+        _spread = hash.Compute(default(FlowKey)) | 1;
     }
 
     /// <summary>The bit of a subtable; another may have the same.</summary>
-    public static ulong BitOf(int subtableId) => 1UL << (subtableId % SubtableBits);
+    public static uint BitOf(int subtableId) => 1U << BitIndexOf(subtableId);
 
     /// <summary>The bits of all subtables that may hold an entry for this packet. Any thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Candidates(in FlowKey key) =>
-        (_ofSource[IndexOf(key.NwSrc)] | _any.Start[0]) & (_ofDestination[IndexOf(key.NwDst)] | _any.Start[1]) & (_ofService[IndexOf(key.TpDst)] | _any.Start[2]);
+    public uint Candidates(in FlowKey key)
+    {
+        ulong addresses = AddressesOf(key);
+        ulong service = ServiceOf(key);
+        uint* words = _word;
+        ulong spread = _spread;
+        return In(0, words, spread, addresses, service) & In(1, words, spread, addresses, service)
+            & In(2, words, spread, addresses, service) & In(3, words, spread, addresses, service)
+            & In(4, words, spread, addresses, service) & In(5, words, spread, addresses, service)
+            & In(6, words, spread, addresses, service) & In(7, words, spread, addresses, service)
+            & In(8, words, spread, addresses, service);
+    }
 
     /// <summary>Before an entry comes into a subtable.</summary>
     public void Add(in FlowKey key, in FlowKey mask, int subtableId)
     {
-        ulong bit = BitOf(subtableId);
-        for (int field = 0; field < Fields; field++)
+        int bit = BitIndexOf(subtableId);
+        for (int part = 0; part < Parts; part++)
         {
-            ulong* word = _any.Start + field;
-            if (TryFindWord(field, key, mask, out int index))
+            if ((_any[part] >> bit & 1) != 0)
             {
-                word = _words.Start + index;
+                continue;
             }
-            if ((*word & bit) == 0) // workers have the line: not written without need
+            if (TryFindWord(part, key, mask, out int index))
             {
-                Volatile.Write(ref *word, *word | bit);
+                Set(ref _word[index], bit, true);
+                continue;
+            }
+            Set(ref _any[part], bit, true);
+            for (index = part * WordsPerPart; index < (part + 1) * WordsPerPart; index++)
+            {
+                Set(ref _word[index], bit, true);
             }
         }
     }
@@ -78,13 +96,13 @@ internal sealed unsafe class SubtableFilter : IDisposable
     /// <summary>After an entry has left a subtable.</summary>
     public void NoteRemoval(int subtableId, List<Subtable?> subtables)
     {
-        int bit = subtableId % SubtableBits;
+        int bit = BitIndexOf(subtableId);
         if (++_removals[bit] < LeastRemovals)
         {
             return;
         }
         int left = 0;
-        for (int id = bit; id < subtables.Count; id += SubtableBits)
+        for (int id = bit; id < subtables.Count; id = NextOfBit(id, subtables))
         {
             left += subtables[id]?.Index.Count ?? 0;
         }
@@ -94,83 +112,102 @@ internal sealed unsafe class SubtableFilter : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        _words.Dispose();
-        _any.Dispose();
-    }
+    public void Dispose() => _words.Dispose();
 
     /// <summary>Sets the bit of these subtables just where their entries are. Where it is needed it never vanishes.</summary>
     private void Renew(int bit, List<Subtable?> subtables)
     {
         _removals[bit] = 0;
         Array.Clear(_renewed);
-        Span<bool> any = stackalloc bool[Fields];
-        any.Clear();
-        for (int id = bit; id < subtables.Count; id += SubtableBits)
+        uint isAny = 0; // a bit for each part
+        for (int id = bit; id < subtables.Count; id = NextOfBit(id, subtables))
         {
             foreach (uint entry in subtables[id]?.Index.ReadAll() ?? [])
             {
-                for (int field = 0; field < Fields; field++)
+                for (int part = 0; part < Parts; part++)
                 {
-                    if (TryFindWord(field, _store.Entries[entry].Key, _maskOf[entry], out int index))
+                    if (TryFindWord(part, _store.Entries[entry].Key, _maskOf[entry], out int index))
                     {
-                        _renewed[index / SubtableBits] |= 1UL << (index % SubtableBits);
+                        _renewed[index / 64] |= 1UL << (index % 64);
                     }
                     else
                     {
-                        any[field] = true;
+                        isAny |= 1U << part;
                     }
                 }
             }
         }
-        for (int index = 0; index < Fields * WordsPerField; index++)
+        for (int part = 0; part < Parts; part++)
         {
-            Set(ref _words.Start[index], bit, (_renewed[index / SubtableBits] >> (index % SubtableBits) & 1) != 0);
-        }
-        for (int field = 0; field < Fields; field++)
-        {
-            Set(ref _any.Start[field], bit, any[field]);
+            bool isSet = (isAny >> part & 1) != 0;
+            Set(ref _any[part], bit, isSet);
+            for (int index = part * WordsPerPart; index < (part + 1) * WordsPerPart; index++)
+            {
+                Set(ref _word[index], bit, isSet || (_renewed[index / 64] >> (index % 64) & 1) != 0);
+            }
         }
     }
 
-    private static void Set(ref ulong word, int bit, bool value)
+    private static int BitIndexOf(int subtableId) =>
+        subtableId < OwnBits ? subtableId : OwnBits + ((subtableId - OwnBits) % (SubtableBits - OwnBits));
+
+    /// <summary>The next subtable with the same bit.</summary>
+    private static int NextOfBit(int id, List<Subtable?> subtables) => id < OwnBits ? subtables.Count : id + SubtableBits - OwnBits;
+
+    private static void Set(ref uint word, int bit, bool value)
     {
-        ulong changed = (word & ~(1UL << bit)) | ((value ? 1UL : 0) << bit);
-        if (changed != word)
+        uint changed = (word & ~(1U << bit)) | ((value ? 1U : 0) << bit);
+        if (changed != word) // workers have the line: not written without need
         {
             Volatile.Write(ref word, changed);
         }
     }
 
-    /// <summary>Where a field of an entry has its word; false if the entry leaves bits of the field open that choose the word.</summary>
-    private bool TryFindWord(int field, in FlowKey key, in FlowKey mask, out int index)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint In(int part, uint* words, ulong spread, ulong addresses, ulong service) =>
+        *(words + (part * WordsPerPart) + SlotOf(part, spread, addresses, service));
+
+    /// <summary>Where a part of an entry has its word; false if the entry leaves bits of the part open.</summary>
+    private bool TryFindWord(int part, in FlowKey key, in FlowKey mask, out int index)
     {
-        index = (field * WordsPerField) + (field switch
-        {
-            0 => IndexOf(key.NwSrc),
-            1 => IndexOf(key.NwDst),
-            _ => IndexOf(key.TpDst),
-        });
-        ushort compared = field switch
-        {
-            0 => Network(mask.NwSrc),
-            1 => Network(mask.NwDst),
-            _ => mask.TpDst.Raw,
-        };
-        return compared == ushort.MaxValue;
+        index = (part * WordsPerPart) + (int)SlotOf(part, _spread, AddressesOf(key), ServiceOf(key));
+        return (~AddressesOf(mask) & AddressBits(part)) == 0 && (~ServiceOf(mask) & ServiceBits(part)) == 0;
     }
 
+    /// <summary>Which of a part's words: multiply-shift hashing (Dietzfelbinger, Hagerup, Katajainen, Penttonen 1997).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int IndexOf(Be32 address) => Spread(Network(address));
+    private static ulong SlotOf(int part, ulong spread, ulong addresses, ulong service) =>
+        ((addresses & AddressBits(part)) + (service & ServiceBits(part))) * spread >> (64 - IndexBits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int IndexOf(Be16 port) => Spread(port.Raw);
+    private static ulong AddressBits(int part) => part switch
+    {
+        0 => Octets(2, 0),
+        1 => Octets(0, 2),
+        2 => Octets(3, 0),
+        3 => Octets(0, 3),
+        4 => Octets(2, 2),
+        5 => Octets(3, 2),
+        6 => Octets(2, 3),
+        _ => 0,
+    };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int Spread(ushort value) => (int)((value * _spread) >> (32 - IndexBits));
+    private static ulong ServiceBits(int part) => part switch
+    {
+        7 => 0xff_ffff_0000, // nw_proto, tp_dst
+        8 => 0xffff, // tp_src
+        _ => 0,
+    };
 
-    /// <summary>The first two octets.</summary>
+    /// <summary>So many of either address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ushort Network(Be32 address) => BitConverter.IsLittleEndian ? (ushort)address.Raw : (ushort)(address.Raw >> 16);
+    private static ulong Octets(int ofSource, int ofDestination) =>
+        ((1UL << (8 * ofSource)) - 1) | (((1UL << (8 * ofDestination)) - 1) << 32);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong AddressesOf(in FlowKey key) => key.NwSrc.Raw | ((ulong)key.NwDst.Raw << 32);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong ServiceOf(in FlowKey key) => key.TpSrc.Raw | ((ulong)key.TpDst.Raw << 16) | ((ulong)key.NwProto << 32);
 }

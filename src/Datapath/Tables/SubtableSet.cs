@@ -7,10 +7,10 @@ namespace Softswitch.Datapath.Tables;
 internal sealed unsafe class SubtableSet : IDisposable
 {
     /// <summary>What rule sets need, and half as many again: a search looks at each.</summary>
-    public const int DefaultMost = 32;
+    public const int DefaultMost = 48;
 
     // Entries that may share a hash where another subtable could tell them apart: a bucket has 8 slots, for others too.
-    private const int MaxSharingOneHash = 6;
+    private const int MaxSharingOneHash = 4;
 
     // A bound on priority that is too high costs a little; to look at all entries for the true one pays after this many removals.
     private const int RemovalsBeforeRecount = 64;
@@ -44,27 +44,41 @@ internal sealed unsafe class SubtableSet : IDisposable
 
     public Subtable this[int id] => _subtables[id]!;
 
-    /// <summary>The fullest subtable whose entries this one can join, or a new one, or null where that would be one too many.</summary>
+    /// <summary>
+    /// The subtable that tells an entry's mask apart best, made if need be; where many share its hash there, the fullest other one that takes it.
+    /// </summary>
     /// <param name="known">Where its mask is already: there is room, most of the time. Null if it is nowhere.</param>
     /// <param name="hash">Receives the hash of the bits that the subtable compares.</param>
+    /// <returns>Null if that would take one subtable too many.</returns>
     public Subtable? Choose(in FlowKey key, in FlowKey mask, Subtable? known, out ulong hash)
     {
         if (known != null && HasRoom(known, key, mask, out hash))
         {
             return known;
         }
+        FlowKey own = SubtableMask.Relax(mask, 0);
+        bool ownIsThere = false;
         Subtable? best = null;
         hash = 0;
         foreach (Subtable? subtable in _subtables)
         {
-            if (subtable != null && subtable.Takes(mask) && (best == null || subtable.Index.Count > best.Index.Count)
-                && HasRoom(subtable, key, mask, out ulong candidate))
+            if (subtable == null || !subtable.Takes(mask))
+            {
+                continue;
+            }
+            bool isOwn = FlowKey.Equals(subtable.Mask, own);
+            ownIsThere |= isOwn;
+            if ((isOwn || best == null || subtable.Index.Count > best.Index.Count) && HasRoom(subtable, key, mask, out ulong candidate))
             {
                 best = subtable;
                 hash = candidate;
+                if (isOwn)
+                {
+                    return best;
+                }
             }
         }
-        if (best == null && _subtables.Count - _freeIds.Count < _most)
+        if ((best == null || !ownIsThere) && _subtables.Count - _freeIds.Count < _most)
         {
             best = Add(mask);
             hash = _hash.Compute(key, best.Mask);
@@ -169,7 +183,7 @@ internal sealed unsafe class SubtableSet : IDisposable
         {
             if (subtable != null)
             {
-                ordered.Add(new RankedSubtable(subtable, subtable.PriorityBound, SubtableFilter.BitOf(subtable.Id)));
+                ordered.Add(new RankedSubtable(subtable, SubtableFilter.BitOf(subtable.Id)));
             }
         }
         ordered.Sort(static (a, b) => b.PriorityBound.CompareTo(a.PriorityBound));
@@ -178,4 +192,12 @@ internal sealed unsafe class SubtableSet : IDisposable
 }
 
 /// <summary>A subtable and the bound it had when the array was published: the order must hold as long as the array is read.</summary>
-internal readonly record struct RankedSubtable(Subtable Subtable, int PriorityBound, ulong FilterBit);
+/// <remarks>With what a probe needs at hand rather than behind references.</remarks>
+internal readonly struct RankedSubtable(Subtable subtable, uint filterBit)
+{
+    public readonly Subtable Subtable = subtable;
+    public readonly FlowIndex Index = subtable.Index;
+    public readonly int PriorityBound = subtable.PriorityBound;
+    public readonly uint FilterBit = filterBit;
+    public readonly FlowKey Mask = subtable.Mask;
+}

@@ -1,6 +1,8 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
@@ -29,9 +31,14 @@ internal sealed unsafe class WildcardSearch
         _records = store.Records;
     }
 
-    /// <summary>Looks several packets up, subtable by subtable, so that their memory accesses overlap.</summary>
+    /// <summary>Looks several packets up, a few subtables at a time, so that their memory accesses overlap.</summary>
+    /// <remarks>
+    /// Step by step for all probes, a probe being a packet in a subtable: how many each packet has of them, and in which of them there
+    /// is something to compare, is a matter of chance, and a loop for each packet or subtable would end when the processor does not
+    /// expect it.
+    /// </remarks>
     /// <param name="keys">Of all packets of the batch, which came in by one port.</param>
-    /// <param name="wanted">Positions of the packets to look up.</param>
+    /// <param name="wanted">Rising positions of the packets to look up.</param>
     /// <param name="state">Overwritten.</param>
     /// <param name="found">Receives at each of these positions the entry, or 0.</param>
     [MethodImpl(MethodImplOptions.NoInlining)] // what calls it would take its registers
@@ -44,64 +51,174 @@ internal sealed unsafe class WildcardSearch
             FindInOne(ordered[0].Subtable, keys, wanted, state, found);
             return;
         }
-        Begin(keys, wanted, state);
-        foreach (ref readonly RankedSubtable ranked in ordered.AsSpan())
+        int end = Begin(keys, wanted, state);
+        for (int first = 0; first < ordered.Length; first += SearchState.SubtablesAtOnce)
         {
-            uint probed = Choose(ranked, state, wanted.Length, out bool done);
-            if (done)
+            ReadOnlySpan<RankedSubtable> subtables = ordered.AsSpan(first, Math.Min(SearchState.SubtablesAtOnce, ordered.Length - first));
+            if (!MayImprove(subtables[0], state, end))
             {
                 break;
             }
-            int count = FindBuckets(ranked.Subtable, keys, wanted, probed, state);
-            count = KeepPromising(state, count);
-            for (int n = 0; n < count; n++)
-            {
-                int place = state->Place[n];
-                Improve((byte*)state->Bucket[n], state->Hash[n], keys[wanted[place]], ref state->Best[place]);
-            }
+            int count = Choose(subtables, state, end);
+            FindBuckets(subtables, keys, state, count);
+            count = ListCandidates(keys, state, count);
+            Compare(keys, state, count);
         }
         if (hasVectors)
         {
             _vectors.Improve(keys, wanted, state);
         }
-        for (int place = 0; place < wanted.Length; place++)
+        foreach (byte i in wanted)
         {
-            found[wanted[place]] = BestEntry.IndexOf(state->Best[place]);
+            found[i] = BestEntry.IndexOf(state->Best[i]);
         }
     }
 
-    private void Begin(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state)
+    /// <summary>Nothing found, and where to look.</summary>
+    /// <returns>The end of the positions that have anything to look for, a multiple of what a vector holds.</returns>
+    private int Begin(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state)
     {
         SubtableFilter filter = _subtables.Filter;
-        for (int place = 0; place < wanted.Length; place++)
+        new Span<uint>(state->Subtables, PacketBatch.Capacity).Clear();
+        new Span<int>(state->Priority, PacketBatch.Capacity).Fill(BestEntry.PriorityOf(BestEntry.Unbeatable));
+        foreach (byte i in wanted)
         {
-            state->Candidates[place] = filter.Candidates(keys[wanted[place]]);
-            state->Best[place] = BestEntry.None;
+            state->Subtables[i] = filter.Candidates(keys[i]);
+            state->Priority[i] = BestEntry.PriorityOf(BestEntry.None);
+            state->Best[i] = BestEntry.None;
         }
-        for (int place = wanted.Length; place % Vector256<ulong>.Count != 0; place++)
+        return (wanted[^1] + Vector512<uint>.Count) & -Vector512<uint>.Count;
+    }
+
+    /// <summary>Whether any packet can find anything better in this subtable or those after it.</summary>
+    private static bool MayImprove(in RankedSubtable first, SearchState* state, int end)
+    {
+        Vector512<int> open = default;
+        for (int i = 0; i < end; i += Vector512<uint>.Count)
         {
-            state->Best[place] = BestEntry.Unbeatable;
+            open |= Vector512.LessThan(Vector512.Load(state->Priority + i), Vector512.Create(BestEntry.Above(first.PriorityBound)));
+        }
+        return open != default;
+    }
+
+    /// <summary>Lists the packets for which each of these subtables is worth a look; returns how many.</summary>
+    private static int Choose(ReadOnlySpan<RankedSubtable> subtables, SearchState* state, int end)
+    {
+        int count = 0;
+        for (int rank = 0; rank < subtables.Length; rank++)
+        {
+            Vector512<uint> bit = Vector512.Create(subtables[rank].FilterBit);
+            Vector512<int> bound = Vector512.Create(BestEntry.Above(subtables[rank].PriorityBound));
+            for (int i = 0; i < end; i += Vector512<uint>.Count)
+            {
+                Vector512<uint> canImprove = Vector512.LessThan(Vector512.Load(state->Priority + i), bound).AsUInt32();
+                Vector512<uint> isElsewhere = Vector512.Equals(Vector512.Load(state->Subtables + i) & bit, default);
+                Vector512<uint> chosen = Vector512.AndNot(canImprove, isElsewhere);
+                count += List(chosen, Probe.Of(i, rank), state->Probes + count);
+            }
+        }
+        return count;
+    }
+
+    /// <summary>Lists the numbers of the lanes that are set, each added to a probe.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int List(Vector512<uint> lanes, uint first, uint* list)
+    {
+        uint set = (uint)lanes.ExtractMostSignificantBits();
+        if (Avx512F.IsSupported)
+        {
+            Avx512F.Compress(default, lanes, Vector512<uint>.Indices + Vector512.Create(first)).Store(list);
+            return BitOperations.PopCount(set);
+        }
+        int count = 0;
+        for (; set != 0; set &= set - 1)
+        {
+            list[count++] = first + (uint)BitOperations.TrailingZeroCount(set);
+        }
+        return count;
+    }
+
+    /// <summary>Where to look for each probe.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void FindBuckets(ReadOnlySpan<RankedSubtable> subtables, FlowKey* keys, SearchState* state, int count)
+    {
+        ref RankedSubtable first = ref MemoryMarshal.GetReference(subtables);
+        for (int n = 0; n < count; n++)
+        {
+            ref RankedSubtable subtable = ref Unsafe.Add(ref first, Probe.RankOf(state->Probes[n]));
+            ulong hash = _hash.Compute(keys[Probe.PositionOf(state->Probes[n])], subtable.Mask);
+            byte* bucket = subtable.Index.BucketOf(hash);
+            Prefetch.Line(bucket);
+            state->Hash[n] = hash;
+            state->Bucket[n] = (ulong)bucket;
         }
     }
 
-    /// <summary>For which packets a subtable is worth a look: a bit for each place.</summary>
-    /// <param name="done">Whether no packet can find anything better here nor in the subtables after it.</param>
+    /// <summary>Lists the entries whose signature fits. Without branches for the first of a bucket; most have no other.</summary>
+    /// <returns>How many.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Choose(in RankedSubtable ranked, SearchState* state, int count, out bool done)
+    private int ListCandidates(FlowKey* keys, SearchState* state, int count)
     {
-        Vector256<ulong> bit = Vector256.Create(ranked.FilterBit);
-        Vector256<long> bound = Vector256.Create((long)BestEntry.Above(ranked.PriorityBound));
-        uint open = 0;
-        uint chosen = 0;
-        for (int place = 0; place < count; place += Vector256<ulong>.Count)
+        int listed = 0;
+        for (int n = 0; n < count; n++)
         {
-            Vector256<long> canImprove = Vector256.LessThan(Vector256.Load((long*)state->Best + place), bound);
-            Vector256<ulong> isElsewhere = Vector256.Equals(Vector256.Load(state->Candidates + place) & bit, default);
-            open |= canImprove.ExtractMostSignificantBits() << place;
-            chosen |= Vector256.AndNot(canImprove.AsUInt64(), isElsewhere).ExtractMostSignificantBits() << place;
+            byte* bucket = (byte*)state->Bucket[n];
+            uint fitting = FlowIndex.Candidates(bucket, state->Hash[n]);
+            state->Candidates[listed] = Candidate.Of(PrepareFirst(bucket, fitting), Probe.PositionOf(state->Probes[n]));
+            listed += (int)(OnesIf(fitting) & 1);
+            if ((fitting & (fitting - 1)) != 0 || FlowIndex.NextBucket(bucket) != null)
+            {
+                listed = ListRest(keys, state, n, fitting & (fitting - 1), listed);
+            }
         }
-        done = open == 0;
-        return chosen;
+        return listed;
+    }
+
+    /// <summary>Lists the other entries for a probe, in its bucket and what it overflows to; compares at once what there is no room for.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int ListRest(FlowKey* keys, SearchState* state, int probe, uint fitting, int listed)
+    {
+        byte* bucket = (byte*)state->Bucket[probe];
+        uint position = Probe.PositionOf(state->Probes[probe]);
+        while (true)
+        {
+            for (; fitting != 0; fitting &= fitting - 1)
+            {
+                uint index = PrepareFirst(bucket, fitting);
+                if (listed - probe < SearchState.SpareCandidates)
+                {
+                    state->Candidates[listed++] = Candidate.Of(index, position);
+                }
+                else
+                {
+                    Improve(state, position, index, keys[position]);
+                }
+            }
+            bucket = FlowIndex.NextBucket(bucket);
+            if (bucket == null)
+            {
+                return listed;
+            }
+            fitting = FlowIndex.Candidates(bucket, state->Hash[probe]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Compare(FlowKey* keys, SearchState* state, int count)
+    {
+        for (int n = 0; n < count; n++)
+        {
+            uint position = Candidate.PositionOf(state->Candidates[n]);
+            Improve(state, position, Candidate.IndexOf(state->Candidates[n]), keys[position]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Improve(SearchState* state, uint position, uint index, in FlowKey key)
+    {
+        ulong best = Better(state->Best[position], index, key);
+        state->Best[position] = best;
+        state->Priority[position] = BestEntry.PriorityOf(best);
     }
 
     /// <summary>The commonest case, without what several subtables need.</summary>
@@ -113,7 +230,16 @@ internal sealed unsafe class WildcardSearch
             FindByInPort(subtable, keys, wanted, found);
             return;
         }
-        FindBuckets(subtable, keys, wanted, uint.MaxValue >> (PacketBatch.Capacity - wanted.Length), state);
+        FlowIndex index = subtable.Index;
+        FlowKey mask = subtable.Mask;
+        for (int place = 0; place < wanted.Length; place++)
+        {
+            ulong hash = _hash.Compute(keys[wanted[place]], mask);
+            byte* bucket = index.BucketOf(hash);
+            Prefetch.Line(bucket);
+            state->Hash[place] = hash;
+            state->Bucket[place] = (ulong)bucket;
+        }
         for (int place = 0; place < wanted.Length; place++)
         {
             byte* bucket = (byte*)state->Bucket[place];
@@ -128,8 +254,8 @@ internal sealed unsafe class WildcardSearch
             byte* bucket = (byte*)state->Bucket[place];
             if ((fitting & (fitting - 1)) == 0 && FlowIndex.NextBucket(bucket) == null)
             {
-                uint index = found[i]; // whether or not entry 0, all zero, matches: the result is 0
-                found[i] = FlowKey.Matches(keys[i], _entries[index].Key, _maskOf[index]) ? index : 0;
+                uint only = found[i]; // whether or not entry 0, all zero, matches: the result is 0
+                found[i] = FlowKey.Matches(keys[i], _entries[only].Key, _maskOf[only]) ? only : 0;
             }
             else
             {
@@ -161,27 +287,6 @@ internal sealed unsafe class WildcardSearch
         }
     }
 
-    /// <summary>Where to look for each packet of these places; returns how many.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int FindBuckets(Subtable subtable, FlowKey* keys, ReadOnlySpan<byte> wanted, uint places, SearchState* state)
-    {
-        FlowIndex index = subtable.Index;
-        FlowKey mask = subtable.Mask;
-        int count = 0;
-        for (; places != 0; places &= places - 1)
-        {
-            int place = BitOperations.TrailingZeroCount(places);
-            ulong hash = _hash.Compute(keys[wanted[place]], mask);
-            byte* bucket = index.BucketOf(hash);
-            Prefetch.Line(bucket);
-            state->Hash[count] = hash;
-            state->Bucket[count] = (ulong)bucket;
-            state->Place[count] = (byte)place;
-            count++;
-        }
-        return count;
-    }
-
     /// <summary>Looks at the entries whose signature fits, in one bucket and what it overflows to.</summary>
     /// <remarks>Compares them all rather than skip those of lower priority: which they are is a matter of chance, and to guess wrong costs more than to compare.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -192,10 +297,7 @@ internal sealed unsafe class WildcardSearch
         {
             for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
             {
-                uint index = FlowIndex.CandidateAt(bucket, fitting);
-                bool matches = FlowKey.Matches(key, _entries[index].Key, _maskOf[index]);
-                ulong candidate = BestEntry.Of(matches, index, _entries[index].Priority);
-                found = BestEntry.AreOfOnePriority(candidate, found) ? Older(candidate, found) : ulong.Max(candidate, found);
+                found = Better(found, FlowIndex.CandidateAt(bucket, fitting), key);
             }
             bucket = FlowIndex.NextBucket(bucket);
         }
@@ -203,24 +305,13 @@ internal sealed unsafe class WildcardSearch
         best = found;
     }
 
-    /// <summary>Keeps the probes whose buckets hold something to compare. Without branches: what is in a bucket is a matter of chance.</summary>
+    /// <summary>What has been found for a packet so far, or this entry if it matches and is better.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int KeepPromising(SearchState* state, int count)
+    private ulong Better(ulong best, uint index, in FlowKey key)
     {
-        int kept = 0;
-        for (int n = 0; n < count; n++)
-        {
-            byte* bucket = (byte*)state->Bucket[n];
-            ulong hash = state->Hash[n];
-            uint fitting = FlowIndex.Candidates(bucket, hash);
-            PrepareFirst(bucket, fitting);
-            ulong next = (ulong)FlowIndex.NextBucket(bucket);
-            state->Bucket[kept] = (ulong)bucket;
-            state->Hash[kept] = hash;
-            state->Place[kept] = state->Place[n];
-            kept += (int)(OnesIf(fitting | (uint)next | (uint)(next >> 32)) & 1);
-        }
-        return kept;
+        bool matches = FlowKey.Matches(key, _entries[index].Key, _maskOf[index]);
+        ulong candidate = BestEntry.Of(matches, index, _entries[index].Priority);
+        return BestEntry.AreOfOnePriority(candidate, best) ? Older(candidate, best) : BestEntry.Better(candidate, best);
     }
 
     /// <summary>The first entry of a bucket that is worth a comparison, asked for; entry 0, which is at hand, if there is none.</summary>

@@ -164,7 +164,7 @@ public sealed unsafe class FlowCacheTests : IDisposable
             _cache.NoteUse(32, 0);
             Keep(KeyOf(i), i);
         }
-        Assert.Equal(100, Enumerable.Range(0, 800).Count(_ => _cache.IsWorthwhile()));
+        Assert.Equal(25, Enumerable.Range(0, 800).Count(_ => _cache.IsWorthwhile()));
 
         for (int i = 0; i < 100; i++)
         {

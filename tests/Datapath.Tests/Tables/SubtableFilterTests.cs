@@ -67,13 +67,31 @@ public sealed unsafe class SubtableFilterTests : IDisposable
     [Fact]
     public void Other_networks_and_services_are_kept_out()
     {
-        FlowKey mask = new() { NwSrc = Be32.FromHost(0xffff0000), NwDst = Be32.FromHost(0xffffff00), TpDst = Be16.FromHost(ushort.MaxValue) };
-        FlowKey key = new() { NwSrc = Be32.FromHost(0x0a010000), NwDst = Be32.FromHost(0x0a020300), TpDst = Be16.FromHost(80) };
+        FlowKey mask = new() { NwSrc = Be32.FromHost(0xffff0000), NwDst = Be32.FromHost(0xffffff00), NwProto = 0xff, TpDst = Be16.FromHost(ushort.MaxValue) };
+        FlowKey key = new() { NwSrc = Be32.FromHost(0x0a010000), NwDst = Be32.FromHost(0x0a020300), NwProto = 6, TpDst = Be16.FromHost(80) };
         Add(key, mask, 3);
-        Assert.Equal(1UL << 3, _filter.Candidates(key with { TpSrc = Be16.FromHost(9), NwDst = Be32.FromHost(0x0a020304) }));
-        Assert.Equal(0UL, _filter.Candidates(key with { NwSrc = Be32.FromHost(0x0a090000) }));
-        Assert.Equal(0UL, _filter.Candidates(key with { NwDst = Be32.FromHost(0x0b020300) }));
-        Assert.Equal(0UL, _filter.Candidates(key with { TpDst = Be16.FromHost(81) }));
+        Assert.Equal(1u << 3, _filter.Candidates(key with { NwSrc = Be32.FromHost(0x0a01ffff), NwDst = Be32.FromHost(0x0a020304), TpSrc = Be16.FromHost(9) }));
+        Assert.Equal(0u, _filter.Candidates(key with { NwSrc = Be32.FromHost(0x0a090000) }));
+        Assert.Equal(0u, _filter.Candidates(key with { NwDst = Be32.FromHost(0x0b020300) }));
+        Assert.Equal(0u, _filter.Candidates(key with { NwDst = Be32.FromHost(0x0a020400) }));
+        Assert.Equal(0u, _filter.Candidates(key with { TpDst = Be16.FromHost(81) }));
+        Assert.Equal(0u, _filter.Candidates(key with { NwProto = 17 }));
+        Add(key with { TpSrc = Be16.FromHost(7) }, mask with { NwSrc = Be32.FromHost(0xffffff00), TpSrc = Be16.FromHost(ushort.MaxValue) }, 4);
+        Assert.Equal((1u << 3) | (1u << 4), _filter.Candidates(key with { TpSrc = Be16.FromHost(7) }));
+        Assert.Equal(1u << 3, _filter.Candidates(key with { TpSrc = Be16.FromHost(8) }));
+        Assert.Equal(1u << 3, _filter.Candidates(key with { NwSrc = Be32.FromHost(0x0a010900), TpSrc = Be16.FromHost(7) }));
+    }
+
+    [Fact]
+    public void A_network_that_is_there_with_another_one_only_is_kept_out()
+    {
+        FlowKey mask = new() { NwSrc = Be32.FromHost(0xffffff00), NwDst = Be32.FromHost(0xffffff00) };
+        FlowKey key = new() { NwSrc = Be32.FromHost(0x0a010100), NwDst = Be32.FromHost(0x0a020200) };
+        FlowKey another = new() { NwSrc = Be32.FromHost(0x0a030300), NwDst = Be32.FromHost(0x0a040400) };
+        Add(key, mask, 3);
+        Add(another, mask, 3);
+        Assert.Equal(1u << 3, _filter.Candidates(another));
+        Assert.Equal(0u, _filter.Candidates(key with { NwDst = another.NwDst }));
     }
 
     [Fact]
@@ -91,7 +109,7 @@ public sealed unsafe class SubtableFilterTests : IDisposable
             Add(default, FlowKey.AllOnes, 5);
             Remove(1);
         }
-        Assert.All(keys, key => Assert.Equal(0UL, _filter.Candidates(key) & SubtableFilter.BitOf(5)));
+        Assert.All(keys, key => Assert.Equal(0u, _filter.Candidates(key) & SubtableFilter.BitOf(5)));
         AssertNoneIsHidden(random);
     }
 
@@ -101,6 +119,8 @@ public sealed unsafe class SubtableFilterTests : IDisposable
         {
             NwSrc = Be32.FromHost(uint.MaxValue << random.Next(32)),
             NwDst = Be32.FromHost(uint.MaxValue << random.Next(32)),
+            NwProto = (byte)(random.Next(2) == 0 ? 0 : 0xff),
+            TpSrc = Be16.FromHost((ushort)(random.Next(3) > 0 ? 0 : ushort.MaxValue)),
             TpDst = Be16.FromHost((ushort)(random.Next(3) == 0 ? 0 : random.Next(4) == 0 ? 0xfff0 : ushort.MaxValue)),
         };
         FlowKey key = FlowKey.And(RandomKey(random), mask);
@@ -136,7 +156,7 @@ public sealed unsafe class SubtableFilterTests : IDisposable
             FlowKey packet = RandomKey(random);
             FlowKey mask = _masks.Start[entry];
             packet.AsVector() = (packet.AsVector() & ~mask.AsVector()) | _store.Entries[entry].Key.AsVector();
-            Assert.NotEqual(0UL, _filter.Candidates(packet) & SubtableFilter.BitOf(subtable));
+            Assert.NotEqual(0u, _filter.Candidates(packet) & SubtableFilter.BitOf(subtable));
         }
     }
 
@@ -144,6 +164,8 @@ public sealed unsafe class SubtableFilterTests : IDisposable
     {
         NwSrc = Be32.FromHost((uint)random.NextInt64()),
         NwDst = Be32.FromHost((uint)random.NextInt64()),
+        NwProto = (byte)random.Next(3),
+        TpSrc = Be16.FromHost((ushort)random.Next(65536)),
         TpDst = Be16.FromHost((ushort)random.Next(65536)),
     };
 }
