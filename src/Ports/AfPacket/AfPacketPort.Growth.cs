@@ -22,6 +22,7 @@ internal sealed partial class AfPacketPort
     private readonly List<(SlotRing Ring, long Since)> _left = []; // those of them that the worker does not use any more, under _growing
     private long _offeredUntil; // under _sync
     private bool _growsNoMore; // under _growing
+    private bool _hasTriedBursts; // under _growing
 
     /// <summary>There is something to say of the rings.</summary>
     public event Action<string?>? Changed;
@@ -42,6 +43,7 @@ internal sealed partial class AfPacketPort
             {
                 CloseLeft();
                 EndMove();
+                OpenBursts();
                 if (!_growsNoMore)
                 {
                     GrowReceive();
@@ -101,6 +103,23 @@ internal sealed partial class AfPacketPort
         {
             TransmitRing next = TransmitRing.Open(_port, _interface.Index, RingSize.OfTransmit(step));
             TryAdd(next, () => _queue.MoveTo(next));
+        }
+    }
+
+    private void OpenBursts()
+    {
+        if (!_demand.Bursts || _hasTriedBursts)
+        {
+            return;
+        }
+        _hasTriedBursts = true;
+        try
+        {
+            _queue.Bursts = BurstSender.Open(_interface.Index);
+        }
+        catch (SystemCallException)
+        {
+            // Bursts leave by the ring, too.
         }
     }
 

@@ -229,6 +229,7 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
                 _lock.Leave();
             }
             _rings.ForEach(ring => ring.Dispose());
+            _queue.Bursts?.Dispose();
             _ = Libc.close(_sender);
             _unsent.Dispose();
             _interface.Dispose();

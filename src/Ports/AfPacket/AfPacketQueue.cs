@@ -31,6 +31,7 @@ internal sealed unsafe class AfPacketQueue : IPort
     private volatile bool _isReceiveClosed;
     private TransmitRing? _transmit;
     private volatile TransmitRing? _nextTransmit;
+    private volatile BurstSender? _bursts;
     private readonly ConcurrentQueue<SlotRing> _retired = new();
     private volatile Action? _wake;
     private int _pollSocket;
@@ -102,6 +103,13 @@ internal sealed unsafe class AfPacketQueue : IPort
 
     /// <summary>The next ring. Not while <see cref="IsTransmitPending"/>. As above.</summary>
     public void MoveTo(TransmitRing next) => _nextTransmit = next;
+
+    /// <summary>For bursts of small packets; this one's. Null while there is none. As above.</summary>
+    public BurstSender? Bursts
+    {
+        get => _bursts;
+        set => _bursts = value;
+    }
 
     /// <summary>A ring that the worker has left, the caller's from now on; null if there is none. As above.</summary>
     public SlotRing? TakeRetired() => _retired.TryDequeue(out SlotRing? ring) ? ring : null;
@@ -237,7 +245,7 @@ internal sealed unsafe class AfPacketQueue : IPort
         {
             UseNextTransmit();
         }
-        int done = 0;
+        int done = packets.Length >= BurstSender.Least ? SendBursts(packets, frames) : 0;
         while (done < packets.Length)
         {
             int run = Stage(packets[done..], frames, out long bytes, out Obstacle obstacle);
@@ -278,6 +286,32 @@ internal sealed unsafe class AfPacketQueue : IPort
                 Fail(packets.Slice(done++, 1), frames);
             }
         }
+        return done;
+    }
+
+    /// <summary>From the first on, as far as they can go together. What the kernel refuses is tried again by the ring, which says why.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int SendBursts(ReadOnlySpan<Packet> packets, FrameCache frames)
+    {
+        BurstSender? bursts = _bursts;
+        if (bursts == null)
+        {
+            _demand.NoteBurst();
+            return 0;
+        }
+        int done = 0;
+        int run;
+        int taken;
+        do
+        {
+            int error = 0;
+            run = bursts.Stage(packets[done..], _interface.Mtu + LinkFrame.HeaderLength);
+            taken = run > 0 ? bursts.Send(out error) : 0;
+            _givenBack += error == Errno.ENOBUFS ? 1 : 0;
+            frames.Release(packets.Slice(done, taken));
+            done += taken;
+        }
+        while (run > 0 && taken == run);
         return done;
     }
 

@@ -64,7 +64,7 @@ internal static unsafe class ReceiveGroup
     // The kernel waits for a grace period when it replaces a program by another (__fanout_set_data_bpf).
     private static bool TrySelect(int socket, uint place)
     {
-        BpfInstruction instruction = new() { Code = BPF_RET, Value = place };
+        FilterInstruction instruction = new() { Code = BPF_RET, Value = place };
         BpfProgram program = new() { Length = 1, Instructions = &instruction };
         return Libc.setsockopt(socket, SOL_PACKET, PACKET_FANOUT_DATA, &program, (uint)sizeof(BpfProgram)) == 0;
     }
@@ -72,7 +72,7 @@ internal static unsafe class ReceiveGroup
     /// <summary>A filter that lets nothing in.</summary>
     private static void Attach(string port, int socket, int option)
     {
-        BpfInstruction instruction = new() { Code = BPF_RET, Value = 0 };
+        FilterInstruction instruction = new() { Code = BPF_RET, Value = 0 };
         BpfProgram program = new() { Length = 1, Instructions = &instruction };
         if (Libc.setsockopt(socket, Libc.SOL_SOCKET, option, &program, (uint)sizeof(BpfProgram)) < 0)
         {
@@ -82,7 +82,7 @@ internal static unsafe class ReceiveGroup
 }
 
 /// <summary>struct sock_filter: an instruction of the classic packet filter.</summary>
-internal struct BpfInstruction
+internal struct FilterInstruction
 {
     public ushort Code;
     public byte JumpIfTrue;
@@ -94,5 +94,5 @@ internal struct BpfInstruction
 internal unsafe struct BpfProgram
 {
     public ushort Length;
-    public BpfInstruction* Instructions;
+    public FilterInstruction* Instructions;
 }

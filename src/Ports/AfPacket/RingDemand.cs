@@ -12,6 +12,7 @@ internal sealed class RingDemand(Action wake)
 
     private int _receive;
     private int _transmit;
+    private bool _bursts;
     private Rate _received = new(ManyReceived);
     private Rate _fetched = new(ManyAlone);
     private Rate _sent = new(ManyAlone);
@@ -21,6 +22,19 @@ internal sealed class RingDemand(Action wake)
 
     /// <summary>The same for the transmitting ring.</summary>
     public int Transmit => Volatile.Read(ref _transmit);
+
+    /// <summary>Whether packets are to leave in bursts. Any thread.</summary>
+    public bool Bursts => Volatile.Read(ref _bursts);
+
+    /// <summary>Many packets leave at once.</summary>
+    public void NoteBurst()
+    {
+        if (!_bursts)
+        {
+            Volatile.Write(ref _bursts, true);
+            wake();
+        }
+    }
 
     /// <summary>Half of the receiving ring waits.</summary>
     public void NoteHalfFull() => Ask(ref _receive, 1);

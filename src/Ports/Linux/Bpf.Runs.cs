@@ -1,6 +1,6 @@
 namespace Softswitch.Ports.Linux;
 
-/// <summary>The part of bpf(2) that measuring needs: memory shared with a program, programs run on demand, programs on what an interface receives.</summary>
+/// <summary>The part of bpf(2) for programs that are run on demand, or on what an interface receives, and for memory shared with them.</summary>
 internal static unsafe partial class Bpf
 {
     private const uint BPF_PROG_TYPE_SCHED_CLS = 3;
@@ -53,6 +53,15 @@ internal static unsafe partial class Bpf
             answer = request.Answer;
             return error;
         }
+    }
+
+    /// <summary>Runs a classifier once, on a copy of a packet, for what it does besides. Its network namespace is the calling thread's.</summary>
+    /// <param name="packet">An Ethernet header at least.</param>
+    /// <remarks>Neither waits nor allocates.</remarks>
+    public static int Run(int program, byte* packet, int length)
+    {
+        var request = new TestRun { Program = program, InputSize = (uint)length, Input = (ulong)packet, Repeat = 1 };
+        return Call(BPF_PROG_TEST_RUN, &request, sizeof(TestRun));
     }
 
     /// <summary>Runs an XDP program <paramref name="repeat"/> times on frames that go where it sends them, all on the calling thread's processor.</summary>

@@ -42,14 +42,17 @@ internal enum BpfCondition : byte
 internal enum BpfFunction
 {
     BPF_FUNC_ktime_get_ns = 5,
+    BPF_FUNC_skb_store_bytes = 9,
+    BPF_FUNC_clone_redirect = 13,
     BPF_FUNC_redirect = 23,
     BPF_FUNC_skb_load_bytes = 26,
+    BPF_FUNC_skb_change_tail = 38,
 }
 
 /// <summary>A place in a program to jump to.</summary>
 internal readonly record struct BpfLabel(int Number);
 
-/// <summary>Writes a BPF program down instruction by instruction (Documentation/bpf/standardization/instruction-set.rst); jumps go forward to labels.</summary>
+/// <summary>Writes a BPF program down instruction by instruction (Documentation/bpf/standardization/instruction-set.rst); jumps go to labels.</summary>
 internal sealed class BpfAssembler
 {
     private const byte ClassLoadImmediate = 0x00;

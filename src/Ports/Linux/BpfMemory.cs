@@ -32,6 +32,9 @@ internal sealed unsafe class BpfMemory : IDisposable
     /// <summary>Bytes.</summary>
     public int Size { get; }
 
+    /// <summary>Its first byte; null once disposed of.</summary>
+    public byte* Start => _bytes;
+
     /// <summary>The map's descriptor, for programs.</summary>
     public int Map { get; }
 
