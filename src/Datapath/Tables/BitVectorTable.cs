@@ -17,7 +17,7 @@ namespace Softswitch.Datapath.Tables;
 /// <para>
 /// Vectors are cut into granules of 512 positions, one register. Granules are in order: an entry of one ranks above all of those after it, so the first
 /// granule with a match holds the best one. Which granules a row has bits in is one word, and the words of all rows are
-/// intersected first (aggregated bit vectors: Baboescu, Varghese 2001). A full granule is split, one that is nearly empty goes into the next.
+/// intersected first (aggregated bit vectors: Baboescu, Varghese 2001). A full granule is split, two that are half empty become one.
 /// </para>
 /// <para>
 /// Threads: one writer, the control side; workers read by <see cref="BitVectorSearch"/>. Bits are set and cleared by single stores, and what they lead to is
@@ -43,9 +43,8 @@ internal sealed unsafe class BitVectorTable : IDisposable
     private const int Words = VectorSize / sizeof(ulong);
     private const int Values = 256;
 
-    // A granule with this many entries goes into the next one if that has room for them and many more: it is not to be split again soon.
-    private const int MergeUpTo = PerGranule / 8;
-    private const int MergeInto = PerGranule / 2;
+    // Two neighbours with so many entries together become one, which is not to be split again soon: a search looks at few that are nearly empty.
+    private const int MergeUpTo = PerGranule * 3 / 4;
 
     private readonly BitVectorMemory _memory;
     private readonly FlowStore _store;
@@ -144,9 +143,13 @@ internal sealed unsafe class BitVectorTable : IDisposable
         {
             Drop(place);
         }
-        else if (count <= MergeUpTo && place + 1 < _ordered.Length && _counts[_ordered[place + 1].Id] <= MergeInto)
+        else if (place + 1 < _ordered.Length && count + _counts[_ordered[place + 1].Id] <= MergeUpTo)
         {
             Merge(place, changes);
+        }
+        else if (place > 0 && count + _counts[_ordered[place - 1].Id] <= MergeUpTo)
+        {
+            Merge(place - 1, changes);
         }
     }
 
@@ -284,13 +287,12 @@ internal sealed unsafe class BitVectorTable : IDisposable
             Copy((BitVectorRow*)row, from, to, moved);
         }
         Copy(_taken, from, to, moved);
-        changes.Begin(default, default);
+        changes.Begin(default, default); // the flow-mod that makes room completes it: its own entry is not there yet
         Subtract(_taken, from, moved);
         foreach (nint row in AllRows())
         {
             Subtract((BitVectorRow*)row, from, moved);
         }
-        changes.Complete();
         _counts[to] = positions.Length;
         _counts[from] -= positions.Length;
     }
@@ -313,7 +315,6 @@ internal sealed unsafe class BitVectorTable : IDisposable
         changes.Begin(default, default);
         Array.ForEach(positions, Take);
         Drop(place);
-        changes.Complete();
     }
 
     /// <summary>Adds an entry at a free position of a granule.</summary>

@@ -94,6 +94,28 @@ public sealed unsafe class BitVectorTests : IDisposable
         Assert.Equal((1000, 1, 0), (_table.Wildcard.Count, _table.Wildcard.SubtableCount, _table.Wildcard.GranuleCount));
     }
 
+    [Fact]
+    public void A_change_that_has_to_make_room_is_not_complete_before_its_entry_is_there()
+    {
+        using BitVectorMemory memory = new(_grace);
+        using ChangeJournal changes = new();
+        FlowKey* masks = stackalloc FlowKey[BitVectorTable.PerGranule + 3];
+        BitVectorTable table = new(memory, _store, masks, 1);
+        for (int n = 0; n <= BitVectorTable.PerGranule; n++)
+        {
+            // The last one belongs into the middle of a full granule.
+            ushort priority = (ushort)(n < BitVectorTable.PerGranule ? 1 + (2 * n) : BitVectorTable.PerGranule);
+            uint index = Allocate(new FlowKey { InPort = (ushort)n }, priority);
+            masks[index] = new FlowKey { InPort = ushort.MaxValue };
+            changes.Begin(default, default);
+            Assert.True(table.Insert(index, changes) >= 0);
+            Assert.True(changes.Completed < changes.Begun, "who begins to look now does not see all");
+            changes.Complete();
+        }
+        Assert.Equal(2, table.Ordered.Length);
+        table.Dispose();
+    }
+
     private void AddOrReplace(RandomMatches random, ushort priority)
     {
         FlowMatch match = random.NextMatch();

@@ -124,6 +124,43 @@ public sealed class ManyMasksOracleTests
     }
 
     [Fact]
+    public void Thousands_of_masks_and_several_priorities_of_one_match_come_and_go()
+    {
+        using TestSwitch sut = new(ports: 0);
+        TableOracle oracle = new(sut);
+        NearMisses misses = new(NearMissStyle.All.Single(style => style.Name == "subsets"), 5);
+        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 0);
+        (byte[] Frame, ushort InPort)[] known = [.. Enumerable.Range(0, 200).Select(_ => misses.NextFrame())];
+        for (int step = 0; oracle.Reference.Count < 2500; step++)
+        {
+            FlowMatch match = misses.NextMatch();
+            // Some several times, so that entries of the same mask and key move together.
+            for (int priority = misses.Random.Next(8) == 0 ? 3 : 1; priority > 0; priority--)
+            {
+                oracle.Add(match, misses.NextPriority());
+            }
+            Compare(step, $"growing, {step}");
+        }
+        Assert.True(oracle.Wildcard.GranuleCount > 0, "bit vectors are in use");
+        for (int step = 0; oracle.Reference.Count > 0; step++)
+        {
+            oracle.DeleteAny(misses.Random);
+            Compare(step, $"shrinking, {step}");
+        }
+        Assert.Equal((0, 0, 0, 0), (oracle.Wildcard.Count, oracle.Wildcard.MaskCount, oracle.Wildcard.SubtableCount, oracle.Wildcard.GranuleCount));
+
+        void Compare(int step, string where)
+        {
+            if (step % 100 == 0)
+            {
+                misses.Random.Shuffle(known);
+                oracle.CompareBatch(classifier, known.Select(packet => packet.Frame), known[0].InPort, where);
+                oracle.CompareAll(known[0].Frame, known[0].InPort, most: 10, where);
+            }
+        }
+    }
+
+    [Fact]
     public void Deleting_what_one_match_covers_leaves_the_others_to_be_found()
     {
         using TestSwitch sut = new(ports: 0);

@@ -34,7 +34,7 @@ internal sealed class ReferenceTable
     public void Add(in FlowMatch match, ushort priority, ulong cookie)
     {
         Entry added = new(match, priority, cookie);
-        int identical = _entries.FindIndex(e => IsIdentical(e, added.Match, added.Priority));
+        int identical = _entries.FindIndex(e => AreIdentical(e, added));
         if (identical >= 0)
         {
             _entries[identical] = added;
@@ -45,17 +45,21 @@ internal sealed class ReferenceTable
         }
     }
 
-    public void Delete(FlowMatch match, bool strict, ushort priority) =>
-        _entries.RemoveAll(e => strict ? IsIdentical(e, match, priority) : Covers(match, e.Match));
+    public void Delete(FlowMatch match, bool strict, ushort priority)
+    {
+        Entry meant = new(match, priority, 0);
+        _entries.RemoveAll(e => strict ? AreIdentical(e, meant) : Covers(meant, e));
+    }
 
     /// <summary>MODIFY: new cookie (standing for new actions) for every entry meant; an ADD if there is none.</summary>
     public void Modify(FlowMatch match, bool strict, ushort priority, ulong cookie)
     {
+        Entry meant = new(match, priority, 0);
         bool any = false;
         for (int i = 0; i < _entries.Count; i++)
         {
             Entry e = _entries[i];
-            if (strict ? IsIdentical(e, match, priority) : Covers(match, e.Match))
+            if (strict ? AreIdentical(e, meant) : Covers(meant, e))
             {
                 _entries[i] = e with { Cookie = cookie };
                 any = true;
@@ -75,8 +79,8 @@ internal sealed class ReferenceTable
 
     private static int OverlapRank(in FlowMatch match, ushort priority) => IsExact(match) ? ushort.MaxValue : priority;
 
-    private static bool IsIdentical(Entry entry, in FlowMatch match, ushort priority) =>
-        (IsExact(match) || entry.Priority == priority) && SameFields(entry, match);
+    private static bool AreIdentical(Entry a, Entry b) =>
+        IsExact(a.Match) == IsExact(b.Match) && (IsExact(b.Match) || a.Priority == b.Priority) && a.Fields.SequenceEqual(b.Fields);
 
     /// <summary>No field that both compare rules out that a packet matches both.</summary>
     private static bool Agree(in FlowMatch a, in FlowMatch b)
@@ -105,21 +109,17 @@ internal sealed class ReferenceTable
     }
 
     /// <summary>Every field the wider compares, the narrower compares too, and alike.</summary>
-    private static bool Covers(in FlowMatch wide, in FlowMatch narrow)
+    private static bool Covers(Entry wide, Entry narrow)
     {
-        List<Field> narrowFields = FieldsOf(narrow);
-        foreach (Field w in FieldsOf(wide))
+        foreach (Field w in wide.Fields)
         {
-            if (!narrowFields.Exists(n => n.Kind == w.Kind && (n.Mask & w.Mask) == w.Mask && (n.Value & w.Mask) == w.Value))
+            if (!narrow.Fields.Exists(n => n.Kind == w.Kind && (n.Mask & w.Mask) == w.Mask && (n.Value & w.Mask) == w.Value))
             {
                 return false;
             }
         }
         return true;
     }
-
-    private static bool SameFields(Entry a, in FlowMatch b) =>
-        IsExact(a.Match) == IsExact(b) && a.Fields.SequenceEqual(FieldsOf(b));
 
     private static List<Field> FieldsOf(FlowMatch m)
     {

@@ -11,8 +11,8 @@ namespace Softswitch.Fuzz.Tests.Targets;
 internal sealed class TableTarget : IFuzzTarget
 {
     private const int Seeds = 1 << 30;
-    private const int MostRecords = 14;
-    private const int PacketsAfterEach = 20;
+    private const int MostRecords = 8;
+    private const int PacketsAfterEach = 12;
 
     // Record kinds: what packets are like, or so many changes of one sort. Each has a seed of its own, so that records can be left out.
     private const int Style = 0;
@@ -29,7 +29,7 @@ internal sealed class TableTarget : IFuzzTarget
         List<byte> input = [.. Make(Style, random, random.Next(NearMissStyle.All.Count)), .. Make(Add, random, random.Next(256))];
         for (int count = random.Next(MostRecords); count > 0; count--)
         {
-            input.AddRange(Make(random.Next(3) == 0 ? Add : random.Next(Kinds), random, random.Next(256)));
+            input.AddRange(Make(random.Next(3) == 0 ? Add : random.Next(Kinds), random, random.Next(128)));
         }
         return [.. input];
     }
