@@ -5,20 +5,12 @@ using Softswitch.Bench.Flows;
 using Softswitch.Hosting;
 using Softswitch.Lab.Measures;
 using Softswitch.NetFpga;
-using Softswitch.OfAgent.Client;
-using Spectre.Console;
 
 namespace Softswitch.Bench;
 
-/// <summary><c>softswitch bench</c>: whole-switch benchmarks, one command each.</summary>
-/// <remarks>
-/// Exit codes: 0 done, 1 the figures are not to be believed (why is on standard error), 2 wrong usage, 3 what it compares with is not installed.
-/// </remarks>
+/// <summary><c>softswitch bench</c>: whole-switch benchmarks, one command each. How they run is <see cref="BenchRunner"/>'s.</summary>
 internal static partial class BenchCommand
 {
-    private const int Unbelievable = 1;
-    private const int NotInstalled = 3;
-    private const int Interrupted = 130; // as a shell says of SIGINT
     private const int MaxFlows = 1 << 24;
     private const int MaxChurnFlows = 1 << 20;
 
@@ -75,7 +67,9 @@ internal static partial class BenchCommand
                 + $"{AttackSearch.Search} to look for slower ones, for --seconds.",
         };
         Option<string?> capture = new("--capture") { HelpName = "FLOW", Description = "Packets that are captured meanwhile, as they come and as they leave, in ovs-ofctl's words." };
-        Command command = new("pipeline", "Packets per second from frames in memory to a null port.") { flows, match, actions, frame, workers, handover, frames, seconds, traffic, skew, fresh, attackMasks, attack, capture };
+        Command command = Create(
+            "pipeline", "Packets per second from frames in memory to a null port.",
+            new PipelineOptions().Plan, flows, match, actions, frame, workers, handover, frames, seconds, traffic, skew, fresh, attackMasks, attack, capture);
         SetAction(command, parsed => new PipelineOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 1, MaxFlows),
@@ -93,11 +87,11 @@ internal static partial class BenchCommand
             AttackMasks = InRange(attackMasks, parsed.GetValue(attackMasks), 0, TupleSpaceExplosion.MaxEntries),
             Attack = WithoutAny(attack, parsed.GetValue(attack), parsed, match, actions, handover, skew, fresh, attackMasks, capture),
             Capture = parsed.GetValue(capture),
-        }, (options, progress) => options.Attack switch
+        }, (options, progress, cancellation) => options.Attack switch
         {
-            AttackSearch.Worst => AttackSearch.RunKnown(options, progress),
-            AttackSearch.Search => AttackSearch.RunSearch(options, progress),
-            _ => PipelineBenchmark.Run(options, progress),
+            AttackSearch.Worst => AttackSearch.RunKnown(options, progress, cancellation),
+            AttackSearch.Search => AttackSearch.RunSearch(options, progress, cancellation),
+            _ => PipelineBenchmark.Run(options, progress, cancellation),
         });
         return command;
     }
@@ -109,7 +103,9 @@ internal static partial class BenchCommand
         Option<string> kind = Kind();
         Option<double> seconds = Seconds(4);
         Option<string?> state = State();
-        Command command = new("churn", "What is left of forwarding while flow-mods change the table; every packet is checked.") { flows, rate, kind, seconds, state };
+        Command command = Create(
+            "churn", "What is left of forwarding while flow-mods change the table; every packet is checked.",
+            new ChurnOptions().Plan, flows, rate, kind, seconds, state);
         SetAction(command, parsed => new ChurnOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
@@ -125,7 +121,9 @@ internal static partial class BenchCommand
     {
         Option<int> flows = Number("--flows", "Exact entries to add.", 1_000_000);
         Option<string?> state = State();
-        Command command = new("flowmod", "Flow-mods per second over a socket and in process, and memory per flow.") { flows, state };
+        Command command = Create(
+            "flowmod", "Flow-mods per second over a socket and in process, and memory per flow.",
+            new FlowModOptions().Plan, flows, state);
         SetAction(command, parsed => new FlowModOptions { Flows = InRange(flows, parsed.GetValue(flows), 10, MaxFlows), State = parsed.GetValue(state) }, FlowModBenchmark.Run);
         return command;
     }
@@ -138,7 +136,9 @@ internal static partial class BenchCommand
         Option<double> rate = Rate("Flow-mods a second meanwhile; 0 for none.", 100_000);
         Option<string> kind = Kind();
         Option<double> seconds = Seconds(10);
-        Command command = new("stall", "How long a worker stands still while its table changes and statistics are read.") { flows, rate, kind, seconds };
+        Command command = Create(
+            "stall", "How long a worker stands still while its table changes and statistics are read.",
+            new StallOptions().Plan, flows, rate, kind, seconds);
         SetAction(command, parsed => new StallOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 2, MaxChurnFlows),
@@ -154,7 +154,9 @@ internal static partial class BenchCommand
         Option<double> rate = Rate("Packets a second while latencies are measured.", 10_000);
         Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
         Option<double> seconds = Seconds(3);
-        Command command = new("packetin", "Packets without a flow entry to a controller on loopback: latencies, then the highest rate.") { rate, frame, seconds };
+        Command command = Create(
+            "packetin", "Packets without a flow entry to a controller on loopback: latencies, then the highest rate.",
+            new PacketInOptions().Plan, rate, frame, seconds);
         SetAction(command, parsed => new PacketInOptions
         {
             Rate = InRange(rate, parsed.GetValue(rate), 1, 1e9),
@@ -168,7 +170,9 @@ internal static partial class BenchCommand
     {
         Option<int> flows = Number("--flows", "Exact entries to add, change and delete.", 10_000);
         Option<int> access = Number("--access", "Nanoseconds that one register access takes on the card at hand; the default is what its SRAM's arbiter takes.", 256);
-        Command command = new("netfpga", "Register accesses and time for each kind of flow-mod that a NetFPGA card follows, and how full its exact table becomes.") { flows, access };
+        Command command = Create(
+            "netfpga", "Register accesses and time for each kind of flow-mod that a NetFPGA card follows, and how full its exact table becomes.",
+            new NetFpgaBenchOptions().Plan, flows, access);
         SetAction(command, parsed => new NetFpgaBenchOptions
         {
             Flows = InRange(flows, parsed.GetValue(flows), 100, CardRegisters.SlotCount / 2),
@@ -177,48 +181,26 @@ internal static partial class BenchCommand
         return command;
     }
 
-    private static void SetAction<TOptions>(Command command, Func<ParseResult, TOptions> read, Func<TOptions, Action<string>, BenchResult> run) =>
-        command.SetAction(parsed =>
-        {
-            TOptions options = read(parsed);
-            bool json = parsed.GetValue(Json);
-            return Print(command.Name, Watch(command.Name, json, progress => run(options, progress)), json);
-        });
-
-    private static int Print(string name, BenchResult result, bool json)
+    /// <summary>A benchmark, with how long it takes in its help.</summary>
+    /// <param name="usual">The options' defaults.</param>
+    private static Command Create(string name, string description, BenchPlan usual, params IEnumerable<Option> options)
     {
-        Console.Out.WriteLine(json ? result.ToJson() : result.ToText());
-        foreach (string error in result.Errors)
+        Command command = new(name, $"{description} Takes {usual.Duration} by default.");
+        foreach (Option option in options)
         {
-            Console.Error.WriteLine($"softswitch bench {name}: {error}");
+            command.Options.Add(option);
         }
-        return result.Errors.Count == 0 ? 0 : Unbelievable;
+        return command;
     }
 
-    /// <summary>Runs with progress on a terminal, and nothing but the result elsewhere.</summary>
-    /// <param name="quiet">Without progress, as where a program reads the result.</param>
-    private static T Watch<T>(string name, bool quiet, Func<Action<string>, T> run)
-    {
-        try
-        {
-            if (quiet || Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
-            {
-                return run(static _ => { });
-            }
-            // Redrawn when there is something new: a spinner's timer would be one more thread beside those measured.
-            Status status = AnsiConsole.Status();
-            status.AutoRefresh = false;
-            return status.Start(name, context => run(text =>
-            {
-                context.Status($"{name}: {Markup.Escape(text)}");
-                context.Refresh();
-            }));
-        }
-        catch (OfClientException e)
-        {
-            throw new OptionException($"the benchmark's own connection failed: {e.Message}", e);
-        }
-    }
+    private static void SetAction<TOptions>(
+        Command command, Func<ParseResult, TOptions> read, Func<TOptions, Action<string>, CancellationToken, BenchResult> run)
+        where TOptions : IBenchOptions =>
+        command.SetAction(parsed => Run(command, parsed, read(parsed), run));
+
+    private static int Run<TOptions>(Command command, ParseResult parsed, TOptions options, Func<TOptions, Action<string>, CancellationToken, BenchResult> run)
+        where TOptions : IBenchOptions =>
+        BenchRunner.Run(command.Name, parsed.GetValue(Json), options.Plan, (progress, cancellation) => run(options, progress, cancellation));
 
     private static Option<int> Number(string name, string description, int value) =>
         new(name) { HelpName = "N", Description = description, DefaultValueFactory = _ => value };

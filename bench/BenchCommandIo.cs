@@ -20,16 +20,15 @@ internal static partial class BenchCommand
         Option<bool> tcp = new("--tcp") { Description = "A TCP stream of iperf3 between two hosts instead." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch's userspace AF_PACKET and AF_XDP ports, in turns on one core." };
         Option<string?> ovs = new("--ovs-vswitchd") { HelpName = "PATH", Description = "Open vSwitch's program; by default Debian's, then what PATH leads to." };
-        Command command = new("io", "Packets through veth interfaces: rates, loss, order, latency, cycles per packet.")
-        {
-            backend, frame, flows, seconds, rounds, tolerance, tcp, compare, ovs,
-        };
+        Command command = Create(
+            "io", "Packets through veth interfaces: rates, loss, order, latency, cycles per packet.",
+            new IoOptions().Plan, backend, frame, flows, seconds, rounds, tolerance, tcp, compare, ovs);
         command.SetAction(parsed =>
         {
             OvsInstallation? installed = null;
             if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(ovs), needsDpdk: false, out IReadOnlyList<string> missing)) == null)
             {
-                return SayMissing(command.Name, missing, "Open vSwitch", OvsInstallation.PlainInstallLine);
+                return BenchRunner.SayMissing(command.Name, missing, "Open vSwitch", OvsInstallation.PlainInstallLine);
             }
             bool isTcp = parsed.GetValue(tcp);
             var options = new IoOptions
@@ -47,10 +46,10 @@ internal static partial class BenchCommand
                 Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 250),
                 Rounds = InRange(rounds, parsed.GetValue(rounds), 1, 1000),
                 Tolerance = InRange(tolerance, parsed.GetValue(tolerance), 0, 0.5),
+                Tcp = isTcp,
                 OpenVSwitch = installed,
             };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) =>
-                isTcp ? TcpBenchmark.Run(options, progress, cancellation) : IoBenchmark.Run(options, progress, cancellation));
+            return Run(command, parsed, options, options.Tcp ? TcpBenchmark.Run : IoBenchmark.Run);
         });
         return command;
     }

@@ -18,16 +18,15 @@ internal static partial class BenchCommand
         Option<bool> noHuge = new("--no-huge") { Description = "Without huge pages. Else as many as are needed are reserved, and given back." };
         Option<bool> realTime = new("--real-time") { Description = "Guest and switch run ahead of everything else while they are measured, as on a machine that nobody else uses." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch with DPDK, in turns on one core." };
-        Command command = new("latency", "How long packets take from one vhost-user port to another, at 1, 10 and 50 % of the rate without loss and when the switch is idle.")
-        {
-            seconds, rounds, rows, rate, tolerance, noHuge, realTime, compare, OvsVswitchd,
-        };
+        Command command = Create(
+            "latency", "How long packets take from one vhost-user port to another, at 1, 10 and 50 % of the rate without loss and when the switch is idle.",
+            new LatencyOptions().Plan, seconds, rounds, rows, rate, tolerance, noHuge, realTime, compare, OvsVswitchd);
         command.SetAction(parsed =>
         {
             OvsInstallation? installed = null;
             if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(OvsVswitchd), needsDpdk: true, out IReadOnlyList<string> lines)) == null)
             {
-                return SayMissing(command.Name, lines, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
+                return BenchRunner.SayMissing(command.Name, lines, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
             }
             var options = new LatencyOptions
             {
@@ -40,7 +39,7 @@ internal static partial class BenchCommand
                 RealTime = parsed.GetValue(realTime),
                 OpenVSwitch = installed,
             };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => LatencyBenchmark.Run(options, progress, cancellation));
+            return Run(command, parsed, options, LatencyBenchmark.Run);
         });
         return command;
     }

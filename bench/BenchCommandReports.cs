@@ -2,7 +2,6 @@ using System.CommandLine;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Report;
 using Softswitch.Hosting;
-using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench;
 
@@ -15,13 +14,18 @@ internal static partial class BenchCommand
         Description = "Open vSwitch's program, built with DPDK; by default Debian's, then what PATH leads to.",
     };
 
+    // Of a report's benchmarks.
+    private const double UsualSeconds = 3;
+
     private static Command CreateCompare()
     {
-        Option<double> seconds = new("--seconds") { HelpName = "S", Description = "Measured of each switch for each row.", DefaultValueFactory = _ => 10 };
-        Option<int> rounds = Number("--rounds", "How often the switches take turns in that time.", 5);
+        Option<double> seconds = new("--seconds") { HelpName = "S", Description = "Measured of each switch for each row.", DefaultValueFactory = _ => CompareOptions.UsualSeconds };
+        Option<int> rounds = Number("--rounds", "How often the switches take turns in that time.", CompareOptions.UsualRounds);
         Option<string?> rows = new("--rows") { HelpName = "NAME,...", Description = $"Rows to measure, of {string.Join(", ", CompareRow.All.Select(row => row.Name))}." };
         Option<string[]> settings = new("--ovs-config") { HelpName = "KEY=VALUE", Description = "A setting of Open vSwitch (other_config), such as smc-enable=true. Several may be given." };
-        Command command = new("compare", "This switch and Open vSwitch with DPDK, in turns on one core.") { seconds, rounds, rows, settings, OvsVswitchd };
+        Command command = Create(
+            "compare", "This switch and Open vSwitch with DPDK, in turns on one core.",
+            CompareOptions.PlanOf(CompareRow.All, CompareOptions.UsualSeconds, CompareOptions.UsualRounds), seconds, rounds, rows, settings, OvsVswitchd);
         command.SetAction(parsed =>
         {
             double measured = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600);
@@ -34,10 +38,10 @@ internal static partial class BenchCommand
             }
             if (OvsInstallation.Find(parsed.GetValue(OvsVswitchd), needsDpdk: true, out IReadOnlyList<string> missing) is not { } installed)
             {
-                return SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
+                return BenchRunner.SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
             }
             var options = new CompareOptions { OpenVSwitch = installed, Rows = selected, Seconds = measured, Rounds = turns, Settings = config };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => CompareBenchmark.Run(options, progress, cancellation));
+            return Run(command, parsed, options, CompareBenchmark.Run);
         });
         return command;
     }
@@ -48,52 +52,32 @@ internal static partial class BenchCommand
         Option<bool> quick = new("--quick") { Description = "A few points for 0.1 s each, to show that it works." };
         Option<double?> seconds = new("--seconds") { HelpName = "S", Description = "How long each benchmark measures; 3 by default." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch, or not at all. Without this, with it where it is installed and the user is root; with --quick, without it." };
-        Command command = new("report", "Runs the benchmarks and writes a report with charts.") { folder, quick, seconds, compare };
+        Command command = Create(
+            "report", $"Runs the benchmarks and writes a report with charts; as root, where all is installed that they need, for {UsualPlan(null).Duration}.",
+            UsualPlan("not by this user"), folder, quick, seconds, compare);
         command.SetAction(parsed =>
         {
             bool isQuick = parsed.GetValue(quick);
+            double measured = InRange(seconds, parsed.GetValue(seconds) ?? (isQuick ? 0.1 : UsualSeconds), 0.01, 3600);
             bool mustCompare = parsed.GetValue(compare);
-            bool canCompare = OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) != null;
-            if (mustCompare && !canCompare)
+            if (mustCompare && OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) == null)
             {
-                return SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
+                return BenchRunner.SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
+            }
+            if (mustCompare && ReportObstacles.Find(ReportTopic.Compare) is { } obstacle)
+            {
+                throw new OptionException($"--compare: {obstacle}");
             }
             var options = new ReportOptions
             {
                 Folder = parsed.GetRequiredValue(folder),
-                Quick = isQuick,
-                Seconds = InRange(seconds, parsed.GetValue(seconds) ?? (isQuick ? 0.1 : 3), 0.01, 3600),
-                Compare = mustCompare || (canCompare && Environment.IsPrivilegedProcess && !isQuick), // it gets a network namespace
+                Sections = ReportPlan.Make(isQuick, measured, mustCompare, ReportObstacles.Find),
                 Command = $"./softswitch bench {string.Join(' ', parsed.Tokens.SkipWhile(token => token.Value != command.Name).Select(token => token.Value))}",
             };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => ReportBenchmark.Run(options, progress, cancellation));
+            return Run(command, parsed, options, ReportBenchmark.Run);
         });
         return command;
     }
 
-    /// <summary>Runs what has started programs or files to tidy up after.</summary>
-    private static int RunUntilSignal(string name, bool json, Func<Action<string>, CancellationToken, BenchResult> run)
-    {
-        using var signal = new TerminationSignal(tidiesUp: true);
-        try
-        {
-            return Print(name, Watch(name, json, progress => run(progress, signal.Token)), json);
-        }
-        // Ctrl-C on a terminal goes to the programs it has started as well: what then fails is the interruption.
-        catch (Exception e) when (e is OperationCanceledException || (signal.Token.IsCancellationRequested && e is OptionException or CompareException))
-        {
-            Console.Error.WriteLine($"softswitch bench {name}: interrupted");
-            return Interrupted;
-        }
-    }
-
-    private static int SayMissing(string name, IReadOnlyList<string> missing, string what, string installLine)
-    {
-        foreach (string line in missing)
-        {
-            Console.Error.WriteLine($"softswitch bench {name}: {line}");
-        }
-        Console.Error.WriteLine($"softswitch bench {name}: {what} is not installed completely; on Debian or Ubuntu: {installLine}");
-        return NotInstalled;
-    }
+    private static BenchPlan UsualPlan(string? obstacle) => ReportOptions.PlanOf(ReportPlan.Make(quick: false, UsualSeconds, compare: false, _ => obstacle));
 }

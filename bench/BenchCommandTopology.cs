@@ -17,7 +17,9 @@ internal static partial class BenchCommand
         Option<double> seconds = Seconds(5);
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch's userspace bridges, in turns." };
         Option<string?> ovs = new("--ovs-vswitchd") { HelpName = "PATH", Description = "Open vSwitch's program; by default Debian's, then what PATH leads to." };
-        Command command = new("topology", "A network of switches in one process: until it works, rates end to end, memory.") { kind, switches, links, rounds, seconds, compare, ovs };
+        Command command = Create(
+            "topology", "A network of switches in one process: until it works, rates end to end, memory.",
+            TopologyOptions.Usual.Plan, kind, switches, links, rounds, seconds, compare, ovs);
         command.SetAction(parsed =>
         {
             TopologyKind shape = Enum.Parse<TopologyKind>(parsed.GetRequiredValue(kind), ignoreCase: true);
@@ -30,7 +32,7 @@ internal static partial class BenchCommand
             OvsInstallation? installed = null;
             if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(ovs), needsDpdk: false, out IReadOnlyList<string> missing)) == null)
             {
-                return SayMissing(command.Name, missing, "Open vSwitch", OvsInstallation.PlainInstallLine);
+                return BenchRunner.SayMissing(command.Name, missing, "Open vSwitch", OvsInstallation.PlainInstallLine);
             }
             var options = new TopologyOptions
             {
@@ -40,7 +42,7 @@ internal static partial class BenchCommand
                 Seconds = InRange(seconds, parsed.GetValue(seconds), 0.1, 250),
                 OpenVSwitch = installed,
             };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) => TopologyBenchmark.Run(options, progress, cancellation));
+            return Run(command, parsed, options, TopologyBenchmark.Run);
         });
         return command;
     }

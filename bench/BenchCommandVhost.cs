@@ -16,7 +16,9 @@ internal static partial class BenchCommand
         Option<bool> realTime = new("--real-time") { Description = "Guest and switch run ahead of everything else while they are measured, as on a machine that nobody else uses." };
         Option<bool> tcp = new("--tcp") { Description = "A TCP stream of iperf3 between two virtual machines instead." };
         Option<bool> compare = new("--compare") { Description = "With Open vSwitch with DPDK, in turns on one core." };
-        Command command = new("vhost", "Packets between two vhost-user ports, whose guest is DPDK's testpmd.") { seconds, rounds, rows, noHuge, realTime, tcp, compare, OvsVswitchd };
+        Command command = Create(
+            "vhost", "Packets between two vhost-user ports, whose guest is DPDK's testpmd.",
+            new VhostOptions().Plan, seconds, rounds, rows, noHuge, realTime, tcp, compare, OvsVswitchd);
         command.SetAction(parsed =>
         {
             OvsInstallation? installed = null;
@@ -25,12 +27,12 @@ internal static partial class BenchCommand
             if (missing.Length > 0)
             {
                 return isTcp
-                    ? SayMissing(command.Name, missing, "what virtual machines need", GuestTestbed.InstallLine)
-                    : SayMissing(command.Name, missing, "testpmd", TestPmd.InstallLine);
+                    ? BenchRunner.SayMissing(command.Name, missing, "what virtual machines need", GuestTestbed.InstallLine)
+                    : BenchRunner.SayMissing(command.Name, missing, "testpmd", TestPmd.InstallLine);
             }
             if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(OvsVswitchd), needsDpdk: true, out IReadOnlyList<string> lines)) == null)
             {
-                return SayMissing(command.Name, lines, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
+                return BenchRunner.SayMissing(command.Name, lines, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
             }
             var options = new VhostOptions
             {
@@ -39,10 +41,10 @@ internal static partial class BenchCommand
                 Rounds = InRange(rounds, parsed.GetValue(rounds), 1, 1000),
                 HugePages = !parsed.GetValue(noHuge),
                 RealTime = parsed.GetValue(realTime),
+                Tcp = isTcp,
                 OpenVSwitch = installed,
             };
-            return RunUntilSignal(command.Name, parsed.GetValue(Json), (progress, cancellation) =>
-                isTcp ? VhostTcpBenchmark.Run(options, progress, cancellation) : VhostBenchmark.Run(options, progress, cancellation));
+            return Run(command, parsed, options, isTcp ? VhostTcpBenchmark.Run : VhostBenchmark.Run);
         });
         return command;
     }

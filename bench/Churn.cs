@@ -62,11 +62,11 @@ internal sealed class Churn
     private readonly FlowAction[] _actions = new FlowAction[2];
     private long _next;
 
-    public Churn(MeasuredSwitch bench, ChurnKind kind, int flows)
+    public Churn(MeasuredSwitch bench, ChurnKind kind, int flows, CancellationToken cancellation)
     {
         _kind = kind;
         _set = kind == ChurnKind.Wildcard ? new HostRoutes(flows, flows) : new ExactFlows(flows, inputs: 1);
-        bench.AddPort(Input, ReplayPort.FromFrames("input", Frames(flows)));
+        bench.AddPort(Input, ReplayPort.FromFrames("input", Frames(flows).Until(cancellation)));
         ulong original = _set.FieldsOf(0).DlDst;
         _outputs =
         [
@@ -78,7 +78,7 @@ internal sealed class Churn
         {
             bench.AddPort((ushort)(FirstPlain + i), _outputs[i]);
         }
-        for (int flow = 0; flow < flows; flow++)
+        foreach (int flow in Enumerable.Range(0, flows).Until(cancellation))
         {
             bench.AddFlow(_set.MatchOf(flow), 0x8000, ActionsOf(flow, rewrite: false));
         }

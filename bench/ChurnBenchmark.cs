@@ -6,7 +6,7 @@ using Softswitch.Lab.Measures;
 namespace Softswitch.Bench;
 
 /// <summary>What <c>bench churn</c> measures.</summary>
-internal sealed record ChurnOptions
+internal sealed record ChurnOptions : IBenchOptions
 {
     /// <summary>Flows of the traffic, each with an entry.</summary>
     public int Flows { get; init; } = 1000;
@@ -20,6 +20,14 @@ internal sealed record ChurnOptions
 
     /// <summary>Where a journal is kept meanwhile; null for none.</summary>
     public string? State { get; init; }
+
+    public BenchPlan Plan => new(
+        $"{Flows:N0} flows while the table changes: {ChurnBenchmark.WordOf(Kind)}, "
+            + (double.IsPositiveInfinity(Rate) ? "as many flow-mods as it takes" : $"{Rate:N0} flow-mods a second"),
+        BenchPlan.StartSeconds + (Flows * ChurnBenchmark.FlowSeconds) + MeasuredWorkers.ExpectedWarmUp(Seconds) + Seconds)
+    {
+        TidiesUp = State != null
+    };
 }
 
 /// <summary>How much forwarding is left while the table changes, and whether every packet is treated right.</summary>
@@ -29,28 +37,32 @@ internal sealed record ChurnOptions
 /// </remarks>
 internal static class ChurnBenchmark
 {
+    /// <summary>To make an entry and its frames.</summary>
+    public const double FlowSeconds = 3e-6;
+
     private const double SliceSeconds = 0.2;
 
-    public static BenchResult Run(ChurnOptions options, Action<string> progress)
+    public static BenchResult Run(ChurnOptions options, Action<string> progress, CancellationToken cancellation)
     {
         WorkerPlacement.KeepOff(workers: 1);
         progress("making flows");
         using MeasuredSwitch bench = CreateSwitch(options.Flows);
         bench.KeepState(options.State);
-        var churn = new Churn(bench, options.Kind, options.Flows);
+        var churn = new Churn(bench, options.Kind, options.Flows, cancellation);
         bench.StartService();
         using var workers = new MeasuredWorkers(bench.Control.Workers);
         using var driver = new ChurnDriver(bench.Listen(), churn, options.Rate);
         progress("warming up");
         driver.SetActive(true);
-        MeasuredWorkers.WarmUp(options.Seconds);
+        MeasuredWorkers.WarmUp(options.Seconds, cancellation);
         driver.SetActive(false);
 
         int pairs = Math.Max(3, (int)Math.Round(options.Seconds / (2 * SliceSeconds)));
         TimeSpan slice = TimeSpan.FromSeconds(options.Seconds / (2 * pairs));
         List<(SliceRates Idle, SliceRates Busy)> slices = [];
         List<double> rates = [];
-        for (int i = 0; i < pairs; i++)
+        var watch = new MachineWatch();
+        for (int i = 0; i < pairs && !cancellation.IsCancellationRequested; i++)
         {
             SliceRates idle = workers.Measure(slice);
             driver.SetActive(true);
@@ -63,16 +75,18 @@ internal static class ChurnBenchmark
             progress($"{i + 1} of {pairs} slices, {idle.PacketsPerSecond / 1e6:0.00} Mpps, with {rates[^1]:0} flow-mods/s {busy.PacketsPerSecond / 1e6:0.00} Mpps");
         }
         workers.Stop();
+        cancellation.ThrowIfNothing(slices.Count);
 
         var result = new BenchResult("churn");
         Report(result, slices, rates, driver);
+        result.Add(watch.ReadThread(Statistic.Median([.. slices.Select(pair => Math.Min(pair.Idle.CpuShare, pair.Busy.CpuShare))])));
         Check(result, bench, churn, driver);
         if (bench.State is { } state)
         {
             result.Add("state", state.IsBehind ? $"behind: {state.Reason}" : "in step");
             result.Add("stateMiB", state.Bytes / (double)(1 << 20), 1);
         }
-        result.Add("kind", options.Kind.ToString().ToLowerInvariant());
+        result.Add("kind", WordOf(options.Kind));
         result.Add("flows", options.Flows);
         result.Add("otherEntries", options.Kind is ChurnKind.Exact or ChurnKind.Wildcard ? Churn.OtherEntries : 0);
         result.Add("rate", double.IsPositiveInfinity(options.Rate) ? "max" : $"{options.Rate}");
@@ -88,6 +102,8 @@ internal static class ChurnBenchmark
         MaxExactEntries = Math.Max(1 << 16, flows + Churn.OtherEntries),
         MaxWildcardEntries = Math.Max(1 << 16, flows + Churn.OtherEntries),
     });
+
+    public static string WordOf(ChurnKind kind) => kind.ToString().ToLowerInvariant();
 
     /// <summary>Counts every packet: what was lost, and what came out wrong, makes the run a failure.</summary>
     public static void Check(BenchResult result, MeasuredSwitch bench, Churn churn, ChurnDriver driver)

@@ -11,13 +11,22 @@ using Softswitch.Ports.Pcap;
 namespace Softswitch.Bench;
 
 /// <summary>What <c>bench flowmod</c> measures.</summary>
-internal sealed record FlowModOptions
+internal sealed record FlowModOptions : IBenchOptions
 {
     /// <summary>Exact entries to add.</summary>
     public int Flows { get; init; } = 1_000_000;
 
     /// <summary>Where a journal is kept meanwhile; null for none.</summary>
     public string? State { get; init; }
+
+    // Added and deleted in process, then added over a socket, without traffic and under it.
+    private const double FlowSeconds = 3e-6;
+    private const double WarmUpSeconds = 3;
+
+    public BenchPlan Plan => new($"{Flows:N0} exact entries, in process and over TCP", BenchPlan.StartSeconds + WarmUpSeconds + (FlowSeconds * Flows))
+    {
+        TidiesUp = State != null
+    };
 }
 
 /// <summary>How fast exact entries are added and deleted, over a socket and in process, and what they weigh.</summary>
@@ -31,31 +40,40 @@ internal static class FlowModBenchmark
     private const int ProgressStep = 1 << 16;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(300);
 
-    public static BenchResult Run(FlowModOptions options, Action<string> progress)
+    public static BenchResult Run(FlowModOptions options, Action<string> progress, CancellationToken cancellation)
     {
         var result = new BenchResult("flowmod");
-        progress("warming up");
-        WarmUp();
-        MeasureInProcess(result, options, progress);
-        double idle = MeasureSocket(result, options, withTraffic: false, progress);
-        double busy = MeasureSocket(result, options, withTraffic: true, progress);
-        result.Add("flowModsPerSecond", idle, 0);
-        result.Add("flowModsPerSecondUnderTraffic", busy, 0);
+        void Say(string text)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            progress(text);
+        }
+        cancellation.Attempt(() =>
+        {
+            Say("warming up");
+            WarmUp(cancellation);
+            var watch = new MachineWatch();
+            MeasureInProcess(result, options, Say);
+            result.Add("flowModsPerSecond", MeasureSocket(result, options, withTraffic: false, Say), 0);
+            result.Add("flowModsPerSecondUnderTraffic", MeasureSocket(result, options, withTraffic: true, Say), 0);
+            result.Add(watch.ReadMachine());
+        });
         result.Add("flows", options.Flows);
         Machine.Describe(result);
         return result;
     }
 
     /// <summary>Runs every path once over, so that the compiler has seen it.</summary>
-    private static void WarmUp()
+    private static void WarmUp(CancellationToken cancellation)
     {
         FlowModOptions few = new() { Flows = 30_000 };
         var unused = new BenchResult("warm-up");
         MeasureInProcess(unused, few, static _ => { });
         MeasureSocket(unused, few, withTraffic: false, static _ => { });
-        MeasuredWorkers.WarmUp();
+        MeasuredWorkers.WarmUp(cancellation: cancellation);
     }
 
+    /// <param name="progress">Throws if it is to end early.</param>
     private static void MeasureInProcess(BenchResult result, FlowModOptions options, Action<string> progress)
     {
         int flows = options.Flows;
@@ -83,20 +101,21 @@ internal static class FlowModBenchmark
         }
         TimeSpan all = Stopwatch.GetElapsedTime(start);
         long resident = Machine.ResidentBytes;
+        result.Add("flowModsPerSecondInProcess", flows / all.TotalSeconds, 0);
+        result.Add("firstTenthPerSecond", tenth / firstTenth.TotalSeconds, 0);
+        result.Add("lastTenthPerSecond", tenth / (all - lastTenthFrom).TotalSeconds, 0);
+        result.Add("bytesPerFlow", (resident - before) / (double)flows, 1);
+        result.Add("residentMiB", resident / (double)(1 << 20), 1);
         start = Stopwatch.GetTimestamp();
         for (int flow = 0; flow < flows; flow++)
         {
+            ShowStep(progress, "in process, deleting", flow, flows);
             using (bench.Control.Enter())
             {
                 bench.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = set.MatchOf(flow) });
             }
         }
-        result.Add("flowModsPerSecondInProcess", flows / all.TotalSeconds, 0);
-        result.Add("firstTenthPerSecond", tenth / firstTenth.TotalSeconds, 0);
-        result.Add("lastTenthPerSecond", tenth / (all - lastTenthFrom).TotalSeconds, 0);
         result.Add("deletesPerSecondInProcess", flows / Stopwatch.GetElapsedTime(start).TotalSeconds, 0);
-        result.Add("bytesPerFlow", (resident - before) / (double)flows, 1);
-        result.Add("residentMiB", resident / (double)(1 << 20), 1);
         if (Count(bench) != 0)
         {
             result.Fail($"{Count(bench)} entries are left after all were deleted");

@@ -15,13 +15,21 @@ using Softswitch.Ports.Null;
 namespace Softswitch.Bench;
 
 /// <summary>What <c>bench netfpga</c> measures.</summary>
-internal sealed record NetFpgaBenchOptions
+internal sealed record NetFpgaBenchOptions : IBenchOptions
 {
     /// <summary>Exact entries that are added, changed and deleted.</summary>
     public int Flows { get; init; } = 10_000;
 
     /// <summary>What one register access takes on the card at hand; by default what the arbiter of its SRAM takes, the least there can be.</summary>
     public int AccessNanoseconds { get; init; } = 256;
+
+    // Five changes to each flow; entries with wildcards, and filling the table six times, take as long with any number.
+    private const double FlowSeconds = 1e-4;
+    private const double OtherSeconds = 2;
+
+    public BenchPlan Plan => new(
+        $"{Flows:N0} exact entries on an emulated card, rows with wildcards, and the table filled",
+        BenchPlan.StartSeconds + OtherSeconds + (Flows * FlowSeconds));
 }
 
 /// <summary>What keeping a NetFPGA card in step costs: register accesses and time for each kind of flow-mod, and how full the exact table becomes.</summary>
@@ -38,29 +46,40 @@ internal static class NetFpgaBenchmark
     /// <summary>Flows offered to the 32,768 slots.</summary>
     private static readonly int[] Fills = [8192, 16384, 24576, 28672, 30720, 32768];
 
-    public static BenchResult Run(NetFpgaBenchOptions options, Action<string> progress)
+    public static BenchResult Run(NetFpgaBenchOptions options, Action<string> progress, CancellationToken cancellation)
     {
         var result = new BenchResult("netfpga");
-        progress("warming up");
-        MeasureExact(Math.Min(options.Flows, 2000), []);
-        progress("exact entries");
         List<Cost> costs = [];
-        MeasureExact(options.Flows, costs);
-        progress("entries with wildcards");
-        MeasureRows(costs);
+        var fills = new JsonArray();
+        var fillTable = new TextTable("flows offered", "in slots", "share", "register writes a flow");
+        var watch = new MachineWatch();
+        cancellation.Attempt(() =>
+        {
+            progress("warming up");
+            MeasureExact(Math.Min(options.Flows, 2000), [], cancellation);
+            progress("exact entries");
+            MeasureExact(options.Flows, costs, cancellation);
+            progress("entries with wildcards");
+            MeasureRows(costs, cancellation);
+            foreach (int offered in Fills)
+            {
+                progress($"filling the exact table with {offered}");
+                AddFill(fills, fillTable, offered, cancellation);
+            }
+        });
         result.Add("operations", ToJson(costs, options), ToTable(costs, options));
-        progress("filling the exact table");
-        AddFills(result);
+        result.Add("fill", fills, fillTable);
+        result.Add(watch.ReadMachine());
         result.Add("flows", options.Flows);
         result.Add("accessNanoseconds", options.AccessNanoseconds);
         Machine.Describe(result);
         return result;
     }
 
-    private static void MeasureExact(int flows, List<Cost> costs)
+    private static void MeasureExact(int flows, List<Cost> costs, CancellationToken cancellation)
     {
         var set = new ExactFlows(flows, CardPort.Count);
-        using var bench = new Bench();
+        using var bench = new Bench(cancellation);
         FlowAction[] toPort = [FlowAction.Output(1)];
         FlowAction[] toOther = [FlowAction.Output(2)];
         FlowAction[] rewrite = [FlowAction.SetDlDst(new MacAddress(0x0200_0000_0001)), FlowAction.Output(2)];
@@ -73,13 +92,13 @@ internal static class NetFpgaBenchmark
     }
 
     /// <summary>Sixteen entries on nw_dst and in_port, in any order of their priorities, again and again; then one for the controller above them, which needs a punt.</summary>
-    private static void MeasureRows(List<Cost> costs)
+    private static void MeasureRows(List<Cost> costs, CancellationToken cancellation)
     {
         Random random = new(1);
         FlowAction[] toPort = [FlowAction.Output(2)];
         FlowAction[] toOther = [FlowAction.Output(3)];
         FlowAction[] toController = [FlowAction.Output(PortNumber.Controller, 128)];
-        using var bench = new Bench();
+        using var bench = new Bench(cancellation);
         Cost add = new("add, wildcards");
         Cost modify = new("modify, wildcards");
         Cost punt = new("add above, for the controller");
@@ -114,26 +133,20 @@ internal static class NetFpgaBenchmark
         return match;
     }
 
-    private static void AddFills(BenchResult result)
+    private static void AddFill(JsonArray rows, TextTable table, int offered, CancellationToken cancellation)
     {
-        var rows = new JsonArray();
-        var table = new TextTable("flows offered", "in slots", "share", "register writes a flow");
-        foreach (int offered in Fills)
+        var set = new ExactFlows(offered, CardPort.Count);
+        using var bench = new Bench(cancellation);
+        Cost cost = bench.Measure("", Enumerable.Range(0, offered), flow => new Change(FlowModCommand.Add, set.MatchOf(flow), Priority, [FlowAction.Output(1)]));
+        double share = bench.Offload.SlotsUsed / (double)offered;
+        rows.Add(new JsonObject
         {
-            var set = new ExactFlows(offered, CardPort.Count);
-            using var bench = new Bench();
-            Cost cost = bench.Measure("", Enumerable.Range(0, offered), flow => new Change(FlowModCommand.Add, set.MatchOf(flow), Priority, [FlowAction.Output(1)]));
-            double share = bench.Offload.SlotsUsed / (double)offered;
-            rows.Add(new JsonObject
-            {
-                ["offered"] = offered,
-                ["placed"] = bench.Offload.SlotsUsed,
-                ["share"] = Math.Round(share, 5),
-                ["writesPerFlow"] = Math.Round(cost.Writes, 2),
-            });
-            table.Add(Number(offered), Number(bench.Offload.SlotsUsed), share.ToString("0.00000", CultureInfo.InvariantCulture), Number(cost.Writes));
-        }
-        result.Add("fill", rows, table);
+            ["offered"] = offered,
+            ["placed"] = bench.Offload.SlotsUsed,
+            ["share"] = Math.Round(share, 5),
+            ["writesPerFlow"] = Math.Round(cost.Writes, 2),
+        });
+        table.Add(Number(offered), Number(bench.Offload.SlotsUsed), share.ToString("0.00000", CultureInfo.InvariantCulture), Number(cost.Writes));
     }
 
     private static JsonArray ToJson(List<Cost> costs, NetFpgaBenchOptions options) => [.. costs.Select(cost => new JsonObject
@@ -194,9 +207,11 @@ internal static class NetFpgaBenchmark
     {
         private readonly MeasuredSwitch _switch = new(new DatapathOptions());
         private readonly CountingRegisters _registers = new(new EmulatedCard());
+        private readonly CancellationToken _cancellation;
 
-        public Bench()
+        public Bench(CancellationToken cancellation)
         {
+            _cancellation = cancellation;
             ushort[] numbers = [.. Enumerable.Range(1, CardPort.Count).Select(number => (ushort)number)];
             foreach (ushort number in numbers)
             {
@@ -220,7 +235,7 @@ internal static class NetFpgaBenchmark
 
         public void Measure(Cost cost, IEnumerable<int> flows, Func<int, Change> change)
         {
-            foreach (int flow in flows)
+            foreach (int flow in flows.Until(_cancellation))
             {
                 Change one = change(flow);
                 (long writes, long reads) = (_registers.Writes, _registers.Reads);

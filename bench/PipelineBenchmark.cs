@@ -13,83 +13,6 @@ using Softswitch.Ports.Pcap;
 
 namespace Softswitch.Bench;
 
-internal enum PipelineMatch
-{
-    Exact,
-    InPort,
-    L3,
-    Acl,
-    Fw,
-    Ipc,
-
-    /// <summary>All fields of what a tunnel of that kind carries, taken out of it.</summary>
-    Vxlan,
-    Gre,
-    Ipip,
-}
-
-/// <summary>What is done to packets before they are sent.</summary>
-internal enum PipelineRewrite
-{
-    None,
-
-    /// <summary>Other Ethernet addresses.</summary>
-    Rewrite,
-
-    /// <summary>Another nw_dst, which changes two checksums.</summary>
-    Readdress,
-
-    /// <summary>Other Ethernet addresses, IPv4 addresses and ports: six fields, as a gateway that translates does.</summary>
-    Translate,
-}
-
-/// <summary>What <c>bench pipeline</c> measures.</summary>
-internal sealed record PipelineOptions
-{
-    public PipelineMatch Match { get; init; }
-
-    /// <summary>Entries of the table; with <see cref="PipelineMatch.InPort"/> flows of the traffic.</summary>
-    public int Flows { get; init; } = 1000;
-
-    /// <summary>Flows of the traffic; null: what fits the match.</summary>
-    public int? Traffic { get; init; }
-
-    public PipelineRewrite Rewrite { get; init; }
-
-    /// <summary>The kind of tunnel the packets are sent into; null for none.</summary>
-    public string? Tunnel { get; init; }
-
-    /// <summary>Whether the packets come out of a tunnel.</summary>
-    public bool ComesByTunnel => Match >= PipelineMatch.Vxlan;
-
-    public int FrameLength { get; init; } = PacketFields.MinFrame;
-
-    public int Workers { get; init; } = 1;
-
-    /// <summary>Whether each worker has an output port of its own, and half of the entries send to another worker's.</summary>
-    public bool Handover { get; init; }
-
-    /// <summary>Frames in the pool; null: what caches and ports can hold, with much to spare.</summary>
-    public int? PoolFrames { get; init; }
-
-    public double Seconds { get; init; } = 3;
-
-    /// <summary>Exponent of Zipf's law for the packets' flows; 0 for all alike.</summary>
-    public double Skew { get; init; }
-
-    /// <summary>Whether every packet is a flow never seen before.</summary>
-    public bool Fresh { get; init; }
-
-    /// <summary>Which packets are captured meanwhile, in ovs-ofctl's words; null for none.</summary>
-    public string? Capture { get; init; }
-
-    /// <summary>Entries of a mask each that are there besides and that next to none of the traffic matches.</summary>
-    public int AttackMasks { get; init; }
-
-    /// <summary>An <see cref="AttackSpec"/> in place of <see cref="Match"/>; null for none.</summary>
-    public string? Attack { get; init; }
-}
-
 /// <summary>Packets per second through real workers, from frames in memory to a null port.</summary>
 /// <remarks>
 /// Ports 1 to N replay, one for each worker; port N + 1 is null and has a queue for each. With handovers ports N + 1 to 2N are null,
@@ -108,14 +31,14 @@ internal static class PipelineBenchmark
     private const double SliceSeconds = 0.1;
     private const double MostHandoverLoss = 0.01;
 
-    public static BenchResult Run(PipelineOptions options, Action<string> progress)
+    public static BenchResult Run(PipelineOptions options, Action<string> progress, CancellationToken cancellation)
     {
         progress("making flows");
-        return Run(options, MakeSet(options), progress);
+        return Run(options, MakeSet(options), progress, cancellation);
     }
 
     /// <param name="set">What <paramref name="options"/> ask for.</param>
-    public static BenchResult Run(PipelineOptions options, FlowSet set, Action<string> progress)
+    public static BenchResult Run(PipelineOptions options, FlowSet set, Action<string> progress, CancellationToken cancellation)
     {
         WorkerPlacement.KeepOff(options.Workers);
         var attack = set as AttackSet;
@@ -128,7 +51,7 @@ internal static class PipelineBenchmark
         });
         ushort sink = (ushort)(options.Workers + 1);
         int sinks = options.Handover ? options.Workers : 1;
-        int packets = AddInputs(bench, set, options);
+        int packets = AddInputs(bench, set, options, cancellation);
         if (options.Tunnel is { } kind)
         {
             new TunnelPorts(bench, kind).AddSink(sink, options.Workers);
@@ -140,20 +63,21 @@ internal static class PipelineBenchmark
                 bench.AddPort((ushort)(sink + i), new NullPort($"sink{i + 1}", options.Workers / sinks), beside: (ushort)(i + 1));
             }
         }
-        AttackFlowMods flowMods = new(bench, sink);
+        AttackFlowMods flowMods = new(bench, sink, cancellation);
         progress("adding entries");
-        (int entries, int masks) = attack != null ? (options.Flows, flowMods.Build(attack)) : AddEntries(bench, set, options, sink);
+        (int entries, int masks) = attack != null ? (options.Flows, flowMods.Build(attack)) : AddEntries(bench, set, options, sink, cancellation);
         int subtables = bench.Control.Table.Wildcard.SubtableCount;
 
         using BenchCapture? capture = options.Capture == null ? null : new BenchCapture(bench.Control, options.Capture);
         progress("warming up");
         using var workers = new MeasuredWorkers(bench.Control.Workers);
-        MeasuredWorkers.WarmUp(options.Seconds);
+        MeasuredWorkers.WarmUp(options.Seconds, cancellation);
         int collections = GC.CollectionCount(0);
         List<SliceRates> slices = [];
         List<double> kept = [];
         int count = Math.Max(5, (int)Math.Round(options.Seconds / SliceSeconds));
-        for (int i = 0; i < count; i++)
+        var watch = new MachineWatch();
+        for (int i = 0; i < count && !cancellation.IsCancellationRequested; i++)
         {
             capture?.Pause();
             SliceRates? without = capture == null ? null : workers.Measure(TimeSpan.FromSeconds(options.Seconds / count));
@@ -162,20 +86,23 @@ internal static class PipelineBenchmark
             kept.AddRange(without is { } rates ? [slices[^1].PacketsPerCpuSecond / rates.PacketsPerCpuSecond] : []);
             progress($"{i + 1} of {count} slices, {slices[^1].PacketsPerSecond / 1e6:0.00} Mpps");
         }
+        Disturbance disturbance = watch.ReadThread(Statistic.Median([.. slices.Select(slice => slice.CpuShare)]));
         collections = GC.CollectionCount(0) - collections;
         if (attack != null)
         {
             progress("changing entries under traffic");
-            flowMods.ChangeUnderTraffic(attack);
+            cancellation.Attempt(() => flowMods.ChangeUnderTraffic(attack));
         }
         workers.Stop();
         while (bench.Control.Workers.Sum(worker => worker.DrainOnce()) > 0)
         {
             // What one worker has handed to another and that one has not taken yet.
         }
+        cancellation.ThrowIfNothing(slices.Count);
 
         var result = new BenchResult("pipeline");
         Report(result, slices);
+        result.Add(disturbance);
         result.Add("allocatedBytes", slices.Sum(slice => slice.AllocatedBytes));
         result.Add("collections", collections);
         Account(result, bench, options.Workers, [.. Enumerable.Range(sink, sinks)]);
@@ -187,7 +114,9 @@ internal static class PipelineBenchmark
         return result;
     }
 
-    private static string WordOf(PipelineMatch match) => match.ToString().ToLowerInvariant();
+    public static string WordOf(PipelineMatch match) => match.ToString().ToLowerInvariant();
+
+    public static string WordOf(PipelineRewrite rewrite) => rewrite == PipelineRewrite.None ? "output" : rewrite.ToString().ToLowerInvariant();
 
     /// <summary>The tunnel that travels by an input.</summary>
     private static ushort TunnelOf(ushort input, PipelineOptions options) => (ushort)(input + options.Workers + 2);
@@ -230,7 +159,7 @@ internal static class PipelineBenchmark
     }
 
     /// <summary>Adds the replaying ports; returns how many frames they hold.</summary>
-    private static int AddInputs(MeasuredSwitch bench, FlowSet set, PipelineOptions options)
+    private static int AddInputs(MeasuredSwitch bench, FlowSet set, PipelineOptions options, CancellationToken cancellation)
     {
         int packets = 0;
         for (int input = 0; input < options.Workers; input++)
@@ -243,7 +172,7 @@ internal static class PipelineBenchmark
             }
             int[] order = options.Skew > 0 ? TrafficOrder.Skewed(own.Length, options.Skew, random) : TrafficOrder.Uniform(own.Length, random);
             packets += order.Length;
-            IEnumerable<ReadOnlyMemory<byte>> frames = set.FramesOf(order.Select(i => own[i]), options.FrameLength);
+            IEnumerable<ReadOnlyMemory<byte>> frames = set.FramesOf(order.Select(i => own[i]), options.FrameLength).Until(cancellation);
             string name = $"input{input + 1}";
             ushort number = (ushort)(input + 1);
             if (options.ComesByTunnel)
@@ -272,12 +201,13 @@ internal static class PipelineBenchmark
         };
     }
 
-    private static (int Entries, int Masks) AddEntries(MeasuredSwitch bench, FlowSet set, PipelineOptions options, ushort sink)
+    private static (int Entries, int Masks) AddEntries(
+        MeasuredSwitch bench, FlowSet set, PipelineOptions options, ushort sink, CancellationToken cancellation)
     {
         FlowAction[] rewrites = RewritesOf(options.Rewrite);
         int entries = 0;
         var masks = new HashSet<uint>();
-        foreach (BenchEntry entry in set.Entries.Concat(TupleSpaceExplosion.Make(options.AttackMasks)))
+        foreach (BenchEntry entry in set.Entries.Concat(TupleSpaceExplosion.Make(options.AttackMasks)).Until(cancellation))
         {
             FlowMatch match = options.ComesByTunnel ? entry.Match with { InPort = TunnelOf(entry.Match.InPort, options) } : entry.Match;
             ushort output = options.Handover ? (ushort)(sink + SinkOf(entry.Match, entries, options.Workers)) : sink;
@@ -350,7 +280,7 @@ internal static class PipelineBenchmark
             result.Add("attack", $"{AttackSpec.Parse(options.Attack!)}");
             result.Add("distinctFlows", attack.DistinctFlows);
         }
-        result.Add("actions", options.Tunnel ?? (options.Rewrite == PipelineRewrite.None ? "output" : options.Rewrite.ToString().ToLowerInvariant()));
+        result.Add("actions", options.Tunnel ?? WordOf(options.Rewrite));
         result.Add("flows", options.Flows);
         result.Add("entries", entries);
         result.Add("masks", masks);

@@ -7,7 +7,7 @@ using Softswitch.Lab.Measures;
 namespace Softswitch.Bench;
 
 /// <summary>What <c>bench stall</c> measures.</summary>
-internal sealed record StallOptions
+internal sealed record StallOptions : IBenchOptions
 {
     public int Flows { get; init; } = 1000;
 
@@ -17,6 +17,10 @@ internal sealed record StallOptions
     public ChurnKind Kind { get; init; }
 
     public double Seconds { get; init; } = 10;
+
+    public BenchPlan Plan => new(
+        $"{Flows:N0} flows under {(Rate > 0 ? $"{Rate:N0} flow-mods a second" : "no flow-mods")}",
+        BenchPlan.StartSeconds + (Flows * ChurnBenchmark.FlowSeconds) + MeasuredWorkers.ExpectedWarmUp(Seconds) + Seconds);
 }
 
 /// <summary>How long a worker stands still while it forwards, its table changes and its statistics are read.</summary>
@@ -31,12 +35,12 @@ internal static class StallBenchmark
     private const long SuspiciousSteal = 10_000;
     private static readonly TimeSpan StatisticsInterval = TimeSpan.FromMilliseconds(20);
 
-    public static BenchResult Run(StallOptions options, Action<string> progress)
+    public static BenchResult Run(StallOptions options, Action<string> progress, CancellationToken cancellation)
     {
         WorkerPlacement.KeepOff(workers: 1);
         progress("making flows");
         using MeasuredSwitch bench = ChurnBenchmark.CreateSwitch(options.Flows);
-        var churn = new Churn(bench, options.Kind, options.Flows);
+        var churn = new Churn(bench, options.Kind, options.Flows, cancellation);
         bench.StartService();
         using var gaps = new GapRecorder();
         using var clockGaps = new GapRecorder();
@@ -45,9 +49,9 @@ internal static class StallBenchmark
         progress("warming up");
         workers.SetRecording(true);
         driver.SetActive(options.Rate > 0);
-        MeasuredWorkers.WarmUp(options.Seconds);
+        MeasuredWorkers.WarmUp(options.Seconds, cancellation);
         workers.SetRecording(false);
-        workers.TakeSamples(); // the worker has left its recording loop: what it recorded so far can be forgotten
+        WorkerSample[] before = workers.TakeSamples(); // the worker has left its recording loop: what it recorded so far can be forgotten
         gaps.Clear();
 
         int collections = GC.CollectionCount(0);
@@ -57,23 +61,25 @@ internal static class StallBenchmark
         long statistics = driver.StatisticsRead;
         long start = Stopwatch.GetTimestamp();
         workers.SetRecording(true);
+        var watch = new MachineWatch();
         double step = Math.Min(ProgressSeconds, options.Seconds);
         double measured = 0;
-        for (; measured < options.Seconds; measured += step)
+        for (; measured < options.Seconds && !cancellation.IsCancellationRequested; measured += step)
         {
-            Thread.Sleep(TimeSpan.FromSeconds(step));
+            cancellation.WaitHandle.WaitOne(TimeSpan.FromSeconds(step));
             workers.SetReadingClock(true);
             Thread.Sleep(TimeSpan.FromSeconds(step * ClockShare));
             workers.SetReadingClock(false);
             progress($"{measured + step:0.0} of {options.Seconds:0} s");
         }
         workers.SetRecording(false);
-        workers.TakeSamples();
+        Disturbance disturbance = watch.ReadThread(MeasuredWorkers.Rates(before, workers.TakeSamples()).CpuShare);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         var result = new BenchResult("stall");
         Report(result, gaps, measured);
         ReportClock(result, clockGaps, measured * ClockShare);
+        result.Add(disturbance);
         result.Add("stolenMilliseconds", Machine.StolenMilliseconds - stolen);
         result.Add("collections", GC.CollectionCount(0) - collections);
         result.Add("collectionPausesUs", (GC.GetTotalPauseDuration() - pauses).TotalMicroseconds, 1);

@@ -34,6 +34,7 @@ internal sealed class RunningCommand : IDisposable
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
     private readonly string _command;
+    private CancellationTokenRegistration _killed;
 
     private RunningCommand(Process process, string command)
     {
@@ -86,6 +87,14 @@ internal sealed class RunningCommand : IDisposable
             process.StandardInput.Close();
         }
         return new RunningCommand(process, $"{file} {string.Join(' ', start.ArgumentList)}");
+    }
+
+    /// <summary>Has it killed when that is cancelled, so that whoever waits for it, or for an answer from it, waits no longer.</summary>
+    /// <returns>Itself.</returns>
+    public RunningCommand KilledBy(CancellationToken cancellation)
+    {
+        _killed = cancellation.Register(() => BeginKill());
+        return this;
     }
 
     /// <summary>Runs a command to its end, within 30 seconds.</summary>
@@ -185,20 +194,29 @@ internal sealed class RunningCommand : IDisposable
 
     public void Dispose()
     {
+        _killed.Dispose();
         Kill();
         _process.Dispose();
     }
 
     private void Kill()
     {
+        if (BeginKill())
+        {
+            _process.WaitForExit(EndPatience);
+        }
+    }
+
+    private bool BeginKill()
+    {
         try
         {
             _process.Kill(entireProcessTree: true);
-            _process.WaitForExit(EndPatience);
+            return true;
         }
         catch (InvalidOperationException)
         {
-            // Ended already.
+            return false; // ended already
         }
     }
 

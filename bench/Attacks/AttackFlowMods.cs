@@ -10,7 +10,7 @@ namespace Softswitch.Bench.Attacks;
 /// <remarks>
 /// By processor time, as what else runs on the machine is not theirs. To read that clock takes a part of a microsecond, which is in the figures.
 /// </remarks>
-internal sealed class AttackFlowMods(MeasuredSwitch bench, ushort sink)
+internal sealed class AttackFlowMods(MeasuredSwitch bench, ushort sink, CancellationToken cancellation)
 {
     // Deleted and added again under traffic, to see what that costs.
     private const int Sample = 20_000;
@@ -83,6 +83,7 @@ internal sealed class AttackFlowMods(MeasuredSwitch bench, ushort sink)
 
     private void Apply(AttackChange change)
     {
+        cancellation.ThrowIfCancellationRequested();
         long start = ThreadSchedule.CpuNanoseconds;
         if (change.IsDelete)
         {

@@ -15,7 +15,7 @@ internal static class AttackSearch
     public const string Search = "search";
 
     private const int Seed = 20_190_827;
-    private const double TurnSeconds = 0.2;
+    public const double TurnSeconds = 0.2;
     private const int MostChanges = 3;
 
     private static readonly string[] Figures =
@@ -26,15 +26,24 @@ internal static class AttackSearch
     // So often in vain, and it goes on from the next that is known.
     private const int Patience = 24;
 
+    // To add an entry, change a part of them under traffic, and take the table down.
+    private const double EntrySeconds = 2e-5;
+    private const double AttackSeconds = 1;
+
+    /// <summary>About how long all that are known take.</summary>
+    public static double ExpectedSeconds(PipelineOptions options) =>
+        AttackSpec.Known.Count * (AttackSeconds + (EntrySeconds * options.Flows) + MeasuredWorkers.ExpectedWarmUp(options.Seconds) + options.Seconds);
+
     /// <summary>A row for each known attack, and the slowest of them as the result.</summary>
-    public static BenchResult RunKnown(PipelineOptions options, Action<string> progress)
+    public static BenchResult RunKnown(PipelineOptions options, Action<string> progress, CancellationToken cancellation)
     {
         List<Trial> trials = [];
-        foreach (AttackSpec spec in AttackSpec.Known)
+        foreach (AttackSpec spec in AttackSpec.Known.TakeWhile(_ => !cancellation.IsCancellationRequested))
         {
             progress($"{trials.Count + 1} of {AttackSpec.Known.Count}: {spec}");
-            trials.AddRange(Measure(options, spec) is { } trial ? [trial] : []);
+            cancellation.Attempt(() => trials.AddRange(Measure(options, spec, cancellation) is { } trial ? [trial] : []));
         }
+        cancellation.ThrowIfNothing(trials.Count);
         return Report(options, trials);
     }
 
@@ -43,18 +52,19 @@ internal static class AttackSearch
     /// By the worker's processor time, in short turns. What seems slower is measured again, and the better of both counts: a turn that
     /// something disturbed is not believed. The seed is fixed; what is found depends on the machine all the same.
     /// </remarks>
-    public static BenchResult RunSearch(PipelineOptions options, Action<string> progress)
+    public static BenchResult RunSearch(PipelineOptions options, Action<string> progress, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        bool IsTime() => Stopwatch.GetElapsedTime(start).TotalSeconds < options.Seconds;
+        bool IsTime() => Stopwatch.GetElapsedTime(start).TotalSeconds < options.Seconds && !cancellation.IsCancellationRequested;
         PipelineOptions turn = options with { Seconds = TurnSeconds };
         var random = new Random(Seed);
         List<Trial> starts = [];
-        foreach (AttackSpec spec in AttackSpec.Known)
+        foreach (AttackSpec spec in AttackSpec.Known.TakeWhile(_ => !cancellation.IsCancellationRequested))
         {
             progress($"{starts.Count + 1} of {AttackSpec.Known.Count} to begin with: {spec}");
-            starts.AddRange(Measure(turn, spec) is { } trial ? [trial] : []);
+            cancellation.Attempt(() => starts.AddRange(Measure(turn, spec, cancellation) is { } trial ? [trial] : []));
         }
+        cancellation.ThrowIfNothing(starts.Count);
         Queue<Trial> next = new(starts.OrderBy(trial => trial.Rate));
         List<Trial> summits = [];
         int tried = starts.Count;
@@ -63,8 +73,8 @@ internal static class AttackSearch
             for (int inVain = 0; inVain < Patience && IsTime(); inVain++, tried++)
             {
                 AttackSpec changed = Change(current.Spec, random);
-                if (Measure(turn, changed) is { } trial && trial.Rate < current.Rate
-                    && Measure(turn, changed) is { } again && again.Rate < current.Rate)
+                Trial? Again() => Measure(turn, changed, cancellation);
+                if (IsSlower(Again, current) is { } trial && IsSlower(Again, current) is { } again)
                 {
                     current = again.Rate > trial.Rate ? again : trial;
                     inVain = -1;
@@ -78,6 +88,19 @@ internal static class AttackSearch
         return result;
     }
 
+    /// <summary>A trial, if it is slower than that; null also if it was cut short.</summary>
+    private static Trial? IsSlower(Func<Trial?> measure, Trial current)
+    {
+        try
+        {
+            return measure() is { } trial && trial.Rate < current.Rate ? trial : null;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
     private static AttackSpec Change(AttackSpec spec, Random random)
     {
         AttackSpec changed = spec;
@@ -89,9 +112,9 @@ internal static class AttackSearch
     }
 
     /// <summary>Measures one; null if there are not as many different entries.</summary>
-    private static Trial? Measure(PipelineOptions options, AttackSpec spec) =>
+    private static Trial? Measure(PipelineOptions options, AttackSpec spec, CancellationToken cancellation) =>
         AttackSet.TryMake(spec, options.Flows, options.Traffic ?? AttackSet.DefaultTraffic, options.Workers) is { } set
-            ? new Trial(spec, PipelineBenchmark.Run(options with { Attack = $"{spec}" }, set, static _ => { }))
+            ? new Trial(spec, PipelineBenchmark.Run(options with { Attack = $"{spec}" }, set, static _ => { }, cancellation))
             : null;
 
     private static BenchResult Report(PipelineOptions options, List<Trial> trials)
@@ -111,8 +134,9 @@ internal static class AttackSearch
         {
             var row = new JsonObject { ["attack"] = $"{trial.Spec}" };
             Array.ForEach(Figures, figure => row[figure] = trial.Result[figure]?.DeepClone());
+            string sign = result.Mark($"{trial.Spec}", row, trial.Result.Disturbance);
             rows.Add(row);
-            table.Add([$"{trial.Spec}", .. Figures.Select(figure => $"{trial.Result[figure]}")]);
+            table.Add([$"{trial.Spec}{sign}", .. Figures.Select(figure => $"{trial.Result[figure]}")]);
             foreach (string error in trial.Result.Errors)
             {
                 result.Fail($"{trial.Spec}: {error}");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Bench.Flows;
+using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
@@ -8,20 +9,36 @@ using Softswitch.OfAgent.Client;
 namespace Softswitch.Bench.Compare;
 
 /// <summary>What <c>bench compare</c> measures.</summary>
-internal sealed record CompareOptions
+internal sealed record CompareOptions : IBenchOptions
 {
     public required OvsInstallation OpenVSwitch { get; init; }
 
     public IReadOnlyList<CompareRow> Rows { get; init; } = CompareRow.All;
 
     /// <summary>Measured of each switch for each row, in all rounds together.</summary>
-    public double Seconds { get; init; } = 10;
+    public double Seconds { get; init; } = UsualSeconds;
 
     /// <summary>How often the switches take turns.</summary>
-    public int Rounds { get; init; } = 5;
+    public int Rounds { get; init; } = UsualRounds;
 
     /// <summary>Settings of Open vSwitch beside its defaults, as KEY=VALUE of <c>other_config</c>.</summary>
     public IReadOnlyList<string> Settings { get; init; } = [];
+
+    public BenchPlan Plan => PlanOf(Rows, Seconds, Rounds);
+
+    // Of a row: both switches start, fill their tables and warm up; of a round: from one to the other.
+    private const double RowSeconds = 6;
+    public const int UsualRounds = 5;
+    public const double UsualSeconds = 10;
+    private const double RoundSeconds = 0.3;
+
+    public static BenchPlan PlanOf(IReadOnlyList<CompareRow> rows, double seconds, int rounds) => new(
+        $"this switch and Open vSwitch with DPDK in turns; rows: {rows.Count}, rounds of each: {rounds}",
+        rows.Sum(row => RowSeconds + (rounds * RoundSeconds) + (seconds * (row.OursOnly ? 1 : 2) * (row.Kind == CompareKind.Churn ? 2 : 1))),
+        "where Open vSwitch hangs up to two minutes more for each row")
+    {
+        TidiesUp = true,
+    };
 }
 
 /// <summary>This switch and Open vSwitch with DPDK, on the same processor, in turns.</summary>
@@ -33,8 +50,7 @@ internal static class CompareBenchmark
 {
     private const int Seed = 20_100_103;
 
-    /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <param name="cancellation">Ends it early, with the rows and rounds measured until then; all that was started is ended by then.</param>
     public static BenchResult Run(CompareOptions options, Action<string> progress, CancellationToken cancellation)
     {
         WorkerPlacement.KeepOff(workers: 1);
@@ -42,23 +58,26 @@ internal static class CompareBenchmark
         var rows = new JsonArray();
         var table = new TextTable("row", "unit", "Softswitch", "OVS-DPDK", "ratio");
         int started = 0;
-        foreach (CompareRow row in options.Rows)
+        foreach (CompareRow row in options.Rows.TakeWhile(_ => !cancellation.IsCancellationRequested))
         {
             string place = $"row {++started} of {options.Rows.Count}, ";
+            var figures = new RowFigures();
             try
             {
-                RowFigures figures = MeasureRow(row, options, text => progress(place + text), cancellation);
-                rows.Add(ToJson(row, figures));
-                AddTo(table, row, figures);
+                cancellation.Attempt(() => MeasureRow(row, figures, options, text => progress(place + text), cancellation));
             }
-            catch (CompareException e)
+            // Whatever ails the other switch in this row, the rows before it are not lost.
+            catch (Exception e) when (e is CompareException or OfClientException || (e is OptionException && started > 1))
             {
-                result.Fail(e.Message);
+                result.Fail(e is CompareException ? e.Message : $"{row.Name}: {e.Message}");
+                continue;
             }
-            catch (OfClientException) when (cancellation.IsCancellationRequested)
+            if (figures.OurSamples.Count > 0)
             {
-                // Ctrl-C on a terminal goes to Open vSwitch as well, and its connection ends.
-                throw new OperationCanceledException(cancellation);
+                JsonObject json = ToJson(row, figures);
+                string sign = result.Mark(row.Name, json, figures.Disturbance);
+                rows.Add(json);
+                AddTo(table, row, row.Title + sign, figures);
             }
         }
         result.Add("rows", rows, table);
@@ -72,11 +91,11 @@ internal static class CompareBenchmark
         return result;
     }
 
-    private static RowFigures MeasureRow(CompareRow row, CompareOptions options, Action<string> progress, CancellationToken cancellation)
+    private static void MeasureRow(CompareRow row, RowFigures figures, CompareOptions options, Action<string> progress, CancellationToken cancellation)
     {
         FlowSet flows = row.MakeFlows();
         IEnumerable<ReadOnlyMemory<byte>>? frames = row.HasTraffic
-            ? flows.FramesOf(TrafficOrder.Uniform(flows.TrafficFlows, new Random(Seed)), PacketFields.MinFrame)
+            ? flows.FramesOf(TrafficOrder.Uniform(flows.TrafficFlows, new Random(Seed)), PacketFields.MinFrame).Until(cancellation)
             : null;
         var measurement = new CompareMeasurement(row, cancellation);
         progress($"{row.Name}: starting the switches");
@@ -88,7 +107,7 @@ internal static class CompareBenchmark
             Prepare(other);
         }
         TimeSpan slice = TimeSpan.FromSeconds(options.Seconds / options.Rounds);
-        var figures = new RowFigures(other?.Lookups.Describe());
+        figures.Lookups = other?.Lookups.Describe();
         for (int round = 0; round < options.Rounds; round++)
         {
             CompareSample? theirs = other != null && round % 2 == 1 ? measurement.Measure(other, slice) : null;
@@ -98,7 +117,6 @@ internal static class CompareBenchmark
             string versus = theirs is { } sample ? $", Open vSwitch {Format(row, sample.Value)}" : string.Empty;
             progress($"{row.Name}: round {round + 1} of {options.Rounds}: {Format(row, ours.Value)}{versus} {row.Unit}");
         }
-        return figures;
 
         void Prepare(ComparedSwitch side)
         {
@@ -136,8 +154,8 @@ internal static class CompareBenchmark
         return json;
     }
 
-    private static void AddTo(TextTable table, CompareRow row, RowFigures figures) => table.Add(
-        row.Title,
+    private static void AddTo(TextTable table, CompareRow row, string title, RowFigures figures) => table.Add(
+        title,
         row.Unit,
         Format(row, figures.Ours) + KeptText(row, figures.OurSamples),
         figures.Theirs is { } theirs ? Format(row, theirs) + KeptText(row, figures.TheirSamples) : "–",
@@ -155,12 +173,16 @@ internal static class CompareBenchmark
         value.ToString(row.Kind == CompareKind.FlowMods ? "N0" : "0.00", CultureInfo.InvariantCulture);
 
     /// <summary>The rounds of a row.</summary>
-    /// <param name="Lookups">Where Open vSwitch found the packets.</param>
-    private sealed record RowFigures(string? Lookups)
+    private sealed record RowFigures
     {
+        /// <summary>Where Open vSwitch found the packets.</summary>
+        public string? Lookups { get; set; }
+
         public List<CompareSample> OurSamples { get; } = [];
 
         public List<CompareSample> TheirSamples { get; } = [];
+
+        public Disturbance Disturbance => Disturbance.Median([.. OurSamples.Concat(TheirSamples).Select(sample => sample.Disturbance)]);
 
         public double Ours => Statistic.Median([.. OurSamples.Select(sample => sample.Value)]);
 

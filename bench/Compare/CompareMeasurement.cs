@@ -4,6 +4,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
+using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 
 namespace Softswitch.Bench.Compare;
@@ -11,7 +12,10 @@ namespace Softswitch.Bench.Compare;
 /// <summary>One slice of one row on one switch.</summary>
 /// <param name="Value">In the row's unit.</param>
 /// <param name="Kept">With <see cref="CompareKind.Churn"/>: the share of the rate just before.</param>
-internal readonly record struct CompareSample(double Value, double? Kept = null);
+internal readonly record struct CompareSample(double Value, double? Kept = null)
+{
+    public Disturbance Disturbance { get; init; }
+}
 
 /// <summary>Measures a row on either switch, over its OpenFlow connection alone: the same messages, counters and clock for both.</summary>
 /// <remarks>Threads: one.</remarks>
@@ -46,7 +50,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     public void Install(ComparedSwitch side, FlowSet flows)
     {
         FlowAction[] actions = row.Rewrite ? RewriteAndOutput : Output;
-        foreach (BenchEntry entry in flows.Entries)
+        foreach (BenchEntry entry in flows.Entries.Until(cancellation))
         {
             side.Client.Send(new FlowMod { Match = entry.Match, Priority = entry.Priority, Actions = actions });
         }
@@ -57,13 +61,15 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     public CompareSample Measure(ComparedSwitch side, TimeSpan slice)
     {
         side.Resume();
-        Wait(Settling);
+        cancellation.Wait(Settling);
+        Func<Disturbance> disturbance = side.Watch();
         CompareSample sample = row.Kind switch
         {
             CompareKind.Forward => new(Forward(side, slice) / 1e6),
             CompareKind.Churn => Churn(side, slice),
             _ => new(AddOthers(side, slice, Burst, double.PositiveInfinity).FlowModsPerSecond),
         };
+        sample = sample with { Disturbance = disturbance() };
         side.Rest();
         return sample;
     }
@@ -78,7 +84,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     private double Forward(ComparedSwitch side, TimeSpan slice)
     {
         Counters before = Read(side);
-        Wait(slice);
+        cancellation.Wait(slice);
         Counters after = Read(side);
         double received = after.Received - before.Received;
         double sent = after.Sent - before.Sent;
@@ -111,7 +117,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
                 TimeSpan early = TimeSpan.FromSeconds(next / rate) - Stopwatch.GetElapsedTime(before.Ticks);
                 if (early >= TimeSpan.FromMilliseconds(1))
                 {
-                    Wait(early);
+                    cancellation.Wait(early);
                 }
             }
             Counters after = Read(side);
@@ -157,14 +163,6 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
             Stopwatch.GetTimestamp(),
             (long)(ports.Find(port => port.PortNumber == ComparedSwitch.Input).ReceivedPackets),
             (long)(ports.Find(port => port.PortNumber == ComparedSwitch.Sink).TransmittedPackets));
-    }
-
-    private void Wait(TimeSpan time)
-    {
-        if (cancellation.WaitHandle.WaitOne(time))
-        {
-            cancellation.ThrowIfCancellationRequested();
-        }
     }
 
     /// <param name="Received">Packets by port 1.</param>

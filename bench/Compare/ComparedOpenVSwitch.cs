@@ -71,8 +71,7 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
         OvsPmdStatistics last = ReadLookups();
         while (Stopwatch.GetElapsedTime(start).TotalSeconds < LongestWarmUpSeconds)
         {
-            cancellation.WaitHandle.WaitOne(WarmUpStep);
-            cancellation.ThrowIfCancellationRequested();
+            cancellation.Wait(WarmUpStep);
             OvsPmdStatistics now = ReadLookups();
             Lookups = now - last;
             last = now;
@@ -82,6 +81,8 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
             }
         }
     }
+
+    public override Func<Disturbance> Watch() => new MachineWatch(_daemons.ProcessId).ReadProcesses;
 
     public override void Dispose()
     {

@@ -1,3 +1,4 @@
+using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 
 namespace Softswitch.Bench.Compare;
@@ -23,6 +24,9 @@ internal abstract class ComparedSwitch : IDisposable
 
     /// <summary>Makes all threads that forward, and all that busy themselves with it, stand still: they take no processor time.</summary>
     public abstract void Rest();
+
+    /// <summary>Watches from now on what others take from the thread that forwards; the answer is asked for before <see cref="Rest"/>.</summary>
+    public abstract Func<Disturbance> Watch();
 
     /// <summary>Waits, while forwarding goes on, until it has reached its full speed.</summary>
     /// <param name="seconds">How long will be measured.</param>

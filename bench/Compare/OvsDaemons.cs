@@ -158,7 +158,7 @@ internal sealed class OvsDaemons : IDisposable
     {
         try
         {
-            return RunningCommand.Start(program, arguments, _environment, network, processor);
+            return RunningCommand.Start(program, arguments, _environment, network, processor).KilledBy(_cancellation);
         }
         catch (Win32Exception e)
         {

@@ -41,7 +41,14 @@ internal sealed class OwnSwitch : ComparedSwitch
         _workers = null;
     }
 
-    public override void WarmUp(double seconds, CancellationToken cancellation) => MeasuredWorkers.WarmUp(seconds);
+    public override void WarmUp(double seconds, CancellationToken cancellation) => MeasuredWorkers.WarmUp(seconds, cancellation);
+
+    public override Func<Disturbance> Watch()
+    {
+        var watch = new MachineWatch();
+        WorkerSample[] before = _workers!.TakeSamples();
+        return () => watch.ReadThread(MeasuredWorkers.Rates(before, _workers.TakeSamples()).CpuShare);
+    }
 
     public override void Dispose()
     {

@@ -1,35 +1,11 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Softswitch.Bench.Compare;
 using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Bench.Io;
-
-/// <summary>What <c>bench io</c> measures.</summary>
-internal sealed record IoOptions
-{
-    public IReadOnlyList<IoBackend> Backends { get; init; } = [IoBackend.Packet, IoBackend.Xdp];
-
-    /// <summary>Bytes without FCS; of a TCP stream the longest of a host.</summary>
-    public int FrameLength { get; init; } = MeasuredFrame.MinLength;
-
-    /// <summary>Of the traffic; the table has one entry for each direction.</summary>
-    public int Flows { get; init; } = 64;
-
-    /// <summary>Of a trial.</summary>
-    public double Seconds { get; init; } = 1;
-
-    public int Rounds { get; init; } = 3;
-
-    /// <summary>The share of loss that counts as none.</summary>
-    public double Tolerance { get; init; }
-
-    /// <summary>Measured in turns with ours; null for ours alone.</summary>
-    public OvsInstallation? OpenVSwitch { get; init; }
-}
 
 /// <summary>Packets through real interfaces: rates, loss, order, latency and processor time of switches in processes of their own.</summary>
 internal static class IoBenchmark
@@ -46,7 +22,7 @@ internal static class IoBenchmark
 
     // Until the compiler of ours is done with what it has seen, and caches of either are filled. On the switch's only processor the compiler comes to
     // its turn while the worker has little to do; what the worker does in plenty is seen in between.
-    private static readonly (double Rate, TimeSpan Duration)[] WarmUp =
+    public static readonly (double Rate, TimeSpan Duration)[] WarmUp =
     [
         (50_000, TimeSpan.FromSeconds(1)),
         (double.PositiveInfinity, TimeSpan.FromSeconds(0.5)),
@@ -55,8 +31,7 @@ internal static class IoBenchmark
         (50_000, TimeSpan.FromSeconds(0.5)),
     ];
 
-    /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <param name="cancellation">Ends it early, with the rounds measured until then; all that was started is ended by then.</param>
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
     public static BenchResult Run(IoOptions options, Action<string> progress, CancellationToken cancellation)
     {
@@ -66,20 +41,26 @@ internal static class IoBenchmark
         var table = new TextTable("backend", "switch", "offered Mpps", "delivered", "lost %", "cycles/packet", "without loss Mpps", "cycles/packet there", "p50 µs", "p99", "p99.9", "longest");
         var ratios = new JsonArray();
         var ratioTable = new TextTable("ours by theirs", "delivered", "without loss", "cycles/packet");
-        foreach (IoBackend backend in options.Backends)
+        foreach (IoBackend backend in options.Backends.TakeWhile(_ => !cancellation.IsCancellationRequested))
         {
             List<IoSide> sides = [];
+            void Say(string text) => progress($"{Text(backend)}: {text}");
             try
             {
-                Start(sides, options, backend, generatorProcessor, switchProcessor, cancellation);
-                Measure(sides, options, text => progress($"{Text(backend)}: {text}"), cancellation);
-                foreach (IoSide side in sides)
+                cancellation.Attempt(() =>
                 {
-                    rows.Add(ToJson(backend, side));
-                    AddTo(table, backend, side);
+                    Start(sides, options, backend, Say, generatorProcessor, switchProcessor, cancellation);
+                    Measure(sides, options, Say, cancellation);
+                });
+                foreach (IoSide side in sides.Where(side => side.Rounds.Count > 0))
+                {
+                    JsonObject row = ToJson(backend, side);
+                    string sign = result.Mark($"{Text(backend)}, {side.Name}", row, Disturbance.Median([.. side.Rounds.Select(round => round.Disturbance)]));
+                    rows.Add(row);
+                    AddTo(table, Text(backend) + sign, side);
                     Judge(result, backend, side);
                 }
-                if (sides.Count > 1)
+                if (sides.Count > 1 && sides.TrueForAll(side => side.Rounds.Count > 0))
                 {
                     JsonObject ratio = Compare(backend, sides[0], sides[1]);
                     ratioTable.Add([.. ratio.Select(part => part.Value?.ToString() ?? "–")]);
@@ -135,7 +116,8 @@ internal static class IoBenchmark
 
     public static string Text(IoBackend backend) => backend == IoBackend.Xdp ? "xdp" : "packet";
 
-    private static void Start(List<IoSide> sides, IoOptions options, IoBackend backend, int generator, int processor, CancellationToken cancellation)
+    private static void Start(
+        List<IoSide> sides, IoOptions options, IoBackend backend, Action<string> progress, int generator, int processor, CancellationToken cancellation)
     {
         Add("softswitch", network => new OwnIoSwitch(backend, IoTestbed.InputName, IoTestbed.OutputName, network, processor, cancellation));
         if (options.OpenVSwitch is { } installation)
@@ -145,6 +127,7 @@ internal static class IoBenchmark
 
         void Add(string name, Func<NetworkNamespace, IoSwitch> start)
         {
+            progress($"{name} starts and warms up");
             TimeSpan longest = TimeSpan.FromSeconds(Math.Max(options.Seconds, WarmUp.Max(phase => phase.Duration.TotalSeconds)));
             var testbed = new IoTestbed(options.FrameLength, options.Flows, longest, generator, processor);
             try
@@ -184,6 +167,7 @@ internal static class IoBenchmark
     private static IoRound MeasureRound(IoSide side, IoOptions options, Action<string> progress, CancellationToken cancellation)
     {
         TimeSpan duration = TimeSpan.FromSeconds(options.Seconds);
+        var watch = new MachineWatch(side.Switch.ProcessId);
         int disturbed = 0;
         IoTrial Try(double rate)
         {
@@ -202,7 +186,9 @@ internal static class IoBenchmark
         _ = side.Testbed.Run(side.Switch, 10_000, TimeSpan.FromMilliseconds(100), cancellation);
         IoTrial unlimited = Try(double.PositiveInfinity);
         IoTrial? lossless = new RateSearch(options.Tolerance, Resolution, Attempts).Find(unlimited, Try);
-        return new IoRound(unlimited, lossless, disturbed);
+        Disturbance disturbance = watch.ReadProcesses();
+        double generatorShare = 1 - (unlimited.GeneratorWaited / unlimited.Elapsed);
+        return new IoRound(unlimited, lossless, disturbed, disturbance with { Share = Math.Min(disturbance.Share ?? 1, generatorShare) });
     }
 
     private static void Judge(BenchResult result, IoBackend backend, IoSide side)
@@ -275,8 +261,8 @@ internal static class IoBenchmark
         };
     }
 
-    private static void AddTo(TextTable table, IoBackend backend, IoSide side) => table.Add(
-        Text(backend),
+    private static void AddTo(TextTable table, string name, IoSide side) => table.Add(
+        name,
         side.Name,
         Format("0.000", side.Median(round => round.Unlimited.OfferedPerSecond) / 1e6),
         Format("0.000", side.Median(round => round.Unlimited.DeliveredPerSecond) / 1e6),

@@ -21,7 +21,8 @@ internal sealed record IoSide(string Name, IoTestbed Testbed, IoSwitch Switch) :
 /// <param name="Unlimited">With as many packets as the generator can make.</param>
 /// <param name="Lossless">At the highest rate without loss; null if every rate had some.</param>
 /// <param name="Disturbed">Trials that were repeated because the processors were taken away.</param>
-internal sealed record IoRound(IoTrial Unlimited, IoTrial? Lossless, int Disturbed)
+/// <param name="Disturbance">Of the round as it was kept.</param>
+internal sealed record IoRound(IoTrial Unlimited, IoTrial? Lossless, int Disturbed, Disturbance Disturbance)
 {
     public double LosslessMpps => (Lossless?.OfferedPerSecond ?? 0) / 1e6;
 }

@@ -70,7 +70,7 @@ internal sealed class IoTestbed : IDisposable
         _epoch = (ushort)(_epoch == ushort.MaxValue ? 1 : _epoch + 1);
         _sink!.Begin(_epoch);
         Dictionary<string, long> drops = ReadDrops(device);
-        IReadOnlyDictionary<int, long> waits = ProcessSchedule.WaitedNanoseconds(device.ProcessId);
+        IReadOnlyDictionary<int, ThreadTimes> before = ProcessSchedule.ReadThreads(device.ProcessId);
         long cpu = CpuNanoseconds(device);
         long generatorWaited = 0;
         GeneratorRun run = _source.Run(() =>
@@ -82,7 +82,8 @@ internal sealed class IoTestbed : IDisposable
             return run;
         });
         cpu = CpuNanoseconds(device) - cpu;
-        long switchWaited = ProcessSchedule.WaitedNanoseconds(device.ProcessId).Select(thread => thread.Value - waits.GetValueOrDefault(thread.Key)).DefaultIfEmpty().Max();
+        long switchWaited = ProcessSchedule.ReadThreads(device.ProcessId)
+            .Select(thread => (thread.Value - before.GetValueOrDefault(thread.Key)).Waited).DefaultIfEmpty().Max();
         WaitUntilQuiet(cancellation);
         cancellation.ThrowIfCancellationRequested();
         var latencies = new Histogram();
@@ -90,7 +91,10 @@ internal sealed class IoTestbed : IDisposable
         latencies.Add(_sink.ReadLatencies(), counts.LongestNanoseconds);
         Dictionary<string, long> after = ReadDrops(device);
         drops = after.Select(place => KeyValuePair.Create(place.Key, place.Value - drops[place.Key])).Where(place => place.Value > 0).ToDictionary();
-        return new IoTrial(run.Elapsed, run.Packets, counts, latencies, cpu, drops, TimeSpan.FromMicroseconds(Math.Max(generatorWaited, switchWaited) / 1e3));
+        return new IoTrial(run.Elapsed, run.Packets, counts, latencies, cpu, drops, TimeSpan.FromMicroseconds(Math.Max(generatorWaited, switchWaited) / 1e3))
+        {
+            GeneratorWaited = TimeSpan.FromMicroseconds(generatorWaited / 1e3),
+        };
     }
 
     public void Dispose()
@@ -130,7 +134,7 @@ internal sealed class IoTestbed : IDisposable
             received = _sink!.Read().Received;
             cancellation.WaitHandle.WaitOne(Quiet);
         }
-        while (_sink.Read().Received != received && Stopwatch.GetElapsedTime(began) < LongestDrain);
+        while (_sink.Read().Received != received && !cancellation.IsCancellationRequested && Stopwatch.GetElapsedTime(began) < LongestDrain);
     }
 
     /// <summary>A process of this name; 0 if there is none.</summary>

@@ -13,6 +13,9 @@ internal sealed record IoTrial(
     TimeSpan Elapsed, long Offered, SinkCounts Arrived, Histogram Latencies, long CpuNanoseconds, IReadOnlyDictionary<string, long> Drops, TimeSpan Waited)
     : IRateTrial
 {
+    /// <summary>The generator's part of that.</summary>
+    public TimeSpan GeneratorWaited { get; init; }
+
     public double OfferedPerSecond => Offered / Elapsed.TotalSeconds;
 
     public double DeliveredPerSecond => Arrived.Delivered / Elapsed.TotalSeconds;

@@ -40,7 +40,7 @@ internal sealed class OwnIoSwitch : IoSwitch
                 .. OwnProgram.Command, "run", "--port", $"{Input}={input}", "--port", $"{Output}={output}", "--control", $"punix:{_control}",
                 "--listen", $"punix:{socket}", "--cpus", processor.ToString(CultureInfo.InvariantCulture), .. more,
             ];
-            _daemon = RunningCommand.Start(command[0], command[1..], network: network, processor: processor);
+            _daemon = RunningCommand.Start(command[0], command[1..], network: network, processor: processor).KilledBy(cancellation);
             _daemon.WaitForText("ready\n", Patience, () => cancellation.IsCancellationRequested);
             Description = _daemon.Output.Split('\n').FirstOrDefault(line => line.StartsWith($"port {Input}: ", StringComparison.Ordinal)) ?? input;
             _client = OfClient.Connect($"unix:{socket}", Patience);

@@ -13,8 +13,7 @@ namespace Softswitch.Bench.Io;
 /// </remarks>
 internal static class TcpBenchmark
 {
-    /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <param name="cancellation">Ends it early, with the rounds measured until then; all that was started is ended by then.</param>
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
     public static BenchResult Run(IoOptions options, Action<string> progress, CancellationToken cancellation)
     {
@@ -22,21 +21,21 @@ internal static class TcpBenchmark
         var result = new BenchResult("io");
         var rows = new JsonArray();
         var table = new TextTable(["backend", .. TcpSide.Headings]);
-        foreach (IoBackend backend in options.Backends)
+        foreach (IoBackend backend in options.Backends.TakeWhile(_ => !cancellation.IsCancellationRequested))
         {
             List<TcpSide> sides = [];
+            void Say(string text) => progress($"{IoBenchmark.Text(backend)}: {text}");
             try
             {
-                Start(sides, options, backend, hosts, device, cancellation);
-                TcpSide.Measure(
-                    sides, options.Rounds, TimeSpan.FromSeconds(options.Seconds), text => progress($"{IoBenchmark.Text(backend)}: {text}"), cancellation);
-                foreach (TcpSide side in sides)
+                cancellation.Attempt(() =>
                 {
-                    rows.Add(side.ToJson(("backend", IoBenchmark.Text(backend))));
-                    table.Add([IoBenchmark.Text(backend), .. side.Cells]);
-                }
+                    Say("starts and warms up");
+                    Start(sides, options, backend, hosts, device, cancellation);
+                    TcpSide.Measure(sides, options.Rounds, TimeSpan.FromSeconds(options.Seconds), Say, cancellation);
+                });
+                TcpSide.Report(result, sides, ("backend", IoBenchmark.Text(backend)), rows, table);
             }
-            catch (CompareException e) when (!cancellation.IsCancellationRequested)
+            catch (CompareException e)
             {
                 result.Fail($"{IoBenchmark.Text(backend)}: {e.Message}");
             }

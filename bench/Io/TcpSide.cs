@@ -16,7 +16,10 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    private readonly List<(double Gigabits, double BytesPerPacket, double CpuShare)> _rounds = [];
+    // Of a stream, besides its own time: iperf3's two ends start and end.
+    private const double StreamOverheadSeconds = 0.3;
+
+    private readonly List<TcpRound> _rounds = [];
 
     /// <summary>Of <see cref="Cells"/>.</summary>
     public static IReadOnlyList<string> Headings { get; } = ["switch", "Gbit/s", "bytes a packet", "share of a core"];
@@ -28,7 +31,27 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
 
     public double CpuShare => Statistic.Median([.. _rounds.Select(round => round.CpuShare)]);
 
-    public IReadOnlyList<string> Cells => [Name, Format("0.00", GigabitsPerSecond), Format("0", BytesPerPacket), Format("0.00", CpuShare)];
+    /// <summary>Whether a round came to its end.</summary>
+    public bool IsMeasured => _rounds.Count > 0;
+
+    private IReadOnlyList<string> Cells => [Name, Format("0.00", GigabitsPerSecond), Format("0", BytesPerPacket), Format("0.00", CpuShare)];
+
+    /// <summary>About how long a side takes to warm up and to be measured.</summary>
+    public static double ExpectedSeconds(int rounds, double seconds) =>
+        (WarmUps * (WarmUpTime.TotalSeconds + StreamOverheadSeconds + Pause.TotalSeconds)) + (rounds * (Math.Max(1, Math.Ceiling(seconds)) + StreamOverheadSeconds));
+
+    /// <summary>Adds a row for each side that was measured.</summary>
+    /// <param name="what">What the rows are of.</param>
+    public static void Report(BenchResult result, IReadOnlyList<TcpSide> sides, (string Key, string Value) what, JsonArray rows, TextTable table)
+    {
+        foreach (TcpSide side in sides.Where(side => side.IsMeasured))
+        {
+            JsonObject row = side.ToJson(what);
+            string sign = result.Mark($"{what.Value}, {side.Name}", row, Disturbance.Median([.. side._rounds.Select(round => round.Disturbance)]));
+            rows.Add(row);
+            table.Add([what.Value + sign, .. side.Cells]);
+        }
+    }
 
     /// <summary>Measures sides in turns.</summary>
     public static void Measure(IReadOnlyList<TcpSide> sides, int rounds, TimeSpan duration, Action<string> progress, CancellationToken cancellation)
@@ -57,8 +80,7 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
         Switch.Rest();
     }
 
-    /// <param name="what">What the row is of.</param>
-    public JsonObject ToJson((string Key, string Value) what) => new()
+    private JsonObject ToJson((string Key, string Value) what) => new()
     {
         [what.Key] = what.Value,
         ["switch"] = Name,
@@ -77,16 +99,18 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
     private void Measure(TimeSpan duration, CancellationToken cancellation)
     {
         Switch.Resume();
+        var watch = new MachineWatch(Switch.ProcessId);
         PortStatistics before = ReadInput();
         long cpu = ProcessSchedule.Nanoseconds(Switch.ProcessId);
         long began = KernelClock.Nanoseconds;
         double rate = Testbed.Measure(duration, cancellation);
         double elapsed = KernelClock.Nanoseconds - began;
         cpu = ProcessSchedule.Nanoseconds(Switch.ProcessId) - cpu;
+        Disturbance disturbance = watch.ReadProcesses();
         PortStatistics after = ReadInput();
         Switch.Rest();
         double packets = after.ReceivedPackets - before.ReceivedPackets;
-        _rounds.Add((rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed));
+        _rounds.Add(new(rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed, disturbance));
     }
 
     private PortStatistics ReadInput() => Switch.Client.TryReadPortStatistics(IoSwitch.Input, out List<PortStatistics> ports) && ports.Count == 1
@@ -94,4 +118,6 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
         : throw new CompareException("no port statistics");
 
     private static string Format(string format, double value) => value.ToString(format, CultureInfo.InvariantCulture);
+
+    private readonly record struct TcpRound(double Gigabits, double BytesPerPacket, double CpuShare, Disturbance Disturbance);
 }

@@ -12,7 +12,7 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Bench.Latency;
 
 /// <summary>What <c>bench latency</c> measures.</summary>
-internal sealed record LatencyOptions
+internal sealed record LatencyOptions : IBenchOptions
 {
     public IReadOnlyList<VhostCase> Rows { get; init; } = VhostCase.Select("inport");
 
@@ -35,6 +35,25 @@ internal sealed record LatencyOptions
 
     /// <summary>Measured in turns with ours; null for ours alone.</summary>
     public OvsInstallation? OpenVSwitch { get; init; }
+
+    public BenchPlan Plan
+    {
+        get
+        {
+            int sides = OpenVSwitch == null ? 2 : 3; // ours sleeps, and spins
+            double side = LatencySide.ExpectedSetUp(Seconds, FullRate == null) + (Rounds * LatencyLoad.All.Count * (Seconds + TurnOverheadSeconds));
+            return new BenchPlan(
+                $"latencies through vhost-user ports{(OpenVSwitch == null ? string.Empty : ", beside Open vSwitch with DPDK")}; "
+                    + $"rows: {Rows.Count}, loads: {LatencyLoad.All.Count}, rounds of each: {Rounds}",
+                Rows.Count * sides * side, "longer where others take the processors, as trials are repeated")
+            {
+                TidiesUp = true,
+            };
+        }
+    }
+
+    // Until what waited in a switch that stood still is gone, and the last packet is back.
+    private const double TurnOverheadSeconds = 0.15;
 }
 
 /// <summary>How long packets take from one card of a guest through a switch to another: this switch, sleeping and spinning, and Open vSwitch with DPDK in turns.</summary>
@@ -50,8 +69,7 @@ internal static class LatencyBenchmark
     // Fewer packets do not tell what one in ten thousand takes.
     private const int LeastForRarest = 10_000;
 
-    /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <param name="cancellation">Ends it early, with the loads measured until then; all that was started is ended by then.</param>
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
     public static BenchResult Run(LatencyOptions options, Action<string> progress, CancellationToken cancellation)
     {
@@ -60,24 +78,30 @@ internal static class LatencyBenchmark
         var rows = new JsonArray();
         var table = new TextTable("row", "load", "Mpps", "switch", "p50 µs", "p99", "p99.99", "longest", "lost %");
         using ReservedHugePages? pages = options.HugePages ? VhostBenchmark.Reserve(MemoryMiB(options)) : null;
-        foreach (VhostCase row in options.Rows)
+        foreach (VhostCase row in options.Rows.TakeWhile(_ => !cancellation.IsCancellationRequested))
         {
             List<LatencySide> sides = [];
+            void Say(string text) => progress($"{row.Name}: {text}");
             try
             {
-                Start(sides, row, options, text => progress($"{row.Name}: {text}"), guest, device, cancellation);
-                double full = FindFullRate(sides, options, text => progress($"{row.Name}: {text}"), cancellation);
-                Measure(sides, full, options, text => progress($"{row.Name}: {text}"), cancellation);
+                cancellation.Attempt(() =>
+                {
+                    Start(sides, row, options, Say, guest, device, cancellation);
+                    double full = FindFullRate(sides, options, Say, cancellation);
+                    Measure(sides, full, options, Say, cancellation);
+                });
                 foreach (LatencyLoad load in LatencyLoad.All)
                 {
-                    foreach (LatencySide side in sides)
+                    foreach (LatencySide side in sides.Where(side => side.Figures.ContainsKey(load.Name)))
                     {
-                        rows.Add(ToJson(row, load, side));
-                        AddTo(table, row, load, side);
+                        JsonObject json = ToJson(row, load, side);
+                        string sign = result.Mark($"{row.Name}, {load.Name}, {side.Name}", json, side.Figures[load.Name].Disturbance);
+                        rows.Add(json);
+                        AddTo(table, row.Title + sign, load, side);
                     }
                 }
             }
-            catch (Exception e) when (e is CompareException or TestbedException or OfClientException && !cancellation.IsCancellationRequested)
+            catch (Exception e) when (e is CompareException or TestbedException or OfClientException)
             {
                 result.Fail($"{row.Name}: {e.Message}");
             }
@@ -187,11 +211,11 @@ internal static class LatencyBenchmark
         };
     }
 
-    private static void AddTo(TextTable table, VhostCase row, LatencyLoad load, LatencySide side)
+    private static void AddTo(TextTable table, string title, LatencyLoad load, LatencySide side)
     {
         LatencyFigures figures = side.Figures[load.Name];
         table.Add(
-            row.Title,
+            title,
             load.Name,
             Format("0.000", figures.Offered / figures.Seconds / 1e6),
             side.Name,

@@ -45,7 +45,7 @@ internal sealed class LatencyGuest : IDisposable
     /// <exception cref="CompareException">The switch breaks its rings.</exception>
     public LatencyTrial Run(IoSwitch device, double rate, TimeSpan duration, CancellationToken cancellation)
     {
-        IReadOnlyDictionary<int, long> waits = ProcessSchedule.WaitedNanoseconds(device.ProcessId);
+        IReadOnlyDictionary<int, ThreadTimes> before = ProcessSchedule.ReadThreads(device.ProcessId);
         LatencyTrial? trial = null;
         Exception? failure = null;
         var thread = new Thread(() =>
@@ -64,7 +64,8 @@ internal sealed class LatencyGuest : IDisposable
         thread.Start();
         thread.Join();
         cancellation.ThrowIfCancellationRequested();
-        long waited = ProcessSchedule.WaitedNanoseconds(device.ProcessId).Select(after => after.Value - waits.GetValueOrDefault(after.Key)).DefaultIfEmpty().Max();
+        long waited = ProcessSchedule.ReadThreads(device.ProcessId)
+            .Select(after => (after.Value - before.GetValueOrDefault(after.Key)).Waited).DefaultIfEmpty().Max();
         return failure != null ? throw new CompareException(failure.Message, failure) : trial! with { SwitchWaited = TimeSpan.FromMicroseconds(waited / 1e3) };
     }
 

@@ -10,6 +10,8 @@ namespace Softswitch.Bench.Latency;
 /// <summary>What came of a side under one load, all rounds together.</summary>
 internal sealed class LatencyFigures
 {
+    private readonly List<Disturbance> _disturbances = [];
+
     public Histogram Latencies { get; } = new();
 
     public long Offered { get; private set; }
@@ -23,8 +25,12 @@ internal sealed class LatencyFigures
     /// <summary>How long the switch had to wait for its processor.</summary>
     public TimeSpan SwitchWaited { get; private set; }
 
-    public void Add(LatencyTrial trial)
+    /// <summary>Of switch and guest.</summary>
+    public Disturbance Disturbance => Disturbance.Median(_disturbances);
+
+    public void Add(LatencyTrial trial, Disturbance disturbance)
     {
+        _disturbances.Add(disturbance);
         Latencies.Add(trial.Latencies);
         Offered += trial.Offered;
         Received += trial.Received;
@@ -61,6 +67,20 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
         (1000, TimeSpan.FromSeconds(0.4)),
     ];
 
+    // A switch and its guest; trials until a rate is found, each with what it takes until all is back.
+    private const double StartSeconds = 1.5;
+    private const double SearchTrials = 10;
+    private const double TrialOverheadSeconds = 0.15;
+
+    /// <summary>About how long it takes until the first turn, of a benchmark whose turns have so many seconds.</summary>
+    /// <param name="searches">Whether the rate without loss is searched for.</param>
+    public static double ExpectedSetUp(double seconds, bool searches)
+    {
+        double share = Math.Min(1, 2 * seconds);
+        return StartSeconds + (share * WarmUp.Sum(phase => (phase.Duration + Pause).TotalSeconds))
+            + (searches ? SearchTrials * ((share * SearchTrial.TotalSeconds) + TrialOverheadSeconds) : 0);
+    }
+
     /// <summary>Packets a second.</summary>
     public double LosslessRate { get; private set; }
 
@@ -83,7 +103,7 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
         foreach ((double rate, TimeSpan duration) in WarmUp)
         {
             _ = Guest.Run(Switch, rate, duration * share, cancellation);
-            Wait(Pause * share, cancellation);
+            cancellation.Wait(Pause * share);
         }
         Switch.Rest();
     }
@@ -117,13 +137,17 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
         double rate = load.RateOf(fullRate);
         Switch.Resume();
         _ = Guest.Run(Switch, rate, Settling, cancellation); // what waited while it stood still is gone
+        var watch = new MachineWatch(Switch.ProcessId);
         LatencyTrial trial = Measure(rate, duration, realTime, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        Disturbance disturbance = watch.ReadProcesses();
+        double guestShare = trial.Elapsed / (trial.Elapsed + trial.StoodStill);
         Switch.Rest();
         if (!Figures.TryGetValue(load.Name, out LatencyFigures? figures))
         {
             Figures[load.Name] = figures = new LatencyFigures();
         }
-        figures.Add(trial);
+        figures.Add(trial, disturbance with { Share = Math.Min(disturbance.Share ?? 1, guestShare) });
     }
 
     public void Dispose()
@@ -142,14 +166,8 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
             {
                 throw new CompareException($"{Name} delivers nothing");
             }
-            Wait(Pause, cancellation);
+            cancellation.Wait(Pause);
         }
-    }
-
-    private static void Wait(TimeSpan time, CancellationToken cancellation)
-    {
-        cancellation.WaitHandle.WaitOne(time);
-        cancellation.ThrowIfCancellationRequested();
     }
 
     private LatencyTrial Measure(double rate, TimeSpan duration, bool realTime, CancellationToken cancellation)

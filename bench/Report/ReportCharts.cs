@@ -70,7 +70,8 @@ internal static class ReportCharts
 
     private static Series[] Tails(IReadOnlyList<ReportFigure> figures, string name) =>
     [
-        .. figures.Where(figure => figure.Result?[name] is JsonArray).Select(figure => new Series(figure.Step.Line,
+        .. figures.Where(figure => figure.Result?[name] is JsonArray).Select(figure => new Series(
+            figure.Step.Line + (figure.Disturbance == null ? string.Empty : ", disturbed"),
         [
             .. figure.Result![name]!.AsArray().Select(pair => (pair![1]!.GetValue<double>(), pair[0]!.GetValue<double>())),
         ])),
@@ -79,16 +80,28 @@ internal static class ReportCharts
     private static Series[] Compared(IReadOnlyList<ReportFigure> figures)
     {
         JsonNode[] rows = [.. figures.SelectMany(ReportFigureRows.Of).Where(row => row["row"]!.GetValue<string>().StartsWith("exact-", StringComparison.Ordinal))];
-        Series Line(string name, string key) => new(name,
+        (double, double)[] Points(string key, bool disturbed) =>
         [
-            .. rows.Where(row => row[key] != null).Select(row => (row["entries"]!.GetValue<double>(), row[key]!.GetValue<double>())),
-        ]);
+            .. rows.Where(row => row[key] != null && ReportFigureRows.DisturbanceOf(row) != null == disturbed)
+                .Select(row => (row["entries"]!.GetValue<double>(), row[key]!.GetValue<double>())),
+        ];
+        Series Line(string name, string key) => new(name, Points(key, disturbed: false)) { Disturbed = Points(key, disturbed: true) };
         return [Line("Softswitch", "softswitch"), Line("Open vSwitch with DPDK", "openVSwitch")];
     }
 }
 
-/// <summary>The rows of <c>bench compare</c>'s answer.</summary>
+/// <summary>The rows of a benchmark's answer that has some.</summary>
 internal static class ReportFigureRows
 {
+    // Keys that tell rows of a benchmark from each other; each has some of them.
+    private static readonly string[] Names = ["row", "backend", "switch", "measure"];
+
     public static IEnumerable<JsonNode> Of(ReportFigure figure) => figure.Result?["rows"] is JsonArray rows ? rows.Select(row => row!) : [];
+
+    /// <summary>What disturbed a row, or a whole result, as it says itself; null if nothing did.</summary>
+    public static string? DisturbanceOf(JsonNode? values) => values?["disturbedBy"]?.GetValue<string>();
+
+    /// <summary>What tells a row from the others, in a few words.</summary>
+    public static string NameOf(JsonNode row) =>
+        string.Join(", ", Names.Select(key => row[key]).OfType<JsonValue>().Select(name => name.GetValue<string>()));
 }

@@ -13,12 +13,12 @@ internal sealed record ReportFigure(ReportStep Step, JsonObject? Result, IReadOn
     // Slices with and without flow-mods are next to each other: chance makes them differ by some percent, not by more.
     private const double MostKept = 1.1;
 
-    /// <summary>Why its figures cannot be, and under which load they were measured; null if they can.</summary>
+    /// <summary>Why its figures cannot be, or are of what others left of the machine; null if neither.</summary>
     public string? Disturbance => Number("kept") is { } kept && kept > MostKept
         ? string.Create(
             CultureInfo.InvariantCulture,
             $"more than all of the rate cannot be kept (kept {kept:0.00}): something else took the processor in between; load average {Number("loadAverage"):0.0} on {Number("cores") ?? Environment.ProcessorCount:0} cores, the worker had {Number("cpuShare"):0.00} of a core with flow-mods and {Number("cpuShareIdle"):0.00} without")
-        : null;
+        : ReportFigureRows.DisturbanceOf(Result);
 
     /// <summary>A figure by name, or null.</summary>
     public double? Number(string name) => Result?[name] is JsonValue value && value.TryGetValue(out double number) ? number : null;
@@ -35,7 +35,8 @@ internal static class ReportRun
     {
         CommandResult said = RunningCommand.Try(
             OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), "bench", .. step.Arguments, "--json"], Limit, cancellation);
-        string[] errors = said.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        // Other lines say where it is.
+        string[] errors = [.. said.Error.Split('\n', StringSplitOptions.TrimEntries).Where(line => line.StartsWith("softswitch ", StringComparison.Ordinal))];
         try
         {
             JsonObject? result = JsonNode.Parse(said.Output)?.AsObject();

@@ -66,6 +66,25 @@ internal static class ReportText
                 ("over TCP, idle, a second", "flowModsPerSecond", "N0"), ("under traffic", "flowModsPerSecondUnderTraffic", "N0"),
                 ("in process", "flowModsPerSecondInProcess", "N0"), ("bytes a flow", "bytesPerFlow", "0"), ("resident (MiB)", "residentMiB", "0"),
             ]),
+        [ReportTopic.Io] = (
+            "Through real interfaces",
+            "Frames of 60 bytes over veth pairs through a switch in a process of its own; the rate without loss is searched by halving (RFC 2544), "
+            + "and latencies are those at that rate.",
+            [
+                ("delivered, Mpps", "deliveredMpps", "0.000"), ("cycles a packet", "cyclesPerPacket", "N0"), ("without loss, Mpps", "losslessMpps", "0.000"),
+                ("p50 (µs)", "latencyP50Us", "0"), ("p99 (µs)", "latencyP99Us", "0"), ("p99.9 (µs)", "latencyP999Us", "0"),
+            ]),
+        [ReportTopic.Vhost] = (
+            "Virtual machines' ports",
+            "Packets between two vhost-user ports, with DPDK's testpmd as the guest at both.",
+            [
+                ("Mpps", "mpps", "0.00"), ("share lost", "lostShare", "0.000"), ("share refused", "refusedShare", "0.00"),
+                ("busy", "busyShare", "0.00"), ("cycles a packet", "cyclesPerPacket", "N0"),
+            ]),
+        [ReportTopic.Topology] = (
+            "A network of switches in one process",
+            "Sixteen in a row, a host at each and one controller; by the longest path.",
+            [("median", "softswitch", "0.###")]),
         [ReportTopic.Compare] = (
             "Beside Open vSwitch with DPDK",
             "Both on the same core in turns: the same frames in the same order from memory (there: net_pcap with infinite_rx), the same OpenFlow messages, "
@@ -85,11 +104,15 @@ internal static class ReportText
             {
                 text.Append(CultureInfo.InvariantCulture, $"\n![{chart.Title}]({name}.svg)\n");
             }
-            text.Append('\n').Append(topic == ReportTopic.Compare ? CompareTable(figures) : FigureTable(figures, columns)).Append('\n');
+            text.Append('\n').Append(TableOf(topic, figures, columns)).Append('\n');
             foreach ((string what, string note) in NotesOn(figures))
             {
                 text.Append(CultureInfo.InvariantCulture, $"\n**{what}:** {note}\n");
             }
+        }
+        if (head.Omissions.Count > 0)
+        {
+            text.Append("\n## Not measured\n\n").AppendJoin('\n', head.Omissions.Select(omission => $"- {NoteOn(omission)}")).Append('\n');
         }
         return text.ToString();
     }
@@ -107,11 +130,15 @@ internal static class ReportText
             {
                 page.AddChart(chart);
             }
-            AddTable(page, topic == ReportTopic.Compare ? CompareTable(figures) : FigureTable(figures, columns));
+            AddTable(page, TableOf(topic, figures, columns));
             foreach ((string what, string note) in NotesOn(figures))
             {
                 page.Add($"<p><strong{(what == Disturbed ? " class=\"disturbed\"" : string.Empty)}>{what}:</strong> {HtmlPage.Inline(note)}</p>");
             }
+        }
+        if (head.Omissions.Count > 0)
+        {
+            page.Add($"<h2>Not measured</h2>\n{string.Join('\n', head.Omissions.Select(omission => $"<p>{HtmlPage.Inline(NoteOn(omission))}</p>"))}");
         }
         return page.ToString();
     }
@@ -121,7 +148,9 @@ internal static class ReportText
     private static IEnumerable<(string What, string Note)> NotesOn(IReadOnlyList<ReportFigure> figures) =>
     [
         .. figures.Where(figure => figure.Errors.Count > 0).Select(figure => ("Not to be believed", $"`{figure.Step.Command}`: {string.Join("; ", figure.Errors)}")),
-        .. figures.Where(figure => figure.Disturbance != null).Select(figure => (Disturbed, $"`{figure.Step.Command}`: {figure.Disturbance}; a cross in the charts")),
+        .. figures.Where(figure => figure.Disturbance != null).Select(figure => (Disturbed, $"`{figure.Step.Command}`: {figure.Disturbance}")),
+        .. figures.SelectMany(figure => ReportFigureRows.Of(figure).Where(row => ReportFigureRows.DisturbanceOf(row) != null)
+            .Select(row => (Disturbed, $"`{figure.Step.Command}`, {ReportFigureRows.NameOf(row)}: {ReportFigureRows.DisturbanceOf(row)}"))),
         .. SetUpsOf(figures).Select(line => ("Set up", line)),
     ];
 
@@ -136,6 +165,30 @@ internal static class ReportText
         table.Add("command", $"`{head.Command}`");
         return table;
     }
+
+    private static string NoteOn((string Command, string Reason) omission) => $"`{omission.Command}`: {omission.Reason}";
+
+    private static TextTable TableOf(ReportTopic topic, IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns) => topic switch
+    {
+        ReportTopic.Compare => CompareTable(figures),
+        ReportTopic.Io or ReportTopic.Vhost or ReportTopic.Topology => RowTable(figures, columns),
+        _ => FigureTable(figures, columns),
+    };
+
+    /// <summary>The rows that a benchmark printed, each by its name.</summary>
+    private static TextTable RowTable(IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns)
+    {
+        var table = new TextTable(["row", .. columns.Select(column => column.Heading)]);
+        foreach (JsonNode row in figures.SelectMany(ReportFigureRows.Of))
+        {
+            table.Add([ReportFigureRows.NameOf(row) + MarkOf(row), .. columns.Select(column => Cell(row, column.Key, column.Format))]);
+        }
+        return table;
+    }
+
+    private static string MarkOf(JsonNode row) => ReportFigureRows.DisturbanceOf(row) == null ? string.Empty : " (disturbed)";
+
+    private static string Cell(JsonNode row, string key, string format) => row[key]?.GetValue<double>().ToString(format, CultureInfo.InvariantCulture) ?? "–";
 
     private static TextTable FigureTable(IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns)
     {
@@ -154,9 +207,8 @@ internal static class ReportText
         foreach (JsonNode row in figures.SelectMany(ReportFigureRows.Of))
         {
             string unit = row["unit"]!.GetValue<string>();
-            string Cell(string key, string format) => row[key]?.GetValue<double>().ToString(format, CultureInfo.InvariantCulture) ?? "–";
             string format = unit == "Mpps" ? "0.00" : "N0";
-            table.Add(row["title"]!.GetValue<string>(), unit, Cell("softswitch", format), Cell("openVSwitch", format), Cell("ratio", "0.00"));
+            table.Add(row["title"]!.GetValue<string>() + MarkOf(row), unit, Cell(row, "softswitch", format), Cell(row, "openVSwitch", format), Cell(row, "ratio", "0.00"));
         }
         return table;
     }

@@ -11,11 +11,12 @@ internal sealed class OwnTopology : TopologySwitches
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-topology-").FullName;
     private readonly TopologyNetwork _network;
+    private readonly CancellationToken _cancellation;
     private RunningCommand? _program;
 
-    public OwnTopology(TopologyOptions options, TopologyNetwork network)
+    public OwnTopology(TopologyOptions options, TopologyNetwork network, CancellationToken cancellation)
     {
-        _network = network;
+        (_network, _cancellation) = (network, cancellation);
         File.WriteAllText(ConfigurationFile, Describe(options, network.ControllerTarget));
     }
 
@@ -54,7 +55,8 @@ internal sealed class OwnTopology : TopologySwitches
         try
         {
             // Names of control sockets are nobody else's business.
-            _program = RunningCommand.Start(command[0], command[1..], new Dictionary<string, string> { ["SOFTSWITCH_RUNDIR"] = _folder }, _network.Place);
+            _program = RunningCommand.Start(
+                command[0], command[1..], new Dictionary<string, string> { ["SOFTSWITCH_RUNDIR"] = _folder }, _network.Place).KilledBy(_cancellation);
         }
         catch (Win32Exception e)
         {

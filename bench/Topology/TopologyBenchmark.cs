@@ -13,29 +13,21 @@ internal static class TopologyBenchmark
     private const string Ours = "softswitch";
     private const string Theirs = "openVSwitch";
 
-    /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <param name="cancellation">Ends it early, with the rounds measured until then; all that was started is ended by then.</param>
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
     public static BenchResult Run(TopologyOptions options, Action<string> progress, CancellationToken cancellation)
     {
         var result = new BenchResult("topology");
-        List<TopologySide> sides = [new(Ours, network => new OwnTopology(options, network))];
+        List<TopologySide> sides = [new(Ours, network => new OwnTopology(options, network, cancellation))];
         if (options.OpenVSwitch is { } installation)
         {
             sides.Add(new(Theirs, network => new OvsTopology(installation, options, network, cancellation)));
         }
         try
         {
-            for (int round = 0; round < options.Rounds; round++)
-            {
-                string place = $"round {round + 1} of {options.Rounds}";
-                foreach (TopologySide side in round % 2 == 0 ? sides : Enumerable.Reverse(sides))
-                {
-                    side.Measure(options, text => progress($"{place}, {side.Name}: {text}"), cancellation);
-                }
-            }
+            cancellation.Attempt(() => Measure(sides, options, progress, cancellation));
         }
-        catch (CompareException e) when (!cancellation.IsCancellationRequested)
+        catch (CompareException e)
         {
             result.Fail(e.Message);
         }
@@ -47,9 +39,26 @@ internal static class TopologyBenchmark
         {
             result.Fail(failure);
         }
-        Add(result, options, sides);
+        List<TopologySide> measured = sides.FindAll(side => side.Rounds.Count > 0);
+        if (measured.Count > 0)
+        {
+            Add(result, options, measured);
+            result.Add(Disturbance.Median([.. measured.SelectMany(side => side.Rounds).Select(round => round.Disturbance)]));
+        }
         Describe(result, options);
         return result;
+    }
+
+    private static void Measure(List<TopologySide> sides, TopologyOptions options, Action<string> progress, CancellationToken cancellation)
+    {
+        for (int round = 0; round < options.Rounds; round++)
+        {
+            string place = $"round {round + 1} of {options.Rounds}";
+            foreach (TopologySide side in round % 2 == 0 ? sides : Enumerable.Reverse(sides))
+            {
+                side.Measure(options, text => progress($"{place}, {side.Name}: {text}"), cancellation);
+            }
+        }
     }
 
     private static void Add(BenchResult result, TopologyOptions options, List<TopologySide> sides)

@@ -22,7 +22,8 @@ internal sealed class TopologyNetwork : IDisposable
     private readonly LearningController _controller;
 
     /// <exception cref="SystemCallException">The kernel refuses.</exception>
-    public TopologyNetwork(TopologyShape shape, TopologyLinks links)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public TopologyNetwork(TopologyShape shape, TopologyLinks links, CancellationToken cancellation)
     {
         // Everything that must not be waited for later is there before a switch starts.
         _controller = new LearningController(new LearningOptions { Listen = "ptcp:0:127.0.0.1", MaxSwitches = shape.Switches });
@@ -30,12 +31,14 @@ internal sealed class TopologyNetwork : IDisposable
         {
             for (int i = 0; i < shape.Hosts.Count; i++)
             {
+                cancellation.ThrowIfCancellationRequested();
                 LabHost host = LabHost.Numbered(i + 1);
                 _hosts.Add(host);
                 host.Connect(Place, HostInterface(i));
             }
             for (int i = 0; i < shape.Cables.Count && links == TopologyLinks.Veth; i++)
             {
+                cancellation.ThrowIfCancellationRequested();
                 VethCable.Lay(Place, CableInterface(i, isFar: false), Place, CableInterface(i, isFar: true));
             }
             _switches.Run(_controller.Start);

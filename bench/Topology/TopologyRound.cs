@@ -1,3 +1,5 @@
+using Softswitch.Lab.Measures;
+
 namespace Softswitch.Bench.Topology;
 
 /// <summary>What one round found of one switch. Times are from the start of its program, in seconds.</summary>
@@ -26,6 +28,9 @@ internal sealed class TopologyRound
 
     /// <summary>Until the two hosts beside the link that the tree left out had an answer again, after another was cut.</summary>
     public double RecoverySeconds { get; set; }
+
+    /// <summary>What others had of the machine while the network rested.</summary>
+    public Disturbance Disturbance { get; set; }
 }
 
 /// <summary>A figure of rounds, as results show it.</summary>

@@ -24,6 +24,9 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
 
     public List<TopologyRound> Rounds { get; } = [];
 
+    /// <summary>About how long the part of a round takes that is rest and traffic.</summary>
+    public static double ExpectedTraffic(double seconds) => (2 * seconds) + WarmUp.TotalSeconds + Math.Ceiling(seconds) + seconds + 2;
+
     /// <summary>What could not be measured, with 0 in its place.</summary>
     public List<string> Failures { get; } = [];
 
@@ -34,7 +37,7 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
     public void Measure(TopologyOptions options, Action<string> progress, CancellationToken cancellation)
     {
         var round = new TopologyRound();
-        using var network = new TopologyNetwork(options.Shape, options.Links);
+        using var network = new TopologyNetwork(options.Shape, options.Links, cancellation);
         using var pings = new TopologyPings(network.Hosts);
         using TopologySwitches switches = Prepare(network);
         progress("starts");
@@ -55,7 +58,9 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
         progress("rests");
         TimeSpan cpu = switches.ReadCpuTime();
         long resting = Stopwatch.GetTimestamp();
-        cancellation.WaitHandle.WaitOne(TimeSpan.FromSeconds(2 * options.Seconds));
+        MachineWatch watch = switches.Watch();
+        cancellation.Wait(TimeSpan.FromSeconds(2 * options.Seconds));
+        round.Disturbance = watch.ReadMachine(); // the rest of the round leaves no processor idle by itself
         round.IdleCpuPercent = 100 * (switches.ReadCpuTime() - cpu) / Stopwatch.GetElapsedTime(resting);
 
         progress("TCP");
@@ -65,7 +70,7 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
             _ = TcpRate.Measure(network.Hosts[0], network.Hosts[1], WarmUp, cancellation);
             round.GigabitsPerSecond = TcpRate.Measure(network.Hosts[0], network.Hosts[1], duration, cancellation) / 1e9;
         }
-        catch (CompareException e)
+        catch (CompareException e) when (!cancellation.Explains(e))
         {
             Failures.Add($"{Name}: {e.Message}");
         }

@@ -47,6 +47,9 @@ internal abstract class TopologySwitches : IDisposable
     /// <summary>Memory in RAM, in MiB.</summary>
     public double ReadResidentMiB() => Processes.Sum(Machine.ResidentBytesOf) / (1024.0 * 1024);
 
+    /// <summary>Watches what others have of the machine from now on.</summary>
+    public MachineWatch Watch() => new([.. Processes]);
+
     /// <summary>Processor time since the start.</summary>
     public TimeSpan ReadCpuTime() => TimeSpan.FromMicroseconds(Processes.Sum(ProcessSchedule.Nanoseconds) / 1e3);
 

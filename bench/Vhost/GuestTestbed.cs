@@ -16,10 +16,15 @@ internal sealed class GuestTestbed : ITcpTestbed
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private readonly LabMachine _client = Make(1);
-    private readonly LabMachine _server = Make(2);
+    private readonly LabMachine _client;
+    private readonly LabMachine _server;
 
-    public GuestTestbed() => Ports = [_client.Connect(_client, string.Empty), _server.Connect(_server, string.Empty)];
+    /// <param name="cancellation">Kills the guests.</param>
+    public GuestTestbed(CancellationToken cancellation)
+    {
+        (_client, _server) = (Make(1, cancellation), Make(2, cancellation));
+        Ports = [_client.Connect(_client, string.Empty), _server.Connect(_server, string.Empty)];
+    }
 
     /// <summary>What the switch's ports are given, as behind <c>--port N=</c>.</summary>
     public IReadOnlyList<string> Ports { get; }
@@ -70,9 +75,10 @@ internal sealed class GuestTestbed : ITcpTestbed
         _server.Dispose();
     }
 
-    private static LabMachine Make(int number) => new(
+    private static LabMachine Make(int number, CancellationToken cancellation) => new(
         $"guest{number}", new MacAddress(0x0200_0000_0000 + (ulong)number), new Ipv4Prefix(Be32.FromHost(0x0a00_0000 + (uint)number), 24))
     {
         Cable = MachineCable.VhostUser,
+        Cancellation = cancellation,
     };
 }

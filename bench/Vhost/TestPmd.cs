@@ -73,7 +73,7 @@ internal sealed partial class TestPmd : IDisposable
         var environment = new Dictionary<string, string> { ["RUNTIME_DIRECTORY"] = _folder };
         try
         {
-            _process = RunningCommand.Start("stdbuf", arguments, environment, network, processor, listens: true);
+            _process = RunningCommand.Start("stdbuf", arguments, environment, network, processor, listens: true).KilledBy(cancellation);
             _process.WaitForText("waiting for client connection", Patience, () => cancellation.IsCancellationRequested);
         }
         catch (Exception e) when (e is Win32Exception or TimeoutException)

@@ -10,7 +10,7 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Bench.Vhost;
 
 /// <summary>What <c>bench vhost</c> measures.</summary>
-internal sealed record VhostOptions
+internal sealed record VhostOptions : IBenchOptions
 {
     public IReadOnlyList<VhostCase> Rows { get; init; } = VhostCase.All;
 
@@ -25,8 +25,38 @@ internal sealed record VhostOptions
     /// <summary>Whether guest and switch run ahead of everything else while they are measured.</summary>
     public bool RealTime { get; init; }
 
+    /// <summary>Whether a TCP stream between two virtual machines is measured in place of testpmd's packets.</summary>
+    public bool Tcp { get; init; }
+
     /// <summary>Measured in turns with ours; null for ours alone.</summary>
     public OvsInstallation? OpenVSwitch { get; init; }
+
+    public BenchPlan Plan
+    {
+        get
+        {
+            int sides = OpenVSwitch == null ? 1 : 2;
+            string beside = OpenVSwitch == null ? string.Empty : ", beside Open vSwitch with DPDK";
+            return Tcp
+                ? new BenchPlan(
+                    $"a TCP stream between two virtual machines{beside}, rounds: {Rounds}",
+                    sides * ((2 * BootSeconds) + TcpSide.ExpectedSeconds(Rounds, Seconds)), "by a minute or two where guests are emulated (no KVM)")
+                {
+                    TidiesUp = true,
+                }
+                : new BenchPlan(
+                    $"packets of testpmd{beside}; rows: {Rows.Count}, rounds of each: {Rounds}",
+                    sides * Rows.Count * (StartSeconds + VhostSide.ExpectedWarmUp(Seconds) + (Rounds * (Seconds + RoundOverheadSeconds))))
+                {
+                    TidiesUp = true,
+                };
+        }
+    }
+
+    // A guest's kernel and what stands in for its user space; testpmd and a switch; readings before and after a round.
+    private const double BootSeconds = 5;
+    private const double StartSeconds = 2.5;
+    private const double RoundOverheadSeconds = 0.2;
 }
 
 /// <summary>Packets between two vhost-user ports whose guest is testpmd: this switch, and Open vSwitch with DPDK in turns.</summary>
@@ -46,8 +76,7 @@ internal static class VhostBenchmark
     /// <summary>Of this switch's frames and what the kernel needs to round up.</summary>
     public const int OwnMemoryMiB = 64;
 
-    /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <param name="cancellation">Ends it early, with the rounds measured until then; all that was started is ended by then.</param>
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
     public static BenchResult Run(VhostOptions options, Action<string> progress, CancellationToken cancellation)
     {
@@ -58,26 +87,31 @@ internal static class VhostBenchmark
         var ratios = new JsonArray();
         var ratioTable = new TextTable("ours by theirs", "Mpps", "cycles/packet");
         using ReservedHugePages? pages = Reserve(options);
-        foreach (VhostCase row in options.Rows)
+        foreach (VhostCase row in options.Rows.TakeWhile(_ => !cancellation.IsCancellationRequested))
         {
             List<VhostSide> sides = [];
             try
             {
-                Start(sides, row, options, text => progress($"{row.Name}: {text}"), guest, device, cancellation);
-                Measure(sides, options, text => progress($"{row.Name}: {text}"), cancellation);
-                foreach (VhostSide side in sides)
+                cancellation.Attempt(() =>
                 {
-                    rows.Add(ToJson(row, side));
-                    AddTo(table, row, side);
+                    Start(sides, row, options, text => progress($"{row.Name}: {text}"), guest, device, cancellation);
+                    Measure(sides, options, text => progress($"{row.Name}: {text}"), cancellation);
+                });
+                foreach (VhostSide side in sides.Where(side => side.Rounds.Count > 0))
+                {
+                    JsonObject json = ToJson(row, side);
+                    string sign = result.Mark($"{row.Name}, {side.Name}", json, Disturbance.Median([.. side.Rounds.Select(round => round.Disturbance)]));
+                    rows.Add(json);
+                    AddTo(table, row.Title + sign, side);
                 }
-                if (sides.Count > 1)
+                if (sides.Count > 1 && sides.TrueForAll(side => side.Rounds.Count > 0))
                 {
                     JsonObject ratio = Compare(row, sides[0], sides[1]);
                     ratioTable.Add([.. ratio.Select(part => $"{part.Value}")]);
                     ratios.Add(ratio);
                 }
             }
-            catch (Exception e) when (e is CompareException or OfClientException && !cancellation.IsCancellationRequested)
+            catch (Exception e) when (e is CompareException or OfClientException)
             {
                 result.Fail($"{row.Name}: {e.Message}");
             }
@@ -193,8 +227,8 @@ internal static class VhostBenchmark
         ["rounds"] = new JsonArray([.. side.Rounds.Select(round => (JsonNode)Math.Round(round.Mpps, 3))]),
     };
 
-    private static void AddTo(TextTable table, VhostCase row, VhostSide side) => table.Add(
-        row.Title,
+    private static void AddTo(TextTable table, string title, VhostSide side) => table.Add(
+        title,
         side.Name,
         Format("0.00", side.Median(round => round.Mpps)),
         Format("0.0", 100 * side.Median(round => round.LostShare)),

@@ -9,7 +9,8 @@ namespace Softswitch.Bench.Vhost;
 /// <param name="Guest">What the guest counted meanwhile.</param>
 /// <param name="BusyShare">Of the time, how much the switch was at work on packets.</param>
 /// <param name="CyclesPerPacket">That work, in cycles of the clock the processor is said to have, for each packet that came back.</param>
-internal readonly record struct VhostRound(TestPmdCounts Guest, double BusyShare, double CyclesPerPacket)
+/// <param name="Disturbance">Of guest and switch.</param>
+internal readonly record struct VhostRound(TestPmdCounts Guest, double BusyShare, double CyclesPerPacket, Disturbance Disturbance)
 {
     public double Mpps => Guest.ReceivedPerSecond / 1e6;
 
@@ -34,6 +35,9 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
 
     public List<VhostRound> Rounds { get; } = [];
 
+    /// <summary>About how long <see cref="Prepare"/> takes, of a benchmark whose rounds have so many seconds.</summary>
+    public static double ExpectedWarmUp(double seconds) => WarmUps * (WarmUp + Pause).TotalSeconds * Math.Min(1, seconds);
+
     public double Median(Func<VhostRound, double> figure) => Statistic.Median([.. Rounds.Select(figure)]);
 
     /// <summary>Fills the table and lets packets go round until all is warm; it stands still then.</summary>
@@ -51,9 +55,9 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
         Guest.Begin();
         for (int i = 0; i < WarmUps; i++)
         {
-            Wait(WarmUp * share, cancellation);
+            cancellation.Wait(WarmUp * share);
             Guest.Rest();
-            Wait(Pause * share, cancellation);
+            cancellation.Wait(Pause * share);
             Guest.Resume();
         }
         Rest();
@@ -66,12 +70,15 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
         Guest.Resume();
         TimeSpan busyBefore, clockBefore, busy, clock;
         TestPmdCounts counts;
+        Disturbance disturbance;
         using (RealTimeThreads? ahead = realTime ? new(Environment.ProcessId, Guest.ProcessId, Switch.ProcessId) : null)
         {
-            Wait(Settling, cancellation);
+            cancellation.Wait(Settling);
             Guest.Read();
             (busyBefore, clockBefore) = Switch.ReadBusyTime();
-            Wait(duration, cancellation);
+            var watch = new MachineWatch(Switch.ProcessId, Guest.ProcessId);
+            cancellation.Wait(duration);
+            disturbance = watch.ReadProcesses();
             (busy, clock) = Switch.ReadBusyTime();
             counts = Guest.Read();
         }
@@ -81,7 +88,7 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
         {
             throw new CompareException($"{Name} delivered nothing");
         }
-        Rounds.Add(new VhostRound(counts, share, share * Machine.Gigahertz * 1e9 / counts.ReceivedPerSecond));
+        Rounds.Add(new VhostRound(counts, share, share * Machine.Gigahertz * 1e9 / counts.ReceivedPerSecond, disturbance));
     }
 
     public void Dispose()
@@ -94,13 +101,5 @@ internal sealed record VhostSide(string Name, TestPmd Guest, IoSwitch Switch) : 
     {
         Guest.Rest();
         Switch.Rest();
-    }
-
-    private static void Wait(TimeSpan time, CancellationToken cancellation)
-    {
-        if (cancellation.WaitHandle.WaitOne(time))
-        {
-            cancellation.ThrowIfCancellationRequested();
-        }
     }
 }

@@ -5,6 +5,7 @@ using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Bench.Vhost;
@@ -20,8 +21,7 @@ internal static class VhostTcpBenchmark
     private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(2);
 
     /// <param name="options">Rows are left out.</param>
-    /// <param name="cancellation">Ends it early; all that was started is ended by then.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <param name="cancellation">Ends it early, with the rounds measured until then; all that was started is ended by then.</param>
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
     public static BenchResult Run(VhostOptions options, Action<string> progress, CancellationToken cancellation)
     {
@@ -34,29 +34,21 @@ internal static class VhostTcpBenchmark
         using ReservedHugePages? pages = options.OpenVSwitch == null ? null : VhostBenchmark.Reserve(options);
         try
         {
-            using NetworkNamespace network = NetworkNamespace.Create();
-            Add("softswitch", ports => new OwnIoSwitch(ports[0], ports[1], network, processor, cancellation));
-            if (options.OpenVSwitch is { } installation)
+            cancellation.Attempt(() =>
             {
-                Add("openVSwitch", ports => VhostBenchmark.StartOpenVSwitch(
-                    installation, [.. ports.Select(port => port[(port.IndexOf(':', StringComparison.Ordinal) + 1)..])], options.HugePages, network, processor,
-                    ["userspace-tso-enable=true"], cancellation));
-            }
-            TcpSide.Measure(sides, options.Rounds, TimeSpan.FromSeconds(options.Seconds), progress, cancellation);
-            foreach (TcpSide side in sides)
-            {
-                rows.Add(side.ToJson(("guests", accelerator)));
-                table.Add([accelerator, .. side.Cells]);
-            }
-            result.Add("tcp", rows, table);
-            if (sides.Count > 1)
-            {
-                result.Add("ratio", TcpSide.Ratio(sides[0], sides[1]), 2);
-            }
+                using NetworkNamespace network = NetworkNamespace.Create();
+                Add("softswitch", ports => new OwnIoSwitch(ports[0], ports[1], network, processor, cancellation));
+                if (options.OpenVSwitch is { } installation)
+                {
+                    Add("openVSwitch", ports => VhostBenchmark.StartOpenVSwitch(
+                        installation, [.. ports.Select(port => port[(port.IndexOf(':', StringComparison.Ordinal) + 1)..])], options.HugePages, network, processor,
+                        ["userspace-tso-enable=true"], cancellation));
+                }
+                TcpSide.Measure(sides, options.Rounds, TimeSpan.FromSeconds(options.Seconds), progress, cancellation);
+            });
         }
         catch (Exception e) when (e is CompareException or TestbedException)
         {
-            cancellation.ThrowIfCancellationRequested();
             result.Fail(e.Message);
         }
         catch (SystemCallException e) when (e.IsRefusal)
@@ -67,13 +59,19 @@ internal static class VhostTcpBenchmark
         {
             sides.ForEach(side => side.Dispose());
         }
+        TcpSide.Report(result, sides, ("guests", accelerator), rows, table);
+        result.Add("tcp", rows, table);
+        if (sides.Count > 1 && sides.TrueForAll(side => side.IsMeasured))
+        {
+            result.Add("ratio", TcpSide.Ratio(sides[0], sides[1]), 2);
+        }
         VhostBenchmark.Describe(result, options);
         return result;
 
         void Add(string name, Func<IReadOnlyList<string>, IoSwitch> start)
         {
             progress($"{name} and its guests start");
-            var testbed = new GuestTestbed();
+            var testbed = new GuestTestbed(cancellation);
             try
             {
                 sides.Add(new TcpSide(name, testbed, start(testbed.Ports)));
@@ -93,11 +91,17 @@ internal static class VhostTcpBenchmark
     {
         // A thread of its own, which starts from ours and so keeps off the switch's processor.
         Task boot = Task.Factory.StartNew(testbed.Start, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        while (!((IAsyncResult)boot).AsyncWaitHandle.WaitOne(SignOfLife))
+        try
         {
-            device.Client.Barrier();
+            while (!((IAsyncResult)boot).AsyncWaitHandle.WaitOne(SignOfLife))
+            {
+                device.Client.Barrier();
+            }
         }
-        cancellation.ThrowIfCancellationRequested();
+        catch (OfClientException) when (cancellation.IsCancellationRequested)
+        {
+            // The switch is killed, and so are the guests, which is what the other thread finds.
+        }
         boot.GetAwaiter().GetResult();
     }
 }

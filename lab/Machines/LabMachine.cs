@@ -53,6 +53,9 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     /// <summary>More of QEMU's arguments.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
+    /// <summary>Kills its QEMU, and whoever waits for the guest waits no longer.</summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>QEMU stops the guest for the last step of a move when that will take no longer.</summary>
     public TimeSpan DowntimeLimit { get; init; } = TimeSpan.FromMilliseconds(300);
 
@@ -256,7 +259,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
             .. place.Backend(Queues), "-device", $"virtio-net-pci,id=card,netdev=network,mac={HardwareAddress},romfile={vectors}{several}{options}",
             .. Arguments, .. more,
         ];
-        return Qemu.Start(place.Node, Name, _folder, (_started++).ToString(CultureInfo.InvariantCulture), arguments);
+        return Qemu.Start(place.Node, Name, _folder, (_started++).ToString(CultureInfo.InvariantCulture), arguments, Cancellation);
     }
 
     [GeneratedRegex("time=([0-9.]+) ms")]

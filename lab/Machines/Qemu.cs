@@ -46,8 +46,9 @@ internal sealed class Qemu : IDisposable
     /// <param name="node">In whose network.</param>
     /// <param name="folder">For its sockets; deleted if this process is killed.</param>
     /// <param name="label">Tells it from others with sockets there.</param>
+    /// <param name="cancellation">Kills it.</param>
     /// <exception cref="TestbedException">It ended; the message has its last words.</exception>
-    public static Qemu Start(LabNode node, string name, string folder, string label, IEnumerable<string> arguments)
+    public static Qemu Start(LabNode node, string name, string folder, string label, IEnumerable<string> arguments, CancellationToken cancellation)
     {
         string controlPath = Path.Combine(folder, $"{label}.qmp");
         string agentPath = Path.Combine(folder, $"{label}.agent");
@@ -62,7 +63,7 @@ internal sealed class Qemu : IDisposable
             "-chardev", $"socket,id=shell,path={shellPath},server=on,wait=off", "-serial", "chardev:shell", // ttyS2
         ];
         RunningCommand command = RunningCommand.Start(
-            "sh", ["-c", Watched, "sh", folder, GuestImage.Emulator, .. connections, .. arguments], network: node.Network, listens: true);
+            "sh", ["-c", Watched, "sh", folder, GuestImage.Emulator, .. connections, .. arguments], network: node.Network, listens: true).KilledBy(cancellation);
         try
         {
             Socket controlConnection = Accept(control, name, command);

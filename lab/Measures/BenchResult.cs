@@ -8,6 +8,7 @@ internal sealed class BenchResult
     private readonly JsonObject _values = [];
     private readonly Dictionary<string, TextTable> _tables = [];
     private readonly List<string> _errors = [];
+    private readonly List<string> _notes = [];
 
     public BenchResult(string benchmark) => _values["benchmark"] = benchmark;
 
@@ -16,6 +17,9 @@ internal sealed class BenchResult
 
     /// <summary>A figure; null if there is none of that name.</summary>
     public JsonNode? this[string name] => _values[name];
+
+    /// <summary>Of a result without rows.</summary>
+    public Disturbance Disturbance { get; private set; }
 
     public void Fail(string error) => _errors.Add(error);
 
@@ -37,15 +41,38 @@ internal sealed class BenchResult
         _tables[name] = table;
     }
 
+    /// <summary>What others had of the machine meanwhile: of a result without rows.</summary>
+    public void Add(Disturbance found)
+    {
+        Disturbance = found;
+        found.AddTo(_values);
+    }
+
+    /// <summary>As <see cref="Add(Disturbance)"/>, of one row.</summary>
+    /// <param name="name">Of the row, for people.</param>
+    /// <returns>The sign that stands behind its name in the table, if it is disturbed.</returns>
+    public string Mark(string name, JsonObject row, Disturbance found)
+    {
+        found.AddTo(row);
+        if (found.Reason is not { } reason)
+        {
+            return string.Empty;
+        }
+        _notes.Add($"{Disturbance.Sign} {name}: disturbed: {reason}");
+        return $" {Disturbance.Sign}";
+    }
+
     /// <summary>One object on one line.</summary>
     public string ToJson() => _values.ToJsonString();
 
-    /// <summary>A line for each figure, tables at the end.</summary>
+    /// <summary>A line for each figure, tables at the end, and below them what disturbed their rows.</summary>
     public string ToText()
     {
         KeyValuePair<string, JsonNode?>[] lines = [.. _values.Where(value => !_tables.ContainsKey(value.Key))];
         int width = lines.Max(value => value.Key.Length);
-        return string.Join('\n', [.. lines.Select(value => $"{value.Key.PadRight(width)}  {Text(value.Value)}"), .. _tables.Values.Select(table => $"\n{table}")]);
+        IEnumerable<string> notes = _notes.Count > 0 ? _notes.Prepend(string.Empty) : [];
+        return string.Join('\n',
+            [.. lines.Select(value => $"{value.Key.PadRight(width)}  {Text(value.Value)}"), .. _tables.Values.Where(table => table.Rows.Count > 0).Select(table => $"\n{table}"), .. notes]);
     }
 
     private static string Text(JsonNode? node) => node is JsonArray array

@@ -20,8 +20,11 @@ internal static class Machine
         result.Add("kernel", Kernel);
         result.Add("runtime", RuntimeInformation.FrameworkDescription);
         // Above the number of cores others were running too, and the figures are of what was left.
-        result.Add("loadAverage", double.TryParse(ReadLine("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture, out double load) ? load : 0, 2);
+        result.Add("loadAverage", LoadAverage, 2);
     }
+
+    /// <summary>Threads that ran or waited for a processor, over the last minute.</summary>
+    public static double LoadAverage => double.TryParse(ReadLine("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture, out double load) ? load : 0;
 
     /// <summary>Memory of this process in RAM, in bytes; 0 where the kernel does not say.</summary>
     public static long ResidentBytes => ResidentBytesOf(Environment.ProcessId);
@@ -36,19 +39,21 @@ internal static class Machine
     }
 
     /// <summary>Time a hypervisor gave to others while this machine wanted to run, over all cores, in milliseconds since boot.</summary>
-    public static long StolenMilliseconds
-    {
-        get
-        {
-            string[] fields = ReadLine("/proc/stat").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            // proc(5): user nice system idle iowait irq softirq steal, in hundredths of a second
-            return fields.Length > 8 && long.TryParse(fields[8], CultureInfo.InvariantCulture, out long hundredths) ? hundredths * 10 : 0;
-        }
-    }
+    public static long StolenMilliseconds => 10 * ReadHundredths(8);
+
+    /// <summary>Time that all cores spent on programs, in seconds since boot; interrupts are not in it.</summary>
+    public static double BusySeconds => (ReadHundredths(1) + ReadHundredths(2) + ReadHundredths(3)) / 100.0;
 
     /// <summary>A line of /proc/meminfo, in its unit; 0 where the kernel does not say.</summary>
     public static long ReadMemory(string name) =>
         Find("/proc/meminfo", $"{name}:") is { } text && long.TryParse(text.Split(' ')[0], CultureInfo.InvariantCulture, out long value) ? value : 0;
+
+    // proc(5): user nice system idle iowait irq softirq steal, in hundredths of a second
+    private static long ReadHundredths(int field)
+    {
+        string[] fields = ReadLine("/proc/stat").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return fields.Length > field && long.TryParse(fields[field], CultureInfo.InvariantCulture, out long hundredths) ? hundredths : 0;
+    }
 
     private static string? Find(string file, string name)
     {

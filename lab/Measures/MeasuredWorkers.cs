@@ -29,9 +29,13 @@ internal sealed class MeasuredWorkers : IDisposable
     /// <summary>Has the threads read the clock over and over instead of running the workers, or ends that.</summary>
     public void SetReadingClock(bool reads) => Array.ForEach(_workers, worker => worker.ReadsClock = reads);
 
+    /// <summary>About how long <see cref="WarmUp"/> takes where nobody else works.</summary>
+    public static double ExpectedWarmUp(double seconds) => Math.Min(WarmUpLeastSeconds, seconds) + 1;
+
     /// <summary>Runs until the compiler has been silent for a while: what is hot is optimised then.</summary>
     /// <param name="seconds">How long will be measured: a short run, which is to show that it works, warms up for a short while.</param>
-    public static void WarmUp(double seconds = WarmUpLeastSeconds)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static void WarmUp(double seconds = WarmUpLeastSeconds, CancellationToken cancellation = default)
     {
         TimeSpan least = TimeSpan.FromSeconds(Math.Min(WarmUpLeastSeconds, seconds));
         TimeSpan most = TimeSpan.FromSeconds(Math.Clamp(10 * seconds, WarmUpLeastSeconds, WarmUpMostSeconds));
@@ -50,7 +54,8 @@ internal sealed class MeasuredWorkers : IDisposable
             {
                 return;
             }
-            Thread.Sleep(20);
+            cancellation.WaitHandle.WaitOne(20);
+            cancellation.ThrowIfCancellationRequested();
         }
     }
 
@@ -72,7 +77,8 @@ internal sealed class MeasuredWorkers : IDisposable
 
     public void Dispose() => Array.ForEach(_workers, worker => worker.Dispose());
 
-    private static SliceRates Rates(WorkerSample[] before, WorkerSample[] after)
+    /// <summary>What they did between two samples.</summary>
+    public static SliceRates Rates(WorkerSample[] before, WorkerSample[] after)
     {
         double rate = 0;
         double perCpu = 0;

@@ -48,21 +48,6 @@ public sealed class BenchIoTests
     }
 
     [Fact]
-    public void Interrupted_it_ends_the_switch_it_has_started()
-    {
-        Needs.Xdp("pgrep");
-        using RunningCommand command = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "io", "--backend", "packet", "--seconds", "100"]);
-        string Children() => RunningCommand.Execute("pgrep", "-P", $"{command.ProcessId}").Output;
-        Eventually.True(() => Children().Length > 0, () => $"no switch was started: {command.Error}");
-        string child = Children().Split('\n')[0];
-        SwitchProgram.Terminate(command);
-        CommandResult result = command.WaitForEnd(SwitchProgram.Patience);
-        Assert.Equal(130, result.ExitCode);
-        Assert.Equal("softswitch bench io: interrupted\n", result.Error);
-        Assert.False(Directory.Exists($"/proc/{child}"), $"process {child} is still there");
-    }
-
-    [Fact]
     public void A_switch_that_duplicates_or_loses_is_found_out()
     {
         Needs.Xdp();

@@ -60,6 +60,40 @@ public sealed class BenchReportTests
     }
 
     [Fact]
+    public void An_ordinary_user_s_report_leaves_out_what_needs_root_and_says_so()
+    {
+        Needs.Root();
+        Needs.Program("setpriv");
+        // Where another user can read it.
+        string program = Path.GetDirectoryName(SwitchProgram.Library)!;
+        CommandResult reached = RunningCommand.Execute("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "test", "-r", SwitchProgram.Library);
+        Assert.SkipWhen(reached.ExitCode != 0, $"another user cannot read {program}");
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("bench-user-");
+        try
+        {
+            RunningCommand.Execute("chmod", "777", folder.FullName).Checked();
+            using RunningCommand command = RunningCommand.Start(
+                "setpriv",
+                [
+                    "--reuid", "65534", "--regid", "65534", "--clear-groups", SwitchProgram.Dotnet, SwitchProgram.Library,
+                    "bench", "report", "--quick", "--seconds", "0.02", "--out", Path.Combine(folder.FullName, "report"), "--json",
+                ],
+                new Dictionary<string, string> { ["HOME"] = folder.FullName, ["DOTNET_CLI_HOME"] = folder.FullName });
+            CommandResult run = command.WaitForEnd(Bound).Checked();
+            using JsonDocument said = JsonDocument.Parse(run.Output);
+            JsonElement[] left = [.. said.RootElement.GetProperty("notMeasured").EnumerateArray()];
+            Assert.Equal(["io", "vhost", "topology", "compare"], left.Select(line => line.GetProperty("command").GetString()!.Split(' ')[2]));
+            Assert.All(left, line => Assert.StartsWith("it needs root (", line.GetProperty("reason").GetString(), StringComparison.Ordinal));
+            string text = File.ReadAllText(Path.Combine(folder.FullName, "report", "report.md"));
+            Assert.All(left, line => Assert.Contains($"- `{line.GetProperty("command")}`: {line.GetProperty("reason")}\n", text, StringComparison.Ordinal));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_report_that_cannot_be_written_is_refused_before_anything_is_measured()
     {
         CommandResult result = Execute("report", "--quick", "--out", "/proc/softswitch-report");

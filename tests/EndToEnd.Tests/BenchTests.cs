@@ -103,6 +103,15 @@ public sealed class BenchTests
         }
     }
 
+    [Fact]
+    public void The_help_says_how_long_each_benchmark_takes()
+    {
+        foreach (string name in (string[])["pipeline", "churn", "flowmod", "stall", "packetin", "io", "vhost", "latency", "topology", "compare", "netfpga", "report"])
+        {
+            Assert.Matches("Takes about [0-9]+ (s|min) by default", Execute(name, "--help").Checked().Output);
+        }
+    }
+
     [Theory]
     [InlineData("softswitch bench pipeline: --fresh: a packet never seen before cannot match an exact entry: use another --match\n", "pipeline", "--fresh")]
     [InlineData("softswitch bench pipeline: --frame: 59 is not from 60 to 1514\n", "pipeline", "--frame", "59")]
@@ -121,7 +130,7 @@ public sealed class BenchTests
     private static JsonElement Run(params string[] arguments)
     {
         CommandResult result = Execute([.. arguments, "--json"]).Checked();
-        Assert.Empty(result.Error);
+        Assert.Matches($"^{arguments[0]}: .*; about [0-9]+ (s|min)\n", result.Error);
         string line = Assert.Single(result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         using JsonDocument document = JsonDocument.Parse(line);
         Assert.Equal(arguments[0], document.RootElement.GetProperty("benchmark").GetString());

@@ -1,5 +1,14 @@
 namespace Softswitch.Ports.Linux;
 
+/// <summary>What a thread had of processors since it began, and how long it could have run but another ran in its place; nanoseconds.</summary>
+internal readonly record struct ThreadTimes(long Ran, long Waited)
+{
+    /// <summary>Of the time it could have run, how much it did; 1 for a thread that never could.</summary>
+    public double Share => Ran + Waited > 0 ? Ran / (double)(Ran + Waited) : 1;
+
+    public static ThreadTimes operator -(ThreadTimes a, ThreadTimes b) => new(a.Ran - b.Ran, a.Waited - b.Waited);
+}
+
 /// <summary>What the scheduler gave to another process, and what it did not.</summary>
 /// <remarks>
 /// Where the kernel keeps no account of interrupts (CONFIG_IRQ_TIME_ACCOUNTING), as on most virtual machines, their work, network packets among it, is
@@ -15,18 +24,19 @@ internal static unsafe class ProcessSchedule
         return Libc.clock_gettime((~process << 3) | sched, &time) == 0 ? (time.Seconds * 1_000_000_000) + time.Nanoseconds : 0;
     }
 
-    /// <summary>Nanoseconds that each of its threads could have run but another ran in its place, since it began (Documentation/scheduler/sched-stats.rst).</summary>
-    public static IReadOnlyDictionary<int, long> WaitedNanoseconds(int process)
+    /// <summary>Its threads by their ids (Documentation/scheduler/sched-stats.rst); none where the kernel keeps no such account.</summary>
+    public static IReadOnlyDictionary<int, ThreadTimes> ReadThreads(int process)
     {
-        var waits = new Dictionary<int, long>();
+        var threads = new Dictionary<int, ThreadTimes>();
         try
         {
             foreach (string folder in Directory.EnumerateDirectories($"/proc/{process}/task"))
             {
                 string[] fields = File.ReadAllText(Path.Combine(folder, "schedstat")).Split(' ');
-                if (fields.Length > 1 && int.TryParse(Path.GetFileName(folder), out int thread) && long.TryParse(fields[1], out long waited))
+                if (fields.Length > 1 && int.TryParse(Path.GetFileName(folder), out int thread)
+                    && long.TryParse(fields[0], out long ran) && long.TryParse(fields[1], out long waited))
                 {
-                    waits[thread] = waited;
+                    threads[thread] = new ThreadTimes(ran, waited);
                 }
             }
         }
@@ -34,6 +44,6 @@ internal static unsafe class ProcessSchedule
         {
             // A thread, or the process, ended while we looked.
         }
-        return waits;
+        return threads;
     }
 }

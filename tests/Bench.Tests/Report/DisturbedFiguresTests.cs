@@ -33,6 +33,6 @@ public sealed class DisturbedFiguresTests
     }
 
     private static ReportFigure Kept(double rate, double kept) => new(
-        new ReportStep("exact", "churn", "--rate", $"{rate}"),
+        new ReportStep("exact", new BenchPlan("", 1), "churn", "--rate", $"{rate}"),
         new JsonObject { ["flowModsPerSecond"] = rate, ["mpps"] = 3.0, ["kept"] = kept, ["loadAverage"] = 5.3, ["cores"] = 2, ["cpuShare"] = 0.97, ["cpuShareIdle"] = 0.52 }, []);
 }

@@ -13,7 +13,7 @@ public sealed class ProcessScheduleTests
         {
         }
         Assert.True(ProcessSchedule.Nanoseconds(Environment.ProcessId) - before >= 1_000_000);
-        Assert.NotEmpty(ProcessSchedule.WaitedNanoseconds(Environment.ProcessId));
+        Assert.NotEmpty(ProcessSchedule.ReadThreads(Environment.ProcessId));
     }
 
     [Fact]
@@ -22,6 +22,6 @@ public sealed class ProcessScheduleTests
         using RunningCommand command = RunningCommand.Start("true", []);
         command.WaitForEnd(TimeSpan.FromSeconds(30));
         Assert.Equal(0, ProcessSchedule.Nanoseconds(command.ProcessId));
-        Assert.Empty(ProcessSchedule.WaitedNanoseconds(command.ProcessId));
+        Assert.Empty(ProcessSchedule.ReadThreads(command.ProcessId));
     }
 }

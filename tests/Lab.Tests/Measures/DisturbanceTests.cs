@@ -1,0 +1,77 @@
+using System.Text.Json.Nodes;
+using Softswitch.Lab.Measures;
+using Softswitch.Ports.Linux;
+using Softswitch.Testing;
+
+namespace Softswitch.Lab.Tests.Measures;
+
+/// <summary>When figures are those of what others left of a machine, and how a result says so.</summary>
+public sealed class DisturbanceTests
+{
+    [Fact]
+    public void A_thread_that_had_its_processor_is_not_disturbed_by_a_high_load() =>
+        Assert.Null(new Disturbance(LoadAverage: 40, StolenShare: 0.005, Share: 0.96, Others: 0).Reason);
+
+    [Fact]
+    public void What_was_taken_is_named_with_the_load()
+    {
+        string reason = new Disturbance(LoadAverage: 5.25, StolenShare: 0.031, Share: 0.62, Others: 100).Reason!;
+        Assert.Equal(
+            $"what is measured had 0.62 of its processor, others kept 100.00 processors busy, the hypervisor took 3.1 % of a processor; load average 5.3 on {Environment.ProcessorCount} processors",
+            reason);
+    }
+
+    [Fact]
+    public void Of_medians_over_rounds_a_single_bad_round_disturbs_none()
+    {
+        Disturbance good = new(1, 0, Share: 1);
+        Disturbance bad = new(9, 0.5, Share: 0.1);
+        Assert.Null(Disturbance.Median([good, bad, good]).Reason);
+        Assert.NotNull(Disturbance.Median([bad, bad, good]).Reason);
+    }
+
+    [Fact]
+    public void A_disturbed_row_has_a_sign_in_the_table_a_line_below_it_and_two_keys()
+    {
+        var result = new BenchResult("rows");
+        JsonObject quiet = [];
+        JsonObject loud = [];
+        var table = new TextTable("row");
+        table.Add("quiet" + result.Mark("quiet", quiet, new Disturbance(0, 0, Share: 1)));
+        table.Add("loud" + result.Mark("loud", loud, new Disturbance(3, 0, Share: 0.5)));
+        result.Add("rows", [quiet, loud], table);
+        Assert.False(quiet["disturbed"]!.GetValue<bool>());
+        Assert.Null(quiet["disturbedBy"]);
+        Assert.True(loud["disturbed"]!.GetValue<bool>());
+        Assert.StartsWith("what is measured had 0.50 of its processor", loud["disturbedBy"]!.GetValue<string>(), StringComparison.Ordinal);
+        string[] lines = result.ToText().Split('\n');
+        Assert.Contains(lines, line => line.StartsWith("| quiet  |", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("| loud * |", StringComparison.Ordinal));
+        Assert.StartsWith("* loud: disturbed: what is measured had 0.50", lines[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_thread_that_shares_its_processor_is_found_disturbed()
+    {
+        int processor = ProcessorAffinity.Read()[^1];
+        bool isOver = false;
+        var watch = new MachineWatch(Environment.ProcessId);
+        Thread[] rivals = [.. Enumerable.Range(0, 3).Select(_ => new Thread(Spin))];
+        Array.ForEach(rivals, rival => rival.Start());
+        // Until one of them has run for long enough to have been taken off its processor many times.
+        Eventually.True(
+            () => ProcessSchedule.ReadThreads(Environment.ProcessId).Values.Any(times => times.Ran > 100_000_000 && times.Waited > 50_000_000), "they wait in turns");
+        Disturbance found = watch.ReadProcesses();
+        Volatile.Write(ref isOver, true);
+        Array.ForEach(rivals, rival => rival.Join());
+        Assert.NotNull(found.Reason);
+
+        void Spin()
+        {
+            ProcessorAffinity.TrySet([processor]);
+            while (!Volatile.Read(ref isOver))
+            {
+            }
+        }
+    }
+}
