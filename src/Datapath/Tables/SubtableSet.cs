@@ -48,9 +48,10 @@ internal sealed unsafe class SubtableSet : IDisposable
     /// The subtable that tells an entry's mask apart best, made if need be; where many share its hash there, the fullest other one that takes it.
     /// </summary>
     /// <param name="known">Where its mask is already: there is room, most of the time. Null if it is nowhere.</param>
+    /// <param name="mayAdd">Whether it may be a new one.</param>
     /// <param name="hash">Receives the hash of the bits that the subtable compares.</param>
     /// <returns>Null if that would take one subtable too many.</returns>
-    public Subtable? Choose(in FlowKey key, in FlowKey mask, Subtable? known, out ulong hash)
+    public Subtable? Choose(in FlowKey key, in FlowKey mask, Subtable? known, bool mayAdd, out ulong hash)
     {
         if (known != null && HasRoom(known, key, mask, out hash))
         {
@@ -78,13 +79,16 @@ internal sealed unsafe class SubtableSet : IDisposable
                 }
             }
         }
-        if ((best == null || !ownIsThere) && _subtables.Count - _freeIds.Count < _most)
+        if ((best == null || !ownIsThere) && mayAdd && _subtables.Count - _freeIds.Count < _most)
         {
             best = Add(mask);
             hash = _hash.Compute(key, best.Mask);
         }
         return best;
     }
+
+    /// <summary>A subtable with fewer entries than this; null if there is none.</summary>
+    public Subtable? FindSmall(int entries) => _subtables.Find(subtable => subtable != null && subtable.Index.Count < entries);
 
     /// <summary>Puts an entry whose mask, key and priority are in place into the subtable chosen for it.</summary>
     public void Insert(Subtable subtable, ulong hash, uint index)

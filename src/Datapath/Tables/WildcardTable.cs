@@ -22,6 +22,12 @@ internal sealed unsafe class WildcardTable : IDisposable
 {
     private const int SubtablesWithoutCache = 2;
 
+    // A look at a subtable costs as much as some hundred entries more in bit vectors: once there are such, smaller ones go there too.
+    private const int SmallSubtable = BitVectorTable.PerGranule;
+
+    // With so few entries left there, bit vectors are worth getting rid of.
+    private const int FewInVectors = 128;
+
     // Entries in bit vectors that are looked at again with each one that goes.
     private const int SettledAtOnce = 2;
 
@@ -35,12 +41,14 @@ internal sealed unsafe class WildcardTable : IDisposable
     private readonly BitVectorSet _vectors;
     private readonly BitVectorSearch _vectorSearch;
     private readonly MatchGroups _groups;
+    private readonly int _mostSubtables;
     private int _unsettled;
 
     public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash, int mostSubtables)
     {
         _store = store;
         _hash = hash;
+        _mostSubtables = mostSubtables;
         _masks = new NativeArray<FlowKey>(store.Capacity + 1);
         _maskOf = _masks.Start;
         _entries = store.Entries;
@@ -123,7 +131,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         uint first = FindFirst(_entries[index].Key, mask, out Subtable? home);
         if (first == 0)
         {
-            home = _subtables.Choose(_entries[index].Key, mask, SubtableOf(mask), out record.Hash);
+            home = _subtables.Choose(_entries[index].Key, mask, SubtableOf(mask), mayAdd: _vectors.Count == 0 || HasFewMasks, out record.Hash);
             Link(index, home);
         }
         else
@@ -143,6 +151,10 @@ internal sealed unsafe class WildcardTable : IDisposable
             _subtables.NotePriority(home!, record.Priority);
         }
         Changes.Complete();
+        if (first == 0 && home == null && !HasFewMasks && _subtables.FindSmall(SmallSubtable) is { } small)
+        {
+            Drain(small);
+        }
     }
 
     /// <summary>Puts an entry in the place of the identical one (same mask, key and priority) in one store.</summary>
@@ -200,6 +212,9 @@ internal sealed unsafe class WildcardTable : IDisposable
         _vectors.Dispose();
         _masks.Dispose();
     }
+
+    /// <summary>Whether a subtable for each would not be too many.</summary>
+    private bool HasFewMasks => _uses.Count <= _mostSubtables;
 
     /// <summary>The entry of highest priority with this mask and key, or 0.</summary>
     private uint FindFirst(in FlowKey key, in FlowKey mask, out Subtable? subtable)
@@ -289,13 +304,19 @@ internal sealed unsafe class WildcardTable : IDisposable
 
     /// <summary>Moves some entries from bit vectors to subtables where room has become free: whatever came first, in the end those are found fastest that can be.</summary>
     /// <param name="limit">How many are looked at, at most.</param>
-    public void Settle(int limit)
+    /// <returns>Whether there are more to be looked at.</returns>
+    public bool Settle(int limit)
     {
-        for (; limit > 0 && _unsettled > 0 && _vectors.Next() is not 0 and var index; limit--)
+        for (; limit > 0 && _unsettled > 0; limit--)
         {
-            _unsettled--;
+            uint index = _vectors.Next();
+            _unsettled = index == 0 ? 0 : _unsettled - 1;
+            if (index == 0)
+            {
+                break;
+            }
             ref FlowRecord record = ref _store.Records[index];
-            if (record.Group != 0 || _subtables.Choose(_entries[index].Key, _maskOf[index], SubtableOf(_maskOf[index]), out ulong hash) is not { } subtable)
+            if (record.Group != 0 || _subtables.Choose(_entries[index].Key, _maskOf[index], SubtableOf(_maskOf[index]), mayAdd: _vectors.Count <= FewInVectors || HasFewMasks, out ulong hash) is not { } subtable)
             {
                 continue;
             }
@@ -311,6 +332,32 @@ internal sealed unsafe class WildcardTable : IDisposable
             CountOut(index, home);
             UseOf(_maskOf[index]).CountIn(subtable);
         }
+        return _unsettled > 0;
+    }
+
+    /// <summary>Moves all entries of a small subtable to bit vectors.</summary>
+    private void Drain(Subtable subtable)
+    {
+        List<uint> alike = [];
+        foreach (uint index in subtable.Index.ReadAll())
+        {
+            ref FlowRecord record = ref _store.Records[index];
+            ulong hash = record.Hash;
+            Changes.Begin(_entries[index].Key, _maskOf[index]);
+            _vectors.Insert(index);
+            Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before it was there must not miss it here
+            _subtables.Remove(subtable, hash, index);
+            Changes.Complete();
+            alike.Clear();
+            _groups.AddBest(index, int.MaxValue, alike);
+            foreach (uint one in alike)
+            {
+                _store.Records[one].Subtable = record.Subtable;
+                CountOut(one, subtable);
+                UseOf(_maskOf[one]).CountIn(_vectors.Home!);
+            }
+        }
+        _subtables.NoteRemoval(subtable);
     }
 
     private void CountOut(uint index, Subtable home)
@@ -321,6 +368,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         if (use.IsEmpty)
         {
             _uses.Remove(mask);
+            _unsettled = HasFewMasks ? _vectors.Count : _unsettled;
         }
     }
 
