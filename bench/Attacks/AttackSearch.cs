@@ -83,7 +83,7 @@ internal static class AttackSearch
             }
             summits.Add(current);
         }
-        BenchResult result = Report(options, summits.Count > 0 ? summits : starts);
+        BenchResult result = Report(options, [.. summits, .. next]);
         result.Add("tried", tried);
         return result;
     }
