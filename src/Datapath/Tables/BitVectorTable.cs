@@ -27,7 +27,7 @@ namespace Softswitch.Datapath.Tables;
 /// <see cref="RankedGranule.Lowest"/>, because it is about to move, is compared with what has moved.
 /// </para>
 /// </remarks>
-internal sealed unsafe class BitVectorTable : IDisposable
+internal sealed unsafe partial class BitVectorTable : IDisposable
 {
     /// <summary>How many granules there can be.</summary>
     public const int Granules = 64;
@@ -187,38 +187,6 @@ internal sealed unsafe class BitVectorTable : IDisposable
 
     private static ref ulong WordOf(BitVectorRow* row, int position) =>
         ref BitVectorRow.VectorOf(row, position / PerGranule)[position / 64 % Words];
-
-    private Rank RankOf(uint index) => new(_store.Records[index].Priority, _store.Records[index].Sequence);
-
-    /// <summary>In whose range a rank is; -1 if there are no granules.</summary>
-    private int PlaceOf(Rank rank)
-    {
-        int low = 0;
-        int high = _ordered.Length - 1;
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            if (rank.CompareTo(_ordered[middle].Lowest) >= 0)
-            {
-                high = middle;
-            }
-            else
-            {
-                low = middle + 1;
-            }
-        }
-        return high;
-    }
-
-    private int PlaceOf(int granule)
-    {
-        int place = 0;
-        while (_ordered[place].Id != granule)
-        {
-            place++;
-        }
-        return place;
-    }
 
     /// <summary>Makes a granule with room for a rank: an empty one if it belongs before or behind all of a full one's, else half of the full one.</summary>
     private int MakeRoom(int place, Rank rank, ChangeJournal changes)
@@ -492,25 +460,4 @@ internal sealed unsafe class BitVectorTable : IDisposable
     }
 
     private static ulong BitOf(int position) => 1UL << (position % 64);
-
-    /// <summary>Takes an empty granule out of the order. A worker in the old order finds nothing in it but what came later, which concerns a change it meets.</summary>
-    private void Drop(int place)
-    {
-        _freeGranules |= 1UL << _ordered[place].Id;
-        RankedGranule[] left = [.. _ordered[..place], .. _ordered[(place + 1)..]];
-        if (place == left.Length && place > 0)
-        {
-            left[^1] = left[^1] with { Lowest = Rank.Least };
-        }
-        Publish(left);
-    }
-
-    private RankedGranule[] With(int place, RankedGranule changed)
-    {
-        RankedGranule[] ordered = [.. _ordered];
-        ordered[place] = changed;
-        return ordered;
-    }
-
-    private void Publish(RankedGranule[] ordered) => Volatile.Write(ref _ordered, ordered);
 }
