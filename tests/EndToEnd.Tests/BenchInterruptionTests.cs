@@ -70,7 +70,7 @@ public sealed class BenchInterruptionTests : IDisposable
     public void A_signal_to_everything_at_once_is_no_failure()
     {
         Needs.Xdp("pgrep");
-        using RunningCommand command = Start("io", "--json", "--backend", "packet", "--seconds", Long);
+        using RunningCommand command = Start("io", "--json", "--backend", "packet", "--seconds", "250");
         string[] children = [];
         Eventually.True(() => (children = Children(command)).Length > 0, () => $"no switch was started: {command.Error}");
         // As the terminal's Ctrl-C does; the switch may well be the first to end.
