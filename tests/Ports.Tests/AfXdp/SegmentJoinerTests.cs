@@ -83,7 +83,10 @@ public sealed class SegmentJoinerTests : IDisposable
 
     private static SegmentBuilder Segment(int length = 8500, byte flags = 0x18) => new()
     {
-        Payload = [.. Enumerable.Range(0, length).Select(i => (byte)i)], TcpFlags = flags, Identification = 65_533, Sequence = uint.MaxValue - 2500,
+        Payload = [.. Enumerable.Range(0, length).Select(i => (byte)i)],
+        TcpFlags = flags,
+        Identification = 65_533,
+        Sequence = uint.MaxValue - 2500,
     };
 
     [Fact]
