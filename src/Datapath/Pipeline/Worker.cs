@@ -177,12 +177,9 @@ internal sealed unsafe class Worker : IDisposable
         _ingress.Admit(batch, runts, from.SwitchPort);
         _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
         _begun++;
-        if (batch.Lookup.IsFar)
-        {
-            Select(_begun - 2);
-            Finish(_begun - 3);
-        }
-        else
+        Select(_begun - 2);
+        Finish(_begun - 3);
+        if (!batch.Lookup.IsFar) // those before it may be: the table changes during a pass
         {
             FinishBatches();
         }
