@@ -138,26 +138,6 @@ public sealed class AccountTests
         Assert.Equal((0, fragments.Count, 1, 1, 0), (row.Held, row.Used, row.Made, row.Forwarded, row.Unaccounted));
     }
 
-    /// <summary>A port that calls the test when it is asked for packets.</summary>
-    private sealed class HookedPort(MemoryPort inner) : ForwardingDevice(inner), IPort
-    {
-        public MemoryPort Inner => inner;
-
-        public Action? OnReceive { get; set; }
-
-        public override IReadOnlyList<IPort> Queues => [this];
-
-        public int PollDescriptor => -1;
-
-        public int Receive(PacketBatch batch, FrameCache frames)
-        {
-            OnReceive?.Invoke();
-            return inner.Receive(batch, frames);
-        }
-
-        public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => inner.Transmit(packets, frames);
-    }
-
     /// <summary>A switch to which anything may happen, and which is given small queues so that it does.</summary>
     private sealed class RandomSwitch : IDisposable
     {

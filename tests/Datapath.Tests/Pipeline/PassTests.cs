@@ -3,6 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Tables;
+using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Pipeline;
@@ -39,6 +40,47 @@ public sealed class PassTests
     {
         Check(count, others: 0);
         Check(count, BatchClassifier.EntriesNearby); // a batch waits for memory while others come in
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Batches_under_way_are_finished_when_the_table_shrinks_or_grows_meanwhile(int batchesBefore)
+    {
+        using TestSwitch sut = new();
+        Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Output(4)));
+        for (uint other = 0; other <= BatchClassifier.EntriesNearby; other++)
+        {
+            Assert.Equal(ControlError.None, Change(FlowModCommand.Add, other));
+        }
+        using HookedPort port = new(new MemoryPort("p9", sut.Control.Frames));
+        Assert.Equal(ControlError.None, sut.Control.AddPort(9, port));
+        int asked = 0;
+        port.OnReceive = () =>
+        {
+            if (asked++ == batchesBefore)
+            {
+                Assert.Equal(ControlError.None, Change(FlowModCommand.DeleteStrict, 0)); // one less is near
+            }
+            else if (asked == batchesBefore + 2)
+            {
+                Assert.Equal(ControlError.None, Change(FlowModCommand.Add, 0));
+            }
+        };
+        for (int n = 0; n < Share; n++)
+        {
+            Assert.True(port.Inner.TryInject(Frame(9, (uint)n)));
+        }
+        sut.Settle();
+        Assert.Equal(Enumerable.Range(0, Share), sut.Received(4).Select(frame => (frame[28] << 8) + frame[29]));
+        Assert.Equal(0, port.Inner.PendingReceive);
+
+        ControlError Change(FlowModCommand command, uint other)
+        {
+            FlowMatch match = ReferenceParser.Parse(TestPacket.Udp(src: other), 1);
+            return command == FlowModCommand.Add ? sut.Add(match, 1, FlowAction.Output(2)) : sut.Control.Apply(TestSwitch.Flow(match, 1, command));
+        }
     }
 
     private static void Check(int count, int others)
