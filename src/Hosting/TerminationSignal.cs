@@ -59,7 +59,7 @@ internal sealed class TerminationSignal : IDisposable
 
     private void HangUp(PosixSignalContext context)
     {
-        if (_onReload == null || (_hadTerminal && !HasTerminal()))
+        if (_onReload == null || _requested.IsCancellationRequested || (_hadTerminal && !HasTerminal()))
         {
             Request(context);
             return;

@@ -281,7 +281,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         bool hasMore = _flows.Timeouts.Expire();
         _buffers.Expire();
         hasMore |= ReclaimUntilOthersTurn();
-        hasMore |= _table.Wildcard.Settle(ReclaimSlice);
+        hasMore |= MoveUntilOthersTurn();
         EndShortage();
         _packetOuts.Reclaim();
         CheckLinks();

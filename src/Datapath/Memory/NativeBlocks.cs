@@ -75,9 +75,8 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
     private void AddChunk()
     {
         bool isLarge = _advise != null && _chunks.Count >= ChunksBeforeLarge;
-        _freshCount = Math.Max(1, (isLarge ? LargeChunkBytes : ChunkBytes) / _blockSize);
-        nuint bytes = (nuint)_freshCount * (nuint)_blockSize;
-        AllocatedBytes += (long)bytes;
+        int count = Math.Max(1, (isLarge ? LargeChunkBytes : ChunkBytes) / _blockSize);
+        nuint bytes = (nuint)count * (nuint)_blockSize;
         if (isLarge)
         {
             _fresh = (byte*)NativeMemory.AlignedAlloc(LargeChunkBytes, LargeChunkBytes);
@@ -87,6 +86,8 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
         {
             _fresh = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
         }
+        _freshCount = count; // now that there is memory
+        AllocatedBytes += (long)bytes;
         _chunks.Add((nint)_fresh);
     }
 

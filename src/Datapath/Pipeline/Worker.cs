@@ -430,11 +430,18 @@ internal sealed unsafe class Worker : IDisposable
             for (int left = Math.Min(ready, BatchesPerQueue * PacketBatch.Capacity); left > 0;)
             {
                 ReadOnlySpan<Handover> items = ring.Peek(left);
-                foreach (ref readonly Handover item in items)
+                int begun = 0;
+                try
                 {
-                    Take(item);
+                    while (begun < items.Length)
+                    {
+                        Take(items[begun++]);
+                    }
                 }
-                ring.Advance(items.Length);
+                finally
+                {
+                    ring.Advance(begun); // a port that throws leaves none here that has another owner
+                }
                 left -= items.Length;
                 moved += items.Length;
             }

@@ -13,6 +13,9 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
 {
     private const int Words = BitVectorTable.VectorSize / sizeof(ulong);
 
+    // Rows are streamed from a far cache. Whether anything is left is worth a look now and then, not after each.
+    private const int RowsBetweenLooks = 8;
+
     private readonly FlowKey* _maskOf = maskOf;
     private readonly FlowEntry* _entries = store.Entries;
     private readonly FlowRecord* _records = store.Records;
@@ -154,15 +157,18 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
     {
         nuint firstOffset = (nuint)first * BitVectorTable.VectorSize;
         nuint secondOffset = (nuint)second * BitVectorTable.VectorSize;
-        int n = rows.Count - 1;
-        byte* row = (byte*)rows.Vectors[n];
+        byte* row = (byte*)rows.Vectors[0];
         Vector512<ulong> inFirst = Vector512.Load((ulong*)(row + firstOffset));
         inSecond = Vector512.Load((ulong*)(row + secondOffset));
-        while (--n >= 0)
+        for (int n = 1; n < rows.Count; n++)
         {
             row = (byte*)rows.Vectors[n];
             inFirst &= Vector512.Load((ulong*)(row + firstOffset));
             inSecond &= Vector512.Load((ulong*)(row + secondOffset));
+            if (n % RowsBetweenLooks == 0 && Vector512.EqualsAll(inFirst | inSecond, Vector512<ulong>.Zero))
+            {
+                break;
+            }
         }
         return inFirst;
     }

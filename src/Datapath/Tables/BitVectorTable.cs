@@ -46,6 +46,9 @@ internal sealed unsafe partial class BitVectorTable : IDisposable
     // Two neighbours with so many entries together become one, which is not to be split again soon: a search looks at few that are nearly empty.
     private const int MergeUpTo = PerGranule * 3 / 4;
 
+    // So few move in one flow-mod: each takes a look at many rows.
+    private const int MergedAtOnce = 96;
+
     private readonly BitVectorMemory _memory;
     private readonly FlowStore _store;
     private readonly FlowKey* _maskOf;
@@ -143,11 +146,11 @@ internal sealed unsafe partial class BitVectorTable : IDisposable
         {
             Drop(place);
         }
-        else if (place + 1 < _ordered.Length && count + _counts[_ordered[place + 1].Id] <= MergeUpTo)
+        else if (place + 1 < _ordered.Length && count <= MergedAtOnce && count + _counts[_ordered[place + 1].Id] <= MergeUpTo)
         {
             Merge(place, changes);
         }
-        else if (place > 0 && count + _counts[_ordered[place - 1].Id] <= MergeUpTo)
+        else if (place > 0 && _counts[_ordered[place - 1].Id] <= MergedAtOnce && count + _counts[_ordered[place - 1].Id] <= MergeUpTo)
         {
             Merge(place - 1, changes);
         }
@@ -205,9 +208,12 @@ internal sealed unsafe partial class BitVectorTable : IDisposable
         RankedGranule full = _ordered[place];
         int[] sorted = Sorted(full.Id);
         Rank lowest = RankOf(_entryAt.Start[sorted[0]]);
-        if (rank.CompareTo(RankOf(_entryAt.Start[sorted[^1]])) > 0)
+        Rank highest = RankOf(_entryAt.Start[sorted[^1]]);
+        if (rank.CompareTo(highest) > 0)
         {
-            Publish([.. _ordered[..place], new RankedGranule(id, rank.Priority, rank), .. _ordered[place..]]);
+            // From the next rank above the full one's best: what comes between the two belongs here, too.
+            RankedGranule before = new(id, rank.Priority, highest with { Sequence = highest.Sequence - 1 });
+            Publish([.. _ordered[..place], before, .. _ordered[place..]]);
             return place;
         }
         if (rank.CompareTo(lowest) < 0)
@@ -216,7 +222,7 @@ internal sealed unsafe partial class BitVectorTable : IDisposable
             return place + 1;
         }
         Rank median = RankOf(_entryAt.Start[sorted[PerGranule / 2]]);
-        Publish([.. _ordered[..place], full with { Lowest = median }, full with { Id = id }, .. _ordered[(place + 1)..]]);
+        Publish([.. _ordered[..place], full with { Lowest = median }, full with { Id = id, PriorityBound = median.Priority }, .. _ordered[(place + 1)..]]);
         Split(full.Id, id, sorted.AsSpan(0, PerGranule / 2), changes);
         return rank.CompareTo(median) >= 0 ? place : place + 1;
     }

@@ -32,6 +32,9 @@ internal sealed class Subtable
     /// <summary>Entries taken out since <see cref="PriorityBound"/> was last found by looking at all.</summary>
     public int Removals { get; set; }
 
+    /// <summary>Its entries are on their way elsewhere: it takes no others.</summary>
+    public bool IsLeaving { get; set; }
+
     /// <summary>Whether entries with this mask may be kept here.</summary>
-    public bool Takes(in FlowKey mask) => FlowKey.Equals(FlowKey.And(mask, _mask), _mask);
+    public bool Takes(in FlowKey mask) => !IsLeaving && FlowKey.Equals(FlowKey.And(mask, _mask), _mask);
 }

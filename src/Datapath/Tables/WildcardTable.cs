@@ -31,6 +31,9 @@ internal sealed unsafe class WildcardTable : IDisposable
     // Entries in bit vectors that are looked at again with each one that goes.
     private const int SettledAtOnce = 2;
 
+    // Entries that leave a small subtable with each one that comes. Each is two changes, of which caches remember 32.
+    private const int DrainedAtOnce = 8;
+
     private readonly FlowStore _store;
     private readonly FlowHash _hash;
     private readonly NativeArray<FlowKey> _masks;
@@ -43,6 +46,7 @@ internal sealed unsafe class WildcardTable : IDisposable
     private readonly MatchGroups _groups;
     private readonly int _mostSubtables;
     private int _unsettled;
+    private Subtable? _leaving; // small, on its way to bit vectors
 
     public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash, int mostSubtables)
     {
@@ -151,10 +155,12 @@ internal sealed unsafe class WildcardTable : IDisposable
             _subtables.NotePriority(home!, record.Priority);
         }
         Changes.Complete();
-        if (first == 0 && home == null && !HasFewMasks && _subtables.FindSmall(SmallSubtable) is { } small)
+        if (first == 0 && home == null && !HasFewMasks && _leaving == null && _subtables.FindSmall(SmallSubtable) is { } small)
         {
-            Drain(small);
+            small.IsLeaving = true;
+            _leaving = small;
         }
+        Drain(DrainedAtOnce);
     }
 
     /// <summary>Puts an entry in the place of the identical one (same mask, key and priority) in one store.</summary>
@@ -199,6 +205,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         if (!BitVectorSet.Holds(home.Id))
         {
             _subtables.NoteRemoval(home);
+            _leaving = home.Index.Count == 0 && home == _leaving ? null : _leaving;
             _unsettled = home.Index.Count == 0 ? _vectors.Count : Math.Min(_unsettled + SettledAtOnce, _vectors.Count);
         }
         Changes.Complete();
@@ -250,7 +257,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         {
             for (int home = 0; home < use.Homes; home++)
             {
-                if (!BitVectorSet.Holds(use[home].Id))
+                if (!BitVectorSet.Holds(use[home].Id) && !use[home].IsLeaving)
                 {
                     return use[home];
                 }
@@ -329,17 +336,29 @@ internal sealed unsafe class WildcardTable : IDisposable
             Changes.Complete();
             record.Hash = hash;
             record.Subtable = subtable.Id;
+            UseOf(_maskOf[index]).CountIn(subtable); // first: the mask does not go out of use in between
             CountOut(index, home);
-            UseOf(_maskOf[index]).CountIn(subtable);
         }
         return _unsettled > 0;
     }
 
-    /// <summary>Moves all entries of a small subtable to bit vectors.</summary>
-    private void Drain(Subtable subtable)
+    /// <summary>Moves some entries of a small subtable to bit vectors: as many as flow caches hear of without forgetting others.</summary>
+    /// <param name="limit">How many, at most.</param>
+    /// <returns>Whether there are more to be moved.</returns>
+    public bool Drain(int limit)
     {
+        if (_leaving is not { } subtable)
+        {
+            return false;
+        }
+        if (HasFewMasks)
+        {
+            subtable.IsLeaving = false;
+            _leaving = null;
+            return false;
+        }
         List<uint> alike = [];
-        foreach (uint index in subtable.Index.ReadAll())
+        foreach (uint index in subtable.Index.ReadAll().Take(limit))
         {
             ref FlowRecord record = ref _store.Records[index];
             ulong hash = record.Hash;
@@ -353,11 +372,17 @@ internal sealed unsafe class WildcardTable : IDisposable
             foreach (uint one in alike)
             {
                 _store.Records[one].Subtable = record.Subtable;
+                UseOf(_maskOf[one]).CountIn(_vectors.Home!); // first: the mask does not go out of use in between
                 CountOut(one, subtable);
-                UseOf(_maskOf[one]).CountIn(_vectors.Home!);
             }
         }
+        if (subtable.Index.Count > 0)
+        {
+            return true;
+        }
+        _leaving = null;
         _subtables.NoteRemoval(subtable);
+        return false;
     }
 
     private void CountOut(uint index, Subtable home)

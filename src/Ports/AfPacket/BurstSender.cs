@@ -48,6 +48,8 @@ internal sealed unsafe class BurstSender : IDisposable
 
     private const int EtherTypeOffset = 12;
     private const ushort LeastEtherType = 0x600; // below it is a length (IEEE 802.3 §3.2.6)
+    private const ushort Vlan = 0x8100;
+    private const ushort ServiceVlan = 0x88a8;
 
     // linux/netdevice.h: dropped; dropped or queued while others were dropped.
     private const long NET_XMIT_DROP = 1;
@@ -68,7 +70,7 @@ internal sealed unsafe class BurstSender : IDisposable
     }
 
     /// <summary>Opens in the calling thread's network namespace.</summary>
-    /// <exception cref="SystemCallException">The system refuses: before Linux 5.5, or without CAP_BPF and CAP_NET_ADMIN.</exception>
+    /// <exception cref="SystemCallException">The system refuses: before Linux 5.10, or without CAP_BPF and CAP_NET_ADMIN.</exception>
     public static BurstSender Open(int interfaceIndex)
     {
         var memory = new BpfMemory(Slots + ((Most + 1) * SlotBytes)); // the program comes to the slot behind the last
@@ -89,8 +91,12 @@ internal sealed unsafe class BurstSender : IDisposable
     /// <returns>How many; 0 if they are too few, or this thread cannot send them.</returns>
     public int Stage(ReadOnlySpan<Packet> packets, int longest)
     {
+        if (_isRefused || !IsHere)
+        {
+            return 0;
+        }
         int count = CountAlike(packets[..Math.Min(packets.Length, Most)], Math.Min(longest, Longest));
-        if (count < Least || _isRefused || !IsHere)
+        if (count < Least)
         {
             return 0;
         }
@@ -116,7 +122,7 @@ internal sealed unsafe class BurstSender : IDisposable
         byte* first = _memory.Start + Slots;
         if (Bpf.Run(_program, first + Data, *(int*)first) < 0)
         {
-            _isRefused = true;
+            _isRefused = Errno.Last is not (Errno.ENOMEM or Errno.EAGAIN); // these pass
             return 0;
         }
         long answer = _memory[Answer];
@@ -155,7 +161,8 @@ internal sealed unsafe class BurstSender : IDisposable
                 break;
             }
             ushort own = Unsafe.ReadUnaligned<ushort>(packet.Data + EtherTypeOffset);
-            if (count > 0 ? own != type : BinaryPrimitives.ReverseEndianness(own) < LeastEtherType)
+            // A tagged packet has another flow hash here than from a packet socket: it could take another queue, and overtake.
+            if (count > 0 ? own != type : BinaryPrimitives.ReverseEndianness(own) is < LeastEtherType or Vlan or ServiceVlan)
             {
                 break;
             }

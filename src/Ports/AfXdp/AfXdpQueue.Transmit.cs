@@ -26,7 +26,11 @@ internal sealed unsafe partial class AfXdpQueue
             if (packet.HasOffload)
             {
                 Submit(ref staged, frames);
-                if (!TrySendSegment(packet, mtu, frames))
+                if (_unsent)
+                {
+                    FinishTransmits(frames); // once more: a segment must not overtake what the kernel left
+                }
+                if (_unsent || !TrySendSegment(packet, mtu, frames))
                 {
                     break;
                 }

@@ -95,6 +95,21 @@ public sealed unsafe class BitVectorTests : IDisposable
     }
 
     [Fact]
+    public void Entries_of_rising_priorities_fill_granules_as_others_do()
+    {
+        RandomMatches random = new(11);
+        for (ushort priority = 1; priority <= 8; priority++)
+        {
+            for (int n = 0; n < 1000; n++)
+            {
+                AddOrReplace(random, priority);
+            }
+        }
+        Assert.InRange(_table.Wildcard.GranuleCount, 1, 1 + (2 * _entries.Count / (BitVectorTable.PerGranule / 2)));
+        Compare(random, "rising priorities");
+    }
+
+    [Fact]
     public void A_change_that_has_to_make_room_is_not_complete_before_its_entry_is_there()
     {
         using BitVectorMemory memory = new(_grace);
