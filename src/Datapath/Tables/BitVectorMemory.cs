@@ -47,9 +47,10 @@ internal struct BitVectorValue
 
 /// <summary>Rows and values of all <see cref="BitVectorTable"/>s of one flow table.</summary>
 /// <remarks>What is retired waits until no worker can be at it. Threads: the control side.</remarks>
-internal sealed unsafe class BitVectorMemory(GracePeriod grace) : IDisposable
+/// <param name="advise">As of <see cref="NativeBlocks"/>.</param>
+internal sealed unsafe class BitVectorMemory(GracePeriod grace, Action<nint, nuint>? advise = null) : IDisposable
 {
-    private readonly NativeBlocks _rows = new(BitVectorRow.Size);
+    private readonly NativeBlocks _rows = new(BitVectorRow.Size, advise);
     private readonly NativeBlocks _values = new(BitVectorValue.Size);
 
     /// <summary>A row without bits.</summary>

@@ -31,7 +31,7 @@ internal sealed unsafe class BitVectorSet : IReclaimer, IDisposable
         _hash = hash;
         _maskOf = maskOf;
         _changes = changes;
-        _memory = new BitVectorMemory(memory.Grace);
+        _memory = new BitVectorMemory(memory.Grace, memory.Advise);
     }
 
     /// <summary>Any thread.</summary>

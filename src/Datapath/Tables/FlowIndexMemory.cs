@@ -29,8 +29,12 @@ internal sealed unsafe class FlowIndexMemory : IReclaimer, IDisposable
     public FlowIndexMemory(GracePeriod grace, Action<nint, nuint>? advise = null)
     {
         _grace = grace;
+        Advise = advise;
         _segments = new NativeBlocks(FlowIndex.SegmentSize, advise);
     }
+
+    /// <summary>Asks for huge pages for large memory; null for none.</summary>
+    public Action<nint, nuint>? Advise { get; }
 
     /// <summary>When what is retired may be used again.</summary>
     public GracePeriod Grace => _grace;

@@ -14,6 +14,9 @@ public sealed class FailedTakeOverTests
     private static readonly string[] Arguments =
         ["--port", "1=xdp:s1", "--port", "2=packet:s2,rx-slots=4096,tx-slots=2048", "--listen", CabledHosts.Listen, "--name", Name, "--fail-mode", "secure"];
 
+    // The program and its memory that bursts leave port 2 by: there once there have been bursts.
+    private const int OfBursts = 2;
+
     public static TheoryData<string> Ways => ["hangs up", "sends garbage", "claims a message of 2 GiB", "falls silent"];
 
     [Theory, MemberData(nameof(Ways))]
@@ -39,7 +42,7 @@ public sealed class FailedTakeOverTests
         }
         using RunningCommand next = lab.StartRun([.. Arguments, "--take-over", Name]);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
-        Eventually.True(() => Descriptors(next) <= before, () => $"{before} descriptors became {Descriptors(next)}");
+        Eventually.True(() => Descriptors(next) <= before + OfBursts, () => $"{before} descriptors became {Descriptors(next)}");
         CabledHosts.AssertAllCame(there, () => lab.Ofctl("dump-ports"));
         CabledHosts.AssertAllCame(back, () => lab.Ofctl("dump-ports"));
         SwitchProgram.Terminate(next);
