@@ -120,6 +120,7 @@ internal sealed class TagOffload
     private static void RemoveVanished()
     {
         string boot = BootId();
+        string[] notes = Directory.GetFiles(Folder, $"{Prefix}*"); // first: what is noted from here on may be of a namespace not looked at
         HashSet<string> living = [];
         foreach (string process in Directory.GetDirectories("/proc").Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0])))
         {
@@ -128,7 +129,7 @@ internal sealed class TagOffload
         }
         // Its fourth field is the file that is mounted: the namespace's name.
         living.UnionWith(File.ReadLines("/proc/thread-self/mountinfo").Select(line => line.Split(' ')[3]).Where(IsNamespace));
-        foreach (string note in Directory.GetFiles(Folder, $"{Prefix}*"))
+        foreach (string note in notes)
         {
             string[] fields = (Try(() => File.ReadAllText(note)) ?? string.Empty).TrimEnd().Split(' ');
             if (fields is not [_, _, string space] || fields[0] != boot || !living.Contains(space))
