@@ -39,6 +39,9 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     // Of the packets received, how many may be under way or unaccounted between two readings of counters.
     private const double MostUnsent = 0.02;
 
+    // A busy machine may stop the switch between the counters of one port and of the other. What is truly not sent is not sent again and again.
+    private const int MostAttempts = 3;
+
     private static readonly FlowAction[] Output = [FlowAction.Output(ComparedSwitch.Sink)];
 
     private static readonly FlowAction[] RewriteAndOutput =
@@ -83,14 +86,22 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
 
     private double Forward(ComparedSwitch side, TimeSpan slice)
     {
-        Counters before = Read(side);
-        cancellation.Wait(slice);
-        Counters after = Read(side);
-        double received = after.Received - before.Received;
-        double sent = after.Sent - before.Sent;
-        return received > 0 && sent > (1 - MostUnsent) * received
-            ? sent / Stopwatch.GetElapsedTime(before.Ticks, after.Ticks).TotalSeconds
-            : throw new CompareException($"{row.Name}: of {received:0} packets received {sent:0} were sent: this is not the work to compare");
+        for (int attempt = 1; ; attempt++)
+        {
+            Counters before = Read(side);
+            cancellation.Wait(slice);
+            Counters after = Read(side);
+            double received = after.Received - before.Received;
+            double sent = after.Sent - before.Sent;
+            if (received > 0 && sent > (1 - MostUnsent) * received)
+            {
+                return sent / Stopwatch.GetElapsedTime(before.Ticks, after.Ticks).TotalSeconds;
+            }
+            if (attempt == MostAttempts)
+            {
+                throw new CompareException($"{row.Name}: of {received:0} packets received {sent:0} were sent: this is not the work to compare");
+            }
+        }
     }
 
     /// <summary>Adds other entries until all are there or the slice is over; if they are there early, deletes them and begins anew.</summary>
