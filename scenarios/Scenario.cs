@@ -1,4 +1,5 @@
 using Softswitch.Lab;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios;
 
@@ -16,6 +17,24 @@ internal abstract class Scenario
 
     /// <summary>What is different with guests (<see cref="ScenarioOptions.UsesGuests"/>), in a few sentences.</summary>
     public abstract string WithGuests { get; }
+
+    /// <summary>What can be varied; without <c>--set</c> the scenario is the paper's.</summary>
+    public virtual IReadOnlyList<Parameter> Parameters => [];
+
+    /// <summary>What a run finds, in the order of the columns.</summary>
+    public virtual IReadOnlyList<Measure> Measures => [];
+
+    /// <summary>The paper's own figures and tables, as sweeps.</summary>
+    public virtual IReadOnlyList<PaperFigure> PaperFigures => [];
+
+    /// <summary>What is random in a run comes of it. Every scenario has it; a sweep's repetitions count on from it.</summary>
+    public static Parameter<int> Seed { get; } = Parameter.Whole("seed", "what is random in a run comes of it", 1, 0, int.MaxValue);
+
+    /// <summary>Refuses values that are allowed each for itself but not together.</summary>
+    /// <exception cref="Hosting.OptionException">It names the keys and the reason.</exception>
+    public virtual void Check(ParameterValues values, ScenarioOptions options)
+    {
+    }
 
     /// <summary>Builds the topology in the run's lab, starts the controller, moves what moves, and measures.</summary>
     /// <exception cref="TestbedException">It cannot go on.</exception>

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
+using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Report;
 using Spectre.Console;
 
@@ -30,15 +31,27 @@ internal static class ScenarioCommand
 
     private static readonly Option<string?> Report = new("--report") { HelpName = "DIR", Description = "Write a page for people, index.html, to this folder." };
 
+    private static readonly Option<bool> List = new("--list") { Description = "Show what can be varied, what is measured, and the paper's figures that can be repeated." };
+
+    private static readonly Option<string[]> Set = new("--set")
+    {
+        HelpName = "KEY=VALUE[,...]", Description = "Vary the scenario; --list shows its parameters.", DefaultValueFactory = static _ => [],
+    };
+
     public static Command Create()
     {
         var command = new Command("scenario")
         {
-            Name, Keep, Json, Small, Guests, Pcap, Report,
+            Name, List, Set, Keep, Json, Small, Guests, Pcap, Report,
         };
         command.SetAction(result =>
         {
             IReadOnlyList<Scenario> chosen = Choose(result.GetRequiredValue(Name));
+            if (result.GetValue(List))
+            {
+                chosen.ToList().ForEach(scenario => Console.Out.WriteLine(ScenarioList.Format(scenario)));
+                return 0;
+            }
             var options = new ScenarioOptions
             {
                 Keep = result.GetValue(Keep),
@@ -46,6 +59,12 @@ internal static class ScenarioCommand
                 UsesGuests = result.GetValue(Guests),
                 CaptureFolder = OpenFolder(Pcap, result.GetValue(Pcap)),
             };
+            string[] settings = result.GetValue(Set)!;
+            if (settings.Length > 0 && chosen.Count > 1)
+            {
+                throw new OptionException($"{Set.Name}: varies one scenario; name it instead of {Everything}");
+            }
+            (Scenario Scenario, ParameterValues Values)[] runs = [.. chosen.Select(scenario => (scenario, ReadSettings(scenario, options, settings)))];
             string? report = OpenFolder(Report, result.GetValue(Report));
             // Said before anything is started.
             if (options.UsesGuests && GuestImage.FindMissing() is { } missing)
@@ -58,9 +77,21 @@ internal static class ScenarioCommand
             }
             string[] words = [.. result.Tokens.Select(token => token.Value)];
             Sandbox.Enter(words);
-            return Run(chosen, options, result.GetValue(Json), report, $"./softswitch {string.Join(' ', words)}");
+            return Run(runs, options, result.GetValue(Json), report, $"./softswitch {string.Join(' ', words)}");
         });
         return command;
+    }
+
+    private static ParameterValues ReadSettings(Scenario scenario, ScenarioOptions options, string[] settings)
+    {
+        try
+        {
+            return ParameterValues.Parse(scenario, options, settings);
+        }
+        catch (OptionException e)
+        {
+            throw new OptionException($"{Set.Name}: {e.Message}", e);
+        }
     }
 
     private static IReadOnlyList<Scenario> Choose(string name) =>
@@ -100,7 +131,7 @@ internal static class ScenarioCommand
         }
     }
 
-    private static int Run(IReadOnlyList<Scenario> chosen, ScenarioOptions options, bool json, string? report, string command)
+    private static int Run((Scenario Scenario, ParameterValues Values)[] runs, ScenarioOptions options, bool json, string? report, string command)
     {
         using var signal = new TerminationSignal(tidiesUp: true);
         var results = new List<ScenarioResult>();
@@ -109,9 +140,9 @@ internal static class ScenarioCommand
         TextWriter events = json ? Console.Error : Console.Out;
         try
         {
-            foreach (Scenario scenario in chosen)
+            foreach ((Scenario scenario, ParameterValues values) in runs)
             {
-                ScenarioRunner.Run(scenario, options, line => events.WriteLine($"{scenario.Name} {line}"), Show, signal);
+                ScenarioRunner.Run(scenario, options, values, line => events.WriteLine($"{scenario.Name} {line}"), Show, signal);
             }
         }
         catch (OperationCanceledException)

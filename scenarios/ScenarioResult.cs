@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Softswitch.Lab.Charts;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios;
 
@@ -22,8 +23,9 @@ internal sealed record ScenarioTable(string Switch, string When, IReadOnlyList<s
 
 /// <summary>What a scenario found. Threads: one.</summary>
 /// <param name="usesGuests">As of <see cref="ScenarioOptions.UsesGuests"/>.</param>
-internal sealed class ScenarioResult(Scenario scenario, bool usesGuests)
+internal sealed class ScenarioResult(Scenario scenario, ParameterValues values, bool usesGuests)
 {
+    private readonly Dictionary<Measure, double> _measures = [];
     private readonly List<ScenarioFigure> _figures = [];
     private readonly List<ScenarioCheck> _checks = [];
     private readonly List<ScenarioMigration> _migrations = [];
@@ -34,6 +36,11 @@ internal sealed class ScenarioResult(Scenario scenario, bool usesGuests)
     public Scenario Scenario { get; } = scenario;
 
     public bool UsesGuests => usesGuests;
+
+    public ParameterValues Values => values;
+
+    /// <summary>The numbers found, by the scenario's <see cref="Scenario.Measures"/>; what was not measured is not in it.</summary>
+    public IReadOnlyDictionary<Measure, double> Measures => _measures;
 
     public IReadOnlyList<ScenarioFigure> Figures => _figures;
 
@@ -67,6 +74,15 @@ internal sealed class ScenarioResult(Scenario scenario, bool usesGuests)
 
     public void Add(ScenarioTable table) => _tables.Add(table);
 
+    public void Add(Measure measure, double value)
+    {
+        if (!Scenario.Measures.Contains(measure))
+        {
+            throw new ArgumentException($"{measure.Name} is no measure of {Scenario.Name}", nameof(measure));
+        }
+        _measures.Add(measure, value);
+    }
+
     /// <summary>Keeps figures for programs.</summary>
     public void Add(string name, JsonNode value) => _data[name] = value;
 
@@ -76,6 +92,9 @@ internal sealed class ScenarioResult(Scenario scenario, bool usesGuests)
         ["paper"] = Scenario.Paper,
         ["passed"] = Passed,
         ["failure"] = Failure,
+        ["parameters"] = values.ToJson(),
+        ["measures"] = new JsonObject(_measures.OrderBy(measure => Scenario.Measures.ToList().IndexOf(measure.Key))
+            .Select(measure => KeyValuePair.Create(measure.Key.Name, double.IsFinite(measure.Value) ? (JsonNode?)measure.Value : null))),
         ["figures"] = new JsonArray([.. _figures.Select(figure => new JsonObject { ["name"] = figure.Name, ["paper"] = figure.Paper, ["ours"] = figure.Ours })]),
         ["checks"] = new JsonArray([.. _checks.Select(check => new JsonObject
         {

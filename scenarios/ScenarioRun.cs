@@ -5,6 +5,7 @@ using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios;
 
@@ -22,22 +23,36 @@ internal sealed class ScenarioRun : IDisposable
     private readonly List<IDisposable> _streams = [];
 
     /// <param name="say">Takes lines for people about what happens, on any thread.</param>
-    public ScenarioRun(Scenario scenario, ScenarioOptions options, Action<string> say, CancellationToken cancellation)
+    public ScenarioRun(Scenario scenario, ScenarioOptions options, ParameterValues values, Action<string> say, CancellationToken cancellation)
     {
         Options = options;
+        Values = values;
+        Random = new Random(values.Get(Scenario.Seed));
         Cancellation = cancellation;
         _say = say;
-        Result = new ScenarioResult(scenario, options.UsesGuests);
+        Result = new ScenarioResult(scenario, values, options.UsesGuests);
         Lab = new Testbed(line => Say(line));
     }
 
     public ScenarioOptions Options { get; }
+
+    public ParameterValues Values { get; }
+
+    /// <summary>By the run's seed.</summary>
+    public Random Random { get; }
 
     public CancellationToken Cancellation { get; }
 
     public ScenarioResult Result { get; }
 
     public Testbed Lab { get; }
+
+    /// <summary>The value of one of the scenario's parameters.</summary>
+    public T Get<T>(Parameter<T> parameter) => Values.Get(parameter);
+
+    /// <summary>Keeps a number for tables and charts, once a run.</summary>
+    /// <param name="measure">One of the scenario's.</param>
+    public void Record(Measure measure, double value) => Result.Add(measure, value);
 
     /// <summary>The one number at full scale, the other at small scale.</summary>
     public int Scale(int full, int small) => Options.Small ? small : full;
@@ -62,8 +77,9 @@ internal sealed class ScenarioRun : IDisposable
     /// <summary>Adds what must hold.</summary>
     public void Check(string what, string wanted, string found, bool holds) => Result.Add(new ScenarioCheck(what, wanted, found, holds));
 
-    /// <summary>As <see cref="Check"/>, where the machine's speed decides: at small scale it is shown and decides nothing.</summary>
-    public void CheckTime(string what, string wanted, string found, bool holds) => Result.Add(new ScenarioCheck(what, wanted, found, holds, !Options.Small));
+    /// <summary>As <see cref="Check"/>, where the machine's speed decides: at small scale, and where a parameter was set, it is shown and decides nothing.</summary>
+    public void CheckTime(string what, string wanted, string found, bool holds) =>
+        Result.Add(new ScenarioCheck(what, wanted, found, holds, !Options.Small && Values.AreDefault));
 
     /// <summary>Puts our figure beside the paper's.</summary>
     public void Figure(string name, string paper, string ours) => Result.Add(new ScenarioFigure(name, paper, ours));

@@ -5,6 +5,7 @@ using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Scenarios.L3Mig;
 using Softswitch.Scenarios.Mat;
+using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Twaren;
 using Softswitch.Scenarios.Victor;
@@ -22,9 +23,9 @@ internal static class ScenarioRunner
     /// <param name="say">Takes lines for people, on any thread.</param>
     /// <param name="show">Takes the result, while the scenario is still there.</param>
     /// <exception cref="OperationCanceledException">Interrupted before the end; nothing is left.</exception>
-    public static void Run(Scenario scenario, ScenarioOptions options, Action<string> say, Action<ScenarioResult> show, TerminationSignal signal)
+    public static void Run(Scenario scenario, ScenarioOptions options, ParameterValues values, Action<string> say, Action<ScenarioResult> show, TerminationSignal signal)
     {
-        using var run = new ScenarioRun(scenario, options, say, signal.Token);
+        using var run = new ScenarioRun(scenario, options, values, say, signal.Token);
         try
         {
             if (options.UsesGuests)

@@ -1,0 +1,72 @@
+using System.Text.Json.Nodes;
+using Softswitch.Hosting;
+
+namespace Softswitch.Scenarios.Parameters;
+
+/// <summary>The values of a scenario's parameters for one run.</summary>
+internal sealed class ParameterValues
+{
+    private readonly ScenarioOptions _options;
+    private readonly Dictionary<Parameter, object?> _set = [];
+
+    private ParameterValues(Scenario scenario, ScenarioOptions options)
+    {
+        Parameters = [.. scenario.Parameters, Scenario.Seed];
+        _options = options;
+    }
+
+    /// <summary>All there are, the seed last.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>Whether everything but the seed is as without <c>--set</c>.</summary>
+    public bool AreDefault => Parameters.Where(parameter => parameter != Scenario.Seed).All(parameter => TextOf(parameter) == parameter.TextOf(_options));
+
+    /// <summary>Reads what is behind <c>--set</c>.</summary>
+    /// <param name="settings">Each <c>key=value[,key=value...]</c>.</param>
+    /// <exception cref="OptionException">One is unknown, said twice, not allowed, or does not go with another.</exception>
+    public static ParameterValues Parse(Scenario scenario, ScenarioOptions options, IEnumerable<string> settings)
+    {
+        var values = new ParameterValues(scenario, options);
+        foreach (string setting in settings.SelectMany(text => text.Split(',')))
+        {
+            (string key, string text) = Split(setting);
+            Parameter parameter = values.Find(scenario, key);
+            if (!values._set.TryAdd(parameter, parameter.Parse(text)))
+            {
+                throw new OptionException($"{key}: is set twice");
+            }
+        }
+        scenario.Check(values, options);
+        return values;
+    }
+
+    /// <summary>The parts of <c>key=value</c>.</summary>
+    public static (string Key, string Value) Split(string setting) =>
+        setting.IndexOf('=', StringComparison.Ordinal) is int at and > 0
+            ? (setting[..at].Trim(), setting[(at + 1)..].Trim())
+            : throw new OptionException($"'{setting}' is not key=value");
+
+    /// <summary>One of the scenario's parameters by its key.</summary>
+    public Parameter Find(Scenario scenario, string key) =>
+        Parameters.FirstOrDefault(parameter => parameter.Key == key)
+        ?? throw new OptionException($"'{key}' is no parameter of {scenario.Name}; there are {string.Join(", ", Parameters.Select(parameter => parameter.Key))}");
+
+    public T Get<T>(Parameter<T> parameter) => _set.TryGetValue(parameter, out object? value) ? (T)value! : parameter.ValueOf(_options);
+
+    /// <summary>Whether it was set by hand.</summary>
+    public bool IsSet(Parameter parameter) => _set.ContainsKey(parameter);
+
+    public string TextOf(Parameter parameter) => _set.TryGetValue(parameter, out object? value) ? parameter.Format(value) : parameter.TextOf(_options);
+
+    /// <summary>Every one by its column; numbers as numbers.</summary>
+    public JsonObject ToJson()
+    {
+        var values = new JsonObject();
+        foreach (Parameter parameter in Parameters)
+        {
+            string text = TextOf(parameter);
+            values[parameter.Column] = parameter.IsNumber && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double number) ? number : text;
+        }
+        return values;
+    }
+}

@@ -1,0 +1,38 @@
+using System.Text;
+using Softswitch.Lab.Measures;
+
+namespace Softswitch.Scenarios.Parameters;
+
+/// <summary>What <c>scenario NAME --list</c> shows.</summary>
+internal static class ScenarioList
+{
+    private static readonly ScenarioOptions Plain = new();
+
+    public static string Format(Scenario scenario)
+    {
+        var text = new StringBuilder();
+        text.Append($"{scenario.Name}: {scenario.Paper}\n\n");
+        var parameters = new TextTable("parameter", "unit", "default", "the paper's", "allowed", "what it is");
+        foreach (Parameter one in scenario.Parameters.Append(Scenario.Seed))
+        {
+            parameters.Add(one.Key, one.Unit, one.TextOf(Plain), one.Paper ?? "none given", one.Allowed, one.What);
+        }
+        text.Append($"{parameters}\n\n");
+        var measures = new TextTable("measured", "what it is");
+        foreach (Measure one in scenario.Measures)
+        {
+            measures.Add(one.Name, one.What);
+        }
+        text.Append($"{measures}\n");
+        if (scenario.PaperFigures.Count > 0)
+        {
+            var figures = new TextTable("figure", "what it shows");
+            foreach (PaperFigure one in scenario.PaperFigures)
+            {
+                figures.Add(one.Name, one.What);
+            }
+            text.Append($"\n{figures}\n");
+        }
+        return text.ToString();
+    }
+}
