@@ -259,7 +259,7 @@ public sealed class AfPacketPortTests : IDisposable
     {
         using AfPacketPort near = Open();
         using RawSocket raw = _space.Run(() => new RawSocket("far"));
-        Assert.True(near.ReadLink().Up);
+        Eventually.Up(near);
         _space.Execute("ip", "link", "set", "near", "down").Checked();
         Assert.False(near.ReadLink().Up);
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));

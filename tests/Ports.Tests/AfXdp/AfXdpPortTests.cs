@@ -264,7 +264,7 @@ public sealed class AfXdpPortTests : IDisposable
     {
         using AfXdpPort near = Open();
         using RawSocket raw = OpenRaw();
-        Assert.True(near.ReadLink().Up);
+        Eventually.Up(near);
         _space.Execute("ip", "link", "set", "near", "down").Checked();
         Assert.False(near.ReadLink().Up);
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
