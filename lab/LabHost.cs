@@ -82,6 +82,15 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         }
     }
 
+    /// <summary>Takes down the cables that are not in use: a switch that opens a TAP device takes it up.</summary>
+    public void Rest()
+    {
+        foreach (int cable in Enumerable.Range(0, Cables).Where(cable => cable != Current))
+        {
+            Links.SetUp(InterfaceOf(cable), up: false);
+        }
+    }
+
     /// <summary>Takes the cable to another place up, before the move: what either end sends before the kernel has activated it is lost.</summary>
     /// <exception cref="PortException">It does not come up.</exception>
     public void Prepare(int cable)

@@ -4,6 +4,8 @@ using Softswitch.NetFpga;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Lab;
 
@@ -33,6 +35,9 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     public bool IsStarted => _host != null;
 
+    /// <summary>Whether its ports are an emulated NetFPGA card's.</summary>
+    public bool IsOnCard => _options is { Cards.Count: > 0 };
+
     /// <summary>The running switch.</summary>
     public SwitchHost Host => _host ?? throw new InvalidOperationException($"{Name} is not started");
 
@@ -40,22 +45,37 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
     public static string InterfaceOf(ushort port) => $"p{port}";
 
     /// <summary>Adds a port, before the start.</summary>
-    /// <param name="text">As behind <c>--port</c>, with a number.</param>
-    public void AddPort(string text) => _ports.Add(PortOption.Parse(text));
+    /// <param name="port">With a number.</param>
+    public void AddPort(PortOption port) => _ports.Add(port);
 
     /// <summary>The processor of its worker, before the start; null to leave it to the scheduler.</summary>
     public int? Processor { get; set; }
 
     /// <summary>Adds a port to the running switch.</summary>
-    /// <param name="text">As behind <c>--port</c>.</param>
-    public void PlugIn(string text) => Network.Run(() => Host.Ports.Add(text));
+    /// <param name="port">With a number.</param>
+    public void PlugIn(PortOption port)
+    {
+        Network.Run(() => Host.Ports.Add(port.Spec, Say));
+        AddPort(port);
+    }
 
     /// <summary>Removes a port of the running switch.</summary>
-    public void Unplug(ushort port) => Network.Run(() => Host.Ports.Remove($"{port}"));
+    public void Unplug(ushort port)
+    {
+        Network.Run(() => Host.Ports.Remove($"{port}"));
+        _ports.RemoveAll(one => one.Number == port);
+    }
+
+    /// <summary>Whether one of its ports is a TAP device in a network.</summary>
+    public bool IsPlugged(NetworkNamespace network) => _ports.Exists(port => port.Spec.Network == network);
+
+    /// <summary>The port of an interface whose packets a socket beside the switch does not see; null if it does.</summary>
+    public ushort? FindHidden(string interfaceName) => _ports.Find(port => InterfaceOf(port.Number) == interfaceName && port.Spec.Kind != PortKind.Packet)?.Number;
 
     /// <summary>Starts forwarding and connects.</summary>
     /// <param name="log">Takes lines for people, on any thread.</param>
-    public void Start(IReadOnlyList<ConnectionTarget> controllers, Action<string> log)
+    /// <param name="isOnCard">As <see cref="StartOnCard"/>.</param>
+    public void Start(IReadOnlyList<ConnectionTarget> controllers, Action<string> log, bool isOnCard = false)
     {
         _options = new SwitchOptions
         {
@@ -66,7 +86,14 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
             Processors = Processor is { } processor ? [processor] : [],
         };
         _log = log;
-        Open();
+        if (isOnCard)
+        {
+            StartOnCard();
+        }
+        else
+        {
+            Open();
+        }
     }
 
     /// <summary>Ends the switch. Cables, and the interfaces at their ends, stay.</summary>
@@ -76,14 +103,24 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
         _host = null;
     }
 
+    /// <summary>Why it cannot be a NetFPGA card; null if it can.</summary>
+    public string? FindWhyNoCard() =>
+        _ports.Find(port => port.Number > CardPort.Count) is { } beyond ? $"{Name}: port {beyond.Number}: a card has {CardPort.Count}"
+        : _ports.Find(port => port.Spec.Kind != PortKind.Packet || UnderlayOptions.Read(port.Spec) != null) is { } other ? $"{Name}: port '{other}' cannot be a card's"
+        : null;
+
     /// <summary>Starts a switch that was stopped again, with an emulated NetFPGA card for its ports 1 to 4, which has to be all there are: the interfaces are the card's wires.</summary>
     /// <exception cref="OptionException">It has another port.</exception>
     public void StartOnCard()
     {
         string WireOf(ushort port) => _ports.Exists(one => one.Number == port) ? InterfaceOf(port) : string.Empty;
-        if (_ports.Find(port => port.Number > CardPort.Count) is { } other)
+        if (FindWhyNoCard() is { } reason)
         {
-            throw new OptionException($"{Name}: port {other.Number}: a card has {CardPort.Count}");
+            throw new OptionException(reason);
+        }
+        foreach (PortOption port in _ports.Where(port => port.Spec.Rate > 0))
+        {
+            LabWiring.Limit(this, InterfaceOf(port.Number), port.Spec.Rate); // the card sends there, past the switch's scheduler
         }
         string text = $"emulator,wires={string.Join(':', CardPorts.Select(WireOf))}";
         _options = _options! with
@@ -103,6 +140,8 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
         base.Dispose();
     }
 
+    private void Say(string line) => _log!($"{Name}: {line}");
+
     // Threads and sockets belong to the namespace of the thread that starts them.
-    private void Open() => _host = Network.Run(() => SwitchHost.Start(_options!, static _ => { }, new LineLogger(line => _log!($"{Name}: {line}"))));
+    private void Open() => _host = Network.Run(() => SwitchHost.Start(_options!, static _ => { }, new LineLogger(Say)));
 }

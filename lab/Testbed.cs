@@ -1,5 +1,6 @@
 using System.Net;
 using Softswitch.Datapath.Headers;
+using Softswitch.Hosting;
 using Softswitch.Lab.Machines;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Controllers;
@@ -33,6 +34,9 @@ internal sealed class Testbed : IDisposable
 
     public IReadOnlyList<LabCable> Cables => _cables;
 
+    /// <summary>For cables that are laid, and switches that are started, from now on.</summary>
+    public LabWiring Wiring { get; init; } = new();
+
     public IEnumerable<LabSwitch> Switches => _nodes.OfType<LabSwitch>();
 
     /// <param name="x">Column in the drawing.</param>
@@ -58,10 +62,8 @@ internal sealed class Testbed : IDisposable
     /// <param name="options">Of the port, as behind <c>--port</c>.</param>
     public void Connect(LabHost host, LabSwitch device, ushort port, string options = "")
     {
-        string end = host.NextInterface;
-        host.Connect(device.Network, LabSwitch.InterfaceOf(port));
-        AddPort(device, port, options);
-        _cables.Add(new LabCable(host, device, end, $"{port}"));
+        _cables.Add(new LabCable(host, device, host.NextInterface, $"{port}"));
+        device.AddPort(Lay(host, device, port, options));
     }
 
     /// <summary>A cable from a virtual machine to a port of a switch: one of the places where the machine may be.</summary>
@@ -83,8 +85,7 @@ internal sealed class Testbed : IDisposable
             device.Links.Delete(end);
         }
         _cables.Add(new LabCable(host, device, host.NextInterface, $"{port}"));
-        host.Connect(device.Network, end);
-        device.PlugIn($"{port}=packet:{end}");
+        device.PlugIn(Lay(host, device, port, options: string.Empty));
     }
 
     /// <summary>Boots the machines there are, one after the other; their switches run.</summary>
@@ -101,10 +102,8 @@ internal sealed class Testbed : IDisposable
     /// <param name="options">Of the port, such as <c>address=10.0.0.1/24,gateway=10.0.0.254</c>.</param>
     public void Connect(LabRouter router, MacAddress hardwareAddress, Ipv4Prefix address, LabSwitch device, ushort port, string options = "")
     {
-        string end = router.NextInterface;
-        VethCable.Lay(device.Network, LabSwitch.InterfaceOf(port), router.Network, end, hardwareAddress);
+        device.AddPort(Wiring.Lay(router, router.NextInterface, hardwareAddress, device, port, options));
         router.Accept(hardwareAddress, address);
-        AddPort(device, port, options);
         _cables.Add(new LabCable(router, device, Ipv4Text.Format(address.Address), $"{port}"));
     }
 
@@ -115,6 +114,8 @@ internal sealed class Testbed : IDisposable
         string far = host.NextInterface;
         VethCable.Lay(host.Network, far, router.Network, end, hardwareAddress);
         host.Links.SetHardwareAddress(far, host.HardwareAddress);
+        Wiring.Limit(router, end);
+        Wiring.Limit(host, far);
         router.Accept(hardwareAddress, address);
         host.Accept(router.Network, end);
         _cables.Add(new LabCable(router, host, Ipv4Text.Format(address.Address), far));
@@ -127,6 +128,8 @@ internal sealed class Testbed : IDisposable
         string farEnd = far.NextInterface;
         VethCable.Lay(near.Network, nearEnd, far.Network, farEnd, farAddress);
         near.Links.SetHardwareAddress(nearEnd, nearAddress);
+        Wiring.Limit(near, nearEnd);
+        Wiring.Limit(far, farEnd);
         near.Accept(nearAddress, nearPrefix);
         far.Accept(farAddress, farPrefix);
         _cables.Add(new LabCable(near, far, Ipv4Text.Format(nearPrefix.Address), Ipv4Text.Format(farPrefix.Address)));
@@ -136,9 +139,9 @@ internal sealed class Testbed : IDisposable
     /// <param name="nearOptions">Of the near port, as above.</param>
     public void Connect(LabSwitch near, ushort nearPort, LabSwitch far, ushort farPort, string nearOptions = "", string farOptions = "")
     {
-        VethCable.Lay(near.Network, LabSwitch.InterfaceOf(nearPort), far.Network, LabSwitch.InterfaceOf(farPort));
-        AddPort(near, nearPort, nearOptions);
-        AddPort(far, farPort, farOptions);
+        (PortOption nearEnd, PortOption farEnd) = Wiring.Lay(near, nearPort, nearOptions, far, farPort, farOptions);
+        near.AddPort(nearEnd);
+        far.AddPort(farEnd);
         _cables.Add(new LabCable(near, far, $"{nearPort}", $"{farPort}"));
     }
 
@@ -164,13 +167,24 @@ internal sealed class Testbed : IDisposable
         _control.AddAddress(end, new Ipv4Prefix(Be32.FromHost(network + 1), 24));
         device.AddAddress("control", new Ipv4Prefix(Be32.FromHost(network + 2), 24));
         string address = new IPAddress(Be32.FromHost(network + 1).Raw).ToString();
-        device.Start([.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, address, controller.Port))], _log);
+        string? whyNoCard = Wiring.UsesCards ? device.FindWhyNoCard() : null;
+        bool isOnCard = Wiring.UsesCards && whyNoCard == null;
+        device.Start([.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, address, controller.Port))], _log, isOnCard);
+        if (Wiring.UsesCards)
+        {
+            _log(isOnCard ? $"{device.Name} is an emulated NetFPGA card" : $"{whyNoCard}; it stays in software");
+        }
+        foreach (LabHost host in _nodes.OfType<LabHost>().Where(host => device.IsPlugged(host.Network)))
+        {
+            host.Rest();
+        }
     }
 
     /// <summary>What ended a switch's thread or a machine that must not end; null while all run.</summary>
     public string? FindFailure() =>
         Switches.Where(device => device.IsStarted && device.Host.Failed.IsCancellationRequested).Select(device => $"{device.Name} has failed").FirstOrDefault()
-        ?? _nodes.OfType<LabMachine>().Select(machine => machine.FindFailure()).FirstOrDefault(failure => failure != null);
+        ?? _nodes.OfType<LabMachine>().Select(machine => machine.FindFailure()).FirstOrDefault(failure => failure != null)
+        ?? (Wiring.UsesCards && Switches.All(device => device.IsStarted && !device.IsOnCard) ? $"no switch here can be a card: {Switches.First().FindWhyNoCard()}" : null);
 
     /// <summary>How to look around while it runs, a line each.</summary>
     public IEnumerable<string> DescribeAccess() =>
@@ -188,6 +202,10 @@ internal sealed class Testbed : IDisposable
         _control.Dispose();
     }
 
-    private static void AddPort(LabSwitch device, ushort port, string options) =>
-        device.AddPort($"{port}=packet:{LabSwitch.InterfaceOf(port)}{(options.Length == 0 ? string.Empty : $",{options}")}");
+    private PortOption Lay(LabHost host, LabSwitch device, ushort port, string options)
+    {
+        PortOption option = Wiring.Lay(host, host.NextInterface, host.HardwareAddress, device, port, options);
+        host.Accept(option.Spec.Network ?? device.Network, option.Spec.Target);
+        return option;
+    }
 }

@@ -31,7 +31,11 @@ internal sealed class ScenarioRun : IDisposable
         Cancellation = cancellation;
         _say = say;
         Result = new ScenarioResult(scenario, values, options.UsesGuests);
-        Lab = new Testbed(line => Say(line));
+        Lab = new Testbed(line => Say(line)) { Wiring = CommonParameters.ReadWiring(values) };
+        foreach (string line in CommonParameters.Describe(Lab.Wiring))
+        {
+            Say(line);
+        }
     }
 
     public ScenarioOptions Options { get; }

@@ -4,8 +4,8 @@ using Softswitch.Ports.Tap;
 
 namespace Softswitch.Lab.Machines;
 
-/// <summary>A TAP device that stays: a switch takes it by its name as it does every interface, and one QEMU at a time has its other end.</summary>
-/// <remarks>While no QEMU has it, it has no carrier.</remarks>
+/// <summary>A TAP device that stays: its node takes it by its name as it does every interface, and one QEMU at a time, or a switch, has its other end.</summary>
+/// <remarks>While nobody has that, it has no carrier.</remarks>
 internal static unsafe class TapCable
 {
     /// <summary>Makes it, up.</summary>

@@ -8,7 +8,7 @@ namespace Softswitch.Lab.Measures;
 
 /// <summary>What passes a port of a switch, as its worker copies it: for ports whose cable is no interface of the kernel's.</summary>
 /// <remarks>
-/// It looks from the far end of the cable, as <see cref="PacketCapture"/> does at a host: outgoing is what the switch receives. A frame's time is
+/// It looks from one end of the cable, as <see cref="PacketCapture"/> does: at the host's, outgoing is what the switch receives. A frame's time is
 /// when the pass of its worker began. Threads: one reads; <see cref="Dispose"/> after it has ended, and before the switch's end or after it.
 /// </remarks>
 internal sealed class PortCapture : IFrameSource
@@ -18,10 +18,13 @@ internal sealed class PortCapture : IFrameSource
     private readonly DatapathControl _control;
     private readonly ushort _port;
     private readonly Capture _capture;
+    private readonly bool _isAtSwitch;
 
+    /// <param name="isAtSwitch">Whether it looks from the switch's end.</param>
     /// <exception cref="TestbedException">The switch has as many captures as it can have.</exception>
-    public PortCapture(LabSwitch device, ushort port)
+    public PortCapture(LabSwitch device, ushort port, bool isAtSwitch = false)
     {
+        _isAtSwitch = isAtSwitch;
         _control = device.Host.Control;
         _port = port;
         using ControlScope scope = _control.EnterWithoutTable();
@@ -73,7 +76,7 @@ internal sealed class PortCapture : IFrameSource
                 Bytes = bytes,
                 Length = head.Length,
                 VlanTag = null, // in its place among the bytes
-                IsOutgoing = !head.IsEgress,
+                IsOutgoing = head.IsEgress == _isAtSwitch,
                 Timestamp = (head.Ticks - offset) * (Stopwatch.Frequency / TimeSpan.TicksPerSecond),
             });
             taken++;

@@ -37,8 +37,12 @@ internal sealed class WireTap : IDisposable
 
     /// <summary>Starts to look.</summary>
     /// <param name="path">A capture file to write; null for none.</param>
-    public static WireTap Open(LabNode node, string interfaceName, string? path) =>
-        Open($"{node.Name} {interfaceName}", node.Run(() => PacketCapture.Open(interfaceName)), path);
+    public static WireTap Open(LabNode node, string interfaceName, string? path) => Open(
+        $"{node.Name} {interfaceName}",
+        node is LabSwitch device && device.FindHidden(interfaceName) is { } port
+            ? new PortCapture(device, port, isAtSwitch: true)
+            : node.Run(() => PacketCapture.Open(interfaceName)),
+        path);
 
     /// <summary>Starts to look at a port of a switch that runs, as from the far end of its cable.</summary>
     /// <param name="path">As above.</param>

@@ -36,6 +36,7 @@ internal sealed class ParameterValues
                 throw new OptionException($"{key}: is set twice");
             }
         }
+        CommonParameters.Check(values, options);
         scenario.Check(values, options);
         return values;
     }

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting;
 
@@ -41,6 +42,9 @@ public sealed record PortOption
     public static PortOption Parse(string text) => PortSpec.TryParse(text, out PortSpec? spec, out string? error)
         ? new PortOption(spec.Number ?? 0, spec, "port")
         : throw new OptionException(error);
+
+    /// <summary>The same with its TAP device, which is there, in another network namespace.</summary>
+    internal PortOption In(NetworkNamespace network) => new(Number, Spec.In(network), Origin);
 
     /// <returns>As it was written.</returns>
     public override string ToString() => Spec.Text;

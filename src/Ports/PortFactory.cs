@@ -34,7 +34,7 @@ internal static class PortFactory
                 PortKind.Interface => InterfaceChoice.Open(port, spec.Target, pool, ReadXdpOptions(spec, port), ReadRingOptions(spec, port)),
                 PortKind.Packet => AfPacketPort.Open(port, spec.Target, ReadRingOptions(spec, port)),
                 PortKind.Xdp => AfXdpPort.Open(port, spec.Target, pool, ReadXdpOptions(spec, port)),
-                PortKind.Tap => TapPort.Open(port, spec.Target, ReadQueues(spec, port) ?? 1),
+                PortKind.Tap => OpenTap(spec, port),
                 PortKind.VhostUser => VhostUserPort.Open(port, spec.Target, ReadIsServer(spec, port), ReadQueues(spec, port, VhostUserPort.MostQueues) ?? 1),
                 PortKind.Replay => ReplayPort.Open(FileName("replay", spec.Target), spec.Target, spec.Options.ContainsKey("once")),
                 PortKind.Pcap => PcapWriterPort.Open(FileName("pcap", spec.Target), spec.Target),
@@ -168,6 +168,12 @@ internal static class PortFactory
         {
             return e.Message;
         }
+    }
+
+    private static TapPort OpenTap(PortSpec spec, string port)
+    {
+        int queues = ReadQueues(spec, port) ?? 1;
+        return spec.Network is { } elsewhere ? elsewhere.Run(() => TapPort.Open(port, spec.Target, queues, isHere: false)) : TapPort.Open(port, spec.Target, queues);
     }
 
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port) => new(ReadSlots(spec, port, "rx-slots"), ReadSlots(spec, port, "tx-slots"));

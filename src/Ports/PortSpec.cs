@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tunnels;
 
 namespace Softswitch.Ports;
@@ -80,6 +81,12 @@ internal sealed class PortSpec
     /// <param name="name">Shown to controllers.</param>
     /// <param name="number">Null to have one chosen.</param>
     public static PortSpec ForProgram(string name, ushort? number) => new(name, name, number, PortKind.Program, name, []);
+
+    /// <summary>Where its TAP device is, if not where the switch is.</summary>
+    public NetworkNamespace? Network { get; private init; }
+
+    /// <summary>The same with its TAP device, which is there, in another network namespace.</summary>
+    public PortSpec In(NetworkNamespace network) => new(Text, Body, Number, Kind, Target, _options) { Network = network };
 
     /// <summary>The same interface by AF_PACKET.</summary>
     public PortSpec AsPacket() => new(Text, Body, Number, PortKind.Packet, Target, _options);

@@ -92,6 +92,27 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     public void SetMtu(string name, int mtu) =>
         Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_MTU, mtu), $"RTM_NEWLINK {name} mtu {mtu}");
 
+    /// <summary>Has a link send no faster than a rate: its queueing discipline is a token bucket (tc-tbf(8)) from now on.</summary>
+    /// <param name="bitsPerSecond">Up to 34 Gbit/s. Counts Ethernet frames without FCS.</param>
+    /// <param name="burst">Bytes it may send at once, the longest frame at least.</param>
+    /// <param name="limit">Bytes that wait; what is more is dropped.</param>
+    /// <exception cref="SystemCallException">The kernel refused; ENOENT if it has no tbf.</exception>
+    public void SetRate(string name, long bitsPerSecond, int burst, int limit)
+    {
+        Span<byte> bucket = stackalloc byte[Rtnetlink.TokenBucketSize];
+        bucket.Clear();
+        bucket[1] = Rtnetlink.TC_LINKLAYER_ETHERNET; // the kernel reckons by itself, without the table that older ones were sent
+        MemoryMarshal.Write(bucket[8..], checked((uint)(bitsPerSecond / 8)));
+        MemoryMarshal.Write(bucket[24..], limit);
+        NetlinkRequest request = new NetlinkRequest(
+                Rtnetlink.RTM_NEWQDISC, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_REPLACE)
+            .RootQueue(IndexOf(name)).Attribute(Rtnetlink.TCA_KIND, "tbf");
+        int options = request.Begin(Rtnetlink.TCA_OPTIONS);
+        request.Attribute(Rtnetlink.TCA_TBF_PARMS, bucket).Attribute(Rtnetlink.TCA_TBF_BURST, burst);
+        request.End(options);
+        Exchange(request, $"RTM_NEWQDISC {name} tbf");
+    }
+
     /// <summary>Moves a link into another namespace; it arrives there down.</summary>
     public void MoveTo(string name, NetworkNamespace target)
     {

@@ -33,6 +33,7 @@ internal static class Rtnetlink
     public const ushort NLM_F_ACK = 0x4;
     public const ushort NLM_F_ECHO = 0x8;
     public const ushort NLM_F_DUMP = 0x300;
+    public const ushort NLM_F_REPLACE = 0x100;
     public const ushort NLM_F_EXCL = 0x200;
     public const ushort NLM_F_CREATE = 0x400;
 
@@ -93,8 +94,17 @@ internal static class Rtnetlink
 
     // of a queueing discipline: tcm_parent, rta_type, and the type nested in that
     public const uint TC_H_ROOT = 0xffffffff;
+    public const ushort TCA_KIND = 1;
+    public const ushort TCA_OPTIONS = 2;
     public const ushort TCA_STATS2 = 7;
     public const ushort TCA_STATS_QUEUE = 3;
+
+    // of tbf (linux/pkt_sched.h), struct tc_tbf_qopt: two of struct tc_ratespec (cell_log 1, linklayer 1, overhead 2, cell_align 2, mpu 2, rate 4), limit 4,
+    // buffer 4, mtu 4
+    public const ushort TCA_TBF_PARMS = 1;
+    public const ushort TCA_TBF_BURST = 6;
+    public const int TokenBucketSize = 36;
+    public const byte TC_LINKLAYER_ETHERNET = 1;
 
     // struct rtmsg of a route that is added
     public const byte RT_TABLE_MAIN = 254;

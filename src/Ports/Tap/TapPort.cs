@@ -29,6 +29,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     private readonly LinkDrops _unread;
     private readonly bool _made;
     private readonly string _offloads;
+    private bool _isHere = true;
     private bool _isOurs = true;
     private bool _disposed;
 
@@ -54,7 +55,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     public IDeviceHandover Handover => this;
 
-    public int InterfaceIndex => _interface.Index;
+    /// <summary>0 if the device is not in the switch's namespace, where another may have its index.</summary>
+    public int InterfaceIndex => _isHere ? _interface.Index : 0;
 
     /// <summary>True also when the device was moved to another namespace: the descriptor still carries its packets.</summary>
     public bool HasInterface
@@ -71,7 +73,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     public int HighestMtu => 0;
 
-    public bool IsLinkAnnounced => true;
+    public bool IsLinkAnnounced => _isHere;
 
     public bool TakesOffloads => true;
 
@@ -81,8 +83,9 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     /// <param name="port">What errors call the port.</param>
     /// <param name="name">The device.</param>
     /// <param name="queues">1 to 256; a device that was made beforehand with multi_queue wants 2 or more, one made without wants 1.</param>
+    /// <param name="isHere">Whether that namespace is the switch's, who hears of links' changes there.</param>
     /// <exception cref="PortException">The name is taken or not a name, or the system refuses.</exception>
-    public static TapPort Open(string port, string name, int queues = 1)
+    public static TapPort Open(string port, string name, int queues = 1, bool isHere = true)
     {
         bool existed = LinuxInterface.IsThere(port, name);
         int[] descriptors = new int[queues];
@@ -106,7 +109,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
                 throw PortException.FromErrno(port, "SIOCSIFFLAGS(IFF_UP)", error);
             }
             _ = device.ReadLink();
-            return new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads);
+            return new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads) { _isHere = isHere };
         }
         catch
         {

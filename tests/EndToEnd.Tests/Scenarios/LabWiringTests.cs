@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.Ports;
+using Softswitch.Testing;
+
+namespace Softswitch.EndToEnd.Tests.Scenarios;
+
+/// <summary>A host moves between two switches whose ports are of each kind, and talks to another behind a third cable.</summary>
+public sealed class LabWiringTests
+{
+    private const ushort Port = 5000;
+    private const long Rate = 20_000_000;
+
+    [Theory]
+    [InlineData("packet")]
+    [InlineData("xdp")]
+    [InlineData("tap")]
+    [InlineData("card")]
+    public void A_host_that_moves_between_ports_of_any_kind_pings_and_has_TCP(string ports)
+    {
+        Needs.Namespaces();
+        LabWiring wiring = WiringOf(ports);
+        using var lab = new Testbed(static _ => { }) { Wiring = wiring };
+        (LabHost still, LabHost mobile, LabSwitch[] switches) = Build(lab);
+        Assert.All(switches, device => Assert.Equal(wiring.UsesCards, device.IsOnCard));
+        for (int place = 0; place < 2; place++)
+        {
+            if (place > 0)
+            {
+                mobile.Prepare(place);
+                mobile.MoveTo(place);
+            }
+            mobile.Announce();
+            using WireTap atHost = mobile.OpenTap(place, path: null);
+            using WireTap atSwitch = WireTap.Open(switches[place], LabSwitch.InterfaceOf(2), path: null);
+            FrameCount[] requests = [Count(atHost, isOutgoing: false, still), Count(atSwitch, isOutgoing: true, still)];
+            FrameCount[] replies = [Count(atHost, isOutgoing: true, mobile), Count(atSwitch, isOutgoing: false, mobile)];
+            using PingStream pings = PingStream.Start(still, mobile, perSecond: 100);
+            Eventually.True(() => pings.Record.Received >= 10, () => $"{pings.Record.Received} of {pings.Record.Sent} pings are answered at place {place}");
+            StreamSummary summary = pings.Stop();
+            atHost.Drain();
+            atSwitch.Drain();
+            Assert.All(requests.Concat(replies), count => Assert.InRange(count.Total, summary.Received, summary.Sent));
+
+            // From where segments and unfinished checksums come.
+            using TcpStream tcp = TcpStream.Start(still, mobile, (ushort)(Port + place), bytesPerSecond: 4e6);
+            Eventually.True(() => tcp.Arrived > 1 << 20, () => $"{tcp.Arrived} bytes of TCP at place {place}");
+            TcpSummary connection = tcp.Stop();
+            Assert.Equal((0L, null), (connection.WrongBytes, connection.Failure));
+        }
+    }
+
+    [Theory]
+    [InlineData("packet")]
+    [InlineData("xdp")]
+    [InlineData("tap")]
+    [InlineData("card")]
+    public void A_cable_carries_no_more_than_its_rate_each_way(string ports)
+    {
+        Needs.Namespaces();
+        LabWiring wiring = WiringOf(ports) with { Rate = Rate };
+        using var lab = new Testbed(static _ => { }) { Wiring = wiring };
+        (LabHost still, LabHost mobile, _) = Build(lab);
+        mobile.Announce();
+        foreach ((LabHost from, LabHost to) in new[] { (still, mobile), (mobile, still) })
+        {
+            using TcpStream tcp = TcpStream.Start(from, to, Port, bytesPerSecond: 10 * Rate / 8);
+            Eventually.True(() => tcp.Arrived > 0, () => "no TCP");
+            (long bytes, long began) = (tcp.Arrived, Stopwatch.GetTimestamp());
+            Eventually.True(() => tcp.Arrived - bytes > Rate / 8 / 2, () => "half a second's TCP does not arrive");
+            double found = 8 * (tcp.Arrived - bytes) / Stopwatch.GetElapsedTime(began).TotalSeconds;
+            // What waits in queues when the clock starts comes on top, and what TCP does on a busy machine may be little.
+            Assert.InRange(found, 0.02 * Rate, 1.5 * Rate);
+        }
+    }
+
+    [Fact]
+    public void A_lab_none_of_whose_switches_can_be_a_card_says_why()
+    {
+        Needs.Namespaces();
+        using var lab = new Testbed(static _ => { }) { Wiring = new LabWiring { UsesCards = true } };
+        LabSwitch device = lab.Add(new LabSwitch("switch", 1), 1, 0);
+        lab.Connect(lab.Add(LabHost.Numbered(1), 0, 0), device, 5);
+        lab.Start(device, StartController(lab));
+        Assert.Equal("no switch here can be a card: switch: port 5: a card has 4", lab.FindFailure());
+    }
+
+    private static LabWiring WiringOf(string ports) => new()
+    {
+        Backend = ports switch
+        {
+            "xdp" => PortKind.Xdp,
+            "tap" => PortKind.Tap,
+            _ => PortKind.Packet,
+        },
+        UsesCards = ports == "card",
+    };
+
+    /// <summary>A still host at the first of two switches, and one that may be at either.</summary>
+    private static (LabHost Still, LabHost Mobile, LabSwitch[] Switches) Build(Testbed lab)
+    {
+        LabSwitch[] switches = [lab.Add(new LabSwitch("s1", 1), 1, 0), lab.Add(new LabSwitch("s2", 2), 2, 0)];
+        LabHost still = lab.Add(LabHost.Numbered(1), 0, 0);
+        LabHost mobile = lab.Add(LabHost.Numbered(2), 3, 0);
+        lab.Connect(still, switches[0], 1);
+        lab.Connect(switches[0], 3, switches[1], 3);
+        Array.ForEach(switches, device => lab.Connect(mobile, device, 2));
+        FloodingController controller = StartController(lab);
+        Array.ForEach(switches, device => lab.Start(device, controller));
+        Eventually.True(() => controller.Switches.Count == switches.Length, () => "the switches do not connect");
+        Assert.Null(lab.FindFailure());
+        return (still, mobile, switches);
+    }
+
+    private static FloodingController StartController(Testbed lab) => lab.AddController(new FloodingController());
+
+    private static FrameCount Count(WireTap tap, bool isOutgoing, LabHost sender) =>
+        tap.Count($"from {sender.Name}", (in frame) => frame.IsOutgoing == isOutgoing && frame.IsIpv4 && frame.NetworkSource == sender.Address);
+
+    private sealed class FloodingController() : OfController(new ControllerOptions { Name = "floods" })
+    {
+        protected override void OnConnected(SwitchConnection from) => from.Send("actions=flood");
+    }
+}
