@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
@@ -22,7 +21,7 @@ internal sealed record PortNews(ulong DatapathId, PortStatusReason Reason, ushor
 /// <param name="addresses">The router's hardware addresses, left and right.</param>
 /// <param name="machines">Its ports on each physical machine, by datapath id.</param>
 /// <param name="place">The machine it is on.</param>
-internal sealed class XenflowController(
+internal sealed partial class XenflowController(
     (MacAddress Left, MacAddress Right) addresses, IReadOnlyDictionary<ulong, RouterPorts> machines, IReadOnlyList<LinkSwitch> links, ulong place)
     : OfController(new ControllerOptions { Name = "XenFlow controller" })
 {
@@ -31,18 +30,12 @@ internal sealed class XenflowController(
 
     public const string RightInterface = "leg1";
 
-    /// <summary>Ethernet type of the probe that shows that what was sent before it has passed: IEEE's first for local experiments.</summary>
-    private const ushort ProbeType = 0x88b5;
-
-    private const int ProbeLength = 60;
     private const ushort IdleTimeoutSeconds = 300;
 
     private readonly Dictionary<ushort, uint> _slices = [];
     private readonly Dictionary<Be32, NextHop> _decided = [];
     private readonly List<PortNews> _portNews = [];
     private RoutingTable? _table;
-    private FlowMove? _move;
-    private uint _selection; // xid of the request that selects what moves
     private long _packetIns;
     private long _unroutable;
 
@@ -103,34 +96,25 @@ internal sealed class XenflowController(
         }
     }
 
-    /// <summary>Begins to move the router's flows: make before break, or for comparison break before make.</summary>
-    /// <returns>Its progress.</returns>
-    /// <exception cref="TestbedException">A move is under way, or a switch is not connected.</exception>
-    public FlowMove Move(ulong to, bool breaksFirst = false)
+    /// <summary>Makes the flows of packets from the left before these come.</summary>
+    /// <param name="frames">The first bytes of each.</param>
+    /// <param name="done">Called under the controller's lock, when the switch has them.</param>
+    /// <exception cref="TestbedException">The switch is not connected.</exception>
+    public void Insert(IEnumerable<byte[]> frames, Action done)
     {
         lock (HandlerLock)
         {
-            if (_move != null || Find(to) == null || Find(place) is not { } source)
+            SwitchConnection device = Find(place) ?? throw new TestbedException("flows cannot be made in advance: the switch is not connected");
+            RouterPorts ports = machines[place];
+            foreach (byte[] frame in frames)
             {
-                throw new TestbedException("the flows cannot be moved: a move is under way, or a switch is not connected");
+                if (PacketMatch.TryCreate(frame, ports.Left, out FlowMatch match) && Decide(match, ports) is { } actions)
+                {
+                    Install(device, Make(match, actions));
+                }
             }
-            _move = new FlowMove(place, to, breaksFirst);
-            var all = new FlowFilter(FlowMatch.Any);
-            _selection = source.Send((buffer, xid) => FlowStatsMessage.WriteRequest(buffer, xid, all));
-            source.Flush();
-            return _move;
-        }
-    }
-
-    /// <summary>Sends probes again that have not come back; one may have been lost where too much was sent.</summary>
-    public void ProbeAgain()
-    {
-        lock (HandlerLock)
-        {
-            if (_move is { LinkedAt: > 0, DrainedAt: 0 })
-            {
-                Probe();
-            }
+            device.Barrier(_ => done());
+            device.Flush();
         }
     }
 
@@ -162,28 +146,10 @@ internal sealed class XenflowController(
             return;
         }
         _packetIns++;
-        bool isSuspended = _move is { BreaksFirst: true };
+        bool isSuspended = _move is { Steps.BreaksFirst: true };
         if (!isSuspended && match.Wildcards == FlowWildcards.None && match.DlType == EtherType.Ipv4)
         {
             Route(from, ports, packetIn, match);
-        }
-    }
-
-    protected override void OnStatsReply(SwitchConnection from, uint xid, OfStatsType type, ReadOnlySpan<byte> body, bool isLast)
-    {
-        if (_move is not { } move || from.DatapathId != move.From || type != OfStatsType.Flow || xid != _selection)
-        {
-            return;
-        }
-        FlowAction[] storage = new FlowAction[OfActions.MaxCount];
-        while (FlowStatsMessage.TryReadEntry(ref body, storage, out FlowStatistics flow))
-        {
-            Select(move, flow);
-        }
-        if (isLast)
-        {
-            _selection = 0;
-            Begin(move, from);
         }
     }
 
@@ -197,7 +163,7 @@ internal sealed class XenflowController(
         }
         if (from.DatapathId == place || from.DatapathId == _move?.To)
         {
-            var flow = new MigratingFlow(match, ParsedFlow.DefaultPriority, IdleTimeoutSeconds, Cookie: 0, actions);
+            MigratingFlow flow = Make(match, actions);
             Install(from, flow, packetIn.BufferId);
             // What is new while the flows move belongs to them.
             if (_move is { } move && from.DatapathId == move.From && ports.TryTranslate(flow, machines[move.To], out MigratingFlow translated))
@@ -228,112 +194,7 @@ internal sealed class XenflowController(
 
     private bool IsForRouter(MacAddress address) => address == addresses.Left || address == addresses.Right;
 
-    private void Select(FlowMove move, in FlowStatistics flow)
-    {
-        if (flow.Match.Wildcards == FlowWildcards.None && IsForRouter(flow.Match.DlDst)
-            && machines[move.From].TryTranslate(
-                new MigratingFlow(flow.Match, flow.Priority, flow.IdleTimeoutSeconds, flow.Cookie, flow.Actions.ToArray()), machines[move.To], out MigratingFlow translated))
-        {
-            move.Flows.Add(translated);
-        }
-    }
-
-    private void Begin(FlowMove move, SwitchConnection source)
-    {
-        if (!move.BreaksFirst)
-        {
-            AddAll(move);
-            return;
-        }
-        Delete(source, "ip");
-        source.Barrier(when =>
-        {
-            move.DeletedAt = when;
-            AddAll(move);
-        });
-    }
-
-    private void AddAll(FlowMove move)
-    {
-        if (Find(move.To) is not { } destination)
-        {
-            return;
-        }
-        move.Flows.ForEach(flow => Install(destination, flow));
-        destination.Barrier(when =>
-        {
-            move.AddedAt = when;
-            ChangeLinks(move);
-        });
-    }
-
-    private void ChangeLinks(FlowMove move)
-    {
-        SwitchConnection[] ends = [.. links.Select(link => Find(link.DatapathId)).OfType<SwitchConnection>()];
-        foreach (SwitchConnection end in ends)
-        {
-            end.Send($"in_port=1,actions=output:{PortTo(move.To, end.DatapathId)}", FlowSyntaxMode.ModifyStrict);
-        }
-        BarrierAll(ends, answers =>
-        {
-            move.LinkedAt = answers.Max();
-            Volatile.Write(ref place, move.To);
-            if (move.BreaksFirst)
-            {
-                End(move);
-            }
-            else
-            {
-                Probe();
-            }
-        });
-    }
-
-    /// <summary>
-    /// Sends a probe by each link to where the router was. A link switch's barrier says that it sends nothing there any more, not that what it sent has been
-    /// treated there: entries deleted now could be missed by packets that wait in front of the switch. A probe waits behind them.
-    /// </summary>
-    private void Probe()
-    {
-        foreach (LinkSwitch link in links.Where(link => !_move!.Drained.Contains(link.DatapathId)))
-        {
-            byte[] frame = new byte[ProbeLength];
-            MacAddress.Broadcast.CopyTo(frame);
-            addresses.Left.CopyTo(frame.AsSpan(MacAddress.Size));
-            frame[12] = ProbeType >> 8;
-            frame[13] = ProbeType & 0xff;
-            Find(link.DatapathId)?.Send(new PacketOut { Actions = [FlowAction.Output(link.Ports[_move!.From])], Data = frame });
-            Find(link.DatapathId)?.Flush();
-        }
-    }
-
-    private void TakeProbe(SwitchConnection from, ushort inPort, RouterPorts ports)
-    {
-        if (_move is not { LinkedAt: > 0, DrainedAt: 0 } move || from.DatapathId != move.From)
-        {
-            return;
-        }
-        move.Drained.Add(links[inPort == ports.Left ? 0 : 1].DatapathId);
-        if (move.Drained.Count == links.Count)
-        {
-            move.DrainedAt = Stopwatch.GetTimestamp();
-            from.Barrier(static _ => { }); // ends the pass that took the last packets, before the deletion behind it
-            Delete(from, "ip");
-            from.Barrier(when =>
-            {
-                move.DeletedAt = when;
-                End(move);
-            });
-        }
-    }
-
-    private void End(FlowMove move)
-    {
-        _move = null;
-        move.End();
-    }
-
-    private ushort PortTo(ulong machine, ulong link) => links.First(one => one.DatapathId == link).Ports[machine];
+    private static MigratingFlow Make(in FlowMatch match, FlowAction[] actions) => new(match, ParsedFlow.DefaultPriority, IdleTimeoutSeconds, Cookie: 0, actions);
 
     private static void Install(SwitchConnection? to, MigratingFlow flow, uint buffer = FlowMod.NoBuffer) => to?.Send(new FlowMod
     {

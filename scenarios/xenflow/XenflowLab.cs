@@ -153,9 +153,9 @@ internal sealed class XenflowLab : IDisposable
     }
 
     /// <summary>Moves the router's flows to the other machine; returns when the last switch has confirmed.</summary>
-    public FlowMove MoveFlows(ScenarioRun run, bool breaksFirst = false)
+    public FlowMove MoveFlows(ScenarioRun run, MoveSteps steps)
     {
-        FlowMove move = Controller.Move(There.DatapathId, breaksFirst);
+        FlowMove move = Controller.Move(There.DatapathId, steps);
         long probed = Stopwatch.GetTimestamp();
         run.WaitUntil(
             () =>

@@ -8,22 +8,25 @@ internal static class XenflowPortChanges
 {
     private const ushort TapPort = 30;
     private const ushort VifPort = 31;
-    private const double Rate = 5000;
+    private const double Rate = 5000; // unless one is set
 
-    public static void Run(ScenarioRun run, XenflowLab lab, int flows)
+    public static void Run(ScenarioRun run, XenflowLab lab)
     {
+        int flows = run.Get(XenflowParameters.Flows);
+        double rate = run.Get(XenflowParameters.Rate) ?? Rate;
         int rounds = run.Scale(20, 3);
-        using var traffic = new XenflowTraffic(lab, frameLength: 60, flows, most: 1 << 22);
+        using var traffic = new XenflowTraffic(lab, PacketSize.Of(run)[0].FrameLength, flows, most: Math.Max(1 << 22, (long)(rate * 20)));
+        traffic.Fill(run);
         if (lab.Here != lab.Machine1)
         {
-            lab.MoveFlows(run); // to where the router's interfaces are
+            lab.MoveFlows(run, MoveSteps.Whole); // to where the router's interfaces are
         }
         int before = lab.Controller.PortNews.Count;
-        XenflowTrial trial = traffic.Run(Rate, TimeSpan.FromSeconds(run.Scale(6, 2)), () =>
+        XenflowTrial trial = traffic.Run(rate, TimeSpan.FromSeconds(run.Scale(6, 2)), moment: 1.0 / 3, () =>
         {
             ChangePorts(lab.Machine1, rounds);
             lab.MoveInterfaces();
-            return lab.MoveFlows(run);
+            return lab.MoveFlows(run, MoveSteps.Whole);
         }, run.Cancellation);
         run.WaitUntil(() => Told(lab, before, PortStatusReason.Delete, lab.Machine1, 4) > 0, "the controller is told that the router's interfaces left machine 1");
         int added = Told(lab, before, PortStatusReason.Add, lab.Machine1, TapPort) + Told(lab, before, PortStatusReason.Add, lab.Machine1, VifPort);
@@ -31,8 +34,13 @@ internal static class XenflowPortChanges
         run.Say($"{added} ports added and {removed} removed on {lab.Machine1.Name} while {trial.Offered} packets passed: {trial.Lost} lost");
         run.Result.Add("ports", trial.ToJson());
         run.Check("each tap and vif port that comes or goes is told by port-status", $"{2 * rounds} added, {2 * rounds} removed", $"{added} added, {removed} removed", added == 2 * rounds && removed == 2 * rounds);
-        run.Check(
-            $"packets of other ports lost meanwhile, at {Rate:0} a second", "0", trial.Lost == 0 ? $"0 of {trial.Offered}" : $"{trial.Lost} of {trial.Offered}: {trial.DescribeLoss()}",
+        if (run.Get(XenflowParameters.Part) == XenflowParameters.Ports)
+        {
+            XenflowMeasures.Record(run, [trial]);
+        }
+        Action<string, string, string, bool> judge = run.IsUsual() ? run.Check : run.CheckTime;
+        judge(
+            $"packets of other ports lost meanwhile, at {rate:0} a second", "0", trial.Lost == 0 ? $"0 of {trial.Offered}" : $"{trial.Lost} of {trial.Offered}: {trial.DescribeLoss()}",
             trial.Lost == 0);
         int moved = Told(lab, before, PortStatusReason.Add, lab.Machine2, 13) + Told(lab, before, PortStatusReason.Add, lab.Machine2, 14);
         run.Check(

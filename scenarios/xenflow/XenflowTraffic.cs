@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
@@ -18,7 +19,12 @@ internal sealed class XenflowTraffic : IDisposable
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(10);
 
+    // Of packets of new flows; the way by the controller keeps up with it on a busy machine too, or is gone again.
+    private const double FillRate = 2000;
+    private const int MostFills = 20;
+
     private readonly XenflowLab _lab;
+    private readonly int _flows;
     private readonly LabSwitch[] _switches;
     private readonly FrameGenerator _generator;
     private readonly FrameSink _sink;
@@ -30,6 +36,7 @@ internal sealed class XenflowTraffic : IDisposable
     public XenflowTraffic(XenflowLab lab, int frameLength, int flows, long most)
     {
         _lab = lab;
+        _flows = flows;
         _switches = [lab.Link1, lab.Machine1, lab.Machine2, lab.Link2];
         FrameLength = frameLength;
         try
@@ -55,6 +62,61 @@ internal sealed class XenflowTraffic : IDisposable
 
     public int FrameLength { get; }
 
+    /// <summary>For trials at any rate; every flow has its entry, and the code has run once.</summary>
+    public static XenflowTraffic ForTrials(ScenarioRun run, XenflowLab lab, PacketSize size)
+    {
+        double seconds = run.Get(XenflowParameters.Seconds);
+        double rate = Math.Max(size.LineRate, run.Get(XenflowParameters.Rate) ?? 0);
+        var traffic = new XenflowTraffic(lab, size.FrameLength, run.Get(XenflowParameters.Flows), most: (long)(rate * seconds * 2));
+        try
+        {
+            traffic.Fill(run);
+            _ = traffic.Run(Math.Min(size.LineRate, 10_000), TimeSpan.FromSeconds(seconds), run.Cancellation);
+            return traffic;
+        }
+        catch
+        {
+            traffic.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Has an entry made for each flow that has none.</summary>
+    /// <exception cref="TestbedException">It does not come about.</exception>
+    public void Fill(ScenarioRun run)
+    {
+        for (int i = 0; XenflowLab.CountExact(_lab.Here).Flows < _flows; i++)
+        {
+            if (i == MostFills)
+            {
+                throw new TestbedException($"{XenflowLab.CountExact(_lab.Here).Flows} of {_flows} flows have entries after {MostFills} packets of each");
+            }
+            if (run.Get(XenflowParameters.Insertion) == XenflowParameters.InAdvance)
+            {
+                Insert(run);
+            }
+            else
+            {
+                _ = Send(FillRate, _flows, run.Cancellation);
+            }
+        }
+    }
+
+    /// <summary>Has the controller make an entry for each flow without a packet.</summary>
+    public void Insert(ScenarioRun run)
+    {
+        bool isDone = false;
+        byte[] frame = MeasuredFrame.Template(FrameLength);
+        _lab.Controller.Insert(
+            Enumerable.Range(0, _flows).Select(flow =>
+            {
+                BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(MeasuredFrame.SourcePortOffset), (ushort)flow);
+                return frame;
+            }),
+            () => Volatile.Write(ref isDone, true));
+        run.WaitUntil(() => Volatile.Read(ref isDone), "the flows are made in advance");
+    }
+
     /// <summary>Offers so many packets, each flow in turn, and waits until the last has arrived.</summary>
     /// <param name="rate">Packets a second.</param>
     public XenflowTrial Send(double rate, long packets, CancellationToken cancellation) =>
@@ -65,14 +127,15 @@ internal sealed class XenflowTraffic : IDisposable
     public XenflowTrial Run(double rate, TimeSpan duration, CancellationToken cancellation) =>
         Measure(rate, duration, _sink.Capacity, static (_, _) => null, cancellation);
 
-    /// <summary>As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile: begun after a third of the time, with packets before it, and behind it by the new way.</summary>
-    public XenflowTrial Run(double rate, TimeSpan duration, Func<FlowMove?> meanwhile, CancellationToken cancellation) =>
+    /// <summary>As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile, with packets before it, and behind it by the new way.</summary>
+    /// <param name="moment">When it begins, as a share of the time.</param>
+    public XenflowTrial Run(double rate, TimeSpan duration, double moment, Func<FlowMove?> meanwhile, CancellationToken cancellation) =>
         Measure(rate, Longest, _sink.Capacity, (sender, enough) =>
         {
-            cancellation.WaitHandle.WaitOne(duration / 3);
+            cancellation.WaitHandle.WaitOne(duration * moment);
             WaitWhile(sender, () => _sink.Read().Received == 0);
             FlowMove? move = meanwhile();
-            cancellation.WaitHandle.WaitOne(duration * 2 / 3);
+            cancellation.WaitHandle.WaitOne(duration * (1 - moment));
             WaitWhile(sender, () => XenflowLab.CountExact(_lab.Here).Packets == 0);
             enough.Cancel();
             return move;

@@ -1,0 +1,74 @@
+using Softswitch.Lab.Measures;
+using Softswitch.Scenarios.Parameters;
+
+namespace Softswitch.Scenarios.Xenflow;
+
+/// <summary>What can be varied, and which part of the scenario makes use of it.</summary>
+internal static class XenflowParameters
+{
+    public const string All = "all";
+    public const string OnDemand = "on-demand";
+    public const string Moves = "moves";
+    public const string Ports = "ports";
+    public const string Slice = "slice";
+    public const string Route = "route";
+    public const string Rates = "rates";
+
+    public const string InAdvance = "in-advance";
+
+    private const string Both = "both";
+    private const string On = "on";
+    private const string Off = "off";
+
+    public static readonly Parameter<string> Part = Parameter.Word(
+        "part", "which part runs: the flows' first packets, the moves, ports that come and go, the slice, a route that changes, the highest rates without loss",
+        [All, OnDemand, Moves, Ports, Slice, Route, Rates]);
+
+    public static readonly Parameter<double?> Rate = Parameter.NumberOrAuto(
+        "rate", "pps", "packets offered a second", "moves are made at 1,000 a second and in steps up to the highest rate without loss, which is searched first; packets of new flows "
+        + "come at 250, packets beside ports that come and go at 5,000", 100, 1.488e6, paper: "1,000 to 8,000");
+
+    public static readonly Parameter<double?> Size = Parameter.NumberOrAuto(
+        "size", "bytes", "of the Ethernet frames, without FCS", "moves are made with 60 and 1514, other parts use 60", MeasuredFrame.MinLength, MeasuredFrame.MaxLength,
+        paper: "64 and 1500, which are 60 and 1514 so counted");
+
+    public static readonly Parameter<int> Flows = Parameter.Whole("flows", "that the router has and that move, each packet of another one", 1000, 1, MeasuredFrame.MaxFlows, small: 200);
+
+    public static readonly Parameter<int> MovesAtEachRate = Parameter.Whole("moves", "at each rate", 1, 1, 100);
+
+    public static readonly Parameter<string> MakesBeforeBreak = Parameter.Word(
+        "make-before-break", "whether the new path is made before the old one is broken; off is for contrast, and loss belongs to it", [Both, On, Off], paper: On);
+
+    public static readonly Parameter<string> Insertion = Parameter.Word(
+        "insertion", "whether the controller makes a flow for its first packet, or all before any comes", [OnDemand, InAdvance], paper: OnDemand);
+
+    public static readonly Parameter<bool> Barriers = Parameter.Flag(
+        "barriers", "whether each step of a move waits for barrier replies to the one before; off, packets may meet no entry, and whether they do is not judged", true);
+
+    public static readonly Parameter<bool> Probe = Parameter.Flag(
+        "probe", "whether a probe behind the last packets of the old path tells that its entries can go; off, they go at once, and whether packets meet no entry is not judged", true);
+
+    public static readonly Parameter<double> Seconds = Parameter.Number("seconds", string.Empty, "that packets are offered for in a trial", 1, 0.1, 20, small: 0.3);
+
+    public static IReadOnlyList<Parameter> Every { get; } = [Part, Rate, Size, Flows, MovesAtEachRate, MakesBeforeBreak, Insertion, Barriers, Probe, Seconds];
+
+    /// <summary>Whether a part of the scenario is to run.</summary>
+    public static bool Includes(this ScenarioRun run, string part) => run.Get(Part) is var chosen && (chosen == All || chosen == part);
+
+    public static bool MakesFirst(this ScenarioRun run) => run.Get(MakesBeforeBreak) != Off;
+
+    public static bool BreaksFirst(this ScenarioRun run) => run.Get(MakesBeforeBreak) != On;
+
+    /// <summary>Whether nothing was set that can have packets lost to overload.</summary>
+    public static bool IsUsual(this ScenarioRun run) => run.Values.Parameters.Where(one => one != Part && one != Scenario.Seed).All(one => !run.Values.IsSet(one));
+
+    /// <summary>Whether a part makes use of a parameter.</summary>
+    public static bool Uses(string part, Parameter parameter) => !Every.Contains(parameter) || parameter == Part || part switch
+    {
+        All or Moves => true,
+        OnDemand or Ports => parameter == Rate || parameter == Size || parameter == Flows || parameter == Insertion,
+        Rates => parameter == Size || parameter == Flows || parameter == Insertion || parameter == Seconds,
+        Route => parameter == Insertion,
+        _ => false,
+    };
+}
