@@ -32,6 +32,20 @@ internal static class Sandbox
     /// <summary>Whether this is the program that runs inside.</summary>
     public static bool IsInside => Environment.GetEnvironmentVariable(Inside) != null;
 
+    /// <summary>Finds out whether <see cref="Enter"/> will return, for a program that is about to start those that enter.</summary>
+    /// <exception cref="OptionException">As of <see cref="Enter"/>.</exception>
+    public static void Check()
+    {
+        try
+        {
+            NetworkNamespace.Create().Dispose();
+        }
+        catch (SystemCallException refusal) when (refusal.IsRefusal)
+        {
+            Probe(FindUnshare());
+        }
+    }
+
     /// <summary>The socket that <see cref="Enter"/> was given outside, where it still listens; null if there was none. Inside, once.</summary>
     public static Socket? TakeListener() =>
         int.TryParse(Environment.GetEnvironmentVariable(Listener), out int descriptor) ? new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)) : null;

@@ -5,6 +5,7 @@ using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Report;
+using Softswitch.Scenarios.Sweeps;
 using Spectre.Console;
 
 namespace Softswitch.Scenarios;
@@ -14,8 +15,8 @@ namespace Softswitch.Scenarios;
 internal static class ScenarioCommand
 {
     private const string Everything = "all";
-    private const int NotPassed = 1;
-    private const int Interrupted = 130; // as a shell says of SIGINT
+    public const int NotPassed = 1;
+    public const int Interrupted = 130; // as a shell says of SIGINT
 
     private static readonly Argument<string> Name = new("name")
     {
@@ -35,7 +36,9 @@ internal static class ScenarioCommand
 
     private static readonly Option<string[]> Set = new("--set")
     {
-        HelpName = "KEY=VALUE[,...]", Description = "Vary the scenario; --list shows its parameters.", DefaultValueFactory = static _ => [],
+        HelpName = "KEY=VALUE[,...]",
+        Description = "Vary the scenario; --list shows its parameters.",
+        DefaultValueFactory = static _ => [],
     };
 
     public static Command Create()
@@ -44,6 +47,7 @@ internal static class ScenarioCommand
         {
             Name, List, Set, Keep, Json, Small, Guests, Pcap, Report,
         };
+        SweepCommand.Options.ToList().ForEach(command.Options.Add);
         command.SetAction(result =>
         {
             IReadOnlyList<Scenario> chosen = Choose(result.GetRequiredValue(Name));
@@ -57,27 +61,32 @@ internal static class ScenarioCommand
                 Keep = result.GetValue(Keep),
                 Small = result.GetValue(Small),
                 UsesGuests = result.GetValue(Guests),
-                CaptureFolder = OpenFolder(Pcap, result.GetValue(Pcap)),
             };
             string[] settings = result.GetValue(Set)!;
+            string[] words = [.. result.Tokens.Select(token => token.Value)];
+            string typed = $"./softswitch {string.Join(' ', words)}";
+            // Said before anything is started.
+            if (options.UsesGuests && GuestImage.FindMissing() is { } missing)
+            {
+                throw new OptionException($"{Guests.Name}: {missing}");
+            }
+            if (SweepCommand.IsAsked(result))
+            {
+                return SweepCommand.Run(result, chosen, options, settings, [Keep, Json, Report, Pcap], typed);
+            }
+            options = options with { CaptureFolder = OpenFolder(Pcap, result.GetValue(Pcap)) };
             if (settings.Length > 0 && chosen.Count > 1)
             {
                 throw new OptionException($"{Set.Name}: varies one scenario; name it instead of {Everything}");
             }
             (Scenario Scenario, ParameterValues Values)[] runs = [.. chosen.Select(scenario => (scenario, ReadSettings(scenario, options, settings)))];
             string? report = OpenFolder(Report, result.GetValue(Report));
-            // Said before anything is started.
-            if (options.UsesGuests && GuestImage.FindMissing() is { } missing)
-            {
-                throw new OptionException($"{Guests.Name}: {missing}");
-            }
             if (options.Keep && chosen.Count > 1)
             {
                 throw new OptionException($"--keep: leaves one scenario running; name it instead of {Everything}");
             }
-            string[] words = [.. result.Tokens.Select(token => token.Value)];
             Sandbox.Enter(words);
-            return Run(runs, options, result.GetValue(Json), report, $"./softswitch {string.Join(' ', words)}");
+            return Run(runs, options, result.GetValue(Json), report, typed);
         });
         return command;
     }

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Hosting;
+using Softswitch.Lab;
 using Softswitch.Lab.Charts;
 using Softswitch.Lab.Measures;
 

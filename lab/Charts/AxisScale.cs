@@ -16,7 +16,11 @@ internal enum AxisUnit
 /// <param name="Label">With the unit.</param>
 /// <param name="IsLog">By powers of ten; values of 0 and below have no place on it.</param>
 /// <param name="Through">A value the axis reaches at least, whatever the data are.</param>
-internal sealed record Axis(string Label, bool IsLog = false, AxisUnit Unit = AxisUnit.Number, double? Through = null);
+internal sealed record Axis(string Label, bool IsLog = false, AxisUnit Unit = AxisUnit.Number, double? Through = null)
+{
+    /// <summary>In place of numbers: the value 0 is the first of them. Null for an axis of numbers.</summary>
+    public IReadOnlyList<string>? Words { get; init; }
+}
 
 /// <summary>From values to places between 0 and 1, and the values worth a tick.</summary>
 internal sealed class AxisScale
@@ -39,7 +43,7 @@ internal sealed class AxisScale
         MinorTicks = minorTicks;
     }
 
-    /// <summary>Values with a label, ascending; the first and the last are the axis's ends.</summary>
+    /// <summary>Values with a label, ascending; of numbers, the first and the last are the axis's ends.</summary>
     public IReadOnlyList<double> Ticks { get; }
 
     /// <summary>Values with a small tick and no label.</summary>
@@ -48,6 +52,10 @@ internal sealed class AxisScale
     /// <summary>An axis on which all these values have a place.</summary>
     public static AxisScale For(Axis axis, IEnumerable<double> values)
     {
+        if (axis.Words is { } words)
+        {
+            return new AxisScale(axis, -0.5, words.Count - 0.5, [.. Enumerable.Range(0, words.Count)], []);
+        }
         double[] shown = [.. values.Where(value => double.IsFinite(value) && (!axis.IsLog || value > 0))];
         return axis.IsLog ? Logarithmic(axis, shown) : Linear(axis, shown);
     }
@@ -59,6 +67,10 @@ internal sealed class AxisScale
 
     public string LabelOf(double tick)
     {
+        if (_axis.Words is { } words)
+        {
+            return words[(int)tick];
+        }
         if (_axis.Unit == AxisUnit.Percent)
         {
             return $"{Text(100 * tick)} %";
@@ -68,6 +80,7 @@ internal sealed class AxisScale
             >= 1e9 => $"{Text(tick / 1e9)} G",
             >= 1e6 => $"{Text(tick / 1e6)} M",
             >= 1e3 => $"{Text(tick / 1e3)} k",
+            < 0 => $"-{LabelOf(-tick)}",
             _ => Text(tick),
         };
     }
@@ -81,14 +94,16 @@ internal sealed class AxisScale
         return new AxisScale(axis, ticks[0], ticks[^1], ticks, [.. minor]);
     }
 
-    /// <summary>From 0 on: a rate's axis that begins elsewhere makes small differences look large.</summary>
+    /// <summary>With 0 on it: a rate's axis that begins elsewhere makes small differences look large.</summary>
     private static AxisScale Linear(Axis axis, double[] values)
     {
-        double most = Math.Max(values.Append(axis.Through ?? 0).Max(), 1e-9);
-        double step = NiceStep(most / (WantedTicks - 1));
-        int count = (int)Math.Ceiling((most / step) - 1e-9);
-        double[] ticks = [.. Enumerable.Range(0, count + 1).Select(i => i * step)];
-        return new AxisScale(axis, 0, ticks[^1], ticks, []);
+        double least = Math.Min(0, values.DefaultIfEmpty(0).Min());
+        double most = Math.Max(values.Append(axis.Through ?? 0).Max(), least + 1e-9);
+        double step = NiceStep((most - least) / (WantedTicks - 1));
+        int from = (int)Math.Floor((least / step) + 1e-9);
+        int to = (int)Math.Ceiling((most / step) - 1e-9);
+        double[] ticks = [.. Enumerable.Range(from, to - from + 1).Select(i => i * step)];
+        return new AxisScale(axis, ticks[0], ticks[^1], ticks, []);
     }
 
     /// <summary>1, 2 or 5 times a power of ten, not below <paramref name="least"/>.</summary>

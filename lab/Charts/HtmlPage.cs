@@ -43,9 +43,10 @@ internal sealed class HtmlPage
         return this;
     }
 
-    public HtmlPage AddChart(LineChart chart)
+    /// <param name="note">A second line of the caption, which is HTML already.</param>
+    public HtmlPage AddChart(LineChart chart, string? note = null)
     {
-        _html.Append("<figure class=\"chart\"><figcaption>").Append(Escape(chart.Title)).Append("</figcaption>\n")
+        _html.Append("<figure class=\"chart\"><figcaption>").Append(Escape(chart.Title)).Append(note == null ? string.Empty : $"<br>{note}").Append("</figcaption>\n")
             .Append("<div class=\"on-screen\">").Append(SvgChart.Draw(chart, ScreenWidth, hasTitle: false))
             .Append("</div><div class=\"on-phone\">").Append(SvgChart.Draw(chart, PhoneWidth, hasTitle: false)).Append("</div></figure>\n");
         return this;

@@ -8,8 +8,15 @@ internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> P
     /// <summary>Points that something else on the machine has spoilt: crosses, not joined with the others.</summary>
     public IReadOnlyList<(double X, double Y)> Disturbed { get; init; } = [];
 
+    /// <summary>From where to where what a point stands for spreads: bars.</summary>
+    public IReadOnlyList<(double X, double Low, double High)> Spreads { get; init; } = [];
+
+    /// <summary>Whether points are joined: not where they are words' or somebody else's, of which nothing is known in between.</summary>
+    public bool IsJoined { get; init; } = true;
+
     /// <summary>All that need a place on the axes.</summary>
-    public IEnumerable<(double X, double Y)> All => Points.Concat(Disturbed);
+    public IEnumerable<(double X, double Y)> All =>
+        [.. Points, .. Disturbed, .. Spreads.Select(one => (one.X, one.Low)), .. Spreads.Select(one => (one.X, one.High))];
 }
 
 /// <summary>Lines over one pair of axes.</summary>

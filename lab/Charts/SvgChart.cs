@@ -21,6 +21,7 @@ internal static class SvgChart
     private const int LegendSample = 34;
     private const int LegendGap = 24;
     private const double MarkerRadius = 3.6;
+    private const double SpreadHalfWidth = 4;
 
     // Of the fonts a reader may have, a wide one's; the legend leaves room for it.
     private const double CharacterWidth = 7;
@@ -88,7 +89,10 @@ internal static class SvgChart
         {
             (double x, int row) = places[i];
             double middle = top + (LegendLine * (row + 0.5));
-            svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{x:0.##}\" y1=\"{middle:0.##}\" x2=\"{x + LegendSample:0.##}\" y2=\"{middle:0.##}\" {Stroke(i)}/>\n");
+            if (chart.Lines[i].IsJoined)
+            {
+                svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{x:0.##}\" y1=\"{middle:0.##}\" x2=\"{x + LegendSample:0.##}\" y2=\"{middle:0.##}\" {Stroke(i)}/>\n");
+            }
             if (chart.HasMarkers)
             {
                 DrawMarker(svg, i, x + (LegendSample / 2.0), middle);
@@ -126,9 +130,12 @@ internal static class SvgChart
     {
         int bottom = plot.Top + PlotHeight;
         int every = Math.Max(1, plot.X.Ticks.Count * LabelWidth / plot.Width); // where all have no room beside each other
-        foreach (double tick in plot.X.Ticks.Where((_, index) => index % every == 0))
+        IReadOnlyList<string>? words = plot.Chart.X.Words;
+        bool isCrowded = words?.Max(word => word.Length) * CharacterWidth > plot.Width / words?.Count;
+        foreach ((int index, double tick) in plot.X.Ticks.Index().Where(tick => words != null || tick.Index % every == 0))
         {
-            Text(svg, plot.At(tick), bottom + 17, plot.X.LabelOf(tick), "middle");
+            // No word can be left out: where they are long, every other one stands lower.
+            Text(svg, plot.At(tick), bottom + (isCrowded && index % 2 == 1 ? 29 : 17), plot.X.LabelOf(tick), "middle");
         }
         foreach (double tick in plot.Y.Ticks)
         {
@@ -141,19 +148,29 @@ internal static class SvgChart
 
     private static void DrawLine(StringBuilder svg, Plot plot, int index)
     {
-        foreach ((double x, double y) in plot.Chart.Lines[index].Disturbed.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y))))
+        Series line = plot.Chart.Lines[index];
+        foreach ((double at, double low, double high) in line.Spreads.Where(one => plot.HasPlace((one.X, one.High)))
+            .Select(one => (plot.At(one.X), plot.Up(one.Low), plot.Up(one.High))))
+        {
+            svg.Append(CultureInfo.InvariantCulture, $"<path class=\"spread\" d=\"M{at - SpreadHalfWidth:0.##} {low:0.##}h{2 * SpreadHalfWidth}M{at:0.##} {low:0.##}V{high:0.##}");
+            svg.Append(CultureInfo.InvariantCulture, $"M{at - SpreadHalfWidth:0.##} {high:0.##}h{2 * SpreadHalfWidth}\" fill=\"none\" stroke=\"{Shades[index % Shades.Length]}\"/>\n");
+        }
+        foreach ((double x, double y) in line.Disturbed.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y))))
         {
             const double R = 1.3 * MarkerRadius;
             svg.Append(CultureInfo.InvariantCulture, $"<path class=\"disturbed\" d=\"M{x - R:0.##} {y - R:0.##}l{2 * R:0.##} {2 * R:0.##}m0 {-2 * R:0.##}l{-2 * R:0.##} {2 * R:0.##}\" ");
             svg.Append(CultureInfo.InvariantCulture, $"fill=\"none\" stroke=\"{Shades[index % Shades.Length]}\" stroke-width=\"1.8\"><title>disturbed</title></path>\n");
         }
-        (double X, double Y)[] places = [.. plot.Chart.Lines[index].Points.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y)))];
+        (double X, double Y)[] places = [.. line.Points.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y)))];
         if (places.Length == 0)
         {
             return;
         }
-        svg.Append("<polyline points=\"").AppendJoin(' ', places.Select(place => string.Create(CultureInfo.InvariantCulture, $"{place.X:0.##},{place.Y:0.##}")));
-        svg.Append("\" fill=\"none\" ").Append(Stroke(index)).Append("/>\n");
+        if (line.IsJoined)
+        {
+            svg.Append("<polyline points=\"").AppendJoin(' ', places.Select(place => string.Create(CultureInfo.InvariantCulture, $"{place.X:0.##},{place.Y:0.##}")));
+            svg.Append("\" fill=\"none\" ").Append(Stroke(index)).Append("/>\n");
+        }
         if (plot.Chart.HasMarkers)
         {
             foreach ((double x, double y) in places)

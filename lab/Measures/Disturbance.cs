@@ -8,7 +8,8 @@ namespace Softswitch.Lab.Measures;
 /// <param name="StolenShare">Of one processor's time: what a hypervisor gave to other guests, of all processors together.</param>
 /// <param name="Share">Of the time that the measured thread wanted its processor, how much it had it; null if no one thread is measured.</param>
 /// <param name="Others">Processors that programs not measured kept busy; null where it is not looked at.</param>
-internal readonly record struct Disturbance(double LoadAverage, double StolenShare, double? Share = null, double? Others = null)
+/// <param name="Ours">Processors that what is measured kept busy; null where it is not looked at.</param>
+internal readonly record struct Disturbance(double LoadAverage, double StolenShare, double? Share = null, double? Others = null, double? Ours = null)
 {
     /// <summary>What stands behind a disturbed row's name in a table.</summary>
     public const string Sign = "*";
@@ -18,6 +19,10 @@ internal readonly record struct Disturbance(double LoadAverage, double StolenSha
 
     // Of all processors there are.
     private const double MostOthers = 0.1;
+
+    /// <summary>What is taken for what is allowed, of that which is worst; above 1 there is a <see cref="Reason"/>.</summary>
+    public double Severity => Math.Max(
+        StolenShare / MostStolen, Math.Max((1 - (Share ?? 1)) / (1 - LeastShare), (Others ?? 0) / (MostOthers * Environment.ProcessorCount)));
 
     /// <summary>Why the figures are those of what others left, in a line; null if they are the machine's.</summary>
     public string? Reason
@@ -46,7 +51,8 @@ internal readonly record struct Disturbance(double LoadAverage, double StolenSha
         Statistic.Median([.. rounds.Select(round => round.LoadAverage)]),
         Statistic.Median([.. rounds.Select(round => round.StolenShare)]),
         MedianOf(rounds.Select(round => round.Share)),
-        MedianOf(rounds.Select(round => round.Others)));
+        MedianOf(rounds.Select(round => round.Others)),
+        MedianOf(rounds.Select(round => round.Ours)));
 
     /// <summary>As <see cref="Reason"/> ends.</summary>
     public static string Load(double average) => Format($"load average {average:0.0} on {Environment.ProcessorCount} processors");

@@ -46,17 +46,22 @@ internal sealed class MachineWatch
         return new(Machine.LoadAverage, Stolen(), least);
     }
 
-    /// <summary>Of the whole machine: what programs but this one and those watched had, as where everything shares all processors.</summary>
+    /// <summary>
+    /// Of the whole machine: what programs but this one, those watched and children that were started and ended meanwhile had, as where everything
+    /// shares all processors.
+    /// </summary>
     public Disturbance ReadMachine()
     {
         double elapsed = Elapsed();
-        double others = Machine.BusySeconds - _busy - (OurSeconds() - _ours);
-        return new(Machine.LoadAverage, Stolen(), Others: Math.Max(0, others - (TickSeconds * Environment.ProcessorCount)) / elapsed);
+        double ours = OurSeconds() - _ours;
+        double others = Machine.BusySeconds - _busy - ours;
+        return new(Machine.LoadAverage, Stolen(), Others: Math.Max(0, others - (TickSeconds * Environment.ProcessorCount)) / elapsed, Ours: ours / elapsed);
     }
 
     private double Elapsed() => Stopwatch.GetElapsedTime(_began).TotalSeconds;
 
     private double Stolen() => Math.Max(0, ((Machine.StolenMilliseconds - _stolen) / 1e3) - TickSeconds) / Elapsed();
 
-    private double OurSeconds() => _processes.Append(Environment.ProcessId).Sum(ProcessSchedule.Nanoseconds) / 1e9;
+    private double OurSeconds() =>
+        (_processes.Append(Environment.ProcessId).Sum(ProcessSchedule.Nanoseconds) + ProcessSchedule.NanosecondsOfEndedChildren()) / 1e9;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Hosting;
 
@@ -11,11 +12,11 @@ internal sealed class ParameterValues
 
     private ParameterValues(Scenario scenario, ScenarioOptions options)
     {
-        Parameters = [.. scenario.Parameters, Scenario.Seed];
+        Parameters = Of(scenario);
         _options = options;
     }
 
-    /// <summary>All there are, the seed last.</summary>
+    /// <summary>As of <see cref="Of"/>.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>Whether everything but the seed is as without <c>--set</c>.</summary>
@@ -30,7 +31,7 @@ internal sealed class ParameterValues
         foreach (string setting in settings.SelectMany(text => text.Split(',')))
         {
             (string key, string text) = Split(setting);
-            Parameter parameter = values.Find(scenario, key);
+            Parameter parameter = Find(scenario, key);
             if (!values._set.TryAdd(parameter, parameter.Parse(text)))
             {
                 throw new OptionException($"{key}: is set twice");
@@ -48,9 +49,12 @@ internal sealed class ParameterValues
             : throw new OptionException($"'{setting}' is not key=value");
 
     /// <summary>One of the scenario's parameters by its key.</summary>
-    public Parameter Find(Scenario scenario, string key) =>
-        Parameters.FirstOrDefault(parameter => parameter.Key == key)
-        ?? throw new OptionException($"'{key}' is no parameter of {scenario.Name}; there are {string.Join(", ", Parameters.Select(parameter => parameter.Key))}");
+    public static Parameter Find(Scenario scenario, string key) =>
+        Of(scenario).FirstOrDefault(parameter => parameter.Key == key)
+        ?? throw new OptionException($"'{key}' is no parameter of {scenario.Name}; there are {string.Join(", ", Of(scenario).Select(parameter => parameter.Key))}");
+
+    /// <summary>All that a scenario has, the seed last.</summary>
+    public static IReadOnlyList<Parameter> Of(Scenario scenario) => [.. scenario.Parameters, Scenario.Seed];
 
     public T Get<T>(Parameter<T> parameter) => _set.TryGetValue(parameter, out object? value) ? (T)value! : parameter.ValueOf(_options);
 
@@ -66,7 +70,7 @@ internal sealed class ParameterValues
         foreach (Parameter parameter in Parameters)
         {
             string text = TextOf(parameter);
-            values[parameter.Column] = parameter.IsNumber && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double number) ? number : text;
+            values[parameter.Column] = parameter.IsNumber && double.TryParse(text, CultureInfo.InvariantCulture, out double number) ? number : text;
         }
         return values;
     }

@@ -24,6 +24,16 @@ internal static unsafe class ProcessSchedule
         return Libc.clock_gettime((~process << 3) | sched, &time) == 0 ? (time.Seconds * 1_000_000_000) + time.Nanoseconds : 0;
     }
 
+    /// <summary>As <see cref="Nanoseconds"/>, of all children of this process that have ended, and of theirs that they waited for (getrusage(2)).</summary>
+    public static long NanosecondsOfEndedChildren()
+    {
+        const int RUSAGE_CHILDREN = -1;
+        ResourceUsage usage;
+        return Libc.getrusage(RUSAGE_CHILDREN, &usage) == 0
+            ? ((usage.UserSeconds + usage.SystemSeconds) * 1_000_000_000) + ((usage.UserMicroseconds + usage.SystemMicroseconds) * 1000)
+            : 0;
+    }
+
     /// <summary>Its threads by their ids (Documentation/scheduler/sched-stats.rst); none where the kernel keeps no such account.</summary>
     public static IReadOnlyDictionary<int, ThreadTimes> ReadThreads(int process)
     {

@@ -1,7 +1,6 @@
 using System.Reflection;
-using Softswitch.Lab;
 
-namespace Softswitch.Bench.Report;
+namespace Softswitch.Lab;
 
 /// <summary>What this program was built from.</summary>
 internal static class SourceCommit

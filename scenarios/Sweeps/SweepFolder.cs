@@ -1,0 +1,138 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Softswitch.Hosting;
+using Softswitch.Scenarios.Parameters;
+
+namespace Softswitch.Scenarios.Sweeps;
+
+/// <summary>The folder of a sweep: <c>runs/NNNN.json</c>, from which all else follows, <c>runs.csv</c> and <c>index.html</c>.</summary>
+/// <remarks>Files are written beside their places and moved there, so whoever interrupts leaves none that is half. Nothing is ever deleted. Threads: one.</remarks>
+internal sealed class SweepFolder : IDisposable
+{
+    public const string TableName = "runs.csv";
+    public const string PageName = "index.html";
+    private const string RunsName = "runs";
+
+    private readonly string _folder;
+    private readonly string[] _parameters;
+    private readonly FileStream _lock;
+    private readonly List<SweepRun> _runs = [];
+    private readonly Dictionary<string, List<SweepRun>> _attempts = [];
+
+    private SweepFolder(string folder, SweepPlan plan, FileStream held, List<SweepRun> runs)
+    {
+        _folder = folder;
+        _parameters = [.. ParameterValues.Of(plan.Scenario).Select(parameter => parameter.Column)];
+        _lock = held;
+        runs.ForEach(Note);
+    }
+
+    /// <summary>In the order they were made, spoiled ones too.</summary>
+    public IReadOnlyList<SweepRun> Runs => _runs;
+
+    /// <summary>Of each combination of values and seed the run that counts, in the order these were made first.</summary>
+    public IReadOnlyList<SweepRun> Standing => [.. _attempts.Values.Select(StandingOf)];
+
+    /// <summary>Opens one, or makes it, for one program at a time.</summary>
+    /// <exception cref="OptionException">It cannot be written, or what it holds does not go with what is about to be run.</exception>
+    public static SweepFolder Open(string folder, SweepPlan plan, SweepOrigin origin)
+    {
+        FileStream? held = null;
+        try
+        {
+            Directory.CreateDirectory(folder);
+            held = new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            List<SweepRun> runs = ReadRuns(Path.Combine(folder, RunsName));
+            string? refusal = runs.Select(run => origin.Refuse(run.Origin)).FirstOrDefault(reason => reason != null) ?? (runs.Count > 0 ? null : FindOther(folder));
+            return refusal == null ? new SweepFolder(folder, plan, held, runs) : throw new OptionException($"--out: {folder}: {refusal}; give another folder");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            held?.Dispose();
+            throw new OptionException($"--out: {e.Message}", e);
+        }
+        catch (OptionException)
+        {
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>All that were made of a point, in their order.</summary>
+    public IReadOnlyList<SweepRun> AttemptsAt(SweepPoint point) => _attempts.GetValueOrDefault(KeyOf(point.Values.ToJson())) ?? [];
+
+    /// <summary>The one of them that counts: one that nothing spoiled, else the one that was spoiled least.</summary>
+    public static SweepRun StandingOf(IEnumerable<SweepRun> attempts) => attempts.MinBy(run => run.SpoiledBy == null ? 0 : run.Severity)!;
+
+    /// <summary>Keeps a run, and writes the table anew.</summary>
+    public void Add(SweepRun run)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, RunsName));
+        Write(FileOf(run), run.ToJson().ToJsonString() + "\n");
+        Note(run);
+        WriteTable();
+    }
+
+    /// <summary>The file of a run, as of the folder.</summary>
+    public static string FileOf(SweepRun run) => $"{RunsName}/{run.Number.ToString("0000", CultureInfo.InvariantCulture)}.json";
+
+    public void WritePage(string page) => Write(PageName, page);
+
+    public void Dispose() => _lock.Dispose();
+
+    private void WriteTable()
+    {
+        HashSet<SweepRun> standing = [.. Standing];
+        string[] columns = [.. _runs[0].Row.Select(cell => cell.Key)];
+        Write(TableName, string.Concat(_runs.Select(run => Csv.Format([.. columns.Select(run.Text), standing.Contains(run) ? "true" : "false"]))
+            .Prepend(Csv.Format([.. columns, "counts"]))));
+    }
+
+    private void Write(string name, string text)
+    {
+        string path = Path.Combine(_folder, name);
+        string unfinished = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.new");
+        try
+        {
+            File.WriteAllText(unfinished, text);
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OptionException($"--out: {e.Message}", e);
+        }
+    }
+
+    private void Note(SweepRun run)
+    {
+        _runs.Add(run);
+        if (!_attempts.TryAdd(KeyOf(run.Row), [run]))
+        {
+            _attempts[KeyOf(run.Row)].Add(run);
+        }
+    }
+
+    private string KeyOf(JsonObject values) => string.Join(' ', _parameters.Select(column => values[column]?.ToJsonString()));
+
+    private static List<SweepRun> ReadRuns(string folder)
+    {
+        var runs = new List<SweepRun>();
+        foreach (string file in Directory.Exists(folder) ? Directory.GetFiles(folder, "*.json") : [])
+        {
+            try
+            {
+                runs.Add(SweepRun.Parse(JsonNode.Parse(File.ReadAllText(file)) as JsonObject ?? throw new FormatException("it is no JSON object")));
+            }
+            catch (Exception e) when (e is JsonException or FormatException)
+            {
+                throw new OptionException($"--out: {file}: {e.Message}", e);
+            }
+        }
+        return [.. runs.OrderBy(run => run.Number)];
+    }
+
+    /// <summary>What somebody else has there that would be overwritten, for people; null for nothing. Other files do no harm.</summary>
+    private static string? FindOther(string folder) =>
+        new[] { PageName, TableName }.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } name ? $"its {name} is of no sweep" : null;
+}
