@@ -13,7 +13,27 @@ namespace Softswitch.Scenarios.Mat;
 /// <param name="Router">The router's address in this network.</param>
 /// <param name="Mobile">The address a mobile node has while it is here (MoA).</param>
 /// <param name="HasLegacyHosts">Whether hosts with addresses of this network are here, whose packets pass as they are.</param>
-internal sealed record MatNetwork(ulong Switch, ushort HostPort, ushort RouterPort, Be32 Router, Be32 Mobile, bool HasLegacyHosts);
+internal sealed record MatNetwork(ulong Switch, ushort HostPort, ushort RouterPort, Be32 Router, Be32 Mobile, bool HasLegacyHosts)
+{
+    /// <summary>Where mobile nodes are, if that is no port of other hosts: among those whose packets pass as they are, theirs would too.</summary>
+    public ushort MobilePort { get; init; } = HostPort;
+}
+
+/// <summary>In which order the switches get what is new.</summary>
+internal enum MatInsertion
+{
+    /// <summary>All at once, the node's new switch first.</summary>
+    Parallel,
+
+    /// <summary>One after the other, each when the one before has confirmed; the node's new switch first.</summary>
+    Serial,
+
+    /// <summary>The node's new switch, and when it has confirmed, the others at once.</summary>
+    NewFirst,
+
+    /// <summary>The switch it left, and when that has confirmed, the others at once.</summary>
+    OldFirst,
+}
 
 /// <summary>How a mobile node's address was updated. Times are Stopwatch.GetTimestamp's.</summary>
 /// <param name="Home">HoA: what it and its correspondents know.</param>
@@ -21,10 +41,16 @@ internal sealed record MatNetwork(ulong Switch, ushort HostPort, ushort RouterPo
 /// <param name="After">MoA of the network it is in.</param>
 /// <param name="HeardAt">When its RARP was there.</param>
 /// <param name="LearnedAt">When its reply to the probe was there.</param>
-/// <param name="DoneAt">When each switch had answered its barrier, by datapath id.</param>
-internal sealed record MatUpdate(Be32 Home, Be32? Before, Be32 After, long HeardAt, long LearnedAt, IReadOnlyDictionary<ulong, long> DoneAt)
+/// <param name="WrittenAt">When the last switch had been written its flow-mods.</param>
+/// <param name="DoneAt">When each switch had answered its barrier, by datapath id; without barriers, when it had been written its flow-mods.</param>
+/// <param name="Worked">Processor time that the process used from <paramref name="LearnedAt"/> until all was done.</param>
+internal sealed record MatUpdate(
+    Be32 Home, Be32? Before, Be32 After, long HeardAt, long LearnedAt, long WrittenAt, IReadOnlyDictionary<ulong, long> DoneAt, TimeSpan Worked)
 {
     public long LastDoneAt => DoneAt.Values.Max();
+
+    /// <summary>How many processors the process kept busy in that time.</summary>
+    public double BusyProcessors => Worked / Stopwatch.GetElapsedTime(LearnedAt, LastDoneAt);
 }
 
 /// <summary>MAT's controller: mobile nodes keep their home address (HoA), the network between carries the address of where they are (MoA), and switches translate.</summary>
@@ -51,6 +77,15 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private readonly Dictionary<MacAddress, MatNetwork> _nodes = []; // where those that have answered are
     private readonly Dictionary<Be32, MatNetwork> _places = []; // of home addresses
     private readonly List<MatUpdate> _updates = [];
+
+    /// <summary>In which order the switches get what is new; all but <see cref="MatInsertion.Parallel"/> need <see cref="UsesBarriers"/>.</summary>
+    public MatInsertion Insertion { get; init; }
+
+    /// <summary>Whether switches are asked to confirm; else an update is over when all is written.</summary>
+    public bool UsesBarriers { get; init; } = true;
+
+    /// <summary>Whether the translation of the old address stays for a while, for what is under way.</summary>
+    public bool KeepsOldAddress { get; init; } = true;
 
     /// <summary>Updates that every switch has confirmed, in their order.</summary>
     public IReadOnlyList<MatUpdate> Updates
@@ -85,6 +120,11 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         {
             from.Send($"priority=1,ip,in_port={network.HostPort},actions=output:{network.RouterPort}");
             from.Send($"priority=1,ip,in_port={network.RouterPort},actions=output:{network.HostPort}");
+            if (network.MobilePort != network.HostPort)
+            {
+                from.Send($"priority=1,ip,in_port={network.MobilePort},actions=drop");
+                from.Send($"priority=2,ip,nw_dst={Ipv4Text.Format(network.Mobile)},actions=drop");
+            }
         }
         else
         {
@@ -102,29 +142,30 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
             return;
         }
         MatNetwork network = NetworkOf(from);
-        bool isFromHost = packetIn.InPort == network.HostPort;
-        if (isFromHost && arp.Operation == ArpMessage.RequestReverse)
+        bool isFromRouter = packetIn.InPort == network.RouterPort;
+        bool isFromMobile = packetIn.InPort == network.MobilePort;
+        if (isFromMobile && arp.Operation == ArpMessage.RequestReverse)
         {
             Hear(from, network, arp.SenderHardware, now);
         }
-        else if (isFromHost && arp.Operation == ArpMessage.Reply && homes.Contains(arp.Sender)
+        else if (isFromMobile && arp.Operation == ArpMessage.Reply && homes.Contains(arp.Sender)
             && _probed.TryGetValue(arp.SenderHardware, out (MatNetwork Place, long HeardAt) probed) && probed.Place == network)
         {
             _probed.Remove(arp.SenderHardware);
             _nodes[arp.SenderHardware] = network;
             Update(arp, network, probed.HeardAt, now);
         }
-        else if (arp.Operation == ArpMessage.Request && (isFromHost ? arp.Target == homeGateway : arp.Target == network.Mobile))
+        else if (arp.Operation == ArpMessage.Request && (isFromRouter ? arp.Target == network.Mobile : isFromMobile && arp.Target == homeGateway))
         {
             SendArp(from, packetIn.InPort, arp.SenderHardware, new ArpMessage(ArpMessage.Reply, OwnAddress, arp.Target, arp.SenderHardware, arp.Sender));
         }
-        else if (!isFromHost && arp.Operation == ArpMessage.Reply && arp.Sender == network.Router && arp.Target == network.Mobile)
+        else if (isFromRouter && arp.Operation == ArpMessage.Reply && arp.Sender == network.Router && arp.Target == network.Mobile)
         {
             _routers[from.DatapathId] = arp.SenderHardware;
         }
-        else if (network.HasLegacyHosts)
+        else if (network.HasLegacyHosts && (isFromRouter || packetIn.InPort == network.HostPort))
         {
-            ushort other = isFromHost ? network.RouterPort : network.HostPort;
+            ushort other = isFromRouter ? network.HostPort : network.RouterPort;
             from.Send(new PacketOut { Actions = [FlowAction.Output(other)], Data = packetIn.Data });
         }
     }
@@ -164,36 +205,100 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     {
         foreach (Be32 home in homes)
         {
-            SendArp(to, network.HostPort, node, new ArpMessage(ArpMessage.Request, OwnAddress, default, default, home));
+            SendArp(to, network.MobilePort, node, new ArpMessage(ArpMessage.Request, OwnAddress, default, default, home));
         }
     }
 
     /// <summary>(4) and (5).</summary>
     private void Update(ArpMessage node, MatNetwork place, long heardAt, long now)
     {
+        TimeSpan worked = Environment.CpuUsage.TotalTime;
         MatNetwork? before = _places.GetValueOrDefault(node.Sender);
         _places[node.Sender] = place;
-        // Where the node is comes first: what the others send there must be delivered.
-        SwitchConnection[] switches = [.. Switches.OrderBy(one => one.DatapathId != place.Switch)];
-        foreach (SwitchConnection one in switches)
+        var doneAt = new Dictionary<ulong, long>();
+        var rounds = new Queue<SwitchConnection[]>(RoundsOf(place, before));
+        Next();
+
+        void Next()
         {
-            MatNetwork network = NetworkOf(one);
-            if (network == place)
+            SwitchConnection[] round = rounds.Dequeue();
+            int missing = round.Length;
+            long written = 0;
+            foreach (SwitchConnection one in round)
             {
-                InstallAtNode(one, network, node);
+                Install(one, node, place, before);
+                if (UsesBarriers)
+                {
+                    one.Barrier(when =>
+                    {
+                        doneAt[one.DatapathId] = when;
+                        if (--missing == 0) // under the lock, as all of them
+                        {
+                            End(written);
+                        }
+                    });
+                }
+                one.Flush(); // now, so that one works while the next is written to, and in this order
+                written = Stopwatch.GetTimestamp();
+                if (!UsesBarriers)
+                {
+                    doneAt[one.DatapathId] = written;
+                }
             }
-            else
+            if (!UsesBarriers)
             {
-                InstallAtCorrespondents(one, network, node.Sender, place, before);
+                End(written);
             }
         }
-        BarrierAll(switches, answers =>
+
+        void End(long written)
         {
-            var update = new MatUpdate(node.Sender, before?.Mobile, place.Mobile, heardAt, now, switches.Select(one => one.DatapathId).Zip(answers).ToDictionary());
+            if (rounds.Count > 0)
+            {
+                Next();
+                return;
+            }
+            worked = Environment.CpuUsage.TotalTime - worked;
+            var update = new MatUpdate(node.Sender, before?.Mobile, place.Mobile, heardAt, now, written, doneAt, worked);
             _updates.Add(update);
-            say($"{Ipv4Text.Format(node.Sender)} is at {Ipv4Text.Format(place.Mobile)}: {switches.Length} switches have it "
-                + $"{Stopwatch.GetElapsedTime(heardAt, update.LastDoneAt).TotalMilliseconds:0.00} ms after the RARP");
-        });
+            say($"{Ipv4Text.Format(node.Sender)} is at {Ipv4Text.Format(place.Mobile)}: "
+                + $"{doneAt.Count} switches {(UsesBarriers ? "have it" : "were written to")} {Stopwatch.GetElapsedTime(heardAt, update.LastDoneAt).TotalMilliseconds:0.00} ms after the RARP");
+        }
+    }
+
+    /// <summary>The switches in the order of <see cref="Insertion"/>: each round when the one before has confirmed.</summary>
+    private IEnumerable<SwitchConnection[]> RoundsOf(MatNetwork place, MatNetwork? before)
+    {
+        // Where the node is comes first: what the others send there must be delivered.
+        SwitchConnection[] switches = [.. Switches.OrderBy(one => one.DatapathId != place.Switch)];
+        ulong? first = Insertion switch
+        {
+            MatInsertion.NewFirst => place.Switch,
+            MatInsertion.OldFirst => before?.Switch,
+            _ => null,
+        };
+        return Insertion == MatInsertion.Serial
+            ? switches.Select(one => new[] { one })
+            : switches.GroupBy(one => first != null && one.DatapathId != first).OrderBy(round => round.Key).Select(round => round.ToArray());
+    }
+
+    private void Install(SwitchConnection to, ArpMessage node, MatNetwork place, MatNetwork? before)
+    {
+        MatNetwork network = NetworkOf(to);
+        if (network == before)
+        {
+            to.Send($"ip,in_port={network.RouterPort},nw_dst={Ipv4Text.Format(network.Mobile)}", FlowSyntaxMode.Delete);
+            to.Send($"ip,in_port={network.MobilePort},nw_src={Ipv4Text.Format(node.Sender)}", FlowSyntaxMode.Delete);
+        }
+        if (network == place)
+        {
+            InstallAtNode(to, network, node);
+        }
+        // Where the node is among correspondents, what is between them goes by the router too, which sends it back.
+        if (network != place || network.HasLegacyHosts)
+        {
+            InstallAtCorrespondents(to, network, node.Sender, place, before);
+        }
     }
 
     /// <summary>Where the node is: MoA to HoA towards it, HoA to MoA towards the router.</summary>
@@ -201,32 +306,36 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     {
         string home = Ipv4Text.Format(node.Sender);
         string mobile = Ipv4Text.Format(network.Mobile);
-        to.Send($"ip,in_port={network.HostPort},nw_dst={home}", FlowSyntaxMode.Delete); // of when it was elsewhere
+        if (!network.HasLegacyHosts)
+        {
+            to.Send($"ip,in_port={network.HostPort},nw_dst={home}", FlowSyntaxMode.Delete); // of when it was elsewhere
+        }
         to.Send($"priority={MostSpecific},ip,in_port={network.RouterPort},nw_dst={mobile},"
-            + $"actions=mod_nw_dst:{home},mod_dl_dst:{node.SenderHardware},output:{network.HostPort}");
-        to.Send($"priority={MostSpecific},ip,in_port={network.HostPort},nw_src={home},"
+            + $"actions=mod_nw_dst:{home},mod_dl_dst:{node.SenderHardware},output:{network.MobilePort}");
+        to.Send($"priority={MostSpecific},ip,in_port={network.MobilePort},nw_src={home},"
             + $"actions=mod_nw_src:{mobile},mod_dl_dst:{_routers[network.Switch]},output:{network.RouterPort}");
     }
 
-    /// <summary>Everywhere else: HoA to MoA towards the router, MoA to HoA towards the hosts; and for what is still under way from the old MoA.</summary>
-    private static void InstallAtCorrespondents(SwitchConnection to, MatNetwork network, Be32 homeAddress, MatNetwork place, MatNetwork? before)
+    /// <summary>For hosts that send to it: HoA to MoA towards the router, MoA to HoA towards them; and for what is still under way from the old MoA.</summary>
+    private void InstallAtCorrespondents(SwitchConnection to, MatNetwork network, Be32 homeAddress, MatNetwork place, MatNetwork? before)
     {
         string home = Ipv4Text.Format(homeAddress);
-        if (network == before)
+        if (before != null && (network != before || network.HasLegacyHosts))
         {
-            to.Send($"ip,in_port={network.RouterPort},nw_dst={Ipv4Text.Format(network.Mobile)}", FlowSyntaxMode.Delete);
-            to.Send($"ip,in_port={network.HostPort},nw_src={home}", FlowSyntaxMode.Delete);
+            if (KeepsOldAddress)
+            {
+                to.Send($"hard_timeout={OldAddressSeconds},{Translation(network, before.Mobile, home)}");
+            }
+            else
+            {
+                to.Send($"ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(before.Mobile)}", FlowSyntaxMode.Delete);
+            }
         }
-        else if (before != null)
-        {
-            to.Send(FromMobile(network, before.Mobile) + $",hard_timeout={OldAddressSeconds}{ToHosts(network, home)}");
-        }
-        to.Send(FromMobile(network, place.Mobile) + ToHosts(network, home));
+        to.Send(Translation(network, place.Mobile, home));
         to.Send($"priority={MostSpecific},ip,in_port={network.HostPort},nw_dst={home},actions=mod_nw_dst:{Ipv4Text.Format(place.Mobile)},output:{network.RouterPort}");
     }
 
-    private static string FromMobile(MatNetwork network, Be32 mobile) =>
-        $"priority={MostSpecific},ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(mobile)}";
-
-    private static string ToHosts(MatNetwork network, string home) => $",actions=mod_nw_src:{home},output:{network.HostPort}";
+    /// <summary>MoA to HoA towards the hosts.</summary>
+    private static string Translation(MatNetwork network, Be32 mobile, string home) =>
+        $"priority={MostSpecific},ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(mobile)},actions=mod_nw_src:{home},output:{network.HostPort}";
 }

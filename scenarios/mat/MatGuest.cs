@@ -3,7 +3,6 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 
-
 namespace Softswitch.Scenarios.Mat;
 
 /// <summary>The moves of a mobile node that is a guest: QEMU's figures beside those of the switches. Of the times only what follows the guest's answer is the switches' and judged.</summary>
@@ -11,7 +10,7 @@ internal static class MatGuest
 {
     private const double MostUpdateMilliseconds = 10;
 
-    public static void Judge(ScenarioRun run, UdpStream udp, PingStream pings, TcpStream tcp, IReadOnlyList<MatMove> moves)
+    public static void Judge(ScenarioRun run, UdpStream udp, PingStream? pings, TcpStream tcp, IReadOnlyList<MatMove> moves)
     {
         int lostAfterwards = 0;
         for (int i = 0; i < moves.Count; i++)
@@ -24,11 +23,11 @@ internal static class MatGuest
                 Update = Stopwatch.GetElapsedTime(move.Update.LearnedAt, move.Update.LastDoneAt),
                 FlowMods = move.FlowMods,
                 Lost = udp.Record.LostBetween(move.Left, next),
-                PingGap = pings.Record.LongestGapBetween(move.Left, move.Update.LastDoneAt),
+                PingGap = pings?.Record.LongestGapBetween(move.Left, move.Update.LastDoneAt),
                 TcpStall = tcp.LongestStallBetween(move.Left, move.Update.LastDoneAt),
             });
         }
-        double[] updates = [.. moves.Select(move => Stopwatch.GetElapsedTime(move.Update.HeardAt, move.Update.LastDoneAt).TotalMilliseconds)];
+        double[] updates = [.. moves.Select(move => move.UpdateMilliseconds)];
         double[] tables = [.. moves.Select(move => Stopwatch.GetElapsedTime(move.Update.LearnedAt, move.Update.LastDoneAt).TotalMilliseconds)];
         run.Figure(
             "RARP to the last barrier's reply, with the guest's answer to the probe", "to be evaluated",

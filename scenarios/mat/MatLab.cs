@@ -1,71 +1,109 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Scenarios.Parameters;
 using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Mat;
 
-/// <summary>A correspondent and two networks where a mobile node can be, each behind a switch of ours, around a router that knows nothing of it.</summary>
+/// <summary>A correspondent and networks where a mobile node can be, each behind a switch of ours, around a router that knows nothing of it.</summary>
 /// <remarks>
 /// <code>
 ///  CN 192.168.1.10 --- 1 S1 2 --- 192.168.1.1  kernel   192.168.2.1 --- 2 S2 1 --- MN 10.0.0.10 (MoA 192.168.2.100)
 ///                                              router   192.168.3.1 --- 2 S3 1 --- MN 10.0.0.10 after (MoA 192.168.3.100)
+///                                                       and so on
 /// </code>
+/// With two networks its other place is the correspondent's network, at port 3 of S1.
 /// </remarks>
 internal sealed class MatLab
 {
     private const ushort HostPort = 1;
     private const ushort RouterPort = 2;
+    private const ushort MobilePortAtFirst = 3;
+    private const uint FirstHome = 0x0a00_000a; // 10.0.0.10
+
+    private static readonly string[] Insertions = ["parallel", "serial", "new-first", "old-first"];
 
     public MatLab(ScenarioRun run)
     {
         Testbed lab = run.Lab;
-        First = lab.Add(new LabSwitch("S1", 1), 1, 1);
-        Second = lab.Add(new LabSwitch("S2", 2), 3, 0.4);
-        Third = lab.Add(new LabSwitch("S3", 3), 3, 1.6);
-        Router = lab.Add(new LabRouter("router"), 2, 1);
-        Correspondent = lab.Add(new LabHost("CN", Mac("02:00:00:00:00:c1"), Prefix("192.168.1.10/24"), Address("192.168.1.1")), 0, 1);
-        Mobile = run.AddMobile("MN", Mac("02:00:00:00:00:a1"), new Ipv4Prefix(Home, 24), Address("10.0.0.1"), 4, 1);
+        int networks = run.Get(NetworkCount);
+        double spacing = networks <= 3 ? 1.2 : 0.5;
+        double middle = 0.4 + (spacing * (networks - 2) / 2);
+        Switches = [.. Enumerable.Range(0, networks).Select(i =>
+            lab.Add(new LabSwitch($"S{i + 1}", (ulong)i + 1), i == 0 ? 1 : 3, i == 0 ? middle : 0.4 + (spacing * (i - 1))))];
+        Router = lab.Add(new LabRouter("router"), 2, middle);
+        Correspondent = lab.Add(new LabHost("CN", Mac("02:00:00:00:00:c1"), Prefix("192.168.1.10/24"), Address("192.168.1.1")), 0, middle);
+        Mobile = run.AddMobile("MN", Mac("02:00:00:00:00:a1"), new Ipv4Prefix(Home, 24), Address("10.0.0.1"), 4, middle);
+        Places = [.. Switches.Skip(1), .. networks == 2 ? [First] : (LabSwitch[])[]];
 
-        LabSwitch[] switches = [First, Second, Third];
-        for (int i = 0; i < switches.Length; i++)
+        for (int i = 0; i < networks; i++)
         {
-            lab.Connect(Router, Mac($"02:00:00:00:01:0{i + 1}"), new Ipv4Prefix(RouterIn(i), 24), switches[i], RouterPort);
+            lab.Connect(Router, Mac($"02:00:00:00:01:{i + 1:x2}"), new Ipv4Prefix(RouterIn(i), 24), Switches[i], RouterPort);
         }
         lab.Connect(Correspondent, First, HostPort);
-        run.Connect(Mobile, Second, HostPort);
-        run.Connect(Mobile, Third, HostPort);
-
-        MatNetwork[] networks = [.. switches.Select((one, i) => new MatNetwork(one.DatapathId, HostPort, RouterPort, RouterIn(i), MobileIn(i), HasLegacyHosts: i == 0))];
-        // Two more customers that never come: the probe asks for all.
-        Controller = lab.AddController(new MatController(networks, Address("10.0.0.1"), [Home, Address("10.0.0.11"), Address("10.0.0.12")], line => run.Say(line)));
-        foreach (LabSwitch one in switches)
+        foreach (LabSwitch place in Places)
+        {
+            run.Connect(Mobile, place, MobilePortOf(place));
+        }
+        MatNetwork[] known = [.. Switches.Select((one, i) =>
+            new MatNetwork(one.DatapathId, HostPort, RouterPort, RouterIn(i), MobileIn(i), HasLegacyHosts: i == 0) { MobilePort = MobilePortOf(one) })];
+        Be32[] homes = [.. Enumerable.Range(0, run.Get(Mobiles)).Select(i => Be32.FromHost(FirstHome + (uint)i))];
+        Controller = lab.AddController(new MatController(known, Address("10.0.0.1"), homes, line => run.Say(line))
+        {
+            Insertion = (MatInsertion)Array.IndexOf(Insertions, run.Get(Insertion)),
+            UsesBarriers = run.Get(Barriers),
+            KeepsOldAddress = run.Get(KeepsOldAddress),
+        });
+        foreach (LabSwitch one in Switches)
         {
             lab.Start(one, Controller);
         }
         lab.StartMachines();
     }
 
+    public static Parameter<int> NetworkCount { get; } = Parameter.Whole(
+        "switches", "networks, each behind a switch; correspondents are in the first, the mobile node moves through the others, of two through both", 3, 2, 50);
+
+    public static Parameter<int> Mobiles { get; } = Parameter.Whole(
+        "mobiles", "mobile nodes that the controller serves, one of which is there; the probe asks for the address of each", 3, 1, 200);
+
+    public static Parameter<string> Insertion { get; } = Parameter.Word(
+        "insertion", "how switches get new flows: all at once; one by one, each confirmed; that of the node's new or old network before the others",
+        Insertions);
+
+    public static Parameter<bool> Barriers { get; } = Parameter.Flag(
+        "barriers", "switches confirm by barriers; without, an update ends when the last flow-mod is written, and the old address is not judged", true,
+        paper: "on");
+
+    public static Parameter<bool> KeepsOldAddress { get; } = Parameter.Flag(
+        "make-before-break", "whether correspondents' switches translate the old address for 5 s more; without, it is not judged", true);
+
     /// <summary>HoA of the mobile node.</summary>
-    public static Be32 Home => Address("10.0.0.10");
+    public static Be32 Home => Be32.FromHost(FirstHome);
+
+    public IReadOnlyList<LabSwitch> Switches { get; }
 
     /// <summary>At the correspondent.</summary>
-    public LabSwitch First { get; }
+    public LabSwitch First => Switches[0];
 
-    public LabSwitch Second { get; }
-
-    public LabSwitch Third { get; }
+    /// <summary>Where the mobile node can be, by the number of its place.</summary>
+    public IReadOnlyList<LabSwitch> Places { get; }
 
     public LabRouter Router { get; }
 
     public LabHost Correspondent { get; }
 
-    /// <summary>Place 0 is at S2, place 1 at S3.</summary>
     public IMobileHost Mobile { get; }
 
     public MatController Controller { get; }
 
+    /// <summary>The address that the mobile node has at a switch.</summary>
+    public static Be32 MobileAt(LabSwitch place) => MobileIn((int)place.DatapathId - 1);
+
     private static Be32 RouterIn(int network) => Address($"192.168.{network + 1}.1");
 
     private static Be32 MobileIn(int network) => Address($"192.168.{network + 1}.100");
+
+    private ushort MobilePortOf(LabSwitch one) => one == First && Places.Contains(one) ? MobilePortAtFirst : HostPort;
 }

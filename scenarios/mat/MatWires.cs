@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
@@ -9,20 +10,33 @@ internal sealed class MatWires
 {
     private readonly List<Wire> _wires = [];
 
-    public MatWires(ScenarioRun run, MatLab lab)
+    /// <param name="visited">How many places the node will have been at: at the other switches there is nothing to be seen.</param>
+    public MatWires(ScenarioRun run, MatLab lab, int visited)
     {
-        LabSwitch[] switches = [lab.First, lab.Second, lab.Third];
-        _wires.AddRange(switches.Select((from, i) => new Wire(from, run.Tap(lab.Router, lab.Router.Interfaces[i]), isTowardsRouter: true)));
-        _wires.Add(new Wire(lab.First, run.Tap(lab.Correspondent, lab.Correspondent.CurrentInterface), isTowardsRouter: false));
-        _wires.Add(new Wire(lab.Second, run.Tap(lab.Mobile, place: 0), isTowardsRouter: false));
-        _wires.Add(new Wire(lab.Third, run.Tap(lab.Mobile, place: 1), isTowardsRouter: false));
+        LabSwitch[] places = [.. lab.Places.Take(visited)];
+        Be32[] mobiles = [.. places.Select(MatLab.MobileAt)];
+        foreach (LabSwitch one in (LabSwitch[])[lab.First, .. places.Where(place => place != lab.First)])
+        {
+            _wires.Add(new Wire(one, run.Tap(lab.Router, lab.Router.Interfaces[(int)one.DatapathId - 1]), isTowardsRouter: true, mobiles));
+        }
+        _wires.Add(new Wire(lab.First, run.Tap(lab.Correspondent, lab.Correspondent.CurrentInterface), isTowardsRouter: false, mobiles));
+        _wires.AddRange(places.Select((one, i) => new Wire(one, run.Tap(lab.Mobile, i), isTowardsRouter: false, mobiles)));
     }
 
+    /// <summary>From a move's RARP to the first packet with the new address that a switch sent towards the router.</summary>
+    /// <exception cref="TestbedException">There was none.</exception>
+    public TimeSpan FirstFrom(LabSwitch from, MatMove move) =>
+        _wires.Find(wire => wire.From == from && wire.IsTowardsRouter)!.CountOf(move.Update.After).FirstAfter(move.Announced) is { } first
+            ? Stopwatch.GetElapsedTime(move.Announced, first)
+            : throw new TestbedException($"{from.Name} sent nothing to {Ipv4Text.Format(move.Update.After)}");
+
     /// <summary>For each move and each switch: packets with the old address that left it after its barrier's reply.</summary>
-    public void Judge(ScenarioRun run, MatLab lab, IReadOnlyList<MatMove> moves)
+    /// <returns>How many did.</returns>
+    public int Judge(ScenarioRun run, IReadOnlyList<MatMove> moves)
     {
         _wires.ForEach(wire => wire.Tap.Drain());
-        foreach (LabSwitch one in run.Lab.Switches)
+        int inAll = 0;
+        foreach (LabSwitch one in _wires.Select(wire => wire.From).Distinct())
         {
             int after = 0;
             int before = 0;
@@ -34,10 +48,15 @@ internal sealed class MatWires
                 after += _wires.Where(wire => wire.From == one).Sum(wire => wire.CountOf(old).Between(moves[i].Update.DoneAt[one.DatapathId], end));
                 before += _wires.Where(wire => wire.From == one).Sum(wire => wire.CountOf(old).Between(long.MinValue, moves[i].Update.DoneAt[one.DatapathId]));
             }
-            run.Check($"packets with the old address that leave {one.Name} after its barrier's reply", "0", $"{after} ({before} before)", after == 0);
+            inAll += after;
+            if (run.Get(MatLab.Barriers) && run.Get(MatLab.KeepsOldAddress))
+            {
+                run.Check($"packets with the old address that leave {one.Name} after its barrier's reply", "0", $"{after} ({before} before)", after == 0);
+            }
         }
         int bare = _wires.Where(wire => wire.IsTowardsRouter).Sum(wire => wire.Home.Total);
         run.Check("no packet with the home address reaches the legacy router", "0", $"{bare}", bare == 0);
+        return inAll;
     }
 
     /// <summary>The end of a cable that a switch sends to.</summary>
@@ -45,12 +64,12 @@ internal sealed class MatWires
     {
         private readonly Dictionary<Be32, FrameCount> _counts = [];
 
-        public Wire(LabSwitch from, WireTap tap, bool isTowardsRouter)
+        public Wire(LabSwitch from, WireTap tap, bool isTowardsRouter, IEnumerable<Be32> mobiles)
         {
             From = from;
             Tap = tap;
             IsTowardsRouter = isTowardsRouter;
-            foreach (Be32 address in (Be32[])[LabText.Address("192.168.2.100"), LabText.Address("192.168.3.100")])
+            foreach (Be32 address in mobiles)
             {
                 _counts[address] = tap.Count($"with {Ipv4Text.Format(address)}", (in frame) => !frame.IsOutgoing && Carries(frame, address));
             }

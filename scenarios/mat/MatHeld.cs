@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Flows;
+using Softswitch.Lab;
+using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.Scenarios.Parameters;
+
+namespace Softswitch.Scenarios.Mat;
+
+/// <summary>Switches that hold as many translations as a large service would have.</summary>
+internal static class MatHeld
+{
+    private const double MostModifyMilliseconds = 100;
+    private const int Rounds = 5;
+    private const int MostInAll = 1_000_000; // of memory for a lab's tables
+
+    private const string AtFirst = "first";
+    private const string AtAll = "all";
+
+    public static Parameter<int> Translations { get; } = Parameter.Whole(
+        "translations", "translations of other mobile nodes that are held while the node moves once more", 100_000, 10, 100_000, small: 2_000);
+
+    public static Parameter<string> HeldBy { get; } = Parameter.Word(
+        "held-by", "who holds them: the correspondents' switch, or every one", [AtFirst, AtAll]);
+
+    public static Parameter<int> Modified { get; } = Parameter.Whole(
+        "modified", "translations that are modified at a time, at the correspondents' switch; all that are held if those are fewer", 10_000, 1, 100_000,
+        small: 1_000);
+
+    public static Measure Adding { get; } = new("adding_s", "to add the translations to the switches that hold them, with barrier, s");
+
+    public static Measure Modifying { get; } = new("modify_median_ms", "to modify some of them, with barrier, ms (median of five)");
+
+    public static Measure LostMeanwhile { get; } = new(
+        "lost_meanwhile_packets", "packets of the stream lost while translations were added and modified");
+
+    public static IReadOnlyList<Parameter> Parameters { get; } = [Translations, HeldBy, Modified];
+
+    public static IReadOnlyList<Measure> Measures { get; } = [Adding, Modifying, LostMeanwhile];
+
+    /// <summary>Why values do not go together; null if they do.</summary>
+    public static string? FindObstacle(ParameterValues values)
+    {
+        int inAll = values.Get(HeldBy) == AtAll ? values.Get(Translations) * values.Get(MatLab.NetworkCount) : 0;
+        return inAll > MostInAll
+            ? $"{Translations.Key}, {MatLab.NetworkCount.Key}: {inAll:N0} in all with {HeldBy.Key}={AtAll}; a lab holds {MostInAll:N0}"
+            : values.IsSet(Modified) && values.Get(Modified) > values.Get(Translations)
+            ? $"{Modified.Key}: {values.Get(Modified)} cannot be modified of {values.Get(Translations)} {Translations.Key}"
+            : null;
+    }
+
+    /// <summary>Adds them, and changes some, under the stream.</summary>
+    public static void Hold(ScenarioRun run, MatLab lab, UdpStream udp)
+    {
+        int held = run.Get(Translations);
+        int modified = Math.Min(run.Get(Modified), held);
+        IReadOnlyList<LabSwitch> holders = run.Get(HeldBy) == AtAll ? lab.Switches : [lab.First];
+        SwitchConnection[] connections = [.. holders.Select(one => lab.Controller.Find(one.DatapathId)!)];
+        string who = string.Join(", ", holders.Select(one => one.Name));
+        long start = Stopwatch.GetTimestamp();
+        foreach (SwitchConnection to in connections)
+        {
+            Send(to, FlowModCommand.Add, held, 0);
+        }
+        Array.ForEach(connections, to => AwaitBarrier(run, to));
+        double adding = Stopwatch.GetElapsedTime(start, run.Say($"{held} translations more are held by {who}")).TotalSeconds;
+        var times = new List<double>();
+        for (int round = 1; round <= Rounds; round++)
+        {
+            long began = Stopwatch.GetTimestamp();
+            Send(connections[0], FlowModCommand.ModifyStrict, modified, round);
+            times.Add(Stopwatch.GetElapsedTime(began, AwaitBarrier(run, connections[0])).TotalMilliseconds);
+        }
+        run.Say($"{modified} of them modified, five times");
+        int flows = holders.Min(one => one.TakeSnapshot().Flows.Count(flow => flow.Priority == MatFlows.Priority));
+        run.Wait(TimeSpan.FromMilliseconds(run.Scale(500, 200)));
+        int lost = udp.Record.LostBetween(start, Stopwatch.GetTimestamp() - (Stopwatch.Frequency / 10));
+        run.Figure("translations held by a switch", "to be evaluated (scalability)", $"{flows}, added in {adding:0.00} s");
+        string modify = $"modify of {modified} flows and barrier";
+        run.Figure(modify, "none given", $"{Statistic.Median(times):0} ms (median of {Rounds}), at most {times.Max():0} ms");
+        run.Check("translations held", $"{held}", $"{flows}", flows == held);
+        run.CheckTime(modify, $"at most {MostModifyMilliseconds:0} ms", $"{times.Max():0} ms at most", times.Max() <= MostModifyMilliseconds);
+        run.CheckTime("packets of the stream lost while they were added and modified", "0", $"{lost}", lost == 0);
+        run.Record(Adding, adding);
+        run.Record(Modifying, Statistic.Median(times));
+        run.Record(LostMeanwhile, lost);
+    }
+
+    private static void Send(SwitchConnection to, FlowModCommand command, int count, int round)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            to.Send(MatFlows.Translation(i, command, 0x0a80_0000 + ((uint)round << 20)));
+        }
+    }
+
+    /// <returns>When the reply came.</returns>
+    private static long AwaitBarrier(ScenarioRun run, SwitchConnection to)
+    {
+        long answered = 0;
+        to.Barrier(when => Volatile.Write(ref answered, when));
+        to.Flush();
+        run.WaitUntil(() => Volatile.Read(ref answered) != 0, "a barrier is answered");
+        return answered;
+    }
+}
