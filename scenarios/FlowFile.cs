@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Text;
 
@@ -6,6 +7,8 @@ namespace Softswitch.Scenarios;
 /// <summary>Flows as a paper prints them, in ovs-ofctl's words, from the folder <c>scenarios</c>, which is part of the program.</summary>
 internal static class FlowFile
 {
+    private static readonly ConcurrentDictionary<string, string[]> Known = new(); // a controller may read one for each of thousands of sessions
+
     /// <summary>The whole text of a file.</summary>
     /// <param name="name">Such as victor/table1.flows.</param>
     public static string ReadText(string name)
@@ -23,7 +26,7 @@ internal static class FlowFile
     public static IReadOnlyList<ParsedFlow> Read(string name, params (string Word, string Meaning)[] words)
     {
         var flows = new List<ParsedFlow>();
-        string[] lines = ReadText(name).Split('\n');
+        string[] lines = Known.GetOrAdd(name, static one => [.. ReadText(one).Split('\n').Select(line => line.StartsWith('#') ? string.Empty : line)]);
         for (int i = 0; i < lines.Length; i++)
         {
             string line = lines[i];

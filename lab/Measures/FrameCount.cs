@@ -20,6 +20,18 @@ internal sealed class FrameCount(string what, FrameFilter filter)
         }
     }
 
+    /// <summary>When each passed, so far.</summary>
+    public IReadOnlyList<long> Times
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _times];
+            }
+        }
+    }
+
     /// <summary>How many passed later than this (Stopwatch.GetTimestamp).</summary>
     public int After(long when) => Between(when, long.MaxValue);
 

@@ -24,9 +24,11 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
             "all ARP frames arrive as packet-ins up to the limit", $"{few.Seen} of {few.Seen}", $"{few.PacketIns} of {few.Seen}",
             few.Seen >= Few && few.PacketIns == few.Seen && few.Refused == 0);
         run.Check("the local controller answers every request", $"{Few}", $"{few.Replies}", few.Replies >= Few);
-        int flood = run.Scale(200_000, 30_000);
+        int flood = run.Get(L3MigParameters.ArpFrames);
         long began = Stopwatch.GetTimestamp();
         ArpCounts many = Count(_ => Send(flood));
+        run.Record(L3MigMeasures.FloodPacketIns, many.PacketIns);
+        run.Record(L3MigMeasures.FloodRefused, many.Refused);
         run.Figure(
             "ARP frames as fast as they can be sent", "none given",
             $"{flood} in {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s: {many.PacketIns} packet-ins, {many.Refused} counted beyond the limit, {many.Missed} lost before the table and counted");

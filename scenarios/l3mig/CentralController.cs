@@ -10,7 +10,9 @@ namespace Softswitch.Scenarios.L3Mig;
 /// It has no connection to any switch: what is to change there it asks of the sites' local controllers, which confirm by barriers. Threads: any. It
 /// takes no controller's lock, so that local controllers may call it under theirs.
 /// </remarks>
-internal sealed class CentralController(PortPool ports, Action<string> say)
+/// <param name="makesBeforeBreak">Whether what the VM's sessions will need is added before the move. Otherwise all changes after it.</param>
+/// <param name="insertion">One of <see cref="InsertionOrder.Words"/>.</param>
+internal sealed class CentralController(PortPool ports, Action<string> say, bool makesBeforeBreak = true, string insertion = InsertionOrder.AtOnce)
 {
     /// <summary>VLAN of the tenant's network between virtual switch and gateway.</summary>
     public const ushort TenantVlan = 100;
@@ -18,8 +20,8 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     /// <summary>VLAN of the hypervisors' network.</summary>
     public const ushort HypervisorVlan = 200;
 
-    // Packets make sessions; no more of them than this.
-    private const int MostSessions = 4096;
+    /// <summary>Packets make sessions; no more of them than this.</summary>
+    public const int MostSessions = 4096;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<L3Site, LocalController> _owners = [];
@@ -151,9 +153,10 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
                 {
                     return;
                 }
-                Install(route!);
+                Install(route!, Stopwatch.GetTimestamp());
             }
-            if (route!.IsReady)
+            // Without entries at its new place a machine's packet would come back at once.
+            if (route!.IsReady && !(route.Next != null && !makesBeforeBreak && _switchOver is not { IsDone: true }))
             {
                 _owners[site].Resend(port, packet.ToArray());
             }
@@ -170,6 +173,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     {
         lock (_lock)
         {
+            long ordered = Stopwatch.GetTimestamp();
             if (_order != null)
             {
                 throw new TestbedException($"{Ipv4Text.Format(_order.Machine)} is migrating already");
@@ -185,7 +189,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
             _order = order;
             _switchOver = null;
             say($"pre-migration: {order.Copy} is port {_copy!.Assigned} between the gateways");
-            return Install(_copy);
+            return Install(_copy, ordered);
         }
     }
 
@@ -195,11 +199,12 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     {
         lock (_lock)
         {
-            MigrationOrder order = _order ?? throw new TestbedException("no migration is prepared");
+            long ordered = Stopwatch.GetTimestamp();
+            Be32 machine = _order?.Machine ?? throw new TestbedException("no migration is prepared");
             _isMigrating = true;
-            PathFlow[] added = [.. _routes.Values.Where(route => route.Session.Concerns(order.Machine)).SelectMany(Plan)];
+            PathFlow[] added = [.. _routes.Values.Where(route => route.Session.Concerns(machine)).SelectMany(Plan)];
             say($"migration: {added.Length} entries are added, none changed");
-            return Apply(Command(added, FlowModCommand.Add));
+            return Apply(Command(added, FlowModCommand.Add), ordered);
         }
     }
 
@@ -213,6 +218,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
             {
                 throw new TestbedException("nothing has been switched over yet");
             }
+            long ordered = Stopwatch.GetTimestamp();
             var gone = new List<PathFlow>(_copy!.Path);
             foreach (SessionRoute route in _routes.Values.Where(route => route.Next != null))
             {
@@ -224,7 +230,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
             SessionRoute[] local = [.. _routes.Values.Where(route => route.Assigned != null && !Crosses(route))];
             _order = null;
             _isMigrating = false;
-            return Apply(Command(gone, FlowModCommand.DeleteStrict), () => Release([.. ended, .. local], ended));
+            return Apply(Command(gone, FlowModCommand.DeleteStrict), ordered, () => Release([.. ended, .. local], ended));
         }
     }
 
@@ -233,8 +239,9 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     {
         lock (_lock)
         {
+            long ordered = Stopwatch.GetTimestamp();
             SessionRoute[] ended = [.. _routes.Values.Where(route => route.Session.Concerns(machine))];
-            return Apply(Command(ended.SelectMany(route => route.Path), FlowModCommand.DeleteStrict), () => Release(ended, ended));
+            return Apply(Command(ended.SelectMany(route => route.Path), FlowModCommand.DeleteStrict), ordered, () => Release(ended, ended));
         }
     }
 
@@ -271,19 +278,21 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
         return isFree;
     }
 
-    private Confirmation Install(SessionRoute route)
+    private Confirmation Install(SessionRoute route, long ordered)
     {
         PathFlow[] planned = _isMigrating && _switchOver == null && route.Session.Concerns(_order!.Machine) ? [.. Plan(route)] : [];
-        return Apply(Command([.. route.Path, .. planned], FlowModCommand.Add), () =>
-        {
-            foreach ((L3Site site, ushort port, byte[] packet) in route.Open())
-            {
-                _owners[site].Resend(port, packet);
-            }
-        });
+        return Apply(Command([.. route.Path, .. planned], FlowModCommand.Add), ordered, () => Open(route));
     }
 
-    /// <returns>The entries to add for the session's path after the migration; none if no port is left for it.</returns>
+    private void Open(SessionRoute route)
+    {
+        foreach ((L3Site site, ushort port, byte[] packet) in route.Open())
+        {
+            _owners[site].Resend(port, packet);
+        }
+    }
+
+    /// <returns>The entries to add beforehand for the session's path after the migration; none if no port is left for it.</returns>
     private IReadOnlyList<PathFlow> Plan(SessionRoute route)
     {
         Attachment source = AfterMigration(route.Session.Source);
@@ -294,16 +303,21 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
             return [];
         }
         route.Next = SessionPath.Make(route.Session, source, destination, route.Vlan, route.Assigned ?? 0);
-        return PathChange.Between(route.Path, route.Next).Added;
+        return makesBeforeBreak ? PathChange.Between(route.Path, route.Next).Added : [];
     }
 
     private Attachment AfterMigration(Be32 machine) => machine == _order!.Machine ? _order.Destination : MachineAt(machine);
 
     private void SwitchSessionsOver()
     {
-        PathFlow[] changed = [.. _routes.Values.Where(route => route.Next != null).SelectMany(route => PathChange.Between(route.Path, route.Next!).Changed)];
-        say($"post-migration: {Ipv4Text.Format(_order!.Machine)} is at {_order.Destination.Site.Name}, {changed.Length} entries change");
-        _switchOver = Apply(Command(changed, FlowModCommand.ModifyStrict));
+        long ordered = Stopwatch.GetTimestamp();
+        SessionRoute[] moved = [.. _routes.Values.Where(route => route.Next != null)];
+        PathChange[] changes = [.. moved.Select(route => PathChange.Between(route.Path, route.Next!))];
+        PathFlow[] changed = [.. changes.SelectMany(change => change.Changed)];
+        PathFlow[] added = makesBeforeBreak ? [] : [.. changes.SelectMany(change => change.Added)];
+        say($"post-migration: {Ipv4Text.Format(_order!.Machine)} is at {_order.Destination.Site.Name}, {changed.Length} entries change, {added.Length} are added");
+        _switchOver = Apply(
+            [.. Command(added, FlowModCommand.Add), .. Command(changed, FlowModCommand.ModifyStrict)], ordered, () => Array.ForEach(moved, Open));
     }
 
     private void Release(SessionRoute[] released, SessionRoute[] ended)
@@ -320,18 +334,31 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
     }
 
     /// <summary>Has the sites' controllers make the changes.</summary>
+    /// <param name="ordered">When that was decided.</param>
     /// <param name="then">Called under the lock once all are confirmed, before the confirmation says so.</param>
-    private Confirmation Apply(IEnumerable<(PathFlow Flow, FlowModCommand Command)> changes, Action? then = null)
+    private Confirmation Apply(IEnumerable<(PathFlow Flow, FlowModCommand Command)> changes, long ordered, Action? then = null)
     {
-        var confirmation = new Confirmation();
-        IGrouping<L3Site, (PathFlow, FlowModCommand)>[] bySite = [.. changes.GroupBy(change => _sites[change.Flow.Switch])];
-        int missing = bySite.Length;
-        long last = Stopwatch.GetTimestamp();
-        if (missing == 0)
+        var confirmation = new Confirmation(ordered);
+        var rounds = new Queue<IReadOnlyList<(PathFlow Flow, FlowModCommand Command)>>(
+            InsertionOrder.Split(changes, insertion, change => change.Flow.Switch, device => _sites[device].Gateway == device));
+        ApplyNext(rounds, Stopwatch.GetTimestamp(), last =>
         {
             then?.Invoke();
             confirmation.Complete(last);
+        });
+        return confirmation;
+    }
+
+    /// <param name="last">When the round before was confirmed.</param>
+    private void ApplyNext(Queue<IReadOnlyList<(PathFlow Flow, FlowModCommand Command)>> rounds, long last, Action<long> onDone)
+    {
+        if (!rounds.TryDequeue(out IReadOnlyList<(PathFlow Flow, FlowModCommand Command)>? round))
+        {
+            onDone(last);
+            return;
         }
+        IGrouping<L3Site, (PathFlow, FlowModCommand)>[] bySite = [.. round.GroupBy(change => _sites[change.Flow.Switch])];
+        int missing = bySite.Length;
         foreach (IGrouping<L3Site, (PathFlow, FlowModCommand)> site in bySite)
         {
             _owners[site.Key].Change([.. site], when =>
@@ -341,12 +368,10 @@ internal sealed class CentralController(PortPool ports, Action<string> say)
                     last = Math.Max(last, when);
                     if (--missing == 0)
                     {
-                        then?.Invoke();
-                        confirmation.Complete(last);
+                        ApplyNext(rounds, last, onDone);
                     }
                 }
             });
         }
-        return confirmation;
     }
 }

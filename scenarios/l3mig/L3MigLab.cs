@@ -16,7 +16,8 @@ namespace Softswitch.Scenarios.L3Mig;
 ///                                        +------ kernel router ----------|----+
 ///                                                                    10.2.0.2
 /// </code>
-/// Hypervisors are in VLAN 200, the tenant's machines in VLAN 100 between virtual switch and gateway; what leaves a site has no tag.
+/// Hypervisors are in VLAN 200, the tenant's machines in VLAN 100 between virtual switch and gateway; what leaves a site has no tag. Further sites
+/// are as site 1, with a peer and nothing else.
 /// </remarks>
 internal sealed class L3MigLab
 {
@@ -27,8 +28,7 @@ internal sealed class L3MigLab
     /// <summary>The first of the gateways' ports that stand for sessions.</summary>
     public const ushort FirstPort = 40_000;
 
-    public const int Ports = 1000;
-
+    private const int LeastPorts = 1000;
     private const ushort GatewayAt = 4;
     private const ushort RouterAt = 5;
 
@@ -37,13 +37,18 @@ internal sealed class L3MigLab
     private static readonly MacAddress FirstServer = Mac("02:00:00:0a:01:02");
     private static readonly MacAddress SecondServer = Mac("02:00:00:0a:02:02");
 
+    private readonly List<LabHost> _peers = [];
+    private readonly List<LocalController> _owners = [];
+
     public static readonly L3Site NearSite = MakeSite("site 1", 0x11, 0x12, hasOneArm: false, "198.51.100", FirstLeg, FirstServer, "192.0.2.0/25", "192.0.2.2", "192.0.2.126", "10.1.0.254");
     public static readonly L3Site FarSite = MakeSite("site 2", 0x21, 0x22, hasOneArm: true, "203.0.113", SecondLeg, SecondServer, "192.0.2.128/25", "192.0.2.130", "192.0.2.254", "10.2.0.254");
 
     public L3MigLab(ScenarioRun run)
     {
         Testbed lab = run.Lab;
-        void Say(string line) => run.Say(line);
+        int others = run.Get(L3MigParameters.Networks) - 2;
+        // Streams and the copy have some too, and each measured move a session that begins after it.
+        Ports = Math.Max(LeastPorts, run.Get(L3MigParameters.Sessions) + others + 10);
         NearSwitch = lab.Add(new LabSwitch("vswitch1", NearSite.VirtualSwitch), 0.6, 1);
         NearGateway = lab.Add(new LabSwitch("gateway1", NearSite.Gateway), 1.6, 1);
         Network = lab.Add(new LabRouter("network"), 2.3, 1.8);
@@ -52,6 +57,7 @@ internal sealed class L3MigLab
         NearServer = lab.Add(new LabHost("server1", FirstServer, Prefix("10.1.0.2/24"), Address("10.1.0.254")), 0.6, 2);
         FarServer = lab.Add(new LabHost("server2", SecondServer, Prefix("10.2.0.2/24"), Address("10.2.0.254")), 3, 2.4);
         Peer = lab.Add(new LabHost("peer", Mac("02:00:00:09:00:11"), Prefix("10.9.0.11/24")), 0, 0);
+        _peers.Add(Peer);
         Machine = run.AddMobile("VM", Mac("02:00:00:09:00:36"), Prefix("10.9.0.36/24"), gateway: null, 1.8, 0, cardOptions: "csum=off,guest_announce=off"); // it finishes its checksums itself
 
         lab.Connect(NearServer, NearSwitch, ServerAt);
@@ -65,17 +71,19 @@ internal sealed class L3MigLab
         lab.Connect(Network, SecondLeg, Prefix("203.0.113.254/24"), FarSwitch, RouterAt);
         AddPlainAddresses();
 
-        Central = new CentralController(new PortPool(FirstPort, Ports), Say);
-        Near = lab.AddController(new LocalController(NearSite, Central, Say));
-        Far = lab.AddController(new LocalController(FarSite, Central, Say));
-        Central.Attach(Near);
-        Central.Attach(Far);
-        lab.Start(NearSwitch, Near);
-        lab.Start(NearGateway, Near);
-        lab.Start(FarSwitch, Far);
-        lab.Start(FarGateway, Far);
+        Central = new CentralController(
+            new PortPool(FirstPort, Ports), line => run.Say(line), run.Get(L3MigParameters.MakeBeforeBreak), run.Get(L3MigParameters.Insertion));
+        Near = Own(run, NearSite, NearSwitch, NearGateway);
+        Far = Own(run, FarSite, FarSwitch, FarGateway);
+        for (int number = 3; number < 3 + others; number++)
+        {
+            AddSite(run, number);
+        }
         lab.StartMachines();
     }
+
+    /// <summary>The gateways' ports that stand for sessions.</summary>
+    public int Ports { get; }
 
     /// <summary>Server 2's address that the network outside knows, for the comparison without rewrites.</summary>
     public static Be32 PlainAddress { get; } = Address("192.0.2.130");
@@ -100,6 +108,9 @@ internal sealed class L3MigLab
     /// <summary>A machine of the same tenant, which stays at site 1.</summary>
     public LabHost Peer { get; }
 
+    /// <summary>It, and those that stay at further sites.</summary>
+    public IReadOnlyList<LabHost> Peers => _peers;
+
     /// <summary>The one that moves: place 0 is at site 1, place 1 at site 2.</summary>
     public IMobileHost Machine { get; }
 
@@ -108,6 +119,9 @@ internal sealed class L3MigLab
     public LocalController Near { get; }
 
     public LocalController Far { get; }
+
+    /// <summary>Those two, and those of further sites.</summary>
+    public IReadOnlyList<LocalController> Owners => _owners;
 
     private static L3Site MakeSite(
         string name, ulong virtualSwitch, ulong gateway, bool hasOneArm, string outside, MacAddress leg, MacAddress server, string plainNetwork, string plainServer, string plainRouter, string inside)
@@ -132,6 +146,40 @@ internal sealed class L3MigLab
             },
             PlainNetwork = plainNetwork,
         };
+    }
+
+    /// <summary>Flow-mods that the controllers have sent.</summary>
+    public long CountFlowMods() => _owners.Sum(owner => owner.FlowMods);
+
+    /// <summary>ARP frames that have reached them.</summary>
+    public int CountArps() => _owners.Sum(owner => owner.Arps);
+
+    private LocalController Own(ScenarioRun run, L3Site site, LabSwitch device, LabSwitch gateway)
+    {
+        LocalController owner = run.Lab.AddController(new LocalController(site, Central, line => run.Say(line), run.Get(L3MigParameters.Barriers)));
+        Central.Attach(owner);
+        run.Lab.Start(device, owner);
+        run.Lab.Start(gateway, owner);
+        _owners.Add(owner);
+        return owner;
+    }
+
+    /// <summary>A further site. Its gateway's address and its next hop are of 100.64.0.0/10, which no other cable has.</summary>
+    private void AddSite(ScenarioRun run, int number)
+    {
+        MacAddress leg = Mac($"02:00:00:64:{number:x2}:fe");
+        L3Site site = MakeSite(
+            $"site {number}", (ulong)((number << 4) + 1), (ulong)((number << 4) + 2), hasOneArm: false, $"100.64.{number}", leg, leg,
+            $"100.65.{number}.0/24", $"100.65.{number}.2", $"100.65.{number}.1", $"10.{number}.0.254");
+        double row = 3.2 + (1.2 * (number - 3));
+        LabSwitch device = run.Lab.Add(new LabSwitch($"vswitch{number}", site.VirtualSwitch), 0.9, row);
+        LabSwitch gateway = run.Lab.Add(new LabSwitch($"gateway{number}", site.Gateway), 1.9, row);
+        LabHost peer = run.Lab.Add(new LabHost($"peer{number}", Mac($"02:00:00:09:{number:x2}:11"), Prefix($"10.9.0.{100 + number}/24")), 0, row);
+        run.Lab.Connect(peer, device, PeerAt);
+        run.Lab.Connect(device, GatewayAt, gateway, site.SiteAt);
+        run.Lab.Connect(Network, leg, Prefix($"100.64.{number}.254/24"), gateway, site.UpAt);
+        _peers.Add(peer);
+        Own(run, site, device, gateway);
     }
 
     private void AddPlainAddresses()

@@ -52,16 +52,32 @@ internal static class L3MigMove
         return new L3MigMoved(left, done, run.CountFlowMods() - flowMods, figures);
     }
 
-    /// <summary>There and back without a copy and unmeasured, because the compiler sees the code for the first time.</summary>
+    /// <summary>Brings the VM to one of its places without a copy, unmeasured.</summary>
+    /// <param name="copyPort">As of <see cref="Order"/>.</param>
+    public static void Bring(ScenarioRun run, L3MigLab lab, int place, ushort copyPort)
+    {
+        Await(run, lab.Central.PreMigrate(Order(lab, place, copyPort)), "pre-migration is confirmed");
+        Await(run, lab.Central.Migrate(), "migration's entries are confirmed");
+        Settle(run, lab);
+        Go(run, lab, place);
+        Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
+        Settle(run, lab);
+    }
+
+    /// <summary>Returns when the switches have carried out what they were sent, where no barrier has said so.</summary>
+    public static void Settle(ScenarioRun run, L3MigLab lab)
+    {
+        if (!run.Get(L3MigParameters.Barriers))
+        {
+            run.WaitUntil(() => run.CountFlowMods() >= lab.CountFlowMods(), "the switches have carried out every flow-mod");
+        }
+    }
+
+    /// <summary>There and back, because the compiler sees the code for the first time.</summary>
     public static void Rehearse(ScenarioRun run, L3MigLab lab)
     {
         run.Say("rehearsal: there and back");
-        foreach (int place in new[] { 1, 0 })
-        {
-            Await(run, lab.Central.PreMigrate(Order(lab, place, (ushort)(FirstRehearsalPort + place))), "pre-migration is confirmed");
-            Await(run, lab.Central.Migrate(), "migration's entries are confirmed");
-            Go(run, lab, place);
-            Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
-        }
+        Bring(run, lab, place: 1, FirstRehearsalPort);
+        Bring(run, lab, place: 0, FirstRehearsalPort + 1);
     }
 }

@@ -10,7 +10,6 @@ namespace Softswitch.Scenarios.L3Mig;
 internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released)
 {
     private const ushort CopyPort = 49_153;
-    private const int WantedFrames = 10_000_000;
     private static readonly TimeSpan LongestCopy = TimeSpan.FromMinutes(10);
 
     public void Run()
@@ -40,7 +39,7 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     /// <summary>Starts the copy and lets it run until so many of its packets have been verified.</summary>
     private L3MigTransfer StartVerified(MigrationOrder order)
     {
-        long wanted = run.Scale(WantedFrames, 20_000);
+        int wanted = run.Get(L3MigParameters.Verified);
         using WireTap near = Open(lab.NearServer, lab.NearServer.CurrentInterface);
         using WireTap far = Open(lab.FarServer, lab.FarServer.CurrentInterface);
         using WireTap nearOutside = Open(lab.Network, lab.Network.Interfaces[0]);
@@ -60,9 +59,10 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
         {
             run.Wait(TimeSpan.FromMilliseconds(20));
         }
+        // Without barriers the connection may be asked for before its entries are there, and again.
         run.Check(
             "the released port is in use again at once: the next copy has it, and is carried", $"port {released}, 1 connection request",
-            $"port {reused}, {first.Total}", reused == released && first.Total == 1);
+            $"port {reused}, {first.Total}", reused == released && (first.Total == 1 || (first.Total > 1 && !run.Get(L3MigParameters.Barriers))));
         transfer.Copy.Limit(0);
         run.Wait(TimeSpan.FromMilliseconds(200)); // the taps see the last of it
         Judge(tallies, wanted);
@@ -75,6 +75,8 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
         long unfinished = tallies.Sum(tally => tally.PartialChecksum);
         int wrong = tallies.Sum(tally => tally.Wrong.Total);
         run.Say($"{verified} packets verified, {wrong} wrong");
+        run.Record(L3MigMeasures.VerifiedPackets, verified);
+        run.Record(L3MigMeasures.WrongPackets, wrong);
         run.Figure("the copy's packets verified", "none given", string.Join(", ", tallies.Select(tally => $"{tally.Verified} {tally.Name}")));
         run.Check("packets with a wrong IP or TCP checksum among those captured and verified", $"0 of {wanted} or more", $"{wrong} of {verified}", wrong == 0 && verified >= wanted);
         run.Check("packets that could not be verified", "0", $"{unfinished}", unfinished == 0);
@@ -85,6 +87,7 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     {
         copy.Unlimit();
         double rate = copy.Measure(run, TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 3));
+        run.Record(L3MigMeasures.MtuRate, rate / 1e6);
         run.Figure("memory copy in packets of the MTU with finished checksums, one by one through both gateways", "none given", $"{rate / 1e9:0.00} Gbit/s");
     }
 
@@ -92,9 +95,10 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     private void JudgeTables()
     {
         L3MigMove.Await(run, lab.Central.End(lab.Machine.Address), "the VM's sessions have ended");
+        L3MigMove.Settle(run, lab);
         int[] left = [.. lab.Gateways.Select(gateway => gateway.TakeSnapshot().Flows.Count(flow => flow.Actions.Contains("mod_nw_", StringComparison.Ordinal)))];
         run.Check("translating entries at the gateways at the end", "0 and 0", string.Join(" and ", left), left.Sum() == 0);
-        run.Check("ports free at the end", $"{L3MigLab.Ports}", $"{lab.Central.FreePorts}", lab.Central.FreePorts == L3MigLab.Ports);
+        run.Check("ports free at the end", $"{lab.Ports}", $"{lab.Central.FreePorts}", lab.Central.FreePorts == lab.Ports);
     }
 
     private static WireTap Open(LabNode node, string interfaceName) => WireTap.Open(node, interfaceName, path: null); // gigabytes are no capture to keep

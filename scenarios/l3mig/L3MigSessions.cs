@@ -12,39 +12,53 @@ internal sealed class L3MigSessions : IDisposable
     public const ushort ToMachinePort = 4000;
     public const ushort FromMachinePort = 4001;
 
+    private const ushort FurtherPort = 4100; // and one more for each further site
     private const ushort TcpPort = 5001;
-    private const int FewPackets = 200; // a second
+    private const int PacketsOfRecord = 1 << 20;
+    private const int SecondsOfRecord = 300; // at high rates; a run takes seconds
+    private const double SessionRate = 1e6; // bytes a second
     private const double GuestRate = 250_000; // bytes a second, there and back
 
     private readonly TcpStream _tcp;
-    private readonly UdpStream[] _udp; // the first to the VM
+    private readonly IReadOnlyList<UdpStream> _udp; // the first from the peer to the VM
 
     // By emulation a guest on a busy machine loses packets that have reached it: what it loses is judged as times are.
     private readonly Action<string, string, string, bool> _checkLoss;
-    private long _left;
-    private long _watchedUntil;
+    private readonly List<(long Left, long Until)> _moves = [];
 
-    public L3MigSessions(ScenarioRun run, L3MigLab lab)
+    /// <param name="others">Sessions of the VM there are already.</param>
+    public L3MigSessions(ScenarioRun run, L3MigLab lab, int others)
     {
         bool isGuest = run.Options.UsesGuests;
-        double udpRate = isGuest ? FewPackets : run.Scale(1000, FewPackets);
-        _checkLoss = isGuest ? run.CheckTime : run.Check;
-        _tcp = run.Own(TcpStream.Start(lab.Peer, lab.Machine, TcpPort, isGuest ? GuestRate : L3MigScenario.SessionRate));
-        UdpStream to = run.Own(UdpStream.Start(lab.Peer, lab.Machine, ToMachinePort, udpRate));
+        // At other rates and sizes, over other ports or beside a copy at full speed the machine decides what is lost.
+        _checkLoss = isGuest || !run.Values.AreDefault ? run.CheckTime : run.Check;
+        _tcp = run.Own(TcpStream.Start(lab.Peer, lab.Machine, TcpPort, isGuest ? GuestRate : SessionRate));
+        UdpStream to = Start(run, lab.Peer, lab.Machine, ToMachinePort);
         // A guest sends back what comes: both ways are in the one stream.
-        _udp = lab.Machine is LabHost machine ? [to, run.Own(UdpStream.Start(machine, lab.Peer, FromMachinePort, udpRate))] : [to];
-        run.WaitUntil(() => _udp.All(stream => stream.Record.Received > 10) && lab.Central.Sessions == _udp.Length + 1, "the sessions run");
+        UdpStream? from = lab.Machine is LabHost machine ? Start(run, machine, lab.Peer, FromMachinePort) : null;
+        UdpStream[] further = [.. lab.Peers.Skip(1).Select((peer, i) => Start(run, peer, lab.Machine, (ushort)(FurtherPort + i)))];
+        _udp = from == null ? [to, .. further] : [to, from, .. further];
+        run.WaitUntil(() => _udp.All(stream => stream.Record.Received > 10) && lab.Central.Sessions == _udp.Count + 1 + others, "the sessions run");
     }
 
-    /// <summary>UDP packets to the VM that were lost at the move; after <see cref="JudgeEnd"/>, as <see cref="Stall"/>.</summary>
-    public int Lost => LostAtMove(_udp[0]);
+    /// <summary>UDP packets to the VM that were lost at moves; after <see cref="JudgeEnd"/>, as <see cref="Stall"/>.</summary>
+    public int Lost => LostAtMoves(_udp[0]);
 
-    /// <summary>The longest time around the move in which TCP brought nothing.</summary>
-    public TimeSpan Stall => _tcp.LongestStallBetween(_left, _watchedUntil);
+    /// <summary>The longest time around a move in which TCP brought nothing.</summary>
+    public TimeSpan Stall => _moves.Max(move => _tcp.LongestStallBetween(move.Left, move.Until));
+
+    /// <summary>UDP packets of all streams that were sent in this time and lost; after <see cref="JudgeEnd"/>.</summary>
+    public int LostBetween(long from, long to) => _udp.Sum(stream => stream.Record.LostBetween(from, to));
 
     /// <summary>Adds entries while the sessions run, and counts what that costs them.</summary>
-    public void JudgeAdding(ScenarioRun run, Action add)
+    /// <param name="isAdded">Whether there are any to add.</param>
+    public void JudgeAdding(ScenarioRun run, bool isAdded, Action add)
     {
+        if (!isAdded)
+        {
+            add();
+            return;
+        }
         TimeSpan margin = TimeSpan.FromMilliseconds(run.Scale(500, 200));
         int sentAgain = _tcp.ReadRetransmissions();
         long from = Stopwatch.GetTimestamp();
@@ -69,29 +83,30 @@ internal sealed class L3MigSessions : IDisposable
     /// <param name="left">When the VM left.</param>
     public void WatchMove(ScenarioRun run, long left)
     {
-        _left = left;
         run.Wait(TimeSpan.FromMilliseconds(run.Scale(1000, 500)));
-        _watchedUntil = Stopwatch.GetTimestamp();
+        _moves.Add((left, Stopwatch.GetTimestamp()));
     }
 
     public void JudgeEnd(ScenarioRun run)
     {
+        long last = _moves[^1].Until;
         foreach (UdpStream stream in _udp)
         {
             StreamSummary summary = stream.Stop();
-            TimeSpan gap = stream.Record.LongestGapBetween(_left, _watchedUntil);
+            TimeSpan gap = _moves.Max(move => stream.Record.LongestGapBetween(move.Left, move.Until));
             run.Result.Add(stream.Name, summary.ToJson());
             run.Figure(
                 $"around the move, {stream.Name}", "none given",
-                $"{LostAtMove(stream)} packets lost, longest gap at the receiving program {gap.TotalMilliseconds:0.0} ms");
-            bool goesOn = stream.Record.LostBetween(_watchedUntil - (Stopwatch.Frequency / 10), long.MaxValue) == 0;
+                $"{LostAtMoves(stream)} packets lost, longest gap at the receiving program {gap.TotalMilliseconds:0.0} ms");
+            bool goesOn = stream.Record.LostBetween(last - (Stopwatch.Frequency / 10), long.MaxValue) == 0;
             _checkLoss($"{stream.Name}: goes on at the new place", "0 lost", goesOn ? "0 lost" : $"{summary}", goesOn);
-            int later = stream.Record.Sent - stream.Record.FirstSentAfter(_watchedUntil);
-            int arrived = later - stream.Record.LostBetween(_watchedUntil, long.MaxValue);
+            int later = stream.Record.Sent - stream.Record.FirstSentAfter(last);
+            int arrived = later - stream.Record.LostBetween(last, long.MaxValue);
             run.Check($"{stream.Name}: arrives at the new place", "some", $"{arrived} of {later}", arrived > 0);
         }
         int sentAgain = _tcp.ReadRetransmissions();
         TcpSummary tcp = _tcp.Stop();
+        run.Record(L3MigMeasures.TcpStall, Stall.TotalMilliseconds);
         run.Figure(
             "TCP session across the migration", "none given",
             $"stall at the move {Stall.TotalMilliseconds:0} ms, {sentAgain} segments sent again in all");
@@ -102,10 +117,20 @@ internal sealed class L3MigSessions : IDisposable
     public void Dispose()
     {
         _tcp.Dispose();
-        Array.ForEach(_udp, stream => stream.Dispose());
+        foreach (UdpStream stream in _udp)
+        {
+            stream.Dispose();
+        }
     }
 
-    private int LostAtMove(UdpStream stream) => stream.Record.LostBetween(_left - (Stopwatch.Frequency / 20), _watchedUntil);
+    private static UdpStream Start(ScenarioRun run, LabHost from, IMobileHost to, ushort port)
+    {
+        double rate = run.Get(L3MigParameters.Rate);
+        int capacity = Math.Max(PacketsOfRecord, (int)(rate * SecondsOfRecord));
+        return run.Own(UdpStream.Start(from, to, port, rate, run.Get(L3MigParameters.Size) - UdpStream.HeaderLength, capacity: capacity));
+    }
+
+    private int LostAtMoves(UdpStream stream) => _moves.Sum(move => stream.Record.LostBetween(move.Left - (Stopwatch.Frequency / 20), move.Until));
 
     private void AddCharts(ScenarioRun run)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
@@ -9,7 +10,7 @@ namespace Softswitch.Scenarios.L3Mig;
 /// <remarks>A namespace has no memory to send. Threads: made and used by one.</remarks>
 internal sealed class L3MigTransfer : IDisposable
 {
-    private const double LimitedCopy = 25e6; // bytes a second, while what is measured is not the copy
+    private const double LimitedCopy = 200e6; // bits a second, while what is measured is not the copy
     private const long LimitedMemory = 4_000_000; // so few that a guest is not there before its entries are
 
     private readonly L3MigLab _lab;
@@ -20,17 +21,48 @@ internal sealed class L3MigTransfer : IDisposable
 
     /// <param name="order">Whose connection has its entries.</param>
     /// <param name="place">Where the VM is to go.</param>
+    /// <param name="waits">Whether nothing is sent before it is said how much.</param>
     /// <exception cref="TestbedException">No connection.</exception>
-    public L3MigTransfer(L3MigLab lab, MigrationOrder order, int place)
+    public L3MigTransfer(L3MigLab lab, MigrationOrder order, int place, bool waits = false)
     {
         _lab = lab;
         _session = order.Copy;
         _place = place;
         (LabHost from, LabHost to) = place == 0 ? (lab.FarServer, lab.NearServer) : (lab.NearServer, lab.FarServer);
-        Copy = MemoryCopy.Start(from, to, to.Address, order.Copy.SourcePort, order.Copy.DestinationPort);
+        Copy = MemoryCopy.Start(from, to, to.Address, order.Copy.SourcePort, order.Copy.DestinationPort, waits ? 0 : long.MaxValue);
     }
 
     public MemoryCopy Copy { get; }
+
+    /// <summary>Lets the copy run, as fast as it may, until so much more has arrived.</summary>
+    /// <param name="meanwhile">What is done after it has begun.</param>
+    /// <param name="rate">Bits a second it may take; null for as many as there are.</param>
+    /// <returns>How long it took.</returns>
+    /// <exception cref="TestbedException">The connection broke.</exception>
+    public TimeSpan CopyMemory(ScenarioRun run, long bytes, double? rate, Action meanwhile)
+    {
+        long began = Stopwatch.GetTimestamp();
+        long all = Copy.Received + bytes;
+        Copy.Bound(all);
+        if (rate is { } limit)
+        {
+            Copy.Limit(limit / 8);
+        }
+        else
+        {
+            Copy.Unlimit();
+        }
+        meanwhile();
+        while (Copy.Received < all)
+        {
+            run.Wait(TimeSpan.FromMilliseconds(1));
+            if (Copy.Failure is { } failure)
+            {
+                throw new TestbedException($"the memory copy broke: {failure}");
+            }
+        }
+        return Stopwatch.GetElapsedTime(began, Copy.ArrivedAt);
+    }
 
     /// <summary>Slows the copy down. With a guest, its memory goes on where the copy ends, as slowly.</summary>
     public void BeginMove(ScenarioRun run)
@@ -44,7 +76,7 @@ internal sealed class L3MigTransfer : IDisposable
             run.Say("the guest's memory is under way");
             return;
         }
-        Copy.Limit(LimitedCopy);
+        Copy.Limit((run.Get(L3MigParameters.CopyRate) * 1e6 ?? LimitedCopy) / 8);
         run.Wait(TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 1)); // until what was under way at full speed has arrived
     }
 

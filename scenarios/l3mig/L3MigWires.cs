@@ -5,6 +5,12 @@ using Softswitch.Lab.Measures;
 
 namespace Softswitch.Scenarios.L3Mig;
 
+/// <summary>How long the VM was out of reach.</summary>
+/// <param name="Update">How long after its arrival its sessions had followed: since it was announced, or since it stood still where nothing holds it.</param>
+/// <param name="To">From its standstill to the first packet that reached it; null if none did.</param>
+/// <param name="From">To the first of its own that reached the peer; null if none did.</param>
+internal sealed record L3MigOutage(TimeSpan Update, TimeSpan? To, TimeSpan? From);
+
 /// <summary>What passes on the cables during the first migration: tags within a site, addresses outside, resets and checksums at the tenant's machines.</summary>
 internal sealed class L3MigWires : IDisposable
 {
@@ -13,45 +19,39 @@ internal sealed class L3MigWires : IDisposable
     private readonly List<WireTap> _taps = [];
     private readonly List<ChecksumTally> _checksums = [];
     private readonly List<FrameCount> _resets = [];
-    private readonly FrameCount _tagged;
-    private readonly FrameCount _untagged;
-    private readonly FrameCount _translated;
-    private readonly FrameCount _strange;
+    private readonly PathCounts? _path;
     private readonly FrameCount _announced; // the VM at its new place
-    private readonly FrameCount _reached; // the VM at its new place
+    private readonly FrameCount[][] _reached; // the VM from each peer, at its old and its new place
     private readonly FrameCount _answered; // by the VM from its new place
     private readonly FrameCount _heard; // by the peer from the VM, wherever it is
 
-    public L3MigWires(ScenarioRun run, L3MigLab lab)
+    /// <param name="looksAtCopy">Whether to look at the copy's way too, which costs it time.</param>
+    public L3MigWires(ScenarioRun run, L3MigLab lab, bool looksAtCopy)
     {
-        WireTap site = Tap(run.Tap(lab.NearGateway, LabSwitch.InterfaceOf(L3MigLab.NearSite.SiteAt)));
-        _tagged = site.Count("IPv4 in a site's VLANs", (in frame) => IsIn(frame) && frame.Frame.VlanTag is CentralController.TenantVlan or CentralController.HypervisorVlan);
-        _untagged = site.Count("other IPv4", (in frame) => IsIn(frame) && frame.Frame.VlanTag is not (CentralController.TenantVlan or CentralController.HypervisorVlan));
-        WireTap outside = Tap(run.Tap(lab.Network, lab.Network.Interfaces[0]));
-        _translated = outside.Count("between the gateways", (in frame) => frame.IsIpv4 && IsGateway(frame.NetworkSource) && IsGateway(frame.NetworkDestination));
-        _strange = outside.Count(
-            "with a tag or an address of the inside", (in frame) => frame.IsIpv4 && (frame.Frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
+        _path = looksAtCopy ? WatchPath(run, lab) : null;
         WireTap peer = WatchMachine(Tap(run.Tap(lab.Peer, lab.Peer.CurrentInterface)), "at the peer");
-        WatchMachine(Tap(run.Tap(lab.Machine, place: 0)), "at the VM before");
+        WireTap old = WatchMachine(Tap(run.Tap(lab.Machine, place: 0)), "at the VM before");
         WireTap machine = WatchMachine(Tap(run.Tap(lab.Machine, place: 1)), "at the VM after");
         Be32 own = lab.Machine.Address;
         _announced = machine.Count("announcements of the VM", (in frame) => frame.IsOutgoing && frame.Type is EtherType.Arp or EtherType.Rarp);
-        _reached = machine.Count("UDP to the VM", (in frame) => !frame.IsOutgoing && frame.Protocol == IpProtocol.Udp);
+        _reached = [.. lab.Peers.Select(one => new[] { CountFrom(old, one.Address), CountFrom(machine, one.Address) })];
         _answered = machine.Count("UDP from the VM", (in frame) => frame.IsOutgoing && frame.Protocol == IpProtocol.Udp);
         _heard = peer.Count("UDP from the VM", (in frame) => !frame.IsOutgoing && frame.Protocol == IpProtocol.Udp && frame.NetworkSource == own);
-        _checksums.Add(new ChecksumTally(outside, "between the gateways", (in frame) => IsGateway(frame.NetworkSource)));
     }
 
     /// <exception cref="TestbedException">Frames passed uncounted.</exception>
     public void Judge(ScenarioRun run)
     {
         _taps.ForEach(tap => tap.Drain());
-        run.Check(
-            "within the site all that goes to the gateway has its network's VLAN", "0 without, some with",
-            $"{_untagged.Total} without, {_tagged.Total} with", _untagged.Total == 0 && _tagged.Total > 0);
-        run.Check(
-            "outside there are no tags and no addresses but the gateways'", "0 others, some theirs",
-            $"{_strange.Total} others, {_translated.Total} theirs", _strange.Total == 0 && _translated.Total > 0);
+        if (_path is { } path)
+        {
+            run.Check(
+                "within the site all that goes to the gateway has its network's VLAN", "0 without, some with",
+                $"{path.Untagged.Total} without, {path.Tagged.Total} with", path.Untagged.Total == 0 && path.Tagged.Total > 0);
+            run.Check(
+                "outside there are no tags and no addresses but the gateways'", "0 others, some theirs",
+                $"{path.Strange.Total} others, {path.Translated.Total} theirs", path.Strange.Total == 0 && path.Translated.Total > 0);
+        }
         int resets = _resets.Sum(count => count.Total);
         run.Check("resets seen at the peer and the VM", "0", $"{resets}", resets == 0);
         long verified = _checksums.Sum(tally => tally.Verified);
@@ -64,44 +64,70 @@ internal sealed class L3MigWires : IDisposable
     /// From the VM's standstill to the first packet that reaches it at its new place, and to the first of its own from there that the peer gets. While a
     /// hypervisor holds it nothing can: then what is judged is the time from its announcement on.
     /// </summary>
-    /// <returns>How long after the VM's arrival its sessions had followed: since it was announced, or since it stood still where nothing holds it.</returns>
-    public TimeSpan JudgeOutage(ScenarioRun run, L3MigMoved moved, TimeSpan longest)
+    public L3MigOutage JudgeOutage(ScenarioRun run, L3MigMoved moved, TimeSpan longest)
     {
         _taps.ForEach(tap => tap.Drain());
         long arrived = moved.Figures == null ? moved.Left : _announced.FirstAfter(moved.Left) ?? moved.Done;
         TimeSpan update = Stopwatch.GetElapsedTime(arrived, moved.Done);
-        Judge("to", _reached.FirstAfter(moved.Left));
-        Judge("from", _answered.FirstAfter(moved.Left) is { } sent ? _heard.FirstAfter(sent) : null);
+        TimeSpan? to = Judge("to", _reached[0][1].FirstAfter(moved.Left));
+        TimeSpan? from = Judge("from", _answered.FirstAfter(moved.Left) is { } sent ? _heard.FirstAfter(sent) : null);
         if (moved.Figures != null)
         {
             run.CheckTime(
                 "from the VM's announcement at its new place to the last entry of its sessions", $"at most {longest.TotalMilliseconds:0} ms",
                 $"{update.TotalMilliseconds:0.0} ms", update <= longest);
         }
-        return update;
+        return new L3MigOutage(update, to, from);
 
-        void Judge(string direction, long? first)
+        TimeSpan? Judge(string direction, long? first)
         {
-            string found = first is { } when ? $"{Stopwatch.GetElapsedTime(moved.Left, when).TotalMilliseconds:0.0} ms" : "nothing came";
+            TimeSpan? outage = first is { } when ? Stopwatch.GetElapsedTime(moved.Left, when) : null;
+            string found = outage is { } known ? $"{known.TotalMilliseconds:0.0} ms" : "nothing came";
             if (moved.Figures is { } figures)
             {
                 run.Figure($"outage {direction} the VM", "none given", $"{found}, QEMU's downtime {figures.Downtime.TotalMilliseconds:0} ms among it");
-                run.Check($"packets {direction} the VM at its new place", "some", found, first != null);
-                return;
+                run.Check($"packets {direction} the VM at its new place", "some", found, outage != null);
+                return outage;
             }
             run.Figure($"outage {direction} the VM", "none given", found);
-            run.CheckTime(
-                $"post-migration outage {direction} the VM", $"at most {longest.TotalMilliseconds:0} ms", found, first != null && Stopwatch.GetElapsedTime(moved.Left, first.Value) <= longest);
+            run.CheckTime($"post-migration outage {direction} the VM", $"at most {longest.TotalMilliseconds:0} ms", found, outage <= longest);
+            return outage;
         }
     }
+
+    /// <summary>The longest time, in part at least between these two, in which no UDP of one of the peers reached the VM; after <see cref="Judge"/>.</summary>
+    public TimeSpan LongestGapTo(long from, long to) => _reached.Max(peer => LongestGap([.. peer[0].Times.Concat(peer[1].Times).Order()], from, to));
+
+    /// <summary>The same of UDP from the VM at the peer.</summary>
+    public TimeSpan LongestGapFrom(long from, long to) => LongestGap(_heard.Times, from, to);
 
     public void Dispose() => _taps.ForEach(tap => tap.Dispose());
 
     private static bool IsIn(in FrameView frame) => !frame.IsOutgoing && frame.IsIpv4;
 
+    private static FrameCount CountFrom(WireTap tap, Be32 source) =>
+        tap.Count("UDP to the VM", (in frame) => !frame.IsOutgoing && frame.Protocol == IpProtocol.Udp && frame.NetworkSource == source);
+
+    // By the kernel's time stamps: what a program is late to take has come all the same.
+    private static TimeSpan LongestGap(IReadOnlyList<long> times, long from, long to) => Stopwatch.GetElapsedTime(
+        0, times.Zip(times.Skip(1)).Where(pair => pair.Second > from && pair.First < to).Select(pair => pair.Second - pair.First).DefaultIfEmpty().Max());
+
     private static bool IsGateway(Be32 address) => address == L3MigLab.NearSite.PublicAddress || address == L3MigLab.FarSite.PublicAddress;
 
     private static bool IsInside(Be32 address) => (address.Host & 0xff00_0000) == Inside;
+
+    private PathCounts WatchPath(ScenarioRun run, L3MigLab lab)
+    {
+        WireTap site = Tap(run.Tap(lab.NearGateway, LabSwitch.InterfaceOf(L3MigLab.NearSite.SiteAt)));
+        FrameCount tagged = site.Count("IPv4 in a site's VLANs", (in frame) => IsIn(frame) && frame.Frame.VlanTag is CentralController.TenantVlan or CentralController.HypervisorVlan);
+        FrameCount untagged = site.Count("other IPv4", (in frame) => IsIn(frame) && frame.Frame.VlanTag is not (CentralController.TenantVlan or CentralController.HypervisorVlan));
+        WireTap outside = Tap(run.Tap(lab.Network, lab.Network.Interfaces[0]));
+        FrameCount translated = outside.Count("between the gateways", (in frame) => frame.IsIpv4 && IsGateway(frame.NetworkSource) && IsGateway(frame.NetworkDestination));
+        FrameCount strange = outside.Count(
+            "with a tag or an address of the inside", (in frame) => frame.IsIpv4 && (frame.Frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
+        _checksums.Add(new ChecksumTally(outside, "between the gateways", (in frame) => IsGateway(frame.NetworkSource)));
+        return new PathCounts(tagged, untagged, translated, strange);
+    }
 
     private WireTap Tap(WireTap tap)
     {
@@ -115,4 +141,6 @@ internal sealed class L3MigWires : IDisposable
         _checksums.Add(new ChecksumTally(tap, where, (in frame) => frame.Protocol is IpProtocol.Tcp or IpProtocol.Udp));
         return tap;
     }
+
+    private sealed record PathCounts(FrameCount Tagged, FrameCount Untagged, FrameCount Translated, FrameCount Strange);
 }

@@ -12,13 +12,30 @@ namespace Softswitch.Scenarios.L3Mig;
 /// It and the central one are objects of one process and call each other's methods. Its handlers hold its lock and may take the central one's lock; the
 /// central one never takes theirs.
 /// </remarks>
-internal sealed class LocalController(L3Site site, CentralController central, Action<string> say)
+/// <param name="asksBarriers">Whether a change is done when its switches have answered; otherwise when it is sent.</param>
+internal sealed class LocalController(L3Site site, CentralController central, Action<string> say, bool asksBarriers = true)
     : OfController(new ControllerOptions { Name = $"local controller of {site.Name}" })
 {
     private readonly Dictionary<ulong, int> _arps = [];
     private readonly List<OfError> _errors = [];
+    private long _flowMods;
 
     public L3Site Site => site;
+
+    /// <summary>That it has sent.</summary>
+    public long FlowMods => Interlocked.Read(ref _flowMods);
+
+    /// <summary>ARP frames that its switches have uploaded.</summary>
+    public int Arps
+    {
+        get
+        {
+            lock (HandlerLock)
+            {
+                return _arps.Values.Sum();
+            }
+        }
+    }
 
     /// <summary>What its switches refused.</summary>
     public IReadOnlyList<OfError> Errors
@@ -42,7 +59,9 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
     }
 
     /// <summary>Sends flow-mods to switches of the site and asks them to confirm. Any thread.</summary>
-    /// <param name="onDone">Called with when the last has answered, under <see cref="OfController.HandlerLock"/>; at once if none of them is connected.</param>
+    /// <param name="onDone">
+    /// Called with when the last has answered, under <see cref="OfController.HandlerLock"/>; at once if none of them is connected or no barrier is asked for.
+    /// </param>
     public void Change(IReadOnlyList<(PathFlow Flow, FlowModCommand Command)> changes, Action<long> onDone)
     {
         var touched = new List<SwitchConnection>();
@@ -54,13 +73,21 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
                 continue;
             }
             to.Send(MakeFlowMod(flow, command));
+            Interlocked.Increment(ref _flowMods);
             if (!touched.Contains(to))
             {
                 touched.Add(to);
             }
         }
-        BarrierAll(touched, answers => onDone(answers.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
+        if (asksBarriers)
+        {
+            BarrierAll(touched, answers => onDone(answers.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
+        }
         touched.ForEach(one => one.Flush());
+        if (!asksBarriers)
+        {
+            onDone(Stopwatch.GetTimestamp());
+        }
     }
 
     /// <summary>Sends a packet on its way through the virtual switch's table. Any thread.</summary>
@@ -78,6 +105,7 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
         foreach (PathFlow flow in SessionPath.MakeBase(site).Where(flow => flow.Switch == from.DatapathId))
         {
             from.Send(flow.Flow.ToFlowMod());
+            Interlocked.Increment(ref _flowMods);
         }
     }
 

@@ -38,12 +38,15 @@ internal sealed class MemoryCopy : IDisposable
     private volatile bool _isHandedOver;
     private volatile string? _failure;
     private long _total = long.MaxValue; // where it ends on a connection that goes on
+    private long _most; // what it sends before it waits
+    private long _arrivedAt;
     private long _sent;
     private long _received;
     private int _wrong;
 
-    private MemoryCopy(Socket from, Socket to)
+    private MemoryCopy(Socket from, Socket to, long most)
     {
+        _most = most;
         new Random(Seed).NextBytes(_pattern);
         _from = from;
         _to = to;
@@ -56,11 +59,18 @@ internal sealed class MemoryCopy : IDisposable
     /// <summary>Bytes that have arrived so far.</summary>
     public long Received => Volatile.Read(ref _received);
 
+    /// <summary>When the last of them did (Stopwatch.GetTimestamp).</summary>
+    public long ArrivedAt => Volatile.Read(ref _arrivedAt);
+
+    /// <summary>Why the connection broke; null while it has not.</summary>
+    public string? Failure => _failure;
+
     /// <summary>Connects and starts sending, as fast as it goes.</summary>
     /// <param name="address">Of the receiver.</param>
     /// <param name="fromPort">The sender's port: known beforehand, as the connection's entries are made before it.</param>
+    /// <param name="most">As of <see cref="Bound"/>.</param>
     /// <exception cref="TestbedException">No connection in time.</exception>
-    public static MemoryCopy Start(LabHost from, LabHost to, Be32 address, ushort fromPort, ushort toPort)
+    public static MemoryCopy Start(LabHost from, LabHost to, Be32 address, ushort fromPort, ushort toPort, long most = long.MaxValue)
     {
         using Socket listener = to.Run(Open);
         Socket sender = from.Run(Open);
@@ -72,7 +82,7 @@ internal sealed class MemoryCopy : IDisposable
             using var limit = new CancellationTokenSource(ScenarioRun.Patience);
             sender.ConnectAsync(new IPEndPoint(new IPAddress(address.Raw), toPort), limit.Token).AsTask().GetAwaiter().GetResult();
             return listener.Poll(ScenarioRun.Patience, SelectMode.SelectRead)
-                ? new MemoryCopy(sender, listener.Accept())
+                ? new MemoryCopy(sender, listener.Accept(), most)
                 : throw new TestbedException($"copy from {from.Name} to {to.Name}: connected to something else");
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
@@ -89,6 +99,9 @@ internal sealed class MemoryCopy : IDisposable
 
     /// <summary>Sends no more than this from now on, as hypervisors can be told to; next to nothing with 0.</summary>
     public void Limit(double bytesPerSecond) => _limit = new RateLimit(new Pace(bytesPerSecond / ChunkLength), Volatile.Read(ref _sent));
+
+    /// <summary>Sends no more than so many bytes in all, and then waits.</summary>
+    public void Bound(long most) => Volatile.Write(ref _most, most);
 
     /// <summary>Sends as fast as it goes from now on.</summary>
     public void Unlimit() => _limit = null;
@@ -160,7 +173,7 @@ internal sealed class MemoryCopy : IDisposable
             _from.SendTimeout = (int)EndPatience.TotalMilliseconds; // what takes nothing for so long is dead
             while (_isSending)
             {
-                while (_isSending && (_limit is not { } limit || _sent - limit.From < limit.Pace.Due * ChunkLength))
+                while (_isSending && _sent < Volatile.Read(ref _most) && (_limit is not { } limit || _sent - limit.From < limit.Pace.Due * ChunkLength))
                 {
                     SendSome();
                 }
@@ -189,7 +202,8 @@ internal sealed class MemoryCopy : IDisposable
     private void SendSome()
     {
         int place = (int)(_sent % PatternLength);
-        int length = (int)Math.Min(Math.Min(ChunkLength, PatternLength - place), _total - _sent);
+        long left = Math.Max(0, (_isHandedOver ? _total : Volatile.Read(ref _most)) - _sent);
+        int length = (int)Math.Min(Math.Min(ChunkLength, PatternLength - place), left);
         Volatile.Write(ref _sent, _sent + _from.Send(_pattern.AsSpan(place, length)));
     }
 
@@ -209,8 +223,10 @@ internal sealed class MemoryCopy : IDisposable
                     return;
                 }
                 _wrong += buffer.AsSpan(0, length).SequenceEqual(_pattern.AsSpan(place, length)) ? 0 : 1;
+                long now = Stopwatch.GetTimestamp();
+                Volatile.Write(ref _arrivedAt, now);
                 Volatile.Write(ref _received, _received + length);
-                Note(Stopwatch.GetTimestamp());
+                Note(now);
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)

@@ -1,0 +1,118 @@
+using Softswitch.Lab.Measures;
+using Softswitch.Scenarios.Parameters;
+
+namespace Softswitch.Scenarios.L3Mig;
+
+/// <summary>One of the draft's phases, as it was: from the order to the next phase's.</summary>
+/// <param name="From">Stopwatch.GetTimestamp's, as <paramref name="To"/>.</param>
+/// <param name="Took">From the controller's order to the last switch's confirmation.</param>
+/// <param name="FlowMods">That the controllers sent in it.</param>
+internal sealed record L3MigPhase(long From, long To, TimeSpan Took, long FlowMods);
+
+/// <summary>A migration's three phases, and what they took.</summary>
+internal sealed record L3MigPhases(L3MigPhase Before, L3MigPhase During, L3MigPhase After)
+{
+    public required TimeSpan CleanUp { get; init; }
+
+    public required L3MigOutage Outage { get; init; }
+
+    /// <summary>From the first byte to the last; null where no size was said.</summary>
+    public required TimeSpan? Copy { get; init; }
+
+    public required L3MigMoved Moved { get; init; }
+}
+
+/// <summary>Numbers that the phases give.</summary>
+internal static class L3MigMeasures
+{
+    private const string OfCopy = "Mbit/s of the memory copy through six rewrites";
+
+    public static readonly Measure BeforeTime = new("pre_migration_ms", "pre-migration: from the order to the last confirmation, ms");
+    public static readonly Measure DuringTime = new("migration_ms", "migration: from the order to the last confirmation of the entries added, ms");
+    public static readonly Measure AfterTime = new("post_migration_ms", "post-migration: from when the controller hears of the VM to the last confirmation, ms");
+    public static readonly Measure CleanUpTime = new("clean_up_ms", "deleting old entries: from the order to the last confirmation, ms");
+    public static readonly Measure CopyTime = new("copy_s", "memory copy, s");
+    public static readonly Measure CopyRate = new("copy_mbit_per_s", OfCopy);
+    public static readonly Measure PlainRate = new("copy_plain_mbit_per_s", "Mbit/s of the same copy without rewrites");
+    public static readonly Measure MtuRate = new("copy_mtu_mbit_per_s", $"{OfCopy}, in packets of the MTU");
+    public static readonly Measure WrongPackets = new("wrong_packets", "packets of the copy with a wrong checksum");
+    public static readonly Measure VerifiedPackets = new("verified_packets", "packets of the copy verified");
+    public static readonly Measure OutageTo = new("outage_to_ms", "from the VM's standstill to the first packet that reaches it, ms");
+    public static readonly Measure OutageFrom = new("outage_from_ms", "from the VM's standstill to the first of its packets at the peer, ms");
+    public static readonly Measure TcpStall = new("tcp_stall_ms", "longest time in which TCP brings nothing, post-migration, ms");
+    public static readonly Measure LostSessions = new("lost_sessions", "TCP sessions that the migration ended");
+    public static readonly Measure Arps = new("arp_packet_ins", "ARP frames at the controllers while the VM migrates");
+    public static readonly Measure FloodPacketIns = new("flood_packet_ins", "ARP frames of the flood that reached the controller");
+    public static readonly Measure FloodRefused = new("flood_refused_frames", "ARP frames of the flood counted beyond the limit of packet-ins");
+    public static readonly Measure RewriteRate = new("rewrites_mpps", "million 64-byte frames a second through six rewrites, one core");
+
+    private static readonly PhaseMeasures Before = PhaseMeasures.Make("pre", "pre-migration");
+    private static readonly PhaseMeasures During = PhaseMeasures.Make("migration", "migration");
+    private static readonly PhaseMeasures After = PhaseMeasures.Make("post", "post-migration");
+
+    public static IReadOnlyList<Measure> All { get; } =
+    [
+        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, .. Before.All, .. During.All, .. After.All, OutageTo, OutageFrom, TcpStall, LostSessions,
+        PlainRate, MtuRate, WrongPackets, VerifiedPackets, Arps, FloodPacketIns, FloodRefused, RewriteRate,
+    ];
+
+    /// <summary>The three phases' times and gaps, with the copy between them.</summary>
+    public static IReadOnlyList<Measure> OfPhases { get; } =
+    [
+        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, Before.GapTo, During.GapTo, After.GapTo, Before.GapFrom, During.GapFrom, After.GapFrom,
+    ];
+
+    /// <summary>What grows with the entries that move.</summary>
+    public static IReadOnlyList<Measure> OfEntries { get; } =
+        [During.FlowMods, After.FlowMods, DuringTime, AfterTime, CleanUpTime, After.GapTo, After.GapFrom, After.Lost, TcpStall];
+
+    /// <summary>Keeps a run's: medians of times, the longest gaps, all losses.</summary>
+    /// <param name="sessions">Ended.</param>
+    /// <param name="wires">Judged.</param>
+    public static void Record(ScenarioRun run, IReadOnlyList<L3MigPhases> moves, L3MigSessions sessions, L3MigWires wires)
+    {
+        if (run.Get(L3MigParameters.Memory) is { } memory)
+        {
+            double seconds = Statistic.Median([.. moves.Select(move => move.Copy!.Value.TotalSeconds)]);
+            run.Record(CopyTime, seconds);
+            if (!run.Result.Measures.ContainsKey(CopyRate))
+            {
+                run.Record(CopyRate, memory * 8 / seconds); // where it was not measured in turns
+            }
+        }
+        RecordMedian(run, CleanUpTime, moves.Select(move => (TimeSpan?)move.CleanUp));
+        RecordMedian(run, OutageTo, moves.Select(move => move.Outage.To));
+        RecordMedian(run, OutageFrom, moves.Select(move => move.Outage.From));
+        (Measure Time, PhaseMeasures Others, Func<L3MigPhases, L3MigPhase> Pick)[] phases =
+            [(BeforeTime, Before, move => move.Before), (DuringTime, During, move => move.During), (AfterTime, After, move => move.After)];
+        foreach ((Measure time, PhaseMeasures others, Func<L3MigPhases, L3MigPhase> pick) in phases)
+        {
+            L3MigPhase[] all = [.. moves.Select(pick)];
+            RecordMedian(run, time, all.Select(phase => (TimeSpan?)phase.Took));
+            run.Record(others.FlowMods, Statistic.Median([.. all.Select(phase => (double)phase.FlowMods)]));
+            run.Record(others.Lost, all.Sum(phase => sessions.LostBetween(phase.From, phase.To)));
+            run.Record(others.GapTo, all.Max(phase => wires.LongestGapTo(phase.From, phase.To).TotalMilliseconds));
+            run.Record(others.GapFrom, all.Max(phase => wires.LongestGapFrom(phase.From, phase.To).TotalMilliseconds));
+        }
+    }
+
+    private static void RecordMedian(ScenarioRun run, Measure measure, IEnumerable<TimeSpan?> times)
+    {
+        double[] known = [.. times.Where(time => time != null).Select(time => time!.Value.TotalMilliseconds)];
+        if (known.Length > 0)
+        {
+            run.Record(measure, Statistic.Median(known));
+        }
+    }
+
+    private sealed record PhaseMeasures(Measure FlowMods, Measure GapTo, Measure GapFrom, Measure Lost)
+    {
+        public IReadOnlyList<Measure> All => [FlowMods, GapTo, GapFrom, Lost];
+
+        public static PhaseMeasures Make(string name, string phase) => new(
+            new($"{name}_flow_mods", $"{phase}: flow-mods"),
+            new($"{name}_gap_to_ms", $"{phase}: longest gap of UDP to the VM, ms"),
+            new($"{name}_gap_from_ms", $"{phase}: longest gap of UDP from the VM, ms"),
+            new($"{name}_lost_packets", $"{phase}: UDP packets lost, both ways"));
+    }
+}
