@@ -13,6 +13,7 @@ internal static class L3MigParameters
     public const string Arp = "arp";
     public const string Rates = "rates";
 
+    private const double SessionsShare = 20; // mbit_per_s, for what is not UDP
     private const int DefaultLength = 64 + UdpStream.HeaderLength;
 
     public static Parameter<string> Part { get; } = Parameter.Word(
@@ -55,11 +56,20 @@ internal static class L3MigParameters
         "verified", "the copy's packets whose checksums are verified", 10_000_000, 1000, 100_000_000, small: 20_000);
 
     public static IReadOnlyList<Parameter> All { get; } =
-        [Part, Rate, Size, Sessions, Networks, MoveCount, Memory, CopyRate, Insertion, Barriers, MakeBeforeBreak, ArpFrames, Verified];
+    [
+        Part, Rate, Size, Sessions, Networks, MoveCount, Memory, CopyRate, Insertion, Barriers, MakeBeforeBreak, ArpFrames, Verified,
+        CommonParameters.LinkRate, CommonParameters.Backend, CommonParameters.Device,
+    ];
 
     /// <exception cref="OptionException">What does not go together.</exception>
     public static void Check(ParameterValues values, ScenarioOptions options)
     {
+        CommonParameters.Check(values, options);
+        double needed = SessionsShare + (values.Get(Rate) * values.Get(Size) * 8 / 1e6 * (values.Get(Networks) - 1));
+        if (values.Get(CommonParameters.LinkRate) < needed)
+        {
+            throw new OptionException($"{CommonParameters.LinkRate.Key}: the VM's sessions need {needed:0} {CommonParameters.LinkRate.Unit} or more");
+        }
         if (options.UsesGuests)
         {
             // A guest's memory and its limit are QEMU's, and what it sends back is one connection's.

@@ -17,8 +17,7 @@ public sealed class MemoryCopyTests
         Needs.Namespaces();
         using LabHost source = LabHost.Numbered(1);
         using LabHost destination = LabHost.Numbered(2);
-        source.Connect(destination.Network, destination.NextInterface);
-        destination.Accept(source.Network, source.CurrentInterface);
+        Join(source, destination);
         using MemoryCopy copy = MemoryCopy.Start(source, destination, destination.Address, From, To);
         Eventually.True(() => copy.Received > 10_000_000, () => $"{copy.Received} bytes have arrived");
 
@@ -29,5 +28,29 @@ public sealed class MemoryCopyTests
 
         Assert.True(summary.IsWhole, $"{summary}");
         Assert.Equal([1, 2, 3], received[..length]);
+    }
+
+    [Fact]
+    public void Bounded_copy_sends_so_many_bytes_and_no_more()
+    {
+        const long bound = 3_000_001;
+        Needs.Namespaces();
+        using LabHost source = LabHost.Numbered(1);
+        using LabHost destination = LabHost.Numbered(2);
+        Join(source, destination);
+        using MemoryCopy copy = MemoryCopy.Start(source, destination, destination.Address, From, To, most: 0);
+        copy.Bound(bound);
+        Eventually.True(() => copy.Received >= bound, () => $"{copy.Received} bytes have arrived");
+
+        CopySummary summary = copy.Stop();
+
+        Assert.True(summary.IsWhole, $"{summary}");
+        Assert.Equal(bound, summary.Bytes);
+    }
+
+    private static void Join(LabHost source, LabHost destination)
+    {
+        source.Connect(destination.Network, destination.NextInterface);
+        destination.Accept(source.Network, source.CurrentInterface);
     }
 }

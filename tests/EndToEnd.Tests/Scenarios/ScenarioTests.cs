@@ -24,6 +24,15 @@ public sealed class ScenarioTests
     public void L3mig_passes_at_small_scale() => Pass("l3mig");
 
     [Fact]
+    public void L3mig_keeps_sessions_of_several_networks_without_barriers_and_with_every_change_after_the_move()
+    {
+        JsonNode scenario = Pass("l3mig", "--set", "part=moves,memory=2,networks=3,sessions=6,barriers=off,make-before-break=off");
+        Assert.Equal(0, scenario["measures"]!["lost_sessions"]!.GetValue<double>());
+        Assert.Equal(0, scenario["measures"]!["migration_flow_mods"]!.GetValue<double>());
+        Assert.True(scenario["measures"]!["copy_s"]!.GetValue<double>() > 0);
+    }
+
+    [Fact]
     public void Mat_passes_with_a_guest() => PassWithGuest("mat");
 
     [Fact]
