@@ -177,14 +177,16 @@ internal sealed class ScenarioRun : IDisposable
 
     /// <summary>Returns when something is so.</summary>
     /// <param name="what">For the complaint if it does not become so.</param>
-    public void WaitUntil(Func<bool> isSo, string what)
+    /// <param name="patience">Null for <see cref="Patience"/>.</param>
+    public void WaitUntil(Func<bool> isSo, string what, TimeSpan? patience = null)
     {
         long began = Stopwatch.GetTimestamp();
+        TimeSpan most = patience ?? Patience;
         while (!isSo())
         {
-            if (Stopwatch.GetElapsedTime(began) > Patience)
+            if (Stopwatch.GetElapsedTime(began) > most)
             {
-                throw new TestbedException($"waited {Patience.TotalSeconds:0} s in vain until {what}");
+                throw new TestbedException($"waited {most.TotalSeconds:0} s in vain until {what}");
             }
             Wait(TimeSpan.FromMilliseconds(2));
         }

@@ -43,7 +43,7 @@ internal sealed record RemovedFlow(ulong Switch, FlowMatch Match, FlowRemovedRea
 /// <item>Everything else is bridged: learned, sent on, flooded.</item>
 /// </list>
 /// </remarks>
-/// <param name="bridgedPorts">Ports of the layer-2 domain, the same on each of its switches.</param>
+/// <param name="bridgedPorts">Ports of the layer-2 domain, the same on each of its switches that <see cref="SetPorts"/> does not name.</param>
 /// <param name="isAccess">Whether its switches are where hosts are.</param>
 internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridgedPorts, bool isAccess, Action<string> say)
     : OfController(new ControllerOptions { Name = name })
@@ -52,7 +52,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     private const ushort LearnedIdleSeconds = 5;
     private const ushort OnDemandPriority = 32768;
 
-    private readonly Dictionary<ulong, Bridge> _bridges = [];
+    private readonly Dictionary<ulong, TwarenBridge> _bridges = [];
     private readonly List<ArrivedPacket> _arrived = [];
     private readonly List<RemovedFlow> _removed = [];
     private readonly List<string> _errors = [];
@@ -92,10 +92,67 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
         {
             foreach (StaticFlow flow in flows)
             {
-                MatchNormalizer.Normalize(flow.Flow.Match, out FlowKey key, out FlowKey mask);
-                BridgeOf(flow.Switch).Offered.Add(new OfferedFlow(flow, key, mask));
+                BridgeOf(flow.Switch).Offer(flow);
             }
         }
+    }
+
+    /// <summary>Gives a switch ports of its own in the layer-2 domain, before it connects.</summary>
+    /// <param name="meshed">Those that lead to all others of a mesh: what comes by one of them is not flooded to another, as it would go around.</param>
+    public void SetPorts(ulong datapathId, IReadOnlyList<ushort> ports, IReadOnlyList<ushort> meshed)
+    {
+        lock (HandlerLock)
+        {
+            _bridges[datapathId] = new TwarenBridge(ports, meshed);
+        }
+    }
+
+    /// <summary>Deletes flows and brings others: at once, or reactively, as packets come.</summary>
+    /// <param name="come">May have those that are there with other actions.</param>
+    public void Change(IEnumerable<StaticFlow> gone, IEnumerable<StaticFlow> come, Insertion insertion)
+    {
+        lock (HandlerLock)
+        {
+            foreach (StaticFlow flow in gone)
+            {
+                Remove(flow);
+            }
+            foreach (StaticFlow flow in come)
+            {
+                if (insertion == Insertion.Reactive)
+                {
+                    Remove(flow);
+                    BridgeOf(flow.Switch).Offer(flow);
+                }
+                else
+                {
+                    Send(Get(flow.Switch), flow.Flow.Match, flow.Flow.Priority, flow.Flow.Actions, insertion);
+                }
+            }
+            FlushOwn();
+        }
+    }
+
+    /// <summary>A machine is elsewhere, and no entry of a file is to go: what was learned of it does, and the entries that its ARP brought.</summary>
+    /// <returns>The switches that had such an entry.</returns>
+    public IReadOnlyList<ulong> ForgetArp(MacAddress machine)
+    {
+        var told = new List<ulong>();
+        lock (HandlerLock)
+        {
+            foreach (SwitchConnection connection in Switches)
+            {
+                TwarenBridge bridge = BridgeOf(connection.DatapathId);
+                bridge.Stations.Remove(machine);
+                if (bridge.ArpEntries.Remove(machine))
+                {
+                    connection.Send(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = MatchArpTo(machine), Priority = LearnedPriority });
+                    told.Add(connection.DatapathId);
+                }
+            }
+            FlushOwn();
+        }
+        return told;
     }
 
     /// <summary>Deletes every flow of a switch and forgets what was offered for it; what was learned of hosts stays.</summary>
@@ -103,7 +160,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     {
         lock (HandlerLock)
         {
-            BridgeOf(datapathId).Offered.Clear();
+            BridgeOf(datapathId).WithdrawAll();
             _sent.RemoveWhere(one => one.Switch == datapathId);
             Get(datapathId).Send(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
             FlushOwn();
@@ -133,15 +190,15 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
         {
             return;
         }
-        Bridge bridge = BridgeOf(from.DatapathId);
-        Learn(bridge, packet);
+        TwarenBridge bridge = BridgeOf(from.DatapathId);
+        bridge.Learn(packet);
         if (packet.DlType == EtherType.Ipv4)
         {
             _arrived.Add(new ArrivedPacket(from.DatapathId, packetIn.Reason, Be32.FromHost(packet.NwSrc), Be32.FromHost(packet.NwDst), Stopwatch.GetTimestamp()));
         }
         FlowAction[] actions =
             packetIn.Reason == PacketInReason.Action && packet.DlType == EtherType.Ipv4 ? AnswerDemand(from, bridge, packet)
-            : FindOffered(bridge, packet) is { } offered ? InsertOffered(from, offered)
+            : bridge.FindOffered(packet) is { } offered ? InsertOffered(from, offered.Flow)
             : Forward(from, bridge, packet);
         if (actions.Length > 0)
         {
@@ -154,25 +211,12 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
 
     protected override void OnError(SwitchConnection from, uint xid, OfError error) => _errors.Add($"{from.DatapathId:x}: {error.Name}");
 
-    private static void Learn(Bridge bridge, in FlowMatch packet)
-    {
-        if (packet.DlSrc.IsMulticast)
-        {
-            return;
-        }
-        bridge.Stations[packet.DlSrc] = packet.InPort;
-        if (packet.DlType == EtherType.Arp && packet.NwSrc != 0)
-        {
-            bridge.Neighbours[packet.NwSrc] = packet.DlSrc;
-        }
-    }
-
     /// <summary>A flow straight to the destination, if ARP has shown where it is at this switch; else the packet goes the way it would have gone.</summary>
-    private FlowAction[] AnswerDemand(SwitchConnection from, Bridge bridge, in FlowMatch packet)
+    private FlowAction[] AnswerDemand(SwitchConnection from, TwarenBridge bridge, in FlowMatch packet)
     {
         if (!bridge.Neighbours.TryGetValue(packet.NwDst, out MacAddress address) || !bridge.Stations.TryGetValue(address, out ushort port))
         {
-            return Outputs(bridge, packet);
+            return bridge.Outputs(packet);
         }
         FlowMatch match = FlowMatch.Any with
         {
@@ -192,55 +236,47 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
         return actions;
     }
 
-    private static OfferedFlow? FindOffered(Bridge bridge, in FlowMatch packet)
+    private FlowAction[] InsertOffered(SwitchConnection from, ParsedFlow flow)
     {
-        MatchNormalizer.Normalize(packet, out FlowKey key, out _);
-        foreach (OfferedFlow offered in bridge.Offered)
-        {
-            if (FlowKey.Matches(key, offered.Key, offered.Mask))
-            {
-                return offered;
-            }
-        }
-        return null;
-    }
-
-    private FlowAction[] InsertOffered(SwitchConnection from, OfferedFlow offered)
-    {
-        ParsedFlow flow = offered.Flow.Flow;
         Send(from, flow.Match, flow.Priority, flow.Actions, Insertion.Reactive);
         return flow.Actions;
     }
 
     /// <summary>A learning bridge; on access switches with a flow for the ARP packets to each host.</summary>
-    private FlowAction[] Forward(SwitchConnection from, Bridge bridge, in FlowMatch packet)
+    private FlowAction[] Forward(SwitchConnection from, TwarenBridge bridge, in FlowMatch packet)
     {
-        FlowAction[] actions = Outputs(bridge, packet);
+        FlowAction[] actions = bridge.Outputs(packet);
         if (actions.Length == 0 || !bridge.Stations.ContainsKey(packet.DlDst))
         {
             return actions;
         }
-        FlowMatch match = FlowMatch.Any with { DlDst = packet.DlDst, DlType = packet.DlType, Wildcards = FlowWildcards.All & ~(FlowWildcards.DlDst | FlowWildcards.DlType) };
         if (packet.DlType == EtherType.Arp)
         {
             if (isAccess)
             {
-                Send(from, match, LearnedPriority, actions, Insertion.Reactive);
+                Send(from, MatchArpTo(packet.DlDst), LearnedPriority, actions, Insertion.Reactive);
+                bridge.ArpEntries.Add(packet.DlDst);
             }
             return actions;
         }
-        match.DlSrc = packet.DlSrc;
-        match.Wildcards &= ~FlowWildcards.DlSrc;
+        FlowMatch match = FlowMatch.Any with
+        {
+            DlSrc = packet.DlSrc,
+            DlDst = packet.DlDst,
+            DlType = packet.DlType,
+            Wildcards = FlowWildcards.All & ~(FlowWildcards.DlSrc | FlowWildcards.DlDst | FlowWildcards.DlType),
+        };
         Send(from, match, LearnedPriority, actions, Insertion.Learned);
         return actions;
     }
 
-    private FlowAction[] Outputs(Bridge bridge, in FlowMatch packet)
+    private static FlowMatch MatchArpTo(MacAddress machine) =>
+        FlowMatch.Any with { DlDst = machine, DlType = EtherType.Arp, Wildcards = FlowWildcards.All & ~(FlowWildcards.DlDst | FlowWildcards.DlType) };
+
+    private void Remove(StaticFlow flow)
     {
-        ushort came = packet.InPort;
-        return bridge.Stations.TryGetValue(packet.DlDst, out ushort port)
-            ? port == came ? [] : [FlowAction.Output(port)]
-            : [.. bridgedPorts.Where(other => other != came).Select(other => FlowAction.Output(other))];
+        BridgeOf(flow.Switch).Withdraw(flow);
+        Get(flow.Switch).Send(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = flow.Flow.Match, Priority = flow.Flow.Priority });
     }
 
     /// <returns>Whether it is the first of its kind there.</returns>
@@ -262,11 +298,11 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
 
     private SwitchConnection Get(ulong datapathId) => Find(datapathId) ?? throw new TestbedException($"{name}: switch {datapathId:x} is not connected");
 
-    private Bridge BridgeOf(ulong datapathId)
+    private TwarenBridge BridgeOf(ulong datapathId)
     {
-        if (!_bridges.TryGetValue(datapathId, out Bridge? bridge))
+        if (!_bridges.TryGetValue(datapathId, out TwarenBridge? bridge))
         {
-            _bridges.Add(datapathId, bridge = new Bridge());
+            _bridges.Add(datapathId, bridge = new TwarenBridge(bridgedPorts, []));
         }
         return bridge;
     }
@@ -285,19 +321,5 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
         {
             connection.Flush();
         }
-    }
-
-    private sealed record OfferedFlow(StaticFlow Flow, FlowKey Key, FlowKey Mask);
-
-    /// <summary>What is known of one switch.</summary>
-    private sealed class Bridge
-    {
-        public Dictionary<MacAddress, ushort> Stations { get; } = [];
-
-        public Dictionary<uint, MacAddress> Neighbours { get; } = [];
-
-        public List<OfferedFlow> Offered { get; } = [];
-
-        public int Demands { get; set; }
     }
 }

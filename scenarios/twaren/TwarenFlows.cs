@@ -11,7 +11,7 @@ namespace Softswitch.Scenarios.Twaren;
 /// <remarks>
 /// Tables 3 and 4 count flows for N, K and M machines. An entry that names VM-S is there once for each of them, but for one in each table that can
 /// serve all: flow2 of Table 2 with the network in place of the machine, 2015 of Figure 5 for whatever of the network comes out of the tunnel.
-/// The paper's network, 192.168.1.0/24, has no room for a thousand: for more machines than VM-S it is 192.168.0.0/22.
+/// The paper's network, 192.168.1.0/24, has no room for a thousand: for more machines than VM-S it is 192.168.0.0/22, for more than fit there 192.168.0.0/18.
 /// </remarks>
 internal static class TwarenFlows
 {
@@ -27,18 +27,20 @@ internal static class TwarenFlows
 
     private static readonly Ipv4Prefix Network = LabText.Prefix("192.168.1.0/24");
     private static readonly Ipv4Prefix WideNetwork = LabText.Prefix("192.168.0.0/22");
+    private static readonly Ipv4Prefix WidestNetwork = LabText.Prefix("192.168.0.0/18");
+
+    // Its first and last address are no machine's; nor are those of the ones there are besides.
+    private const int MostInWideNetwork = 1000;
 
     /// <summary>VM-S and others of its network, with addresses of their own.</summary>
     public static IReadOnlyList<TwarenMachine> MakeMachines(int count)
     {
         HashSet<Be32> taken = [TwarenLab.Moved.Address, TwarenLab.FirstGateway.Address, TwarenLab.NeighbourAddress, TwarenLab.Stranger.Address];
-        IEnumerable<Be32> free = Enumerable.Range(1, (1 << (32 - WideNetwork.Length)) - 2)
-            .Select(host => Be32.FromHost(WideNetwork.Address.Host + (uint)host)).Where(address => !taken.Contains(address));
+        Ipv4Prefix network = NetworkOf(count);
+        IEnumerable<Be32> free = Enumerable.Range(1, (1 << (32 - network.Length)) - 2)
+            .Select(host => Be32.FromHost(network.Address.Host + (uint)host)).Where(address => !taken.Contains(address));
         return [TwarenLab.Moved, .. free.Take(count - 1).Select(address => new TwarenMachine(new MacAddress(FirstMachine + address.Host), address))];
     }
-
-    /// <summary>Whether this is the Ethernet address of one of the machines made for VM-S's network, but not VM-S's.</summary>
-    public static bool IsMade(MacAddress address) => address.Value >> 32 == FirstMachine >> 32 && WideNetwork.Contains(Be32.FromHost((uint)address.Value));
 
     /// <summary>Reads one of the files.</summary>
     /// <exception cref="TestbedException">It is no such file; the message names the line.</exception>
@@ -113,13 +115,16 @@ internal static class TwarenFlows
         return match;
     }
 
+    private static Ipv4Prefix NetworkOf(int machines) => machines == 1 ? Network : machines <= MostInWideNetwork ? WideNetwork : WidestNetwork;
+
     private static FlowMatch Widen(FlowMatch match, IReadOnlyList<TwarenMachine> machines)
     {
-        bool isSource = machines.Count > 1 && match.NwSrc == Network.Address.Host && match.NwSrcWildBits == 32 - Network.Length;
-        bool isDestination = machines.Count > 1 && match.NwDst == Network.Address.Host && match.NwDstWildBits == 32 - Network.Length;
-        match.NwSrc = isSource ? WideNetwork.Address.Host : match.NwSrc;
-        match.NwDst = isDestination ? WideNetwork.Address.Host : match.NwDst;
-        match.SetNwWildBits(isSource ? 32 - WideNetwork.Length : match.NwSrcWildBits, isDestination ? 32 - WideNetwork.Length : match.NwDstWildBits);
+        Ipv4Prefix network = NetworkOf(machines.Count);
+        bool isSource = match.NwSrc == Network.Address.Host && match.NwSrcWildBits == 32 - Network.Length;
+        bool isDestination = match.NwDst == Network.Address.Host && match.NwDstWildBits == 32 - Network.Length;
+        match.NwSrc = isSource ? network.Address.Host : match.NwSrc;
+        match.NwDst = isDestination ? network.Address.Host : match.NwDst;
+        match.SetNwWildBits(isSource ? 32 - network.Length : match.NwSrcWildBits, isDestination ? 32 - network.Length : match.NwDstWildBits);
         return match;
     }
 

@@ -18,13 +18,13 @@ internal sealed record TwarenMachine(MacAddress HardwareAddress, Be32 Address);
 ///       | 1         controller 1                        controller 2         | 1
 ///       |                                                                    |
 ///       | 1         controller 0                                             | 1
-///     AgS1 -- 4 -------------------- capsulator tunnel -------------- 4 -- AgS2
+///     AgS1 -- 4 ---------------- tunnel (capsulator) ---------------- 4 -- AgS2
 ///       | 2 \ 3                                                      3 /     | 2
 ///     CR1    +--------------------- TWAREN (kernel) ------------------+     CR2
 ///       +------------------------------+    |   +----------------------------+
 ///                                           W
 /// </code>
-/// The tunnel travels by ports 3, which belong to no campus network. Multi-level migration would need a mesh of tunnels (§4); here are two ends.
+/// The tunnel travels by ports 3, which belong to no campus network. Multi-level migration would need a mesh of tunnels (§4): <see cref="TwarenCampuses"/>.
 /// </remarks>
 internal sealed class TwarenLab
 {
@@ -79,7 +79,7 @@ internal sealed class TwarenLab
         run.Connect(MovedHost, FirstAccess, MachinePort);
         lab.Connect(TargetHost, SecondAccess, 2);
         run.Connect(MovedHost, SecondAccess, MachinePort);
-        BuildBackbone(lab);
+        BuildBackbone(lab, run.Get(TwarenParameters.Tunnel));
 
         Controllers =
         [
@@ -147,14 +147,14 @@ internal sealed class TwarenLab
         return true;
     }
 
-    private void BuildBackbone(Testbed lab)
+    private void BuildBackbone(Testbed lab, string tunnel)
     {
         lab.Connect(Backbone, Mac("02:00:00:00:01:fe"), Prefix("172.16.1.254/24"), FirstRouter, Mac("02:00:00:00:01:01"), Prefix("172.16.1.1/24"));
         lab.Connect(Backbone, Mac("02:00:00:00:02:fe"), Prefix("172.16.2.254/24"), SecondRouter, Mac("02:00:00:00:02:01"), Prefix("172.16.2.1/24"));
         lab.Connect(Backbone, Mac("02:00:00:00:11:fe"), Prefix("172.20.1.254/24"), FirstAggregation, 3, "address=172.20.1.1/24,gateway=172.20.1.254");
         lab.Connect(Backbone, Mac("02:00:00:00:12:fe"), Prefix("172.20.2.254/24"), SecondAggregation, 3, "address=172.20.2.1/24,gateway=172.20.2.254");
         lab.Connect(Backbone, Mac("02:00:00:00:71:fe"), Prefix("203.0.113.254/24"), Outside);
-        lab.ConnectByTunnel("capsulator", FirstAggregation, TunnelPort, Address("172.20.1.1"), SecondAggregation, TunnelPort, Address("172.20.2.1"), "key=1");
+        lab.ConnectByTunnel(tunnel, FirstAggregation, TunnelPort, Address("172.20.1.1"), SecondAggregation, TunnelPort, Address("172.20.2.1"), "key=1");
         FirstRouter.Links.AddRoute(default, 0, Address("172.16.1.254"));
         SecondRouter.Links.AddRoute(default, 0, Address("172.16.2.254"));
         Backbone.Links.AddRoute(Address("192.168.1.0"), 24, Address("172.16.1.1"));

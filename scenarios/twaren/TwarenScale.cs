@@ -1,6 +1,9 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Scenarios.Twaren;
 
@@ -10,8 +13,6 @@ namespace Softswitch.Scenarios.Twaren;
 /// </remarks>
 internal static class TwarenScale
 {
-    private const int FullCount = 1000;
-    private const int SmallCount = 50;
     private const int AtOnce = 50;
     private const int AggregationOnPackets = 9;
     private const int MostAttempts = 3;
@@ -20,41 +21,61 @@ internal static class TwarenScale
 
     public static void Run(ScenarioRun run, TwarenLab lab, TwarenWires wires)
     {
-        int count = run.Scale(FullCount, SmallCount);
-        CountTable4(run, lab, TwarenFlows.MakeMachines(1));
-        IReadOnlyList<TwarenMachine> machines = TwarenFlows.MakeMachines(count);
-        CountTable4(run, lab, machines);
-        CarryTraffic(run, lab, count);
-        TwarenRate.Judge(run, machines);
-        CountTable3(run, lab, wires, TwarenFlows.MakeMachines(1));
-        CountTable3(run, lab, wires, machines);
+        int k = run.Get(TwarenParameters.K);
+        int m = run.Get(TwarenParameters.M);
+        int n = run.Get(TwarenParameters.N);
+        if (k > 1 || m > 1)
+        {
+            CountTable4(run, lab, 1, 1);
+        }
+        (double load, int[] before, int[] after) = CountTable4(run, lab, k, m);
+        run.Record(TwarenMeasures.Load, load);
+        for (int i = 0; i < before.Length; i++)
+        {
+            run.Record(TwarenMeasures.InAdvance4[i], before[i]);
+            run.Record(TwarenMeasures.OnPackets4[i], after[i]);
+        }
+        CarryTraffic(run, lab, k);
+        if (run.Get(TwarenParameters.Part) == TwarenParameters.All)
+        {
+            TwarenRate.Judge(run);
+        }
+        if (n > 1)
+        {
+            CountTable3(run, lab, wires, TwarenFlows.MakeMachines(1));
+        }
+        (int inAdvance, int onDemand) = CountTable3(run, lab, wires, TwarenFlows.MakeMachines(n));
+        run.Record(TwarenMeasures.InAdvance3, inAdvance);
+        run.Record(TwarenMeasures.OnDemand3, onDemand);
     }
 
-    private static void CountTable4(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines)
+    /// <returns>How long it took to load them, in milliseconds, and the flows of each controller in advance and on packets.</returns>
+    private static (double Load, int[] Before, int[] After) CountTable4(ScenarioRun run, TwarenLab lab, int k, int m)
     {
-        int count = machines.Count;
-        Load(run, lab, machines);
-        int[] before = [Aggregation(lab, Insertion.Proactive), Access(lab.FirstAccess, Insertion.Proactive, machines), Access(lab.SecondAccess, Insertion.Proactive, machines)];
-        SendArp(run, lab, machines);
-        SendPackets(run, lab, machines);
+        var tables = new Tables(lab, TwarenFlows.MakeMachines(k), TwarenFlows.MakeMachines(m));
+        IReadOnlyList<TwarenMachine> machines = k > m ? tables.First : tables.Second;
+        double load = Load(run, lab, tables);
+        int[] before = [Aggregation(lab, Insertion.Proactive), tables.CountFirst(Insertion.Proactive), tables.CountSecond(Insertion.Proactive)];
+        SendArp(run, lab, machines, tables);
+        SendPackets(run, lab, machines, tables);
         SendToGateways(run, lab);
         TwarenSteps.Settle(run, lab);
-        int[] after = [Aggregation(lab, Insertion.Reactive), Access(lab.FirstAccess, Insertion.Reactive, machines), Access(lab.SecondAccess, Insertion.Reactive, machines)];
-        run.Figure(
-            $"Table 4, K = M = {count}: proactive flows of controllers 0, 1, 2", $"3K+1, K, M: {(3 * count) + 1}, {count}, {count}", string.Join(", ", before));
-        run.Figure(
-            $"Table 4, K = M = {count}: reactive flows of controllers 0, 1, 2", $"9, 2K, 2M: {AggregationOnPackets}, {2 * count}, {2 * count}", string.Join(", ", after));
+        int[] after = [Aggregation(lab, Insertion.Reactive), tables.CountFirst(Insertion.Reactive), tables.CountSecond(Insertion.Reactive)];
+        string which = k == m ? $"K = M = {k}" : $"K = {k}, M = {m}";
+        run.Figure($"Table 4, {which}: proactive flows of controllers 0, 1, 2", $"3K+1, K, M: {(3 * k) + 1}, {k}, {m}", string.Join(", ", before));
+        run.Figure($"Table 4, {which}: reactive flows of controllers 0, 1, 2", $"9, 2K, 2M: {AggregationOnPackets}, {2 * k}, {2 * m}", string.Join(", ", after));
         run.Check(
-            $"flow counts of Table 4 with {Describe(count)}", $"{(3 * count) + 1}, {count}, {count} and {AggregationOnPackets}, {2 * count}, {2 * count}",
+            $"flow counts of Table 4 with {(k == m ? Describe(k) : which)}", $"{(3 * k) + 1}, {k}, {m} and {AggregationOnPackets}, {2 * k}, {2 * m}",
             $"{string.Join(", ", before)} and {string.Join(", ", after)}",
-            before.SequenceEqual([(3 * count) + 1, count, count]) && after.SequenceEqual([AggregationOnPackets, 2 * count, 2 * count]));
-        if (count > 1)
+            before.SequenceEqual([(3 * k) + 1, k, m]) && after.SequenceEqual([AggregationOnPackets, 2 * k, 2 * m]));
+        if (machines.Count > 1)
         {
-            run.KeepTable(lab.SecondAggregation, $"with {count} machines");
+            run.KeepTable(lab.SecondAggregation, $"with {machines.Count} machines");
         }
+        return (load, before, after);
     }
 
-    private static void Load(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines)
+    private static double Load(ScenarioRun run, TwarenLab lab, Tables tables)
     {
         foreach (TwarenController controller in lab.Controllers)
         {
@@ -64,31 +85,40 @@ internal static class TwarenScale
         {
             OwnerOf(lab, device.DatapathId).Clear(device.DatapathId);
         }
-        lab.Controllers[0].Push(TwarenFlows.AggregationInAdvance(machines));
-        lab.Controllers[0].Offer(TwarenFlows.AggregationOnPackets(machines));
-        foreach (LabSwitch device in new[] { lab.FirstAccess, lab.SecondAccess })
-        {
-            OwnerOf(lab, device.DatapathId).Push(TwarenFlows.AccessInAdvance(machines).Where(flow => flow.Switch == device.DatapathId));
-            OwnerOf(lab, device.DatapathId).Offer(TwarenFlows.AccessOnPackets(machines).Where(flow => flow.Switch == device.DatapathId));
-        }
         TwarenSteps.Settle(run, lab);
-        run.Say($"flows in advance for {Describe(machines.Count)} are loaded");
+        StaticFlow[][] inAdvance =
+        [
+            [.. TwarenFlows.AggregationInAdvance(tables.First)],
+            [.. TwarenFlows.AccessInAdvance(tables.First).Where(flow => flow.Switch == TwarenLab.FirstAccessId)],
+            [.. TwarenFlows.AccessInAdvance(tables.Second).Where(flow => flow.Switch == TwarenLab.SecondAccessId)],
+        ];
+        lab.Controllers[0].Offer(TwarenFlows.AggregationOnPackets(tables.First));
+        lab.Controllers[1].Offer(TwarenFlows.AccessOnPackets(tables.First).Where(flow => flow.Switch == TwarenLab.FirstAccessId));
+        lab.Controllers[2].Offer(TwarenFlows.AccessOnPackets(tables.Second).Where(flow => flow.Switch == TwarenLab.SecondAccessId));
+        long began = Stopwatch.GetTimestamp();
+        for (int i = 0; i < inAdvance.Length; i++)
+        {
+            lab.Controllers[i].Push(inAdvance[i]);
+        }
+        double load = Stopwatch.GetElapsedTime(began, TwarenSteps.Settle(run, lab)).TotalMilliseconds;
+        run.Say($"flows in advance for {Describe(Math.Max(tables.First.Count, tables.Second.Count))} are loaded");
+        return load;
     }
 
     /// <summary>Every machine asks for R's Ethernet address: the answers bring the access switches' entries for its ARP.</summary>
-    private static void SendArp(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines) => InBatches(
+    private static void SendArp(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines, Tables tables) => InBatches(
         machines,
         machine => lab.MovedSender.SendFrame(
             new ArpMessage(ArpMessage.Request, machine.HardwareAddress, machine.Address, default, lab.Neighbour.Address).ToFrame(MacAddress.Broadcast)),
         (act, done) => TwarenSteps.Insist(
-            run, act, () => CountArp(lab.FirstAccess) >= done && CountArp(lab.SecondAccess) >= done, $"the ARP of {done} machines has its entries on both access switches"));
+            run, act, () => tables.Have(done, match => match.DlType == EtherType.Arp), $"the ARP of {done} machines has its entries on both access switches"));
 
     /// <summary>Every machine sends R a packet.</summary>
-    private static void SendPackets(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines) => InBatches(
+    private static void SendPackets(ScenarioRun run, TwarenLab lab, IReadOnlyList<TwarenMachine> machines, Tables tables) => InBatches(
         machines,
         machine => lab.MovedSender.SendFrame(MakePacket(machine, lab.Neighbour.HardwareAddress, lab.Neighbour.Address)),
         (act, done) => TwarenSteps.Insist(
-            run, act, () => CountSent(lab.FirstAccess) >= done && CountSent(lab.SecondAccess) >= done, $"what {done} machines send has its entries on both access switches"));
+            run, act, () => tables.Have(done, match => match.DlType == EtherType.Ipv4), $"what {done} machines send has its entries on both access switches"));
 
     /// <summary>What brings the nine: ARP for both gateways, and packets to the outside from VM-S, VM-T and a machine that no entry names.</summary>
     private static void SendToGateways(ScenarioRun run, TwarenLab lab) => TwarenSteps.Insist(
@@ -107,7 +137,8 @@ internal static class TwarenScale
     /// <summary>The tables are full: VM-S and R go on as before. What the machine has to do besides can lose packets, so there are several attempts.</summary>
     private static void CarryTraffic(ScenarioRun run, TwarenLab lab, int count)
     {
-        int perSecond = run.Scale(5000, 1000);
+        int perSecond = run.Get(TwarenParameters.FullRate);
+        int length = TwarenSteps.PayloadOf(run);
         TwarenSteps.Reach(run, lab.MovedHost, lab.Neighbour.Address, $"R with {count} machines' flows");
         var attempts = new List<(int Lost, int Sent)>();
         do
@@ -115,10 +146,10 @@ internal static class TwarenScale
             ushort port = (ushort)(FirstPort + attempts.Count);
             UdpStream[] streams =
             [
-                run.Own(UdpStream.Start(lab.MovedSender, lab.Neighbour, port, perSecond)),
-                run.Own(UdpStream.Start(lab.Neighbour, lab.MovedHost, port, perSecond)),
+                run.Own(UdpStream.Start(lab.MovedSender, lab.Neighbour, port, perSecond, length)),
+                run.Own(UdpStream.Start(lab.Neighbour, lab.MovedHost, port, perSecond, length)),
             ];
-            run.Wait(TimeSpan.FromSeconds(run.Scale(3, 1)));
+            TwarenSteps.WaitDuration(run);
             StreamSummary[] summaries = [.. streams.Select(stream => stream.Stop())];
             attempts.Add((summaries.Sum(summary => summary.Lost), summaries.Sum(summary => summary.Sent)));
         }
@@ -128,7 +159,8 @@ internal static class TwarenScale
             string.Join(", ", attempts.Select(attempt => $"{attempt.Lost} of {attempt.Sent} lost")), attempts[^1].Lost == 0);
     }
 
-    private static void CountTable3(ScenarioRun run, TwarenLab lab, TwarenWires wires, IReadOnlyList<TwarenMachine> machines)
+    /// <returns>Controller 2's, in advance and on demand.</returns>
+    private static (int InAdvance, int OnDemand) CountTable3(ScenarioRun run, TwarenLab lab, TwarenWires wires, IReadOnlyList<TwarenMachine> machines)
     {
         int count = machines.Count;
         TwarenController controller = lab.Controllers[2];
@@ -152,6 +184,7 @@ internal static class TwarenScale
         run.Check(
             $"flow counts of Table 3 with {Describe(count)}; second packets do not reach the controller", $"{count + 1} and {count}, 0 second packets",
             $"{before} and {demanded}, {later} second packets, {known - arrived} first", before == count + 1 && demanded == count && later == 0);
+        return (before, demanded);
     }
 
     private static void InBatches(IReadOnlyList<TwarenMachine> machines, Action<TwarenMachine> send, Action<Action, int> insist)
@@ -171,21 +204,6 @@ internal static class TwarenScale
     private static int Aggregation(TwarenLab lab, Insertion insertion) =>
         TwarenSteps.CountEntries(lab.FirstAggregation, insertion) + TwarenSteps.CountEntries(lab.SecondAggregation, insertion);
 
-    /// <summary>Entries that name one of the machines: R and the gateways have theirs for ARP too.</summary>
-    private static int Access(LabSwitch device, Insertion insertion, IReadOnlyList<TwarenMachine> machines)
-    {
-        HashSet<MacAddress> addresses = [.. machines.Select(machine => machine.HardwareAddress)];
-        return TwarenSteps.CountEntries(device, insertion, match => addresses.Contains(match.DlDst) || addresses.Contains(match.DlSrc));
-    }
-
-    private static int CountArp(LabSwitch device) =>
-        TwarenSteps.CountEntries(device, Insertion.Reactive, match => match.DlType == EtherType.Arp && IsMachine(match.DlDst));
-
-    private static int CountSent(LabSwitch device) =>
-        TwarenSteps.CountEntries(device, Insertion.Reactive, match => match.DlType == EtherType.Ipv4 && IsMachine(match.DlSrc));
-
-    private static bool IsMachine(MacAddress address) => address == TwarenLab.Moved.HardwareAddress || TwarenFlows.IsMade(address);
-
     private static byte[] Ask(TwarenMachine machine, Be32 target) =>
         new ArpMessage(ArpMessage.Request, machine.HardwareAddress, machine.Address, default, target).ToFrame(MacAddress.Broadcast);
 
@@ -196,5 +214,29 @@ internal static class TwarenScale
         byte[] frame = new byte[PacketFields.MinFrame];
         new PacketFields(from.HardwareAddress.Value, next.Value, IpProtocol.Udp, from.Address.Host, to.Host, 1024, discard).Write(frame);
         return frame;
+    }
+
+    /// <summary>The access switches' tables, of which entries count that name a machine they are for: R and the gateways have theirs for ARP too.</summary>
+    private sealed class Tables(TwarenLab lab, IReadOnlyList<TwarenMachine> first, IReadOnlyList<TwarenMachine> second)
+    {
+        private readonly HashSet<MacAddress> _first = [.. first.Select(machine => machine.HardwareAddress)];
+        private readonly HashSet<MacAddress> _second = [.. second.Select(machine => machine.HardwareAddress)];
+
+        /// <summary>The machines of controllers 0 and 1.</summary>
+        public IReadOnlyList<TwarenMachine> First => first;
+
+        /// <summary>The machines of controller 2.</summary>
+        public IReadOnlyList<TwarenMachine> Second => second;
+
+        public int CountFirst(Insertion insertion, Func<FlowMatch, bool>? filter = null) => Count(lab.FirstAccess, _first, insertion, filter);
+
+        public int CountSecond(Insertion insertion, Func<FlowMatch, bool>? filter = null) => Count(lab.SecondAccess, _second, insertion, filter);
+
+        /// <summary>Whether as many of the machines as there are, and no more than this, have reactive entries.</summary>
+        public bool Have(int done, Func<FlowMatch, bool> filter) =>
+            CountFirst(Insertion.Reactive, filter) >= Math.Min(done, first.Count) && CountSecond(Insertion.Reactive, filter) >= Math.Min(done, second.Count);
+
+        private static int Count(LabSwitch device, HashSet<MacAddress> machines, Insertion insertion, Func<FlowMatch, bool>? filter) =>
+            TwarenSteps.CountEntries(device, insertion, match => (filter?.Invoke(match) ?? true) && (machines.Contains(match.DlDst) || machines.Contains(match.DlSrc)));
     }
 }

@@ -12,27 +12,31 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>The paper's first scenario: with Table 2 on AcS2, VM-S and VM-T speak with each other without leaving it.</summary>
 internal static class TwarenShortcut
 {
-    private const ushort FullArpSeconds = 5;
-    private const ushort SmallArpSeconds = 2;
     private const double ArpTolerance = 1; // seconds
 
-    private static readonly string[] Remaining = ["flow1", "flow2", "flow4"];
+    private static readonly Dictionary<string, Way> Ways = new()
+    {
+        [TwarenParameters.OnDemand] = new(["flow1", "flow2"], ["flow3"], ["flow1", "flow2", "flow4"], 1, PacketInReason.Action),
+        [TwarenParameters.Proactive] = new(["flow1", "flow2", "flow4"], ["flow3"], ["flow1", "flow2", "flow4"], 0, PacketInReason.Action),
+        [TwarenParameters.Reactive] = new(["flow1"], ["flow3", "flow4"], ["flow1", "flow4"], 1, PacketInReason.NoMatch),
+    };
 
     /// <param name="how">For people: what AcS2 forwards with.</param>
     /// <param name="around">The same pings by the triangle route.</param>
     public static void Run(ScenarioRun run, TwarenLab lab, TwarenWires wires, string how, StreamSummary around)
     {
         TwarenController controller = lab.Controllers[2];
-        Load(run, lab);
+        Way way = WayOf(run);
+        Load(run, lab, way);
         int arrived = controller.Arrived.Count;
         int removed = controller.Removed.Count;
         lab.MovedHost.ForgetNeighbours();
         lab.TargetHost.ForgetNeighbours();
         wires.Drain();
-        long start = run.Say($"AcS2, {how}, has flow1 and flow2 of Table 2; VM-S pings VM-T");
+        long start = run.Say($"AcS2, {how}, has {string.Join(" and ", way.InAdvance)} of Table 2; VM-S pings VM-T");
         TimeSpan first = TwarenSteps.PingOnce(lab.MovedHost, lab.TargetHost.Address, "VM-T");
-        PingStream pings = run.Own(TwarenSteps.StartPings(lab));
-        run.Wait(TimeSpan.FromSeconds(run.Scale(3, 1)));
+        PingStream pings = run.Own(TwarenSteps.StartPings(run, lab));
+        TwarenSteps.WaitDuration(run);
         StreamSummary summary = pings.Stop();
         wires.Drain();
 
@@ -41,9 +45,19 @@ internal static class TwarenShortcut
         run.Figure(
             $"round trip VM-S to VM-T, AcS2 {how}", "none given",
             $"{around.MedianDelay.TotalMilliseconds:0.00} ms by the triangle route, {summary.MedianDelay.TotalMilliseconds:0.00} ms straight; the first ping {first.TotalMilliseconds:0.0} ms");
-        JudgePackets(run, controller, how, summary, arrived);
+        int packets = JudgePackets(run, controller, how, summary, arrived);
         JudgeWires(run, wires, how, summary.Sent + 1, start);
-        JudgeEnd(run, lab, controller, how, summary.Sent + 1, removed);
+        RemovedFlow flow3 = JudgeExpiry(run, lab, controller, how, removed);
+        JudgeEnd(run, lab, how, summary.Sent + 1);
+        if (run.Result.Measures.ContainsKey(TwarenMeasures.FirstPing))
+        {
+            return; // the card's, after those of software
+        }
+        run.Record(TwarenMeasures.FirstPing, first.TotalMilliseconds);
+        run.Record(TwarenMeasures.Straight, summary.MedianDelay.TotalMilliseconds);
+        run.Record(TwarenMeasures.ControllerPackets, packets);
+        run.Record(TwarenMeasures.Entries, TwarenSteps.CountEntries(lab.SecondAccess, null));
+        run.Record(TwarenMeasures.ArpLife, flow3.Lived.TotalSeconds);
     }
 
     /// <summary>A flow's match as dump-flows has it, with the priority.</summary>
@@ -74,26 +88,31 @@ internal static class TwarenShortcut
     }
 
     /// <summary>Figure 6's entries go first: 222 covers flow2, and overlaps flow4.</summary>
-    private static void Load(ScenarioRun run, TwarenLab lab)
+    private static void Load(ScenarioRun run, TwarenLab lab, Way way)
     {
         TwarenController controller = lab.Controllers[2];
         IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
-        controller.ArpSeconds = (ushort)run.Scale(FullArpSeconds, SmallArpSeconds);
+        controller.ArpSeconds = (ushort)run.Get(TwarenParameters.ArpExpiry);
         controller.Clear(TwarenLab.SecondAccessId);
-        controller.Push(table);
-        controller.Offer(table.Where(flow => flow.Name == "flow3"));
+        controller.Push(table.Where(flow => way.InAdvance.Contains(flow.Name)).Select(flow => flow with { IsActive = true }));
+        controller.Offer(table.Where(flow => way.Offered.Contains(flow.Name)));
         TwarenSteps.Settle(run, lab);
     }
 
-    private static void JudgePackets(ScenarioRun run, TwarenController controller, string how, StreamSummary summary, int arrivedBefore)
+    /// <returns>VM-S's to VM-T.</returns>
+    private static int JudgePackets(ScenarioRun run, TwarenController controller, string how, StreamSummary summary, int arrivedBefore)
     {
+        Way way = WayOf(run);
         ArrivedPacket[] pair = [.. controller.Arrived.Skip(arrivedBefore)
             .Where(packet => packet.Source == TwarenLab.Moved.Address && packet.Destination == TwarenLab.Target.Address)];
         run.Figure($"IPv4 packets from VM-S to VM-T at the controller, AcS2 {how}", "1", $"{pair.Length} of {summary.Sent + 1}");
+        string which = way.AtController == 0 ? "no" : "exactly one";
+        string why = way.AtController == 0 ? "as flow4 is there" : way.Reason == PacketInReason.Action ? "sent there by flow2" : "as it has no flow";
         run.Check(
-            $"{how}: exactly one IPv4 packet from VM-S to VM-T reaches the controller, sent there by flow2", "1, packets 2 to N none",
-            $"{pair.Length} of {summary.Sent + 1}", pair.Length == 1 && pair[0].Reason == PacketInReason.Action && summary.Sent > 1);
+            $"{how}: {which} IPv4 packet from VM-S to VM-T reaches the controller, {why}", way.AtController == 0 ? "0" : "1, packets 2 to N none",
+            $"{pair.Length} of {summary.Sent + 1}", pair.Length == way.AtController && pair.All(packet => packet.Reason == way.Reason) && summary.Sent > 1);
         run.Check($"{how}: every ping is answered", $"{summary.Sent} of {summary.Sent}", $"{summary.Received}", summary.Lost == 0);
+        return pair.Length;
     }
 
     private static void JudgeWires(ScenarioRun run, TwarenWires wires, string how, int sent, long start)
@@ -109,27 +128,38 @@ internal static class TwarenShortcut
             there == sent && back == sent && wrong == 0);
     }
 
-    private static void JudgeEnd(ScenarioRun run, TwarenLab lab, TwarenController controller, string how, int sent, int removedBefore)
+    private static RemovedFlow JudgeExpiry(ScenarioRun run, TwarenLab lab, TwarenController controller, string how, int removedBefore)
     {
         string arp = MatchOf(TwarenFlows.Find(TwarenFlows.Table2, "flow3"));
-        run.WaitUntil(() => controller.Removed.Skip(removedBefore).Any(one => IsFlow(one, arp)), "flow3 has expired");
-        run.WaitUntil(() => TwarenSteps.CountEntries(lab.SecondAccess, null) <= Remaining.Length, "what ARP left at AcS2 has expired");
+        TimeSpan patience = ScenarioRun.Patience + TimeSpan.FromSeconds(controller.ArpSeconds);
+        run.WaitUntil(() => controller.Removed.Skip(removedBefore).Any(one => IsFlow(one, arp)), "flow3 has expired", patience);
+        run.WaitUntil(() => TwarenSteps.CountEntries(lab.SecondAccess, null) <= WayOf(run).Remaining.Length, "what ARP left at AcS2 has expired", patience);
         RemovedFlow flow3 = controller.Removed.Skip(removedBefore).First(one => IsFlow(one, arp));
         run.Say($"flow3 is gone, {flow3.Lived.TotalSeconds:0.00} s after it came");
         run.CheckTime(
             $"{how}: flow3 expires", $"{controller.ArpSeconds} s, give or take {ArpTolerance:0} s", $"{flow3.Lived.TotalSeconds:0.00} s ({flow3.Reason})",
             flow3.Reason == FlowRemovedReason.HardTimeout && Math.Abs(flow3.Lived.TotalSeconds - controller.ArpSeconds) <= ArpTolerance);
+        return flow3;
+    }
 
+    private static void JudgeEnd(ScenarioRun run, TwarenLab lab, string how, int sent)
+    {
+        Way way = WayOf(run);
         IReadOnlyList<FlowRow> rows = lab.SecondAccess.TakeSnapshot().Flows;
         IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
-        string[] wanted = [.. Remaining.Select(name => Describe(table.Single(flow => flow.Name == name))).Order(StringComparer.Ordinal)];
+        string[] wanted = [.. way.Remaining.Select(name => Describe(table.Single(flow => flow.Name == name))).Order(StringComparer.Ordinal)];
         string[] found = [.. rows.Select(row => $"{row.Match} actions={row.Actions}").Order(StringComparer.Ordinal)];
-        run.Figure($"entries on AcS2 at the end, AcS2 {how}", "flow1, flow2, flow4", $"{found.Length}: {(wanted.SequenceEqual(found) ? "those" : "others")}");
-        string names = string.Join(", ", Remaining);
-        run.Check($"{how}: AcS2 holds exactly flow1, flow2 and flow4 of Table 2", names, wanted.SequenceEqual(found) ? names : string.Join("; ", found), wanted.SequenceEqual(found));
-        ulong[] counts = [.. Remaining.Select(name => rows.FirstOrDefault(row => row.Match == MatchOf(table.Single(flow => flow.Name == name)))?.Packets ?? 0)];
-        run.Check(
-            $"{how}: the entries have counted every packet", $"{sent}, 1 and {sent - 1}", string.Join(", ", counts), counts[0] == (ulong)sent && counts[1] == 1 && counts[2] == (ulong)sent - 1);
+        run.Figure($"entries on AcS2 at the end, AcS2 {how}", "flow1, flow2, flow4", $"{found.Length}: {(wanted.SequenceEqual(found) ? string.Join(", ", way.Remaining) : "others")}");
+        string names = string.Join(", ", way.Remaining);
+        run.Check($"{how}: AcS2 holds exactly {names} of Table 2", names, wanted.SequenceEqual(found) ? names : string.Join("; ", found), wanted.SequenceEqual(found));
+        ulong[] counts = [.. way.Remaining.Select(name => rows.FirstOrDefault(row => row.Match == MatchOf(table.Single(flow => flow.Name == name)))?.Packets ?? 0)];
+        ulong[] right = [.. way.Remaining.Select(name => (ulong)(name switch
+        {
+            "flow1" => sent,
+            "flow2" => way.AtController,
+            _ => sent - way.AtController,
+        }))];
+        run.Check($"{how}: the entries have counted every packet", string.Join(", ", right), string.Join(", ", counts), counts.SequenceEqual(right));
     }
 
     /// <summary>flow1 and flow4 are rows of the card, and have forwarded there; flow2, which goes to the controller, is the host's.</summary>
@@ -139,10 +169,12 @@ internal static class TwarenShortcut
         run.Result.Add("card", new JsonArray([.. card.Select(line => (JsonNode)line)]));
         string[] rows = [.. card.Where(line => line.TrimStart().StartsWith("row=", StringComparison.Ordinal))];
         IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
-        string[] found = [.. Remaining.Select(name => WhereOf(rows, table.Single(flow => flow.Name == name)))];
-        run.Figure("Table 2 on the card", "flow1, flow2, flow4 in a NetFPGA switch", string.Join(", ", Remaining.Zip(found, (name, where) => $"{name} {where}")));
+        string[] remaining = WayOf(run).Remaining;
+        string[] wanted = [.. remaining.Select(name => name == "flow2" ? "software" : "card")];
+        string[] found = [.. remaining.Select(name => WhereOf(rows, table.Single(flow => flow.Name == name)))];
+        run.Figure("Table 2 on the card", "flow1, flow2, flow4 in a NetFPGA switch", string.Join(", ", remaining.Zip(found, (name, where) => $"{name} {where}")));
         run.Check(
-            "on the card: flow1 and flow4 are offloaded, flow2 is in software", "card, software, card", string.Join(", ", found), found.SequenceEqual(["card", "software", "card"]));
+            "on the card: flow1 and flow4 are offloaded, flow2 is in software", string.Join(", ", wanted), string.Join(", ", found), found.SequenceEqual(wanted));
     }
 
     private static string WhereOf(string[] rows, StaticFlow flow)
@@ -168,4 +200,13 @@ internal static class TwarenShortcut
         ActionText.Append(text, flow.Flow.Actions);
         return text.ToString();
     }
+
+    private static Way WayOf(ScenarioRun run) => Ways.GetValueOrDefault(run.Get(TwarenParameters.Insertion), Ways[TwarenParameters.OnDemand]);
+
+    /// <summary>How Table 2's flows come into the table.</summary>
+    /// <param name="InAdvance">Before any packet.</param>
+    /// <param name="Offered">With the first packet that has none.</param>
+    /// <param name="Remaining">When flow3 has expired.</param>
+    /// <param name="AtController">IPv4 packets from VM-S to VM-T that go to the controller, and why.</param>
+    private sealed record Way(string[] InAdvance, string[] Offered, string[] Remaining, int AtController, PacketInReason Reason);
 }

@@ -11,21 +11,26 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>What the parts of the scenario have in common.</summary>
 internal static class TwarenSteps
 {
-    private const double PingsPerSecond = 100;
     private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
 
     /// <summary>Returns when the switches have done all that the controllers sent them.</summary>
-    public static void Settle(ScenarioRun run, TwarenLab lab)
+    /// <returns>When the last said so (Stopwatch.GetTimestamp).</returns>
+    public static long Settle(ScenarioRun run, TwarenLab lab) => Settle(run, lab.Controllers.SelectMany(controller => controller.Switches));
+
+    /// <summary>As the other, of these switches.</summary>
+    public static long Settle(ScenarioRun run, IEnumerable<SwitchConnection> switches)
     {
-        int missing = 0;
-        foreach (SwitchConnection connection in lab.Controllers.SelectMany(controller => controller.Switches))
+        SwitchConnection[] all = [.. switches];
+        long[] answered = new long[all.Length];
+        for (int i = 0; i < all.Length; i++)
         {
-            Interlocked.Increment(ref missing);
-            connection.Barrier(_ => Interlocked.Decrement(ref missing));
-            connection.Flush();
+            int place = i;
+            all[i].Barrier(when => Volatile.Write(ref answered[place], when));
+            all[i].Flush();
         }
-        run.WaitUntil(() => Volatile.Read(ref missing) == 0, "every switch answers a barrier");
+        run.WaitUntil(() => answered.All(when => when != 0), "every switch answers a barrier");
+        return answered.Append(0).Max();
     }
 
     /// <summary>Does something, and again every second, until what it is to bring about is so: packets are lost while links come up and queues are full.</summary>
@@ -56,8 +61,17 @@ internal static class TwarenSteps
         from.Ping(address, PingPatience) ?? throw new TestbedException($"{from.Name} has no answer from {what} to its first ping");
 
     /// <summary>VM-S pings VM-T; VM-T pings VM-S where that is a guest, whose pings are not timed from here.</summary>
-    public static PingStream StartPings(TwarenLab lab) =>
-        lab.MovedHost is LabHost moved ? PingStream.Start(moved, lab.TargetHost, PingsPerSecond) : PingStream.Start(lab.TargetHost, lab.MovedHost, PingsPerSecond);
+    public static PingStream StartPings(ScenarioRun run, TwarenLab lab)
+    {
+        double perSecond = run.Get(TwarenParameters.Pings);
+        return lab.MovedHost is LabHost moved ? PingStream.Start(moved, lab.TargetHost, perSecond) : PingStream.Start(lab.TargetHost, lab.MovedHost, perSecond);
+    }
+
+    /// <summary>Lets streams run as long as they are asked for.</summary>
+    public static void WaitDuration(ScenarioRun run) => run.Wait(TimeSpan.FromSeconds(run.Get(TwarenParameters.Duration)));
+
+    /// <summary>Bytes of payload of a UDP stream's packets.</summary>
+    public static int PayloadOf(ScenarioRun run) => run.Get(TwarenParameters.Size) - UdpStream.HeaderLength;
 
     /// <summary>How many entries of a switch came in this way.</summary>
     /// <param name="filter">Which of them; null for all.</param>

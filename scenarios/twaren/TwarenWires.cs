@@ -7,8 +7,9 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>Where packets between VM-S and VM-T can be seen: on the tunnel's way, at CR2, and at both ends.</summary>
 internal sealed class TwarenWires
 {
-    private const int InnerFrame = 14 + 20 + 4; // Ethernet, IPv4 and the tag of the capsulator
+    private const int OuterLength = 14 + 20; // Ethernet, IPv4
     private const int AddressesEnd = 14 + 20;
+    private const ushort VxlanPort = 4789;
 
     private readonly WireTap[] _taps;
 
@@ -56,12 +57,22 @@ internal sealed class TwarenWires
     private static bool IsPairInTunnel(in FrameView frame)
     {
         ReadOnlySpan<byte> bytes = frame.Frame.Bytes;
-        if (frame.Protocol != IpProtocol.Capsulator || bytes.Length < InnerFrame + AddressesEnd)
+        int? header = LengthBehindIpv4(frame);
+        if (header == null || bytes.Length < OuterLength + header + AddressesEnd)
         {
             return false;
         }
-        ReadOnlySpan<byte> inner = bytes[InnerFrame..];
+        ReadOnlySpan<byte> inner = bytes[(OuterLength + header.Value)..];
         return BinaryPrimitives.ReadUInt16BigEndian(inner[12..]) == EtherType.Ipv4
             && IsPair(Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(inner[26..])), Be32.FromHost(BinaryPrimitives.ReadUInt32BigEndian(inner[30..])));
     }
+
+    /// <summary>What a tunnel with a key has between the outer IPv4 header and the inner frame; null for what comes by no tunnel.</summary>
+    private static int? LengthBehindIpv4(in FrameView frame) => frame.Protocol switch
+    {
+        IpProtocol.Capsulator => 4, // the tag
+        IpProtocol.Gre => 8, // flags, type and key
+        IpProtocol.Udp when frame.DestinationPort == VxlanPort => 16, // UDP and VXLAN
+        _ => null,
+    };
 }

@@ -1,0 +1,213 @@
+using System.Diagnostics;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
+using Softswitch.Lab;
+using Softswitch.Lab.Charts;
+using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Controllers;
+using Softswitch.OfAgent.Text;
+
+namespace Softswitch.Scenarios.Twaren;
+
+/// <summary>Migration of several levels (§4): VM-S goes from campus to campus, and W's packets follow it.</summary>
+internal sealed class TwarenNetworks
+{
+    private const ushort StreamPort = 7100;
+    private const int PacketsAfter = 10;
+    private static readonly TimeSpan TripTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BetweenMoves = TimeSpan.FromMilliseconds(50);
+
+    private readonly ScenarioRun _run;
+    private readonly TwarenCampuses _lab;
+    private readonly Insertion _insertion;
+    private readonly IReadOnlyList<StaticFlow> _fixed;
+    private IReadOnlyList<StaticFlow> _flows;
+
+    private TwarenNetworks(ScenarioRun run, TwarenCampuses lab)
+    {
+        _run = run;
+        _lab = lab;
+        _insertion = run.Get(TwarenParameters.Insertion) == TwarenParameters.Reactive ? Insertion.Reactive : Insertion.Proactive;
+        _fixed = [.. TwarenCampusFlows.ForGateway(lab.Tunnels), .. TwarenCampusFlows.ForMachine(lab.Tunnels, TwarenCampuses.Peer, 1, TwarenCampusFlows.NeighbourPort)];
+        _flows = FlowsAt(0);
+    }
+
+    private bool HasBarriers => _run.Get(TwarenParameters.Barriers);
+
+    public static void Run(ScenarioRun run)
+    {
+        var tunnels = new TwarenTunnels(run.Get(TwarenParameters.Topology), run.Get(TwarenParameters.NetworkCount));
+        long began = Stopwatch.GetTimestamp();
+        var lab = new TwarenCampuses(run, tunnels);
+        run.WaitUntil(() => lab.Controllers.Sum(controller => controller.Switches.Count) == 2 * tunnels.Campuses, "all switches are connected");
+        run.Record(TwarenMeasures.SetUp, Stopwatch.GetElapsedTime(began).TotalSeconds);
+        run.Say($"{2 * tunnels.Campuses} switches with {tunnels.Pairs.Count()} tunnels are connected to their {lab.Controllers.Count} controllers");
+        var networks = new TwarenNetworks(run, lab);
+        networks.Load();
+        networks.Travel();
+        networks.MeasureTrips();
+        networks.JudgeTables();
+    }
+
+    private void Load()
+    {
+        long began = Stopwatch.GetTimestamp();
+        Send([], [.. _fixed, .. _flows]);
+        long loaded = TwarenSteps.Settle(_run, Connections(null));
+        _run.Record(TwarenMeasures.Load, Stopwatch.GetElapsedTime(began, loaded).TotalMilliseconds);
+        TwarenSteps.Reach(_run, _lab.Moved, _lab.Neighbour.Address, "R");
+        TwarenSteps.Reach(_run, _lab.Moved, _lab.PeerHost.Address, "P");
+        TwarenSteps.Reach(_run, _lab.Outside, _lab.Moved.Address, "VM-S");
+        _run.Say("VM-S, at home, has reached R, P and W");
+    }
+
+    private void Travel()
+    {
+        Move(1);
+        Move(0);
+        _run.Say("VM-S was in campus 2 for a rehearsal");
+        UdpStream stream = _run.Own(UdpStream.Start(_lab.Outside, _lab.Moved, StreamPort, _run.Get(TwarenParameters.Rate), TwarenSteps.PayloadOf(_run)));
+        AwaitMore(stream);
+        int arrived = CountArrived();
+        var moves = new List<Update>();
+        for (int i = 0; i < _run.Get(TwarenParameters.Moves); i++)
+        {
+            // So that moves do not fall between the same two packets.
+            _run.Wait(BetweenMoves * (1 + _run.Random.NextDouble()));
+            moves.Add(Move((_lab.Moved.Current + 1) % _lab.Tunnels.Campuses));
+            AwaitMore(stream);
+        }
+        StreamSummary summary = stream.Stop();
+        double[] times = [.. moves.Select(move => Stopwatch.GetElapsedTime(move.Arrived, move.Done).TotalMilliseconds)];
+        double[] mods = [.. moves.Select(move => (double)move.FlowMods)];
+        _run.Record(TwarenMeasures.Update, Statistic.Median(times));
+        _run.Record(TwarenMeasures.SlowestUpdate, times.Max());
+        _run.Record(TwarenMeasures.FlowMods, Statistic.Median(mods));
+        _run.Record(TwarenMeasures.Lost, summary.Lost);
+        _run.Record(TwarenMeasures.Gap, summary.LongestGap.TotalMilliseconds);
+        _run.Record(TwarenMeasures.ControllerPackets, CountArrived() - arrived);
+        _run.Result.Add("stream across the moves", summary.ToJson());
+        _run.Result.Add(new LineChart(
+            "VM-S's moves", new Axis("move"), new Axis(TwarenMeasures.Update.What), [new Series("update", [.. times.Select((time, i) => (i + 1.0, time))])]));
+        _run.Figure(
+            $"{moves.Count} moves through {_lab.Tunnels.Campuses} campuses", "none given",
+            $"update {Statistic.Median(times):0.00} ms (median), {times.Max():0.00} ms (slowest), {Statistic.Median(mods):0} flow-mods (median)");
+        _run.Figure("W's packets to VM-S", "none given", summary.ToString());
+        int late = moves.Select((move, i) => stream.Record.LostBetween(move.Done, i + 1 < moves.Count ? moves[i + 1].Left : long.MaxValue)).Sum();
+        _run.CheckTime("what is sent when the tables are up to date arrives", "0 lost", $"{late} lost", late == 0);
+    }
+
+    /// <summary>VM-S goes to another campus, and the tables follow.</summary>
+    private Update Move(int campus)
+    {
+        int left = _lab.Moved.Current;
+        IReadOnlyList<StaticFlow> next = FlowsAt(campus);
+        (IReadOnlyList<StaticFlow> gone, IReadOnlyList<StaticFlow> come) = TwarenCampusFlows.Compare(_flows, next);
+        _lab.Moved.Prepare(campus);
+        long flowMods = _run.CountFlowMods();
+        StaticFlow[] early = [];
+        if (_run.Get(TwarenParameters.MakeBeforeBreak))
+        {
+            // Not where packets to the old campus pass.
+            HashSet<ulong> inUse = [.. _lab.Tunnels.Way(0, left).SelectMany(one => new[] { TwarenCampusFlows.AggregationId(one), TwarenCampusFlows.AccessId(one) })];
+            ulong[] own = [TwarenCampusFlows.AggregationId(campus), TwarenCampusFlows.AccessId(campus)];
+            early = [.. come.Where(flow => own.Contains(flow.Switch) && !inUse.Contains(flow.Switch))];
+            Send([], early);
+            if (HasBarriers)
+            {
+                TwarenSteps.Settle(_run, Connections(early.Select(flow => flow.Switch)));
+            }
+            come = [.. come.Except(early)];
+        }
+        long leaving = Stopwatch.GetTimestamp();
+        _lab.Moved.MoveTo(campus);
+        long arrived = Stopwatch.GetTimestamp();
+        ulong[] told = [.. _lab.Controllers.SelectMany(controller => controller.ForgetArp(TwarenLab.Moved.HardwareAddress))];
+        Send(gone, come);
+        long done = Stopwatch.GetTimestamp();
+        long answered = TwarenSteps.Settle(_run, Connections(told.Concat(gone.Concat(come).Concat(early).Select(flow => flow.Switch))));
+        var update = new Update(leaving, arrived, HasBarriers ? answered : done, _run.CountFlowMods() - flowMods);
+        _run.Say($"VM-S is in campus {campus + 1}, {update.FlowMods} flow-mods, {Stopwatch.GetElapsedTime(arrived, update.Done).TotalMilliseconds:0.00} ms", update.Done);
+        _flows = next;
+        _lab.Moved.Announce();
+        return update;
+    }
+
+    private void MeasureTrips()
+    {
+        int last = _lab.Tunnels.Campuses - 1;
+        if (_lab.Moved.Current != last)
+        {
+            Move(last);
+        }
+        TwarenSteps.Reach(_run, _lab.Moved, _lab.Neighbour.Address, "R from the last campus");
+        TwarenSteps.Reach(_run, _lab.Moved, _lab.PeerHost.Address, "P from the last campus");
+        double perSecond = _run.Get(TwarenParameters.Pings);
+        PingStream home = _run.Own(PingStream.Start(_lab.Moved, _lab.Neighbour, perSecond));
+        PingStream peer = _run.Own(PingStream.Start(_lab.Moved, _lab.PeerHost, perSecond));
+        _run.Wait(TripTime);
+        double[] trips = [.. new[] { home, peer }.Select(stream => stream.Stop().MedianDelay.TotalMilliseconds)];
+        _run.Record(TwarenMeasures.HomeTrip, trips[0]);
+        _run.Record(TwarenMeasures.PeerTrip, trips[1]);
+        _run.Figure($"round trip of VM-S in campus {last + 1}", "none given", $"{trips[0]:0.00} ms to R at home, {trips[1]:0.00} ms to P in campus 2");
+    }
+
+    /// <summary>The tables are those that VM-S's place asks for, with nothing of the places before.</summary>
+    private void JudgeTables()
+    {
+        int devices = _run.Lab.Switches.Count();
+        int right = _run.Lab.Switches.Count(device =>
+        {
+            int found = TwarenSteps.CountEntries(device, _insertion, match => !IsArpTo(match));
+            return _insertion == Insertion.Proactive ? found == Wanted(device) : found <= Wanted(device);
+        });
+        _run.Check(
+            _insertion == Insertion.Proactive
+                ? "every switch has all entries of Figures 5 and 6 for where VM-S is, and no others of a file"
+                : "no switch has more entries of Figures 5 and 6 than there are for where VM-S is",
+            $"{devices} switches", $"{right} switches", right == devices);
+        string[] refused = [.. _lab.Controllers.SelectMany(controller => controller.Errors)];
+        _run.Check("no switch has refused anything", "0", refused.Length == 0 ? "0" : string.Join(", ", refused), refused.Length == 0);
+    }
+
+    // Of a host on an access switch, which no file has.
+    private static bool IsArpTo(FlowMatch match) => match.DlType == EtherType.Arp && match.DlSrc == default && !match.DlDst.IsMulticast;
+
+    private int Wanted(LabSwitch device) => _fixed.Concat(_flows).Count(flow => flow.Switch == device.DatapathId);
+
+    private IReadOnlyList<StaticFlow> FlowsAt(int campus) => TwarenCampusFlows.ForMachine(_lab.Tunnels, TwarenLab.Moved, campus, TwarenLab.MachinePort);
+
+    private void Send(IReadOnlyList<StaticFlow> gone, IReadOnlyList<StaticFlow> come)
+    {
+        ILookup<int, StaticFlow> goneOf = gone.ToLookup(ControllerOf);
+        ILookup<int, StaticFlow> comeOf = come.ToLookup(ControllerOf);
+        foreach (int controller in goneOf.Select(group => group.Key).Union(comeOf.Select(group => group.Key)).Order())
+        {
+            _lab.Controllers[controller].Change(goneOf[controller], comeOf[controller], _insertion);
+        }
+    }
+
+    private static int ControllerOf(StaticFlow flow) => TwarenCampusFlows.AccessCampusOf(flow.Switch) is { } campus ? campus + 1 : 0;
+
+    /// <param name="datapathIds">Null for all.</param>
+    private IEnumerable<SwitchConnection> Connections(IEnumerable<ulong>? datapathIds)
+    {
+        HashSet<ulong>? chosen = datapathIds?.ToHashSet();
+        return _lab.Controllers.SelectMany(controller => controller.Switches).Where(connection => chosen == null || chosen.Contains(connection.DatapathId));
+    }
+
+    private int CountArrived() => _lab.Controllers.Sum(controller =>
+        controller.Arrived.Count(packet => packet.Source == TwarenLab.Moved.Address || packet.Destination == TwarenLab.Moved.Address));
+
+    private void AwaitMore(UdpStream stream)
+    {
+        int known = stream.Record.Received;
+        _run.WaitUntil(() => stream.Record.Received > known + PacketsAfter, $"W's packets reach VM-S in campus {_lab.Moved.Current + 1}");
+    }
+
+    /// <summary>A move. Times are Stopwatch.GetTimestamp's.</summary>
+    /// <param name="Left">When VM-S was about to leave.</param>
+    /// <param name="Arrived">When it was there.</param>
+    /// <param name="Done">When the tables were up to date.</param>
+    private sealed record Update(long Left, long Arrived, long Done, long FlowMods);
+}

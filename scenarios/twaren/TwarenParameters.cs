@@ -1,0 +1,148 @@
+using Softswitch.Hosting;
+using Softswitch.Lab.Measures;
+using Softswitch.Scenarios.Parameters;
+
+namespace Softswitch.Scenarios.Twaren;
+
+/// <summary>What can be varied.</summary>
+internal static class TwarenParameters
+{
+    /// <summary>Values of <see cref="Part"/>.</summary>
+    public const string All = "all";
+    public const string Paths = "paths";
+    public const string Shortcut = "shortcut";
+    public const string Tables = "tables";
+    public const string Rates = "rates";
+    public const string Networks = "networks";
+
+    /// <summary>Values of <see cref="Insertion"/>.</summary>
+    public const string AsThePaper = "paper";
+    public const string Proactive = "proactive";
+    public const string Reactive = "reactive";
+    public const string OnDemand = "on-demand";
+
+    public const string Software = "software";
+    public const string Card = "card";
+
+    private const int MostMachines = 10_000;
+    private const int MostNetworks = 50;
+
+    // Each tunnel carries it whole.
+    private const int LongestFrame = 1400;
+
+    public static readonly Parameter<string> Part = Parameter.Word(
+        "part",
+        "what runs: all of the paper's; scenarios 2 and 3 (paths), scenario 1 with Table 2 (shortcut), Tables 3 and 4 (tables), one core without hosts (rates); "
+        + "or VM-S's way through many campuses (networks)",
+        [All, Paths, Shortcut, Tables, Rates, Networks]);
+
+    public static readonly Parameter<int> K = Parameter.Whole(
+        "k", "machines of the domain that controllers 0 and 1 have entries for", 1000, 1, MostMachines, small: 50, paper: "K of Table 4");
+
+    public static readonly Parameter<int> M = Parameter.Whole(
+        "m", "machines of the domain that controller 2 has Figure 6's entries for", 1000, 1, MostMachines, small: 50, paper: "M of Table 4");
+
+    public static readonly Parameter<int> N = Parameter.Whole(
+        "n", "machines that controller 2 has Table 2's entries for", 1000, 1, MostMachines, small: 50, paper: "N of Table 3");
+
+    public static readonly Parameter<int> NetworkCount = Parameter.Whole(
+        "networks", "campuses in one layer-2 domain, each with an access and an aggregation switch", 2, 2, MostNetworks, paper: "2");
+
+    public static readonly Parameter<string> Topology = Parameter.Word(
+        "topology",
+        "tunnels between the aggregation switches: one for each pair (mesh), all to VM-S's home (star), each to the next (chain)",
+        [TwarenTunnels.Mesh, TwarenTunnels.Star, TwarenTunnels.Chain], paper: "one tunnel; a full mesh for migration of several levels (§4)");
+
+    public static readonly Parameter<int> Moves = Parameter.Whole(
+        "moves", "measured moves of VM-S, to campus 2 or on to the next campus (networks)", 1, 1, 1000, paper: "1");
+
+    public static readonly Parameter<double> Pings = Parameter.Number(
+        "pings", "pps", "pings a second", 100, 1, 5000);
+
+    public static readonly Parameter<int> Rate = Parameter.Whole(
+        "rate", "UDP packets a second, each way, with VM-S", 1000, 10, 20_000, "pps", guest: 200);
+
+    public static readonly Parameter<int> FullRate = Parameter.Whole(
+        "full-rate", "UDP packets a second, each way, between VM-S and R while the tables are full", 5000, 10, 20_000, "pps", small: 1000);
+
+    public static readonly Parameter<int> Size = Parameter.Whole(
+        "size", "length of the UDP packets' Ethernet frames, without FCS", 106, UdpStream.HeaderLength + UdpStream.LeastLength, LongestFrame, "bytes");
+
+    public static readonly Parameter<int> BenchSize = Parameter.Whole(
+        "bench-size", "length of the Ethernet frames that one core forwards from memory, without FCS", PacketFields.MinFrame, PacketFields.MinFrame, PacketFields.MaxFrame, "bytes");
+
+    public static readonly Parameter<double> Duration = Parameter.Number(
+        "duration", "s", "how long each stream of UDP packets or pings lasts", 3, 0.5, 600, small: 1);
+
+    public static readonly Parameter<string> Insertion = Parameter.Word(
+        "insertion",
+        "how controllers insert VM-S's entries: all at once (proactive), with the first packet that has none (reactive), with the first packet that flow2 sends them (on-demand); "
+        + "the paper's is proactive, and for flow4 on demand. With reactive entries nothing is asked of 2013 and of 2024 as printed",
+        [AsThePaper, Proactive, Reactive, OnDemand]);
+
+    public static readonly Parameter<bool> Barriers = Parameter.Flag(
+        "barriers", "whether an update is over when each switch has answered a barrier; else when the last flow-mod is sent", true);
+
+    public static readonly Parameter<bool> MakeBeforeBreak = Parameter.Flag(
+        "make-before-break", "whether the next campus's switches have VM-S's entries before it leaves", false);
+
+    public static readonly Parameter<string> Tunnel = Parameter.Word(
+        "tunnel", "what joins the aggregation switches", ["capsulator", "gre", "vxlan"], paper: "an IP tunnel");
+
+    public static readonly Parameter<int> ArpExpiry = Parameter.Whole(
+        "arp-expiry", "how long flow3 and other reactive ARP entries live", 5, 1, 60, "s", small: 2, paper: "a fixed time");
+
+    public static readonly Parameter<string> Device = Parameter.Word(
+        "device", "what AcS2 forwards with while Table 2 is measured; part all has both, one after the other", [Software, Card], paper: "a NetFPGA card");
+
+    public static IReadOnlyList<Parameter> List { get; } =
+    [
+        Part, K, M, N, NetworkCount, Topology, Moves, Pings, Rate, FullRate, Size, BenchSize, Duration, Insertion, Barriers, MakeBeforeBreak, Tunnel, ArpExpiry, Device,
+    ];
+
+    // What is not here matters everywhere.
+    private static readonly Dictionary<Parameter, string[]> MattersTo = new()
+    {
+        [K] = [All, Tables, Rates],
+        [M] = [All, Tables],
+        [N] = [All, Tables],
+        [NetworkCount] = [Networks],
+        [Topology] = [Networks],
+        [Moves] = [All, Paths, Networks],
+        [Pings] = [All, Paths, Shortcut, Networks],
+        [Rate] = [All, Paths, Networks],
+        [FullRate] = [All, Tables],
+        [Size] = [All, Paths, Tables, Networks],
+        [BenchSize] = [All, Rates],
+        [Duration] = [All, Paths, Shortcut, Tables],
+        [Insertion] = [Paths, Shortcut, Networks],
+        [Barriers] = [Networks],
+        [MakeBeforeBreak] = [Networks],
+        [Tunnel] = [All, Paths, Shortcut, Tables, Networks],
+        [ArpExpiry] = [All, Shortcut],
+        [Device] = [Shortcut],
+    };
+
+    /// <summary>Refuses what would change nothing, so that nobody sweeps it.</summary>
+    /// <exception cref="OptionException">It names key, part, and the parts that the key matters to.</exception>
+    public static void Check(ParameterValues values, ScenarioOptions options)
+    {
+        string part = values.Get(Part);
+        foreach ((Parameter parameter, string[] parts) in MattersTo)
+        {
+            if (values.IsSet(parameter) && !parts.Contains(part))
+            {
+                throw new OptionException($"{parameter.Key}: changes nothing in part={part}; it is for part={string.Join(" or part=", parts)}");
+            }
+        }
+        string insertion = values.Get(Insertion);
+        if (insertion == OnDemand && part != Shortcut)
+        {
+            throw new OptionException($"{Insertion.Key}: {OnDemand} needs part={Shortcut}: only Table 2 has a flow that sends packets to the controller");
+        }
+        if (options.UsesGuests && part is Rates or Networks)
+        {
+            throw new OptionException($"{Part.Key}: {part} has no guest; leave --vm out");
+        }
+    }
+}
