@@ -5,7 +5,7 @@ using Softswitch.Lab;
 
 namespace Softswitch.Scenarios.Report;
 
-/// <summary>Draws a lab's nodes and cables as SVG, where the scenario has placed them. Tunnels are dashed; numbers at switches are ports.</summary>
+/// <summary>Draws a lab's nodes and cables as SVG, where the scenario has placed them. Tunnels are dashed; numbers at switches are ports, where few enough for them.</summary>
 internal static class TopologyDrawing
 {
     private const double Column = 210;
@@ -13,6 +13,9 @@ internal static class TopologyDrawing
     private const double Margin = 75;
     private const double BoxWidth = 116;
     private const double BoxHeight = 44;
+
+    // Of more, labels find no free place, after a search that grows with the cube of them.
+    private const int MostLabelled = 200;
 
     public static string Draw(Testbed lab)
     {
@@ -34,7 +37,7 @@ internal static class TopologyDrawing
         var labels = new LabelPlaces(
             [.. lab.Nodes.Select(node => MiddleOf(node)).Select(at => new Box(at.X - (BoxWidth / 2), at.Y - (BoxHeight / 2), BoxWidth, BoxHeight))],
             [.. lab.Cables.Select(cable => (MiddleOf(cable.Near), MiddleOf(cable.Far)))], width, height);
-        foreach (LabCable cable in lab.Cables)
+        foreach (LabCable cable in lab.Cables.Count <= MostLabelled ? lab.Cables : [])
         {
             DrawLabel(svg, labels, cable.Near, cable.Far, cable.NearLabel);
             DrawLabel(svg, labels, cable.Far, cable.Near, cable.FarLabel);
