@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.ExceptionServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting;
 using Softswitch.Lab.Machines;
@@ -157,7 +158,32 @@ internal sealed class Testbed : IDisposable
     }
 
     /// <summary>Starts a switch under these controllers of the lab.</summary>
-    public void Start(LabSwitch device, params IReadOnlyList<OfController> controllers)
+    public void Start(LabSwitch device, params IReadOnlyList<OfController> controllers) => StartAll([device], controllers);
+
+    /// <summary>Starts several switches at once.</summary>
+    public void StartAll(IReadOnlyList<LabSwitch> devices, params IReadOnlyList<OfController> controllers)
+    {
+        Dictionary<LabSwitch, string> addresses = devices.ToDictionary(device => device, ConnectToControllers);
+        InParallel(devices, device =>
+        {
+            string? whyNoCard = Wiring.UsesCards ? device.FindWhyNoCard() : null;
+            bool isOnCard = Wiring.UsesCards && whyNoCard == null;
+            device.Start(
+                [.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, addresses[device], controller.Port))],
+                _log, isOnCard);
+            if (Wiring.UsesCards)
+            {
+                _log(isOnCard ? $"{device.Name} is an emulated NetFPGA card" : $"{whyNoCard}; it stays in software");
+            }
+        });
+        foreach (LabHost host in _nodes.OfType<LabHost>().Where(host => devices.Any(device => device.IsPlugged(host.Network))))
+        {
+            host.Rest();
+        }
+    }
+
+    /// <returns>The controllers' address at a switch's cable to them.</returns>
+    private string ConnectToControllers(LabSwitch device)
     {
         // 172.31.N.1 is the controllers' end of switch N's cable, 172.31.N.2 the switch's.
         int number = Switches.TakeWhile(other => other != device).Count();
@@ -166,18 +192,7 @@ internal sealed class Testbed : IDisposable
         VethCable.Lay(_control.Network, end, device.Network, "control");
         _control.AddAddress(end, new Ipv4Prefix(Be32.FromHost(network + 1), 24));
         device.AddAddress("control", new Ipv4Prefix(Be32.FromHost(network + 2), 24));
-        string address = new IPAddress(Be32.FromHost(network + 1).Raw).ToString();
-        string? whyNoCard = Wiring.UsesCards ? device.FindWhyNoCard() : null;
-        bool isOnCard = Wiring.UsesCards && whyNoCard == null;
-        device.Start([.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, address, controller.Port))], _log, isOnCard);
-        if (Wiring.UsesCards)
-        {
-            _log(isOnCard ? $"{device.Name} is an emulated NetFPGA card" : $"{whyNoCard}; it stays in software");
-        }
-        foreach (LabHost host in _nodes.OfType<LabHost>().Where(host => device.IsPlugged(host.Network)))
-        {
-            host.Rest();
-        }
+        return new IPAddress(Be32.FromHost(network + 1).Raw).ToString();
     }
 
     /// <summary>What ended a switch's thread or a machine that must not end; null while all run.</summary>
@@ -193,13 +208,33 @@ internal sealed class Testbed : IDisposable
     /// <summary>Ends switches, then controllers, then the namespaces with all in them.</summary>
     public void Dispose()
     {
-        foreach (LabSwitch device in Switches)
-        {
-            device.Stop();
-        }
+        InParallel([.. Switches], device => device.Stop());
         _controllers.ForEach(controller => controller.Dispose());
         _nodes.ForEach(node => node.Dispose());
         _control.Dispose();
+    }
+
+    /// <summary>A thread for each: most of a switch's start and end is waiting for the kernel, for all of them at the same time.</summary>
+    private static void InParallel(IReadOnlyList<LabSwitch> devices, Action<LabSwitch> act)
+    {
+        ExceptionDispatchInfo? failure = null;
+        Thread[] threads = [.. devices.Select(device => new Thread(() =>
+        {
+            try
+            {
+                act(device);
+            }
+#pragma warning disable CA1031 // carried to the caller
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        })
+        { IsBackground = true, Name = $"lab {device.Name}" })];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        failure?.Throw();
     }
 
     private PortOption Lay(LabHost host, LabSwitch device, ushort port, string options)

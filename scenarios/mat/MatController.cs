@@ -87,6 +87,9 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     /// <summary>Whether the translation of the old address stays for a while, for what is under way.</summary>
     public bool KeepsOldAddress { get; init; } = true;
 
+    /// <summary>Whether a flow that goes is named (OFPFC_DELETE_STRICT), so that a switch need not look at all it has (OFPFC_DELETE).</summary>
+    public bool DeletesStrictly { get; init; } = true;
+
     /// <summary>Updates that every switch has confirmed, in their order.</summary>
     public IReadOnlyList<MatUpdate> Updates
     {
@@ -287,8 +290,8 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         MatNetwork network = NetworkOf(to);
         if (network == before)
         {
-            to.Send($"ip,in_port={network.RouterPort},nw_dst={Ipv4Text.Format(network.Mobile)}", FlowSyntaxMode.Delete);
-            to.Send($"ip,in_port={network.MobilePort},nw_src={Ipv4Text.Format(node.Sender)}", FlowSyntaxMode.Delete);
+            Delete(to, $"ip,in_port={network.RouterPort},nw_dst={Ipv4Text.Format(network.Mobile)}");
+            Delete(to, $"ip,in_port={network.MobilePort},nw_src={Ipv4Text.Format(node.Sender)}");
         }
         if (network == place)
         {
@@ -301,6 +304,10 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         }
     }
 
+    private void Delete(SwitchConnection to, string match) => _ = DeletesStrictly
+        ? to.Send($"priority={MostSpecific},{match}", FlowSyntaxMode.DeleteStrict)
+        : to.Send(match, FlowSyntaxMode.Delete);
+
     /// <summary>Where the node is: MoA to HoA towards it, HoA to MoA towards the router.</summary>
     private void InstallAtNode(SwitchConnection to, MatNetwork network, ArpMessage node)
     {
@@ -308,7 +315,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         string mobile = Ipv4Text.Format(network.Mobile);
         if (!network.HasLegacyHosts)
         {
-            to.Send($"ip,in_port={network.HostPort},nw_dst={home}", FlowSyntaxMode.Delete); // of when it was elsewhere
+            Delete(to, $"ip,in_port={network.HostPort},nw_dst={home}"); // of when it was elsewhere
         }
         to.Send($"priority={MostSpecific},ip,in_port={network.RouterPort},nw_dst={mobile},"
             + $"actions=mod_nw_dst:{home},mod_dl_dst:{node.SenderHardware},output:{network.MobilePort}");
@@ -328,7 +335,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
             }
             else
             {
-                to.Send($"ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(before.Mobile)}", FlowSyntaxMode.Delete);
+                Delete(to, $"ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(before.Mobile)}");
             }
         }
         to.Send(Translation(network, place.Mobile, home));

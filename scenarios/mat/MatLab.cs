@@ -22,6 +22,7 @@ internal sealed class MatLab
     private const ushort MobilePortAtFirst = 3;
     private const uint FirstHome = 0x0a00_000a; // 10.0.0.10
 
+    private static readonly string[] Deletions = ["strict", "non-strict"];
     private static readonly string[] Insertions = ["parallel", "serial", "new-first", "old-first"];
 
     public MatLab(ScenarioRun run)
@@ -54,11 +55,9 @@ internal sealed class MatLab
             Insertion = (MatInsertion)Array.IndexOf(Insertions, run.Get(Insertion)),
             UsesBarriers = run.Get(Barriers),
             KeepsOldAddress = run.Get(KeepsOldAddress),
+            DeletesStrictly = run.Get(Deletion) == Deletions[0],
         });
-        foreach (LabSwitch one in Switches)
-        {
-            lab.Start(one, Controller);
-        }
+        lab.StartAll(Switches, Controller);
         lab.StartMachines();
     }
 
@@ -72,12 +71,17 @@ internal sealed class MatLab
         "insertion", "how switches get new flows: all at once; one by one, each confirmed; that of the node's new or old network before the others",
         Insertions);
 
+    public static Parameter<string> Deletion { get; } = Parameter.Word(
+        "deletion", "flow-mods by which flows go: OFPFC_DELETE_STRICT, which names the one, or OFPFC_DELETE, for which a switch looks at all it has", Deletions);
+
     public static Parameter<bool> Barriers { get; } = Parameter.Flag(
         "barriers", "switches confirm by barriers; without, an update ends when the last flow-mod is written, and the old address is not judged", true,
         paper: "on");
 
     public static Parameter<bool> KeepsOldAddress { get; } = Parameter.Flag(
         "make-before-break", "whether correspondents' switches translate the old address for 5 s more; without, it is not judged", true);
+
+    public static IReadOnlyList<Parameter> Parameters { get; } = [Mobiles, Insertion, Deletion, Barriers, KeepsOldAddress];
 
     /// <summary>HoA of the mobile node.</summary>
     public static Be32 Home => Be32.FromHost(FirstHome);

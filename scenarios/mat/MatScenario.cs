@@ -36,8 +36,8 @@ internal sealed class MatScenario : Scenario
 
     public override IReadOnlyList<Parameter> Parameters { get; } =
     [
-        Part, MatLab.NetworkCount, .. MatMoves.Parameters, MatLab.Mobiles, MatLab.Insertion, MatLab.Barriers, MatLab.KeepsOldAddress,
-        .. MatHeld.Parameters,
+        Part, MatLab.NetworkCount, .. MatMoves.Parameters, .. MatLab.Parameters, .. MatHeld.Parameters,
+        CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
     ];
 
     public override IReadOnlyList<Measure> Measures { get; } = [.. MatMoves.Measures, .. MatHeld.Measures, .. MatRates.Measures, SetUp, Memory];
@@ -50,7 +50,7 @@ internal sealed class MatScenario : Scenario
             Settings = [$"{Part.Key}={Moves}"],
         },
         new("update-translations", "an update over the translations that every switch holds, which the paper leaves to be evaluated (section 5)",
-            [$"{MatHeld.Translations.Key}=10,100,1000,10000,100000"], [MatMoves.UpdateMedian, MatMoves.Confirming, MatMoves.Lost, MatHeld.Adding])
+            [$"{MatHeld.Translations.Key}=10,100,1000,10000,100000", $"{MatLab.Deletion.Key}=strict,non-strict"], [MatMoves.UpdateMedian, MatMoves.Confirming, MatMoves.Lost, MatHeld.Adding])
         {
             Settings = [$"{Part.Key}={Held}", $"{MatHeld.HeldBy.Key}=all"],
         },
@@ -63,6 +63,7 @@ internal sealed class MatScenario : Scenario
 
     public override void Check(ParameterValues values, ScenarioOptions options)
     {
+        CommonParameters.Check(values, options);
         if (values.Get(MatLab.Insertion) != "parallel" && !values.Get(MatLab.Barriers))
         {
             throw new OptionException(
