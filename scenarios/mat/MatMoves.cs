@@ -217,10 +217,10 @@ internal sealed class MatMoves
         if (_run.Get(MatLab.Barriers))
         {
             _run.Record(Confirming, Median(update => Stopwatch.GetElapsedTime(update.WrittenAt, update.LastDoneAt)));
+            _run.Record(FlowMods, _moves.Average(move => move.FlowMods)); // else some are still to be carried out
         }
         _run.Record(Busy, Statistic.Median([.. _moves.Select(move => move.Update.BusyProcessors)]));
         _run.Record(FirstPacket, Statistic.Median([.. _moves.Select(move => _wires.FirstFrom(_lab.First, move).TotalMilliseconds)]));
-        _run.Record(FlowMods, _moves.Average(move => move.FlowMods));
 
         double Median(Func<MatUpdate, TimeSpan> time) => Statistic.Median([.. _moves.Select(move => time(move.Update).TotalMilliseconds)]);
     }

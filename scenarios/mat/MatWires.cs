@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Mat;
 
@@ -36,6 +37,8 @@ internal sealed class MatWires
     {
         _wires.ForEach(wire => wire.Tap.Drain());
         int inAll = 0;
+        // What waits for a slow cable was translated before.
+        bool isJudged = run.Get(MatLab.Barriers) && run.Get(MatLab.KeepsOldAddress) && run.Get(CommonParameters.LinkRate) == null;
         foreach (LabSwitch one in _wires.Select(wire => wire.From).Distinct())
         {
             int after = 0;
@@ -49,7 +52,7 @@ internal sealed class MatWires
                 before += _wires.Where(wire => wire.From == one).Sum(wire => wire.CountOf(old).Between(long.MinValue, moves[i].Update.DoneAt[one.DatapathId]));
             }
             inAll += after;
-            if (run.Get(MatLab.Barriers) && run.Get(MatLab.KeepsOldAddress))
+            if (isJudged)
             {
                 run.Check($"packets with the old address that leave {one.Name} after its barrier's reply", "0", $"{after} ({before} before)", after == 0);
             }

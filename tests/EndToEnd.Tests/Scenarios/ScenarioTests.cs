@@ -15,6 +15,14 @@ public sealed class ScenarioTests
     public void Mat_passes_at_small_scale() => Pass("mat");
 
     [Fact]
+    public void Mat_passes_with_ten_networks()
+    {
+        JsonNode scenario = Pass("mat", "--set", "switches=10,part=moves");
+        Assert.True(scenario["measures"]!["update_median_ms"]!.GetValue<double>() > 0);
+        Assert.Equal(31, scenario["measures"]!["flow_mods"]!.GetValue<double>());
+    }
+
+    [Fact]
     public void Twaren_passes_at_small_scale() => Pass("twaren");
 
     [Fact]
