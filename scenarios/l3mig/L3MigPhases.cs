@@ -64,7 +64,7 @@ internal static class L3MigMeasures
 
     /// <summary>What grows with the entries that move.</summary>
     public static IReadOnlyList<Measure> OfEntries { get; } =
-        [During.FlowMods, After.FlowMods, DuringTime, AfterTime, CleanUpTime, After.GapTo, After.GapFrom, After.Lost, TcpStall];
+        [AfterTime, After.GapTo, After.GapFrom, After.Lost, TcpStall, DuringTime, CleanUpTime, During.FlowMods, After.FlowMods];
 
     /// <summary>Keeps a run's: medians of times, the longest gaps, all losses.</summary>
     /// <param name="sessions">Ended.</param>

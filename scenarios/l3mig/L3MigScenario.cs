@@ -33,7 +33,7 @@ internal sealed class L3MigScenario : Scenario
             ["memory=16,64,256,1024"], L3MigMeasures.OfPhases) { Settings = ["part=moves"] },
         new PaperFigure(
             "sessions", "the draft's second and third phase over the VM's sessions, with entries added before the move and all changed after it; the draft gives no figures",
-            ["sessions=1,10,100,1000", "make-before-break=on,off"], L3MigMeasures.OfEntries) { Settings = ["part=moves,memory=64"] },
+            ["sessions=1,10,100,1000", "make-before-break=on,off"], L3MigMeasures.OfEntries) { Settings = ["part=moves", "memory=64"] },
     ];
 
     public override void Check(ParameterValues values, ScenarioOptions options) => L3MigParameters.Check(values, options);
