@@ -8,11 +8,12 @@ namespace Softswitch.Scenarios.Parameters;
 /// <remarks>No link has a delay: none of the papers states one.</remarks>
 internal static class CommonParameters
 {
+    public const string Tap = "tap";
+    public const string VhostUser = "vhost-user";
+    public const string Card = "card";
+
     private const string Packet = "packet";
     private const string Xdp = "xdp";
-    private const string Tap = "tap";
-    private const string VhostUser = "vhost-user";
-    private const string Card = "card";
 
     public static Parameter<string> Backend { get; } = Parameter.Word(
         "backend", "what switches take their cables by; a guest's (--vm) is vhost-user whatever the others are", [Packet, Xdp, Tap, VhostUser]);

@@ -32,6 +32,9 @@ internal static class XenflowMeasures
         new("fig7", "suspension of packets by a move against their rate, for two sizes (Fig. 7)", Axes, [Blocked]) { Settings = OnlyMoves },
         new("fig8", "total time of a move against the rate of packets, for two sizes (Fig. 8)", Axes, [Total]) { Settings = OnlyMoves },
         new("fig9", "packets lost by a move against their rate, for two sizes (Fig. 9)", Axes, [Lost, LostStill]) { Settings = OnlyMoves },
+        new(
+            "saturation", "highest rate without loss over the size of packets, with the paper's links and without (§4)", ["size=60,128,256,512,1024,1514", "link-rate=auto,100"],
+            [HighestRate]) { Settings = ["part=rates", "seconds=2"], Repeat = 3 },
     ];
 
     /// <summary>Keeps what trials of one kind found together.</summary>

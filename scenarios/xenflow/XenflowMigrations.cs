@@ -62,7 +62,7 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
         {
             return [2000, 8000];
         }
-        double highest = XenflowRates.FindHighest(run, size, traffic);
+        double highest = XenflowRates.FindHighest(run, size, traffic)[0].Asked;
         return ((double[])[1000, 8000, 0.25 * highest, 0.5 * highest, 0.75 * highest, highest]).Where(rate => rate <= highest).Distinct().Order();
     }
 

@@ -13,6 +13,7 @@ internal static class XenflowParameters
     public const string Slice = "slice";
     public const string Route = "route";
     public const string Rates = "rates";
+    public const string Memory = "memory";
 
     public const string InAdvance = "in-advance";
 
@@ -21,15 +22,14 @@ internal static class XenflowParameters
     private const string Off = "off";
 
     public static readonly Parameter<string> Part = Parameter.Word(
-        "part", "which part runs: the flows' first packets, the moves, ports that come and go, the slice, a route that changes, the highest rates without loss",
-        [All, OnDemand, Moves, Ports, Slice, Route, Rates]);
+        "part", "which part runs: the flows' first packets, the moves, ports that come and go, the slice, a route that changes, "
+        + "the search for the highest rate without loss, the rate from memory", [All, OnDemand, Moves, Ports, Slice, Route, Rates, Memory]);
 
     public static readonly Parameter<double?> Rate = Parameter.NumberOrAuto(
-        "rate", "pps", "packets offered a second", "moves are made at 1,000 a second and in steps up to the highest rate without loss, which is searched first; packets of new flows "
-        + "come at 250, packets beside ports that come and go at 5,000", 100, 1.488e6, paper: "1,000 to 8,000");
+        "rate", "pps", "packets offered a second", "moves at 1,000, 8,000 and in steps up to the highest without loss, new flows at 250, beside ports that come and go 5,000", 100, 1.488e6, paper: "1,000 to 8,000");
 
     public static readonly Parameter<double?> Size = Parameter.NumberOrAuto(
-        "size", "bytes", "of the Ethernet frames, without FCS", "moves are made with 60 and 1514, other parts use 60", MeasuredFrame.MinLength, MeasuredFrame.MaxLength,
+        "size", "bytes", "of the Ethernet frames, without FCS", "moves with 60 and with 1514, else 60", MeasuredFrame.MinLength, MeasuredFrame.MaxLength,
         paper: "64 and 1500, which are 60 and 1514 so counted");
 
     public static readonly Parameter<int> Flows = Parameter.Whole("flows", "that the router has and that move, each packet of another one", 1000, 1, MeasuredFrame.MaxFlows, small: 200);
@@ -50,7 +50,9 @@ internal static class XenflowParameters
 
     public static readonly Parameter<double> Seconds = Parameter.Number("seconds", string.Empty, "that packets are offered for in a trial", 1, 0.1, 20, small: 0.3);
 
-    public static IReadOnlyList<Parameter> Every { get; } = [Part, Rate, Size, Flows, MovesAtEachRate, MakesBeforeBreak, Insertion, Barriers, Probe, Seconds];
+    public static IReadOnlyList<Parameter> Every { get; } = [Part, Rate, Size, Flows, MovesAtEachRate, MakesBeforeBreak, Insertion, Barriers, Probe, Seconds, .. Lab];
+
+    private static IReadOnlyList<Parameter> Lab => [CommonParameters.LinkRate, CommonParameters.Backend, CommonParameters.Device];
 
     /// <summary>Whether a part of the scenario is to run.</summary>
     public static bool Includes(this ScenarioRun run, string part) => run.Get(Part) is var chosen && (chosen == All || chosen == part);
@@ -63,9 +65,10 @@ internal static class XenflowParameters
     public static bool IsUsual(this ScenarioRun run) => run.Values.Parameters.Where(one => one != Part && one != Scenario.Seed).All(one => !run.Values.IsSet(one));
 
     /// <summary>Whether a part makes use of a parameter.</summary>
-    public static bool Uses(string part, Parameter parameter) => !Every.Contains(parameter) || parameter == Part || part switch
+    public static bool Uses(string part, Parameter parameter) => parameter == Part || parameter == Scenario.Seed || part switch
     {
         All or Moves => true,
+        not Memory when Lab.Contains(parameter) => true,
         OnDemand or Ports => parameter == Rate || parameter == Size || parameter == Flows || parameter == Insertion,
         Rates => parameter == Size || parameter == Flows || parameter == Insertion || parameter == Seconds,
         Route => parameter == Insertion,

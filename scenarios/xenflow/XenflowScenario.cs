@@ -37,6 +37,18 @@ internal sealed class XenflowScenario : Scenario
         {
             throw new OptionException($"{idle.Key}: has no meaning with {XenflowParameters.Part.Key}={part}");
         }
+        CommonParameters.Check(values, options);
+        string backend = values.Get(CommonParameters.Backend);
+        if (backend == CommonParameters.VhostUser)
+        {
+            throw new OptionException($"{CommonParameters.Backend.Key}: '{backend}' is a guest's cable, and nobody here is a guest");
+        }
+        // Interfaces of the router move from one switch to the other, and others come and go.
+        if (part is XenflowParameters.All or XenflowParameters.Ports && (backend == CommonParameters.Tap || values.Get(CommonParameters.Device) == CommonParameters.Card))
+        {
+            Parameter fixedPorts = backend == CommonParameters.Tap ? CommonParameters.Backend : CommonParameters.Device;
+            throw new OptionException($"{fixedPorts.Key}: '{values.TextOf(fixedPorts)}' does not go with {XenflowParameters.Part.Key}={part}: its ports do not go from switch to switch");
+        }
         if (values.Get(XenflowParameters.Size) is { } size && size != Math.Floor(size))
         {
             throw new OptionException($"{XenflowParameters.Size.Key}: '{values.TextOf(XenflowParameters.Size)}' is not allowed; it is a whole number of bytes");
@@ -44,6 +56,18 @@ internal sealed class XenflowScenario : Scenario
     }
 
     public override void Run(ScenarioRun run)
+    {
+        if (run.Get(XenflowParameters.Part) != XenflowParameters.Memory)
+        {
+            RunLab(run);
+        }
+        if (run.Includes(XenflowParameters.Memory))
+        {
+            XenflowRates.MeasureFromMemory(run);
+        }
+    }
+
+    private static void RunLab(ScenarioRun run)
     {
         XenflowLab lab = run.Own(new XenflowLab(run.Lab));
         run.WaitUntil(() => lab.Controller.Switches.Count == 4, "four switches are connected");
@@ -74,10 +98,6 @@ internal sealed class XenflowScenario : Scenario
         if (run.Get(XenflowParameters.Part) == XenflowParameters.Rates)
         {
             XenflowRates.Search(run, lab); // what the moves do first
-        }
-        if (run.Includes(XenflowParameters.Rates))
-        {
-            XenflowRates.MeasureFromMemory(run);
         }
     }
 

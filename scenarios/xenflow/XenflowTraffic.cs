@@ -41,8 +41,11 @@ internal sealed class XenflowTraffic : IDisposable
         FrameLength = frameLength;
         try
         {
-            // The generator's frames are taken in by NAPI, as a card's are: see FrameGenerator.
-            lab.Link1.Network.Run(() => InterfaceFeatures.SetReceiveOffload(LabSwitch.InterfaceOf(1), on: true));
+            // The generator's frames are taken in by NAPI, as a card's are: see FrameGenerator. A TAP device has no other end.
+            if (HasInterface(lab.Link1, LabSwitch.InterfaceOf(1)))
+            {
+                lab.Link1.Network.Run(() => InterfaceFeatures.SetReceiveOffload(LabSwitch.InterfaceOf(1), on: true));
+            }
             _generator = lab.Sender.Run(() => FrameGenerator.Open(lab.Sender.CurrentInterface, frameLength, flows));
             try
             {
@@ -220,6 +223,8 @@ internal sealed class XenflowTraffic : IDisposable
         while (_sink.Read().Received != received && Stopwatch.GetElapsedTime(began) < LongestDrain);
     }
 
+    private static bool HasInterface(LabSwitch device, string name) => device.Links.FindLink(name) != null;
+
     private static Dictionary<string, long> Grown(Dictionary<string, long> before, Dictionary<string, long> after) =>
         after.Select(place => KeyValuePair.Create(place.Key, place.Value - before.GetValueOrDefault(place.Key))).Where(place => place.Value > 0).ToDictionary();
 
@@ -240,7 +245,10 @@ internal sealed class XenflowTraffic : IDisposable
                     device.Host.Control.TryReadPort(port.Number, out PortStatistics counters);
                     overloaded[$"{device.Name} port {port.Number} receive"] = (long)counters.ReceiveDropped;
                     overloaded[$"{device.Name} port {port.Number} transmit"] = (long)counters.TransmitErrors;
-                    overloaded[$"{device.Name} port {port.Number} kernel queue"] = InterfaceCounters.Read(device.Network, port.Name).ReceiveDropped;
+                    if (HasInterface(device, port.Name))
+                    {
+                        overloaded[$"{device.Name} port {port.Number} kernel queue"] = InterfaceCounters.Read(device.Network, port.Name).ReceiveDropped;
+                    }
                 }
             }
         }

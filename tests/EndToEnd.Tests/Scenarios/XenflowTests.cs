@@ -58,6 +58,30 @@ public sealed class XenflowTests
         }
     }
 
+    [Fact]
+    public void Moves_alone_are_made_at_the_rate_and_with_the_size_that_are_set()
+    {
+        Needs.Xdp();
+        using RunningCommand running = RunningCommand.Start(
+            SwitchProgram.Dotnet,
+            [
+                SwitchProgram.Library, "scenario", "xenflow", "--small", "--json",
+                "--set", "part=moves,rate=3000,size=512,flows=50,moves=2,make-before-break=on,insertion=in-advance,link-rate=100",
+            ]);
+        CommandResult result = running.WaitForEnd(Bound);
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        JsonNode scenario = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!;
+        Assert.Equal((3000, 512), (scenario["parameters"]!["rate_pps"]!.GetValue<int>(), scenario["parameters"]!["size_bytes"]!.GetValue<int>()));
+        JsonNode measures = scenario["measures"]!;
+        Assert.Equal(0, measures["packet_ins"]!.GetValue<double>());
+        Assert.InRange(measures["total_ms"]!.GetValue<double>(), double.Epsilon, double.MaxValue);
+        Assert.Null(measures["highest_rate_pps"]);
+        JsonArray moves = scenario["data"]!["migrations frames of 512 bytes"]!.AsArray();
+        Assert.Equal(2, moves.Count);
+        Assert.All(moves, move => Assert.Equal((50, 3000, true), (
+            move!["makeBeforeBreak"]!["flows"]!.GetValue<int>(), move["rate"]!.GetValue<int>(), move["breakBeforeMake"] == null)));
+    }
+
     [Theory]
     [InlineData("198.18.0.1", "leg0", "02:00:00:00:00:01")] // on the link itself
     [InlineData("198.19.0.7", "leg1", "02:00:00:00:00:04")] // the longest prefix
