@@ -19,22 +19,30 @@ internal static class SweepPage
         page.Add($"<pre>{Escape(command)}</pre>");
         foreach (SweepOrigin origin in runs.Select(run => run.Origin).Distinct())
         {
-            page.Add($"<p>{Escape(origin.Processor)}, {origin.Cores} cores, Linux {Escape(origin.Kernel)}; version {Escape(origin.Version)}, build {Escape(origin.Build)}.</p>");
+            string machine = $"{Escape(origin.Processor)}, {origin.Cores} cores, Linux {Escape(origin.Kernel)}";
+            page.Add($"<p>{machine}; version {Escape(origin.Version)}, build {Escape(origin.Build)}.</p>");
         }
         int due = plan.Points.Count - plan.Points.Count(point => runs.Any(run => IsOf(run, point)));
+        string rest = due == 0 ? string.Empty : $", {due} still to be made";
         page.Add($"""
-            <p>{runs.Count} runs{(due == 0 ? string.Empty : $", {due} still to be made")}: {runs.Count(run => !run.Passed)} did not pass, {runs.Count(run => run.SpoiledBy != null)} stay spoiled.
+            <p>{runs.Count} runs{rest}.
+            {runs.Count(run => !run.Passed)} did not pass, {runs.Count(run => run.SpoiledBy != null)} stay spoiled.
             All of them, with those that were made again: <a href="{SweepFolder.TableName}">{SweepFolder.TableName}</a>.</p>
             """);
         Measure[] shown = [.. plan.Figure?.Measures ?? table.Measures.Where(measure => Varies(table, measure))];
         Measure[] others = plan.Figure == null ? [.. table.Measures.Except(shown)] : [];
         if (table.X != null)
         {
-            page.Add("<h2>Charts</h2>\n<p>Medians and, as bars, quartiles of the runs that nothing spoiled. A cross is the median where others on the machine spoiled all of them.</p>");
+            page.Add("""
+                <h2>Charts</h2>
+                <p>Medians and, as bars, quartiles of the runs that nothing spoiled.
+                A cross is the median where others on the machine spoiled all of them.</p>
+                """);
             AddCharts(page, table, shown, command, paper);
             if (others.Length > 0)
             {
-                page.Add($"<details><summary>The same everywhere: {Escape(string.Join(", ", others.Select(measure => measure.Name)))}</summary>");
+                string names = string.Join(", ", others.Select(measure => measure.Name));
+                page.Add($"<details><summary>The same everywhere: {Escape(names)}</summary>");
                 AddCharts(page, table, others, command, paper);
                 page.Add("</details>");
             }
@@ -45,17 +53,15 @@ internal static class SweepPage
         return page.ToString();
     }
 
-    private static void AddCharts(HtmlPage page, SweepTable table, IEnumerable<Measure> measures, string command, IReadOnlyList<PaperPoint> paper)
+    private static void AddCharts(
+        HtmlPage page, SweepTable table, IEnumerable<Measure> measures, string command, IReadOnlyList<PaperPoint> paper)
     {
         string note = $"{(table.Plan.Figure == null ? string.Empty : $"{Escape(table.Plan.Figure.Name)}: ")}<code>{Escape(command)}</code>";
         foreach (Measure measure in measures.Where(measure => table.Measures.Contains(measure)))
         {
             page.AddChart(SweepCharts.Draw(table, measure, paper), note);
-            string[] notes = [.. SweepCharts.PointsBeside(table, measure, paper).Where(point => point.Note.Length > 0).Select(point => $"{point.Legend}: {point.Note}").Distinct()];
-            if (notes.Length > 0)
-            {
-                page.Add($"<p>{string.Join("<br>", notes.Select(Escape))}</p>");
-            }
+            IEnumerable<PaperPoint> noted = SweepCharts.PointsBeside(table, measure, paper).Where(point => point.Note.Length > 0);
+            page.Add(string.Concat(noted.Select(point => $"<p>{Escape($"{point.Legend}: {point.Note}")}</p>").Distinct()));
         }
     }
 
@@ -64,14 +70,15 @@ internal static class SweepPage
         Measure[] found = [.. measures.Where(measure => table.Measures.Contains(measure))];
         page.Add("""
             <h2>Medians</h2>
-            <p>With the quartiles in brackets where there are several runs: values in order at equal distances, straight lines between them, as numpy.quantile and R have them.
+            <p>With the quartiles in brackets where there are several runs: as numpy.quantile and R have them, linear between neighbours.
             * stands where others spoiled all runs.</p>
             """);
         page.AddTable(
             [.. table.Keys.Select(key => key.Column), "runs", "spoiled", "not passed", .. found.Select(measure => measure.Name)],
             table.Rows.Select(row => (string[])
             [
-                .. table.Keys.Select(key => Escape(row.Values[key])), $"{row.Runs.Count}", $"{row.Runs.Count(run => run.SpoiledBy != null)}", $"{row.Runs.Count(run => !run.Passed)}",
+                .. table.Keys.Select(key => Escape(row.Values[key])),
+                $"{row.Runs.Count}", $"{row.Runs.Count(run => run.SpoiledBy != null)}", $"{row.Runs.Count(run => !run.Passed)}",
                 .. found.Select(measure => row.Find(measure) is { } figure ? Cell(figure) : "–"),
             ]));
         page.AddTable(["measured", "what it is"], found.Select(measure => (string[])[Escape(measure.Name), Escape(measure.What)]));
@@ -80,7 +87,8 @@ internal static class SweepPage
     private static string Cell(SweepFigure figure)
     {
         (double lower, double median, double upper) = figure.Quartiles;
-        return $"{Text(median)}{(figure.Values.Count > 1 ? $" ({Text(lower)} to {Text(upper)})" : string.Empty)}{(figure.IsSpoiled ? " *" : string.Empty)}";
+        string spread = figure.Values.Count > 1 ? $" ({Text(lower)} to {Text(upper)})" : string.Empty;
+        return $"{Text(median)}{spread}{(figure.IsSpoiled ? " *" : string.Empty)}";
     }
 
     /// <summary>Runs to look at, with their files.</summary>
@@ -91,7 +99,10 @@ internal static class SweepPage
         {
             page.Add("<h2>Runs that did not pass, or stay spoiled</h2>");
             page.AddTable(["run", "did not pass", "spoiled"], bad.Select(run => (string[])
-                [$"<a href=\"{SweepFolder.FileOf(run)}\">{run.Number}</a>", run.Passed ? string.Empty : Escape(run.Failure ?? "no check that decides"), Escape(run.SpoiledBy ?? string.Empty)]));
+            [
+                $"<a href=\"{SweepFolder.FileOf(run)}\">{run.Number}</a>",
+                run.Passed ? string.Empty : Escape(run.Failure ?? "it has no check that decides"), Escape(run.SpoiledBy ?? string.Empty),
+            ]));
         }
     }
 
@@ -99,7 +110,10 @@ internal static class SweepPage
     {
         page.Add("<h2>Parameters</h2>");
         page.AddTable(["parameter", "values", "the paper's", "what it is"], ParameterValues.Of(plan.Scenario).Select(one => (string[])
-            [one.Column, Escape(string.Join(", ", runs.Select(run => run.Text(one.Column)).Distinct())), Escape(one.Paper ?? "none given"), Escape(one.What)]));
+        [
+            one.Column, Escape(string.Join(", ", runs.Select(run => run.Text(one.Column)).Distinct())),
+            Escape(one.Paper ?? "none given"), Escape(one.What),
+        ]));
     }
 
     private static bool Varies(SweepTable table, Measure measure) =>

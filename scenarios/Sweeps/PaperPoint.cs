@@ -24,7 +24,8 @@ internal sealed record PaperPoint(string Source, string Page, string Measure, st
         string folder = $"scenarios/{scenario.Name}/paper/";
         return
         [
-            .. typeof(PaperPoint).Assembly.GetManifestResourceNames().Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+            .. typeof(PaperPoint).Assembly.GetManifestResourceNames()
+                .Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal)
                 .SelectMany(name => Parse(name, FlowFile.ReadText(name["scenarios/".Length..]))),
         ];
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Sweeps;
@@ -7,7 +6,8 @@ namespace Softswitch.Scenarios.Sweeps;
 /// <param name="run">Makes one.</param>
 /// <param name="say">Takes lines for people.</param>
 /// <param name="renew">Writes the page; after each run.</param>
-internal sealed class Sweep(SweepPlan plan, SweepFolder folder, SweepOrigin origin, Func<SweepPoint, SweepOutcome> run, Action<string> say, Action renew)
+internal sealed class Sweep(
+    SweepPlan plan, SweepFolder folder, SweepOrigin origin, Func<SweepPoint, SweepOutcome> run, Action<string> say, Action renew)
 {
     // A machine that is busy three times over the length of a sweep will be so a fourth time.
     private const int MostAttempts = 3;
@@ -22,6 +22,7 @@ internal sealed class Sweep(SweepPlan plan, SweepFolder folder, SweepOrigin orig
             // Whoever starts a finished sweep once more wants what was spoiled made again.
             limits = plan.Points.ToDictionary(point => point, point => folder.AttemptsAt(point).Count + MostAttempts);
         }
+        Dictionary<SweepPoint, int> places = plan.Points.Index().ToDictionary(point => point.Item, point => point.Index + 1);
         int there = plan.Points.Count(point => !IsDue(point));
         if (there > 0)
         {
@@ -47,29 +48,36 @@ internal sealed class Sweep(SweepPlan plan, SweepFolder folder, SweepOrigin orig
         void Make(SweepPoint point)
         {
             int attempt = folder.AttemptsAt(point).Count + 1;
-            string values = string.Join(", ", plan.Swept.Append(Scenario.Seed).Select(parameter => $"{parameter.Key}={point.Values.TextOf(parameter)}"));
-            say($"run {plan.Points.ToList().IndexOf(point) + 1} of {plan.Points.Count}{(attempt > 1 ? $", attempt {attempt}" : string.Empty)}: {values}");
-            var made = SweepRun.Create(plan, point, origin, folder.Runs.Select(one => one.Number).DefaultIfEmpty(0).Max() + 1, attempt, run(point));
+            IEnumerable<string> values = plan.Swept.Append(Scenario.Seed).Select(key => $"{key.Key}={point.Values.TextOf(key)}");
+            string again = attempt > 1 ? $", attempt {attempt}" : string.Empty;
+            say($"run {places[point]} of {places.Count}{again}: {string.Join(", ", values)}");
+            int number = folder.Runs.Select(one => one.Number).DefaultIfEmpty(0).Max() + 1;
+            var made = SweepRun.Create(plan, point, origin, number, attempt, run(point));
             folder.Add(made);
             renew();
             say($"  {Describe(made)}{TimeLeft(plan.Points.Count(IsDue))}");
         }
     }
 
-    /// <summary>With <c>--small</c> times decide nothing, and it is meant for machines that do other things: nothing is made again.</summary>
+    /// <summary>With <c>--small</c>, which is for machines that do other things, times decide nothing: no run is made again.</summary>
     private bool IsDone(SweepRun one) => one.SpoiledBy == null || plan.Options.Small;
 
     private string Describe(SweepRun made)
     {
-        IEnumerable<Measure> measures = (plan.Figure?.Measures ?? plan.Scenario.Measures).Where(measure => made.Find(measure) != null).Take(2);
-        string found = string.Join(", ", measures.Select(measure => $"{measure.Name} {made.Text(measure.Name)}"));
-        string spoiled = made.SpoiledBy == null ? string.Empty : $"; spoiled: {made.SpoiledBy}";
-        return $"{(made.Passed ? "passed" : $"NOT PASSED: {made.Failure}")}{(found.Length == 0 ? string.Empty : $"; {found}")}{spoiled}";
+        IReadOnlyList<Measure> asked = plan.Figure?.Measures ?? plan.Scenario.Measures;
+        string[] parts =
+        [
+            made.Passed ? "passed" : $"NOT PASSED: {made.Failure}",
+            .. asked.Where(measure => made.Find(measure) != null).Take(2).Select(measure => $"{measure.Name} {made.Text(measure.Name)}"),
+            .. made.SpoiledBy is { } reason ? (string[])[$"spoiled: {reason}"] : [],
+        ];
+        return string.Join("; ", parts);
     }
 
     private string TimeLeft(int due)
     {
         double seconds = due * folder.Runs.Average(one => one.Seconds);
-        return due == 0 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $"; about {(seconds < 90 ? $"{seconds:0} s" : $"{seconds / 60:0} min")} left");
+        string time = seconds < 90 ? $"{seconds:0} s" : $"{seconds / 60:0} min";
+        return due == 0 ? string.Empty : $"; about {time} left";
     }
 }

@@ -6,7 +6,7 @@ using Softswitch.Scenarios.Report;
 namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>What <c>softswitch scenario</c> does with <c>--sweep</c>, <c>--repeat</c> or <c>--figure</c>.</summary>
-/// <remarks>This program stays in the machine's network and touches none of it; each run is a program of its own that enters the sandbox.</remarks>
+/// <remarks>This program stays in the machine's network and touches none of it. Each run is a program of its own, in a sandbox.</remarks>
 internal static class SweepCommand
 {
     private const int MostRepetitions = 100_000;
@@ -18,8 +18,18 @@ internal static class SweepCommand
         DefaultValueFactory = static _ => [],
     };
 
-    private static readonly Option<int?> Repeat = new("--repeat") { HelpName = "N", Description = "Run so often, each time with the next seed." };
-    private static readonly Option<string?> Figure = new("--figure") { HelpName = "NAME", Description = "Repeat one of the paper's figures; --list shows them." };
+    private static readonly Option<int?> Repeat = new("--repeat")
+    {
+        HelpName = "N",
+        Description = "Run so often, each time with the next seed.",
+    };
+
+    private static readonly Option<string?> Figure = new("--figure")
+    {
+        HelpName = "NAME",
+        Description = "Repeat one of the paper's figures; --list shows them.",
+    };
+
     private static readonly Option<string?> Out = new("--out")
     {
         HelpName = "DIR",
@@ -38,7 +48,8 @@ internal static class SweepCommand
     /// <param name="command">That was typed.</param>
     /// <returns>The exit code.</returns>
     public static int Run(
-        ParseResult result, IReadOnlyList<Scenario> chosen, ScenarioOptions options, string[] settings, IEnumerable<Option> strangers, string command)
+        ParseResult result, IReadOnlyList<Scenario> chosen, ScenarioOptions options, string[] settings, IEnumerable<Option> strangers,
+        string command)
     {
         if (Options.Where(option => option != Out).All(option => !IsGiven(result, option)))
         {
@@ -57,8 +68,10 @@ internal static class SweepCommand
         {
             throw new OptionException($"{Repeat.Name}: '{repeat}' is not allowed; it is a whole number, 1 to {MostRepetitions}");
         }
-        string folder = result.GetValue(Out) ?? throw new OptionException($"{asked.Name}: needs {Out.Name} DIR, where what it finds is kept");
-        SweepPlan plan = SweepPlan.Create(chosen[0], options, new SweepRequest(settings, result.GetValue(Sweeps)!, result.GetValue(Figure), result.GetValue(Repeat)));
+        string folder = result.GetValue(Out)
+            ?? throw new OptionException($"{asked.Name}: needs {Out.Name} DIR, where what it finds is kept");
+        var request = new SweepRequest(settings, result.GetValue(Sweeps)!, result.GetValue(Figure), result.GetValue(Repeat));
+        var plan = SweepPlan.Create(chosen[0], options, request);
         Sandbox.Check();
         return Run(plan, folder, command);
     }
@@ -79,7 +92,7 @@ internal static class SweepCommand
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine($"softswitch scenario: interrupted with {folder.Runs.Count} runs in {path}; the same command goes on there");
+            Console.Error.WriteLine($"softswitch scenario: interrupted after {folder.Runs.Count} runs; the same command goes on");
             return ScenarioCommand.Interrupted;
         }
 

@@ -7,7 +7,10 @@ using Softswitch.Scenarios.Parameters;
 namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>The folder of a sweep: <c>runs/NNNN.json</c>, from which all else follows, <c>runs.csv</c> and <c>index.html</c>.</summary>
-/// <remarks>Files are written beside their places and moved there, so whoever interrupts leaves none that is half. Nothing is ever deleted. Threads: one.</remarks>
+/// <remarks>
+/// Files are written beside their places and moved there, so whoever interrupts leaves none that is half. Nothing is ever deleted.
+/// Threads: one.
+/// </remarks>
 internal sealed class SweepFolder : IDisposable
 {
     public const string TableName = "runs.csv";
@@ -42,10 +45,15 @@ internal sealed class SweepFolder : IDisposable
         try
         {
             Directory.CreateDirectory(folder);
-            held = new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            held = new FileStream(
+                Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
             List<SweepRun> runs = ReadRuns(Path.Combine(folder, RunsName));
-            string? refusal = runs.Select(run => origin.Refuse(run.Origin)).FirstOrDefault(reason => reason != null) ?? (runs.Count > 0 ? null : FindOther(folder));
-            return refusal == null ? new SweepFolder(folder, plan, held, runs) : throw new OptionException($"--out: {folder}: {refusal}; give another folder");
+            string? refusal = runs.Count == 0
+                ? FindOther(folder)
+                : runs.Select(run => origin.Refuse(run.Origin)).FirstOrDefault(reason => reason != null);
+            return refusal == null
+                ? new SweepFolder(folder, plan, held, runs)
+                : throw new OptionException($"--out: {folder}: {refusal}; give another folder");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -85,8 +93,8 @@ internal sealed class SweepFolder : IDisposable
     {
         HashSet<SweepRun> standing = [.. Standing];
         string[] columns = [.. _runs[0].Row.Select(cell => cell.Key)];
-        Write(TableName, string.Concat(_runs.Select(run => Csv.Format([.. columns.Select(run.Text), standing.Contains(run) ? "true" : "false"]))
-            .Prepend(Csv.Format([.. columns, "counts"]))));
+        string[] RowOf(SweepRun run) => [.. columns.Select(run.Text), standing.Contains(run) ? "true" : "false"];
+        Write(TableName, string.Concat(_runs.Select(RowOf).Prepend([.. columns, "counts"]).Select(Csv.Format)));
     }
 
     private void Write(string name, string text)
@@ -122,7 +130,7 @@ internal sealed class SweepFolder : IDisposable
         {
             try
             {
-                runs.Add(SweepRun.Parse(JsonNode.Parse(File.ReadAllText(file)) as JsonObject ?? throw new FormatException("it is no JSON object")));
+                runs.Add(SweepRun.Parse(File.ReadAllText(file)));
             }
             catch (Exception e) when (e is JsonException or FormatException)
             {
@@ -134,5 +142,7 @@ internal sealed class SweepFolder : IDisposable
 
     /// <summary>What somebody else has there that would be overwritten, for people; null for nothing. Other files do no harm.</summary>
     private static string? FindOther(string folder) =>
-        new[] { PageName, TableName }.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } name ? $"its {name} is of no sweep" : null;
+        new[] { PageName, TableName }.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } name
+            ? $"its {name} is of no sweep"
+            : null;
 }

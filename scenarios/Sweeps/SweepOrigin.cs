@@ -7,7 +7,8 @@ namespace Softswitch.Scenarios.Sweeps;
 /// <summary>What made a run, and where: figures of two origins have no median in common.</summary>
 /// <param name="Version">For people: the program's, with the commit it was built from if that is known.</param>
 /// <param name="Build">As of <see cref="OwnProgram.ReadBuild"/>.</param>
-internal sealed record SweepOrigin(string Scenario, bool Small, bool Guests, string Version, string Build, string Processor, int Cores, string Kernel)
+internal sealed record SweepOrigin(
+    string Scenario, bool Small, bool Guests, string Version, string Build, string Processor, int Cores, string Kernel)
 {
     /// <summary>Of what this program, on this machine, is about to run.</summary>
     public static SweepOrigin Read(Scenario scenario, ScenarioOptions options) => new(
@@ -19,7 +20,7 @@ internal sealed record SweepOrigin(string Scenario, bool Small, bool Guests, str
         other.Scenario != Scenario ? $"its runs are of {other.Scenario}, not of {Scenario}"
         : other.Small != Small ? $"its runs are {Without(other.Small)} --small, not {Without(Small)}"
         : other.Guests != Guests ? $"its runs are {Without(other.Guests)} --vm, not {Without(Guests)}"
-        : other.Build != Build ? $"its runs are of another build of the program, {other.Version} ({other.Build}); this is {Version} ({Build})"
+        : other.Build != Build ? $"its runs are of build {other.Build} of {other.Version}, and this is {Build} of {Version}"
         : (other.Processor, other.Cores) != (Processor, Cores) ? $"its runs are of another machine, {other.Processor}, {other.Cores} cores"
         : null;
 

@@ -9,7 +9,8 @@ namespace Softswitch.Scenarios.Sweeps;
 /// <param name="Sweeps">Each as behind <c>--sweep</c>.</param>
 /// <param name="Figure">One of the paper's figures, by its name; null for none.</param>
 /// <param name="Repeat">Null for the figure's, or once.</param>
-internal sealed record SweepRequest(IReadOnlyList<string> Settings, IReadOnlyList<string> Sweeps, string? Figure = null, int? Repeat = null);
+internal sealed record SweepRequest(
+    IReadOnlyList<string> Settings, IReadOnlyList<string> Sweeps, string? Figure = null, int? Repeat = null);
 
 /// <summary>A run that a sweep is to have: one combination of values with one seed.</summary>
 /// <param name="Repetition">From 1 on.</param>
@@ -19,7 +20,8 @@ internal sealed record SweepPoint(int Repetition, ParameterValues Values, IReadO
 /// <summary>What a sweep is to run: every combination of the swept values, each as often as asked. All of it is allowed.</summary>
 internal sealed class SweepPlan
 {
-    private SweepPlan(Scenario scenario, ScenarioOptions options, PaperFigure? figure, IReadOnlyList<Parameter> swept, IReadOnlyList<SweepPoint> points)
+    private SweepPlan(
+        Scenario scenario, ScenarioOptions options, PaperFigure? figure, IReadOnlyList<Parameter> swept, IReadOnlyList<SweepPoint> points)
     {
         Scenario = scenario;
         Options = options;
@@ -38,7 +40,7 @@ internal sealed class SweepPlan
     /// <summary>In the order asked for.</summary>
     public IReadOnlyList<Parameter> Swept { get; }
 
-    /// <summary>In the order of the runs. All values once, then once more: if the machine changes with time, it does so for all of them.</summary>
+    /// <summary>In the order of the runs. All values once, then once more: a machine that changes does so for all of them.</summary>
     public IReadOnlyList<SweepPoint> Points { get; }
 
     /// <exception cref="OptionException">A key or a value is not allowed; the message names option, key and value.</exception>
@@ -47,81 +49,78 @@ internal sealed class SweepPlan
         PaperFigure? figure = asked.Figure == null ? null
             : scenario.PaperFigures.FirstOrDefault(one => one.Name == asked.Figure)
             ?? throw new OptionException($"--figure: '{asked.Figure}' is no figure of {scenario.Name}; {NamesOf(scenario)}");
-        (Parameter Parameter, string Text)[] set = Read("--set", asked.Settings.SelectMany(one => one.Split(',')), scenario, IsOne);
-        (Parameter Parameter, string Text)[] swept = Read("--sweep", asked.Sweeps, scenario, AreSeveral);
-        if (Array.Find(swept, sweep => Says(set, sweep.Parameter)).Parameter is { } both)
+        Said[] set = Read("--set", scenario, asked.Settings.SelectMany(one => one.Split(',')), IsOne);
+        Said[] swept = Read("--sweep", scenario, asked.Sweeps, AreSeveral);
+        if (swept.FirstOrDefault(one => one.IsAmong(set)) is { } both)
         {
-            throw new OptionException($"--sweep: {both.Key} is set too, by --set");
+            throw new OptionException($"--sweep: {both.Parameter.Key} is set too, by --set");
         }
-        // What a person says of a parameter stands in place of what the figure says, be it one value or several.
-        (Parameter Parameter, string Text)[] settings = Merge(Read("--figure", figure?.Settings, scenario, IsOne), set, swept);
-        (Parameter Parameter, string Text)[] sweeps = Merge(Read("--figure", figure?.Sweeps, scenario, AreSeveral), swept, set);
-        if (sweeps.Any(sweep => sweep.Parameter == Scenario.Seed))
+        if (swept.Any(one => one.Parameter == Scenario.Seed))
         {
             throw new OptionException($"--sweep: {Scenario.Seed.Key}: --repeat counts on from it, so it is not swept");
         }
-        string seed = Array.Find(settings, setting => setting.Parameter == Scenario.Seed).Text ?? Scenario.Seed.TextOf(options);
-        string[] plain = [.. settings.Where(setting => setting.Parameter != Scenario.Seed).Select(Setting)];
-        IEnumerable<string[]> grid = [plain];
-        foreach ((Parameter parameter, string text) in sweeps)
+        // What a person says of a parameter stands in place of what the figure says, be it one value or several.
+        Said[] settings = Merge(Read("--figure", scenario, figure?.Settings, IsOne), set, swept);
+        Said[] sweeps = Merge(Read("--figure", scenario, figure?.Sweeps, AreSeveral), swept, set);
+        string seed = settings.FirstOrDefault(one => one.Parameter == Scenario.Seed)?.Text ?? Scenario.Seed.TextOf(options);
+        string[] same = [.. settings.Where(one => one.Parameter != Scenario.Seed).Select(one => $"{one.Parameter.Key}={one.Text}")];
+        IEnumerable<string[]> grid = [same];
+        foreach (Said sweep in sweeps)
         {
-            grid = grid.SelectMany(one => text.Split(',').Select(value => (string[])[.. one, Setting((parameter, value.Trim()))]));
+            grid = grid.SelectMany(one => sweep.Values.Select(value => (string[])[.. one, $"{sweep.Parameter.Key}={value}"]));
         }
         string[][] combinations = [.. grid];
-        return new SweepPlan(scenario, options, figure, [.. sweeps.Select(sweep => sweep.Parameter)], [.. Repetitions().SelectMany(repetition => repetition)]);
-
-        IEnumerable<IEnumerable<SweepPoint>> Repetitions() =>
+        IEnumerable<SweepPoint> points =
             from repetition in Enumerable.Range(1, asked.Repeat ?? figure?.Repeat ?? 1)
-            let counted = (int.Parse(seed, CultureInfo.InvariantCulture) + repetition - 1L).ToString(CultureInfo.InvariantCulture)
-            select combinations.Select(combination => PointOf(repetition, [.. combination, Setting((Scenario.Seed, counted))]));
+            let counted = (long.Parse(seed, CultureInfo.InvariantCulture) + repetition - 1).ToString(CultureInfo.InvariantCulture)
+            from combination in combinations
+            select PointOf(repetition, [.. combination, $"{Scenario.Seed.Key}={counted}"]);
+        return new SweepPlan(scenario, options, figure, [.. sweeps.Select(one => one.Parameter)], [.. points]);
 
-        SweepPoint PointOf(int repetition, string[] said) =>
-            new(repetition, Named(sweeps.Length > 0 ? "--sweep" : "--set", () => ParameterValues.Parse(scenario, options, said)), said);
+        SweepPoint PointOf(int repetition, string[] values) => new(
+            repetition, Named(sweeps.Length > 0 ? "--sweep" : "--set", () => ParameterValues.Parse(scenario, options, values)), values);
     }
 
     /// <summary>Settings or sweeps, each value read once to know that it is allowed.</summary>
-    /// <param name="check">Of the parameter and what is behind the equals sign.</param>
-    private static (Parameter Parameter, string Text)[] Read(string option, IEnumerable<string>? said, Scenario scenario, Action<Parameter, string> check) => Named(option, () =>
+    /// <param name="check">Of what is behind the equals sign.</param>
+    private static Said[] Read(string option, Scenario scenario, IEnumerable<string>? said, Action<Said> check) => Named(option, () =>
     {
-        var read = new List<(Parameter Parameter, string Text)>();
+        var read = new List<Said>();
         foreach ((string key, string text) in (said ?? []).Select(ParameterValues.Split))
         {
-            Parameter parameter = ParameterValues.Find(scenario, key);
-            check(parameter, text);
-            if (read.Exists(one => one.Parameter == parameter))
+            var one = new Said(ParameterValues.Find(scenario, key), text);
+            check(one);
+            if (one.IsAmong(read))
             {
                 throw new OptionException($"{key}: is given twice");
             }
-            read.Add((parameter, text));
+            read.Add(one);
         }
         return read.ToArray();
     });
 
-    private static void IsOne(Parameter parameter, string text) => parameter.Parse(text);
+    private static void IsOne(Said said) => said.Parameter.Parse(said.Text);
 
-    private static void AreSeveral(Parameter parameter, string texts)
+    private static void AreSeveral(Said said)
     {
         var values = new HashSet<string>();
-        foreach (string text in texts.Split(',', StringSplitOptions.TrimEntries))
+        foreach (string text in said.Values)
         {
-            if (!values.Add(parameter.Format(parameter.Parse(text))))
+            if (!values.Add(said.Parameter.Format(said.Parameter.Parse(text))))
             {
-                throw new OptionException($"{parameter.Key}: {text} is there twice");
+                throw new OptionException($"{said.Parameter.Key}: {text} is there twice");
             }
         }
     }
 
-    /// <summary>A figure's, replaced in their places by what a person says in the same way, without those of which a person says something in the other; then the rest.</summary>
-    private static (Parameter Parameter, string Text)[] Merge(
-        (Parameter Parameter, string Text)[] figure, (Parameter Parameter, string Text)[] same, (Parameter Parameter, string Text)[] other) =>
+    /// <summary>What a figure says, and a person: where both say something, the person.</summary>
+    /// <param name="same">What the person says in the same way.</param>
+    /// <param name="other">In the other: such a parameter is no more the figure's.</param>
+    private static Said[] Merge(Said[] figure, Said[] same, Said[] other) =>
     [
-        .. figure.Where(one => !Says(other, one.Parameter)).Select(one => same.FirstOrDefault(mine => mine.Parameter == one.Parameter, one)),
-        .. same.Where(one => !Says(figure, one.Parameter)),
+        .. figure.Where(one => !one.IsAmong(other)).Select(one => same.FirstOrDefault(mine => mine.Parameter == one.Parameter, one)),
+        .. same.Where(one => !one.IsAmong(figure)),
     ];
-
-    private static bool Says((Parameter Parameter, string Text)[] said, Parameter parameter) => Array.Exists(said, one => one.Parameter == parameter);
-
-    private static string Setting((Parameter Parameter, string Text) one) => $"{one.Parameter.Key}={one.Text}";
 
     private static string NamesOf(Scenario scenario) => scenario.PaperFigures.Count == 0
         ? "it has none"
@@ -137,5 +136,14 @@ internal sealed class SweepPlan
         {
             throw new OptionException($"{option}: {e.Message}", e);
         }
+    }
+
+    /// <summary>What was said of a parameter.</summary>
+    /// <param name="Text">A value, or several with commas between them.</param>
+    private sealed record Said(Parameter Parameter, string Text)
+    {
+        public IEnumerable<string> Values => Text.Split(',', StringSplitOptions.TrimEntries);
+
+        public bool IsAmong(IEnumerable<Said> others) => others.Any(other => other.Parameter == Parameter);
     }
 }

@@ -6,7 +6,7 @@ using Softswitch.Lab.Measures;
 
 namespace Softswitch.Scenarios.Sweeps;
 
-/// <summary>Makes runs, each in a process of its own: what it finds is what its command gives a person, and nothing of the run before is in it.</summary>
+/// <summary>Makes runs, each in a process of its own: as a person types its command, and with nothing of the run before.</summary>
 internal static class SweepProcess
 {
     // The longest take minutes.
@@ -18,7 +18,8 @@ internal static class SweepProcess
         DateTime started = DateTime.UtcNow;
         long began = Stopwatch.GetTimestamp();
         var watch = new MachineWatch();
-        CommandResult said = RunningCommand.Try(OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), .. ArgumentsOf(plan, point), "--json"], Limit, cancellation);
+        CommandResult said = RunningCommand.Try(
+            OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), .. ArgumentsOf(plan, point), "--json"], Limit, cancellation);
         Disturbance machine = watch.ReadMachine();
         TimeSpan duration = Stopwatch.GetElapsedTime(began);
         if (said.ExitCode == ScenarioCommand.Interrupted)
@@ -28,8 +29,8 @@ internal static class SweepProcess
         }
         try
         {
-            var result = JsonNode.Parse(said.Output)?["scenarios"]?[0] as JsonObject;
-            return new SweepOutcome(result?.DeepClone().AsObject(), result == null ? "it printed no result" : null, machine, started, duration);
+            JsonNode result = JsonNode.Parse(said.Output)!["scenarios"]![0]!;
+            return new SweepOutcome(result.AsObject(), null, machine, started, duration);
         }
         catch (JsonException)
         {

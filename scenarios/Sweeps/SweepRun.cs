@@ -30,18 +30,25 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
     public double Seconds => Row["duration_s"]!.GetValue<double>();
 
     public SweepOrigin Origin => new(
-        Text("scenario"), Row["small"]!.GetValue<bool>(), Row["vm"]!.GetValue<bool>(), Text("version"), Text("build"), Text("cpu"), Row["cores"]!.GetValue<int>(), Text("kernel"));
+        Text("scenario"), Row["small"]!.GetValue<bool>(), Row["vm"]!.GetValue<bool>(), Text("version"), Text("build"),
+        Text("cpu"), Row["cores"]!.GetValue<int>(), Text("kernel"));
 
     /// <summary>As of <see cref="Disturbance.Severity"/>.</summary>
     public double Severity =>
-        new Disturbance(Row["load_average"]!.GetValue<double>(), Row["stolen_share"]!.GetValue<double>(), Others: Row["others_cpus"]?.GetValue<double>()).Severity;
+        new Disturbance(LoadAverage: 0, Row["stolen_share"]!.GetValue<double>(), Others: Row["others_cpus"]?.GetValue<double>()).Severity;
 
     /// <param name="number">Within its folder, from 1 on.</param>
     /// <param name="attempt">How often it was made with the same values, this one too.</param>
     public static SweepRun Create(SweepPlan plan, SweepPoint point, SweepOrigin origin, int number, int attempt, SweepOutcome outcome)
     {
         Disturbance machine = outcome.Machine;
-        var row = new JsonObject { ["scenario"] = origin.Scenario, ["run"] = number, ["repetition"] = point.Repetition, ["attempt"] = attempt };
+        var row = new JsonObject
+        {
+            ["scenario"] = origin.Scenario,
+            ["run"] = number,
+            ["repetition"] = point.Repetition,
+            ["attempt"] = attempt,
+        };
         foreach ((string column, JsonNode? value) in point.Values.ToJson())
         {
             row[column] = value?.DeepClone();
@@ -72,9 +79,10 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <exception cref="FormatException">It is no run.</exception>
-    public static SweepRun Parse(JsonObject text)
+    /// <exception cref="System.Text.Json.JsonException">It is no JSON.</exception>
+    public static SweepRun Parse(string text)
     {
-        JsonObject row = text.DeepClone().AsObject();
+        JsonObject row = JsonNode.Parse(text) as JsonObject ?? throw new FormatException("it is no JSON object");
         JsonNode? result = row[ResultKey]?.DeepClone();
         row.Remove(ResultKey);
         var run = new SweepRun(row, result);
@@ -114,7 +122,8 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
     {
         string[] missed =
         [
-            .. (result?["checks"] as JsonArray ?? []).Where(check => check!["judged"]!.GetValue<bool>() && !check["holds"]!.GetValue<bool>())
+            .. (result?["checks"] as JsonArray ?? [])
+                .Where(check => check!["judged"]!.GetValue<bool>() && !check["holds"]!.GetValue<bool>())
                 .Select(check => $"{check!["what"]}: {check["found"]}, and not {check["wanted"]}"),
         ];
         return missed.Length == 0 ? null : string.Join("; ", missed);

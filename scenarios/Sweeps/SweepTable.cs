@@ -17,7 +17,8 @@ internal sealed record SweepRow(IReadOnlyDictionary<Parameter, string> Values, I
         return all.Length == 0 ? null : new SweepFigure(all, IsSpoiled: good.Length == 0);
     }
 
-    private static double[] ValuesOf(Measure measure, IEnumerable<SweepRun> runs) => [.. runs.Select(run => run.Find(measure)).OfType<double>()];
+    private static double[] ValuesOf(Measure measure, IEnumerable<SweepRun> runs) =>
+        [.. runs.Select(run => run.Find(measure)).OfType<double>()];
 }
 
 /// <summary>What several runs found of one measure.</summary>
@@ -38,7 +39,8 @@ internal sealed class SweepTable
         // A folder may hold more than this plan asks for.
         Keys =
         [
-            .. plan.Swept, .. plan.Scenario.Parameters.Except(plan.Swept).Where(parameter => runs.Select(run => run.Text(parameter.Column)).Distinct().Count() > 1),
+            .. plan.Swept,
+            .. plan.Scenario.Parameters.Except(plan.Swept).Where(key => runs.Select(run => run.Text(key.Column)).Distinct().Count() > 1),
         ];
         Numbers = [.. Keys.Where(key => key.IsNumber && runs.All(run => TryRead(run.Text(key.Column), out _)))];
         IEnumerable<SweepRow> rows = runs.GroupBy(run => string.Join(' ', Keys.Select(key => run.Text(key.Column))))
@@ -51,7 +53,8 @@ internal sealed class SweepTable
         Rows = [.. rows];
 
         // As the person said them, then others.
-        IEnumerable<string> WordsOf(Parameter key) => plan.Points.Select(point => point.Values.TextOf(key)).Concat(runs.Select(run => run.Text(key.Column))).Distinct();
+        IEnumerable<string> WordsOf(Parameter key) =>
+            plan.Points.Select(point => point.Values.TextOf(key)).Concat(runs.Select(run => run.Text(key.Column))).Distinct();
     }
 
     public SweepPlan Plan { get; }

@@ -64,6 +64,25 @@ public sealed class AxisScaleTests
         Assert.Equal(label, AxisScale.For(new Axis("x", Unit: unit), [1]).LabelOf(value));
 
     [Fact]
+    public void A_linear_axis_with_values_below_zero_has_zero_on_it()
+    {
+        var scale = AxisScale.For(new Axis("change"), [-12, 30]);
+        Assert.Equal([-20, -10, 0, 10, 20, 30], scale.Ticks);
+        Assert.Equal("-20", scale.LabelOf(-20));
+        Assert.Equal("-2 k", scale.LabelOf(-2000));
+        Assert.Equal([-4, -3, -2, -1, 0], AxisScale.For(new Axis("change"), [-4]).Ticks);
+    }
+
+    [Fact]
+    public void Words_stand_at_equal_distances_inside_the_axis()
+    {
+        var scale = AxisScale.For(new Axis("backend") { Words = ["packet", "xdp", "tap"] }, [0, 2]);
+        Assert.Equal(["packet", "xdp", "tap"], scale.Ticks.Select(scale.LabelOf));
+        Assert.Equal(1 / 6.0, scale.Place(0), 9);
+        Assert.Equal(0.5, scale.Place(1), 9);
+    }
+
+    [Fact]
     public void Without_data_there_is_an_axis_all_the_same()
     {
         Assert.Equal([1, 10], AxisScale.For(new Axis("x", IsLog: true), []).Ticks);

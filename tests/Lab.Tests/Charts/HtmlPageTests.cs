@@ -28,6 +28,11 @@ public sealed class HtmlPageTests
     }
 
     [Fact]
+    public void A_caption_may_have_a_second_line() => Assert.Contains(
+        "<figcaption>t<br><code>x</code></figcaption>", new HtmlPage("t").AddChart(new LineChart("t", new Axis("x"), new Axis("y"), []), "<code>x</code>").ToString(),
+        StringComparison.Ordinal);
+
+    [Fact]
     public void What_stands_between_back_quotes_is_code() =>
         Assert.Equal("run <code>a &lt; b</code> (disturbed)", HtmlPage.Inline("run `a < b` (disturbed)"));
 }

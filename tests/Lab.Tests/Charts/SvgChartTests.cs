@@ -47,6 +47,38 @@ public sealed class SvgChartTests
     }
 
     [Fact]
+    public void Spreads_are_bars_within_the_plot_in_the_shade_of_their_line()
+    {
+        XElement chart = Draw(new Series("first", [(10, 1)]), new Series("second", [(10, 2), (100, 3)]) { Spreads = [(10, 1.5, 2.5), (100, 2, 9)] });
+        XElement[] bars = [.. chart.Elements(Svg + "path").Where(path => (string?)path.Attribute("class") == "spread")];
+        Assert.Equal(2, bars.Length);
+        Assert.All(bars, bar => Assert.Equal((string)chart.Elements(Svg + "polyline").ElementAt(1).Attribute("stroke")!, (string)bar.Attribute("stroke")!));
+        double top = Number(chart.Elements(Svg + "rect").Single(rect => (string?)rect.Attribute("fill") == "none"), "y");
+        double upper = Parse(((string)bars[1].Attribute("d")!).Split('V')[1].Split('M')[0]);
+        Assert.True(upper >= top);
+        Assert.True(upper < PointsOf(chart.Elements(Svg + "polyline").ElementAt(1))[1].Y);
+    }
+
+    [Fact]
+    public void Points_that_are_not_joined_have_markers_and_no_line_in_the_legend_either()
+    {
+        XElement chart = Draw(new Series("paper", [(10, 1), (100, 2)]) { IsJoined = false });
+        Assert.Empty(chart.Elements(Svg + "polyline"));
+        Assert.Equal(3, chart.Elements(Svg + "circle").Count());
+        Assert.DoesNotContain(chart.Elements(Svg + "line"), line => line.Attribute("stroke-width") != null);
+    }
+
+    [Fact]
+    public void Words_along_the_axis_are_all_there_and_none_covers_its_neighbour()
+    {
+        string[] words = ["packet", "xdp", "tap", "vhost-user", "a longer word"];
+        var chart = new LineChart("t", new Axis("backend") { Words = words }, new Axis("y"), [new Series("a", [(0, 1), (4, 2)]) { IsJoined = false }]);
+        XElement[] labels = [.. XDocument.Parse(SvgChart.Draw(chart, 340)).Root!.Elements(Svg + "text").Where(text => words.Contains(text.Value))];
+        Assert.Equal(words, labels.Select(label => label.Value));
+        Assert.All(labels.Zip(labels.Skip(1)), pair => Assert.NotEqual(Number(pair.First, "y"), Number(pair.Second, "y")));
+    }
+
+    [Fact]
     public void Names_cannot_break_the_drawing()
     {
         XElement chart = Draw(new Series("a < b & \"c\"", [(10, 1)]));

@@ -21,6 +21,37 @@ public sealed class DisturbanceTests
             reason);
     }
 
+    [Theory]
+    [InlineData(0.0, 0.0, 1.0, false)]
+    [InlineData(0.009, 0.0, 0.96, false)]
+    [InlineData(0.011, 0.0, 1.0, true)]
+    [InlineData(0.0, 100.0, 1.0, true)]
+    [InlineData(0.0, 0.0, 0.94, true)]
+    public void There_is_a_reason_where_more_is_taken_than_allowed(double stolen, double others, double share, bool isDisturbed)
+    {
+        var found = new Disturbance(LoadAverage: 1, stolen, share, others);
+        Assert.Equal(isDisturbed, found.Severity > 1);
+        Assert.Equal(isDisturbed, found.Reason != null);
+    }
+
+    [Fact]
+    public void What_takes_more_is_worse_whatever_it_takes()
+    {
+        Disturbance[] worse = [new(1, 0), new(1, 0.02), new(1, 0, Others: 50), new(1, 0.01, Others: 60), new(1, 900, Others: 60)];
+        Assert.Equal(worse, worse.Reverse().OrderBy(one => one.Severity));
+    }
+
+    [Fact]
+    public void The_time_of_a_program_that_was_started_and_ended_meanwhile_is_ours()
+    {
+        var watch = new MachineWatch();
+        long began = System.Diagnostics.Stopwatch.GetTimestamp();
+        CommandResult said = RunningCommand.Execute("sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; cut -d ' ' -f 1 /proc/$$/schedstat");
+        double ran = double.Parse(said.Checked().Output, System.Globalization.CultureInfo.InvariantCulture) / 1e9;
+        double ours = watch.ReadMachine().Ours!.Value * System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalSeconds;
+        Assert.True(ours >= 0.9 * ran, $"{ours} of {ran} s");
+    }
+
     [Fact]
     public void Of_medians_over_rounds_a_single_bad_round_disturbs_none()
     {

@@ -24,4 +24,13 @@ public sealed class ProcessScheduleTests
         Assert.Equal(0, ProcessSchedule.Nanoseconds(command.ProcessId));
         Assert.Empty(ProcessSchedule.ReadThreads(command.ProcessId));
     }
+
+    [Fact]
+    public void What_a_child_had_is_known_when_it_has_ended()
+    {
+        long before = ProcessSchedule.NanosecondsOfEndedChildren();
+        CommandResult said = RunningCommand.Execute("sh", "-c", "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; cut -d ' ' -f 1 /proc/$$/schedstat");
+        long ran = long.Parse(said.Checked().Output, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.True(ProcessSchedule.NanosecondsOfEndedChildren() - before >= 0.9 * ran);
+    }
 }

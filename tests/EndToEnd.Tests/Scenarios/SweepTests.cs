@@ -1,0 +1,55 @@
+using System.Text.Json.Nodes;
+using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Scenarios.Sweeps;
+
+namespace Softswitch.EndToEnd.Tests.Scenarios;
+
+/// <summary>A sweep of real runs, as a person starts it.</summary>
+public sealed class SweepTests
+{
+    // Three runs, of some seconds each where nothing else runs.
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);
+
+    [Fact]
+    public void Interrupted_it_keeps_its_runs_leaves_nothing_else_and_goes_on()
+    {
+        Needs.Namespaces();
+        string folder = Directory.CreateTempSubdirectory("sweep").FullName;
+        try
+        {
+            string table = Path.Combine(folder, "runs.csv");
+            string[] arguments = [SwitchProgram.Library, "scenario", "victor", "--small", "--repeat", "2", "--out", folder];
+            string before = RunningCommand.Execute("ip", "-o", "link").Checked().Output;
+            using (RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, arguments))
+            {
+                running.WaitForText("run 2 of 2", Bound);
+                SwitchProgram.Terminate(running);
+                CommandResult interrupted = running.WaitForEnd(SwitchProgram.Patience);
+                Assert.Equal(130, interrupted.ExitCode);
+                Assert.Contains("interrupted after 1 runs; the same command goes on", interrupted.Error, StringComparison.Ordinal);
+            }
+            Assert.Single(Rows(table).Skip(1));
+            Assert.Equal(["0001.json"], Directory.GetFiles(Path.Combine(folder, "runs")).Select(Path.GetFileName));
+            string first = File.ReadAllText(Path.Combine(folder, "runs", "0001.json"));
+            using (RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, arguments))
+            {
+                CommandResult result = running.WaitForEnd(Bound);
+                Assert.True(result.ExitCode == 0, result.Output + result.Error);
+                Assert.StartsWith("1 of 2 runs are there\nrun 2 of 2: seed=2\n", result.Output, StringComparison.Ordinal);
+            }
+            IReadOnlyList<string[]> rows = Rows(table);
+            Assert.Equal(["1", "2"], rows.Skip(1).Select(row => row[Array.IndexOf(rows[0], "seed")]));
+            Assert.All(rows.Skip(1), row => Assert.Equal("true", row[Array.IndexOf(rows[0], "passed")]));
+            Assert.Equal(first, File.ReadAllText(Path.Combine(folder, "runs", "0001.json")));
+            Assert.True(JsonNode.Parse(first)!["result"]!["passed"]!.GetValue<bool>());
+            Assert.Contains("2 runs.", File.ReadAllText(Path.Combine(folder, "index.html")), StringComparison.Ordinal);
+            Assert.Equal(before, RunningCommand.Execute("ip", "-o", "link").Checked().Output);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static IReadOnlyList<string[]> Rows(string table) => Csv.Parse(File.ReadAllText(table));
+}
