@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Scenarios.Sweeps;
+using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;
 
