@@ -29,7 +29,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     private readonly LinkDrops _unread;
     private readonly bool _made;
     private readonly string _offloads;
-    private bool _isHere = true;
+    private IDisposable? _monitor; // of another namespace than the switch's
     private bool _isOurs = true;
     private bool _disposed;
 
@@ -56,7 +56,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     public IDeviceHandover Handover => this;
 
     /// <summary>0 if the device is not in the switch's namespace, where another may have its index.</summary>
-    public int InterfaceIndex => _isHere ? _interface.Index : 0;
+    public int InterfaceIndex => _monitor == null ? _interface.Index : 0;
 
     /// <summary>True also when the device was moved to another namespace: the descriptor still carries its packets.</summary>
     public bool HasInterface
@@ -73,7 +73,9 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     public int HighestMtu => 0;
 
-    public bool IsLinkAnnounced => _isHere;
+    public bool IsLinkAnnounced => true;
+
+    public event Action<string?>? Changed;
 
     public bool TakesOffloads => true;
 
@@ -109,7 +111,12 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
                 throw PortException.FromErrno(port, "SIOCSIFFLAGS(IFF_UP)", error);
             }
             _ = device.ReadLink();
-            return new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads) { _isHere = isHere };
+            var opened = new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads);
+            if (!isHere)
+            {
+                opened._monitor = LinkMonitor.Subscribe(opened.OnChanged, opened.OnChanged);
+            }
+            return opened;
         }
         catch
         {
@@ -201,7 +208,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         }
     }
 
-    public PortLink ReadLink() => _interface.ReadLink();
+    /// <summary>A device elsewhere is set down by whoever has it there: our port has no link then, and is not set down.</summary>
+    public PortLink ReadLink() => _monitor == null ? _interface.ReadLink() : _interface.ReadLink() with { IsSetDown = false };
 
     public PortCounters ReadCounters()
     {
@@ -220,6 +228,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     public void Dispose()
     {
+        _monitor?.Dispose();
         lock (_lock)
         {
             if (!_disposed)
@@ -236,6 +245,14 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
                     _ = Libc.close(queue.PollDescriptor);
                 }
             }
+        }
+    }
+
+    private void OnChanged(Link link)
+    {
+        if (link.Index == _interface.Index)
+        {
+            Changed?.Invoke(null);
         }
     }
 

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Lab.Machines;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Tap;
 using Softswitch.Testing;
@@ -26,6 +27,24 @@ public sealed class TapPortTests : LinkContract
             Assert.Contains(port.HardwareAddress.ToString(), space.Execute("ip", "link", "show", "here").Output, StringComparison.Ordinal);
         }
         Eventually.Gone("here", () => space.Execute("ip", "link").Output);
+    }
+
+    [Fact]
+    public void A_device_in_another_namespace_has_no_link_while_it_is_down_there_and_is_not_set_down_here()
+    {
+        Needs.Tun();
+        using var space = new LabNode("tap");
+        TapCable.Lay(space, "kept", hasSeveralQueues: false);
+        Assert.True(PortSpec.TryParse("1=tap:kept", out PortSpec? spec, out _));
+        using var pool = new FramePool(64);
+        using IPortDevice port = PortFactory.Open(spec.In(space.Network), pool);
+        int changes = 0;
+        port.Changed += _ => Interlocked.Increment(ref changes);
+        Eventually.True(() => port.ReadLink() is { Up: true, IsSetDown: false }, () => "the link is not up");
+        int before = Volatile.Read(ref changes);
+        space.Links.SetUp("kept", up: false);
+        Eventually.True(() => port.ReadLink() is { Up: false, IsSetDown: false } && Volatile.Read(ref changes) > before, () => "nothing is told of the link");
+        Assert.Equal(0, port.Interface!.InterfaceIndex); // which another has where the switch is
     }
 
     [Fact]
