@@ -7,22 +7,22 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Lab;
 
 /// <summary>Sends ICMP echo requests and reads the replies (RFC 792), in the network namespace of the thread that opened it.</summary>
-internal sealed class PingSocket : IDisposable
+/// <param name="payload">Bytes behind the ICMP header.</param>
+internal sealed class PingSocket(int payload = PingSocket.UsualPayload) : IDisposable
 {
+    /// <summary>As of ping(8).</summary>
+    public const int UsualPayload = 56;
+
     private const byte EchoReply = 0;
     private const byte EchoRequest = 8;
     private const int HeaderLength = 8;
-    private const int PayloadLength = 56;
 
-    private readonly byte[] _request = new byte[HeaderLength + PayloadLength];
+    private readonly byte[] _request = new byte[HeaderLength + payload];
     private readonly byte[] _received = new byte[2048];
     private readonly ushort _identifier = (ushort)Random.Shared.Next(1 << 16);
 
-    // A raw socket hears others' replies before it has sent anything, and .NET receives on no socket that was never bound.
-    public PingSocket() => Socket.Bind(new IPEndPoint(IPAddress.Any, 0));
-
     /// <summary>For Socket.Select.</summary>
-    public Socket Socket { get; } = new(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp) { Blocking = false };
+    public Socket Socket { get; } = Open();
 
     /// <summary>Sends one request; false where the system would not take it, as while it has no route.</summary>
     public bool TrySend(IPAddress to, ushort sequence)
@@ -66,4 +66,12 @@ internal sealed class PingSocket : IDisposable
     }
 
     public void Dispose() => Socket.Dispose();
+
+    // A raw socket hears others' replies before it has sent anything, and .NET receives on no socket that was never bound.
+    private static Socket Open()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp) { Blocking = false };
+        socket.Bind(new IPEndPoint(IPAddress.Any, 0));
+        return socket;
+    }
 }

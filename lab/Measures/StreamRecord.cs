@@ -93,6 +93,10 @@ internal sealed class StreamRecord(int capacity)
         return Ticks(gap);
     }
 
+    /// <summary>How long those took that were sent in this time and arrived.</summary>
+    public IEnumerable<TimeSpan> DelaysBetween(long from, long to) => Enumerable.Range(0, _sent)
+        .Where(number => _sentAt[number] >= from && _sentAt[number] < to && HasArrived(number)).Select(number => Ticks(_arrivedAt[number] - _sentAt[number]));
+
     /// <summary>When the packet with this number was sent.</summary>
     public long SentAt(int number) => _sentAt[number];
 

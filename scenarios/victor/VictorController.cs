@@ -18,7 +18,7 @@ internal sealed record Binding(Be32 Address, MacAddress HardwareAddress, ulong E
 /// <summary>How a change of the address table went. Times are Stopwatch.GetTimestamp's.</summary>
 /// <param name="Before">Null for a machine that is new.</param>
 /// <param name="HeardAt">When the ARP or RARP was there.</param>
-/// <param name="DoneAt">When the last forwarding element had confirmed its new entry.</param>
+/// <param name="DoneAt">When the last forwarding element had confirmed its new entry; without barriers, when that was sent.</param>
 internal sealed record BindingChange(Binding? Before, Binding After, long HeardAt, long DoneAt);
 
 /// <summary>VICTOR's centralised controller: makes several forwarding elements look like line cards of one router.</summary>
@@ -34,6 +34,12 @@ internal sealed class VictorController(
     private readonly Dictionary<Be32, Binding> _bindings = [];
     private readonly List<BindingChange> _changes = [];
     private readonly List<(uint Xid, OfError Error)> _errors = [];
+
+    /// <summary>One of <see cref="VictorParameters.Insertion"/>; set before the start, as the other.</summary>
+    public string Insertion { get; init; } = VictorParameters.Together;
+
+    /// <summary>Whether an element that was sent an entry has it only when it says so.</summary>
+    public bool UsesBarriers { get; init; } = true;
 
     /// <summary>The address table.</summary>
     public IReadOnlyList<Binding> Bindings
@@ -115,19 +121,53 @@ internal sealed class VictorController(
         _bindings[binding.Address] = binding; // in the old one's place: one active binding
         // Where the machine is comes first: what the others send there must be delivered.
         SwitchConnection[] elements = [.. Switches.OrderBy(one => one.DatapathId != binding.Element)];
-        foreach (SwitchConnection element in elements)
+        SwitchConnection[][] steps = Insertion switch
         {
-            Install(element, binding);
-        }
-        BarrierAll(elements, answers =>
+            VictorParameters.Together => [elements],
+            VictorParameters.NewFirst => [elements[..1], elements[1..]],
+            VictorParameters.NewLast => [elements[1..], elements[..1]],
+            _ => [.. elements.Select(element => new[] { element })],
+        };
+        Take(new Queue<SwitchConnection[]>(steps), binding, doneAt =>
         {
-            _changes.Add(new BindingChange(before, binding, now, answers.Max()));
+            _changes.Add(new BindingChange(before, binding, now, doneAt));
             say($"{Ipv4Text.Format(binding.Address)} is at {topology[binding.Element].Name} port {binding.Port}: "
-                + $"{elements.Length} elements have it after {Stopwatch.GetElapsedTime(now, answers.Max()).TotalMilliseconds:0.00} ms");
+                + $"{elements.Length} elements have it after {Stopwatch.GetElapsedTime(now, doneAt).TotalMilliseconds:0.00} ms");
         });
         if (before != null && before.Element != binding.Element)
         {
             ProxyInOldSubnet(before);
+        }
+    }
+
+    /// <summary>Brings a binding to the elements of each step when those of the one before have it.</summary>
+    /// <param name="onAll">Gets the time when the last had it; not called if another binding has taken its place by then.</param>
+    private void Take(Queue<SwitchConnection[]> steps, Binding binding, Action<long> onAll)
+    {
+        SwitchConnection[] step = steps.Dequeue();
+        foreach (SwitchConnection element in step)
+        {
+            Install(element, binding);
+        }
+        if (UsesBarriers)
+        {
+            BarrierAll(step, answers => GoOn(answers.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
+        }
+        else
+        {
+            GoOn(Stopwatch.GetTimestamp());
+        }
+
+        void GoOn(long when)
+        {
+            if (steps.Count == 0)
+            {
+                onAll(when);
+            }
+            else if (_bindings[binding.Address] == binding)
+            {
+                Take(steps, binding, onAll);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Victor;
 
-/// <summary>Three forwarding elements around an IP network, joined by IP-in-IP, with the hosts of the paper's Table 1.</summary>
+/// <summary>Three forwarding elements or more around an IP network, joined each to each by a tunnel, with the hosts of the paper's Table 1.</summary>
 /// <remarks>
 /// <code>
 ///  10.10.0.11  10.2.3.1  VM 10.10.0.36                                VM 10.10.0.36 after
@@ -18,25 +18,28 @@ namespace Softswitch.Scenarios.Victor;
 ///               |          10.4.5.1                                     |
 ///               +---------------- kernel router ------------------------+
 /// </code>
-/// FE2's ports are those of the paper's card, counted from 1: its port 0 is the host, 2 leads to FE1, 3 to FE3.
+/// FE2's ports are those of the paper's card, counted from 1: its port 0 is the host, 2 leads to FE1, 3 to FE3. FE4 and those behind have a cable to
+/// the network and a tunnel to each other element; there is nobody at them, and their tables are kept like the others'.
 /// </remarks>
 internal sealed class VictorLab
 {
     public static readonly MacAddress RouterAddress = Mac("02:00:5e:00:00:fe");
 
-    public const ushort ToNearPeer = 3;
-    public const ushort ToFarPeer = 4;
-
     private const ulong FirstId = 0xfe1;
-    private const ulong SecondId = 0xfe2;
-    private const ulong ThirdId = 0xfe3;
+
+    // Tunnels to the first two other elements have the ports of the paper's card; FE1's hosts are at 5 and 6, so the rest begins behind those.
+    private const int FirstTunnel = 3;
+    private const int FirstMoreTunnel = 11;
+    private const int PaperTunnels = 2;
+
+    private readonly ScenarioRun _run;
 
     public VictorLab(ScenarioRun run)
     {
+        _run = run;
         Testbed lab = run.Lab;
-        First = lab.Add(new LabSwitch("FE1", FirstId), 0.6, 1);
-        Second = lab.Add(new LabSwitch("FE2", SecondId), 2, 2.5);
-        Third = lab.Add(new LabSwitch("FE3", ThirdId), 3.4, 1);
+        int count = run.Get(VictorParameters.Elements);
+        Elements = [.. Enumerable.Range(0, count).Select(i => lab.Add(new LabSwitch($"FE{i + 1}", FirstId + (ulong)i), PlaceOf(i, count).X, PlaceOf(i, count).Y))];
         Core = lab.Add(new LabRouter("network"), 2, 1.6);
         Stationary = lab.Add(new LabHost("h11", Mac("02:00:00:0a:00:11"), Prefix("10.10.0.11/24"), Address("10.10.0.254")), 0, 0);
         Remote = lab.Add(new LabHost("h1", Mac("02:00:00:02:03:01"), Prefix("10.2.3.1/24"), Address("10.2.3.254")), 0.9, 0);
@@ -49,30 +52,44 @@ internal sealed class VictorLab
         lab.Connect(Remote, First, 6);
         lab.Connect(Correspondent, Second, 1);
         run.Connect(Mobile, Third, 1);
-        LabSwitch[] elements = [First, Second, Third];
-        for (int i = 0; i < elements.Length; i++)
+        for (int i = 0; i < count; i++)
         {
             string network = $"172.16.{i + 1}";
             lab.Connect(
-                Core, Mac($"02:00:00:ac:10:0{i + 1}"), Prefix($"{network}.254/24"), elements[i], 2, $"address={network}.1/24,gateway={network}.254");
+                Core, Mac($"02:00:00:ac:10:{i + 1:x2}"), Prefix($"{network}.254/24"), Elements[i], 2, $"address={network}.1/24,gateway={network}.254");
         }
-        lab.ConnectByTunnel("ipip", First, ToNearPeer, Address("172.16.1.1"), Second, ToNearPeer, Address("172.16.2.1"));
-        lab.ConnectByTunnel("ipip", First, ToFarPeer, Address("172.16.1.1"), Third, ToNearPeer, Address("172.16.3.1"));
-        lab.ConnectByTunnel("ipip", Second, ToFarPeer, Address("172.16.2.1"), Third, ToFarPeer, Address("172.16.3.1"));
+        for (int i = 0; i < count; i++)
+        {
+            for (int j = i + 1; j < count; j++)
+            {
+                lab.ConnectByTunnel(
+                    run.Get(VictorParameters.Tunnel), Elements[i], TunnelPort(i, j), Address($"172.16.{i + 1}.1"), Elements[j], TunnelPort(j, i), Address($"172.16.{j + 1}.1"));
+            }
+        }
 
-        Controller = lab.AddController(new VictorController(RouterAddress, Gateways, Topology, line => run.Say(line)));
-        foreach (LabSwitch element in elements)
+        Controller = lab.AddController(new VictorController(RouterAddress, Gateways, DescribeTopology(), Say)
+        {
+            Insertion = run.Get(VictorParameters.Insertion),
+            UsesBarriers = run.Get(VictorParameters.Barriers),
+        });
+        foreach (LabSwitch element in Elements)
         {
             lab.Start(element, Controller);
         }
         lab.StartMachines();
     }
 
-    public LabSwitch First { get; }
+    /// <summary>In the order of their numbers.</summary>
+    public IReadOnlyList<LabSwitch> Elements { get; }
 
-    public LabSwitch Second { get; }
+    public LabSwitch First => Elements[0];
 
-    public LabSwitch Third { get; }
+    public LabSwitch Second => Elements[1];
+
+    public LabSwitch Third => Elements[2];
+
+    /// <summary>Whether the controller's news go untold: of machines that are registered by the thousand.</summary>
+    public bool IsQuiet { get; set; }
 
     public LabRouter Core { get; }
 
@@ -93,10 +110,35 @@ internal sealed class VictorLab
 
     private static IReadOnlySet<Be32> Gateways => new HashSet<Be32> { Address("10.10.0.254"), Address("10.2.3.254"), Address("10.4.5.254") };
 
-    private static IReadOnlyDictionary<ulong, ForwardingElement> Topology => new Dictionary<ulong, ForwardingElement>
+    private static (double X, double Y) PlaceOf(int element, int count) => element switch
     {
-        [FirstId] = new("FE1", [1, 5, 6], new Dictionary<ulong, ushort> { [SecondId] = ToNearPeer, [ThirdId] = ToFarPeer }),
-        [SecondId] = new("FE2", [1], new Dictionary<ulong, ushort> { [FirstId] = ToNearPeer, [ThirdId] = ToFarPeer }),
-        [ThirdId] = new("FE3", [1], new Dictionary<ulong, ushort> { [FirstId] = ToNearPeer, [SecondId] = ToFarPeer }),
+        0 => (0.6, 1),
+        1 => (2, 2.5),
+        2 => (3.4, 1),
+        _ => (0.2 + (3.6 * (element - 2.5) / (count - 3)), 4.4),
     };
+
+    private static ushort TunnelPort(int from, int to)
+    {
+        int rank = to < from ? to : to - 1;
+        return (ushort)(rank < PaperTunnels ? FirstTunnel + rank : FirstMoreTunnel + rank - PaperTunnels);
+    }
+
+    private Dictionary<ulong, ForwardingElement> DescribeTopology() => Enumerable.Range(0, Elements.Count).ToDictionary(i => FirstId + (ulong)i, i => new ForwardingElement(
+        Elements[i].Name,
+        i switch
+        {
+            0 => [1, 5, 6],
+            1 or 2 => [1],
+            _ => [],
+        },
+        Enumerable.Range(0, Elements.Count).Where(j => j != i).ToDictionary(j => FirstId + (ulong)j, j => TunnelPort(i, j))));
+
+    private void Say(string line)
+    {
+        if (!IsQuiet)
+        {
+            _run.Say(line);
+        }
+    }
 }

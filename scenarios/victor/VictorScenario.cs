@@ -2,11 +2,13 @@ using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
+using Softswitch.Hosting;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Victor;
 
@@ -14,7 +16,10 @@ namespace Softswitch.Scenarios.Victor;
 internal sealed class VictorScenario : Scenario
 {
     private const int UnknownPackets = 100;
+    private const int LeastPings = 3; // in a pause, so that there are answers between two handoffs
+    private const int MostHandoff = 500; // ms, with what a busy machine takes
     private const double LineRate = 1.488e6; // 64-byte frames a second at 1 Gbit/s
+    private const int HostsAtOnce = 100; // that are registered: what waits for the controller is bounded
 
     public override string Name => "victor";
 
@@ -27,27 +32,73 @@ internal sealed class VictorScenario : Scenario
     public override string WithGuests =>
         "The VM is a QEMU guest that migrates live. Its hypervisor announces it by RARP, and it does by ARP. While QEMU holds it, pings are lost whatever the network does: judged is what the network adds.";
 
+    public override IReadOnlyList<Parameter> Parameters => VictorParameters.Every;
+
+    public override IReadOnlyList<Measure> Measures => VictorParameters.Measures;
+
+    public override IReadOnlyList<PaperFigure> PaperFigures => VictorParameters.PaperFigures;
+
+    public override void Check(ParameterValues values, ScenarioOptions options)
+    {
+        (int pings, int moves, int pause) = (values.Get(VictorParameters.Pings), values.Get(VictorParameters.Moves), values.Get(VictorParameters.Pause));
+        if (pings * pause < LeastPings * 1000)
+        {
+            throw new OptionException($"{VictorParameters.Pause.Key}: {pause} ms at {VictorParameters.Pings.Key}={pings} are fewer than {LeastPings} pings");
+        }
+        if (pings * (moves + 1.0) * (pause + MostHandoff) / 1000 > PingStream.MostPings)
+        {
+            throw new OptionException(
+                $"{VictorParameters.Moves.Key}: {moves} at {VictorParameters.Pings.Key}={pings} and {VictorParameters.Pause.Key}={pause} may be more than {PingStream.MostPings} pings, "
+                + "and their sequence number has 16 bits");
+        }
+        if (values.Get(VictorParameters.Part) == VictorParameters.Rates && !HasBenchmark(values.Get(VictorParameters.Tunnel)))
+        {
+            throw new OptionException($"{VictorParameters.Tunnel.Key}: of {values.Get(VictorParameters.Tunnel)} no rate is measured; it is with {VictorParameters.Part.Key}={VictorParameters.Handoffs}");
+        }
+    }
+
     public override void Run(ScenarioRun run)
     {
+        string part = run.Get(VictorParameters.Part);
+        if (part != VictorParameters.Rates)
+        {
+            RunLab(run, isWhole: part == VictorParameters.All);
+        }
+        if (part != VictorParameters.Handoffs)
+        {
+            CheckRate(run);
+        }
+    }
+
+    private static void RunLab(ScenarioRun run, bool isWhole)
+    {
         var lab = new VictorLab(run);
-        run.WaitUntil(() => lab.Controller.Switches.Count == 3, "three forwarding elements are connected");
-        run.Say("three forwarding elements are connected");
-        LoadTable(run, lab);
+        run.WaitUntil(() => lab.Controller.Switches.Count == lab.Elements.Count, "all forwarding elements are connected");
+        run.Say($"{lab.Elements.Count} forwarding elements are connected");
+        if (isWhole)
+        {
+            LoadTable(run, lab);
+        }
         RegisterAll(run, lab);
         run.KeepTable(lab.Second, "before");
 
         var wires = new VictorWires(run, lab);
         new VictorHandoffs(run, lab).Run();
         wires.Judge(run);
-        CheckUnknown(run, lab);
-        CheckTooLong(run, lab);
+        if (isWhole)
+        {
+            CheckUnknown(run, lab);
+            CheckTooLong(run, lab);
+        }
         CheckBindings(run, lab);
         foreach (LabSwitch element in run.Lab.Switches)
         {
             run.KeepTable(element, "after");
         }
-        CheckRate(run);
     }
+
+    /// <summary>Whether <c>bench pipeline</c> has it.</summary>
+    private static bool HasBenchmark(string tunnel) => tunnel != "capsulator";
 
     /// <summary>Loads the paper's table on FE2 as it is printed, then with its ports counted from 1, and takes it off again.</summary>
     private static void LoadTable(ScenarioRun run, VictorLab lab)
@@ -97,7 +148,28 @@ internal sealed class VictorScenario : Scenario
         {
             host.Announce();
         }
-        run.WaitUntil(() => lab.Controller.Changes.Count == lab.Stay.Count + 1, "all hosts are registered on all elements");
+        int known = lab.Stay.Count + 1;
+        run.WaitUntil(() => lab.Controller.Changes.Count == known, "all hosts are registered on all elements");
+        int hosts = run.Get(VictorParameters.Hosts);
+        lab.IsQuiet = hosts > 0;
+        for (int first = 0; first < hosts; first += HostsAtOnce)
+        {
+            int last = Math.Min(first + HostsAtOnce, hosts);
+            for (int i = first; i < last; i++)
+            {
+                Announce(lab.Remote, i);
+            }
+            run.WaitUntil(() => lab.Controller.Changes.Count == known + last, "all that are behind h1 are registered on all elements");
+        }
+        lab.IsQuiet = false;
+    }
+
+    /// <summary>Broadcasts the ARP of another machine that is at a host's port.</summary>
+    private static void Announce(LabHost at, int number)
+    {
+        var hardware = new MacAddress(0x0200_000b_0000UL + (uint)number);
+        var address = Be32.FromHost(LabText.Address("10.2.64.1").Host + (uint)number);
+        at.SendFrame(new ArpMessage(ArpMessage.Request, hardware, address, default, address).ToFrame(MacAddress.Broadcast));
     }
 
     private static void CheckUnknown(ScenarioRun run, VictorLab lab)
@@ -119,6 +191,7 @@ internal sealed class VictorScenario : Scenario
     /// <summary>1500 bytes do not fit a tunnel by a network of 1500: without Don't Fragment the packet arrives, with it the sender is told what fits.</summary>
     private static void CheckTooLong(ScenarioRun run, VictorLab lab)
     {
+        int longest = 1500 - WrappingLength(run.Get(VictorParameters.Tunnel));
         const int payload = 1500 - 20 - 8;
         const ushort port = 4000;
         using Socket? receiver = lab.Mobile.Listen(ProtocolType.Udp, port);
@@ -132,8 +205,17 @@ internal sealed class VictorScenario : Scenario
         using Socket sender = OpenSender(lab, port, dontFragment: true);
         run.WaitUntil(() => IsTooLong(sender, payload), "the sender is told that 1500 bytes do not fit");
         int fits = ReadPathMtu(sender);
-        run.Check("1500 bytes with Don't Fragment: ICMP says what fits the tunnel", "1480", $"{fits}", fits == 1480);
+        run.Check("1500 bytes with Don't Fragment: ICMP says what fits the tunnel", $"{longest}", $"{fits}", fits == longest);
     }
+
+    /// <summary>Bytes that the tunnel puts in front of an IPv4 packet, behind the outer Ethernet header.</summary>
+    private static int WrappingLength(string tunnel) => tunnel switch
+    {
+        "gre" => 20 + 4 + 14,
+        "vxlan" => 20 + 8 + 8 + 14,
+        "capsulator" => 20 + 4 + 14,
+        _ => 20,
+    };
 
     private static Socket OpenSender(VictorLab lab, ushort port, bool dontFragment)
     {
@@ -171,7 +253,7 @@ internal sealed class VictorScenario : Scenario
         int[] entries = [.. run.Lab.Switches.Select(element => element.TakeSnapshot().Flows.Count(flow => flow.Match.EndsWith($"nw_dst={Ipv4Text.Format(lab.Mobile.Address)}", StringComparison.Ordinal)))];
         int bindings = lab.Controller.Bindings.Count(binding => binding.Address == lab.Mobile.Address);
         run.Check(
-            "the VM has one active binding: a row of the address table, an entry on each element", "1 and 1, 1, 1",
+            "the VM has one active binding: a row of the address table, an entry on each element", $"1 and {string.Join(", ", entries.Select(_ => 1))}",
             $"{bindings} and {string.Join(", ", entries)}", bindings == 1 && entries.All(count => count == 1));
         bool isProxied = lab.Stationary.FindNeighbour(lab.Mobile.Address) == VictorLab.RouterAddress;
         run.Check("FE1 proxies for the VM that left its subnet", $"{VictorLab.RouterAddress}", $"{lab.Stationary.FindNeighbour(lab.Mobile.Address)}", isProxied);
@@ -180,9 +262,17 @@ internal sealed class VictorScenario : Scenario
     /// <summary>64-byte frames into and out of a tunnel, from memory, one core each way: hosts in namespaces do not make 1.488 million packets a second.</summary>
     private static void CheckRate(ScenarioRun run)
     {
+        string tunnel = run.Get(VictorParameters.Tunnel);
+        if (!HasBenchmark(tunnel))
+        {
+            run.Say($"one core's rate by {tunnel} is not measured");
+            return;
+        }
         string seconds = run.Options.Small ? "0.2" : "1";
-        double into = 1e6 * ScenarioBench.Run(run.Cancellation, "pipeline", "--actions", "ipip", "--frame", "60", "--seconds", seconds)["mpps"]!.GetValue<double>();
-        double outOf = 1e6 * ScenarioBench.Run(run.Cancellation, "pipeline", "--match", "ipip", "--frame", "60", "--seconds", seconds)["mpps"]!.GetValue<double>();
+        double into = 1e6 * ScenarioBench.Run(run.Cancellation, "pipeline", "--actions", tunnel, "--frame", "60", "--seconds", seconds)["mpps"]!.GetValue<double>();
+        double outOf = 1e6 * ScenarioBench.Run(run.Cancellation, "pipeline", "--match", tunnel, "--frame", "60", "--seconds", seconds)["mpps"]!.GetValue<double>();
+        run.Record(VictorParameters.IntoTunnel, into / 1e6);
+        run.Record(VictorParameters.OutOfTunnel, outOf / 1e6);
         run.Figure("64-byte frames through the tunnel, one core each way", "none given (1 Gbit/s ports)", $"{into / 1e6:0.0} Mpps in, {outOf / 1e6:0.0} Mpps out");
         run.CheckTime(
             "64-byte frames at the line rate of 1 Gbit/s, one core each way", $"{LineRate / 1e6:0.000} Mpps", $"{into / 1e6:0.0} and {outOf / 1e6:0.0} Mpps",

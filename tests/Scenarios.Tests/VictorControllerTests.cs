@@ -16,6 +16,7 @@ public sealed class VictorControllerTests
     private const ulong Element = 1;
     private const ulong Elsewhere = 2;
     private const ushort Tunnel = 3;
+    private const int FirstFlows = 3; // ARP, RARP, and what has no binding
     private static readonly MacAddress Machine = Mac("02:00:00:0a:00:36");
     private static readonly Be32 OwnAddress = Address("10.10.0.36");
 
@@ -29,11 +30,7 @@ public sealed class VictorControllerTests
         };
         using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), topology, static _ => { });
         controller.Start();
-        using ScriptedPeer device = ScriptedPeer.ConnectTo(controller.Port);
-        device.Write(b => HelloMessage.Write(b, 1));
-        device.Read(OfType.FeaturesRequest);
-        device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(Element, 256, 2, OfCapabilities.None, 0), []));
-        Eventually.True(() => controller.Switches.Count == 1, () => "the element is not there");
+        using ScriptedPeer device = Connect(controller, Element);
 
         Hear(device, inPort: 1, new ArpMessage(ArpMessage.RequestReverse, Mac("02:00:00:00:00:99"), default, Mac("02:00:00:00:00:99"), default), EtherType.Rarp);
         Hear(device, inPort: 5, new ArpMessage(ArpMessage.Request, Machine, OwnAddress, default, OwnAddress), EtherType.Arp);
@@ -41,6 +38,53 @@ public sealed class VictorControllerTests
 
         Eventually.True(() => controller.Bindings is [{ Port: 1 }], () => "the machine has not moved");
         Assert.Equal(new Binding(OwnAddress, Machine, Element, Port: 1), Assert.Single(controller.Bindings));
+    }
+
+    [Theory]
+    [InlineData("new-first", true)]
+    [InlineData("new-last", false)]
+    public void Elements_get_a_binding_in_the_order_asked_for_each_step_when_the_one_before_has_confirmed(string insertion, bool isNewFirst)
+    {
+        var topology = new Dictionary<ulong, ForwardingElement>
+        {
+            [Element] = new("FE1", [1], new Dictionary<ulong, ushort> { [Elsewhere] = Tunnel }),
+            [Elsewhere] = new("FE2", [1], new Dictionary<ulong, ushort> { [Element] = Tunnel }),
+        };
+        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), topology, static _ => { }) { Insertion = insertion };
+        controller.Start();
+        using ScriptedPeer here = Connect(controller, Element);
+        using ScriptedPeer elsewhere = Connect(controller, Elsewhere);
+        (ScriptedPeer first, ScriptedPeer second) = isNewFirst ? (here, elsewhere) : (elsewhere, here);
+
+        Hear(here, inPort: 1, new ArpMessage(ArpMessage.Request, Machine, OwnAddress, default, OwnAddress), EtherType.Arp);
+        Assert.Equal((byte)OfType.FlowMod, first.Read()![1]);
+        byte[] barrier = first.Read()!;
+        Assert.Equal((byte)OfType.BarrierRequest, barrier[1]);
+        // What was sent to the second before the first has confirmed would be there before the answer to this.
+        second.Write(b => EchoMessage.WriteRequest(b, 7));
+        Assert.Equal((byte)OfType.EchoReply, second.Read()![1]);
+
+        first.Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(barrier)));
+        Assert.Equal((byte)OfType.FlowMod, second.Read()![1]);
+        Assert.Empty(controller.Changes);
+        second.Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(second.Read(OfType.BarrierRequest))));
+        Eventually.True(() => controller.Changes is [{ After.Element: Element }], () => "the change is not complete");
+    }
+
+    /// <summary>An element that has its first flows.</summary>
+    private static ScriptedPeer Connect(VictorController controller, ulong datapathId)
+    {
+        int known = controller.Switches.Count;
+        ScriptedPeer device = ScriptedPeer.ConnectTo(controller.Port);
+        device.Write(b => HelloMessage.Write(b, 1));
+        device.Read(OfType.FeaturesRequest);
+        device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(datapathId, 256, 2, OfCapabilities.None, 0), []));
+        Eventually.True(() => controller.Switches.Count > known, () => "the element is not there");
+        for (int i = 0; i < FirstFlows; i++)
+        {
+            device.Read(OfType.FlowMod);
+        }
+        return device;
     }
 
     private static void Hear(ScriptedPeer device, ushort inPort, ArpMessage arp, ushort type) => device.Write(b => PacketInMessage.Write(

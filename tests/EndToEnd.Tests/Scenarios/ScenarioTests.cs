@@ -29,6 +29,10 @@ public sealed class ScenarioTests
     public void Victor_passes_at_small_scale() => Pass("victor");
 
     [Fact]
+    public void Victor_passes_with_other_ports_cables_tunnels_elements_and_order() =>
+        Pass("victor", "--set", "part=handoffs,backend=tap,link-rate=200,tunnel=vxlan,elements=5,hosts=50,insertion=new-first,size=1000,pings=200");
+
+    [Fact]
     public void L3mig_passes_at_small_scale() => Pass("l3mig");
 
     [Fact]

@@ -1,0 +1,43 @@
+using Softswitch.Hosting;
+using Softswitch.Ports;
+using Softswitch.Scenarios.Parameters;
+using Softswitch.Scenarios.Sweeps;
+using Softswitch.Scenarios.Victor;
+
+namespace Softswitch.Scenarios.Tests;
+
+/// <summary>What of VICTOR, and of what it is made of, goes together.</summary>
+public sealed class VictorParametersTests
+{
+    private static readonly VictorScenario Victor = new();
+
+    [Theory]
+    [InlineData("backend: 'vhost-user' is a guest's cable, and there are guests with --vm only", false, "backend=vhost-user")]
+    [InlineData("link-rate: does not go with --vm: what a guest sends has no rate", true, "link-rate=100")]
+    [InlineData("pause: 100 ms at pings=10 are fewer than 3 pings", false, "pings=10", "pause=100")]
+    [InlineData("moves: 100 at pings=1000 and pause=1000 may be more than 65536 pings, and their sequence number has 16 bits", false, "pings=1000,moves=100")]
+    [InlineData("tunnel: of capsulator no rate is measured; it is with part=handoffs", false, "part=rates,tunnel=capsulator")]
+    public void What_does_not_go_together_is_refused_with_the_reason(string reason, bool usesGuests, params string[] settings) =>
+        Assert.Equal(reason, Assert.Throws<OptionException>(() => ParameterValues.Parse(Victor, new ScenarioOptions { UsesGuests = usesGuests }, settings)).Message);
+
+    [Fact]
+    public void The_lab_is_made_of_what_is_asked_for()
+    {
+        ParameterValues values = ParameterValues.Parse(Victor, new ScenarioOptions(), ["backend=xdp,link-rate=1.5"]);
+        Assert.Equal(new Lab.LabWiring { Backend = PortKind.Xdp, Rate = 1_500_000 }, CommonParameters.ReadWiring(values));
+        Assert.Equal(new Lab.LabWiring(), CommonParameters.ReadWiring(ParameterValues.Parse(Victor, new ScenarioOptions(), [])));
+        Assert.Equal(PortKind.Packet, CommonParameters.ReadWiring(ParameterValues.Parse(Victor, new ScenarioOptions { UsesGuests = true }, ["backend=vhost-user"])).Backend);
+    }
+
+    [Fact]
+    public void The_papers_points_are_of_measures_and_parameters_that_there_are()
+    {
+        IReadOnlyList<PaperPoint> points = PaperPoint.Of(Victor);
+        Assert.NotEmpty(points);
+        Assert.All(points, point =>
+        {
+            Assert.Contains(Victor.Measures, measure => measure.Name == point.Measure);
+            Assert.Contains(Victor.Parameters, parameter => parameter.Key == point.Key);
+        });
+    }
+}
