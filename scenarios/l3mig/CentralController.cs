@@ -156,7 +156,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
                 Install(route!, Stopwatch.GetTimestamp());
             }
             // Without entries at its new place a machine's packet would come back at once.
-            if (route!.IsReady && !(route.Next != null && !makesBeforeBreak && _switchOver is not { IsDone: true }))
+            if (route!.IsReady && !(route.Change != null && !makesBeforeBreak && _switchOver is not { IsDone: true }))
             {
                 _owners[site].Resend(port, packet.ToArray());
             }
@@ -220,11 +220,11 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
             }
             long ordered = Stopwatch.GetTimestamp();
             var gone = new List<PathFlow>(_copy!.Path);
-            foreach (SessionRoute route in _routes.Values.Where(route => route.Next != null))
+            foreach (SessionRoute route in _routes.Values.Where(route => route.Change != null))
             {
-                gone.AddRange(PathChange.Between(route.Path, route.Next!).Gone);
-                route.Path = route.Next!;
-                route.Next = null;
+                gone.AddRange(route.Change!.Gone);
+                route.Path = route.Change.Next;
+                route.Change = null;
             }
             SessionRoute[] ended = [_copy];
             SessionRoute[] local = [.. _routes.Values.Where(route => route.Assigned != null && !Crosses(route))];
@@ -302,8 +302,8 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
             say($"{route.Session}: no port of the gateways is left, so it will not survive the migration");
             return [];
         }
-        route.Next = SessionPath.Make(route.Session, source, destination, route.Vlan, route.Assigned ?? 0);
-        return makesBeforeBreak ? PathChange.Between(route.Path, route.Next).Added : [];
+        route.Change = PathChange.Between(route.Path, SessionPath.Make(route.Session, source, destination, route.Vlan, route.Assigned ?? 0));
+        return makesBeforeBreak ? route.Change.Added : [];
     }
 
     private Attachment AfterMigration(Be32 machine) => machine == _order!.Machine ? _order.Destination : MachineAt(machine);
@@ -311,10 +311,9 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
     private void SwitchSessionsOver()
     {
         long ordered = Stopwatch.GetTimestamp();
-        SessionRoute[] moved = [.. _routes.Values.Where(route => route.Next != null)];
-        PathChange[] changes = [.. moved.Select(route => PathChange.Between(route.Path, route.Next!))];
-        PathFlow[] changed = [.. changes.SelectMany(change => change.Changed)];
-        PathFlow[] added = makesBeforeBreak ? [] : [.. changes.SelectMany(change => change.Added)];
+        SessionRoute[] moved = [.. _routes.Values.Where(route => route.Change != null)];
+        PathFlow[] changed = [.. moved.SelectMany(route => route.Change!.Changed)];
+        PathFlow[] added = makesBeforeBreak ? [] : [.. moved.SelectMany(route => route.Change!.Added)];
         say($"post-migration: {Ipv4Text.Format(_order!.Machine)} is at {_order.Destination.Site.Name}, {changed.Length} entries change, {added.Length} are added");
         _switchOver = Apply(
             [.. Command(added, FlowModCommand.Add), .. Command(changed, FlowModCommand.ModifyStrict)], ordered, () => Array.ForEach(moved, Open));

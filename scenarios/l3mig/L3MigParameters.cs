@@ -30,7 +30,7 @@ internal static class L3MigParameters
         "sessions", "TCP sessions of the VM besides the streams', whose entries move with it", 0, 0, 2000);
 
     public static Parameter<int> Networks { get; } = Parameter.Whole(
-        "networks", "layer-3 networks: the two the VM moves between, and others whose machines have sessions with it", 2, 2, 10, paper: "2");
+        "networks", "layer-3 networks: the two the VM moves between, and others whose machines have sessions with it", 2, 2, 20, paper: "2");
 
     public static Parameter<int> MoveCount { get; } = Parameter.Whole(
         "moves", "migrations under traffic from network 1 to network 2; the way back between them is not measured", 1, 1, 50);

@@ -18,8 +18,8 @@ internal sealed class SessionRoute(Session session, ushort vlan)
 
     public IReadOnlyList<PathFlow> Path { get; set; } = [];
 
-    /// <summary>The path after the migration under way; null without one.</summary>
-    public IReadOnlyList<PathFlow>? Next { get; set; }
+    /// <summary>To the path after the migration under way; null without one.</summary>
+    public PathChange? Change { get; set; }
 
     public bool IsReady { get; private set; }
 
