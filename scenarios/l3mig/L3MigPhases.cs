@@ -59,12 +59,12 @@ internal static class L3MigMeasures
     /// <summary>The three phases' times and gaps, with the copy between them.</summary>
     public static IReadOnlyList<Measure> OfPhases { get; } =
     [
-        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, Before.GapTo, During.GapTo, After.GapTo, Before.GapFrom, During.GapFrom, After.GapFrom,
+        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, Before.GapTo, During.GapTo, After.GapTo, Before.GapFrom, During.GapFrom, After.GapFrom, OutageTo, OutageFrom,
     ];
 
     /// <summary>What grows with the entries that move.</summary>
     public static IReadOnlyList<Measure> OfEntries { get; } =
-        [AfterTime, After.GapTo, After.GapFrom, After.Lost, TcpStall, DuringTime, CleanUpTime, During.FlowMods, After.FlowMods];
+        [AfterTime, OutageTo, OutageFrom, After.GapTo, After.GapFrom, After.Lost, TcpStall, DuringTime, CleanUpTime, During.FlowMods, After.FlowMods];
 
     /// <summary>Keeps a run's: medians of times, the longest gaps, all losses.</summary>
     /// <param name="sessions">Ended.</param>
