@@ -5,7 +5,7 @@ namespace Softswitch.Lab.Charts;
 /// <param name="Points">Ascending in X; joined in this order.</param>
 internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points)
 {
-    /// <summary>Points that something else on the machine has spoilt: crosses, not joined with the others.</summary>
+    /// <summary>Points that something else on the machine has spoilt: crossed out, not joined with the others.</summary>
     public IReadOnlyList<(double X, double Y)> Disturbed { get; init; } = [];
 
     /// <summary>From where to where what a point stands for spreads: bars.</summary>

@@ -157,7 +157,11 @@ internal static class SvgChart
         }
         foreach ((double x, double y) in line.Disturbed.Where(plot.HasPlace).Select(point => (plot.At(point.X), plot.Up(point.Y))))
         {
-            const double R = 1.3 * MarkerRadius;
+            const double R = 1.8 * MarkerRadius;
+            if (plot.Chart.HasMarkers)
+            {
+                DrawMarker(svg, index, x, y); // tells whose it is, where there are no colours
+            }
             svg.Append(CultureInfo.InvariantCulture, $"<path class=\"disturbed\" d=\"M{x - R:0.##} {y - R:0.##}l{2 * R:0.##} {2 * R:0.##}m0 {-2 * R:0.##}l{-2 * R:0.##} {2 * R:0.##}\" ");
             svg.Append(CultureInfo.InvariantCulture, $"fill=\"none\" stroke=\"{Shades[index % Shades.Length]}\" stroke-width=\"1.8\"><title>disturbed</title></path>\n");
         }

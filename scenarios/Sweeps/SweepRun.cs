@@ -27,7 +27,7 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
     /// <summary>What others did to it, in a line; null if they let it be.</summary>
     public string? SpoiledBy => Row["spoiled_by"]?.GetValue<string>();
 
-    public double Seconds => Row["duration_s"]!.GetValue<double>();
+    public double Seconds => Row["run_duration_s"]!.GetValue<double>();
 
     public SweepOrigin Origin => new(
         Text("scenario"), Row["small"]!.GetValue<bool>(), Row["vm"]!.GetValue<bool>(), Text("version"), Text("build"),
@@ -62,7 +62,7 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
         row["spoiled"] = machine.Reason != null;
         row["spoiled_by"] = machine.Reason;
         row["started_utc"] = outcome.StartedUtc.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-        row["duration_s"] = Math.Round(outcome.Duration.TotalSeconds, 3);
+        row["run_duration_s"] = Math.Round(outcome.Duration.TotalSeconds, 3);
         row["version"] = origin.Version;
         row["build"] = origin.Build;
         row["small"] = origin.Small;

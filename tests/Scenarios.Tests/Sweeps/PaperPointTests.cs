@@ -54,7 +54,7 @@ public sealed class PaperPointTests
             // Cells of one name would be one.
             int columns = SweepRun.Create(plan, point, SweepTrial.Origin, 1, 1, SweepTrial.Outcome()).Row.Count;
             int own = SweepRun.Create(SweepTrial.Plan(), SweepTrial.Plan().Points[0], SweepTrial.Origin, 1, 1, SweepTrial.Outcome()).Row.Count - 4;
-            Assert.Equal(own + scenario.Parameters.Count + scenario.Measures.Count, columns);
+            Assert.Equal((scenario.Name, own + scenario.Parameters.Count + scenario.Measures.Count), (scenario.Name, columns));
         }
     }
 }

@@ -19,7 +19,7 @@ public sealed class SweepTests : IDisposable
         Assert.Equal(["2.5", "5"], rows.Select(row => row["time_ms"]));
         Assert.Equal(
             [
-                ("failure", ""), ("spoiled", "false"), ("spoiled_by", ""), ("started_utc", "1970-01-01T00:00:00Z"), ("duration_s", "2"), ("version", "1.0"),
+                ("failure", ""), ("spoiled", "false"), ("spoiled_by", ""), ("started_utc", "1970-01-01T00:00:00Z"), ("run_duration_s", "2"), ("version", "1.0"),
                 ("build", "abc"), ("small", "false"), ("vm", "false"), ("cpu", "a processor"), ("cores", "2"), ("kernel", "6.1"), ("load_average", "1"),
                 ("stolen_share", "0"), ("others_cpus", "0"), ("own_cpus", "1"), ("counts", "true"),
             ],
