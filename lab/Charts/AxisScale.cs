@@ -98,7 +98,8 @@ internal sealed class AxisScale
     private static AxisScale Linear(Axis axis, double[] values)
     {
         double least = Math.Min(0, values.DefaultIfEmpty(0).Min());
-        double most = Math.Max(values.Append(axis.Through ?? 0).Max(), least + 1e-9);
+        double greatest = values.Append(axis.Through ?? 0).Max();
+        double most = greatest > least ? greatest : least + 1; // all are 0
         double step = NiceStep((most - least) / (WantedTicks - 1));
         int from = (int)Math.Floor((least / step) + 1e-9);
         int to = (int)Math.Ceiling((most / step) - 1e-9);

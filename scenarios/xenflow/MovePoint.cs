@@ -16,8 +16,12 @@ internal sealed record MovePoint(
     public XenflowTrial Trial => (Made ?? Broken)!;
 
     /// <summary>A figure of whatever was made, for people.</summary>
-    public string Describe(Func<XenflowTrial, string> figure) => string.Join(
-        "; ", ((string?[])[Made is { } made ? figure(made) : null, Broken is { } broken ? $"break before make {figure(broken)}" : null]).OfType<string>());
+    public string Describe(Func<XenflowTrial, string> figure)
+    {
+        string? made = Made == null ? null : figure(Made);
+        string? broken = Broken == null ? null : $"break before make {figure(Broken)}";
+        return string.Join("; ", ((string?[])[made, broken]).OfType<string>());
+    }
 
     public JsonObject ToJson() => new()
     {

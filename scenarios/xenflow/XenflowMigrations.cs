@@ -74,10 +74,10 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
             var point = new MovePoint(size, rate, still, Made: null, Broken: null, IsComplete: false, ByNewPath: 0, Again: 0);
             if (run.MakesFirst())
             {
-                XenflowTrial made = Repeat(() => TryMove(traffic, rate, _making), out int again);
+                XenflowTrial made = Repeat(() => TryMove(traffic, rate, _making), out int repeats);
                 (int moved, long byNewPath) = XenflowLab.CountExact(lab.Here);
                 bool isComplete = moved == _flows && XenflowLab.CountExact(lab.There).Flows == 0;
-                point = point with { Made = made, IsComplete = isComplete, ByNewPath = byNewPath, Again = again };
+                point = point with { Made = made, IsComplete = isComplete, ByNewPath = byNewPath, Again = repeats };
                 traffic.Fill(run);
             }
             if (run.BreaksFirst())
@@ -87,7 +87,8 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
                 traffic.Fill(run);
             }
             _points.Add(point);
-            run.Say($"{size.Name}, {rate:0} a second: {point.Describe(DescribeMove)}{(point.Again > 0 ? $"; at trial {point.Again + 1}" : string.Empty)}");
+            string again = point.Again > 0 ? $"; at trial {point.Again + 1}" : string.Empty;
+            run.Say($"{size.Name}, {rate:0} a second: {point.Describe(DescribeMove)}{again}");
             if (point.Made is { Lost: > 0 } lossy)
             {
                 run.Say($"  lost: {lossy.DescribeLoss()}");
@@ -123,9 +124,10 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
             Action<string, string, string, bool> judgeLoss = run.IsUsual() ? run.Check : run.CheckTime;
             Action<string, string, string, bool> judgeEntries = _making.AreSafe ? run.Check : run.CheckTime;
             long lost = made.Sum(trial => trial.Lost);
+            string rates = string.Join(", ", made.Select(trial => $"{trial.Asked:0} ({trial.OfferedPerSecond:0} on average)"));
             judgeLoss(
                 $"{size.Name}: lost by moving make before break, at every rate up to {highest:0} a second", "0",
-                $"{lost} of {made.Sum(trial => trial.Offered)} at {string.Join(", ", points.Select(point => $"{point.Rate:0} ({point.Made!.OfferedPerSecond:0} on average)"))}; "
+                $"{lost} of {made.Sum(trial => trial.Offered)} at {rates}; "
                 + $"{points.Sum(point => point.Again)} trials were repeated that lost packets though each met an entry", lost == 0);
             run.Check(
                 $"{size.Name}: each move was in the middle of traffic, part by the old path and part by the new", "yes",
@@ -137,7 +139,8 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
             judgeEntries($"{size.Name}: packets that met no entry while the flows moved", "0", $"{strays}", strays == 0);
             bool areComplete = points.All(point => point.IsComplete && point.Made!.Move!.Flows.Count == _flows);
             judgeEntries(
-                $"{size.Name}: after each move the one switch has all the flows and the other none", $"{_flows} and 0", areComplete ? $"{_flows} and 0" : "not so", areComplete);
+                $"{size.Name}: after each move the one switch has all the flows and the other none", $"{_flows} and 0",
+                areComplete ? $"{_flows} and 0" : "not so", areComplete);
         }
         AddFigures(size, points);
         run.Result.Add($"migrations {size.Name}", new JsonArray([.. points.Select(point => point.ToJson())]));

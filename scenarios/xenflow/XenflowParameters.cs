@@ -22,35 +22,42 @@ internal static class XenflowParameters
     private const string Off = "off";
 
     public static readonly Parameter<string> Part = Parameter.Word(
-        "part", "which part runs: the flows' first packets, the moves, ports that come and go, the slice, a route that changes, "
-        + "the search for the highest rate without loss, the rate from memory", [All, OnDemand, Moves, Ports, Slice, Route, Rates, Memory]);
+        "part",
+        "which part runs: first packets of flows, moves, ports that come and go, the slice, a route that changes, the highest rate without "
+        + "loss and that from memory",
+        [All, OnDemand, Moves, Ports, Slice, Route, Rates, Memory]);
 
     public static readonly Parameter<double?> Rate = Parameter.NumberOrAuto(
-        "rate", "pps", "packets offered a second", "moves at 1,000, 8,000 and in steps up to the highest without loss, new flows at 250, beside ports that come and go 5,000", 100, 1.488e6, paper: "1,000 to 8,000");
+        "rate", "pps", "packets offered a second",
+        "moves at 1,000, 8,000 and in steps up to the highest without loss; new flows at 250; 5,000 beside ports that come and go",
+        100, 1.488e6, paper: "1,000 to 8,000");
 
     public static readonly Parameter<double?> Size = Parameter.NumberOrAuto(
-        "size", "bytes", "of the Ethernet frames, without FCS", "moves with 60 and with 1514, else 60", MeasuredFrame.MinLength, MeasuredFrame.MaxLength,
-        paper: "64 and 1500, which are 60 and 1514 so counted");
+        "size", "bytes", "of Ethernet frames, without FCS", "moves with 60 and with 1514, else 60",
+        MeasuredFrame.MinLength, MeasuredFrame.MaxLength, paper: "64 and 1500: here 60 and 1514");
 
-    public static readonly Parameter<int> Flows = Parameter.Whole("flows", "that the router has and that move, each packet of another one", 1000, 1, MeasuredFrame.MaxFlows, small: 200);
+    public static readonly Parameter<int> Flows = Parameter.Whole(
+        "flows", "that the router has and that move; packets are of each in turn", 1000, 1, MeasuredFrame.MaxFlows, small: 200);
 
     public static readonly Parameter<int> MovesAtEachRate = Parameter.Whole("moves", "at each rate", 1, 1, 100);
 
     public static readonly Parameter<string> MakesBeforeBreak = Parameter.Word(
-        "make-before-break", "whether the new path is made before the old one is broken; off is for contrast, and loss belongs to it", [Both, On, Off], paper: On);
+        "make-before-break", "whether the new path is made before the old one is broken; without, loss is expected", [Both, On, Off],
+        paper: On);
 
     public static readonly Parameter<string> Insertion = Parameter.Word(
-        "insertion", "whether the controller makes a flow for its first packet, or all before any comes", [OnDemand, InAdvance], paper: OnDemand);
+        "insertion", "whether flows are made for their first packets or before any come", [OnDemand, InAdvance], paper: OnDemand);
 
     public static readonly Parameter<bool> Barriers = Parameter.Flag(
-        "barriers", "whether each step of a move waits for barrier replies to the one before; off, packets may meet no entry, and whether they do is not judged", true);
+        "barriers", "whether the steps of a move wait for replies to barriers; without, packets that meet no entry decide nothing", true);
 
     public static readonly Parameter<bool> Probe = Parameter.Flag(
-        "probe", "whether a probe behind the last packets of the old path tells that its entries can go; off, they go at once, and whether packets meet no entry is not judged", true);
+        "probe", "whether old entries wait for a probe behind the last packets; without, packets that meet no entry decide nothing", true);
 
-    public static readonly Parameter<double> Seconds = Parameter.Number("seconds", string.Empty, "that packets are offered for in a trial", 1, 0.1, 20, small: 0.3);
+    public static readonly Parameter<double> Seconds = Parameter.Number("seconds", string.Empty, "of a trial", 1, 0.1, 20, small: 0.3);
 
-    public static IReadOnlyList<Parameter> Every { get; } = [Part, Rate, Size, Flows, MovesAtEachRate, MakesBeforeBreak, Insertion, Barriers, Probe, Seconds, .. Lab];
+    public static IReadOnlyList<Parameter> Every { get; } =
+        [Part, Rate, Size, Flows, MovesAtEachRate, MakesBeforeBreak, Insertion, Barriers, Probe, Seconds, .. Lab];
 
     private static IReadOnlyList<Parameter> Lab => [CommonParameters.LinkRate, CommonParameters.Backend, CommonParameters.Device];
 
@@ -62,7 +69,8 @@ internal static class XenflowParameters
     public static bool BreaksFirst(this ScenarioRun run) => run.Get(MakesBeforeBreak) != On;
 
     /// <summary>Whether nothing was set that can have packets lost to overload.</summary>
-    public static bool IsUsual(this ScenarioRun run) => run.Values.Parameters.Where(one => one != Part && one != Scenario.Seed).All(one => !run.Values.IsSet(one));
+    public static bool IsUsual(this ScenarioRun run) =>
+        run.Values.Parameters.Where(one => one != Part && one != Scenario.Seed).All(one => !run.Values.IsSet(one));
 
     /// <summary>Whether a part makes use of a parameter.</summary>
     public static bool Uses(string part, Parameter parameter) => parameter == Part || parameter == Scenario.Seed || part switch

@@ -44,14 +44,24 @@ internal sealed class XenflowScenario : Scenario
             throw new OptionException($"{CommonParameters.Backend.Key}: '{backend}' is a guest's cable, and nobody here is a guest");
         }
         // Interfaces of the router move from one switch to the other, and others come and go.
-        if (part is XenflowParameters.All or XenflowParameters.Ports && (backend == CommonParameters.Tap || values.Get(CommonParameters.Device) == CommonParameters.Card))
+        if (part is XenflowParameters.All or XenflowParameters.Ports)
         {
-            Parameter fixedPorts = backend == CommonParameters.Tap ? CommonParameters.Backend : CommonParameters.Device;
-            throw new OptionException($"{fixedPorts.Key}: '{values.TextOf(fixedPorts)}' does not go with {XenflowParameters.Part.Key}={part}: its ports do not go from switch to switch");
+            RefuseFixedPorts(values, CommonParameters.Backend, CommonParameters.Tap);
+            RefuseFixedPorts(values, CommonParameters.Device, CommonParameters.Card);
         }
         if (values.Get(XenflowParameters.Size) is { } size && size != Math.Floor(size))
         {
-            throw new OptionException($"{XenflowParameters.Size.Key}: '{values.TextOf(XenflowParameters.Size)}' is not allowed; it is a whole number of bytes");
+            string found = values.TextOf(XenflowParameters.Size);
+            throw new OptionException($"{XenflowParameters.Size.Key}: '{found}' is not allowed; it is a whole number of bytes");
+        }
+    }
+
+    private static void RefuseFixedPorts(ParameterValues values, Parameter<string> parameter, string kind)
+    {
+        if (values.Get(parameter) == kind)
+        {
+            string part = $"{XenflowParameters.Part.Key}={values.Get(XenflowParameters.Part)}";
+            throw new OptionException($"{parameter.Key}: '{kind}' does not go with {part}: its ports do not go from switch to switch");
         }
     }
 
@@ -120,7 +130,8 @@ internal sealed class XenflowScenario : Scenario
         XenflowTrial trial = traffic.Send(rate ?? FirstPackets, packets: 2L * flows, run.Cancellation);
         tap.Drain();
         run.EndTap(lab.Receiver, lab.Receiver.CurrentInterface);
-        run.Say($"{trial.Offered} packets of {flows} {(inAdvance ? "flows with entries" : "flows that nobody had entries for")}: {trial.PacketIns} went to the controller, {trial.Lost} were lost");
+        string kind = inAdvance ? "flows with entries" : "flows that nobody had entries for";
+        run.Say($"{trial.Offered} packets of {flows} {kind}: {trial.PacketIns} went to the controller, {trial.Lost} were lost");
         run.Result.Add("onDemand", trial.ToJson());
         if (run.Get(XenflowParameters.Part) == XenflowParameters.OnDemand)
         {
@@ -129,7 +140,8 @@ internal sealed class XenflowScenario : Scenario
         // Faster than the controller takes them, first packets of some flows are lost, both of them.
         Action<string, string, string, bool> judge = rate == null || inAdvance ? run.Check : run.CheckTime;
         int exact = XenflowLab.CountExact(lab.Here).Flows;
-        judge($"each flow has an entry of all twelve fields, made {(inAdvance ? "in advance" : "for its first packet")}", $"{flows}", $"{exact}", exact == flows);
+        string way = inAdvance ? "in advance" : "for its first packet";
+        judge($"each flow has an entry of all twelve fields, made {way}", $"{flows}", $"{exact}", exact == flows);
         if (inAdvance)
         {
             run.Check("no packet goes to the controller", "0", $"{trial.PacketIns}", trial.PacketIns == 0);

@@ -92,7 +92,7 @@ internal sealed class XenflowTraffic : IDisposable
         {
             if (i == MostFills)
             {
-                throw new TestbedException($"{XenflowLab.CountExact(_lab.Here).Flows} of {_flows} flows have entries after {MostFills} packets of each");
+                throw new TestbedException($"not all of {_flows} flows have entries after {MostFills} packets of each");
             }
             if (run.Get(XenflowParameters.Insertion) == XenflowParameters.InAdvance)
             {
@@ -130,7 +130,9 @@ internal sealed class XenflowTraffic : IDisposable
     public XenflowTrial Run(double rate, TimeSpan duration, CancellationToken cancellation) =>
         Measure(rate, duration, _sink.Capacity, static (_, _) => null, cancellation);
 
-    /// <summary>As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile, with packets before it, and behind it by the new way.</summary>
+    /// <summary>
+    /// As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile, with packets before it and, by the new way, after it.
+    /// </summary>
     /// <param name="moment">When it begins, as a share of the time.</param>
     public XenflowTrial Run(double rate, TimeSpan duration, double moment, Func<FlowMove?> meanwhile, CancellationToken cancellation) =>
         Measure(rate, Longest, _sink.Capacity, (sender, enough) =>

@@ -87,11 +87,11 @@ public sealed class XenflowControllerTests : IDisposable
         foreach (ushort link in (ushort[])[1, 2])
         {
             AssertNothingIsSaid(Source);
-            Assert.True(PacketOutMessage.TryDecode(_switches[Links[link - 1]].Read(OfType.PacketOut), new FlowAction[8], out PacketOut probe, out _));
+            byte[] sent = _switches[Links[link - 1]].Read(OfType.PacketOut);
+            Assert.True(PacketOutMessage.TryDecode(sent, new FlowAction[8], out PacketOut probe, out _));
             Assert.Equal([FlowAction.Output(ToMachines[Source])], probe.Actions.ToArray());
             byte[] frame = probe.Data.ToArray();
-            _switches[Source].Write(b => PacketInMessage.Write(
-                b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = link, Reason = PacketInReason.Action, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
+            Arrive(link, PacketInReason.Action, frame);
         }
         ConfirmDeletion();
         Eventually.True(() => move.IsDone, () => "the move does not end");
@@ -128,8 +128,7 @@ public sealed class XenflowControllerTests : IDisposable
         ModCopy made = ReadMod(Source);
         Confirm(Source, _switches[Source].Read(OfType.BarrierRequest));
         Eventually.True(() => Volatile.Read(ref isDone), () => "nobody is told");
-        _switches[Source].Write(b => PacketInMessage.Write(
-            b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = 1, Reason = PacketInReason.NoMatch, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
+        Arrive(1, PacketInReason.NoMatch, frame);
         ModCopy onDemand = ReadMod(Source);
         Assert.Equal(onDemand with { Actions = made.Actions }, made);
         Assert.Equal([FlowAction.SetDlDst(Next.HardwareAddress), FlowAction.Output(2)], made.Actions);
@@ -160,6 +159,9 @@ public sealed class XenflowControllerTests : IDisposable
         });
         return move;
     }
+
+    private void Arrive(ushort port, PacketInReason reason, byte[] frame) => _switches[Source].Write(b => PacketInMessage.Write(
+        b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = port, Reason = reason, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
 
     private void ConfirmAdditionAndLinks()
     {

@@ -30,7 +30,8 @@ public sealed class XenflowParametersTests
             Assert.Throws<OptionException>(() => ParameterValues.Parse(Scenario, Plain with { UsesGuests = true }, ["backend=vhost-user"])).Message);
 
     [Theory]
-    [InlineData("part=moves,rate=1000,size=512,flows=10,moves=3,make-before-break=off,insertion=in-advance,barriers=off,probe=off,seconds=2,link-rate=100,backend=xdp")]
+    [InlineData("part=moves,rate=1000,size=512,flows=10,moves=3,make-before-break=off,insertion=in-advance,barriers=off,probe=off")]
+    [InlineData("part=moves,seconds=2,link-rate=100,backend=xdp")]
     [InlineData("part=moves,device=card")]
     [InlineData("part=on-demand,rate=500,backend=tap")]
     [InlineData("part=slice,link-rate=100,seed=7")]
