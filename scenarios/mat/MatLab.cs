@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Scenarios.Parameters;
@@ -101,6 +102,10 @@ internal sealed class MatLab
     public IMobileHost Mobile { get; }
 
     public MatController Controller { get; }
+
+    /// <summary>Whether the switch has the link to a place up.</summary>
+    public bool IsUpAt(int place) =>
+        Places[place].Host.ReadPorts().Any(port => port.Number == MobilePortOf(Places[place]) && (port.State & PortState.LinkDown) == 0);
 
     /// <summary>The address that the mobile node has at a switch.</summary>
     public static Be32 MobileAt(LabSwitch place) => MobileIn((int)place.DatapathId - 1);

@@ -147,6 +147,11 @@ internal sealed class MatMoves
         int known = lab.Controller.Updates.Count;
         long flowMods = run.CountFlowMods();
         lab.Mobile.Prepare(place);
+        if (!run.Options.UsesGuests)
+        {
+            // Of a TAP device the switch hears later than the host, and it takes nothing until then.
+            run.WaitUntil(() => lab.IsUpAt(place), "the link at the next place is up");
+        }
         long left = run.Say($"the mobile node leaves {lab.Places[lab.Mobile.Current].Name} for {lab.Places[place].Name}");
         MigrationFigures? guest = lab.Mobile.MoveTo(place);
         long? announced = null;
