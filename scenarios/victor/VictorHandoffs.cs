@@ -183,8 +183,9 @@ internal sealed class VictorHandoffs
     private void Record(PingStream there, PingStream near, long end)
     {
         double[] lost = [.. _moves.Select((_, i) => (double)CountLost(there, i, end))];
+        long interval = (long)(Interval.TotalSeconds * Stopwatch.Frequency);
         double[] interruptions = [.. _moves.Select(move =>
-            there.Record.LongestGapBetween(move.Left, move.Change.DoneAt + (long)(Interval.TotalSeconds * Stopwatch.Frequency)).TotalMilliseconds)];
+            Math.Max(0, (there.Record.LongestGapBetween(move.Left, move.Change.DoneAt + interval) - Interval).TotalMilliseconds))];
         double[] updates = [.. _moves.Select(move => move.Update.TotalMilliseconds)];
         _run.Record(VictorParameters.MeanLost, lost.Average());
         _run.Record(VictorParameters.MostLost, lost.Max());

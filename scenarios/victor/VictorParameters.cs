@@ -44,9 +44,9 @@ internal static class VictorParameters
 
     public static Measure MostLost { get; } = new("lost_pings_most", "pings lost at a handoff, most");
 
-    public static Measure Interruption { get; } = new("interruption_median_ms", "longest time without an answer at a handoff, median, ms");
+    public static Measure Interruption { get; } = new("interruption_median_ms", "time without an answer at a handoff, beyond the pings' interval, median, ms");
 
-    public static Measure LongestInterruption { get; } = new("interruption_most_ms", "longest time without an answer at a handoff, most, ms");
+    public static Measure LongestInterruption { get; } = new("interruption_most_ms", "time without an answer at a handoff, beyond the pings' interval, most, ms");
 
     public static Measure Update { get; } = new("update_median_ms", "from the ARP to the binding on all elements, median, ms");
 

@@ -65,13 +65,12 @@ public sealed class LabWiringTests
         mobile.Announce();
         foreach ((LabHost from, LabHost to) in new[] { (still, mobile), (mobile, still) })
         {
+            long began = Stopwatch.GetTimestamp();
             using TcpStream tcp = TcpStream.Start(from, to, Port, bytesPerSecond: 10 * Rate / 8);
-            Eventually.True(() => tcp.Arrived > 0, () => "no TCP");
-            (long bytes, long began) = (tcp.Arrived, Stopwatch.GetTimestamp());
-            Eventually.True(() => tcp.Arrived - bytes > Rate / 8 / 2, () => "half a second's TCP does not arrive");
-            double found = 8 * (tcp.Arrived - bytes) / Stopwatch.GetElapsedTime(began).TotalSeconds;
-            // What waits in queues when the clock starts comes on top, and what TCP does on a busy machine may be little.
-            Assert.InRange(found, 0.02 * Rate, 1.5 * Rate);
+            Eventually.True(() => tcp.Arrived > Rate / 8 / 2, () => "half a second's TCP does not arrive");
+            double found = 8 * tcp.Arrived / Stopwatch.GetElapsedTime(began).TotalSeconds;
+            // Two ends send some milliseconds' worth at once; what TCP does on a busy machine may be little.
+            Assert.InRange(found, 0.02 * Rate, 1.1 * Rate);
         }
     }
 
