@@ -66,19 +66,20 @@ internal static class SvgChart
     /// <summary>Names side by side above the plot, where they cover no data, in as many rows as they need.</summary>
     private static (double X, int Row)[] PlaceLegend(LineChart chart, int width)
     {
-        double x = Left;
+        double[] needed = [.. chart.Lines.Select(line => LegendSample + 6 + (CharacterWidth * line.Name.Length))];
+        double left = Math.Max(4, Math.Min(Left, width - Right - needed.DefaultIfEmpty(0).Max()));
+        double x = left;
         int row = 0;
-        var places = new (double, int)[chart.Lines.Count];
+        var places = new (double, int)[needed.Length];
         for (int i = 0; i < places.Length; i++)
         {
-            double needed = LegendSample + 6 + (CharacterWidth * chart.Lines[i].Name.Length);
-            if (x > Left && x + needed > width - Right)
+            if (x > left && x + needed[i] > width - Right)
             {
-                x = Left;
+                x = left;
                 row++;
             }
             places[i] = (x, row);
-            x += needed + LegendGap;
+            x += needed[i] + LegendGap;
         }
         return places;
     }

@@ -94,15 +94,19 @@ internal static class SweepPage
     /// <summary>Runs to look at, with their files.</summary>
     private static void AddBadRuns(HtmlPage page, IReadOnlyList<SweepRun> runs)
     {
-        SweepRun[] bad = [.. runs.Where(run => !run.Passed || run.SpoiledBy != null)];
-        if (bad.Length > 0)
+        string LinkOf(SweepRun run) => $"<a href=\"{SweepFolder.FileOf(run)}\">{run.Number}</a>";
+        SweepRun[] failed = [.. runs.Where(run => !run.Passed)];
+        if (failed.Length > 0)
         {
-            page.Add("<h2>Runs that did not pass, or stay spoiled</h2>");
-            page.AddTable(["run", "did not pass", "spoiled"], bad.Select(run => (string[])
-            [
-                $"<a href=\"{SweepFolder.FileOf(run)}\">{run.Number}</a>",
-                run.Passed ? string.Empty : Escape(run.Failure ?? "it has no check that decides"), Escape(run.SpoiledBy ?? string.Empty),
-            ]));
+            page.Add("<h2>Runs that did not pass</h2>");
+            page.AddTable(["run", "why"], failed.Select(run => (string[])[LinkOf(run), Escape(run.Failure ?? "it has no check that decides")]));
+        }
+        SweepRun[] spoiled = [.. runs.Where(run => run.SpoiledBy != null)];
+        if (spoiled.Length > 0)
+        {
+            page.Add($"<details><summary>{spoiled.Length} runs that stay spoiled</summary>");
+            page.AddTable(["run", "by"], spoiled.Select(run => (string[])[LinkOf(run), Escape(run.SpoiledBy!)]));
+            page.Add("</details>");
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed record SweepOrigin(
 {
     /// <summary>Of what this program, on this machine, is about to run.</summary>
     public static SweepOrigin Read(Scenario scenario, ScenarioOptions options) => new(
-        scenario.Name, options.Small, options.UsesGuests, $"{AgentOptions.ProgramVersion}+{SourceCommit.Read()}", OwnProgram.ReadBuild(),
+        scenario.Name, options.Small, options.UsesGuests, ReadVersion(), OwnProgram.ReadBuild(),
         Machine.Processor, Environment.ProcessorCount, Machine.Kernel);
 
     /// <summary>Why runs of another origin do not go with this one's, for people; null if they do.</summary>
@@ -23,6 +23,13 @@ internal sealed record SweepOrigin(
         : other.Build != Build ? $"its runs are of build {other.Build} of {other.Version}, and this is {Build} of {Version}"
         : (other.Processor, other.Cores) != (Processor, Cores) ? $"its runs are of another machine, {other.Processor}, {other.Cores} cores"
         : null;
+
+    private static string ReadVersion()
+    {
+        const int HashLength = 40;
+        string commit = SourceCommit.Read();
+        return commit.Length < HashLength ? AgentOptions.ProgramVersion : $"{AgentOptions.ProgramVersion}+{commit[..12]}{commit[HashLength..]}";
+    }
 
     private static string Without(bool isThere) => isThere ? "with" : "without";
 }

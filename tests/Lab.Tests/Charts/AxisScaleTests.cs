@@ -74,6 +74,9 @@ public sealed class AxisScaleTests
     }
 
     [Fact]
+    public void Where_all_is_zero_an_axis_ends_at_one() => Assert.Equal(1, AxisScale.For(new Axis("lost"), [0, 0]).Ticks[^1], 9);
+
+    [Fact]
     public void Words_stand_at_equal_distances_inside_the_axis()
     {
         var scale = AxisScale.For(new Axis("backend") { Words = ["packet", "xdp", "tap"] }, [0, 2]);

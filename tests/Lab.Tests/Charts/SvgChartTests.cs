@@ -60,6 +60,15 @@ public sealed class SvgChartTests
     }
 
     [Fact]
+    public void A_name_that_is_too_long_beside_the_axis_begins_further_left_on_a_phone()
+    {
+        const string Name = "size=1514, make-before-break=off";
+        var chart = new LineChart("t", new Axis("x"), new Axis("y"), [new Series(Name, [(1, 1)])]);
+        XElement text = XDocument.Parse(SvgChart.Draw(chart, 340)).Root!.Elements(Svg + "text").Single(text => text.Value == Name);
+        Assert.InRange(Number(text, "x"), 0, 340 - (7 * Name.Length));
+    }
+
+    [Fact]
     public void Points_that_are_not_joined_have_markers_and_no_line_in_the_legend_either()
     {
         XElement chart = Draw(new Series("paper", [(10, 1), (100, 2)]) { IsJoined = false });
