@@ -24,7 +24,10 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
     /// <returns>The port that stood for the last copy, and is free again.</returns>
     public ushort Run()
     {
-        L3MigScenario.FinishChecksums(lab.Peer, "eth0");
+        foreach (LabHost peer in lab.Peers)
+        {
+            L3MigScenario.FinishChecksums(peer, peer.CurrentInterface);
+        }
         if (lab.Machine is LabHost machine)
         {
             L3MigScenario.FinishChecksums(machine, "eth0", "eth1");
