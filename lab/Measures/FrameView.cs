@@ -11,6 +11,7 @@ internal delegate bool FrameFilter(in FrameView frame);
 internal readonly ref struct FrameView
 {
     private const int EthernetLength = 14;
+    private const int TagLength = 4;
     private const int Ipv4Length = 20;
 
     private readonly ReadOnlySpan<byte> _ip;
@@ -18,8 +19,16 @@ internal readonly ref struct FrameView
     public FrameView(in CapturedFrame frame)
     {
         Frame = frame;
-        Type = frame.Bytes.Length < EthernetLength ? (ushort)0 : BinaryPrimitives.ReadUInt16BigEndian(frame.Bytes[12..]);
-        _ip = Type == EtherType.Ipv4 && frame.Bytes.Length >= EthernetLength + Ipv4Length ? frame.Bytes[EthernetLength..] : default;
+        VlanTag = frame.VlanTag;
+        int header = EthernetLength;
+        Type = ReadType(frame.Bytes, header);
+        if (Type == EtherType.Vlan && frame.Bytes.Length >= header + TagLength)
+        {
+            VlanTag ??= BinaryPrimitives.ReadUInt16BigEndian(frame.Bytes[header..]);
+            header += TagLength;
+            Type = ReadType(frame.Bytes, header);
+        }
+        _ip = Type == EtherType.Ipv4 && frame.Bytes.Length >= header + Ipv4Length ? frame.Bytes[header..] : default;
     }
 
     public CapturedFrame Frame { get; }
@@ -27,7 +36,10 @@ internal readonly ref struct FrameView
     /// <summary>Sent by the host whose interface it is; else it came from the wire.</summary>
     public bool IsOutgoing => Frame.IsOutgoing;
 
-    /// <summary>Ethernet type; a tag that the kernel took out is not in it.</summary>
+    /// <summary>VLAN tag (TCI), whether the kernel took it out or it stands in its place; null without.</summary>
+    public ushort? VlanTag { get; }
+
+    /// <summary>Ethernet type, of a tagged frame that behind the tag.</summary>
     public ushort Type { get; }
 
     public MacAddress Destination => Frame.Bytes.Length < EthernetLength ? default : new MacAddress(Frame.Bytes);
@@ -79,6 +91,9 @@ internal readonly ref struct FrameView
             return InternetChecksum.Finish(InternetChecksum.Add(segment, pseudo)) == 0;
         }
     }
+
+    private static ushort ReadType(ReadOnlySpan<byte> bytes, int header) =>
+        bytes.Length < header ? (ushort)0 : BinaryPrimitives.ReadUInt16BigEndian(bytes[(header - 2)..]);
 
     private int HeaderLength => Math.Max(Ipv4Length, (_ip[0] & 0xf) * 4);
 

@@ -119,12 +119,12 @@ internal sealed class L3MigWires : IDisposable
     private PathCounts WatchPath(ScenarioRun run, L3MigLab lab)
     {
         WireTap site = Tap(run.Tap(lab.NearGateway, LabSwitch.InterfaceOf(L3MigLab.NearSite.SiteAt)));
-        FrameCount tagged = site.Count("IPv4 in a site's VLANs", (in frame) => IsIn(frame) && frame.Frame.VlanTag is CentralController.TenantVlan or CentralController.HypervisorVlan);
-        FrameCount untagged = site.Count("other IPv4", (in frame) => IsIn(frame) && frame.Frame.VlanTag is not (CentralController.TenantVlan or CentralController.HypervisorVlan));
+        FrameCount tagged = site.Count("IPv4 in a site's VLANs", (in frame) => IsIn(frame) && frame.VlanTag is CentralController.TenantVlan or CentralController.HypervisorVlan);
+        FrameCount untagged = site.Count("other IPv4", (in frame) => IsIn(frame) && frame.VlanTag is not (CentralController.TenantVlan or CentralController.HypervisorVlan));
         WireTap outside = Tap(run.Tap(lab.Network, lab.Network.Interfaces[0]));
         FrameCount translated = outside.Count("between the gateways", (in frame) => frame.IsIpv4 && IsGateway(frame.NetworkSource) && IsGateway(frame.NetworkDestination));
         FrameCount strange = outside.Count(
-            "with a tag or an address of the inside", (in frame) => frame.IsIpv4 && (frame.Frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
+            "with a tag or an address of the inside", (in frame) => frame.IsIpv4 && (frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
         _checksums.Add(new ChecksumTally(outside, "between the gateways", (in frame) => IsGateway(frame.NetworkSource)));
         return new PathCounts(tagged, untagged, translated, strange);
     }

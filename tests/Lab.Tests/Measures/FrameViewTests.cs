@@ -4,7 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;
 
-/// <summary>Checksums as captured frames are judged by them.</summary>
+/// <summary>Captured frames as filters see them, and checksums by which they are judged.</summary>
 public sealed class FrameViewTests
 {
     [Fact]
@@ -51,13 +51,36 @@ public sealed class FrameViewTests
         Assert.Null(Verify([]));
     }
 
-    private static bool? Verify(byte[] frame, bool unfinished = false) => new FrameView(new CapturedFrame
+    [Fact]
+    public void Tag_that_stands_in_its_place_is_as_one_that_the_kernel_took_out()
+    {
+        byte[] frame = TestPacket.Tcp();
+        CapturedFrame inPlace = Capture([.. frame[..12], 0x81, 0x00, 0x00, 100, .. frame[12..]]);
+        CapturedFrame takenOut = Capture(frame, tag: 100);
+        CapturedFrame cut = Capture([.. frame[..12], 0x81, 0x00, 0x00, 100]);
+        var tagged = new FrameView(inPlace);
+        var known = new FrameView(takenOut);
+        Assert.Equal((ushort)100, tagged.VlanTag);
+        Assert.Equal((ushort)100, known.VlanTag);
+        Assert.Equal(known.Type, tagged.Type);
+        Assert.Equal(known.NetworkSource, tagged.NetworkSource);
+        Assert.True(tagged.HasRightTransportChecksum);
+        Assert.False(new FrameView(cut).IsIpv4);
+    }
+
+    private static bool? Verify(byte[] frame, bool unfinished = false)
+    {
+        CapturedFrame captured = Capture(frame, unfinished: unfinished);
+        return new FrameView(captured).HasRightTransportChecksum;
+    }
+
+    private static CapturedFrame Capture(byte[] frame, ushort? tag = null, bool unfinished = false) => new()
     {
         Bytes = frame,
         Length = frame.Length,
-        VlanTag = null,
+        VlanTag = tag,
         HasPartialChecksum = unfinished,
         IsOutgoing = false,
         Timestamp = 0,
-    }).HasRightTransportChecksum;
+    };
 }
