@@ -134,22 +134,31 @@ internal sealed class XenflowLab : IDisposable
     }
 
     /// <summary>Lets the router's kernel learn its neighbours, from the ARP requests they send it; returns when the controller knows of them.</summary>
-    public void Introduce(ScenarioRun run)
+    public void Introduce(ScenarioRun run) => AskUntil(
+        run,
+        () =>
+        {
+            Ask(Sender, Address("198.18.0.254"));
+            Ask(Receiver, Address("198.20.0.254"));
+        },
+        () => Controller.Table is { } table && table.Find(Sender.Address) != null && table.Find(Address("198.19.0.1")) != null,
+        "the virtual router knows its neighbours");
+
+    /// <summary>Asks again and again, as hosts do: a frame may come before the switches' flows are in force, or be lost where too much was sent.</summary>
+    public static void AskUntil(ScenarioRun run, Action ask, Func<bool> isKnown, string what)
     {
         long asked = 0;
         run.WaitUntil(
             () =>
             {
-                // Again and again, as hosts do: the first may come before the switches' flows are in force.
                 if (Stopwatch.GetElapsedTime(asked) > AskInterval)
                 {
-                    Ask(Sender, Address("198.18.0.254"));
-                    Ask(Receiver, Address("198.20.0.254"));
+                    ask();
                     asked = Stopwatch.GetTimestamp();
                 }
-                return Controller.Table is { } table && table.Find(Sender.Address) != null && table.Find(Address("198.19.0.1")) != null;
+                return isKnown();
             },
-            "the virtual router knows its neighbours");
+            what);
     }
 
     /// <summary>Moves the router's flows to the other machine; returns when the last switch has confirmed.</summary>

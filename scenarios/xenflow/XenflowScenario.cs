@@ -161,9 +161,10 @@ internal sealed class XenflowScenario : Scenario
         traffic.Fill(run);
         WireTap tap = run.Tap(lab.Link2, LabSwitch.InterfaceOf(1));
         FrameCount moved = tap.Count("with the new next hop's hardware address", (in frame) => frame.NetworkDestination == to && frame.Destination == other);
-        lab.Receiver.SendFrame(new ArpMessage(ArpMessage.Request, other, otherAddress, default, LabText.Address("198.20.0.254")).ToFrame(MacAddress.Broadcast));
+        byte[] ask = new ArpMessage(ArpMessage.Request, other, otherAddress, default, LabText.Address("198.20.0.254")).ToFrame(MacAddress.Broadcast);
         lab.Router.Links.AddRoute(to, 32, otherAddress);
-        run.WaitUntil(() => lab.Controller.Table?.Find(to)?.HardwareAddress == other, "the controller has the new route");
+        XenflowLab.AskUntil(
+            run, () => lab.Receiver.SendFrame(ask), () => lab.Controller.Table?.Find(to)?.HardwareAddress == other, "the controller has the new route");
         XenflowTrial trial = traffic.Send(rate: 500, packets: 100, run.Cancellation);
         tap.Drain();
         run.Check(
