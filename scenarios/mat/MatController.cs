@@ -114,6 +114,19 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         }
     }
 
+    /// <summary>Asks the routers that have not answered once more: a link that is just coming up loses what it is sent.</summary>
+    public void AskRouters()
+    {
+        lock (HandlerLock)
+        {
+            foreach (SwitchConnection one in Switches.Where(one => !_routers.ContainsKey(one.DatapathId)))
+            {
+                AskRouter(one, NetworkOf(one));
+                one.Flush();
+            }
+        }
+    }
+
     protected override void OnConnected(SwitchConnection from)
     {
         MatNetwork network = NetworkOf(from);
@@ -133,8 +146,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         {
             from.Send("priority=1,ip,actions=drop");
         }
-        // Asking makes us known as well: the router will not have to ask for the MoA when the first packet is there.
-        SendArp(from, network.RouterPort, MacAddress.Broadcast, new ArpMessage(ArpMessage.Request, OwnAddress, network.Mobile, default, network.Router));
+        AskRouter(from, network);
     }
 
     protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
@@ -172,6 +184,10 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
             from.Send(new PacketOut { Actions = [FlowAction.Output(other)], Data = packetIn.Data });
         }
     }
+
+    /// <summary>Makes us known as well: the router will not have to ask for the MoA when the first packet is there.</summary>
+    private static void AskRouter(SwitchConnection to, MatNetwork network) =>
+        SendArp(to, network.RouterPort, MacAddress.Broadcast, new ArpMessage(ArpMessage.Request, OwnAddress, network.Mobile, default, network.Router));
 
     private static void SendArp(SwitchConnection to, ushort port, MacAddress destination, ArpMessage arp) =>
         to.Send(new PacketOut { Actions = [FlowAction.Output(port)], Data = arp.ToFrame(destination) });

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
@@ -23,6 +24,7 @@ internal sealed class MatLab
     private const ushort MobilePortAtFirst = 3;
     private const uint FirstHome = 0x0a00_000a; // 10.0.0.10
 
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
     private static readonly string[] Deletions = ["strict", "non-strict"];
     private static readonly string[] Insertions = ["parallel", "serial", "new-first", "old-first"];
 
@@ -102,6 +104,27 @@ internal sealed class MatLab
     public IMobileHost Mobile { get; }
 
     public MatController Controller { get; }
+
+    /// <summary>Waits for the routers to be known and registers the mobile node.</summary>
+    public void Register(ScenarioRun run)
+    {
+        long asked = Stopwatch.GetTimestamp();
+        run.WaitUntil(AreRoutersKnown, "the controller knows the router in all networks");
+        Correspondent.Prepare(0);
+        Mobile.Prepare(0);
+        Mobile.AnnounceByRarp();
+        run.WaitUntil(() => Controller.Updates.Count == 1, "the mobile node is registered");
+
+        bool AreRoutersKnown()
+        {
+            if (Stopwatch.GetElapsedTime(asked) > AskAgain)
+            {
+                Controller.AskRouters();
+                asked = Stopwatch.GetTimestamp();
+            }
+            return Controller.ReadyNetworks == Switches.Count;
+        }
+    }
 
     /// <summary>Whether the switch has the link to a place up.</summary>
     public bool IsUpAt(int place) =>

@@ -95,9 +95,7 @@ internal sealed class MatScenario : Scenario
     private static void Move(ScenarioRun run, string part)
     {
         var lab = new MatLab(run);
-        run.WaitUntil(() => lab.Controller.ReadyNetworks == lab.Switches.Count, "the controller knows the router in all networks");
-        lab.Mobile.AnnounceByRarp();
-        run.WaitUntil(() => lab.Controller.Updates.Count == 1, "the mobile node is registered");
+        lab.Register(run);
         run.Record(SetUp, Stopwatch.GetElapsedTime(run.Result.Timeline.Start).TotalSeconds);
         KeepTables(run, "before");
         MatDatagrams.Check(run, lab);

@@ -60,6 +60,17 @@ public sealed class MatControllerTests
         Assert.Single(controller.Updates);
     }
 
+    [Fact]
+    public void A_router_that_has_not_answered_is_asked_again()
+    {
+        using var controller = new MatController([Network], Address("10.0.0.1"), [Home], static _ => { });
+        using ScriptedPeer device = Connect(controller);
+        controller.AskRouters();
+        Assert.True(PacketOutMessage.TryDecode(device.Read(OfType.PacketOut), new FlowAction[8], out PacketOut sent, out _));
+        Assert.True(ArpMessage.TryRead(sent.Data, out ArpMessage arp));
+        Assert.Equal((ArpMessage.Request, Network.Router), (arp.Operation, arp.Target));
+    }
+
     [Theory]
     [InlineData(nameof(MatInsertion.Parallel), "1 2 3")]
     [InlineData(nameof(MatInsertion.Serial), "3", "1", "2")]
