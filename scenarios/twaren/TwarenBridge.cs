@@ -7,7 +7,9 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>What a controller knows of one of its switches: hosts and their places, and the flows that wait for a packet.</summary>
 /// <remarks>Under the lock of the controller's handlers.</remarks>
 /// <param name="ports">Those of the layer-2 domain.</param>
-/// <param name="meshed">Of these the ones that lead to all others of a mesh: what comes by one of them is not flooded to another, as it would go around.</param>
+/// <param name="meshed">
+/// Of these the ones that lead to all others of a mesh: what comes by one of them is not flooded to another, as it would go around.
+/// </param>
 internal sealed class TwarenBridge(IReadOnlyList<ushort> ports, IReadOnlyList<ushort> meshed)
 {
     private readonly List<(StaticFlow Flow, FlowKey Key, FlowKey Mask)> _offered = [];
@@ -33,7 +35,7 @@ internal sealed class TwarenBridge(IReadOnlyList<ushort> ports, IReadOnlyList<us
 
     public void WithdrawAll() => _offered.Clear();
 
-    /// <summary>The offered flow that a packet matches, the one of the highest priority, of equals the first; null if there is none.</summary>
+    /// <summary>The offered flow of the highest priority that a packet matches, of equals the first; null if there is none.</summary>
     public StaticFlow? FindOffered(in FlowMatch packet)
     {
         MatchNormalizer.Normalize(packet, out FlowKey key, out _);

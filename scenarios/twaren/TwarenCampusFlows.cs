@@ -5,9 +5,9 @@ namespace Softswitch.Scenarios.Twaren;
 
 /// <summary>The entries of Figures 5 and 6 for any number of campuses, with VM-S in any of them.</summary>
 /// <remarks>
-/// Each is one of the paper's with the ports that the tunnels give it; for two campuses they are the paper's, but for those of the other campus's own network. Two things
-/// the paper did not need: entries to a machine are above those from one, so that machines in two campuses need not speak by way of the home; and a campus
-/// on the way has 2028's too, to send home what comes by.
+/// Each is one of the paper's with the ports that the tunnels give it; for two campuses they are the paper's, but for those of the other campus's
+/// own network. Two things the paper did not need: entries to a machine are above those from one, so that machines in two campuses need not speak
+/// by way of the home; and a campus on the way has 2028's too, to send home what comes by.
 /// </remarks>
 internal static class TwarenCampusFlows
 {
@@ -75,20 +75,26 @@ internal static class TwarenCampusFlows
 
     /// <summary>What a switch has to be told so that it has the new entries in place of the old.</summary>
     /// <returns>Those that go, and those that come or become others.</returns>
-    public static (IReadOnlyList<StaticFlow> Gone, IReadOnlyList<StaticFlow> Come) Compare(IReadOnlyList<StaticFlow> old, IReadOnlyList<StaticFlow> now)
+    public static (IReadOnlyList<StaticFlow> Gone, IReadOnlyList<StaticFlow> Come) Compare(
+        IReadOnlyList<StaticFlow> old, IReadOnlyList<StaticFlow> now)
     {
         Dictionary<(ulong, FlowMatch, ushort), FlowAction[]> before = old.ToDictionary(PlaceOf, flow => flow.Flow.Actions);
         HashSet<(ulong, FlowMatch, ushort)> after = [.. now.Select(PlaceOf)];
         return (
             [.. old.Where(flow => !after.Contains(PlaceOf(flow)))],
-            [.. now.Where(flow => !before.TryGetValue(PlaceOf(flow), out FlowAction[]? actions) || !actions.SequenceEqual(flow.Flow.Actions))]);
+            [.. now.Where(flow => !before.GetValueOrDefault(PlaceOf(flow), []).SequenceEqual(flow.Flow.Actions))]);
     }
 
-    private static (ulong Switch, FlowMatch Match, ushort Priority) PlaceOf(StaticFlow flow) => (flow.Switch, flow.Flow.Match, flow.Flow.Priority);
+    private static (ulong, FlowMatch, ushort) PlaceOf(StaticFlow flow) => (flow.Switch, flow.Flow.Match, flow.Flow.Priority);
 
     private static StaticFlow Like(string name, ulong device, ushort priority, params ushort[] ports) => Printed[name] with
     {
         Switch = device,
-        Flow = new ParsedFlow { Match = Printed[name].Flow.Match, Priority = priority, Actions = [.. ports.Select(port => FlowAction.Output(port))] },
+        Flow = new ParsedFlow
+        {
+            Match = Printed[name].Flow.Match,
+            Priority = priority,
+            Actions = [.. ports.Select(port => FlowAction.Output(port))],
+        },
     };
 }

@@ -14,7 +14,8 @@ namespace Softswitch.Scenarios.Twaren;
 ///                    |        4...  (tunnels: mesh, star, chain)
 ///                    +--- 3 AgSi 1 ------------------- 1 AcSi 3 - VM-S later             AcS2 2 - P, a machine of R's network
 /// </code>
-/// Other campuses' own networks and gateways are left out: VM-S's packets have nothing to do with them. Controller 0 has the aggregation switches, controller i AcSi.
+/// Other campuses' own networks and gateways are left out: VM-S's packets have nothing to do with them. Controller 0 has the aggregation
+/// switches, controller i AcSi.
 /// </remarks>
 internal sealed class TwarenCampuses
 {
@@ -31,18 +32,22 @@ internal sealed class TwarenCampuses
         Testbed lab = run.Lab;
         Tunnels = tunnels;
         int count = tunnels.Campuses;
-        _aggregation = [.. Enumerable.Range(0, count).Select(campus => lab.Add(new LabSwitch($"AgS{campus + 1}", TwarenCampusFlows.AggregationId(campus)), campus, 2))];
-        _access = [.. Enumerable.Range(0, count).Select(campus => lab.Add(new LabSwitch($"AcS{campus + 1}", TwarenCampusFlows.AccessId(campus)), campus, 1))];
+        IEnumerable<int> campuses = Enumerable.Range(0, count);
+        _aggregation = [.. campuses.Select(campus => Add("AgS", campus, TwarenCampusFlows.AggregationId(campus), 2))];
+        _access = [.. campuses.Select(campus => Add("AcS", campus, TwarenCampusFlows.AccessId(campus), 1))];
+        LabSwitch Add(string name, int campus, ulong datapathId, double row) => lab.Add(new LabSwitch($"{name}{campus + 1}", datapathId), campus, row);
         double middle = (count - 1) / 2.0;
         LabRouter router = lab.Add(new LabRouter("CR1"), 0, 3);
         LabRouter backbone = lab.Add(new LabRouter("TWAREN"), middle, 4);
-        Moved = lab.Add(new LabHost("VM-S", TwarenLab.Moved.HardwareAddress, Prefix("192.168.1.101/24"), TwarenLab.FirstGateway.Address), middle, 0);
-        Neighbour = lab.Add(new LabHost("R", Mac("08:00:27:94:9e:3d"), new Ipv4Prefix(TwarenLab.NeighbourAddress, 24), TwarenLab.FirstGateway.Address), -0.4, 0);
-        PeerHost = lab.Add(new LabHost("P", Peer.HardwareAddress, new Ipv4Prefix(Peer.Address, 24), TwarenLab.FirstGateway.Address), 1.4, 0);
+        Be32 gateway = TwarenLab.FirstGateway.Address;
+        Moved = lab.Add(new LabHost("VM-S", TwarenLab.Moved.HardwareAddress, new Ipv4Prefix(TwarenLab.Moved.Address, 24), gateway), middle, 0);
+        Neighbour = lab.Add(new LabHost("R", Mac("08:00:27:94:9e:3d"), new Ipv4Prefix(TwarenLab.NeighbourAddress, 24), gateway), -0.4, 0);
+        PeerHost = lab.Add(new LabHost("P", Peer.HardwareAddress, new Ipv4Prefix(Peer.Address, 24), gateway), 1.4, 0);
         Outside = lab.Add(new LabHost("W", Mac("02:00:00:00:71:0a"), Prefix("203.0.113.10/24"), Address("203.0.113.254")), middle, 5);
 
         lab.Connect(router, TwarenLab.FirstGateway.HardwareAddress, Prefix(HomePrefix), _aggregation[0], 2);
-        lab.Connect(backbone, Mac("02:00:00:00:01:fe"), Prefix("172.16.1.254/24"), router, Mac("02:00:00:00:01:01"), Prefix("172.16.1.1/24"));
+        lab.Connect(
+            backbone, Mac("02:00:00:00:01:fe"), Prefix("172.16.1.254/24"), router, Mac("02:00:00:00:01:01"), Prefix("172.16.1.1/24"));
         lab.Connect(backbone, Mac("02:00:00:00:71:fe"), Prefix("203.0.113.254/24"), Outside);
         router.Links.AddRoute(default, 0, Address("172.16.1.254"));
         backbone.Links.AddRoute(Address("192.168.1.0"), 24, Address("172.16.1.1"));
@@ -50,7 +55,8 @@ internal sealed class TwarenCampuses
         {
             lab.Connect(_aggregation[campus], 1, _access[campus], 1);
             lab.Connect(
-                backbone, new MacAddress(0x0200_0000_1200UL + (uint)campus), new Ipv4Prefix(UnderlayAddress(campus, 254), 24), _aggregation[campus], 3,
+                backbone, new MacAddress(0x0200_0000_1200UL + (uint)campus), new Ipv4Prefix(UnderlayAddress(campus, 254), 24),
+                _aggregation[campus], 3,
                 $"address={Ipv4Text.Format(UnderlayAddress(campus, 1))}/24,gateway={Ipv4Text.Format(UnderlayAddress(campus, 254))}");
             lab.Connect(Moved, _access[campus], TwarenLab.MachinePort);
         }
@@ -87,7 +93,8 @@ internal sealed class TwarenCampuses
     /// <summary>W, in no campus.</summary>
     public LabHost Outside { get; }
 
-    private static Be32 UnderlayAddress(int campus, uint host) => Be32.FromHost(0xac14_0000 + ((uint)(campus + 1) << 8) + host); // 172.20.CAMPUS.HOST
+    // 172.20.CAMPUS.HOST
+    private static Be32 UnderlayAddress(int campus, uint host) => Be32.FromHost(0xac14_0000 + ((uint)(campus + 1) << 8) + host);
 
     private IEnumerable<TwarenController> StartControllers(ScenarioRun run)
     {

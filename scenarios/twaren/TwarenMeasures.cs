@@ -8,8 +8,9 @@ internal static class TwarenMeasures
     public static readonly Measure SetUp = new("setup_s", "from nothing to all switches connected, s");
     public static readonly Measure Load = new("load_ms", "until all switches have the flows in advance, ms");
     public static readonly Measure Update = new("update_median_ms", "from when VM-S is there until its flows are (median of the moves), ms");
-    public static readonly Measure SlowestUpdate = new("update_longest_ms", "from when VM-S is there until its flows are (the slowest move), ms");
+    public static readonly Measure SlowestUpdate = new("update_longest_ms", "from when VM-S is there until its flows are (slowest move), ms");
     public static readonly Measure FlowMods = new("update_median_flow_mods", "flow-mods of a move (median)");
+    public static readonly Measure Busy = new("busy_percent", "what switches, controllers and hosts take of the processors while VM-S moves, %");
     public static readonly Measure Lost = new("lost_packets", "packets to VM-S lost in all moves");
     public static readonly Measure Gap = new("gap_ms", "longest time without a packet from or to VM-S, ms");
     public static readonly Measure Undelivered = new("undelivered_packets", "UDP packets of scenarios 2 and 3 that did not arrive");
@@ -25,8 +26,8 @@ internal static class TwarenMeasures
     public static readonly Measure OnDemand3 = new("table3_on_demand_flows", "on-demand flows of controller 2 with Table 2's entries");
 
     /// <summary>Table 4, by controller.</summary>
-    public static readonly IReadOnlyList<Measure> InAdvance4 = [.. Enumerable.Range(0, 3).Select(i => new Measure($"controller{i}_proactive_flows", $"proactive flows of controller {i}"))];
-    public static readonly IReadOnlyList<Measure> OnPackets4 = [.. Enumerable.Range(0, 3).Select(i => new Measure($"controller{i}_reactive_flows", $"reactive flows of controller {i}"))];
+    public static readonly IReadOnlyList<Measure> InAdvance4 = OfControllers("proactive");
+    public static readonly IReadOnlyList<Measure> OnPackets4 = OfControllers("reactive");
 
     public static readonly Measure Figure5Rate = new("figure5_mpps", "AgS2 on one core with Figure 5's entries, Mpps");
     public static readonly Measure OneMachineRate = new("one_machine_mpps", "AgS2 on one core with K machines' entries, one machine sends, Mpps");
@@ -34,30 +35,42 @@ internal static class TwarenMeasures
 
     public static IReadOnlyList<Measure> List { get; } =
     [
-        SetUp, Load, Update, SlowestUpdate, FlowMods, Lost, Gap, Undelivered, FirstPing, Triangle, Straight, HomeTrip, PeerTrip, ControllerPackets, Entries, ArpLife,
-        InAdvance3, OnDemand3, .. InAdvance4, .. OnPackets4, Figure5Rate, OneMachineRate, AllMachinesRate,
+        SetUp, Load, Update, SlowestUpdate, FlowMods, Busy, Lost, Gap, Undelivered, FirstPing, Triangle, Straight, HomeTrip, PeerTrip,
+        ControllerPackets, Entries, ArpLife, InAdvance3, OnDemand3, .. InAdvance4, .. OnPackets4, Figure5Rate, OneMachineRate, AllMachinesRate,
     ];
 
     public static IReadOnlyList<PaperFigure> Figures { get; } =
     [
-        new("table2", "Table 2: entries of AcS2 and packets at the controller, by the controller's way of inserting flow4", ["pings=10,100,1000", "insertion=on-demand,proactive,reactive"],
-            [ControllerPackets, Entries, FirstPing, Straight])
+        new(
+            "table2", "Table 2: entries of AcS2 and packets at the controller, by its way of inserting flow4",
+            ["insertion=on-demand,proactive,reactive"], [ControllerPackets, Entries, FirstPing, Triangle, Straight])
         {
-            Settings = ["part=shortcut", "arp-expiry=2"], Repeat = 3,
+            Settings = ["part=shortcut", "arp-expiry=2"],
         },
-        new("table3", "Table 3: flows of controller 2 over N", ["n=1,10,100,1000"], [InAdvance3, OnDemand3]) { Settings = ["part=tables", "k=1", "m=1"], Repeat = 1 },
-        new("table4", "Table 4: flows of the three controllers over K and M", ["k=1,10,100,1000", "m=1,1000"], [.. InAdvance4, .. OnPackets4, Load])
+        new("table3", "Table 3: flows of controller 2 over N", ["n=1,10,100,1000"], [InAdvance3, OnDemand3])
         {
-            Settings = ["part=tables", "n=1"], Repeat = 1,
+            Settings = ["part=tables", "k=1", "m=1", "duration=0.5"], Repeat = 1,
         },
-        new("rates", "AgS2 on one core over K: Table 4's entries, from memory", ["k=1,10,100,1000,10000"], [Figure5Rate, OneMachineRate, AllMachinesRate])
+        new(
+            "table4", "Table 4: flows of the three controllers over K and M",
+            ["k=1,10,100,1000", "m=1,1000"], [.. InAdvance4, .. OnPackets4, Load])
+        {
+            Settings = ["part=tables", "n=1", "duration=0.5"], Repeat = 1,
+        },
+        new(
+            "rates", "AgS2 on one core, from memory, with the entries of Table 4 over K",
+            ["k=1,10,100,1000,10000"], [Figure5Rate, OneMachineRate, AllMachinesRate])
         {
             Settings = ["part=rates"], Repeat = 3,
         },
-        new("networks", "migration of several levels (§4): a move's update over the number of campuses, by the tunnels between them", ["networks=2,5,10,20,50", "topology=mesh,star,chain"],
-            [Update, FlowMods, Lost, Gap, HomeTrip, PeerTrip, SetUp, Load])
+        new(
+            "networks", "migration of several levels (§4): a move over the number of campuses, by the tunnels between them",
+            ["networks=2,5,10,20,50", "topology=mesh,star,chain"], [Update, FlowMods, Lost, Gap, HomeTrip, PeerTrip, SetUp, Load, Busy])
         {
             Settings = ["part=networks", "moves=20"], Repeat = 3,
         },
     ];
+
+    private static IReadOnlyList<Measure> OfControllers(string way) =>
+        [.. Enumerable.Range(0, 3).Select(i => new Measure($"controller{i}_{way}_flows", $"{way} flows of controller {i}"))];
 }

@@ -5,7 +5,7 @@ using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Scenarios.Twaren;
 
-/// <summary>VM-S's move to campus 2 under W's pings, and the flows of Figures 5 and 6 that follow it; several times, if several are asked for, with the way back between them.</summary>
+/// <summary>VM-S's move to campus 2 under W's pings, and the flows of Figures 5 and 6 that follow it; again, if several moves are asked for.</summary>
 internal static class TwarenMove
 {
     private const int PingsAround = 10;
@@ -14,7 +14,9 @@ internal static class TwarenMove
 
     /// <summary>How the entries of Figures 5 and 6 are inserted.</summary>
     public static Insertion InsertionOf(ScenarioRun run) =>
-        run.Get(TwarenParameters.Part) == TwarenParameters.Paths && run.Get(TwarenParameters.Insertion) == TwarenParameters.Reactive ? Insertion.Reactive : Insertion.Proactive;
+        run.Get(TwarenParameters.Part) == TwarenParameters.Paths && run.Get(TwarenParameters.Insertion) == TwarenParameters.Reactive
+            ? Insertion.Reactive
+            : Insertion.Proactive;
 
     public static void Run(ScenarioRun run, TwarenLab lab)
     {
@@ -39,13 +41,15 @@ internal static class TwarenMove
         Record(run, pings, moves);
         string where = $"{run.Result.Timeline.SecondsAt(moves[0].Left):0.00} s on";
         run.Figure(
-            $"pings lost in the move, one every {1000 / run.Get(TwarenParameters.Pings):0.###} ms", "none given", $"{summary.Lost}, longest gap {summary.LongestGap.TotalMilliseconds:0} ms from {where}");
+            $"pings lost in the move, one every {1000 / run.Get(TwarenParameters.Pings):0.###} ms", "none given",
+            $"{summary.Lost}, longest gap {summary.LongestGap.TotalMilliseconds:0} ms from {where}");
         if (connection == null)
         {
             return;
         }
         run.Check(
-            "W's TCP connection with the guest survives the move and carries what was sent, there and back", "alive, 0 bytes wrong", connection.ToString(),
+            "W's TCP connection with the guest survives the move and carries what was sent, there and back", "alive, 0 bytes wrong",
+            connection.ToString(),
             connection.Failure == null && connection.WrongBytes == 0 && connection.Bytes > 0);
         foreach (Move move in moves)
         {
@@ -81,7 +85,8 @@ internal static class TwarenMove
             lab.MovedHost.Announce();
         }
         long loaded = TwarenSteps.Settle(run, lab);
-        run.Say($"Figures 5 (2024 corrected) and 6 are {(insertion == Insertion.Proactive ? "loaded on" : "ready for")} all switches", loaded);
+        string how = insertion == Insertion.Proactive ? "loaded on" : "ready for";
+        run.Say($"Figures 5 (2024 corrected) and 6 are {how} all switches", loaded);
         return new Move(left, arrived, loaded, loaded, run.CountFlowMods() - flowMods, guest);
     }
 

@@ -21,9 +21,6 @@ internal static class TwarenParameters
     public const string Reactive = "reactive";
     public const string OnDemand = "on-demand";
 
-    public const string Software = "software";
-    public const string Card = "card";
-
     private const int MostMachines = 10_000;
     private const int MostNetworks = 50;
 
@@ -32,15 +29,15 @@ internal static class TwarenParameters
 
     public static readonly Parameter<string> Part = Parameter.Word(
         "part",
-        "what runs: all of the paper's; scenarios 2 and 3 (paths), scenario 1 with Table 2 (shortcut), Tables 3 and 4 (tables), one core without hosts (rates); "
-        + "or VM-S's way through many campuses (networks)",
+        "what runs: all of the paper's; scenarios 2 and 3 (paths), scenario 1 with Table 2 (shortcut), Tables 3 and 4 (tables), "
+        + "one core without hosts (rates); or VM-S's way through many campuses (networks)",
         [All, Paths, Shortcut, Tables, Rates, Networks]);
 
     public static readonly Parameter<int> K = Parameter.Whole(
         "k", "machines of the domain that controllers 0 and 1 have entries for", 1000, 1, MostMachines, small: 50, paper: "K of Table 4");
 
     public static readonly Parameter<int> M = Parameter.Whole(
-        "m", "machines of the domain that controller 2 has Figure 6's entries for", 1000, 1, MostMachines, small: 50, paper: "M of Table 4");
+        "m", "machines of the domain that controller 2 has entries for", 1000, 1, MostMachines, small: 50, paper: "M of Table 4");
 
     public static readonly Parameter<int> N = Parameter.Whole(
         "n", "machines that controller 2 has Table 2's entries for", 1000, 1, MostMachines, small: 50, paper: "N of Table 3");
@@ -51,7 +48,7 @@ internal static class TwarenParameters
     public static readonly Parameter<string> Topology = Parameter.Word(
         "topology",
         "tunnels between the aggregation switches: one for each pair (mesh), all to VM-S's home (star), each to the next (chain)",
-        [TwarenTunnels.Mesh, TwarenTunnels.Star, TwarenTunnels.Chain], paper: "one tunnel; a full mesh for migration of several levels (§4)");
+        [TwarenTunnels.Mesh, TwarenTunnels.Star, TwarenTunnels.Chain], paper: "one tunnel; a full mesh for several levels (§4)");
 
     public static readonly Parameter<int> Moves = Parameter.Whole(
         "moves", "measured moves of VM-S, to campus 2 or on to the next campus (networks)", 1, 1, 1000, paper: "1");
@@ -60,24 +57,27 @@ internal static class TwarenParameters
         "pings", "pps", "pings a second", 100, 1, 5000);
 
     public static readonly Parameter<int> Rate = Parameter.Whole(
-        "rate", "UDP packets a second, each way, with VM-S", 1000, 10, 20_000, "pps", guest: 200);
+        "rate", "UDP packets a second to VM-S, and from it (paths)", 1000, 10, 20_000, "pps", guest: 200);
 
     public static readonly Parameter<int> FullRate = Parameter.Whole(
         "full-rate", "UDP packets a second, each way, between VM-S and R while the tables are full", 5000, 10, 20_000, "pps", small: 1000);
 
     public static readonly Parameter<int> Size = Parameter.Whole(
-        "size", "length of the UDP packets' Ethernet frames, without FCS", 106, UdpStream.HeaderLength + UdpStream.LeastLength, LongestFrame, "bytes");
+        "size", "length of the UDP packets' Ethernet frames, without FCS",
+        106, UdpStream.HeaderLength + UdpStream.LeastLength, LongestFrame, "bytes");
 
     public static readonly Parameter<int> BenchSize = Parameter.Whole(
-        "bench-size", "length of the Ethernet frames that one core forwards from memory, without FCS", PacketFields.MinFrame, PacketFields.MinFrame, PacketFields.MaxFrame, "bytes");
+        "bench-size", "length of the Ethernet frames that one core forwards from memory, without FCS",
+        PacketFields.MinFrame, PacketFields.MinFrame, PacketFields.MaxFrame, "bytes");
 
     public static readonly Parameter<double> Duration = Parameter.Number(
         "duration", "s", "how long each stream of UDP packets or pings lasts", 3, 0.5, 600, small: 1);
 
     public static readonly Parameter<string> Insertion = Parameter.Word(
         "insertion",
-        "how controllers insert VM-S's entries: all at once (proactive), with the first packet that has none (reactive), with the first packet that flow2 sends them (on-demand); "
-        + "the paper's is proactive, and for flow4 on demand. With reactive entries nothing is asked of 2013 and of 2024 as printed",
+        "how controllers insert VM-S's entries: all at once (proactive), with the first packet that has none (reactive), with the first "
+        + "that flow2 sends them (on-demand); the paper's is proactive, and for flow4 on demand. Reactive entries hide others that overlap: "
+        + "nothing is asked of 2013, of 2024 as printed, and of P",
         [AsThePaper, Proactive, Reactive, OnDemand]);
 
     public static readonly Parameter<bool> Barriers = Parameter.Flag(
@@ -92,15 +92,13 @@ internal static class TwarenParameters
     public static readonly Parameter<int> ArpExpiry = Parameter.Whole(
         "arp-expiry", "how long flow3 and other reactive ARP entries live", 5, 1, 60, "s", small: 2, paper: "a fixed time");
 
-    public static readonly Parameter<string> Device = Parameter.Word(
-        "device", "what AcS2 forwards with while Table 2 is measured; part all has both, one after the other", [Software, Card], paper: "a NetFPGA card");
-
     public static IReadOnlyList<Parameter> List { get; } =
     [
-        Part, K, M, N, NetworkCount, Topology, Moves, Pings, Rate, FullRate, Size, BenchSize, Duration, Insertion, Barriers, MakeBeforeBreak, Tunnel, ArpExpiry, Device,
+        Part, K, M, N, NetworkCount, Topology, Moves, Pings, Rate, FullRate, Size, BenchSize, Duration, Insertion, Barriers, MakeBeforeBreak, Tunnel,
+        ArpExpiry, CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
     ];
 
-    // What is not here matters everywhere.
+    // What is not here matters everywhere. The whole has AcS2 on AF_PACKET, and then on a card.
     private static readonly Dictionary<Parameter, string[]> MattersTo = new()
     {
         [K] = [All, Tables, Rates],
@@ -120,7 +118,9 @@ internal static class TwarenParameters
         [MakeBeforeBreak] = [Networks],
         [Tunnel] = [All, Paths, Shortcut, Tables, Networks],
         [ArpExpiry] = [All, Shortcut],
-        [Device] = [Shortcut],
+        [CommonParameters.Backend] = [Paths, Shortcut, Tables, Networks],
+        [CommonParameters.Device] = [Paths, Shortcut, Tables, Networks],
+        [CommonParameters.LinkRate] = [All, Paths, Shortcut, Tables, Networks],
     };
 
     /// <summary>Refuses what would change nothing, so that nobody sweeps it.</summary>
@@ -132,17 +132,22 @@ internal static class TwarenParameters
         {
             if (values.IsSet(parameter) && !parts.Contains(part))
             {
-                throw new OptionException($"{parameter.Key}: changes nothing in part={part}; it is for part={string.Join(" or part=", parts)}");
+                throw new OptionException($"{parameter.Key}: is not for part={part}; it is for part={string.Join(" or part=", parts)}");
             }
         }
         string insertion = values.Get(Insertion);
         if (insertion == OnDemand && part != Shortcut)
         {
-            throw new OptionException($"{Insertion.Key}: {OnDemand} needs part={Shortcut}: only Table 2 has a flow that sends packets to the controller");
+            throw new OptionException(
+                $"{Insertion.Key}: {OnDemand} needs part={Shortcut}: only Table 2 has a flow that sends packets to the controller");
         }
         if (options.UsesGuests && part is Rates or Networks)
         {
             throw new OptionException($"{Part.Key}: {part} has no guest; leave --vm out");
+        }
+        if (options.UsesGuests && values.IsSet(CommonParameters.Device))
+        {
+            throw new OptionException($"{CommonParameters.Device.Key}: a guest's cable cannot be a card's wire; leave --vm out");
         }
     }
 }

@@ -74,16 +74,7 @@ internal sealed class TwarenScenario : Scenario
             var wires = new TwarenWires(run, lab);
             StreamSummary around = MeasureTriangle(run, lab, wires);
             run.KeepTable(lab.SecondAccess, "before flow1 and flow2");
-            if (run.Get(TwarenParameters.Device) == TwarenParameters.Software)
-            {
-                TwarenShortcut.Run(run, lab, wires, "in software", around);
-                KeepTables(run);
-            }
-            else
-            {
-                lab.StandIn(run);
-                TwarenShortcut.RunOnCard(run, lab, new TwarenWires(run, lab), around);
-            }
+            TwarenShortcut.Run(run, lab, wires, around);
             if (isWhole)
             {
                 wires = lab.StandIn(run) ? new TwarenWires(run, lab) : wires;
@@ -98,14 +89,6 @@ internal sealed class TwarenScenario : Scenario
         }
         string[] refused = [.. lab.Controllers.SelectMany(controller => controller.Errors)];
         run.Check("no switch has refused anything", "0", refused.Length == 0 ? "0" : string.Join(", ", refused), refused.Length == 0);
-    }
-
-    private static void KeepTables(ScenarioRun run)
-    {
-        foreach (LabSwitch device in run.Lab.Switches)
-        {
-            run.KeepTable(device, "after");
-        }
     }
 
     /// <summary>Nothing is loaded yet: the controllers bridge.</summary>

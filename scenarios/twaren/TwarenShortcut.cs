@@ -21,10 +21,10 @@ internal static class TwarenShortcut
         [TwarenParameters.Reactive] = new(["flow1"], ["flow3", "flow4"], ["flow1", "flow4"], 1, PacketInReason.NoMatch),
     };
 
-    /// <param name="how">For people: what AcS2 forwards with.</param>
     /// <param name="around">The same pings by the triangle route.</param>
-    public static void Run(ScenarioRun run, TwarenLab lab, TwarenWires wires, string how, StreamSummary around)
+    public static void Run(ScenarioRun run, TwarenLab lab, TwarenWires wires, StreamSummary around)
     {
+        string how = lab.SecondAccess.IsOnCard ? "on the card" : "in software";
         TwarenController controller = lab.Controllers[2];
         Way way = WayOf(run);
         Load(run, lab, way);
@@ -49,6 +49,14 @@ internal static class TwarenShortcut
         JudgeWires(run, wires, how, summary.Sent + 1, start);
         RemovedFlow flow3 = JudgeExpiry(run, lab, controller, how, removed);
         JudgeEnd(run, lab, how, summary.Sent + 1);
+        if (lab.SecondAccess.IsOnCard)
+        {
+            JudgeCard(run, lab.SecondAccess);
+        }
+        foreach (LabSwitch device in run.Lab.Switches)
+        {
+            run.KeepTable(device, $"after, {how}");
+        }
         if (run.Result.Measures.ContainsKey(TwarenMeasures.FirstPing))
         {
             return; // the card's, after those of software
@@ -82,9 +90,7 @@ internal static class TwarenShortcut
         device.StartOnCard();
         run.WaitUntil(() => controller.Find(device.DatapathId) != null, "AcS2 is back at its controller");
         run.Say("AcS2 is an emulated NetFPGA card now");
-        Run(run, lab, wires, "on the card", around);
-        JudgeCard(run, device);
-        run.KeepTable(device, "after, on the card");
+        Run(run, lab, wires, around);
     }
 
     /// <summary>Figure 6's entries go first: 222 covers flow2, and overlaps flow4.</summary>

@@ -1,9 +1,9 @@
 namespace Softswitch.Scenarios.Twaren;
 
-/// <summary>Which aggregation switches have a tunnel between them, and where the way from one to another begins. Campuses count from 0, which is VM-S's home.</summary>
+/// <summary>Which aggregation switches have a tunnel between them, and where the way from one to another begins.</summary>
 /// <remarks>
-/// A mesh has n(n-1)/2 tunnels, 1,225 for 50 campuses: every way is one tunnel long, and whoever moves is another switch's neighbour. A star has n-1, all to the home.
-/// A chain is what there is when each migration adds the tunnel it needs: the way home grows with each.
+/// Campuses count from 0, which is VM-S's home. A mesh has n(n-1)/2 tunnels, 1,225 for 50 campuses, and every way is one tunnel long. A star has n-1,
+/// all to the home. A chain is what there is when each migration adds the tunnel it needs: the way home grows with each.
 /// </remarks>
 internal sealed class TwarenTunnels
 {
@@ -17,7 +17,8 @@ internal sealed class TwarenTunnels
     public TwarenTunnels(string topology, int campuses)
     {
         _topology = topology;
-        _neighbours = [.. Enumerable.Range(0, campuses).Select(one => Enumerable.Range(0, campuses).Where(other => other != one && NextHop(one, other) == other).ToArray())];
+        IEnumerable<int> all = Enumerable.Range(0, campuses);
+        _neighbours = [.. all.Select(one => all.Where(other => other != one && NextHop(one, other) == other).ToArray())];
     }
 
     public int Campuses => _neighbours.Length;
@@ -25,7 +26,8 @@ internal sealed class TwarenTunnels
     /// <summary>Whether what comes by a tunnel must not be flooded into others, as it would go around.</summary>
     public bool HasLoops => _topology == Mesh;
 
-    public IEnumerable<(int Near, int Far)> Pairs => Enumerable.Range(0, Campuses).SelectMany(near => _neighbours[near].Where(far => far > near).Select(far => (near, far)));
+    public IEnumerable<(int Near, int Far)> Pairs =>
+        Enumerable.Range(0, Campuses).SelectMany(near => _neighbours[near].Where(far => far > near).Select(far => (near, far)));
 
     /// <summary>The port of a campus's aggregation switch by which the way to another campus begins.</summary>
     public ushort PortTo(int from, int to) => PortOf(Array.IndexOf(_neighbours[from], NextHop(from, to)));

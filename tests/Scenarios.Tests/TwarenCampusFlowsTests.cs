@@ -24,7 +24,7 @@ public sealed class TwarenCampusFlowsTests
         };
         IEnumerable<string> printed = TwarenFlows.Read(TwarenFlows.Figure5).Concat(TwarenFlows.Read(TwarenFlows.Figure6))
             .Where(flow => flow.Name is not ("2021" or "2022" or "2025")).Select(flow => Describe(flow with { Switch = own[flow.Switch] }));
-        IEnumerable<StaticFlow> made = [.. TwarenCampusFlows.ForGateway(tunnels), .. TwarenCampusFlows.ForMachine(tunnels, TwarenLab.Moved, 1, TwarenLab.MachinePort)];
+        IEnumerable<StaticFlow> made = [.. TwarenCampusFlows.ForGateway(tunnels), .. At(tunnels, 1)];
         Assert.Equal(printed.Order(), made.Select(Describe).Order());
     }
 
@@ -37,12 +37,14 @@ public sealed class TwarenCampusFlowsTests
         var tunnels = new TwarenTunnels(topology, campuses);
         for (int at = 0; at < campuses; at++)
         {
-            var walk = new Walk(tunnels, [.. TwarenCampusFlows.ForGateway(tunnels), .. TwarenCampusFlows.ForMachine(tunnels, TwarenLab.Moved, at, TwarenLab.MachinePort)]);
+            var walk = new Walk(tunnels, [.. TwarenCampusFlows.ForGateway(tunnels), .. At(tunnels, at)]);
             for (int from = 0; from < campuses; from++)
             {
-                Assert.Equal((TwarenCampusFlows.AccessId(at), TwarenLab.MachinePort), walk.Follow(TwarenCampusFlows.AggregationId(from), "ip,dl_dst=" + TwarenLab.Moved.HardwareAddress));
+                (ulong, ushort) end = walk.Follow(TwarenCampusFlows.AggregationId(from), $"ip,dl_dst={TwarenLab.Moved.HardwareAddress}");
+                Assert.Equal((TwarenCampusFlows.AccessId(at), TwarenLab.MachinePort), end);
             }
-            string sent = $"ip,dl_src={TwarenLab.Moved.HardwareAddress},dl_dst={TwarenLab.FirstGateway.HardwareAddress},nw_src=192.168.1.101,nw_dst=203.0.113.10";
+            string sent = $"ip,dl_src={TwarenLab.Moved.HardwareAddress},dl_dst={TwarenLab.FirstGateway.HardwareAddress},"
+                + "nw_src=192.168.1.101,nw_dst=203.0.113.10";
             Assert.Equal((TwarenCampusFlows.AggregationId(0), (ushort)2), walk.Follow(TwarenCampusFlows.AccessId(at), sent));
         }
     }
@@ -81,7 +83,7 @@ public sealed class TwarenCampusFlowsTests
         {
             var tunnels = new TwarenTunnels(topology, 50);
             (IReadOnlyList<StaticFlow> gone, IReadOnlyList<StaticFlow> come) = TwarenCampusFlows.Compare(At(tunnels, 7), At(tunnels, 8));
-            return gone.Concat(come).Select(flow => flow.Switch).Where(id => TwarenCampusFlows.AccessCampusOf(id) == null).Distinct().Count();
+            return gone.Concat(come).Select(flow => flow.Switch).Distinct().Count(id => TwarenCampusFlows.AccessCampusOf(id) == null);
         }
     }
 
@@ -139,8 +141,9 @@ public sealed class TwarenCampusFlowsTests
             {
                 return TwarenCampusFlows.AccessId(own);
             }
-            IEnumerable<int> next = Enumerable.Range(0, tunnels.Campuses).Where(other => other != own && tunnels.Way(own, other).Count == 2 && tunnels.PortTo(own, other) == port);
-            return next.Any() ? TwarenCampusFlows.AggregationId(next.Single()) : null;
+            int[] neighbours = [.. Enumerable.Range(0, tunnels.Campuses).Where(other => other != own && tunnels.Way(own, other).Count == 2)];
+            int next = Array.FindIndex(neighbours, neighbour => tunnels.PortTo(own, neighbour) == port);
+            return next < 0 ? null : TwarenCampusFlows.AggregationId(neighbours[next]);
         }
     }
 }

@@ -10,13 +10,16 @@ public sealed class TwarenParametersTests
     private readonly TwarenScenario _scenario = new();
 
     [Theory]
-    [InlineData("networks: changes nothing in part=all", "networks=5")]
-    [InlineData("k: changes nothing in part=shortcut; it is for part=all or part=tables or part=rates", "part=shortcut", "k=7")]
+    [InlineData("networks: is not for part=all", "networks=5")]
+    [InlineData("k: is not for part=shortcut; it is for part=all or part=tables or part=rates", "part=shortcut", "k=7")]
     [InlineData("insertion: on-demand needs part=shortcut", "part=paths", "insertion=on-demand")]
     [InlineData("networks: '51' is not allowed", "part=networks", "networks=51")]
     [InlineData("m: '0' is not allowed", "m=0")]
-    public void What_changes_nothing_or_is_not_allowed_is_refused(string reason, params string[] settings) =>
-        Assert.StartsWith(reason, Assert.Throws<OptionException>(() => ParameterValues.Parse(_scenario, new(), settings)).Message, StringComparison.Ordinal);
+    public void What_changes_nothing_or_is_not_allowed_is_refused(string reason, params string[] settings)
+    {
+        OptionException refused = Assert.Throws<OptionException>(() => ParameterValues.Parse(_scenario, new(), settings));
+        Assert.StartsWith(reason, refused.Message, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("part=networks")]

@@ -12,13 +12,14 @@ public sealed class TwarenTunnelsTests
     [InlineData(TwarenTunnels.Mesh, 2, 1)]
     [InlineData(TwarenTunnels.Star, 2, 1)]
     [InlineData(TwarenTunnels.Chain, 2, 1)]
-    public void There_are_as_many_tunnels_as_the_topology_needs_and_each_end_has_a_port_of_its_own(string topology, int campuses, int tunnels)
+    public void There_are_as_many_tunnels_as_the_topology_needs_and_each_end_has_its_port(string topology, int campuses, int tunnels)
     {
         var all = new TwarenTunnels(topology, campuses);
         Assert.Equal(tunnels, all.Pairs.Count());
         for (int campus = 0; campus < campuses; campus++)
         {
-            IEnumerable<int> ends = all.Pairs.Where(pair => pair.Near == campus || pair.Far == campus).Select(pair => pair.Near == campus ? pair.Far : pair.Near);
+            IEnumerable<int> ends = all.Pairs.Where(pair => pair.Near == campus || pair.Far == campus)
+                .Select(pair => pair.Near == campus ? pair.Far : pair.Near);
             Assert.Equal(all.PortsOf(campus).Order(), ends.Select(end => all.PortTo(campus, end)).Order());
         }
     }
@@ -60,7 +61,8 @@ public sealed class TwarenTunnelsTests
         {
             reached.Add(campus);
             IReadOnlyList<ushort> away = all.PortsAwayFromHome(campus);
-            foreach (int next in Enumerable.Range(0, all.Campuses).Where(other => other != campus && all.Way(campus, other).Count == 2 && away.Contains(all.PortTo(campus, other))))
+            IEnumerable<int> neighbours = Enumerable.Range(0, all.Campuses).Where(other => other != campus && all.Way(campus, other).Count == 2);
+            foreach (int next in neighbours.Where(neighbour => away.Contains(all.PortTo(campus, neighbour))))
             {
                 Spread(next);
             }
