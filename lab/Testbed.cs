@@ -160,8 +160,11 @@ internal sealed class Testbed : IDisposable
     /// <summary>Starts a switch under these controllers of the lab.</summary>
     public void Start(LabSwitch device, params IReadOnlyList<OfController> controllers) => StartAll([device], controllers);
 
-    /// <summary>Starts several switches at once.</summary>
-    public void StartAll(IReadOnlyList<LabSwitch> devices, params IReadOnlyList<OfController> controllers)
+    /// <summary>Starts several switches at once, under the same controllers.</summary>
+    public void StartAll(IReadOnlyList<LabSwitch> devices, params IReadOnlyList<OfController> controllers) => StartAll(devices, _ => controllers);
+
+    /// <summary>Starts several switches at once, each under controllers of its own.</summary>
+    public void StartAll(IReadOnlyList<LabSwitch> devices, Func<LabSwitch, IReadOnlyList<OfController>> controllersOf)
     {
         Dictionary<LabSwitch, string> addresses = devices.ToDictionary(device => device, ConnectToControllers);
         InParallel(devices, device =>
@@ -169,7 +172,10 @@ internal sealed class Testbed : IDisposable
             string? whyNoCard = Wiring.UsesCards ? device.FindWhyNoCard() : null;
             bool isOnCard = Wiring.UsesCards && whyNoCard == null;
             device.Start(
-                [.. controllers.Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, addresses[device], controller.Port))],
+                [
+                    .. controllersOf(device)
+                        .Select(controller => new ConnectionTarget(ConnectionTransport.Tcp, IsPassive: false, addresses[device], controller.Port)),
+                ],
                 _log, isOnCard);
             if (Wiring.UsesCards)
             {

@@ -38,7 +38,7 @@ internal sealed class TwarenCampuses
         LabSwitch Add(string name, int campus, ulong datapathId, double row) => lab.Add(new LabSwitch($"{name}{campus + 1}", datapathId), campus, row);
         double middle = (count - 1) / 2.0;
         LabRouter router = lab.Add(new LabRouter("CR1"), 0, 3);
-        LabRouter backbone = lab.Add(new LabRouter("TWAREN"), middle, 4);
+        LabRouter backbone = Backbone = lab.Add(new LabRouter("TWAREN"), middle, 4);
         Be32 gateway = TwarenLab.FirstGateway.Address;
         Moved = lab.Add(new LabHost("VM-S", TwarenLab.Moved.HardwareAddress, new Ipv4Prefix(TwarenLab.Moved.Address, 24), gateway), middle, 0);
         Neighbour = lab.Add(new LabHost("R", Mac("08:00:27:94:9e:3d"), new Ipv4Prefix(TwarenLab.NeighbourAddress, 24), gateway), -0.4, 0);
@@ -69,17 +69,18 @@ internal sealed class TwarenCampuses
                 _aggregation[far], tunnels.PortTo(far, near), UnderlayAddress(far, 1), "key=1");
         }
         Controllers = [.. StartControllers(run)];
-        for (int campus = 0; campus < count; campus++)
-        {
-            lab.Start(_aggregation[campus], Controllers[0]);
-            lab.Start(_access[campus], Controllers[campus + 1]);
-        }
+        lab.StartAll([.. _aggregation, .. _access], device => [Controllers[TwarenCampusFlows.AccessCampusOf(device.DatapathId) + 1 ?? 0]]);
     }
 
     public TwarenTunnels Tunnels { get; }
 
     /// <summary>0 has the aggregation switches, i that of campus i.</summary>
     public IReadOnlyList<TwarenController> Controllers { get; }
+
+    public LabRouter Backbone { get; }
+
+    /// <summary>The home's end of its tunnels' way.</summary>
+    public string TunnelInterface => Backbone.Interfaces[2];
 
     /// <summary>VM-S; its places are the campuses.</summary>
     public LabHost Moved { get; }

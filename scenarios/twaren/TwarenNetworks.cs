@@ -50,6 +50,10 @@ internal sealed class TwarenNetworks
         run.WaitUntil(() => lab.Controllers.Sum(controller => controller.Switches.Count) == switches, "all switches are connected");
         run.Record(TwarenMeasures.SetUp, Stopwatch.GetElapsedTime(began).TotalSeconds);
         run.Say($"{switches} switches with {tunnels.Pairs.Count()} tunnels are connected to their {lab.Controllers.Count} controllers");
+        if (run.Options.CaptureFolder != null)
+        {
+            run.Tap(lab.Backbone, lab.TunnelInterface); // for people; nothing is counted
+        }
         var networks = new TwarenNetworks(run, lab);
         networks.Load();
         networks.Travel();

@@ -26,6 +26,14 @@ public sealed class ScenarioTests
     public void Twaren_passes_at_small_scale() => Pass("twaren");
 
     [Fact]
+    public void Twaren_passes_through_five_campuses()
+    {
+        JsonNode measures = Pass("twaren", "--set", "part=networks,networks=5,moves=6,make-before-break=on")["measures"]!;
+        Assert.True(measures["update_median_ms"]!.GetValue<double>() > 0);
+        Assert.True(measures["update_median_flow_mods"]!.GetValue<double>() >= 5); // each aggregation switch of a mesh has one
+    }
+
+    [Fact]
     public void Victor_passes_at_small_scale() => Pass("victor");
 
     [Fact]
