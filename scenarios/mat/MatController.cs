@@ -15,7 +15,7 @@ namespace Softswitch.Scenarios.Mat;
 /// <param name="HasLegacyHosts">Whether hosts with addresses of this network are here, whose packets pass as they are.</param>
 internal sealed record MatNetwork(ulong Switch, ushort HostPort, ushort RouterPort, Be32 Router, Be32 Mobile, bool HasLegacyHosts)
 {
-    /// <summary>Where mobile nodes are, if that is no port of other hosts: among those whose packets pass as they are, theirs would too.</summary>
+    /// <summary>Where mobile nodes are. Among hosts whose packets pass as they are theirs would too; so there it is another port.</summary>
     public ushort MobilePort { get; init; } = HostPort;
 }
 
@@ -42,10 +42,11 @@ internal enum MatInsertion
 /// <param name="HeardAt">When its RARP was there.</param>
 /// <param name="LearnedAt">When its reply to the probe was there.</param>
 /// <param name="WrittenAt">When the last switch had been written its flow-mods.</param>
-/// <param name="DoneAt">When each switch had answered its barrier, by datapath id; without barriers, when it had been written its flow-mods.</param>
+/// <param name="DoneAt">When each switch had answered its barrier, by datapath id; without barriers, when it was written to.</param>
 /// <param name="Worked">Processor time that the process used from <paramref name="LearnedAt"/> until all was done.</param>
 internal sealed record MatUpdate(
-    Be32 Home, Be32? Before, Be32 After, long HeardAt, long LearnedAt, long WrittenAt, IReadOnlyDictionary<ulong, long> DoneAt, TimeSpan Worked)
+    Be32 Home, Be32? Before, Be32 After, long HeardAt, long LearnedAt, long WrittenAt, IReadOnlyDictionary<ulong, long> DoneAt,
+    TimeSpan Worked)
 {
     public long LastDoneAt => DoneAt.Values.Max();
 
@@ -78,7 +79,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private readonly Dictionary<Be32, MatNetwork> _places = []; // of home addresses
     private readonly List<MatUpdate> _updates = [];
 
-    /// <summary>In which order the switches get what is new; all but <see cref="MatInsertion.Parallel"/> need <see cref="UsesBarriers"/>.</summary>
+    /// <summary>All but <see cref="MatInsertion.Parallel"/> need <see cref="UsesBarriers"/>.</summary>
     public MatInsertion Insertion { get; init; }
 
     /// <summary>Whether switches are asked to confirm; else an update is over when all is written.</summary>
@@ -87,7 +88,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     /// <summary>Whether the translation of the old address stays for a while, for what is under way.</summary>
     public bool KeepsOldAddress { get; init; } = true;
 
-    /// <summary>Whether a flow that goes is named (OFPFC_DELETE_STRICT), so that a switch need not look at all it has (OFPFC_DELETE).</summary>
+    /// <summary>By OFPFC_DELETE_STRICT, which names a flow; for OFPFC_DELETE a switch looks at all it has.</summary>
     public bool DeletesStrictly { get; init; } = true;
 
     /// <summary>Updates that every switch has confirmed, in their order.</summary>
@@ -187,7 +188,8 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
 
     /// <summary>Makes us known as well: the router will not have to ask for the MoA when the first packet is there.</summary>
     private static void AskRouter(SwitchConnection to, MatNetwork network) =>
-        SendArp(to, network.RouterPort, MacAddress.Broadcast, new ArpMessage(ArpMessage.Request, OwnAddress, network.Mobile, default, network.Router));
+        SendArp(
+            to, network.RouterPort, MacAddress.Broadcast, new ArpMessage(ArpMessage.Request, OwnAddress, network.Mobile, default, network.Router));
 
     private static void SendArp(SwitchConnection to, ushort port, MacAddress destination, ArpMessage arp) =>
         to.Send(new PacketOut { Actions = [FlowAction.Output(port)], Data = arp.ToFrame(destination) });
@@ -280,8 +282,9 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
             worked = Environment.CpuUsage.TotalTime - worked;
             var update = new MatUpdate(node.Sender, before?.Mobile, place.Mobile, heardAt, now, written, doneAt, worked);
             _updates.Add(update);
+            double milliseconds = Stopwatch.GetElapsedTime(heardAt, update.LastDoneAt).TotalMilliseconds;
             say($"{Ipv4Text.Format(node.Sender)} is at {Ipv4Text.Format(place.Mobile)}: "
-                + $"{doneAt.Count} switches {(UsesBarriers ? "have it" : "were written to")} {Stopwatch.GetElapsedTime(heardAt, update.LastDoneAt).TotalMilliseconds:0.00} ms after the RARP");
+                + $"{doneAt.Count} switches {(UsesBarriers ? "have it" : "were written to")} {milliseconds:0.00} ms after the RARP");
         }
     }
 
@@ -298,7 +301,8 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         };
         return Insertion == MatInsertion.Serial
             ? switches.Select(one => new[] { one })
-            : switches.GroupBy(one => first != null && one.DatapathId != first).OrderBy(round => round.Key).Select(round => round.ToArray());
+            : switches.GroupBy(one => first != null && one.DatapathId != first).OrderBy(round => round.Key)
+                .Select(round => round.ToArray());
     }
 
     private void Install(SwitchConnection to, ArpMessage node, MatNetwork place, MatNetwork? before)
@@ -339,7 +343,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
             + $"actions=mod_nw_src:{mobile},mod_dl_dst:{_routers[network.Switch]},output:{network.RouterPort}");
     }
 
-    /// <summary>For hosts that send to it: HoA to MoA towards the router, MoA to HoA towards them; and for what is still under way from the old MoA.</summary>
+    /// <summary>For hosts that send to it: HoA to MoA towards the router, MoA to HoA towards them, the old MoA's too for a while.</summary>
     private void InstallAtCorrespondents(SwitchConnection to, MatNetwork network, Be32 homeAddress, MatNetwork place, MatNetwork? before)
     {
         string home = Ipv4Text.Format(homeAddress);
@@ -360,5 +364,6 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
 
     /// <summary>MoA to HoA towards the hosts.</summary>
     private static string Translation(MatNetwork network, Be32 mobile, string home) =>
-        $"priority={MostSpecific},ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(mobile)},actions=mod_nw_src:{home},output:{network.HostPort}";
+        $"priority={MostSpecific},ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(mobile)},"
+        + $"actions=mod_nw_src:{home},output:{network.HostPort}";
 }

@@ -24,7 +24,7 @@ internal static class MatHeld
         "held-by", "who holds them: the correspondents' switch, or every one", [AtFirst, AtAll]);
 
     public static Parameter<int> Modified { get; } = Parameter.Whole(
-        "modified", "translations that are modified at a time, at the correspondents' switch; all that are held if those are fewer", 10_000, 1, 100_000,
+        "modified", "translations modified at a time, at the correspondents' switch; all that are held if those are fewer", 10_000, 1, 100_000,
         small: 1_000);
 
     public static Measure Adding { get; } = new("adding_s", "to add the translations to the switches that hold them, with barrier, s");

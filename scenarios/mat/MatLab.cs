@@ -51,7 +51,10 @@ internal sealed class MatLab
             run.Connect(Mobile, place, MobilePortOf(place));
         }
         MatNetwork[] known = [.. Switches.Select((one, i) =>
-            new MatNetwork(one.DatapathId, HostPort, RouterPort, RouterIn(i), MobileIn(i), HasLegacyHosts: i == 0) { MobilePort = MobilePortOf(one) })];
+            new MatNetwork(one.DatapathId, HostPort, RouterPort, RouterIn(i), MobileIn(i), HasLegacyHosts: i == 0)
+            {
+                MobilePort = MobilePortOf(one),
+            })];
         Be32[] homes = [.. Enumerable.Range(0, run.Get(Mobiles)).Select(i => Be32.FromHost(FirstHome + (uint)i))];
         Controller = lab.AddController(new MatController(known, Address("10.0.0.1"), homes, line => run.Say(line))
         {
@@ -65,21 +68,22 @@ internal sealed class MatLab
     }
 
     public static Parameter<int> NetworkCount { get; } = Parameter.Whole(
-        "switches", "networks, each behind a switch; correspondents are in the first, the mobile node moves through the others, of two through both", 3, 2, 50);
+        "switches", "networks, each behind a switch: correspondents in the first, the mobile node moves through the others, of two through both",
+        3, 2, 50);
 
     public static Parameter<int> Mobiles { get; } = Parameter.Whole(
         "mobiles", "mobile nodes that the controller serves, one of which is there; the probe asks for the address of each", 3, 1, 200);
 
     public static Parameter<string> Insertion { get; } = Parameter.Word(
-        "insertion", "how switches get new flows: all at once; one by one, each confirmed; that of the node's new or old network before the others",
+        "insertion", "how switches get flows: all at once; one by one, each confirmed; that of the node's new or old network before the others",
         Insertions);
 
     public static Parameter<string> Deletion { get; } = Parameter.Word(
-        "deletion", "flow-mods by which flows go: OFPFC_DELETE_STRICT, which names the one, or OFPFC_DELETE, for which a switch looks at all it has", Deletions);
+        "deletion", "how flows go: OFPFC_DELETE_STRICT, which names the one, or OFPFC_DELETE, for which a switch looks at all it has", Deletions);
 
     public static Parameter<bool> Barriers { get; } = Parameter.Flag(
-        "barriers", "switches confirm by barriers; without, an update ends when the last flow-mod is written, and the old address is not judged", true,
-        paper: "on");
+        "barriers", "switches confirm by barriers; without, an update ends with the last flow-mod written, and the old address is not judged",
+        true, paper: "on");
 
     public static Parameter<bool> KeepsOldAddress { get; } = Parameter.Flag(
         "make-before-break", "whether correspondents' switches translate the old address for 5 s more; without, it is not judged", true);

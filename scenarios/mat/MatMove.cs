@@ -13,5 +13,6 @@ internal sealed record MatMove(long Left, long Announced, MatUpdate Update, long
     public double UpdateMilliseconds => Stopwatch.GetElapsedTime(Update.HeardAt, Update.LastDoneAt).TotalMilliseconds;
 
     /// <summary>Around the move, where packets that are missing were lost by it.</summary>
-    public (long From, long To) Window => (Left - (Stopwatch.Frequency / 20), Math.Max(Left + (Stopwatch.Frequency / 3), Update.LastDoneAt + (Stopwatch.Frequency / 20)));
+    public (long From, long To) Window =>
+        (Left - (Stopwatch.Frequency / 20), Math.Max(Left + (Stopwatch.Frequency / 3), Update.LastDoneAt + (Stopwatch.Frequency / 20)));
 }

@@ -32,7 +32,8 @@ internal sealed class MatMoves
         _wires = new MatWires(run, lab, Math.Min(lab.Places.Count, 1 + lab.Mobile.Current + run.Get(Count) + 1));
         double perSecond = run.Get(Rate);
         int capacity = Math.Max(1 << 20, (int)(perSecond * (2 * run.Get(Count) + 60)));
-        _udp = run.Own(UdpStream.Start(lab.Correspondent, lab.Mobile, UdpPort, perSecond, run.Get(Size) - UdpStream.HeaderLength, capacity: capacity));
+        int length = run.Get(Size) - UdpStream.HeaderLength;
+        _udp = run.Own(UdpStream.Start(lab.Correspondent, lab.Mobile, UdpPort, perSecond, length, capacity: capacity));
         _pings = run.Get(Pings) > 0 ? run.Own(PingStream.Start(lab.Correspondent, lab.Mobile, run.Get(Pings))) : null;
         _tcp = run.Own(TcpStream.Start(lab.Correspondent, lab.Mobile, TcpPort, TcpBytesPerSecond));
         run.WaitUntil(() => _udp.Record.Received > Math.Min(EnoughToBegin, perSecond / 10), "the stream arrives");
@@ -58,7 +59,8 @@ internal sealed class MatMoves
 
     public static Measure Writing { get; } = new("flow_mods_median_ms", "the probe's answer to the last flow-mod written, ms (median)");
 
-    public static Measure Confirming { get; } = new("barriers_median_ms", "the last flow-mod written to the last barrier's reply, ms (median)");
+    public static Measure Confirming { get; } = new(
+        "barriers_median_ms", "the last flow-mod written to the last barrier's reply, ms (median)");
 
     public static Measure FirstPacket { get; } = new(
         "first_packet_median_ms", "RARP to the first packet with the new address from the correspondents' switch, ms (median)");
@@ -68,7 +70,8 @@ internal sealed class MatMoves
 
     public static Measure Lost { get; } = new("lost_packets", "packets of the stream lost a move (mean)");
 
-    public static Measure Gap { get; } = new("gap_median_ms", "longest time without a packet at the mobile node around a move, ms (median)");
+    public static Measure Gap { get; } = new(
+        "gap_median_ms", "longest time without a packet at the mobile node around a move, ms (median)");
 
     public static Measure PingGap { get; } = new("ping_gap_median_ms", "longest time without a ping's answer around a move, ms (median)");
 
@@ -76,7 +79,8 @@ internal sealed class MatMoves
 
     public static Measure FlowMods { get; } = new("flow_mods", "flow-mods a move (mean)");
 
-    public static Measure OldAddress { get; } = new("old_address_packets", "packets with the old address that left a switch after it was done");
+    public static Measure OldAddress { get; } = new(
+        "old_address_packets", "packets with the old address that left a switch after it was done");
 
     public static IReadOnlyList<Parameter> Parameters { get; } = [Count, Rate, Size, Pings];
 
@@ -172,8 +176,8 @@ internal sealed class MatMoves
         double median = Statistic.Median(times);
         _run.Figure($"RARP to {what}", "to be evaluated", $"{median:0.0} ms (median of {times.Length}), at most {times.Max():0.0} ms");
         _run.CheckTime(
-            $"from the RARP to {what}", $"at most {MostUpdateMilliseconds:0} ms (median of the moves)", $"{median:0.0} ms, {times.Max():0.0} ms at most",
-            median <= MostUpdateMilliseconds);
+            $"from the RARP to {what}", $"at most {MostUpdateMilliseconds:0} ms (median of the moves)",
+            $"{median:0.0} ms, {times.Max():0.0} ms at most", median <= MostUpdateMilliseconds);
     }
 
     private void JudgeGaps(StreamSummary summary)

@@ -27,7 +27,7 @@ internal sealed class MatScenario : Scenario
         + "so streams go there and back, and what QEMU and emulation take is shown and not judged.";
 
     public static Parameter<string> Part { get; } = Parameter.Word(
-        "part", "moves; translations held, and moves with them; packets a second through them; or all of it, with one move while they are held",
+        "part", "moves; translations held, and moves with them; packets a second through them; or all of it, one move with them held",
         [Everything, Moves, Held, Rates]);
 
     public static Measure SetUp { get; } = new("setup_s", "from nothing to the mobile node registered, s");
@@ -45,12 +45,14 @@ internal sealed class MatScenario : Scenario
     public override IReadOnlyList<PaperFigure> PaperFigures { get; } =
     [
         new("update-switches", "an update over the number of switches, which the paper leaves to be evaluated (section 5)",
-            [$"{MatLab.NetworkCount.Key}=2,3,5,10,20,30,50"], [MatMoves.UpdateMedian, MatMoves.Busy, MatMoves.Lost, MatMoves.FlowMods, Memory])
+            [$"{MatLab.NetworkCount.Key}=2,3,5,10,20,30,50"],
+            [MatMoves.UpdateMedian, MatMoves.Busy, MatMoves.Lost, MatMoves.FlowMods, Memory])
         {
             Settings = [$"{Part.Key}={Moves}"],
         },
         new("update-translations", "an update over the translations that every switch holds, which the paper leaves to be evaluated (section 5)",
-            [$"{MatHeld.Translations.Key}=10,100,1000,10000,100000", $"{MatLab.Deletion.Key}=strict,non-strict"], [MatMoves.UpdateMedian, MatMoves.Confirming, MatMoves.Lost, MatHeld.Adding])
+            [$"{MatHeld.Translations.Key}=10,100,1000,10000,100000", $"{MatLab.Deletion.Key}=strict,non-strict"],
+            [MatMoves.UpdateMedian, MatMoves.Confirming, MatMoves.Lost, MatHeld.Adding])
         {
             Settings = [$"{Part.Key}={Held}", $"{MatHeld.HeldBy.Key}=all"],
         },
@@ -67,7 +69,8 @@ internal sealed class MatScenario : Scenario
         if (values.Get(MatLab.Insertion) != "parallel" && !values.Get(MatLab.Barriers))
         {
             throw new OptionException(
-                $"{MatLab.Insertion.Key}, {MatLab.Barriers.Key}: {values.Get(MatLab.Insertion)} waits for a switch to confirm, which takes {MatLab.Barriers.Key}=on");
+                $"{MatLab.Insertion.Key}, {MatLab.Barriers.Key}: "
+                + $"{values.Get(MatLab.Insertion)} waits for a switch to confirm, which takes {MatLab.Barriers.Key}=on");
         }
         if (MatHeld.FindObstacle(values) is { } obstacle)
         {

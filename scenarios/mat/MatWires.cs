@@ -54,7 +54,8 @@ internal sealed class MatWires
             inAll += after;
             if (isJudged)
             {
-                run.Check($"packets with the old address that leave {one.Name} after its barrier's reply", "0", $"{after} ({before} before)", after == 0);
+                run.Check(
+                    $"packets with the old address that leave {one.Name} after its barrier's reply", "0", $"{after} ({before} before)", after == 0);
             }
         }
         int bare = _wires.Where(wire => wire.IsTowardsRouter).Sum(wire => wire.Home.Total);
