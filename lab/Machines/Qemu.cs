@@ -143,6 +143,16 @@ internal sealed class Qemu : IDisposable
 
     public void Dispose()
     {
+        try
+        {
+            // Killed with the shell it would be nobody's child, and its processor time not that of this program's children (getrusage(2)).
+            Control.Quit();
+            _command.WaitForEnd(EndPatience);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            // It has ended already, or is killed now.
+        }
         Control.Dispose();
         Agent.Dispose();
         _command.Dispose();

@@ -59,6 +59,16 @@ internal sealed class Qmp : IDisposable
         }
     }
 
+    /// <summary>Has QEMU end. Whether it does so is seen by its process.</summary>
+    /// <exception cref="IOException">It has ended.</exception>
+    public void Quit()
+    {
+        lock (_lock)
+        {
+            Send(Encoding.UTF8.GetBytes("{\"execute\":\"quit\"}\n"), attached: null);
+        }
+    }
+
     public void Dispose()
     {
         _reader.Dispose();
