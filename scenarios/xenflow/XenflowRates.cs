@@ -21,6 +21,10 @@ internal static class XenflowRates
             XenflowTrial[] confirmed = FindHighest(run, size, traffic);
             long strays = confirmed.Sum(trial => trial.PacketIns + trial.Decided.Values.Sum());
             string found = $"{strays} of {confirmed.Sum(trial => trial.Offered)}";
+            if (PacketSize.Of(run).Count == 1)
+            {
+                run.Record(XenflowMeasures.Offered, confirmed.Average(trial => trial.OfferedPerSecond));
+            }
             run.Check($"{size.Name}: packets that met no entry at the highest rate without loss", "0", found, strays == 0);
         }
     }
