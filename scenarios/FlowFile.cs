@@ -7,7 +7,8 @@ namespace Softswitch.Scenarios;
 /// <summary>Flows as a paper prints them, in ovs-ofctl's words, from the folder <c>scenarios</c>, which is part of the program.</summary>
 internal static class FlowFile
 {
-    private static readonly ConcurrentDictionary<string, string[]> Known = new(); // a controller may read one for each of thousands of sessions
+    // A controller may read one for each of thousands of sessions.
+    private static readonly ConcurrentDictionary<string, string[]> Known = new();
 
     /// <summary>The whole text of a file.</summary>
     /// <param name="name">Such as victor/table1.flows.</param>
@@ -26,7 +27,8 @@ internal static class FlowFile
     public static IReadOnlyList<ParsedFlow> Read(string name, params (string Word, string Meaning)[] words)
     {
         var flows = new List<ParsedFlow>();
-        string[] lines = Known.GetOrAdd(name, static one => [.. ReadText(one).Split('\n').Select(line => line.StartsWith('#') ? string.Empty : line)]);
+        string[] lines = Known.GetOrAdd(
+            name, static one => [.. ReadText(one).Split('\n').Select(line => line.StartsWith('#') ? string.Empty : line)]);
         for (int i = 0; i < lines.Length; i++)
         {
             string line = lines[i];

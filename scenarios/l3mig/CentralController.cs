@@ -10,9 +10,10 @@ namespace Softswitch.Scenarios.L3Mig;
 /// It has no connection to any switch: what is to change there it asks of the sites' local controllers, which confirm by barriers. Threads: any. It
 /// takes no controller's lock, so that local controllers may call it under theirs.
 /// </remarks>
-/// <param name="makesBeforeBreak">Whether what the VM's sessions will need is added before the move. Otherwise all changes after it.</param>
+/// <param name="makesBeforeBreak">Whether what the VM's sessions will need is added before the move; else all changes after it.</param>
 /// <param name="insertion">One of <see cref="InsertionOrder.Words"/>.</param>
-internal sealed class CentralController(PortPool ports, Action<string> say, bool makesBeforeBreak = true, string insertion = InsertionOrder.AtOnce)
+internal sealed class CentralController(
+    PortPool ports, Action<string> say, bool makesBeforeBreak = true, string insertion = InsertionOrder.AtOnce)
 {
     /// <summary>VLAN of the tenant's network between virtual switch and gateway.</summary>
     public const ushort TenantVlan = 100;
@@ -24,8 +25,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
     public const int MostSessions = 4096;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<L3Site, LocalController> _owners = [];
-    private readonly Dictionary<ulong, L3Site> _sites = []; // by the datapath ids of their switches
+    private readonly SiteChanges _sites = new(insertion);
     private readonly Dictionary<Be32, Attachment> _machines = [];
     private readonly Dictionary<Session, SessionRoute> _routes = [];
     private MigrationOrder? _order;
@@ -73,9 +73,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
     {
         lock (_lock)
         {
-            _owners.Add(owner.Site, owner);
-            _sites.Add(owner.Site.VirtualSwitch, owner.Site);
-            _sites.Add(owner.Site.Gateway, owner.Site);
+            _sites.Add(owner);
         }
     }
 
@@ -158,7 +156,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
             // Without entries at its new place a machine's packet would come back at once.
             if (route!.IsReady && !(route.Change != null && !makesBeforeBreak && _switchOver is not { IsDone: true }))
             {
-                _owners[site].Resend(port, packet.ToArray());
+                _sites[site].Resend(port, packet.ToArray());
             }
             else
             {
@@ -204,7 +202,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
             _isMigrating = true;
             PathFlow[] added = [.. _routes.Values.Where(route => route.Session.Concerns(machine)).SelectMany(Plan)];
             say($"migration: {added.Length} entries are added, none changed");
-            return Apply(Command(added, FlowModCommand.Add), ordered);
+            return Apply(added, FlowModCommand.Add, ordered);
         }
     }
 
@@ -230,7 +228,7 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
             SessionRoute[] local = [.. _routes.Values.Where(route => route.Assigned != null && !Crosses(route))];
             _order = null;
             _isMigrating = false;
-            return Apply(Command(gone, FlowModCommand.DeleteStrict), ordered, () => Release([.. ended, .. local], ended));
+            return Apply(gone, FlowModCommand.DeleteStrict, ordered, () => Release([.. ended, .. local], ended));
         }
     }
 
@@ -241,11 +239,9 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
         {
             long ordered = Stopwatch.GetTimestamp();
             SessionRoute[] ended = [.. _routes.Values.Where(route => route.Session.Concerns(machine))];
-            return Apply(Command(ended.SelectMany(route => route.Path), FlowModCommand.DeleteStrict), ordered, () => Release(ended, ended));
+            return Apply(ended.SelectMany(route => route.Path), FlowModCommand.DeleteStrict, ordered, () => Release(ended, ended));
         }
     }
-
-    private static IEnumerable<(PathFlow, FlowModCommand)> Command(IEnumerable<PathFlow> flows, FlowModCommand command) => flows.Select(flow => (flow, command));
 
     private SessionRoute? Find(Session session) => _routes.GetValueOrDefault(session) ?? _routes.GetValueOrDefault(session.Reversed);
 
@@ -281,14 +277,14 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
     private Confirmation Install(SessionRoute route, long ordered)
     {
         PathFlow[] planned = _isMigrating && _switchOver == null && route.Session.Concerns(_order!.Machine) ? [.. Plan(route)] : [];
-        return Apply(Command([.. route.Path, .. planned], FlowModCommand.Add), ordered, () => Open(route));
+        return Apply([.. route.Path, .. planned], FlowModCommand.Add, ordered, () => Open(route));
     }
 
     private void Open(SessionRoute route)
     {
         foreach ((L3Site site, ushort port, byte[] packet) in route.Open())
         {
-            _owners[site].Resend(port, packet);
+            _sites[site].Resend(port, packet);
         }
     }
 
@@ -302,7 +298,8 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
             say($"{route.Session}: no port of the gateways is left, so it will not survive the migration");
             return [];
         }
-        route.Change = PathChange.Between(route.Path, SessionPath.Make(route.Session, source, destination, route.Vlan, route.Assigned ?? 0));
+        IReadOnlyList<PathFlow> next = SessionPath.Make(route.Session, source, destination, route.Vlan, route.Assigned ?? 0);
+        route.Change = PathChange.Between(route.Path, next);
         return makesBeforeBreak ? route.Change.Added : [];
     }
 
@@ -314,9 +311,11 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
         SessionRoute[] moved = [.. _routes.Values.Where(route => route.Change != null)];
         PathFlow[] changed = [.. moved.SelectMany(route => route.Change!.Changed)];
         PathFlow[] added = makesBeforeBreak ? [] : [.. moved.SelectMany(route => route.Change!.Added)];
-        say($"post-migration: {Ipv4Text.Format(_order!.Machine)} is at {_order.Destination.Site.Name}, {changed.Length} entries change, {added.Length} are added");
-        _switchOver = Apply(
-            [.. Command(added, FlowModCommand.Add), .. Command(changed, FlowModCommand.ModifyStrict)], ordered, () => Array.ForEach(moved, Open));
+        string where = $"{Ipv4Text.Format(_order!.Machine)} is at {_order.Destination.Site.Name}";
+        say($"post-migration: {where}, {changed.Length} entries change, {added.Length} are added");
+        _switchOver = _sites.Apply(
+            _lock, [.. added.Select(flow => (flow, FlowModCommand.Add)), .. changed.Select(flow => (flow, FlowModCommand.ModifyStrict))],
+            ordered, () => Array.ForEach(moved, Open));
     }
 
     private void Release(SessionRoute[] released, SessionRoute[] ended)
@@ -332,45 +331,6 @@ internal sealed class CentralController(PortPool ports, Action<string> say, bool
         }
     }
 
-    /// <summary>Has the sites' controllers make the changes.</summary>
-    /// <param name="ordered">When that was decided.</param>
-    /// <param name="then">Called under the lock once all are confirmed, before the confirmation says so.</param>
-    private Confirmation Apply(IEnumerable<(PathFlow Flow, FlowModCommand Command)> changes, long ordered, Action? then = null)
-    {
-        var confirmation = new Confirmation(ordered);
-        var rounds = new Queue<IReadOnlyList<(PathFlow Flow, FlowModCommand Command)>>(
-            InsertionOrder.Split(changes, insertion, change => change.Flow.Switch, device => _sites[device].Gateway == device));
-        ApplyNext(rounds, Stopwatch.GetTimestamp(), last =>
-        {
-            then?.Invoke();
-            confirmation.Complete(last);
-        });
-        return confirmation;
-    }
-
-    /// <param name="last">When the round before was confirmed.</param>
-    private void ApplyNext(Queue<IReadOnlyList<(PathFlow Flow, FlowModCommand Command)>> rounds, long last, Action<long> onDone)
-    {
-        if (!rounds.TryDequeue(out IReadOnlyList<(PathFlow Flow, FlowModCommand Command)>? round))
-        {
-            onDone(last);
-            return;
-        }
-        IGrouping<L3Site, (PathFlow, FlowModCommand)>[] bySite = [.. round.GroupBy(change => _sites[change.Flow.Switch])];
-        int missing = bySite.Length;
-        foreach (IGrouping<L3Site, (PathFlow, FlowModCommand)> site in bySite)
-        {
-            _owners[site.Key].Change([.. site], when =>
-            {
-                lock (_lock)
-                {
-                    last = Math.Max(last, when);
-                    if (--missing == 0)
-                    {
-                        ApplyNext(rounds, last, onDone);
-                    }
-                }
-            });
-        }
-    }
+    private Confirmation Apply(IEnumerable<PathFlow> flows, FlowModCommand command, long ordered, Action? then = null) =>
+        _sites.Apply(_lock, flows.Select(flow => (flow, command)), ordered, then);
 }

@@ -9,10 +9,12 @@ internal static class InsertionOrder
 
     public static IReadOnlyList<string> Words { get; } = [AtOnce, GatewaysFirst, SwitchBySwitch];
 
-    /// <summary>Splits changes into rounds, each of which waits for the one before. Gateways come first: what a virtual switch sends them then has its entry.</summary>
+    /// <summary>Splits changes into rounds, each of which waits for the one before.</summary>
+    /// <remarks>Gateways come first: what a virtual switch sends them then has its entry.</remarks>
     /// <param name="order">One of <see cref="Words"/>.</param>
     /// <param name="switchOf">The datapath id of a change's switch.</param>
-    public static IEnumerable<IReadOnlyList<T>> Split<T>(IEnumerable<T> changes, string order, Func<T, ulong> switchOf, Func<ulong, bool> isGateway)
+    public static IEnumerable<IReadOnlyList<T>> Split<T>(
+        IEnumerable<T> changes, string order, Func<T, ulong> switchOf, Func<ulong, bool> isGateway)
     {
         IEnumerable<IGrouping<(int, ulong), T>> groups = order switch
         {

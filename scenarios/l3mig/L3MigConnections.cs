@@ -4,7 +4,7 @@ using Softswitch.Lab;
 
 namespace Softswitch.Scenarios.L3Mig;
 
-/// <summary>TCP sessions of the VM with its peers that carry next to nothing: what counts is that their entries move with it, and that they live.</summary>
+/// <summary>TCP sessions of the VM with its peers that carry next to nothing: what counts is that their entries move, and that they live.</summary>
 internal sealed class L3MigConnections : IDisposable
 {
     private const ushort Port = 6000;
@@ -81,7 +81,8 @@ internal sealed class L3MigConnections : IDisposable
         var to = new IPEndPoint(lab.Machine.IPAddress, Port);
         for (int i = 0; i < count; i++)
         {
-            Socket socket = lab.Peers[_peers.Count % lab.Peers.Count].Run(static () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+            LabHost peer = lab.Peers[_peers.Count % lab.Peers.Count];
+            Socket socket = peer.Run(static () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
             _peers.Add(socket);
             opening.Add(socket.ConnectAsync(to, limit.Token).AsTask());
         }

@@ -16,8 +16,8 @@ namespace Softswitch.Scenarios.L3Mig;
 ///                                        +------ kernel router ----------|----+
 ///                                                                    10.2.0.2
 /// </code>
-/// Hypervisors are in VLAN 200, the tenant's machines in VLAN 100 between virtual switch and gateway; what leaves a site has no tag. Further sites
-/// are as site 1, with a peer and nothing else.
+/// Hypervisors are in VLAN 200, the tenant's machines in VLAN 100 between virtual switch and gateway; what leaves a site has no tag.
+/// Further sites are as site 1, with a peer and nothing else.
 /// </remarks>
 internal sealed class L3MigLab
 {
@@ -156,7 +156,8 @@ internal sealed class L3MigLab
 
     private LocalController Own(ScenarioRun run, L3Site site, LabSwitch device, LabSwitch gateway)
     {
-        LocalController owner = run.Lab.AddController(new LocalController(site, Central, line => run.Say(line), run.Get(L3MigParameters.Barriers)));
+        LocalController owner = run.Lab.AddController(
+            new LocalController(site, Central, line => run.Say(line), run.Get(L3MigParameters.Barriers)));
         Central.Attach(owner);
         run.Lab.Start(device, owner);
         run.Lab.Start(gateway, owner);
@@ -174,7 +175,8 @@ internal sealed class L3MigLab
         double row = 3.2 + (1.2 * (number - 3));
         LabSwitch device = run.Lab.Add(new LabSwitch($"vswitch{number}", site.VirtualSwitch), 0.9, row);
         LabSwitch gateway = run.Lab.Add(new LabSwitch($"gateway{number}", site.Gateway), 1.9, row);
-        LabHost peer = run.Lab.Add(new LabHost($"peer{number}", Mac($"02:00:00:09:{number:x2}:11"), Prefix($"10.9.0.{100 + number}/24")), 0, row);
+        LabHost peer = run.Lab.Add(
+            new LabHost($"peer{number}", Mac($"02:00:00:09:{number:x2}:11"), Prefix($"10.9.0.{100 + number}/24")), 0, row);
         run.Lab.Connect(peer, device, PeerAt);
         run.Lab.Connect(device, GatewayAt, gateway, site.SiteAt);
         run.Lab.Connect(Network, leg, Prefix($"100.64.{number}.254/24"), gateway, site.UpAt);

@@ -68,7 +68,8 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
         L3MigMeasures.Record(run, moves, sessions, wires);
         KeepTables("after");
         run.Result.Add(new LineChart(
-            "Memory copy through six rewrites", new Axis("seconds"), new Axis("Mbit/s", Through: L3MigRates.Wanted / 1e6), [new Series("copy", _copyRates)], HasMarkers: false));
+            "Memory copy through six rewrites", new Axis("seconds"), new Axis("Mbit/s", Through: L3MigRates.Wanted / 1e6),
+            [new Series("copy", _copyRates)], HasMarkers: false));
         return released;
     }
 
@@ -107,7 +108,9 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
             new L3MigRates(run, lab).Judge(transfer.Copy);
         }
         TimeSpan? copy = null;
-        Confirmation during = memory is { } size ? MigrateWithMemory(transfer, (long)(size * 1e6), out copy) : MigrateBesideCopy(transfer, sessions);
+        Confirmation during = memory is { } size
+            ? MigrateWithMemory(transfer, (long)(size * 1e6), out copy)
+            : MigrateBesideCopy(transfer, sessions);
         long migrated = lab.CountFlowMods();
 
         L3MigMoved moved = L3MigMove.Go(run, lab, place: 1);

@@ -36,10 +36,12 @@ internal static class L3MigParameters
         "moves", "migrations under traffic from network 1 to network 2; the way back between them is not measured", 1, 1, 50);
 
     public static Parameter<double?> Memory { get; } = Parameter.NumberOrAuto(
-        "memory", "mbytes", "memory copied in a migration, while its entries are added; the VM moves when it has arrived", "a slow copy for as long as the rest takes", 1, 100_000);
+        "memory", "mbytes", "memory copied in a migration, while its entries are added; the VM moves when it has arrived",
+        "a slow copy for as long as the rest takes", 1, 100_000);
 
     public static Parameter<double?> CopyRate { get; } = Parameter.NumberOrAuto(
-        "copy-rate", "mbit_per_s", "limit of the copy, as hypervisors can be given", "as fast as it goes with memory said, else 200 beside traffic", 1, 100_000);
+        "copy-rate", "mbit_per_s", "limit of the copy, as hypervisors can be given",
+        "as fast as it goes with memory said, else 200 beside traffic", 1, 100_000);
 
     public static Parameter<string> Insertion { get; } = Parameter.Word(
         "insertion", "the order in which switches are told of entries; the next are told when those before have confirmed", InsertionOrder.Words);

@@ -29,7 +29,8 @@ internal static class L3MigMeasures
 
     public static readonly Measure BeforeTime = new("pre_migration_ms", "pre-migration: from the order to the last confirmation, ms");
     public static readonly Measure DuringTime = new("migration_ms", "migration: from the order to the last confirmation of the entries added, ms");
-    public static readonly Measure AfterTime = new("post_migration_ms", "post-migration: from when the controller hears of the VM to the last confirmation, ms");
+    public static readonly Measure AfterTime = new(
+        "post_migration_ms", "post-migration: from when the controller hears of the VM to the last confirmation, ms");
     public static readonly Measure CleanUpTime = new("clean_up_ms", "deleting old entries: from the order to the last confirmation, ms");
     public static readonly Measure CopyTime = new("copy_s", "memory copy, s");
     public static readonly Measure CopyRate = new("copy_mbit_per_s", OfCopy);
@@ -52,14 +53,16 @@ internal static class L3MigMeasures
 
     public static IReadOnlyList<Measure> All { get; } =
     [
-        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, .. Before.All, .. During.All, .. After.All, OutageTo, OutageFrom, TcpStall, LostSessions,
+        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, .. Before.All, .. During.All, .. After.All,
+        OutageTo, OutageFrom, TcpStall, LostSessions,
         PlainRate, MtuRate, WrongPackets, VerifiedPackets, Arps, FloodPacketIns, FloodRefused, RewriteRate,
     ];
 
     /// <summary>The three phases' times and gaps, with the copy between them.</summary>
     public static IReadOnlyList<Measure> OfPhases { get; } =
     [
-        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, Before.GapTo, During.GapTo, After.GapTo, Before.GapFrom, During.GapFrom, After.GapFrom, OutageTo, OutageFrom,
+        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate,
+        Before.GapTo, During.GapTo, After.GapTo, Before.GapFrom, During.GapFrom, After.GapFrom, OutageTo, OutageFrom,
     ];
 
     /// <summary>What grows with the entries that move.</summary>

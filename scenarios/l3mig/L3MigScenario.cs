@@ -32,7 +32,8 @@ internal sealed class L3MigScenario : Scenario
             "phases", "the draft's three phases (section 5): their times and gaps over the migration's size; the draft gives no figures",
             ["memory=16,64,256,1024"], L3MigMeasures.OfPhases) { Settings = ["part=moves"] },
         new PaperFigure(
-            "sessions", "the draft's second and third phase over the VM's sessions, with entries added before the move and all changed after it; the draft gives no figures",
+            "sessions",
+            "the draft's second and third phase over the VM's sessions, entries added before the move or all changed after it; the draft gives no figures",
             ["sessions=1,10,100,1000", "make-before-break=on,off"], L3MigMeasures.OfEntries) { Settings = ["part=moves", "memory=64"] },
     ];
 

@@ -95,8 +95,10 @@ internal sealed class L3MigWires : IDisposable
         }
     }
 
-    /// <summary>The longest time, in part at least between these two, in which no UDP of one of the peers reached the VM; after <see cref="Judge"/>.</summary>
-    public TimeSpan LongestGapTo(long from, long to) => _reached.Max(peer => LongestGap([.. peer[0].Times.Concat(peer[1].Times).Order()], from, to));
+    /// <summary>The longest time, in part at least between these two, in which no UDP of one of the peers reached the VM.</summary>
+    /// <remarks>After <see cref="Judge"/>.</remarks>
+    public TimeSpan LongestGapTo(long from, long to) =>
+        _reached.Max(peer => LongestGap([.. peer[0].Times.Concat(peer[1].Times).Order()], from, to));
 
     /// <summary>The same of UDP from the VM at the peer.</summary>
     public TimeSpan LongestGapFrom(long from, long to) => LongestGap(_heard.Times, from, to);
@@ -110,7 +112,11 @@ internal sealed class L3MigWires : IDisposable
 
     // By the kernel's time stamps: what a program is late to take has come all the same.
     private static TimeSpan LongestGap(IReadOnlyList<long> times, long from, long to) => Stopwatch.GetElapsedTime(
-        0, times.Zip(times.Skip(1)).Where(pair => pair.Second > from && pair.First < to).Select(pair => pair.Second - pair.First).DefaultIfEmpty().Max());
+        0,
+        times.Zip(times.Skip(1)).Where(pair => pair.Second > from && pair.First < to)
+            .Select(pair => pair.Second - pair.First).DefaultIfEmpty().Max());
+
+    private static bool IsOfSite(ushort? tag) => tag is CentralController.TenantVlan or CentralController.HypervisorVlan;
 
     private static bool IsGateway(Be32 address) => address == L3MigLab.NearSite.PublicAddress || address == L3MigLab.FarSite.PublicAddress;
 
@@ -119,12 +125,14 @@ internal sealed class L3MigWires : IDisposable
     private PathCounts WatchPath(ScenarioRun run, L3MigLab lab)
     {
         WireTap site = Tap(run.Tap(lab.NearGateway, LabSwitch.InterfaceOf(L3MigLab.NearSite.SiteAt)));
-        FrameCount tagged = site.Count("IPv4 in a site's VLANs", (in frame) => IsIn(frame) && frame.VlanTag is CentralController.TenantVlan or CentralController.HypervisorVlan);
-        FrameCount untagged = site.Count("other IPv4", (in frame) => IsIn(frame) && frame.VlanTag is not (CentralController.TenantVlan or CentralController.HypervisorVlan));
+        FrameCount tagged = site.Count("IPv4 in a site's VLANs", (in frame) => IsIn(frame) && IsOfSite(frame.VlanTag));
+        FrameCount untagged = site.Count("other IPv4", (in frame) => IsIn(frame) && !IsOfSite(frame.VlanTag));
         WireTap outside = Tap(run.Tap(lab.Network, lab.Network.Interfaces[0]));
-        FrameCount translated = outside.Count("between the gateways", (in frame) => frame.IsIpv4 && IsGateway(frame.NetworkSource) && IsGateway(frame.NetworkDestination));
+        FrameCount translated = outside.Count(
+            "between the gateways", (in frame) => frame.IsIpv4 && IsGateway(frame.NetworkSource) && IsGateway(frame.NetworkDestination));
         FrameCount strange = outside.Count(
-            "with a tag or an address of the inside", (in frame) => frame.IsIpv4 && (frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
+            "with a tag or an address of the inside",
+            (in frame) => frame.IsIpv4 && (frame.VlanTag != null || IsInside(frame.NetworkSource) || IsInside(frame.NetworkDestination)));
         _checksums.Add(new ChecksumTally(outside, "between the gateways", (in frame) => IsGateway(frame.NetworkSource)));
         return new PathCounts(tagged, untagged, translated, strange);
     }

@@ -18,7 +18,8 @@ internal sealed record PathFlow(ulong Switch, ParsedFlow Flow)
 /// <param name="Added">Entries that match nothing of what is on the old path: adding them does not touch the service.</param>
 /// <param name="Changed">Entries of the old path that get other actions.</param>
 /// <param name="Gone">Entries of the old path that are not needed any more.</param>
-internal sealed record PathChange(IReadOnlyList<PathFlow> Next, IReadOnlyList<PathFlow> Added, IReadOnlyList<PathFlow> Changed, IReadOnlyList<PathFlow> Gone)
+internal sealed record PathChange(
+    IReadOnlyList<PathFlow> Next, IReadOnlyList<PathFlow> Added, IReadOnlyList<PathFlow> Changed, IReadOnlyList<PathFlow> Gone)
 {
     public static PathChange Between(IReadOnlyList<PathFlow> old, IReadOnlyList<PathFlow> next) => new(
         next,

@@ -6,7 +6,8 @@ using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Tests;
 
-/// <summary>Which switches the central controller tells of a migration's entries, and when. None is connected: each entry is missed by a line.</summary>
+/// <summary>Which switches the central controller tells of a migration's entries, and when.</summary>
+/// <remarks>None is connected: each entry is missed by a line.</remarks>
 public sealed class L3MigMigrationTests : IDisposable
 {
     private const int OfCopy = 8;
@@ -78,7 +79,8 @@ public sealed class L3MigMigrationTests : IDisposable
 
     public void Dispose() => _owners.ForEach(owner => owner.Dispose());
 
-    private static MigrationOrder Order => new(Machine, Destination, new Session(IpProtocol.Tcp, Near, Far, 49_200, L3MigMove.MigrationPort));
+    private static MigrationOrder Order =>
+        new(Machine, Destination, new Session(IpProtocol.Tcp, Near, Far, 49_200, L3MigMove.MigrationPort));
 
     /// <summary>Two sites, and a session between two machines at the first of them.</summary>
     private CentralController Begin(bool makesBeforeBreak, string insertion = InsertionOrder.AtOnce)
