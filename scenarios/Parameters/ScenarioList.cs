@@ -31,7 +31,7 @@ internal static class ScenarioList
             {
                 figures.Add(one.Name, one.What);
             }
-            text.Append($"\n{figures}\n");
+            text.Append($"\n{figures}\n\n./softswitch scenario {scenario.Name} --figure {scenario.PaperFigures[0].Name} --out DIR\n");
         }
         return text.ToString();
     }
