@@ -5,9 +5,9 @@ namespace Softswitch.Scenarios.Twaren;
 
 /// <summary>The entries of Figures 5 and 6 for any number of campuses, with VM-S in any of them.</summary>
 /// <remarks>
-/// Each is one of the paper's with the ports that the tunnels give it; for two campuses they are the paper's, but for those of the other campus's
-/// own network. Two things the paper did not need: entries to a machine are above those from one, so that machines in two campuses need not speak
-/// by way of the home; and a campus on the way has 2028's too, to send home what comes by.
+/// Each is one of the paper's with the ports that the tunnels give it; for two campuses they are the paper's, but for those of the other
+/// campus's own network. Two things the paper did not need: entries to a machine are above those from one, so that machines in two campuses
+/// need not speak by way of the home; and a campus on the way has 2028's too, to send home what comes by.
 /// </remarks>
 internal static class TwarenCampusFlows
 {

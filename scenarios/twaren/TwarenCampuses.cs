@@ -35,12 +35,13 @@ internal sealed class TwarenCampuses
         IEnumerable<int> campuses = Enumerable.Range(0, count);
         _aggregation = [.. campuses.Select(campus => Add("AgS", campus, TwarenCampusFlows.AggregationId(campus), 2))];
         _access = [.. campuses.Select(campus => Add("AcS", campus, TwarenCampusFlows.AccessId(campus), 1))];
-        LabSwitch Add(string name, int campus, ulong datapathId, double row) => lab.Add(new LabSwitch($"{name}{campus + 1}", datapathId), campus, row);
+        LabSwitch Add(string name, int campus, ulong id, int row) => lab.Add(new LabSwitch($"{name}{campus + 1}", id), campus, row);
         double middle = (count - 1) / 2.0;
         LabRouter router = lab.Add(new LabRouter("CR1"), 0, 3);
         LabRouter backbone = Backbone = lab.Add(new LabRouter("TWAREN"), middle, 4);
         Be32 gateway = TwarenLab.FirstGateway.Address;
-        Moved = lab.Add(new LabHost("VM-S", TwarenLab.Moved.HardwareAddress, new Ipv4Prefix(TwarenLab.Moved.Address, 24), gateway), middle, 0);
+        TwarenMachine moved = TwarenLab.Moved;
+        Moved = lab.Add(new LabHost("VM-S", moved.HardwareAddress, new Ipv4Prefix(moved.Address, 24), gateway), middle, 0);
         Neighbour = lab.Add(new LabHost("R", Mac("08:00:27:94:9e:3d"), new Ipv4Prefix(TwarenLab.NeighbourAddress, 24), gateway), -0.4, 0);
         PeerHost = lab.Add(new LabHost("P", Peer.HardwareAddress, new Ipv4Prefix(Peer.Address, 24), gateway), 1.4, 0);
         Outside = lab.Add(new LabHost("W", Mac("02:00:00:00:71:0a"), Prefix("203.0.113.10/24"), Address("203.0.113.254")), middle, 5);

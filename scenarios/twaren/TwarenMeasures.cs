@@ -7,10 +7,10 @@ internal static class TwarenMeasures
 {
     public static readonly Measure SetUp = new("setup_s", "from nothing to all switches connected, s");
     public static readonly Measure Load = new("load_ms", "until all switches have the flows in advance, ms");
-    public static readonly Measure Update = new("update_median_ms", "from when VM-S is there until its flows are (median of the moves), ms");
-    public static readonly Measure SlowestUpdate = new("update_longest_ms", "from when VM-S is there until its flows are (slowest move), ms");
+    public static readonly Measure Update = new("update_median_ms", "from when VM-S is there until its flows are (median), ms");
+    public static readonly Measure SlowestUpdate = new("update_longest_ms", "from when VM-S is there until its flows are (slowest), ms");
     public static readonly Measure FlowMods = new("update_median_flow_mods", "flow-mods of a move (median)");
-    public static readonly Measure Busy = new("busy_percent", "what switches, controllers and hosts take of the processors while VM-S moves, %");
+    public static readonly Measure Busy = new("busy_percent", "what the lab takes of the processors while VM-S moves, %");
     public static readonly Measure Lost = new("lost_packets", "packets to VM-S lost in all moves");
     public static readonly Measure Gap = new("gap_ms", "longest time without a packet from or to VM-S, ms");
     public static readonly Measure Undelivered = new("undelivered_packets", "UDP packets of scenarios 2 and 3 that did not arrive");
@@ -18,7 +18,7 @@ internal static class TwarenMeasures
     public static readonly Measure Triangle = new("triangle_ms", "round trip VM-S to VM-T by the triangle route (median), ms");
     public static readonly Measure Straight = new("straight_ms", "round trip VM-S to VM-T with Table 2 (median), ms");
     public static readonly Measure HomeTrip = new("home_ms", "round trip of VM-S, in the last campus, to R at home (median), ms");
-    public static readonly Measure PeerTrip = new("peer_ms", "round trip of VM-S, in the last campus, to a machine in campus 2 (median), ms");
+    public static readonly Measure PeerTrip = new("peer_ms", "round trip of VM-S, in the last campus, to P in campus 2 (median), ms");
     public static readonly Measure ControllerPackets = new("controller_packets", "IPv4 packets from or to VM-S that reached a controller");
     public static readonly Measure Entries = new("table2_flows", "entries on AcS2 when flow3 has gone");
     public static readonly Measure ArpLife = new("flow3_s", "time that flow3 lived, s");
@@ -30,13 +30,14 @@ internal static class TwarenMeasures
     public static readonly IReadOnlyList<Measure> OnPackets4 = OfControllers("reactive");
 
     public static readonly Measure Figure5Rate = new("figure5_mpps", "AgS2 on one core with Figure 5's entries, Mpps");
-    public static readonly Measure OneMachineRate = new("one_machine_mpps", "AgS2 on one core with K machines' entries, one machine sends, Mpps");
-    public static readonly Measure AllMachinesRate = new("all_machines_mpps", "AgS2 on one core with K machines' entries, all machines send, Mpps");
+    public static readonly Measure OneMachineRate = new("one_machine_mpps", "AgS2 on one core with K machines' entries, one sends, Mpps");
+    public static readonly Measure AllMachinesRate = new("all_machines_mpps", "AgS2 on one core with K machines' entries, all send, Mpps");
 
     public static IReadOnlyList<Measure> List { get; } =
     [
         SetUp, Load, Update, SlowestUpdate, FlowMods, Busy, Lost, Gap, Undelivered, FirstPing, Triangle, Straight, HomeTrip, PeerTrip,
-        ControllerPackets, Entries, ArpLife, InAdvance3, OnDemand3, .. InAdvance4, .. OnPackets4, Figure5Rate, OneMachineRate, AllMachinesRate,
+        ControllerPackets, Entries, ArpLife, InAdvance3, OnDemand3, .. InAdvance4, .. OnPackets4,
+        Figure5Rate, OneMachineRate, AllMachinesRate,
     ];
 
     public static IReadOnlyList<PaperFigure> Figures { get; } =

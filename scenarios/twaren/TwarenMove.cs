@@ -5,7 +5,7 @@ using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Scenarios.Twaren;
 
-/// <summary>VM-S's move to campus 2 under W's pings, and the flows of Figures 5 and 6 that follow it; again, if several moves are asked for.</summary>
+/// <summary>VM-S's move to campus 2 under W's pings, and the flows of Figures 5 and 6 that follow it; as often as is asked for.</summary>
 internal static class TwarenMove
 {
     private const int PingsAround = 10;

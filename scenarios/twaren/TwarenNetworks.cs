@@ -112,8 +112,8 @@ internal sealed class TwarenNetworks
             [new Series("update", [.. times.Select((time, i) => (i + 1.0, time))])]));
         _run.Figure(
             $"{moves.Count} moves through {_lab.Tunnels.Campuses} campuses", "none given",
-            $"update {Statistic.Median(times):0.00} ms (median), {times.Max():0.00} ms (slowest), {Statistic.Median(mods):0} flow-mods (median), "
-            + $"{100 * busy:0} % of the processors");
+            $"update {Statistic.Median(times):0.00} ms (median), {times.Max():0.00} ms (slowest), "
+            + $"{Statistic.Median(mods):0} flow-mods (median), {100 * busy:0} % of the processors");
         _run.Figure("W's packets to VM-S", "none given", summary.ToString());
         // What was still under way when VM-S left again belongs to the next move.
         long underWay = (long)(summary.LongestDelay.TotalSeconds * Stopwatch.Frequency);

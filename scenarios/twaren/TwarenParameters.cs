@@ -94,8 +94,8 @@ internal static class TwarenParameters
 
     public static IReadOnlyList<Parameter> List { get; } =
     [
-        Part, K, M, N, NetworkCount, Topology, Moves, Pings, Rate, FullRate, Size, BenchSize, Duration, Insertion, Barriers, MakeBeforeBreak, Tunnel,
-        ArpExpiry, CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
+        Part, K, M, N, NetworkCount, Topology, Moves, Pings, Rate, FullRate, Size, BenchSize, Duration, Insertion, Barriers, MakeBeforeBreak,
+        Tunnel, ArpExpiry, CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
     ];
 
     // What is not here matters everywhere. The whole has AcS2 on AF_PACKET, and then on a card.

@@ -2,8 +2,8 @@ namespace Softswitch.Scenarios.Twaren;
 
 /// <summary>Which aggregation switches have a tunnel between them, and where the way from one to another begins.</summary>
 /// <remarks>
-/// Campuses count from 0, which is VM-S's home. A mesh has n(n-1)/2 tunnels, 1,225 for 50 campuses, and every way is one tunnel long. A star has n-1,
-/// all to the home. A chain is what there is when each migration adds the tunnel it needs: the way home grows with each.
+/// Campuses count from 0, which is VM-S's home. A mesh has n(n-1)/2 tunnels, 1,225 for 50 campuses, and every way is one tunnel long. A
+/// star has n-1, all to the home. A chain is what there is when each migration adds the tunnel it needs: the way home grows with each.
 /// </remarks>
 internal sealed class TwarenTunnels
 {

@@ -141,7 +141,7 @@ public sealed class TwarenCampusFlowsTests
             {
                 return TwarenCampusFlows.AccessId(own);
             }
-            int[] neighbours = [.. Enumerable.Range(0, tunnels.Campuses).Where(other => other != own && tunnels.Way(own, other).Count == 2)];
+            int[] neighbours = [.. Enumerable.Range(0, tunnels.Campuses).Where(other => tunnels.Way(own, other).Count == 2)];
             int next = Array.FindIndex(neighbours, neighbour => tunnels.PortTo(own, neighbour) == port);
             return next < 0 ? null : TwarenCampusFlows.AggregationId(neighbours[next]);
         }
