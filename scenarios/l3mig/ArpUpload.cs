@@ -80,11 +80,12 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     private ArpCounts Read()
     {
         FlowRow entry = lab.NearSwitch.TakeSnapshot().Flows.Single(flow => flow.Match.Contains("arp", StringComparison.Ordinal));
-        return new ArpCounts((long)entry.Packets, lab.Near.CountArps(lab.NearSwitch.DatapathId), ReadRefused(), ReadMissed());
+        long refused = ReadRefused();
+        return new ArpCounts((long)entry.Packets, lab.Near.CountArps(lab.NearSwitch.DatapathId), refused, ReadDropped() - refused);
     }
 
-    /// <summary>What the peer's port lost for want of room in its ring: rx_dropped.</summary>
-    private long ReadMissed()
+    /// <summary>The peer's port's rx_dropped: what it lost for want of room in its ring, and what did not go to the controller.</summary>
+    private long ReadDropped()
     {
         using (lab.NearSwitch.Host.Control.EnterWithoutTable())
         {
