@@ -70,7 +70,8 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
     public bool IsPlugged(NetworkNamespace network) => _ports.Exists(port => port.Spec.Network == network);
 
     /// <summary>The port of an interface whose packets a socket beside the switch does not see; null if it does.</summary>
-    public ushort? FindHidden(string interfaceName) => _ports.Find(port => InterfaceOf(port.Number) == interfaceName && port.Spec.Kind != PortKind.Packet)?.Number;
+    public ushort? FindHidden(string interfaceName) =>
+        _ports.Find(port => InterfaceOf(port.Number) == interfaceName && port.Spec.Kind != PortKind.Packet)?.Number;
 
     /// <summary>Starts forwarding and connects.</summary>
     /// <param name="log">Takes lines for people, on any thread.</param>
@@ -106,7 +107,8 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
     /// <summary>Why it cannot be a NetFPGA card; null if it can.</summary>
     public string? FindWhyNoCard() =>
         _ports.Find(port => port.Number > CardPort.Count) is { } beyond ? $"{Name}: port {beyond.Number}: a card has {CardPort.Count}"
-        : _ports.Find(port => port.Spec.Kind != PortKind.Packet || UnderlayOptions.Read(port.Spec) != null) is { } other ? $"{Name}: port '{other}' cannot be a card's"
+        : _ports.Find(port => port.Spec.Kind != PortKind.Packet || UnderlayOptions.Read(port.Spec) != null) is { } other
+            ? $"{Name}: port '{other}' cannot be a card's"
         : null;
 
     /// <summary>Starts a switch that was stopped again, with an emulated NetFPGA card for its ports 1 to 4, which has to be all there are: the interfaces are the card's wires.</summary>

@@ -13,8 +13,8 @@ internal sealed record LabWiring
     private const int QueuedFrames = 512; // as many as a queue of a switch's port holds
 
     /// <summary>
-    /// Packet, Xdp or Tap. TAP is for hosts and routers, whose interface is the device the switch has open; it is no cable between two switches, and has one
-    /// Ethernet address, so a port with an address of its own cannot have it. Those have veth and AF_PACKET then.
+    /// Packet, Xdp or Tap. TAP is for hosts and routers, whose interface is the device the switch has open; it is no cable between two
+    /// switches, and has one Ethernet address, so a port with an address of its own cannot have it. Those have veth and AF_PACKET then.
     /// </summary>
     public PortKind Backend { get; init; } = PortKind.Packet;
 
@@ -36,7 +36,8 @@ internal sealed record LabWiring
         {
             TapCable.Lay(node, end, hasSeveralQueues: false);
             node.Links.SetHardwareAddress(end, address);
-            string[] known = [.. options.Split(',').Where(part => !part.Contains("-slots=", StringComparison.Ordinal))]; // a TAP device has no rings
+            // A TAP device has no rings.
+            IEnumerable<string> known = options.Split(',').Where(part => !part.Contains("-slots=", StringComparison.Ordinal));
             option = Describe(port, "tap", end, string.Join(',', known)).In(node.Network);
         }
         else
@@ -49,7 +50,8 @@ internal sealed record LabWiring
     }
 
     /// <summary>Lays a cable between two switches.</summary>
-    public (PortOption Near, PortOption Far) Lay(LabSwitch near, ushort nearPort, string nearOptions, LabSwitch far, ushort farPort, string farOptions)
+    public (PortOption Near, PortOption Far) Lay(
+        LabSwitch near, ushort nearPort, string nearOptions, LabSwitch far, ushort farPort, string farOptions)
     {
         VethCable.Lay(near.Network, LabSwitch.InterfaceOf(nearPort), far.Network, LabSwitch.InterfaceOf(farPort), queues: Queues);
         return (Describe(nearPort, nearOptions), Describe(farPort, farOptions));
@@ -77,14 +79,15 @@ internal sealed record LabWiring
         }
         catch (SystemCallException e) when (e.Error == Errno.ENOENT)
         {
-            throw new TestbedException("a cable's rate needs the kernel's token bucket, which is not there: sch_tbf (CONFIG_NET_SCH_TBF)", e);
+            throw new TestbedException("a cable's rate needs the kernel's token bucket, sch_tbf, which is not there (CONFIG_NET_SCH_TBF)", e);
         }
     }
 
     // An AF_XDP socket serves one queue, and takes memory for it.
     private int? Queues => Backend == PortKind.Xdp ? 1 : null;
 
-    private PortOption Describe(ushort port, string options) => Describe(port, Backend == PortKind.Xdp ? "xdp" : "packet", LabSwitch.InterfaceOf(port), options);
+    private PortOption Describe(ushort port, string options) =>
+        Describe(port, Backend == PortKind.Xdp ? "xdp" : "packet", LabSwitch.InterfaceOf(port), options);
 
     private PortOption Describe(ushort port, string kind, string target, string options)
     {

@@ -205,7 +205,9 @@ internal sealed class Testbed : IDisposable
     public string? FindFailure() =>
         Switches.Where(device => device.IsStarted && device.Host.Failed.IsCancellationRequested).Select(device => $"{device.Name} has failed").FirstOrDefault()
         ?? _nodes.OfType<LabMachine>().Select(machine => machine.FindFailure()).FirstOrDefault(failure => failure != null)
-        ?? (Wiring.UsesCards && Switches.All(device => device.IsStarted && !device.IsOnCard) ? $"no switch here can be a card: {Switches.First().FindWhyNoCard()}" : null);
+        ?? (Wiring.UsesCards && Switches.All(device => device.IsStarted && !device.IsOnCard)
+            ? $"no switch here can be a card: {Switches.First().FindWhyNoCard()}"
+            : null);
 
     /// <summary>How to look around while it runs, a line each.</summary>
     public IEnumerable<string> DescribeAccess() =>

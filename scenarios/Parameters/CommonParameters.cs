@@ -4,7 +4,7 @@ using Softswitch.Ports;
 
 namespace Softswitch.Scenarios.Parameters;
 
-/// <summary>What the same word varies in several scenarios: of what the lab is made. A scenario lists those that its topology allows.</summary>
+/// <summary>What the same word varies in several scenarios: of what the lab is made. A scenario lists those its topology allows.</summary>
 /// <remarks>No link has a delay: none of the papers states one.</remarks>
 internal static class CommonParameters
 {
@@ -19,10 +19,12 @@ internal static class CommonParameters
         "backend", "what switches take their cables by; a guest's (--vm) is vhost-user whatever the others are", [Packet, Xdp, Tap, VhostUser]);
 
     public static Parameter<string> Device { get; } = Parameter.Word(
-        "device", "whether switches that can are emulated NetFPGA cards: ports 1 to 4, no tunnel, no guest", ["software", Card], paper: "twaren, victor: NetFPGA cards");
+        "device", "whether switches that can are emulated NetFPGA cards: ports 1 to 4, no tunnel, no guest", ["software", Card],
+        paper: "twaren, victor: NetFPGA cards");
 
     public static Parameter<double?> LinkRate { get; } = Parameter.NumberOrAuto(
-        "link-rate", "mbit_per_s", "what a cable carries each way, Ethernet frames without FCS", "as fast as it goes", 1, 10_000, paper: "1000; xenflow's ends: 100");
+        "link-rate", "mbit_per_s", "what a cable carries each way, Ethernet frames without FCS", "as fast as it goes", 1, 10_000,
+        paper: "1000; xenflow's ends: 100");
 
     /// <summary>Refuses what does not go together, whatever the scenario.</summary>
     /// <exception cref="OptionException">It names the keys and the reason.</exception>
@@ -65,7 +67,8 @@ internal static class CommonParameters
         }
         if (wiring.Backend == PortKind.Tap)
         {
-            yield return "ports to hosts and routers are tap:, and the device is the host's; between switches, and where a port has an address, it is packet: on veth";
+            yield return "ports to hosts and routers are tap:, and the device is the host's; "
+                + "between switches, and where a port has an address, it is packet: on veth";
         }
         if (wiring.Rate > 0)
         {

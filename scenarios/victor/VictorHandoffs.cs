@@ -113,7 +113,7 @@ internal sealed class VictorHandoffs
         return new VictorMove(place, left, announced, _lab.Controller.Changes[known], _run.CountFlowMods() - flowMods, figures);
     }
 
-    /// <summary>With the VM at FE3 and the others where the paper has them, the controller's table of FE2 must have the paper's for the paper's hosts.</summary>
+    /// <summary>With the VM at FE3 and the others where the paper has them, FE2's table must have the paper's entries for them.</summary>
     private void CompareWithTable()
     {
         string[] printed = [.. FlowFile.Read("victor/table1.flows", ("NEXT-HOP", $"{VictorLab.RouterAddress}"))
@@ -168,7 +168,7 @@ internal sealed class VictorHandoffs
     {
         double[] times = [.. _moves.Select(move => move.Update.TotalMilliseconds)];
         int inTime = _moves.Count(move => move.Change.DoneAt < pings.SentAt(Math.Min(pings.FirstSentAfter(move.Announced) + 1, pings.Sent - 1)));
-        string what = _usesBarriers ? "from the ARP to the binding on all elements" : "from the ARP until the controller has sent the binding to all elements";
+        string what = _usesBarriers ? "from the ARP to the binding on all elements" : "from the ARP until the binding is sent to all elements";
         _run.Figure(what, "none given", $"{times.Average():0.0} ms, at most {times.Max():0.0} ms");
         if (_usesBarriers)
         {

@@ -4,7 +4,7 @@ using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Victor;
 
-/// <summary>Three forwarding elements or more around an IP network, joined each to each by a tunnel, with the hosts of the paper's Table 1.</summary>
+/// <summary>Forwarding elements around an IP network, joined each to each by a tunnel, with the hosts of the paper's Table 1.</summary>
 /// <remarks>
 /// <code>
 ///  10.10.0.11  10.2.3.1  VM 10.10.0.36                                VM 10.10.0.36 after
@@ -18,8 +18,8 @@ namespace Softswitch.Scenarios.Victor;
 ///               |          10.4.5.1                                     |
 ///               +---------------- kernel router ------------------------+
 /// </code>
-/// FE2's ports are those of the paper's card, counted from 1: its port 0 is the host, 2 leads to FE1, 3 to FE3. FE4 and those behind have a cable to
-/// the network and a tunnel to each other element; there is nobody at them, and their tables are kept like the others'.
+/// FE2's ports are those of the paper's card, counted from 1: its port 0 is the host, 2 leads to FE1, 3 to FE3. FE4 and those behind have
+/// a cable to the network and a tunnel to each other element; there is nobody at them, and their tables are kept like the others'.
 /// </remarks>
 internal sealed class VictorLab
 {
@@ -27,7 +27,7 @@ internal sealed class VictorLab
 
     private const ulong FirstId = 0xfe1;
 
-    // Tunnels to the first two other elements have the ports of the paper's card; FE1's hosts are at 5 and 6, so the rest begins behind those.
+    // Tunnels to the first two other elements have the ports of the paper's card. FE1's hosts are at 5 and 6: the rest begins behind those.
     private const int FirstTunnel = 3;
     private const int FirstMoreTunnel = 11;
     private const int PaperTunnels = 2;
@@ -39,7 +39,11 @@ internal sealed class VictorLab
         _run = run;
         Testbed lab = run.Lab;
         int count = run.Get(VictorParameters.Elements);
-        Elements = [.. Enumerable.Range(0, count).Select(i => lab.Add(new LabSwitch($"FE{i + 1}", FirstId + (ulong)i), PlaceOf(i, count).X, PlaceOf(i, count).Y))];
+        Elements = [.. Enumerable.Range(0, count).Select(i =>
+        {
+            (double x, double y) = PlaceOf(i, count);
+            return lab.Add(new LabSwitch($"FE{i + 1}", FirstId + (ulong)i), x, y);
+        })];
         Core = lab.Add(new LabRouter("network"), 2, 1.6);
         Stationary = lab.Add(new LabHost("h11", Mac("02:00:00:0a:00:11"), Prefix("10.10.0.11/24"), Address("10.10.0.254")), 0, 0);
         Remote = lab.Add(new LabHost("h1", Mac("02:00:00:02:03:01"), Prefix("10.2.3.1/24"), Address("10.2.3.254")), 0.9, 0);
@@ -55,15 +59,15 @@ internal sealed class VictorLab
         for (int i = 0; i < count; i++)
         {
             string network = $"172.16.{i + 1}";
-            lab.Connect(
-                Core, Mac($"02:00:00:ac:10:{i + 1:x2}"), Prefix($"{network}.254/24"), Elements[i], 2, $"address={network}.1/24,gateway={network}.254");
+            string options = $"address={network}.1/24,gateway={network}.254";
+            lab.Connect(Core, Mac($"02:00:00:ac:10:{i + 1:x2}"), Prefix($"{network}.254/24"), Elements[i], 2, options);
         }
         for (int i = 0; i < count; i++)
         {
             for (int j = i + 1; j < count; j++)
             {
-                lab.ConnectByTunnel(
-                    run.Get(VictorParameters.Tunnel), Elements[i], TunnelPort(i, j), Address($"172.16.{i + 1}.1"), Elements[j], TunnelPort(j, i), Address($"172.16.{j + 1}.1"));
+                (Be32 near, Be32 far) = (Address($"172.16.{i + 1}.1"), Address($"172.16.{j + 1}.1"));
+                lab.ConnectByTunnel(run.Get(VictorParameters.Tunnel), Elements[i], TunnelPort(i, j), near, Elements[j], TunnelPort(j, i), far);
             }
         }
 
@@ -124,7 +128,9 @@ internal sealed class VictorLab
         return (ushort)(rank < PaperTunnels ? FirstTunnel + rank : FirstMoreTunnel + rank - PaperTunnels);
     }
 
-    private Dictionary<ulong, ForwardingElement> DescribeTopology() => Enumerable.Range(0, Elements.Count).ToDictionary(i => FirstId + (ulong)i, i => new ForwardingElement(
+    private Dictionary<ulong, ForwardingElement> DescribeTopology() => Enumerable.Range(0, Elements.Count).ToDictionary(i => FirstId + (ulong)i, Describe);
+
+    private ForwardingElement Describe(int i) => new(
         Elements[i].Name,
         i switch
         {
@@ -132,7 +138,7 @@ internal sealed class VictorLab
             1 or 2 => [1],
             _ => [],
         },
-        Enumerable.Range(0, Elements.Count).Where(j => j != i).ToDictionary(j => FirstId + (ulong)j, j => TunnelPort(i, j))));
+        Enumerable.Range(0, Elements.Count).Where(j => j != i).ToDictionary(j => FirstId + (ulong)j, j => TunnelPort(i, j)));
 
     private void Say(string line)
     {

@@ -48,12 +48,14 @@ internal sealed class VictorScenario : Scenario
         if (pings * (moves + 1.0) * (pause + MostHandoff) / 1000 > PingStream.MostPings)
         {
             throw new OptionException(
-                $"{VictorParameters.Moves.Key}: {moves} at {VictorParameters.Pings.Key}={pings} and {VictorParameters.Pause.Key}={pause} may be more than {PingStream.MostPings} pings, "
-                + "and their sequence number has 16 bits");
+                $"{VictorParameters.Moves.Key}: {moves} at {VictorParameters.Pings.Key}={pings} and {VictorParameters.Pause.Key}={pause} "
+                + $"may be more than {PingStream.MostPings} pings, and their sequence number has 16 bits");
         }
         if (values.Get(VictorParameters.Part) == VictorParameters.Rates && !HasBenchmark(values.Get(VictorParameters.Tunnel)))
         {
-            throw new OptionException($"{VictorParameters.Tunnel.Key}: of {values.Get(VictorParameters.Tunnel)} no rate is measured; it is with {VictorParameters.Part.Key}={VictorParameters.Handoffs}");
+            throw new OptionException(
+                $"{VictorParameters.Tunnel.Key}: of {values.Get(VictorParameters.Tunnel)} no rate is measured; "
+                + $"it is with {VictorParameters.Part.Key}={VictorParameters.Handoffs}");
         }
     }
 
@@ -269,13 +271,16 @@ internal sealed class VictorScenario : Scenario
             return;
         }
         string seconds = run.Options.Small ? "0.2" : "1";
-        double into = 1e6 * ScenarioBench.Run(run.Cancellation, "pipeline", "--actions", tunnel, "--frame", "60", "--seconds", seconds)["mpps"]!.GetValue<double>();
-        double outOf = 1e6 * ScenarioBench.Run(run.Cancellation, "pipeline", "--match", tunnel, "--frame", "60", "--seconds", seconds)["mpps"]!.GetValue<double>();
+        double into = Measure("--actions");
+        double outOf = Measure("--match");
         run.Record(VictorParameters.IntoTunnel, into / 1e6);
         run.Record(VictorParameters.OutOfTunnel, outOf / 1e6);
         run.Figure("64-byte frames through the tunnel, one core each way", "none given (1 Gbit/s ports)", $"{into / 1e6:0.0} Mpps in, {outOf / 1e6:0.0} Mpps out");
         run.CheckTime(
             "64-byte frames at the line rate of 1 Gbit/s, one core each way", $"{LineRate / 1e6:0.000} Mpps", $"{into / 1e6:0.0} and {outOf / 1e6:0.0} Mpps",
             into >= LineRate && outOf >= LineRate);
+
+        double Measure(string option) => 1e6 * ScenarioBench.Run(
+            run.Cancellation, "pipeline", option, tunnel, "--frame", "60", "--seconds", seconds)["mpps"]!.GetValue<double>();
     }
 }

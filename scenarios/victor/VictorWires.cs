@@ -45,7 +45,9 @@ internal sealed class VictorWires
     {
         _network.Drain();
         _mobile.Drain();
-        run.Check($"on the IP network the machines' packets are in {_kind}, and only that", "0 bare, some wrapped", $"{_bare.Total} bare, {_tunnelled.Total} wrapped", _bare.Total == 0 && _tunnelled.Total > 0);
+        run.Check(
+            $"on the IP network the machines' packets are in {_kind}, and only that", "0 bare, some wrapped",
+            $"{_bare.Total} bare, {_tunnelled.Total} wrapped", _bare.Total == 0 && _tunnelled.Total > 0);
         run.Check(
             "at the VM the outer header is gone, the inner TTL is as sent and its checksum right", $"0 of {_delivered.Total} wrong",
             $"{_stillWrapped.Total} wrapped, {_wrong.Total} wrong", _delivered.Total > 0 && _stillWrapped.Total == 0 && _wrong.Total == 0);

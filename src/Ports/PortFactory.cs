@@ -173,7 +173,9 @@ internal static class PortFactory
     private static TapPort OpenTap(PortSpec spec, string port)
     {
         int queues = ReadQueues(spec, port) ?? 1;
-        return spec.Network is { } elsewhere ? elsewhere.Run(() => TapPort.Open(port, spec.Target, queues, isHere: false)) : TapPort.Open(port, spec.Target, queues);
+        return spec.Network is { } elsewhere
+            ? elsewhere.Run(() => TapPort.Open(port, spec.Target, queues, isHere: false))
+            : TapPort.Open(port, spec.Target, queues);
     }
 
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port) => new(ReadSlots(spec, port, "rx-slots"), ReadSlots(spec, port, "tx-slots"));

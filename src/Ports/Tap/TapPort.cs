@@ -20,6 +20,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     private const byte RecordVersion = 1;
 
+    private const int ActivationMilliseconds = 1000;
+
     // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
     private const int QueueLength = 4096;
 
@@ -111,6 +113,10 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
                 throw PortException.FromErrno(port, "SIOCSIFFLAGS(IFF_UP)", error);
             }
             _ = device.ReadLink();
+            if (existed)
+            {
+                AwaitActivation(name);
+            }
             var opened = new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads);
             if (!isHere)
             {
@@ -245,6 +251,17 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
                     _ = Libc.close(queue.PollDescriptor);
                 }
             }
+        }
+    }
+
+    /// <summary>A device that was up without us has its carrier now, but the kernel lets packets out only after its link watch has run.</summary>
+    private static void AwaitActivation(string name)
+    {
+        using NetlinkSocket links = NetlinkSocket.Open();
+        long deadline = Environment.TickCount64 + ActivationMilliseconds;
+        while (links.FindLink(name) is { State: not OperationalState.Up } && Environment.TickCount64 < deadline)
+        {
+            Thread.Sleep(1);
         }
     }
 

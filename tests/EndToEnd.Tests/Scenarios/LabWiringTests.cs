@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.Ports;
@@ -37,7 +38,7 @@ public sealed class LabWiringTests
             FrameCount[] requests = [Count(atHost, isOutgoing: false, still), Count(atSwitch, isOutgoing: true, still)];
             FrameCount[] replies = [Count(atHost, isOutgoing: true, mobile), Count(atSwitch, isOutgoing: false, mobile)];
             using PingStream pings = PingStream.Start(still, mobile, perSecond: 100);
-            Eventually.True(() => pings.Record.Received >= 10, () => $"{pings.Record.Received} of {pings.Record.Sent} pings are answered at place {place}");
+            Eventually.True(() => pings.Record.Received >= 10, () => $"{pings.Record.Received} answers at place {place}");
             StreamSummary summary = pings.Stop();
             atHost.Drain();
             atSwitch.Drain();
@@ -72,6 +73,23 @@ public sealed class LabWiringTests
             // Two ends send some milliseconds' worth at once; what TCP does on a busy machine may be little.
             Assert.InRange(found, 0.02 * Rate, 1.1 * Rate);
         }
+    }
+
+    [Theory]
+    [InlineData("packet")]
+    [InlineData("xdp")]
+    [InlineData("tap")]
+    public void Taps_at_ports_of_any_kind_tell_a_frames_tag(string ports)
+    {
+        Needs.Namespaces();
+        using var lab = new Testbed(static _ => { }) { Wiring = WiringOf(ports) };
+        (LabHost still, _, LabSwitch[] switches) = Build(lab);
+        using WireTap tap = WireTap.Open(switches[0], LabSwitch.InterfaceOf(2), path: null);
+        FrameCount count = tap.Count("of VLAN 5", (in frame) => frame.IsOutgoing && frame.VlanTag == 5 && frame.Type == EtherType.Arp);
+        var arp = new ArpMessage(ArpMessage.Request, still.HardwareAddress, still.Address, default, still.Address);
+        byte[] plain = arp.ToFrame(MacAddress.Broadcast);
+        still.SendFrame([.. plain[..12], 0x81, 0, 0, 5, .. plain[12..]]);
+        Eventually.True(() => count.Total == 1, () => $"{count.Total} frames of VLAN 5");
     }
 
     [Fact]

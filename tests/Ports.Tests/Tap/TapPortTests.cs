@@ -2,6 +2,7 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Machines;
 using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tap;
 using Softswitch.Testing;
 
@@ -45,6 +46,19 @@ public sealed class TapPortTests : LinkContract
         space.Links.SetUp("kept", up: false);
         Eventually.True(() => port.ReadLink() is { Up: false, IsSetDown: false } && Volatile.Read(ref changes) > before, () => "nothing is told of the link");
         Assert.Equal(0, port.Interface!.InterfaceIndex); // which another has where the switch is
+    }
+
+    [Fact]
+    public void A_device_that_was_up_before_lets_packets_out_once_the_port_is_open()
+    {
+        Needs.Tun();
+        using var space = new LabNode("tap");
+        TapCable.Lay(space, "kept", hasSeveralQueues: false);
+        for (int round = 0; round < 5; round++)
+        {
+            using TapPort port = space.Run(() => TapPort.Open("tap:kept", "kept"));
+            Assert.Equal(OperationalState.Up, space.Links.FindLink("kept")!.State);
+        }
     }
 
     [Fact]
