@@ -56,7 +56,8 @@ internal static class SvgChart
         DrawLegend(svg, chart, legend, legendTop);
         DrawGrid(svg, plot);
         DrawLabels(svg, plot);
-        for (int i = 0; i < chart.Lines.Count; i++)
+        // Single points are larger and below: a line that meets them does not hide them.
+        foreach (int i in Enumerable.Range(0, chart.Lines.Count).OrderBy(i => chart.Lines[i].IsJoined))
         {
             DrawLine(svg, plot, i);
         }
@@ -96,7 +97,7 @@ internal static class SvgChart
             }
             if (chart.HasMarkers)
             {
-                DrawMarker(svg, i, x + (LegendSample / 2.0), middle);
+                DrawMarker(svg, i, x + (LegendSample / 2.0), middle, RadiusOf(chart.Lines[i]));
             }
             Text(svg, x + LegendSample + 6, middle + 4, chart.Lines[i].Name, "start");
         }
@@ -161,7 +162,7 @@ internal static class SvgChart
             const double R = 1.8 * MarkerRadius;
             if (plot.Chart.HasMarkers)
             {
-                DrawMarker(svg, index, x, y); // tells whose it is, where there are no colours
+                DrawMarker(svg, index, x, y, RadiusOf(line)); // tells whose it is, where there are no colours
             }
             svg.Append(CultureInfo.InvariantCulture, $"<path class=\"disturbed\" d=\"M{x - R:0.##} {y - R:0.##}l{2 * R:0.##} {2 * R:0.##}m0 {-2 * R:0.##}l{-2 * R:0.##} {2 * R:0.##}\" ");
             svg.Append(CultureInfo.InvariantCulture, $"fill=\"none\" stroke=\"{Shades[index % Shades.Length]}\" stroke-width=\"1.8\"><title>disturbed</title></path>\n");
@@ -180,22 +181,25 @@ internal static class SvgChart
         {
             foreach ((double x, double y) in places)
             {
-                DrawMarker(svg, index, x, y);
+                DrawMarker(svg, index, x, y, RadiusOf(line));
             }
         }
     }
 
-    private static void DrawMarker(StringBuilder svg, int index, double x, double y)
+    private static double RadiusOf(Series line) => line.IsJoined ? MarkerRadius : 1.5 * MarkerRadius;
+
+    private static void DrawMarker(StringBuilder svg, int index, double x, double y, double radius)
     {
         string shade = Shades[index % Shades.Length];
         string fill = index % 2 == 0 ? shade : "#ffffff"; // six different ones, though of four shapes
-        const double R = MarkerRadius;
         string shape = (index % 6) switch
         {
-            0 => string.Create(CultureInfo.InvariantCulture, $"<circle cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"{R}\""),
-            1 or 4 => string.Create(CultureInfo.InvariantCulture, $"<rect x=\"{x - R:0.##}\" y=\"{y - R:0.##}\" width=\"{2 * R}\" height=\"{2 * R}\""),
-            2 or 5 => Polygon((x, y - (1.2 * R)), (x + (1.2 * R), y + R), (x - (1.2 * R), y + R)),
-            _ => Polygon((x, y - (1.3 * R)), (x + (1.3 * R), y), (x, y + (1.3 * R)), (x - (1.3 * R), y)),
+            0 => string.Create(CultureInfo.InvariantCulture, $"<circle cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"{radius:0.##}\""),
+            1 or 4 => string.Create(
+                CultureInfo.InvariantCulture,
+                $"<rect x=\"{x - radius:0.##}\" y=\"{y - radius:0.##}\" width=\"{2 * radius:0.##}\" height=\"{2 * radius:0.##}\""),
+            2 or 5 => Polygon((x, y - (1.2 * radius)), (x + (1.2 * radius), y + radius), (x - (1.2 * radius), y + radius)),
+            _ => Polygon((x, y - (1.3 * radius)), (x + (1.3 * radius), y), (x, y + (1.3 * radius)), (x - (1.3 * radius), y)),
         };
         svg.Append(CultureInfo.InvariantCulture, $"{shape} fill=\"{fill}\" stroke=\"{shade}\" stroke-width=\"1.4\"/>\n");
     }

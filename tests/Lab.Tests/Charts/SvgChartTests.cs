@@ -78,6 +78,16 @@ public sealed class SvgChartTests
     }
 
     [Fact]
+    public void Points_that_are_not_joined_are_seen_where_a_line_meets_them()
+    {
+        XElement chart = Draw(new Series("ours", [(10, 1), (100, 2)]), new Series("paper", [(10, 1)]) { IsJoined = false });
+        XElement paper = chart.Elements(Svg + "rect").Last(); // in the legend, and on the plot
+        XElement ours = chart.Elements(Svg + "circle").First(circle => circle.IsAfter(paper));
+        Assert.Equal(Number(ours, "cx"), Number(paper, "x") + (Number(paper, "width") / 2), 1);
+        Assert.True(Number(paper, "width") > 2 * Number(ours, "r"));
+    }
+
+    [Fact]
     public void Words_along_the_axis_are_all_there_and_none_covers_its_neighbour()
     {
         string[] words = ["packet", "xdp", "tap", "vhost-user", "a longer word"];
