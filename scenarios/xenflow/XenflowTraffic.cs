@@ -16,6 +16,10 @@ internal sealed class XenflowTraffic : IDisposable
     private static readonly DropReason[] Overload = [DropReason.TransmitQueueFull, DropReason.HandoverQueueFull, DropReason.NoFrame];
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(60);
+
+    // What is missing may wait for a controller or a switch that is not let run.
+    private static readonly TimeSpan QuietIfSomeAreMissing = TimeSpan.FromMilliseconds(500);
+
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(10);
 
@@ -198,7 +202,7 @@ internal sealed class XenflowTraffic : IDisposable
         {
             throw new TestbedException($"the generator: {failure.Message}", failure);
         }
-        WaitUntilQuiet(cancellation);
+        WaitUntilQuiet(sent.Packets, cancellation);
         cancellation.ThrowIfCancellationRequested();
         (Dictionary<string, long> decidedAfter, Dictionary<string, long> overloadedAfter) = ReadDrops();
         return new XenflowTrial(
@@ -213,16 +217,20 @@ internal sealed class XenflowTraffic : IDisposable
         }
     }
 
-    private void WaitUntilQuiet(CancellationToken cancellation)
+    private void WaitUntilQuiet(long offered, CancellationToken cancellation)
     {
         long began = Stopwatch.GetTimestamp();
-        long received;
-        do
+        long changed = began;
+        SinkCounts seen = _sink.Read();
+        bool isQuiet = false;
+        while (!isQuiet && Stopwatch.GetElapsedTime(began) < LongestDrain)
         {
-            received = _sink.Read().Received;
             cancellation.WaitHandle.WaitOne(Quiet);
+            SinkCounts now = _sink.Read();
+            changed = now.Received == seen.Received ? changed : Stopwatch.GetTimestamp();
+            isQuiet = Stopwatch.GetElapsedTime(changed) >= (now.Delivered < offered ? QuietIfSomeAreMissing : Quiet);
+            seen = now;
         }
-        while (_sink.Read().Received != received && Stopwatch.GetElapsedTime(began) < LongestDrain);
     }
 
     private static bool HasInterface(LabSwitch device, string name) => device.Links.FindLink(name) != null;
