@@ -44,7 +44,9 @@ internal abstract class Parameter(string key, string unit, string what, string a
     public static Parameter<int> Whole(string key, string what, int value, int from, int to, string unit = "", int? small = null, int? guest = null, string? paper = null) =>
         new(key, unit, what, $"a whole number, {from} to {to}", value, text => TryWhole(text, from, to))
         {
-            Small = Of(small), Guest = Of(guest), Paper = paper,
+            Small = Of(small),
+            Guest = Of(guest),
+            Paper = paper,
         };
 
     /// <summary>A quantity.</summary>
@@ -52,7 +54,9 @@ internal abstract class Parameter(string key, string unit, string what, string a
         string key, string unit, string what, double value, double from, double to, double? small = null, double? guest = null, string? paper = null) =>
         new(key, unit, what, string.Create(CultureInfo.InvariantCulture, $"a number, {from} to {to}"), value, text => TryNumber(text, from, to))
         {
-            Small = Of(small), Guest = Of(guest), Paper = paper,
+            Small = Of(small),
+            Guest = Of(guest),
+            Paper = paper,
         };
 
     /// <summary>A quantity that the scenario finds itself unless it is said; null is <c>auto</c>.</summary>
@@ -73,7 +77,8 @@ internal abstract class Parameter(string key, string unit, string what, string a
             _ => null,
         })
         {
-            Small = Of(small), Paper = paper,
+            Small = Of(small),
+            Paper = paper,
         };
 
     /// <summary>One of several words.</summary>

@@ -61,7 +61,10 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
         {
             run.Result.Add(new ScenarioMigration("site 1 to site 2", guest)
             {
-                Update = moves[^1].Outage.Update, FlowMods = moved.FlowMods, Lost = sessions.Lost, TcpStall = sessions.Stall,
+                Update = moves[^1].Outage.Update,
+                FlowMods = moved.FlowMods,
+                Lost = sessions.Lost,
+                TcpStall = sessions.Stall,
             });
         }
         wires.Judge(run);
@@ -132,7 +135,10 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
             new L3MigPhase(copying, moved.Left, during.Took, migrated - prepared),
             new L3MigPhase(moved.Left, Stopwatch.GetTimestamp(), after, lab.CountFlowMods() - migrated))
         {
-            CleanUp = cleanUp, Outage = outage, Copy = copy, Moved = moved,
+            CleanUp = cleanUp,
+            Outage = outage,
+            Copy = copy,
+            Moved = moved,
         };
     }
 

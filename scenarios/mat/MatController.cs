@@ -41,7 +41,7 @@ internal enum MatInsertion
 /// <param name="After">MoA of the network it is in.</param>
 /// <param name="HeardAt">When its RARP was there.</param>
 /// <param name="LearnedAt">When its reply to the probe was there.</param>
-/// <param name="WrittenAt">When the last switch had been written its flow-mods.</param>
+/// <param name="WrittenAt">When the last switch's flow-mods went to the kernel.</param>
 /// <param name="DoneAt">When each switch had answered its barrier, by datapath id; without barriers, when it was written to.</param>
 /// <param name="Worked">Processor time that the process used from <paramref name="LearnedAt"/> until all was done.</param>
 internal sealed record MatUpdate(
@@ -259,11 +259,11 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
                         }
                     });
                 }
+                written = Stopwatch.GetTimestamp(); // before: the answer may be there when the call returns
                 one.Flush(); // now, so that one works while the next is written to, and in this order
-                written = Stopwatch.GetTimestamp();
                 if (!UsesBarriers)
                 {
-                    doneAt[one.DatapathId] = written;
+                    doneAt[one.DatapathId] = Stopwatch.GetTimestamp();
                 }
             }
             if (!UsesBarriers)
