@@ -85,6 +85,10 @@ internal static class TwarenScale
         {
             OwnerOf(lab, device.DatapathId).Clear(device.DatapathId);
         }
+        // At once: what came now and found nothing offered would be bridged, by an entry that keeps further packets from the controller.
+        lab.Controllers[0].Offer(TwarenFlows.AggregationOnPackets(tables.First));
+        lab.Controllers[1].Offer(TwarenFlows.AccessOnPackets(tables.First).Where(flow => flow.Switch == TwarenLab.FirstAccessId));
+        lab.Controllers[2].Offer(TwarenFlows.AccessOnPackets(tables.Second).Where(flow => flow.Switch == TwarenLab.SecondAccessId));
         TwarenSteps.Settle(run, lab);
         StaticFlow[][] inAdvance =
         [
@@ -92,9 +96,6 @@ internal static class TwarenScale
             [.. TwarenFlows.AccessInAdvance(tables.First).Where(flow => flow.Switch == TwarenLab.FirstAccessId)],
             [.. TwarenFlows.AccessInAdvance(tables.Second).Where(flow => flow.Switch == TwarenLab.SecondAccessId)],
         ];
-        lab.Controllers[0].Offer(TwarenFlows.AggregationOnPackets(tables.First));
-        lab.Controllers[1].Offer(TwarenFlows.AccessOnPackets(tables.First).Where(flow => flow.Switch == TwarenLab.FirstAccessId));
-        lab.Controllers[2].Offer(TwarenFlows.AccessOnPackets(tables.Second).Where(flow => flow.Switch == TwarenLab.SecondAccessId));
         long began = Stopwatch.GetTimestamp();
         for (int i = 0; i < inAdvance.Length; i++)
         {
