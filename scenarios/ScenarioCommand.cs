@@ -51,20 +51,20 @@ internal static class ScenarioCommand
         command.SetAction(result =>
         {
             IReadOnlyList<Scenario> chosen = Choose(result.GetRequiredValue(Name));
-            if (result.GetValue(List))
-            {
-                chosen.ToList().ForEach(scenario => Console.Out.WriteLine(ScenarioList.Format(scenario)));
-                return 0;
-            }
             var options = new ScenarioOptions
             {
                 Keep = result.GetValue(Keep),
                 Small = result.GetValue(Small),
                 UsesGuests = result.GetValue(Guests),
             };
+            if (result.GetValue(List))
+            {
+                chosen.ToList().ForEach(scenario => Console.Out.WriteLine(ScenarioList.Format(scenario, options)));
+                return 0;
+            }
             string[] settings = result.GetValue(Set)!;
             string[] words = [.. result.Tokens.Select(token => token.Value)];
-            string typed = $"./softswitch {string.Join(' ', words)}";
+            string typed = $"./softswitch {string.Join(' ', words.Select(Quote))}";
             // Said before anything is started.
             if (options.UsesGuests && GuestImage.FindMissing() is { } missing)
             {
@@ -90,6 +90,12 @@ internal static class ScenarioCommand
         });
         return command;
     }
+
+    /// <summary>A word as a shell takes it.</summary>
+    private static string Quote(string word) =>
+        word.Length > 0 && word.All(one => char.IsAsciiLetterOrDigit(one) || "_./=,:+-".Contains(one, StringComparison.Ordinal))
+            ? word
+            : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static ParameterValues ReadSettings(Scenario scenario, ScenarioOptions options, string[] settings)
     {

@@ -191,7 +191,7 @@ internal static class SvgChart
     private static void DrawMarker(StringBuilder svg, int index, double x, double y, double radius)
     {
         string shade = Shades[index % Shades.Length];
-        string fill = index % 2 == 0 ? shade : "#ffffff"; // six different ones, though of four shapes
+        string fill = (index + (index / 6)) % 2 == 0 ? shade : "#ffffff"; // twelve different ones, though of four shapes
         string shape = (index % 6) switch
         {
             0 => string.Create(CultureInfo.InvariantCulture, $"<circle cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"{radius:0.##}\""),

@@ -41,8 +41,15 @@ internal static class Machine
     /// <summary>Time a hypervisor gave to others while this machine wanted to run, over all cores, in milliseconds since boot.</summary>
     public static long StolenMilliseconds => 10 * ReadHundredths(8);
 
-    /// <summary>Time that all cores spent on programs, in seconds since boot; interrupts are not in it.</summary>
-    public static double BusySeconds => (ReadHundredths(1) + ReadHundredths(2) + ReadHundredths(3)) / 100.0;
+    /// <summary>Time that all cores spent on programs, in seconds since boot.</summary>
+    /// <remarks>
+    /// Where the kernel takes no time of interrupts (CONFIG_IRQ_TIME_ACCOUNTING, which /proc/pressure/irq tells), a program's own time has those
+    /// that interrupted it in it. So they are in this too, or others' would seem less than they are.
+    /// </remarks>
+    public static double BusySeconds =>
+        (ReadHundredths(1) + ReadHundredths(2) + ReadHundredths(3) + (HasInterruptTime ? 0 : ReadHundredths(6) + ReadHundredths(7))) / 100.0;
+
+    private static bool HasInterruptTime { get; } = File.Exists("/proc/pressure/irq");
 
     /// <summary>A line of /proc/meminfo, in its unit; 0 where the kernel does not say.</summary>
     public static long ReadMemory(string name) =>

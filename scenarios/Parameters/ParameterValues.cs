@@ -19,8 +19,8 @@ internal sealed class ParameterValues
     /// <summary>As of <see cref="Of"/>.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
-    /// <summary>Whether everything but the seed is as without <c>--set</c>.</summary>
-    public bool AreDefault => Parameters.Where(parameter => parameter != Scenario.Seed).All(parameter => TextOf(parameter) == parameter.TextOf(_options));
+    /// <summary>Whether nothing but the seed was set.</summary>
+    public bool AreDefault => _set.Keys.All(parameter => parameter == Scenario.Seed);
 
     /// <summary>Reads what is behind <c>--set</c>.</summary>
     /// <param name="settings">Each <c>key=value[,key=value...]</c>.</param>

@@ -6,16 +6,15 @@ namespace Softswitch.Scenarios.Parameters;
 /// <summary>What <c>scenario NAME --list</c> shows.</summary>
 internal static class ScenarioList
 {
-    private static readonly ScenarioOptions Plain = new();
-
-    public static string Format(Scenario scenario)
+    /// <param name="options">Which defaults are shown.</param>
+    public static string Format(Scenario scenario, ScenarioOptions options)
     {
         var text = new StringBuilder();
         text.Append($"{scenario.Name}: {scenario.Paper}\n\n");
         var parameters = new TextTable("parameter", "unit", "default", "the paper's", "allowed", "what it is");
-        foreach (Parameter one in scenario.Parameters.Append(Scenario.Seed))
+        foreach (Parameter one in ParameterValues.Of(scenario))
         {
-            parameters.Add(one.Key, one.Unit, one.TextOf(Plain), one.Paper ?? "none given", one.Allowed, one.What);
+            parameters.Add(one.Key, one.Unit, one.TextOf(options), one.Paper ?? "none given", one.Allowed, one.What);
         }
         text.Append($"{parameters}\n\n");
         var measures = new TextTable("measured", "what it is");

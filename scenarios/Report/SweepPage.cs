@@ -35,8 +35,8 @@ internal static class SweepPage
         {
             page.Add("""
                 <h2>Charts</h2>
-                <p>Medians and, as bars, quartiles of the runs that nothing spoiled.
-                A cross is the median where others on the machine spoiled all of them.</p>
+                <p>Medians and, as bars, quartiles of the runs that passed and that nothing spoiled.
+                A cross is the median where there is no such run. The paper's points are of the paper's own settings.</p>
                 """);
             AddCharts(page, table, shown, command, paper);
             if (others.Length > 0)
@@ -60,8 +60,12 @@ internal static class SweepPage
         foreach (Measure measure in measures.Where(measure => table.Measures.Contains(measure)))
         {
             page.AddChart(SweepCharts.Draw(table, measure, paper), note);
-            IEnumerable<PaperPoint> noted = SweepCharts.PointsBeside(table, measure, paper).Where(point => point.Note.Length > 0);
-            page.Add(string.Concat(noted.Select(point => $"<p>{Escape($"{point.Legend}: {point.Note}")}</p>").Distinct()));
+            string[] notes =
+            [
+                .. SweepCharts.PointsBeside(table, measure, paper).Where(beside => beside.Point.Note.Length > 0 || !beside.HasPlace)
+                    .Select(beside => $"{beside.Point.Legend}: {(beside.HasPlace ? string.Empty : $"{Text(beside.Point.Y)}, beyond the chart. ")}{beside.Point.Note}"),
+            ];
+            page.Add(string.Concat(notes.Distinct().Select(note => $"<p>{Escape(note)}</p>")));
         }
     }
 
@@ -71,7 +75,7 @@ internal static class SweepPage
         page.Add("""
             <h2>Medians</h2>
             <p>With the quartiles in brackets where there are several runs: as numpy.quantile and R have them, linear between neighbours.
-            * stands where others spoiled all runs.</p>
+            * stands where every run was spoiled or did not pass.</p>
             """);
         page.AddTable(
             [.. table.Keys.Select(key => key.Column), "runs", "spoiled", "not passed", .. found.Select(measure => measure.Name)],
@@ -88,7 +92,7 @@ internal static class SweepPage
     {
         (double lower, double median, double upper) = figure.Quartiles;
         string spread = figure.Values.Count > 1 ? $" ({Text(lower)} to {Text(upper)})" : string.Empty;
-        return $"{Text(median)}{spread}{(figure.IsSpoiled ? " *" : string.Empty)}";
+        return $"{Text(median)}{spread}{(figure.IsDoubtful ? " *" : string.Empty)}";
     }
 
     /// <summary>Runs to look at, with their files.</summary>
@@ -99,7 +103,7 @@ internal static class SweepPage
         if (failed.Length > 0)
         {
             page.Add("<h2>Runs that did not pass</h2>");
-            page.AddTable(["run", "why"], failed.Select(run => (string[])[LinkOf(run), Escape(run.Failure ?? "it has no check that decides")]));
+            page.AddTable(["run", "why"], failed.Select(run => (string[])[LinkOf(run), Escape(run.Failure ?? SweepRun.NoCheck)]));
         }
         SweepRun[] spoiled = [.. runs.Where(run => run.SpoiledBy != null)];
         if (spoiled.Length > 0)

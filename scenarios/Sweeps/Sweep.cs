@@ -60,14 +60,14 @@ internal sealed class Sweep(
     }
 
     /// <summary>With <c>--small</c>, which is for machines that do other things, times decide nothing: no run is made again.</summary>
-    private bool IsDone(SweepRun one) => one.SpoiledBy == null || plan.Options.Small;
+    private bool IsDone(SweepRun one) => one.Result != null && (one.SpoiledBy == null || plan.Options.Small);
 
     private string Describe(SweepRun made)
     {
         IReadOnlyList<Measure> asked = plan.Figure?.Measures ?? plan.Scenario.Measures;
         string[] parts =
         [
-            made.Passed ? "passed" : $"NOT PASSED: {made.Failure}",
+            made.Passed ? "passed" : $"NOT PASSED: {made.Failure ?? SweepRun.NoCheck}",
             .. asked.Where(measure => made.Find(measure) != null).Take(2).Select(measure => $"{measure.Name} {made.Text(measure.Name)}"),
             .. made.SpoiledBy is { } reason ? (string[])[$"spoiled: {reason}"] : [],
         ];

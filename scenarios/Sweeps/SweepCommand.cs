@@ -82,18 +82,27 @@ internal static class SweepCommand
         IReadOnlyList<PaperPoint> paper = PaperPoint.Of(plan.Scenario);
         using SweepFolder folder = SweepFolder.Open(path, plan, origin);
         using var signal = new TerminationSignal(tidiesUp: true);
-        var sweep = new Sweep(plan, folder, origin, point => SweepProcess.Run(plan, point, signal.Token), Console.Out.WriteLine, WritePage);
+        var sweep = new Sweep(plan, folder, origin, Make, Console.Out.WriteLine, WritePage);
         try
         {
             bool passed = sweep.Run(signal.Token);
             WritePage(); // also where nothing was left to do: the paper's points may be more than before
-            Console.Out.WriteLine($"{Path.Combine(path, SweepFolder.TableName)}, {Path.Combine(path, SweepFolder.PageName)}");
+            Console.Out.WriteLine($"{Path.Combine(path, SweepFolder.TableName)}, {Path.Combine(path, folder.PageName)}");
             return passed ? 0 : ScenarioCommand.NotPassed;
         }
         catch (OperationCanceledException)
         {
             Console.Error.WriteLine($"softswitch scenario: interrupted after {folder.Runs.Count} runs; the same command goes on");
             return ScenarioCommand.Interrupted;
+        }
+
+        SweepOutcome Make(SweepPoint point)
+        {
+            SweepOutcome made = SweepProcess.Run(plan, point, signal.Token);
+            // Its process may have been another program than the ones before.
+            return OwnProgram.ReadBuild() == origin.Build
+                ? made
+                : throw new OptionException($"{Out.Name}: the program was built anew while the sweep ran; give another folder");
         }
 
         void WritePage() => folder.WritePage(SweepPage.Format(plan, folder.Standing, command, paper));

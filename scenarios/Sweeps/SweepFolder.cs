@@ -6,7 +6,7 @@ using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Sweeps;
 
-/// <summary>The folder of a sweep: <c>runs/NNNN.json</c>, from which all else follows, <c>runs.csv</c> and <c>index.html</c>.</summary>
+/// <summary>The folder of a sweep: <c>runs/NNNN.json</c>, from which all else follows, <c>runs.csv</c> and a page, <c>index.html</c> or <c>FIGURE.html</c>.</summary>
 /// <remarks>
 /// Files are written beside their places and moved there, so whoever interrupts leaves none that is half. Nothing is ever deleted.
 /// Threads: one.
@@ -14,7 +14,7 @@ namespace Softswitch.Scenarios.Sweeps;
 internal sealed class SweepFolder : IDisposable
 {
     public const string TableName = "runs.csv";
-    public const string PageName = "index.html";
+    public const string IndexName = "index.html";
     private const string RunsName = "runs";
 
     private readonly string _folder;
@@ -26,10 +26,17 @@ internal sealed class SweepFolder : IDisposable
     private SweepFolder(string folder, SweepPlan plan, FileStream held, List<SweepRun> runs)
     {
         _folder = folder;
+        PageName = plan.Figure == null ? IndexName : $"{plan.Figure.Name}.html"; // several figures may share runs
         _parameters = [.. ParameterValues.Of(plan.Scenario).Select(parameter => parameter.Column)];
         _lock = held;
         runs.ForEach(Note);
+        if (runs.Count > 0)
+        {
+            WriteTable(); // whoever was stopped between a run and the table has it now
+        }
     }
+
+    public string PageName { get; }
 
     /// <summary>In the order they were made, spoiled ones too.</summary>
     public IReadOnlyList<SweepRun> Runs => _runs;
@@ -70,8 +77,9 @@ internal sealed class SweepFolder : IDisposable
     /// <summary>All that were made of a point, in their order.</summary>
     public IReadOnlyList<SweepRun> AttemptsAt(SweepPoint point) => _attempts.GetValueOrDefault(KeyOf(point.Values.ToJson())) ?? [];
 
-    /// <summary>The one of them that counts: one that nothing spoiled, else the one that was spoiled least.</summary>
-    public static SweepRun StandingOf(IEnumerable<SweepRun> attempts) => attempts.MinBy(run => run.SpoiledBy == null ? 0 : run.Severity)!;
+    /// <summary>The one of them that counts: of those that ended with a result one that nothing spoiled, else the one that was spoiled least.</summary>
+    public static SweepRun StandingOf(IEnumerable<SweepRun> attempts) =>
+        attempts.OrderBy(run => run.Result == null).ThenBy(run => run.SpoiledBy == null ? 0 : run.Severity).First();
 
     /// <summary>Keeps a run, and writes the table anew.</summary>
     public void Add(SweepRun run)
@@ -142,7 +150,7 @@ internal sealed class SweepFolder : IDisposable
 
     /// <summary>What somebody else has there that would be overwritten, for people; null for nothing. Other files do no harm.</summary>
     private static string? FindOther(string folder) =>
-        new[] { PageName, TableName }.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } name
+        new[] { IndexName, TableName }.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } name
             ? $"its {name} is of no sweep"
             : null;
 }

@@ -15,6 +15,9 @@ internal sealed record SweepOutcome(JsonObject? Result, string? Failure, Disturb
 /// <param name="Result">As of <see cref="SweepOutcome"/>.</param>
 internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
 {
+    /// <summary>Why a run without failure has not passed, for people.</summary>
+    public const string NoCheck = "it has no check that decides";
+
     private const string ResultKey = "result";
 
     public int Number => Row["run"]!.GetValue<int>();
@@ -70,7 +73,7 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
         row["cpu"] = origin.Processor;
         row["cores"] = origin.Cores;
         row["kernel"] = origin.Kernel;
-        row["load_average"] = machine.LoadAverage;
+        row["load_average_1min"] = machine.LoadAverage;
         row["stolen_share"] = Math.Round(machine.StolenShare, 4);
         row["others_cpus"] = Round(machine.Others);
         row["own_cpus"] = Round(machine.Ours);

@@ -9,12 +9,12 @@ namespace Softswitch.Scenarios.Sweeps;
 /// <param name="Runs">Those that count.</param>
 internal sealed record SweepRow(IReadOnlyDictionary<Parameter, string> Values, IReadOnlyList<SweepRun> Runs)
 {
-    /// <summary>What was found where nothing spoiled it; where all was spoiled, that; ascending runs.</summary>
+    /// <summary>What was found by runs that passed and that nothing spoiled; where there is none, what the others found.</summary>
     public SweepFigure? Find(Measure measure)
     {
-        double[] good = ValuesOf(measure, Runs.Where(run => run.SpoiledBy == null));
+        double[] good = ValuesOf(measure, Runs.Where(run => run.SpoiledBy == null && run.Passed));
         double[] all = good.Length > 0 ? good : ValuesOf(measure, Runs);
-        return all.Length == 0 ? null : new SweepFigure(all, IsSpoiled: good.Length == 0);
+        return all.Length == 0 ? null : new SweepFigure(all, IsDoubtful: good.Length == 0);
     }
 
     private static double[] ValuesOf(Measure measure, IEnumerable<SweepRun> runs) =>
@@ -23,8 +23,8 @@ internal sealed record SweepRow(IReadOnlyDictionary<Parameter, string> Values, I
 
 /// <summary>What several runs found of one measure.</summary>
 /// <param name="Values">At least one.</param>
-/// <param name="IsSpoiled">Whether others spoiled all of them.</param>
-internal sealed record SweepFigure(IReadOnlyList<double> Values, bool IsSpoiled)
+/// <param name="IsDoubtful">Whether each of them was spoiled by others on the machine, or did not pass.</param>
+internal sealed record SweepFigure(IReadOnlyList<double> Values, bool IsDoubtful)
 {
     public (double Lower, double Median, double Upper) Quartiles { get; } = Statistic.Quartiles(Values);
 }

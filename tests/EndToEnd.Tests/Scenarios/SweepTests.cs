@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Scenarios.Sweeps;
@@ -20,14 +21,17 @@ public sealed class SweepTests
         {
             string table = Path.Combine(folder, "runs.csv");
             string[] arguments = [SwitchProgram.Library, "scenario", "victor", "--small", "--repeat", "2", "--out", folder];
-            string before = RunningCommand.Execute("ip", "-o", "link").Checked().Output;
             using (RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, arguments))
             {
                 running.WaitForText("run 2 of 2", Bound);
+                int[] children = [];
+                Eventually.True(() => (children = ChildrenOf(running.ProcessId)).Length > 0, "the run has a process");
                 SwitchProgram.Terminate(running);
                 CommandResult interrupted = running.WaitForEnd(SwitchProgram.Patience);
                 Assert.Equal(130, interrupted.ExitCode);
                 Assert.Contains("interrupted after 1 runs; the same command goes on", interrupted.Error, StringComparison.Ordinal);
+                // With it go its namespaces.
+                Assert.All(children, child => Eventually.True(() => !Directory.Exists($"/proc/{child}"), "the run's process is gone"));
             }
             Assert.Single(Rows(table).Skip(1));
             Assert.Equal(["0001.json"], Directory.GetFiles(Path.Combine(folder, "runs")).Select(Path.GetFileName));
@@ -44,11 +48,27 @@ public sealed class SweepTests
             Assert.Equal(first, File.ReadAllText(Path.Combine(folder, "runs", "0001.json")));
             Assert.True(JsonNode.Parse(first)!["result"]!["passed"]!.GetValue<bool>());
             Assert.Contains("2 runs.", File.ReadAllText(Path.Combine(folder, "index.html")), StringComparison.Ordinal);
-            Assert.Equal(before, RunningCommand.Execute("ip", "-o", "link").Checked().Output);
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static int[] ChildrenOf(int process) =>
+        [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _) && ReadParent(name!) == process).Select(int.Parse!)];
+
+    /// <summary>Zero of a process that is gone.</summary>
+    private static int ReadParent(string process)
+    {
+        try
+        {
+            string line = File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith("PPid:", StringComparison.Ordinal));
+            return int.Parse(line.AsSpan("PPid:".Length), CultureInfo.InvariantCulture);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return 0;
         }
     }
 

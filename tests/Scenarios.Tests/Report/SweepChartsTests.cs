@@ -67,6 +67,32 @@ public sealed class SweepChartsTests : IDisposable
     }
 
     [Fact]
+    public void Points_that_would_leave_ours_no_height_are_said_below_the_chart()
+    {
+        SweepPlan plan = SweepTrial.Plan("size=10,20");
+        PaperPoint far = Point with { Series = "paper: another", Y = 12_000 };
+        using var trial = new SweepTrial();
+        trial.Run(plan, point => SweepTrial.Outcome(point.Values.Get(TrialScenario.Size) == 10 ? 0 : 100));
+        using SweepFolder folder = trial.Open(plan);
+        LineChart chart = SweepCharts.Draw(new SweepTable(plan, folder.Standing), TrialScenario.Time, [Point, far]);
+        Assert.Equal(["Softswitch", "paper (Fig. 1, p. 3)"], chart.Lines.Select(line => line.Name));
+        string page = SweepPage.Format(plan, folder.Standing, "command", [Point, far]);
+        Assert.Contains("<p>paper: another (Fig. 1, p. 3): 12000, beyond the chart. </p>", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Runs_that_did_not_pass_are_in_no_median_but_where_there_is_no_other()
+    {
+        SweepPlan plan = SweepTrial.Plan(3, "size=10,20");
+        using var trial = new SweepTrial();
+        trial.Run(plan, point => SweepTrial.Outcome(point.Repetition, passed: point.Repetition > 1 && point.Values.Get(TrialScenario.Size) == 10));
+        using SweepFolder folder = trial.Open(plan);
+        Series line = SweepCharts.Draw(new SweepTable(plan, folder.Standing), TrialScenario.Time, []).Lines[0];
+        Assert.Equal([(10, 2.5)], line.Points);
+        Assert.Equal([(20, 2)], line.Disturbed);
+    }
+
+    [Fact]
     public void Spoiled_runs_are_in_no_median_but_where_there_is_no_other()
     {
         // The first repetition's with 10 stay spoiled, and all with 20.

@@ -44,6 +44,21 @@ public sealed class PaperPointTests
         }
     }
 
+    /// <summary>Else it would never be seen.</summary>
+    [Fact]
+    public void Every_point_of_every_paper_has_a_place_on_a_chart_of_one_of_its_figures()
+    {
+        foreach (Scenario scenario in ScenarioRunner.All)
+        {
+            var places = scenario.PaperFigures.SelectMany(figure =>
+            {
+                var plan = SweepPlan.Create(scenario, new ScenarioOptions(), new SweepRequest([], [], figure.Name));
+                return figure.Measures.Select(measure => (measure.Name, (plan.Swept.FirstOrDefault(key => key.IsNumber) ?? plan.Swept[0]).Key));
+            }).ToHashSet();
+            Assert.All(PaperPoint.Of(scenario), point => Assert.Contains((point.Measure, point.Key), places));
+        }
+    }
+
     [Fact]
     public void No_two_columns_of_a_scenarios_table_have_one_name()
     {

@@ -20,7 +20,7 @@ public sealed class SweepTests : IDisposable
         Assert.Equal(
             [
                 ("failure", ""), ("spoiled", "false"), ("spoiled_by", ""), ("started_utc", "1970-01-01T00:00:00Z"), ("run_duration_s", "2"), ("version", "1.0"),
-                ("build", "abc"), ("small", "false"), ("vm", "false"), ("cpu", "a processor"), ("cores", "2"), ("kernel", "6.1"), ("load_average", "1"),
+                ("build", "abc"), ("small", "false"), ("vm", "false"), ("cpu", "a processor"), ("cores", "2"), ("kernel", "6.1"), ("load_average_1min", "1"),
                 ("stolen_share", "0"), ("others_cpus", "0"), ("own_cpus", "1"), ("counts", "true"),
             ],
             rows[0].Skip(10).Select(cell => (cell.Key, cell.Value)));
@@ -107,11 +107,27 @@ public sealed class SweepTests : IDisposable
     }
 
     [Fact]
-    public void A_run_that_dies_is_a_row_without_figures()
+    public void A_run_that_dies_is_a_row_without_figures_and_is_made_again_like_a_spoiled_one()
     {
-        Assert.False(_trial.Run(SweepTrial.Plan("size=10"), _ => SweepTrial.Outcome() with { Result = null, Failure = "ended with \"1\",\nand no more" }));
-        IReadOnlyDictionary<string, string> row = Assert.Single(_trial.ReadTable());
-        Assert.Equal(("false", "ended with \"1\",\nand no more", ""), (row["passed"], row["failure"], row["time_ms"]));
+        SweepOutcome Dead(SweepPoint point) => SweepTrial.Outcome() with { Result = null, Failure = "ended with \"1\",\nand no more" };
+        Assert.False(_trial.Run(SweepTrial.Plan("size=10"), Dead));
+        Assert.Equal(3, _trial.ReadTable().Count);
+        Assert.All(
+            _trial.ReadTable(), row => Assert.Equal(("false", "ended with \"1\",\nand no more", ""), (row["passed"], row["failure"], row["time_ms"])));
+        // What was missing may be there by now.
+        Assert.True(_trial.Run(SweepTrial.Plan("size=10")));
+        Assert.Equal(["false", "false", "false", "true"], _trial.ReadTable().Select(row => row["counts"]));
+    }
+
+    [Fact]
+    public void A_table_that_is_gone_comes_back_though_no_run_is_made()
+    {
+        _trial.Run(SweepTrial.Plan("size=10,20"));
+        File.Delete(Path.Combine(_trial.Path, "runs.csv"));
+        _trial.Made.Clear();
+        _trial.Run(SweepTrial.Plan("size=10,20"));
+        Assert.Empty(_trial.Made);
+        Assert.Equal(2, _trial.ReadTable().Count);
     }
 
     [Fact]
