@@ -263,7 +263,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
                 one.Flush(); // now, so that one works while the next is written to, and in this order
                 if (!UsesBarriers)
                 {
-                    doneAt[one.DatapathId] = Stopwatch.GetTimestamp();
+                    written = doneAt[one.DatapathId] = Stopwatch.GetTimestamp();
                 }
             }
             if (!UsesBarriers)
