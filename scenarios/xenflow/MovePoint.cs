@@ -7,10 +7,9 @@ namespace Softswitch.Scenarios.Xenflow;
 /// <param name="Made">Make before break; null if it was not asked for.</param>
 /// <param name="Broken">Break before make; null if it was not asked for.</param>
 /// <param name="IsComplete">Whether after make before break the one switch had all the flows and the other none.</param>
-/// <param name="ByNewPath">Packets that the destination has forwarded then.</param>
 /// <param name="Again">Trials of the move that had to be done again.</param>
 internal sealed record MovePoint(
-    PacketSize Size, double Rate, XenflowTrial Still, XenflowTrial? Made, XenflowTrial? Broken, bool IsComplete, long ByNewPath, int Again)
+    PacketSize Size, double Rate, XenflowTrial Still, XenflowTrial? Made, XenflowTrial? Broken, bool IsComplete, int Again)
 {
     /// <summary>What the run is about: make before break, unless only the other was asked for.</summary>
     public XenflowTrial Trial => (Made ?? Broken)!;
@@ -29,7 +28,6 @@ internal sealed record MovePoint(
         ["still"] = Still.ToJson(),
         ["makeBeforeBreak"] = Made?.ToJson(),
         ["breakBeforeMake"] = Broken?.ToJson(),
-        ["byNewPath"] = ByNewPath,
         ["repeated"] = Again,
     };
 }

@@ -5,7 +5,7 @@ namespace Softswitch.Scenarios.Xenflow;
 /// <summary>What a run finds, and the paper's figures that are drawn of it.</summary>
 internal static class XenflowMeasures
 {
-    // Of moves and trials in the plural: the mean of a run's, but for what is the longest.
+    // Of moves and trials in the plural: the mean of a run's at one rate and size, but for what is the longest.
     public static readonly Measure Lost = new("lost_packets", "packets lost in a move");
     public static readonly Measure LostStill = new("lost_still_packets", "packets lost in as long while nothing moves");
     public static readonly Measure Blocked = new("blocked_ms", "suspension: packets lost, as time, ms");
@@ -16,7 +16,7 @@ internal static class XenflowMeasures
     public static readonly Measure Delay = new("longest_delay_ms", "longest time from sender to receiver, ms");
     public static readonly Measure Offered = new("offered_pps", "packets offered a second, with all pauses");
     public static readonly Measure PacketIns = new("packet_ins", "packets without an entry, to the controller");
-    public static readonly Measure Repeats = new("repeats", "trials made again for loss to overload");
+    public static readonly Measure Repeats = new("repeats", "trials made again for loss to overload, with rate=auto");
     public static readonly Measure HighestRate = new("highest_rate_pps", "highest rate without loss, packets a second");
     public static readonly Measure MemoryRate = new("memory_rate_pps", "frames a second from memory, on one core");
     public static readonly Measure Slice = new("slice_mbit_per_s", "band of the slice under overload, Mbit/s");
@@ -34,7 +34,7 @@ internal static class XenflowMeasures
     [
         new("fig7", "suspension by a move over the rate of packets (Fig. 7)", Axes, [Blocked]) { Settings = OnlyMoves },
         new("fig8", "total time of a move over the rate of packets (Fig. 8)", Axes, [Total]) { Settings = OnlyMoves },
-        new("fig9", "packets lost in a move over their rate (Fig. 9)", Axes, [Lost]) { Settings = OnlyMoves },
+        new("fig9", "packets lost in a move over their rate (Fig. 9)", Axes, [Lost, LostStill]) { Settings = OnlyMoves },
         new(
             "saturation", "highest rate without loss over the size of packets, with links as the paper's and without (§4)",
             ["size=60,128,256,512,1024,1514", "link-rate=auto,100"], [HighestRate])

@@ -28,9 +28,9 @@ internal static class XenflowParameters
         [All, OnDemand, Moves, Ports, Slice, Route, Rates, Memory]);
 
     public static readonly Parameter<double?> Rate = Parameter.NumberOrAuto(
-        "rate", "pps", "packets offered a second",
+        "rate", "pps", "packets offered a second; what moves lose and how long they take is recorded at one rate and one size only",
         "moves at 1,000, 8,000 and in steps up to the highest without loss; new flows at 250; 5,000 beside ports that come and go",
-        100, 1.488e6, paper: "1,000 to 8,000");
+        100, 1.488e6, paper: "up to about 8,000");
 
     public static readonly Parameter<double?> Size = Parameter.NumberOrAuto(
         "size", "bytes", "of Ethernet frames, without FCS", "moves with 60 and with 1514, else 60",

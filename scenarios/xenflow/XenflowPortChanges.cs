@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Lab;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;
 
@@ -13,9 +14,10 @@ internal static class XenflowPortChanges
     public static void Run(ScenarioRun run, XenflowLab lab)
     {
         int flows = run.Get(XenflowParameters.Flows);
-        double rate = run.Get(XenflowParameters.Rate) ?? Rate;
+        PacketSize size = PacketSize.Of(run)[0];
+        double rate = run.Get(XenflowParameters.Rate) ?? Math.Min(Rate, size.MostOver(run.Get(CommonParameters.LinkRate)) / 2);
         int rounds = run.Scale(20, 3);
-        using var traffic = new XenflowTraffic(lab, PacketSize.Of(run)[0].FrameLength, flows, most: Math.Max(1 << 22, (long)(rate * 20)));
+        using var traffic = new XenflowTraffic(lab, size.FrameLength, flows, most: Math.Max(1 << 22, (long)(rate * 20)));
         traffic.Fill(run);
         if (lab.Here != lab.Machine1)
         {

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;
 
@@ -29,13 +30,14 @@ internal static class XenflowRates
         }
     }
 
-    /// <summary>The highest rate, up to a gigabit's, at which the path loses nothing while nothing moves.</summary>
+    /// <summary>The highest rate, up to a gigabit's and the links', at which the path loses nothing while nothing moves.</summary>
     /// <returns>The trials that confirmed it.</returns>
     public static XenflowTrial[] FindHighest(ScenarioRun run, PacketSize size, XenflowTraffic traffic)
     {
         TimeSpan duration = TimeSpan.FromSeconds(run.Get(XenflowParameters.Seconds));
         XenflowTrial Try(double rate) => traffic.Run(rate, duration / 2, run.Cancellation);
-        XenflowTrial? found = new RateSearch(Tolerance: 0, Resolution: 0.1, Attempts: 3).Find(Try(size.LineRate), Try);
+        double most = size.MostOver(run.Get(CommonParameters.LinkRate));
+        XenflowTrial? found = new RateSearch(Tolerance: 0, Resolution: 0.1, Attempts: 3).Find(Try(most), Try);
         double rate = found?.Asked ?? throw new TestbedException($"{size.Name}: packets are lost at every rate, though nothing moves");
         XenflowTrial[] confirmed;
         while ((confirmed = [.. Enumerable.Range(0, Confirmations).Select(_ => traffic.Run(rate, duration, run.Cancellation))]).Sum(trial => trial.Lost) > 0)

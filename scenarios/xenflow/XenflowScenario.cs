@@ -115,19 +115,21 @@ internal sealed class XenflowScenario : Scenario
     private static void RouteOnDemand(ScenarioRun run, XenflowLab lab)
     {
         int flows = run.Get(XenflowParameters.Flows);
+        PacketSize size = PacketSize.Of(run)[0];
         double? rate = run.Get(XenflowParameters.Rate);
         WireTap tap = run.Tap(lab.Receiver, lab.Receiver.CurrentInterface);
         Be32 to = LabText.Address("198.19.0.1");
         FrameCount arrived = tap.Count("to the network behind the next hop", (in frame) => frame.NetworkDestination == to);
         FrameCount right = tap.Count("with the next hop's hardware address", (in frame) => frame.NetworkDestination == to && frame.Destination == XenflowLab.NextHop);
-        using var traffic = new XenflowTraffic(lab, PacketSize.Of(run)[0].FrameLength, flows, most: 1 << 20);
+        using var traffic = new XenflowTraffic(lab, size.FrameLength, flows, most: 1 << 20);
         bool inAdvance = run.Get(XenflowParameters.Insertion) == XenflowParameters.InAdvance;
         if (inAdvance)
         {
             traffic.Insert(run);
         }
         // Each flow twice, slowly: packets that wait for a controller that is not let run fill their queue.
-        XenflowTrial trial = traffic.Send(rate ?? FirstPackets, packets: 2L * flows, run.Cancellation);
+        double slowly = Math.Min(FirstPackets, size.MostOver(run.Get(CommonParameters.LinkRate)) / 2);
+        XenflowTrial trial = traffic.Send(rate ?? slowly, packets: 2L * flows, run.Cancellation);
         tap.Drain();
         run.EndTap(lab.Receiver, lab.Receiver.CurrentInterface);
         string kind = inAdvance ? "flows with entries" : "flows that nobody had entries for";

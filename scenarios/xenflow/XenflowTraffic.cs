@@ -5,6 +5,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;
 
@@ -21,6 +22,10 @@ internal sealed class XenflowTraffic : IDisposable
     private static readonly TimeSpan QuietIfSomeAreMissing = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+
+    // Packets go on until it is over: of tens of thousands of flows, on a machine that does other things too.
+    private static readonly TimeSpan LongestMove = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(10);
 
     // Of packets of new flows; the way by the controller keeps up with it on a busy machine too, or is gone again.
@@ -74,11 +79,13 @@ internal sealed class XenflowTraffic : IDisposable
     {
         double seconds = run.Get(XenflowParameters.Seconds);
         double rate = Math.Max(size.LineRate, run.Get(XenflowParameters.Rate) ?? 0);
-        var traffic = new XenflowTraffic(lab, size.FrameLength, run.Get(XenflowParameters.Flows), most: (long)(rate * seconds * 2));
+        long most = (long)(rate * (seconds + LongestMove.TotalSeconds));
+        var traffic = new XenflowTraffic(lab, size.FrameLength, run.Get(XenflowParameters.Flows), most);
         try
         {
             traffic.Fill(run);
-            _ = traffic.Run(Math.Min(size.LineRate, 10_000), TimeSpan.FromSeconds(seconds), run.Cancellation);
+            double once = Math.Min(size.MostOver(run.Get(CommonParameters.LinkRate)), 10_000);
+            _ = traffic.Run(once, TimeSpan.FromSeconds(seconds), run.Cancellation);
             return traffic;
         }
         catch
@@ -92,6 +99,7 @@ internal sealed class XenflowTraffic : IDisposable
     /// <exception cref="TestbedException">It does not come about.</exception>
     public void Fill(ScenarioRun run)
     {
+        double rate = Math.Min(FillRate, new PacketSize(FrameLength).MostOver(run.Get(CommonParameters.LinkRate)) / 2);
         for (int i = 0; XenflowLab.CountExact(_lab.Here).Flows < _flows; i++)
         {
             if (i == MostFills)
@@ -104,7 +112,7 @@ internal sealed class XenflowTraffic : IDisposable
             }
             else
             {
-                _ = Send(FillRate, _flows, run.Cancellation);
+                _ = Send(rate, _flows, run.Cancellation);
             }
         }
     }
@@ -127,7 +135,7 @@ internal sealed class XenflowTraffic : IDisposable
     /// <summary>Offers so many packets, each flow in turn, and waits until the last has arrived.</summary>
     /// <param name="rate">Packets a second.</param>
     public XenflowTrial Send(double rate, long packets, CancellationToken cancellation) =>
-        Measure(rate, Longest, packets, static (_, _) => null, cancellation);
+        Measure(rate, Longest + TimeSpan.FromSeconds(2 * packets / rate), packets, static (_, _) => null, cancellation);
 
     /// <summary>Offers packets for so long and waits until the last has arrived.</summary>
     /// <param name="rate">Packets a second.</param>
@@ -138,17 +146,22 @@ internal sealed class XenflowTraffic : IDisposable
     /// As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile, with packets before it and, by the new way, after it.
     /// </summary>
     /// <param name="moment">When it begins, as a share of the time.</param>
-    public XenflowTrial Run(double rate, TimeSpan duration, double moment, Func<FlowMove?> meanwhile, CancellationToken cancellation) =>
-        Measure(rate, Longest, _sink.Capacity, (sender, enough) =>
+    public XenflowTrial Run(double rate, TimeSpan duration, double moment, Func<FlowMove?> meanwhile, CancellationToken cancellation)
+    {
+        long before = 0;
+        XenflowTrial trial = Measure(rate, Longest, _sink.Capacity, (sender, enough) =>
         {
             cancellation.WaitHandle.WaitOne(duration * moment);
             WaitWhile(sender, () => _sink.Read().Received == 0);
+            before = _sink.Read().Received;
             FlowMove? move = meanwhile();
             cancellation.WaitHandle.WaitOne(duration * (1 - moment));
             WaitWhile(sender, () => XenflowLab.CountExact(_lab.Here).Packets == 0);
             enough.Cancel();
             return move;
         }, cancellation);
+        return trial with { ByOldPath = before, ByNewPath = XenflowLab.CountExact(_lab.Here).Packets };
+    }
 
     public void Dispose()
     {

@@ -15,6 +15,12 @@ internal sealed record XenflowTrial(
     double Asked, TimeSpan Elapsed, long Offered, SinkCounts Arrived, long PacketIns, IReadOnlyDictionary<string, long> Decided, IReadOnlyDictionary<string, long> Overloaded, FlowMove? Move)
     : IRateTrial
 {
+    /// <summary>Packets that had arrived when the move began.</summary>
+    public long ByOldPath { get; init; }
+
+    /// <summary>Packets that the destination's entries have sent on.</summary>
+    public long ByNewPath { get; init; }
+
     public double OfferedPerSecond => Offered / Elapsed.TotalSeconds;
 
     public long Lost => Offered - Arrived.Delivered;
@@ -42,6 +48,8 @@ internal sealed record XenflowTrial(
         ["decided"] = ToJson(Decided),
         ["overloaded"] = ToJson(Overloaded),
         ["flows"] = Move?.Flows.Count,
+        ["byOldPath"] = Move == null ? null : ByOldPath,
+        ["byNewPath"] = Move == null ? null : ByNewPath,
         ["totalMs"] = Move is { } move ? Math.Round(move.Total.TotalMilliseconds, 3) : null,
     };
 

@@ -47,6 +47,15 @@ public sealed class XenflowParametersTests
         Assert.Equal(rate, (int)new PacketSize(size).LineRate);
     }
 
+    [Theory]
+    [InlineData(60, null, 1_488_095)]
+    [InlineData(60, 10_000.0, 1_488_095)]
+    [InlineData(60, 1.0, 2_083)]
+    [InlineData(1514, 100.0, 8_256)]
+    [InlineData(1514, 1.0, 82)]
+    public void No_more_is_offered_than_a_gigabit_and_the_links_carry(int size, double? link, int most) =>
+        Assert.Equal(most, (int)new PacketSize(size).MostOver(link));
+
     [Fact]
     public void Figures_7_to_9_have_their_runs_in_common()
     {

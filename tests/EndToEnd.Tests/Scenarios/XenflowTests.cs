@@ -43,7 +43,9 @@ public sealed class XenflowTests
         using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", "xenflow", "--small", "--json"]);
         CommandResult result = running.WaitForEnd(Bound);
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
-        JsonNode data = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!["data"]!;
+        JsonNode scenario = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!;
+        Assert.Null(scenario["measures"]!["lost_packets"]); // a mean over rates and sizes
+        JsonNode data = scenario["data"]!;
         foreach (string size in (string[])["64 bytes", "1500 bytes"])
         {
             JsonArray moves = data[$"migrations {size}"]!.AsArray();
@@ -52,7 +54,7 @@ public sealed class XenflowTests
             {
                 JsonNode made = move!["makeBeforeBreak"]!;
                 Assert.Equal((200, 0, 0), (made["flows"]!.GetValue<int>(), made["lost"]!.GetValue<long>(), made["packetIns"]!.GetValue<long>()));
-                Assert.InRange(move["byNewPath"]!.GetValue<long>(), 1, made["offered"]!.GetValue<long>() - 1);
+                Assert.InRange(made["byNewPath"]!.GetValue<long>(), 1, made["offered"]!.GetValue<long>() - 1);
                 Assert.Equal(200, move["breakBeforeMake"]!["flows"]!.GetValue<int>());
             }
         }
