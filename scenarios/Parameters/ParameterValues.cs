@@ -63,6 +63,22 @@ internal sealed class ParameterValues
 
     public string TextOf(Parameter parameter) => _set.TryGetValue(parameter, out object? value) ? parameter.Format(value) : parameter.TextOf(_options);
 
+    /// <summary>Refuses what would change nothing in the part that runs, so that nobody sweeps it.</summary>
+    /// <param name="mattersTo">The parts that a parameter matters to; what is not there matters to all.</param>
+    /// <exception cref="OptionException">It names key, part, and the parts that the key matters to.</exception>
+    public void CheckPart(Parameter<string> part, IReadOnlyDictionary<Parameter, string[]> mattersTo)
+    {
+        string chosen = Get(part);
+        foreach ((Parameter parameter, string[] parts) in mattersTo)
+        {
+            if (IsSet(parameter) && !parts.Contains(chosen))
+            {
+                string others = string.Join(" or ", parts.Select(one => $"{part.Key}={one}"));
+                throw new OptionException($"{parameter.Key}: is not for {part.Key}={chosen}; it is for {others}");
+            }
+        }
+    }
+
     /// <summary>Every one by its column; numbers as numbers.</summary>
     public JsonObject ToJson()
     {

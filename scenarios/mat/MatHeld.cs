@@ -19,7 +19,7 @@ internal static class MatHeld
     private const string AtAll = "all";
 
     public static Parameter<int> Translations { get; } = Parameter.Whole(
-        "translations", "translations of other mobile nodes that are held while the node moves once more", 100_000, 10, 100_000, small: 2_000);
+        "translations", "translations of other mobile nodes that are held while the node moves", 100_000, 10, 100_000, small: 2_000);
 
     public static Parameter<string> HeldBy { get; } = Parameter.Word(
         "held-by", "who holds them: the correspondents' switch, or every one", [AtFirst, AtAll]);
@@ -59,18 +59,14 @@ internal static class MatHeld
         SwitchConnection[] connections = [.. holders.Select(one => lab.Controller.Find(one.DatapathId)!)];
         string who = string.Join(", ", holders.Select(one => one.Name));
         long start = Stopwatch.GetTimestamp();
-        foreach (SwitchConnection to in connections)
-        {
-            Send(to, FlowModCommand.Add, held, 0);
-        }
-        Array.ForEach(connections, to => AwaitBarrier(run, to));
-        double adding = Stopwatch.GetElapsedTime(start, run.Say($"{held} translations more are held by {who}")).TotalSeconds;
+        double adding = Stopwatch.GetElapsedTime(start, Send(run, connections, FlowModCommand.Add, held, 0)).TotalSeconds;
+        run.Say($"{held} translations more are held by {who}");
         var times = new List<double>();
         for (int round = 1; round <= Rounds; round++)
         {
             long began = Stopwatch.GetTimestamp();
-            Send(connections[0], FlowModCommand.ModifyStrict, modified, round);
-            times.Add(Stopwatch.GetElapsedTime(began, AwaitBarrier(run, connections[0])).TotalMilliseconds);
+            long ended = Send(run, connections[..1], FlowModCommand.ModifyStrict, modified, round);
+            times.Add(Stopwatch.GetElapsedTime(began, ended).TotalMilliseconds);
         }
         run.Say($"{modified} of them modified, five times");
         int flows = holders.Min(Count);
@@ -87,12 +83,27 @@ internal static class MatHeld
         run.Record(LostMeanwhile, lost);
     }
 
-    private static void Send(SwitchConnection to, FlowModCommand command, int count, int round)
+    /// <summary>Flow-mods and a barrier to each switch, while those before work, and then waits for all.</summary>
+    /// <returns>When the last reply came.</returns>
+    private static long Send(ScenarioRun run, SwitchConnection[] switches, FlowModCommand command, int count, int round)
     {
-        for (int i = 0; i < count; i++)
+        int missing = switches.Length;
+        long last = 0;
+        foreach (SwitchConnection to in switches)
         {
-            to.Send(MatFlows.Translation(i, command, 0x0a80_0000 + ((uint)round << 20)));
+            for (int i = 0; i < count; i++)
+            {
+                to.Send(MatFlows.Translation(i, command, 0x0a80_0000 + ((uint)round << 20)));
+            }
+            to.Barrier(when => // under the controller's lock, as all of them
+            {
+                last = Math.Max(last, when);
+                Volatile.Write(ref missing, missing - 1);
+            });
+            to.Flush();
         }
+        run.WaitUntil(() => Volatile.Read(ref missing) == 0, "barriers are answered");
+        return last;
     }
 
     /// <summary>Translations that a switch holds; without a text for each, which the collector would tidy up during the moves.</summary>
@@ -106,15 +117,5 @@ internal static class MatHeld
             count += flow.Priority == MatFlows.Priority ? 1 : 0;
         }
         return count;
-    }
-
-    /// <returns>When the reply came.</returns>
-    private static long AwaitBarrier(ScenarioRun run, SwitchConnection to)
-    {
-        long answered = 0;
-        to.Barrier(when => Volatile.Write(ref answered, when));
-        to.Flush();
-        run.WaitUntil(() => Volatile.Read(ref answered) != 0, "a barrier is answered");
-        return answered;
     }
 }

@@ -34,11 +34,7 @@ internal sealed class MatScenario : Scenario
 
     public static Measure Memory { get; } = new("resident_mb", "memory of the process, with all switches, MB");
 
-    public override IReadOnlyList<Parameter> Parameters { get; } =
-    [
-        Part, MatLab.NetworkCount, .. MatMoves.Parameters, .. MatLab.Parameters, .. MatHeld.Parameters,
-        CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
-    ];
+    public override IReadOnlyList<Parameter> Parameters { get; } = [Part, .. WithNode, .. MatHeld.Parameters];
 
     public override IReadOnlyList<Measure> Measures { get; } = [.. MatMoves.Measures, .. MatHeld.Measures, .. MatRates.Measures, SetUp, Memory];
 
@@ -63,9 +59,25 @@ internal sealed class MatScenario : Scenario
         },
     ];
 
+    /// <summary>Of what there is when a node moves.</summary>
+    private static IReadOnlyList<Parameter> WithNode =>
+    [
+        MatLab.NetworkCount, .. MatMoves.Parameters, .. MatLab.Parameters,
+        CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
+    ];
+
+    private static Dictionary<Parameter, string[]> MattersTo { get; } =
+        new(WithNode.Select(one => KeyValuePair.Create(one, (string[])[Everything, Moves, Held])))
+        {
+            // Not the whole: all moves but its last are made before any are held.
+            [MatHeld.Translations] = [Held, Rates],
+            [MatHeld.HeldBy] = [Held],
+            [MatHeld.Modified] = [Everything, Held],
+        };
+
     public override void Check(ParameterValues values, ScenarioOptions options)
     {
-        CommonParameters.Check(values, options);
+        values.CheckPart(Part, MattersTo);
         if (values.Get(MatLab.Insertion) != "parallel" && !values.Get(MatLab.Barriers))
         {
             throw new OptionException(

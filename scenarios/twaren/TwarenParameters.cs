@@ -123,18 +123,11 @@ internal static class TwarenParameters
         [CommonParameters.LinkRate] = [All, Paths, Shortcut, Tables, Networks],
     };
 
-    /// <summary>Refuses what would change nothing, so that nobody sweeps it.</summary>
-    /// <exception cref="OptionException">It names key, part, and the parts that the key matters to.</exception>
+    /// <exception cref="OptionException">It names the keys and the reason.</exception>
     public static void Check(ParameterValues values, ScenarioOptions options)
     {
+        values.CheckPart(Part, MattersTo);
         string part = values.Get(Part);
-        foreach ((Parameter parameter, string[] parts) in MattersTo)
-        {
-            if (values.IsSet(parameter) && !parts.Contains(part))
-            {
-                throw new OptionException($"{parameter.Key}: is not for part={part}; it is for part={string.Join(" or part=", parts)}");
-            }
-        }
         string insertion = values.Get(Insertion);
         if (insertion == OnDemand && part != Shortcut)
         {

@@ -57,9 +57,29 @@ internal static class XenflowParameters
     public static readonly Parameter<double> Seconds = Parameter.Number("seconds", string.Empty, "of a trial", 1, 0.1, 20, small: 0.3);
 
     public static IReadOnlyList<Parameter> Every { get; } =
-        [Part, Rate, Size, Flows, MovesAtEachRate, MakesBeforeBreak, Insertion, Barriers, Probe, Seconds, .. Lab];
+    [
+        Part, Rate, Size, Flows, MovesAtEachRate, MakesBeforeBreak, Insertion, Barriers, Probe, Seconds,
+        CommonParameters.LinkRate, CommonParameters.Backend, CommonParameters.Device,
+    ];
 
-    private static IReadOnlyList<Parameter> Lab => [CommonParameters.LinkRate, CommonParameters.Backend, CommonParameters.Device];
+    /// <summary>The parts that a parameter matters to.</summary>
+    public static IReadOnlyDictionary<Parameter, string[]> MattersTo { get; } = new Dictionary<Parameter, string[]>
+    {
+        [Rate] = [All, Moves, OnDemand, Ports],
+        [Size] = [All, Moves, OnDemand, Ports, Rates],
+        [Flows] = [All, Moves, OnDemand, Ports, Rates],
+        [MovesAtEachRate] = [All, Moves],
+        [MakesBeforeBreak] = [All, Moves],
+        [Insertion] = [All, Moves, OnDemand, Ports, Rates, Route],
+        [Barriers] = [All, Moves],
+        [Probe] = [All, Moves],
+        [Seconds] = [All, Moves, Rates],
+        [CommonParameters.LinkRate] = InLab,
+        [CommonParameters.Backend] = InLab,
+        [CommonParameters.Device] = InLab,
+    };
+
+    private static string[] InLab => [All, Moves, OnDemand, Ports, Rates, Slice, Route];
 
     /// <summary>Whether a part of the scenario is to run.</summary>
     public static bool Includes(this ScenarioRun run, string part) => run.Get(Part) is var chosen && (chosen == All || chosen == part);
@@ -71,15 +91,4 @@ internal static class XenflowParameters
     /// <summary>Whether nothing was set that can have packets lost to overload.</summary>
     public static bool IsUsual(this ScenarioRun run) =>
         run.Values.Parameters.Where(one => one != Part && one != Scenario.Seed).All(one => !run.Values.IsSet(one));
-
-    /// <summary>Whether a part makes use of a parameter.</summary>
-    public static bool Uses(string part, Parameter parameter) => parameter == Part || parameter == Scenario.Seed || part switch
-    {
-        All or Moves => true,
-        not Memory when Lab.Contains(parameter) => true,
-        OnDemand or Ports => parameter == Rate || parameter == Size || parameter == Flows || parameter == Insertion,
-        Rates => parameter == Size || parameter == Flows || parameter == Insertion || parameter == Seconds,
-        Route => parameter == Insertion,
-        _ => false,
-    };
 }

@@ -32,11 +32,8 @@ internal sealed class XenflowScenario : Scenario
 
     public override void Check(ParameterValues values, ScenarioOptions options)
     {
+        values.CheckPart(XenflowParameters.Part, XenflowParameters.MattersTo);
         string part = values.Get(XenflowParameters.Part);
-        if (values.Parameters.FirstOrDefault(one => values.IsSet(one) && !XenflowParameters.Uses(part, one)) is { } idle)
-        {
-            throw new OptionException($"{idle.Key}: has no meaning with {XenflowParameters.Part.Key}={part}");
-        }
         CommonParameters.Check(values, options);
         string backend = values.Get(CommonParameters.Backend);
         if (backend == CommonParameters.VhostUser)

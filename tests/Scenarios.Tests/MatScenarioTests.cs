@@ -9,8 +9,15 @@ public sealed class MatScenarioTests
 {
     [Theory]
     [InlineData("insertion, barriers: serial waits for a switch to confirm, which takes barriers=on", "insertion=serial,barriers=off")]
-    [InlineData("translations, switches: 5,000,000 in all with held-by=all; a lab holds 1,000,000", "switches=50,held-by=all")]
-    [InlineData("modified: 11 cannot be modified of 10 translations", "translations=10,modified=11")]
+    [InlineData("translations, switches: 5,000,000 in all with held-by=all; a lab holds 1,000,000", "part=held,switches=50,held-by=all")]
+    [InlineData("modified: 11 cannot be modified of 10 translations", "part=held,translations=10,modified=11")]
+    [InlineData("translations: is not for part=all; it is for part=held or part=rates", "translations=10")]
+    [InlineData("translations: is not for part=moves; it is for part=held or part=rates", "part=moves,translations=10")]
+    [InlineData("held-by: is not for part=rates; it is for part=held", "part=rates,held-by=all")]
+    [InlineData("modified: is not for part=moves; it is for part=all or part=held", "part=moves,modified=10")]
+    [InlineData("switches: is not for part=rates; it is for part=all or part=moves or part=held", "part=rates,switches=10")]
+    [InlineData("insertion: is not for part=rates; it is for part=all or part=moves or part=held", "part=rates,insertion=serial")]
+    [InlineData("backend: is not for part=rates; it is for part=all or part=moves or part=held", "part=rates,backend=tap")]
     [InlineData("switches: '51' is not allowed; it is a whole number, 2 to 50", "switches=51")]
     public void Values_that_do_not_go_together_are_refused_by_their_keys(string reason, string settings) =>
         Assert.Equal(reason, Assert.Throws<OptionException>(() => ParameterValues.Parse(new MatScenario(), new ScenarioOptions(), [settings])).Message);
@@ -21,19 +28,4 @@ public sealed class MatScenarioTests
             "part: rates ",
             Assert.Throws<OptionException>(() => ParameterValues.Parse(new MatScenario(), new ScenarioOptions { UsesGuests = true }, ["part=rates"])).Message,
             StringComparison.Ordinal);
-
-    [Fact]
-    public void Every_figure_of_the_papers_is_a_sweep_of_allowed_values()
-    {
-        var scenario = new MatScenario();
-        Assert.All(scenario.PaperFigures, figure =>
-        {
-            Assert.All(figure.Measures, measure => Assert.Contains(measure, scenario.Measures));
-            foreach (string sweep in figure.Sweeps)
-            {
-                (string key, string values) = ParameterValues.Split(sweep);
-                Assert.All(values.Split(','), value => ParameterValues.Parse(scenario, new ScenarioOptions(), [.. figure.Settings, $"{key}={value}"]));
-            }
-        });
-    }
 }

@@ -12,9 +12,11 @@ public sealed class XenflowParametersTests
     private static readonly ScenarioOptions Plain = new();
 
     [Theory]
-    [InlineData("part=slice,rate=1000", "rate: has no meaning with part=slice")]
-    [InlineData("part=rates,moves=2", "moves: has no meaning with part=rates")]
-    [InlineData("part=memory,backend=xdp", "backend: has no meaning with part=memory")]
+    [InlineData("part=slice,rate=1000", "rate: is not for part=slice; it is for part=all or part=moves or part=on-demand or part=ports")]
+    [InlineData("part=rates,moves=2", "moves: is not for part=rates; it is for part=all or part=moves")]
+    [InlineData(
+        "part=memory,backend=xdp",
+        "backend: is not for part=memory; it is for part=all or part=moves or part=on-demand or part=ports or part=rates or part=slice or part=route")]
     [InlineData("size=60.5", "size: '60.5' is not allowed; it is a whole number of bytes")]
     [InlineData("size=59", "size: '59' is not allowed; it is a number, 60 to 1514, or auto: moves with 60 and with 1514, else 60")]
     [InlineData("make-before-break=yes", "make-before-break: 'yes' is not allowed; it is both, on, off")]
