@@ -21,6 +21,8 @@ internal static unsafe class TapCable
                 {
                     throw PortException.FromErrno(node.Name, "TUNSETPERSIST");
                 }
+                using LinuxInterface device = LinuxInterface.Open(node.Name, name);
+                TapPort.SetQueueLength(device); // a port does so only with a device it has made
             }
             finally
             {

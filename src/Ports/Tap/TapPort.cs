@@ -95,8 +95,11 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         int[] descriptors = new int[queues];
         Array.Fill(descriptors, -1);
         LinuxInterface? device = null;
+        LinkDrops? unread = null;
         try
         {
+            using NetlinkSocket links = NetlinkSocket.Open();
+            bool wasIdle = existed && IsIdle(links.FindLink(name));
             for (int i = 0; i < queues; i++)
             {
                 descriptors[i] = OpenQueue(port, name, existed, queues > 1);
@@ -113,23 +116,29 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
                 throw PortException.FromErrno(port, "SIOCSIFFLAGS(IFF_UP)", error);
             }
             _ = device.ReadLink();
-            if (existed)
+            if (wasIdle)
             {
-                AwaitActivation(name);
+                AwaitActivation(links, name);
             }
-            var opened = new TapPort(descriptors, device, new LinkDrops(port, device.Index), !existed, offloads);
+            unread = new LinkDrops(port, device.Index);
+            var opened = new TapPort(descriptors, device, unread, !existed, offloads);
             if (!isHere)
             {
                 opened._monitor = LinkMonitor.Subscribe(opened.OnChanged, opened.OnChanged);
             }
             return opened;
         }
-        catch
+        catch (Exception e)
         {
+            unread?.Dispose();
             device?.Dispose();
             foreach (int descriptor in descriptors.Where(descriptor => descriptor >= 0))
             {
                 _ = Libc.close(descriptor);
+            }
+            if (e is SystemCallException)
+            {
+                throw new PortException($"{port}: {e.Message}", e);
             }
             throw;
         }
@@ -149,7 +158,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         LinuxInterface device = LinuxInterface.Find(port, record.ReadInt32());
         try
         {
-            return new TapPort([.. offer.Descriptors], device, new LinkDrops(port, device.Index), record.ReadBoolean(), record.ReadString()) { _isOurs = false };
+            (bool made, string offloads) = (record.ReadBoolean(), record.ReadString());
+            return new TapPort([.. offer.Descriptors], device, new LinkDrops(port, device.Index), made, offloads) { _isOurs = false };
         }
         catch
         {
@@ -254,10 +264,15 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         }
     }
 
-    /// <summary>A device that was up without us has its carrier now, but the kernel lets packets out only after its link watch has run.</summary>
-    private static void AwaitActivation(string name)
+    /// <summary>Whether a device, before we have it, is up without carrier.</summary>
+    /// <remarks>
+    /// The carrier tells, not the state: a device that never lost its carrier stays Unknown, one that just did is Unknown until the link watch has run.
+    /// </remarks>
+    internal static bool IsIdle(Link? link) => link is { Carrier: false } && link.Flags.HasFlag(LinkFlags.Up);
+
+    /// <summary>A device that was idle has its carrier now, but the kernel lets packets out only after its link watch has run.</summary>
+    private static void AwaitActivation(NetlinkSocket links, string name)
     {
-        using NetlinkSocket links = NetlinkSocket.Open();
         long deadline = Environment.TickCount64 + ActivationMilliseconds;
         while (links.FindLink(name) is { State: not OperationalState.Up } && Environment.TickCount64 < deadline)
         {
@@ -319,7 +334,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
             : throw PortException.FromErrno(port, "TUNSETOFFLOAD");
     }
 
-    private static void SetQueueLength(LinuxInterface device)
+    /// <summary>As long as a device's queue is that the port makes.</summary>
+    internal static void SetQueueLength(LinuxInterface device)
     {
         InterfaceRequest request = default;
         request.Integer = QueueLength;

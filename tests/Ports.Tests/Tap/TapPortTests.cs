@@ -62,6 +62,45 @@ public sealed class TapPortTests : LinkContract
     }
 
     [Fact]
+    public void Nothing_is_waited_for_at_a_device_that_has_its_carrier_which_stays_in_state_unknown()
+    {
+        Needs.Tun();
+        using var space = new LabNode("tap");
+        using TapPort other = space.Run(() => TapPort.Open("tap:shared", "shared", queues: 2));
+        Link shared = space.Links.FindLink("shared")!;
+        Assert.Equal(OperationalState.Unknown, shared.State);
+        Assert.False(TapPort.IsIdle(shared));
+        using TapPort port = space.Run(() => TapPort.Open("tap:shared", "shared", queues: 2));
+        Assert.Equal(OperationalState.Unknown, space.Links.FindLink("shared")!.State);
+    }
+
+    [Fact]
+    public void A_device_that_is_up_and_nobodys_is_waited_for_whatever_its_state_and_one_that_is_down_is_not()
+    {
+        Needs.Tun();
+        using var space = new LabNode("tap");
+        TapCable.Lay(space, "kept", hasSeveralQueues: false);
+        Link kept = space.Links.FindLink("kept")!;
+        Assert.True(TapPort.IsIdle(kept with { State = OperationalState.Unknown }));
+        Assert.True(TapPort.IsIdle(kept with { State = OperationalState.Down }));
+        space.Links.SetUp("kept", up: false);
+        Assert.False(TapPort.IsIdle(space.Links.FindLink("kept")));
+    }
+
+    [Fact]
+    public void A_labs_device_has_the_queue_of_one_that_the_port_makes()
+    {
+        Needs.Tun();
+        using var space = new LabNode("tap");
+        TapCable.Lay(space, "kept", hasSeveralQueues: false);
+        using TapPort made = space.Run(() => TapPort.Open("tap:made", "made"));
+        Assert.Equal("4096", QueueOf("made"));
+        Assert.Equal("4096", QueueOf("kept"));
+
+        string QueueOf(string name) => space.Execute("ip", "-o", "link", "show", name).Output.Split(" qlen ")[1].Split('\\')[0].Trim();
+    }
+
+    [Fact]
     public void A_name_in_use_is_one_clear_line()
     {
         Needs.Tun();
