@@ -62,6 +62,12 @@ internal readonly ref struct FrameView
     /// <summary>Whether it is UDP with 0 in place of the checksum.</summary>
     public bool HasNoUdpChecksum => Protocol == IpProtocol.Udp && Transport.Length >= 8 && BinaryPrimitives.ReadUInt16BigEndian(Transport[6..]) == 0;
 
+    /// <summary>Whether it is a ping; meaningless in later fragments, as the answer's.</summary>
+    public bool IsEchoRequest => Protocol == IpProtocol.Icmp && Transport is [8, ..];
+
+    /// <summary>Whether it is a ping's answer.</summary>
+    public bool IsEchoReply => Protocol == IpProtocol.Icmp && Transport is [0, ..];
+
     /// <summary>Whether the IPv4 header's checksum fits.</summary>
     public bool HasRightHeaderChecksum => IsIpv4 && HeaderLength <= _ip.Length && InternetChecksum.Compute(_ip[..HeaderLength]) == 0;
 

@@ -51,14 +51,14 @@ internal static class VictorParameters
     public static Measure MostLost { get; } = new("lost_pings_most", "pings lost at a handoff, most");
 
     public static Measure Interruption { get; } = new(
-        "interruption_median_ms", "time without an answer at a handoff, beyond the pings' interval, median, ms");
+        "interruption_median_ms", "from the first ping without an answer at a handoff to the next answer, median, ms");
 
     public static Measure LongestInterruption { get; } = new(
-        "interruption_most_ms", "time without an answer at a handoff, beyond the pings' interval, most, ms");
+        "interruption_most_ms", "from the first ping without an answer at a handoff to the next answer, most, ms");
 
     public static Measure Update { get; } = new("update_median_ms", "from the ARP to the binding on all elements, median, ms");
 
-    public static Measure LongestUpdate { get; } = new("update_most_ms", "from the ARP to the binding on all elements, most, ms");
+    public static Measure LongestUpdate { get; } = new("update_max_ms", "from the ARP to the binding on all elements, most, ms");
 
     public static Measure FlowMods { get; } = new("flow_mods", "flow-mods a handoff, all elements, median");
 

@@ -25,7 +25,7 @@ internal sealed class VictorWires
         Be32 sender = lab.Correspondent.Address;
         _network = run.Tap(lab.Core, lab.Core.Interfaces[2]);
         _tunnelled = _network.Count(_kind, IsWrapped);
-        _bare = _network.Count("other IPv4", (in frame) => frame.IsIpv4 && frame.Protocol != IpProtocol.Icmp && !IsWrapped(frame));
+        _bare = _network.Count("other IPv4", IsBare);
         _mobile = run.Tap(lab.Mobile, place: 1);
         _delivered = _mobile.Count("from the correspondent", (in frame) => frame.NetworkSource == sender);
         _wrong = _mobile.Count(
@@ -40,6 +40,13 @@ internal sealed class VictorWires
         "capsulator" => frame.Protocol == IpProtocol.Capsulator,
         _ => frame.Protocol == IpProtocol.IpInIp,
     };
+
+    // ICMP of the network's own, between 172.16/12, is no machine's.
+    private bool IsBare(in FrameView frame) =>
+        frame.IsIpv4 && !IsWrapped(frame)
+        && (frame.Protocol != IpProtocol.Icmp || IsMachine(frame.NetworkSource) || IsMachine(frame.NetworkDestination));
+
+    private static bool IsMachine(Be32 address) => address.Host >> 24 == 10;
 
     public void Judge(ScenarioRun run)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Softswitch.Hosting;
 using Softswitch.Ports;
 using Softswitch.Scenarios.Parameters;
@@ -28,6 +29,18 @@ public sealed class VictorParametersTests
         Assert.Equal(new Lab.LabWiring(), CommonParameters.ReadWiring(ParameterValues.Parse(Victor, new ScenarioOptions(), [])));
         Assert.Equal(PortKind.Packet, CommonParameters.ReadWiring(ParameterValues.Parse(Victor, new ScenarioOptions { UsesGuests = true }, ["backend=vhost-user"])).Backend);
     }
+
+    [Theory]
+    [InlineData(3, 0, new[] { 0, 10, 20, 30, 40 }, new[] { 3, 13, 23, 33, 43 })] // an answer's own way
+    [InlineData(3, 0, new[] { 0, 10, 60, 70 }, new[] { 3, 13, 63, 73 })] // a late sender
+    [InlineData(23, 0, new[] { 0, 10, 20, 30, 40 }, new[] { 3, 33, 43 })] // two are lost
+    [InlineData(3, 35, new[] { 0, 10, 20, 30, 40, 50 }, new[] { 3, 33, 43, 53 })] // before what is asked about
+    [InlineData(0, 0, new[] { 0, 1 }, new[] { 30, 31 })] // both were on the way
+    public void An_interruption_begins_with_the_first_ping_without_an_answer(int longest, int from, int[] pings, int[] answers) => Assert.Equal(
+        longest,
+        VictorHandoffs.LongestWait([.. pings.Select(Seconds)], [.. answers.Select(Seconds)], Seconds(from), Seconds(100)).TotalSeconds);
+
+    private static long Seconds(int count) => count * Stopwatch.Frequency;
 
     [Fact]
     public void The_papers_points_are_of_measures_and_parameters_that_there_are()
