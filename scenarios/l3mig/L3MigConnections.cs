@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Lab;
@@ -12,6 +13,9 @@ internal sealed class L3MigConnections : IDisposable
     // Each begins with a packet-in; the limit of packet-ins lets more through.
     private const int MostAtOnce = 50;
 
+    private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100); // between looks at whether the run is to end
+
+    private readonly CancellationToken _cancellation;
     private readonly List<Socket> _peers = [];
     private readonly List<Socket> _machine = [];
 
@@ -20,6 +24,7 @@ internal sealed class L3MigConnections : IDisposable
     public L3MigConnections(ScenarioRun run, L3MigLab lab)
     {
         int wanted = run.Get(L3MigParameters.Sessions);
+        _cancellation = run.Cancellation;
         if (wanted == 0)
         {
             return;
@@ -35,19 +40,42 @@ internal sealed class L3MigConnections : IDisposable
 
     public int Count => _peers.Count;
 
-    /// <summary>Sends a byte to the VM and back by each.</summary>
+    /// <summary>Sends a byte to the VM and back by each. All together have <see cref="ScenarioRun.Patience"/> each way.</summary>
     /// <returns>Those that brought it.</returns>
+    /// <exception cref="OperationCanceledException">The run is to end.</exception>
     public int CountAlive()
     {
         _peers.ForEach(socket => TrySend(socket));
-        int echoed = _machine.Count(socket => TryReceive(socket) && TrySend(socket));
-        return Math.Min(echoed, _peers.Count(TryReceive));
+        long began = Stopwatch.GetTimestamp();
+        int echoed = _machine.Count(socket => TryReceive(socket, began) && TrySend(socket));
+        began = Stopwatch.GetTimestamp();
+        return Math.Min(echoed, _peers.Count(socket => TryReceive(socket, began)));
     }
 
     public void Dispose()
     {
         _peers.ForEach(socket => socket.Dispose());
         _machine.ForEach(socket => socket.Dispose());
+    }
+
+    /// <summary>Waits until there is something to read or to accept.</summary>
+    /// <param name="began">Stopwatch.GetTimestamp's. What is there is seen however late it is asked for.</param>
+    /// <returns>False if nothing came.</returns>
+    /// <exception cref="OperationCanceledException">As the token says.</exception>
+    public static bool WaitToRead(Socket socket, long began, TimeSpan patience, CancellationToken cancellation)
+    {
+        TimeSpan left;
+        do
+        {
+            cancellation.ThrowIfCancellationRequested();
+            left = patience - Stopwatch.GetElapsedTime(began);
+            if (socket.Poll(TimeSpan.FromTicks(Math.Clamp(left.Ticks, 0, Slice.Ticks)), SelectMode.SelectRead))
+            {
+                return true;
+            }
+        }
+        while (left > TimeSpan.Zero);
+        return false;
     }
 
     private static bool TrySend(Socket socket)
@@ -62,11 +90,11 @@ internal sealed class L3MigConnections : IDisposable
         }
     }
 
-    private static bool TryReceive(Socket socket)
+    private bool TryReceive(Socket socket, long began)
     {
         try
         {
-            return socket.Poll(ScenarioRun.Patience, SelectMode.SelectRead) && socket.Receive(new byte[1]) == 1;
+            return WaitToRead(socket, began, ScenarioRun.Patience, _cancellation) && socket.Receive(new byte[1]) == 1;
         }
         catch (SocketException)
         {
@@ -91,8 +119,13 @@ internal sealed class L3MigConnections : IDisposable
         {
             throw new TestbedException($"a session with the VM cannot be opened: {failed.Exception?.InnerException?.Message ?? "no answer"}");
         }
+        long began = Stopwatch.GetTimestamp();
         for (int i = 0; i < count; i++)
         {
+            if (!WaitToRead(listener, began, ScenarioRun.Patience, _cancellation))
+            {
+                throw new TestbedException($"{_peers.Count} sessions are open, and {_machine.Count} have reached the VM");
+            }
             _machine.Add(listener.Accept());
         }
     }

@@ -47,7 +47,7 @@ internal sealed class L3MigLab
     {
         Testbed lab = run.Lab;
         int others = run.Get(L3MigParameters.Networks) - 2;
-        // Streams and the copy have some too, and each measured move a session that begins after it.
+        // Streams and the copy have some too, and the session that begins after the last move.
         Ports = Math.Max(LeastPorts, run.Get(L3MigParameters.Sessions) + others + 10);
         NearSwitch = lab.Add(new LabSwitch("vswitch1", NearSite.VirtualSwitch), 0.6, 1);
         NearGateway = lab.Add(new LabSwitch("gateway1", NearSite.Gateway), 1.6, 1);

@@ -40,7 +40,7 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
             L3MigMove.Rehearse(run, lab); // with sessions, whose entries are new code too
         }
         KeepTables("before");
-        int arps = lab.CountArps();
+        int arps = 0;
         var moves = new List<L3MigPhases>();
         int wanted = run.Get(L3MigParameters.MoveCount);
         ushort released = 0;
@@ -50,9 +50,11 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
             {
                 L3MigMove.Bring(run, lab, place: 0, (ushort)(ReturnPort + moves.Count));
             }
+            int before = lab.CountArps();
             moves.Add(Move((ushort)(CopyPort + moves.Count), isLast: moves.Count == wanted - 1, wires, sessions, out released));
+            arps += lab.CountArps() - before;
         }
-        run.Record(L3MigMeasures.Arps, lab.CountArps() - arps);
+        run.Record(L3MigMeasures.Arps, (double)arps / wanted);
         run.Wait(TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 1));
         sessions.JudgeEnd(run);
         JudgeConnections(connections);
@@ -105,14 +107,15 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
         long prepared = lab.CountFlowMods();
 
         double? memory = run.Get(L3MigParameters.Memory);
-        using var transfer = new L3MigTransfer(lab, order, place: 1, waits: memory != null && !_isAll);
-        if (_isAll && copyPort == CopyPort)
+        bool takesTurns = _isAll && copyPort == CopyPort;
+        using var transfer = new L3MigTransfer(lab, order, place: 1, waits: memory != null && !takesTurns);
+        if (takesTurns)
         {
             new L3MigRates(run, lab).Judge(transfer.Copy);
         }
         TimeSpan? copy = null;
         Confirmation during = memory is { } size
-            ? MigrateWithMemory(transfer, (long)(size * 1e6), out copy)
+            ? MigrateWithMemory(transfer, sessions, (long)(size * 1e6), out copy)
             : MigrateBesideCopy(transfer, sessions);
         long migrated = lab.CountFlowMods();
 
@@ -123,19 +126,21 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
         }
         sessions.WatchMove(run, moved.Left);
         L3MigOutage outage = wires.JudgeOutage(run, moved, LongestOutage);
-        TimeSpan after = lab.Central.SwitchOver!.Took;
+        var after = new L3MigPhase(moved.Left, Stopwatch.GetTimestamp(), lab.Central.SwitchOver!.Took, lab.CountFlowMods() - migrated);
         if (isLast)
         {
-            CheckLaterSession();
+            CheckLaterSession(); // while the copy has its port, which the way back is to get
         }
+        long switched = lab.CountFlowMods();
         TimeSpan cleanUp = CleanUp(run, lab, transfer, order.Copy);
         _copyRates.AddRange(transfer.Copy.RateSeries(run.Result.Timeline.Start));
         return new L3MigPhases(
             new L3MigPhase(ordered, copying, before.Took, prepared - flowMods),
             new L3MigPhase(copying, moved.Left, during.Took, migrated - prepared),
-            new L3MigPhase(moved.Left, Stopwatch.GetTimestamp(), after, lab.CountFlowMods() - migrated))
+            after)
         {
             CleanUp = cleanUp,
+            CleanUpFlowMods = lab.CountFlowMods() - switched,
             Outage = outage,
             Copy = copy,
             Moved = moved,
@@ -153,10 +158,11 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
     }
 
     /// <summary>The second phase as it is: entries are added while the memory is under way, and the VM moves when it has arrived.</summary>
-    private Confirmation MigrateWithMemory(L3MigTransfer transfer, long bytes, out TimeSpan? copy)
+    private Confirmation MigrateWithMemory(L3MigTransfer transfer, L3MigSessions sessions, long bytes, out TimeSpan? copy)
     {
         Confirmation? done = null;
-        TimeSpan took = transfer.CopyMemory(run, bytes, run.Get(L3MigParameters.CopyRate) * 1e6, () => done = Migrate());
+        double? rate = run.Get(L3MigParameters.CopyRate) * 1e6;
+        TimeSpan took = transfer.CopyMemory(run, bytes, rate, () => done = Migrate(), sessions.EnsureRunning);
         run.Say($"{bytes / 1e6:0} MB of memory have arrived in {took.TotalSeconds:0.00} s");
         KeepTables("during");
         copy = took;

@@ -47,7 +47,7 @@ internal static class L3MigParameters
         "insertion", "the order in which switches are told of entries; the next are told when those before have confirmed", InsertionOrder.Words);
 
     public static Parameter<bool> Barriers { get; } = Parameter.Flag(
-        "barriers", "changes are confirmed by barriers; off, what was sent counts as done", true);
+        "barriers", "changes are confirmed by barriers; off, what was sent counts as done, and phases have no times", true);
 
     public static Parameter<bool> MakeBeforeBreak { get; } = Parameter.Flag(
         "make-before-break", "entries for the new place are added in the migration phase; off, all change after the move", true, paper: "on");
@@ -66,12 +66,12 @@ internal static class L3MigParameters
     /// <exception cref="OptionException">What does not go together.</exception>
     public static void Check(ParameterValues values, ScenarioOptions options)
     {
-        CommonParameters.Check(values, options);
         double needed = SessionsShare + (values.Get(Rate) * values.Get(Size) * 8 / 1e6 * (values.Get(Networks) - 1));
         if (values.Get(CommonParameters.LinkRate) < needed)
         {
             throw new OptionException($"{CommonParameters.LinkRate.Key}: the VM's sessions need {needed:0} {CommonParameters.LinkRate.Unit} or more");
         }
+        CheckMemory(values);
         if (options.UsesGuests)
         {
             // A guest's memory and its limit are QEMU's, and what it sends back is one connection's.
@@ -80,6 +80,26 @@ internal static class L3MigParameters
             {
                 throw new OptionException($"{one.Key}: cannot be varied with --vm, where QEMU moves the machine");
             }
+        }
+    }
+
+    private static void CheckMemory(ParameterValues values)
+    {
+        if (values.Get(Memory) is not { } memory)
+        {
+            return;
+        }
+        if (values.Get(Part) is not (Everything or Moves))
+        {
+            throw new OptionException($"{Memory.Key}: has no meaning with {Part.Key}={values.Get(Part)}");
+        }
+        double longest = L3MigSessions.CountRecords(values.Get(Rate)) / values.Get(Rate);
+        double copies = values.Get(MoveCount) * memory * 8 / (values.Get(CopyRate) ?? double.PositiveInfinity);
+        if (copies > longest)
+        {
+            throw new OptionException(
+                $"{Memory.Key}: with {CopyRate.Key}={values.TextOf(CopyRate)} and {MoveCount.Key}={values.TextOf(MoveCount)} "
+                + $"it takes {copies:0} s, and with {Rate.Key}={values.TextOf(Rate)} there are streams for {longest:0} s");
         }
     }
 }

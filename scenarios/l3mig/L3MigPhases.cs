@@ -14,48 +14,58 @@ internal sealed record L3MigPhases(L3MigPhase Before, L3MigPhase During, L3MigPh
 {
     public required TimeSpan CleanUp { get; init; }
 
+    public required long CleanUpFlowMods { get; init; }
+
     public required L3MigOutage Outage { get; init; }
 
     /// <summary>From the first byte to the last; null where no size was said.</summary>
     public required TimeSpan? Copy { get; init; }
 
     public required L3MigMoved Moved { get; init; }
+
+    /// <summary>From when on what was sent is the later phase's: what was under way when the VM left is lost by the move.</summary>
+    public long SentAt(long boundary) => boundary == After.From ? Math.Max(During.From, boundary - L3MigSessions.UnderWay) : boundary;
 }
 
 /// <summary>Numbers that the phases give.</summary>
 internal static class L3MigMeasures
 {
     private const string OfCopy = "Mbit/s of the memory copy through six rewrites";
+    private const string Interval = "up to one interval of the stream among it";
 
     public static readonly Measure BeforeTime = new("pre_migration_ms", "pre-migration: from the order to the last confirmation, ms");
     public static readonly Measure DuringTime = new("migration_ms", "migration: from the order to the last confirmation of the entries added, ms");
     public static readonly Measure AfterTime = new(
         "post_migration_ms", "post-migration: from when the controller hears of the VM to the last confirmation, ms");
     public static readonly Measure CleanUpTime = new("clean_up_ms", "deleting old entries: from the order to the last confirmation, ms");
+    public static readonly Measure CleanUpFlowMods = new("clean_up_flow_mods", "deleting old entries: flow-mods");
     public static readonly Measure CopyTime = new("copy_s", "memory copy, s");
-    public static readonly Measure CopyRate = new("copy_mbit_per_s", OfCopy);
+    public static readonly Measure CopyRate = new("copy_mbit_per_s", $"{OfCopy}, beside the migration's entries");
+    public static readonly Measure RewrittenRate = new("copy_rewritten_mbit_per_s", $"{OfCopy}, alone, in turns with one without");
     public static readonly Measure PlainRate = new("copy_plain_mbit_per_s", "Mbit/s of the same copy without rewrites");
     public static readonly Measure MtuRate = new("copy_mtu_mbit_per_s", $"{OfCopy}, in packets of the MTU");
     public static readonly Measure WrongPackets = new("wrong_packets", "packets of the copy with a wrong checksum");
     public static readonly Measure VerifiedPackets = new("verified_packets", "packets of the copy verified");
-    public static readonly Measure OutageTo = new("outage_to_ms", "from the VM's standstill to the first packet that reaches it, ms");
-    public static readonly Measure OutageFrom = new("outage_from_ms", "from the VM's standstill to the first of its packets at the peer, ms");
+    public static readonly Measure OutageTo = new(
+        "outage_to_ms", $"from the VM's standstill to the first packet that reaches it, {Interval}, ms");
+    public static readonly Measure OutageFrom = new(
+        "outage_from_ms", $"from the VM's standstill to the first of its packets at the peer, {Interval}, ms");
     public static readonly Measure TcpStall = new("tcp_stall_ms", "longest time in which TCP brings nothing, post-migration, ms");
     public static readonly Measure LostSessions = new("lost_sessions", "TCP sessions that the migration ended");
-    public static readonly Measure Arps = new("arp_packet_ins", "ARP frames at the controllers while the VM migrates");
+    public static readonly Measure Arps = new("arp_packet_ins", "ARP frames at the controllers in a migration (mean)");
     public static readonly Measure FloodPacketIns = new("flood_packet_ins", "ARP frames of the flood that reached the controller");
     public static readonly Measure FloodRefused = new("flood_refused_frames", "ARP frames of the flood counted beyond the limit of packet-ins");
     public static readonly Measure RewriteRate = new("rewrites_mpps", "million 64-byte frames a second through six rewrites, one core");
 
     private static readonly PhaseMeasures Before = PhaseMeasures.Make("pre", "pre-migration");
     private static readonly PhaseMeasures During = PhaseMeasures.Make("migration", "migration");
-    private static readonly PhaseMeasures After = PhaseMeasures.Make("post", "post-migration");
+    private static readonly PhaseMeasures After = PhaseMeasures.Make("post", "post-migration, from when the VM leaves");
 
     public static IReadOnlyList<Measure> All { get; } =
     [
-        BeforeTime, DuringTime, AfterTime, CleanUpTime, CopyTime, CopyRate, .. Before.All, .. During.All, .. After.All,
+        BeforeTime, DuringTime, AfterTime, CleanUpTime, CleanUpFlowMods, CopyTime, CopyRate, .. Before.All, .. During.All, .. After.All,
         OutageTo, OutageFrom, TcpStall, LostSessions,
-        PlainRate, MtuRate, WrongPackets, VerifiedPackets, Arps, FloodPacketIns, FloodRefused, RewriteRate,
+        RewrittenRate, PlainRate, MtuRate, WrongPackets, VerifiedPackets, Arps, FloodPacketIns, FloodRefused, RewriteRate,
     ];
 
     /// <summary>The three phases' times and gaps, with the copy between them.</summary>
@@ -67,9 +77,12 @@ internal static class L3MigMeasures
 
     /// <summary>What grows with the entries that move.</summary>
     public static IReadOnlyList<Measure> OfEntries { get; } =
-        [AfterTime, OutageTo, OutageFrom, After.GapTo, After.GapFrom, After.Lost, TcpStall, DuringTime, CleanUpTime, During.FlowMods, After.FlowMods];
+    [
+        AfterTime, OutageTo, OutageFrom, After.GapTo, After.GapFrom, After.Lost, TcpStall, DuringTime, CleanUpTime,
+        During.FlowMods, After.FlowMods, CleanUpFlowMods,
+    ];
 
-    /// <summary>Keeps a run's: medians of times, the longest gaps, all losses.</summary>
+    /// <summary>Keeps a run's: medians of times, the longest gaps, the losses of a move.</summary>
     /// <param name="sessions">Ended.</param>
     /// <param name="wires">Judged.</param>
     public static void Record(ScenarioRun run, IReadOnlyList<L3MigPhases> moves, L3MigSessions sessions, L3MigWires wires)
@@ -78,12 +91,11 @@ internal static class L3MigMeasures
         {
             double seconds = Statistic.Median([.. moves.Select(move => move.Copy!.Value.TotalSeconds)]);
             run.Record(CopyTime, seconds);
-            if (!run.Result.Measures.ContainsKey(CopyRate))
-            {
-                run.Record(CopyRate, memory * 8 / seconds); // where it was not measured in turns
-            }
+            run.Record(CopyRate, memory * 8 / seconds);
         }
-        RecordMedian(run, CleanUpTime, moves.Select(move => (TimeSpan?)move.CleanUp));
+        bool isConfirmed = run.Get(L3MigParameters.Barriers);
+        RecordMedian(run, CleanUpTime, moves.Where(_ => isConfirmed).Select(move => (TimeSpan?)move.CleanUp));
+        run.Record(CleanUpFlowMods, Statistic.Median([.. moves.Select(move => (double)move.CleanUpFlowMods)]));
         RecordMedian(run, OutageTo, moves.Select(move => move.Outage.To));
         RecordMedian(run, OutageFrom, moves.Select(move => move.Outage.From));
         (Measure Time, PhaseMeasures Others, Func<L3MigPhases, L3MigPhase> Pick)[] phases =
@@ -91,9 +103,9 @@ internal static class L3MigMeasures
         foreach ((Measure time, PhaseMeasures others, Func<L3MigPhases, L3MigPhase> pick) in phases)
         {
             L3MigPhase[] all = [.. moves.Select(pick)];
-            RecordMedian(run, time, all.Select(phase => (TimeSpan?)phase.Took));
+            RecordMedian(run, time, all.Where(_ => isConfirmed).Select(phase => (TimeSpan?)phase.Took));
             run.Record(others.FlowMods, Statistic.Median([.. all.Select(phase => (double)phase.FlowMods)]));
-            run.Record(others.Lost, all.Sum(phase => sessions.LostBetween(phase.From, phase.To)));
+            run.Record(others.Lost, moves.Average(move => sessions.LostBetween(move.SentAt(pick(move).From), move.SentAt(pick(move).To))));
             run.Record(others.GapTo, all.Max(phase => wires.LongestGapTo(phase.From, phase.To).TotalMilliseconds));
             run.Record(others.GapFrom, all.Max(phase => wires.LongestGapFrom(phase.From, phase.To).TotalMilliseconds));
         }
@@ -114,8 +126,8 @@ internal static class L3MigMeasures
 
         public static PhaseMeasures Make(string name, string phase) => new(
             new($"{name}_flow_mods", $"{phase}: flow-mods"),
-            new($"{name}_gap_to_ms", $"{phase}: longest gap of UDP to the VM, ms"),
-            new($"{name}_gap_from_ms", $"{phase}: longest gap of UDP from the VM, ms"),
-            new($"{name}_lost_packets", $"{phase}: UDP packets lost, both ways"));
+            new($"{name}_gap_to_ms", $"{phase}: longest gap of UDP to the VM within the phase, {Interval}, ms"),
+            new($"{name}_gap_from_ms", $"{phase}: longest gap of UDP from the VM within the phase, {Interval}, ms"),
+            new($"{name}_lost_packets", $"{phase}: UDP packets lost in a move, both ways (mean)"));
     }
 }

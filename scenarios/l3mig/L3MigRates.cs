@@ -41,7 +41,7 @@ internal sealed class L3MigRates(ScenarioRun run, L3MigLab lab)
     private void Judge(double rate, double plain, List<double> rates, List<double> plainRates)
     {
         run.Say($"the copy runs at {rate / 1e9:0.00} Gbit/s, without rewrites at {plain / 1e9:0.00} (medians of {rates.Count})");
-        run.Record(L3MigMeasures.CopyRate, rate / 1e6);
+        run.Record(L3MigMeasures.RewrittenRate, rate / 1e6);
         run.Record(L3MigMeasures.PlainRate, plain / 1e6);
         run.Result.Add("copyBitsPerSecond", new JsonArray([.. rates.Select(one => (JsonNode)one)]));
         run.Result.Add("copyWithoutRewritesBitsPerSecond", new JsonArray([.. plainRates.Select(one => (JsonNode)one)]));

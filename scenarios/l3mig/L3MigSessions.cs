@@ -19,6 +19,9 @@ internal sealed class L3MigSessions : IDisposable
     private const double SessionRate = 1e6; // bytes a second
     private const double GuestRate = 250_000; // bytes a second, there and back
 
+    /// <summary>What was sent so long before the VM left may not have arrived when it did, and is lost by the move.</summary>
+    public static readonly long UnderWay = Stopwatch.Frequency / 20;
+
     private readonly TcpStream _tcp;
     private readonly IReadOnlyList<UdpStream> _udp; // the first from the peer to the VM
 
@@ -40,6 +43,9 @@ internal sealed class L3MigSessions : IDisposable
         _udp = from == null ? [to, .. further] : [to, from, .. further];
         run.WaitUntil(() => _udp.All(stream => stream.Record.Received > 10) && lab.Central.Sessions == _udp.Count + 1 + others, "the sessions run");
     }
+
+    /// <summary>Packets that a stream of this rate can send before it goes quiet.</summary>
+    public static int CountRecords(double rate) => Math.Max(PacketsOfRecord, (int)(rate * SecondsOfRecord));
 
     /// <summary>UDP packets to the VM that were lost at moves; after <see cref="JudgeEnd"/>, as <see cref="Stall"/>.</summary>
     public int Lost => LostAtMoves(_udp[0]);
@@ -81,14 +87,29 @@ internal sealed class L3MigSessions : IDisposable
     }
 
     /// <param name="left">When the VM left.</param>
+    /// <exception cref="TestbedException">As of <see cref="EnsureRunning"/>.</exception>
     public void WatchMove(ScenarioRun run, long left)
     {
         run.Wait(TimeSpan.FromMilliseconds(run.Scale(1000, 500)));
         _moves.Add((left, Stopwatch.GetTimestamp()));
+        EnsureRunning();
+    }
+
+    /// <summary>What is quiet has no gaps and loses nothing.</summary>
+    /// <exception cref="TestbedException">A stream has sent all that it can.</exception>
+    public void EnsureRunning()
+    {
+        if (_udp.FirstOrDefault(stream => stream.Record.Sent == stream.Record.Capacity) is { } quiet)
+        {
+            throw new TestbedException(
+                $"{quiet.Name}: has sent {quiet.Record.Capacity} packets, for more there is no room: "
+                + $"take less {L3MigParameters.Rate.Key}, {L3MigParameters.Memory.Key} or {L3MigParameters.MoveCount.Key}");
+        }
     }
 
     public void JudgeEnd(ScenarioRun run)
     {
+        EnsureRunning();
         long last = _moves[^1].Until;
         foreach (UdpStream stream in _udp)
         {
@@ -126,11 +147,11 @@ internal sealed class L3MigSessions : IDisposable
     private static UdpStream Start(ScenarioRun run, LabHost from, IMobileHost to, ushort port)
     {
         double rate = run.Get(L3MigParameters.Rate);
-        int capacity = Math.Max(PacketsOfRecord, (int)(rate * SecondsOfRecord));
-        return run.Own(UdpStream.Start(from, to, port, rate, run.Get(L3MigParameters.Size) - UdpStream.HeaderLength, capacity: capacity));
+        int length = run.Get(L3MigParameters.Size) - UdpStream.HeaderLength;
+        return run.Own(UdpStream.Start(from, to, port, rate, length, capacity: CountRecords(rate)));
     }
 
-    private int LostAtMoves(UdpStream stream) => _moves.Sum(move => stream.Record.LostBetween(move.Left - (Stopwatch.Frequency / 20), move.Until));
+    private int LostAtMoves(UdpStream stream) => _moves.Sum(move => stream.Record.LostBetween(move.Left - UnderWay, move.Until));
 
     private void AddCharts(ScenarioRun run)
     {

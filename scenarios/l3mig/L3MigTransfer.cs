@@ -36,10 +36,11 @@ internal sealed class L3MigTransfer : IDisposable
 
     /// <summary>Lets the copy run, as fast as it may, until so much more has arrived.</summary>
     /// <param name="meanwhile">What is done after it has begun.</param>
+    /// <param name="ensure">Throws if there is no use in going on.</param>
     /// <param name="rate">Bits a second it may take; null for as many as there are.</param>
     /// <returns>How long it took.</returns>
     /// <exception cref="TestbedException">The connection broke.</exception>
-    public TimeSpan CopyMemory(ScenarioRun run, long bytes, double? rate, Action meanwhile)
+    public TimeSpan CopyMemory(ScenarioRun run, long bytes, double? rate, Action meanwhile, Action ensure)
     {
         long began = Stopwatch.GetTimestamp();
         long all = Copy.Received + bytes;
@@ -56,6 +57,7 @@ internal sealed class L3MigTransfer : IDisposable
         while (Copy.Received < all)
         {
             run.Wait(TimeSpan.FromMilliseconds(1));
+            ensure();
             if (Copy.Failure is { } failure)
             {
                 throw new TestbedException($"the memory copy broke: {failure}");

@@ -95,7 +95,7 @@ internal sealed class L3MigWires : IDisposable
         }
     }
 
-    /// <summary>The longest time, in part at least between these two, in which no UDP of one of the peers reached the VM.</summary>
+    /// <summary>The longest time between these two in which no UDP of one of the peers reached the VM.</summary>
     /// <remarks>After <see cref="Judge"/>.</remarks>
     public TimeSpan LongestGapTo(long from, long to) =>
         _reached.Max(peer => LongestGap([.. peer[0].Times.Concat(peer[1].Times).Order()], from, to));
@@ -103,18 +103,19 @@ internal sealed class L3MigWires : IDisposable
     /// <summary>The same of UDP from the VM at the peer.</summary>
     public TimeSpan LongestGapFrom(long from, long to) => LongestGap(_heard.Times, from, to);
 
+    /// <summary>What of the longest gap lies between these two: what is before or after them is another phase's.</summary>
+    /// <param name="times">Of arrivals, in order, by the kernel: what a program is late to take has come all the same.</param>
+    public static TimeSpan LongestGap(IReadOnlyList<long> times, long from, long to) => Stopwatch.GetElapsedTime(
+        0,
+        times.Zip(times.Skip(1)).Where(pair => pair.Second > from && pair.First < to)
+            .Select(pair => Math.Min(pair.Second, to) - Math.Max(pair.First, from)).DefaultIfEmpty().Max());
+
     public void Dispose() => _taps.ForEach(tap => tap.Dispose());
 
     private static bool IsIn(in FrameView frame) => !frame.IsOutgoing && frame.IsIpv4;
 
     private static FrameCount CountFrom(WireTap tap, Be32 source) =>
         tap.Count("UDP to the VM", (in frame) => !frame.IsOutgoing && frame.Protocol == IpProtocol.Udp && frame.NetworkSource == source);
-
-    // By the kernel's time stamps: what a program is late to take has come all the same.
-    private static TimeSpan LongestGap(IReadOnlyList<long> times, long from, long to) => Stopwatch.GetElapsedTime(
-        0,
-        times.Zip(times.Skip(1)).Where(pair => pair.Second > from && pair.First < to)
-            .Select(pair => pair.Second - pair.First).DefaultIfEmpty().Max());
 
     private static bool IsOfSite(ushort? tag) => tag is CentralController.TenantVlan or CentralController.HypervisorVlan;
 

@@ -69,6 +69,9 @@ public sealed class L3MigMigrationTests : IDisposable
     [Theory]
     [InlineData("link-rate", false, "link-rate=20")]
     [InlineData("memory", true, "memory=64")]
+    [InlineData("memory", false, "part=copy,memory=64")]
+    [InlineData("memory", false, "part=moves,memory=1000,copy-rate=1")] // 8,000 s
+    [InlineData("memory", false, "part=moves,memory=1000,copy-rate=100,rate=20000,moves=4")] // 320 s
     [InlineData("make-before-break", true, "make-before-break=off")]
     public void What_does_not_go_together_is_refused_by_its_key(string key, bool usesGuests, string setting)
     {

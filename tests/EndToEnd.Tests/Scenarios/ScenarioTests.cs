@@ -50,6 +50,7 @@ public sealed class ScenarioTests
         Assert.Equal(0, scenario["measures"]!["lost_sessions"]!.GetValue<double>());
         Assert.Equal(0, scenario["measures"]!["migration_flow_mods"]!.GetValue<double>());
         Assert.True(scenario["measures"]!["copy_s"]!.GetValue<double>() > 0);
+        Assert.Null(scenario["measures"]!["post_migration_ms"]); // nothing confirms it
     }
 
     [Fact]
