@@ -85,13 +85,10 @@ internal static class L3MigParameters
 
     private static void CheckMemory(ParameterValues values)
     {
+        values.CheckPart(Part, new Dictionary<Parameter, string[]> { [Memory] = [Everything, Moves] });
         if (values.Get(Memory) is not { } memory)
         {
             return;
-        }
-        if (values.Get(Part) is not (Everything or Moves))
-        {
-            throw new OptionException($"{Memory.Key}: has no meaning with {Part.Key}={values.Get(Part)}");
         }
         double longest = L3MigSessions.CountRecords(values.Get(Rate)) / values.Get(Rate);
         double copies = values.Get(MoveCount) * memory * 8 / (values.Get(CopyRate) ?? double.PositiveInfinity);
