@@ -13,11 +13,11 @@ internal sealed record ScenarioMigration(string What, MigrationFigures Guest)
         "live migration", "QEMU: total", "downtime", "set-up", "sent", "tables updated in", "flow-mods", "packets lost", "longest gap of pings", "TCP's longest stall",
     ];
 
-    /// <summary>From when the controller knew where the guest is to the last switch's reply to a barrier.</summary>
-    public required TimeSpan Update { get; init; }
+    /// <summary>From when the controller knew where the guest is to the last barrier's reply; null where flows come with packets.</summary>
+    public required TimeSpan? Update { get; init; }
 
-    /// <summary>That the switches carried out for it.</summary>
-    public required long FlowMods { get; init; }
+    /// <summary>That the switches carried out for it; null as of <see cref="Update"/>.</summary>
+    public required long? FlowMods { get; init; }
 
     /// <summary>Packets of the numbered stream that were sent from the order to migrate on, and never arrived.</summary>
     public required int Lost { get; init; }
@@ -31,7 +31,8 @@ internal sealed record ScenarioMigration(string What, MigrationFigures Guest)
     /// <summary>For people.</summary>
     public IReadOnlyList<string> Cells =>
     [
-        What, Text(Guest.Total), Text(Guest.Downtime), Text(Guest.Setup), $"{Guest.Bytes / 1e6:0.0} MB", $"{Update.TotalMilliseconds:0.0} ms", $"{FlowMods}", $"{Lost}",
+        What, Text(Guest.Total), Text(Guest.Downtime), Text(Guest.Setup), $"{Guest.Bytes / 1e6:0.0} MB",
+        Update is { } update ? $"{update.TotalMilliseconds:0.0} ms" : "none", FlowMods is { } mods ? $"{mods}" : "none", $"{Lost}",
         Text(PingGap), Text(TcpStall),
     ];
 
@@ -42,7 +43,7 @@ internal sealed record ScenarioMigration(string What, MigrationFigures Guest)
         ["downtimeMs"] = Guest.Downtime.TotalMilliseconds,
         ["setupMs"] = Guest.Setup.TotalMilliseconds,
         ["bytes"] = Guest.Bytes,
-        ["updateMs"] = Math.Round(Update.TotalMilliseconds, 3),
+        ["updateMs"] = Round(Update),
         ["flowMods"] = FlowMods,
         ["lost"] = Lost,
         ["pingGapMs"] = Round(PingGap),

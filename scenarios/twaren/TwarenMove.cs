@@ -9,6 +9,8 @@ namespace Softswitch.Scenarios.Twaren;
 internal static class TwarenMove
 {
     private const int PingsAround = 10;
+    private const double MostSeconds = 0.5; // of a move there and back, without the pings that are waited for
+    private const double MostGuestSeconds = 5;
     private const double TcpBytesPerSecond = 250_000;
     private const ushort TcpPort = 7000;
 
@@ -17,6 +19,10 @@ internal static class TwarenMove
         run.Get(TwarenParameters.Part) == TwarenParameters.Paths && run.Get(TwarenParameters.Insertion) == TwarenParameters.Reactive
             ? Insertion.Reactive
             : Insertion.Proactive;
+
+    /// <summary>As many as the pings across this many moves may be.</summary>
+    public static double MostPings(int moves, double perSecond, bool isGuest) =>
+        moves * ((2 * (PingsAround + 1)) + (perSecond * (isGuest ? MostGuestSeconds : MostSeconds)));
 
     public static void Run(ScenarioRun run, TwarenLab lab)
     {
@@ -51,12 +57,13 @@ internal static class TwarenMove
             "W's TCP connection with the guest survives the move and carries what was sent, there and back", "alive, 0 bytes wrong",
             connection.ToString(),
             connection.Failure == null && connection.WrongBytes == 0 && connection.Bytes > 0);
+        bool isProactive = InsertionOf(run) == Insertion.Proactive;
         foreach (Move move in moves)
         {
             run.Result.Add(new ScenarioMigration("VM-S, AcS1 to AcS2", move.Guest!)
             {
-                Update = Stopwatch.GetElapsedTime(move.Arrived, move.Loaded),
-                FlowMods = move.FlowMods,
+                Update = isProactive ? Stopwatch.GetElapsedTime(move.Arrived, move.Loaded) : null,
+                FlowMods = isProactive ? move.FlowMods : null,
                 Lost = moves.Count == 1 ? summary.Lost : pings.Record.LostBetween(move.Left, move.Resumed),
                 PingGap = pings.Record.LongestGapBetween(move.Left, move.Loaded),
                 TcpStall = tcp!.LongestStallBetween(move.Left, move.Loaded),
@@ -125,11 +132,15 @@ internal static class TwarenMove
 
     private static void Record(ScenarioRun run, PingStream pings, IReadOnlyList<Move> moves)
     {
-        double[] times = [.. moves.Select(move => Stopwatch.GetElapsedTime(move.Arrived, move.Loaded).TotalMilliseconds)];
-        run.Record(TwarenMeasures.Update, Statistic.Median(times));
-        run.Record(TwarenMeasures.SlowestUpdate, times.Max());
-        run.Record(TwarenMeasures.FlowMods, Statistic.Median([.. moves.Select(move => (double)move.FlowMods)]));
-        run.Record(TwarenMeasures.Lost, moves.Sum(move => pings.Record.LostBetween(move.Left, move.Resumed)));
+        // Reactive flows are not there at the barrier: they come with packets.
+        if (InsertionOf(run) == Insertion.Proactive)
+        {
+            double[] times = [.. moves.Select(move => Stopwatch.GetElapsedTime(move.Arrived, move.Loaded).TotalMilliseconds)];
+            run.Record(TwarenMeasures.Update, Statistic.Median(times));
+            run.Record(TwarenMeasures.SlowestUpdate, times.Max());
+            run.Record(TwarenMeasures.FlowMods, Statistic.Median([.. moves.Select(move => (double)move.FlowMods)]));
+        }
+        run.Record(TwarenMeasures.LostPings, moves.Average(move => pings.Record.LostBetween(move.Left, move.Resumed)));
         run.Record(TwarenMeasures.Gap, moves.Max(move => pings.Record.LongestGapBetween(move.Left, move.Resumed).TotalMilliseconds));
     }
 

@@ -77,7 +77,8 @@ internal static class TwarenParameters
         "insertion",
         "how controllers insert VM-S's entries: all at once (proactive), with the first packet that has none (reactive), with the first "
         + "that flow2 sends them (on-demand); the paper's is proactive, and for flow4 on demand. Reactive entries hide others that overlap: "
-        + "nothing is asked of 2013, of 2024 as printed, and of P",
+        + "nothing is asked of 2013, of 2024 as printed, and of P. They come with packets, after the barrier: a move has no update time "
+        + "then, and gap and loss tell the ways apart",
         [AsThePaper, Proactive, Reactive, OnDemand]);
 
     public static readonly Parameter<bool> Barriers = Parameter.Flag(
@@ -123,6 +124,10 @@ internal static class TwarenParameters
         [CommonParameters.LinkRate] = [All, Paths, Shortcut, Tables, Networks],
     };
 
+    /// <summary>Whether packets can be lost because more are asked for than machine or cables carry.</summary>
+    public static bool LoadIsSet(ParameterValues values) =>
+        new Parameter[] { Rate, Size, Pings, Duration, CommonParameters.LinkRate }.Any(values.IsSet);
+
     /// <exception cref="OptionException">It names the keys and the reason.</exception>
     public static void Check(ParameterValues values, ScenarioOptions options)
     {
@@ -141,6 +146,26 @@ internal static class TwarenParameters
         if (options.UsesGuests && values.IsSet(CommonParameters.Device))
         {
             throw new OptionException($"{CommonParameters.Device.Key}: a guest's cable cannot be a card's wire; leave --vm out");
+        }
+        CheckPings(values, options, part);
+    }
+
+    private static void CheckPings(ParameterValues values, ScenarioOptions options, string part)
+    {
+        double perSecond = values.Get(Pings);
+        double inDuration = perSecond * values.Get(Duration);
+        if (part is All or Shortcut && inDuration is < 2 or > PingStream.MostPings)
+        {
+            throw new OptionException(
+                $"{Pings.Key}: {values.TextOf(Pings)} a second, {Duration.Key}={values.TextOf(Duration)}: "
+                + $"a stream has 2 to {PingStream.MostPings} pings");
+        }
+        int moves = values.Get(Moves);
+        if (part != Networks && TwarenMove.MostPings(moves, perSecond, options.UsesGuests) > PingStream.MostPings)
+        {
+            throw new OptionException(
+                $"{Moves.Key}: {moves} with {Pings.Key}={values.TextOf(Pings)} may be more than {PingStream.MostPings} pings, "
+                + "and their sequence number has 16 bits");
         }
     }
 }

@@ -140,6 +140,7 @@ internal static class TwarenScale
     {
         int perSecond = run.Get(TwarenParameters.FullRate);
         int length = TwarenSteps.PayloadOf(run);
+        int capacity = TwarenSteps.CapacityFor(perSecond, run.Get(TwarenParameters.Duration));
         TwarenSteps.Reach(run, lab.MovedHost, lab.Neighbour.Address, $"R with {count} machines' flows");
         var attempts = new List<(int Lost, int Sent)>();
         do
@@ -147,8 +148,8 @@ internal static class TwarenScale
             ushort port = (ushort)(FirstPort + attempts.Count);
             UdpStream[] streams =
             [
-                run.Own(UdpStream.Start(lab.MovedSender, lab.Neighbour, port, perSecond, length)),
-                run.Own(UdpStream.Start(lab.Neighbour, lab.MovedHost, port, perSecond, length)),
+                run.Own(UdpStream.Start(lab.MovedSender, lab.Neighbour, port, perSecond, length, capacity: capacity)),
+                run.Own(UdpStream.Start(lab.Neighbour, lab.MovedHost, port, perSecond, length, capacity: capacity)),
             ];
             TwarenSteps.WaitDuration(run);
             StreamSummary[] summaries = [.. streams.Select(stream => stream.Stop())];

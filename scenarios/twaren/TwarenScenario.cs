@@ -10,8 +10,6 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>VM migration between campuses over TWAREN: a layer-2 domain by tunnel, and no way around by the old campus for those who are near now.</summary>
 internal sealed class TwarenScenario : Scenario
 {
-    private const double Slack = 30; // seconds that a busy machine may take longer
-
     public override string Name => "twaren";
 
     public override string Paper => "Cross domain VM migration over TWAREN OpenFlow testbed";
@@ -118,7 +116,7 @@ internal sealed class TwarenScenario : Scenario
     {
         int perSecond = run.Get(TwarenParameters.Rate);
         int length = TwarenSteps.PayloadOf(run);
-        int capacity = (int)Math.Ceiling(perSecond * (run.Get(TwarenParameters.Duration) + Slack));
+        int capacity = TwarenSteps.CapacityFor(perSecond, run.Get(TwarenParameters.Duration));
         List<UdpStream> streams = [run.Own(UdpStream.Start(other, one, port, perSecond, length, capacity: capacity))];
         if (one is LabHost sender)
         {
@@ -128,7 +126,8 @@ internal sealed class TwarenScenario : Scenario
         StreamSummary[] summaries = [.. streams.Select(stream => stream.Stop())];
         int sent = summaries.Sum(summary => summary.Sent);
         int lost = summaries.Sum(summary => summary.Lost);
-        run.Check(
+        TwarenSteps.CheckLoss(
+            run,
             $"{what}: {one.Name} and {other.Name} with Figures 5 and 6 loaded, UDP both ways", "100 % delivered",
             $"{sent - lost} of {sent}, {summaries.Sum(summary => summary.Duplicates)} twice", lost == 0 && sent > 0);
         return lost;
@@ -178,7 +177,8 @@ internal sealed class TwarenScenario : Scenario
         wires.Drain();
         int tunnel = wires.OnTunnel.After(start);
         int gateway = wires.AtGateway.After(start);
-        run.Check(
+        TwarenSteps.CheckLoss(
+            run,
             "before Table 2 each ping and each answer crosses the tunnel and CR2: the triangle route", $"{2 * summary.Sent} and {2 * summary.Sent}", $"{tunnel} and {gateway}",
             summary.Lost == 0 && tunnel == 2 * summary.Sent && gateway == 2 * summary.Sent);
         run.Record(TwarenMeasures.Triangle, summary.MedianDelay.TotalMilliseconds);

@@ -63,7 +63,7 @@ internal static class TwarenShortcut
         }
         run.Record(TwarenMeasures.FirstPing, first.TotalMilliseconds);
         run.Record(TwarenMeasures.Straight, summary.MedianDelay.TotalMilliseconds);
-        run.Record(TwarenMeasures.ControllerPackets, packets);
+        run.Record(TwarenMeasures.Table2Packets, packets);
         run.Record(TwarenMeasures.Entries, TwarenSteps.CountEntries(lab.SecondAccess, null));
         run.Record(TwarenMeasures.ArpLife, flow3.Lived.TotalSeconds);
     }
@@ -117,7 +117,8 @@ internal static class TwarenShortcut
         run.Check(
             $"{how}: {which} IPv4 packet from VM-S to VM-T reaches the controller, {why}", way.AtController == 0 ? "0" : "1, packets 2 to N none",
             $"{pair.Length} of {summary.Sent + 1}", pair.Length == way.AtController && pair.All(packet => packet.Reason == way.Reason) && summary.Sent > 1);
-        run.Check($"{how}: every ping is answered", $"{summary.Sent} of {summary.Sent}", $"{summary.Received}", summary.Lost == 0);
+        TwarenSteps.CheckLoss(
+            run, $"{how}: every ping is answered", $"{summary.Sent} of {summary.Sent}", $"{summary.Received}", summary.Lost == 0);
         return pair.Length;
     }
 
@@ -130,8 +131,11 @@ internal static class TwarenShortcut
         int back = wires.AtMoved.After(start);
         int wrong = wires.AtTargetWrong.After(start) + wires.AtMovedWrong.After(start);
         run.Check(
-            $"{how}: destination addresses are those of flow4 (VM-T's) and flow1 (VM-S's)", $"{sent} and {sent} packets, 0 wrong", $"{there} and {back} packets, {wrong} wrong",
-            there == sent && back == sent && wrong == 0);
+            $"{how}: destination addresses are those of flow4 (VM-T's) and flow1 (VM-S's)", "0 wrong, some each way",
+            $"{wrong} wrong of {there} and {back}", there > 0 && back > 0 && wrong == 0);
+        TwarenSteps.CheckLoss(
+            run, $"{how}: every packet of the pair arrives", $"{sent} and {sent} packets", $"{there} and {back}",
+            there == sent && back == sent);
     }
 
     private static RemovedFlow JudgeExpiry(ScenarioRun run, TwarenLab lab, TwarenController controller, string how, int removedBefore)
@@ -165,7 +169,9 @@ internal static class TwarenShortcut
             "flow2" => way.AtController,
             _ => sent - way.AtController,
         }))];
-        run.Check($"{how}: the entries have counted every packet", string.Join(", ", right), string.Join(", ", counts), counts.SequenceEqual(right));
+        TwarenSteps.CheckLoss(
+            run, $"{how}: the entries have counted every packet", string.Join(", ", right), string.Join(", ", counts),
+            counts.SequenceEqual(right));
     }
 
     /// <summary>flow1 and flow4 are rows of the card, and have forwarded there; flow2, which goes to the controller, is the host's.</summary>

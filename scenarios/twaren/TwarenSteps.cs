@@ -11,6 +11,7 @@ namespace Softswitch.Scenarios.Twaren;
 /// <summary>What the parts of the scenario have in common.</summary>
 internal static class TwarenSteps
 {
+    private const double Slack = 30; // seconds that a busy machine may take longer
     private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
 
@@ -66,6 +67,22 @@ internal static class TwarenSteps
         double perSecond = run.Get(TwarenParameters.Pings);
         return lab.MovedHost is LabHost moved ? PingStream.Start(moved, lab.TargetHost, perSecond) : PingStream.Start(lab.TargetHost, lab.MovedHost, perSecond);
     }
+
+    /// <summary>As <see cref="ScenarioRun.Check"/>, of packets that are all to arrive: a load that is set may be too much.</summary>
+    public static void CheckLoss(ScenarioRun run, string what, string wanted, string found, bool holds)
+    {
+        if (TwarenParameters.LoadIsSet(run.Values))
+        {
+            run.CheckTime(what, wanted, found, holds);
+        }
+        else
+        {
+            run.Check(what, wanted, found, holds);
+        }
+    }
+
+    /// <summary>Packets that a UDP stream of so many seconds can have.</summary>
+    public static int CapacityFor(double perSecond, double seconds) => (int)Math.Ceiling(perSecond * (seconds + Slack));
 
     /// <summary>Lets streams run as long as they are asked for.</summary>
     public static void WaitDuration(ScenarioRun run) => run.Wait(TimeSpan.FromSeconds(run.Get(TwarenParameters.Duration)));
