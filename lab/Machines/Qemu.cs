@@ -147,9 +147,10 @@ internal sealed class Qemu : IDisposable
         {
             // Killed with the shell it would be nobody's child, and its processor time not that of this program's children (getrusage(2)).
             Control.Quit();
-            _command.WaitForEnd(EndPatience);
+            // The shell is not asked to end: without it, who watches would take the folder away, which a QEMU at another place uses.
+            SpinWait.SpinUntil(() => _command.HasExited, EndPatience);
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (IOException)
         {
             // It has ended already, or is killed now.
         }
