@@ -137,6 +137,11 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         {
             from.Send($"priority=1,ip,in_port={network.HostPort},actions=output:{network.RouterPort}");
             from.Send($"priority=1,ip,in_port={network.RouterPort},actions=output:{network.HostPort}");
+            foreach (MatNetwork other in networks)
+            {
+                // What a node sends may be here before its translation. Its correspondent would answer the strange address with a RST, which the node believes.
+                from.Send($"priority=2,ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(other.Mobile)},actions=drop");
+            }
             if (network.MobilePort != network.HostPort)
             {
                 from.Send($"priority=1,ip,in_port={network.MobilePort},actions=drop");

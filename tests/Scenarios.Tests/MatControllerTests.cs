@@ -145,7 +145,30 @@ public sealed class MatControllerTests
         Assert.Contains(flows, mod => mod.Match.InPort == HostPort && mod.Match.NwDst == Home.Host);
     }
 
+    [Fact]
+    public void Correspondents_get_nothing_from_an_address_that_their_switch_does_not_translate_yet()
+    {
+        using var controller = new MatController(Networks, Address("10.0.0.1"), [Home], static _ => { });
+        using ScriptedPeer device = Greet(controller, 1);
+        var dropped = new List<uint>();
+        while (device.Read() is { } message && message[1] != (byte)OfType.PacketOut)
+        {
+            if (message[1] == (byte)OfType.FlowMod && FlowModMessage.TryDecode(message, new FlowAction[8], out FlowMod mod, out _) && mod.Actions.Length == 0)
+            {
+                dropped.Add(mod.Match.NwSrc);
+            }
+        }
+        Assert.Equal(Networks.Select(network => network.Mobile.Host), dropped);
+    }
+
     private static ScriptedPeer Connect(MatController controller, ulong id = 1)
+    {
+        ScriptedPeer device = Greet(controller, id);
+        device.Read(OfType.PacketOut); // asks for the router
+        return device;
+    }
+
+    private static ScriptedPeer Greet(MatController controller, ulong id)
     {
         if (controller.Port == 0)
         {
@@ -156,7 +179,6 @@ public sealed class MatControllerTests
         device.Read(OfType.FeaturesRequest);
         device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(id, 256, 2, OfCapabilities.None, 0), []));
         Eventually.True(() => controller.Find(id) != null, () => "the switch is not there");
-        device.Read(OfType.PacketOut); // asks for the router
         return device;
     }
 
