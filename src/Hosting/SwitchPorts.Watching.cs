@@ -147,7 +147,7 @@ internal sealed partial class SwitchPorts
     /// </summary>
     private PortSpec ReserveForReturn(ConfiguredPort port)
     {
-        PortSpec spec = port.Option.Spec;
+        PortSpec spec = port.Option.Spec.AsReturning();
         int wanted = PortFactory.FramesTakenBy(spec);
         lock (_lock)
         {

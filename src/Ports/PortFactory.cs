@@ -174,8 +174,8 @@ internal static class PortFactory
     {
         int queues = ReadQueues(spec, port) ?? 1;
         return spec.Network is { } elsewhere
-            ? elsewhere.Run(() => TapPort.Open(port, spec.Target, queues, isHere: false))
-            : TapPort.Open(port, spec.Target, queues);
+            ? elsewhere.Run(() => TapPort.Open(port, spec.Target, queues, spec.IsReturning, isHere: false))
+            : TapPort.Open(port, spec.Target, queues, spec.IsReturning);
     }
 
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port) => new(ReadSlots(spec, port, "rx-slots"), ReadSlots(spec, port, "tx-slots"));

@@ -88,6 +88,12 @@ internal sealed class PortSpec
     /// <summary>The same with its TAP device, which is there, in another network namespace.</summary>
     public PortSpec In(NetworkNamespace network) => new(Text, Body, Number, Kind, Target, _options) { Network = network };
 
+    /// <summary>Whether a TAP device of another program's was there and is to be attached to: none is made if that went meanwhile.</summary>
+    public bool IsReturning { get; private init; }
+
+    /// <summary>The same for a device that is there again.</summary>
+    public PortSpec AsReturning() => new(Text, Body, Number, Kind, Target, _options) { Network = Network, IsReturning = true };
+
     /// <summary>The same interface by AF_PACKET.</summary>
     public PortSpec AsPacket() => new(Text, Body, Number, PortKind.Packet, Target, _options);
 

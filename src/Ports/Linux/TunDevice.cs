@@ -10,6 +10,7 @@ internal static class TunDevice
     public const uint TUNGETIFF = 0x800454d2;
     public const uint TUNSETOFFLOAD = 0x400454d0;
     public const uint TUNSETVNETHDRSZ = 0x400454d8;
+    public const uint TUNSETIFINDEX = 0x400454da;
     public const uint SIOCSIFTXQLEN = 0x8943;
 
     public const ushort IFF_TAP = 0x0002;

@@ -22,6 +22,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     private const int ActivationMilliseconds = 1000;
 
+    private const uint LoopbackIndex = 1; // in every network namespace
+
     // The kernel's queue towards us; its default of 500 or 1000 is a few milliseconds of small frames.
     private const int QueueLength = 4096;
 
@@ -87,11 +89,12 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     /// <param name="port">What errors call the port.</param>
     /// <param name="name">The device.</param>
     /// <param name="queues">1 to 256; a device that was made beforehand with multi_queue wants 2 or more, one made without wants 1.</param>
+    /// <param name="isReturning">Only attaches: whoever made the device may take it away again, and would not find the name free.</param>
     /// <param name="isHere">Whether that namespace is the switch's, who hears of links' changes there.</param>
     /// <exception cref="PortException">The name is taken or not a name, or the system refuses.</exception>
-    public static TapPort Open(string port, string name, int queues = 1, bool isHere = true)
+    public static TapPort Open(string port, string name, int queues = 1, bool isReturning = false, bool isHere = true)
     {
-        bool existed = LinuxInterface.IsThere(port, name);
+        bool existed = isReturning || LinuxInterface.IsThere(port, name);
         int[] descriptors = new int[queues];
         Array.Fill(descriptors, -1);
         LinuxInterface? device = null;
@@ -297,6 +300,12 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         }
         InterfaceRequest request = InterfaceRequest.For(name);
         request.Short = (ushort)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (isOneOfSeveral ? IFF_MULTI_QUEUE : 0));
+        if (existed)
+        {
+            // The index that a new device would get: one that is taken, so that none is made.
+            uint taken = LoopbackIndex;
+            _ = Libc.ioctl(descriptor, TUNSETIFINDEX, &taken);
+        }
         if (Libc.ioctl(descriptor, TUNSETIFF, &request) == 0)
         {
             return descriptor;
@@ -308,6 +317,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     private static PortException Refused(string port, string name, bool existed, bool isOneOfSeveral, int error) => error switch
     {
+        Errno.EBUSY when existed && !LinuxInterface.IsThere(port, name) => new PortException($"{port}: TAP device {name} is gone again"),
         Errno.EBUSY => new PortException($"{port}: TAP device {name} is in use by another program (TUNSETIFF: {Errno.Text(error)})"),
         Errno.EINVAL when existed => new PortException(
             $"{port}: interface {name} exists and is not a TAP device {(isOneOfSeveral ? "with" : "without")} multi_queue (TUNSETIFF: {Errno.Text(error)})"),

@@ -132,6 +132,20 @@ public sealed class TapPortTests : LinkContract
     }
 
     [Fact]
+    public void A_device_that_was_to_return_and_is_gone_again_is_not_made()
+    {
+        Needs.Tun();
+        using var space = new LabNode("tap");
+        Assert.Equal(
+            "tap:gone: TAP device gone is gone again",
+            Assert.Throws<PortException>(() => space.Run(() => TapPort.Open("tap:gone", "gone", isReturning: true))).Message);
+        Assert.DoesNotContain("gone", space.Execute("ip", "-o", "link", "show").Checked().Output, StringComparison.Ordinal);
+        space.Execute("ip", "tuntap", "add", "gone", "mode", "tap").Checked();
+        space.Run(() => TapPort.Open("tap:gone", "gone", isReturning: true)).Dispose();
+        Assert.Contains("gone", space.Execute("ip", "-o", "link", "show").Checked().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_device_deleted_under_traffic_receives_nothing_and_counts_what_it_is_sent()
     {
         Needs.Tun();
