@@ -22,6 +22,7 @@ internal sealed class Browser : IDisposable
         Needs.Program("chromedriver");
         _service = ChromeDriverService.CreateDefaultService("/usr/bin", "chromedriver");
         _service.SuppressInitialDiagnosticInformation = true;
+        _service.InitializationTimeout = Patience;
         var options = new ChromeOptions { BinaryLocation = "/usr/bin/chromium" };
         // As root, and where /dev/shm is small, as in containers, it runs with these only.
         options.AddArguments("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", $"--user-data-dir={_profile}");
@@ -64,8 +65,26 @@ internal sealed class Browser : IDisposable
     public object? Run(string script) => _driver.ExecuteScript(script);
 
     /// <summary>Waits until the text of an element is as wanted.</summary>
-    public void WaitFor(string selector, Func<string, bool> wanted) =>
-        Eventually.True(() => wanted(TextOf(selector)), () => $"{selector} says '{TextOf(selector)}'; the console: {string.Join("; ", Complaints())}");
+    public void WaitFor(string selector, Func<string, bool> wanted)
+    {
+        Eventually.True(IsThere, () => $"{selector} says '{TextOf(selector)}'; the console: {string.Join("; ", Complaints())}");
+
+        bool IsThere()
+        {
+            try
+            {
+                return wanted(TextOf(selector));
+            }
+            catch (WebDriverException)
+            {
+                return false; // the page is just left for another
+            }
+        }
+    }
+
+    /// <summary>Waits until the page is as wide as the window and no wider: what is drawn by script follows a change of width.</summary>
+    public void WaitForWidth(int width) =>
+        Eventually.True(() => (long)width == (long)Run("return document.documentElement.scrollWidth")!, () => $"the page is {Run("return document.documentElement.scrollWidth")} wide, not {width}");
 
     /// <summary>What the console was told since it was asked last: errors of scripts, and of the content policy.</summary>
     public IReadOnlyList<string> Complaints() => [.. _driver.Manage().Logs.GetLog(LogType.Browser).Select(entry => entry.Message)];

@@ -23,14 +23,14 @@ public sealed class OverviewTests : IDisposable
         _browser.WaitFor("[data-key=s2]", row => Has(row, "3 of 3") && !Has(row, "0/s0 in all"));
         _browser.WaitFor("#drop-rows", reasons => Has(reasons, "to a port that does not exist") && Has(reasons, "s2: "));
         Assert.Equal(["s1", "s2", "s10"], Names());
-        Assert.Equal("live", _browser.TextOf("#state"));
+        _browser.WaitFor("#state", text => text == "live");
         _browser.WaitFor("#worker-rows", text => text.Contains("Worker 0", StringComparison.Ordinal));
         foreach ((int width, bool dark) in ((int, bool)[])[(Browser.Screen, false), (Browser.Screen, true), (Browser.Phone, false), (Browser.Phone, true)])
         {
             _browser.Look(width, dark);
             string traffic = TrafficPath();
             _browser.WaitFor("#state", _ => TrafficPath() != traffic);
-            Assert.Equal((long)width, _browser.Run("return document.documentElement.scrollWidth"));
+            _browser.WaitForWidth(width);
             _browser.Keep($"overview-{width}-{(dark ? "dark" : "light")}");
         }
         Assert.Empty(_browser.Complaints());

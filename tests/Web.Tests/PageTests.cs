@@ -25,7 +25,7 @@ public sealed partial class PageTests : IDisposable
         _browser.WaitFor("#port-rows tr", row => row.Contains("left", StringComparison.Ordinal) && SomeRate().IsMatch(row));
         _browser.WaitFor("#drop-rows", reasons => reasons.Contains("a second", StringComparison.Ordinal) && reasons.Contains("to a port that does not exist", StringComparison.Ordinal) && reasons.Contains("1 (left)", StringComparison.Ordinal));
         _browser.WaitFor("#flow-rows", rows => rows.Contains("output:2", StringComparison.Ordinal));
-        Assert.Equal("live", _browser.TextOf("#state"));
+        _browser.WaitFor("#state", text => text == "live");
         Trace("in_port=1,tcp,nw_dst=10.0.0.2", "to a port that does not exist");
         // Some history, so that a picture shows lines.
         _browser.WaitFor("#identity", text => UptimeOf(text) >= 12);
@@ -34,7 +34,7 @@ public sealed partial class PageTests : IDisposable
             _browser.Look(width, dark);
             string traffic = TrafficPath();
             _browser.WaitFor("#state", text => text == "live" && TrafficPath() != traffic);
-            Assert.Equal((long)width, _browser.Run("return document.documentElement.scrollWidth"));
+            _browser.WaitForWidth(width);
             _browser.Keep($"page-{width}-{(dark ? "dark" : "light")}");
         }
         Assert.Empty(_browser.Complaints());
@@ -93,7 +93,8 @@ public sealed partial class PageTests : IDisposable
         _browser.WaitFor("#flow-rows tr", row => row.EndsWith("0x19", StringComparison.Ordinal)); // 25
         _browser.WaitFor("#flow-count", text => text.StartsWith("26 to 50 of", StringComparison.Ordinal));
         _browser.Find("#flow-search").SendKeys("cookie=0xbeef");
-        _browser.WaitFor("#flow-count", text => text == "1 to 1 of 1, out of 100\u202f000");
+        // A starved machine says behind it how far it came in its time.
+        _browser.WaitFor("#flow-count", text => text.StartsWith("1 to 1 of 1, out of 100\u202f000", StringComparison.Ordinal));
         _browser.WaitFor("#flow-rows tr", row => row.EndsWith("0xbeef", StringComparison.Ordinal));
         _browser.Find("#flow-search").SendKeys("nothing");
         _browser.WaitFor("#flow-count", text => text == "None of 100\u202f000 entries.");
@@ -113,7 +114,7 @@ public sealed partial class PageTests : IDisposable
         Assert.Contains("priority 9", _browser.TextOf("#trace-result svg"), StringComparison.Ordinal);
         _browser.Look(Browser.Phone);
         _browser.WaitFor("#trace-result svg", text => text.Contains("priority 9", StringComparison.Ordinal));
-        Assert.Equal((long)Browser.Phone, _browser.Run("return document.documentElement.scrollWidth"));
+        _browser.WaitForWidth(Browser.Phone);
         _browser.Keep("trace-360");
         _browser.Look(Browser.Screen);
         Trace("in_port=9,udp", "there is no port 9");
