@@ -1,4 +1,6 @@
-using System.Globalization;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Softswitch.Lab.Measures;
 using Softswitch.Testing;
@@ -7,12 +9,15 @@ namespace Softswitch.EndToEnd.Tests.Harness;
 
 /// <summary>Hosts h1, h2, ... with addresses 10.0.0.1, 10.0.0.2, ... each on a veth cable to a namespace where the switch runs.</summary>
 /// <remarks>In the switch's namespace the cables end in s1, s2, ...; in a host's in eth0, with the Ethernet address 02:00:00:00:00:0N.</remarks>
-internal sealed partial class CabledHosts : IDisposable
+internal sealed class CabledHosts : IDisposable
 {
     public const string Target = "tcp:127.0.0.1:6654";
     public const string Listen = "ptcp:6654:127.0.0.1";
 
-    private static readonly TimeSpan OvsPatience = TimeSpan.FromSeconds(15);
+    // Between two pings; then for the answers. Where one has come there is a way, and the others may only be late.
+    private static readonly TimeSpan PingInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan FirstAnswerPatience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LastAnswerPatience = TimeSpan.FromSeconds(10);
 
     private readonly List<LabHost> _hosts = [];
 
@@ -72,7 +77,7 @@ internal sealed partial class CabledHosts : IDisposable
 
     /// <summary>As <see cref="Ofctl(string, string[])"/>, against the switch of another namespace.</summary>
     public static string Ofctl(LabNode inside, string command, params string[] arguments) =>
-        inside.Execute(OvsPatience, "ovs-ofctl", ["-O", "OpenFlow10", command, Target, .. arguments]).Checked().Output;
+        inside.Execute(SwitchProgram.Patience, "ovs-ofctl", ["-O", "OpenFlow10", command, Target, .. arguments]).Checked().Output;
 
     /// <summary>Starts <c>ovs-ofctl monitor</c>, which prints what the switch tells it.</summary>
     /// <param name="missSendLength">Bytes of each packet to be sent.</param>
@@ -137,18 +142,43 @@ internal sealed partial class CabledHosts : IDisposable
     }
 
     /// <summary>Sends this many pings, untagged or in a VLAN; returns how many were answered.</summary>
+    /// <remarks>ping(8) waits for the last answer no longer than twice as long as for the others, which a loaded machine exceeds.</remarks>
     public int Ping(int from, int to, int count = 3, int vlan = 0)
     {
-        string said = Host(from).Execute("ping", "-n", "-c", $"{count}", "-i", "0.1", "-W", "1", $"10.{vlan}.0.{to}").Output;
-        return int.Parse(Received().Match(said).Groups[1].Value, CultureInfo.InvariantCulture);
+        using PingSocket ping = Host(from).Run(static () => new PingSocket());
+        var address = IPAddress.Parse($"10.{vlan}.0.{to}");
+        HashSet<ushort> answered = [];
+        for (ushort sequence = 0; sequence < count; sequence++)
+        {
+            long sent = Stopwatch.GetTimestamp();
+            ping.TrySend(address, sequence);
+            while (answered.Count < count)
+            {
+                TimeSpan patience = sequence < count - 1 ? PingInterval : answered.Count == 0 ? FirstAnswerPatience : LastAnswerPatience;
+                TimeSpan left = patience - Stopwatch.GetElapsedTime(sent);
+                if (left <= TimeSpan.Zero || !ping.Socket.Poll(left, SelectMode.SelectRead))
+                {
+                    break;
+                }
+                if (ping.TryReceive(out _, out ushort of))
+                {
+                    answered.Add(of);
+                }
+            }
+        }
+        return answered.Count;
     }
+
+    /// <summary>As <see cref="Ping(int, int, int, int)"/>, by ping(8) with these options, one after the other; returns how many were answered.</summary>
+    public static int Ping(LabNode from, string to, int count, params string[] options) =>
+        Enumerable.Range(0, count).Count(_ => from.Execute("ping", ["-n", "-c", "1", "-W", "3", .. options, to]).ExitCode == 0);
 
     /// <summary>The number behind <paramref name="word"/> in what a command said, as in <c>n_packets=5</c> or <c>rx pkts=5</c>.</summary>
     public static long Number(string text, string word)
     {
         Match match = Regex.Match(text, Regex.Escape(word) + @"\s*=?\s*(\d+)");
         Assert.True(match.Success, $"no '{word}' in: {text}");
-        return long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+        return long.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
     }
 
     /// <summary>The line that contains all of <paramref name="words"/>.</summary>
@@ -163,7 +193,4 @@ internal sealed partial class CabledHosts : IDisposable
         Inside.Dispose();
         _hosts.ForEach(host => host.Dispose());
     }
-
-    [GeneratedRegex(@"(\d+) received")]
-    private static partial Regex Received();
 }

@@ -4,7 +4,7 @@ namespace Softswitch.EndToEnd.Tests.Harness;
 internal static class SwitchProgram
 {
     /// <summary>Long enough for a loaded machine to start .NET; only a failure reaches it.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static string Library { get; } = Path.Combine(AppContext.BaseDirectory, "softswitch.dll");
 

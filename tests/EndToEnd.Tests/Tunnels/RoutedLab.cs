@@ -85,8 +85,7 @@ internal sealed class RoutedLab : IDisposable
     public string Ofctl(string command, params string[] arguments) => CabledHosts.Ofctl(Inside, command, arguments);
 
     /// <summary>Pings through the tunnel; returns how many were answered.</summary>
-    public int Ping(int count = 3, params string[] options) =>
-        (int)CabledHosts.Number(Near.Execute("ping", ["-n", "-c", $"{count}", "-i", "0.2", "-W", "2", .. options, Inner]).Output, "packets transmitted,");
+    public int Ping(int count = 3, params string[] options) => CabledHosts.Ping(Near, Inner, count, options);
 
     public bool IsTunnelUp()
     {

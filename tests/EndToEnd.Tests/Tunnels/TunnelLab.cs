@@ -58,11 +58,7 @@ internal sealed class TunnelLab : IDisposable
     }
 
     /// <summary>How many of so many pings were answered.</summary>
-    public int Ping(int from, string to, int count = 3, params string[] options)
-    {
-        string said = CabledHosts.Host(from).Execute("ping", ["-n", "-c", $"{count}", "-i", "0.1", "-W", "2", .. options, to]).Output;
-        return (int)Harness.CabledHosts.Number(said, "packets transmitted,");
-    }
+    public int Ping(int from, string to, int count = 3, params string[] options) => Harness.CabledHosts.Ping(CabledHosts.Host(from), to, count, options);
 
     /// <summary>A second of TCP by iperf3 from one host to the other; returns the bytes that arrived.</summary>
     /// <param name="options">Of the client, such as -R.</param>
