@@ -9,7 +9,7 @@ namespace Softswitch.Bench;
 internal static class Interruption
 {
     // The terminal's Ctrl-C, and timeout(1), signal the programs that were started too. They may be quicker than we are to hear of it.
-    private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan Late = TimeSpan.FromSeconds(2);
 
     /// <summary>Whether an exception is there because of the signal: then what was measured so far is the result.</summary>
     public static bool Explains(this CancellationToken cancellation, Exception e) =>
