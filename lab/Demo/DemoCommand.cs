@@ -66,11 +66,11 @@ internal static class DemoCommand
         using DemoNetwork network = DemoNetwork.Create(say);
         var pings = new PingMatrix(network.Hosts);
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(signal.Token, network.Switch.Failed);
+        network.WaitForController(end.Token);
         if (duration != null)
         {
             end.CancelAfter(duration.Value);
         }
-        network.WaitForController(end.Token);
         using IDisposable? web = listener == null ? null : StartWeb(network.Switch, listener);
         var plain = new PlainView(Console.Out);
         if (live)

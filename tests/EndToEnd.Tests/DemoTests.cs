@@ -13,14 +13,15 @@ public sealed class DemoTests
     public void As_root_every_pair_answers_and_nothing_is_left()
     {
         Needs.Namespaces();
-        string before = RunningCommand.Execute("ip", "-o", "link").Checked().Output;
-        using RunningCommand demo = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "demo", "--seconds", "3"]);
+        using var node = new LabNode("demo"); // where nobody else makes interfaces meanwhile
+        string before = node.Execute("ip", "-o", "link").Checked().Output;
+        RunningCommand demo = node.Start(SwitchProgram.Dotnet, SwitchProgram.Library, "demo", "--seconds", "5");
         CommandResult result = demo.WaitForEnd(Bound).Checked();
         Assert.Contains("every pair answered", result.Output, StringComparison.Ordinal);
         Assert.Contains("actions=output:", result.Output, StringComparison.Ordinal);
         Assert.Contains("4 s1-h4: rx", result.Output, StringComparison.Ordinal);
         Assert.Empty(result.Error);
-        Assert.Equal(before, RunningCommand.Execute("ip", "-o", "link").Checked().Output);
+        Assert.Equal(before, node.Execute("ip", "-o", "link").Checked().Output);
     }
 
     [Fact]
@@ -29,7 +30,7 @@ public sealed class DemoTests
         NeedNobody();
         CommandResult probe = Probe("setpriv", [.. AsNobody, "unshare", "--user", "--map-root-user", "--net", "true"]);
         Assert.SkipUnless(probe.ExitCode == 0, $"this system lets ordinary users make no namespaces: {probe.Error.Trim()}");
-        CommandResult result = Probe("setpriv", [.. AsNobody, SwitchProgram.Dotnet, SwitchProgram.Library, "demo", "--seconds", "3"]);
+        CommandResult result = Probe("setpriv", [.. AsNobody, SwitchProgram.Dotnet, SwitchProgram.Library, "demo", "--seconds", "5"]);
         Assert.True(result.ExitCode == 0, result.Error + result.Output);
         Assert.Contains("every pair answered", result.Output, StringComparison.Ordinal);
     }
