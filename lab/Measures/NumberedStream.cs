@@ -44,7 +44,9 @@ internal abstract class NumberedStream : IDisposable
         _isSending = false;
         _sender.Join();
         long began = Stopwatch.GetTimestamp();
-        while (_mostUnderWay < int.MaxValue && Record.Received < Record.Sent && Stopwatch.GetElapsedTime(began) < LongestSettling)
+        // A switch that a busy machine keeps waiting is as quiet as one that has nothing left: what was sent last tells.
+        bool IsUnderWay() => _mostUnderWay < int.MaxValue ? Record.Received < Record.Sent : !Record.HasLastArrived;
+        while (IsUnderWay() && Stopwatch.GetElapsedTime(began) < LongestSettling)
         {
             Thread.Sleep(1);
         }

@@ -25,6 +25,9 @@ internal sealed class StreamRecord(int capacity)
     /// <summary>Different packets so far.</summary>
     public int Received => Volatile.Read(ref _received);
 
+    /// <summary>Whether nothing is under way behind the packet that was sent last.</summary>
+    public bool HasLastArrived => Sent is var sent && (sent == 0 || Volatile.Read(ref _arrivedAt[sent - 1]) != 0);
+
     /// <summary>Takes the next number; to be called before the packet is sent.</summary>
     public int BeginSend()
     {
@@ -76,6 +79,19 @@ internal sealed class StreamRecord(int capacity)
             HighDelay = Ticks(At(delays, 0.99)),
             LongestDelay = Ticks(At(delays, 1)),
         };
+    }
+
+    /// <summary>Whether one has arrived that was sent at this time or later; at any time.</summary>
+    public bool HasArrivedSince(long when)
+    {
+        for (int number = Sent - 1; number >= 0 && _sentAt[number] >= when; number--)
+        {
+            if (Volatile.Read(ref _arrivedAt[number]) != 0)
+            {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// <summary>Packets sent in this time that never arrived.</summary>

@@ -21,7 +21,7 @@ internal sealed record TcpSummary(long Bytes, long WrongBytes, string? Failure, 
 internal sealed class TcpStream : IDisposable
 {
     private const int ChunkLength = 1400;
-    private const int ConnectSeconds = 10;
+    private const int ConnectSeconds = 30;
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(30);
 
     private readonly Socket _from;
@@ -50,7 +50,7 @@ internal sealed class TcpStream : IDisposable
     /// <summary>Connects and starts sending.</summary>
     /// <param name="to">Where it arrives. A guest sends it all back, and that is what arrives and is checked.</param>
     /// <param name="address">As of <see cref="UdpStream.Start"/>.</param>
-    /// <exception cref="TestbedException">No connection within ten seconds.</exception>
+    /// <exception cref="TestbedException">No connection within half a minute.</exception>
     public static TcpStream Start(LabHost from, IMobileHost to, ushort port, double bytesPerSecond, Be32? address = null)
     {
         using Socket? listener = to.Listen(ProtocolType.Tcp, port);
