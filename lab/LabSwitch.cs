@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Ports;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
@@ -68,6 +69,11 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     /// <summary>Whether one of its ports is a TAP device in a network.</summary>
     public bool IsPlugged(NetworkNamespace network) => _ports.Exists(port => port.Spec.Network == network);
+
+    /// <summary>Whether it has seen a port's link come up: of a TAP device it hears later than the host, and it takes nothing until then.</summary>
+    public bool IsLinkUp(ushort port) => Host.ReadPorts().Any(one => one.Number == port && (one.State & PortState.LinkDown) == 0);
+
+    public bool AreLinksUp => _ports.TrueForAll(port => IsLinkUp(port.Number));
 
     /// <summary>The port of an interface whose packets a socket beside the switch does not see; null if it does.</summary>
     public ushort? FindHidden(string interfaceName) =>

@@ -4,6 +4,7 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Controllers;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Scenarios.Parameters;
 
@@ -17,6 +18,7 @@ internal sealed class ScenarioRun : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private const int ShownFlows = 60;
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
 
     private readonly Action<string> _say;
     private readonly Dictionary<(object Node, string Name), WireTap> _taps = [];
@@ -180,16 +182,55 @@ internal sealed class ScenarioRun : IDisposable
     /// <param name="patience">Null for <see cref="Patience"/>.</param>
     public void WaitUntil(Func<bool> isSo, string what, TimeSpan? patience = null)
     {
+        if (!Await(isSo, patience))
+        {
+            throw new TestbedException($"waited {(patience ?? Patience).TotalSeconds:0} s in vain until {what}");
+        }
+    }
+
+    /// <summary>Returns when something is so, or patience is over: for what is judged and another thread is about to bring about.</summary>
+    /// <param name="patience">As above.</param>
+    /// <returns>Whether it is so.</returns>
+    public bool Await(Func<bool> isSo, TimeSpan? patience = null)
+    {
         long began = Stopwatch.GetTimestamp();
-        TimeSpan most = patience ?? Patience;
         while (!isSo())
         {
-            if (Stopwatch.GetElapsedTime(began) > most)
+            if (Stopwatch.GetElapsedTime(began) > (patience ?? Patience))
             {
-                throw new TestbedException($"waited {most.TotalSeconds:0} s in vain until {what}");
+                return false;
             }
             Wait(TimeSpan.FromMilliseconds(2));
         }
+        return true;
+    }
+
+    /// <summary>Does something, and again every second, until what it is to bring about is so: packets are lost while links come up and queues are full.</summary>
+    public void Insist(Action act, Func<bool> isSo, string what)
+    {
+        act();
+        long last = Stopwatch.GetTimestamp();
+        WaitUntil(
+            () =>
+            {
+                bool done = isSo();
+                if (!done && Stopwatch.GetElapsedTime(last) > AskAgain)
+                {
+                    act();
+                    last = Stopwatch.GetTimestamp();
+                }
+                return done;
+            },
+            what);
+    }
+
+    /// <summary>Returns when a switch has done all that it was sent.</summary>
+    public void AwaitBarrier(SwitchConnection to)
+    {
+        bool isDone = false;
+        to.Barrier(_ => Volatile.Write(ref isDone, true));
+        to.Flush();
+        WaitUntil(() => Volatile.Read(ref isDone), $"switch {to.DatapathId:x} answers a barrier");
     }
 
     public void Dispose()

@@ -36,6 +36,10 @@ internal sealed class GuestPings
         return new GuestPings(from, $"ping {from.Name} to {to.Name} every {1000 / perSecond:0} ms");
     }
 
+    /// <summary>So far.</summary>
+    /// <exception cref="TestbedException">The guest does not answer.</exception>
+    public int CountAnswers() => int.Parse(_from.Execute($"grep -c seq= {Log}; true").Checked().Output, CultureInfo.InvariantCulture);
+
     /// <summary>Ends them, and counts.</summary>
     /// <exception cref="TestbedException">The guest does not answer.</exception>
     public GuestPingSummary Stop()

@@ -19,14 +19,14 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
 
     public void Judge()
     {
-        ArpCounts few = Count(SendInGroups);
+        ArpCounts few = Count(SendInGroups, leastReplies: Few);
         run.Check(
             "all ARP frames arrive as packet-ins up to the limit", $"{few.Seen} of {few.Seen}", $"{few.PacketIns} of {few.Seen}",
             few.Seen >= Few && few.PacketIns == few.Seen && few.Refused == 0);
         run.Check("the local controller answers every request", $"{Few}", $"{few.Replies}", few.Replies >= Few);
         int flood = run.Get(L3MigParameters.ArpFrames);
         long began = Stopwatch.GetTimestamp();
-        ArpCounts many = Count(_ => Send(flood));
+        ArpCounts many = Count(_ => Send(flood), leastReplies: 0);
         run.Record(L3MigMeasures.FloodPacketIns, many.PacketIns);
         run.Record(L3MigMeasures.FloodRefused, many.Refused);
         run.Figure(
@@ -56,7 +56,8 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     }
 
     /// <param name="send">Sends, given what was counted before.</param>
-    private ArpCounts Count(Action<ArpCounts> send)
+    /// <param name="leastReplies">That the peer is to get.</param>
+    private ArpCounts Count(Action<ArpCounts> send, int leastReplies)
     {
         using WireTap tap = WireTap.Open(lab.Peer, lab.Peer.CurrentInterface, path: null);
         FrameCount replies = tap.Count("ARP replies", (in frame) => !frame.IsOutgoing && frame.Type == EtherType.Arp);
@@ -74,6 +75,7 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
                 return quiet >= 4; // nothing is under way any more
             },
             "every ARP frame is accounted for");
+        run.Await(() => replies.Total >= leastReplies);
         return found with { Replies = replies.Total };
     }
 

@@ -198,6 +198,7 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
         }
         using TcpStream later = TcpStream.Start((LabHost)lab.Machine, lab.Peer, LaterPort, LaterRate);
         run.Wait(TimeSpan.FromMilliseconds(300));
+        run.Await(() => later.Arrived > 0);
         TcpSummary summary = later.Stop();
         run.Check(what, "all right", $"{summary}", summary is { Failure: null, WrongBytes: 0, Bytes: > 0 });
     }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 
@@ -43,9 +42,7 @@ internal static class L3MigMove
         if (lab.Machine is LabHost)
         {
             LabSwitch next = place == 0 ? lab.NearSwitch : lab.FarSwitch;
-            run.WaitUntil(
-                () => next.Host.ReadPorts().Any(port => port.Number == L3MigLab.MachineAt && (port.State & PortState.LinkDown) == 0),
-                "the link at the next place is up");
+            run.WaitUntil(() => next.IsLinkUp(L3MigLab.MachineAt), "the link at the next place is up");
         }
         long left = run.Say($"the VM leaves for site {place + 1}");
         MigrationFigures? figures = lab.Machine.MoveTo(place);

@@ -83,13 +83,11 @@ internal sealed class L3MigScenario : Scenario
     private static void RegisterAll(ScenarioRun run, L3MigLab lab)
     {
         LabHost[] hosts = [lab.NearServer, lab.FarServer, .. lab.Peers];
-        foreach (LabHost host in hosts)
-        {
-            host.Announce();
-        }
-        lab.Machine.Announce();
-        run.WaitUntil(
-            () => hosts.Select(host => host.Address).Append(lab.Machine.Address).All(address => lab.Central.FindMachine(address) != null),
+        IMobileHost[] all = [.. hosts, lab.Machine];
+        Array.ForEach(all, host => host.Prepare(host.Current));
+        run.Insist(
+            () => Array.ForEach(all, host => host.Announce()),
+            () => all.Select(host => host.Address).All(address => lab.Central.FindMachine(address) != null),
             "the central controller knows every machine");
     }
 

@@ -66,11 +66,12 @@ internal sealed class L3MigWires : IDisposable
     /// </summary>
     public L3MigOutage JudgeOutage(ScenarioRun run, L3MigMoved moved, TimeSpan longest)
     {
+        run.Await(() => _reached[0][1].FirstAfter(moved.Left) != null && FirstHeard(moved.Left) != null); // or is judged not to
         _taps.ForEach(tap => tap.Drain());
         long arrived = moved.Figures == null ? moved.Left : _announced.FirstAfter(moved.Left) ?? moved.Done;
         TimeSpan update = Stopwatch.GetElapsedTime(arrived, moved.Done);
         TimeSpan? to = Judge("to", _reached[0][1].FirstAfter(moved.Left));
-        TimeSpan? from = Judge("from", _answered.FirstAfter(moved.Left) is { } sent ? _heard.FirstAfter(sent) : null);
+        TimeSpan? from = Judge("from", FirstHeard(moved.Left));
         if (moved.Figures != null)
         {
             run.CheckTime(
@@ -94,6 +95,8 @@ internal sealed class L3MigWires : IDisposable
             return outage;
         }
     }
+
+    private long? FirstHeard(long left) => _answered.FirstAfter(left) is { } sent ? _heard.FirstAfter(sent) : null;
 
     /// <summary>The longest time between these two in which no UDP of one of the peers reached the VM.</summary>
     /// <remarks>After <see cref="Judge"/>.</remarks>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Scenarios.Parameters;
@@ -116,6 +115,10 @@ internal sealed class MatLab
         run.WaitUntil(AreRoutersKnown, "the controller knows the router in all networks");
         Correspondent.Prepare(0);
         Mobile.Prepare(0);
+        if (!run.Options.UsesGuests)
+        {
+            run.WaitUntil(() => IsUpAt(0), "the link at the first place is up");
+        }
         Mobile.AnnounceByRarp();
         run.WaitUntil(() => Controller.Updates.Count == 1, "the mobile node is registered");
 
@@ -131,8 +134,7 @@ internal sealed class MatLab
     }
 
     /// <summary>Whether the switch has the link to a place up.</summary>
-    public bool IsUpAt(int place) =>
-        Places[place].Host.ReadPorts().Any(port => port.Number == MobilePortOf(Places[place]) && (port.State & PortState.LinkDown) == 0);
+    public bool IsUpAt(int place) => Places[place].IsLinkUp(MobilePortOf(Places[place]));
 
     /// <summary>The address that the mobile node has at a switch.</summary>
     public static Be32 MobileAt(LabSwitch place) => MobileIn((int)place.DatapathId - 1);

@@ -28,7 +28,7 @@ internal enum Insertion : ulong
 }
 
 /// <summary>An IPv4 packet that reached a controller.</summary>
-internal sealed record ArrivedPacket(ulong Switch, PacketInReason Reason, Be32 Source, Be32 Destination, long When);
+internal sealed record ArrivedPacket(ulong Switch, PacketInReason Reason, Be32 Source, Be32 Destination, ushort SourcePort, long When);
 
 /// <summary>An entry that its switch removed.</summary>
 internal sealed record RemovedFlow(ulong Switch, FlowMatch Match, FlowRemovedReason Reason, TimeSpan Lived);
@@ -194,7 +194,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
         bridge.Learn(packet);
         if (packet.DlType == EtherType.Ipv4)
         {
-            _arrived.Add(new ArrivedPacket(from.DatapathId, packetIn.Reason, Be32.FromHost(packet.NwSrc), Be32.FromHost(packet.NwDst), Stopwatch.GetTimestamp()));
+            _arrived.Add(new ArrivedPacket(from.DatapathId, packetIn.Reason, Be32.FromHost(packet.NwSrc), Be32.FromHost(packet.NwDst), packet.TpSrc, Stopwatch.GetTimestamp()));
         }
         FlowAction[] actions =
             packetIn.Reason == PacketInReason.Action && packet.DlType == EtherType.Ipv4 ? AnswerDemand(from, bridge, packet)

@@ -37,8 +37,8 @@ internal static class TwarenMove
                 GoBack(run, lab);
                 int known = pings.Record.Received;
                 // What was under way while the tables were emptied may have brought entries to where VM-S was.
-                TwarenSteps.Insist(
-                    run, () => ShowPlace(run, lab), () => pings.Record.Received > known + PingsAround, "W's pings are answered again in campus 1");
+                run.Insist(
+                    () => ShowPlace(run, lab), () => pings.Record.Received > known + PingsAround, "W's pings are answered again in campus 1");
             }
             Move move = MoveOnce(run, lab);
             AwaitMore(run, pings, "W's pings are answered after the move");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
@@ -12,7 +11,6 @@ namespace Softswitch.Scenarios.Twaren;
 internal static class TwarenSteps
 {
     private const double Slack = 30; // seconds that a busy machine may take longer
-    private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
 
     /// <summary>Returns when the switches have done all that the controllers sent them.</summary>
@@ -34,32 +32,13 @@ internal static class TwarenSteps
         return answered.Append(0).Max();
     }
 
-    /// <summary>Does something, and again every second, until what it is to bring about is so: packets are lost while links come up and queues are full.</summary>
-    public static void Insist(ScenarioRun run, Action act, Func<bool> isSo, string what)
-    {
-        act();
-        long last = Stopwatch.GetTimestamp();
-        run.WaitUntil(
-            () =>
-            {
-                bool done = isSo();
-                if (!done && Stopwatch.GetElapsedTime(last) > AskAgain)
-                {
-                    act();
-                    last = Stopwatch.GetTimestamp();
-                }
-                return done;
-            },
-            what);
-    }
-
     /// <summary>Pings until there is an answer.</summary>
     public static void Reach(ScenarioRun run, IMobileHost from, Be32 address, string what) =>
         run.WaitUntil(() => from.Ping(address, AskAgain) != null, $"{from.Name} reaches {what}");
 
     /// <summary>Sends one ping, and no other, and returns how long its answer took.</summary>
     public static TimeSpan PingOnce(IMobileHost from, Be32 address, string what) =>
-        from.Ping(address, PingPatience) ?? throw new TestbedException($"{from.Name} has no answer from {what} to its first ping");
+        from.Ping(address, ScenarioRun.Patience) ?? throw new TestbedException($"{from.Name} has no answer from {what} to its first ping");
 
     /// <summary>VM-S pings VM-T; VM-T pings VM-S where that is a guest, whose pings are not timed from here.</summary>
     public static PingStream StartPings(ScenarioRun run, TwarenLab lab)

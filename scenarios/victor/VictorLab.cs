@@ -26,6 +26,8 @@ internal sealed class VictorLab
     public static readonly MacAddress RouterAddress = Mac("02:00:5e:00:00:fe");
 
     private const ulong FirstId = 0xfe1;
+    private const ushort MobileAtFirst = 5;
+    private const ushort MobileAtThird = 1;
 
     // Tunnels to the first two other elements have the ports of the paper's card. FE1's hosts are at 5 and 6: the rest begins behind those.
     private const int FirstTunnel = 3;
@@ -52,10 +54,10 @@ internal sealed class VictorLab
         Stay = [Stationary, Remote, Correspondent];
 
         lab.Connect(Stationary, First, 1);
-        run.Connect(Mobile, First, 5);
+        run.Connect(Mobile, First, MobileAtFirst);
         lab.Connect(Remote, First, 6);
         lab.Connect(Correspondent, Second, 1);
-        run.Connect(Mobile, Third, 1);
+        run.Connect(Mobile, Third, MobileAtThird);
         for (int i = 0; i < count; i++)
         {
             string network = $"172.16.{i + 1}";
@@ -106,6 +108,9 @@ internal sealed class VictorLab
     public IMobileHost Mobile { get; }
 
     public LabHost Correspondent { get; }
+
+    /// <summary>Whether the element has the link to one of the mobile machine's places up.</summary>
+    public bool IsUpAt(int place) => place == 0 ? First.IsLinkUp(MobileAtFirst) : Third.IsLinkUp(MobileAtThird);
 
     /// <summary>All but the one that moves.</summary>
     public IReadOnlyList<LabHost> Stay { get; }

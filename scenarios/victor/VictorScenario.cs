@@ -124,44 +124,33 @@ internal sealed class VictorScenario : Scenario
             mod.Actions = Array.ConvertAll(flow.Actions, action => action.Kind == ActionKind.Output ? FlowAction.Output((ushort)(action.Port + offset)) : action);
             sent.Add(to.Send(mod));
         }
-        AwaitBarrier(run, to);
+        run.AwaitBarrier(to);
         foreach (ParsedFlow flow in flows)
         {
             FlowMod mod = flow.ToFlowMod();
             mod.Command = FlowModCommand.DeleteStrict;
             to.Send(mod);
         }
-        AwaitBarrier(run, to);
+        run.AwaitBarrier(to);
         return [.. lab.Controller.Errors.Where(error => sent.Contains(error.Xid)).Select(error => error.Error)];
-    }
-
-    private static void AwaitBarrier(ScenarioRun run, SwitchConnection to)
-    {
-        bool isDone = false;
-        to.Barrier(_ => Volatile.Write(ref isDone, true));
-        to.Flush();
-        run.WaitUntil(() => Volatile.Read(ref isDone), $"switch {to.DatapathId:x} answers a barrier");
     }
 
     private static void RegisterAll(ScenarioRun run, VictorLab lab)
     {
-        lab.Mobile.Announce();
-        foreach (LabHost host in lab.Stay)
-        {
-            host.Announce();
-        }
-        int known = lab.Stay.Count + 1;
-        run.WaitUntil(() => lab.Controller.Changes.Count == known, "all hosts are registered on all elements");
+        IMobileHost[] all = [lab.Mobile, .. lab.Stay];
+        Array.ForEach(all, host => host.Prepare(host.Current));
+        int known = all.Length;
+        run.Insist(
+            () => Array.ForEach(all, host => host.Announce()), () => lab.Controller.Changes.Count == known, "all hosts are registered on all elements");
         int hosts = run.Get(VictorParameters.Hosts);
         lab.IsQuiet = hosts > 0;
         for (int first = 0; first < hosts; first += HostsAtOnce)
         {
             int last = Math.Min(first + HostsAtOnce, hosts);
-            for (int i = first; i < last; i++)
-            {
-                Announce(lab.Remote, i);
-            }
-            run.WaitUntil(() => lab.Controller.Changes.Count == known + last, "all that are behind h1 are registered on all elements");
+            int[] batch = [.. Enumerable.Range(first, last - first)];
+            run.Insist(
+                () => Array.ForEach(batch, number => Announce(lab.Remote, number)), () => lab.Controller.Changes.Count == known + last,
+                "all that are behind h1 are registered on all elements");
         }
         lab.IsQuiet = false;
     }
@@ -257,7 +246,7 @@ internal sealed class VictorScenario : Scenario
         run.Check(
             "the VM has one active binding: a row of the address table, an entry on each element", $"1 and {string.Join(", ", entries.Select(_ => 1))}",
             $"{bindings} and {string.Join(", ", entries)}", bindings == 1 && entries.All(count => count == 1));
-        bool isProxied = lab.Stationary.FindNeighbour(lab.Mobile.Address) == VictorLab.RouterAddress;
+        bool isProxied = run.Await(() => lab.Stationary.FindNeighbour(lab.Mobile.Address) == VictorLab.RouterAddress);
         run.Check("FE1 proxies for the VM that left its subnet", $"{VictorLab.RouterAddress}", $"{lab.Stationary.FindNeighbour(lab.Mobile.Address)}", isProxied);
     }
 

@@ -164,6 +164,7 @@ internal sealed class XenflowScenario : Scenario
         lab.Router.Links.AddRoute(to, 32, otherAddress);
         XenflowLab.AskUntil(
             run, () => lab.Receiver.SendFrame(ask), () => lab.Controller.Table?.Find(to)?.HardwareAddress == other, "the controller has the new route");
+        run.AwaitBarrier(lab.Controller.Find(lab.Here.DatapathId)!); // and the switch has no flows of the old one
         XenflowTrial trial = traffic.Send(rate: 500, packets: 100, run.Cancellation);
         tap.Drain();
         run.Check(
