@@ -35,8 +35,9 @@ public sealed class LabWiringTests
             mobile.Announce();
             using WireTap atHost = mobile.OpenTap(place, path: null);
             using WireTap atSwitch = WireTap.Open(switches[place], LabSwitch.InterfaceOf(2), path: null);
-            FrameCount[] requests = [Count(atHost, isOutgoing: false, still), Count(atSwitch, isOutgoing: true, still)];
-            FrameCount[] replies = [Count(atHost, isOutgoing: true, mobile), Count(atSwitch, isOutgoing: false, mobile)];
+            // Not all IPv4: the end of the last place's TCP connection may come behind the host.
+            FrameCount[] requests = [CountRequests(atHost, isOutgoing: false), CountRequests(atSwitch, isOutgoing: true)];
+            FrameCount[] replies = [CountReplies(atHost, isOutgoing: true), CountReplies(atSwitch, isOutgoing: false)];
             using PingStream pings = PingStream.Start(still, mobile, perSecond: 100);
             Eventually.True(() => pings.Record.Received >= 10, () => $"{pings.Record.Received} answers at place {place}");
             StreamSummary summary = pings.Stop();
@@ -88,8 +89,13 @@ public sealed class LabWiringTests
         FrameCount count = tap.Count("of VLAN 5", (in frame) => frame.IsOutgoing && frame.VlanTag == 5 && frame.Type == EtherType.Arp);
         var arp = new ArpMessage(ArpMessage.Request, still.HardwareAddress, still.Address, default, still.Address);
         byte[] plain = arp.ToFrame(MacAddress.Broadcast);
-        still.SendFrame([.. plain[..12], 0x81, 0, 0, 5, .. plain[12..]]);
-        Eventually.True(() => count.Total == 1, () => $"{count.Total} frames of VLAN 5");
+        Eventually.True(
+            () =>
+            {
+                still.SendFrame([.. plain[..12], 0x81, 0, 0, 5, .. plain[12..]]); // again: the switch may have no entry yet
+                return count.Total > 0;
+            },
+            "a frame of VLAN 5");
     }
 
     [Fact]
@@ -132,8 +138,11 @@ public sealed class LabWiringTests
 
     private static FloodingController StartController(Testbed lab) => lab.AddController(new FloodingController());
 
-    private static FrameCount Count(WireTap tap, bool isOutgoing, LabHost sender) =>
-        tap.Count($"from {sender.Name}", (in frame) => frame.IsOutgoing == isOutgoing && frame.IsIpv4 && frame.NetworkSource == sender.Address);
+    private static FrameCount CountRequests(WireTap tap, bool isOutgoing) =>
+        tap.Count("requests", (in frame) => frame.IsOutgoing == isOutgoing && frame.IsEchoRequest);
+
+    private static FrameCount CountReplies(WireTap tap, bool isOutgoing) =>
+        tap.Count("replies", (in frame) => frame.IsOutgoing == isOutgoing && frame.IsEchoReply);
 
     private sealed class FloodingController() : OfController(new ControllerOptions { Name = "floods" })
     {

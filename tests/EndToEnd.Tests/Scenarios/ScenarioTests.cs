@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.EndToEnd.Tests.Machines;
+using Softswitch.Ports.Linux;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;
@@ -83,14 +84,21 @@ public sealed class ScenarioTests
     public void Interrupted_it_says_so_and_leaves_nothing()
     {
         Needs.Namespaces();
-        string before = RunningCommand.Execute("ip", "-o", "link").Checked().Output;
-        using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", "victor", "--small"]);
-        running.WaitForText("rehearsal", SwitchProgram.Patience);
+        using NetworkNamespace outside = NetworkNamespace.Create(); // where nobody else makes or takes devices
+        string before = ReadLinks();
+        using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "scenario", "victor", "--small"], network: outside);
+        running.WaitForText("rehearsal", Bound);
         SwitchProgram.Terminate(running, "INT");
-        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+        CommandResult result = running.WaitForEnd(Bound);
         Assert.Equal(130, result.ExitCode);
         Assert.Contains("interrupted", result.Error, StringComparison.Ordinal);
-        Assert.Equal(before, RunningCommand.Execute("ip", "-o", "link").Checked().Output);
+        Assert.Equal(before, ReadLinks());
+
+        string ReadLinks()
+        {
+            using RunningCommand command = RunningCommand.Start("ip", ["-o", "link"], network: outside);
+            return command.WaitForEnd(RunningCommand.UsualLimit).Checked().Output;
+        }
     }
 
     [Fact]
@@ -105,7 +113,7 @@ public sealed class ScenarioTests
         CommandResult flows = RunningCommand.Execute(words[0], [.. words[1..own], SwitchProgram.Dotnet, SwitchProgram.Library, .. words[(own + 1)..]]).Checked();
         Assert.Contains("nw_dst=10.10.0.36", flows.Output, StringComparison.Ordinal);
         SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        Assert.Equal(0, running.WaitForEnd(Bound).ExitCode);
     }
 
     [Theory]

@@ -27,7 +27,7 @@ public sealed class SweepTests
                 int[] children = [];
                 Eventually.True(() => (children = ChildrenOf(running.ProcessId)).Length > 0, "the run has a process");
                 SwitchProgram.Terminate(running);
-                CommandResult interrupted = running.WaitForEnd(SwitchProgram.Patience);
+                CommandResult interrupted = running.WaitForEnd(Bound);
                 Assert.Equal(130, interrupted.ExitCode);
                 Assert.Contains("interrupted after 1 runs; the same command goes on", interrupted.Error, StringComparison.Ordinal);
                 // With it go its namespaces.
