@@ -76,7 +76,8 @@ internal sealed class MeasuredSwitch : IDisposable
         {
             throw new InvalidOperationException(error);
         }
-        _agent = new SwitchAgent(Control, new AgentOptions { Listeners = [target!] });
+        // Who connects reads when something is measured, and may be silent for minutes while another switch is.
+        _agent = new SwitchAgent(Control, new AgentOptions { Listeners = [target!], ProbeInterval = TimeSpan.FromDays(1) });
         _agent.Start();
         return $"tcp:{IPAddress.Loopback}:{_agent.ListenPorts[0]}";
     }
