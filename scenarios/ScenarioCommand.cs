@@ -149,6 +149,7 @@ internal static class ScenarioCommand
     private static int Run((Scenario Scenario, ParameterValues Values)[] runs, ScenarioOptions options, bool json, string? report, string command)
     {
         using var signal = new TerminationSignal(tidiesUp: true);
+        SweepProcess.EndWithOwner();
         var results = new List<ScenarioResult>();
         bool live = !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
         // A program that reads JSON still has a person behind it, who may want to see how far it is.

@@ -12,19 +12,42 @@ internal static class CommonParameters
     public const string VhostUser = "vhost-user";
     public const string Card = "card";
 
+    /// <summary>Words of <c>insertion</c>.</summary>
+    public const string Proactive = "proactive";
+    public const string Reactive = "reactive";
+    public const string OnDemand = "on-demand";
+
+    /// <summary>What <c>make-before-break</c> is.</summary>
+    public const string MakeBeforeBreak = "whether the new place has its entries before packets are led there";
+
     private const string Packet = "packet";
     private const string Xdp = "xdp";
 
     public static Parameter<string> Backend { get; } = Parameter.Word(
-        "backend", "what switches take their cables by; a guest's (--vm) is vhost-user whatever the others are", [Packet, Xdp, Tap, VhostUser]);
+        "backend", "what switches take their cables by; a guest's (--vm) is always vhost-user", [Packet, Xdp, Tap, VhostUser]);
 
     public static Parameter<string> Device { get; } = Parameter.Word(
-        "device", "whether switches that can are emulated NetFPGA cards: ports 1 to 4, no tunnel, no guest", ["software", Card],
-        paper: "twaren, victor: NetFPGA cards");
+        "device", "what switches are; an emulated NetFPGA card has ports 1 to 4, no tunnel and no guest, so it is one where that will do",
+        ["software", Card],
+        paper: "twaren's: NetFPGA cards");
 
     public static Parameter<double?> LinkRate { get; } = Parameter.NumberOrAuto(
-        "link-rate", "mbit_per_s", "what a cable carries each way, Ethernet frames without FCS", "as fast as it goes", 1, 10_000,
+        "link-rate", "mbit_per_s", "what a cable carries each way, of Ethernet frames without FCS", "as fast as it goes", 1, 10_000,
         paper: "1000; xenflow's ends: 100");
+
+    /// <param name="without">What is so without them.</param>
+    public static Parameter<bool> CreateBarriers(string without, string? paper = null) =>
+        Parameter.Flag("barriers", $"whether switches confirm by barriers; off, {without}", true, paper: paper);
+
+    /// <param name="without">What is so without it.</param>
+    public static Parameter<bool> CreateMakeBeforeBreak(string without, bool value, string? paper = null) =>
+        Parameter.Flag("make-before-break", $"{MakeBeforeBreak}; off, {without}", value, paper: paper);
+
+    /// <param name="words">The first is the value without <c>--set</c>.</param>
+    /// <param name="more">What else is to be said of it.</param>
+    public static Parameter<string> CreateInsertion(IReadOnlyList<string> words, string more, string? paper = null) => Parameter.Word(
+        "insertion", $"when the controller inserts entries: before packets come (proactive), for the first that has none (reactive){more}",
+        words, paper: paper);
 
     /// <summary>Refuses what does not go together, whatever the scenario.</summary>
     /// <exception cref="OptionException">It names the keys and the reason.</exception>

@@ -3,12 +3,16 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>Makes runs, each in a process of its own: as a person types its command, and with nothing of the run before.</summary>
 internal static class SweepProcess
 {
+    /// <summary>Set for a run: the sweep's process, with which it ends.</summary>
+    private const string Owner = "SOFTSWITCH_SWEEP";
+
     // The longest take minutes.
     private static readonly TimeSpan Limit = TimeSpan.FromHours(1);
 
@@ -19,7 +23,8 @@ internal static class SweepProcess
         long began = Stopwatch.GetTimestamp();
         var watch = new MachineWatch();
         CommandResult said = RunningCommand.Try(
-            OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), .. ArgumentsOf(plan, point), "--json"], Limit, cancellation);
+            OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), .. ArgumentsOf(plan, point), "--json"], Limit, cancellation,
+            new Dictionary<string, string> { [Owner] = $"{Environment.ProcessId}" });
         Disturbance machine = watch.ReadMachine();
         TimeSpan duration = Stopwatch.GetElapsedTime(began);
         if (said.ExitCode == ScenarioCommand.Interrupted)
@@ -36,6 +41,15 @@ internal static class SweepProcess
         {
             cancellation.ThrowIfCancellationRequested();
             return new SweepOutcome(null, FailureOf(said), machine, started, duration);
+        }
+    }
+
+    /// <summary>Has a run of a sweep end tidily when somebody kills that; other runs it leaves alone. By the first thread.</summary>
+    public static void EndWithOwner()
+    {
+        if (int.TryParse(Environment.GetEnvironmentVariable(Owner), out int owner))
+        {
+            ProcessSignal.TerminateWith(owner);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.L3Mig;
 
@@ -11,9 +12,9 @@ namespace Softswitch.Scenarios.L3Mig;
 /// takes no controller's lock, so that local controllers may call it under theirs.
 /// </remarks>
 /// <param name="makesBeforeBreak">Whether what the VM's sessions will need is added before the move; else all changes after it.</param>
-/// <param name="insertion">One of <see cref="InsertionOrder.Words"/>.</param>
+/// <param name="order">One of <see cref="InsertionOrder"/>.</param>
 internal sealed class CentralController(
-    PortPool ports, Action<string> say, bool makesBeforeBreak = true, string insertion = InsertionOrder.AtOnce)
+    PortPool ports, Action<string> say, bool makesBeforeBreak = true, string order = InsertionOrder.Together)
 {
     /// <summary>VLAN of the tenant's network between virtual switch and gateway.</summary>
     public const ushort TenantVlan = 100;
@@ -25,7 +26,7 @@ internal sealed class CentralController(
     public const int MostSessions = 4096;
 
     private readonly Lock _lock = new();
-    private readonly SiteChanges _sites = new(insertion);
+    private readonly SiteChanges _sites = new(order);
     private readonly Dictionary<Be32, Attachment> _machines = [];
     private readonly Dictionary<Session, SessionRoute> _routes = [];
     private MigrationOrder? _order;

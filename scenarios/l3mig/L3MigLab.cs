@@ -72,7 +72,8 @@ internal sealed class L3MigLab
         AddPlainAddresses();
 
         Central = new CentralController(
-            new PortPool(FirstPort, Ports), line => run.Say(line), run.Get(L3MigParameters.MakeBeforeBreak), run.Get(L3MigParameters.Insertion));
+            new PortPool(FirstPort, Ports), line => run.Say(line), run.Get(L3MigParameters.MakeBeforeBreak),
+            run.Get(L3MigParameters.Order));
         Near = Own(run, NearSite, NearSwitch, NearGateway);
         Far = Own(run, FarSite, FarSwitch, FarGateway);
         for (int number = 3; number < 3 + others; number++)

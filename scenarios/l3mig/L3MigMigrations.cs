@@ -50,6 +50,8 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
             {
                 L3MigMove.Bring(run, lab, place: 0, (ushort)(ReturnPort + moves.Count));
             }
+            // At any moment between two packets.
+            run.Wait(TimeSpan.FromSeconds(run.Random.NextDouble() / run.Get(L3MigParameters.Rate)));
             int before = lab.CountArps();
             moves.Add(Move((ushort)(CopyPort + moves.Count), isLast: moves.Count == wanted - 1, wires, sessions, out released));
             arps += lab.CountArps() - before;

@@ -17,14 +17,16 @@ internal static class L3MigParameters
     private const int DefaultLength = 64 + UdpStream.HeaderLength;
 
     public static Parameter<string> Part { get; } = Parameter.Word(
-        "part", "what runs: all; the VM's moves under traffic; the memory copy's rates and checksums; a flood of ARP; the frames a core rewrites",
+        "part",
+        "what runs: all; the VM's moves under traffic (moves); the memory copy's rates and checksums (copy); a flood of ARP (arp); "
+        + "one core without hosts (rates)",
         [Everything, Moves, Copy, Arp, Rates]);
 
     public static Parameter<double> Rate { get; } = Parameter.Number(
-        "rate", "pps", "packets a second of each UDP stream", 1000, 10, 20_000, small: 200, guest: 200);
+        "rate", "pps", "UDP packets a second of each stream", 1000, 10, 20_000, small: 200, guest: 200);
 
     public static Parameter<int> Size { get; } = Parameter.Whole(
-        "size", "their Ethernet frames, without FCS", DefaultLength, 60, 1514, unit: "bytes");
+        "size", "length of the UDP packets' Ethernet frames, without FCS", DefaultLength, 60, 1514, unit: "bytes");
 
     public static Parameter<int> Sessions { get; } = Parameter.Whole(
         "sessions", "TCP sessions of the VM besides the streams', whose entries move with it", 0, 0, 2000);
@@ -33,39 +35,55 @@ internal static class L3MigParameters
         "networks", "layer-3 networks: the two the VM moves between, and others whose machines have sessions with it", 2, 2, 20, paper: "2");
 
     public static Parameter<int> MoveCount { get; } = Parameter.Whole(
-        "moves", "migrations under traffic from network 1 to network 2; the way back between them is not measured", 1, 1, 50);
+        "moves", "measured moves from network 1 to network 2; the way back between them is not measured", 1, 1, 50);
 
     public static Parameter<double?> Memory { get; } = Parameter.NumberOrAuto(
         "memory", "mbytes", "memory copied in a migration, while its entries are added; the VM moves when it has arrived",
         "a slow copy for as long as the rest takes", 1, 100_000);
 
     public static Parameter<double?> CopyRate { get; } = Parameter.NumberOrAuto(
-        "copy-rate", "mbit_per_s", "limit of the copy, as hypervisors can be given",
+        "copy-rate", "mbit_per_s", "limit of the copy, as hypervisors have one",
         "as fast as it goes with memory said, else 200 beside traffic", 1, 100_000);
 
-    public static Parameter<string> Insertion { get; } = Parameter.Word(
-        "insertion", "the order in which switches are told of entries; the next are told when those before have confirmed", InsertionOrder.Words);
+    public static Parameter<string> Order { get; } = InsertionOrder.CreateParameter(
+        InsertionOrder.Together, InsertionOrder.OneByOne, InsertionOrder.GatewaysFirst);
 
-    public static Parameter<bool> Barriers { get; } = Parameter.Flag(
-        "barriers", "changes are confirmed by barriers; off, what was sent counts as done, and phases have no times", true);
+    public static Parameter<bool> Barriers { get; } = CommonParameters.CreateBarriers(
+        "an update is over when the last flow-mod is sent, and phases have no times");
 
-    public static Parameter<bool> MakeBeforeBreak { get; } = Parameter.Flag(
-        "make-before-break", "entries for the new place are added in the migration phase; off, all change after the move", true, paper: "on");
+    public static Parameter<bool> MakeBeforeBreak { get; } = CommonParameters.CreateMakeBeforeBreak(
+        "all entries change after the move", value: true, paper: "on");
 
     public static Parameter<int> ArpFrames { get; } = Parameter.Whole("arp-frames", "ARP frames of the flood", 200_000, 5000, 2_000_000, small: 30_000);
 
     public static Parameter<int> Verified { get; } = Parameter.Whole(
-        "verified", "the copy's packets whose checksums are verified", 10_000_000, 1000, 100_000_000, small: 20_000);
+        "verified", "packets of the copy whose checksums are verified", 10_000_000, 1000, 100_000_000, small: 20_000);
 
     public static IReadOnlyList<Parameter> All { get; } =
     [
-        Part, Rate, Size, Sessions, Networks, MoveCount, Memory, CopyRate, Insertion, Barriers, MakeBeforeBreak, ArpFrames, Verified,
-        CommonParameters.LinkRate, CommonParameters.Backend, CommonParameters.Device,
+        Part, .. OfMoves, ArpFrames, Verified, CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
     ];
+
+    private static IReadOnlyList<Parameter> OfMoves =>
+        [Rate, Size, MoveCount, Networks, Sessions, Memory, CopyRate, Order, Barriers, MakeBeforeBreak];
+
+    private static Dictionary<Parameter, string[]> MattersTo { get; } =
+        new(OfMoves.Select(one => KeyValuePair.Create(one, (string[])[Everything, Moves])))
+        {
+            [ArpFrames] = [Everything, Arp],
+            [Verified] = [Everything, Copy],
+            [CommonParameters.Backend] = InLab,
+            [CommonParameters.Device] = InLab,
+            [CommonParameters.LinkRate] = InLab,
+        };
+
+    private static string[] InLab => [Everything, Moves, Copy, Arp];
 
     /// <exception cref="OptionException">What does not go together.</exception>
     public static void Check(ParameterValues values, ScenarioOptions options)
     {
+        values.CheckPart(Part, MattersTo);
+        InsertionOrder.Check(values, Order, Barriers);
         double needed = SessionsShare + (values.Get(Rate) * values.Get(Size) * 8 / 1e6 * (values.Get(Networks) - 1));
         if (values.Get(CommonParameters.LinkRate) < needed)
         {
@@ -85,7 +103,6 @@ internal static class L3MigParameters
 
     private static void CheckMemory(ParameterValues values)
     {
-        values.CheckPart(Part, new Dictionary<Parameter, string[]> { [Memory] = [Everything, Moves] });
         if (values.Get(Memory) is not { } memory)
         {
             return;

@@ -30,36 +30,40 @@ internal sealed record L3MigPhases(L3MigPhase Before, L3MigPhase During, L3MigPh
 /// <summary>Numbers that the phases give.</summary>
 internal static class L3MigMeasures
 {
-    private const string OfCopy = "Mbit/s of the memory copy through six rewrites";
+    private const string OfCopy = "memory copy through six rewrites";
     private const string Interval = "up to one interval of the stream among it";
 
-    public static readonly Measure BeforeTime = new("pre_migration_ms", "pre-migration: from the order to the last confirmation, ms");
-    public static readonly Measure DuringTime = new("migration_ms", "migration: from the order to the last confirmation of the entries added, ms");
+    public static readonly Measure BeforeTime = new(
+        "pre_migration_median_ms", "pre-migration: from the order to the last confirmation (median), ms");
+    public static readonly Measure DuringTime = new(
+        "migration_median_ms", "migration: from the order to the last confirmation of the entries added (median), ms");
     public static readonly Measure AfterTime = new(
-        "post_migration_ms", "post-migration: from when the controller hears of the VM to the last confirmation, ms");
-    public static readonly Measure CleanUpTime = new("clean_up_ms", "deleting old entries: from the order to the last confirmation, ms");
-    public static readonly Measure CleanUpFlowMods = new("clean_up_flow_mods", "deleting old entries: flow-mods");
-    public static readonly Measure CopyTime = new("copy_s", "memory copy, s");
-    public static readonly Measure CopyRate = new("copy_mbit_per_s", $"{OfCopy}, beside the migration's entries");
-    public static readonly Measure RewrittenRate = new("copy_rewritten_mbit_per_s", $"{OfCopy}, alone, in turns with one without");
-    public static readonly Measure PlainRate = new("copy_plain_mbit_per_s", "Mbit/s of the same copy without rewrites");
-    public static readonly Measure MtuRate = new("copy_mtu_mbit_per_s", $"{OfCopy}, in packets of the MTU");
+        "post_migration_median_ms", "post-migration: from when the controller hears of the VM to the last confirmation (median), ms");
+    public static readonly Measure CleanUpTime = new(
+        "clean_up_median_ms", "clean-up: from the order to the last confirmation (median), ms");
+    public static readonly Measure CleanUpFlowMods = new("clean_up_median_flow_mods", "clean-up: flow-mods (median)");
+    public static readonly Measure CopyTime = new("copy_median_s", "memory copy (median), s");
+    public static readonly Measure CopyRate = new("copy_median_mbit_per_s", $"{OfCopy}, beside the migration's entries (median), Mbit/s");
+    public static readonly Measure RewrittenRate = new(
+        "copy_rewritten_median_mbit_per_s", $"{OfCopy}, alone, in turns with one without (median), Mbit/s");
+    public static readonly Measure PlainRate = new("copy_plain_median_mbit_per_s", "the same copy without rewrites (median), Mbit/s");
+    public static readonly Measure MtuRate = new("copy_mtu_mbit_per_s", $"{OfCopy}, in packets of the MTU, Mbit/s");
     public static readonly Measure WrongPackets = new("wrong_packets", "packets of the copy with a wrong checksum");
     public static readonly Measure VerifiedPackets = new("verified_packets", "packets of the copy verified");
     public static readonly Measure OutageTo = new(
-        "outage_to_ms", $"from the VM's standstill to the first packet that reaches it, {Interval}, ms");
+        "outage_to_median_ms", $"from the VM's standstill to the first packet that reaches it, {Interval} (median), ms");
     public static readonly Measure OutageFrom = new(
-        "outage_from_ms", $"from the VM's standstill to the first of its packets at the peer, {Interval}, ms");
-    public static readonly Measure TcpStall = new("tcp_stall_ms", "longest time in which TCP brings nothing, post-migration, ms");
-    public static readonly Measure LostSessions = new("lost_sessions", "TCP sessions that the migration ended");
-    public static readonly Measure Arps = new("arp_packet_ins", "ARP frames at the controllers in a migration (mean)");
-    public static readonly Measure FloodPacketIns = new("flood_packet_ins", "ARP frames of the flood that reached the controller");
+        "outage_from_median_ms", $"from the VM's standstill to the first of its packets at the peer, {Interval} (median), ms");
+    public static readonly Measure TcpStall = new("tcp_stall_max_ms", "post-migration: time in which TCP brings nothing (longest), ms");
+    public static readonly Measure LostSessions = new("lost_sessions", "TCP sessions lost in all moves");
+    public static readonly Measure Arps = new("arp_mean_packet_ins", "ARP frames that reach the controllers in a move (mean)");
+    public static readonly Measure FloodPacketIns = new("flood_packet_ins", "ARP frames of the flood that reach the controller");
     public static readonly Measure FloodRefused = new("flood_refused_frames", "ARP frames of the flood counted beyond the limit of packet-ins");
-    public static readonly Measure RewriteRate = new("rewrites_mpps", "million 64-byte frames a second through six rewrites, one core");
+    public static readonly Measure RewriteRate = new("rewrites_mpps", "64-byte frames through six rewrites on one core, Mpps");
 
-    private static readonly PhaseMeasures Before = PhaseMeasures.Make("pre", "pre-migration");
+    private static readonly PhaseMeasures Before = PhaseMeasures.Make("pre_migration", "pre-migration");
     private static readonly PhaseMeasures During = PhaseMeasures.Make("migration", "migration");
-    private static readonly PhaseMeasures After = PhaseMeasures.Make("post", "post-migration, from when the VM leaves");
+    private static readonly PhaseMeasures After = PhaseMeasures.Make("post_migration", "post-migration, from when the VM leaves");
 
     public static IReadOnlyList<Measure> All { get; } =
     [
@@ -125,9 +129,9 @@ internal static class L3MigMeasures
         public IReadOnlyList<Measure> All => [FlowMods, GapTo, GapFrom, Lost];
 
         public static PhaseMeasures Make(string name, string phase) => new(
-            new($"{name}_flow_mods", $"{phase}: flow-mods"),
-            new($"{name}_gap_to_ms", $"{phase}: longest gap of UDP to the VM within the phase, {Interval}, ms"),
-            new($"{name}_gap_from_ms", $"{phase}: longest gap of UDP from the VM within the phase, {Interval}, ms"),
-            new($"{name}_lost_packets", $"{phase}: UDP packets lost in a move, both ways (mean)"));
+            new($"{name}_median_flow_mods", $"{phase}: flow-mods (median)"),
+            new($"{name}_gap_to_max_ms", $"{phase}: gap of UDP to the VM within the phase, {Interval} (longest), ms"),
+            new($"{name}_gap_from_max_ms", $"{phase}: gap of UDP from the VM within the phase, {Interval} (longest), ms"),
+            new($"{name}_lost_mean_packets", $"{phase}: UDP packets lost in a move, both ways (mean)"));
     }
 }

@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using Softswitch.Scenarios.Parameters;
 using Change = (Softswitch.Scenarios.L3Mig.PathFlow Flow, Softswitch.Datapath.Flows.FlowModCommand Command);
 
 namespace Softswitch.Scenarios.L3Mig;
 
 /// <summary>The sites, and changes of entries on their switches, which their local controllers make and confirm. Threads: its owner's lock.</summary>
-/// <param name="insertion">One of <see cref="InsertionOrder.Words"/>.</param>
-internal sealed class SiteChanges(string insertion)
+/// <param name="order">One of <see cref="InsertionOrder"/>.</param>
+internal sealed class SiteChanges(string order)
 {
     private readonly Dictionary<L3Site, LocalController> _owners = [];
     private readonly Dictionary<ulong, L3Site> _sites = []; // by the datapath ids of their switches
@@ -28,7 +29,7 @@ internal sealed class SiteChanges(string insertion)
     {
         var confirmation = new Confirmation(ordered);
         var rounds = new Queue<IReadOnlyList<Change>>(
-            InsertionOrder.Split(changes, insertion, change => change.Flow.Switch, device => _sites[device].Gateway == device));
+            ChangeRounds.Split(changes, order, change => change.Flow.Switch, device => _sites[device].Gateway == device));
         ApplyNext(gate, rounds, Stopwatch.GetTimestamp(), last =>
         {
             then?.Invoke();

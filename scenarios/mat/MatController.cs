@@ -4,6 +4,7 @@ using Softswitch.Datapath.Headers;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Mat;
 
@@ -17,22 +18,6 @@ internal sealed record MatNetwork(ulong Switch, ushort HostPort, ushort RouterPo
 {
     /// <summary>Where mobile nodes are. Among hosts whose packets pass as they are theirs would too; so there it is another port.</summary>
     public ushort MobilePort { get; init; } = HostPort;
-}
-
-/// <summary>In which order the switches get what is new.</summary>
-internal enum MatInsertion
-{
-    /// <summary>All at once, the node's new switch first.</summary>
-    Parallel,
-
-    /// <summary>One after the other, each when the one before has confirmed; the node's new switch first.</summary>
-    Serial,
-
-    /// <summary>The node's new switch, and when it has confirmed, the others at once.</summary>
-    NewFirst,
-
-    /// <summary>The switch it left, and when that has confirmed, the others at once.</summary>
-    OldFirst,
 }
 
 /// <summary>How a mobile node's address was updated. Times are Stopwatch.GetTimestamp's.</summary>
@@ -65,7 +50,6 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     : OfController(new ControllerOptions { Name = "MAT controller" })
 {
     private const ushort MostSpecific = 100;
-    private const ushort OldAddressSeconds = 5; // longer than any packet is under way
 
     // RFC 5227 §1.1: a probe may be lost. PROBE_NUM of them, the next after PROBE_MIN.
     private const int Probes = 3;
@@ -79,14 +63,17 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private readonly Dictionary<Be32, MatNetwork> _places = []; // of home addresses
     private readonly List<MatUpdate> _updates = [];
 
-    /// <summary>All but <see cref="MatInsertion.Parallel"/> need <see cref="UsesBarriers"/>.</summary>
-    public MatInsertion Insertion { get; init; }
+    /// <summary>One of <see cref="InsertionOrder"/>; all but the first need <see cref="UsesBarriers"/>.</summary>
+    public string Order { get; init; } = InsertionOrder.Together;
+
+    /// <summary>Whether the node's new switch has confirmed before the others get their flows.</summary>
+    public bool MakesBeforeBreak { get; init; }
 
     /// <summary>Whether switches are asked to confirm; else an update is over when all is written.</summary>
     public bool UsesBarriers { get; init; } = true;
 
-    /// <summary>Whether the translation of the old address stays for a while, for what is under way.</summary>
-    public bool KeepsOldAddress { get; init; } = true;
+    /// <summary>How long the translation of the old address stays, for what is under way; 0 for not at all.</summary>
+    public ushort GraceSeconds { get; init; } = 5;
 
     /// <summary>By OFPFC_DELETE_STRICT, which names a flow; for OFPFC_DELETE a switch looks at all it has.</summary>
     public bool DeletesStrictly { get; init; } = true;
@@ -242,7 +229,8 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         MatNetwork? before = _places.GetValueOrDefault(node.Sender);
         _places[node.Sender] = place;
         var doneAt = new Dictionary<ulong, long>();
-        var rounds = new Queue<SwitchConnection[]>(RoundsOf(place, before));
+        var rounds = new Queue<SwitchConnection[]>(InsertionOrder.Split(
+            Switches, Order, MakesBeforeBreak, one => one.DatapathId == place.Switch, one => one.DatapathId == before?.Switch));
         Next();
 
         void Next()
@@ -293,23 +281,6 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         }
     }
 
-    /// <summary>The switches in the order of <see cref="Insertion"/>: each round when the one before has confirmed.</summary>
-    private IEnumerable<SwitchConnection[]> RoundsOf(MatNetwork place, MatNetwork? before)
-    {
-        // Where the node is comes first: what the others send there must be delivered.
-        SwitchConnection[] switches = [.. Switches.OrderBy(one => one.DatapathId != place.Switch)];
-        ulong? first = Insertion switch
-        {
-            MatInsertion.NewFirst => place.Switch,
-            MatInsertion.OldFirst => before?.Switch,
-            _ => null,
-        };
-        return Insertion == MatInsertion.Serial
-            ? switches.Select(one => new[] { one })
-            : switches.GroupBy(one => first != null && one.DatapathId != first).OrderBy(round => round.Key)
-                .Select(round => round.ToArray());
-    }
-
     private void Install(SwitchConnection to, ArpMessage node, MatNetwork place, MatNetwork? before)
     {
         MatNetwork network = NetworkOf(to);
@@ -354,9 +325,9 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         string home = Ipv4Text.Format(homeAddress);
         if (before != null && (network != before || network.HasLegacyHosts))
         {
-            if (KeepsOldAddress)
+            if (GraceSeconds > 0)
             {
-                to.Send($"hard_timeout={OldAddressSeconds},{Translation(network, before.Mobile, home)}");
+                to.Send($"hard_timeout={GraceSeconds},{Translation(network, before.Mobile, home)}");
             }
             else
             {

@@ -28,12 +28,13 @@ internal static class MatHeld
         "modified", "translations modified at a time, at the correspondents' switch; all that are held if those are fewer", 10_000, 1, 100_000,
         small: 1_000);
 
-    public static Measure Adding { get; } = new("adding_s", "to add the translations to the switches that hold them, with barrier, s");
+    public static Measure Adding { get; } = new(
+        "add_s", "adding the translations to the switches that hold them, to the last barrier's reply, s");
 
-    public static Measure Modifying { get; } = new("modify_median_ms", "to modify some of them, with barrier, ms (median of five)");
+    public static Measure Modifying { get; } = new("modify_median_ms", "modifying some of them, to the barrier's reply (median), ms");
 
     public static Measure LostMeanwhile { get; } = new(
-        "lost_meanwhile_packets", "packets of the stream lost while translations were added and modified");
+        "held_lost_packets", "UDP packets lost while translations are added and modified");
 
     public static IReadOnlyList<Parameter> Parameters { get; } = [Translations, HeldBy, Modified];
 

@@ -25,7 +25,6 @@ internal sealed class MatLab
 
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
     private static readonly string[] Deletions = ["strict", "non-strict"];
-    private static readonly string[] Insertions = ["parallel", "serial", "new-first", "old-first"];
 
     public MatLab(ScenarioRun run)
     {
@@ -57,9 +56,10 @@ internal sealed class MatLab
         Be32[] homes = [.. Enumerable.Range(0, run.Get(Mobiles)).Select(i => Be32.FromHost(FirstHome + (uint)i))];
         Controller = lab.AddController(new MatController(known, Address("10.0.0.1"), homes, line => run.Say(line))
         {
-            Insertion = (MatInsertion)Array.IndexOf(Insertions, run.Get(Insertion)),
+            Order = run.Get(Order),
+            MakesBeforeBreak = run.Get(MakeBeforeBreak),
             UsesBarriers = run.Get(Barriers),
-            KeepsOldAddress = run.Get(KeepsOldAddress),
+            GraceSeconds = (ushort)run.Get(Grace),
             DeletesStrictly = run.Get(Deletion) == Deletions[0],
         });
         lab.StartAll(Switches, Controller);
@@ -67,27 +67,31 @@ internal sealed class MatLab
     }
 
     public static Parameter<int> NetworkCount { get; } = Parameter.Whole(
-        "switches", "networks, each behind a switch: correspondents in the first, the mobile node moves through the others, of two through both",
+        "switches",
+        "networks, each behind a switch: correspondents are in the first, the mobile node moves through the others, of two through both",
         3, 2, 50);
 
     public static Parameter<int> Mobiles { get; } = Parameter.Whole(
         "mobiles", "mobile nodes that the controller serves, one of which is there; the probe asks for the address of each", 3, 1, 200);
 
-    public static Parameter<string> Insertion { get; } = Parameter.Word(
-        "insertion", "how switches get flows: all at once; one by one, each confirmed; that of the node's new or old network before the others",
-        Insertions);
+    public static Parameter<string> Order { get; } = InsertionOrder.CreateParameter(
+        InsertionOrder.Together, InsertionOrder.OneByOne, InsertionOrder.OldFirst, InsertionOrder.NewLast);
+
+    public static Parameter<bool> Barriers { get; } = CommonParameters.CreateBarriers(
+        "an update is over when the last flow-mod is sent, and the old address is not judged", paper: "on");
+
+    public static Parameter<bool> MakeBeforeBreak { get; } = CommonParameters.CreateMakeBeforeBreak(
+        "other switches do not wait for the new place's", value: false);
+
+    public static Parameter<int> Grace { get; } = Parameter.Whole(
+        "grace", "how long correspondents' switches translate the old address after a move; 0 for not at all, and it is not judged",
+        5, 0, 60, unit: "s");
 
     public static Parameter<string> Deletion { get; } = Parameter.Word(
-        "deletion", "how flows go: OFPFC_DELETE_STRICT, which names the one, or OFPFC_DELETE, for which a switch looks at all it has", Deletions);
+        "deletion", "how flows go: OFPFC_DELETE_STRICT, which names the one, or OFPFC_DELETE, for which a switch looks at all it has",
+        Deletions);
 
-    public static Parameter<bool> Barriers { get; } = Parameter.Flag(
-        "barriers", "switches confirm by barriers; without, an update ends with the last flow-mod written, and the old address is not judged",
-        true, paper: "on");
-
-    public static Parameter<bool> KeepsOldAddress { get; } = Parameter.Flag(
-        "make-before-break", "whether correspondents' switches translate the old address for 5 s more; without, it is not judged", true);
-
-    public static IReadOnlyList<Parameter> Parameters { get; } = [Mobiles, Insertion, Deletion, Barriers, KeepsOldAddress];
+    public static IReadOnlyList<Parameter> Parameters { get; } = [Mobiles, Order, Barriers, MakeBeforeBreak, Grace, Deletion];
 
     /// <summary>HoA of the mobile node.</summary>
     public static Be32 Home => Be32.FromHost(FirstHome);

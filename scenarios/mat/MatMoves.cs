@@ -39,50 +39,50 @@ internal sealed class MatMoves
         run.WaitUntil(() => _udp.Record.Received > Math.Min(EnoughToBegin, perSecond / 10), "the stream arrives");
     }
 
-    public static Parameter<int> Count { get; } = Parameter.Whole("moves", "moves, a second apart", 6, 1, 200, small: 2);
+    public static Parameter<int> Count { get; } = Parameter.Whole("moves", "measured moves, a second apart", 6, 1, 200, small: 2);
 
     // A guest's go there and back, with emulation in between.
     public static Parameter<int> Rate { get; } = Parameter.Whole(
-        "rate", "packets of the stream from the correspondent to the mobile node", 1000, 10, 20_000, unit: "pps", guest: 200);
+        "rate", "UDP packets a second from the correspondent to the mobile node", 1000, 10, 20_000, unit: "pps", guest: 200);
 
     public static Parameter<int> Size { get; } = Parameter.Whole(
-        "size", "their Ethernet frames, without FCS", 64 + UdpStream.HeaderLength, 60, 1514, unit: "bytes");
+        "size", "length of the UDP packets' Ethernet frames, without FCS", 64 + UdpStream.HeaderLength, 60, 1514, unit: "bytes");
 
     public static Parameter<int> Pings { get; } = Parameter.Whole(
-        "pings", "pings from the correspondent to the mobile node; 0 for none", 0, 0, 100, unit: "pps", guest: 100);
+        "pings", "pings a second from the correspondent to the mobile node; 0 for none", 0, 0, 100, unit: "pps", guest: 100);
 
-    public static Measure UpdateMedian { get; } = new("update_median_ms", "RARP to the last barrier's reply, ms (median of a run's moves)");
+    public static Measure UpdateMedian { get; } = new("update_median_ms", "from the RARP to the last barrier's reply (median), ms");
 
-    public static Measure UpdateMost { get; } = new("update_max_ms", "RARP to the last barrier's reply, ms (longest of a run's moves)");
+    public static Measure UpdateMost { get; } = new("update_max_ms", "from the RARP to the last barrier's reply (longest), ms");
 
-    public static Measure Probe { get; } = new("probe_median_ms", "RARP to the answer to the probe, ms (median)");
+    public static Measure Probe { get; } = new("probe_median_ms", "from the RARP to the answer to the probe (median), ms");
 
-    public static Measure Writing { get; } = new("flow_mods_median_ms", "the probe's answer to the last flow-mod written, ms (median)");
+    public static Measure Writing { get; } = new("write_median_ms", "from the probe's answer to the last flow-mod sent (median), ms");
 
     public static Measure Confirming { get; } = new(
-        "barriers_median_ms", "the last flow-mod written to the last barrier's reply, ms (median)");
+        "confirm_median_ms", "from the last flow-mod sent to the last barrier's reply (median), ms");
 
     public static Measure FirstPacket { get; } = new(
-        "first_packet_median_ms", "RARP to the first packet with the new address from the correspondents' switch, ms (median)");
+        "first_packet_median_ms", "from the RARP to the first packet with the new address from the correspondents' switch (median), ms");
 
     public static Measure Busy { get; } = new(
-        "update_cpus", "processors that the process kept busy from the probe's answer to the last barrier's reply (median)");
+        "update_median_cpus", "processors that the lab keeps busy from the probe's answer to the last barrier's reply (median)");
 
-    public static Measure Lost { get; } = new("lost_packets", "packets of the stream lost a move (mean)");
+    public static Measure Lost { get; } = new("lost_mean_packets", "UDP packets lost in a move (mean)");
 
     public static Measure Gap { get; } = new(
-        "gap_median_ms", "longest time without a packet at the mobile node around a move, ms (median)");
+        "gap_median_ms", "longest time without a packet at the mobile node in a move (median), ms");
 
-    public static Measure PingGap { get; } = new("ping_gap_median_ms", "longest time without a ping's answer around a move, ms (median)");
+    public static Measure PingGap { get; } = new("ping_gap_median_ms", "longest time without a ping's answer in a move (median), ms");
 
-    public static Measure TcpStall { get; } = new("tcp_stall_ms", "longest time in which nothing arrived by TCP, ms");
+    public static Measure TcpStall { get; } = new("tcp_stall_max_ms", "time in which TCP brings nothing (longest), ms");
 
-    public static Measure FlowMods { get; } = new("flow_mods", "flow-mods a move (mean)");
+    public static Measure FlowMods { get; } = new("update_median_flow_mods", "flow-mods of a move (median)");
 
     public static Measure OldAddress { get; } = new(
-        "old_address_packets", "packets with the old address that left a switch after it was done");
+        "old_address_packets", "packets with the old address that left a switch after its barrier's reply");
 
-    public static IReadOnlyList<Parameter> Parameters { get; } = [Count, Rate, Size, Pings];
+    public static IReadOnlyList<Parameter> Parameters { get; } = [Rate, Size, Pings, Count];
 
     public static IReadOnlyList<Measure> Measures { get; } =
         [UpdateMedian, UpdateMost, Probe, Writing, Confirming, FirstPacket, Busy, Lost, Gap, PingGap, TcpStall, FlowMods, OldAddress];
@@ -226,7 +226,8 @@ internal sealed class MatMoves
         if (_run.Get(MatLab.Barriers))
         {
             _run.Record(Confirming, Median(update => Stopwatch.GetElapsedTime(update.WrittenAt, update.LastDoneAt)));
-            _run.Record(FlowMods, _moves.Average(move => move.FlowMods)); // else some are still to be carried out
+            // Without barriers some are still to be carried out.
+            _run.Record(FlowMods, Statistic.Median([.. _moves.Select(move => (double)move.FlowMods)]));
         }
         _run.Record(Busy, Statistic.Median([.. _moves.Select(move => move.Update.BusyProcessors)]));
         _run.Record(FirstPacket, Statistic.Median([.. _moves.Select(move => _wires.FirstFrom(_lab.First, move).TotalMilliseconds)]));

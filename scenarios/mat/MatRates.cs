@@ -10,9 +10,9 @@ internal static class MatRates
     private const double CardRate = 4 * 1.488; // million 64-byte frames a second on a NetFPGA's four ports
     private const int InUse = 1000;
 
-    public static Measure Few { get; } = new("few_mpps", "through a thousand translations, one core, Mpps");
+    public static Measure Few { get; } = new("few_max_mpps", "through a thousand translations on one core (highest), Mpps");
 
-    public static Measure All { get; } = new("held_mpps", "the same among all that are held, one core, Mpps");
+    public static Measure All { get; } = new("held_max_mpps", "the same among all that are held (highest), Mpps");
 
     public static IReadOnlyList<Measure> Measures { get; } = [Few, All];
 

@@ -27,14 +27,16 @@ internal sealed class MatScenario : Scenario
         + "so streams go there and back, and what QEMU and emulation take is shown and not judged.";
 
     public static Parameter<string> Part { get; } = Parameter.Word(
-        "part", "moves; translations held, and moves with them; packets a second through them; or all of it, one move with them held",
+        "part",
+        "what runs: all, one move with translations held; moves without any (moves); all moves with them (held); "
+        + "one core without hosts (rates)",
         [Everything, Moves, Held, Rates]);
 
     public static Measure SetUp { get; } = new("setup_s", "from nothing to the mobile node registered, s");
 
-    public static Measure Memory { get; } = new("resident_mb", "memory of the process, with all switches, MB");
+    public static Measure Memory { get; } = new("resident_mbytes", "memory of the process, with all switches, MB");
 
-    public override IReadOnlyList<Parameter> Parameters { get; } = [Part, .. WithNode, .. MatHeld.Parameters];
+    public override IReadOnlyList<Parameter> Parameters { get; } = [Part, .. OfMoves, .. MatHeld.Parameters, .. OfCables];
 
     public override IReadOnlyList<Measure> Measures { get; } = [.. MatMoves.Measures, .. MatHeld.Measures, .. MatRates.Measures, SetUp, Memory];
 
@@ -60,14 +62,12 @@ internal sealed class MatScenario : Scenario
     ];
 
     /// <summary>Of what there is when a node moves.</summary>
-    private static IReadOnlyList<Parameter> WithNode =>
-    [
-        MatLab.NetworkCount, .. MatMoves.Parameters, .. MatLab.Parameters,
-        CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
-    ];
+    private static IReadOnlyList<Parameter> OfMoves => [.. MatMoves.Parameters, MatLab.NetworkCount, .. MatLab.Parameters];
+
+    private static IReadOnlyList<Parameter> OfCables => [CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate];
 
     private static Dictionary<Parameter, string[]> MattersTo { get; } =
-        new(WithNode.Select(one => KeyValuePair.Create(one, (string[])[Everything, Moves, Held])))
+        new(OfMoves.Concat(OfCables).Select(one => KeyValuePair.Create(one, (string[])[Everything, Moves, Held])))
         {
             // Not the whole: all moves but its last are made before any are held.
             [MatHeld.Translations] = [Held, Rates],
@@ -78,12 +78,7 @@ internal sealed class MatScenario : Scenario
     public override void Check(ParameterValues values, ScenarioOptions options)
     {
         values.CheckPart(Part, MattersTo);
-        if (values.Get(MatLab.Insertion) != "parallel" && !values.Get(MatLab.Barriers))
-        {
-            throw new OptionException(
-                $"{MatLab.Insertion.Key}, {MatLab.Barriers.Key}: "
-                + $"{values.Get(MatLab.Insertion)} waits for a switch to confirm, which takes {MatLab.Barriers.Key}=on");
-        }
+        InsertionOrder.Check(values, MatLab.Order, MatLab.Barriers, MatLab.MakeBeforeBreak);
         if (MatHeld.FindObstacle(values) is { } obstacle)
         {
             throw new OptionException(obstacle);

@@ -38,7 +38,7 @@ internal sealed class MatWires
         _wires.ForEach(wire => wire.Tap.Drain());
         int inAll = 0;
         // What waits for a slow cable was translated before.
-        bool isJudged = run.Get(MatLab.Barriers) && run.Get(MatLab.KeepsOldAddress) && run.Get(CommonParameters.LinkRate) == null;
+        bool isJudged = run.Get(MatLab.Barriers) && run.Get(MatLab.Grace) > 0 && run.Get(CommonParameters.LinkRate) == null;
         foreach (LabSwitch one in _wires.Select(wire => wire.From).Distinct())
         {
             int after = 0;

@@ -8,24 +8,27 @@ internal static class TwarenMeasures
     public static readonly Measure SetUp = new("setup_s", "from nothing to all switches connected, s");
     public static readonly Measure Load = new("load_ms", "until all switches have the flows in advance, ms");
     public static readonly Measure Update = new("update_median_ms", "from when VM-S is there until its flows are (median), ms");
-    public static readonly Measure SlowestUpdate = new("update_max_ms", "from when VM-S is there until its flows are (slowest), ms");
+    public static readonly Measure SlowestUpdate = new("update_max_ms", "from when VM-S is there until its flows are (longest), ms");
     public static readonly Measure FlowMods = new("update_median_flow_mods", "flow-mods of a move (median)");
-    public static readonly Measure Busy = new("busy_percent", "what the lab takes of the processors while VM-S moves, %");
-    public static readonly Measure Lost = new("lost_packets", "W's packets to VM-S lost a move (mean)");
-    public static readonly Measure LostPings = new("lost_pings", "W's pings to VM-S without an answer, a move (mean)");
-    public static readonly Measure Gap = new("gap_ms", "longest time without a packet from or to VM-S, ms");
+    public static readonly Measure Busy = new("busy_cpus", "processors that the lab keeps busy while VM-S moves");
+    public static readonly Measure Lost = new("lost_mean_packets", "UDP packets to VM-S lost in a move (mean)");
+    public static readonly Measure LostPings = new("lost_mean_pings", "pings to VM-S lost in a move (mean)");
+    public static readonly Measure Gap = new("gap_max_ms", "time without a packet from or to VM-S (longest), ms");
     public static readonly Measure Undelivered = new("undelivered_packets", "UDP packets of scenarios 2 and 3 that did not arrive");
     public static readonly Measure FirstPing = new("first_ping_ms", "VM-S's first ping to VM-T, ms");
-    public static readonly Measure Triangle = new("triangle_ms", "round trip VM-S to VM-T by the triangle route (median), ms");
-    public static readonly Measure Straight = new("straight_ms", "round trip VM-S to VM-T with Table 2 (median), ms");
-    public static readonly Measure HomeTrip = new("home_ms", "round trip of VM-S, in the last campus, to R at home (median), ms");
-    public static readonly Measure PeerTrip = new("peer_ms", "round trip of VM-S, in the last campus, to P in campus 2 (median), ms");
+    public static readonly Measure Triangle = new(
+        "triangle_round_trip_median_ms", "round trip VM-S to VM-T by the triangle route (median), ms");
+    public static readonly Measure Straight = new("straight_round_trip_median_ms", "round trip VM-S to VM-T with Table 2 (median), ms");
+    public static readonly Measure HomeTrip = new(
+        "home_round_trip_median_ms", "round trip of VM-S, in the last campus, to R at home (median), ms");
+    public static readonly Measure PeerTrip = new(
+        "peer_round_trip_median_ms", "round trip of VM-S, in the last campus, to P in campus 2 (median), ms");
     public static readonly Measure ControllerPackets = new(
-        "controller_packets", "IPv4 packets from or to VM-S that reached any controller in all moves");
+        "controller_packets", "IPv4 packets from or to VM-S that reach any controller in all moves");
     public static readonly Measure Table2Packets = new(
-        "table2_controller_packets", "IPv4 packets from VM-S to VM-T that reached controller 2");
+        "table2_controller_packets", "IPv4 packets from VM-S to VM-T that reach controller 2");
     public static readonly Measure Entries = new("table2_flows", "entries on AcS2 when flow3 has gone");
-    public static readonly Measure ArpLife = new("flow3_s", "time that flow3 lived, s");
+    public static readonly Measure ArpLife = new("flow3_s", "how long flow3 lives, s");
     public static readonly Measure InAdvance3 = new("table3_proactive_flows", "proactive flows of controller 2 with Table 2's entries");
     public static readonly Measure OnDemand3 = new("table3_on_demand_flows", "on-demand flows of controller 2 with Table 2's entries");
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Text;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Twaren;
 
@@ -16,7 +17,7 @@ internal static class TwarenMove
 
     /// <summary>How the entries of Figures 5 and 6 are inserted.</summary>
     public static Insertion InsertionOf(ScenarioRun run) =>
-        run.Get(TwarenParameters.Part) == TwarenParameters.Paths && run.Get(TwarenParameters.Insertion) == TwarenParameters.Reactive
+        run.Get(TwarenParameters.Part) == TwarenParameters.Paths && run.Get(TwarenParameters.Insertion) == CommonParameters.Reactive
             ? Insertion.Reactive
             : Insertion.Proactive;
 

@@ -6,6 +6,7 @@ using Softswitch.Lab.Charts;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Text;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Twaren;
 
@@ -28,7 +29,7 @@ internal sealed class TwarenNetworks
     {
         _run = run;
         _lab = lab;
-        _insertion = run.Get(TwarenParameters.Insertion) == TwarenParameters.Reactive ? Insertion.Reactive : Insertion.Proactive;
+        _insertion = run.Get(TwarenParameters.Insertion) == CommonParameters.Reactive ? Insertion.Reactive : Insertion.Proactive;
         _fixed =
         [
             .. TwarenCampusFlows.ForGateway(lab.Tunnels),
@@ -98,14 +99,14 @@ internal sealed class TwarenNetworks
             moves.Add(Move((_lab.Moved.Current + 1) % _lab.Tunnels.Campuses));
             AwaitMore(stream);
         }
-        double busy = (Environment.CpuUsage.TotalTime - used) / Stopwatch.GetElapsedTime(began) / Environment.ProcessorCount;
+        double busy = (Environment.CpuUsage.TotalTime - used) / Stopwatch.GetElapsedTime(began);
         StreamSummary summary = stream.Stop();
-        _run.Record(TwarenMeasures.Busy, 100 * busy);
+        _run.Record(TwarenMeasures.Busy, busy);
         _run.Record(TwarenMeasures.Lost, (double)summary.Lost / moves.Count);
         _run.Record(TwarenMeasures.Gap, summary.LongestGap.TotalMilliseconds);
         _run.Record(TwarenMeasures.ControllerPackets, CountArrived() - arrived);
         _run.Result.Add("stream across the moves", summary.ToJson());
-        string found = $"{100 * busy:0} % of the processors";
+        string found = $"{busy:0.0} of {Environment.ProcessorCount} processors busy";
         // Reactive flows are not there at the barrier: they come with packets.
         if (_insertion == Insertion.Proactive)
         {
@@ -132,7 +133,7 @@ internal sealed class TwarenNetworks
         _run.Result.Add(new LineChart(
             "VM-S's moves", new Axis("move"), new Axis(TwarenMeasures.Update.What),
             [new Series("update", [.. times.Select((time, i) => (i + 1.0, time))])]));
-        return $"update {median:0.00} ms (median), {times.Max():0.00} ms (slowest), {mods:0} flow-mods (median)";
+        return $"update {median:0.00} ms (median), {times.Max():0.00} ms (longest), {mods:0} flow-mods (median)";
     }
 
     /// <summary>VM-S goes to another campus, and the tables follow.</summary>

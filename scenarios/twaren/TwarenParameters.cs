@@ -17,9 +17,6 @@ internal static class TwarenParameters
 
     /// <summary>Values of <see cref="Insertion"/>.</summary>
     public const string AsThePaper = "paper";
-    public const string Proactive = "proactive";
-    public const string Reactive = "reactive";
-    public const string OnDemand = "on-demand";
 
     private const int MostMachines = 10_000;
     private const int MostNetworks = 50;
@@ -29,8 +26,8 @@ internal static class TwarenParameters
 
     public static readonly Parameter<string> Part = Parameter.Word(
         "part",
-        "what runs: all of the paper's; scenarios 2 and 3 (paths), scenario 1 with Table 2 (shortcut), Tables 3 and 4 (tables), "
-        + "one core without hosts (rates); or VM-S's way through many campuses (networks)",
+        "what runs: all of the paper's; scenarios 2 and 3 (paths); scenario 1 with Table 2 (shortcut); Tables 3 and 4 (tables); "
+        + "one core without hosts (rates); VM-S's way through many campuses (networks), which is not among all",
         [All, Paths, Shortcut, Tables, Rates, Networks]);
 
     public static readonly Parameter<int> K = Parameter.Whole(
@@ -54,7 +51,7 @@ internal static class TwarenParameters
         "moves", "measured moves of VM-S, to campus 2 or on to the next campus (networks)", 1, 1, 1000, paper: "1");
 
     public static readonly Parameter<double> Pings = Parameter.Number(
-        "pings", "pps", "pings a second", 100, 1, 5000);
+        "pings", "pps", "pings a second of each stream", 100, 1, 5000);
 
     public static readonly Parameter<int> Rate = Parameter.Whole(
         "rate", "UDP packets a second to VM-S, and from it (paths)", 1000, 10, 20_000, "pps", guest: 200);
@@ -73,19 +70,15 @@ internal static class TwarenParameters
     public static readonly Parameter<double> Duration = Parameter.Number(
         "duration", "s", "how long each stream of UDP packets or pings lasts", 3, 0.5, 600, small: 1);
 
-    public static readonly Parameter<string> Insertion = Parameter.Word(
-        "insertion",
-        "how controllers insert VM-S's entries: all at once (proactive), with the first packet that has none (reactive), with the first "
-        + "that flow2 sends them (on-demand); the paper's is proactive, and for flow4 on demand. Reactive entries hide others that overlap: "
-        + "nothing is asked of 2013, of 2024 as printed, and of P. They come with packets, after the barrier: a move has no update time "
-        + "then, and gap and loss tell the ways apart",
-        [AsThePaper, Proactive, Reactive, OnDemand]);
+    public static readonly Parameter<string> Insertion = CommonParameters.CreateInsertion(
+        [AsThePaper, CommonParameters.Proactive, CommonParameters.Reactive, CommonParameters.OnDemand],
+        ", for the first that an entry sends to the controller (on-demand); the paper's is proactive, and on-demand for flow4. "
+        + "A move with reactive entries has no update time: they come with packets");
 
-    public static readonly Parameter<bool> Barriers = Parameter.Flag(
-        "barriers", "whether an update is over when each switch has answered a barrier; else when the last flow-mod is sent", true);
+    public static readonly Parameter<bool> Barriers = CommonParameters.CreateBarriers("an update is over when the last flow-mod is sent");
 
-    public static readonly Parameter<bool> MakeBeforeBreak = Parameter.Flag(
-        "make-before-break", "whether the next campus's switches have VM-S's entries before it leaves", false);
+    public static readonly Parameter<bool> MakeBeforeBreak = CommonParameters.CreateMakeBeforeBreak(
+        "all entries change when VM-S is there", value: false);
 
     public static readonly Parameter<string> Tunnel = Parameter.Word(
         "tunnel", "what joins the aggregation switches", ["capsulator", "gre", "vxlan"], paper: "an IP tunnel");
@@ -95,8 +88,8 @@ internal static class TwarenParameters
 
     public static IReadOnlyList<Parameter> List { get; } =
     [
-        Part, K, M, N, NetworkCount, Topology, Moves, Pings, Rate, FullRate, Size, BenchSize, Duration, Insertion, Barriers, MakeBeforeBreak,
-        Tunnel, ArpExpiry, CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
+        Part, Rate, Size, Pings, Moves, NetworkCount, Topology, K, M, N, FullRate, BenchSize, Duration, Insertion, Barriers,
+        MakeBeforeBreak, ArpExpiry, Tunnel, CommonParameters.Backend, CommonParameters.Device, CommonParameters.LinkRate,
     ];
 
     // What is not here matters everywhere. The whole has AcS2 on AF_PACKET, and then on a card.
@@ -134,10 +127,11 @@ internal static class TwarenParameters
         values.CheckPart(Part, MattersTo);
         string part = values.Get(Part);
         string insertion = values.Get(Insertion);
-        if (insertion == OnDemand && part != Shortcut)
+        if (insertion == CommonParameters.OnDemand && part != Shortcut)
         {
             throw new OptionException(
-                $"{Insertion.Key}: {OnDemand} needs part={Shortcut}: only Table 2 has a flow that sends packets to the controller");
+                $"{Insertion.Key}: {CommonParameters.OnDemand} needs part={Shortcut}: "
+                + "only Table 2 has a flow that sends packets to the controller");
         }
         if (options.UsesGuests && part is Rates or Networks)
         {

@@ -6,6 +6,7 @@ using Softswitch.Lab;
 using Softswitch.Lab.Charts;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Text;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Twaren;
 
@@ -16,9 +17,9 @@ internal static class TwarenShortcut
 
     private static readonly Dictionary<string, Way> Ways = new()
     {
-        [TwarenParameters.OnDemand] = new(["flow1", "flow2"], ["flow3"], ["flow1", "flow2", "flow4"], 1, PacketInReason.Action),
-        [TwarenParameters.Proactive] = new(["flow1", "flow2", "flow4"], ["flow3"], ["flow1", "flow2", "flow4"], 0, PacketInReason.Action),
-        [TwarenParameters.Reactive] = new(["flow1"], ["flow3", "flow4"], ["flow1", "flow4"], 1, PacketInReason.NoMatch),
+        [CommonParameters.OnDemand] = new(["flow1", "flow2"], ["flow3"], ["flow1", "flow2", "flow4"], 1, PacketInReason.Action),
+        [CommonParameters.Proactive] = new(["flow1", "flow2", "flow4"], ["flow3"], ["flow1", "flow2", "flow4"], 0, PacketInReason.Action),
+        [CommonParameters.Reactive] = new(["flow1"], ["flow3", "flow4"], ["flow1", "flow4"], 1, PacketInReason.NoMatch),
     };
 
     /// <param name="around">The same pings by the triangle route.</param>
@@ -223,7 +224,8 @@ internal static class TwarenShortcut
         return text.ToString();
     }
 
-    private static Way WayOf(ScenarioRun run) => Ways.GetValueOrDefault(run.Get(TwarenParameters.Insertion), Ways[TwarenParameters.OnDemand]);
+    private static Way WayOf(ScenarioRun run) =>
+        Ways.GetValueOrDefault(run.Get(TwarenParameters.Insertion), Ways[CommonParameters.OnDemand]);
 
     /// <summary>How Table 2's flows come into the table.</summary>
     /// <param name="InAdvance">Before any packet.</param>

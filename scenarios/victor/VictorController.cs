@@ -3,6 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Victor;
 
@@ -35,8 +36,11 @@ internal sealed class VictorController(
     private readonly List<BindingChange> _changes = [];
     private readonly List<(uint Xid, OfError Error)> _errors = [];
 
-    /// <summary>One of <see cref="VictorParameters.Insertion"/>; set before the start, as the other.</summary>
-    public string Insertion { get; init; } = VictorParameters.Together;
+    /// <summary>One of <see cref="InsertionOrder"/>.</summary>
+    public string Order { get; init; } = InsertionOrder.Together;
+
+    /// <summary>Whether the element where a machine is has confirmed its entry before the others get theirs.</summary>
+    public bool MakesBeforeBreak { get; init; }
 
     /// <summary>Whether an element that was sent an entry has it only when it says so.</summary>
     public bool UsesBarriers { get; init; } = true;
@@ -119,20 +123,14 @@ internal sealed class VictorController(
             return;
         }
         _bindings[binding.Address] = binding; // in the old one's place: one active binding
-        // Where the machine is comes first: what the others send there must be delivered.
-        SwitchConnection[] elements = [.. Switches.OrderBy(one => one.DatapathId != binding.Element)];
-        SwitchConnection[][] steps = Insertion switch
-        {
-            VictorParameters.Together => [elements],
-            VictorParameters.NewFirst => [elements[..1], elements[1..]],
-            VictorParameters.NewLast => [elements[1..], elements[..1]],
-            _ => [.. elements.Select(element => new[] { element })],
-        };
+        IReadOnlyList<SwitchConnection> elements = [.. Switches];
+        IEnumerable<SwitchConnection[]> steps = InsertionOrder.Split(
+            elements, Order, MakesBeforeBreak, one => one.DatapathId == binding.Element, one => one.DatapathId == before?.Element);
         Take(new Queue<SwitchConnection[]>(steps), binding, doneAt =>
         {
             _changes.Add(new BindingChange(before, binding, now, doneAt));
             say($"{Ipv4Text.Format(binding.Address)} is at {topology[binding.Element].Name} port {binding.Port}: "
-                + $"{elements.Length} elements have it after {Stopwatch.GetElapsedTime(now, doneAt).TotalMilliseconds:0.00} ms");
+                + $"{elements.Count} elements have it after {Stopwatch.GetElapsedTime(now, doneAt).TotalMilliseconds:0.00} ms");
         });
         if (before != null && before.Element != binding.Element)
         {

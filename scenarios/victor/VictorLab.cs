@@ -75,7 +75,8 @@ internal sealed class VictorLab
 
         Controller = lab.AddController(new VictorController(RouterAddress, Gateways, DescribeTopology(), Say)
         {
-            Insertion = run.Get(VictorParameters.Insertion),
+            Order = run.Get(VictorParameters.Order),
+            MakesBeforeBreak = run.Get(VictorParameters.MakeBeforeBreak),
             UsesBarriers = run.Get(VictorParameters.Barriers),
         });
         foreach (LabSwitch element in Elements)

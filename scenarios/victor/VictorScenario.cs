@@ -40,6 +40,8 @@ internal sealed class VictorScenario : Scenario
 
     public override void Check(ParameterValues values, ScenarioOptions options)
     {
+        values.CheckPart(VictorParameters.Part, VictorParameters.MattersTo);
+        InsertionOrder.Check(values, VictorParameters.Order, VictorParameters.Barriers, VictorParameters.MakeBeforeBreak);
         (int pings, int moves, int pause) = (values.Get(VictorParameters.Pings), values.Get(VictorParameters.Moves), values.Get(VictorParameters.Pause));
         if (pings * pause < LeastPings * 1000)
         {

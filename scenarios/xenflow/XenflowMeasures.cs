@@ -6,19 +6,20 @@ namespace Softswitch.Scenarios.Xenflow;
 internal static class XenflowMeasures
 {
     // Of moves and trials in the plural: the mean of a run's at one rate and size, but for what is the longest.
-    public static readonly Measure Lost = new("lost_packets", "packets lost in a move");
-    public static readonly Measure LostStill = new("lost_still_packets", "packets lost in as long while nothing moves");
-    public static readonly Measure Blocked = new("blocked_ms", "suspension: packets lost, as time, ms");
-    public static readonly Measure Total = new("total_ms", "time of a move to its last confirmation, ms");
-    public static readonly Measure Duplicates = new("duplicate_packets", "packets that came twice in a move");
-    public static readonly Measure Reordered = new("reordered_packets", "packets out of order in a move");
-    public static readonly Measure Silence = new("longest_silence_ms", "longest time between two arrivals, ms");
-    public static readonly Measure Delay = new("longest_delay_ms", "longest time from sender to receiver, ms");
-    public static readonly Measure Offered = new("offered_pps", "packets offered a second, with all pauses");
-    public static readonly Measure PacketIns = new("packet_ins", "packets without an entry, to the controller");
-    public static readonly Measure Repeats = new("repeats", "trials made again for loss to overload, with rate=auto");
+    public static readonly Measure Lost = new("lost_mean_packets", "UDP packets lost in a move (mean)");
+    public static readonly Measure LostStill = new("still_lost_mean_packets", "UDP packets lost in as long while nothing moves (mean)");
+    public static readonly Measure Blocked = new("blocked_mean_ms", "suspension: packets lost in a move, as time (mean), ms");
+    public static readonly Measure Total = new("total_mean_ms", "from the order to move to the last confirmation (mean), ms");
+    public static readonly Measure Duplicates = new("duplicate_mean_packets", "UDP packets that come twice in a move (mean)");
+    public static readonly Measure Reordered = new("reordered_mean_packets", "UDP packets out of order in a move (mean)");
+    public static readonly Measure Silence = new("gap_max_ms", "time between two arrivals (longest), ms");
+    public static readonly Measure Delay = new("delay_max_ms", "time from sender to receiver (longest), ms");
+    public static readonly Measure Offered = new(
+        "offered_mean_pps", "UDP packets offered, with the generator's pauses (mean), packets a second");
+    public static readonly Measure PacketIns = new("unmatched_mean_packets", "UDP packets without an entry, at the controller (mean)");
+    public static readonly Measure Repeats = new("repeated_trials", "trials made again for loss to overload, with rate=auto");
     public static readonly Measure HighestRate = new("highest_rate_pps", "highest rate without loss, packets a second");
-    public static readonly Measure MemoryRate = new("memory_rate_pps", "frames a second from memory, on one core");
+    public static readonly Measure MemoryRate = new("memory_mpps", "64-byte frames on one core while entries come and go, Mpps");
     public static readonly Measure Slice = new("slice_mbit_per_s", "band of the slice under overload, Mbit/s");
 
     private static readonly IReadOnlyList<string> Axes =
@@ -39,7 +40,7 @@ internal static class XenflowMeasures
             "saturation", "highest rate without loss over the size of packets, with links as the paper's and without (§4)",
             ["size=60,128,256,512,1024,1514", "link-rate=auto,100"], [HighestRate])
         {
-            Settings = ["part=rates", "seconds=2"], Repeat = 3,
+            Settings = ["part=rates", "duration=2"], Repeat = 3,
         },
     ];
 

@@ -15,7 +15,7 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
     private readonly int _flows = run.Get(XenflowParameters.Flows);
     private readonly MoveSteps _making = new(Waits: run.Get(XenflowParameters.Barriers), Probes: run.Get(XenflowParameters.Probe));
     private readonly MoveSteps _breaking = new(BreaksFirst: true, Waits: run.Get(XenflowParameters.Barriers));
-    private readonly TimeSpan _duration = TimeSpan.FromSeconds(run.Get(XenflowParameters.Seconds));
+    private readonly TimeSpan _duration = TimeSpan.FromSeconds(run.Get(XenflowParameters.Duration));
     private readonly List<MovePoint> _points = [];
     private int _repeats;
     private bool _isRehearsed;

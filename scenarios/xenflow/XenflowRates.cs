@@ -34,7 +34,7 @@ internal static class XenflowRates
     /// <returns>The trials that confirmed it.</returns>
     public static XenflowTrial[] FindHighest(ScenarioRun run, PacketSize size, XenflowTraffic traffic)
     {
-        TimeSpan duration = TimeSpan.FromSeconds(run.Get(XenflowParameters.Seconds));
+        TimeSpan duration = TimeSpan.FromSeconds(run.Get(XenflowParameters.Duration));
         XenflowTrial Try(double rate) => traffic.Run(rate, duration / 2, run.Cancellation);
         double most = size.MostOver(run.Get(CommonParameters.LinkRate));
         XenflowTrial? found = new RateSearch(Tolerance: 0, Resolution: 0.1, Attempts: 3).Find(Try(most), Try);
@@ -63,7 +63,7 @@ internal static class XenflowRates
         JsonObject churn = ScenarioBench.Run(run.Cancellation, "churn", "--flows", "1000", "--rate", "100000", "--seconds", seconds);
         double rate = 1e6 * churn["mpps"]!.GetValue<double>();
         long lost = churn["lost"]!.GetValue<long>();
-        run.Record(XenflowMeasures.MemoryRate, rate);
+        run.Record(XenflowMeasures.MemoryRate, rate / 1e6);
         run.Figure("64-byte frames of 1,000 flows while entries come and go, one core, from memory", "none given (1 Gbit/s ports)", $"{rate / 1e6:0.0} Mpps, {lost} lost");
         run.CheckTime(
             "1,000 flows at the line rate of 1 Gbit/s on one core while 100,000 entries a second come and go, from memory", $"{LineRate / 1e6:0.000} Mpps, 0 lost",

@@ -80,7 +80,7 @@ internal sealed class XenflowScenario : Scenario
         run.WaitUntil(() => lab.Controller.Switches.Count == 4, "four switches are connected");
         lab.Introduce(run);
         run.Say("four switches are connected, and the virtual router's kernel knows its neighbours");
-        if (run.Includes(XenflowParameters.OnDemand))
+        if (run.Includes(XenflowParameters.FirstPackets))
         {
             RouteOnDemand(run, lab);
             run.KeepTable(lab.Here, "before");
@@ -119,7 +119,7 @@ internal sealed class XenflowScenario : Scenario
         FrameCount arrived = tap.Count("to the network behind the next hop", (in frame) => frame.NetworkDestination == to);
         FrameCount right = tap.Count("with the next hop's hardware address", (in frame) => frame.NetworkDestination == to && frame.Destination == XenflowLab.NextHop);
         using var traffic = new XenflowTraffic(lab, size.FrameLength, flows, most: 1 << 20);
-        bool inAdvance = run.Get(XenflowParameters.Insertion) == XenflowParameters.InAdvance;
+        bool inAdvance = run.Get(XenflowParameters.Insertion) == CommonParameters.Proactive;
         if (inAdvance)
         {
             traffic.Insert(run);
@@ -132,7 +132,7 @@ internal sealed class XenflowScenario : Scenario
         string kind = inAdvance ? "flows with entries" : "flows that nobody had entries for";
         run.Say($"{trial.Offered} packets of {flows} {kind}: {trial.PacketIns} went to the controller, {trial.Lost} were lost");
         run.Result.Add("onDemand", trial.ToJson());
-        if (run.Get(XenflowParameters.Part) == XenflowParameters.OnDemand)
+        if (run.Get(XenflowParameters.Part) == XenflowParameters.FirstPackets)
         {
             XenflowMeasures.Record(run, [trial]);
         }

@@ -77,7 +77,7 @@ internal sealed class XenflowTraffic : IDisposable
     /// <summary>For trials at any rate; every flow has its entry, and the code has run once.</summary>
     public static XenflowTraffic ForTrials(ScenarioRun run, XenflowLab lab, PacketSize size)
     {
-        double seconds = run.Get(XenflowParameters.Seconds);
+        double seconds = run.Get(XenflowParameters.Duration);
         double rate = Math.Max(size.LineRate, run.Get(XenflowParameters.Rate) ?? 0);
         long most = (long)(rate * (seconds + LongestMove.TotalSeconds));
         var traffic = new XenflowTraffic(lab, size.FrameLength, run.Get(XenflowParameters.Flows), most);
@@ -106,7 +106,7 @@ internal sealed class XenflowTraffic : IDisposable
             {
                 throw new TestbedException($"not all of {_flows} flows have entries after {MostFills} packets of each");
             }
-            if (run.Get(XenflowParameters.Insertion) == XenflowParameters.InAdvance)
+            if (run.Get(XenflowParameters.Insertion) == CommonParameters.Proactive)
             {
                 Insert(run);
             }

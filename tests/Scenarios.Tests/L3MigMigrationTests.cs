@@ -45,7 +45,7 @@ public sealed class L3MigMigrationTests : IDisposable
 
     [Theory]
     [InlineData(InsertionOrder.GatewaysFirst, 0x12, 0x22, 0x11, 0x21)]
-    [InlineData(InsertionOrder.SwitchBySwitch, 0x12, 0x22, 0x11, 0x21)]
+    [InlineData(InsertionOrder.OneByOne, 0x12, 0x22, 0x11, 0x21)]
     public void Gateways_are_told_before_the_virtual_switches_that_send_to_them(string insertion, params int[] order)
     {
         CentralController central = Begin(makesBeforeBreak: true, insertion);
@@ -55,13 +55,13 @@ public sealed class L3MigMigrationTests : IDisposable
     }
 
     [Theory]
-    [InlineData(InsertionOrder.AtOnce, 1)]
+    [InlineData(InsertionOrder.Together, 1)]
     [InlineData(InsertionOrder.GatewaysFirst, 2)]
-    [InlineData(InsertionOrder.SwitchBySwitch, 4)]
+    [InlineData(InsertionOrder.OneByOne, 4)]
     public void Each_round_of_changes_waits_for_the_one_before(string insertion, int rounds)
     {
         ulong[] switches = [0x11, 0x12, 0x21, 0x22, 0x11, 0x12];
-        IReadOnlyList<ulong>[] split = [.. InsertionOrder.Split(switches, insertion, device => device, device => (device & 0xf) == 2)];
+        IReadOnlyList<ulong>[] split = [.. ChangeRounds.Split(switches, insertion, device => device, device => (device & 0xf) == 2)];
         Assert.Equal(rounds, split.Length);
         Assert.Equal(switches.Order(), split.SelectMany(round => round).Order());
     }
@@ -86,7 +86,7 @@ public sealed class L3MigMigrationTests : IDisposable
         new(Machine, Destination, new Session(IpProtocol.Tcp, Near, Far, 49_200, L3MigMove.MigrationPort));
 
     /// <summary>Two sites, and a session between two machines at the first of them.</summary>
-    private CentralController Begin(bool makesBeforeBreak, string insertion = InsertionOrder.AtOnce)
+    private CentralController Begin(bool makesBeforeBreak, string insertion = InsertionOrder.Together)
     {
         var central = new CentralController(new PortPool(L3MigLab.FirstPort, 10), static _ => { }, makesBeforeBreak, insertion);
         foreach (L3Site site in new[] { L3MigLab.NearSite, L3MigLab.FarSite })

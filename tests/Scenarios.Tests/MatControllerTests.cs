@@ -72,13 +72,19 @@ public sealed class MatControllerTests
     }
 
     [Theory]
-    [InlineData(nameof(MatInsertion.Parallel), "1 2 3")]
-    [InlineData(nameof(MatInsertion.Serial), "3", "1", "2")]
-    [InlineData(nameof(MatInsertion.NewFirst), "3", "1 2")]
-    [InlineData(nameof(MatInsertion.OldFirst), "2", "1 3")]
-    public void Switches_get_their_flows_in_the_order_of_the_insertion_each_round_when_the_one_before_has_confirmed(string insertion, params string[] rounds)
+    [InlineData("together", false, "1 2 3")]
+    [InlineData("together", true, "3", "1 2")]
+    [InlineData("one-by-one", false, "3", "1", "2")]
+    [InlineData("old-first", false, "2", "1 3")]
+    [InlineData("new-last", false, "1 2", "3")]
+    public void Switches_get_their_flows_in_the_order_asked_for_each_round_when_the_one_before_has_confirmed(
+        string order, bool makesBeforeBreak, params string[] rounds)
     {
-        using var controller = new MatController(Networks, Address("10.0.0.1"), [Home], static _ => { }) { Insertion = Enum.Parse<MatInsertion>(insertion) };
+        using var controller = new MatController(Networks, Address("10.0.0.1"), [Home], static _ => { })
+        {
+            Order = order,
+            MakesBeforeBreak = makesBeforeBreak,
+        };
         using var devices = new Devices(controller, Networks);
         devices.Register(at: 2);
         devices.Arrive(at: 3);
@@ -108,11 +114,11 @@ public sealed class MatControllerTests
     }
 
     [Theory]
-    [InlineData(true, FlowModCommand.Add, 5)]
-    [InlineData(false, FlowModCommand.DeleteStrict, 0)]
-    public void The_translation_of_the_old_address_stays_for_a_while_or_goes_at_once(bool stays, FlowModCommand command, int seconds)
+    [InlineData(7, FlowModCommand.Add)]
+    [InlineData(0, FlowModCommand.DeleteStrict)]
+    public void The_translation_of_the_old_address_stays_for_a_while_or_goes_at_once(int seconds, FlowModCommand command)
     {
-        using var controller = new MatController(Networks, Address("10.0.0.1"), [Home], static _ => { }) { KeepsOldAddress = stays };
+        using var controller = new MatController(Networks, Address("10.0.0.1"), [Home], static _ => { }) { GraceSeconds = (ushort)seconds };
         using var devices = new Devices(controller, Networks);
         devices.Register(at: 2);
         devices.Arrive(at: 3);

@@ -41,16 +41,22 @@ public sealed class VictorControllerTests
     }
 
     [Theory]
-    [InlineData("new-first", true)]
-    [InlineData("new-last", false)]
-    public void Elements_get_a_binding_in_the_order_asked_for_each_step_when_the_one_before_has_confirmed(string insertion, bool isNewFirst)
+    [InlineData("together", true, true)]
+    [InlineData("one-by-one", false, true)]
+    [InlineData("new-last", false, false)]
+    public void Elements_get_a_binding_in_the_order_asked_for_each_step_when_the_one_before_has_confirmed(
+        string order, bool makesBeforeBreak, bool isNewFirst)
     {
         var topology = new Dictionary<ulong, ForwardingElement>
         {
             [Element] = new("FE1", [1], new Dictionary<ulong, ushort> { [Elsewhere] = Tunnel }),
             [Elsewhere] = new("FE2", [1], new Dictionary<ulong, ushort> { [Element] = Tunnel }),
         };
-        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), topology, static _ => { }) { Insertion = insertion };
+        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), topology, static _ => { })
+        {
+            Order = order,
+            MakesBeforeBreak = makesBeforeBreak,
+        };
         controller.Start();
         using ScriptedPeer here = Connect(controller, Element);
         using ScriptedPeer elsewhere = Connect(controller, Elsewhere);

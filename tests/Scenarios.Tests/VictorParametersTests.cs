@@ -17,6 +17,9 @@ public sealed class VictorParametersTests
     [InlineData("link-rate: does not go with --vm: what a guest sends has no rate", true, "link-rate=100")]
     [InlineData("pause: 100 ms at pings=10 are fewer than 3 pings", false, "pings=10", "pause=100")]
     [InlineData("moves: 100 at pings=1000 and pause=1000 may be more than 65536 pings, and their sequence number has 16 bits", false, "pings=1000,moves=100")]
+    [InlineData("pings: is not for part=rates; it is for part=all or part=handoffs", false, "part=rates,pings=10")]
+    [InlineData("backend: is not for part=rates; it is for part=all or part=handoffs", false, "part=rates,backend=xdp")]
+    [InlineData("order: old-first waits for switches to confirm, which takes barriers=on", false, "order=old-first", "barriers=off")]
     [InlineData("tunnel: of capsulator no rate is measured; it is with part=handoffs", false, "part=rates,tunnel=capsulator")]
     public void What_does_not_go_together_is_refused_with_the_reason(string reason, bool usesGuests, params string[] settings) =>
         Assert.Equal(reason, Assert.Throws<OptionException>(() => ParameterValues.Parse(Victor, new ScenarioOptions { UsesGuests = usesGuests }, settings)).Message);

@@ -12,11 +12,11 @@ public sealed class XenflowParametersTests
     private static readonly ScenarioOptions Plain = new();
 
     [Theory]
-    [InlineData("part=slice,rate=1000", "rate: is not for part=slice; it is for part=all or part=moves or part=on-demand or part=ports")]
+    [InlineData("part=slice,rate=1000", "rate: is not for part=slice; it is for part=all or part=moves or part=first-packets or part=ports")]
     [InlineData("part=rates,moves=2", "moves: is not for part=rates; it is for part=all or part=moves")]
     [InlineData(
         "part=memory,backend=xdp",
-        "backend: is not for part=memory; it is for part=all or part=moves or part=on-demand or part=ports or part=rates or part=slice or part=route")]
+        "backend: is not for part=memory; it is for part=all or part=moves or part=first-packets or part=ports or part=rates or part=slice or part=route")]
     [InlineData("size=60.5", "size: '60.5' is not allowed; it is a whole number of bytes")]
     [InlineData("size=59", "size: '59' is not allowed; it is a number, 60 to 1514, or auto: moves with 60 and with 1514, else 60")]
     [InlineData("make-before-break=yes", "make-before-break: 'yes' is not allowed; it is both, on, off")]
@@ -32,10 +32,10 @@ public sealed class XenflowParametersTests
             Assert.Throws<OptionException>(() => ParameterValues.Parse(Scenario, Plain with { UsesGuests = true }, ["backend=vhost-user"])).Message);
 
     [Theory]
-    [InlineData("part=moves,rate=1000,size=512,flows=10,moves=3,make-before-break=off,insertion=in-advance,barriers=off,probe=off")]
-    [InlineData("part=moves,seconds=2,link-rate=100,backend=xdp")]
+    [InlineData("part=moves,rate=1000,size=512,flows=10,moves=3,make-before-break=off,insertion=proactive,barriers=off,probe=off")]
+    [InlineData("part=moves,duration=2,link-rate=100,backend=xdp")]
     [InlineData("part=moves,device=card")]
-    [InlineData("part=on-demand,rate=500,backend=tap")]
+    [InlineData("part=first-packets,rate=500,backend=tap")]
     [InlineData("part=slice,link-rate=100,seed=7")]
     public void What_goes_together_is_read(string settings) => Assert.False(Read(settings).AreDefault);
 

@@ -91,6 +91,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     public static partial int kill(int process, int signal);
 
+    [LibraryImport(Library)]
+    public static partial int getppid();
+
     [LibraryImport(Library, SetLastError = true)]
     public static partial nint read(int descriptor, void* buffer, nuint count);
 

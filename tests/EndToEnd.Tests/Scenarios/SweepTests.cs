@@ -55,6 +55,29 @@ public sealed class SweepTests
         }
     }
 
+    [Fact]
+    public void Killed_it_takes_the_run_with_it_that_is_under_way()
+    {
+        Needs.Namespaces();
+        string folder = Directory.CreateTempSubdirectory("sweep").FullName;
+        try
+        {
+            using RunningCommand running = RunningCommand.Start(
+                SwitchProgram.Dotnet,
+                [SwitchProgram.Library, "scenario", "victor", "--small", "--set", "moves=50,pause=9000", "--repeat", "1", "--out", folder]);
+            running.WaitForText("run 1 of 1", Bound);
+            int[] children = [];
+            Eventually.True(() => (children = ChildrenOf(running.ProcessId)).Length > 0, "the run has a process");
+            SwitchProgram.Terminate(running, "KILL");
+            running.WaitForEnd(SwitchProgram.Patience);
+            Assert.All(children, child => Eventually.True(() => !Directory.Exists($"/proc/{child}"), "the run's process is gone"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static int[] ChildrenOf(int process) =>
         [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _) && ReadParent(name!) == process).Select(int.Parse!)];
 

@@ -44,7 +44,7 @@ public sealed class XenflowTests
         CommandResult result = running.WaitForEnd(Bound);
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         JsonNode scenario = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!;
-        Assert.Null(scenario["measures"]!["lost_packets"]); // a mean over rates and sizes
+        Assert.Null(scenario["measures"]!["lost_mean_packets"]); // a mean over rates and sizes
         JsonNode data = scenario["data"]!;
         foreach (string size in (string[])["64 bytes", "1500 bytes"])
         {
@@ -68,15 +68,15 @@ public sealed class XenflowTests
             SwitchProgram.Dotnet,
             [
                 SwitchProgram.Library, "scenario", "xenflow", "--small", "--json",
-                "--set", "part=moves,rate=3000,size=512,flows=50,moves=2,make-before-break=on,insertion=in-advance,link-rate=100",
+                "--set", "part=moves,rate=3000,size=512,flows=50,moves=2,make-before-break=on,insertion=proactive,link-rate=100",
             ]);
         CommandResult result = running.WaitForEnd(Bound);
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         JsonNode scenario = Assert.Single(JsonNode.Parse(result.Output)!["scenarios"]!.AsArray())!;
         Assert.Equal((3000, 512), (scenario["parameters"]!["rate_pps"]!.GetValue<int>(), scenario["parameters"]!["size_bytes"]!.GetValue<int>()));
         JsonNode measures = scenario["measures"]!;
-        Assert.Equal(0, measures["packet_ins"]!.GetValue<double>());
-        Assert.InRange(measures["total_ms"]!.GetValue<double>(), double.Epsilon, double.MaxValue);
+        Assert.Equal(0, measures["unmatched_mean_packets"]!.GetValue<double>());
+        Assert.InRange(measures["total_mean_ms"]!.GetValue<double>(), double.Epsilon, double.MaxValue);
         Assert.Null(measures["highest_rate_pps"]);
         JsonArray moves = scenario["data"]!["migrations frames of 512 bytes"]!.AsArray();
         Assert.Equal(2, moves.Count);
