@@ -134,8 +134,9 @@ internal sealed class RunningCommand : IDisposable
         {
             if (giveUp?.Invoke() == true || Stopwatch.GetElapsedTime(start) > limit)
             {
+                string threads = DescribeThreads();
                 End();
-                throw new TimeoutException($"'{_command}' was still running after {Stopwatch.GetElapsedTime(start)}; it said: {Error}{Output}");
+                throw new TimeoutException($"'{_command}' was still running after {Stopwatch.GetElapsedTime(start)}; its threads: {threads}; it said: {Error}{Output}");
             }
         }
         _process.WaitForExit(); // the readers have seen the end too
@@ -197,6 +198,26 @@ internal sealed class RunningCommand : IDisposable
         _killed.Dispose();
         Kill();
         _process.Dispose();
+    }
+
+    /// <summary>What each thread does: its name, its state and where in the kernel it waits (proc(5)).</summary>
+    private string DescribeThreads()
+    {
+        try
+        {
+            return string.Join(", ", Directory.GetDirectories($"/proc/{_process.Id}/task")
+                .Select(task =>
+                {
+                    string stat = File.ReadAllText($"{task}/stat");
+                    int name = stat.IndexOf('(', StringComparison.Ordinal), end = stat.LastIndexOf(')');
+                    return $"{stat[(name + 1)..end]} {stat[end + 2]} {File.ReadAllText($"{task}/wchan")}";
+                })
+                .CountBy(thread => thread).Select(kind => $"{kind.Value} {kind.Key}"));
+        }
+        catch (IOException)
+        {
+            return "gone";
+        }
     }
 
     private void Kill()

@@ -51,8 +51,7 @@ public sealed class SpanningTreeTests
         return command;
     }
 
-    private static bool Ping(LabNode host, int count = 1) =>
-        host.Execute("ping", "-n", "-c", $"{count}", "-i", "0.1", "-W", "1", "10.0.0.2").Output.Contains($" {count} received", StringComparison.Ordinal);
+    private static bool Ping(LabNode host, int count = 1) => CabledHosts.Ping(host, "10.0.0.2", count) == count;
 
     private static string Show(LabNode inside) => CabledHosts.Ofctl(inside, "show");
 

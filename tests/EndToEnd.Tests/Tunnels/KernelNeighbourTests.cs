@@ -62,7 +62,7 @@ public sealed class KernelNeighbourTests
         using RunningCommand running = lab.Start(Underlay);
         Answers(lab);
         Assert.Equal(3, lab.Ping(3));
-        string said = lab.Far.Execute("ping", "-n", "-c", "3", "-i", "0.2", "-W", "2", "10.1.0.1").Output;
+        string said = lab.Far.Execute("ping", "-n", "-c", "3", "-l", "3", "-i", "5", "10.1.0.1").Output;
         Assert.Contains(" 3 received", said, StringComparison.Ordinal);
         Assert.DoesNotContain("DUP", said, StringComparison.Ordinal);
         string counts = lab.Inside.Execute("cat", "/proc/net/snmp").Checked().Output;
