@@ -25,6 +25,11 @@ internal abstract class IoSwitch : IDisposable
 
     public abstract OfClient Client { get; }
 
+    /// <summary>Sees to it that the switch listens to <see cref="Client"/> after a time in which something was measured.</summary>
+    public virtual void Return()
+    {
+    }
+
     /// <summary>What the port is, in the switch's own words.</summary>
     public abstract string Description { get; }
 
@@ -59,6 +64,7 @@ internal abstract class IoSwitch : IDisposable
     /// <summary>Packets the switch itself counted as dropped since it began.</summary>
     public (long Received, long Transmitted) ReadDrops()
     {
+        Return();
         if (!Client.TryReadPortStatistics(PortNumber.None, out List<PortStatistics> ports))
         {
             throw new OfClientException($"{Client.Target}: no port statistics");

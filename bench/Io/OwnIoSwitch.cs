@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics;
 using System.Globalization;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Management;
@@ -13,9 +14,14 @@ namespace Softswitch.Bench.Io;
 internal sealed class OwnIoSwitch : IoSwitch
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-io-").FullName;
+    // It takes a peer for dead that was silent for 15 s, and this one says nothing while it measures.
+    private static readonly TimeSpan MostSilence = TimeSpan.FromSeconds(5);
+
     private readonly string _control;
+    private readonly string _target;
     private readonly RunningCommand? _daemon;
-    private readonly OfClient? _client;
+    private OfClient? _client;
+    private long _connectedAt;
 
     /// <param name="network">Where the interfaces are.</param>
     /// <param name="processor">The only one its threads may use.</param>
@@ -32,9 +38,10 @@ internal sealed class OwnIoSwitch : IoSwitch
     public OwnIoSwitch(string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation, params string[] more)
     {
         _control = Path.Combine(_folder, "control.sock");
+        string socket = Path.Combine(_folder, "switch.sock");
+        _target = $"unix:{socket}";
         try
         {
-            string socket = Path.Combine(_folder, "switch.sock");
             string[] command =
             [
                 .. OwnProgram.Command, "run", "--port", $"{Input}={input}", "--port", $"{Output}={output}", "--control", $"punix:{_control}",
@@ -43,7 +50,8 @@ internal sealed class OwnIoSwitch : IoSwitch
             _daemon = RunningCommand.Start(command[0], command[1..], network: network, processor: processor).KilledBy(cancellation);
             _daemon.WaitForText("ready\n", Patience, () => cancellation.IsCancellationRequested);
             Description = _daemon.Output.Split('\n').FirstOrDefault(line => line.StartsWith($"port {Input}: ", StringComparison.Ordinal)) ?? input;
-            _client = OfClient.Connect($"unix:{socket}", Patience);
+            _connectedAt = Stopwatch.GetTimestamp();
+            _client = OfClient.Connect(_target, Patience);
         }
         catch (Exception e) when (e is Win32Exception or TimeoutException)
         {
@@ -62,6 +70,16 @@ internal sealed class OwnIoSwitch : IoSwitch
     public override int ProcessId => _daemon!.ProcessId;
 
     public override OfClient Client => _client!;
+
+    public override void Return()
+    {
+        if (Stopwatch.GetElapsedTime(_connectedAt) > MostSilence)
+        {
+            _client!.Dispose();
+            _connectedAt = Stopwatch.GetTimestamp();
+            _client = OfClient.Connect(_target, Patience);
+        }
+    }
 
     public override string Description { get; } = string.Empty;
 

@@ -113,9 +113,13 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
         _rounds.Add(new(rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed, disturbance));
     }
 
-    private PortStatistics ReadInput() => Switch.Client.TryReadPortStatistics(IoSwitch.Input, out List<PortStatistics> ports) && ports.Count == 1
-        ? ports[0]
-        : throw new CompareException("no port statistics");
+    private PortStatistics ReadInput()
+    {
+        Switch.Return();
+        return Switch.Client.TryReadPortStatistics(IoSwitch.Input, out List<PortStatistics> ports) && ports.Count == 1
+            ? ports[0]
+            : throw new CompareException("no port statistics");
+    }
 
     private static string Format(string format, double value) => value.ToString(format, CultureInfo.InvariantCulture);
 
