@@ -255,7 +255,8 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
             "-name", Name, "-nodefaults", "-no-user-config", "-display", "none", "-cpu", "max", "-smp", $"{Queues}", "-m", $"{Memory}M",
             "-object", $"memory-backend-memfd,id=memory,size={Memory}M,share=on", "-machine", $"pc,accel={Acceleration.Name},memory-backend=memory",
             "-kernel", image.Kernel, "-initrd", image.FileSystem,
-            "-append", $"console=ttyS0 quiet ipv6.disable=1 memhp_default_state=online lab.address={Prefix}{way}",
+            // no_timer_check: without KVM the kernel tries its timer for some ticks, and panics when a busy machine is late with them.
+            "-append", $"console=ttyS0 quiet no_timer_check ipv6.disable=1 memhp_default_state=online lab.address={Prefix}{way}",
             .. place.Backend(Queues), "-device", $"virtio-net-pci,id=card,netdev=network,mac={HardwareAddress},romfile={vectors}{several}{options}",
             .. Arguments, .. more,
         ];

@@ -9,9 +9,6 @@ namespace Softswitch.EndToEnd.Tests.Machines;
 /// <summary>Guests of QEMU's on vhost-user ports of a switch that runs as users run it.</summary>
 public sealed partial class VhostUserGuestTests(GuestPair pair) : IClassFixture<GuestPair>
 {
-    // A file of a few megabytes that both guests have, sent in pieces, so that a transfer lasts for seconds; what comes is told by its digest.
-    private const int Pieces = 56;
-
     [Fact]
     public void Two_guests_ping_each_other_and_exchange_TCP_by_several_queues()
     {
@@ -47,7 +44,7 @@ public sealed partial class VhostUserGuestTests(GuestPair pair) : IClassFixture<
         Eventually.True(() => first.HasExited, "the switch is gone");
         using RunningCommand second = pair.StartSwitch();
         AssertTransferWhole();
-        string pings = pair.Near.Execute("killall -INT ping; sleep 0.5; tail -n 3 /tmp/pings").Output;
+        string pings = pair.Near.Execute("killall -INT ping; until grep -q received /tmp/pings; do sleep 0.1; done; tail -n 3 /tmp/pings").Output;
         Say(pings);
         Match counted = Pings().Match(pings);
         Assert.True(int.Parse(counted.Groups[2].ValueSpan, CultureInfo.InvariantCulture) > 10, pings);
@@ -86,14 +83,14 @@ public sealed partial class VhostUserGuestTests(GuestPair pair) : IClassFixture<
 
     private static string Spaceless(string text) => text.ReplaceLineEndings(" ");
 
-    private static string Content(string pause) => $"for i in $(seq {Pieces}); do dd if=/bin/perl bs=64k skip=$i count=1 2>/dev/null; sleep {pause}; done";
-
     private void StartTransfer()
     {
         // nc leaves with its standard input: one that nobody writes to lasts.
         pair.Distant.Execute("rm -f /tmp/came /tmp/quiet; mkfifo /tmp/quiet; (nc -l -p 6000 <>/tmp/quiet >/tmp/came; mv /tmp/came /tmp/all) &");
         AwaitListening(6000);
-        pair.Near.Execute($"({Content("0.1")}) | nc {GuestPair.Far} 6000 &");
+        // Different pieces of a file, until somebody has had enough: it lasts as long as the test needs.
+        const string pieces = "i=0; until test -e /tmp/enough; do dd if=/bin/perl bs=16k skip=$((i % 200)) count=1 2>/dev/null; i=$((i + 1)); sleep 0.1; done";
+        pair.Near.Execute($"rm -f /tmp/enough; ({pieces}) | tee /tmp/sent | nc {GuestPair.Far} 6000 &");
     }
 
     private void AwaitListening(int port) =>
@@ -105,9 +102,10 @@ public sealed partial class VhostUserGuestTests(GuestPair pair) : IClassFixture<
 
     private void AssertTransferWhole()
     {
+        pair.Near.Execute("touch /tmp/enough").Checked();
         Eventually.True(() => pair.Distant.Execute("test -e /tmp/all").ExitCode == 0, () => $"{Received()} bytes came\n{pair.Near.Execute("ps").Output}");
         string came = pair.Distant.Execute("sha256sum </tmp/all; rm /tmp/all").Checked().Output;
-        Assert.Equal(pair.Distant.Execute($"({Content("0")}) | sha256sum").Checked().Output, came);
+        Assert.Equal(pair.Near.Execute("sha256sum </tmp/sent").Checked().Output, came);
     }
 
     [GeneratedRegex(@"(\d+) packets transmitted, (\d+) packets received")]
