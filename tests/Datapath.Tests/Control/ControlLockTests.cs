@@ -112,7 +112,7 @@ public sealed class ControlLockTests : ICommandHost
             fair.Enter();
             fair.Exit();
         });
-        Assert.True(SpinWait.SpinUntil(() => fair.IsOverdue, TimeSpan.FromSeconds(20)));
+        Assert.True(SpinWait.SpinUntil(() => fair.IsOverdue, TimeSpan.FromSeconds(60)));
         fair.Exit();
         other.Join();
     }
@@ -127,7 +127,7 @@ public sealed class ControlLockTests : ICommandHost
         WaitUntilAsleep(first);
         Thread second = Start(() => EnterAndCount(withTable: false, ref brief));
         Stopwatch watch = Stopwatch.StartNew();
-        while (Volatile.Read(ref brief) == 0 && watch.Elapsed < TimeSpan.FromSeconds(20))
+        while (Volatile.Read(ref brief) == 0 && watch.Elapsed < TimeSpan.FromSeconds(60))
         {
             _lock.Breathe();
         }
@@ -158,7 +158,7 @@ public sealed class ControlLockTests : ICommandHost
                 sut.Control.Barrier();
             }
         });
-        Assert.True(barrier.Join(TimeSpan.FromSeconds(20)));
+        Assert.True(barrier.Join(TimeSpan.FromSeconds(60)));
     }
 
     [Fact]
@@ -185,7 +185,7 @@ public sealed class ControlLockTests : ICommandHost
     }
 
     private static void WaitUntilAsleep(Thread thread) =>
-        Assert.True(SpinWait.SpinUntil(() => thread.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(20)));
+        Assert.True(SpinWait.SpinUntil(() => thread.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(60)));
 
     private void EnterAndCount(bool withTable, ref int count)
     {

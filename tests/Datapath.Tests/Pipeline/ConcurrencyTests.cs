@@ -15,7 +15,7 @@ public sealed class ConcurrencyTests
 {
     private const int Versions = 50_000;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public enum Change
     {

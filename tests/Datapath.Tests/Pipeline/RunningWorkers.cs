@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Pipeline;
 
@@ -29,7 +30,7 @@ internal sealed class RunningWorkers : IDisposable
         foreach (Worker worker in _workers)
         {
             EventWaiter waiter = _waiters[worker.Id];
-            Assert.True(SpinWait.SpinUntil(() => worker.Sleep.IsAsleep && waiter.IsAsleep, TimeSpan.FromSeconds(10)), "the worker sleeps");
+            Eventually.True(() => worker.Sleep.IsAsleep && waiter.IsAsleep, "the worker sleeps");
         }
     }
 

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Pipeline;
 
@@ -60,6 +61,7 @@ public sealed class StationTableTests : IDisposable
         {
             writer.Start();
         }
+        Eventually.True(() => Enumerable.Range(1, 1000).Any(station => _table.Find(Key(destination: (ulong)station), 1000) != 0), "stations are learned");
         int wrong = 0;
         int found = 0;
         Random own = new(99);

@@ -114,7 +114,7 @@ public sealed unsafe class FlowCacheTests : IDisposable
         _journal.LetGo();
         Assert.Equal(before, _journal.Begun);
         _journal.LetGo();
-        Assert.True(control.Join(TimeSpan.FromSeconds(20)), "the change goes on");
+        Assert.True(control.Join(TimeSpan.FromSeconds(60)), "the change goes on");
         Assert.Equal(before + 1, _journal.Completed);
     }
 

@@ -19,7 +19,7 @@ internal sealed class OpenFlowTarget : IFuzzTarget
     private const long PacketOutReserve = 4 << 20;
 
     // Long enough for any machine.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly FlowAction[] _actions = new FlowAction[OfActions.MaxCount];
 
