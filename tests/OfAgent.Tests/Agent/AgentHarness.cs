@@ -13,6 +13,9 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>A whole switch without interfaces: agent, datapath, a worker thread and a control thread, memory ports 1 and 2.</summary>
 internal sealed class AgentHarness : IDisposable
 {
+    // Only a failure takes so long.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly BlockingCollection<string> _log = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly WorkerThreads _workers = new(1, () => new EpollWaiter());
@@ -68,7 +71,7 @@ internal sealed class AgentHarness : IDisposable
     /// <summary>Accepts the switch's connection; a switch that does not come fails the test instead of hanging it.</summary>
     public static Socket Accept(Socket listener)
     {
-        Assert.True(listener.Poll(TimeSpan.FromSeconds(20), SelectMode.SelectRead), "the switch does not connect");
+        Assert.True(listener.Poll(Patience, SelectMode.SelectRead), "the switch does not connect");
         return listener.Accept();
     }
 
@@ -79,7 +82,7 @@ internal sealed class AgentHarness : IDisposable
     public string WaitForLog(string part)
     {
         List<string> seen = [];
-        while (_log.TryTake(out string? line, TimeSpan.FromSeconds(20)))
+        while (_log.TryTake(out string? line, Patience))
         {
             if (line.Contains(part, StringComparison.Ordinal))
             {
@@ -91,7 +94,7 @@ internal sealed class AgentHarness : IDisposable
     }
 
     /// <summary>Returns when nothing that was sent is still being handled: what a clock that the test moves shows of silence is the peers'.</summary>
-    public void WaitUntilIdle() => Assert.True(SpinWait.SpinUntil(() => Agent.IsIdle, TimeSpan.FromSeconds(60)), "a connection does not come to rest");
+    public void WaitUntilIdle() => Assert.True(SpinWait.SpinUntil(() => Agent.IsIdle, Patience), "a connection does not come to rest");
 
     public MissBehaviour ReadMissBehaviour()
     {

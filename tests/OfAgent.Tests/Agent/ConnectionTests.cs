@@ -4,6 +4,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
 
@@ -225,10 +226,9 @@ public sealed class ConnectionTests
     [Fact]
     public void A_restarted_switch_takes_its_port_at_once()
     {
-        int port;
-        using (AgentHarness first = new())
+        int port = OvsTools.FreePort(); // that nobody is given meanwhile
+        using (AgentHarness first = new(new AgentOptions { Listeners = [AgentHarness.Target($"ptcp:{port}:127.0.0.1")] }))
         {
-            port = first.Agent.ListenPorts[0];
             using RawController controller = first.Connect();
             controller.Barrier();
             first.Agent.Dispose(); // the side that closes first is left with the lingering connection

@@ -83,7 +83,7 @@ public sealed class OpenVSwitchPeerTests
         using AgentHarness harness = new();
         using RunningCommand peer = RunningCommand.Start("ovs-ofctl", ["-O", "OpenFlow13", "show", Target(harness)]);
         Assert.EndsWith("it speaks OpenFlow 1.3 only; this switch 1.0", harness.WaitForLog("closed"), StringComparison.Ordinal);
-        Assert.NotEqual(0, peer.WaitForEnd(TimeSpan.FromSeconds(20)).ExitCode);
+        Assert.NotEqual(0, peer.WaitForEnd(OvsTools.Patience).ExitCode);
     }
 
     [Fact]

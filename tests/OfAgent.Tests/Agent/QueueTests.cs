@@ -3,6 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
@@ -209,7 +210,7 @@ public sealed class QueueTests
     private static string Ofctl(AgentHarness harness, string command, params string[] arguments)
     {
         using RunningCommand running = RunningCommand.Start(
-            "ovs-ofctl", ["-O", "OpenFlow10", "--timeout=20", command, $"tcp:127.0.0.1:{harness.Agent.ListenPorts[0]}", .. arguments]);
-        return running.WaitForEnd(TimeSpan.FromSeconds(20)).Checked().Output;
+            "ovs-ofctl", ["-O", "OpenFlow10", "--timeout=50", command, $"tcp:127.0.0.1:{harness.Agent.ListenPorts[0]}", .. arguments]);
+        return running.WaitForEnd(OvsTools.Patience).Checked().Output;
     }
 }

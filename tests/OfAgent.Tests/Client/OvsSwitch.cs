@@ -52,7 +52,7 @@ internal sealed class OvsSwitch : IDisposable
 
     public string Ofctl(params string[] arguments) => Run("ovs-ofctl", ["-F", "OpenFlow10-table_id", "-O", "OpenFlow10", .. arguments]);
 
-    public void Vsctl(params string[] arguments) => Run("ovs-vsctl", [$"--db=unix:{_folder}/db.sock", "--timeout=20", "--retry", .. arguments]);
+    public void Vsctl(params string[] arguments) => Run("ovs-vsctl", [$"--db=unix:{_folder}/db.sock", "--timeout=50", "--retry", .. arguments]);
 
     /// <summary>Has a frame arrive at a port.</summary>
     public void Receive(string port, string hexadecimal) => Run("ovs-appctl", "-t", $"{_folder}/vs.ctl", "netdev-dummy/receive", port, hexadecimal);

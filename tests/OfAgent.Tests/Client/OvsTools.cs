@@ -10,25 +10,36 @@ namespace Softswitch.OfAgent.Tests.Client;
 internal static class OvsTools
 {
     /// <summary>So long that only a failure takes it.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>Skips the running test, with the reason, where a tool is missing.</summary>
     public static void Require(string name) =>
         Assert.SkipUnless(File.Exists($"/usr/bin/{name}"), $"{name} is not installed (apt-get install openvswitch-{(name == "ovs-ofctl" ? "common" : "testcontroller")})");
 
-    /// <summary>A TCP port that was free a moment ago.</summary>
+    /// <summary>A TCP port that was free a moment ago, and none of those that the kernel gives to whoever asks for any.</summary>
     public static int FreePort()
     {
-        using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        while (true)
+        {
+            using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+            int port = Random.Shared.Next(10_000, 32_768); // ip_local_port_range begins there
+            try
+            {
+                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                return port;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // another one
+            }
+        }
     }
 
     /// <summary>Runs one of ovs-ofctl's commands to its end.</summary>
     /// <returns>What it printed.</returns>
     public static string Ofctl(params string[] arguments)
     {
-        using RunningCommand running = RunningCommand.Start("ovs-ofctl", ["-O", "OpenFlow10", "--timeout=20", .. arguments]);
+        using RunningCommand running = RunningCommand.Start("ovs-ofctl", ["-O", "OpenFlow10", "--timeout=50", .. arguments]);
         return running.WaitForEnd(Patience).Checked().Output;
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
@@ -58,7 +59,7 @@ public class OfControllerTests
         using ScriptedPeer peer = Connect(controller, 7);
         peer.Write(b => ErrorMessage.Write(b, 42, OfError.BadActionBadOutPort, default));
         Eventually.True(() => controller.Errors.Count == 1, "the error");
-        Assert.Equal((42u, OfError.BadActionBadOutPort), controller.Errors[0]);
+        Assert.Equal((42u, OfError.BadActionBadOutPort), controller.Errors.First());
     }
 
     [Fact]
@@ -147,9 +148,9 @@ public class OfControllerTests
 
         public IReadOnlyList<long>? Answers { get; private set; }
 
-        public List<(uint Xid, OfError Error)> Errors { get; } = [];
+        public ConcurrentQueue<(uint Xid, OfError Error)> Errors { get; } = [];
 
-        public List<(uint Xid, OfStatsType Type, int Length, bool IsLast)> Parts { get; } = [];
+        public ConcurrentQueue<(uint Xid, OfStatsType Type, int Length, bool IsLast)> Parts { get; } = [];
 
         public int Gone { get; private set; }
 
@@ -175,10 +176,10 @@ public class OfControllerTests
         protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn) =>
             from.Send(new FlowMod { Actions = [FlowAction.Output(packetIn.InPort)] });
 
-        protected override void OnError(SwitchConnection from, uint xid, OfError error) => Errors.Add((xid, error));
+        protected override void OnError(SwitchConnection from, uint xid, OfError error) => Errors.Enqueue((xid, error));
 
         protected override void OnStatsReply(SwitchConnection from, uint xid, OfStatsType type, ReadOnlySpan<byte> body, bool isLast) =>
-            Parts.Add((xid, type, body.Length, isLast));
+            Parts.Enqueue((xid, type, body.Length, isLast));
 
         protected override void OnDisconnected(SwitchConnection from) => Gone++;
     }
