@@ -93,11 +93,11 @@ public sealed class LifeCycleTests
         int[] processors = ProcessorAffinity.Read();
         using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--cpus", $"{processors[^1]}");
-        Dictionary<string, string> allowed = Directory.GetDirectories($"/proc/{running.ProcessId}/task")
-            .DistinctBy(task => File.ReadAllText($"{task}/comm").Trim())
-            .ToDictionary(task => File.ReadAllText($"{task}/comm").Trim(), task => File.ReadLines($"{task}/status").First(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)));
-        Assert.Equal($"Cpus_allowed_list:\t{processors[^1]}", allowed["worker 0"]);
-        Assert.Equal(processors.Length == 1, allowed["control"] == allowed["worker 0"]);
+        IReadOnlyList<string[]> threads = SwitchProgram.ReadThreads(running);
+        Assert.Equal($"{processors[^1]}", AllowedOf("worker 0"));
+        Assert.Equal(processors.Length == 1, AllowedOf("control") == AllowedOf("worker 0"));
+
+        string AllowedOf(string name) => SwitchProgram.Value(threads.First(status => SwitchProgram.Value(status, "Name:") == name), "Cpus_allowed_list:");
     }
 
     [Fact]
@@ -258,7 +258,7 @@ public sealed class LifeCycleTests
         using var lab = new CabledHosts(hosts: 3);
         using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "actions=normal");
-        using RunningCommand monitor = lab.StartMonitor(64);
+        using RunningCommand monitor = lab.StartPortMonitor();
         Assert.Equal(3, lab.Ping(1, 2));
         lab.Inside.Execute("ip", "link", "del", "s3").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);

@@ -15,16 +15,15 @@ public sealed class PrivilegesTests
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone");
-        string[] threads = Directory.GetDirectories($"/proc/{running.ProcessId}/task");
+        IReadOnlyList<string[]> threads = SwitchProgram.ReadThreads(running);
         Assert.NotEmpty(threads);
-        foreach (string thread in threads)
+        foreach (string[] status in threads)
         {
-            string[] status = File.ReadAllLines($"{thread}/status");
             foreach (string set in new[] { "CapEff:", "CapPrm:", "CapBnd:", "CapInh:", "CapAmb:" })
             {
-                Assert.Equal(0UL, Convert.ToUInt64(Value(status, set), 16) & ~Kept);
+                Assert.Equal(0UL, Convert.ToUInt64(SwitchProgram.Value(status, set), 16) & ~Kept);
             }
-            Assert.Equal("1", Value(status, "NoNewPrivs:"));
+            Assert.Equal("1", SwitchProgram.Value(status, "NoNewPrivs:"));
         }
         Assert.Equal(3, lab.Ping(1, 2));
     }
@@ -36,8 +35,8 @@ public sealed class PrivilegesTests
         Needs.Program("setpriv");
         string[] status = RunningCommand.Execute(Path.Combine(Repository.Root, "eng", "keep-capabilities"), "cat", "/proc/self/status").Checked().Output.Split('\n');
         string[] here = File.ReadAllLines("/proc/self/status");
-        Assert.Equal(Kept & Convert.ToUInt64(Value(here, "CapBnd:"), 16), Convert.ToUInt64(Value(status, "CapBnd:"), 16));
-        Assert.Equal("1", Value(status, "NoNewPrivs:"));
+        Assert.Equal(Kept & Convert.ToUInt64(SwitchProgram.Value(here, "CapBnd:"), 16), Convert.ToUInt64(SwitchProgram.Value(status, "CapBnd:"), 16));
+        Assert.Equal("1", SwitchProgram.Value(status, "NoNewPrivs:"));
     }
 
     [Fact]
@@ -76,7 +75,4 @@ public sealed class PrivilegesTests
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         Assert.Equal(3, lab.Ping(1, 2));
     }
-
-    private static string Value(string[] status, string name) =>
-        status.Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Trim();
 }

@@ -67,7 +67,7 @@ public sealed class SignalTests
         using RunningCommand running = lab.StartRun([.. Ports, "--fail-mode", "standalone"]);
         Assert.Equal(3, lab.Ping(1, 2));
         running.Stop();
-        Eventually.True(() => Directory.GetDirectories($"/proc/{running.ProcessId}/task").All(IsStopped), "all its threads stand still");
+        Eventually.True(() => SwitchProgram.ReadThreads(running).All(IsStopped), "all its threads stand still");
         Assert.Equal(0, lab.Ping(1, 2));
         running.Continue();
         Eventually.True(() => lab.Ping(1, 2) == 3, () => running.Error);
@@ -89,8 +89,7 @@ public sealed class SignalTests
         Assert.Equal(before, InterfacePicture.Of(lab.Inside));
     }
 
-    /// <summary>The state of a thread behind its name in parentheses (proc(5)).</summary>
-    private static bool IsStopped(string task) => File.ReadAllText($"{task}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] == 'T';
+    private static bool IsStopped(string[] status) => SwitchProgram.Value(status, "State:").StartsWith('T');
 
     private static CabledHosts MakeLab()
     {
