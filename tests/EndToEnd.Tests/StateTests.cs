@@ -119,7 +119,7 @@ public sealed partial class StateTests : IDisposable
         long length = new FileInfo(journal).Length;
         File.AppendAllText(journal, "torn");
         using RunningCommand next = lab.StartSwitch(Options);
-        Assert.Contains($"state: {journal}: cut off at {length} of {length + 4} bytes", next.Error, StringComparison.Ordinal);
+        next.WaitForText($"state: {journal}: cut off at {length} of {length + 4} bytes", SwitchProgram.Patience);
         Assert.Contains("in_port=1 actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
     }
 

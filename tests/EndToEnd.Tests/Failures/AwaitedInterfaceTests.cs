@@ -28,6 +28,7 @@ public sealed class AwaitedInterfaceTests : IDisposable
         Hide(lab.Inside, "s3");
         string before = InterfacePicture.Of(lab.Inside);
         using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={port}", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+        running.WaitForText(" warning port 3: ", SwitchProgram.Patience); // the log is not behind standard output, and not before it
         Assert.Equal(" warning port 3: s3: there is no such interface; waiting for it", Warnings(running));
         Assert.Contains("3 s3: the interface is away\n", Status(), StringComparison.Ordinal);
         lab.Ofctl("add-flow", "actions=normal");
@@ -71,9 +72,9 @@ public sealed class AwaitedInterfaceTests : IDisposable
         Hide(lab.Inside, "u0");
         using RunningCommand running = lab.Start(
             $"u0,address=10.1.0.1/24,gateway=10.1.0.254", "", "--control", $"punix:{SocketPath}");
-        Assert.Contains("port 2: u0: there is no such interface; waiting for it\n", running.Error, StringComparison.Ordinal);
-        Assert.Contains("port 3: vxlan:local=10.1.0.1", running.Error, StringComparison.Ordinal);
-        Assert.Contains(": it travels by port 2, which is away; waiting for it\n", running.Error, StringComparison.Ordinal);
+        running.WaitForText("port 2: u0: there is no such interface; waiting for it\n", SwitchProgram.Patience);
+        running.WaitForText("port 3: vxlan:local=10.1.0.1", SwitchProgram.Patience);
+        running.WaitForText(": it travels by port 2, which is away; waiting for it\n", SwitchProgram.Patience);
         Assert.Contains(": the port it travels by is away\n", Status(), StringComparison.Ordinal);
         Show(lab.Inside, "u0");
         Eventually.True(() => Status().Contains("3: 3 up", StringComparison.Ordinal), Status);
@@ -96,11 +97,11 @@ public sealed class AwaitedInterfaceTests : IDisposable
         string FirstLine()
         {
             using RunningCommand running = lab.StartSwitch();
-            string missing = "datapath id: made from the host's name and the ports, as s1 is not there";
-            Assert.Equal(running.Error.Contains("port 1: s1: there is no such", StringComparison.Ordinal), running.Error.Contains(missing, StringComparison.Ordinal));
             SwitchProgram.Terminate(running);
-            running.WaitForEnd(SwitchProgram.Patience);
-            return running.Output.Split('\n')[0];
+            CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
+            string missing = "datapath id: made from the host's name and the ports, as s1 is not there";
+            Assert.Equal(result.Error.Contains("port 1: s1: there is no such", StringComparison.Ordinal), result.Error.Contains(missing, StringComparison.Ordinal));
+            return result.Output.Split('\n')[0];
         }
     }
 

@@ -26,11 +26,11 @@ public sealed class FullDiskTests : IDisposable
     [InlineData(">/dev/full 2>/dev/full")]
     public void With_standard_streams_that_are_closed_or_full_it_runs_and_ends_as_ever(string streams)
     {
-        using RunningCommand shell = RunningCommand.Start(
-            "sh", ["-c", $"\"$@\" {streams} & echo $! > {_folder.FullName}/pid; wait $!", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:", "--control", $"punix:{SocketPath}"]);
-        Eventually.True(() => SwitchProgram.Execute("status", $"unix:{SocketPath}").ExitCode == 0, () => shell.Error);
-        RunningCommand.Execute("sh", "-c", $"kill -TERM $(cat {_folder.FullName}/pid)").Checked();
-        Assert.Equal(0, shell.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        using RunningCommand running = RunningCommand.Start(
+            "sh", ["-c", $"exec \"$@\" {streams}", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:", "--control", $"punix:{SocketPath}"]);
+        Eventually.True(() => SwitchProgram.Execute("status", $"unix:{SocketPath}").ExitCode == 0, () => running.Error);
+        SwitchProgram.Terminate(running);
+        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class FullDiskTests : IDisposable
         lab.Ofctl("add-flow", "actions=normal,output:3");
         Assert.Equal(100, lab.Ping(1, 2, count: 100)); // 200 packets of 98 bytes are more than 16 KiB
         running.WaitForText("No space left on device", SwitchProgram.Patience);
-        Assert.Contains("No space left on device", SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output, StringComparison.Ordinal);
+        Eventually.True(() => Status().Contains("No space left on device", StringComparison.Ordinal), Status);
         Eventually.True(() => CabledHosts.Number(Statistics(lab), "errs=") > 0, () => Statistics(lab));
         Assert.Equal(3, lab.Ping(1, 2));
         SwitchProgram.Terminate(running);
@@ -89,6 +89,8 @@ public sealed class FullDiskTests : IDisposable
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
+
+    private string Status() => SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
 
     private static string Statistics(CabledHosts lab)
     {
