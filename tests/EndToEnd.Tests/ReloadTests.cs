@@ -33,6 +33,7 @@ public sealed class ReloadTests : IDisposable
         Write("controller: tcp:127.0.0.1:7001", $"listen: {CabledHosts.Listen}");
         using RunningCommand running = Start(lab);
         using PlainController stays = PlainController.Accept(staying);
+        stays.KeepAlive();
         lab.ConnectHosts1And2();
         UdpStream there = lab.StartStream(1, 2, 5001, 5000);
         UdpStream back = lab.StartStream(2, 1, 5002, 5000);

@@ -13,10 +13,13 @@ internal sealed class PlainController : IDisposable
     private const byte BarrierReply = 19;
     private const int HeaderSize = 8;
 
+    private static readonly TimeSpan BetweenSigns = TimeSpan.FromSeconds(1);
+
     private readonly Socket _peer;
     private readonly byte[] _buffer = new byte[1 << 16];
     private int _start;
     private int _end;
+    private Timer? _signs;
 
     private PlainController(Socket peer) => _peer = peer;
 
@@ -40,6 +43,12 @@ internal sealed class PlainController : IDisposable
         controller.Send("01000008 00000001");
         return controller;
     }
+
+    /// <summary>
+    /// Says each second that it lives, from a thread of its own: the switch gives up who is silent for some seconds, and a test on a busy machine may be so.
+    /// For tests that send whole messages.
+    /// </summary>
+    public void KeepAlive() => _signs = new Timer(_ => TrySayThatItLives(), null, TimeSpan.Zero, BetweenSigns);
 
     /// <param name="hex">Any number of messages or a part of one; spaces are for the reader.</param>
     public void Send(string hex) => _peer.Send(Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal)));
@@ -68,7 +77,23 @@ internal sealed class PlainController : IDisposable
         Send($"010e0048 {xid:x8} {match} 0000000000000000 {command:x4} 0000 0000 {priority:x4} ffffffff ffff 0000");
     }
 
-    public void Dispose() => _peer.Dispose();
+    public void Dispose()
+    {
+        _signs?.Dispose();
+        _peer.Dispose();
+    }
+
+    private void TrySayThatItLives()
+    {
+        try
+        {
+            Send("01020008 ffffffff");
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // the test finds out itself, or has ended
+        }
+    }
 
     /// <summary>Reads up to a message of this type and xid.</summary>
     /// <returns>How many packet-ins came before it.</returns>
