@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.EndToEnd.Tests.Harness;
@@ -15,8 +16,8 @@ public sealed class CrowdTests
 {
     private const int Port = 6654;
 
-    /// <summary>Far below what the first SYN lost to a full backlog would take, in three attempts.</summary>
-    private static readonly TimeSpan Promptly = TimeSpan.FromSeconds(5);
+    /// <summary>Another one in each process of tests, or they would share the limit.</summary>
+    private static readonly int Somebody = 1_000_000 + Environment.ProcessId;
 
     private static readonly byte[] Hello = Convert.FromHexString("0100000800000001");
 
@@ -31,7 +32,8 @@ public sealed class CrowdTests
         List<Socket> crowd = lab.Inside.Run(() => Gather(100));
         lab.Ofctl("show");
         Assert.Equal(3, lab.Ping(1, 2));
-        Assert.Single(running.Error.Split('\n'), line => line.Contains("gave way", StringComparison.Ordinal) || line.Contains("refused", StringComparison.Ordinal));
+        AssertSaidOnce(running, "gave way");
+        Assert.InRange(running.Error.Split("hardly any file descriptor left").Length, 1, 2);
         crowd.ForEach(socket => socket.Dispose());
         lab.Ofctl("show");
         SwitchProgram.Terminate(running);
@@ -51,8 +53,8 @@ public sealed class CrowdTests
         using RunningCommand running = StartAsSomebody(lab, processes: $"{threads + 4}");
         List<Socket> crowd = lab.Inside.Run(() => Gather(60));
         lab.Ofctl("show");
+        AssertSaidOnce(running, "gave way");
         string[] lines = running.Error.Split('\n');
-        Assert.InRange(lines.Count(line => line.Contains("gave way", StringComparison.Ordinal)), 1, 1);
         Assert.InRange(lines.Count(line => line.Contains("refused", StringComparison.Ordinal)), 0, 2);
         crowd.ForEach(socket => socket.Dispose());
         lab.Ofctl("show");
@@ -67,8 +69,9 @@ public sealed class CrowdTests
         using var lab = new CabledHosts(hosts: 1);
         using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         List<Socket> crowd = lab.Inside.Run(() => Gather(1000));
-        lab.Inside.Execute(Promptly, "ovs-ofctl", ["-O", "OpenFlow10", "show", CabledHosts.Target]).Checked();
-        Assert.Single(running.Error.Split('\n'), line => line.Contains("gave way", StringComparison.Ordinal));
+        lab.Ofctl("show");
+        AssertSaidOnce(running, "gave way");
+        Assert.Equal(0, lab.Inside.Run(ReadListenDrops)); // whose SYN is lost to a full backlog would come again a second later only
         crowd.ForEach(socket => socket.Dispose());
     }
 
@@ -80,21 +83,35 @@ public sealed class CrowdTests
         using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
         List<Socket> crowd = lab.Inside.Run(() => Gather(64));
         crowd.ForEach(socket => socket.Send([.. Hello, .. Convert.FromHexString("0102ffff")]));
-        lab.Inside.Execute(Promptly, "ovs-ofctl", ["-O", "OpenFlow10", "show", CabledHosts.Target]).Checked();
+        lab.Ofctl("show");
         Eventually.True(() => crowd.TrueForAll(socket => !TrySend(socket, 0)), () => running.Error);
-        running.WaitForText("the rest of a message did not come", SwitchProgram.Patience);
-        Assert.Single(running.Error.Split('\n'), line => line.Contains("the rest of a message did not come", StringComparison.Ordinal));
+        AssertSaidOnce(running, "the rest of a message did not come");
         crowd.ForEach(socket => socket.Dispose());
+    }
+
+    /// <summary>At once, and again a minute later at the earliest, which is another line.</summary>
+    private static void AssertSaidOnce(RunningCommand running, string reason)
+    {
+        running.WaitForText(reason, SwitchProgram.Patience);
+        Assert.Single(running.Error.Split('\n'), line =>
+            line.Contains(reason, StringComparison.Ordinal) && !line.EndsWith("since it was said last", StringComparison.Ordinal));
     }
 
     /// <summary>Limits of processes do not hold for root: as a user who has no other process, who may read what we may.</summary>
     private static RunningCommand StartAsSomebody(CabledHosts lab, string processes)
     {
         RunningCommand running = lab.Inside.Start("prlimit", [$"--nproc={processes}",
-            "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
+            "setpriv", $"--reuid={Somebody}", $"--regid={Somebody}", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
             SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "1=null:", "--listen", CabledHosts.Listen]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         return running;
+    }
+
+    /// <summary>Connections that found no room in the backlog, of the calling thread's namespace (proc(5), net/netstat).</summary>
+    private static long ReadListenDrops()
+    {
+        string[][] lines = [.. File.ReadLines("/proc/thread-self/net/netstat").Where(line => line.StartsWith("TcpExt:", StringComparison.Ordinal)).Select(line => line.Split(' '))];
+        return long.Parse(lines[1][Array.IndexOf(lines[0], "ListenDrops")], CultureInfo.InvariantCulture);
     }
 
     private static List<Socket> Gather(int count)
