@@ -111,7 +111,7 @@ public sealed class ReloadTests : IDisposable
                 $"controller tcp:{controller.LocalEndPoint}: added", "fail-mode: secure -> standalone", "log-level: info -> error"],
             _switch.Reload("test"));
 
-        Assert.True(controller.Poll(TimeSpan.FromSeconds(20), SelectMode.SelectRead), "nobody connects");
+        Assert.True(controller.Poll(TimeSpan.FromSeconds(60), SelectMode.SelectRead), "nobody connects");
         Assert.False(_log.IsEnabled(LogLevel.Warning));
         using (_switch.Control.EnterWithoutTable())
         {
@@ -319,7 +319,7 @@ public sealed class ReloadTests : IDisposable
         Array.ForEach(reloaders, reloader => reloader.Start());
         Array.ForEach(reloaders, reloader => reloader.Join());
         stop.Cancel();
-        Assert.True(traffic.Join(TimeSpan.FromSeconds(20)), $"{sent - received} of {sent} packets did not come");
+        Assert.True(traffic.Join(TimeSpan.FromSeconds(60)), $"{sent - received} of {sent} packets did not come");
         Assert.Equal(lines.Count(line => line.EndsWith(": added", StringComparison.Ordinal)), lines.Count(line => line.EndsWith(": removed", StringComparison.Ordinal)));
         Assert.Equal(4, _switch.ReadPorts().Count);
     }

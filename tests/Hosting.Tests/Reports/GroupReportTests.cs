@@ -24,7 +24,7 @@ public sealed class GroupReportTests
         byte[] frame = TestPacket.Udp();
         Assert.True(left.TrySend(frame));
         Assert.True(left.TrySend(TestPacket.Tcp()));
-        Eventually.True(() => Read(host) is { SentPackets: 1, ReceivedPackets: 2, Drops.Count: 1 }, "the packets were not counted");
+        Eventually.True(() => Read(host) is { SentPackets: 1, ReceivedPackets: 2, Drops.Count: 1, BusySeconds: > 0 }, "the packets were not counted");
         SwitchSummary summary = Read(host);
         SwitchReport report = host.ReadReport();
         Assert.Equal((report.Name, report.DatapathId, "running"), (summary.Name, summary.DatapathId, summary.State));
@@ -33,7 +33,6 @@ public sealed class GroupReportTests
         Assert.Equal(1, summary.Flows);
         Assert.Equal((frame.Length + TestPacket.Tcp().Length, frame.Length), (summary.ReceivedBytes, summary.SentBytes));
         Assert.Equal(report.Drops, summary.Drops);
-        Assert.True(summary.BusySeconds > 0);
         host.Ports.Remove("1");
         Assert.Equal(2, Read(host).ReceivedPackets); // ports that went are counted on
     }
@@ -61,7 +60,7 @@ public sealed class GroupReportTests
         using SwitchHost stays = SwitchHost.Start(Small with { DatapathId = 1, Name = null });
         SwitchHost went = SwitchHost.Start(Small with { DatapathId = 2 });
         went.Dispose();
-        GroupReport report = GroupReport.Read("lab", TimeSpan.FromSeconds(2), [stays, went], [SwitchSummary.OfFailed("s3", "0000000000000003", "worker 0 failed: out of luck")]);
+        GroupReport report = GroupReport.Read("lab", TimeSpan.FromMinutes(1), [stays, went], [SwitchSummary.OfFailed("s3", "0000000000000003", "worker 0 failed: out of luck")]);
         GroupReport again = JsonSerializer.Deserialize(JsonSerializer.Serialize(report, ReportJson.Default.GroupReport), ReportJson.Default.GroupReport)!;
         Assert.Equal([(stays.Name, "running"), ("s3", "failed")], again.Switches.Select(one => (one.Name, one.State)));
         Assert.Equal(Environment.ProcessId, again.Process.Id);
