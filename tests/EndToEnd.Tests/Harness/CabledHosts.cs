@@ -142,11 +142,14 @@ internal sealed class CabledHosts : IDisposable
     }
 
     /// <summary>Sends this many pings, untagged or in a VLAN; returns how many were answered.</summary>
+    public int Ping(int from, int to, int count = 3, int vlan = 0) => Ping(Host(from), $"10.{vlan}.0.{to}", count, PingInterval);
+
+    /// <summary>Sends this many pings at a pace; returns how many were answered.</summary>
     /// <remarks>ping(8) waits for the last answer no longer than twice as long as for the others, which a loaded machine exceeds.</remarks>
-    public int Ping(int from, int to, int count = 3, int vlan = 0)
+    public static int Ping(LabNode from, string to, int count, TimeSpan interval)
     {
-        using PingSocket ping = Host(from).Run(static () => new PingSocket());
-        var address = IPAddress.Parse($"10.{vlan}.0.{to}");
+        using PingSocket ping = from.Run(static () => new PingSocket());
+        var address = IPAddress.Parse(to);
         HashSet<ushort> answered = [];
         for (ushort sequence = 0; sequence < count; sequence++)
         {
@@ -154,7 +157,7 @@ internal sealed class CabledHosts : IDisposable
             ping.TrySend(address, sequence);
             while (answered.Count < count)
             {
-                TimeSpan patience = sequence < count - 1 ? PingInterval : answered.Count == 0 ? FirstAnswerPatience : LastAnswerPatience;
+                TimeSpan patience = sequence < count - 1 ? interval : answered.Count == 0 ? FirstAnswerPatience : LastAnswerPatience;
                 TimeSpan left = patience - Stopwatch.GetElapsedTime(sent);
                 if (left <= TimeSpan.Zero || !ping.Socket.Poll(left, SelectMode.SelectRead))
                 {

@@ -123,8 +123,15 @@ public sealed class KernelTunnelTests
         lab.AddFarEnd("vxlan", KernelVxlan);
         using RunningCommand running = lab.Start(Key);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far, 3, "-M", "dont", "-s", "1472")); // 1500 bytes, cut outside
-        string said = lab.CabledHosts.Host(1).Execute("ping", "-n", "-c", "2", "-i", "0.1", "-W", "2", "-M", "do", "-s", "1472", TunnelLab.Far).Output;
-        Assert.Contains("mtu = 1450", said + lab.CabledHosts.Host(1).Execute("ping", "-n", "-c", "1", "-M", "do", "-s", "1472", TunnelLab.Far).Error.Replace("mtu=", "mtu = ", StringComparison.Ordinal), StringComparison.Ordinal);
+        string said = string.Empty;
+        Eventually.True(
+            () =>
+            {
+                CommandResult ping = lab.CabledHosts.Host(1).Execute("ping", "-n", "-c", "2", "-i", "0.1", "-W", "2", "-M", "do", "-s", "1472", TunnelLab.Far);
+                said = ping.Output + ping.Error;
+                return said.Replace("mtu=", "mtu = ", StringComparison.Ordinal).Contains("mtu = 1450", StringComparison.Ordinal);
+            },
+            () => said);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far, 3, "-M", "do", "-s", "1422"));
     }
 

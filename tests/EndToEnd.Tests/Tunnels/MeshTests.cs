@@ -37,6 +37,10 @@ public sealed class MeshTests
                 VethCable.Lay(inside.Network, "host0", host.Network, "eth0");
                 host.Execute("ip", "addr", "add", $"192.168.9.{site}/24", "dev", "eth0").Checked();
                 host.Execute("ip", "link", "set", "eth0", "address", $"02:00:00:00:00:0{site}").Checked();
+                middle.AwaitUp($"p{site}"); // what is sent before is lost
+                inside.AwaitUp("net0");
+                inside.AwaitUp("host0");
+                host.AwaitUp("eth0");
                 StartSwitch(inside, site, byFlow);
             }
             foreach ((int from, int to) in (ReadOnlySpan<(int, int)>)[(1, 2), (1, 3), (2, 3), (3, 1)])
