@@ -12,6 +12,9 @@ internal abstract class NumberedStream : IDisposable
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan LongestSettling = TimeSpan.FromSeconds(3);
 
+    // On a way that must lose nothing only a loss takes as long.
+    private static readonly TimeSpan LongestArriving = TimeSpan.FromSeconds(30);
+
     private readonly double _perSecond;
     private readonly int _mostUnderWay;
     private readonly Thread _sender;
@@ -45,8 +48,9 @@ internal abstract class NumberedStream : IDisposable
         _sender.Join();
         long began = Stopwatch.GetTimestamp();
         // A switch that a busy machine keeps waiting is as quiet as one that has nothing left: what was sent last tells.
-        bool IsUnderWay() => _mostUnderWay < int.MaxValue ? Record.Received < Record.Sent : !Record.HasLastArrived;
-        while (IsUnderWay() && Stopwatch.GetElapsedTime(began) < LongestSettling)
+        bool losesNothing = _mostUnderWay < int.MaxValue;
+        bool IsUnderWay() => losesNothing ? Record.Received < Record.Sent : !Record.HasLastArrived;
+        while (IsUnderWay() && Stopwatch.GetElapsedTime(began) < (losesNothing ? LongestArriving : LongestSettling))
         {
             Thread.Sleep(1);
         }

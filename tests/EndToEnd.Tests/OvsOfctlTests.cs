@@ -33,7 +33,9 @@ public sealed class OvsOfctlTests
         {
             lab.Inside.Execute("ip", "link", "set", "s2", state).Checked();
             Eventually.True(
-                () => lab.Ofctl("show").Contains("config:     PORT_DOWN\n     state:      LINK_DOWN", StringComparison.Ordinal) == (state == "down"),
+                () => lab.Ofctl("show") is var shown && (state == "down"
+                    ? shown.Contains("config:     PORT_DOWN\n     state:      LINK_DOWN", StringComparison.Ordinal)
+                    : !shown.Contains("_DOWN", StringComparison.Ordinal)),
                 () => lab.Ofctl("show"));
         }
         Assert.Equal(3, lab.Ping(1, 2));
@@ -50,6 +52,7 @@ public sealed class OvsOfctlTests
         lab.Ofctl("add-flow", "cookie=0x78,icmp,in_port=2,actions=output:1");
 
         Assert.Equal(5, lab.Ping(1, 2, count: 5));
+        lab.SilenceHosts1And2(); // five seconds after an answer they look whether the other is still there
 
         string flows = lab.Ofctl("dump-flows");
         string forth = CabledHosts.Line(flows, "cookie=0x77");
@@ -145,6 +148,7 @@ public sealed class OvsOfctlTests
         lab.Ofctl("add-flow", "cookie=1,priority=3,in_port=1,actions=output:2");
         lab.Ofctl("add-flow", "cookie=2,priority=65535,icmp,in_port=1,actions=drop");
         lab.SendFrame(1, Echo);
+        Eventually.True(() => Packets(lab, "cookie=0x2") == 1, () => lab.Ofctl("dump-flows")); // before there is another entry for it
         // All twelve fields: OpenFlow 1.0.0 §3.4, an exact entry outranks every wildcard entry. (ovs-ofctl sends it as such
         // for tagged frames only: without a tag it leaves the VLAN priority open.)
         lab.Ofctl(

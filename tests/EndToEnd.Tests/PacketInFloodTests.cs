@@ -26,7 +26,13 @@ public sealed class PacketInFloodTests : IDisposable
         // Host 1 floods with another switch of ours, which bridges a capture that repeats for ever to its interface.
         using RunningCommand flood = lab.Host(1).Start(
             SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", $"replay:{SmallCapture.Write(_folder, frames: 100, length: 60)}", "--port", "eth0", "--fail-mode", "standalone");
-        Eventually.True(() => ReceivedFrom1(lab) > 1000, () => $"the flood begins: {flood.Error}{flood.Output}");
+        Eventually.True(
+            () =>
+            {
+                controller.Echo(0); // a controller that is silent for long is given up
+                return ReceivedFrom1(lab) > 1000;
+            },
+            () => $"the flood begins: {flood.Error}{flood.Output}");
 
         long before = ReceivedFrom1(lab);
         long start = Stopwatch.GetTimestamp();

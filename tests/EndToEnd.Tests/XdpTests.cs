@@ -125,7 +125,7 @@ public sealed class XdpTests
         using RunningCommand running = StartSwitch(lab, "--frame-size", "4096");
         Assert.Contains("frames: 28672 of 4096 bytes, 112 MiB in ", running.Output, StringComparison.Ordinal);
         lab.ConnectHosts1And2();
-        lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", "-M", "do", "-s", "3472", "10.0.0.2").Checked();
+        lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "10", "-M", "do", "-s", "3472", "10.0.0.2").Checked();
         TransferTcp(lab, 1, 2);
     }
 
@@ -139,7 +139,7 @@ public sealed class XdpTests
         SetMtu(lab, 9000);
         using RunningCommand running = lab.StartRun("--port", "1=xdp:s1", "--port", $"2={second}", "--listen", CabledHosts.Listen);
         RenameHost2(lab);
-        lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", "-M", "do", "-s", "8972", "10.0.0.9").Checked();
+        lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "10", "-M", "do", "-s", "8972", "10.0.0.9").Checked();
         Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "32M");
         Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "32M", "-R");
         Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "1"), "tx pkts"), "errs"));

@@ -129,7 +129,7 @@ internal sealed class CabledHosts : IDisposable
     /// <param name="mostUnderWay">Of frames; fewer than the shortest queue on the way holds.</param>
     public UdpStream StartStream(int from, int to, ushort port, double perSecond, int length = 64, int mostUnderWay = 256)
     {
-        Host(from).Execute("ip", "neigh", "replace", $"10.0.0.{to}", "lladdr", $"02:00:00:00:00:0{to}", "dev", "eth0").Checked();
+        Know(from, to);
         return UdpStream.Start(Host(from), Host(to), port, perSecond, length, mostUnderWay: mostUnderWay);
     }
 
@@ -172,6 +172,13 @@ internal sealed class CabledHosts : IDisposable
         return answered.Count;
     }
 
+    /// <summary>From now on hosts 1 and 2 ask nobody for each other's Ethernet address: nothing is sent that the test has not.</summary>
+    public void SilenceHosts1And2()
+    {
+        Know(1, 2);
+        Know(2, 1);
+    }
+
     /// <summary>As <see cref="Ping(int, int, int, int)"/>, by ping(8) with these options, one after the other; returns how many were answered.</summary>
     public static int Ping(LabNode from, string to, int count, params string[] options) =>
         Enumerable.Range(0, count).Count(_ => from.Execute("ping", ["-n", "-c", "1", "-W", "3", .. options, to]).ExitCode == 0);
@@ -196,4 +203,7 @@ internal sealed class CabledHosts : IDisposable
         Inside.Dispose();
         _hosts.ForEach(host => host.Dispose());
     }
+
+    private void Know(int host, int neighbour) =>
+        Host(host).Execute("ip", "neigh", "replace", $"10.0.0.{neighbour}", "lladdr", $"02:00:00:00:00:0{neighbour}", "dev", "eth0").Checked();
 }

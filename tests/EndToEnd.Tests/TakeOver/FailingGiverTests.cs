@@ -10,7 +10,7 @@ namespace Softswitch.EndToEnd.Tests.TakeOver;
 /// <summary>A new switch beside something that listens like a switch and is none, or dies: it ends with a line, and interfaces are as they were.</summary>
 public sealed class FailingGiverTests
 {
-    private const int Patience = 20_000;
+    private const int Patience = 30_000;
 
     [Theory]
     [InlineData("hangs up")]
