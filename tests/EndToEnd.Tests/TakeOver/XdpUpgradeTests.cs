@@ -27,8 +27,8 @@ public sealed class XdpUpgradeTests
         try
         {
             lab.ConnectHosts1And2();
-            using UdpStream there = lab.StartStream(1, 2, 7001, 10_000, mostUnderWay: 2000);
-            using UdpStream back = lab.StartStream(2, 1, 7002, 10_000, mostUnderWay: 2000);
+            using UdpStream there = lab.StartStream(1, 2, 7001, 10_000);
+            using UdpStream back = lab.StartStream(2, 1, 7002, 10_000);
             using var tcp = TcpStream.Start(lab.Host(1), lab.Host(2), 7003, 1_000_000);
             for (int i = 1; i <= upgrades; i++)
             {
