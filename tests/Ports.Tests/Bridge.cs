@@ -78,6 +78,7 @@ internal sealed class Bridge : IDisposable
 
     private void Run()
     {
+        ProcessorAffinity.TrySet(ProcessorAffinity.Read().AsSpan(0, 1)); // as it is for whoever sends by it in order
         FrameCache frames = _pool.CreateCache();
         var batch = new PacketBatch();
         int[] ready = new int[2];

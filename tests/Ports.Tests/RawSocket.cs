@@ -1,4 +1,5 @@
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;
 
@@ -47,6 +48,14 @@ internal sealed unsafe class RawSocket : IDisposable
             nint got = Libc.recvmsg(_socket, &message, Libc.MSG_DONTWAIT);
             return got < 0 ? null : _buffer[..(int)got];
         }
+    }
+
+    /// <summary>The next frame, which has been sent: on a busy machine the kernel may not have brought it yet.</summary>
+    public byte[] Expect()
+    {
+        byte[]? frame = null;
+        Eventually.True(() => (frame = Receive()) != null, "a frame comes");
+        return frame!;
     }
 
     public void Dispose() => _ = Libc.close(_socket);

@@ -30,6 +30,7 @@ internal sealed class AfPacketHarness : PortHarness
         MaxFrame = mtu + 14;
         _space = new LabNode("afp");
         VethCable.Lay(_space.Network, "near", _space.Network, "far");
+        _space.AwaitUp("near"); // before, what it sends is lost
         _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
         _space.Execute("ip", "link", "set", "far", "mtu", $"{mtu}").Checked();
         _port = _space.Run(() => AfPacketPort.Open("near", "near"));

@@ -25,6 +25,7 @@ public sealed class AfPacketGrowthTests : IDisposable
         _space = new LabNode("afp");
         _frames = _pool.CreateCache();
         VethCable.Lay(_space.Network, "near", _space.Network, "far");
+        _space.AwaitUp("near"); // before, what it sends is lost
     }
 
     public void Dispose()

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Testing;
@@ -42,14 +44,25 @@ public sealed class AfPacketTrafficTests
     public void Udp_of_every_size_arrives_with_its_checksum_right()
     {
         Needs.Namespaces();
-        Needs.Program("iperf3");
         using var hosts = new TwoHosts();
         using var pool = new FramePool(4096);
         using AfPacketPort left = Open(hosts.Switch, "left");
         using AfPacketPort right = Open(hosts.Switch, "right");
         using var bridge = new Bridge(left, right, pool);
-        string said = hosts.Transfer(hosts.Left, "-u", "-b", "50M", "-n", "4M", "-l", "1400");
-        Assert.Contains("\"lost_packets\":\t0", said, StringComparison.Ordinal);
+        // One at a time: no queue on the way has to hold more, however long somebody waits for a processor.
+        using Socket sender = hosts.Left.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        using Socket receiver = hosts.Right.Listen(ProtocolType.Udp, 5000);
+        receiver.ReceiveTimeout = 60_000;
+        sender.Connect(new IPEndPoint(hosts.Right.IPAddress, 5000));
+        byte[] received = new byte[2000];
+        for (int size = 0; size <= 1472; size++)
+        {
+            byte[] sent = new byte[size];
+            new Random(size).NextBytes(sent);
+            sender.Send(sent);
+            Assert.Equal(size, receiver.Receive(received)); // the kernel drops what has a wrong checksum
+            Assert.Equal(sent, received[..size]);
+        }
         hosts.Ping("-s", "20000"); // in fragments
     }
 

@@ -21,6 +21,7 @@ public sealed class BurstSenderTests : IDisposable
         _space = new LabNode("afp");
         _frames = _pool.CreateCache();
         VethCable.Lay(_space.Network, "near", _space.Network, "far");
+        _space.AwaitUp("near"); // before, what it sends is lost
         _sender = _space.Run(() =>
         {
             using LinuxInterface near = LinuxInterface.Open("near", "near");

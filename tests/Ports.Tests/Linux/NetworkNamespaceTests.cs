@@ -66,7 +66,7 @@ public sealed class NetworkNamespaceTests
         network.Dispose();
 
         // The kernel takes namespaces down in the background; the other end of the pair goes with it.
-        Assert.True(gone.Wait(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken), "the pair outlived its namespace");
+        Assert.True(gone.Wait(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken), "the pair outlived its namespace");
         Assert.Null(there.FindLink("b"));
         Assert.Throws<ObjectDisposedException>(() => network.Run(() => { }));
     }

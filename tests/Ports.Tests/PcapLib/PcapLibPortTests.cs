@@ -114,9 +114,9 @@ public sealed class PcapLibPortTests : IDisposable
         using RawSocket raw = OpenRaw();
         // Too short for an Ethernet header; too long for the MTU.
         Assert.Equal(6, Send(near, Frame(60), new byte[13], Frame(1515), Frame(3000), Frame(61), Frame(1514)));
-        Assert.Equal(Frame(60), raw.Receive());
-        Assert.Equal(Frame(61), raw.Receive());
-        Assert.Equal(Frame(1514), raw.Receive());
+        Assert.Equal(Frame(60), raw.Expect());
+        Assert.Equal(Frame(61), raw.Expect());
+        Assert.Equal(Frame(1514), raw.Expect());
         Assert.Null(raw.Receive());
         Assert.Equal(3, near.ReadCounters().TransmitErrors);
     }
@@ -216,7 +216,7 @@ public sealed class PcapLibPortTests : IDisposable
         _space.Execute("ip", "link", "set", "near", "up").Checked();
         Eventually.Up(near);
         Assert.Equal(1, Send(near, Frame(62)));
-        Assert.Equal(Frame(62), raw.Receive()); // and nothing of what was refused comes late
+        Assert.Equal(Frame(62), raw.Expect()); // and nothing of what was refused comes late
         raw.Send(Frame(63));
         Assert.Equal(Frame(63), Assert.Single(Collect(near, 1)));
     }

@@ -68,7 +68,7 @@ public sealed class TapQueueTests : IDisposable
             packet.Length = frame.Length;
             frame.CopyTo(packet.Bytes);
             Assert.Equal(1, port.Queues[queue].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
-            Assert.Equal(frame, far.Receive());
+            Assert.Equal(frame, far.Expect());
         }
         _frames.Drain();
         Assert.Equal(_pool.FrameCount, _pool.FreeCount);
