@@ -10,7 +10,8 @@ namespace Softswitch.Ports.Linux;
 internal sealed unsafe class InterfaceLock : IDisposable
 {
     // A released name outlives its socket while a child of the process, between fork and exec, still has the descriptor.
-    private const int ReleaseRetries = 200;
+    // A busy machine may keep it waiting for its turn there.
+    private const int ReleaseRetries = 2000;
     private const int Backlog = 16;
 
     private int _socket;

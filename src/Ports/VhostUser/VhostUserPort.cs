@@ -223,8 +223,8 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
             {
                 news = _hasBeenUp ? $"disconnected: {e.Message}" : null;
             }
+            (_isUp, _hasBeenUp) = (false, false); // before it is hung up on: who sees that sees a link that is down
         }
-        (_isUp, _hasBeenUp) = (false, false);
         if (!_stopping)
         {
             Changed?.Invoke(news);
@@ -241,12 +241,12 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
             return false;
         }
         bool isFirst = session.IsUp && !_hasBeenUp;
-        (_isUp, _mtu) = (session.IsUp, session.Mtu);
         if (isFirst)
         {
             _hasBeenUp = true;
-            _fault = null;
+            _fault = null; // first: who sees a link that is up sees no fault of before
         }
+        (_isUp, _mtu) = (session.IsUp, session.Mtu);
         Changed?.Invoke(isFirst ? $"connected: {session.Describe()}" : null);
         return true;
     }
