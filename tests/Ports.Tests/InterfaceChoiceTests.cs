@@ -100,6 +100,32 @@ public sealed class InterfaceChoiceTests : IDisposable
     }
 
     [Fact]
+    public void Who_may_not_see_the_processes_of_others_leaves_the_notes_of_their_namespaces()
+    {
+        Needs.Xdp("ethtool");
+        const string Folder = "/run/softswitch";
+        string note = $"{Folder}/rx-vlan-offload-{ulong.MaxValue}-{Environment.ProcessId}"; // no other run of this test has it
+        using RunningCommand other = RunningCommand.Start("unshare", ["--net", "sleep", "600"]);
+        string? Namespace() => new FileInfo($"/proc/{other.ProcessId}/ns/net").LinkTarget;
+        Eventually.True(() => Namespace() is { } its && its != new FileInfo("/proc/self/ns/net").LinkTarget, "the other process has a namespace");
+        Directory.CreateDirectory(Folder);
+        File.WriteAllText(note, $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()} 02:00:00:00:00:01 {Namespace()}\n");
+        try
+        {
+            _space.Run(() =>
+            {
+                Capabilities.KeepOnly(Capabilities.CAP_NET_ADMIN, Capabilities.CAP_NET_RAW); // of this thread, which ends here
+                InterfaceChoice.OpenXdpOrPacket("port 'near'", "near", _pool, new AfXdpOptions(128, 128), new AfPacketOptions(128, 128)).Dispose();
+            });
+            Assert.True(File.Exists(note));
+        }
+        finally
+        {
+            File.Delete(note);
+        }
+    }
+
+    [Fact]
     public void An_interface_that_is_missing_or_taken_is_refused_by_its_name()
     {
         Assert.Equal(

@@ -115,12 +115,15 @@ internal sealed class TagOffload
     });
 
     /// <summary>
-    /// Removes the notes of earlier boots, and of network namespaces that no process, no descriptor and no mount (ip-netns(8)) keeps.
+    /// Removes the notes of earlier boots, and, where all processes can be seen, of network namespaces that no process, no descriptor and no mount
+    /// (ip-netns(8)) keeps.
     /// </summary>
     private static void RemoveVanished()
     {
         string boot = BootId();
         string[] notes = Directory.GetFiles(Folder, $"{Prefix}*"); // first: what is noted from here on may be of a namespace not looked at
+        // With fewer capabilities than others have (ptrace(2)), as in a container, theirs are not to be seen: what seems gone may live.
+        bool seesAll = NamespaceOf("1") != null;
         HashSet<string> living = [];
         foreach (string process in Directory.GetDirectories("/proc").Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0])))
         {
@@ -132,7 +135,7 @@ internal sealed class TagOffload
         foreach (string note in notes)
         {
             string[] fields = (Try(() => File.ReadAllText(note)) ?? string.Empty).TrimEnd().Split(' ');
-            if (fields is not [_, _, string space] || fields[0] != boot || !living.Contains(space))
+            if (fields is not [_, _, string space] || fields[0] != boot || (seesAll && !living.Contains(space)))
             {
                 Remove(note);
             }
