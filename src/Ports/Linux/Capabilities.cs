@@ -16,6 +16,7 @@ internal static unsafe class Capabilities
     private const int CAP_NET_ADMIN = 12;
     private const int CAP_NET_RAW = 13;
     private const int CAP_IPC_LOCK = 14;
+    private const int CAP_SYS_PTRACE = 19;
     private const int CAP_SYS_ADMIN = 21;
     private const int CAP_BPF = 39;
 
@@ -42,6 +43,14 @@ internal static unsafe class Capabilities
         {
             StartAgain();
         }
+    }
+
+    /// <summary>Whether the calling thread may look into processes that have more capabilities than it has (ptrace(2)).</summary>
+    public static bool MayLookIntoOthers()
+    {
+        const string effective = "CapEff:";
+        string set = File.ReadLines("/proc/thread-self/status").First(line => line.StartsWith(effective, StringComparison.Ordinal));
+        return (Convert.ToUInt64(set[effective.Length..].Trim(), 16) & (1UL << CAP_SYS_PTRACE)) != 0;
     }
 
     private static void StartAgain()

@@ -122,8 +122,20 @@ internal sealed class TagOffload
     {
         string boot = BootId();
         string[] notes = Directory.GetFiles(Folder, $"{Prefix}*"); // first: what is noted from here on may be of a namespace not looked at
-        // With fewer capabilities than others have (ptrace(2)), as in a container, theirs are not to be seen: what seems gone may live.
-        bool seesAll = NamespaceOf("1") != null;
+        HashSet<string>? living = Capabilities.MayLookIntoOthers() ? FindLiving() : null; // else what seems gone may live
+        foreach (string note in notes)
+        {
+            string[] fields = (Try(() => File.ReadAllText(note)) ?? string.Empty).TrimEnd().Split(' ');
+            if (fields is not [_, _, string space] || fields[0] != boot || living?.Contains(space) == false)
+            {
+                Remove(note);
+            }
+        }
+    }
+
+    /// <summary>The network namespaces that some process, descriptor or mount keeps.</summary>
+    private static HashSet<string> FindLiving()
+    {
         HashSet<string> living = [];
         foreach (string process in Directory.GetDirectories("/proc").Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0])))
         {
@@ -132,14 +144,7 @@ internal sealed class TagOffload
         }
         // Its fourth field is the file that is mounted: the namespace's name.
         living.UnionWith(File.ReadLines("/proc/thread-self/mountinfo").Select(line => line.Split(' ')[3]).Where(IsNamespace));
-        foreach (string note in notes)
-        {
-            string[] fields = (Try(() => File.ReadAllText(note)) ?? string.Empty).TrimEnd().Split(' ');
-            if (fields is not [_, _, string space] || fields[0] != boot || (seesAll && !living.Contains(space)))
-            {
-                Remove(note);
-            }
-        }
+        return living;
     }
 
     private static bool IsNamespace(string target) => target.StartsWith("net:[", StringComparison.Ordinal);

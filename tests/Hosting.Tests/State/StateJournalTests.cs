@@ -139,23 +139,14 @@ public sealed class StateJournalTests : IDisposable
                 journal.Start();
                 Eventually.True(() => journal.Queue.IsOpen, "the first file is written");
                 AddFlows(sut, 100);
-                Eventually.True(() => journal.Queue.Length == 0, "they are written");
+                Eventually.True(() => CountWritten() == 100, "they are written");
                 Fill(Path.Combine(_folder, "others"));
                 AddFlows(sut, 1000);
                 _clock.Advance(TimeSpan.FromSeconds(1));
                 Eventually.True(() => journal.Read().IsBehind, "the disk is full");
                 Assert.Contains("space", journal.Read().Reason, StringComparison.OrdinalIgnoreCase);
                 AddFlows(sut, 1200);
-                using (TestSwitch meanwhile = new())
-                {
-                    string copy = Directory.CreateTempSubdirectory("softswitch-copy-").FullName;
-                    File.Copy(JournalPath, Path.Combine(copy, "flows.journal"));
-                    using (StateJournal torn = Begin(meanwhile.Control, copy))
-                    {
-                        Assert.InRange(meanwhile.Flows().Count, 100, 1000); // as it once was
-                    }
-                    Directory.Delete(copy, recursive: true);
-                }
+                Assert.InRange(CountWritten(), 100, 1000); // as it once was
                 File.Delete(Path.Combine(_folder, "others"));
                 Eventually.True(() => Later(() => !journal.Read().IsBehind), "it is in step again");
                 before = TableContent.Of(sut.Control);
@@ -170,6 +161,17 @@ public sealed class StateJournalTests : IDisposable
         finally
         {
             Run("umount", "-l", _folder);
+        }
+
+        // What the file holds by now: a record that left the queue is not in it yet.
+        int CountWritten()
+        {
+            using TestSwitch meanwhile = new();
+            string copy = Directory.CreateTempSubdirectory("softswitch-copy-").FullName;
+            File.Copy(JournalPath, Path.Combine(copy, "flows.journal"));
+            Begin(meanwhile.Control, copy).Dispose();
+            Directory.Delete(copy, recursive: true);
+            return meanwhile.Flows().Count;
         }
     }
 
