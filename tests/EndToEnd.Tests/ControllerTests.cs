@@ -77,8 +77,7 @@ public sealed class ControllerTests
         Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 3);
         // Else host 2 asks host 1 whether it is there still, some seconds later, and there is no flow for that.
-        lab.Host(1).Execute("ip", "neigh", "replace", "10.0.0.2", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
-        lab.Host(2).Execute("ip", "neigh", "replace", "10.0.0.1", "lladdr", "02:00:00:00:00:01", "dev", "eth0").Checked();
+        lab.SilenceHosts1And2();
         using RunningCommand controller = StartTestController(lab, "--max-idle=permanent");
         using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", Controller, "--fail-mode", "secure");
         WaitForController(running);
