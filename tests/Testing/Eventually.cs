@@ -7,7 +7,8 @@ namespace Softswitch.Testing;
 /// <summary>Waits for what another thread or process is about to bring about, with a bound that only a failure reaches.</summary>
 internal static class Eventually
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+    /// <summary>Only a failure reaches it, on a machine however slow.</summary>
+    public static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
     // Between looks; they grow apart, because a look may cost a process.
     private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan LastInterval = TimeSpan.FromMilliseconds(50);
@@ -39,4 +40,39 @@ internal static class Eventually
             TestContext.Current.CancellationToken.WaitHandle.WaitOne(interval);
         }
     }
+
+    /// <summary>As <see cref="True(Func{bool}, Func{string})"/>, for what comes about only by asking, such as a port that is polled: asks again at once.</summary>
+    /// <param name="holds">Asked until it is true.</param>
+    /// <param name="otherwise">What was waited for, and what was seen instead.</param>
+    public static void Polled(Func<bool> holds, Func<string> otherwise)
+    {
+        for (long start = Stopwatch.GetTimestamp(); !holds(); Thread.Yield())
+        {
+            if (Stopwatch.GetElapsedTime(start) > Bound)
+            {
+                Assert.Fail($"did not happen within {Bound.TotalSeconds} s: {otherwise()}");
+            }
+        }
+    }
+
+    /// <summary>Waits for the end of a thread.</summary>
+    public static void Ended(Thread thread) => Assert.True(thread.Join(Bound), $"{thread.Name ?? "the thread"} did not end within {Bound.TotalSeconds} s");
+
+    /// <summary>Waits for the end of a task, and gives what it threw.</summary>
+    public static void Ended(Task task)
+    {
+        Assert.True(((IAsyncResult)task).AsyncWaitHandle.WaitOne(Bound), $"the task did not end within {Bound.TotalSeconds} s");
+        task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Waits for the result of a task, and gives what it threw.</summary>
+    public static T Result<T>(Task<T> task)
+    {
+        Ended(task);
+        return task.Result;
+    }
+
+    /// <summary>Waits until it is set.</summary>
+    public static void Set(ManualResetEventSlim signal, string otherwise) =>
+        Assert.True(signal.Wait(Bound), $"did not happen within {Bound.TotalSeconds} s: {otherwise}");
 }
