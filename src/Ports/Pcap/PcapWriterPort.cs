@@ -7,7 +7,8 @@ namespace Softswitch.Ports.Pcap;
 /// <remarks>
 /// Packets are gathered in one of two buffers, while a thread of the port writes the other: when the first is half full, after half a second, and on dispose.
 /// The worker never waits for a disk or a pipe's reader; while both buffers are full it is the port that is, and takes nothing. What cannot be written
-/// is counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed.
+/// is counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed. That the capture
+/// lacks packets stays said, because it stays so; a pipe's next reader gets a capture of its own.
 /// Threads: the worker and the writer meet under a lock taken once a batch and never held over a system call.
 /// </remarks>
 internal sealed class PcapWriterPort : VirtualPort
@@ -19,11 +20,9 @@ internal sealed class PcapWriterPort : VirtualPort
     private const int BufferSize = 4 << 20;
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
 
-    // A reader that stands still loses the rest then. A disk that does not answer must not keep a port from being removed either: its thread is left behind.
-    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(1);
-
     private readonly Lock _lock = new();
     private readonly Lock _writing = new();
+    private readonly TimeProvider _time;
     private readonly string _path;
     private readonly CaptureTarget _target;
     private readonly AutoResetEvent _wake = new(false);
@@ -36,9 +35,10 @@ internal sealed class PcapWriterPort : VirtualPort
     private volatile string? _fault;
     private volatile bool _disposed;
 
-    private PcapWriterPort(string name, string path, CaptureTarget target)
+    private PcapWriterPort(string name, string path, CaptureTarget target, TimeProvider? time = null)
         : base(name, $"pcap: writes {path}")
     {
+        _time = time ?? TimeProvider.System;
         _path = path;
         _target = target;
         if (!target.MayWait)
@@ -54,10 +54,16 @@ internal sealed class PcapWriterPort : VirtualPort
 
     public override string? Fault => _fault;
 
+    /// <summary>
+    /// A reader that stands still loses the rest then. A disk that does not answer must not keep a port from being removed either: its thread is left behind.
+    /// </summary>
+    internal TimeSpan EndPatience { get; set; } = TimeSpan.FromSeconds(1);
+
     /// <param name="name">Shown to controllers.</param>
     /// <param name="path">The file, what it held is lost; or a pipe that somebody reads.</param>
+    /// <param name="time">Stamps the packets.</param>
     /// <exception cref="PortException">The file cannot be made, or nobody reads the pipe.</exception>
-    public static PcapWriterPort Open(string name, string path) => new(name, path, CaptureTarget.Open(path));
+    public static PcapWriterPort Open(string name, string path, TimeProvider? time = null) => new(name, path, CaptureTarget.Open(path), time);
 
     /// <summary>Goes on writing another process's file, once it is told to.</summary>
     /// <exception cref="InvalidDataException">The offer is none of this backend's. Its descriptor stays the caller's.</exception>
@@ -84,12 +90,13 @@ internal sealed class PcapWriterPort : VirtualPort
         {
             _target.GoOn(record.ReadInt64());
             _transmitErrors = record.ReadInt64();
+            _fault = _transmitErrors == 0 ? null : Lacks("the process before this one could not write them");
         }
     }
 
     public override int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
-        long now = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+        long now = (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
         int taken = 0;
         bool wake;
         lock (_lock)
@@ -129,7 +136,6 @@ internal sealed class PcapWriterPort : VirtualPort
             }
         }
         base.Dispose(disposing);
-        base.Dispose(disposing);
     }
 
     /// <summary>Writes what is in memory.</summary>
@@ -149,12 +155,18 @@ internal sealed class PcapWriterPort : VirtualPort
             string? failure = _target.Write(records.AsSpan(0, used));
             _spare = records;
             _transmitErrors += failure == null ? 0 : frames;
-            if (used > 0 || failure != null) // that nothing was to be written says nothing
+            if (failure != null)
             {
-                _fault = failure == null ? null : $"{_path} cannot be written: {failure}";
+                _fault = Lacks(failure);
+            }
+            else if (used > 0 && _target.MayWait)
+            {
+                _fault = null;
             }
         }
     }
+
+    private string Lacks(string failure) => $"{_path} lacks packets: {failure}";
 
     private void WriteUntilDisposed()
     {

@@ -15,6 +15,7 @@ public sealed class PcapNgTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void Tshark_shows_interfaces_directions_times_lengths_and_comments()
     {
@@ -32,6 +33,7 @@ public sealed class PcapNgTests : IDisposable
             lines);
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void Capinfos_finds_a_whole_file_with_what_was_lost()
     {
@@ -67,6 +69,7 @@ public sealed class PcapNgTests : IDisposable
         Assert.Equal(File.ReadAllBytes(Written()), bytes);
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void The_longest_packets_and_texts_fit()
     {

@@ -1,7 +1,8 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Pcap;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Pcap;
 
@@ -17,9 +18,10 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         string path = Path.GetTempFileName();
         try
         {
-            DateTime before = DateTime.UtcNow;
-            using (PcapWriterPort port = PcapWriterPort.Open("pcap", path))
+            DateTimeOffset now = DateTimeOffset.UnixEpoch.AddTicks(17_000_000_001_234_567);
+            using (PcapWriterPort port = PcapWriterPort.Open("pcap", path, new TestTime { Wall = now }))
             {
+                port.EndPatience = Eventually.Bound;
                 Assert.True(frames.TryRent(out Packet packet));
                 packet.Length = 60;
                 packet.Bytes.Fill(7);
@@ -29,8 +31,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
             Assert.True(reader.HasNanoseconds);
             Assert.True(reader.TryRead(out ReadOnlySpan<byte> frame));
             Assert.Equal(60, frame.Length);
-            DateTime stamp = DateTime.UnixEpoch.AddTicks(reader.TimestampNanoseconds / 100);
-            Assert.InRange(stamp, before, DateTime.UtcNow);
+            Assert.Equal(1_700_000_000_123_456_700, reader.TimestampNanoseconds);
             Assert.False(reader.TryRead(out _));
         }
         finally
@@ -47,12 +48,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         byte[] frame = Frame(new Random(1), 60, 1);
         harness.Send(frame);
         // NextSent flushes; here only the timer does.
-        long start = Stopwatch.GetTimestamp();
-        while (new FileInfo(((Harness)harness).Path).Length < 24 + 16 + 60)
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20), "not flushed");
-            Thread.Yield();
-        }
+        Eventually.True(() => new FileInfo(((Harness)harness).Path).Length == 24 + 16 + 60, "it is flushed");
     }
 
     [Fact]
@@ -71,8 +67,45 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         port.Flush();
         Assert.Equal(10, port.ReadCounters().TransmitErrors);
         port.Flush(); // of nothing
-        Assert.StartsWith("/dev/full cannot be written: ", port.Fault, StringComparison.Ordinal);
+        Assert.StartsWith("/dev/full lacks packets: ", port.Fault, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_file_that_lacks_packets_says_so_for_good_though_later_ones_find_room_and_so_says_who_takes_it_over()
+    {
+        using var pool = new FramePool(64, largeFrameCount: 1);
+        FrameCache frames = pool.CreateCache();
+        using PcapWriterPort port = PcapWriterPort.Take("pcap", "small.pcap", FileThatCannotGrow(4096));
+        port.Adopt(DeviceRecord.Write(1, record =>
+        {
+            record.Write(0L);
+            record.Write(0L);
+        }));
+        Send(60);
+        Assert.Null(port.Fault);
+        Send(5000);
+        string fault = Assert.IsType<string>(port.Fault);
+        Assert.StartsWith("small.pcap lacks packets: ", fault, StringComparison.Ordinal);
+        Send(60);
+        Assert.Equal(fault, port.Fault);
+        Assert.Equal(1, port.ReadCounters().TransmitErrors);
+
+        using PcapWriterPort next = PcapWriterPort.Take("pcap", "small.pcap", FileThatCannotGrow(4096));
+        next.Adopt(port.Rest());
+        Assert.StartsWith("small.pcap lacks packets: ", next.Fault, StringComparison.Ordinal);
+
+        void Send(int length)
+        {
+            Assert.True(frames.TryRent(length, out Packet packet));
+            packet.Length = length;
+            Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+            port.Flush();
+        }
+    }
+
+    /// <summary>As a disk that has room for small writes and for no large one.</summary>
+    private static DeviceOffer FileThatCannotGrow(nuint bytes) =>
+        new(PcapWriterPort.Offered, [], [SharedMemory.TryCreateDescriptor("small", bytes, flags: 0, out _)]);
 
     [Fact]
     public void A_pipe_that_nobody_reads_is_refused_at_once()
@@ -91,6 +124,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         FrameCache frames = pool.CreateCache();
         using (PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path))
         {
+            port.EndPatience = TimeSpan.Zero;
             Assert.True(frames.TryRent(out Packet packet));
             packet.Length = 1500;
             long taken = 0;
@@ -104,13 +138,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
             Assert.Equal(0, port.ReadCounters().TransmitErrors);
             frames.Release(packet);
         }
-        long start = Stopwatch.GetTimestamp();
-        byte[] head = new byte[PcapFormat.FileHeaderLength];
-        reader.ReadExactly(head);
-        while (reader.Read(new byte[65536]) > 0)
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20), "the writer still has the pipe");
-        }
+        Eventually.Ended(ReadToEnd(reader)); // the writer lets go of the pipe
     }
 
     [Fact]
@@ -122,19 +150,11 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         using FileStream reader = pipe.OpenReader();
         using var pool = new FramePool(64);
         FrameCache frames = pool.CreateCache();
-        long read = 0;
-        Thread thread = new(() =>
-        {
-            byte[] some = new byte[65536];
-            for (int length = reader.Read(some); length > 0; length = reader.Read(some))
-            {
-                read += length;
-                Thread.Sleep(1); // it does something with them
-            }
-        });
+        Task<long> read;
         using (PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path))
         {
-            thread.Start();
+            port.EndPatience = Eventually.Bound;
+            read = ReadToEnd(reader);
             for (int i = 0; i < count; i++)
             {
                 Assert.True(frames.TryRent(out Packet packet));
@@ -142,9 +162,21 @@ public sealed class PcapWriterPortTests : PortTransmitContract
                 Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
             }
         }
-        Assert.True(thread.Join(TimeSpan.FromSeconds(20)), "the writer still has the pipe");
-        Assert.Equal(PcapFormat.FileHeaderLength + (count * (PcapFormat.RecordHeaderLength + size)), read);
+        Assert.Equal(PcapFormat.FileHeaderLength + (count * (PcapFormat.RecordHeaderLength + size)), Eventually.Result(read));
     }
+
+    private static Task<long> ReadToEnd(FileStream reader) => Task.Run(
+        () =>
+        {
+            long read = 0;
+            byte[] some = new byte[65536];
+            for (int length = reader.Read(some); length > 0; length = reader.Read(some))
+            {
+                read += length;
+            }
+            return read;
+        },
+        TestContext.Current.CancellationToken);
 
     [Fact]
     public void The_next_reader_of_a_pipe_gets_a_capture_from_its_head_on()
