@@ -13,10 +13,11 @@ namespace Softswitch.Datapath.Control;
 /// </para>
 /// <para>Entering again what one holds is allowed. Threads: any.</para>
 /// </remarks>
-internal sealed class ControlLock
+/// <param name="time">By which others have waited for long.</param>
+internal sealed class ControlLock(TimeProvider time)
 {
-    private readonly FairLock _turn = new();
-    private readonly FairLock _lock = new();
+    private readonly FairLock _turn = new(time);
+    private readonly FairLock _lock = new(time);
     private int _holder; // managed thread id
     private int _depth;
     private bool _hasTurn;

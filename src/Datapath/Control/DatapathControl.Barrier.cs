@@ -15,7 +15,7 @@ internal sealed unsafe partial class DatapathControl
     // For how many milliseconds they are waited for, in all, until none waits any more.
     private const int ShortagePatience = 3000;
 
-    private long _shortSince;
+    private long? _shortSince;
 
     /// <summary>
     /// Whether flow-removed wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods, for
@@ -95,15 +95,15 @@ internal sealed unsafe partial class DatapathControl
     {
         if (!_flows.Removed.HasReports)
         {
-            _shortSince = 0;
+            _shortSince = null;
             return;
         }
-        long now = Environment.TickCount64;
-        if (IsShortOfEntries && _shortSince == 0)
+        long now = _shared.Clock.Milliseconds;
+        if (IsShortOfEntries)
         {
-            _shortSince = now;
+            _shortSince ??= now;
         }
-        bool goesOn = _shortSince != 0 && now - _shortSince > ShortagePatience;
+        bool goesOn = now - _shortSince > ShortagePatience;
         for (; goesOn && IsShortOfEntries; goesOn = !_lock.IsOverdue)
         {
             _flows.Removed.Report(ReclaimSlice, force: true);

@@ -31,7 +31,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
 
     private const int LongestPacketInPause = 10;
 
-    private readonly ControlLock _lock = new();
+    private readonly ControlLock _lock;
     private readonly DatapathOptions _options;
     private readonly bool _ownsFrames;
     private readonly WorkerShared _shared;
@@ -75,6 +75,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), reason);
         }
         _options = options;
+        _lock = new ControlLock(options.TimeProvider);
         _ownsFrames = frames == null;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();

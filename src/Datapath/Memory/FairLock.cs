@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Softswitch.Datapath.Memory;
 
 /// <summary>A lock that threads get in the order they came; who holds it can tell that others have waited for long.</summary>
@@ -7,24 +5,24 @@ namespace Softswitch.Datapath.Memory;
 /// Whoever lets go of <see cref="Lock"/> and takes it again at once is quicker than those that sleep, time and again. Here the lock is handed over.
 /// Nobody waiting, entering and leaving are one interlocked instruction each. Not reentrant.
 /// </remarks>
-internal sealed class FairLock
+/// <param name="time">By which others have waited for long.</param>
+internal sealed class FairLock(TimeProvider time)
 {
     private const int Free = 0;
     private const int Held = 1;
     private const int Wanted = 2; // held, and others wait
 
-    private static readonly long Patience = Stopwatch.Frequency / 1000;
-
     [ThreadStatic]
     private static SemaphoreSlim? _turn;
 
+    private readonly long _patience = time.TimestampFrequency / 1000;
     private readonly Lock _guard = new();
     private readonly Queue<SemaphoreSlim> _waiting = new(); // under the guard
     private int _state;
     private long _since; // when the first of those waiting came, or the holder got the lock from another: whichever was later
 
     /// <summary>Holder only: whether others have waited for a millisecond and it is time to let them in.</summary>
-    public bool IsOverdue => Volatile.Read(ref _state) == Wanted && Stopwatch.GetTimestamp() - Volatile.Read(ref _since) > Patience;
+    public bool IsOverdue => Volatile.Read(ref _state) == Wanted && time.GetTimestamp() - Volatile.Read(ref _since) > _patience;
 
     public void Enter()
     {
@@ -58,7 +56,7 @@ internal sealed class FairLock
             }
             if (_waiting.Count == 0)
             {
-                Volatile.Write(ref _since, Stopwatch.GetTimestamp());
+                Volatile.Write(ref _since, time.GetTimestamp());
             }
             _waiting.Enqueue(turn);
         }
@@ -103,7 +101,7 @@ internal sealed class FairLock
                 Volatile.Write(ref _state, Free); // who waited has given up
                 return;
             }
-            Volatile.Write(ref _since, Stopwatch.GetTimestamp());
+            Volatile.Write(ref _since, time.GetTimestamp());
             if (_waiting.Count == 0)
             {
                 Volatile.Write(ref _state, Held);

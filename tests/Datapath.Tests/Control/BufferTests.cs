@@ -63,7 +63,7 @@ public sealed class BufferTests
     {
         using FramePool pool = new(64, largeFrameCount: 1);
         FrameCache frames = pool.CreateCache();
-        BufferedPackets buffers = new(16, frames, new ControlClock(TimeProvider.System), 3_600_000, usedBefore: (FlowMod.NoBuffer / 16) - 3);
+        BufferedPackets buffers = new(16, frames, new ControlClock(new TestTime()), 3_600_000, usedBefore: (FlowMod.NoBuffer / 16) - 3);
         for (int i = 0; i < 100; i++)
         {
             Assert.True(frames.TryRent(out Packet packet));
@@ -81,9 +81,7 @@ public sealed class BufferTests
     {
         using TestSwitch sut = new();
         uint id = Miss(sut, 7);
-        FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1);
-        mod.Actions = new[] { FlowAction.SetTpDst(99), FlowAction.Output(1), FlowAction.Output(2) };
-        mod.BufferId = id;
+        FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1) with { Actions = new[] { FlowAction.SetTpDst(99), FlowAction.Output(1), FlowAction.Output(2) }, BufferId = id };
         Assert.Equal(ControlError.None, sut.Control.Apply(mod));
         sut.Settle();
         Assert.Equal([TestPacket.Udp(srcPort: 7, dstPort: 99)], sut.Received(2));
@@ -103,8 +101,7 @@ public sealed class BufferTests
     {
         using TestSwitch sut = new();
         uint id = Miss(sut, 7);
-        FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1, command);
-        mod.BufferId = id;
+        FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1, command) with { BufferId = id };
         Assert.Equal(ControlError.None, sut.Control.Apply(mod));
         mod.BufferId = 12345;
         Assert.Equal(ControlError.None, sut.Control.Apply(mod));
@@ -116,10 +113,7 @@ public sealed class BufferTests
     {
         using TestSwitch sut = new();
         uint id = Miss(sut, 7);
-        FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1);
-        mod.Actions = new[] { FlowAction.Output(0) };
-        mod.BufferId = id;
-        Assert.Equal(ControlError.BadOutPort, sut.Control.Apply(mod));
+        Assert.Equal(ControlError.BadOutPort, sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 1) with { Actions = new[] { FlowAction.Output(0) }, BufferId = id }));
         Assert.Equal(ControlError.BadOutPort, sut.Control.PacketOut(id, 1, [FlowAction.Output(0)], []));
         Assert.Equal(ControlError.None, sut.Control.PacketOut(id, 1, ToPort2, []));
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
@@ -9,8 +8,13 @@ namespace Softswitch.Datapath.Tests.Control;
 /// <summary>The control lock is handed over in turn, and a long command leaves it for what needs no flow entries.</summary>
 public sealed class ControlLockTests : ICommandHost
 {
-    private readonly ControlLock _lock = new();
+    private static readonly TimeSpan Long = TimeSpan.FromMilliseconds(2);
+
+    private readonly TestTime _time = new();
+    private readonly ControlLock _lock;
     private readonly List<string> _told = [];
+
+    public ControlLockTests() => _lock = new ControlLock(_time);
 
     void ICommandHost.OnLeaving() => _told.Add("leaving");
 
@@ -20,7 +24,7 @@ public sealed class ControlLockTests : ICommandHost
     public void Threads_get_the_lock_in_the_order_they_came_and_its_holder_cannot_overtake_them()
     {
         const int threads = 8;
-        FairLock fair = new();
+        FairLock fair = new(_time);
         List<int> order = [];
         fair.Enter();
         List<Thread> waiting = [];
@@ -39,15 +43,15 @@ public sealed class ControlLockTests : ICommandHost
         fair.Enter(); // at once: after all of them
         order.Add(threads);
         fair.Exit();
-        waiting.ForEach(thread => thread.Join());
+        waiting.ForEach(Eventually.Ended);
         Assert.Equal(Enumerable.Range(0, threads + 1), order);
     }
 
     [Fact]
     public void The_lock_lets_one_thread_in_at_a_time_however_many_want_it()
     {
-        const int rounds = 20_000;
-        FairLock fair = new();
+        const int rounds = 2_000;
+        FairLock fair = new(_time);
         int inside = 0;
         int entered = 0;
         Thread[] threads = [.. Enumerable.Range(0, 4).Select(_ => Start(() =>
@@ -61,15 +65,15 @@ public sealed class ControlLockTests : ICommandHost
                 fair.Exit();
             }
         }))];
-        Array.ForEach(threads, thread => thread.Join());
+        Array.ForEach(threads, Eventually.Ended);
         Assert.Equal(4 * rounds, entered);
     }
 
     [Fact]
     public void Some_that_give_up_soon_take_nothing_from_those_that_wait()
     {
-        const int rounds = 5_000;
-        FairLock fair = new();
+        const int rounds = 500;
+        FairLock fair = new(_time);
         int inside = 0;
         int entered = 0;
         int givenUp = 0;
@@ -93,7 +97,7 @@ public sealed class ControlLockTests : ICommandHost
                 fair.Exit();
             }
         }))];
-        Array.ForEach(threads, thread => thread.Join());
+        Array.ForEach(threads, Eventually.Ended);
         Assert.Equal(6 * rounds, entered + givenUp);
         Assert.True(fair.TryEnter(0));
         Assert.False(fair.TryEnter(0));
@@ -104,17 +108,21 @@ public sealed class ControlLockTests : ICommandHost
     [Fact]
     public void A_lock_that_nobody_else_wants_is_never_overdue()
     {
-        FairLock fair = new();
+        FairLock fair = new(_time);
         fair.Enter();
+        _time.Advance(Long);
         Assert.False(fair.IsOverdue);
         Thread other = Start(() =>
         {
             fair.Enter();
             fair.Exit();
         });
-        Assert.True(SpinWait.SpinUntil(() => fair.IsOverdue, TimeSpan.FromSeconds(60)));
+        WaitUntilAsleep(other);
+        Assert.False(fair.IsOverdue); // it has come just now
+        _time.Advance(Long);
+        Assert.True(fair.IsOverdue);
         fair.Exit();
-        other.Join();
+        Eventually.Ended(other);
     }
 
     [Fact]
@@ -126,17 +134,16 @@ public sealed class ControlLockTests : ICommandHost
         Thread first = Start(() => EnterAndCount(withTable: true, ref another));
         WaitUntilAsleep(first);
         Thread second = Start(() => EnterAndCount(withTable: false, ref brief));
-        Stopwatch watch = Stopwatch.StartNew();
-        while (Volatile.Read(ref brief) == 0 && watch.Elapsed < TimeSpan.FromSeconds(60))
-        {
-            _lock.Breathe();
-        }
+        WaitUntilAsleep(second);
+        Assert.False(_lock.Breathe());
+        _time.Advance(Long);
+        Assert.True(_lock.Breathe());
         Assert.Equal((1, 0), (brief, another));
         Assert.Equal(["leaving", "entered"], _told);
         Assert.True(_lock.IsOverdue); // the other command has waited for long
         _lock.Exit();
-        first.Join();
-        second.Join();
+        Eventually.Ended(first);
+        Eventually.Ended(second);
         Assert.Equal(1, another);
     }
 
@@ -153,12 +160,13 @@ public sealed class ControlLockTests : ICommandHost
                     sut.Control.Apply(new FlowMod { Match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)(i + 1) } });
                 }
                 sut.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
-                Start(() => sut.Control.EnterWithoutTable().Dispose());
-                SpinWait.SpinUntil(() => sut.Control.IsOthersTurn);
+                WaitUntilAsleep(Start(() => sut.Control.EnterWithoutTable().Dispose()));
+                sut.Time.Skip(Long);
+                Assert.True(sut.Control.IsOthersTurn);
                 sut.Control.Barrier();
             }
         });
-        Assert.True(barrier.Join(TimeSpan.FromSeconds(60)));
+        Eventually.Ended(barrier);
     }
 
     [Fact]
@@ -173,7 +181,7 @@ public sealed class ControlLockTests : ICommandHost
         WaitUntilAsleep(other);
         Assert.Equal(0, entered);
         _lock.Exit();
-        other.Join();
+        Eventually.Ended(other);
         Assert.Equal(1, entered);
     }
 
@@ -185,7 +193,7 @@ public sealed class ControlLockTests : ICommandHost
     }
 
     private static void WaitUntilAsleep(Thread thread) =>
-        Assert.True(SpinWait.SpinUntil(() => thread.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin), TimeSpan.FromSeconds(60)));
+        Eventually.True(() => thread.ThreadState.HasFlag(ThreadState.WaitSleepJoin), "the thread waits");
 
     private void EnterAndCount(bool withTable, ref int count)
     {

@@ -45,9 +45,7 @@ public sealed class DatapathMemoryTests(ITestOutputHelper output)
         }
         for (int i = 0; i < flows; i++)
         {
-            FlowMatch match = FlowMatch.Any;
-            match.Wildcards &= ~FlowWildcards.DlDst;
-            match.DlDst = new((ulong)i + 1);
+            FlowMatch match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.DlDst, DlDst = new((ulong)i + 1) };
             Assert.Equal(ControlError.None, datapath.Apply(new FlowMod { Match = match, Actions = new[] { FlowAction.Output(2) } }));
         }
         datapath.Workers[0].PollOnce();

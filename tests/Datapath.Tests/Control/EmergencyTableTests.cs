@@ -60,8 +60,7 @@ public sealed class EmergencyTableTests
         Assert.Equal(ControlError.None, Apply(sw, FlowMatch.Any, priority: 5, flags: FlowModFlags.CheckOverlap));
         Assert.Equal(ControlError.Overlap, Apply(sw, InPort(2), priority: 5, flags: FlowModFlags.CheckOverlap));
         Assert.Equal(ControlError.None, Apply(sw, InPort(2), priority: 6, flags: FlowModFlags.CheckOverlap));
-        FlowMod normal = new() { Match = InPort(2), Priority = 5, Flags = FlowModFlags.CheckOverlap };
-        Assert.Equal(ControlError.None, sw.Control.Apply(normal));
+        Assert.Equal(ControlError.None, sw.Control.Apply(new FlowMod { Match = InPort(2), Priority = 5, Flags = FlowModFlags.CheckOverlap }));
     }
 
     [Theory]
@@ -75,8 +74,7 @@ public sealed class EmergencyTableTests
         using TestSwitch sw = new();
         sw.Add(InPort(1), 5, FlowAction.Output(2));
         Apply(sw, InPort(1), priority: 5, outPort: 2);
-        FlowMod mod = TestSwitch.Flow(InPort(1), 5, command);
-        mod.Actions = new[] { FlowAction.Output(3) };
+        FlowMod mod = TestSwitch.Flow(InPort(1), 5, command) with { Actions = new[] { FlowAction.Output(3) } };
         sw.Control.Apply(mod);
         Assert.Equal(2, Assert.Single(Entries(sw)).Actions[0].Port);
         Assert.Equal(deletes ? 0 : 3, sw.Flows().Select(f => f.Actions[0].Port).SingleOrDefault());
@@ -123,10 +121,7 @@ public sealed class EmergencyTableTests
     public void Entering_deletes_normal_entries_and_puts_emergency_entries_in_force()
     {
         using TestSwitch sw = new();
-        FlowMod normal = TestSwitch.Flow(FlowMatch.Any, 9, cookie: 1);
-        normal.Actions = new[] { FlowAction.Output(2) };
-        normal.Flags = FlowModFlags.SendFlowRemoved;
-        sw.Control.Apply(normal);
+        sw.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 9, cookie: 1) with { Actions = new[] { FlowAction.Output(2) }, Flags = FlowModFlags.SendFlowRemoved });
         Apply(sw, InPort(1), outPort: 3, cookie: 2, flags: FlowModFlags.SendFlowRemoved);
         Assert.True(sw.Control.EnterEmergency());
         Assert.True(sw.Control.InEmergency);
@@ -292,10 +287,7 @@ public sealed class EmergencyTableTests
         TestSwitch sw, FlowMatch match, ushort outPort = 2, ushort priority = 0x8000, FlowModFlags flags = FlowModFlags.None, ulong cookie = 0,
         FlowModCommand command = FlowModCommand.Add)
     {
-        FlowMod mod = TestSwitch.Flow(match, priority, command, cookie);
-        mod.Flags = flags | Emergency;
-        mod.Actions = new[] { FlowAction.Output(outPort) };
-        return sw.Control.Apply(mod);
+        return sw.Control.Apply(TestSwitch.Flow(match, priority, command, cookie) with { Flags = flags | Emergency, Actions = new[] { FlowAction.Output(outPort) } });
     }
 
     private static List<(FlowMatch Match, ulong Packets, FlowAction[] Actions)> Entries(TestSwitch sw)
@@ -311,11 +303,5 @@ public sealed class EmergencyTableTests
         return entries;
     }
 
-    private static FlowMatch InPort(ushort port)
-    {
-        FlowMatch match = FlowMatch.Any;
-        match.Wildcards &= ~FlowWildcards.InPort;
-        match.InPort = port;
-        return match;
-    }
+    private static FlowMatch InPort(ushort port) => new() { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = port };
 }

@@ -20,9 +20,7 @@ public sealed class FlowModTests
     {
         FlowMatch match = exact ? Exact : Tcp();
         using TestSwitch sut = new();
-        FlowMod first = Mod(match, 7, cookie: 1, FlowAction.Output(2));
-        first.Flags = FlowModFlags.SendFlowRemoved;
-        Assert.Equal(ControlError.None, sut.Control.Apply(first));
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(match, 7, cookie: 1, FlowAction.Output(2)) with { Flags = FlowModFlags.SendFlowRemoved }));
         sut.Send(1, Frame, Frame);
         sut.Time.Advance(TimeSpan.FromSeconds(5));
         Assert.Equal(ControlError.None, sut.Control.Apply(Mod(match, 7, cookie: 2, FlowAction.Output(3))));
@@ -51,9 +49,7 @@ public sealed class FlowModTests
         }
         Assert.Equal(ControlError.AllTablesFull, sut.Control.Apply(Mod(FlowMatch.Any, priority, cookie: 1, FlowAction.Output(2))));
         Assert.Equal(ControlError.None, sut.Control.Apply(Mod(FlowMatch.Any, 1, cookie: 2, FlowAction.Output(3)))); // replaces
-        FlowMod delete = Mod(FlowMatch.Any, taken[0], cookie: 0);
-        delete.Command = FlowModCommand.DeleteStrict;
-        Assert.Equal(ControlError.None, sut.Control.Apply(delete));
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(FlowMatch.Any, taken[0], cookie: 0) with { Command = FlowModCommand.DeleteStrict }));
         sut.Control.Barrier();
         Assert.Equal(ControlError.None, sut.Control.Apply(Mod(FlowMatch.Any, priority, cookie: 1, FlowAction.Output(2))));
         hasMemory = true;
@@ -103,15 +99,10 @@ public sealed class FlowModTests
     public void Modify_keeps_counters_timeouts_and_age(FlowModCommand command)
     {
         using TestSwitch sut = new();
-        FlowMod add = Mod(Tcp(), 5, cookie: 1, FlowAction.Output(2));
-        add.IdleTimeoutSeconds = 10;
-        sut.Control.Apply(add);
+        sut.Control.Apply(Mod(Tcp(), 5, cookie: 1, FlowAction.Output(2)) with { IdleTimeoutSeconds = 10 });
         sut.Send(1, Frame, Frame);
         sut.Time.Advance(TimeSpan.FromSeconds(6));
-        FlowMod modify = Mod(Tcp(), 5, cookie: 2, FlowAction.Output(3));
-        modify.Command = command;
-        modify.IdleTimeoutSeconds = 99;
-        Assert.Equal(ControlError.None, sut.Control.Apply(modify));
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(Tcp(), 5, cookie: 2, FlowAction.Output(3)) with { Command = command, IdleTimeoutSeconds = 99 }));
         uint cursor = 0;
         Assert.True(sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics s));
         Assert.Equal((2UL, 10, TimeSpan.FromSeconds(6), 2UL), (s.PacketCount, s.IdleTimeoutSeconds, s.Duration, s.Cookie));
@@ -130,9 +121,7 @@ public sealed class FlowModTests
     public void Modify_without_a_match_adds(FlowModCommand command, bool exact)
     {
         using TestSwitch sut = new();
-        FlowMod modify = Mod(exact ? Exact : Tcp(), 5, cookie: 4, FlowAction.Output(2));
-        modify.Command = command;
-        Assert.Equal(ControlError.None, sut.Control.Apply(modify));
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(exact ? Exact : Tcp(), 5, cookie: 4, FlowAction.Output(2)) with { Command = command }));
         Assert.Equal(4UL, Assert.Single(sut.Flows()).Cookie);
         sut.Send(1, Frame);
         Assert.Single(sut.Received(2));
@@ -146,13 +135,9 @@ public sealed class FlowModTests
         sut.Add(Tcp(), 5, FlowAction.Output(2));
         sut.Add(Tcp(), 6, FlowAction.Output(2));
         sut.Add(OnlyDlSrc(), 5, FlowAction.Output(2));
-        FlowMod strict = Mod(Tcp(), 6, cookie: 1, FlowAction.Output(3));
-        strict.Command = FlowModCommand.ModifyStrict;
-        sut.Control.Apply(strict);
+        sut.Control.Apply(Mod(Tcp(), 6, cookie: 1, FlowAction.Output(3)) with { Command = FlowModCommand.ModifyStrict });
         Assert.Equal(6, Assert.Single(sut.Flows(), f => f.Actions[0].Port == 3).Priority);
-        FlowMod loose = Mod(Tcp(), 0, cookie: 1, FlowAction.Output(4));
-        loose.Command = FlowModCommand.Modify;
-        sut.Control.Apply(loose);
+        sut.Control.Apply(Mod(Tcp(), 0, cookie: 1, FlowAction.Output(4)) with { Command = FlowModCommand.Modify });
         Assert.Equal(3, sut.Flows().Count(f => f.Actions[0].Port == 4));
         Assert.Single(sut.Flows(), f => f.Actions[0].Port == 2);
     }
@@ -172,9 +157,7 @@ public sealed class FlowModTests
         ushort[] Left(FlowModCommand command, FlowMatch match, ushort priority, ushort outPort)
         {
             Fill();
-            FlowMod mod = Mod(match, priority, command);
-            mod.OutPort = outPort;
-            Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+            Assert.Equal(ControlError.None, sut.Control.Apply(Mod(match, priority, command) with { OutPort = outPort }));
             return [.. sut.Flows().Select(f => f.Priority).Order()];
         }
         Assert.Equal([5], Left(FlowModCommand.Delete, Tcp(), 0, PortNumber.None));
@@ -195,13 +178,8 @@ public sealed class FlowModTests
     public void Out_port_means_nothing_to_add_and_modify()
     {
         using TestSwitch sut = new();
-        FlowMod add = Mod(Tcp(), 5, cookie: 1, FlowAction.Output(2));
-        add.OutPort = 77;
-        sut.Control.Apply(add);
-        FlowMod modify = Mod(Tcp(), 5, cookie: 1, FlowAction.Output(3));
-        modify.OutPort = 77;
-        modify.Command = FlowModCommand.Modify;
-        sut.Control.Apply(modify);
+        sut.Control.Apply(Mod(Tcp(), 5, cookie: 1, FlowAction.Output(2)) with { OutPort = 77 });
+        sut.Control.Apply(Mod(Tcp(), 5, cookie: 1, FlowAction.Output(3)) with { OutPort = 77, Command = FlowModCommand.Modify });
         Assert.Equal(3, Assert.Single(sut.Flows()).Actions[0].Port);
     }
 
@@ -231,8 +209,7 @@ public sealed class FlowModTests
             {
                 using TestSwitch sut = new(ports: 0, new DatapathOptions { MaxExactEntries = 16, MaxWildcardEntries = 16, FrameCount = 128, LargeFrameCount = 1 });
                 sut.Add(matches[a], 5);
-                FlowMod mod = Mod(matches[b], 5, FlowModCommand.Add);
-                mod.Flags = FlowModFlags.CheckOverlap;
+                FlowMod mod = Mod(matches[b], 5, FlowModCommand.Add) with { Flags = FlowModFlags.CheckOverlap };
                 Assert.Equal((a, b, overlap[a, b] ? ControlError.Overlap : ControlError.None), (a, b, sut.Control.Apply(mod)));
                 mod.Priority = 6;
                 Assert.Equal(ControlError.None, sut.Control.Apply(mod));
@@ -266,9 +243,7 @@ public sealed class FlowModTests
             using TestSwitch sut = new(ports: 0, new DatapathOptions { MaxExactEntries = 16, MaxWildcardEntries = 16, FrameCount = 128, LargeFrameCount = 1 });
             sut.Add(FlowMatch.Any, 1); // what a packet finds if it finds nothing better
             sut.Add(first, priority);
-            FlowMod mod = Mod(second, secondPriority, FlowModCommand.Add);
-            mod.Flags = FlowModFlags.CheckOverlap;
-            return sut.Control.Apply(mod);
+            return sut.Control.Apply(Mod(second, secondPriority, FlowModCommand.Add) with { Flags = FlowModFlags.CheckOverlap });
         }
     }
 
@@ -276,14 +251,10 @@ public sealed class FlowModTests
     public void Strict_commands_mean_an_exact_entry_whatever_its_priority()
     {
         using TestSwitch sut = new();
-        FlowMod add = Mod(Exact, 5, cookie: 1, FlowAction.Output(2));
-        add.IdleTimeoutSeconds = 10;
-        sut.Control.Apply(add);
+        sut.Control.Apply(Mod(Exact, 5, cookie: 1, FlowAction.Output(2)) with { IdleTimeoutSeconds = 10 });
         sut.Send(1, Frame);
         sut.Time.Advance(TimeSpan.FromSeconds(6));
-        FlowMod modify = Mod(Exact, 6, cookie: 2, FlowAction.Output(3));
-        modify.Command = FlowModCommand.ModifyStrict;
-        Assert.Equal(ControlError.None, sut.Control.Apply(modify));
+        Assert.Equal(ControlError.None, sut.Control.Apply(Mod(Exact, 6, cookie: 2, FlowAction.Output(3)) with { Command = FlowModCommand.ModifyStrict }));
         uint cursor = 0;
         Assert.True(sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics flow));
         Assert.Equal((5, 10, TimeSpan.FromSeconds(6), 1UL, 2UL), (flow.Priority, flow.IdleTimeoutSeconds, flow.Duration, flow.PacketCount, flow.Cookie));
@@ -338,19 +309,12 @@ public sealed class FlowModTests
         {
             foreach (FlowModCommand command in (FlowModCommand[])[FlowModCommand.Add, FlowModCommand.Modify, FlowModCommand.ModifyStrict])
             {
-                FlowMod mod = Mod(Tcp(), 5, cookie: 9, FlowAction.Output(3), action);
-                mod.Command = command;
-                Assert.Equal(error, sut.Control.Apply(mod));
+                Assert.Equal(error, sut.Control.Apply(Mod(Tcp(), 5, cookie: 9, FlowAction.Output(3), action) with { Command = command }));
             }
-            FlowMod delete = Mod(Udp(), 5, cookie: 9, action);
-            delete.Command = FlowModCommand.Delete;
-            Assert.Equal(ControlError.None, sut.Control.Apply(delete)); // a DELETE's actions are ignored
+            Assert.Equal(ControlError.None, sut.Control.Apply(Mod(Udp(), 5, cookie: 9, action) with { Command = FlowModCommand.Delete })); // a DELETE's actions are ignored
         }
         Assert.Equal(ControlError.BadCommand, sut.Control.Apply(Mod(Tcp(), 5, (FlowModCommand)5)));
-        FlowMod emergency = Mod(Tcp(), 5, cookie: 9);
-        emergency.Flags = FlowModFlags.Emergency;
-        emergency.IdleTimeoutSeconds = 1;
-        Assert.Equal(ControlError.BadEmergencyTimeout, sut.Control.Apply(emergency));
+        Assert.Equal(ControlError.BadEmergencyTimeout, sut.Control.Apply(Mod(Tcp(), 5, cookie: 9) with { Flags = FlowModFlags.Emergency, IdleTimeoutSeconds = 1 }));
         Assert.Equal(2, Assert.Single(sut.Flows()).Actions[0].Port);
     }
 
@@ -419,10 +383,7 @@ public sealed class FlowModTests
     public void Flow_removed_tells_match_cookie_priority_duration_and_final_counters_before_the_barrier_returns()
     {
         using TestSwitch sut = new();
-        FlowMod mod = Mod(Tcp(), 5, cookie: 0xc00c1e, FlowAction.Output(2));
-        mod.Flags = FlowModFlags.SendFlowRemoved;
-        mod.IdleTimeoutSeconds = 60;
-        sut.Control.Apply(mod);
+        sut.Control.Apply(Mod(Tcp(), 5, cookie: 0xc00c1e, FlowAction.Output(2)) with { Flags = FlowModFlags.SendFlowRemoved, IdleTimeoutSeconds = 60 });
         sut.Send(1, Frame, Frame);
         sut.Time.Advance(TimeSpan.FromSeconds(1.5));
         sut.Control.Apply(Mod(Tcp(), 5, FlowModCommand.Delete));
@@ -462,8 +423,6 @@ public sealed class FlowModTests
 
     private static FlowMod Mod(FlowMatch match, ushort priority, ulong cookie, params FlowAction[] actions)
     {
-        FlowMod mod = TestSwitch.Flow(match, priority, cookie: cookie);
-        mod.Actions = actions;
-        return mod;
+        return TestSwitch.Flow(match, priority, cookie: cookie) with { Actions = actions };
     }
 }

@@ -101,9 +101,7 @@ public sealed class PacketBufferTests
         using TestSwitch sw = new();
         sw.Send(1, TestPacket.Icmp());
         sw.Time.Advance(TimeSpan.FromSeconds(6));
-        FlowMod mod = TestSwitch.Flow(FlowMatch.Any);
-        mod.Actions = ToPort2;
-        mod.BufferId = sw.PacketIns[0].Buffer;
+        FlowMod mod = TestSwitch.Flow(FlowMatch.Any) with { Actions = ToPort2, BufferId = sw.PacketIns[0].Buffer };
 
         Assert.Equal(ControlError.BufferEmpty, sw.Control.Apply(mod));
         Assert.Single(sw.Flows());

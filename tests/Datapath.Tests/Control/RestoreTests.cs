@@ -144,10 +144,7 @@ public sealed class RestoreTests
         using TestSwitch restored = new();
         for (ushort port = 1; port <= 3; port++)
         {
-            FlowMod mod = TestSwitch.Flow(FlowMatch.Any, port, cookie: port);
-            mod.Flags = FlowModFlags.Emergency;
-            mod.Actions = new[] { FlowAction.Output(port) };
-            original.Control.Apply(mod);
+            original.Control.Apply(TestSwitch.Flow(FlowMatch.Any, port, cookie: port) with { Flags = FlowModFlags.Emergency, Actions = new[] { FlowAction.Output(port) } });
         }
         CopyShuffled(original, restored, Emergency, new Random(5));
         Assert.Equal(Names(original, Emergency), Names(restored, Emergency));

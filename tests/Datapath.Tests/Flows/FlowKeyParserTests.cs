@@ -8,7 +8,7 @@ namespace Softswitch.Datapath.Tests.Flows;
 [Trait("HardwarePaths", "FlowKey")]
 public sealed unsafe class FlowKeyParserTests
 {
-    private const int RandomFrames = 40_000;
+    private const int RandomFrames = 10_000;
 
     [Fact]
     public void Key_is_32_bytes_and_each_field_where_the_drawing_says()

@@ -41,57 +41,29 @@ public sealed class MatchNormalizationTests
         }
     }
 
+    /// <summary>Two matches that differ only in what does not apply.</summary>
+    private static readonly Dictionary<string, (FlowMatch A, FlowMatch B)> Pairs = new()
+    {
+        ["tp without nw_proto"] = Pair(Match(FlowWildcards.DlType | FlowWildcards.TpDst) with { DlType = 0x800, TpDst = 80 }, a => a with { TpDst = 81 }),
+        ["tp with a protocol that has none"] = Pair(Typed(89, FlowWildcards.TpSrc) with { TpSrc = 80 }, a => a with { TpSrc = 81 }),
+        ["nw without dl_type"] = Pair(
+            Match(FlowWildcards.NwProto | FlowWildcards.NwTos | FlowWildcards.NwSrcMask) with { NwProto = 6, NwTos = 8, NwSrc = 1 },
+            a => a with { NwProto = 17, NwTos = 4, NwSrc = 2 }),
+        ["nw with a dl_type that has none"] = Pair(Typed(6, FlowWildcards.NwDstMask) with { DlType = 0x86dd, NwDst = 9 }, a => a with { NwProto = 17, NwDst = 10 }),
+        ["tos of arp"] = Pair(Match(FlowWildcards.DlType | FlowWildcards.NwTos) with { DlType = 0x806, NwTos = 4 }, a => a with { NwTos = 8 }),
+        ["pcp without a tag"] = Pair(Match(FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp) with { DlVlan = FlowMatch.VlanNone, DlVlanPcp = 3 }, a => a with { DlVlanPcp = 4 }),
+        ["bits below the prefix"] = Pair(
+            Match(FlowWildcards.DlType | (FlowWildcards)(0x37 << 8)) with { DlType = 0x800, NwSrc = 0x0a000001 }, a => a with { NwSrc = 0x0a0000fe }),
+        ["ecn bits of tos"] = Pair(Match(FlowWildcards.DlType | FlowWildcards.NwTos) with { DlType = 0x800, NwTos = 4 }, a => a with { NwTos = 7 }),
+    };
+
+    public static TheoryData<string> WhatDoesNotApply => [.. Pairs.Keys];
+
     [Theory]
-    [InlineData("tp without nw_proto")]
-    [InlineData("tp with a protocol that has none")]
-    [InlineData("nw without dl_type")]
-    [InlineData("nw with a dl_type that has none")]
-    [InlineData("tos of arp")]
-    [InlineData("pcp without a tag")]
-    [InlineData("bits below the prefix")]
-    [InlineData("ecn bits of tos")]
+    [MemberData(nameof(WhatDoesNotApply))]
     public void What_does_not_apply_is_ignored_in_add_delete_and_strict_alike(string what)
     {
-        FlowMatch a = FlowMatch.Any;
-        FlowMatch b;
-        switch (what)
-        {
-            case "tp without nw_proto":
-                a = Match(FlowWildcards.DlType | FlowWildcards.TpDst) with { DlType = 0x800, TpDst = 80 };
-                b = a with { TpDst = 81 };
-                break;
-            case "tp with a protocol that has none":
-                a = Match(FlowWildcards.DlType | FlowWildcards.NwProto | FlowWildcards.TpSrc) with { DlType = 0x800, NwProto = 89, TpSrc = 80 };
-                b = a with { TpSrc = 81 };
-                break;
-            case "nw without dl_type":
-                a = Match(FlowWildcards.NwProto | FlowWildcards.NwTos) with { NwProto = 6, NwTos = 8, NwSrc = 1 };
-                a.SetNwWildBits(0, 32);
-                b = a with { NwProto = 17, NwTos = 4, NwSrc = 2 };
-                break;
-            case "nw with a dl_type that has none":
-                a = Match(FlowWildcards.DlType | FlowWildcards.NwProto) with { DlType = 0x86dd, NwProto = 6, NwDst = 9 };
-                a.SetNwWildBits(32, 0);
-                b = a with { NwProto = 17, NwDst = 10 };
-                break;
-            case "tos of arp":
-                a = Match(FlowWildcards.DlType | FlowWildcards.NwTos) with { DlType = 0x806, NwTos = 4 };
-                b = a with { NwTos = 8 };
-                break;
-            case "pcp without a tag":
-                a = Match(FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp) with { DlVlan = FlowMatch.VlanNone, DlVlanPcp = 3 };
-                b = a with { DlVlanPcp = 4 };
-                break;
-            case "bits below the prefix":
-                a = Match(FlowWildcards.DlType) with { DlType = 0x800, NwSrc = 0x0a000001 };
-                a.SetNwWildBits(8, 32);
-                b = a with { NwSrc = 0x0a0000fe };
-                break;
-            default:
-                a = Match(FlowWildcards.DlType | FlowWildcards.NwTos) with { DlType = 0x800, NwTos = 4 };
-                b = a with { NwTos = 7 };
-                break;
-        }
+        (FlowMatch a, FlowMatch b) = Pairs[what];
         using TestSwitch sut = new(ports: 0);
         sut.Add(a, 5);
         sut.Add(b, 5);
@@ -125,8 +97,7 @@ public sealed class MatchNormalizationTests
         FlowMatch pox = new() { Wildcards = (FlowWildcards)0x10001f & ~(FlowWildcards.DlSrc | FlowWildcards.DlDst), DlSrc = new(1), DlDst = new(2), NwSrc = 3, TpDst = 80 };
         FlowMatch normal = new() { Wildcards = (FlowWildcards)0x3820f3, DlSrc = new(1), DlDst = new(2) };
         using TestSwitch sut = new(ports: 0);
-        FlowMod add = TestSwitch.Flow(pox, 5);
-        add.Flags = FlowModFlags.SendFlowRemoved;
+        FlowMod add = TestSwitch.Flow(pox, 5) with { Flags = FlowModFlags.SendFlowRemoved };
         sut.Control.Apply(add);
         Assert.Equal(normal, Assert.Single(sut.Flows()).Match);
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
@@ -151,5 +122,8 @@ public sealed class MatchNormalizationTests
 
     private static FlowMatch Match(FlowWildcards compared) => new() { Wildcards = FlowWildcards.All & ~compared };
 
-    private static FlowMatch Typed(byte protocol) => Match(FlowWildcards.DlType | FlowWildcards.NwProto) with { DlType = 0x800, NwProto = protocol };
+    private static FlowMatch Typed(byte protocol, FlowWildcards compared = FlowWildcards.None) =>
+        Match(FlowWildcards.DlType | FlowWildcards.NwProto | compared) with { DlType = 0x800, NwProto = protocol };
+
+    private static (FlowMatch A, FlowMatch B) Pair(FlowMatch a, Func<FlowMatch, FlowMatch> other) => (a, other(a));
 }

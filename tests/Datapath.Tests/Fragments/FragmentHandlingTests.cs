@@ -224,8 +224,7 @@ public sealed class FragmentHandlingTests
         {
             sw.AddPort(port, port == 2 ? mtu : 0);
         }
-        FlowMatch udp = FlowMatch.Any;
-        udp.Wildcards &= ~(FlowWildcards.DlType | FlowWildcards.NwProto | FlowWildcards.TpDst);
+        FlowMatch udp = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~(FlowWildcards.DlType | FlowWildcards.NwProto | FlowWildcards.TpDst) };
         (udp.DlType, udp.NwProto, udp.TpDst) = (EtherType.Ipv4, IpProtocol.Udp, 5000);
         sw.Add(udp, 9, FlowAction.Output(2));
         sw.Add(FlowMatch.Any, 1, FlowAction.Output(3));

@@ -30,7 +30,7 @@ public sealed class GsoSegmenterTests
         using var pool = new FramePool(64, largeFrameCount: 8);
         FrameCache frames = pool.CreateCache();
         var random = new Random(Seed);
-        for (int round = 0; round < 3000; round++)
+        for (int round = 0; round < 1000; round++)
         {
             int segmentSize = random.Next(1, 1449);
             SegmentBuilder builder = SegmentBuilder.Random(random, segmentSize + random.Next(1, round % 50 == 0 ? 60_000 : 4000));
@@ -120,7 +120,7 @@ public sealed class GsoSegmenterTests
         FrameCache frames = pool.CreateCache();
         var random = new Random(Seed);
         int refused = 0;
-        for (int round = 0; round < 200_000; round++)
+        for (int round = 0; round < 40_000; round++)
         {
             Packet packet = SegmentBuilder.Random(random, random.Next(1, 300)).Rent(frames, random.Next(1, 100));
             packet.Flags = PacketFlags.NeedsChecksum | PacketFlags.NeedsSegmentation;
@@ -156,7 +156,7 @@ public sealed class GsoSegmenterTests
             ChecksumFinisher.TryFinish(ref checksummed, frames);
             frames.Release(packet);
         }
-        Assert.InRange(refused, 10_000, 190_000);
+        Assert.InRange(refused, 2_000, 38_000);
         frames.Drain();
         Assert.Equal(pool.FrameCount, pool.FreeCount);
     }

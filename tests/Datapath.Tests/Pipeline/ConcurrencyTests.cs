@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
@@ -14,8 +13,6 @@ namespace Softswitch.Datapath.Tests.Pipeline;
 public sealed class ConcurrencyTests
 {
     private const int Versions = 50_000;
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public enum Change
     {
@@ -238,7 +235,7 @@ public sealed class ConcurrencyTests
     {
         using TestSwitch sut = Silent(ports: 2, workers: 2);
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
-        using (RunningWorkers workers = new(sut.Control, honourTimeouts: false, ids: 1))
+        using (RunningWorkers workers = new(sut.Control, ids: 1))
         {
             workers.AwaitSleep();
             Assert.True(sut[1].TryInject(TestPacket.Tcp()));
@@ -253,7 +250,7 @@ public sealed class ConcurrencyTests
     {
         using TestSwitch sut = Silent(ports: 2);
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
-        using (RunningWorkers workers = new(sut.Control, honourTimeouts: false))
+        using (RunningWorkers workers = new(sut.Control))
         {
             for (int i = 1; i < 50; i++)
             {
@@ -383,9 +380,7 @@ public sealed class ConcurrencyTests
 
     private static void Do(TestSwitch sut, FlowMatch match, ushort priority, FlowModCommand command, FlowAction[] actions)
     {
-        FlowMod mod = TestSwitch.Flow(match, priority, command);
-        mod.Actions = actions;
-        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+        Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, priority, command) with { Actions = actions }));
     }
 
     private static long Drain(TestSwitch sut, ushort port)
@@ -408,16 +403,7 @@ public sealed class ConcurrencyTests
         return received.Sum();
     }
 
-    private static void Await(Func<bool> condition)
-    {
-        long start = Stopwatch.GetTimestamp();
-        SpinWait spin = default;
-        while (!condition())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < Patience, "what should happen has not happened");
-            spin.SpinOnce(sleep1Threshold: 20);
-        }
-    }
+    private static void Await(Func<bool> condition) => Eventually.Polled(condition, () => "what should happen has not happened");
 
     /// <summary>Packets whose IP identification tells which version was in force when they were injected.</summary>
     private sealed class Probe(TestSwitch sut)

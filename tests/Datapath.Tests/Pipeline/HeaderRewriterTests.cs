@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Tests.Pipeline;
 /// <summary>The field-modify actions of OpenFlow 1.0.0 §3.3 (table 5) against frames rewritten field by field with checksums computed anew.</summary>
 public sealed unsafe class HeaderRewriterTests : IDisposable
 {
-    private const int Cases = 20_000;
+    private const int Cases = 8_000;
 
     private readonly FramePool _pool = new(64, largeFrameCount: 1);
     private readonly FrameCache _frames;

@@ -13,7 +13,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void Every_port_is_told_of_a_sleep_and_one_with_packets_prevents_it()
     {
-        var waiter = new Recorder();
+        var waiter = new RecordingWaiter();
         IdleStrategy idle = Begin(waiter);
         Door quiet = new(7);
         Door busy = new(9);
@@ -34,7 +34,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void A_port_is_not_told_of_a_sleep_that_other_work_prevents()
     {
-        IdleStrategy idle = Begin(new Recorder(), hasWork: true);
+        IdleStrategy idle = Begin(new RecordingWaiter(), hasWork: true);
         Door door = new(7);
         Assert.False(idle.TryFallAsleep([QueueOf(door)], Long));
         Assert.Equal(0, door.Armed);
@@ -43,7 +43,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void A_port_is_not_told_of_a_sleep_that_is_none()
     {
-        IdleStrategy idle = Begin(new Recorder(sleeps: false));
+        IdleStrategy idle = Begin(new RecordingWaiter(sleeps: false));
         Door door = new(7);
         Assert.False(idle.TryFallAsleep([QueueOf(door)], Long));
         Assert.Equal(0, door.Armed);
@@ -53,7 +53,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void Nothing_is_watched_for_a_worker_with_lasting_traffic_and_all_again_when_it_sleeps()
     {
-        var waiter = new Recorder();
+        var waiter = new RecordingWaiter();
         IdleStrategy idle = Begin(waiter);
         ReceiveQueue[] queues = [QueueOf(new Door(7)), QueueOf(new Door(-1)), QueueOf(new Door(9))];
         Assert.True(idle.TryFallAsleep(queues, Long));
@@ -71,7 +71,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void A_port_whose_descriptor_becomes_another_is_watched_by_the_new_one()
     {
-        var waiter = new Recorder();
+        var waiter = new RecordingWaiter();
         IdleStrategy idle = Begin(waiter);
         Door door = new(7);
         ReceiveQueue[] queues = [QueueOf(door)];
@@ -86,7 +86,7 @@ public sealed class IdleStrategyTests
     public void Whoever_wakes_a_sleeper_tells_its_thread_once_until_that_has_taken_notice()
     {
         List<IdleStrategy> woken = [];
-        var waiter = new Recorder();
+        var waiter = new RecordingWaiter();
         IdleStrategy idle = new(() => false);
         idle.Begin(waiter, woken.Add, Slot);
         idle.Wake();
@@ -107,7 +107,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void A_worker_rests_once_a_whole_sleep_brought_nothing()
     {
-        IdleStrategy idle = Begin(new Recorder());
+        IdleStrategy idle = Begin(new RecordingWaiter());
         Assert.True(idle.TryFallAsleep([], Long));
         idle.EndSleep(isDue: true);
         Assert.True(idle.IsResting);
@@ -119,7 +119,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void A_worker_that_packets_wake_soon_spins_for_twice_the_gap_from_then_on()
     {
-        IdleStrategy idle = Begin(new Recorder());
+        IdleStrategy idle = Begin(new RecordingWaiter());
         Assert.Equal(IdleStrategy.PassesBeforeSleep, PassesUntilSleep(idle, 1000));
         Wake(idle, 1000 + (40 * Microsecond));
         Assert.Equal(80 + 1, PassesUntilSleep(idle, 2000));
@@ -128,7 +128,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void No_gaps_make_a_worker_spin_without_end()
     {
-        IdleStrategy idle = Begin(new Recorder());
+        IdleStrategy idle = Begin(new RecordingWaiter());
         long now = 1000;
         for (int i = 0; i < 10; i++)
         {
@@ -141,7 +141,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void Long_gaps_make_a_worker_spin_for_less_again()
     {
-        IdleStrategy idle = Begin(new Recorder());
+        IdleStrategy idle = Begin(new RecordingWaiter());
         PassesUntilSleep(idle, 1000);
         Wake(idle, 1000 + (100 * Microsecond));
         Assert.Equal(100 + 1, PassesUntilSleep(idle, 5000));
@@ -152,7 +152,7 @@ public sealed class IdleStrategyTests
     [Fact]
     public void A_worker_does_not_spin_on_while_others_have_use_for_its_processor()
     {
-        IdleStrategy idle = Begin(new Recorder());
+        IdleStrategy idle = Begin(new RecordingWaiter());
         PassesUntilSleep(idle, 1000);
         Wake(idle, 1000 + (100 * Microsecond));
         long now = 5000;
@@ -207,32 +207,5 @@ public sealed class IdleStrategyTests
         public int Receive(PacketBatch batch, FrameCache frames) => 0;
 
         public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => 0;
-    }
-
-    private sealed class Recorder(bool sleeps = true) : IWaiter
-    {
-        public bool Sleeps => sleeps;
-
-        public List<(int Descriptor, int Slot)> Watched { get; } = [];
-
-        public int Unwatched { get; private set; }
-
-        public void Watch(int descriptor, int slot) => Watched.Add((descriptor, slot));
-
-        public void Unwatch(int descriptor, int slot)
-        {
-            Assert.True(Watched.Remove((descriptor, slot)));
-            Unwatched++;
-        }
-
-        public int Wait(long timeoutMicroseconds, Span<int> slots) => 0;
-
-        public void Wake()
-        {
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

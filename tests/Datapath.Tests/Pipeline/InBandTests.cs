@@ -25,48 +25,52 @@ public sealed class InBandTests
     private const ushort ControllerPort = 6653;
     private const ushort ListenPort = 6654;
 
-    public static TheoryData<string, bool> FromOthers => new()
+    private static readonly Dictionary<string, (bool Passes, byte[] Frame)> Others = new()
     {
-        { "arp request of the controller", true },
-        { "arp request of the next hop", true },
-        { "arp request for our address", true },
-        { "arp request for the controller", true },
-        { "arp reply to us", true },
-        { "arp between strangers", false },
-        { "tcp of the controller to us", true },
-        { "tcp of the controller from another port", false },
-        { "tcp of the controller to a stranger", false },
-        { "tcp of a stranger to us", false },
-        { "tcp to our listener", true },
-        { "tcp to a stranger's listener", false },
-        { "udp like the controller's", false },
-        { "fragment of the controller", false },
-        { "dhcp reply to us", true },
-        { "dhcp reply to all that names us", true },
-        { "dhcp reply to all that names a stranger", false },
-        { "dhcp reply to all that is cut short", false },
-        { "dhcp request of a stranger", false },
-        { "icmp", false },
+        ["arp request of the controller"] = (true, TestPacket.Arp(1, ControllerIp, StrangerIp, Peer)),
+        ["arp request of the next hop"] = (true, TestPacket.Arp(1, GatewayIp, StrangerIp, Stranger)),
+        ["arp request for our address"] = (true, TestPacket.Arp(1, StrangerIp, OwnIp, Stranger)),
+        ["arp request for the controller"] = (true, TestPacket.Arp(1, StrangerIp, ControllerIp, Stranger)),
+        ["arp reply to us"] = (true, TestPacket.Arp(2, StrangerIp, StrangerIp, Stranger, Local)),
+        ["arp between strangers"] = (false, TestPacket.Arp(1, StrangerIp, StrangerIp + 1, Stranger)),
+        ["tcp of the controller to us"] = (true, TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, 40000, dlSrc: Peer, dlDst: Local)),
+        ["tcp of the controller from another port"] = (false, TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort + 1, 40000, dlSrc: Peer, dlDst: Local)),
+        ["tcp of the controller to a stranger"] = (false, TestPacket.Tcp(ControllerIp, StrangerIp, ControllerPort, 40000, dlSrc: Peer, dlDst: Stranger)),
+        ["tcp of a stranger to us"] = (false, TestPacket.Tcp(StrangerIp, OwnIp, ControllerPort, 40000, dlSrc: Stranger, dlDst: Local)),
+        ["tcp to our listener"] = (true, TestPacket.Tcp(StrangerIp, OwnIp, 40000, ListenPort, dlSrc: Stranger, dlDst: Local)),
+        ["tcp to a stranger's listener"] = (false, TestPacket.Tcp(ControllerIp, StrangerIp, 40000, ListenPort, dlSrc: Peer, dlDst: Stranger)),
+        ["udp like the controller's"] = (false, TestPacket.Udp(ControllerIp, OwnIp, ControllerPort, ListenPort, dlSrc: Peer, dlDst: Local)),
+        ["fragment of the controller"] = (false, TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, 40000, fragment: 0x2000, dlSrc: Peer, dlDst: Local)),
+        ["dhcp reply to us"] = (true, Dhcp(2, Local, 67, 68, Stranger, Local)),
+        ["dhcp reply to all that names us"] = (true, Dhcp(2, Local, 67, 68, Stranger, Broadcast)),
+        ["dhcp reply to all that names a stranger"] = (false, Dhcp(2, Stranger, 67, 68, Peer, Broadcast)),
+        ["dhcp reply to all that is cut short"] = (false, Dhcp(2, Local, 67, 68, Stranger, Broadcast, length: 30)),
+        ["dhcp request of a stranger"] = (false, Dhcp(1, Stranger, 68, 67, Stranger, Broadcast)),
+        ["icmp"] = (false, TestPacket.Icmp()),
     };
 
-    public static TheoryData<string, bool> FromUs => new()
+    private static readonly Dictionary<string, (bool Passes, byte[] Frame)> Ours = new()
     {
-        { "arp request for anyone", true },
-        { "tcp to the controller", true },
-        { "tcp to another port of the controller", false },
-        { "tcp of our listener", true },
-        { "tcp to a stranger", false },
-        { "dhcp request", true },
-        { "dhcp request with a stranger's address", false },
-        { "dns", false },
+        ["arp request for anyone"] = (true, TestPacket.Arp(1, OwnIp, StrangerIp, Local)),
+        ["tcp to the controller"] = (true, TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Peer)),
+        ["tcp to another port of the controller"] = (false, TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort + 1, dlSrc: Local, dlDst: Peer)),
+        ["tcp of our listener"] = (true, TestPacket.Tcp(OwnIp, StrangerIp, ListenPort, 40000, dlSrc: Local, dlDst: Stranger)),
+        ["tcp to a stranger"] = (false, TestPacket.Tcp(OwnIp, StrangerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Stranger)),
+        ["dhcp request"] = (true, Dhcp(1, Local, 68, 67, Local, Broadcast)),
+        ["dhcp request with a stranger's address"] = (false, Dhcp(1, Stranger, 68, 67, Stranger, Broadcast)),
+        ["dns"] = (false, TestPacket.Udp(OwnIp, ControllerIp, 40000, 53, dlSrc: Local, dlDst: Peer)),
     };
+
+    public static TheoryData<string> FromOthers => [.. Others.Keys];
+
+    public static TheoryData<string> FromUs => [.. Ours.Keys];
 
     [Theory]
     [MemberData(nameof(FromOthers))]
-    public void What_comes_in_from_elsewhere_passes_the_table_if_it_is_ours(string kind, bool passes)
+    public void What_comes_in_from_elsewhere_passes_the_table_if_it_is_ours(string kind)
     {
         using InBandSwitch sut = new();
-        byte[] frame = FrameFromOthers(kind);
+        (bool passes, byte[] frame) = Others[kind];
         sut.Switch.Send(1, frame);
         Assert.Equal(passes ? [frame] : [], sut.Local.Collect());
         sut.AssertLookedUp(passes ? 0UL : 1);
@@ -74,10 +78,10 @@ public sealed class InBandTests
 
     [Theory]
     [MemberData(nameof(FromUs))]
-    public void What_our_own_stack_sends_passes_the_table_if_it_is_the_secure_channels(string kind, bool passes)
+    public void What_our_own_stack_sends_passes_the_table_if_it_is_the_secure_channels(string kind)
     {
         using InBandSwitch sut = new();
-        byte[] frame = FrameFromUs(kind);
+        (bool passes, byte[] frame) = Ours[kind];
         Assert.True(sut.Local.TryInject(frame));
         sut.Switch.Settle();
         for (ushort port = 1; port <= 4; port++)
@@ -97,7 +101,7 @@ public sealed class InBandTests
     public void No_entry_and_no_fail_mode_can_take_it(string table)
     {
         using InBandSwitch sut = new();
-        byte[] frame = FrameFromOthers("tcp of the controller to us");
+        byte[] frame = Others["tcp of the controller to us"].Frame;
         FlowMod mod = TestSwitch.Flow(table == "exact" ? ReferenceParser.Parse(frame, 1) : FlowMatch.Any, ushort.MaxValue);
         mod.Flags = table == "emergency" ? FlowModFlags.Emergency : FlowModFlags.None;
         FlowAction[] actions = table == "to the controller" ? [FlowAction.Output(PortNumber.Controller)] : [];
@@ -122,7 +126,7 @@ public sealed class InBandTests
     public void It_goes_where_the_bridge_has_learned_and_counts_at_the_ports()
     {
         using InBandSwitch sut = new();
-        byte[] request = FrameFromOthers("arp request of the controller");
+        byte[] request = Others["arp request of the controller"].Frame;
         byte[] answer = TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Peer);
         sut.Switch.Send(3, request);
         Assert.True(sut.Local.TryInject(answer));
@@ -139,14 +143,14 @@ public sealed class InBandTests
     public void Port_settings_and_spanning_tree_hold_for_it_too()
     {
         using InBandSwitch sut = new();
-        byte[] request = FrameFromUs("arp request for anyone");
+        byte[] request = Ours["arp request for anyone"].Frame;
         Configure(sut, 2, PortConfig.NoFlood);
         Configure(sut, 3, PortConfig.NoForward);
         Assert.True(sut.Local.TryInject(request));
         sut.Switch.Settle();
         Assert.Equal([1, 0, 0, 1], sut.Counts());
         Configure(sut, 1, PortConfig.NoReceive);
-        sut.Switch.Send(1, FrameFromOthers("tcp of the controller to us"));
+        sut.Switch.Send(1, Others["tcp of the controller to us"].Frame);
         Assert.Empty(sut.Local.Collect());
 
         using InBandSwitch blocked = new(new DatapathOptions { SpanningTree = new SpanningTreeOptions() });
@@ -160,7 +164,7 @@ public sealed class InBandTests
     public void A_batch_of_both_kinds_keeps_the_order_of_each()
     {
         using InBandSwitch sut = new();
-        Assert.True(sut.Local.TryInject(FrameFromUs("arp request for anyone"))); // the bridge learns where we are
+        Assert.True(sut.Local.TryInject(Ours["arp request for anyone"].Frame)); // the bridge learns where we are
         sut.Switch.Settle();
         sut.Switch.Received(2);
         byte[][] ours = [.. Enumerable.Range(0, 8).Select(i => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, (ushort)i, dlSrc: Peer, dlDst: Local))];
@@ -182,7 +186,7 @@ public sealed class InBandTests
     {
         using InBandSwitch sut = new();
         sut.Switch.Control.InBand = null;
-        sut.Switch.Send(1, FrameFromOthers("tcp of the controller to us"));
+        sut.Switch.Send(1, Others["tcp of the controller to us"].Frame);
         Assert.Empty(sut.Local.Collect());
         sut.AssertLookedUp(1);
     }
@@ -191,7 +195,7 @@ public sealed class InBandTests
     public void A_packet_out_through_the_table_passes_it_as_well()
     {
         using InBandSwitch sut = new();
-        byte[] frame = FrameFromOthers("tcp of the controller to us");
+        byte[] frame = Others["tcp of the controller to us"].Frame;
         Assert.Equal(ControlError.None, sut.Switch.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.Output(PortNumber.Table)], frame));
         sut.Switch.Settle();
         Assert.Equal(frame, Assert.Single(sut.Local.Collect()));
@@ -204,8 +208,8 @@ public sealed class InBandTests
         using InBandSwitch sut = new();
         byte[][] frames =
         [
-            FrameFromOthers("tcp of the controller to us"), FrameFromOthers("arp request for our address"),
-            FrameFromOthers("dhcp reply to all that names us"), FrameFromOthers("tcp to our listener"), TestPacket.Udp(),
+            Others["tcp of the controller to us"].Frame, Others["arp request for our address"].Frame,
+            Others["dhcp reply to all that names us"].Frame, Others["tcp to our listener"].Frame, TestPacket.Udp(),
         ];
         Assert.Equal(0, Allocations.OfOneRound(() => Forward(100_000)));
 
@@ -234,42 +238,6 @@ public sealed class InBandTests
             port.FarFrames.Release(packet);
         }
     }
-
-    private static byte[] FrameFromOthers(string kind) => kind switch
-    {
-        "arp request of the controller" => TestPacket.Arp(1, ControllerIp, StrangerIp, Peer),
-        "arp request of the next hop" => TestPacket.Arp(1, GatewayIp, StrangerIp, Stranger),
-        "arp request for our address" => TestPacket.Arp(1, StrangerIp, OwnIp, Stranger),
-        "arp request for the controller" => TestPacket.Arp(1, StrangerIp, ControllerIp, Stranger),
-        "arp reply to us" => TestPacket.Arp(2, StrangerIp, StrangerIp, Stranger, Local),
-        "arp between strangers" => TestPacket.Arp(1, StrangerIp, StrangerIp + 1, Stranger),
-        "tcp of the controller to us" => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, 40000, dlSrc: Peer, dlDst: Local),
-        "tcp of the controller from another port" => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort + 1, 40000, dlSrc: Peer, dlDst: Local),
-        "tcp of the controller to a stranger" => TestPacket.Tcp(ControllerIp, StrangerIp, ControllerPort, 40000, dlSrc: Peer, dlDst: Stranger),
-        "tcp of a stranger to us" => TestPacket.Tcp(StrangerIp, OwnIp, ControllerPort, 40000, dlSrc: Stranger, dlDst: Local),
-        "tcp to our listener" => TestPacket.Tcp(StrangerIp, OwnIp, 40000, ListenPort, dlSrc: Stranger, dlDst: Local),
-        "tcp to a stranger's listener" => TestPacket.Tcp(ControllerIp, StrangerIp, 40000, ListenPort, dlSrc: Peer, dlDst: Stranger),
-        "udp like the controller's" => TestPacket.Udp(ControllerIp, OwnIp, ControllerPort, ListenPort, dlSrc: Peer, dlDst: Local),
-        "fragment of the controller" => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, 40000, fragment: 0x2000, dlSrc: Peer, dlDst: Local),
-        "dhcp reply to us" => Dhcp(2, Local, 67, 68, Stranger, Local),
-        "dhcp reply to all that names us" => Dhcp(2, Local, 67, 68, Stranger, Broadcast),
-        "dhcp reply to all that names a stranger" => Dhcp(2, Stranger, 67, 68, Peer, Broadcast),
-        "dhcp reply to all that is cut short" => Dhcp(2, Local, 67, 68, Stranger, Broadcast, length: 30),
-        "dhcp request of a stranger" => Dhcp(1, Stranger, 68, 67, Stranger, Broadcast),
-        _ => TestPacket.Icmp(),
-    };
-
-    private static byte[] FrameFromUs(string kind) => kind switch
-    {
-        "arp request for anyone" => TestPacket.Arp(1, OwnIp, StrangerIp, Local),
-        "tcp to the controller" => TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Peer),
-        "tcp to another port of the controller" => TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort + 1, dlSrc: Local, dlDst: Peer),
-        "tcp of our listener" => TestPacket.Tcp(OwnIp, StrangerIp, ListenPort, 40000, dlSrc: Local, dlDst: Stranger),
-        "tcp to a stranger" => TestPacket.Tcp(OwnIp, StrangerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Stranger),
-        "dhcp request" => Dhcp(1, Local, 68, 67, Local, Broadcast),
-        "dhcp request with a stranger's address" => Dhcp(1, Stranger, 68, 67, Stranger, Broadcast),
-        _ => TestPacket.Udp(OwnIp, ControllerIp, 40000, 53, dlSrc: Local, dlDst: Peer),
-    };
 
     /// <summary>A DHCP message (RFC 2131 §2) without options.</summary>
     private static byte[] Dhcp(byte operation, ulong client, ushort srcPort, ushort dstPort, ulong dlSrc, ulong dlDst, int length = 240)

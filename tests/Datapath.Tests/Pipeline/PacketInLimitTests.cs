@@ -24,9 +24,7 @@ public sealed class PacketInLimitTests
     public void A_port_that_floods_takes_nothing_from_another_nor_from_its_own_lldp_and_actions()
     {
         using TestSwitch sut = Create();
-        FlowMatch arp = FlowMatch.Any;
-        arp.DlType = Softswitch.Datapath.Headers.EtherType.Arp;
-        arp.Wildcards &= ~FlowWildcards.DlType;
+        FlowMatch arp = FlowMatch.Any with { DlType = Softswitch.Datapath.Headers.EtherType.Arp, Wildcards = FlowWildcards.All & ~FlowWildcards.DlType };
         sut.Add(arp, 1, FlowAction.Output(PortNumber.Controller, 64));
         byte[] byAction = [.. Convert.FromHexString("ffffffffffff020000000001" + "0806"), .. new byte[40]];
         int flooded = 0;

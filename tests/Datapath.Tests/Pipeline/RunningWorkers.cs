@@ -11,14 +11,13 @@ internal sealed class RunningWorkers : IDisposable
     private readonly List<EventWaiter> _waiters = [];
     private readonly WorkerThreads _threads;
 
-    /// <param name="honourTimeouts">False: only a wake-up ends a sleep.</param>
     /// <param name="ids">Which workers; all when empty.</param>
-    public RunningWorkers(DatapathControl control, bool honourTimeouts = true, params int[] ids)
+    public RunningWorkers(DatapathControl control, params int[] ids)
     {
         _workers = [.. control.Workers.Where(worker => ids.Length == 0 || ids.Contains(worker.Id))];
         _threads = new WorkerThreads(control.Workers.Count, () =>
         {
-            _waiters.Add(new EventWaiter(honourTimeouts));
+            _waiters.Add(new EventWaiter());
             return _waiters[^1];
         });
         _threads.Add(_workers, (_, _) => { });
@@ -40,7 +39,8 @@ internal sealed class RunningWorkers : IDisposable
         _threads.Dispose();
     }
 
-    private sealed class EventWaiter(bool honourTimeouts) : IWaiter
+    /// <summary>Only a wake-up ends a sleep.</summary>
+    private sealed class EventWaiter : IWaiter
     {
         private readonly ManualResetEventSlim _wake = new();
         private volatile bool _isWaiting;
@@ -58,7 +58,7 @@ internal sealed class RunningWorkers : IDisposable
         public int Wait(long timeoutMicroseconds, Span<int> slots)
         {
             _isWaiting = true;
-            _wake.Wait(honourTimeouts ? TimeSpan.FromMicroseconds(timeoutMicroseconds) : Timeout.InfiniteTimeSpan);
+            _wake.Wait();
             _isWaiting = false;
             _wake.Reset();
             return 0;

@@ -138,14 +138,14 @@ public sealed class WorkerThreadsTests : IDisposable
     [Fact]
     public void A_waiter_that_cannot_be_made_leaves_no_other_behind()
     {
-        List<EventWaiterStub> made = [];
+        List<RecordingWaiter> made = [];
         Assert.Throws<InvalidOperationException>(() => new WorkerThreads(3, () =>
         {
             if (made.Count == 2)
             {
                 throw new InvalidOperationException();
             }
-            made.Add(new EventWaiterStub());
+            made.Add(new RecordingWaiter());
             return made[^1];
         }));
         Assert.All(made, waiter => Assert.True(waiter.IsDisposed));
@@ -281,26 +281,5 @@ public sealed class WorkerThreadsTests : IDisposable
         }
 
         public override int Receive(PacketBatch batch, FrameCache frames) => _throws ? throw new InvalidOperationException(Message) : 0;
-    }
-
-    private sealed class EventWaiterStub : IWaiter
-    {
-        public bool IsDisposed { get; private set; }
-
-        public void Watch(int descriptor, int slot)
-        {
-        }
-
-        public void Unwatch(int descriptor, int slot)
-        {
-        }
-
-        public int Wait(long timeoutMicroseconds, Span<int> slots) => 0;
-
-        public void Wake()
-        {
-        }
-
-        public void Dispose() => IsDisposed = true;
     }
 }

@@ -88,8 +88,7 @@ public sealed class EnqueueTests
         Assert.Equal(expected, sut.Add(FlowMatch.Any, 1, FlowAction.Output(4), FlowAction.Enqueue(port, queue)));
         Assert.Equal(expected == ControlError.None ? 1 : 0, sut.Flows().Count);
         Assert.Equal(expected, sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Enqueue(port, queue)], Frame));
-        FlowMod delete = TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete);
-        delete.Actions = (FlowAction[])[FlowAction.Enqueue(port, queue)];
+        FlowMod delete = TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete) with { Actions = (FlowAction[])[FlowAction.Enqueue(port, queue)] };
         Assert.Equal(ControlError.None, sut.Control.Apply(delete)); // actions of a delete are ignored
     }
 
@@ -332,8 +331,7 @@ public sealed class EnqueueTests
     {
         Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 50 * Mega));
         Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5, 10 * Mega)));
-        FlowMatch fromOne = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = 1 };
-        Assert.Equal(ControlError.None, sut.Add(fromOne, 2, FlowAction.Enqueue(2, 5)));
+        Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = 1 }, 2, FlowAction.Enqueue(2, 5)));
         Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Output(2)));
     }
 

@@ -13,9 +13,7 @@ public sealed class SpanningTreeBridgeTests
     [Fact]
     public void A_bridge_alone_is_the_root_and_forwards_after_listening_and_learning()
     {
-        BridgeNetwork network = new();
-        SimulatedBridge a = network.AddBridge(A);
-        network.Connect(a);
+        BridgeNetwork network = Alone(A, out SimulatedBridge a);
         Assert.Equal(BridgePortState.Listening, a.StateOf(0));
         network.Run(14);
         Assert.Equal(BridgePortState.Listening, a.StateOf(0));
@@ -217,9 +215,7 @@ public sealed class SpanningTreeBridgeTests
     [Fact]
     public void Whoever_knows_less_is_told_at_once_and_no_port_speaks_twice_in_a_second()
     {
-        BridgeNetwork network = new();
-        SimulatedBridge a = network.AddBridge(A);
-        network.Connect(a);
+        BridgeNetwork network = Alone(A, out SimulatedBridge a);
         network.Run(9);
         a.Sent.Clear();
         for (int i = 0; i < 1000; i++)
@@ -234,9 +230,7 @@ public sealed class SpanningTreeBridgeTests
     [Fact]
     public void The_root_decides_the_times_but_only_within_the_standards_ranges()
     {
-        BridgeNetwork network = new();
-        SimulatedBridge b = network.AddBridge(B);
-        network.Connect(b);
+        BridgeNetwork network = Alone(B, out SimulatedBridge b);
         b.Machine.Receive(b.Machine.Ports[0], Claim(A, 0, A, 0x8001) with { Times = new BridgeTimes(10_000, 1000, 7000) }, network.Now);
         Assert.Equal(new BridgeTimes(10_000, 1000, 7000), b.Machine.Times);
         b.Machine.Receive(b.Machine.Ports[0], Claim(A, 0, A, 0x8001) with { Times = new BridgeTimes(1, 0, 0) }, network.Now);
@@ -251,10 +245,7 @@ public sealed class SpanningTreeBridgeTests
     [Fact]
     public void What_a_bridge_passes_on_is_a_second_older()
     {
-        BridgeNetwork network = new();
-        SimulatedBridge b = network.AddBridge(B);
-        network.Connect(b);
-        network.Connect(b);
+        BridgeNetwork network = Alone(B, out SimulatedBridge b, links: 2);
         network.Run(1);
         b.Machine.Receive(b.Machine.Ports[0], Claim(A, 0, A, 0x8001) with { MessageAge = 3000 }, network.Now);
         (ushort port, Bpdu bpdu) = b.Sent[^1];
@@ -266,10 +257,7 @@ public sealed class SpanningTreeBridgeTests
     [Fact]
     public void Costs_that_a_neighbour_makes_up_do_not_wrap()
     {
-        BridgeNetwork network = new();
-        SimulatedBridge b = network.AddBridge(B);
-        network.Connect(b);
-        network.Connect(b);
+        BridgeNetwork network = Alone(B, out SimulatedBridge b, links: 2);
         b.Machine.Receive(b.Machine.Ports[0], Claim(A, uint.MaxValue, A, 0x8001), network.Now);
         Assert.Equal(uint.MaxValue, b.Machine.RootPathCost);
         b.Machine.Receive(b.Machine.Ports[1], Claim(A, 5, A, 0x8002), network.Now);
@@ -280,9 +268,7 @@ public sealed class SpanningTreeBridgeTests
     [Fact]
     public void Its_own_words_come_back_and_mean_nothing()
     {
-        BridgeNetwork network = new();
-        SimulatedBridge a = network.AddBridge(A);
-        network.Connect(a);
+        BridgeNetwork network = Alone(A, out SimulatedBridge a);
         network.Run(Converged);
         a.Machine.Receive(a.Machine.Ports[0], a.Sent[^1].Bpdu, network.Now);
         Assert.Equal(BridgePortState.Forwarding, a.StateOf(0));
@@ -304,6 +290,17 @@ public sealed class SpanningTreeBridgeTests
 
     private static Bpdu Claim(ulong root, uint cost, ulong bridge, ushort port) =>
         new(false, new BridgePriority(root, cost, bridge, port), 0, new BridgeTimes(20_000, 2000, 15_000), false, false);
+
+    private static BridgeNetwork Alone(ulong id, out SimulatedBridge bridge, int links = 1)
+    {
+        BridgeNetwork network = new();
+        bridge = network.AddBridge(id);
+        for (int i = 0; i < links; i++)
+        {
+            network.Connect(bridge);
+        }
+        return network;
+    }
 
     private static BridgeNetwork Triangle(out SimulatedBridge a, out SimulatedBridge b, out SimulatedBridge c)
     {

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Tables;
+using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Tables;
 
@@ -114,7 +115,7 @@ public sealed unsafe class FlowCacheTests : IDisposable
         _journal.LetGo();
         Assert.Equal(before, _journal.Begun);
         _journal.LetGo();
-        Assert.True(control.Join(TimeSpan.FromSeconds(60)), "the change goes on");
+        Eventually.Ended(control);
         Assert.Equal(before + 1, _journal.Completed);
     }
 
