@@ -44,6 +44,7 @@ internal sealed class ControllerConnection : ICommandHost
         _channel = channel;
         Name = name;
         Target = target;
+        Out = new OutboundQueue(Time);
         Session = new ControllerSession(agent, Out, IsPassive);
         _patience = new PeerPatience(Time);
         _probes = new ProbeSchedule(Time, agent.Options.ProbeInterval, agent.ProbeTick);
@@ -89,7 +90,7 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>When the peer asked for something last, or came: a timestamp of the agent's clock.</summary>
     public long LastRequest => Volatile.Read(ref _lastRequest);
 
-    public OutboundQueue Out { get; } = new();
+    public OutboundQueue Out { get; }
 
     /// <summary>Touched only with the control lock and <see cref="OutboundQueue.Appending"/> held.</summary>
     public ControllerSession Session { get; }

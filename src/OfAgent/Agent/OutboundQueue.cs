@@ -18,7 +18,7 @@ namespace Softswitch.OfAgent.Agent;
 /// <see cref="PacketInLimit"/> are dropped and counted; beyond <see cref="StateLimit"/> nothing fits.
 /// </para>
 /// </remarks>
-internal sealed class OutboundQueue : IDisposable
+internal sealed class OutboundQueue(TimeProvider time) : IDisposable
 {
     /// <summary>Bytes of replies after which they are written before the next message is handled.</summary>
     public const int ReplyLimit = 128 * 1024;
@@ -26,9 +26,9 @@ internal sealed class OutboundQueue : IDisposable
     /// <summary>Bytes waiting beyond which a packet-in is dropped.</summary>
     public const int PacketInLimit = 1024 * 1024;
 
-    /// <summary>Bytes waiting beyond which flow-removed are told later, and for how many milliseconds a peer that reads nothing is waited for.</summary>
+    /// <summary>Bytes waiting beyond which flow-removed are told later, and for how long a peer that reads nothing is waited for.</summary>
     public const int FlowRemovedLimit = 256 * 1024;
-    public const int FlowRemovedPatience = 3000;
+    public static readonly TimeSpan FlowRemovedPatience = TimeSpan.FromSeconds(3);
 
     /// <summary>Bytes waiting beyond which flow-removed and port-status no longer fit: the connection ends rather than lose one unnoticed.</summary>
     public const int StateLimit = 8 * 1024 * 1024;
@@ -39,7 +39,7 @@ internal sealed class OutboundQueue : IDisposable
     private OfBuffer _pending = OfBuffer.Pool.Get();
     private OfBuffer _spare = OfBuffer.Pool.Get();
     private int _signalled;
-    private long _crowdedSince;
+    private long? _crowdedSince;
     private bool _readerAppends;
 
     /// <summary>Held around every append.</summary>
@@ -77,13 +77,12 @@ internal sealed class OutboundQueue : IDisposable
         {
             if (_pending.Length < FlowRemovedLimit)
             {
-                _crowdedSince = 0;
+                _crowdedSince = null;
                 return true;
             }
         }
-        long now = Environment.TickCount64;
-        _crowdedSince = _crowdedSince == 0 ? now : _crowdedSince;
-        return now - _crowdedSince > FlowRemovedPatience;
+        _crowdedSince ??= time.GetTimestamp();
+        return time.GetElapsedTime(_crowdedSince.Value) > FlowRemovedPatience;
     }
 
     /// <summary>Has the writer thread write what was appended; never blocks.</summary>

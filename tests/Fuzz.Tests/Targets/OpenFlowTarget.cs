@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
@@ -17,9 +16,6 @@ internal sealed class OpenFlowTarget : IFuzzTarget
 
     // Beyond the limit, for packet-outs under way: docs/threads.md.
     private const long PacketOutReserve = 4 << 20;
-
-    // Long enough for any machine.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly FlowAction[] _actions = new FlowAction[OfActions.MaxCount];
 
@@ -145,23 +141,18 @@ internal sealed class OpenFlowTarget : IFuzzTarget
     {
         DatapathControl control = harness.Control;
         int all = control.Frames.FrameCount + control.Frames.LargeFrameCount;
-        long start = Stopwatch.GetTimestamp();
-        while (true)
+        int lists = 0;
+        int frames = 0;
+        Eventually.Polled(IsAtRest, () => $"{lists} action lists are left, and {frames} of {all} frames"); // packets may be on their way still
+
+        bool IsAtRest()
         {
-            int lists;
-            int frames;
             using (control.Enter())
             {
                 lists = control.ActionListCount;
                 frames = control.RestingFrameCount + harness.Ports.Values.Sum(port => port.PendingReceive + port.PendingCollect + port.FarFrames.FreeCount);
             }
-            if (lists == 0 && frames == all)
-            {
-                return;
-            }
-            // Packets may be on their way still.
-            Assert.True(Stopwatch.GetElapsedTime(start) < Patience, $"{lists} action lists are left, and {frames} of {all} frames");
-            Thread.Yield();
+            return lists == 0 && frames == all;
         }
     }
 }

@@ -13,9 +13,6 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>A whole switch without interfaces: agent, datapath, a worker thread and a control thread, memory ports 1 and 2.</summary>
 internal sealed class AgentHarness : IDisposable
 {
-    // Only a failure takes so long.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly BlockingCollection<string> _log = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly WorkerThreads _workers = new(1, () => new EpollWaiter());
@@ -71,7 +68,7 @@ internal sealed class AgentHarness : IDisposable
     /// <summary>Accepts the switch's connection; a switch that does not come fails the test instead of hanging it.</summary>
     public static Socket Accept(Socket listener)
     {
-        Assert.True(listener.Poll(Patience, SelectMode.SelectRead), "the switch does not connect");
+        Assert.True(listener.Poll(Eventually.Bound, SelectMode.SelectRead), "the switch does not connect");
         return listener.Accept();
     }
 
@@ -82,7 +79,7 @@ internal sealed class AgentHarness : IDisposable
     public string WaitForLog(string part)
     {
         List<string> seen = [];
-        while (_log.TryTake(out string? line, Patience))
+        while (_log.TryTake(out string? line, Eventually.Bound))
         {
             if (line.Contains(part, StringComparison.Ordinal))
             {
@@ -94,7 +91,21 @@ internal sealed class AgentHarness : IDisposable
     }
 
     /// <summary>Returns when nothing that was sent is still being handled: what a clock that the test moves shows of silence is the peers'.</summary>
-    public void WaitUntilIdle() => Assert.True(SpinWait.SpinUntil(() => Agent.IsIdle, Patience), "a connection does not come to rest");
+    public void WaitUntilIdle() => Eventually.True(() => Agent.IsIdle, "every connection is at rest");
+
+    /// <summary>Waits until so many frames have come out of a port.</summary>
+    public List<byte[]> Collect(ushort port, int count)
+    {
+        List<byte[]> frames = [];
+        Eventually.Polled(
+            () =>
+            {
+                frames.AddRange(Ports[port].Collect());
+                return frames.Count >= count;
+            },
+            () => $"{count} frames come out of port {port}, not {frames.Count}");
+        return frames;
+    }
 
     public MissBehaviour ReadMissBehaviour()
     {

@@ -85,7 +85,7 @@ public sealed class ControllerHabitsTests
             Assert.Equal(Ip(32, 32) with { NwSrc = 0, NwDst = 0 }, Assert.Single(ReadFlows(controller)).Match); // reported in one way
         }
         Assert.True(harness.Ports[1].TryInject(TestPacket.Tcp(src: 0xc0a80101, dst: 0x08080808)));
-        Assert.Single(Collect(harness, 2, 1));
+        Assert.Single(harness.Collect(2, 1));
         Send(controller, FlowModCommand.DeleteStrict, Ip(32, 32), 5);
         Assert.Empty(ReadFlows(controller));
     }
@@ -127,7 +127,7 @@ public sealed class ControllerHabitsTests
             controller.Send(b => EchoMessage.WriteRequest(b, i));
             controller.Read(OfType.EchoReply);
             Assert.True(harness.Ports[1].TryInject(frame));
-            Assert.Single(Collect(harness, port, 1));
+            Assert.Single(harness.Collect(port, 1));
         }
     }
 
@@ -262,7 +262,7 @@ public sealed class ControllerHabitsTests
         controller.Send(b => FlowTableTests.WriteAdd(b, 1, FlowTableTests.InPort(1), 5, FlowAction.Output(1), FlowAction.Output(2)));
         Assert.Empty(controller.Barrier());
         Assert.True(harness.Ports[1].TryInject(TestPacket.Icmp()));
-        Assert.Single(Collect(harness, 2, 1));
+        Assert.Single(harness.Collect(2, 1));
         Assert.Empty(harness.Ports[1].Collect());
     }
 
@@ -333,7 +333,7 @@ public sealed class ControllerHabitsTests
         foreach (byte[] frame in frames)
         {
             Assert.True(harness.Ports[1].TryInject(frame));
-            Assert.Equal(frame, Assert.Single(Collect(harness, 2, 1)));
+            Assert.Equal(frame, Assert.Single(harness.Collect(2, 1)));
         }
     }
 
@@ -407,18 +407,6 @@ public sealed class ControllerHabitsTests
         {
             return harness.Control.Ports[port - 1].Config;
         }
-    }
-
-    /// <summary>Waits until so many frames have come out.</summary>
-    private static List<byte[]> Collect(AgentHarness harness, ushort port, int count)
-    {
-        List<byte[]> frames = [];
-        for (int attempt = 0; frames.Count < count && attempt < 10_000_000; attempt++)
-        {
-            frames.AddRange(harness.Ports[port].Collect());
-            Thread.Yield();
-        }
-        return frames;
     }
 
     private static List<(FlowMatch Match, ushort Priority, byte Table, FlowAction[] Actions)> ReadFlows(RawController controller)

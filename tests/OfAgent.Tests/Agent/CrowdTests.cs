@@ -227,7 +227,7 @@ public sealed class CrowdTests
         try
         {
             first?.Invoke();
-            return peer.Socket.Poll(TimeSpan.FromMilliseconds(200), SelectMode.SelectRead) && peer.TryRead() is null;
+            return peer.Socket.Poll(TimeSpan.Zero, SelectMode.SelectRead) && peer.TryRead() is null;
         }
         catch (SocketException)
         {

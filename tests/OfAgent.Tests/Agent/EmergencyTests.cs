@@ -205,18 +205,15 @@ public sealed class EmergencyTests
     private static int OutPortOf(AgentHarness harness)
     {
         Assert.True(harness.Ports[1].TryInject(TestPacket.Icmp()));
-        for (int attempt = 0; attempt < 10_000_000; attempt++)
-        {
-            foreach ((ushort number, Softswitch.Ports.Memory.MemoryPort port) in harness.Ports)
+        int number = 0;
+        Eventually.Polled(
+            () =>
             {
-                if (port.Collect().Count > 0)
-                {
-                    return number;
-                }
-            }
-            Thread.Yield();
-        }
-        return 0;
+                number = harness.Ports.FirstOrDefault(port => port.Value.Collect().Count > 0).Key;
+                return number != 0;
+            },
+            () => "the frame comes out of a port");
+        return number;
     }
 
     private static List<byte> Read(RawController controller, byte table)

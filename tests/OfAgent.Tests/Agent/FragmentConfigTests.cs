@@ -24,14 +24,10 @@ public sealed class FragmentConfigTests
         }
         byte[] last = TestPacket.Arp();
         Assert.True(harness.Ports[1].TryInject(last));
-        List<byte[]> received = [];
-        while (!received.Exists(f => f.SequenceEqual(last)))
-        {
-            received.AddRange(harness.Ports[2].Collect());
-            Thread.Yield();
-        }
+        List<byte[]> received = harness.Collect(2, packets + 1);
 
-        Assert.Equal(packets, received.Count - 1);
+        Assert.Equal(packets + 1, received.Count);
+        Assert.Equal(last, received[^1]);
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Softswitch.Testing;
 namespace Softswitch.OfAgent.Tests.Agent;
 
 /// <summary>Peers nobody here wrote: ovs-ofctl through the listener, ovs-testcontroller as controller.</summary>
+[Trait("Ring", "peers")]
 public sealed class OpenVSwitchPeerTests
 {
     [Fact]
@@ -40,12 +41,8 @@ public sealed class OpenVSwitchPeerTests
         Ofctl(harness, "add-flow", "in_port=1,actions=output:2");
         harness.Ports[1].TryInject(TestPacket.Icmp());
         Ofctl(harness, "packet-out", "in_port=1 packet=ffffffffffff0200000000010800 actions=output:2");
-        string statistics = Ofctl(harness, "dump-ports", "2");
-        for (int attempt = 0; !statistics.Contains("tx pkts=2", StringComparison.Ordinal); attempt++)
-        {
-            Assert.True(attempt < 500, statistics);
-            statistics = Ofctl(harness, "dump-ports", "2");
-        }
+        string statistics = "";
+        Eventually.True(() => (statistics = Ofctl(harness, "dump-ports", "2")).Contains("tx pkts=2", StringComparison.Ordinal), () => statistics);
         Assert.Contains("1 ports", statistics, StringComparison.Ordinal);
         Assert.Contains("Softswitch", Ofctl(harness, "dump-desc"), StringComparison.Ordinal);
     }

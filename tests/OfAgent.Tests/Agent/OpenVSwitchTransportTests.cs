@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.OfAgent.Tests.Agent;
 
 /// <summary>ovs-ofctl and ovs-testcontroller over every kind of connection, with everything OpenFlow 1.0 lets ovs-ofctl do.</summary>
+[Trait("Ring", "peers")]
 public sealed class OpenVSwitchTransportTests : IDisposable
 {
     private readonly TestCertificates _pki = new();

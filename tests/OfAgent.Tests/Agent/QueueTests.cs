@@ -132,6 +132,7 @@ public sealed class QueueTests
         Assert.Equal(queues.Count, queues.Distinct().Count());
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void Ovs_ofctl_adds_enqueue_and_prints_queues_and_their_statistics()
     {
@@ -147,14 +148,9 @@ public sealed class QueueTests
         byte[] frame = TestPacket.Udp(payload: 58); // 100 bytes
         harness.Ports[1].TryInject(frame);
         harness.Ports[1].TryInject(frame);
-        string statistics;
-        int attempt = 0;
-        do
-        {
-            Assert.True(attempt++ < 500, "two packets are counted");
-            statistics = Ofctl(harness, "queue-stats", "2", "1");
-        }
-        while (!statistics.Contains("port 2 queue 1: bytes=200, pkts=2, errors=0", StringComparison.Ordinal));
+        Eventually.True(
+            () => Ofctl(harness, "queue-stats", "2", "1").Contains("port 2 queue 1: bytes=200, pkts=2, errors=0", StringComparison.Ordinal),
+            "two packets are counted");
         Assert.Contains("3 queues", Ofctl(harness, "queue-stats"), StringComparison.Ordinal);
         Assert.Contains("QUEUE_STATS", Ofctl(harness, "show"), StringComparison.Ordinal);
     }

@@ -11,6 +11,7 @@ using Softswitch.Testing;
 namespace Softswitch.OfAgent.Tests.Client;
 
 /// <summary>Our client and ovs-ofctl asking the same Open vSwitch.</summary>
+[Trait("Ring", "peers")]
 public partial class OvsComparisonTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.OfAgent.Tests.Agent;
@@ -63,19 +62,15 @@ internal static class OvsTools
     /// <summary>The first frame may be lost while the controller still sets itself up, as on any network.</summary>
     public static byte[] SendUntilReceived(AgentHarness harness, byte[] frame, ushort from = 1, ushort to = 2)
     {
-        long start = Stopwatch.GetTimestamp();
-        for (int i = 0; Stopwatch.GetElapsedTime(start) < Patience; i++)
-        {
-            if (i % 10_000 == 0)
+        byte[]? received = null;
+        Eventually.True(
+            () =>
             {
                 harness.Ports[from].TryInject(frame);
-            }
-            if (harness.Ports[to].Collect() is [byte[] first, ..])
-            {
-                return first;
-            }
-            Thread.Yield();
-        }
-        throw new TimeoutException($"nothing sent to port {from} came out of port {to}");
+                received = harness.Ports[to].Collect().FirstOrDefault();
+                return received is not null;
+            },
+            $"what is sent to port {from} comes out of port {to}");
+        return received!;
     }
 }

@@ -11,6 +11,7 @@ using Softswitch.Testing;
 namespace Softswitch.OfAgent.Tests.Client;
 
 /// <summary>The same entries and packets to a real Open vSwitch's <c>ofproto/trace</c>: the same ports, and the same packet.</summary>
+[Trait("Ring", "peers")]
 public sealed partial class OvsTraceTests
 {
     private const int Tables = 12;

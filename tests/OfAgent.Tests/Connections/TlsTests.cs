@@ -83,20 +83,26 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
-    public void An_expired_certificate_of_a_peer_is_refused_with_its_date()
+    public void An_expired_certificate_is_refused_with_its_date()
     {
-        string ours = _pki.PathOf("old-cert.pem");
         (string key, string certificate) = _pki.Issue("old", expired: true);
         TlsException refusal = Assert.Throws<TlsException>(() => Load(new TlsFiles(key, certificate, _pki.Authority)));
-        Assert.Contains($"--certificate: {ours}: expired on ", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains($"--certificate: {_pki.PathOf("old-cert.pem")}: expired on ", refusal.Message, StringComparison.Ordinal);
+    }
 
+    [Trait("Ring", "peers")]
+    [Fact]
+    public void An_expired_certificate_of_a_peer_is_refused_with_its_date()
+    {
         RequireTool("openssl");
+        (string key, string certificate) = _pki.Issue("old", expired: true);
         using AgentHarness harness = Listen();
         using RunningCommand peer = RunningCommand.Start(
             "openssl", ["s_client", "-connect", $"127.0.0.1:{harness.Agent.ListenPorts[0]}", "-key", key, "-cert", certificate, "-CAfile", _pki.Authority]);
         harness.WaitForLog("refused: the peer's certificate expired on ");
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void A_peer_without_a_certificate_and_one_without_tls_are_refused()
     {
@@ -169,6 +175,7 @@ public sealed class TlsTests : IDisposable
         Assert.True(IsClosed(mute.Socket));
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void The_first_peers_authority_is_stored_and_believed_from_then_on()
     {
@@ -195,6 +202,7 @@ public sealed class TlsTests : IDisposable
         harness.WaitForLog($"not signed by the CA in {stored}");
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void The_chain_in_the_certificates_file_is_presented_up_to_its_root_and_only_that()
     {

@@ -179,6 +179,7 @@ public class LearningControllerTests
         Assert.Equal(0, controller.SwitchCount);
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void Open_vSwitch_forwards_under_it_and_gets_flows()
     {

@@ -155,8 +155,7 @@ public class FlowSyntaxTests
         ParsedFlow flow = Parse(text);
         Assert.Equal([expected], flow.Warnings);
         FlowMatch match = flow.Match;
-        FlowMatch any = Parse("actions=1").Match;
-        any.DlType = match.DlType;
+        FlowMatch any = Parse("actions=1").Match with { DlType = match.DlType };
         any.Wildcards = (any.Wildcards & ~FlowWildcards.DlType) | (match.Wildcards & FlowWildcards.DlType);
         Assert.Equal(any, match);
     }

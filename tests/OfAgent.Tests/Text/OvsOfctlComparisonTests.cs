@@ -10,6 +10,7 @@ using Softswitch.OfAgent.Wire;
 namespace Softswitch.OfAgent.Tests.Text;
 
 /// <summary>The same bytes and words through Debian's ovs-ofctl and through ours.</summary>
+[Trait("Ring", "peers")]
 public class OvsOfctlComparisonTests
 {
     [Fact]

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using Softswitch.OfAgent.Tests.Text;
 using Softswitch.OfAgent.Text;
 
 namespace Softswitch.OfAgent.Tests.Wire;
@@ -14,28 +14,15 @@ public sealed class MessageTextTests
         Assert.Equal(message.Text, TrimLines(MessageText.Format(message.Bytes)));
     }
 
+    [Trait("Ring", "peers")]
     [Theory, MemberData(nameof(MessageFiles.NamesForOpenVSwitch), MemberType = typeof(MessageFiles))]
     public void Open_vSwitch_reads_the_same(string name)
     {
         MessageCase message = MessageFiles.Find(name);
-        Assert.SkipUnless(File.Exists("/usr/bin/ovs-ofctl"), "ovs-ofctl is not installed");
-        string printed = RunOfpPrint(Convert.ToHexString(message.Bytes));
+        OvsOfctl.Require();
+        string printed = OvsOfctl.Run("ofp-print", Convert.ToHexString(message.Bytes)).Output;
 
         Assert.Equal(FirstLines(message.Text, message.OvsLines), FirstLines(TrimLines(printed), message.OvsLines));
-    }
-
-    private static string RunOfpPrint(string hex)
-    {
-        using Process process = Process.Start(new ProcessStartInfo("/usr/bin/ovs-ofctl", ["ofp-print", hex])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        process.ErrorDataReceived += (_, _) => { };
-        process.BeginErrorReadLine();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return output;
     }
 
     private static string TrimLines(string text) => string.Join('\n', text.Split('\n').Select(l => l.TrimEnd())).TrimEnd();
