@@ -97,7 +97,7 @@ internal abstract class NumberedStream : IDisposable
         {
             while (_isSending && Record.Sent < Math.Min(pace.Due, Record.Capacity) && Record.Sent - Record.Received < _mostUnderWay)
             {
-                SendOne(Record.BeginSend());
+                SendOne(Record.BeginSend(Stopwatch.GetTimestamp()));
             }
             Thread.Sleep(1);
         }

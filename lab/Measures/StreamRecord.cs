@@ -29,10 +29,10 @@ internal sealed class StreamRecord(int capacity)
     public bool HasLastArrived => Sent is var sent && (sent == 0 || Volatile.Read(ref _arrivedAt[sent - 1]) != 0);
 
     /// <summary>Takes the next number; to be called before the packet is sent.</summary>
-    public int BeginSend()
+    public int BeginSend(long when)
     {
         int number = _sent;
-        _sentAt[number] = Stopwatch.GetTimestamp();
+        _sentAt[number] = when;
         Volatile.Write(ref _sent, number + 1);
         return number;
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
@@ -13,7 +12,7 @@ namespace Softswitch.Hosting;
 /// <content>The switch as it is now, for people and tools.</content>
 public sealed partial class SwitchHost
 {
-    private const int EndCheckMilliseconds = 20;
+    private static readonly TimeSpan EndCheck = TimeSpan.FromMilliseconds(20);
 
     private SwitchSummary? _lastSummary;
 
@@ -109,16 +108,16 @@ public sealed partial class SwitchHost
     /// </summary>
     /// <param name="count">How many are wanted.</param>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal FlowActivityReport ReadBusiestFlows(int count, TimeSpan interval)
+    internal FlowActivityReport ReadBusiestFlows(int count, TimeSpan interval, TimeProvider time)
     {
         List<FlowActivity> found = [];
         using BusiestFlows watch = Control.WatchFlows(() => Enter());
-        long began = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(began) < interval && !_isDisposed)
+        long began = time.GetTimestamp();
+        while (interval - time.GetElapsedTime(began) is var left && left > TimeSpan.Zero && !_isDisposed)
         {
-            Thread.Sleep(EndCheckMilliseconds);
+            Task.Delay(left < EndCheck ? left : EndCheck, time).Wait();
         }
-        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        double seconds = time.GetElapsedTime(began).TotalSeconds;
         watch.Report(count, (in FlowStatistics flow, ulong packets, ulong bytes) =>
         {
             StringBuilder text = new();

@@ -129,7 +129,7 @@ public sealed class SwitchGroupTests : IDisposable
         {
             Assert.Equal(ControlError.None, host.Control.AddPort(2, new FailingPort(static () => throw new IOException("the ring is on fire"))));
         }
-        Assert.True(alone.Failed.WaitHandle.WaitOne(Patience));
+        Eventually.True(() => alone.Failed.IsCancellationRequested, "the process has failed");
         Assert.Contains("the ring is on fire", Assert.Throws<InvalidOperationException>(alone.ThrowIfFailed).Message, StringComparison.Ordinal);
     }
 
@@ -197,11 +197,11 @@ public sealed class SwitchGroupTests : IDisposable
         CaptureStream capture = host.BeginCapture(new CaptureRequest());
         Thread end = new(() => _group.Remove("g1"));
         end.Start();
-        Assert.True(capture.Ending.WaitHandle.WaitOne(Patience), "who reads is told");
+        Eventually.True(() => capture.Ending.IsCancellationRequested, "who reads is told");
         Assert.Equal(SwitchSummary.Ending, _group.ReadReport().Switches.Single(one => one.Name == "g1").State);
         Assert.Throws<ObjectDisposedException>(host.Hold);
         capture.Dispose();
-        Assert.True(end.Join(Patience));
+        Eventually.Ended(end);
     }
 
     [Fact]

@@ -206,7 +206,7 @@ public sealed class SwitchHostTests : IDisposable
         Assert.NotEqual(_switch.DatapathId, other.DatapathId);
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void Its_interfaces_are_as_they_were_found_when_it_has_ended()
     {
         Needs.Namespaces();

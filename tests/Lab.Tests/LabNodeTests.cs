@@ -2,6 +2,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests;
 
+[Trait("Ring", "peers")]
 public sealed class LabNodeTests
 {
     [Fact]
@@ -44,7 +45,7 @@ public sealed class LabNodeTests
         using var node = new LabNode("t");
         using var process = System.Diagnostics.Process.GetProcessById(node.Start("sleep", "600").ProcessId);
         node.Dispose();
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)));
+        Eventually.True(() => process.HasExited, "the command has ended");
     }
 
     [Fact]

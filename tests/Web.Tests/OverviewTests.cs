@@ -3,6 +3,7 @@ using OpenQA.Selenium;
 namespace Softswitch.Web.Tests;
 
 /// <summary>The overview of several switches in a browser.</summary>
+[Trait("Ring", "all")]
 public sealed class OverviewTests : IDisposable
 {
     private readonly Browser _browser = new();

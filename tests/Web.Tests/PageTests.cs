@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.Web.Tests;
 
 /// <summary>The page in a browser.</summary>
+[Trait("Ring", "all")]
 public sealed partial class PageTests : IDisposable
 {
     private readonly Browser _browser = new();

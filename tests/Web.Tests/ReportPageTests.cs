@@ -3,6 +3,7 @@ using Softswitch.Lab.Charts;
 namespace Softswitch.Web.Tests;
 
 /// <summary>A report's page in a browser: it has the style of the switch's.</summary>
+[Trait("Ring", "all")]
 public sealed class ReportPageTests : IDisposable
 {
     private readonly Browser _browser = new();

@@ -7,8 +7,7 @@ namespace Softswitch.Web.Tests;
 /// <summary>Switches of one process and their page, at a loopback port of the system's choice.</summary>
 internal sealed class ServedGroup : IDisposable
 {
-    private readonly CancellationTokenSource _end = new();
-    private Thread? _sender;
+    private TestTraffic? _traffic;
 
     public ServedGroup(params IReadOnlyList<string> names)
     {
@@ -30,27 +29,11 @@ internal sealed class ServedGroup : IDisposable
 
     public SwitchHost Add(string name) => Group.Add(Options(name));
 
-    /// <summary>Sends packets from left to right through a switch, and what has no way, until it all ends.</summary>
+    /// <summary>Has traffic in a switch until it all ends.</summary>
     public void BeginTraffic(string name)
     {
         SwitchHost host = this[name];
-        ProgramPort left = host.AddProgramPort("left");
-        ProgramPort right = host.AddProgramPort("right");
-        host.AddFlow("udp,actions=output:2");
-        host.AddFlow("tcp,actions=output:77");
-        byte[] arriving = TestPacket.Udp();
-        byte[] lost = TestPacket.Tcp();
-        var buffer = new byte[2048];
-        _sender = new Thread(() =>
-        {
-            while (!_end.Token.WaitHandle.WaitOne(1))
-            {
-                left.TrySend(arriving);
-                left.TrySend(lost);
-                right.TryReceive(buffer, out _);
-            }
-        });
-        _sender.Start();
+        _traffic = new TestTraffic(host, host.AddProgramPort("left"), host.AddProgramPort("right"));
     }
 
     public Task<string> ReadAsync(string path) => Client.GetStringAsync(path, TestContext.Current.CancellationToken);
@@ -64,12 +47,10 @@ internal sealed class ServedGroup : IDisposable
 
     public void Dispose()
     {
-        _end.Cancel();
-        _sender?.Join();
+        _traffic?.Dispose();
         Client.Dispose();
         Server.Dispose();
         Group.Dispose();
-        _end.Dispose();
     }
 
     private static SwitchOptions Options(string name) => new() { Name = name };

@@ -1,14 +1,12 @@
 using System.Net;
 using Softswitch.Hosting;
-using Softswitch.Testing;
 
 namespace Softswitch.Web.Tests;
 
 /// <summary>A switch with two ports of the program's and its page, at a loopback port of the system's choice.</summary>
 internal sealed class ServedSwitch : IDisposable
 {
-    private readonly CancellationTokenSource _end = new();
-    private Thread? _sender;
+    private TestTraffic? _traffic;
 
     public ServedSwitch(int port = 0, ulong datapathId = 0x51, string left = "left", string right = "right")
     {
@@ -37,33 +35,13 @@ internal sealed class ServedSwitch : IDisposable
 
     public Uri Address => new(Server.Address);
 
-    /// <summary>Sends packets from left to right, and what has no way, until it ends.</summary>
-    public void BeginTraffic()
-    {
-        Switch.AddFlow("in_port=1,udp,actions=output:2");
-        Switch.AddFlow("in_port=1,tcp,actions=output:77");
-        byte[] arriving = TestPacket.Udp();
-        byte[] lost = TestPacket.Tcp();
-        var buffer = new byte[2048];
-        _sender = new Thread(() =>
-        {
-            while (!_end.Token.WaitHandle.WaitOne(1))
-            {
-                Left.TrySend(arriving);
-                Left.TrySend(lost);
-                Right.TryReceive(buffer, out _);
-            }
-        });
-        _sender.Start();
-    }
+    public void BeginTraffic() => _traffic = new TestTraffic(Switch, Left, Right);
 
     public void Dispose()
     {
-        _end.Cancel();
-        _sender?.Join();
+        _traffic?.Dispose();
         Client.Dispose();
         Server.Dispose();
         Switch.Dispose();
-        _end.Dispose();
     }
 }

@@ -11,7 +11,7 @@ public sealed class SwitchMetricsTests : IDisposable
 
     public void Dispose() => _served.Dispose();
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public async Task Promtool_has_nothing_to_say_against_them()
     {
         Needs.Program("promtool");
@@ -20,7 +20,7 @@ public sealed class SwitchMetricsTests : IDisposable
         await CheckAsync(await ReadAsync());
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public async Task Promtool_has_nothing_to_say_against_those_of_several_switches()
     {
         Needs.Program("promtool");

@@ -109,7 +109,7 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
         {
             throw new OptionException($"flows/busiest: '{Echo(request)}' is not 1 to {ControlProtocol.MostBusiestFlows} entries and up to {ControlProtocol.LongestWatchMilliseconds} milliseconds");
         }
-        return JsonSerializer.Serialize(host.ReadBusiestFlows(count, TimeSpan.FromMilliseconds(milliseconds)), ReportJson.Default.FlowActivityReport);
+        return JsonSerializer.Serialize(host.ReadBusiestFlows(count, TimeSpan.FromMilliseconds(milliseconds), TimeProvider.System), ReportJson.Default.FlowActivityReport);
     }
 
     /// <summary>What a stranger wrote, fit to be shown.</summary>

@@ -40,7 +40,7 @@ public sealed class CompareRowTests
         }
     }
 
-    [Theory]
+    [Theory, Trait("Ring", "all")]
     [InlineData("exact-64")]
     [InlineData("routes")]
     [InlineData("churn")]

@@ -97,7 +97,7 @@ public sealed unsafe class FlowFileOnCardTests
     {
         RandomMatches source = new(7);
         int alike = 0;
-        for (int i = 0; i < 150; i++)
+        for (int i = 0; i < 50; i++)
         {
             string[] flows = [.. Enumerable.Range(0, source.Random.Next(1, 5)).Select(_ => NextFlow(source))];
             CardTables dumped = Image(Install(string.Join('\n', flows), OffloadLevel.All));
@@ -117,7 +117,7 @@ public sealed unsafe class FlowFileOnCardTests
                 Assert.True(asked || before == after, $"{string.Join('\n', flows)}\nbecame\n{decoded}\n{key}: {before:x} and {after:x}");
             }
         }
-        Assert.True(alike > 1500, $"only {alike} frames were forwarded by both");
+        Assert.True(alike > 500, $"only {alike} frames were forwarded by both");
     }
 
     /// <summary>Value and mask of vlan as the shim, the reference driver and others write them.</summary>

@@ -59,7 +59,7 @@ public sealed class ConfigurationDocumentTests : IDisposable
         Assert.Equal(SwitchOption.All.Select(option => option.Name).Except(elsewhere).Order(), named.Order());
     }
 
-    [Theory]
+    [Theory, Trait("Ring", "peers")]
     [InlineData("", 0)]
     [InlineData("port: eth1\nweb: 8080\nstp: true\nframe-size: 4096\nfail-mode: secure\nqueue: ['1:2,max-rate=3M']\ndatapath-id: 42\n", 0)]
     [InlineData("workers: 65\n", 1)]
@@ -71,7 +71,7 @@ public sealed class ConfigurationDocumentTests : IDisposable
         Assert.Equal($"{errors}", RunningCommand.Execute("/usr/bin/python3", "-c", Validator, SchemaFile, _file).Checked().Output.Trim());
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void The_configuration_in_force_is_good_by_the_schema()
     {
         RequireValidator();

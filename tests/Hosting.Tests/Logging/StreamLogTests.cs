@@ -2,6 +2,7 @@ using System.IO.Pipes;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Softswitch.Hosting.Logging;
+using Softswitch.Testing;
 
 namespace Softswitch.Hosting.Tests.Logging;
 
@@ -99,7 +100,7 @@ public sealed class StreamLogTests
     {
         using AnonymousPipeServerStream pipe = new(PipeDirection.Out, HandleInheritability.None, bufferSize: 4096);
         using AnonymousPipeClientStream reader = new(PipeDirection.In, pipe.ClientSafePipeHandle);
-        using StreamLog log = new(pipe, LogFormat.Journal, LogLevel.Debug, TimeProvider.System);
+        using StreamLog log = new(pipe, LogFormat.Journal, LogLevel.Debug, new TestTime());
         for (int i = 0; i < 20_000; i++)
         {
             HostLog.News(log, $"line {i}: {new string('x', 100)}"); // more than pipe and queue hold
@@ -118,7 +119,7 @@ public sealed class StreamLogTests
     private static string[] Lines(LogFormat format, LogLevel level, Action<ILogger> say)
     {
         MemoryStream stream = new();
-        using (StreamLog log = new(stream, format, level, TimeProvider.System))
+        using (StreamLog log = new(stream, format, level, new TestTime()))
         {
             say(log);
         }

@@ -15,7 +15,7 @@ public sealed class ReloadTests : IDisposable
 {
     private static readonly (string Name, string Value)[] Base = [("port", "1=null:"), ("port", "2=null:"), ("frames", "2048"), ("stp", "true")];
 
-    private readonly StreamLog _log = new(Stream.Null, LogFormat.Text, LogLevel.Information, TimeProvider.System);
+    private readonly StreamLog _log = new(Stream.Null, LogFormat.Text, LogLevel.Information, new TestTime());
     private readonly TestCertificates _pki = new();
     private readonly string _file = Path.GetTempFileName();
     private readonly SwitchHost _switch;
@@ -319,7 +319,7 @@ public sealed class ReloadTests : IDisposable
         Array.ForEach(reloaders, reloader => reloader.Start());
         Array.ForEach(reloaders, reloader => reloader.Join());
         stop.Cancel();
-        Assert.True(traffic.Join(TimeSpan.FromSeconds(60)), $"{sent - received} of {sent} packets did not come");
+        Eventually.True(() => !traffic.IsAlive, () => $"{sent - received} of {sent} packets did not come");
         Assert.Equal(lines.Count(line => line.EndsWith(": added", StringComparison.Ordinal)), lines.Count(line => line.EndsWith(": removed", StringComparison.Ordinal)));
         Assert.Equal(4, _switch.ReadPorts().Count);
     }

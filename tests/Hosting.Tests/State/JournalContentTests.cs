@@ -25,7 +25,7 @@ public sealed class JournalContentTests : IDisposable
     [Fact]
     public void Cut_at_any_byte_it_is_what_it_was_after_the_last_whole_record()
     {
-        List<(long End, string State)> history = WriteHistory(seed: 1, changes: 40);
+        List<(long End, string State)> history = WriteHistory(seed: 1, changes: 15);
         byte[] whole = File.ReadAllBytes(Path);
         Assert.Equal(whole.Length, history[^1].End);
         for (int length = 0; length <= whole.Length; length++)
@@ -48,26 +48,27 @@ public sealed class JournalContentTests : IDisposable
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
-    public void With_any_bit_flipped_it_is_what_it_was_before_that_record(int seed)
+    public void With_a_bit_of_any_byte_flipped_it_is_what_it_was_before_that_record(int seed)
     {
         List<(long End, string State)> history = WriteHistory(seed, changes: 8);
         byte[] bytes = File.ReadAllBytes(Path);
-        for (int bit = 0; bit < 8 * bytes.Length; bit++)
+        for (int place = 0; place < bytes.Length; place++)
         {
-            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            byte flipped = (byte)(1 << (place % 8));
+            bytes[place] ^= flipped;
             File.WriteAllBytes(Path, bytes);
             JournalContent content = JournalContent.Read(Path);
-            if (bit / 8 < JournalFile.HeaderSize)
+            if (place < JournalFile.HeaderSize)
             {
                 Assert.False(content.IsReadable || content.IsOfAnotherVersion);
             }
             else
             {
-                (long end, string state) = history.Last(moment => moment.End <= bit / 8);
+                (long end, string state) = history.Last(moment => moment.End <= place);
                 Assert.Equal(end, content.Length);
                 Assert.Equal(state, Describe(content));
             }
-            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            bytes[place] ^= flipped;
         }
     }
 

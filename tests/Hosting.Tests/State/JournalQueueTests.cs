@@ -1,13 +1,14 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting.State;
+using Softswitch.Testing;
 
 namespace Softswitch.Hosting.Tests.State;
 
 /// <summary>What waits for the disk.</summary>
 public sealed class JournalQueueTests : IDisposable
 {
-    private readonly JournalQueue _queue = new(StateClock.ForThisMachine(TimeProvider.System), new PortMemory(), limit: 1000);
+    private readonly JournalQueue _queue = new(StateClock.ForThisMachine(new TestTime()), new PortMemory(), limit: 1000);
 
     public void Dispose() => _queue.Dispose();
 

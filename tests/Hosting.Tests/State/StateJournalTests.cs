@@ -15,7 +15,7 @@ public sealed class StateJournalTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-state-").FullName;
     private readonly ConcurrentQueue<string> _log = new();
-    private readonly MovableClock _clock = new();
+    private readonly TestTime _clock = new() { Wall = DateTimeOffset.UnixEpoch };
 
     private ILogger Log => new LineLogger(_log.Enqueue);
 
@@ -125,7 +125,7 @@ public sealed class StateJournalTests : IDisposable
         Assert.DoesNotContain(_log, line => line.Contains("behind", StringComparison.Ordinal));
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void On_a_full_disk_flows_go_on_and_all_are_written_when_there_is_room()
     {
         Needs.Root();
@@ -175,7 +175,7 @@ public sealed class StateJournalTests : IDisposable
         }
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void A_folder_that_cannot_be_written_is_refused_and_one_that_becomes_so_is_said()
     {
         Needs.Root();

@@ -15,7 +15,7 @@ public sealed class FrameGeneratorTests
     private const ushort Epoch = 0x1234;
     private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(60);
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void Frames_are_numbered_stamped_and_spread_over_flows()
     {
         Needs.Xdp();
@@ -47,7 +47,7 @@ public sealed class FrameGeneratorTests
         Assert.Equal(1480, BinaryPrimitives.ReadUInt16BigEndian(ip[24..]));
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void No_frame_is_sent_before_it_is_due()
     {
         Needs.Xdp();
@@ -70,7 +70,7 @@ public sealed class FrameGeneratorTests
         Assert.True(last > start);
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void What_could_not_be_sent_in_time_is_made_up_for_only_in_part()
     {
         Needs.Xdp();
@@ -78,10 +78,7 @@ public sealed class FrameGeneratorTests
         using FrameGenerator generator = network.Run(() => FrameGenerator.Open("lo", 60, flows: 1));
         long start = generator.Prepare(packetsPerSecond: 1_000_000, Epoch, limit: long.MaxValue);
         long pause = 50_000_000;
-        while (KernelClock.Nanoseconds - start < pause)
-        {
-            Thread.Sleep(1);
-        }
+        Eventually.True(() => KernelClock.Nanoseconds - start >= pause, "frames are due");
         long sent = 0;
         uint answer;
         do
@@ -95,7 +92,7 @@ public sealed class FrameGeneratorTests
         Assert.InRange(sent, 1, Math.Min(100, sinceStart - (pause / 1000) + 101));
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void Over_a_veth_every_frame_arrives_once_and_in_order()
     {
         Needs.Xdp();
@@ -116,7 +113,7 @@ public sealed class FrameGeneratorTests
         Assert.True(counts.LongestNanoseconds > 0);
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "peers")]
     public void Cancelled_it_stops()
     {
         Needs.Xdp();

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Lab.Measures;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Null;
 using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
@@ -116,11 +116,11 @@ public sealed class MeasuringPortTests : IDisposable
     {
         using var port = new PacedPort("paced", Tagged(1));
         Assert.Equal(0, port.Receive(_batch, _frames));
-        long before = Stopwatch.GetTimestamp();
+        long before = KernelClock.Nanoseconds;
         port.Start(double.PositiveInfinity);
         Assert.Equal(PacketBatch.Capacity, port.Receive(_batch, _frames));
         long stamp = BitConverter.ToInt64(_batch.Packets[0].Bytes[^(FrameTag.Size - FrameTag.StampOffset)..]);
-        Assert.InRange(stamp, before, Stopwatch.GetTimestamp());
+        Assert.InRange(stamp, before, KernelClock.Nanoseconds);
         _frames.Release(_batch.Packets);
         _batch.Clear();
         port.Stop();

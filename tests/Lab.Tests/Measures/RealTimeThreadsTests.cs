@@ -4,6 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;
 
+[Trait("Ring", "peers")]
 public sealed class RealTimeThreadsTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;
 
+[Trait("Ring", "peers")]
 public sealed class ReservedHugePagesTests
 {
     [Fact]
