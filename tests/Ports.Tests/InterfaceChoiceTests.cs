@@ -7,6 +7,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests;
 
 /// <summary>What stands behind a plain name. No card is at hand: a veth plays one where AF_XDP is tried.</summary>
+[Trait("Ring", "peers")]
 public sealed class InterfaceChoiceTests : IDisposable
 {
     private const string Rings = "rings of 128 and 128 slots, segments and checksums passed on";

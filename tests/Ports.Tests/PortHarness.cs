@@ -1,14 +1,12 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;
 
 /// <summary>A port under test with its far end: what a wire and a peer would be.</summary>
 internal abstract class PortHarness : IDisposable
 {
-    protected static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
-
     protected PortHarness(FramePool pool)
     {
         Pool = pool;
@@ -52,32 +50,11 @@ internal abstract class PortHarness : IDisposable
         Assert.True(Frames.TryRent(frame.Length, out Packet packet));
         packet.Length = frame.Length;
         frame.CopyTo(packet.Bytes);
-        long start = Stopwatch.GetTimestamp();
-        while (Queue.Transmit(new ReadOnlySpan<Packet>(in packet), Frames) == 0)
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "the port takes nothing");
-        }
+        Eventually.Polled(() => Queue.Transmit(new ReadOnlySpan<Packet>(in packet), Frames) == 1, () => "the port takes nothing");
     }
 
     /// <summary>Receives until <paramref name="count"/> frames have come, as copies.</summary>
-    public List<byte[]> ReceiveFrames(int count)
-    {
-        var batch = new PacketBatch();
-        List<byte[]> received = [];
-        long start = Stopwatch.GetTimestamp();
-        while (received.Count < count)
-        {
-            Queue.Receive(batch, Frames);
-            foreach (ref readonly Packet packet in batch.Packets)
-            {
-                received.Add(packet.Bytes.ToArray());
-                Frames.Release(packet);
-            }
-            batch.Clear();
-            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"{received.Count} of {count} frames came");
-        }
-        return received;
-    }
+    public List<byte[]> ReceiveFrames(int count) => Device.Receive(Frames, count);
 
     /// <summary>Receives once, and throws away what came.</summary>
     public void ReceiveWhatIsThere()
@@ -90,10 +67,11 @@ internal abstract class PortHarness : IDisposable
     /// <summary>After an interruption: waits until a frame passes each way, and until nothing older is on its way.</summary>
     public void AwaitPassage(byte[] probe)
     {
-        long start = Stopwatch.GetTimestamp();
         bool came = false;
         bool left = false;
-        for (bool isStill = false; !(came && left && isStill);)
+        Eventually.Polled(Passes, () => $"after the interruption nothing {(came ? "goes out" : "comes in")}");
+
+        bool Passes()
         {
             if (!came)
             {
@@ -104,7 +82,7 @@ internal abstract class PortHarness : IDisposable
                 Send(probe);
             }
             var batch = new PacketBatch();
-            isStill = Queue.Receive(batch, Frames) == 0;
+            bool isStill = Queue.Receive(batch, Frames) == 0;
             foreach (ref readonly Packet packet in batch.Packets)
             {
                 came |= packet.Bytes.SequenceEqual(probe);
@@ -115,20 +93,16 @@ internal abstract class PortHarness : IDisposable
                 left |= frame.AsSpan().SequenceEqual(probe);
                 isStill = false;
             }
-            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"after the interruption nothing {(came ? "goes out" : "comes in")}");
+            return came && left && isStill;
         }
     }
 
     /// <summary>Waits for the next frame that comes out.</summary>
     public byte[] ExpectSent()
     {
-        long start = Stopwatch.GetTimestamp();
-        byte[]? frame;
-        while ((frame = NextSent()) is null)
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, "nothing came out");
-        }
-        return frame;
+        byte[]? frame = null;
+        Eventually.Polled(() => (frame = NextSent()) != null, () => "nothing came out");
+        return frame!;
     }
 
     public abstract void Dispose();

@@ -99,6 +99,7 @@ public sealed class PortSpecTests
         Assert.Equal(message, Assert.Throws<PortException>(() => PortFactory.Open(Parse(text), pool)).Message);
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void Af_xdp_ports_take_frames_from_the_pool_for_each_queue_and_others_take_none()
     {

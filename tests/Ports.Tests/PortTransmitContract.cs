@@ -25,9 +25,9 @@ public abstract class PortTransmitContract
         return frame;
     }
 
-    /// <summary>Frames that the long tests pass each way: SOFTSWITCH_TEST_FRAMES, or as many as take a moment.</summary>
+    /// <summary>Frames that the long tests pass each way: SOFTSWITCH_TEST_FRAMES, or more than 16 bits count, as the indices of some rings do.</summary>
     private protected static int ManyFrames { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("SOFTSWITCH_TEST_FRAMES"), NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : 100_000;
+        int.TryParse(Environment.GetEnvironmentVariable("SOFTSWITCH_TEST_FRAMES"), NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : 70_000;
 
     /// <summary>Bytes of a frame of the pool.</summary>
     internal virtual int FrameSize => 2048;
@@ -58,7 +58,7 @@ public abstract class PortTransmitContract
                     harness.Send(frame);
                     sent.Add(frame);
                 }
-                Assert.Equal(sent, sent.Select(_ => harness.ExpectSent()).ToList());
+                PolledPort.AssertSame(sent, [.. sent.Select(_ => harness.ExpectSent())]);
             }
             AssertNothingLeaked(harness);
         }

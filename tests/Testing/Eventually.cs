@@ -55,6 +55,9 @@ internal static class Eventually
         }
     }
 
+    /// <summary>Lets some time pass, so that what follows meets another moment: what is asserted has to hold at any.</summary>
+    public static void AnotherMoment(int milliseconds) => TestContext.Current.CancellationToken.WaitHandle.WaitOne(milliseconds);
+
     /// <summary>Waits for the end of a thread.</summary>
     public static void Ended(Thread thread) => Assert.True(thread.Join(Bound), $"{thread.Name ?? "the thread"} did not end within {Bound.TotalSeconds} s");
 

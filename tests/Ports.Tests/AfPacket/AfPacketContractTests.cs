@@ -6,12 +6,14 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfPacket;
 
 /// <summary>The contract over a veth pair; the far end is a plain packet socket of the runtime's own making.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfPacketContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfPacketHarness(pool);
 }
 
 /// <summary>The same with jumbo frames, which lie in large frames of the pool.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfPacketJumboContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfPacketHarness(pool, mtu: 9000);

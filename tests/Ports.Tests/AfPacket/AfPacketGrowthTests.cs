@@ -8,6 +8,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfPacket;
 
 /// <summary>Rings begin small and are replaced by larger ones while packets come and go.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfPacketGrowthTests : IDisposable
 {
     private const int NumberAt = 14;

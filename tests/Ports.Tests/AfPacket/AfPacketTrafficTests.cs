@@ -7,6 +7,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfPacket;
 
 /// <summary>Local stacks talk through two ports with every offload of veth on, as it is by default.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfPacketTrafficTests
 {
     private static AfPacketPort Open(LabNode space, string name) => space.Run(() => AfPacketPort.Open(name, name));

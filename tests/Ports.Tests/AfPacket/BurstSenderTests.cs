@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfPacket;
 
 /// <summary>Bursts of small packets that a BPF program sends.</summary>
+[Trait("Ring", "peers")]
 public sealed class BurstSenderTests : IDisposable
 {
     private const int Longest = 1514;

@@ -7,24 +7,28 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfXdp;
 
 /// <summary>The contract over a veth pair with the program in the driver; the far end is a plain packet socket.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfXdpNativeContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native);
 }
 
 /// <summary>The same with the program in the generic hook.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfXdpGenericContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Generic);
 }
 
 /// <summary>The same with packets of several frames.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfXdpJumboContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native, mtu: 9000, slots: 512);
 }
 
 /// <summary>The same with frames of 4096 bytes, in the generic hook.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfXdpGenericJumboContractTests : LinkContract
 {
     internal override int FrameSize => 4096;
@@ -33,6 +37,7 @@ public sealed class AfXdpGenericJumboContractTests : LinkContract
 }
 
 /// <summary>The same over a TAP device; the far end is the program that has it open.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfXdpTapContractTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool) => new AfXdpTapHarness(pool);

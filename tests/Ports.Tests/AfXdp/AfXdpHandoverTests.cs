@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfXdp;
 
 /// <summary>AF_XDP ports go from one owner to the next while packets come and go.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfXdpHandoverTests : IDisposable
 {
     private const int Frames = 2048;

@@ -7,6 +7,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.AfXdp;
 
 /// <summary>Local stacks talk through AF_XDP ports with every offload of veth on, as it is by default.</summary>
+[Trait("Ring", "peers")]
 public sealed class AfXdpTrafficTests
 {
     private static AfXdpPort OpenXdp(LabNode space, string name, FramePool pool) => space.Run(() => AfXdpPort.Open(name, name, pool));

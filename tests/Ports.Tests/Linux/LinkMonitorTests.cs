@@ -4,10 +4,9 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 
+[Trait("Ring", "peers")]
 public sealed class LinkMonitorTests
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
-
     [Fact]
     public void Links_that_come_change_and_go_are_reported()
     {
@@ -37,7 +36,11 @@ public sealed class LinkMonitorTests
         monitor.Dispose();
         monitor.Dispose();
         int before = reports;
+        using var changes = new BlockingCollection<(Link Link, bool Removed)>();
+        using IDisposable another = network.Run(() => LinkMonitor.Subscribe(link => changes.Add((link, false)), link => changes.Add((link, true))));
         netlink.CreateVethPair("a", "b");
+        netlink.Delete("a");
+        Next(changes, c => c.Link.Name == "b" && c.Removed);
         Assert.Equal(before, reports);
     }
 
@@ -53,7 +56,7 @@ public sealed class LinkMonitorTests
         using IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(
             link =>
             {
-                hold.Wait(Bound);
+                Eventually.Set(hold, "the announcements are lost");
                 changes.Add((link, false));
             },
             link => changes.Add((link, true))));
@@ -91,7 +94,7 @@ public sealed class LinkMonitorTests
 
     private static void Next(BlockingCollection<(Link Link, bool Removed)> changes, Predicate<(Link Link, bool Removed)> wanted)
     {
-        while (changes.TryTake(out (Link Link, bool Removed) change, (int)Bound.TotalMilliseconds, TestContext.Current.CancellationToken))
+        while (changes.TryTake(out (Link Link, bool Removed) change, (int)Eventually.Bound.TotalMilliseconds, TestContext.Current.CancellationToken))
         {
             if (wanted(change))
             {

@@ -5,6 +5,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 
+[Trait("Ring", "peers")]
 public sealed class NetlinkSocketTests
 {
     [Fact]

@@ -1,4 +1,5 @@
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 
@@ -20,7 +21,7 @@ public sealed class ProcessScheduleTests
     public void A_process_that_has_ended_has_none()
     {
         using RunningCommand command = RunningCommand.Start("true", []);
-        command.WaitForEnd(TimeSpan.FromSeconds(30));
+        command.WaitForEnd(Eventually.Bound);
         Assert.Equal(0, ProcessSchedule.Nanoseconds(command.ProcessId));
         Assert.Empty(ProcessSchedule.ReadThreads(command.ProcessId));
     }

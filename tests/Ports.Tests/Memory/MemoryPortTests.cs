@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Memory;
 
@@ -32,9 +33,9 @@ public sealed class MemoryPortTests : PortContract
     }
 
     [Fact]
-    public void Two_threads_pass_a_million_packets_in_order()
+    public void Two_threads_pass_many_packets_in_order()
     {
-        const int total = 1_000_000;
+        const int total = 100_000;
         using var pool = new FramePool(2048);
         using var port = new MemoryPort("m", pool, capacity: 256);
         var worker = new Thread(() => Echo(port, pool.CreateCache(), total));
@@ -45,19 +46,19 @@ public sealed class MemoryPortTests : PortContract
         while (collected < total)
         {
             // Never more in flight than a ring holds: the echo's transmit is then never refused.
-            if (injected < total && injected - collected < 200)
+            for (; injected < total && injected - collected < 200; injected++)
             {
                 BitConverter.TryWriteBytes(frame, injected);
                 Assert.True(port.TryInject(frame));
-                injected++;
             }
             while (port.TryCollect(out Packet packet))
             {
                 Assert.Equal(collected++, BitConverter.ToInt32(packet.Bytes));
                 port.FarFrames.Release(packet);
             }
+            Thread.Yield();
         }
-        worker.Join();
+        Eventually.Ended(worker);
     }
 
     private static void Echo(MemoryPort port, FrameCache frames, int total)
@@ -69,6 +70,10 @@ public sealed class MemoryPortTests : PortContract
             int taken = port.Transmit(batch.Packets, frames);
             frames.Release(batch.Packets[taken..]);
             batch.Clear();
+            if (taken == 0)
+            {
+                Thread.Yield();
+            }
         }
         frames.Drain();
     }

@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.PcapLib;
 
 /// <summary>The contract over a veth pair; the far end is a plain packet socket.</summary>
+[Trait("Ring", "peers")]
 public sealed class PcapLibContractTests : PortContract
 {
     internal override PortHarness Open(FramePool pool)

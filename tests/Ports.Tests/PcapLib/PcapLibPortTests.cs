@@ -1,14 +1,13 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.PcapLib;
 using Softswitch.Testing;
+using static Softswitch.Ports.Tests.PolledPort;
 
 namespace Softswitch.Ports.Tests.PcapLib;
 
+[Trait("Ring", "peers")]
 public sealed class PcapLibPortTests : IDisposable
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
-
     private readonly LabNode _space;
     private readonly FramePool _pool = new(1024, largeFrameCount: 16);
     private readonly FrameCache _frames;
@@ -36,41 +35,7 @@ public sealed class PcapLibPortTests : IDisposable
 
     private RawSocket OpenRaw(string name = "far") => _space.Run(() => new RawSocket(name));
 
-    private static byte[] Frame(int length, string head = "02000000000b02000000000a88b5")
-    {
-        byte[] frame = new byte[length];
-        new Random(length).NextBytes(frame);
-        Convert.FromHexString(head).CopyTo(frame, 0);
-        return frame;
-    }
-
-    private byte[][] Collect(PcapLibPort port, int count)
-    {
-        var batch = new PacketBatch();
-        long start = Stopwatch.GetTimestamp();
-        while (batch.Count < count)
-        {
-            port.Queues[0].Receive(batch, _frames);
-            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"{batch.Count} of {count} came");
-        }
-        byte[][] received = [.. batch.Packets.ToArray().Select(p => p.Bytes.ToArray())];
-        _frames.Release(batch.Packets);
-        return received;
-    }
-
-    private int Send(PcapLibPort port, params byte[][] frames)
-    {
-        Packet[] packets = new Packet[frames.Length];
-        for (int i = 0; i < frames.Length; i++)
-        {
-            Assert.True(_frames.TryRent(frames[i].Length, out packets[i]));
-            packets[i].Length = frames[i].Length;
-            frames[i].CopyTo(packets[i].Bytes);
-        }
-        int taken = port.Queues[0].Transmit(packets, _frames);
-        _frames.Release(packets.AsSpan(taken));
-        return taken;
-    }
+    private int Send(PcapLibPort port, params byte[][] frames) => port.Send(_frames, frames);
 
     [Theory]
     [InlineData("02000000000b02000000000a8100a007", 60)]
@@ -84,9 +49,9 @@ public sealed class PcapLibPortTests : IDisposable
         using RawSocket raw = OpenRaw();
         byte[] frame = Frame(length, head);
         raw.Send(frame);
-        Assert.Equal(frame, Assert.Single(Collect(near, 1)));
+        Assert.Equal(frame, Assert.Single(near.Receive(_frames, 1)));
         Assert.Equal(1, Send(near, frame));
-        Assert.Equal(frame, Assert.Single(Collect(far, 1)));
+        Assert.Equal(frame, Assert.Single(far.Receive(_frames, 1)));
     }
 
     [Theory]
@@ -100,7 +65,7 @@ public sealed class PcapLibPortTests : IDisposable
         using PcapLibPort far = Open("far");
         byte[][] frames = [Frame(60), Frame(mtu + 14), Frame(61), Frame(mtu + 18, "02000000000b02000000000a8100a007"), Frame(62)];
         Assert.Equal(frames.Length, Send(near, frames));
-        Assert.Equal(frames, Collect(far, frames.Length));
+        Assert.Equal(frames, far.Receive(_frames, frames.Length));
         Assert.Equal(default, far.ReadCounters());
         _frames.Drain();
         Assert.Equal(_pool.FrameCount, _pool.FreeCount);
@@ -130,7 +95,7 @@ public sealed class PcapLibPortTests : IDisposable
         using RawSocket raw = OpenRaw(); // the port still believes in 1500: nobody has asked it for its link
         raw.Send(TestPacket.Udp(payload: 5000));
         raw.Send(Frame(60));
-        Assert.Equal(Frame(60), Assert.Single(Collect(near, 1)));
+        Assert.Equal(Frame(60), Assert.Single(near.Receive(_frames, 1)));
         Assert.Equal(1, near.ReadCounters().ReceiveErrors);
     }
 
@@ -143,7 +108,7 @@ public sealed class PcapLibPortTests : IDisposable
         Send(near, Frame(60));
         host.Send(Frame(62));
         raw.Send(Frame(61));
-        Assert.Equal(Frame(61), Assert.Single(Collect(near, 1)));
+        Assert.Equal(Frame(61), Assert.Single(near.Receive(_frames, 1)));
         Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), _frames));
     }
 
@@ -218,7 +183,7 @@ public sealed class PcapLibPortTests : IDisposable
         Assert.Equal(1, Send(near, Frame(62)));
         Assert.Equal(Frame(62), raw.Expect()); // and nothing of what was refused comes late
         raw.Send(Frame(63));
-        Assert.Equal(Frame(63), Assert.Single(Collect(near, 1)));
+        Assert.Equal(Frame(63), Assert.Single(near.Receive(_frames, 1)));
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.PcapLib;
 
 /// <summary>Local stacks talk through a libpcap port with every offload of veth on, as it is by default.</summary>
+[Trait("Ring", "peers")]
 public sealed class PcapLibTrafficTests
 {
     [Theory]

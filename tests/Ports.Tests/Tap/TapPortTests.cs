@@ -8,6 +8,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tap;
 
+[Trait("Ring", "peers")]
 public sealed class TapPortTests : LinkContract
 {
     internal override PortHarness Open(FramePool pool)

@@ -58,7 +58,7 @@ public sealed class TunnelCaptureTests
         public Watched(TunnelHost host)
         {
             _host = host;
-            _tap = CaptureTap.Create([_capture], 0, TimeProvider.System)!;
+            _tap = CaptureTap.Create([_capture], 0, new TestTime())!;
             host.Frames.Tap = _tap;
         }
 

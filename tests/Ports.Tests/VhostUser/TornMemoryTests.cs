@@ -65,6 +65,7 @@ public sealed unsafe class TornMemoryTests
         _ = Libc.close(file);
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void A_bus_error_of_somebody_else_goes_to_the_runtime_which_ends_the_process()
     {
