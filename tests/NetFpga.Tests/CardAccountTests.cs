@@ -22,7 +22,7 @@ public sealed class CardAccountTests
         using DatapathControl control = new(new DatapathOptions { FrameCount = 4096, MaxExactEntries = 1024 });
         MemoryPort[] wires = AddCard(control, out EmulatedCard card);
         long[] collected = new long[4];
-        for (int step = 0; step < 4000; step++)
+        for (int step = 0; step < 1500; step++)
         {
             int wire = random.Next(4);
             switch (random.Next(16))
@@ -56,7 +56,7 @@ public sealed class CardAccountTests
             }
         }
         AccountReading last = control.ReadAccounts();
-        Assert.True(last.Rows.Sum(row => row.Made) > 1000, "the card sent packets by itself");
+        Assert.True(last.Rows.Sum(row => row.Made) > 300, "the card sent packets by itself");
         Assert.True(last.Rows.Sum(row => row.SendDrops(DropReason.DeviceDropped) + row.SendDrops(DropReason.DeviceRefused)) > 0, "and lost some");
     }
 

@@ -1,48 +1,20 @@
-using Softswitch.NetFpga.Offload;
 using Softswitch.Ports;
 
 namespace Softswitch.NetFpga.Tests;
 
 public sealed class CardSpecTests
 {
-    [Fact]
-    public void A_card_alone_has_the_defaults()
+    [Theory]
+    [InlineData("nf2c4", "nf2c4", null, null, "On", null, ":::")]
+    [InlineData("nf2c0,transport=auto,layout=auto", "nf2c0", null, null, "On", null, ":::")]
+    [InlineData("nf2c0,transport=device,layout=0.9,offload=strict,trace=/tmp/trace=1", "nf2c0", "device", "V09", "Strict", "/tmp/trace=1", ":::")]
+    [InlineData("emulator,layout=1.0,wires=a::c:d", null, null, "V10", "On", null, "a::c:d")]
+    [InlineData("emulator", null, null, null, "On", null, ":::")]
+    public void A_card_is_what_its_options_say(string text, string? name, string? transport, string? layout, string offload, string? trace, string wires)
     {
-        CardSpec spec = Parse("nf2c4");
-        Assert.Equal("nf2c4", spec.Name);
-        Assert.False(spec.IsEmulator);
-        Assert.Null(spec.Transport);
-        Assert.Null(spec.Layout);
-        Assert.Null(spec.Trace);
-        Assert.Equal(OffloadLevel.On, spec.Offload);
-    }
-
-    [Fact]
-    public void Every_option_is_read()
-    {
-        CardSpec spec = Parse("nf2c0,transport=device,layout=0.9,offload=strict,trace=/tmp/trace=1");
-        Assert.Equal("device", spec.Transport);
-        Assert.Equal(CardLayout.V09, spec.Layout);
-        Assert.Equal(OffloadLevel.Strict, spec.Offload);
-        Assert.Equal("/tmp/trace=1", spec.Trace);
-    }
-
-    [Fact]
-    public void Automatic_is_what_absent_is()
-    {
-        CardSpec spec = Parse("nf2c0,transport=auto,layout=auto");
-        Assert.Null(spec.Transport);
-        Assert.Null(spec.Layout);
-    }
-
-    [Fact]
-    public void An_emulated_card_has_four_wires_of_which_some_may_be_left_out()
-    {
-        CardSpec spec = Parse("emulator,layout=1.0,wires=a::c:d");
-        Assert.True(spec.IsEmulator);
-        Assert.Equal(CardLayout.V10, spec.Layout);
-        Assert.Equal(["a", "", "c", "d"], spec.Wires);
-        Assert.Equal(["", "", "", ""], Parse("emulator").Wires);
+        Assert.True(CardSpec.TryParse(text, out CardSpec? spec, out string? error), error);
+        Assert.Equal((name, name == null, transport, trace), (spec.Name, spec.IsEmulator, spec.Transport, spec.Trace));
+        Assert.Equal((layout, offload, wires), (spec.Layout?.ToString(), spec.Offload.ToString(), string.Join(':', spec.Wires)));
     }
 
     [Theory]
@@ -79,11 +51,5 @@ public sealed class CardSpecTests
     {
         Assert.Equal(index >= 0, CardNetdev.TryParse(name, out int parsed));
         Assert.True(index < 0 || (parsed == index && CardNetdev.NameOf(index) == name));
-    }
-
-    private static CardSpec Parse(string text)
-    {
-        Assert.True(CardSpec.TryParse(text, out CardSpec? spec, out string? error), error);
-        return spec;
     }
 }

@@ -14,7 +14,7 @@ public sealed class ActionCodecTests
         Random random = new(5);
         int accepted = 0;
         int sending = 0;
-        for (int i = 0; i < 100_000; i++)
+        for (int i = 0; i < 20_000; i++)
         {
             FlowAction[] actions = NextList(random);
             bool fits = ActionCodec.TryEncodeRewrites(layout, actions, out ActionWords words, out string? reason);
@@ -35,7 +35,7 @@ public sealed class ActionCodecTests
                 Assert.All(sent, copy => Assert.Equal(copy, rewritten));
             }
         }
-        Assert.True(accepted > 10_000 && sending > 10_000, $"{accepted} lists, {sending} copies");
+        Assert.True(accepted > 2_000 && sending > 2_000, $"{accepted} lists, {sending} copies");
     }
 
     [Theory]
@@ -44,7 +44,7 @@ public sealed class ActionCodecTests
     internal void Actions_come_back_with_the_same_effect(CardLayout layout)
     {
         Random random = new(6);
-        for (int i = 0; i < 50_000; i++)
+        for (int i = 0; i < 10_000; i++)
         {
             if (!ActionCodec.TryEncodeRewrites(layout, NextList(random), out ActionWords words, out _))
             {

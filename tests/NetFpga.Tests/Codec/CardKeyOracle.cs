@@ -41,12 +41,9 @@ internal static class CardKeyOracle
     /// <summary>Whether a row with these words takes a frame with this key.</summary>
     public static bool Hits(byte[] key, in KeyWords value, in KeyWords mask)
     {
-        for (int bit = 0; bit < 256; bit++)
+        for (int word = 0; word < 8; word++)
         {
-            int actual = (key[bit / 8] >> (bit % 8)) & 1;
-            int wanted = (int)(value[bit / 32] >> (bit % 32)) & 1;
-            int open = (int)(mask[bit / 32] >> (bit % 32)) & 1;
-            if (open == 0 && actual != wanted)
+            if (((BinaryPrimitives.ReadUInt32LittleEndian(key.AsSpan(4 * word)) ^ value[word]) & ~mask[word]) != 0)
             {
                 return false;
             }

@@ -18,7 +18,7 @@ public sealed unsafe class MatchCodecTests
     {
         RandomMatches source = new(3);
         int hits = 0;
-        for (int i = 0; i < 10_000; i++)
+        for (int i = 0; i < 2_500; i++)
         {
             FlowMatch match = NextMatch(source);
             bool isExact = MatchNormalizer.Normalize(match, out FlowKey key, out FlowKey mask);
@@ -50,7 +50,7 @@ public sealed unsafe class MatchCodecTests
                 Assert.Equal(value, slot);
             }
         }
-        Assert.True(hits > 2500, $"only {hits} hits: the test hardly tests anything");
+        Assert.True(hits > 600, $"only {hits} hits: the test hardly tests anything");
     }
 
     [Theory]
@@ -58,7 +58,11 @@ public sealed unsafe class MatchCodecTests
     [InlineData(CardLayout.V09)]
     internal void Every_combination_of_wildcards_means_the_same_on_a_card(CardLayout layout)
     {
-        List<(byte[] Frame, ushort InPort)> frames = FramesAroundOne();
+        (FlowKey Packet, byte[] CardKey)[] frames = [.. FramesAroundOne().Select(pair =>
+        {
+            Assert.True(TryParse(pair.Frame, pair.InPort, out FlowKey packet));
+            return (packet, CardKeyOracle.Parse(layout, pair.Frame, 2 * (pair.InPort - 1)));
+        })];
         int encoded = 0;
         for (uint wildcards = 0; wildcards < 1 << 10; wildcards++)
         {
@@ -73,11 +77,12 @@ public sealed unsafe class MatchCodecTests
                     continue;
                 }
                 encoded++;
-                foreach ((byte[] frame, ushort inPort) in frames)
+                foreach ((FlowKey packet, byte[] cardKey) in frames)
                 {
-                    Assert.True(TryParse(frame, inPort, out FlowKey packet));
-                    byte[] cardKey = CardKeyOracle.Parse(layout, frame, 2 * (inPort - 1));
-                    Assert.True(FlowKey.Matches(packet, key, mask) == CardKeyOracle.Hits(cardKey, value, cardMask), $"{match.Wildcards} against {packet}");
+                    if (FlowKey.Matches(packet, key, mask) != CardKeyOracle.Hits(cardKey, value, cardMask))
+                    {
+                        Assert.Fail($"{match.Wildcards} against {packet}"); // the text of millions that agree would take longer than they do
+                    }
                 }
             }
         }
@@ -91,7 +96,7 @@ public sealed unsafe class MatchCodecTests
     {
         RandomMatches source = new(4);
         int encoded = 0;
-        for (int i = 0; i < 50_000; i++)
+        for (int i = 0; i < 20_000; i++)
         {
             bool isExact = MatchNormalizer.Normalize(NextMatch(source), out FlowKey key, out FlowKey mask);
             int? port = mask.InPort != 0 ? key.InPort - 1 : null;
@@ -108,7 +113,7 @@ public sealed unsafe class MatchCodecTests
             Assert.Equal(port == null ? (byte)0xfe : (byte)0, back.SourceMask);
             Assert.Null(back.Anomaly);
         }
-        Assert.True(encoded > 10_000);
+        Assert.True(encoded > 4_000);
     }
 
     [Fact]

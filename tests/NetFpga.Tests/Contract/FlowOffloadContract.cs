@@ -21,7 +21,7 @@ public abstract class FlowOffloadContract
     protected virtual bool IsUnderstood(byte[] frame) => true;
 
     /// <summary>How many random tables are tried; slow hardware takes fewer.</summary>
-    protected virtual int Rounds => 20;
+    protected virtual int Rounds => 8;
 
     [Fact]
     public void Random_tables_forward_as_in_software_whatever_changes_in_between()

@@ -58,7 +58,7 @@ public sealed class CardActionTests
     public void Random_rewrites_leave_the_checksums_a_textbook_has()
     {
         var random = new Random(7);
-        for (int i = 0; i < 2000; i++)
+        for (int i = 0; i < 600; i++)
         {
             bool isTcp = random.Next(2) == 0;
             byte[] frame = isTcp
@@ -85,48 +85,20 @@ public sealed class CardActionTests
         }
     }
 
-    [Fact]
-    public void Setting_the_vid_keeps_priority_and_bit_12()
-    {
-        byte[] result = new CardBench().Rewrite(TestPacket.Tcp(vlan: 0xb123), SetVid, (1, 0xf456));
-        Assert.Equal(0xb456, CardBench.Tag(result));
-    }
-
-    [Fact]
-    public void Setting_the_priority_keeps_vid_and_bit_12()
-    {
-        byte[] result = new CardBench().Rewrite(TestPacket.Tcp(vlan: 0x7123), SetPcp, (1, 0xfd0000));
-        Assert.Equal(0xb123, CardBench.Tag(result));
-    }
-
+    /// <summary>-1 is no tag. What is missing of one is 0, and stripping overrides setting.</summary>
     [Theory]
-    [InlineData(SetVid, 0x0456)]
-    [InlineData(SetPcp, 0xa000)]
-    [InlineData(SetVid | SetPcp, 0xa456)]
-    [InlineData(SetVid | Strip, 0x0456)]
-    public void An_untagged_frame_gets_a_tag_whose_missing_part_is_0(uint flags, ushort tag)
-    {
-        byte[] frame = TestPacket.Tcp();
-        byte[] result = new CardBench().Rewrite(frame, flags, (1, 0x050456));
-        Assert.Equal([.. frame[..12], 0x81, 0, (byte)(tag >> 8), (byte)tag, .. frame[12..]], result);
-    }
-
-    [Theory]
-    [InlineData(Strip)]
-    [InlineData(Strip | SetVid)]
-    [InlineData(Strip | SetVid | SetPcp)]
-    public void Stripping_a_tag_overrides_setting_it(uint flags)
-    {
-        byte[] frame = TestPacket.Tcp(vlan: 7);
-        Assert.Equal([.. frame[..12], .. frame[16..]], new CardBench().Rewrite(frame, flags, (1, 0x050456)));
-    }
-
-    [Fact]
-    public void Stripping_an_untagged_frame_does_nothing()
-    {
-        byte[] frame = TestPacket.Tcp();
-        Assert.Equal(frame, new CardBench().Rewrite(frame, Strip));
-    }
+    [InlineData(0xb123, SetVid, 0xf456, 0xb456)]
+    [InlineData(0x7123, SetPcp, 0xfd0000, 0xb123)]
+    [InlineData(-1, SetVid, 0x050456, 0x0456)]
+    [InlineData(-1, SetPcp, 0x050456, 0xa000)]
+    [InlineData(-1, SetVid | SetPcp, 0x050456, 0xa456)]
+    [InlineData(-1, SetVid | Strip, 0x050456, 0x0456)]
+    [InlineData(-1, Strip, 0, -1)]
+    [InlineData(7, Strip, 0x050456, -1)]
+    [InlineData(7, Strip | SetVid, 0x050456, -1)]
+    [InlineData(7, Strip | SetVid | SetPcp, 0x050456, -1)]
+    public void A_tag_is_set_in_part_put_before_and_taken_away(int tag, uint flags, uint word, int expected) =>
+        Assert.Equal(Tagged(expected), new CardBench().Rewrite(Tagged(tag), flags, (1, word)));
 
     [Fact]
     public void The_inner_of_two_tags_stays()
@@ -219,6 +191,12 @@ public sealed class CardActionTests
             frame, 0x07fe, [.. Enumerable.Range(1, 9).Select(word => (word, 0xffffffff))]);
         Assert.All(result[..12], octet => Assert.Equal(0xff, octet));
         Assert.Equal(frame[12..], result[12..]);
+    }
+
+    private static byte[] Tagged(int tag)
+    {
+        byte[] frame = TestPacket.Tcp();
+        return tag < 0 ? frame : [.. frame[..12], 0x81, 0, (byte)(tag >> 8), (byte)tag, .. frame[12..]];
     }
 
     /// <summary>Over 20 bytes, whatever the header says of its length.</summary>

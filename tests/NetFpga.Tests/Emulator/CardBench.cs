@@ -131,7 +131,5 @@ internal sealed class CardBench
         return key;
     }
 
-    public static ushort Tag(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(14));
-
     public static ushort Type(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12));
 }

@@ -17,7 +17,7 @@ public sealed class DifferentialTests
     [InlineData(2, OffloadLevel.On, 12)]
     [InlineData(3, OffloadLevel.All, 40)]
     internal void No_register_write_lets_a_frame_fare_otherwise_than_by_the_old_or_the_new_table(int seed, OffloadLevel level, int size) =>
-        Run(seed, level, size, 500);
+        Run(seed, level, size, 200);
 
     /// <summary>Minutes: run it with <c>-explicit only</c>.</summary>
     [Theory(Explicit = true)]

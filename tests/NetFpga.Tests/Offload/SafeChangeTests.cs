@@ -16,7 +16,7 @@ public sealed class SafeChangeTests
     {
         RandomTable random = new(seed, exactShare);
         using OffloadRig rig = new(level);
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < 100; i++)
         {
             Change(rig, random, size);
         }

@@ -81,6 +81,7 @@ public sealed class RegisterTransportsTests : IDisposable
         Open(region).Dispose();
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void A_card_is_free_when_its_owner_dies()
     {
@@ -89,7 +90,7 @@ public sealed class RegisterTransportsTests : IDisposable
         using Process owner = Process.Start(new ProcessStartInfo("flock", ["--no-fork", region, "cat"]) { RedirectStandardInput = true })!;
         try
         {
-            SpinWait.SpinUntil(() => IsLocked(region), TimeSpan.FromSeconds(30));
+            Eventually.True(() => IsLocked(region), "the other process has locked it");
             Assert.Equal($"nf2c0: in use by another process (pid {owner.Id}), which has locked {region}", Refusal("nf2c0", $"pci:{region}"));
         }
         finally
@@ -125,6 +126,7 @@ public sealed class RegisterTransportsTests : IDisposable
         Assert.StartsWith(begin.Replace("reading", "writing", StringComparison.Ordinal)[..^2], Assert.Throws<RegisterAccessException>(() => card.Write(0x400000, 1)).Message, StringComparison.Ordinal);
     }
 
+    [Trait("Ring", "peers")]
     [Fact]
     public void A_driver_that_answers_the_same_ioctls_otherwise_is_no_card()
     {
