@@ -8,6 +8,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>Benchmarks that somebody ends: they print what they have, and leave nothing. How fast is not asserted.</summary>
+[Trait("Ring", "all")]
 public sealed class BenchInterruptionTests : IDisposable
 {
     // Asked for far more than a test waits: what ends it is the signal.
@@ -34,7 +35,7 @@ public sealed class BenchInterruptionTests : IDisposable
         {
             using RunningCommand command = Start([name, "--json", .. arguments]);
             command.WaitForText($"{name}: ", Bound);
-            TestContext.Current.CancellationToken.WaitHandle.WaitOne(milliseconds);
+            Eventually.AnotherMoment(milliseconds);
             SwitchProgram.Terminate(command, Random.Shared.Next(2) == 0 ? "TERM" : "INT");
             JsonElement result = CheckInterrupted(command);
             Assert.Equal(name, result.GetProperty("benchmark").GetString());
@@ -105,7 +106,7 @@ public sealed class BenchInterruptionTests : IDisposable
         {
             using RunningCommand command = Start([.. arguments, "--json"]);
             Eventually.True(() => Children(command).Length > 0, () => $"nothing is started: {command.Error}");
-            TestContext.Current.CancellationToken.WaitHandle.WaitOne(Random.Shared.Next(3000));
+            Eventually.AnotherMoment(Random.Shared.Next(3000));
             string[] children = Children(command);
             SwitchProgram.Terminate(command);
             CheckInterrupted(command);

@@ -9,6 +9,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary><c>bench io</c> on real interfaces. How fast is not asserted.</summary>
+[Trait("Ring", "all")]
 public sealed class BenchIoTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);

@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary><c>bench latency</c>. How long packets take is not asserted.</summary>
+[Trait("Ring", "all")]
 public sealed class BenchLatencyTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);

@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>The benchmarks that run others: the report, and the comparison with Open vSwitch. How fast is not asserted.</summary>
+[Trait("Ring", "all")]
 public sealed class BenchReportTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(240);

@@ -5,6 +5,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary><c>bench topology</c> with a handful of switches. How fast is not asserted.</summary>
+[Trait("Ring", "all")]
 public sealed class BenchTopologyTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(240);

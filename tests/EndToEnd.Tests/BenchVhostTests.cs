@@ -7,6 +7,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary><c>bench vhost</c> with testpmd as the guest. How fast is not asserted.</summary>
+[Trait("Ring", "all")]
 public sealed class BenchVhostTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);

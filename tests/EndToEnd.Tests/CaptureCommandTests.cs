@@ -23,7 +23,7 @@ public sealed class CaptureCommandTests : IDisposable
     {
         Needs.Xdp("ovs-ofctl", "ping", "tshark");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab, "--port", $"1={kind}s1", "--port", $"2={kind}s2");
+        using HostedSwitch running = StartSwitch(lab, "--port", $"1={kind}s1", "--port", $"2={kind}s2");
         lab.ConnectHosts1And2();
         using RunningCommand capture = StartCapture("--port", "s1", "--match", "icmp", "-w", CapturePath);
         Assert.Equal(3, lab.Ping(1, 2));
@@ -39,7 +39,7 @@ public sealed class CaptureCommandTests : IDisposable
         Needs.Namespaces("ovs-ofctl", "tshark");
         Needs.Scapy();
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab, "--port", "1=packet:s1", "--port", "2=packet:s2");
+        using HostedSwitch running = StartSwitch(lab, "--port", "1=packet:s1", "--port", "2=packet:s2");
         lab.Ofctl("add-flow", "in_port=1,actions=strip_vlan,output:2");
         using RunningCommand capture = StartCapture("--match", "dl_type=0x88b5", "-w", CapturePath);
         lab.SendFrame(1, "Ether(dst='02:00:00:00:00:02')/Dot1Q(vlan=7,type=0x88b5)/('x'*50)");
@@ -54,7 +54,7 @@ public sealed class CaptureCommandTests : IDisposable
         Needs.Namespaces("ovs-ofctl", "tshark");
         Needs.Scapy();
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab, "--port", "1=s1", "--port", "2=s2");
+        using HostedSwitch running = StartSwitch(lab, "--port", "1=s1", "--port", "2=s2");
         lab.Ofctl("add-flow", "in_port=1,dl_type=0x88b5,actions=output:7");
         using RunningCommand kept = StartCapture("--dropped", "--match", "dl_type=0x88b5", "--count", "10", "-w", CapturePath);
         using RunningCommand shown = StartCapture("--dropped", "--match", "dl_type=0x88b5", "--count", "10");
@@ -73,7 +73,7 @@ public sealed class CaptureCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl", "ping", "tcpdump");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab, "--port", "1=s1", "--port", "2=s2");
+        using HostedSwitch running = StartSwitch(lab, "--port", "1=s1", "--port", "2=s2");
         lab.ConnectHosts1And2();
         string capture = $"{SwitchProgram.Dotnet} {SwitchProgram.Library} capture {Target} --in --match icmp -w -";
         using RunningCommand pipe = RunningCommand.Start("bash", ["-c", $"{capture} | tcpdump -l -n -r - -c 2; echo ended ${{PIPESTATUS[0]}}"]);
@@ -96,7 +96,7 @@ public sealed class CaptureCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl", "ping", "tshark");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab, "--port", "1=s1");
+        using HostedSwitch running = StartSwitch(lab, "--port", "1=s1");
         lab.Ofctl("add-flow", "actions=flood");
         using RunningCommand capture = StartCapture("--out", "--match", "icmp", "-w", CapturePath);
         SwitchProgram.Execute("port", "add", Target, "2=s2").Checked();
@@ -131,7 +131,7 @@ public sealed class CaptureCommandTests : IDisposable
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 0);
         string replay = SmallCapture.Write(_folder.FullName, frames: 100, length: 1000);
-        using RunningCommand running = StartSwitch(lab, "--port", $"1=replay:{replay}", "--port", "2=null:");
+        using HostedSwitch running = StartSwitch(lab, "--port", $"1=replay:{replay}", "--port", "2=null:");
         lab.Ofctl("add-flow", "in_port=1,actions=output:2");
         using RunningCommand capture = StartCapture("--port", "1", "-w", CapturePath);
         capture.Stop();
@@ -156,7 +156,7 @@ public sealed class CaptureCommandTests : IDisposable
         Assert.Equal((2, "0 packets captured\nsoftswitch capture: the switch ended before the capture did\n"), (result.ExitCode, Counts(result)));
     }
 
-    private RunningCommand StartSwitch(CabledHosts lab, params string[] arguments) =>
+    private HostedSwitch StartSwitch(CabledHosts lab, params string[] arguments) =>
         lab.StartRun([.. arguments, "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}"]);
 
     private RunningCommand StartCapture(params string[] arguments)

@@ -17,7 +17,7 @@ public sealed class CaptureFileTests : IDisposable
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 0);
         // 'once' begins with the first poll, so the flow is late for it: the bridge of fail mode standalone forwards it all.
-        using RunningCommand running = lab.StartRun(
+        using HostedSwitch running = lab.StartRun(
             "--port", $"1=replay:{WriteCapture()},once", "--port", "2=null:", "--listen", CabledHosts.Listen, "--fail-mode", "standalone");
         Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "1"), "rx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
         Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
@@ -29,7 +29,7 @@ public sealed class CaptureFileTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 0);
-        using RunningCommand running = lab.StartRun("--port", $"1=replay:{WriteCapture()}", "--port", "2=null:", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", $"1=replay:{WriteCapture()}", "--port", "2=null:", "--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "in_port=1,actions=output:2");
         Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") > 100 * FrameCount, () => lab.Ofctl("dump-ports"));
         Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") > 100 * FrameCount);
@@ -44,11 +44,10 @@ public sealed class CaptureFileTests : IDisposable
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         string output = Path.Combine(_folder, "out.pcap");
         using var lab = new CabledHosts(hosts: 0);
-        using RunningCommand running = lab.StartRun(
+        using HostedSwitch running = lab.StartRun(
             "--port", $"1=replay:{WriteCapture()},once", "--port", $"2=pcap:{output}", "--listen", CabledHosts.Listen, "--fail-mode", "standalone");
         Eventually.True(() => CabledHosts.Number(lab.Ofctl("dump-ports", "2"), "tx pkts") == FrameCount, () => lab.Ofctl("dump-ports"));
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
         string read = RunningCommand.Execute("tcpdump", "-r", output, "-n", "-e").Checked().Output;
         string[] lines = [.. read.Split('\n').Where(line => line.Contains(" > ", StringComparison.Ordinal))]; // the others are the frames' bytes
         Assert.Equal(FrameCount, lines.Length);
@@ -61,13 +60,12 @@ public sealed class CaptureFileTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 0);
-        using RunningCommand running = lab.StartRun(
+        using HostedSwitch running = lab.StartRun(
             "--port", $"1=replay:{WriteCapture()}", "--port", "2=pcap:/dev/full", "--listen", CabledHosts.Listen, "--fail-mode", "standalone");
         Eventually.True(() => running.Error.Contains("port 2: pcap:full: /dev/full cannot be written: No space left on device", StringComparison.Ordinal), () => running.Error);
         long errors = CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs");
         Eventually.True(() => CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs") > errors, () => lab.Ofctl("dump-ports"));
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
         Assert.Single(running.Error.Split('\n'), line => line.Contains("/dev/full", StringComparison.Ordinal));
     }
 
@@ -79,17 +77,14 @@ public sealed class CaptureFileTests : IDisposable
         string pipe = Path.Combine(_folder, "pipe");
         string control = Path.Combine(_folder, "control");
         RunningCommand.Execute("mkfifo", pipe).Checked();
-        CommandResult refused = lab.RunToEnd("--port", $"pcap:{pipe}");
-        Assert.Equal(2, refused.ExitCode);
-        Assert.Contains("nobody reads this pipe", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("nobody reads this pipe", lab.Refusal("--port", $"pcap:{pipe}"), StringComparison.Ordinal);
 
         using FileStream reader = new(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite); // reads nothing
-        using RunningCommand running = lab.StartRun(
+        using HostedSwitch running = lab.StartRun(
             "--port", $"1=replay:{WriteCapture()}", "--port", $"2=pcap:{pipe}", "--fail-mode", "standalone", "--control", $"punix:{control}");
         lab.Start("port", "del", $"unix:{control}", "2").WaitForEnd(SwitchProgram.Patience).Checked();
         lab.Start("port", "add", $"unix:{control}", $"3=pcap:{pipe}").WaitForEnd(SwitchProgram.Patience).Checked();
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -32,7 +32,7 @@ public sealed class CrowdTests
         List<Socket> crowd = lab.Inside.Run(() => Gather(100));
         lab.Ofctl("show");
         Assert.Equal(3, lab.Ping(1, 2));
-        AssertSaidOnce(running, "gave way");
+        AssertSaidOnce(() => running.Error, "gave way");
         Assert.InRange(running.Error.Split("hardly any file descriptor left").Length, 1, 2);
         crowd.ForEach(socket => socket.Dispose());
         lab.Ofctl("show");
@@ -53,7 +53,7 @@ public sealed class CrowdTests
         using RunningCommand running = StartAsSomebody(lab, processes: $"{threads + 4}");
         List<Socket> crowd = lab.Inside.Run(() => Gather(60));
         lab.Ofctl("show");
-        AssertSaidOnce(running, "gave way");
+        AssertSaidOnce(() => running.Error, "gave way");
         string[] lines = running.Error.Split('\n');
         Assert.InRange(lines.Count(line => line.Contains("refused", StringComparison.Ordinal)), 0, 2);
         crowd.ForEach(socket => socket.Dispose());
@@ -67,10 +67,10 @@ public sealed class CrowdTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 1);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         List<Socket> crowd = lab.Inside.Run(() => Gather(1000));
         lab.Ofctl("show");
-        AssertSaidOnce(running, "gave way");
+        AssertSaidOnce(() => running.Error, "gave way");
         Assert.Equal(0, lab.Inside.Run(ReadListenDrops)); // whose SYN is lost to a full backlog would come again a second later only
         crowd.ForEach(socket => socket.Dispose());
     }
@@ -80,20 +80,20 @@ public sealed class CrowdTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 1);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         List<Socket> crowd = lab.Inside.Run(() => Gather(64));
         crowd.ForEach(socket => socket.Send([.. Hello, .. Convert.FromHexString("0102ffff")]));
         lab.Ofctl("show");
         Eventually.True(() => crowd.TrueForAll(socket => !TrySend(socket, 0)), () => running.Error);
-        AssertSaidOnce(running, "the rest of a message did not come");
+        AssertSaidOnce(() => running.Error, "the rest of a message did not come");
         crowd.ForEach(socket => socket.Dispose());
     }
 
     /// <summary>At once, and again a minute later at the earliest, which is another line.</summary>
-    private static void AssertSaidOnce(RunningCommand running, string reason)
+    private static void AssertSaidOnce(Func<string> log, string reason)
     {
-        running.WaitForText(reason, SwitchProgram.Patience);
-        Assert.Single(running.Error.Split('\n'), line =>
+        Eventually.True(() => log().Contains(reason, StringComparison.Ordinal), log);
+        Assert.Single(log().Split('\n'), line =>
             line.Contains(reason, StringComparison.Ordinal) && !line.EndsWith("since it was said last", StringComparison.Ordinal));
     }
 

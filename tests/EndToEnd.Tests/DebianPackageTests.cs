@@ -4,6 +4,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>The package for Debian, and the unit it brings.</summary>
+[Trait("Ring", "all")]
 public sealed class DebianPackageTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(10);

@@ -19,7 +19,7 @@ public sealed partial class DropsCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 2);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
         lab.Ofctl("add-flow", "in_port=1,icmp,actions=output:7");
         lab.Host(1).Execute("ip", "neigh", "replace", "10.0.0.2", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
         Assert.Equal(0, lab.Ping(1, 2, count: 10));

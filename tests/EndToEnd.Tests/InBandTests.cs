@@ -17,14 +17,14 @@ public sealed class InBandTests
         Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
         using var lab = new CabledHosts();
         using RunningCommand controller = StartTestController(lab, cookie: 1);
-        using RunningCommand running = StartSwitch(lab, Controller);
+        using HostedSwitch running = StartSwitch(lab, Controller);
         WaitForConnections(running, 1);
         WaitForFlow(lab, "cookie=0x1");
         Assert.Equal(0, lab.Ping(1, 2, count: 2)); // the entry the controller sent drops the rest
         Assert.DoesNotContain("priority=0", lab.Ofctl("dump-flows"), StringComparison.Ordinal); // what passes by itself is no entry
 
         SwitchProgram.Terminate(controller, "KILL");
-        running.WaitForText("closed by the peer", SwitchProgram.Patience);
+        running.WaitForText("closed by the peer");
         lab.Inside.Execute("ip", "neigh", "flush", "all").Checked();
         lab.Host(1).Execute("ip", "neigh", "flush", "all").Checked();
         using RunningCommand successor = StartTestController(lab, cookie: 2);
@@ -38,7 +38,7 @@ public sealed class InBandTests
         Needs.Namespaces();
         using var lab = new CabledHosts();
         using Socket listener = PlainController.Listen(lab.Host(1), 6653);
-        using RunningCommand running = StartSwitch(lab, Controller);
+        using HostedSwitch running = StartSwitch(lab, Controller);
         for (int session = 0; session < 2; session++)
         {
             CheckSession(lab, listener);
@@ -57,9 +57,9 @@ public sealed class InBandTests
         beyond.Execute("ip", "addr", "add", "10.9.0.1/24", "dev", "eth0").Checked();
         beyond.Execute("ip", "route", "add", "default", "via", "10.9.0.254").Checked();
         using Socket listener = PlainController.Listen(beyond, 6653);
-        using RunningCommand running = StartSwitch(lab, "tcp:10.9.0.1:6653");
+        using HostedSwitch running = StartSwitch(lab, "tcp:10.9.0.1:6653");
         lab.Inside.Execute("ip", "route", "add", "10.9.0.0/24", "via", "10.0.0.1").Checked();
-        running.WaitForText("go controllers 10.9.0.1:6653 by way of 10.0.0.1", SwitchProgram.Patience);
+        running.WaitForText("go controllers 10.9.0.1:6653 by way of 10.0.0.1");
         CheckSession(lab, listener);
     }
 
@@ -68,7 +68,7 @@ public sealed class InBandTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab, "--listen", "ptcp:6655");
+        using HostedSwitch running = StartSwitch(lab, "--listen", "ptcp:6655");
         lab.Ofctl("add-flow", "priority=65535,actions=drop");
         string shown = lab.Host(2).Execute("ovs-ofctl", "-O", "OpenFlow10", "show", $"tcp:{DeviceAddress}:6655").Checked().Output;
         Assert.Contains($"LOCAL({Device})", shown, StringComparison.Ordinal);
@@ -99,13 +99,13 @@ public sealed class InBandTests
         }
     }
 
-    private static RunningCommand StartSwitch(CabledHosts lab, string controller) => StartSwitch(lab, "--controller", controller);
+    private static HostedSwitch StartSwitch(CabledHosts lab, string controller) => StartSwitch(lab, "--controller", controller);
 
-    private static RunningCommand StartSwitch(CabledHosts lab, string option, string target)
+    private static HostedSwitch StartSwitch(CabledHosts lab, string option, string target)
     {
-        RunningCommand running = lab.StartSwitch("--port", $"local=tap:{Device}", "--in-band", "--fail-mode", "secure", "--listen", CabledHosts.Listen, option, target);
+        HostedSwitch running = lab.StartSwitch("--port", $"local=tap:{Device}", "--in-band", "--fail-mode", "secure", "--listen", CabledHosts.Listen, option, target);
         lab.Inside.Execute("ip", "addr", "add", $"{DeviceAddress}/24", "dev", Device).Checked();
-        running.WaitForText($"in-band: {Device} has {DeviceAddress}", SwitchProgram.Patience);
+        running.WaitForText($"in-band: {Device} has {DeviceAddress}");
         return running;
     }
 
@@ -119,7 +119,7 @@ public sealed class InBandTests
         return controller;
     }
 
-    private static void WaitForConnections(RunningCommand running, int count) => Eventually.True(
+    private static void WaitForConnections(HostedSwitch running, int count) => Eventually.True(
         () => running.Error.Split('\n').Count(line => line.EndsWith($" {Controller}: connected", StringComparison.Ordinal)) >= count, () => $"connection {count}: {running.Error}");
 
     private static void WaitForFlow(CabledHosts lab, string words) => Eventually.True(

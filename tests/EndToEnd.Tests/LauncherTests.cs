@@ -45,6 +45,7 @@ public sealed class LauncherTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData("#!/bin/sh\nexit 0\n")]
+    [Trait("Ring", "all")]
     public void The_test_script_installs_Open_vSwitch_without_its_services_and_leaves_the_policy_as_it_was(string? policy)
     {
         string policyFile = WritePolicy(policy);
@@ -57,6 +58,7 @@ public sealed class LauncherTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData("#!/bin/sh\nexit 0\n")]
+    [Trait("Ring", "all")]
     public void A_test_script_that_was_killed_while_it_installed_leaves_the_policy_to_the_next_one(string? policy)
     {
         string policyFile = WritePolicy(policy);

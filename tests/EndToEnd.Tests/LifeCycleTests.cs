@@ -15,7 +15,7 @@ public sealed class LifeCycleTests
         Needs.Namespaces();
         using var lab = new CabledHosts();
         string before = InterfacePicture.Of(lab.Inside);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using RunningCommand running = lab.StartSwitchProcess("--listen", CabledHosts.Listen);
         SwitchProgram.Terminate(running, signal);
         CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
         Assert.Equal(0, result.ExitCode);
@@ -28,7 +28,7 @@ public sealed class LifeCycleTests
         Needs.Namespaces();
         using var lab = new CabledHosts();
         string before = InterfacePicture.Of(lab.Inside);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using RunningCommand running = lab.StartSwitchProcess("--listen", CabledHosts.Listen);
         for (int thread = 0; thread < 10; thread++)
         {
             RunningCommand.Execute("kill", "-TERM", $"{running.ProcessId}"); // fails once it has ended
@@ -43,10 +43,10 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
-        using RunningCommand killed = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using RunningCommand killed = lab.StartSwitchProcess("--listen", CabledHosts.Listen);
         SwitchProgram.Terminate(killed, "KILL");
         killed.WaitForEnd(SwitchProgram.Patience);
-        using RunningCommand next = lab.StartSwitch("--listen", CabledHosts.Listen, "--fail-mode", "standalone");
+        using HostedSwitch next = lab.StartSwitch("--listen", CabledHosts.Listen, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
     }
 
@@ -55,7 +55,7 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", "tcp:127.0.0.1:1", "--datapath-id", "2a");
+        using RunningCommand running = lab.StartSwitchProcess("--listen", CabledHosts.Listen, "--controller", "tcp:127.0.0.1:1", "--datapath-id", "2a");
         string[] lines = running.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("datapath id 000000000000002a", lines[0]);
         Assert.StartsWith("frames: 16384 of 2048 bytes, 32 MiB in ", lines[1], StringComparison.Ordinal);
@@ -82,7 +82,7 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--buffers", "7", "--emergency-flows", "0", "--emergency-attempts", "0");
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen, "--buffers", "7", "--emergency-flows", "0", "--emergency-attempts", "0");
         Assert.Contains("n_buffers:7", lab.Ofctl("show"), StringComparison.Ordinal);
     }
 
@@ -92,7 +92,7 @@ public sealed class LifeCycleTests
         Needs.Namespaces();
         int[] processors = ProcessorAffinity.Read();
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--cpus", $"{processors[^1]}");
+        using RunningCommand running = lab.StartSwitchProcess("--cpus", $"{processors[^1]}");
         IReadOnlyList<string[]> threads = SwitchProgram.ReadThreads(running);
         Assert.Equal($"{processors[^1]}", AllowedOf("worker 0"));
         Assert.Equal(processors.Length == 1, AllowedOf("control") == AllowedOf("worker 0"));
@@ -105,10 +105,9 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--idle", "spin", "--fail-mode", "standalone");
+        using HostedSwitch running = lab.StartSwitch("--idle", "spin", "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
     }
 
     [Fact]
@@ -128,7 +127,7 @@ public sealed class LifeCycleTests
         try
         {
             File.WriteAllText(file, $"port: [7=s1, s2]\nlisten: {CabledHosts.Listen}\ndatapath-id: 11\n");
-            using RunningCommand running = lab.StartRun("--config", file, "--datapath-id", "22");
+            using HostedSwitch running = lab.StartRun("--config", file, "--datapath-id", "22");
             string shown = lab.Ofctl("show");
             Assert.Contains("dpid:0000000000000022", shown, StringComparison.Ordinal);
             Assert.Contains(" 7(s1):", shown, StringComparison.Ordinal);
@@ -147,7 +146,6 @@ public sealed class LifeCycleTests
     [InlineData(new[] { "--port", "1=s1", "--port", "1=s2" }, "--port", "belongs to '1=s1'")]
     [InlineData(new[] { "--port", "s1", "--workers", "many" }, "--workers", "'many' is not a number")]
     [InlineData(new[] { "--port", "s1", "--config", "/nonexistent/file" }, "--config", "no such file")]
-    [InlineData(new[] { "--port", "s1", "--colour", "red" }, "--colour", "")]
     [InlineData(new[] { "--port", "s1", "--port", "s1" }, "s1", "")]
     [InlineData(new[] { "--port", "s1", "--listen", "ptcp:6654:192.0.2.1" }, "--listen", "ptcp:6654:192.0.2.1")]
     [InlineData(new[] { "--port", "pcap:/nonexistent/file" }, "pcap:/nonexistent/file", "")]
@@ -158,21 +156,29 @@ public sealed class LifeCycleTests
     [InlineData(new[] { "--port", "s1", "--listen", "punix:/tmp" }, "--listen: punix:/tmp", "is a folder")]
     [InlineData(new[] { "--port", "foo:/x" }, "port 'foo:/x'", "there is no kind of port 'foo:'")]
     [InlineData(new[] { "--port", "an-interface-of-that-name" }, "an-interface-of-that-name", "cannot be an interface's name")]
-    public void What_cannot_be_done_is_one_line_that_names_it_and_exit_code_2(string[] arguments, string name, string reason)
+    public void What_cannot_be_done_is_one_line_that_names_it(string[] arguments, string name, string reason)
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
         string before = InterfacePicture.Of(lab.Inside);
-        CommandResult result = lab.RunToEnd(arguments);
-        Assert.Equal(2, result.ExitCode);
-        string[] lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.All(lines, line => Assert.StartsWith("softswitch run: ", line, StringComparison.Ordinal));
+        string[] lines = lab.Refusal(arguments).Split('\n');
         Assert.Contains(lines, line => line.Contains(name, StringComparison.Ordinal) && line.Contains(reason, StringComparison.Ordinal));
-        Assert.True(lines.Length <= 2, result.Error);
-        Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("ready", result.Output, StringComparison.Ordinal);
+        Assert.True(lines.Length <= 2, string.Join('\n', lines));
         Assert.Equal(before, InterfacePicture.Of(lab.Inside));
+    }
+
+    [Theory]
+    [InlineData("--colour", "red", "--colour")]
+    [InlineData("--workers", "many", "--workers: 'many' is not a number")]
+    [InlineData("--port", "pcap:/nonexistent/file", "pcap:/nonexistent/file")]
+    public void The_program_ends_with_2_and_a_line_of_its_own_for_each_reason(string option, string value, string reason)
+    {
+        CommandResult result = SwitchProgram.Execute("run", "--port", "null:", option, value);
+        Assert.Equal(2, result.ExitCode);
+        Assert.All(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.StartsWith("softswitch run: ", line, StringComparison.Ordinal));
+        Assert.Contains(reason, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("ready", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -189,7 +195,7 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone");
+        using RunningCommand running = lab.StartSwitchProcess("--fail-mode", "standalone");
         SwitchProgram.Terminate(running, "HUP");
         Eventually.True(() => running.Error.Contains("SIGHUP: refused: there is no file to read again", StringComparison.Ordinal), () => running.Error);
         Assert.Equal(3, lab.Ping(1, 2));
@@ -224,16 +230,11 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
-        using RunningCommand first = lab.StartSwitch("--listen", CabledHosts.Listen, "--fail-mode", "standalone");
+        using RunningCommand first = lab.StartSwitchProcess("--listen", CabledHosts.Listen, "--fail-mode", "standalone");
 
-        CommandResult second = lab.RunToEnd("--port", "s1");
-        Assert.Equal(2, second.ExitCode);
-        Assert.Contains("s1", second.Error, StringComparison.Ordinal);
-        Assert.Contains($"(pid {first.ProcessId})", second.Error, StringComparison.Ordinal);
-
-        CommandResult third = lab.RunToEnd("--port", "null:", "--listen", CabledHosts.Listen);
-        Assert.Equal(2, third.ExitCode);
-        Assert.Contains($"--listen: ptcp:6654:127.0.0.1: Address already in use (pid {first.ProcessId})", third.Error, StringComparison.Ordinal);
+        Assert.Matches($@"\bs1\b.*\(pid {first.ProcessId}\)", lab.Refusal("--port", "s1"));
+        Assert.Contains(
+            $"--listen: ptcp:6654:127.0.0.1: Address already in use (pid {first.ProcessId})", lab.Refusal("--port", "null:", "--listen", CabledHosts.Listen), StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, 2)); // and the first forwards as before
     }
 
@@ -256,7 +257,7 @@ public sealed class LifeCycleTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 3);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "actions=normal");
         using RunningCommand monitor = lab.StartPortMonitor();
         Assert.Equal(3, lab.Ping(1, 2));
@@ -267,7 +268,6 @@ public sealed class LifeCycleTests
         lab.Host(3).Reconnect();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 3(s3)", SwitchProgram.Patience);
         Eventually.True(() => lab.Ping(1, 3) == 3, () => running.Output);
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
     }
 }

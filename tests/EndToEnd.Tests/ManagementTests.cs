@@ -215,15 +215,15 @@ public sealed class ManagementTests : IDisposable
     {
         Needs.Namespaces("ip");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--controller", "tcp:127.0.0.1:6653");
+        using HostedSwitch running = lab.StartSwitch("--controller", "tcp:127.0.0.1:6653");
         lab.Host(1).Execute("ip", "link", "set", "eth0", "down").Checked();
-        running.WaitForText("info    port 1: s1: link down\n", SwitchProgram.Patience);
+        running.WaitForText("info    port 1: s1: link down\n");
         lab.Host(1).Execute("ip", "link", "set", "eth0", "up").Checked();
-        running.WaitForText("info    port 1: s1: link up\n", SwitchProgram.Patience);
-        running.WaitForText("warning tcp:127.0.0.1:6653: cannot connect: Connection refused; trying again\n", SwitchProgram.Patience);
+        running.WaitForText("info    port 1: s1: link up\n");
+        running.WaitForText("warning tcp:127.0.0.1:6653: cannot connect: Connection refused; trying again\n");
         using (RunningCommand controller = lab.Start("controller", "--listen", "ptcp:6653:127.0.0.1"))
         {
-            running.WaitForText("info    tcp:127.0.0.1:6653: connected\n", SwitchProgram.Patience);
+            running.WaitForText("info    tcp:127.0.0.1:6653: connected\n");
         }
         Eventually.True(() => running.Error.Split("warning tcp:127.0.0.1:6653: c").Length == 3, () => $"a second line, of its end: {running.Error}");
     }

@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>Manual and completion as packages carry them: made from the commands, and judged by the programs that read them.</summary>
+[Trait("Ring", "all")]
 public sealed class ManualTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-manual-").FullName;

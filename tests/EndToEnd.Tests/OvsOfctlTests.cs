@@ -12,7 +12,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen, "--datapath-id", "0000000000000042");
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen, "--datapath-id", "0000000000000042");
         string shown = lab.Ofctl("show");
         Assert.Contains("dpid:0000000000000042", shown, StringComparison.Ordinal);
         foreach (int number in (int[])[1, 2])
@@ -27,7 +27,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         foreach (string state in (string[])["down", "up"])
         {
@@ -46,7 +46,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "priority=5,arp,actions=flood");
         lab.Ofctl("add-flow", "cookie=0x77,icmp,in_port=1,nw_dst=10.0.0.2,actions=output:2");
         lab.Ofctl("add-flow", "cookie=0x78,icmp,in_port=2,actions=output:1");
@@ -80,7 +80,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         string folder = Directory.CreateTempSubdirectory("softswitch-test-").FullName;
         string same = Path.Combine(folder, "same");
         string other = Path.Combine(folder, "other");
@@ -116,7 +116,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 3);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "priority=5,arp,actions=flood");
         lab.ConnectHosts1And2();
         Assert.Equal(2, lab.Ping(1, 2, count: 2));
@@ -144,7 +144,7 @@ public sealed class OvsOfctlTests
         const string Echo =
             "Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02')/Dot1Q(vlan=5,prio=0)/IP(src='10.0.0.1',dst='10.0.0.2')/ICMP()";
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "cookie=1,priority=3,in_port=1,actions=output:2");
         lab.Ofctl("add-flow", "cookie=2,priority=65535,icmp,in_port=1,actions=drop");
         lab.SendFrame(1, Echo);
@@ -167,7 +167,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartMonitor(65535);
         Eventually.True(
             () =>
@@ -186,7 +186,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using Witness witness = Witness.At(lab.Host(2), "ether proto 0x88b5", packets: 1);
         lab.Ofctl("packet-out", "NONE", "output:2", "ffffffffffff02000000000988b5" + string.Concat(Enumerable.Repeat("5a", 50)));
         string seen = witness.WaitForEnd();
@@ -199,7 +199,7 @@ public sealed class OvsOfctlTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartMonitor(128);
         Eventually.True(
             () => running.Error.Contains("monitor", StringComparison.Ordinal), () => $"the monitor's connection; switch says {running.Error}");

@@ -4,6 +4,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>The packages: all that a program of one's own needs, from a folder and without a network.</summary>
+[Trait("Ring", "all")]
 public sealed class PackageTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);

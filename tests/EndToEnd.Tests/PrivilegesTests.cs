@@ -14,7 +14,7 @@ public sealed class PrivilegesTests
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--fail-mode", "standalone");
+        using RunningCommand running = lab.StartSwitchProcess("--fail-mode", "standalone");
         IReadOnlyList<string[]> threads = SwitchProgram.ReadThreads(running);
         Assert.NotEmpty(threads);
         foreach (string[] status in threads)

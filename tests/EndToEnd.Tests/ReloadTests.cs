@@ -24,6 +24,7 @@ public sealed class ReloadTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
+    [Trait("Ring", "all")]
     public void Twenty_reloads_that_change_ports_and_controllers_lose_no_packet_between_ports_that_stay()
     {
         Needs.Namespaces("ovs-ofctl");
@@ -31,7 +32,7 @@ public sealed class ReloadTests : IDisposable
         using Socket staying = PlainController.Listen(lab.Inside, 7001);
         using Socket going = PlainController.Listen(lab.Inside, 7002);
         Write("controller: tcp:127.0.0.1:7001", $"listen: {CabledHosts.Listen}");
-        using RunningCommand running = Start(lab);
+        using HostedSwitch running = Start(lab);
         using PlainController stays = PlainController.Accept(staying);
         stays.KeepAlive();
         lab.ConnectHosts1And2();
@@ -58,8 +59,7 @@ public sealed class ReloadTests : IDisposable
         CabledHosts.AssertAllCame(there, () => lab.Ofctl("dump-ports"));
         CabledHosts.AssertAllCame(back, () => lab.Ofctl("dump-ports"));
         Assert.Contains("actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class ReloadTests : IDisposable
         using var lab = new CabledHosts();
         string before = InterfacePicture.Of(lab.Inside);
         Write("fail-mode: standalone");
-        using RunningCommand running = Start(lab, "--packet-in-rate", "5");
+        using RunningCommand running = lab.StartProcess("--config", File, "--packet-in-rate", "5");
         System.IO.File.WriteAllText(File, "port: [1=s1\nworkers: 3");
         SwitchProgram.Terminate(running, "HUP");
         Eventually.True(() => running.Error.Contains("SIGHUP: refused: --config: ", StringComparison.Ordinal), () => running.Error);
@@ -99,7 +99,7 @@ public sealed class ReloadTests : IDisposable
         Needs.Namespaces("ping", "ovs-ofctl");
         using var lab = new CabledHosts(3);
         Write("fail-mode: standalone");
-        using RunningCommand running = Start(lab);
+        using HostedSwitch running = Start(lab);
         Assert.Equal(3, lab.Ping(1, 2));
         Write("fail-mode: standalone", "port: [1=s2, 2=packet:s1, 4=s3, 5=tap:s3]");
         CommandResult refused = Reload(lab);
@@ -121,8 +121,7 @@ public sealed class ReloadTests : IDisposable
         AwaitPings(lab, 1, 3);
         string ports = Execute(lab, "port", "list", $"unix:{Control}").Checked().Output;
         Assert.Matches(@"(?s)port 1: s2: .*port 2: s1: AF_PACKET.*port 5: later: ", ports);
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
     }
 
     [Fact]
@@ -132,16 +131,15 @@ public sealed class ReloadTests : IDisposable
         using var lab = new CabledHosts();
         Write("controller: tcp:127.0.0.1:7001", $"listen: {CabledHosts.Listen}", "log-level: debug", "queue: '2:1,max-rate=3M'");
         string first;
-        using (RunningCommand running = Start(lab))
+        using (HostedSwitch running = Start(lab))
         {
             first = Execute(lab, "config", $"unix:{Control}").Checked().Output;
             Assert.Contains("\nqueue:\n  - 2:1,max-rate=3M\n", first, StringComparison.Ordinal);
             Assert.Contains("\n# workers: 1\n", first, StringComparison.Ordinal);
-            SwitchProgram.Terminate(running);
-            running.WaitForEnd(SwitchProgram.Patience);
+            running.Dispose();
         }
         System.IO.File.WriteAllText(File, first);
-        using RunningCommand again = lab.StartRun("--config", File);
+        using HostedSwitch again = lab.StartRun("--config", File);
         Assert.Equal(first, Execute(lab, "config", $"unix:{Control}").Checked().Output);
         Assert.Equal("nothing has changed\n", Reload(lab).Checked().Output);
     }
@@ -178,7 +176,7 @@ public sealed class ReloadTests : IDisposable
     /// <summary>Ports that are opened again may lose a packet; then none.</summary>
     private static void AwaitPings(CabledHosts lab, int from, int to) => Eventually.True(() => lab.Ping(from, to) == 3, $"{from} does not reach {to}");
 
-    private RunningCommand Start(CabledHosts lab, params string[] arguments) => lab.StartRun(["--config", File, .. arguments]);
+    private HostedSwitch Start(CabledHosts lab) => lab.StartRun("--config", File);
 
     private CommandResult Reload(CabledHosts lab) => Execute(lab, "reload", $"unix:{Control}");
 

@@ -23,7 +23,7 @@ public sealed class SpanningTreePeerTests
             VethCable.Lay(lab.Inside.Network, $"x{number}", peer.Network, $"y{number}");
             peer.Execute("ip", "link", "set", $"y{number}", "master", "br0").Checked();
         }
-        using RunningCommand running = lab.StartRun(
+        using HostedSwitch running = lab.StartRun(
             "--port", "1=x1", "--port", "2=x2", "--listen", CabledHosts.Listen, "--datapath-id", "42", "--stp", "--stp-priority", $"{priority}",
             "--stp-hello", "1", "--stp-max-age", "6", "--stp-forward-delay", "4");
         string root = isRoot ? $"{priority:x4}.000000000042" : Read(peer, "br0/bridge/bridge_id");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
@@ -28,7 +27,7 @@ public sealed partial class StateTests : IDisposable
             $"priority={i % 9},cookie={i},tcp,nw_src=10.{i >> 16}.{(i >> 8) & 255}.{i & 255},tp_dst={i % 1000},actions=mod_nw_tos:{4 * (i % 60)},output:{1 + (i % 2)}"));
         using var lab = new CabledHosts();
         string before;
-        using (RunningCommand killed = lab.StartSwitch([.. Options, "--flows", file, "--flows", "in_port=1,arp,actions=2", "--flows", "in_port=1,icmp,actions=2"]))
+        using (RunningCommand killed = lab.StartSwitchProcess([.. Options, "--flows", file, "--flows", "in_port=1,arp,actions=2", "--flows", "in_port=1,icmp,actions=2"]))
         {
             lab.Ofctl("add-flow", "in_port=2,icmp,actions=output:1"); // beside those of the start
             lab.Ofctl("add-flow", "in_port=2,arp,actions=output:1");
@@ -39,9 +38,7 @@ public sealed partial class StateTests : IDisposable
             killed.WaitForEnd(SwitchProgram.Patience);
         }
         Assert.Equal(flows + 4, before.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
-        long start = Stopwatch.GetTimestamp();
-        using RunningCommand next = lab.StartSwitch(Options);
-        TestContext.Current.TestOutputHelper?.WriteLine($"ready {Stopwatch.GetElapsedTime(start).TotalSeconds:0.00} s after the start, with {flows + 4} flows");
+        using HostedSwitch next = lab.StartSwitch(Options);
         Assert.Contains($"state: {State}: {flows + 4} flows restored\n", next.Output, StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, 2));
         Assert.Equal(before, Dump(lab));
@@ -53,7 +50,7 @@ public sealed partial class StateTests : IDisposable
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 3);
         string id;
-        using (RunningCommand first = lab.StartRun(["--port", "s1", .. Options]))
+        using (RunningCommand first = lab.StartProcess(["--port", "s1", .. Options]))
         {
             SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s2").Checked();
             SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s3").Checked();
@@ -63,7 +60,7 @@ public sealed partial class StateTests : IDisposable
             first.WaitForEnd(SwitchProgram.Patience);
         }
         lab.Inside.Execute("ip", "link", "set", "s1", "address", "02:00:00:00:77:77").Checked();
-        using RunningCommand next = lab.StartRun(["--port", "s3", "--port", "s1", .. Options]);
+        using HostedSwitch next = lab.StartRun(["--port", "s3", "--port", "s1", .. Options]);
         Assert.StartsWith(id, next.Output, StringComparison.Ordinal);
         Assert.Contains("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
         Assert.Contains("1(s1)", lab.Ofctl("show"), StringComparison.Ordinal);
@@ -78,19 +75,16 @@ public sealed partial class StateTests : IDisposable
         Needs.Namespaces("ovs-ofctl");
         string file = Path.Combine(_folder.FullName, "flows");
         using var lab = new CabledHosts();
-        using (RunningCommand first = lab.StartSwitch([.. Options, "--flows", "in_port=s1,actions=s2"]))
+        using (HostedSwitch first = lab.StartSwitch([.. Options, "--flows", "in_port=s1,actions=s2"]))
         {
             Assert.Contains("in_port=1 actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
-            SwitchProgram.Terminate(first);
-            Assert.Equal(0, first.WaitForEnd(SwitchProgram.Patience).ExitCode);
+            first.Dispose();
         }
         byte[] journal = File.ReadAllBytes(Path.Combine(State, "flows.journal"));
         File.WriteAllText(file, "# of today\nin_port=2,actions=output:1\npriority=5,tpc,actions=drop\ntcp,tp_dst=80,actions=output:1,output:0\n");
-        CommandResult refused = lab.RunToEnd(["--port", "1=s1", .. Options, "--flows", file, "--flows", Path.Combine(_folder.FullName, "none")]);
-        Assert.Equal(2, refused.ExitCode);
         Assert.Equal(
-            [$"softswitch run: --flows: {file}:3: tpc: unknown word", $"softswitch run: --flows: {file}:4: actions: output:0: OFPBAC_BAD_OUT_PORT", $"softswitch run: --flows: '{Path.Combine(_folder.FullName, "none")}': no such file"],
-            refused.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            [$"--flows: {file}:3: tpc: unknown word", $"--flows: {file}:4: actions: output:0: OFPBAC_BAD_OUT_PORT", $"--flows: '{Path.Combine(_folder.FullName, "none")}': no such file"],
+            lab.Refusal(["--port", "1=s1", .. Options, "--flows", file, "--flows", Path.Combine(_folder.FullName, "none")]).Split('\n'));
         Assert.Equal(journal, File.ReadAllBytes(Path.Combine(State, "flows.journal")));
     }
 
@@ -99,10 +93,8 @@ public sealed partial class StateTests : IDisposable
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
-        using RunningCommand first = lab.StartRun(["--port", "s1", .. Options]);
-        CommandResult second = lab.RunToEnd("--port", "s2", "--state", State);
-        Assert.Equal(2, second.ExitCode);
-        Assert.Equal($"softswitch run: --state: '{State}': in use by another process (pid {first.ProcessId}), which has locked {State}\n", second.Error);
+        using RunningCommand first = lab.StartProcess(["--port", "s1", .. Options]);
+        Assert.Equal($"--state: '{State}': in use by another process (pid {first.ProcessId}), which has locked {State}", lab.Refusal("--port", "s2", "--state", State));
     }
 
     [Fact]
@@ -110,16 +102,15 @@ public sealed partial class StateTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using (RunningCommand first = lab.StartSwitch([.. Options, "--flows", "in_port=1,actions=2"]))
+        using (HostedSwitch first = lab.StartSwitch([.. Options, "--flows", "in_port=1,actions=2"]))
         {
-            SwitchProgram.Terminate(first);
-            Assert.Equal(0, first.WaitForEnd(SwitchProgram.Patience).ExitCode);
+            first.Dispose();
         }
         string journal = Path.Combine(State, "flows.journal");
         long length = new FileInfo(journal).Length;
         File.AppendAllText(journal, "torn");
-        using RunningCommand next = lab.StartSwitch(Options);
-        next.WaitForText($"state: {journal}: cut off at {length} of {length + 4} bytes", SwitchProgram.Patience);
+        using HostedSwitch next = lab.StartSwitch(Options);
+        next.WaitForText($"state: {journal}: cut off at {length} of {length + 4} bytes");
         Assert.Contains("in_port=1 actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
     }
 

@@ -19,7 +19,7 @@ public sealed class TraceCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 2);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", $"punix:{Control}");
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", $"punix:{Control}");
         lab.Ofctl("add-flow", "in_port=1,actions=output:7");
         lab.Ofctl("add-flow", "in_port=2,actions=output:1");
         string before = lab.Ofctl("dump-ports");
@@ -64,7 +64,7 @@ public sealed class TraceCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 4);
-        using RunningCommand running = lab.StartRun("--netfpga", "emulator,wires=s1:s2:s3:s4,offload=on", "--listen", CabledHosts.Listen, "--control", $"punix:{Control}");
+        using HostedSwitch running = lab.StartRun("--netfpga", "emulator,wires=s1:s2:s3:s4,offload=on", "--listen", CabledHosts.Listen, "--control", $"punix:{Control}");
         lab.Ofctl("add-flow", "priority=9,tcp,tp_dst=80,actions=output:2");
         lab.Ofctl("add-flow", "priority=8,udp,actions=output:CONTROLLER");
         lab.Ofctl("add-flow", "in_port=1,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,dl_vlan=0xffff,dl_type=0x0800,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_tos=0,nw_proto=6,tp_src=5,tp_dst=6,actions=output:3");

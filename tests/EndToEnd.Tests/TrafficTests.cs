@@ -15,7 +15,7 @@ public sealed class TrafficTests
         Needs.Namespaces("ovs-ofctl", "ping", "tcpdump");
         using var lab = new CabledHosts();
         lab.AddVlan(7);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "dl_vlan=7,in_port=1,actions=output:2");
         lab.Ofctl("add-flow", "dl_vlan=7,in_port=2,actions=output:1");
         using Witness witness = Witness.At(lab.Host(2), "vlan 7 and icmp", packets: 2);
@@ -32,7 +32,7 @@ public sealed class TrafficTests
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         Needs.Scapy();
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "dl_vlan=7,in_port=1,actions=output:2");
         using Witness witness = Witness.At(lab.Host(2), "vlan", packets: 1);
         lab.SendFrame(1, $"Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02')/{payload}");
@@ -44,7 +44,7 @@ public sealed class TrafficTests
     {
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "in_port=1,udp,actions=mod_vlan_vid:9,mod_vlan_pcp:3,output:2");
         using (Witness witness = Witness.At(lab.Host(2), "vlan 9 and udp", packets: 1))
         {
@@ -66,7 +66,7 @@ public sealed class TrafficTests
         using var lab = new CabledHosts();
         // Checksums complete when they leave the host, so that the witness can judge what the switch made of them.
         lab.Host(1).Execute("ethtool", "-K", "eth0", "tx", "off").Checked();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl(
             "add-flow",
             "in_port=1,udp,actions=mod_dl_src:02:00:00:00:00:aa,mod_dl_dst:02:00:00:00:00:bb,mod_nw_src:192.0.2.1,mod_nw_dst:192.0.2.2,"
@@ -85,7 +85,7 @@ public sealed class TrafficTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         // Host 1 talks to 10.0.0.200, which the switch turns into host 2, and back.
         lab.Host(1).Execute("ip", "neigh", "add", "10.0.0.200", "lladdr", "02:00:00:00:00:02", "dev", "eth0").Checked();
         lab.Host(2).Execute("ip", "neigh", "add", "10.0.0.1", "lladdr", "02:00:00:00:00:01", "dev", "eth0").Checked();
@@ -100,7 +100,7 @@ public sealed class TrafficTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         const int Length = 16 << 20;
         Assert.Equal(Length, TransferTcp(lab, "10.0.0.2", 8080, listenPort: 8080, Length));
@@ -112,7 +112,7 @@ public sealed class TrafficTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 3);
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "actions=normal");
         Assert.Equal(3, lab.Ping(1, 2));
         // Once learned, host 3 hears nothing of it.
@@ -151,7 +151,7 @@ public sealed class TrafficTests
         new Random(7).NextBytes(data);
         sender.Send(data);
         sender.Shutdown(SocketShutdown.Send);
-        Assert.True(receiver.Join(SwitchProgram.Patience), "the transfer does not end");
+        Eventually.Ended(receiver);
         return matching;
     }
 

@@ -6,8 +6,10 @@ namespace Softswitch.EndToEnd.Tests;
 /// <summary>The switch on AF_XDP ports, with the offloads of veth as they are by default.</summary>
 public sealed class XdpTests
 {
-    private static RunningCommand StartSwitch(CabledHosts lab, params string[] arguments) =>
-        lab.StartRun(["--port", "1=xdp:s1", "--port", "2=xdp:s2", "--listen", CabledHosts.Listen, .. arguments]);
+    private static readonly string[] Ports = ["--port", "1=xdp:s1", "--port", "2=xdp:s2", "--listen", CabledHosts.Listen];
+
+    private static HostedSwitch StartSwitch(CabledHosts lab, params string[] arguments) =>
+        lab.StartRun([.. Ports, .. arguments]);
 
     private static string Interfaces(CabledHosts lab) =>
         lab.Inside.Execute("ip", "-d", "link", "show", "s1").Checked().Output + lab.Inside.Execute("ip", "-d", "link", "show", "s2").Checked().Output;
@@ -37,7 +39,7 @@ public sealed class XdpTests
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab);
+        using HostedSwitch running = StartSwitch(lab);
         Assert.Contains("port 1: s1: AF_XDP: native, copy, need_wakeup, own umem", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 2: s2: AF_XDP: native, copy, need_wakeup, shared umem", running.Output, StringComparison.Ordinal);
         lab.ConnectHosts1And2();
@@ -53,7 +55,7 @@ public sealed class XdpTests
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1", "--port", "2=packet:s2", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=xdp:s1", "--port", "2=packet:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         Assert.Equal(3, lab.Ping(1, 2));
         TransferTcp(lab, 1, 2);
@@ -65,7 +67,7 @@ public sealed class XdpTests
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab);
+        using HostedSwitch running = StartSwitch(lab);
         RenameHost2(lab);
         Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "16M");
     }
@@ -79,15 +81,14 @@ public sealed class XdpTests
         Needs.Xdp("ping", "ethtool");
         using var lab = new CabledHosts(queues: queues);
         string before = Interfaces(lab);
-        using RunningCommand ended = StartSwitch(lab);
+        using RunningCommand ended = lab.StartProcess(Ports);
         Assert.Contains("prog/xdp", Interfaces(lab), StringComparison.Ordinal);
         SwitchProgram.Terminate(ended, signal);
         ended.WaitForEnd(SwitchProgram.Patience);
         Eventually.True(() => Interfaces(lab) == before, () => $"{Interfaces(lab)} instead of {before}");
-        using RunningCommand next = StartSwitch(lab, "--fail-mode", "standalone");
+        using HostedSwitch next = StartSwitch(lab, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
-        SwitchProgram.Terminate(next);
-        next.WaitForEnd(SwitchProgram.Patience);
+        next.Dispose();
         Assert.Contains("rx-vlan-offload: on", lab.Inside.Execute("ethtool", "-k", "s1").Checked().Output, StringComparison.Ordinal);
     }
 
@@ -96,7 +97,7 @@ public sealed class XdpTests
     {
         Needs.Xdp("ovs-ofctl", "ping");
         using var lab = new CabledHosts(queues: 2);
-        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1,queues=2", "--port", "2=xdp:s2,queues=2", "--workers", "2", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=xdp:s1,queues=2", "--port", "2=xdp:s2,queues=2", "--workers", "2", "--listen", CabledHosts.Listen);
         Assert.Contains("port 1: s1: AF_XDP: native, copy, need_wakeup, own umem, 2 queues; ", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 2: s2: AF_XDP: native, copy, need_wakeup, shared umem, 2 queues; ", running.Output, StringComparison.Ordinal);
         lab.ConnectHosts1And2();
@@ -122,7 +123,7 @@ public sealed class XdpTests
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();
         SetMtu(lab, 3500);
-        using RunningCommand running = StartSwitch(lab, "--frame-size", "4096");
+        using HostedSwitch running = StartSwitch(lab, "--frame-size", "4096");
         Assert.Contains("frames: 28672 of 4096 bytes, 112 MiB in ", running.Output, StringComparison.Ordinal);
         lab.ConnectHosts1And2();
         lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "10", "-M", "do", "-s", "3472", "10.0.0.2").Checked();
@@ -137,7 +138,7 @@ public sealed class XdpTests
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
         using var lab = new CabledHosts();
         SetMtu(lab, 9000);
-        using RunningCommand running = lab.StartRun("--port", "1=xdp:s1", "--port", $"2={second}", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=xdp:s1", "--port", $"2={second}", "--listen", CabledHosts.Listen);
         RenameHost2(lab);
         lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "10", "-M", "do", "-s", "8972", "10.0.0.9").Checked();
         Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "32M");
@@ -151,10 +152,10 @@ public sealed class XdpTests
     {
         Needs.Xdp("ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab);
+        using HostedSwitch running = StartSwitch(lab);
         lab.ConnectHosts1And2();
         SetMtu(lab, 9000);
-        running.WaitForText("port 2: s2: the MTU is 9000 now, was 1500", SwitchProgram.Patience);
+        running.WaitForText("port 2: s2: the MTU is 9000 now, was 1500");
         Eventually.True(
             () => lab.Host(1).Execute("ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", "8000", "10.0.0.2").ExitCode == 0, () => running.Error);
     }
@@ -164,10 +165,10 @@ public sealed class XdpTests
     {
         Needs.Xdp("ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = StartSwitch(lab, "--fail-mode", "standalone");
+        using HostedSwitch running = StartSwitch(lab, "--fail-mode", "standalone");
         Assert.Equal(3, lab.Ping(1, 2));
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
-        running.WaitForText("port 2: s2: the interface is gone", SwitchProgram.Patience);
+        running.WaitForText("port 2: s2: the interface is gone");
         lab.Host(2).Reconnect();
         Eventually.True(() => lab.Ping(1, 2) == 3, () => $"no answer through: {running.Output}{running.Error}");
     }

@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.Scenarios.Tests;
 
 /// <summary>The copy from one hypervisor to the other, between two namespaces.</summary>
+[Trait("Ring", "peers")]
 public sealed class MemoryCopyTests
 {
     private const ushort From = 49_152;

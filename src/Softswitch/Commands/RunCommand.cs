@@ -28,24 +28,33 @@ internal static class RunCommand
     public static Command Create()
     {
         var command = new Command("run", "Run the switch until SIGINT or SIGTERM; 'ready' on standard output means that it forwards.") { Config, Check };
-        var options = SwitchOption.All.ToDictionary(option => option, CreateOption);
-        foreach (Option<string[]> option in options.Values)
+        foreach (SwitchOption option in SwitchOption.All)
         {
-            command.Options.Add(option);
+            command.Options.Add(CreateOption(option));
         }
-        command.SetAction(result =>
-        {
-            List<Setting> settings = [];
-            foreach ((SwitchOption option, Option<string[]> given) in options)
-            {
-                settings.AddRange(ValuesOf(given, result).Select(value => new Setting(option.Name, value, given.Name)));
-            }
-            string? file = result.GetValue(Config);
-            GroupConfigurationSource source = numbering => Read(settings, file, numbering);
-            SwitchGroupOptions wanted = source(null);
-            return result.GetValue(Check) ? Approve(wanted, file) : Run(file == null ? wanted : WithSource(wanted, source));
-        });
+        command.SetAction(result => result.GetValue(Check) ? Approve(Read(result), result.GetValue(Config)) : Run(Read(result)));
         return command;
+    }
+
+    /// <summary>What <c>run</c> starts with these arguments.</summary>
+    /// <exception cref="OptionException">A line for each setting that is wrong.</exception>
+    internal static SwitchGroupOptions Read(IReadOnlyList<string> arguments)
+    {
+        ParseResult result = Create().Parse(arguments);
+        return result.Errors.Count == 0 ? Read(result) : throw new OptionException([.. result.Errors.Select(error => error.Message)]);
+    }
+
+    private static SwitchGroupOptions Read(ParseResult result)
+    {
+        List<Setting> settings = [];
+        foreach (Option<string[]> given in result.CommandResult.Command.Options.OfType<Option<string[]>>())
+        {
+            settings.AddRange(ValuesOf(given, result).Select(value => new Setting(given.Name[2..], value, given.Name)));
+        }
+        string? file = result.GetValue(Config);
+        GroupConfigurationSource source = numbering => Read(settings, file, numbering);
+        SwitchGroupOptions wanted = source(null);
+        return file == null ? wanted : WithSource(wanted, source);
     }
 
     /// <summary>What the command line has not said, the file may say.</summary>

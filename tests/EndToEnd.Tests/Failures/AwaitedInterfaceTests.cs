@@ -27,8 +27,8 @@ public sealed class AwaitedInterfaceTests : IDisposable
         using var lab = new CabledHosts(hosts: 3);
         Hide(lab.Inside, "s3");
         string before = InterfacePicture.Of(lab.Inside);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={port}", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
-        running.WaitForText(" warning port 3: ", SwitchProgram.Patience); // the log is not behind standard output, and not before it
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={port}", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+        running.WaitForText(" warning port 3: "); // the log is not behind standard output, and not before it
         Assert.Equal(" warning port 3: s3: there is no such interface; waiting for it", Warnings(running));
         Assert.Contains("3 s3: the interface is away\n", Status(), StringComparison.Ordinal);
         lab.Ofctl("add-flow", "actions=normal");
@@ -41,8 +41,7 @@ public sealed class AwaitedInterfaceTests : IDisposable
         Eventually.True(() => lab.Ping(1, 3) == 3, () => running.Error + Status());
         Assert.Contains("3: 3 up", Status(), StringComparison.Ordinal);
 
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
         Hide(lab.Inside, "s3");
         Assert.Equal(before, InterfacePicture.Of(lab.Inside));
     }
@@ -53,10 +52,10 @@ public sealed class AwaitedInterfaceTests : IDisposable
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 3);
         Hide(lab.Inside, "s3");
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", "3=s3", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
-        using RunningCommand other = lab.StartRun("--port", "9=hidden-s3");
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", "3=s3", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+        using RunningCommand other = lab.StartProcess("--port", "9=hidden-s3");
         Show(lab.Inside, "s3");
-        running.WaitForText($"port '3=s3': interface s3 is in use by another softswitch (pid {other.ProcessId})", SwitchProgram.Patience);
+        running.WaitForText($"port '3=s3': interface s3 is in use by another softswitch (pid {other.ProcessId})");
         Eventually.True(() => Status().Contains($"3 s3: port '3=s3': interface s3 is in use by another softswitch (pid {other.ProcessId})", StringComparison.Ordinal), Status);
         SwitchProgram.Terminate(other);
         other.WaitForEnd(SwitchProgram.Patience);
@@ -70,11 +69,11 @@ public sealed class AwaitedInterfaceTests : IDisposable
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new RoutedLab();
         Hide(lab.Inside, "u0");
-        using RunningCommand running = lab.Start(
+        using HostedSwitch running = lab.Start(
             $"u0,address=10.1.0.1/24,gateway=10.1.0.254", "", "--control", $"punix:{SocketPath}");
-        running.WaitForText("port 2: u0: there is no such interface; waiting for it\n", SwitchProgram.Patience);
-        running.WaitForText("port 3: vxlan:local=10.1.0.1", SwitchProgram.Patience);
-        running.WaitForText(": it travels by port 2, which is away; waiting for it\n", SwitchProgram.Patience);
+        running.WaitForText("port 2: u0: there is no such interface; waiting for it\n");
+        running.WaitForText("port 3: vxlan:local=10.1.0.1");
+        running.WaitForText(": it travels by port 2, which is away; waiting for it\n");
         Assert.Contains(": the port it travels by is away\n", Status(), StringComparison.Ordinal);
         Show(lab.Inside, "u0");
         Eventually.True(() => Status().Contains("3: 3 up", StringComparison.Ordinal), Status);
@@ -96,7 +95,7 @@ public sealed class AwaitedInterfaceTests : IDisposable
 
         string FirstLine()
         {
-            using RunningCommand running = lab.StartSwitch();
+            using RunningCommand running = lab.StartSwitchProcess();
             SwitchProgram.Terminate(running);
             CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
             string missing = "datapath id: made from the host's name and the ports, as s1 is not there";
@@ -105,7 +104,7 @@ public sealed class AwaitedInterfaceTests : IDisposable
         }
     }
 
-    private static string Warnings(RunningCommand running) => string.Join('\n', running.Error.Split('\n')
+    private static string Warnings(HostedSwitch running) => string.Join('\n', running.Error.Split('\n')
         .Where(line => line.Contains(" warning ", StringComparison.Ordinal)).Select(line => line[line.IndexOf(" warning ", StringComparison.Ordinal)..]));
 
     /// <summary>The cable stays; only the name is not there.</summary>

@@ -24,12 +24,12 @@ public sealed class InterruptedTakeOverTests : IDisposable
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
-        RunningCommand running = lab.StartRun(Arguments);
+        RunningCommand running = lab.StartProcess(Arguments);
         bool wasLeft = false;
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
             RunningCommand taker = lab.Start("run", TakeOver);
-            TestContext.Current.CancellationToken.WaitHandle.WaitOne(attempt * StepMilliseconds); // which moment it is differs; what must hold does not
+            Eventually.AnotherMoment(attempt * StepMilliseconds);
             SwitchProgram.Terminate(taker);
             CommandResult result = taker.WaitForEnd(SwitchProgram.Patience);
             if (result.Error.Contains("taken over", StringComparison.Ordinal) || result.Output.Contains("taken over", StringComparison.Ordinal))
@@ -37,7 +37,7 @@ public sealed class InterruptedTakeOverTests : IDisposable
                 // It was the switch by then, and ended as one.
                 Assert.Equal(0, result.ExitCode);
                 Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
-                running = lab.StartRun(Arguments);
+                running = lab.StartProcess(Arguments);
             }
             else
             {
@@ -55,10 +55,10 @@ public sealed class InterruptedTakeOverTests : IDisposable
     {
         Needs.Namespaces("ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun(Arguments);
+        using RunningCommand running = lab.StartProcess(Arguments);
         lab.Inside.Execute("ip", "link", "set", "s2", "name", "renamed").Checked();
         running.WaitForText("port 2: s2: is called renamed now", SwitchProgram.Patience);
-        using RunningCommand taker = lab.StartRun(TakeOver);
+        using RunningCommand taker = lab.StartProcess(TakeOver);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
         Assert.Contains("2 ports", taker.Output, StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, 2));
@@ -70,8 +70,8 @@ public sealed class InterruptedTakeOverTests : IDisposable
         Needs.Namespaces("ping");
         using var lab = new CabledHosts(hosts: 3);
         lab.Inside.Execute("ip", "link", "set", "s3", "name", "hidden").Checked();
-        using RunningCommand running = lab.StartRun([.. Arguments, "--port", "3=s3"]);
-        using RunningCommand taker = lab.StartRun([.. TakeOver, "--port", "3=s3"]);
+        using RunningCommand running = lab.StartProcess([.. Arguments, "--port", "3=s3"]);
+        using RunningCommand taker = lab.StartProcess([.. TakeOver, "--port", "3=s3"]);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
         lab.Inside.Execute("ip", "link", "set", "hidden", "name", "s3").Checked();
         Eventually.True(() => lab.Ping(1, 3) == 3, () => taker.Error);

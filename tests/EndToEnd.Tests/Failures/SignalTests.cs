@@ -20,7 +20,7 @@ public sealed class SignalTests
     {
         using CabledHosts lab = MakeLab();
         string before = InterfacePicture.Of(lab.Inside);
-        using RunningCommand running = lab.StartRun(Ports);
+        using RunningCommand running = lab.StartProcess(Ports);
         Assert.NotEqual(before, InterfacePicture.Of(lab.Inside));
         SwitchProgram.Terminate(running, signal);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
@@ -32,12 +32,12 @@ public sealed class SignalTests
     {
         using CabledHosts lab = MakeLab();
         string before = InterfacePicture.Of(lab.Inside);
-        using RunningCommand killed = lab.StartRun(Ports);
+        using RunningCommand killed = lab.StartProcess(Ports);
         SwitchProgram.Terminate(killed, "KILL");
         killed.WaitForEnd(SwitchProgram.Patience);
         // The kernel takes back programs, memberships and devices by itself, some time after the process; a tag offload that is off stays so.
         Eventually.True(() => WithoutTagOffload(InterfacePicture.Of(lab.Inside)) == WithoutTagOffload(before), () => InterfacePicture.Of(lab.Inside));
-        using RunningCommand next = lab.StartRun(Ports);
+        using RunningCommand next = lab.StartProcess(Ports);
         SwitchProgram.Terminate(next);
         Assert.Equal(0, next.WaitForEnd(SwitchProgram.Patience).ExitCode);
         Assert.Equal(before, InterfacePicture.Of(lab.Inside));
@@ -51,7 +51,7 @@ public sealed class SignalTests
         for (int start = 0; start < Starts; start++)
         {
             using RunningCommand starting = lab.Start("run", Ports);
-            TestContext.Current.CancellationToken.WaitHandle.WaitOne(start * StepMilliseconds); // which moment it is differs; what must hold does not
+            Eventually.AnotherMoment(start * StepMilliseconds);
             SwitchProgram.Terminate(starting);
             CommandResult result = starting.WaitForEnd(SwitchProgram.Patience);
             Assert.True(result.ExitCode is 0 or Terminated, $"{result.ExitCode} {result.Error}");
@@ -64,7 +64,7 @@ public sealed class SignalTests
     {
         Needs.Namespaces("ping");
         using CabledHosts lab = MakeLab();
-        using RunningCommand running = lab.StartRun([.. Ports, "--fail-mode", "standalone"]);
+        using RunningCommand running = lab.StartProcess([.. Ports, "--fail-mode", "standalone"]);
         Assert.Equal(3, lab.Ping(1, 2));
         running.Stop();
         Eventually.True(() => SwitchProgram.ReadThreads(running).All(IsStopped), "all its threads stand still");
@@ -81,7 +81,7 @@ public sealed class SignalTests
         Needs.Namespaces("ping");
         using CabledHosts lab = MakeLab();
         string before = InterfacePicture.Of(lab.Inside);
-        using RunningCommand running = lab.StartRun([.. Ports, "--fail-mode", "standalone"]);
+        using RunningCommand running = lab.StartProcess([.. Ports, "--fail-mode", "standalone"]);
         RunningCommand.Execute("sh", "-c", $"i=0; while [ $i -lt {Storm} ]; do kill -HUP {running.ProcessId}; i=$((i+1)); done").Checked();
         Assert.Equal(10, lab.Ping(1, 2, count: 10));
         RunningCommand.Execute("sh", "-c", $"i=0; while [ $i -lt {Storm} ]; do kill -HUP {running.ProcessId}; i=$((i+1)); done; kill -TERM {running.ProcessId}").Checked();

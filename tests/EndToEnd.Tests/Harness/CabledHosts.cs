@@ -52,18 +52,26 @@ internal sealed class CabledHosts : IDisposable
     /// <summary>From 1.</summary>
     public LabHost Host(int number) => _hosts[number - 1];
 
-    /// <summary>Starts <c>run</c> with a port for each host and waits until it is ready.</summary>
-    /// <param name="arguments">What else to give it, such as <c>--listen</c>.</param>
-    public RunningCommand StartSwitch(params string[] arguments) =>
-        StartRun([.. Enumerable.Range(1, _hosts.Count).SelectMany(number => new[] { "--port", $"{number}=s{number}" }), .. arguments]);
+    /// <summary>Starts a switch in this process with a port for each host.</summary>
+    /// <param name="arguments">What else to give it, as to <c>run</c>, such as <c>--listen</c>.</param>
+    public HostedSwitch StartSwitch(params string[] arguments) => StartRun([.. PortOfEach(), .. arguments]);
 
-    /// <summary>Starts <c>run</c> with these arguments only and waits until it is ready.</summary>
-    public RunningCommand StartRun(params string[] arguments)
+    /// <summary>Starts a switch in this process with these arguments of <c>run</c> only.</summary>
+    public HostedSwitch StartRun(params string[] arguments) => HostedSwitch.Start(Inside, arguments);
+
+    /// <summary>As <see cref="StartSwitch"/>, in a process of its own: for what a process has, its signals, its threads and its end.</summary>
+    public RunningCommand StartSwitchProcess(params string[] arguments) => StartProcess([.. PortOfEach(), .. arguments]);
+
+    /// <summary>As <see cref="StartRun"/>, in a process of its own.</summary>
+    public RunningCommand StartProcess(params string[] arguments)
     {
         RunningCommand command = Start("run", arguments);
         command.WaitForText("\nready\n", SwitchProgram.Patience);
         return command;
     }
+
+    /// <summary>Why a switch with these arguments of <c>run</c> does not start.</summary>
+    public string Refusal(params string[] arguments) => HostedSwitch.Refusal(Inside, arguments);
 
     /// <summary>Starts a command of the switch inside and returns at once.</summary>
     public RunningCommand Start(string command, params string[] arguments) =>
@@ -206,6 +214,8 @@ internal sealed class CabledHosts : IDisposable
         Inside.Dispose();
         _hosts.ForEach(host => host.Dispose());
     }
+
+    private IEnumerable<string> PortOfEach() => Enumerable.Range(1, _hosts.Count).SelectMany(number => new[] { "--port", $"{number}=s{number}" });
 
     private void Know(int host, int neighbour) =>
         Host(host).Execute("ip", "neigh", "replace", $"10.0.0.{neighbour}", "lladdr", $"02:00:00:00:00:0{neighbour}", "dev", "eth0").Checked();

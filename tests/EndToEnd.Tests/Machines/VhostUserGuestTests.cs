@@ -7,6 +7,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Machines;
 
 /// <summary>Guests of QEMU's on vhost-user ports of a switch that runs as users run it.</summary>
+[Trait("Ring", "all")]
 public sealed partial class VhostUserGuestTests(GuestPair pair) : IClassFixture<GuestPair>
 {
     [Fact]

@@ -4,6 +4,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Mininet;
 
 /// <summary><c>mininet/softswitch.py</c> under Debian's Mininet, in namespaces where nothing it does reaches the machine (<c>isolated</c>).</summary>
+[Trait("Ring", "all")]
 public sealed class MininetTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);

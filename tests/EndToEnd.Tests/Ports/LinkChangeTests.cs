@@ -12,12 +12,12 @@ public sealed class LinkChangeTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.Ofctl("add-flow", "actions=normal");
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "set", "s2", "name", "t2").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): MOD: 2(t2)", SwitchProgram.Patience);
-        running.WaitForText("port 2: s2: is called t2 now", SwitchProgram.Patience);
+        running.WaitForText("port 2: s2: is called t2 now");
         // Whoever takes the old name is not the port, and does not take it along when it goes.
         lab.Inside.Execute("ip", "link", "add", "s2", "type", "veth", "peer", "name", "x").Checked();
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
@@ -27,7 +27,7 @@ public sealed class LinkChangeTests
         lab.Inside.Execute("ip", "link", "del", "t2").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 2(t2)", SwitchProgram.Patience);
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 2(s2)", SwitchProgram.Patience);
-        running.WaitForText("port 2: t2: the interface is gone; waiting for s2 to return", SwitchProgram.Patience);
+        running.WaitForText("port 2: t2: the interface is gone; waiting for s2 to return");
     }
 
     [Fact]
@@ -35,7 +35,7 @@ public sealed class LinkChangeTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "set", "s1", "address", "02:00:00:00:ab:cd").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): MOD: 1(s1): addr:02:00:00:00:ab:cd", SwitchProgram.Patience);
@@ -53,7 +53,7 @@ public sealed class LinkChangeTests
     {
         Require(kind, "ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         lab.Inside.Execute("sh", "-c", "for i in $(seq 50); do ip link set s2 down; ip link set s2 up; done").Checked();
         Eventually.True(() => lab.Ping(1, 2) == 3, () => running.Output + running.Error);
@@ -68,13 +68,13 @@ public sealed class LinkChangeTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         for (int number = 1; number <= 2; number++)
         {
             lab.Inside.Execute("ip", "link", "set", $"s{number}", "mtu", "9000").Checked();
             lab.Host(number).Execute("ip", "link", "set", "eth0", "mtu", "9000").Checked();
-            running.WaitForText($"port {number}: s{number}: the MTU is 9000 now, was 1500", SwitchProgram.Patience);
+            running.WaitForText($"port {number}: s{number}: the MTU is 9000 now, was 1500");
         }
         Eventually.True(
             () => lab.Host(1).Execute("ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", "8000", "10.0.0.2").ExitCode == 0, () => running.Error);
@@ -87,12 +87,12 @@ public sealed class LinkChangeTests
     {
         Needs.Xdp("ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2=xdp:s2{options}", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", $"2=xdp:s2{options}", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         lab.Inside.Execute("ip", "link", "set", "s1", "mtu", "60000").Checked();
         lab.Inside.Execute("ip", "link", "set", "s2", "mtu", "60000").Checked();
         lab.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "60000").Checked();
-        running.WaitForText("port 2: s2: the MTU is 60000 now, was 1500; AF_XDP takes 36846 at most", SwitchProgram.Patience);
+        running.WaitForText("port 2: s2: the MTU is 60000 now, was 1500; AF_XDP takes 36846 at most");
         Assert.NotEqual(0, lab.Host(1).Execute("ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", "-M", "do", "-s", "50000", "10.0.0.2").ExitCode);
         Assert.Equal(3, lab.Ping(1, 2));
         Eventually.True(
@@ -106,7 +106,7 @@ public sealed class LinkChangeTests
     {
         Require(kind, "ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "set", "s2", "netns", lab.Host(1).NetworkPath).Checked();
@@ -127,7 +127,7 @@ public sealed class LinkChangeTests
         Require(kind, "ovs-ofctl");
         using var lab = new CabledHosts(hosts: 3);
         string name = kind == "tap" ? "t3" : "s3";
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={kind}:{name}", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={kind}:{name}", "--listen", CabledHosts.Listen);
         // Every packet goes to the port that comes and goes as well.
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
@@ -156,7 +156,7 @@ public sealed class LinkChangeTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 1);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=tap:t2", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=tap:t2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         using RunningCommand monitor = lab.StartPortMonitor();
         using (var guest = new LabNode("guest"))
@@ -164,7 +164,7 @@ public sealed class LinkChangeTests
             lab.Inside.Execute("ip", "link", "set", "t2", "netns", guest.NetworkPath).Checked();
             guest.BringUp("t2");
             guest.Execute("ip", "addr", "add", "10.0.0.2/24", "dev", "t2").Checked();
-            running.WaitForText("port 2: t2: moved to another network namespace", SwitchProgram.Patience);
+            running.WaitForText("port 2: t2: moved to another network namespace");
             Eventually.True(() => lab.Ping(1, 2) == 3, () => running.Output + running.Error); // once it has its carrier there
             guest.Execute("ip", "link", "set", "t2", "netns", lab.Inside.NetworkPath).Checked();
         }
@@ -182,7 +182,7 @@ public sealed class LinkChangeTests
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2,rate=50M", "--queue", "2:7,min-rate=5M", "--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2,rate=50M", "--queue", "2:7,min-rate=5M", "--listen", CabledHosts.Listen);
         using RunningCommand monitor = lab.StartPortMonitor();
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 2(s2)", SwitchProgram.Patience);

@@ -27,7 +27,7 @@ public sealed class PortCommandTests : IDisposable
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 3);
         string before = Interface(lab, "s3");
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control);
         Assert.Contains($"\ncontrol: {Control}\n", running.Output, StringComparison.Ordinal);
         lab.Ofctl("add-flow", "in_port=1,actions=output:3");
         lab.Ofctl("add-flow", "in_port=3,actions=output:1");
@@ -55,7 +55,7 @@ public sealed class PortCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 3);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control);
         lab.Ofctl("add-flow", "actions=normal");
         using RunningCommand monitor = lab.StartPortMonitor();
         Ask("port del 2");
@@ -69,7 +69,7 @@ public sealed class PortCommandTests : IDisposable
         Assert.DoesNotContain("(s2)", lab.Ofctl("show"), StringComparison.Ordinal);
         // A port whose interface is away can be removed, too.
         lab.Inside.Execute("ip", "link", "del", "s3").Checked();
-        running.WaitForText("port 3: s3: the interface is gone", SwitchProgram.Patience);
+        running.WaitForText("port 3: s3: the interface is gone");
         Eventually.True(() => Ask("port list").Contains("port 3: s3: the interface is away"), () => string.Join('\n', Ask("port list")));
         Ask("port del s3");
         lab.Host(3).Reconnect();
@@ -83,6 +83,7 @@ public sealed class PortCommandTests : IDisposable
     [InlineData("xdp:s3")]
     [InlineData("tap:t3")]
     [InlineData("xdp:s3,rate=1M")] // packets wait in its scheduler whenever it goes
+    [Trait("Ring", "all")]
     public void Fifty_times_added_and_removed_under_traffic_the_others_lose_nothing(string spec)
     {
         if (spec.StartsWith("xdp", StringComparison.Ordinal))
@@ -91,7 +92,7 @@ public sealed class PortCommandTests : IDisposable
         }
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new CabledHosts(hosts: 3);
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control, "--workers", "2");
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control, "--workers", "2");
         lab.Ofctl("add-flow", "in_port=1,actions=output:3,output:2");
         lab.Ofctl("add-flow", "in_port=2,actions=output:3,output:1");
         using UdpStream there = lab.StartStream(from: 1, to: 2, port: 5000, perSecond: 3000);
@@ -107,8 +108,7 @@ public sealed class PortCommandTests : IDisposable
         CabledHosts.AssertAllCame(back, () => Counters(lab));
         Assert.Equal(["port 1: s1", "port 2: s2"], Ask("port list").Select(line => line[..10]));
         Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop"));
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+        running.Dispose();
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class PortCommandTests : IDisposable
     {
         Needs.Xdp();
         using var lab = new CabledHosts(hosts: 3);
-        using (RunningCommand running = lab.StartRun("--port", "null:", "--control", Control))
+        using (HostedSwitch running = lab.StartRun("--port", "null:", "--control", Control))
         {
             Ask("port add xdp:s1");
             Assert.Equal(
@@ -125,8 +125,7 @@ public sealed class PortCommandTests : IDisposable
             Ask("port add xdp:s2,rx-slots=1024,tx-slots=512");
             Ask("port del s1");
             Ask("port add xdp:s1");
-            SwitchProgram.Terminate(running);
-            Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
+            running.Dispose();
         }
         using (lab.StartRun("--port", "null:", "--control", Control, "--frames", "24576"))
         {
@@ -152,7 +151,7 @@ public sealed class PortCommandTests : IDisposable
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--control", Control);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--control", Control);
         CommandResult result = SwitchProgram.Execute(["port", .. arguments.Select(argument => argument == "T" ? Target : argument)]);
         Assert.Equal(2, result.ExitCode);
         string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -167,7 +166,7 @@ public sealed class PortCommandTests : IDisposable
     {
         Needs.Namespaces();
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun(
+        using HostedSwitch running = lab.StartRun(
             "--port", "1=s1", "--port", "local=tap:of0", "--in-band", "--controller", "tcp:192.0.2.1", "--control", Control);
         Assert.Equal("port 'local': --in-band reaches the controllers through it", Assert.Throws<OptionException>(() => Ask("port del local")).Message);
     }
@@ -177,7 +176,7 @@ public sealed class PortCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun("--port", "1=s1", "--listen", CabledHosts.Listen, "--control", Control);
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--listen", CabledHosts.Listen, "--control", Control);
         using RunningCommand monitor = lab.StartPortMonitor();
         Assert.StartsWith("port LOCAL: of0: TAP: made", Assert.Single(Ask("port add local=tap:of0")), StringComparison.Ordinal);
         monitor.WaitForText("ADD: LOCAL(of0)", SwitchProgram.Patience);

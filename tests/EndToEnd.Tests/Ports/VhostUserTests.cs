@@ -6,6 +6,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Ports;
 
 /// <summary>vhost-user ports of the program, with DPDK's testpmd as the guest behind two of them.</summary>
+[Trait("Ring", "all")]
 public sealed class VhostUserTests : IDisposable
 {
     private const long Enough = 20_000;

@@ -12,10 +12,10 @@ public sealed class ScenarioTests
     // A minute or so of work on an idle machine, with what waits for others on a busy one.
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(10);
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Mat_passes_at_small_scale() => Pass("mat");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Mat_passes_with_ten_networks()
     {
         JsonNode scenario = Pass("mat", "--set", "switches=10,part=moves");
@@ -23,10 +23,10 @@ public sealed class ScenarioTests
         Assert.Equal(31, scenario["measures"]!["update_median_flow_mods"]!.GetValue<double>());
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Twaren_passes_at_small_scale() => Pass("twaren");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Twaren_passes_through_five_campuses()
     {
         JsonNode measures = Pass("twaren", "--set", "part=networks,networks=5,moves=6,make-before-break=on")["measures"]!;
@@ -34,19 +34,19 @@ public sealed class ScenarioTests
         Assert.True(measures["update_median_flow_mods"]!.GetValue<double>() >= 5); // each aggregation switch of a mesh has one
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Victor_passes_at_small_scale() => Pass("victor");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Victor_passes_with_other_ports_cables_tunnels_elements_and_order() =>
         Pass(
             "victor", "--set",
             "part=handoffs,backend=tap,link-rate=200,tunnel=vxlan,elements=5,hosts=50,make-before-break=on,size=1000,pings=200");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void L3mig_passes_at_small_scale() => Pass("l3mig");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void L3mig_keeps_sessions_of_several_networks_without_barriers_and_with_every_change_after_the_move()
     {
         JsonNode scenario = Pass("l3mig", "--set", "part=moves,memory=2,networks=3,sessions=6,barriers=off,make-before-break=off");
@@ -56,16 +56,16 @@ public sealed class ScenarioTests
         Assert.Null(scenario["measures"]!["post_migration_median_ms"]); // nothing confirms it
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Mat_passes_with_a_guest() => PassWithGuest("mat");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Twaren_passes_with_a_guest() => PassWithGuest("twaren");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Victor_passes_with_a_guest() => PassWithGuest("victor");
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void L3mig_passes_with_a_guest() => PassWithGuest("l3mig");
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class ScenarioTests
         Assert.Contains("linux-image-cloud-amd64", line, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Interrupted_it_says_so_and_leaves_nothing()
     {
         Needs.Namespaces();
@@ -103,7 +103,7 @@ public sealed class ScenarioTests
         }
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Kept_it_can_be_looked_at_with_the_commands_it_says()
     {
         Needs.Namespaces("nsenter");

@@ -7,6 +7,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Scenarios;
 
 /// <summary>A sweep of real runs, as a person starts it.</summary>
+[Trait("Ring", "all")]
 public sealed class SweepTests
 {
     // Three runs, of some seconds each where nothing else runs.

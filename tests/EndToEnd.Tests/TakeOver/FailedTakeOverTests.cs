@@ -24,7 +24,7 @@ public sealed class FailedTakeOverTests
     {
         Needs.Xdp("ovs-ofctl");
         using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartRun(Arguments);
+        using RunningCommand running = lab.StartProcess(Arguments);
         lab.ConnectHosts1And2();
         string path = Path.Combine(Hosting.Management.ControlSockets.Folder!, $"{Name}.sock");
         using UdpStream there = lab.StartStream(1, 2, 7001, 10_000);
@@ -40,7 +40,7 @@ public sealed class FailedTakeOverTests
             Assert.Contains("n_packets", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
             lab.Ofctl("mod-flows", "in_port=1,actions=output:2");
         }
-        using RunningCommand next = lab.StartRun([.. Arguments, "--take-over", Name]);
+        using RunningCommand next = lab.StartProcess([.. Arguments, "--take-over", Name]);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
         Eventually.True(() => Descriptors(next) <= before + OfBursts, () => $"{before} descriptors became {Descriptors(next)}");
         CabledHosts.AssertAllCame(there, () => lab.Ofctl("dump-ports"));

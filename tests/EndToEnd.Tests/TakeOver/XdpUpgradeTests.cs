@@ -5,6 +5,7 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.TakeOver;
 
 /// <summary>A switch on AF_XDP ports changes processes again and again, under traffic both ways.</summary>
+[Trait("Ring", "all")]
 public sealed class XdpUpgradeTests
 {
     private const string Name = "upgraded";
@@ -22,7 +23,7 @@ public sealed class XdpUpgradeTests
         [
             "--port", $"1={first}", "--port", $"2={second}", "--workers", $"{workers}", "--listen", CabledHosts.Listen, "--name", Name, "--fail-mode", "secure",
         ];
-        RunningCommand running = lab.StartRun(arguments);
+        RunningCommand running = lab.StartProcess(arguments);
         Footprint early = default;
         try
         {
@@ -32,7 +33,7 @@ public sealed class XdpUpgradeTests
             using var tcp = TcpStream.Start(lab.Host(1), lab.Host(2), 7003, 1_000_000);
             for (int i = 1; i <= upgrades; i++)
             {
-                RunningCommand next = lab.StartRun([.. arguments, "--take-over", Name]);
+                RunningCommand next = lab.StartProcess([.. arguments, "--take-over", Name]);
                 CommandResult ended = running.WaitForEnd(SwitchProgram.Patience);
                 Assert.True(ended.ExitCode == 0, $"upgrade {i}: {ended.Output}{ended.Error}");
                 running.Dispose();

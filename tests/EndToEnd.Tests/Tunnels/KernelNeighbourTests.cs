@@ -14,7 +14,7 @@ public sealed class KernelNeighbourTests
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new RoutedLab();
         lab.AddToKernel();
-        using RunningCommand running = lab.Start(Underlay);
+        using HostedSwitch running = lab.Start(Underlay);
         Assert.Contains("10.1.0.1/24; routes and neighbours are the kernel's", running.Output, StringComparison.Ordinal);
         Assert.True(lab.IsTunnelUp());
         Answers(lab);
@@ -46,7 +46,7 @@ public sealed class KernelNeighbourTests
         using var lab = new RoutedLab();
         lab.AddToKernel();
         lab.Router.Execute("sh", "-c", "echo 8 > /proc/sys/net/ipv4/conf/ra/arp_ignore").Checked(); // answers nobody
-        using RunningCommand running = lab.Start(Underlay);
+        using HostedSwitch running = lab.Start(Underlay);
         Assert.Equal(0, lab.Ping(1));
         Eventually.True(() => Neighbour(lab, "10.1.0.254").Contains("FAILED", StringComparison.Ordinal), () => Neighbour(lab, "10.1.0.254"));
         lab.Router.Execute("sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/ra/arp_ignore").Checked();
@@ -59,7 +59,7 @@ public sealed class KernelNeighbourTests
         Needs.Namespaces("ovs-ofctl", "ping", "iperf3");
         using var lab = new RoutedLab();
         lab.AddToKernel();
-        using RunningCommand running = lab.Start(Underlay);
+        using HostedSwitch running = lab.Start(Underlay);
         Answers(lab);
         Assert.Equal(3, lab.Ping(3));
         string said = lab.Far.Execute("ping", "-n", "-c", "3", "-l", "3", "-i", "5", "10.1.0.1").Output;
@@ -83,10 +83,7 @@ public sealed class KernelNeighbourTests
     {
         Needs.Namespaces();
         using var lab = new RoutedLab();
-        using RunningCommand running = lab.StartUnready(underlay);
-        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(reason, result.Error, StringComparison.Ordinal);
+        Assert.Contains(reason, lab.Refusal(underlay), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -97,10 +94,7 @@ public sealed class KernelNeighbourTests
         lab.AddToKernel();
         lab.Inside.Execute("ip", "link", "add", "vx1", "type", "vxlan", "id", "1", "remote", "10.1.0.9", "dstport", "4789", "dev", "u0").Checked();
         lab.Inside.BringUp("vx1");
-        using RunningCommand running = lab.StartUnready(Underlay);
-        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains("to keep the kernel from answering for it: bind(10.1.0.1:4789): Address already in use", result.Error, StringComparison.Ordinal);
+        Assert.Contains("to keep the kernel from answering for it: bind(10.1.0.1:4789): Address already in use", lab.Refusal(Underlay), StringComparison.Ordinal);
     }
 
     private static void Answers(RoutedLab lab) => Eventually.True(() => lab.Ping(1) == 1, () => "no answer through the tunnel: " + Neighbour(lab, "10.1.0.254"));

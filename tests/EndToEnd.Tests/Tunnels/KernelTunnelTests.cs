@@ -18,7 +18,7 @@ public sealed class KernelTunnelTests
         using var lab = new TunnelLab();
         lab.AddFarEnd("vxlan", [.. KernelVxlan, kernelOption]);
         lab.CabledHosts.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1450").Checked();
-        using RunningCommand running = lab.Start(Key + option);
+        using HostedSwitch running = lab.Start(Key + option);
         Assert.Contains("port 3: vxlan3: Vxlan tunnel from 10.0.0.100 to 10.0.0.2 by port 2, key 42, packets up to 1450 bytes", running.Output, StringComparison.Ordinal);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
         Assert.Equal(3, lab.Ping(2, TunnelLab.Near));
@@ -61,7 +61,7 @@ public sealed class KernelTunnelTests
             "ipip" => AddIpip(),
             _ => AddVxlan(),
         };
-        using RunningCommand running = lab.StartOn(near, underlay, tunnel + (hasChecksum ? "csum=on," : string.Empty));
+        using HostedSwitch running = lab.StartOn(near, underlay, tunnel + (hasChecksum ? "csum=on," : string.Empty));
         lab.CabledHosts.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1450").Checked();
         if (kind == "ipip")
         {
@@ -97,7 +97,7 @@ public sealed class KernelTunnelTests
         Needs.Scapy();
         using var lab = new TunnelLab();
         lab.AddFarEnd("vxlan", KernelVxlan);
-        using RunningCommand running = lab.Start(Key);
+        using HostedSwitch running = lab.Start(Key);
         Assert.Contains("vlan 7, p 3, ethertype IPv4", SendTagged(lab, from: 1, "eth0", to: 2, "tun9"), StringComparison.Ordinal);
         Assert.Contains("vlan 7, p 3, ethertype IPv4", SendTagged(lab, from: 2, "tun9", to: 1, "eth0"), StringComparison.Ordinal);
     }
@@ -110,7 +110,7 @@ public sealed class KernelTunnelTests
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new TunnelLab();
         lab.AddFarEnd(type, ["local", "10.0.0.2", "remote", TunnelLab.Underlay, .. options?.Split(' ') ?? []]);
-        using RunningCommand running = lab.Start(tunnel);
+        using HostedSwitch running = lab.Start(tunnel);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
         Assert.Equal(3, lab.Ping(2, TunnelLab.Near));
     }
@@ -121,7 +121,7 @@ public sealed class KernelTunnelTests
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new TunnelLab();
         lab.AddFarEnd("vxlan", KernelVxlan);
-        using RunningCommand running = lab.Start(Key);
+        using HostedSwitch running = lab.Start(Key);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far, 3, "-M", "dont", "-s", "1472")); // 1500 bytes, cut outside
         string said = string.Empty;
         Eventually.True(
@@ -141,7 +141,7 @@ public sealed class KernelTunnelTests
         Needs.Namespaces("ovs-ofctl", "ping");
         using var lab = new TunnelLab();
         lab.AddFarEnd("vxlan", KernelVxlan);
-        using RunningCommand running = lab.Start(Key);
+        using HostedSwitch running = lab.Start(Key);
         Assert.Equal(3, lab.Ping(1, TunnelLab.Far));
         using RunningCommand monitor = lab.CabledHosts.StartPortMonitor();
         for (int round = 0; round < 2; round++)

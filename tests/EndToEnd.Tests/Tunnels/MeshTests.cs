@@ -13,6 +13,7 @@ public sealed class MeshTests
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         List<LabNode> made = [];
+        List<HostedSwitch> switches = [];
         try
         {
             LabNode Make(string label)
@@ -41,7 +42,7 @@ public sealed class MeshTests
                 inside.AwaitUp("net0");
                 inside.AwaitUp("host0");
                 host.AwaitUp("eth0");
-                StartSwitch(inside, site, byFlow);
+                switches.Add(StartSwitch(inside, site, byFlow));
             }
             foreach ((int from, int to) in (ReadOnlySpan<(int, int)>)[(1, 2), (1, 3), (2, 3), (3, 1)])
             {
@@ -50,20 +51,19 @@ public sealed class MeshTests
         }
         finally
         {
+            switches.ForEach(one => one.Dispose());
             made.ForEach(space => space.Dispose());
         }
     }
 
-    private static void StartSwitch(LabNode inside, int site, bool byFlow)
+    private static HostedSwitch StartSwitch(LabNode inside, int site, bool byFlow)
     {
         int[] others = [.. Enumerable.Range(1, 3).Where(other => other != site)];
         string[] tunnels = byFlow
             ? ["--port", $"3=vxlan:local=10.0.0.{site},remote=flow,via=2"]
             : [.. others.SelectMany(other => new[] { "--port", $"{2 + other}=vxlan:local=10.0.0.{site},remote=10.0.0.{other},via=2" })];
-        RunningCommand running = inside.Start(
-            SwitchProgram.Dotnet,
-            [SwitchProgram.Library, "run", "--port", "1=host0", "--port", $"2=net0,address=10.0.0.{site}/24", .. tunnels, "--listen", CabledHosts.Listen]);
-        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        HostedSwitch running = HostedSwitch.Start(
+            inside, ["--port", "1=host0", "--port", $"2=net0,address=10.0.0.{site}/24", .. tunnels, "--listen", CabledHosts.Listen]);
         // What a host sends goes to both others, what comes from them to the host alone: a mesh has no loops that way.
         string actions = byFlow
             ? string.Join(",", others.Select(other => $"set_tunnel:9,load:0x0a00000{other}->NXM_NX_TUN_IPV4_DST[],output:3"))
@@ -73,6 +73,7 @@ public sealed class MeshTests
         {
             Add($"in_port={tunnel},actions=output:1");
         }
+        return running;
 
         void Add(string flow) => CabledHosts.Ofctl(inside, "add-flow", flow);
     }

@@ -1,3 +1,4 @@
+using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Tunnels;
@@ -35,7 +36,7 @@ public sealed class OpenVSwitchTunnelTests
             peer.Execute("ip", "addr", "add", $"{TunnelLab.Far}/24", "dev", "in").Checked();
             peer.Execute("ip", "link", "set", "in", "mtu", "1400").Checked();
             peer.BringUp("in");
-            using RunningCommand running = lab.StartOn("s1", underlay, tunnel);
+            using HostedSwitch running = lab.StartOn("s1", underlay, tunnel);
             lab.CabledHosts.Host(1).Execute("ip", "link", "set", "eth0", "mtu", "1400").Checked();
             Eventually.True(() => lab.Ping(1, TunnelLab.Far, 1) == 1, () => "no answer from Open vSwitch's end");
             Assert.Equal(3, lab.Ping(1, TunnelLab.Far));

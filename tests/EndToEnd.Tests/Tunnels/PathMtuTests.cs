@@ -1,3 +1,4 @@
+using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Tunnels;
@@ -16,7 +17,7 @@ public sealed class PathMtuTests
     {
         Needs.Namespaces("ovs-ofctl", "ping", "iperf3");
         using RoutedLab lab = Make(underlay);
-        using RunningCommand running = lab.Start(underlay);
+        using HostedSwitch running = lab.Start(underlay);
         Eventually.True(() => lab.Ping(1) == 1, () => "no answer through the tunnel");
         Eventually.True(
             () =>
@@ -36,7 +37,7 @@ public sealed class PathMtuTests
         const string underlay = "u0,address=10.1.0.1/24,gateway=10.1.0.254";
         Needs.Namespaces("ovs-ofctl", "ping");
         using RoutedLab lab = Make(underlay);
-        using RunningCommand running = lab.Start(underlay, ",mtu=fragment");
+        using HostedSwitch running = lab.Start(underlay, ",mtu=fragment");
         Eventually.True(() => lab.Ping(1, "-M", "do", "-s", "1400") == 1, () => "no answer through the tunnel");
         Assert.Equal(3, lab.Ping(3, "-M", "do", "-s", "1422"));
     }

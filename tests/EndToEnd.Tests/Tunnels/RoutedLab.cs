@@ -74,19 +74,24 @@ internal sealed class RoutedLab : IDisposable
     /// <param name="underlay">The underlay's specification.</param>
     /// <param name="tunnel">Options of the tunnel, each with a comma in front.</param>
     /// <param name="more">Other options of <c>run</c>.</param>
-    public RunningCommand Start(string underlay, string tunnel = "", params string[] more)
+    public HostedSwitch Start(string underlay, string tunnel = "", params string[] more)
     {
-        RunningCommand running = StartUnready(underlay, tunnel, more);
-        running.WaitForText("\nready\n", SwitchProgram.Patience);
-        Ofctl("add-flow", "in_port=1,actions=output:3");
-        Ofctl("add-flow", "in_port=3,actions=output:1");
+        HostedSwitch running = HostedSwitch.Start(Inside, [.. Arguments(underlay, tunnel), .. more]);
+        JoinPort1();
         return running;
     }
 
-    /// <summary>As <see cref="Start"/>, for what does not get as far.</summary>
-    public RunningCommand StartUnready(string underlay, string tunnel = "", params string[] more) => Inside.Start(
-        SwitchProgram.Dotnet,
-        [SwitchProgram.Library, "run", "--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", CabledHosts.Listen, .. more]);
+    /// <summary>As <see cref="Start"/>, in a process of its own.</summary>
+    public RunningCommand StartProcess(string underlay, params string[] more)
+    {
+        RunningCommand running = Inside.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "run", .. Arguments(underlay, string.Empty), .. more]);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        JoinPort1();
+        return running;
+    }
+
+    /// <summary>Why it does not start over this underlay.</summary>
+    public string Refusal(string underlay) => HostedSwitch.Refusal(Inside, Arguments(underlay, string.Empty));
 
     public string Ofctl(string command, params string[] arguments) => CabledHosts.Ofctl(Inside, command, arguments);
 
@@ -100,6 +105,15 @@ internal sealed class RoutedLab : IDisposable
     }
 
     public void Dispose() => _made.ForEach(space => space.Dispose());
+
+    private void JoinPort1()
+    {
+        Ofctl("add-flow", "in_port=1,actions=output:3");
+        Ofctl("add-flow", "in_port=3,actions=output:1");
+    }
+
+    private static string[] Arguments(string underlay, string tunnel) =>
+        ["--port", "1=s1", "--port", $"2={underlay}", "--port", $"3=vxlan:local=10.1.0.1,remote={FarEnd},key=42,via=2{tunnel}", "--listen", CabledHosts.Listen];
 
     private static void AddAddress(LabNode space, string address, string device) =>
         space.Execute("ip", "addr", "add", $"{address}/24", "dev", device).Checked();

@@ -21,7 +21,7 @@ public sealed class TunnelBytesTests
         Needs.Scapy();
         using var lab = new TunnelLab();
         lab.CabledHosts.Host(1).Execute("ethtool", "-K", "eth0", "tx", "off");
-        using RunningCommand running = lab.Start(tunnel);
+        using HostedSwitch running = lab.Start(tunnel);
         using Witness witness = Witness.At(lab.CabledHosts.Host(2), filter, packets: 1);
         lab.CabledHosts.SendFrame(1, Inner);
         string seen = witness.WaitForEnd();
@@ -43,7 +43,7 @@ public sealed class TunnelBytesTests
         Needs.Namespaces("ovs-ofctl", "tcpdump");
         Needs.Scapy();
         using var lab = new TunnelLab();
-        using RunningCommand running = lab.Start(tunnel);
+        using HostedSwitch running = lab.Start(tunnel);
         MacAddress address = lab.CabledHosts.Inside.Links.FindLink("s2")!.HardwareAddress;
         using Witness witness = Witness.At(lab.CabledHosts.Host(1), "udp port 2000", packets: 1);
         string outer = $"Ether(dst='{address}')/IP(src='10.0.0.2',dst='{TunnelLab.Underlay}'{(protocol == 0 ? string.Empty : $",proto={protocol}")})";

@@ -22,7 +22,7 @@ public sealed class TunnelChurnTests
             using var lab = new RoutedLab();
             lab.AddToKernel();
             string path = Path.Combine(folder.FullName, "control");
-            using RunningCommand running = lab.Start(underlay, more: ["--control", $"punix:{path}"]);
+            using RunningCommand running = lab.StartProcess(underlay, "--control", $"punix:{path}");
             Eventually.True(() => lab.Ping(1) == 1, () => "no answer through the tunnel");
             Task<int> answered = Task.Factory.StartNew(
                 () => CabledHosts.Ping(lab.Near, RoutedLab.Inner, PingCount, TimeSpan.FromMilliseconds(20)),

@@ -28,12 +28,12 @@ internal sealed class TunnelLab : IDisposable
 
     /// <summary>Starts the switch and joins port 1 with the tunnel.</summary>
     /// <param name="tunnel">Its specification but for the ends.</param>
-    public RunningCommand Start(string tunnel, params string[] more) => StartOn("s1", "s2", tunnel, more);
+    public HostedSwitch Start(string tunnel, params string[] more) => StartOn("s1", "s2", tunnel, more);
 
     /// <summary>As <see cref="Start"/>, on ports of chosen backends; a TAP device as port 1 is called t1 and becomes host 1's.</summary>
-    public RunningCommand StartOn(string near, string underlay, string tunnel, params string[] more)
+    public HostedSwitch StartOn(string near, string underlay, string tunnel, params string[] more)
     {
-        RunningCommand running = CabledHosts.StartRun(
+        HostedSwitch running = CabledHosts.StartRun(
             ["--port", $"1={near}", "--port", $"2={underlay},address={Underlay}/24", "--port", $"3={tunnel}local={Underlay},remote=10.0.0.2,via=2", "--listen", CabledHosts.Listen, .. more]);
         CabledHosts.Ofctl("add-flow", "in_port=1,actions=output:3");
         CabledHosts.Ofctl("add-flow", "in_port=3,actions=output:1");

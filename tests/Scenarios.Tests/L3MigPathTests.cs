@@ -1,14 +1,15 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
+using Softswitch.Lab;
 using Softswitch.OfAgent.Text;
 using Softswitch.Scenarios.L3Mig;
 using Softswitch.Testing;
 
-namespace Softswitch.EndToEnd.Tests.Scenarios;
+namespace Softswitch.Scenarios.Tests;
 
 /// <summary>The decisions of the l3mig scenario's controllers: ports, paths, and what leads from one to another.</summary>
-public sealed class L3MigTests
+public sealed class L3MigPathTests
 {
     private const ushort Assigned = 40_007;
     private const ushort Vlan = 100;
