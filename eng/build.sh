@@ -23,13 +23,13 @@ find_dotnet() {
   return 1
 }
 
-# True if $dotnet has an SDK that can build; one line on standard error if not.
+# Sets $sdk to the folder of the newest SDK of $dotnet, which builds; one line on standard error if it is too old.
 require_sdk() {
-  local version newest=none
-  while read -r version _; do
-    newest=$version
-    [[ ${version%%.*} =~ ^[0-9]+$ ]] && ((${version%%.*} >= sdk_major)) && return 0
+  local version folder newest=none
+  while read -r version folder; do
+    newest=$version sdk=${folder//[\[\]]/}/$version
   done < <("$dotnet" --list-sdks 2>/dev/null)
+  [[ ${newest%%.*} =~ ^[0-9]+$ ]] && ((${newest%%.*} >= sdk_major)) && return 0
   echo "$program: needs the .NET SDK $sdk_major or newer, newest found by $dotnet is $newest: install it from https://dotnet.microsoft.com/download" >&2
   return 1
 }
@@ -48,8 +48,8 @@ is_built() {
   return 1
 }
 
-# build TARGET: builds Release unless that is built, one build at a time in this checkout. Output goes to $build_state/log
-# and is shown if the build fails.
+# build TARGET: builds Release unless that is built, one build at a time in this checkout; what is in src only to run it, without
+# analyzers and comments (Directory.Build.props). Output goes to $build_state/log and is shown if the build fails.
 build() {
   is_built "$1" && return 0
   require_sdk || return 2
@@ -57,7 +57,8 @@ build() {
     echo "$program: needs a build, and $root is not writable by $(id -un): run ./softswitch --help once as its owner" >&2
     return 2
   fi
-  local stamp=$build_state/${1##*/}.stamp project
+  local stamp=$build_state/${1##*/}.stamp project only_to_run=false
+  [[ $1 != */src/* ]] || only_to_run=true
   exec 9>"$build_state/lock"
   flock 9
   if is_built "$1"; then # by whoever held the lock before us
@@ -68,15 +69,25 @@ build() {
     mkdir -p "${project%/*}/bin" "${project%/*}/obj" # made by the build they would be newer than the stamp
   done < <(find "$root" -name '*.csproj')
   echo "$variant" >"$stamp.new"
-  # Servers left behind would keep our descriptors open, standard output among them.
-  if ! "$dotnet" build "$1" --configuration Release --verbosity quiet --disable-build-servers -nologo \
-    >"$build_state/log" 2>&1 9>&-; then
+  # One compiler serves all projects, the first of which warm it up; nobody else's, and not left behind. What a compiler learns
+  # of itself while it runs does not pay within a build. Ended by a signal, dotnet returns 0 and has not said that it succeeded.
+  trap 'end_compiler; exit 130' INT TERM
+  DOTNET_CLI_UI_LANGUAGE=en DOTNET_TieredPGO=0 MSBUILDDISABLENODEREUSE='' "$dotnet" build "$1" --configuration Release --verbosity quiet \
+    -nologo -nodeReuse:false -p:UseSharedCompilation=true -p:SharedCompilationId=softswitch-$$ -p:OnlyToRun=$only_to_run \
+    >"$build_state/log" 2>&1 </dev/null 9>&-
+  end_compiler
+  trap - INT TERM
+  if ! grep -q '^Build succeeded' "$build_state/log"; then
     cat "$build_state/log" >&2
     echo "$program: the build failed; its output is above" >&2
     return 2
   fi
   mv -f "$stamp.new" "$stamp"
   exec 9>&-
+}
+
+end_compiler() {
+  "$dotnet" "$sdk/Roslyn/bincore/VBCSCompiler.dll" -pipename:softswitch-$$ -shutdown >/dev/null 2>&1 9>&-
 }
 
 # Builds without questions and without telemetry; dotnet wants a home to write to, which users such as nobody lack.
