@@ -63,7 +63,7 @@ public sealed unsafe class HugePagesTests
             $"{2 * wanted} MiB in ordinary pages (no {wanted} huge pages of 2 MiB are free, see sysctl vm.nr_hugepages)", memory.Description, StringComparison.Ordinal);
     }
 
-    [Theory]
+    [Theory, Trait("Ring", "peers")]
     [InlineData(false)]
     [InlineData(true)]
     public void With_reserved_pages_they_are_taken_and_given_back(bool shared)
