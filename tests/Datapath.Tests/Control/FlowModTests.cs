@@ -417,7 +417,7 @@ public sealed class FlowModTests
     }
 
     private static FlowMatch Nth(int table, uint i) =>
-        table == 0 ? Exact with { NwSrc = i } : new FlowMatch { Wildcards = FlowWildcards.All & ~FlowWildcards.DlSrc, DlSrc = new(i) };
+        table == 0 ? Exact with { NwSrc = i } : Subnet(i << 16, 16 + (int)(i % 17)); // a hostile mixture of prefixes
 
     private static FlowMod Mod(FlowMatch match, ushort priority, FlowModCommand command) => TestSwitch.Flow(match, priority, command);
 

@@ -57,19 +57,20 @@ internal sealed class AgentHarness : IDisposable
     }
 
     /// <summary>A listening socket of a controller, and what the switch needs to connect to it.</summary>
-    public static (Socket Socket, ConnectionTarget Target) ListenAsController()
+    public static Socket ListenAsController(out ConnectionTarget target)
     {
         Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         socket.Listen();
-        return (socket, Target($"tcp:127.0.0.1:{((IPEndPoint)socket.LocalEndPoint!).Port}"));
+        target = Target($"tcp:127.0.0.1:{((IPEndPoint)socket.LocalEndPoint!).Port}");
+        return socket;
     }
 
     /// <summary>Accepts the switch's connection; a switch that does not come fails the test instead of hanging it.</summary>
-    public static Socket Accept(Socket listener)
+    public static RawController Accept(Socket listener)
     {
         Assert.True(listener.Poll(Eventually.Bound, SelectMode.SelectRead), "the switch does not connect");
-        return listener.Accept();
+        return new RawController(listener.Accept());
     }
 
     /// <summary>Connects to the switch's listener, HELLOs exchanged.</summary>

@@ -13,15 +13,16 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>Connecting, losing, probing, and who is in charge meanwhile.</summary>
 public sealed class ConnectionTests
 {
+    private readonly TestTime _time = new();
+
     [Theory]
     [InlineData(FailMode.Secure, MissBehaviour.Drop)]
     [InlineData(FailMode.Standalone, MissBehaviour.Normal)]
     internal void The_fail_mode_holds_until_a_controller_connected_and_again_when_it_is_gone(FailMode mode, MissBehaviour alone)
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], FailMode = mode });
-        using (Socket socket = AgentHarness.Accept(listener))
-        using (RawController controller = new(socket))
+        using (RawController controller = AgentHarness.Accept(listener))
         {
             Assert.Equal(alone, harness.ReadMissBehaviour());
             controller.Greet();
@@ -31,7 +32,6 @@ public sealed class ConnectionTests
         harness.WaitForLog("closed by the peer");
 
         Assert.Equal(alone, harness.ReadMissBehaviour());
-        listener.Dispose();
     }
 
     [Theory]
@@ -39,52 +39,49 @@ public sealed class ConnectionTests
     [InlineData(FailMode.Standalone, MissBehaviour.Normal)]
     internal void A_controller_that_falls_silent_leaves_the_fail_mode_within_three_probe_intervals_until_it_is_back(FailMode mode, MissBehaviour alone)
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        TestTime time = new();
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
         using AgentHarness harness = new(new AgentOptions
         {
             Controllers = [target],
             FailMode = mode,
-            TimeProvider = time,
+            TimeProvider = _time,
             ProbeInterval = TimeSpan.FromSeconds(5),
         });
-        using (RawController silent = new RawController(AgentHarness.Accept(listener)).Greet())
+        using (RawController silent = AgentHarness.Accept(listener).Greet())
         {
-            time.Advance(TimeSpan.FromSeconds(0.7)); // between two looks of the switch
+            _time.Advance(TimeSpan.FromSeconds(0.7)); // between two looks of the switch
             silent.Barrier();
             harness.WaitUntilIdle();
-            time.Advance(TimeSpan.FromSeconds(13));
+            _time.Advance(TimeSpan.FromSeconds(13));
             Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
-            time.Advance(TimeSpan.FromSeconds(2));
+            _time.Advance(TimeSpan.FromSeconds(2));
             harness.WaitForLog("no sign of life for 15 s");
             Assert.Equal(alone, harness.ReadMissBehaviour());
         }
-        time.WaitForTimer(TimeSpan.FromMilliseconds(500));
-        time.Advance(TimeSpan.FromMilliseconds(500));
-        using RawController back = new RawController(AgentHarness.Accept(listener)).Greet();
+        _time.WaitForTimer(TimeSpan.FromMilliseconds(500));
+        _time.Advance(TimeSpan.FromMilliseconds(500));
+        using RawController back = AgentHarness.Accept(listener).Greet();
         back.Barrier();
 
         Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
-        listener.Dispose();
     }
 
     [Fact]
     public void A_lost_connection_is_tried_again_within_a_second_then_after_one_two_four_eight()
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
-        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = _time });
+        using (RawController controller = AgentHarness.Accept(listener).Greet())
         {
             controller.Barrier();
         }
-        time.WaitForTimer(TimeSpan.FromMilliseconds(500));
+        _time.WaitForTimer(TimeSpan.FromMilliseconds(500));
         listener.Dispose();
-        time.Advance(TimeSpan.FromMilliseconds(500));
+        _time.Advance(TimeSpan.FromMilliseconds(500));
         foreach (int seconds in new[] { 1, 2, 4, 8, 8 })
         {
-            time.WaitForTimer(TimeSpan.FromSeconds(seconds));
-            time.Advance(TimeSpan.FromSeconds(seconds));
+            _time.WaitForTimer(TimeSpan.FromSeconds(seconds));
+            _time.Advance(TimeSpan.FromSeconds(seconds));
         }
 
         // Refused, or reset by the listener that is just closing.
@@ -94,20 +91,17 @@ public sealed class ConnectionTests
     [Fact]
     public void An_idle_peer_is_asked_for_an_echo_and_closed_after_three_intervals_of_silence()
     {
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
-        using RawController controller = harness.Connect();
-        controller.Barrier();
-        harness.WaitUntilIdle();
-        time.Advance(TimeSpan.FromSeconds(6));
+        using AgentHarness harness = Probing();
+        using RawController controller = ConnectAndRest(harness);
+        _time.Advance(TimeSpan.FromSeconds(6));
         controller.Read(OfType.EchoRequest);
         controller.Send(b => EchoMessage.WriteReply(b, 0, []));
         controller.Barrier();
         harness.WaitUntilIdle();
-        time.Advance(TimeSpan.FromSeconds(14));
+        _time.Advance(TimeSpan.FromSeconds(14));
         controller.Read(OfType.EchoRequest);
         controller.Read(OfType.EchoRequest);
-        time.Advance(TimeSpan.FromSeconds(2));
+        _time.Advance(TimeSpan.FromSeconds(2));
 
         Assert.Null(controller.TryRead());
         harness.WaitForLog("no sign of life for 15 s");
@@ -116,18 +110,17 @@ public sealed class ConnectionTests
     [Fact]
     public void A_busy_peer_is_asked_for_an_echo_too_and_the_answer_tells_its_latency()
     {
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
+        using AgentHarness harness = Probing();
         using RawController controller = harness.Connect();
         for (int second = 0; second < 5; second++)
         {
-            time.Advance(TimeSpan.FromMilliseconds(999));
+            _time.Advance(TimeSpan.FromMilliseconds(999));
             controller.Barrier();
             harness.WaitUntilIdle();
-            time.Advance(TimeSpan.FromMilliseconds(1));
+            _time.Advance(TimeSpan.FromMilliseconds(1));
         }
         controller.Read(OfType.EchoRequest);
-        time.Advance(TimeSpan.FromMilliseconds(7));
+        _time.Advance(TimeSpan.FromMilliseconds(7));
         controller.Send(b => EchoMessage.WriteReply(b, 0, []));
         controller.Barrier();
         using (harness.Control.EnterWithoutTable())
@@ -139,16 +132,13 @@ public sealed class ConnectionTests
     [Fact]
     public void A_peer_that_waits_for_the_switch_is_not_silent()
     {
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
-        using RawController controller = harness.Connect();
-        controller.Barrier();
-        harness.WaitUntilIdle();
+        using AgentHarness harness = Probing();
+        using RawController controller = ConnectAndRest(harness);
         using (harness.Control.EnterWithoutTable())
         {
             // More than is read at a time: part of it has been read and waits for the control lock, or is about to be, the rest has come and has not.
             controller.Send(b => Enumerable.Range(0, 4).ToList().ForEach(_ => EchoMessage.WriteRequest(b, 1, new byte[50_000])));
-            time.Advance(TimeSpan.FromSeconds(60));
+            _time.Advance(TimeSpan.FromSeconds(60));
         }
         for (int i = 0; i < 4; i++)
         {
@@ -160,20 +150,17 @@ public sealed class ConnectionTests
     [Fact]
     public void A_peer_is_asked_before_it_is_closed_however_long_the_switch_was_stopped()
     {
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
-        using RawController controller = harness.Connect();
-        controller.Barrier();
-        harness.WaitUntilIdle();
-        time.Skip(TimeSpan.FromSeconds(60));
-        time.Advance(TimeSpan.FromSeconds(1));
+        using AgentHarness harness = Probing();
+        using RawController controller = ConnectAndRest(harness);
+        _time.Skip(TimeSpan.FromSeconds(60));
+        _time.Advance(TimeSpan.FromSeconds(1));
         controller.Read(OfType.EchoRequest);
         controller.Barrier();
         harness.WaitUntilIdle();
-        time.Skip(TimeSpan.FromSeconds(60));
-        time.Advance(TimeSpan.FromSeconds(1));
+        _time.Skip(TimeSpan.FromSeconds(60));
+        _time.Advance(TimeSpan.FromSeconds(1));
         controller.Read(OfType.EchoRequest);
-        time.Advance(TimeSpan.FromSeconds(6));
+        _time.Advance(TimeSpan.FromSeconds(6));
 
         Assert.Null(controller.TryRead()); // it was asked
     }
@@ -181,9 +168,9 @@ public sealed class ConnectionTests
     [Fact]
     public void Beside_a_configured_controller_a_listeners_peer_gets_events_only_after_it_asked()
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
         using AgentHarness harness = new(new AgentOptions { Controllers = [target] });
-        using RawController controller = new RawController(AgentHarness.Accept(listener)).Greet();
+        using RawController controller = AgentHarness.Accept(listener).Greet();
         using RawController tool = harness.Connect();
         controller.Barrier();
         tool.Barrier();
@@ -191,11 +178,9 @@ public sealed class ConnectionTests
         controller.Read(OfType.PacketIn);
         Assert.Empty(tool.Barrier());
 
-        tool.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 32)));
-        tool.Barrier();
+        tool.Configure(32);
         harness.Ports[1].TryInject(TestPacket.Icmp());
         Assert.Equal(PacketInMessage.HeaderSize + 32, tool.Read(OfType.PacketIn).Length);
-        listener.Dispose();
     }
 
     [Fact]
@@ -203,11 +188,9 @@ public sealed class ConnectionTests
     {
         using AgentHarness harness = new(new AgentOptions { FailMode = FailMode.Standalone });
         using RawController peer = harness.Connect();
-        peer.Send(b => FeaturesMessage.WriteRequest(b, 1));
-        peer.Read(OfType.FeaturesReply);
+        peer.ReadFeatures([]);
         Assert.Equal(MissBehaviour.Normal, harness.ReadMissBehaviour());
-        peer.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 128)));
-        peer.Barrier();
+        peer.Configure();
 
         Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
     }
@@ -248,8 +231,7 @@ public sealed class ConnectionTests
         using RawController deaf = harness.Connect();
         using RawController prompt = harness.Connect();
         deaf.Socket.ReceiveBufferSize = 4096;
-        prompt.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller, 65535)));
-        prompt.Barrier();
+        prompt.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller, 65535));
         long DroppedByDeaf() => harness.Agent.ReadConnections().Max(c => c.DroppedPacketIns);
         int packetIns = 0;
         while (DroppedByDeaf() == 0)
@@ -316,5 +298,15 @@ public sealed class ConnectionTests
 
         Assert.Null(one.TryRead());
         Assert.Null(two.TryRead());
+    }
+
+    private AgentHarness Probing() => new(new AgentOptions { TimeProvider = _time, ProbeInterval = TimeSpan.FromSeconds(5) });
+
+    private static RawController ConnectAndRest(AgentHarness harness)
+    {
+        RawController controller = harness.Connect();
+        controller.Barrier();
+        harness.WaitUntilIdle();
+        return controller;
     }
 }

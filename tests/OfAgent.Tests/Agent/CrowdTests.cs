@@ -8,22 +8,24 @@ using Softswitch.Testing;
 namespace Softswitch.OfAgent.Tests.Agent;
 
 /// <summary>More peers than there are places, and peers that take their time: who comes in good faith is served.</summary>
-public sealed class CrowdTests
+public sealed class CrowdTests : IDisposable
 {
     private const string NoHello = "04 05 00 08 00 00 00 01"; // a features request of OpenFlow 1.3
 
-    private static readonly SwitchConfig SomeConfig = new(OfConfigFlags.FragmentsNormal, 128);
+    private readonly TestTime _time = new();
+    private readonly List<RawController> _crowd = [];
+
+    public void Dispose() => _crowd.ForEach(peer => peer.Dispose());
 
     [Fact]
     public void A_peer_that_says_no_HELLO_is_given_up_and_one_that_did_stays()
     {
-        TestTime time = new();
-        using AgentHarness harness = new(Patient(time));
+        using AgentHarness harness = new(Patient());
         using RawController mute = new(harness.Agent.ListenPorts[0]);
         using RawController greeted = harness.Connect();
         greeted.Barrier();
         mute.Read(OfType.Hello);
-        AdvanceUntilClosed(time, mute);
+        AdvanceUntilClosed(mute);
 
         Assert.Contains("refused: no HELLO within 5 s", harness.WaitForLog("refused"), StringComparison.Ordinal);
         Assert.Empty(greeted.Barrier());
@@ -32,12 +34,11 @@ public sealed class CrowdTests
     [Fact]
     public void Half_a_message_is_given_up_however_often_a_byte_of_it_comes()
     {
-        TestTime time = new();
-        using AgentHarness harness = new(Patient(time));
+        using AgentHarness harness = new(Patient());
         using RawController slow = harness.Connect();
         slow.Barrier();
         slow.SendHex("01 02 ff ff 00 00 00 00"); // an echo request of 64 KiB
-        AdvanceUntilClosed(time, slow, () => slow.SendBytes([0]));
+        AdvanceUntilClosed(slow, () => slow.SendBytes([0]));
 
         harness.WaitForLog("closed: the rest of a message did not come");
     }
@@ -46,45 +47,40 @@ public sealed class CrowdTests
     public void When_all_places_are_taken_the_oldest_that_said_no_HELLO_gives_way()
     {
         using AgentHarness harness = new();
-        List<RawController> crowd = Fill(harness, configured: 0, greeted: 1, mute: SwitchAgent.MaxPassiveConnections - 1);
+        Fill(harness, greeted: 1, mute: SwitchAgent.MaxPassiveConnections - 1);
         using RawController late = harness.Connect();
 
         Assert.Empty(late.Barrier());
-        Assert.Null(crowd[1].TryRead());
-        Assert.Empty(crowd[0].Barrier());
-        Assert.Empty(crowd[2].Greet(isRead: true).Barrier());
-        crowd.ForEach(peer => peer.Dispose());
+        Assert.Null(_crowd[1].TryRead());
+        Assert.Empty(_crowd[0].Barrier());
+        Assert.Empty(_crowd[2].Greet(isRead: true).Barrier());
     }
 
     [Fact]
     public void Without_mutes_the_one_that_asked_for_nothing_for_the_longest_gives_way_and_controllers_never_do()
     {
-        TestTime time = new();
-        using AgentHarness harness = new(Patient(time));
-        List<RawController> crowd = Fill(harness, configured: SwitchAgent.MaxPassiveConnections - 2, greeted: 2, mute: 0);
-        time.Advance(TimeSpan.FromSeconds(1));
-        RawController busy = crowd[^2];
-        RawController idle = crowd[^1];
+        using AgentHarness harness = new(Patient());
+        Fill(harness, configured: SwitchAgent.MaxPassiveConnections - 2, greeted: 2);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        RawController busy = _crowd[^2];
+        RawController idle = _crowd[^1];
         busy.Barrier();
         busy.Send(b => EchoMessage.WriteRequest(b, 1)); // a second one says nothing new
         busy.Read(OfType.EchoReply);
-        time.Advance(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(1));
         idle.Send(b => EchoMessage.WriteRequest(b, 1));
         idle.Read(OfType.EchoReply);
 
         using RawController late = harness.Connect();
-        late.Send(b => ConfigMessage.WriteSet(b, 1, SomeConfig));
-        late.Barrier();
+        late.Configure();
         Assert.Null(idle.TryRead());
-        busy.Send(b => ConfigMessage.WriteSet(b, 1, SomeConfig));
-        busy.Barrier();
+        busy.Configure();
 
         using RawController tooLate = new(harness.Agent.ListenPorts[0]);
         Assert.Null(tooLate.TryRead());
         harness.WaitForLog($"refused: all {SwitchAgent.MaxPassiveConnections} places for connections are taken by controllers");
-        crowd.Remove(idle);
-        Assert.All(crowd, peer => Assert.Empty(peer.Barrier()));
-        crowd.ForEach(peer => peer.Dispose());
+        _crowd.Remove(idle);
+        Assert.All(_crowd, peer => Assert.Empty(peer.Barrier()));
     }
 
     [Fact]
@@ -102,13 +98,12 @@ public sealed class CrowdTests
     public void Peers_that_are_refused_hold_no_places()
     {
         using AgentHarness harness = new();
-        List<RawController> crowd = Fill(harness, configured: 0, greeted: 0, mute: SwitchAgent.MaxPassiveConnections);
-        crowd.ForEach(peer => peer.SendHex(NoHello));
-        crowd.ForEach(peer => peer.Read(OfType.Error)); // and leave it at that
+        Fill(harness, mute: SwitchAgent.MaxPassiveConnections);
+        _crowd.ForEach(peer => peer.SendHex(NoHello));
+        _crowd.ForEach(peer => peer.Read(OfType.Error)); // and leave it at that
         using RawController late = harness.Connect();
 
         Assert.Empty(late.Barrier());
-        crowd.ForEach(peer => peer.Dispose());
     }
 
     [Fact]
@@ -117,7 +112,7 @@ public sealed class CrowdTests
         using AgentHarness harness = new();
         using ManualResetEventSlim taken = new();
         using ManualResetEventSlim done = new();
-        List<RawController> crowd = Fill(harness, configured: 0, greeted: SwitchAgent.MaxPassiveConnections, mute: 0);
+        Fill(harness, greeted: SwitchAgent.MaxPassiveConnections);
         Thread command = new(() => HoldTable(harness.Control, taken, done));
         command.Start();
         taken.Wait(TestContext.Current.CancellationToken);
@@ -130,37 +125,33 @@ public sealed class CrowdTests
         {
             done.Set();
             command.Join();
-            crowd.ForEach(peer => peer.Dispose());
         }
     }
 
     [Fact]
     public void A_configured_controller_has_a_place_whoever_came_before()
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
         using AgentHarness harness = new(new AgentOptions { Controllers = [target], Listeners = [AgentHarness.Target("ptcp:0:127.0.0.1")] });
-        List<RawController> crowd = Fill(harness, configured: SwitchAgent.MaxPassiveConnections, greeted: 0, mute: 0);
-        using RawController controller = new RawController(AgentHarness.Accept(listener)).Greet();
+        Fill(harness, configured: SwitchAgent.MaxPassiveConnections);
+        using RawController controller = AgentHarness.Accept(listener).Greet();
 
         Assert.Empty(controller.Barrier());
-        Assert.All(crowd, peer => Assert.Empty(peer.Barrier()));
-        crowd.ForEach(peer => peer.Dispose());
-        listener.Dispose();
+        Assert.All(_crowd, peer => Assert.Empty(peer.Barrier()));
     }
 
     [Fact]
     public void A_flood_of_refusals_is_a_line_a_minute_for_each_reason()
     {
-        TestTime time = new();
         List<string> lines = [];
-        RefusalLog sut = new(lines.Add, time);
+        RefusalLog sut = new(lines.Add, _time);
         for (int minute = 0; minute < 3; minute++)
         {
             for (int i = 0; i < 1000; i++)
             {
                 sut.Note($"peer {i}", "refused");
             }
-            time.Advance(RefusalLog.Interval);
+            _time.Advance(RefusalLog.Interval);
         }
         sut.Note("peer", "closed");
 
@@ -184,15 +175,14 @@ public sealed class CrowdTests
     }
 
     /// <summary>No probes: only what is tested ends a connection.</summary>
-    private static AgentOptions Patient(TestTime time) => new() { TimeProvider = time, ProbeInterval = TimeSpan.FromHours(1) };
+    private AgentOptions Patient() => new() { TimeProvider = _time, ProbeInterval = TimeSpan.FromHours(1) };
 
-    private static List<RawController> Fill(AgentHarness harness, int configured, int greeted, int mute)
+    private void Fill(AgentHarness harness, int configured = 0, int greeted = 0, int mute = 0)
     {
-        List<RawController> crowd = [];
         for (int i = 0; i < configured + greeted + mute; i++)
         {
             RawController peer = new(harness.Agent.ListenPorts[0]);
-            crowd.Add(peer);
+            _crowd.Add(peer);
             peer.Read(OfType.Hello); // it has its place
             if (i < configured + greeted)
             {
@@ -201,22 +191,20 @@ public sealed class CrowdTests
             }
             if (i < configured)
             {
-                peer.Send(b => ConfigMessage.WriteSet(b, 1, SomeConfig));
-                peer.Barrier();
+                peer.Configure();
             }
         }
-        return crowd;
     }
 
     /// <summary>A second passes after the other until the switch has closed; fails if half a minute does not do.</summary>
-    private static void AdvanceUntilClosed(TestTime time, RawController peer, Action? eachSecond = null)
+    private void AdvanceUntilClosed(RawController peer, Action? eachSecond = null)
     {
         int seconds = 0;
         Eventually.True(
             () =>
             {
                 bool isClosed = IsClosed(peer, eachSecond);
-                time.Advance(TimeSpan.FromSeconds(isClosed || seconds++ >= 30 ? 0 : 1));
+                _time.Advance(TimeSpan.FromSeconds(isClosed || seconds++ >= 30 ? 0 : 1));
                 return isClosed;
             },
             "the switch closes");

@@ -2,8 +2,8 @@ using System.Net.Sockets;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Agent;
-using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
@@ -13,21 +13,18 @@ public sealed class EmergencyTests
 {
     private static readonly TimeSpan AfterClose = TimeSpan.FromMilliseconds(500);
 
+    private readonly TestTime _time = new();
+
     [Fact]
     public void Emergency_entries_come_into_force_when_the_controller_is_gone_and_an_attempt_to_reach_it_failed()
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
-        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
-        {
-            AddNormalAndEmergency(controller);
-        }
-        time.WaitForTimer(AfterClose);
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = _time });
+        LoseController(listener);
         Assert.False(InEmergency(harness)); // one attempt is made first
         Assert.Equal(2, OutPortOf(harness));
         listener.Dispose();
-        time.Advance(AfterClose);
+        _time.Advance(AfterClose);
 
         harness.WaitForLog("emergency mode entered");
         Assert.True(InEmergency(harness));
@@ -35,90 +32,42 @@ public sealed class EmergencyTests
         Assert.Equal(MissBehaviour.Drop, harness.ReadMissBehaviour());
     }
 
-    [Fact]
-    public void A_controller_that_is_back_at_the_first_attempt_finds_its_entries_as_they_were()
+    [Theory]
+    [InlineData(1, 2)] // at the first attempt it finds its entries as they were
+    [InlineData(0, 1)] // the emergency entries are in force: what deletes them, EmergencyTableTests shows
+    public void A_controller_that_is_back_ends_the_emergency_and_finds_the_entries_as_they_are(int attempts, int expected)
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
-        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = _time, EmergencyAttempts = attempts });
+        LoseController(listener);
+        if (attempts == 0)
         {
-            AddNormalAndEmergency(controller);
+            harness.WaitForLog("emergency mode entered");
         }
-        time.WaitForTimer(AfterClose);
-        time.Advance(AfterClose);
-        using RawController again = new RawController(AgentHarness.Accept(listener)).Greet();
+        Assert.Equal(attempts == 0, InEmergency(harness));
+        _time.Advance(AfterClose);
+        using RawController again = AgentHarness.Accept(listener).Greet();
         again.Barrier();
 
         Assert.False(InEmergency(harness));
-        Assert.Equal(2, OutPortOf(harness));
-        listener.Dispose();
-    }
-
-    [Fact]
-    public void After_reconnecting_the_emergency_entries_stay_until_the_controller_deletes_them()
-    {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time, EmergencyAttempts = 0 });
-        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
-        {
-            AddNormalAndEmergency(controller);
-        }
-        harness.WaitForLog("emergency mode entered");
-        time.WaitForTimer(AfterClose);
-        time.Advance(AfterClose);
-        using RawController again = new RawController(AgentHarness.Accept(listener)).Greet();
-        again.Barrier();
-        Assert.False(InEmergency(harness));
-        Assert.Equal(1, OutPortOf(harness));
-
-        again.Send(b => FlowModMessage.Write(b, 1, new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any }));
-        again.Barrier();
-        Assert.Empty(Read(again, FlowFilter.AllTables));
-        Assert.Equal([(byte)0xfe], Read(again, FlowFilter.EmergencyTable));
-        listener.Dispose();
+        Assert.Equal(expected, OutPortOf(harness));
     }
 
     [Fact]
     public void While_one_of_two_controllers_is_there_nothing_happens()
     {
-        (Socket listenerA, ConnectionTarget a) = AgentHarness.ListenAsController();
-        (Socket listenerB, ConnectionTarget b) = AgentHarness.ListenAsController();
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { Controllers = [a, b], TimeProvider = time });
-        using RawController stays = new RawController(AgentHarness.Accept(listenerB)).Greet();
+        using Socket listenerA = AgentHarness.ListenAsController(out ConnectionTarget a);
+        using Socket listenerB = AgentHarness.ListenAsController(out ConnectionTarget b);
+        using AgentHarness harness = new(new AgentOptions { Controllers = [a, b], TimeProvider = _time });
+        using RawController stays = AgentHarness.Accept(listenerB).Greet();
         stays.Barrier();
-        using (RawController controller = new RawController(AgentHarness.Accept(listenerA)).Greet())
-        {
-            AddNormalAndEmergency(controller);
-        }
-        time.WaitForTimer(AfterClose);
+        LoseController(listenerA);
         listenerA.Dispose();
-        time.Advance(AfterClose);
-        time.WaitForTimer(ReconnectDelay.First); // the attempt has failed
+        _time.Advance(AfterClose);
+        _time.WaitForTimer(ReconnectDelay.First); // the attempt has failed
 
         Assert.False(InEmergency(harness));
         Assert.Equal(2, OutPortOf(harness));
-        listenerB.Dispose();
-    }
-
-    [Fact]
-    public void Without_emergency_entries_normal_entries_outlive_the_controller()
-    {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time, EmergencyAttempts = 0 });
-        using (RawController controller = new RawController(AgentHarness.Accept(listener)).Greet())
-        {
-            controller.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 5, FlowAction.Output(2)));
-            Assert.Empty(controller.Barrier());
-        }
-        time.WaitForTimer(AfterClose);
-
-        Assert.False(InEmergency(harness));
-        Assert.Equal(2, OutPortOf(harness));
-        listener.Dispose();
     }
 
     [Fact]
@@ -133,39 +82,10 @@ public sealed class EmergencyTests
         Assert.False(InEmergency(harness));
         using (RawController controller = harness.Connect())
         {
-            controller.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 128)));
-            controller.Barrier();
+            controller.Configure();
         }
         harness.WaitForLog("emergency mode entered");
         Assert.Equal(1, OutPortOf(harness));
-    }
-
-    [Fact]
-    public void Silence_of_three_probe_intervals_is_a_loss_like_any_other()
-    {
-        TestTime time = new();
-        using AgentHarness harness = new(new AgentOptions { TimeProvider = time, ProbeInterval = TimeSpan.FromSeconds(5) });
-        using RawController controller = harness.Connect();
-        controller.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 128)));
-        AddNormalAndEmergency(controller);
-        time.Advance(TimeSpan.FromSeconds(16));
-
-        harness.WaitForLog("emergency mode entered");
-        Assert.True(InEmergency(harness));
-    }
-
-    [Fact]
-    public void Errors_of_emergency_flow_mods_have_their_codes()
-    {
-        using AgentHarness harness = new(datapath: new DatapathOptions { MaxEmergencyEntries = 1 });
-        using RawController controller = harness.Connect();
-        controller.Send(b => FlowModMessage.Write(
-            b, 1, new FlowMod { Match = FlowMatch.Any, HardTimeoutSeconds = 1, Flags = FlowModFlags.Emergency }));
-        Assert.Equal("OFPFMFC_BAD_EMERG_TIMEOUT", controller.ReadError().Name);
-        controller.Send(b => FlowModMessage.Write(b, 2, new FlowMod { Match = FlowMatch.Any, Flags = FlowModFlags.Emergency }));
-        controller.Send(b => FlowModMessage.Write(b, 3, new FlowMod { Match = FlowTableTests.InPort(1), Flags = FlowModFlags.Emergency }));
-        (string name, uint xid, _) = controller.ReadError();
-        Assert.Equal(("OFPFMFC_ALL_TABLES_FULL", 3u), (name, xid));
     }
 
     [Fact]
@@ -175,22 +95,27 @@ public sealed class EmergencyTests
         using RawController controller = harness.Connect();
         AddNormalAndEmergency(controller);
 
-        Assert.Equal([(byte)0], Read(controller, FlowFilter.AllTables));
-        Assert.Equal([(byte)0xfe], Read(controller, FlowFilter.EmergencyTable));
-        controller.Send(b => AggregateStatsMessage.WriteRequest(b, 1, new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable)));
-        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
-        Assert.True(AggregateStatsMessage.TryReadEntry(ref body, out AggregateStatistics total));
-        Assert.Equal(1u, total.FlowCount);
+        Assert.Equal(0, Assert.Single(controller.ReadFlows()).Table);
+        Assert.Equal(0xfe, Assert.Single(controller.ReadFlows(FlowFilter.EmergencyTable)).Table);
+        Assert.Equal(1u, controller.CountFlows(FlowFilter.EmergencyTable));
+    }
+
+    /// <summary>The controller adds its entries and is gone; the next attempt to reach it waits for the clock.</summary>
+    private void LoseController(Socket listener)
+    {
+        using (RawController controller = AgentHarness.Accept(listener).Greet())
+        {
+            AddNormalAndEmergency(controller);
+        }
+        _time.WaitForTimer(AfterClose);
     }
 
     /// <summary>Normally to port 2; in an emergency back out of port 1.</summary>
     private static void AddNormalAndEmergency(RawController controller)
     {
-        controller.Send(b => FlowTableTests.WriteAdd(b, 1, FlowMatch.Any, 5, FlowAction.Output(2)));
-        FlowAction[] back = [FlowAction.Output(Datapath.Ports.PortNumber.InPort)];
-        controller.Send(b => FlowModMessage.Write(
-            b, 2, new FlowMod { Match = FlowTableTests.InPort(1), Priority = 5, Flags = FlowModFlags.Emergency, Actions = back }));
-        Assert.Empty(controller.Barrier());
+        controller.Add(FlowMatch.Any, 5, FlowAction.Output(2));
+        FlowAction[] back = [FlowAction.Output(PortNumber.InPort)];
+        controller.Apply(new FlowMod { Match = FlowTableTests.InPort(1), Priority = 5, Flags = FlowModFlags.Emergency, Actions = back });
     }
 
     private static bool InEmergency(AgentHarness harness)
@@ -214,18 +139,5 @@ public sealed class EmergencyTests
             },
             () => "the frame comes out of a port");
         return number;
-    }
-
-    private static List<byte> Read(RawController controller, byte table)
-    {
-        controller.Send(b => FlowStatsMessage.WriteRequest(b, 5, new FlowFilter(FlowMatch.Any, table)));
-        StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _);
-        List<byte> tables = [];
-        FlowAction[] storage = new FlowAction[OfActions.MaxCount];
-        while (FlowStatsMessage.TryReadEntry(ref body, storage, out FlowStatistics flow))
-        {
-            tables.Add(flow.TableId);
-        }
-        return tables;
     }
 }

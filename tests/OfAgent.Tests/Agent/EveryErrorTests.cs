@@ -8,7 +8,7 @@ using Softswitch.Testing;
 namespace Softswitch.OfAgent.Tests.Agent;
 
 /// <summary>Every error type and code of OpenFlow 1.0.0 §5.4.4 that the switch sends, provoked over a socket; and why it never sends the others.</summary>
-public sealed class EveryErrorTests
+public sealed class EveryErrorTests : AgentTest
 {
     private const int WildcardEntries = 2;
     private const ushort Missing = 77;
@@ -66,18 +66,21 @@ public sealed class EveryErrorTests
         ["OFPQOFC_EPERM"] = "whoever may connect may ask for queues",
     };
 
+    public EveryErrorTests()
+        : base(new DatapathOptions { MaxWildcardEntries = WildcardEntries })
+    {
+    }
+
     public static TheoryData<string> Provoked => [.. Causes.Keys.Where(name => name != "OFPHFC_INCOMPATIBLE")];
 
     [Theory]
     [MemberData(nameof(Provoked))]
     public void Every_error_is_sent_for_its_cause_and_the_session_goes_on(string name)
     {
-        using AgentHarness harness = new(null, new DatapathOptions { DatapathId = 0x42, MaxWildcardEntries = WildcardEntries });
-        using RawController controller = harness.Connect();
-        Causes[name](harness, controller);
+        Causes[name](Harness, Controller);
 
-        Assert.Equal(name, controller.ReadError().Name);
-        Assert.Empty(controller.Barrier());
+        Assert.Equal(name, Controller.ReadError().Name);
+        Assert.Empty(Controller.Barrier());
     }
 
     [Fact]
@@ -94,11 +97,9 @@ public sealed class EveryErrorTests
 
     private static void UseBufferTwice(AgentHarness harness, RawController controller)
     {
-        controller.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 128)));
-        controller.Barrier();
+        controller.Configure();
         harness.Ports[1].TryInject(TestPacket.Icmp());
-        Assert.True(PacketInMessage.TryDecode(controller.Read(OfType.PacketIn), out ReceivedPacketIn packetIn, out _));
-        uint buffer = packetIn.BufferId;
+        uint buffer = controller.ReadPacketIn().BufferId;
         controller.Send(b =>
         {
             PacketOutMessage.Write(b, 1, new PacketOut { BufferId = buffer });

@@ -30,7 +30,7 @@ public sealed class FairnessTests
                 return EchoUntilBarrier(other, busy, limit: 20) == 20; // they come as one chunk, and were handled as one
             },
             "many echoes pass one chunk of deletes");
-        Assert.Equal((uint)Entries, CountFlows(other));
+        Assert.Equal((uint)Entries, other.CountFlows());
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class FairnessTests
             {
                 while (!seen.Contains(0))
                 {
-                    seen.Add(CountFlows(watcher));
+                    seen.Add(watcher.CountFlows());
                 }
             });
             DeleteAll(busy);
@@ -114,7 +114,7 @@ public sealed class FairnessTests
 
         Assert.Equal((capacity, capacity), (told, watched));
         Assert.Empty(deleter.Barrier());
-        Assert.Equal((uint)capacity, CountFlows(deleter));
+        Assert.Equal((uint)capacity, deleter.CountFlows());
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public sealed class FairnessTests
         AdvanceUntil(() => adding.IsCompleted);
 
         Eventually.Ended(adding);
-        Assert.Equal((uint)Entries, CountFlows(deleter));
+        Assert.Equal((uint)Entries, deleter.CountFlows());
         harness.WaitForLog("it does not read");
     }
 
@@ -221,14 +221,6 @@ public sealed class FairnessTests
         }
         busy.Read(OfType.BarrierReply);
         return count;
-    }
-
-    private static uint CountFlows(RawController controller)
-    {
-        controller.Send(b => AggregateStatsMessage.WriteRequest(b, 1, new FlowFilter(FlowMatch.Any)));
-        Assert.True(StatsMessage.TryDecode(controller.Read(OfType.StatsReply), out _, out _, out ReadOnlySpan<byte> body, out _));
-        Assert.True(AggregateStatsMessage.TryReadEntry(ref body, out AggregateStatistics total));
-        return total.FlowCount;
     }
 
     private static int CountFlowRemoved(RawController controller, int expected = Entries)

@@ -40,25 +40,31 @@ public sealed class OpenVSwitchTransportTests : IDisposable
         string flows = _pki.PathOf("flows.txt");
         File.WriteAllText(flows, "priority=9,in_port=1,actions=output:2\npriority=9,in_port=2,actions=output:1\n");
 
-        Assert.Contains("dpid:0000000000000042", Ofctl("show", target), StringComparison.Ordinal);
+        string features = Ofctl("show", target);
+        Assert.Contains("dpid:0000000000000042", features, StringComparison.Ordinal);
+        Assert.Contains(" 2(p2): addr:02:00:00:00:ff:02", features, StringComparison.Ordinal);
         Assert.Contains("Softswitch", Ofctl("dump-desc", target), StringComparison.Ordinal);
         Assert.Contains("table 0", Ofctl("dump-tables", target), StringComparison.Ordinal);
         Assert.Contains("port  1:", Ofctl("dump-ports", target), StringComparison.Ordinal);
         Assert.Contains("OFPBRC_BAD_STAT", Ofctl("dump-ports-desc", target), StringComparison.Ordinal); // OFPST_PORT_DESC came with version 1.3
         Assert.Equal("normal\n", Ofctl("get-frags", target));
-        Ofctl("add-flow", target, "priority=7,tcp,tp_dst=80,actions=output:2");
+        Ofctl("add-flow", target, "priority=7,tcp,nw_src=10.1.2.0/24,tp_dst=80,actions=mod_nw_tos:184,output:2");
         Ofctl("add-flows", target, flows);
         Ofctl("mod-flows", target, "in_port=1,actions=flood");
         Ofctl("--strict", "mod-flows", target, "priority=9,in_port=1,actions=output:2");
-        Assert.Contains("priority=9,in_port=1 actions=output:2", Ofctl("dump-flows", target), StringComparison.Ordinal);
+        string dump = Ofctl("dump-flows", target);
+        Assert.Contains("priority=9,in_port=1 actions=output:2", dump, StringComparison.Ordinal);
+        Assert.Contains("priority=7,tcp,nw_src=10.1.2.0/24,tp_dst=80 actions=mod_nw_tos:184,output:2", dump, StringComparison.Ordinal);
         Assert.Contains("flow_count=3", Ofctl("dump-aggregate", target), StringComparison.Ordinal);
-        Ofctl("--strict", "del-flows", target, "priority=7,tcp,tp_dst=80");
+        Ofctl("--strict", "del-flows", target, "priority=7,tcp,nw_src=10.1.2.0/24,tp_dst=80");
         Ofctl("diff-flows", flows, target);
         Ofctl("del-flows", target);
         Ofctl("replace-flows", target, flows);
         Ofctl("diff-flows", target, flows);
         Ofctl("mod-port", target, "p1", "no-flood");
+        Assert.Contains("config:     NO_FLOOD", Ofctl("show", target), StringComparison.Ordinal);
         Ofctl("packet-out", target, "in_port=1 packet=ffffffffffff0200000000010800 actions=output:2");
+        Eventually.True(() => Ofctl("dump-ports", target, "2").Contains("tx pkts=1", StringComparison.Ordinal), "the packet is counted");
         Ofctl("probe", target);
         Assert.Contains("bytes from", Ofctl("ping", target, "64"), StringComparison.Ordinal);
         Assert.Contains("Finished in", Ofctl("benchmark", target, "100", "10"), StringComparison.Ordinal);

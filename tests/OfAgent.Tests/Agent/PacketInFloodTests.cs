@@ -1,5 +1,4 @@
 using Softswitch.Datapath.Control;
-using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Testing;
 
@@ -18,8 +17,7 @@ public sealed class PacketInFloodTests
         byte[] frame = TestPacket.Udp();
         using AgentHarness harness = new(null, new DatapathOptions { DatapathId = 0x42, PacketInRate = rate });
         using RawController controller = harness.Connect();
-        controller.Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(OfConfigFlags.FragmentsNormal, 128)));
-        controller.Barrier();
+        controller.Configure();
         using CancellationTokenSource stop = new();
         Thread flooder = new(() =>
         {
@@ -39,8 +37,7 @@ public sealed class PacketInFloodTests
             {
                 controller.Send(b => EchoMessage.WriteRequest(b, (uint)i));
                 flooded += PassPacketIns(controller, OfType.EchoReply);
-                FlowMatch match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = 9 };
-                controller.Send(b => FlowTableTests.WriteAdd(b, (uint)i, match, (ushort)((i % Rounds) + 1)));
+                controller.Send(b => FlowTableTests.WriteAdd(b, (uint)i, FlowTableTests.InPort(9), (ushort)((i % Rounds) + 1)));
                 controller.Send(b => BarrierMessage.WriteRequest(b, (uint)i));
                 flooded += PassPacketIns(controller, OfType.BarrierReply);
             }

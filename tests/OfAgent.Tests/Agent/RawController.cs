@@ -1,11 +1,14 @@
 using System.Net;
 using System.Net.Sockets;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Tests.Agent;
 
 /// <summary>The far end of an OpenFlow connection, message by message, as a test wants it.</summary>
-internal sealed class RawController : IDisposable
+internal class RawController : IDisposable
 {
     /// <summary>Long enough for any machine; a test that gets there has failed.</summary>
     private const int PatienceMilliseconds = 120_000;
@@ -63,8 +66,9 @@ internal sealed class RawController : IDisposable
     /// <summary>The next message.</summary>
     public byte[] Read() => TryRead() ?? throw new InvalidOperationException("the switch closed the connection");
 
-    /// <summary>The next message; null if the switch closed.</summary>
-    public byte[]? TryRead()
+    /// <summary>The next message; null if the other end closed.</summary>
+    /// <param name="mayReset">Whether it may do so over what it was sent and had not read yet.</param>
+    public byte[]? TryRead(bool mayReset = false)
     {
         while (true)
         {
@@ -72,7 +76,11 @@ internal sealed class RawController : IDisposable
             {
                 return message.ToArray();
             }
-            int count = _socket.Receive(_framer.Free().Span);
+            int count = _socket.Receive(_framer.Free().Span, SocketFlags.None, out SocketError error);
+            if (error != SocketError.Success && !(mayReset && error == SocketError.ConnectionReset))
+            {
+                throw new SocketException((int)error);
+            }
             if (count == 0)
             {
                 return null;
@@ -96,6 +104,89 @@ internal sealed class RawController : IDisposable
         return (error.Name, XidOf(message), data.ToArray());
     }
 
+    public ReceivedPacketIn ReadPacketIn()
+    {
+        Assert.True(PacketInMessage.TryDecode(Read(OfType.PacketIn), out ReceivedPacketIn packetIn, out _));
+        return packetIn;
+    }
+
+    public (PortStatusReason Reason, PortDescription Port) ReadPortStatus()
+    {
+        Assert.True(PortStatusMessage.TryDecode(Read(OfType.PortStatus), out PortStatusReason reason, out PortDescription port, out _));
+        return (reason, port);
+    }
+
+    /// <summary>Asks for features.</summary>
+    public SwitchFeatures ReadFeatures(List<PortDescription> ports)
+    {
+        Send(b => FeaturesMessage.WriteRequest(b, 3));
+        Assert.True(FeaturesMessage.TryDecodeReply(Read(OfType.FeaturesReply), ports, out SwitchFeatures features, out _));
+        return features;
+    }
+
+    /// <summary>Sends SET_CONFIG and waits until it holds.</summary>
+    public void Configure(ushort missSendLength = SwitchConfig.DefaultMissSendLength, OfConfigFlags flags = OfConfigFlags.FragmentsNormal)
+    {
+        Send(b => ConfigMessage.WriteSet(b, 1, new SwitchConfig(flags, missSendLength)));
+        Assert.Empty(Barrier());
+    }
+
+    /// <summary>Sends a flow-mod that is refused in no way, and waits until it holds.</summary>
+    public void Apply(in FlowMod mod)
+    {
+        _out.Reset();
+        FlowModMessage.Write(_out, 1, mod);
+        SendBytes(_out.Written);
+        Assert.Empty(Barrier());
+    }
+
+    public void Add(FlowMatch match, ushort priority, params FlowAction[] actions) =>
+        Apply(new FlowMod { Match = match, Priority = priority, Actions = actions });
+
+    /// <summary>Asks for statistics.</summary>
+    /// <returns>The bodies of all parts of the reply.</returns>
+    public List<byte[]> ReadStatistics(OfStatsType expected, Action<OfBuffer, uint> write)
+    {
+        const uint xid = 5;
+        Send(b => write(b, xid));
+        List<byte[]> parts = [];
+        ushort flags;
+        do
+        {
+            byte[] part = Read(OfType.StatsReply);
+            Assert.True(StatsMessage.TryDecode(part, out OfStatsType type, out flags, out ReadOnlySpan<byte> body, out _));
+            Assert.Equal((expected, xid), (type, XidOf(part)));
+            parts.Add(body.ToArray());
+        }
+        while (flags == StatsMessage.ReplyMore);
+        Assert.Equal(0, flags);
+        return parts;
+    }
+
+    public List<(FlowMatch Match, ushort Priority, byte Table, FlowAction[] Actions)> ReadFlows(byte table = FlowFilter.AllTables)
+    {
+        List<(FlowMatch, ushort, byte, FlowAction[])> flows = [];
+        FlowAction[] storage = new FlowAction[OfActions.MaxCount];
+        foreach (byte[] part in ReadStatistics(OfStatsType.Flow, (b, xid) => FlowStatsMessage.WriteRequest(b, xid, new FlowFilter(FlowMatch.Any, table))))
+        {
+            ReadOnlySpan<byte> rest = part;
+            while (FlowStatsMessage.TryReadEntry(ref rest, storage, out FlowStatistics flow))
+            {
+                flows.Add((flow.Match, flow.Priority, flow.TableId, flow.Actions.ToArray()));
+            }
+            Assert.Equal(0, rest.Length);
+        }
+        return flows;
+    }
+
+    public uint CountFlows(byte table = FlowFilter.AllTables)
+    {
+        ReadOnlySpan<byte> body = Assert.Single(
+            ReadStatistics(OfStatsType.Aggregate, (b, xid) => AggregateStatsMessage.WriteRequest(b, xid, new FlowFilter(FlowMatch.Any, table))));
+        Assert.True(AggregateStatsMessage.TryReadEntry(ref body, out AggregateStatistics total));
+        return total.FlowCount;
+    }
+
     /// <summary>Sends a barrier and returns what came before its reply.</summary>
     public List<byte[]> Barrier(uint xid = 0xba44)
     {
@@ -116,5 +207,9 @@ internal sealed class RawController : IDisposable
 
     public static uint XidOf(byte[] message) => OfHeader.TryDecode(message, out OfHeader header) ? header.Xid : 0;
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _socket.Dispose();
+        GC.SuppressFinalize(this);
+    }
 }

@@ -16,10 +16,8 @@ public sealed class SpanningTreeTests
     {
         using AgentHarness harness = new(datapath: new DatapathOptions { SpanningTree = enabled ? new SpanningTreeOptions() : null, TimeProvider = new TestTime() });
         using RawController controller = harness.Connect();
-        controller.Send(b => FeaturesMessage.WriteRequest(b, 3));
         List<PortDescription> ports = [];
-        Assert.True(FeaturesMessage.TryDecodeReply(controller.Read(OfType.FeaturesReply), ports, out SwitchFeatures features, out _));
-        Assert.Equal(enabled, features.Capabilities.HasFlag(OfCapabilities.Stp));
+        Assert.Equal(enabled, controller.ReadFeatures(ports).Capabilities.HasFlag(OfCapabilities.Stp));
         Assert.All(ports, port => Assert.Equal(PortState.StpListen, port.State));
     }
 
@@ -43,8 +41,7 @@ public sealed class SpanningTreeTests
 
     private static (ushort Port, PortState State) ReadStatus(RawController controller)
     {
-        Assert.True(PortStatusMessage.TryDecode(
-            controller.Read(OfType.PortStatus), out PortStatusReason reason, out PortDescription port, out _));
+        (PortStatusReason reason, PortDescription port) = controller.ReadPortStatus();
         Assert.Equal(PortStatusReason.Modify, reason);
         return (port.Number, port.State);
     }

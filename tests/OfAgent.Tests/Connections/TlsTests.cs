@@ -144,7 +144,7 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public void A_controller_that_stalls_in_the_handshake_is_tried_again()
     {
-        (Socket listener, ConnectionTarget target) = AgentHarness.ListenAsController();
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
         TestTime time = new();
         using AgentHarness harness = new(new AgentOptions
         {
@@ -152,7 +152,7 @@ public sealed class TlsTests : IDisposable
             Tls = Issue(_pki, "switch"),
             TimeProvider = time,
         });
-        using (Socket mute = AgentHarness.Accept(listener))
+        using (AgentHarness.Accept(listener))
         {
             time.WaitForTimer(AgentOptions.ConnectTimeout);
             time.Advance(AgentOptions.ConnectTimeout);
@@ -161,7 +161,6 @@ public sealed class TlsTests : IDisposable
         time.WaitForTimer(TimeSpan.FromSeconds(1));
         time.Advance(TimeSpan.FromSeconds(1));
         AgentHarness.Accept(listener).Dispose();
-        listener.Dispose();
     }
 
     [Fact]
