@@ -64,7 +64,7 @@ public class OfClientTests
         using ManualResetEventSlim done = new();
         (string target, Task script) = ScriptedPeer.Listen(peer =>
         {
-            peer.Write(b => HelloMessage.Write(b, 1));
+            peer.Send(b => HelloMessage.Write(b, 1));
             done.Wait();
         });
         using OfClient client = OfClient.Connect(target, Patience);
@@ -78,7 +78,7 @@ public class OfClientTests
     [Fact]
     public void A_switch_that_speaks_only_newer_versions_is_named_with_them()
     {
-        (string target, _) = ScriptedPeer.Listen(peer => peer.Write(b => b.Append([4, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 0x10])));
+        (string target, _) = ScriptedPeer.Listen(peer => peer.Send(b => b.Append([4, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 0x10])));
         OfClientException e = Assert.Throws<OfClientException>(() => OfClient.Connect(target, Patience));
         Assert.Equal($"{target}: the switch speaks OpenFlow 1.3 only; OpenFlow 1.0 is spoken here", e.Message);
     }
@@ -86,7 +86,7 @@ public class OfClientTests
     [Fact]
     public void A_switch_that_refuses_the_version_is_quoted()
     {
-        (string target, _) = ScriptedPeer.Listen(peer => peer.Write(b => ErrorMessage.Write(b, 1, OfError.HelloIncompatible, "1.3 only"u8)));
+        (string target, _) = ScriptedPeer.Listen(peer => peer.Send(b => ErrorMessage.Write(b, 1, OfError.HelloIncompatible, "1.3 only"u8)));
         OfClientException e = Assert.Throws<OfClientException>(() => OfClient.Connect(target, Patience));
         Assert.Equal($"{target}: the switch refused OpenFlow 1.0: OFPHFC_INCOMPATIBLE 1.3 only", e.Message);
     }
@@ -96,9 +96,9 @@ public class OfClientTests
     {
         (string target, Task script) = ScriptedPeer.Listen(peer =>
         {
-            peer.Write([4, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 0x12]);
-            byte[] request = peer.Read(OfType.BarrierRequest);
-            peer.Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(request)));
+            peer.SendBytes([4, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 0x12]);
+            byte[] request = peer.Await(OfType.BarrierRequest);
+            peer.Send(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(request)));
         });
         using OfClient client = OfClient.Connect(target, Patience);
         Assert.Equal(0, client.Barrier());
@@ -110,11 +110,11 @@ public class OfClientTests
     {
         (string target, Task script) = ScriptedPeer.Listen(peer =>
         {
-            peer.Write(b => HelloMessage.Write(b, 1));
-            uint xid = ScriptedPeer.XidOf(peer.Read(OfType.StatsRequest));
+            peer.Send(b => HelloMessage.Write(b, 1));
+            uint xid = ScriptedPeer.XidOf(peer.Await(OfType.StatsRequest));
             for (ushort part = 0; part < 3; part++)
             {
-                peer.Write(b =>
+                peer.Send(b =>
                 {
                     int start = StatsMessage.BeginReply(b, xid, OfStatsType.Port);
                     PortStatsMessage.WriteEntry(b, new PortStatistics { PortNumber = part });
@@ -122,7 +122,7 @@ public class OfClientTests
                     EchoMessage.WriteRequest(b, (uint)(100 + part), [7]);
                 });
             }
-            peer.Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(peer.Read(OfType.BarrierRequest))));
+            peer.Send(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(peer.Await(OfType.BarrierRequest))));
         });
         using OfClient client = OfClient.Connect(target, Patience);
         Assert.True(client.TryReadPortStatistics(0xffff, out List<PortStatistics> ports));
@@ -137,17 +137,17 @@ public class OfClientTests
         const int count = 30_000;
         (string target, Task script) = ScriptedPeer.Listen(peer =>
         {
-            peer.Write(b => HelloMessage.Write(b, 1));
-            while (peer.Read() is { } message)
+            peer.Send(b => HelloMessage.Write(b, 1));
+            while (peer.TryRead(mayReset: true) is { } message)
             {
                 uint xid = ScriptedPeer.XidOf(message);
                 if (message[1] == (byte)OfType.FlowMod)
                 {
-                    peer.Write(b => ErrorMessage.Write(b, xid, OfError.FlowModAllTablesFull, message));
+                    peer.Send(b => ErrorMessage.Write(b, xid, OfError.FlowModAllTablesFull, message));
                 }
                 else if (message[1] == (byte)OfType.BarrierRequest)
                 {
-                    peer.Write(b => BarrierMessage.WriteReply(b, xid));
+                    peer.Send(b => BarrierMessage.WriteReply(b, xid));
                 }
             }
         });
@@ -180,7 +180,7 @@ public class OfClientTests
             {
                 if (round % 2 == 0)
                 {
-                    peer.Write(b => HelloMessage.Write(b, 1));
+                    peer.Send(b => HelloMessage.Write(b, 1));
                     // A header that looks right leads further in.
                     if (garbage.Length > 8)
                     {
@@ -188,7 +188,7 @@ public class OfClientTests
                         (garbage[4], garbage[5], garbage[6], garbage[7]) = (0, 0, 0, 2);
                     }
                 }
-                peer.Write(garbage);
+                peer.SendBytes(garbage);
             });
             try
             {

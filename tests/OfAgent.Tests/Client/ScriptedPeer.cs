@@ -1,28 +1,22 @@
 using System.Net;
 using System.Net.Sockets;
+using Softswitch.OfAgent.Tests.Agent;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Tests.Client;
 
-/// <summary>One end of a connection that a test plays by hand.</summary>
-internal sealed class ScriptedPeer : IDisposable
+/// <summary>A switch that a test plays by hand.</summary>
+internal sealed class ScriptedPeer : RawController
 {
-    private readonly Socket _socket;
-    private readonly OfFramer _framer = new();
-
-    public ScriptedPeer(Socket socket)
+    private ScriptedPeer(Socket socket)
+        : base(socket)
     {
-        _socket = socket;
-        _socket.NoDelay = true;
-        _socket.ReceiveTimeout = 60_000;
     }
 
     /// <summary>Connects to a controller on this machine.</summary>
-    public static ScriptedPeer ConnectTo(int port)
+    public ScriptedPeer(int port)
+        : base(port)
     {
-        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Connect(IPAddress.Loopback, port);
-        return new ScriptedPeer(socket);
     }
 
     /// <summary>Waits for one connection on a free port and plays <paramref name="script"/> on it.</summary>
@@ -41,30 +35,15 @@ internal sealed class ScriptedPeer : IDisposable
         return ($"tcp:127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}", task);
     }
 
-    public void Write(Action<OfBuffer> write)
-    {
-        OfBuffer buffer = new();
-        write(buffer);
-        Write(buffer.Written);
-    }
-
-    public void Write(ReadOnlySpan<byte> bytes)
-    {
-        while (bytes.Length > 0)
-        {
-            bytes = bytes[_socket.Send(bytes)..];
-        }
-    }
-
     /// <summary>Writes this again and again and reads nothing, until the other end has taken nothing for a second.</summary>
     public void WriteUntilFull(ReadOnlySpan<byte> bytes)
     {
-        _socket.SendTimeout = 1000;
+        Socket.SendTimeout = 1000;
         try
         {
             while (true)
             {
-                Write(bytes);
+                SendBytes(bytes);
             }
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.TimedOut)
@@ -73,42 +52,15 @@ internal sealed class ScriptedPeer : IDisposable
         }
     }
 
-    /// <summary>The next message; null when the other end has closed.</summary>
-    public byte[]? Read()
-    {
-        while (true)
-        {
-            FramingResult result = _framer.TryRead(out ReadOnlySpan<byte> message);
-            Assert.NotEqual(FramingResult.BadLength, result);
-            if (result == FramingResult.Message)
-            {
-                return message.ToArray();
-            }
-            int count = _socket.Receive(_framer.Free().Span, SocketFlags.None, out SocketError error);
-            if (count == 0 || error != SocketError.Success)
-            {
-                Assert.NotEqual(SocketError.TimedOut, error);
-                return null;
-            }
-            _framer.Advance(count);
-        }
-    }
-
     /// <summary>The next message of this type; others are passed over.</summary>
-    public byte[] Read(OfType type)
+    public byte[] Await(OfType type)
     {
-        while (true)
+        byte[] message;
+        do
         {
-            byte[]? message = Read();
-            Assert.NotNull(message);
-            if (message[1] == (byte)type)
-            {
-                return message;
-            }
+            message = Read();
         }
+        while (TypeOf(message) != type);
+        return message;
     }
-
-    public static uint XidOf(ReadOnlySpan<byte> message) => OfHeader.TryDecode(message, out OfHeader header) ? header.Xid : 0;
-
-    public void Dispose() => _socket.Dispose();
 }

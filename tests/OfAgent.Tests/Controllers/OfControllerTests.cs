@@ -28,9 +28,9 @@ public class OfControllerTests
     {
         using Recorder controller = Recorder.Create();
         using ScriptedPeer peer = Connect(controller, 7);
-        peer.Write(b => PacketInMessage.Write(
+        peer.Send(b => PacketInMessage.Write(
             b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = 3, Reason = PacketInReason.NoMatch, MaxLength = 128, Data = new byte[60] }, 65535));
-        Assert.True(FlowModMessage.TryDecode(peer.Read(OfType.FlowMod), new FlowAction[8], out FlowMod mod, out _));
+        Assert.True(FlowModMessage.TryDecode(peer.Await(OfType.FlowMod), new FlowAction[8], out FlowMod mod, out _));
         Assert.Equal([FlowAction.Output(3)], mod.Actions.ToArray());
     }
 
@@ -41,13 +41,13 @@ public class OfControllerTests
         using ScriptedPeer first = Connect(controller, 1);
         using ScriptedPeer second = Connect(controller, 2);
         controller.Ask();
-        uint firstXid = ScriptedPeer.XidOf(first.Read(OfType.BarrierRequest));
-        uint secondXid = ScriptedPeer.XidOf(second.Read(OfType.BarrierRequest));
-        second.Write(b => BarrierMessage.WriteReply(b, secondXid));
-        second.Write(b => EchoMessage.WriteRequest(b, 99)); // its answer comes after the barrier's reply was taken
-        Assert.Equal(99u, ScriptedPeer.XidOf(second.Read(OfType.EchoReply)));
+        uint firstXid = ScriptedPeer.XidOf(first.Await(OfType.BarrierRequest));
+        uint secondXid = ScriptedPeer.XidOf(second.Await(OfType.BarrierRequest));
+        second.Send(b => BarrierMessage.WriteReply(b, secondXid));
+        second.Send(b => EchoMessage.WriteRequest(b, 99)); // its answer comes after the barrier's reply was taken
+        Assert.Equal(99u, ScriptedPeer.XidOf(second.Await(OfType.EchoReply)));
         Assert.Null(controller.Answers);
-        first.Write(b => BarrierMessage.WriteReply(b, firstXid));
+        first.Send(b => BarrierMessage.WriteReply(b, firstXid));
         Eventually.True(() => controller.Answers != null, "the last answer");
         Assert.True(controller.Answers![0] >= controller.Answers[1] && controller.Answers[1] > 0);
     }
@@ -57,7 +57,7 @@ public class OfControllerTests
     {
         using Recorder controller = Recorder.Create();
         using ScriptedPeer peer = Connect(controller, 7);
-        peer.Write(b => ErrorMessage.Write(b, 42, OfError.BadActionBadOutPort, default));
+        peer.Send(b => ErrorMessage.Write(b, 42, OfError.BadActionBadOutPort, default));
         Eventually.True(() => controller.Errors.Count == 1, "the error");
         Assert.Equal((42u, OfError.BadActionBadOutPort), controller.Errors.First());
     }
@@ -69,7 +69,7 @@ public class OfControllerTests
         using ScriptedPeer peer = Connect(controller, 7);
         foreach (bool more in (bool[])[true, false])
         {
-            peer.Write(b =>
+            peer.Send(b =>
             {
                 int start = StatsMessage.BeginReply(b, 9, OfStatsType.Port);
                 PortStatsMessage.WriteEntry(b, new PortStatistics { PortNumber = 3 });
@@ -88,8 +88,8 @@ public class OfControllerTests
         using ScriptedPeer bad = Connect(controller, 8);
         peer.Dispose();
         Eventually.True(() => controller.Find(7) == null, "its end");
-        bad.Write([1, 2, 0, 3, 0, 0, 0, 0]); // shorter than a header
-        while (bad.Read() is not null)
+        bad.SendBytes([1, 2, 0, 3, 0, 0, 0, 0]); // shorter than a header
+        while (bad.TryRead(mayReset: true) is not null)
         {
             // what was sent before
         }
@@ -105,8 +105,8 @@ public class OfControllerTests
         EchoMessage.WriteRequest(request, 1, new byte[60_000]);
         deaf.WriteUntilFull(request.Written);
         using ScriptedPeer other = Connect(controller, 8);
-        other.Write(b => EchoMessage.WriteRequest(b, 99));
-        Assert.Equal(99u, ScriptedPeer.XidOf(other.Read(OfType.EchoReply)));
+        other.Send(b => EchoMessage.WriteRequest(b, 99));
+        Assert.Equal(99u, ScriptedPeer.XidOf(other.Await(OfType.EchoReply)));
         Assert.NotNull(controller.Find(7));
     }
 
@@ -114,9 +114,9 @@ public class OfControllerTests
     public void A_switch_of_another_version_is_told_so()
     {
         using Recorder controller = Recorder.Create();
-        using ScriptedPeer peer = ScriptedPeer.ConnectTo(controller.Port);
-        peer.Write([4, 2, 0, 8, 0, 0, 0, 5]); // an echo request of OpenFlow 1.3
-        Assert.True(ErrorMessage.TryDecode(peer.Read(OfType.Error), out OfError error, out _, out _));
+        using ScriptedPeer peer = new(controller.Port);
+        peer.SendBytes([4, 2, 0, 8, 0, 0, 0, 5]); // an echo request of OpenFlow 1.3
+        Assert.True(ErrorMessage.TryDecode(peer.Await(OfType.Error), out OfError error, out _, out _));
         Assert.Equal(OfError.HelloIncompatible, error);
     }
 
@@ -130,10 +130,10 @@ public class OfControllerTests
     private static ScriptedPeer Connect(Recorder controller, ulong datapathId)
     {
         int known = controller.Switches.Count;
-        ScriptedPeer peer = ScriptedPeer.ConnectTo(controller.Port);
-        peer.Write(b => HelloMessage.Write(b, 1));
-        peer.Read(OfType.FeaturesRequest);
-        peer.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(datapathId, 256, 2, OfCapabilities.None, 0), []));
+        ScriptedPeer peer = new(controller.Port);
+        peer.Send(b => HelloMessage.Write(b, 1));
+        peer.Await(OfType.FeaturesRequest);
+        peer.Send(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(datapathId, 256, 2, OfCapabilities.None, 0), []));
         Eventually.True(() => controller.Switches.Count > known, "the switch");
         return peer;
     }

@@ -22,12 +22,12 @@ public class LearningControllerTests
     public void A_switch_is_asked_for_its_features_and_told_how_much_of_a_packet_to_send()
     {
         using LearningController controller = Start();
-        using ScriptedPeer peer = ScriptedPeer.ConnectTo(controller.Port);
-        peer.Write(b => HelloMessage.Write(b, 1));
+        using ScriptedPeer peer = new(controller.Port);
+        peer.Send(b => HelloMessage.Write(b, 1));
 
-        Assert.Equal((byte)OfType.Hello, peer.Read()![1]);
-        Assert.Equal((byte)OfType.FeaturesRequest, peer.Read()![1]);
-        Assert.True(ConfigMessage.TryDecode(peer.Read(OfType.SetConfig), out SwitchConfig config, out _));
+        Assert.Equal((byte)OfType.Hello, peer.Read()[1]);
+        Assert.Equal((byte)OfType.FeaturesRequest, peer.Read()[1]);
+        Assert.True(ConfigMessage.TryDecode(peer.Await(OfType.SetConfig), out SwitchConfig config, out _));
         Assert.Equal(128, config.MissSendLength);
     }
 
@@ -53,7 +53,7 @@ public class LearningControllerTests
         SendPacketIn(peer, 2, HostA + HostB + Udp, buffer: 2);
 
         FlowAction[] storage = new FlowAction[8];
-        Assert.True(FlowModMessage.TryDecode(peer.Read(OfType.FlowMod), storage, out FlowMod mod, out _));
+        Assert.True(FlowModMessage.TryDecode(peer.Await(OfType.FlowMod), storage, out FlowMod mod, out _));
         Assert.Equal((FlowModCommand.Add, 2u, (ushort)10), (mod.Command, mod.BufferId, mod.IdleTimeoutSeconds));
         Assert.Equal([FlowAction.Output(1)], mod.Actions.ToArray());
         Assert.Equal(FlowWildcards.None, mod.Match.Wildcards);
@@ -72,7 +72,7 @@ public class LearningControllerTests
         SendPacketIn(peer, 1, Broadcast + HostA + Udp, FlowMod.NoBuffer);
         Assert.Equal(Broadcast + HostA + Udp, Convert.ToHexStringLower(ReadPacketOut(peer).Data));
         SendPacketIn(peer, 2, HostA + HostB + Udp, FlowMod.NoBuffer);
-        peer.Read(OfType.FlowMod);
+        peer.Await(OfType.FlowMod);
         PacketOut sent = ReadPacketOut(peer);
         Assert.Equal([FlowAction.Output(1)], sent.Actions.ToArray());
         Assert.Equal(HostA + HostB + Udp, Convert.ToHexStringLower(sent.Data));
@@ -96,7 +96,7 @@ public class LearningControllerTests
         using ScriptedPeer peer = Connect(controller);
         SendPacketIn(peer, 1, Broadcast + HostA + Udp, buffer: 1);
         SendPacketIn(peer, 3, Broadcast + HostA + Udp, buffer: 2);
-        Assert.True(FlowModMessage.TryDecode(peer.Read(OfType.FlowMod), new FlowAction[8], out FlowMod mod, out _));
+        Assert.True(FlowModMessage.TryDecode(peer.Await(OfType.FlowMod), new FlowAction[8], out FlowMod mod, out _));
         Assert.Equal(FlowModCommand.Delete, mod.Command);
         Assert.Equal("0a:00:00:00:00:01", mod.Match.DlDst.ToString());
     }
@@ -119,8 +119,8 @@ public class LearningControllerTests
     {
         using LearningController controller = Start();
         using ScriptedPeer peer = Connect(controller);
-        peer.Write(b => EchoMessage.WriteRequest(b, 99, [1, 2, 3]));
-        byte[] reply = peer.Read(OfType.EchoReply);
+        peer.Send(b => EchoMessage.WriteRequest(b, 99, [1, 2, 3]));
+        byte[] reply = peer.Await(OfType.EchoReply);
         Assert.Equal(99u, ScriptedPeer.XidOf(reply));
         Assert.Equal([1, 2, 3], EchoMessage.BodyOf(reply).ToArray());
     }
@@ -140,8 +140,8 @@ public class LearningControllerTests
             {
                 (garbage[0], garbage[1], garbage[2], garbage[3]) = (1, (byte)random.Next(22), 0, (byte)random.Next(8, Math.Min(255, garbage.Length)));
             }
-            using ScriptedPeer bad = ScriptedPeer.ConnectTo(controller.Port);
-            bad.Write(garbage);
+            using ScriptedPeer bad = new(controller.Port);
+            bad.SendBytes(garbage);
         }
         Eventually.True(() => controller.SwitchCount == 1, $"connections are left over (seed {seed})");
         SendPacketIn(good, 1, Broadcast + HostA + Udp, buffer: 77);
@@ -153,8 +153,8 @@ public class LearningControllerTests
     {
         using LearningController controller = Start(new LearningOptions { Listen = "ptcp:0:127.0.0.1", MaxSwitches = 1 });
         using ScriptedPeer first = Connect(controller);
-        using ScriptedPeer second = ScriptedPeer.ConnectTo(controller.Port);
-        Assert.Null(second.Read());
+        using ScriptedPeer second = new(controller.Port);
+        Assert.Null(second.TryRead(mayReset: true));
         Assert.Equal(1, controller.SwitchCount);
     }
 
@@ -173,7 +173,7 @@ public class LearningControllerTests
         LearningController controller = Start();
         using ScriptedPeer peer = Connect(controller);
         controller.Dispose();
-        while (peer.Read() is not null)
+        while (peer.TryRead(mayReset: true) is not null)
         {
         }
         Assert.Equal(0, controller.SwitchCount);
@@ -231,20 +231,20 @@ public class LearningControllerTests
 
     private static ScriptedPeer Connect(LearningController controller)
     {
-        ScriptedPeer peer = ScriptedPeer.ConnectTo(controller.Port);
-        peer.Write(b => HelloMessage.Write(b, 1));
-        byte[] request = peer.Read(OfType.FeaturesRequest);
-        peer.Write(b => FeaturesMessage.WriteReply(b, ScriptedPeer.XidOf(request), new SwitchFeatures(0x42, 256, 2, OfCapabilities.FlowStats, 0xfff), []));
-        peer.Read(OfType.SetConfig);
+        ScriptedPeer peer = new(controller.Port);
+        peer.Send(b => HelloMessage.Write(b, 1));
+        byte[] request = peer.Await(OfType.FeaturesRequest);
+        peer.Send(b => FeaturesMessage.WriteReply(b, ScriptedPeer.XidOf(request), new SwitchFeatures(0x42, 256, 2, OfCapabilities.FlowStats, 0xfff), []));
+        peer.Await(OfType.SetConfig);
         return peer;
     }
 
-    private static void SendPacketIn(ScriptedPeer peer, ushort port, string packet, uint buffer) => peer.Write(b => PacketInMessage.Write(
+    private static void SendPacketIn(ScriptedPeer peer, ushort port, string packet, uint buffer) => peer.Send(b => PacketInMessage.Write(
         b, 0, new PacketIn { BufferId = buffer, InPort = port, Reason = PacketInReason.NoMatch, MaxLength = 128, Data = Convert.FromHexString(packet) }, 65535));
 
     private static PacketOut ReadPacketOut(ScriptedPeer peer)
     {
-        Assert.True(PacketOutMessage.TryDecode(peer.Read(OfType.PacketOut), new FlowAction[8], out PacketOut packetOut, out _));
+        Assert.True(PacketOutMessage.TryDecode(peer.Await(OfType.PacketOut), new FlowAction[8], out PacketOut packetOut, out _));
         return packetOut;
     }
 }
