@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
@@ -33,6 +34,9 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
         PortEvents.Clear();
     }
 
+    /// <summary>Whether its end shows that no frame was lost; for tests whose every port is its own.</summary>
+    public bool KeepsFrames { get; init; }
+
     public TestTime Time { get; } = new();
 
     public DatapathControl Control { get; }
@@ -52,6 +56,10 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
         Assert.Equal(ControlError.None, Control.AddPort(number, port));
         _ports[number] = port;
     }
+
+    /// <summary>A port-mod; of all flags unless a mask says which.</summary>
+    public void Configure(ushort port, PortConfig config, PortConfig mask = PortConfig.All) =>
+        Assert.Equal(ControlError.None, Control.ConfigurePort(port, _ports[port].HardwareAddress, config, mask));
 
     public static FlowMod Flow(FlowMatch match, ushort priority = 0x8000, FlowModCommand command = FlowModCommand.Add, ulong cookie = 0) =>
         new() { Command = command, Match = match, Priority = priority, Cookie = cookie };
@@ -94,6 +102,20 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
     /// <summary>What left the port since the last call.</summary>
     public List<byte[]> Received(ushort port) => _ports[port].Collect();
 
+    /// <summary>Takes what left the port, without a look and without allocating.</summary>
+    /// <returns>How many packets.</returns>
+    public int Discard(ushort port) => Discard(_ports[port]);
+
+    public static int Discard(MemoryPort port)
+    {
+        int count = 0;
+        for (; port.TryCollect(out Packet packet); count++)
+        {
+            port.FarFrames.Release(packet);
+        }
+        return count;
+    }
+
     /// <summary>Every frame of the pool is free, in a buffer or in a port's queue: none was lost, none released twice.</summary>
     public void AssertNoFrameLost()
     {
@@ -129,5 +151,18 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
         return flows;
     }
 
-    public void Dispose() => Control.Dispose();
+    public void Dispose()
+    {
+        try
+        {
+            if (KeepsFrames)
+            {
+                AssertNoFrameLost();
+            }
+        }
+        finally
+        {
+            Control.Dispose();
+        }
+    }
 }

@@ -7,21 +7,23 @@ using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;
 
-/// <summary>Packet-ins, the buffers behind them, and packet-outs (OpenFlow 1.0.0 §5.3.3, §5.3.6, §5.4.1).</summary>
-public sealed class BufferTests
+/// <summary>Packet-ins, the buffers behind them (bounded, aged, used once), and packet-outs (OpenFlow 1.0.0 §5.3.3, §5.3.6, §5.4.1).</summary>
+public sealed class BufferTests : IDisposable
 {
     private static readonly FlowAction[] ToPort2 = [FlowAction.Output(2)];
+
+    private readonly TestSwitch _sut = new() { KeepsFrames = true };
+
+    public void Dispose() => _sut.Dispose();
 
     [Fact]
     public void A_buffer_serves_once()
     {
-        using TestSwitch sut = new();
-        uint id = Miss(sut, 1);
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(id, 1, ToPort2, []));
-        Assert.Equal(ControlError.BufferEmpty, sut.Control.PacketOut(id, 1, ToPort2, []));
-        sut.Settle();
-        Assert.Equal([Numbered(1)], sut.Received(2));
-        sut.AssertNoFrameLost();
+        uint id = Miss(_sut, 1);
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(id, 1, ToPort2, []));
+        Assert.Equal(ControlError.BufferEmpty, _sut.Control.PacketOut(id, 1, ToPort2, []));
+        _sut.Settle();
+        Assert.Equal([Numbered(1)], _sut.Received(2));
     }
 
     [Theory]
@@ -31,17 +33,15 @@ public sealed class BufferTests
     [InlineData(0xfffffffeu)]
     public void A_number_never_given_out_is_unknown(uint id)
     {
-        using TestSwitch sut = new();
-        Assert.Equal(ControlError.BufferUnknown, sut.Control.PacketOut(id, 1, ToPort2, []));
-        Miss(sut, 1);
-        Assert.Equal(ControlError.BufferUnknown, sut.Control.PacketOut(id, 1, ToPort2, []));
-        sut.AssertNoFrameLost();
+        Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(id, 1, ToPort2, []));
+        Miss(_sut, 1);
+        Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(id, 1, ToPort2, []));
     }
 
     [Fact]
     public void The_oldest_gives_way_and_a_late_answer_finds_no_strangers_packet()
     {
-        using TestSwitch sut = new(options: new DatapathOptions { BufferCount = 8 });
+        using TestSwitch sut = new(options: new DatapathOptions { BufferCount = 8 }) { KeepsFrames = true };
         uint[] ids = [.. Enumerable.Range(0, 20).Select(i => Miss(sut, (ushort)i))];
         Assert.Equal(20, ids.Distinct().Count());
         Assert.DoesNotContain(FlowMod.NoBuffer, ids);
@@ -55,7 +55,6 @@ public sealed class BufferTests
             sut.Settle();
             Assert.Equal([Numbered((ushort)i)], sut.Received(2));
         }
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -79,19 +78,17 @@ public sealed class BufferTests
     [Fact]
     public void A_flow_mod_with_a_buffer_sends_the_packet_through_its_actions()
     {
-        using TestSwitch sut = new();
-        uint id = Miss(sut, 7);
+        uint id = Miss(_sut, 7);
         FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1) with { Actions = new[] { FlowAction.SetTpDst(99), FlowAction.Output(1), FlowAction.Output(2) }, BufferId = id };
-        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
-        sut.Settle();
-        Assert.Equal([TestPacket.Udp(srcPort: 7, dstPort: 99)], sut.Received(2));
-        Assert.Empty(sut.Received(1)); // where it came from
-        Assert.Equal(0UL, sut.Flows()[0].Packets);
+        Assert.Equal(ControlError.None, _sut.Control.Apply(mod));
+        _sut.Settle();
+        Assert.Equal([TestPacket.Udp(srcPort: 7, dstPort: 99)], _sut.Received(2));
+        Assert.Empty(_sut.Received(1)); // where it came from
+        Assert.Equal(0UL, _sut.Flows()[0].Packets);
         // The flow-mod holds although the buffer is gone.
         mod.Priority = 2;
-        Assert.Equal(ControlError.BufferEmpty, sut.Control.Apply(mod));
-        Assert.Equal(2, sut.Flows().Count);
-        sut.AssertNoFrameLost();
+        Assert.Equal(ControlError.BufferEmpty, _sut.Control.Apply(mod));
+        Assert.Equal(2, _sut.Flows().Count);
     }
 
     [Theory]
@@ -99,48 +96,44 @@ public sealed class BufferTests
     [InlineData(FlowModCommand.DeleteStrict)]
     public void A_delete_ignores_the_buffer(FlowModCommand command)
     {
-        using TestSwitch sut = new();
-        uint id = Miss(sut, 7);
+        uint id = Miss(_sut, 7);
         FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1, command) with { BufferId = id };
-        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+        Assert.Equal(ControlError.None, _sut.Control.Apply(mod));
         mod.BufferId = 12345;
-        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(id, 1, ToPort2, []));
+        Assert.Equal(ControlError.None, _sut.Control.Apply(mod));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(id, 1, ToPort2, []));
     }
 
     [Fact]
     public void A_refused_flow_mod_or_packet_out_leaves_the_buffer_alone()
     {
-        using TestSwitch sut = new();
-        uint id = Miss(sut, 7);
-        Assert.Equal(ControlError.BadOutPort, sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 1) with { Actions = new[] { FlowAction.Output(0) }, BufferId = id }));
-        Assert.Equal(ControlError.BadOutPort, sut.Control.PacketOut(id, 1, [FlowAction.Output(0)], []));
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(id, 1, ToPort2, []));
+        uint id = Miss(_sut, 7);
+        Assert.Equal(ControlError.BadOutPort, _sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 1) with { Actions = new[] { FlowAction.Output(0) }, BufferId = id }));
+        Assert.Equal(ControlError.BadOutPort, _sut.Control.PacketOut(id, 1, [FlowAction.Output(0)], []));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(id, 1, ToPort2, []));
     }
 
     [Fact]
     public void A_packet_out_brings_its_packet_along_or_does_nothing()
     {
-        using TestSwitch sut = new();
         byte[] frame = Numbered(3);
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.SetVlanVid(5), FlowAction.Output(PortNumber.All)], frame));
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 3, [FlowAction.Output(PortNumber.InPort)], frame));
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 3, [], frame));
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 3, ToPort2, []));
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 3, ToPort2, frame.AsSpan(0, 13)));
-        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 3, ToPort2, new byte[100_000]));
-        sut.Settle();
-        Assert.All((ushort[])[1, 2, 4], port => Assert.Single(sut.Received(port)));
-        Assert.Equal([TestPacket.Udp(srcPort: 3, vlan: 5), frame], sut.Received(3));
-        Assert.Equal((1, 1), (sut.Control.ReadDrops(DropReason.Runt), sut.Control.ReadDrops(DropReason.NoFrame)));
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.Action));
-        sut.AssertNoFrameLost();
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.SetVlanVid(5), FlowAction.Output(PortNumber.All)], frame));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 3, [FlowAction.Output(PortNumber.InPort)], frame));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 3, [], frame));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 3, ToPort2, []));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 3, ToPort2, frame.AsSpan(0, 13)));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 3, ToPort2, new byte[100_000]));
+        _sut.Settle();
+        Assert.All((ushort[])[1, 2, 4], port => Assert.Single(_sut.Received(port)));
+        Assert.Equal([TestPacket.Udp(srcPort: 3, vlan: 5), frame], _sut.Received(3));
+        Assert.Equal((1, 1), (_sut.Control.ReadDrops(DropReason.Runt), _sut.Control.ReadDrops(DropReason.NoFrame)));
+        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.Action));
     }
 
     [Fact]
     public void A_full_packet_in_queue_counts_drops_and_loses_nothing_else()
     {
-        using TestSwitch sut = new(options: new DatapathOptions { PacketInQueueLength = 64 });
+        using TestSwitch sut = new(options: new DatapathOptions { PacketInQueueLength = 64 }) { KeepsFrames = true };
         FlowMatch udp = new() { Wildcards = FlowWildcards.All & ~(FlowWildcards.DlType | FlowWildcards.NwProto), DlType = 0x800, NwProto = 17 };
         sut.Add(udp, 1, FlowAction.Output(PortNumber.Controller, 10), FlowAction.Output(2));
         for (ushort i = 0; i < 500; i++)
@@ -154,13 +147,12 @@ public sealed class BufferTests
         Assert.Equal(500 - 64, sut.Control.ReadDrops(DropReason.PacketInQueueFull));
         sut.Control.Service();
         Assert.Equal(Enumerable.Range(0, 64).Select(i => Convert.ToHexString(Numbered((ushort)i))), sut.PacketIns.Select(p => Convert.ToHexString(p.Data)));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
     public void With_a_stopped_worker_packet_outs_are_bounded_counted_and_none_leaks_and_a_barrier_returns()
     {
-        using TestSwitch sut = new(options: new DatapathOptions { PacketOutQueueLength = 16 });
+        using TestSwitch sut = new(options: new DatapathOptions { PacketOutQueueLength = 16 }) { KeepsFrames = true };
         for (int i = 0; i < 40; i++)
         {
             Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.SetNwTos(4), FlowAction.Output(2)], Numbered(1)));
@@ -170,17 +162,88 @@ public sealed class BufferTests
         Assert.Empty(sut.Received(2));
         sut.Settle();
         Assert.Equal(16, sut.Received(2).Count);
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
     public void Without_anybody_to_tell_packet_ins_are_released()
     {
-        using TestSwitch sut = new();
-        sut.Control.Events = null;
-        sut.Send(1, [.. Enumerable.Range(0, 600).Select(i => Numbered((ushort)i))]);
-        sut.AssertNoFrameLost();
+        _sut.Control.Events = null;
+        _sut.Send(1, [.. Enumerable.Range(0, 600).Select(i => Numbered((ushort)i))]);
     }
+
+    [Fact]
+    public void A_buffer_not_used_within_its_time_is_empty_and_its_frame_free()
+    {
+        using TestSwitch sut = new(options: new DatapathOptions { BufferTimeout = TimeSpan.FromSeconds(5) }) { KeepsFrames = true };
+        sut.Send(1, TestPacket.Icmp());
+        sut.Time.Advance(TimeSpan.FromSeconds(3));
+        sut.Send(1, TestPacket.Tcp());
+        Assert.Equal([ControlError.None], Use(sut, 1)); // 3 s old
+        sut.Send(1, TestPacket.Tcp());
+        sut.Time.Advance(TimeSpan.FromSeconds(5) - TimeSpan.FromMilliseconds(1));
+        sut.Control.Service();
+        Assert.Equal([ControlError.None], Use(sut, 2));
+        sut.Send(1, TestPacket.Tcp());
+        sut.Time.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.Equal([ControlError.BufferEmpty], Use(sut, 3));
+        Assert.Equal([ControlError.BufferEmpty], Use(sut, 0));
+        sut.Settle();
+        Assert.Equal(2, sut.Received(2).Count);
+    }
+
+    [Fact]
+    public void Serving_the_control_side_releases_what_is_over_without_anybody_asking()
+    {
+        for (int i = 0; i < 600; i++) // more than there are places
+        {
+            _sut.Send(1, TestPacket.Icmp());
+        }
+        int before = _sut.Control.BufferedPacketCount;
+        _sut.Time.Advance(TimeSpan.FromSeconds(5));
+        _sut.Control.Service();
+
+        Assert.Equal(_sut.Control.BufferCount, before);
+        Assert.Equal(0, _sut.Control.BufferedPacketCount);
+    }
+
+    [Fact]
+    public void Random_use_and_ageing_agree_with_a_list()
+    {
+        const int seed = 4711;
+        Random random = new(seed);
+        using TestSwitch sut = new(options: new DatapathOptions { BufferCount = 7, BufferTimeout = TimeSpan.FromMilliseconds(500) }) { KeepsFrames = true };
+        List<(uint Id, long At, int Number)> live = [];
+        long now = 0;
+        for (int step = 0; step < 3000; step++)
+        {
+            switch (random.Next(3))
+            {
+                case 0:
+                    sut.Send(1, TestPacket.Icmp());
+                    live.Add((sut.PacketIns[^1].Buffer, now, sut.PacketIns.Count));
+                    live.RemoveAll(b => b.Number <= sut.PacketIns.Count - 7); // places are filled in turn
+                    break;
+                case 1:
+                    int milliseconds = random.Next(120);
+                    sut.Time.Advance(TimeSpan.FromMilliseconds(milliseconds));
+                    now += milliseconds;
+                    break;
+                case 2 when sut.PacketIns.Count > 0:
+                    uint id = sut.PacketIns[^(1 + random.Next(Math.Min(12, sut.PacketIns.Count)))].Buffer;
+                    live.RemoveAll(b => now - b.At >= 500);
+                    ControlError expected = live.Exists(b => b.Id == id) ? ControlError.None : ControlError.BufferEmpty;
+                    Assert.True(expected == sut.Control.PacketOut(id, 1, ToPort2, []), $"seed {seed}, step {step}");
+                    live.RemoveAll(b => b.Id == id);
+                    sut.Settle();
+                    sut.Received(2);
+                    break;
+            }
+        }
+    }
+
+    private static ControlError[] Use(TestSwitch sut, params int[] packetIns) =>
+        [.. packetIns.Select(i => sut.Control.PacketOut(sut.PacketIns[i].Buffer, 1, ToPort2, []))];
 
     private static uint Miss(TestSwitch sut, ushort number)
     {

@@ -48,28 +48,6 @@ public sealed class ControlLockTests : ICommandHost
     }
 
     [Fact]
-    public void The_lock_lets_one_thread_in_at_a_time_however_many_want_it()
-    {
-        const int rounds = 2_000;
-        FairLock fair = new(_time);
-        int inside = 0;
-        int entered = 0;
-        Thread[] threads = [.. Enumerable.Range(0, 4).Select(_ => Start(() =>
-        {
-            for (int i = 0; i < rounds; i++)
-            {
-                fair.Enter();
-                Assert.Equal(1, ++inside);
-                entered++;
-                inside--;
-                fair.Exit();
-            }
-        }))];
-        Array.ForEach(threads, Eventually.Ended);
-        Assert.Equal(4 * rounds, entered);
-    }
-
-    [Fact]
     public void Some_that_give_up_soon_take_nothing_from_those_that_wait()
     {
         const int rounds = 500;

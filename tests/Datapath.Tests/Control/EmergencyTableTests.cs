@@ -8,21 +8,24 @@ using Softswitch.Testing;
 namespace Softswitch.Datapath.Tests.Control;
 
 /// <summary>Entries with OFPFF_EMERG and emergency mode (OpenFlow 1.0.0 §4.3, §4.6).</summary>
-public sealed class EmergencyTableTests
+public sealed class EmergencyTableTests : IDisposable
 {
     private const FlowModFlags Emergency = FlowModFlags.Emergency;
+
+    private readonly TestSwitch _sw = new();
+
+    public void Dispose() => _sw.Dispose();
 
     [Fact]
     public void Emergency_entries_treat_no_packet_while_a_controller_is_there()
     {
-        using TestSwitch sw = new();
-        Assert.Equal(ControlError.None, Apply(sw, InPort(1), outPort: 2));
-        sw.Send(1, TestPacket.Icmp());
-        Assert.Empty(sw.Received(2));
-        Assert.Single(sw.PacketIns);
-        Assert.Empty(sw.Flows());
-        Assert.Single(Entries(sw));
-        Assert.Equal((0u, 0u), (sw.Control.ReadTable(0).ActiveCount, sw.Control.ReadTable(1).ActiveCount));
+        Assert.Equal(ControlError.None, Apply(_sw, InPort(1), outPort: 2));
+        _sw.Send(1, TestPacket.Icmp());
+        Assert.Empty(_sw.Received(2));
+        Assert.Single(_sw.PacketIns);
+        Assert.Empty(_sw.Flows());
+        Assert.Single(Entries(_sw));
+        Assert.Equal((0u, 0u), (_sw.Control.ReadTable(0).ActiveCount, _sw.Control.ReadTable(1).ActiveCount));
     }
 
     [Theory]
@@ -32,10 +35,9 @@ public sealed class EmergencyTableTests
     [InlineData(FlowModCommand.ModifyStrict, 0, 65535)]
     public void Timeouts_are_refused(FlowModCommand command, ushort idle, ushort hard)
     {
-        using TestSwitch sw = new();
         FlowMod mod = new() { Command = command, Match = InPort(1), Flags = Emergency, IdleTimeoutSeconds = idle, HardTimeoutSeconds = hard };
-        Assert.Equal(ControlError.BadEmergencyTimeout, sw.Control.Apply(mod));
-        Assert.Empty(Entries(sw));
+        Assert.Equal(ControlError.BadEmergencyTimeout, _sw.Control.Apply(mod));
+        Assert.Empty(Entries(_sw));
     }
 
     [Fact]
@@ -55,12 +57,11 @@ public sealed class EmergencyTableTests
     [Fact]
     public void Overlaps_are_looked_for_among_emergency_entries_only()
     {
-        using TestSwitch sw = new();
-        sw.Add(InPort(1), 5, FlowAction.Output(2));
-        Assert.Equal(ControlError.None, Apply(sw, FlowMatch.Any, priority: 5, flags: FlowModFlags.CheckOverlap));
-        Assert.Equal(ControlError.Overlap, Apply(sw, InPort(2), priority: 5, flags: FlowModFlags.CheckOverlap));
-        Assert.Equal(ControlError.None, Apply(sw, InPort(2), priority: 6, flags: FlowModFlags.CheckOverlap));
-        Assert.Equal(ControlError.None, sw.Control.Apply(new FlowMod { Match = InPort(2), Priority = 5, Flags = FlowModFlags.CheckOverlap }));
+        _sw.Add(InPort(1), 5, FlowAction.Output(2));
+        Assert.Equal(ControlError.None, Apply(_sw, FlowMatch.Any, priority: 5, flags: FlowModFlags.CheckOverlap));
+        Assert.Equal(ControlError.Overlap, Apply(_sw, InPort(2), priority: 5, flags: FlowModFlags.CheckOverlap));
+        Assert.Equal(ControlError.None, Apply(_sw, InPort(2), priority: 6, flags: FlowModFlags.CheckOverlap));
+        Assert.Equal(ControlError.None, _sw.Control.Apply(new FlowMod { Match = InPort(2), Priority = 5, Flags = FlowModFlags.CheckOverlap }));
     }
 
     [Theory]
@@ -71,135 +72,126 @@ public sealed class EmergencyTableTests
     public void Modify_and_delete_stay_on_their_side_of_the_flag(FlowModCommand command)
     {
         bool deletes = command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
-        using TestSwitch sw = new();
-        sw.Add(InPort(1), 5, FlowAction.Output(2));
-        Apply(sw, InPort(1), priority: 5, outPort: 2);
+        _sw.Add(InPort(1), 5, FlowAction.Output(2));
+        Apply(_sw, InPort(1), priority: 5, outPort: 2);
         FlowMod mod = TestSwitch.Flow(InPort(1), 5, command) with { Actions = new[] { FlowAction.Output(3) } };
-        sw.Control.Apply(mod);
-        Assert.Equal(2, Assert.Single(Entries(sw)).Actions[0].Port);
-        Assert.Equal(deletes ? 0 : 3, sw.Flows().Select(f => f.Actions[0].Port).SingleOrDefault());
+        _sw.Control.Apply(mod);
+        Assert.Equal(2, Assert.Single(Entries(_sw)).Actions[0].Port);
+        Assert.Equal(deletes ? 0 : 3, _sw.Flows().Select(f => f.Actions[0].Port).SingleOrDefault());
 
-        sw.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 0, FlowModCommand.Delete));
-        sw.Add(InPort(1), 5, FlowAction.Output(2));
+        _sw.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 0, FlowModCommand.Delete));
+        _sw.Add(InPort(1), 5, FlowAction.Output(2));
         mod.Flags = Emergency;
-        sw.Control.Apply(mod);
-        Assert.Equal(2, Assert.Single(sw.Flows()).Actions[0].Port);
-        Assert.Equal(deletes ? 0 : 3, Entries(sw).Select(f => f.Actions[0].Port).SingleOrDefault());
+        _sw.Control.Apply(mod);
+        Assert.Equal(2, Assert.Single(_sw.Flows()).Actions[0].Port);
+        Assert.Equal(deletes ? 0 : 3, Entries(_sw).Select(f => f.Actions[0].Port).SingleOrDefault());
     }
 
     [Fact]
     public void A_modify_that_finds_no_emergency_entry_adds_one()
     {
-        using TestSwitch sw = new();
-        Assert.Equal(ControlError.None, Apply(sw, InPort(1), command: FlowModCommand.Modify));
-        Assert.Equal(ControlError.None, Apply(sw, InPort(2), command: FlowModCommand.ModifyStrict));
-        Assert.Equal(2, Entries(sw).Count);
-        Assert.Empty(sw.Flows());
+        Assert.Equal(ControlError.None, Apply(_sw, InPort(1), command: FlowModCommand.Modify));
+        Assert.Equal(ControlError.None, Apply(_sw, InPort(2), command: FlowModCommand.ModifyStrict));
+        Assert.Equal(2, Entries(_sw).Count);
+        Assert.Empty(_sw.Flows());
     }
 
     [Fact]
     public void A_delete_by_out_port_deletes_only_what_outputs_there_and_reports_nothing()
     {
-        using TestSwitch sw = new();
-        Apply(sw, InPort(1), outPort: 2, flags: FlowModFlags.SendFlowRemoved);
-        Apply(sw, InPort(2), outPort: 3, flags: FlowModFlags.SendFlowRemoved);
-        sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any, OutPort = 3, Flags = Emergency });
-        sw.Settle();
-        Assert.Equal(1, Assert.Single(Entries(sw)).Match.InPort);
-        Assert.Empty(sw.Removed);
+        Apply(_sw, InPort(1), outPort: 2, flags: FlowModFlags.SendFlowRemoved);
+        Apply(_sw, InPort(2), outPort: 3, flags: FlowModFlags.SendFlowRemoved);
+        _sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any, OutPort = 3, Flags = Emergency });
+        _sw.Settle();
+        Assert.Equal(1, Assert.Single(Entries(_sw)).Match.InPort);
+        Assert.Empty(_sw.Removed);
     }
 
     [Fact]
     public void Bad_actions_are_refused_as_in_the_other_tables()
     {
-        using TestSwitch sw = new();
-        Assert.Equal(ControlError.BadOutPort, Apply(sw, InPort(1), outPort: 0));
-        Assert.Equal(ControlError.BadCommand, sw.Control.Apply(new FlowMod { Command = (FlowModCommand)7, Flags = Emergency }));
+        Assert.Equal(ControlError.BadOutPort, Apply(_sw, InPort(1), outPort: 0));
+        Assert.Equal(ControlError.BadCommand, _sw.Control.Apply(new FlowMod { Command = (FlowModCommand)7, Flags = Emergency }));
     }
 
     [Fact]
     public void Entering_deletes_normal_entries_and_puts_emergency_entries_in_force()
     {
-        using TestSwitch sw = new();
-        sw.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 9, cookie: 1) with { Actions = new[] { FlowAction.Output(2) }, Flags = FlowModFlags.SendFlowRemoved });
-        Apply(sw, InPort(1), outPort: 3, cookie: 2, flags: FlowModFlags.SendFlowRemoved);
-        Assert.True(sw.Control.EnterEmergency());
-        Assert.True(sw.Control.InEmergency);
-        sw.Send(1, TestPacket.Icmp());
-        sw.Send(4, TestPacket.Icmp());
+        _sw.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 9, cookie: 1) with { Actions = new[] { FlowAction.Output(2) }, Flags = FlowModFlags.SendFlowRemoved });
+        Apply(_sw, InPort(1), outPort: 3, cookie: 2, flags: FlowModFlags.SendFlowRemoved);
+        Assert.True(_sw.Control.EnterEmergency());
+        Assert.True(_sw.Control.InEmergency);
+        _sw.Send(1, TestPacket.Icmp());
+        _sw.Send(4, TestPacket.Icmp());
 
-        Assert.Single(sw.Received(3));
-        Assert.Empty(sw.Received(2));
-        Assert.Equal([1ul], sw.Removed.Select(r => r.Cookie));
-        (FlowMatch _, ulong cookie, ulong packets, ulong bytes, ushort _, bool exact, FlowAction[] _) = Assert.Single(sw.Flows());
+        Assert.Single(_sw.Received(3));
+        Assert.Empty(_sw.Received(2));
+        Assert.Equal([1ul], _sw.Removed.Select(r => r.Cookie));
+        (FlowMatch _, ulong cookie, ulong packets, ulong bytes, ushort _, bool exact, FlowAction[] _) = Assert.Single(_sw.Flows());
         Assert.Equal((2ul, 1ul, 98ul, false), (cookie, packets, bytes, exact));
-        Assert.Equal(1ul, Assert.Single(Entries(sw)).Packets); // counted for the emergency entry as well
-        Assert.Equal(new AggregateStatistics(1, 98, 1), sw.Control.Aggregate(new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable)));
-        Assert.False(sw.Control.EnterEmergency());
+        Assert.Equal(1ul, Assert.Single(Entries(_sw)).Packets); // counted for the emergency entry as well
+        Assert.Equal(new AggregateStatistics(1, 98, 1), _sw.Control.Aggregate(new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable)));
+        Assert.False(_sw.Control.EnterEmergency());
     }
 
     [Fact]
     public void Without_emergency_entries_nothing_is_entered_and_nothing_deleted()
     {
-        using TestSwitch sw = new();
-        sw.Add(FlowMatch.Any, 1, FlowAction.Output(2));
-        Assert.False(sw.Control.EnterEmergency());
-        Assert.False(sw.Control.InEmergency);
-        Assert.Single(sw.Flows());
+        _sw.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        Assert.False(_sw.Control.EnterEmergency());
+        Assert.False(_sw.Control.InEmergency);
+        Assert.Single(_sw.Flows());
     }
 
     [Fact]
     public void After_the_controller_is_back_the_entries_stay_until_it_deletes_them()
     {
-        using TestSwitch sw = new();
-        Apply(sw, InPort(1), outPort: 3, flags: FlowModFlags.SendFlowRemoved);
-        sw.Control.EnterEmergency();
-        sw.Control.LeaveEmergency();
-        sw.Send(1, TestPacket.Icmp());
-        Assert.Single(sw.Received(3));
-        Apply(sw, InPort(1), outPort: 4); // the emergency table's entry, for the next time
-        sw.Send(1, TestPacket.Icmp());
-        Assert.Single(sw.Received(3));
+        Apply(_sw, InPort(1), outPort: 3, flags: FlowModFlags.SendFlowRemoved);
+        _sw.Control.EnterEmergency();
+        _sw.Control.LeaveEmergency();
+        _sw.Send(1, TestPacket.Icmp());
+        Assert.Single(_sw.Received(3));
+        Apply(_sw, InPort(1), outPort: 4); // the emergency table's entry, for the next time
+        _sw.Send(1, TestPacket.Icmp());
+        Assert.Single(_sw.Received(3));
 
-        sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
-        sw.Send(1, TestPacket.Icmp());
-        Assert.Single(sw.PacketIns);
-        Assert.Empty(sw.Removed); // "Deleted emergency flow entries generate no flow removed messages"
-        Assert.Equal(0ul, Assert.Single(Entries(sw)).Packets);
-        Assert.True(sw.Control.EnterEmergency());
-        sw.Send(1, TestPacket.Icmp());
-        Assert.Single(sw.Received(4));
+        _sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
+        _sw.Send(1, TestPacket.Icmp());
+        Assert.Single(_sw.PacketIns);
+        Assert.Empty(_sw.Removed); // "Deleted emergency flow entries generate no flow removed messages"
+        Assert.Equal(0ul, Assert.Single(Entries(_sw)).Packets);
+        Assert.True(_sw.Control.EnterEmergency());
+        _sw.Send(1, TestPacket.Icmp());
+        Assert.Single(_sw.Received(4));
     }
 
     [Fact]
     public void While_in_emergency_mode_changes_of_the_emergency_table_take_effect_at_once()
     {
-        using TestSwitch sw = new();
-        Apply(sw, InPort(1), outPort: 2);
-        sw.Control.EnterEmergency();
-        Apply(sw, InPort(2), outPort: 3);
-        Apply(sw, InPort(1), outPort: 4, command: FlowModCommand.Modify);
-        sw.Send(1, TestPacket.Icmp());
-        sw.Send(2, TestPacket.Icmp());
-        Assert.Equal((0, 1, 1), (sw.Received(2).Count, sw.Received(3).Count, sw.Received(4).Count));
-        sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any, Flags = Emergency });
-        sw.Settle();
-        Assert.Empty(sw.Flows());
-        Assert.Empty(Entries(sw));
+        Apply(_sw, InPort(1), outPort: 2);
+        _sw.Control.EnterEmergency();
+        Apply(_sw, InPort(2), outPort: 3);
+        Apply(_sw, InPort(1), outPort: 4, command: FlowModCommand.Modify);
+        _sw.Send(1, TestPacket.Icmp());
+        _sw.Send(2, TestPacket.Icmp());
+        Assert.Equal((0, 1, 1), (_sw.Received(2).Count, _sw.Received(3).Count, _sw.Received(4).Count));
+        _sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any, Flags = Emergency });
+        _sw.Settle();
+        Assert.Empty(_sw.Flows());
+        Assert.Empty(Entries(_sw));
     }
 
     [Fact]
     public void A_second_emergency_starts_from_the_emergency_table_as_it_then_is()
     {
-        using TestSwitch sw = new();
-        Apply(sw, InPort(1), outPort: 2, cookie: 1);
-        Apply(sw, InPort(2), outPort: 2, cookie: 2);
-        sw.Control.EnterEmergency();
-        sw.Control.LeaveEmergency();
-        sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = InPort(2), Flags = Emergency });
-        sw.Add(InPort(3), 1, FlowAction.Output(2));
-        Assert.True(sw.Control.EnterEmergency());
-        Assert.Equal([1ul], sw.Flows().Select(f => f.Cookie));
+        Apply(_sw, InPort(1), outPort: 2, cookie: 1);
+        Apply(_sw, InPort(2), outPort: 2, cookie: 2);
+        _sw.Control.EnterEmergency();
+        _sw.Control.LeaveEmergency();
+        _sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = InPort(2), Flags = Emergency });
+        _sw.Add(InPort(3), 1, FlowAction.Output(2));
+        Assert.True(_sw.Control.EnterEmergency());
+        Assert.Equal([1ul], _sw.Flows().Select(f => f.Cookie));
     }
 
     [Fact]
@@ -222,15 +214,14 @@ public sealed class EmergencyTableTests
     [Fact]
     public void Exact_entries_go_to_table_0_and_out_of_it()
     {
-        using TestSwitch sw = new();
         FlowMatch exact = new() { InPort = 1, DlVlan = FlowMatch.VlanNone, DlType = 0x1234, DlSrc = new(1), DlDst = new(2) };
-        Apply(sw, exact, outPort: 3, priority: 3);
-        Apply(sw, exact, outPort: 4, priority: 9); // the same entry: priority tells exact ones not apart
-        Assert.Single(Entries(sw));
-        sw.Control.EnterEmergency();
-        Assert.Equal(1u, sw.Control.ReadTable(0).ActiveCount);
-        sw.Send(1, TestPacket.Ethernet(0x1234, new byte[46], 1, 2));
-        Assert.Single(sw.Received(4));
+        Apply(_sw, exact, outPort: 3, priority: 3);
+        Apply(_sw, exact, outPort: 4, priority: 9); // the same entry: priority tells exact ones not apart
+        Assert.Single(Entries(_sw));
+        _sw.Control.EnterEmergency();
+        Assert.Equal(1u, _sw.Control.ReadTable(0).ActiveCount);
+        _sw.Send(1, TestPacket.Ethernet(0x1234, new byte[46], 1, 2));
+        Assert.Single(_sw.Received(4));
     }
 
     [Fact]
@@ -238,49 +229,47 @@ public sealed class EmergencyTableTests
     {
         FlowMatch exact = new() { InPort = 1, DlVlan = FlowMatch.VlanNone, DlType = 0x1234, DlSrc = new(1), DlDst = new(2) };
         const FlowModFlags check = FlowModFlags.CheckOverlap;
-        using TestSwitch sw = new();
-        Apply(sw, InPort(1), priority: 0xffff);
-        Apply(sw, InPort(1), priority: 5);
-        Assert.Equal(ControlError.Overlap, Apply(sw, exact, priority: 5, flags: check));
-        sw.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = InPort(1), Priority = 0xffff, Flags = Emergency });
-        Assert.Equal(ControlError.None, Apply(sw, exact, outPort: 3, priority: 5, flags: check));
-        Assert.Equal(ControlError.Overlap, Apply(sw, exact, priority: 6, flags: check));
-        Assert.Equal(ControlError.Overlap, Apply(sw, InPort(1), priority: 0xffff, flags: check));
-        Assert.Equal(ControlError.None, Apply(sw, InPort(2), priority: 0xffff, flags: check));
+        Apply(_sw, InPort(1), priority: 0xffff);
+        Apply(_sw, InPort(1), priority: 5);
+        Assert.Equal(ControlError.Overlap, Apply(_sw, exact, priority: 5, flags: check));
+        _sw.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = InPort(1), Priority = 0xffff, Flags = Emergency });
+        Assert.Equal(ControlError.None, Apply(_sw, exact, outPort: 3, priority: 5, flags: check));
+        Assert.Equal(ControlError.Overlap, Apply(_sw, exact, priority: 6, flags: check));
+        Assert.Equal(ControlError.Overlap, Apply(_sw, InPort(1), priority: 0xffff, flags: check));
+        Assert.Equal(ControlError.None, Apply(_sw, InPort(2), priority: 0xffff, flags: check));
 
-        Apply(sw, exact, outPort: 4, priority: 6, command: FlowModCommand.ModifyStrict);
-        Assert.Equal([2, 2, 4], Entries(sw).Select(entry => (int)entry.Actions[0].Port).Order());
-        sw.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = exact, Priority = 7, Flags = Emergency });
-        Assert.Equal([2, 2], Entries(sw).Select(entry => (int)entry.Actions[0].Port));
+        Apply(_sw, exact, outPort: 4, priority: 6, command: FlowModCommand.ModifyStrict);
+        Assert.Equal([2, 2, 4], Entries(_sw).Select(entry => (int)entry.Actions[0].Port).Order());
+        _sw.Control.Apply(new FlowMod { Command = FlowModCommand.DeleteStrict, Match = exact, Priority = 7, Flags = Emergency });
+        Assert.Equal([2, 2], Entries(_sw).Select(entry => (int)entry.Actions[0].Port));
     }
 
     [Fact]
     public void No_packet_meets_neither_table_while_they_change_places()
     {
-        using TestSwitch sw = new();
-        sw.Control.MissBehaviour = MissBehaviour.Drop;
-        sw.Add(FlowMatch.Any, 9, FlowAction.Output(2));
-        Apply(sw, FlowMatch.Any, outPort: 3, priority: 1);
+        _sw.Control.MissBehaviour = MissBehaviour.Drop;
+        _sw.Add(FlowMatch.Any, 9, FlowAction.Output(2));
+        Apply(_sw, FlowMatch.Any, outPort: 3, priority: 1);
         byte[] frame = TestPacket.Icmp();
-        RunningWorkers workers = new(sw.Control);
+        RunningWorkers workers = new(_sw.Control);
         for (int i = 0; i < 2000; i++)
         {
             for (int n = 0; n < 20; n++)
             {
-                sw[1].TryInject(frame);
+                _sw[1].TryInject(frame);
             }
-            Assert.True(sw.Control.EnterEmergency());
-            sw[1].TryInject(frame);
-            sw.Control.LeaveEmergency();
-            sw.Add(FlowMatch.Any, 9, FlowAction.Output(2));
-            sw[2].Collect();
-            sw[3].Collect();
+            Assert.True(_sw.Control.EnterEmergency());
+            _sw[1].TryInject(frame);
+            _sw.Control.LeaveEmergency();
+            _sw.Add(FlowMatch.Any, 9, FlowAction.Output(2));
+            _sw[2].Collect();
+            _sw[3].Collect();
         }
         workers.Dispose();
-        sw.Settle();
-        Assert.Equal(0, sw.Control.ReadDrops(DropReason.Miss));
-        Assert.True(sw.Control.ReadTable(1).MatchedCount > 0);
-        sw.AssertNoFrameLost();
+        _sw.Settle();
+        Assert.Equal(0, _sw.Control.ReadDrops(DropReason.Miss));
+        Assert.True(_sw.Control.ReadTable(1).MatchedCount > 0);
+        _sw.AssertNoFrameLost();
     }
 
     private static ControlError Apply(

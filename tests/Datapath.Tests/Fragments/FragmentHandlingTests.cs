@@ -32,7 +32,6 @@ public sealed class FragmentHandlingTests
         Assert.Equal([small, small], sw.Received(2));
         Assert.Single(sw.Received(3));
         Assert.Equal(3, sw.Control.ReadDrops(DropReason.Fragment));
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -49,7 +48,6 @@ public sealed class FragmentHandlingTests
         Assert.Equal((2ul, (ulong)received.Sum(f => f.Length)), sw.Flows().Where(f => f.Match.TpDst == 5000).Select(f => (f.Packets, f.Bytes)).Single());
         Assert.True(sw.Control.TryReadPort(1, out PortStatistics port));
         Assert.Equal(5ul, port.ReceivedPackets);
-        sw.AssertNoFrameLost();
     }
 
     [Theory]
@@ -67,7 +65,6 @@ public sealed class FragmentHandlingTests
         Assert.Equal(Whole, made[^1]);
         Assert.True(sw.Control.TryReadPort(2, out PortStatistics port));
         Assert.Equal((ulong)fragments.Count, port.TransmittedPackets);
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -88,7 +85,6 @@ public sealed class FragmentHandlingTests
         Assert.Equal(3, cut.Count);
         Assert.All(cut, f => Assert.Equal(tagged[..18], f[..18]));
         Assert.Equal(tagged[38..], cut.SelectMany(f => f[38..]));
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -105,7 +101,6 @@ public sealed class FragmentHandlingTests
         sw.Send(1, [.. fragments]);
         Assert.Empty(sw.Received(2));
         Assert.Equal(1, sw.Control.ReadDrops(DropReason.TooLong));
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -119,7 +114,6 @@ public sealed class FragmentHandlingTests
         sw.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Output(2)], Whole);
         sw.Settle();
         Assert.Equal(6, sw.Received(2).Count);
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -140,7 +134,6 @@ public sealed class FragmentHandlingTests
         }
         sw.Settle();
         Assert.Equal(Whole, Assert.Single(sw.Received(2)));
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -158,7 +151,6 @@ public sealed class FragmentHandlingTests
         Assert.Equal(2, sw.Control.ReadDrops(DropReason.ReassemblyTimeout));
         sw.Send(1, fragments[2]);
         Assert.Empty(sw.Received(2));
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -171,7 +163,6 @@ public sealed class FragmentHandlingTests
         }
         Assert.Equal(16, sw.Control.Workers[0].HeldCount);
         Assert.Equal(484, sw.Control.ReadDrops(DropReason.ReassemblyFull));
-        sw.AssertNoFrameLost();
     }
 
     [Theory]
@@ -186,7 +177,6 @@ public sealed class FragmentHandlingTests
         sw.Send(1, fragments[2]);
         Assert.Equal(next == FragmentHandling.Normal ? 1 : 0, sw.Received(3).Count);
         Assert.Equal(0, sw.Control.Workers[0].HeldCount);
-        sw.AssertNoFrameLost();
     }
 
     [Theory]
@@ -200,7 +190,6 @@ public sealed class FragmentHandlingTests
             TestPacket.Ethernet((ushort)(f.Length - 14 + 8), [0xaa, 0xaa, 3, 0, 0, 0, 8, 0, .. f[14..]]))];
         sw.Send(1, snap);
         Assert.Equal(passed, sw.Received(3).Count);
-        sw.AssertNoFrameLost();
     }
 
     [Fact]
@@ -213,13 +202,12 @@ public sealed class FragmentHandlingTests
         Assert.Empty(sw.Received(2));
         sw.Send(1, fragments[1], fragments[2]);
         Assert.Equal(3, sw.Received(2).Count);
-        sw.AssertNoFrameLost();
     }
 
     /// <summary>UDP to 5000 leaves by port 2, which has the MTU; everything else by port 3.</summary>
     private static TestSwitch NewSwitch(FragmentHandling handling, int mtu = 0, DatapathOptions? options = null)
     {
-        TestSwitch sw = new(ports: 0, options);
+        TestSwitch sw = new(ports: 0, options) { KeepsFrames = true };
         for (ushort port = 1; port <= 4; port++)
         {
             sw.AddPort(port, port == 2 ? mtu : 0);

@@ -1,8 +1,8 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Queues;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 
@@ -13,7 +13,7 @@ public sealed class AllocationTests
 {
     private const int Packets = 100_000;
 
-    public static TheoryData<string> Paths => ["exact", "wildcard", "rewrite", "flood", "normal", "drop"];
+    public static TheoryData<string> Paths => ["exact", "wildcard", "rewrite", "flood", "normal", "queue", "drop"];
 
     [Theory]
     [MemberData(nameof(Paths))]
@@ -40,6 +40,10 @@ public sealed class AllocationTests
                 break;
             case "normal":
                 sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
+                break;
+            case "queue":
+                sut.Control.ConfigureQueue(2, new QueueConfig(5, 10_000_000));
+                sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5), FlowAction.Output(2));
                 break;
         }
         sut.Control.MissBehaviour = MissBehaviour.Drop;
@@ -147,17 +151,9 @@ public sealed class AllocationTests
             while (worker.PollOnce() > 0)
             {
             }
-            Release(sut[2]);
-            Release(sut[3]);
-            Release(sut[4]);
-        }
-    }
-
-    private static void Release(MemoryPort port)
-    {
-        while (port.TryCollect(out Packet packet))
-        {
-            port.FarFrames.Release(packet);
+            sut.Discard(2);
+            sut.Discard(3);
+            sut.Discard(4);
         }
     }
 }

@@ -13,22 +13,31 @@ namespace Softswitch.Datapath.Tests.Pipeline;
 public sealed class BatchExecutorTests
 {
     private const ushort Closed = 4;
-    private static readonly MacAddress New = new(0x0a0b0c0d0e0f);
+    private static readonly MacAddress A = new(0x0a0b0c0d0e0f);
+    private static readonly MacAddress B = new(0x0266_7788_99aa);
 
-    // What an entry does, and what comes out by which port for a frame.
-    private static readonly (FlowAction[] Actions, (ushort Port, bool Rewritten)[] Out)[] Treatments =
+    // What an entry does, and what comes out by which port for a frame: with which addresses instead of its own. Lists that set addresses and then send to one
+    // port take a path of their own.
+    private static readonly (FlowAction[] Actions, (ushort Port, MacAddress? Dst, MacAddress? Src)[] Out)[] Treatments =
     [
-        ([FlowAction.Output(2)], [(2, false)]),
-        ([FlowAction.Output(3)], [(3, false)]),
-        ([FlowAction.SetDlDst(New), FlowAction.Output(2)], [(2, true)]),
-        ([FlowAction.SetDlDst(New), FlowAction.Output(3)], [(3, true)]),
-        ([FlowAction.Output(3), FlowAction.SetDlDst(New), FlowAction.Output(2)], [(3, false), (2, true)]),
+        ([FlowAction.Output(2)], [(2, null, null)]),
+        ([FlowAction.Output(3)], [(3, null, null)]),
+        ([FlowAction.SetDlDst(A), FlowAction.Output(2)], [(2, A, null)]),
+        ([FlowAction.SetDlDst(A), FlowAction.Output(3)], [(3, A, null)]),
+        ([FlowAction.SetDlSrc(A), FlowAction.Output(2)], [(2, null, A)]),
+        ([FlowAction.SetDlSrc(A), FlowAction.SetDlDst(B), FlowAction.Output(2)], [(2, B, A)]),
+        ([FlowAction.SetDlSrc(B), FlowAction.SetDlDst(A), FlowAction.SetDlSrc(A), FlowAction.Output(2)], [(2, A, A)]),
+        ([FlowAction.SetDlSrc(A), FlowAction.Output(2), FlowAction.SetDlDst(B)], [(2, null, A)]),
+        ([FlowAction.SetDlSrc(A), FlowAction.Output(3), FlowAction.SetDlDst(B), FlowAction.Output(2)], [(3, null, A), (2, B, A)]),
+        ([FlowAction.Output(3), FlowAction.SetDlDst(A), FlowAction.Output(2)], [(3, null, null), (2, A, null)]),
         ([FlowAction.Output(1)], []),
-        ([FlowAction.SetDlDst(New), FlowAction.Output(1)], []),
+        ([FlowAction.SetDlDst(A), FlowAction.Output(1)], []),
         ([FlowAction.Output(Closed)], []),
-        ([FlowAction.SetDlDst(New), FlowAction.Output(Closed)], []),
+        ([FlowAction.SetDlDst(A), FlowAction.Output(Closed)], []),
         ([FlowAction.Output(99)], []),
-        ([FlowAction.SetDlDst(New), FlowAction.Output(PortNumber.InPort)], [(1, true)]),
+        ([FlowAction.SetDlSrc(A), FlowAction.Output(99)], []),
+        ([FlowAction.SetDlDst(A), FlowAction.Output(PortNumber.InPort)], [(1, A, null)]),
+        ([FlowAction.SetDlSrc(A), FlowAction.Output(PortNumber.InPort)], [(1, null, A)]),
         ([FlowAction.SetTpDst(7)], []),
         ([], []),
     ];
@@ -42,7 +51,7 @@ public sealed class BatchExecutorTests
         Random random = new(seed);
         using TestSwitch sut = new();
         sut.Control.MissBehaviour = MissBehaviour.Drop;
-        sut.Control.ConfigurePort(Closed, sut[Closed].HardwareAddress, PortConfig.PortDown, PortConfig.PortDown);
+        sut.Configure(Closed, PortConfig.PortDown);
         byte[][] frames = [.. Enumerable.Range(0, Treatments.Length + 1).Select(i => TestPacket.Tcp(src: (uint)i))]; // the last one has no entry
         for (int i = 0; i < Treatments.Length; i++)
         {
@@ -74,5 +83,11 @@ public sealed class BatchExecutorTests
     }
 
     private static IEnumerable<byte[]> Expected(int pick, ushort port, byte[][] frames) =>
-        pick == Treatments.Length ? [] : Treatments[pick].Out.Where(o => o.Port == port).Select(o => o.Rewritten ? [10, 11, 12, 13, 14, 15, .. frames[pick][6..]] : frames[pick]);
+        pick == Treatments.Length ? [] : Treatments[pick].Out.Where(o => o.Port == port).Select(o =>
+        {
+            byte[] frame = [.. frames[pick]];
+            o.Dst?.CopyTo(frame);
+            o.Src?.CopyTo(frame.AsSpan(6));
+            return frame;
+        });
 }

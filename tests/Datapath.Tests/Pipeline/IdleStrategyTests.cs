@@ -10,6 +10,8 @@ public sealed class IdleStrategyTests
     private const long Microsecond = TimeSpan.TicksPerMicrosecond;
     private const long Long = 10 * TimeSpan.TicksPerMillisecond;
 
+    private readonly IdleStrategy _idle = Begin(new RecordingWaiter());
+
     [Fact]
     public void Every_port_is_told_of_a_sleep_and_one_with_packets_prevents_it()
     {
@@ -107,60 +109,55 @@ public sealed class IdleStrategyTests
     [Fact]
     public void A_worker_rests_once_a_whole_sleep_brought_nothing()
     {
-        IdleStrategy idle = Begin(new RecordingWaiter());
-        Assert.True(idle.TryFallAsleep([], Long));
-        idle.EndSleep(isDue: true);
-        Assert.True(idle.IsResting);
-        Assert.True(idle.NoteIdlePass(0)); // one look is enough
-        idle.NoteBusyPass(0);
-        Assert.False(idle.IsResting);
+        Assert.True(_idle.TryFallAsleep([], Long));
+        _idle.EndSleep(isDue: true);
+        Assert.True(_idle.IsResting);
+        Assert.True(_idle.NoteIdlePass(0)); // one look is enough
+        _idle.NoteBusyPass(0);
+        Assert.False(_idle.IsResting);
     }
 
     [Fact]
     public void A_worker_that_packets_wake_soon_spins_for_twice_the_gap_from_then_on()
     {
-        IdleStrategy idle = Begin(new RecordingWaiter());
-        Assert.Equal(IdleStrategy.PassesBeforeSleep, PassesUntilSleep(idle, 1000));
-        Wake(idle, 1000 + (40 * Microsecond));
-        Assert.Equal(80 + 1, PassesUntilSleep(idle, 2000));
+        Assert.Equal(IdleStrategy.PassesBeforeSleep, PassesUntilSleep(_idle, 1000));
+        Wake(_idle, 1000 + (40 * Microsecond));
+        Assert.Equal(80 + 1, PassesUntilSleep(_idle, 2000));
     }
 
     [Fact]
     public void No_gaps_make_a_worker_spin_without_end()
     {
-        IdleStrategy idle = Begin(new RecordingWaiter());
         long now = 1000;
         for (int i = 0; i < 10; i++)
         {
-            int passes = PassesUntilSleep(idle, now);
+            int passes = PassesUntilSleep(_idle, now);
             Assert.InRange(passes, IdleStrategy.PassesBeforeSleep, 100 + 1);
-            Wake(idle, now += passes * Microsecond);
+            Wake(_idle, now += passes * Microsecond);
         }
     }
 
     [Fact]
     public void Long_gaps_make_a_worker_spin_for_less_again()
     {
-        IdleStrategy idle = Begin(new RecordingWaiter());
-        PassesUntilSleep(idle, 1000);
-        Wake(idle, 1000 + (100 * Microsecond));
-        Assert.Equal(100 + 1, PassesUntilSleep(idle, 5000));
-        Wake(idle, 5000 + (101 * Microsecond));
-        Assert.Equal(IdleStrategy.PassesBeforeSleep, PassesUntilSleep(idle, 10_000));
+        PassesUntilSleep(_idle, 1000);
+        Wake(_idle, 1000 + (100 * Microsecond));
+        Assert.Equal(100 + 1, PassesUntilSleep(_idle, 5000));
+        Wake(_idle, 5000 + (101 * Microsecond));
+        Assert.Equal(IdleStrategy.PassesBeforeSleep, PassesUntilSleep(_idle, 10_000));
     }
 
     [Fact]
     public void A_worker_does_not_spin_on_while_others_have_use_for_its_processor()
     {
-        IdleStrategy idle = Begin(new RecordingWaiter());
-        PassesUntilSleep(idle, 1000);
-        Wake(idle, 1000 + (100 * Microsecond));
+        PassesUntilSleep(_idle, 1000);
+        Wake(_idle, 1000 + (100 * Microsecond));
         long now = 5000;
         for (int i = 0; i < IdleStrategy.PassesBeforeSleep; i++)
         {
-            Assert.False(idle.NoteIdlePass(now++));
+            Assert.False(_idle.NoteIdlePass(now++));
         }
-        Assert.True(idle.NoteIdlePass(now + (11 * Microsecond)));
+        Assert.True(_idle.NoteIdlePass(now + (11 * Microsecond)));
     }
 
     /// <summary>Passes of a microsecond each that move nothing, the first at <paramref name="now"/>, until the worker sleeps.</summary>

@@ -12,7 +12,7 @@ using Softswitch.Testing;
 namespace Softswitch.Datapath.Tests.Pipeline;
 
 /// <summary>In-band control: the switch's own connections pass whatever the flow table holds (OpenFlow 1.0.0 §4.2).</summary>
-public sealed class InBandTests
+public sealed class InBandTests : IDisposable
 {
     private const ulong Local = 0x0200_0000_00ff;
     private const ulong Peer = 0x0200_0000_00aa;
@@ -61,6 +61,10 @@ public sealed class InBandTests
         ["dns"] = (false, TestPacket.Udp(OwnIp, ControllerIp, 40000, 53, dlSrc: Local, dlDst: Peer)),
     };
 
+    private readonly InBandSwitch _sut = new();
+
+    public void Dispose() => _sut.Dispose();
+
     public static TheoryData<string> FromOthers => [.. Others.Keys];
 
     public static TheoryData<string> FromUs => [.. Ours.Keys];
@@ -69,26 +73,24 @@ public sealed class InBandTests
     [MemberData(nameof(FromOthers))]
     public void What_comes_in_from_elsewhere_passes_the_table_if_it_is_ours(string kind)
     {
-        using InBandSwitch sut = new();
         (bool passes, byte[] frame) = Others[kind];
-        sut.Switch.Send(1, frame);
-        Assert.Equal(passes ? [frame] : [], sut.Local.Collect());
-        sut.AssertLookedUp(passes ? 0UL : 1);
+        _sut.Switch.Send(1, frame);
+        Assert.Equal(passes ? [frame] : [], _sut.Local.Collect());
+        _sut.AssertLookedUp(passes ? 0UL : 1);
     }
 
     [Theory]
     [MemberData(nameof(FromUs))]
     public void What_our_own_stack_sends_passes_the_table_if_it_is_the_secure_channels(string kind)
     {
-        using InBandSwitch sut = new();
         (bool passes, byte[] frame) = Ours[kind];
-        Assert.True(sut.Local.TryInject(frame));
-        sut.Switch.Settle();
+        Assert.True(_sut.Local.TryInject(frame));
+        _sut.Switch.Settle();
         for (ushort port = 1; port <= 4; port++)
         {
-            Assert.Equal(passes ? [frame] : [], sut.Switch.Received(port));
+            Assert.Equal(passes ? [frame] : [], _sut.Switch.Received(port));
         }
-        sut.AssertLookedUp(passes ? 0UL : 1);
+        _sut.AssertLookedUp(passes ? 0UL : 1);
     }
 
     [Theory]
@@ -100,58 +102,55 @@ public sealed class InBandTests
     [InlineData("emergency")]
     public void No_entry_and_no_fail_mode_can_take_it(string table)
     {
-        using InBandSwitch sut = new();
         byte[] frame = Others["tcp of the controller to us"].Frame;
         FlowMod mod = TestSwitch.Flow(table == "exact" ? ReferenceParser.Parse(frame, 1) : FlowMatch.Any, ushort.MaxValue);
         mod.Flags = table == "emergency" ? FlowModFlags.Emergency : FlowModFlags.None;
         FlowAction[] actions = table == "to the controller" ? [FlowAction.Output(PortNumber.Controller)] : [];
         mod.Actions = actions;
-        Assert.Equal(ControlError.None, sut.Switch.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete)));
+        Assert.Equal(ControlError.None, _sut.Switch.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete)));
         if (!table.StartsWith("none", StringComparison.Ordinal))
         {
-            Assert.Equal(ControlError.None, sut.Switch.Control.Apply(mod));
+            Assert.Equal(ControlError.None, _sut.Switch.Control.Apply(mod));
         }
-        Assert.Equal(table == "emergency", sut.Switch.Control.EnterEmergency());
-        sut.Switch.Control.MissBehaviour = table == "none, dropped" ? MissBehaviour.Drop : MissBehaviour.Controller;
+        Assert.Equal(table == "emergency", _sut.Switch.Control.EnterEmergency());
+        _sut.Switch.Control.MissBehaviour = table == "none, dropped" ? MissBehaviour.Drop : MissBehaviour.Controller;
 
-        sut.Switch.Send(1, frame);
+        _sut.Switch.Send(1, frame);
 
-        Assert.Equal(frame, Assert.Single(sut.Local.Collect()));
-        Assert.Empty(sut.Switch.PacketIns);
-        Assert.All(sut.Switch.Flows(), flow => Assert.Equal(0UL, flow.Packets));
-        sut.AssertLookedUp(0);
+        Assert.Equal(frame, Assert.Single(_sut.Local.Collect()));
+        Assert.Empty(_sut.Switch.PacketIns);
+        Assert.All(_sut.Switch.Flows(), flow => Assert.Equal(0UL, flow.Packets));
+        _sut.AssertLookedUp(0);
     }
 
     [Fact]
     public void It_goes_where_the_bridge_has_learned_and_counts_at_the_ports()
     {
-        using InBandSwitch sut = new();
         byte[] request = Others["arp request of the controller"].Frame;
         byte[] answer = TestPacket.Tcp(OwnIp, ControllerIp, 40000, ControllerPort, dlSrc: Local, dlDst: Peer);
-        sut.Switch.Send(3, request);
-        Assert.True(sut.Local.TryInject(answer));
-        sut.Switch.Settle();
-        Assert.Equal(answer, Assert.Single(sut.Switch.Received(3)));
-        Assert.Equal(request, Assert.Single(sut.Switch.Received(1)));
-        Assert.True(sut.Switch.Control.TryReadPort(3, out PortStatistics port));
+        _sut.Switch.Send(3, request);
+        Assert.True(_sut.Local.TryInject(answer));
+        _sut.Switch.Settle();
+        Assert.Equal(answer, Assert.Single(_sut.Switch.Received(3)));
+        Assert.Equal(request, Assert.Single(_sut.Switch.Received(1)));
+        Assert.True(_sut.Switch.Control.TryReadPort(3, out PortStatistics port));
         Assert.Equal((1UL, (ulong)request.Length, 1UL, (ulong)answer.Length), (port.ReceivedPackets, port.ReceivedBytes, port.TransmittedPackets, port.TransmittedBytes));
-        Assert.True(sut.Switch.Control.TryReadPort(PortNumber.Local, out PortStatistics local));
+        Assert.True(_sut.Switch.Control.TryReadPort(PortNumber.Local, out PortStatistics local));
         Assert.Equal((1UL, 1UL), (local.ReceivedPackets, local.TransmittedPackets));
     }
 
     [Fact]
     public void Port_settings_and_spanning_tree_hold_for_it_too()
     {
-        using InBandSwitch sut = new();
         byte[] request = Ours["arp request for anyone"].Frame;
-        Configure(sut, 2, PortConfig.NoFlood);
-        Configure(sut, 3, PortConfig.NoForward);
-        Assert.True(sut.Local.TryInject(request));
-        sut.Switch.Settle();
-        Assert.Equal([1, 0, 0, 1], sut.Counts());
-        Configure(sut, 1, PortConfig.NoReceive);
-        sut.Switch.Send(1, Others["tcp of the controller to us"].Frame);
-        Assert.Empty(sut.Local.Collect());
+        _sut.Switch.Configure(2, PortConfig.NoFlood);
+        _sut.Switch.Configure(3, PortConfig.NoForward);
+        Assert.True(_sut.Local.TryInject(request));
+        _sut.Switch.Settle();
+        Assert.Equal([1, 0, 0, 1], _sut.Counts());
+        _sut.Switch.Configure(1, PortConfig.NoReceive);
+        _sut.Switch.Send(1, Others["tcp of the controller to us"].Frame);
+        Assert.Empty(_sut.Local.Collect());
 
         using InBandSwitch blocked = new(new DatapathOptions { SpanningTree = new SpanningTreeOptions() });
         Assert.True(blocked.Local.TryInject(request));
@@ -163,49 +162,45 @@ public sealed class InBandTests
     [Fact]
     public void A_batch_of_both_kinds_keeps_the_order_of_each()
     {
-        using InBandSwitch sut = new();
-        Assert.True(sut.Local.TryInject(Ours["arp request for anyone"].Frame)); // the bridge learns where we are
-        sut.Switch.Settle();
-        sut.Switch.Received(2);
+        Assert.True(_sut.Local.TryInject(Ours["arp request for anyone"].Frame)); // the bridge learns where we are
+        _sut.Switch.Settle();
+        _sut.Switch.Received(2);
         byte[][] ours = [.. Enumerable.Range(0, 8).Select(i => TestPacket.Tcp(ControllerIp, OwnIp, ControllerPort, (ushort)i, dlSrc: Peer, dlDst: Local))];
         byte[][] others = [.. Enumerable.Range(0, 8).Select(i => TestPacket.Udp(srcPort: (ushort)i))];
-        sut.Switch.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-        sut.Switch.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        _sut.Switch.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
+        _sut.Switch.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         byte[][] mixed = [others[0], others[1], ours[0], ours[1], others[2], .. Enumerable.Range(3, 5).SelectMany(i => new[] { ours[i - 1], others[i] }), ours[7]];
         foreach (byte[] frame in mixed)
         {
-            Assert.True(sut.Switch[1].TryInject(frame));
+            Assert.True(_sut.Switch[1].TryInject(frame));
         }
-        sut.Switch.Settle();
-        Assert.Equal(others, sut.Switch.Received(2));
-        Assert.Equal(ours, sut.Local.Collect());
+        _sut.Switch.Settle();
+        Assert.Equal(others, _sut.Switch.Received(2));
+        Assert.Equal(ours, _sut.Local.Collect());
     }
 
     [Fact]
     public void Without_it_and_after_it_the_table_has_the_say()
     {
-        using InBandSwitch sut = new();
-        sut.Switch.Control.InBand = null;
-        sut.Switch.Send(1, Others["tcp of the controller to us"].Frame);
-        Assert.Empty(sut.Local.Collect());
-        sut.AssertLookedUp(1);
+        _sut.Switch.Control.InBand = null;
+        _sut.Switch.Send(1, Others["tcp of the controller to us"].Frame);
+        Assert.Empty(_sut.Local.Collect());
+        _sut.AssertLookedUp(1);
     }
 
     [Fact]
     public void A_packet_out_through_the_table_passes_it_as_well()
     {
-        using InBandSwitch sut = new();
         byte[] frame = Others["tcp of the controller to us"].Frame;
-        Assert.Equal(ControlError.None, sut.Switch.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.Output(PortNumber.Table)], frame));
-        sut.Switch.Settle();
-        Assert.Equal(frame, Assert.Single(sut.Local.Collect()));
-        sut.AssertLookedUp(0);
+        Assert.Equal(ControlError.None, _sut.Switch.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.Output(PortNumber.Table)], frame));
+        _sut.Switch.Settle();
+        Assert.Equal(frame, Assert.Single(_sut.Local.Collect()));
+        _sut.AssertLookedUp(0);
     }
 
     [Fact]
     public void A_hundred_thousand_packets_allocate_nothing()
     {
-        using InBandSwitch sut = new();
         byte[][] frames =
         [
             Others["tcp of the controller to us"].Frame, Others["arp request for our address"].Frame,
@@ -217,25 +212,17 @@ public sealed class InBandTests
         {
             for (int i = 0; i < count; i++)
             {
-                sut.Switch[1].TryInject(frames[i % frames.Length]);
+                _sut.Switch[1].TryInject(frames[i % frames.Length]);
                 if (i % 16 == 15)
                 {
-                    sut.Switch.Control.Workers[0].PollOnce();
-                    Discard(sut.Local);
+                    _sut.Switch.Control.Workers[0].PollOnce();
+                    TestSwitch.Discard(_sut.Local);
                     for (ushort port = 1; port <= 4; port++)
                     {
-                        Discard(sut.Switch[port]);
+                        _sut.Switch.Discard(port);
                     }
                 }
             }
-        }
-    }
-
-    private static void Discard(MemoryPort port)
-    {
-        while (port.TryCollect(out Packet packet))
-        {
-            port.FarFrames.Release(packet);
         }
     }
 
@@ -253,9 +240,6 @@ public sealed class InBandTests
         }
         return TestPacket.Ipv4(IpProtocol.Udp, udp, 0, 0xffff_ffff, dlSrc: dlSrc, dlDst: dlDst);
     }
-
-    private static void Configure(InBandSwitch sut, ushort port, PortConfig config) =>
-        Assert.Equal(ControlError.None, sut.Switch.Control.ConfigurePort(port, sut.Switch[port].HardwareAddress, config, config));
 
     /// <summary>Ports 1 to 4 and LOCAL, everything dropped by an entry, in-band control on.</summary>
     private sealed class InBandSwitch : IDisposable

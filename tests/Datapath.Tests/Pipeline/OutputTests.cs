@@ -25,7 +25,6 @@ public sealed class OutputTests
         Assert.Equal((3UL, 3UL * (ulong)Frame.Length, 0UL), (one.ReceivedPackets, one.ReceivedBytes, one.TransmittedPackets));
         Assert.True(sut.Control.TryReadPort(2, out PortStatistics two));
         Assert.Equal((3UL, 3UL * (ulong)Frame.Length, 0UL), (two.TransmittedPackets, two.TransmittedBytes, two.ReceivedPackets));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -41,7 +40,6 @@ public sealed class OutputTests
         byte[] third = [10, 11, 12, 13, 14, 15, .. Frame[6..]];
         Assert.Equal([third], sut.Received(3));
         Assert.Equal([[.. third[..6], 1, 2, 3, 4, 5, 6, 0x81, 0, 0, 9, .. Frame[12..]]], sut.Received(4));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -59,7 +57,6 @@ public sealed class OutputTests
         sut.Send(1, Frame);
         AssertNothingAt(sut, 1, 2, 3, 4);
         Assert.Equal(2, sut.Control.ReadDrops(DropReason.OutputToIngress));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -67,7 +64,7 @@ public sealed class OutputTests
     {
         using TestSwitch sut = With(FlowAction.Output(PortNumber.All));
         sut.AddPort(PortNumber.Local);
-        Configure(sut, 3, PortConfig.NoFlood);
+        sut.Configure(3, PortConfig.NoFlood);
         sut.Send(1, Frame);
         AssertReceived(sut, [2, 3, 4, PortNumber.Local]);
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Flood));
@@ -75,25 +72,6 @@ public sealed class OutputTests
         AssertReceived(sut, [2, 4, PortNumber.Local]);
         sut.Send(3, Frame);
         AssertReceived(sut, [1, 2, 4, PortNumber.Local]);
-        sut.AssertNoFrameLost();
-    }
-
-    [Theory]
-    [InlineData(PortConfig.PortDown)]
-    [InlineData(PortConfig.NoForward)]
-    public void A_closed_port_gets_nothing_and_counts_what_named_it(PortConfig closed)
-    {
-        using TestSwitch sut = With(FlowAction.Output(2), FlowAction.Output(PortNumber.All));
-        Configure(sut, 2, closed);
-        sut.Send(1, Frame);
-        AssertReceived(sut, [3, 4]);
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.EgressClosed));
-        sut.Control.TryReadPort(2, out PortStatistics two);
-        Assert.Equal((0UL, 1UL), (two.TransmittedPackets, two.TransmitDropped));
-        Configure(sut, 2, PortConfig.None);
-        sut.Send(1, Frame);
-        Assert.Equal(2, sut.Received(2).Count);
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -105,13 +83,12 @@ public sealed class OutputTests
         Assert.Equal((3, PacketInReason.Action, 77), (inPort, reason, maxLength));
         Assert.Equal(TestPacket.Tcp(vlan: 5, tos: 0x20), data);
         Assert.Equal([TestPacket.Tcp(tos: 0x20)], sut.Received(2));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
     public void A_miss_goes_to_the_controller_with_its_own_reason()
     {
-        using TestSwitch sut = new();
+        using TestSwitch sut = new() { KeepsFrames = true };
         sut.Send(2, Frame);
         Assert.Equal((2, PacketInReason.NoMatch), (sut.PacketIns[0].InPort, sut.PacketIns[0].Reason));
         Assert.Equal(Frame, sut.PacketIns[0].Data);
@@ -119,7 +96,6 @@ public sealed class OutputTests
         sut.Send(2, Frame);
         Assert.Single(sut.PacketIns);
         Assert.Equal(1, sut.Control.ReadDrops(DropReason.Miss));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -136,7 +112,6 @@ public sealed class OutputTests
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.InPort));
         sut.Send(PortNumber.Local, Frame);
         Assert.Equal([Frame], sut.Received(PortNumber.Local));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -156,18 +131,16 @@ public sealed class OutputTests
             AssertNothingAt(sut, 1, 2, 3, 4);
             Assert.Equal(1, sut.Control.ReadDrops(reason));
             Assert.Equal(1UL, sut.Flows()[0].Packets);
-            sut.AssertNoFrameLost();
         }
     }
 
     [Fact]
     public void Alone_on_the_switch_a_flooded_packet_is_dropped_once()
     {
-        using TestSwitch sut = new(ports: 1);
+        using TestSwitch sut = new(ports: 1) { KeepsFrames = true };
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Flood));
         sut.Send(1, Frame);
         Assert.Equal(1, sut.Control.ReadDrops(DropReason.Action));
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -180,13 +153,12 @@ public sealed class OutputTests
         sut.Control.TryReadPort(1, out PortStatistics one);
         Assert.Equal((6UL, 3UL), (one.ReceivedPackets, one.ReceiveErrors));
         Assert.Equal(3UL, sut.Control.ReadTable(0).LookupCount);
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
     public void Without_frames_for_copies_only_the_copies_are_lost()
     {
-        using TestSwitch sut = new(options: new DatapathOptions { FrameCount = 512 });
+        using TestSwitch sut = new(options: new DatapathOptions { FrameCount = 512 }) { KeepsFrames = true };
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2), FlowAction.Output(PortNumber.All));
         for (int i = 0; i < 200; i++)
         {
@@ -196,7 +168,6 @@ public sealed class OutputTests
         long delivered = sut.Received(2).Count + sut.Received(3).Count + sut.Received(4).Count;
         Assert.Equal(4 * 200, delivered + sut.Control.ReadDrops(DropReason.NoFrame));
         Assert.InRange(sut.Control.ReadDrops(DropReason.NoFrame), 1, 599);
-        sut.AssertNoFrameLost();
     }
 
     [Fact]
@@ -226,18 +197,14 @@ public sealed class OutputTests
             Assert.Equal([jumbo], sut.Received(port));
         }
         Assert.Equal(jumbo, sut.PacketIns[0].Data);
-        sut.AssertNoFrameLost();
     }
 
     private static TestSwitch With(params FlowAction[] actions)
     {
-        TestSwitch sut = new();
+        TestSwitch sut = new() { KeepsFrames = true };
         Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, actions));
         return sut;
     }
-
-    private static void Configure(TestSwitch sut, ushort port, PortConfig config) =>
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(port, sut[port].HardwareAddress, config, PortConfig.All));
 
     private static void AssertNothingAt(TestSwitch sut, params ushort[] ports) => Assert.All(ports, port => Assert.Empty(sut.Received(port)));
 

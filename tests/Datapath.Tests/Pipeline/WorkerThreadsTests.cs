@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
@@ -46,7 +45,16 @@ public sealed class WorkerThreadsTests : IDisposable
     [Fact]
     public void A_datapath_with_a_flood_does_not_starve_another_that_sleeps()
     {
-        Member flooded = Add(new EndlessPort());
+        HookedPort endless = new(new MemoryPort("endless", _frames));
+        byte[] frame = TestPacket.Tcp();
+        endless.OnReceive = () =>
+        {
+            while (endless.Inner.TryInject(frame))
+            {
+                // a full batch each time
+            }
+        };
+        Member flooded = Add(endless);
         Member other = Add();
         Eventually.True(() => other.Datapath.Workers[0].Sleep.IsAsleep, "the idle one sleeps");
         for (int i = 0; i < 50; i++)
@@ -64,17 +72,18 @@ public sealed class WorkerThreadsTests : IDisposable
     [Fact]
     public void What_a_worker_throws_ends_its_datapath_alone()
     {
-        FaultyPort faulty = new();
+        const string message = "this port breaks its contract";
+        HookedPort faulty = new(new MemoryPort("faulty", _frames));
         Member broken = Add(faulty);
         Member other = Add();
         other.Inject();
         other.AwaitCollected(1);
-        faulty.Throws = true;
+        faulty.OnReceive = () => throw new InvalidOperationException(message);
         broken.Datapath.Workers[0].Wake();
         Eventually.True(() => ReadFailures().Count == 1, "the owner is told");
         (Worker worker, Exception failure) = ReadFailures()[0];
         Assert.Same(broken.Datapath.Workers[0], worker);
-        Assert.Equal(FaultyPort.Message, failure.Message);
+        Assert.Equal(message, failure.Message);
         Assert.False(worker.IsRunning);
         for (int i = 0; i < 20; i++)
         {
@@ -217,69 +226,5 @@ public sealed class WorkerThreadsTests : IDisposable
             Datapath.Dispose();
             Assert.Equal((0, 0), (Datapath.FrameShare.Count, Datapath.FrameShare.LargeCount));
         }
-    }
-
-    private abstract class StubPort : IPort, IPortDevice
-    {
-        public string Name => "stub";
-
-        public string Backend => "stub";
-
-        public MacAddress HardwareAddress => new(0x0200_0000_0009);
-
-        public bool TakesOffloads => true;
-
-        public IReadOnlyList<IPort> Queues => [this];
-
-        public int PollDescriptor => -1;
-
-        public abstract int Receive(PacketBatch batch, FrameCache frames);
-
-        public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => 0;
-
-        public PortLink ReadLink() => new(Up: true, Mtu: 0);
-
-        public PortCounters ReadCounters() => default;
-
-        public void SetAdministrativeState(bool up)
-        {
-        }
-
-        public void Dispose()
-        {
-        }
-    }
-
-    /// <summary>Has a full batch each time.</summary>
-    private sealed class EndlessPort : StubPort
-    {
-        private static readonly byte[] Frame = TestPacket.Tcp();
-
-        public override int Receive(PacketBatch batch, FrameCache frames)
-        {
-            int received = 0;
-            for (; batch.Free > 0 && frames.TryRent(out Packet packet); received++)
-            {
-                packet.Length = Frame.Length;
-                Frame.CopyTo(packet.Bytes);
-                batch.Add(packet);
-            }
-            return received;
-        }
-    }
-
-    /// <summary>Breaks its contract.</summary>
-    private sealed class FaultyPort : StubPort
-    {
-        public const string Message = "this port throws";
-
-        private volatile bool _throws;
-
-        public bool Throws
-        {
-            set => _throws = value;
-        }
-
-        public override int Receive(PacketBatch batch, FrameCache frames) => _throws ? throw new InvalidOperationException(Message) : 0;
     }
 }

@@ -42,52 +42,6 @@ public sealed class SpanningTreeBridgeTests
     }
 
     [Fact]
-    public void Of_a_triangle_the_far_link_is_blocked_at_the_higher_identifier()
-    {
-        BridgeNetwork network = Triangle(out SimulatedBridge a, out SimulatedBridge b, out SimulatedBridge c);
-        network.Run(Converged);
-        Assert.All(network.Bridges, bridge => Assert.Equal(A, bridge.Machine.Root));
-        Assert.True(a.Machine.IsRoot);
-        AssertStates(a, BridgePortState.Forwarding, BridgePortState.Forwarding);
-        AssertStates(b, BridgePortState.Forwarding, BridgePortState.Forwarding);
-        AssertStates(c, BridgePortState.Forwarding, BridgePortState.Blocking);
-        TreeOracle.AssertConverged(network);
-    }
-
-    [Fact]
-    public void A_lower_priority_outranks_a_lower_address()
-    {
-        BridgeNetwork network = new();
-        SimulatedBridge a = network.AddBridge(A);
-        SimulatedBridge b = network.AddBridge(0x7000_0200_0000_00ff);
-        network.Connect(a, b);
-        network.Run(Converged);
-        Assert.Equal(b.Machine.Id, a.Machine.Root);
-        Assert.True(b.Machine.IsRoot);
-    }
-
-    [Fact]
-    public void Of_two_equal_links_the_lower_port_of_the_nearer_bridge_forwards()
-    {
-        BridgeNetwork network = new();
-        SimulatedBridge a = network.AddBridge(A);
-        SimulatedBridge b = network.AddBridge(B);
-        // Crossed: b's second port faces a's first.
-        BridgePort b1 = b.AddPort(1, 10);
-        BridgePort b2 = b.AddPort(0, 10);
-        network.Connect(a);
-        network.Connect(a);
-        ((List<(SimulatedBridge, BridgePort)>)network.Segments[0]).Add((b, b2));
-        ((List<(SimulatedBridge, BridgePort)>)network.Segments[1]).Add((b, b1));
-        b.Machine.Enable(b1, network.Now);
-        b.Machine.Enable(b2, network.Now);
-        network.Run(Converged);
-        Assert.Equal(b2, b.Machine.RootPort);
-        Assert.Equal(BridgePortState.Blocking, b1.State);
-        Assert.Equal(BridgePortState.Forwarding, b2.State);
-    }
-
-    [Fact]
     public void The_cheaper_way_wins_and_costs_add_up()
     {
         BridgeNetwork network = new();
@@ -106,17 +60,6 @@ public sealed class SpanningTreeBridgeTests
         Assert.Equal(c.Machine.Ports[1], c.Machine.RootPort);
         AssertStates(b, BridgePortState.Forwarding, BridgePortState.Blocking); // the segment between them is now the other's
         TreeOracle.AssertConverged(network);
-    }
-
-    [Fact]
-    public void A_cable_between_two_ports_of_one_bridge_blocks_the_higher()
-    {
-        BridgeNetwork network = new();
-        SimulatedBridge a = network.AddBridge(A);
-        network.Connect(a, a);
-        network.Run(Converged);
-        AssertStates(a, BridgePortState.Forwarding, BridgePortState.Blocking);
-        Assert.True(a.Machine.IsRoot);
     }
 
     [Fact]
