@@ -190,12 +190,7 @@ public sealed unsafe class BitVectorTests : IDisposable
         ushort inPort = (ushort)random.Random.Next(1, 4);
         for (int i = 0; i < PacketBatch.Capacity; i++)
         {
-            HeaderOffsets layout;
-            byte[] frame = random.NextFrame();
-            fixed (byte* data = frame)
-            {
-                FlowKeyParser.Parse(data, frame.Length, inPort, keys + i, &layout);
-            }
+            FlowKeyParser.Parse(random.NextFrame(), inPort, out keys[i], out _);
         }
         int count = random.Random.Next(1, PacketBatch.Capacity + 1);
         _classifier.Classify(keys, found, count);

@@ -19,30 +19,28 @@ public sealed class FlowTableOracleTests
     public void Table_treats_every_packet_as_the_list_does(int seed)
     {
         using TestSwitch sut = new(ports: 0);
-        ReferenceTable reference = new();
+        TableOracle oracle = new(sut);
         RandomMatches random = new(seed);
-        using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
+        using BatchClassifier cached = new(sut.Control.Table, cacheCapacity: 128);
+        using BatchClassifier uncached = new(sut.Control.Table, cacheCapacity: 0);
         byte[][] known = [.. Enumerable.Range(0, 200).Select(_ => random.NextFrame())];
-        ulong cookie = 0;
         for (int round = 0; round < 60; round++)
         {
+            string where = $"seed {seed}, round {round}";
             // Few changes between lookups: what a cache remembers from the last round is to be checked, not forgotten.
             for (int i = random.Random.Next(2) == 0 ? random.Random.Next(4) : 40; i > 0; i--)
             {
-                ChangeBoth(sut.Control, reference, random, ++cookie);
+                Change(oracle, random);
             }
-            CompareEntries(sut, reference, seed);
+            oracle.CompareEntries(where);
             for (int i = 0; i < 4; i++)
             {
-                CompareBatch(sut, classifier, reference, random.Random, known, $"seed {seed}, round {round}");
+                CompareSome(oracle, cached, random.Random, known, where);
             }
             for (int i = 0; i < 60; i++)
             {
-                byte[] frame = random.NextFrame();
-                ushort inPort = (ushort)random.Random.Next(1, 4);
-                ulong? expected = reference.Find(ReferenceParser.Parse(frame, inPort));
-                ulong? actual = FindCookie(sut, frame, inPort);
-                Assert.True(expected == actual, $"seed {seed}, round {round}: {Convert.ToHexString(frame)} in {inPort}: {expected} expected, {actual} found");
+                oracle.CompareBatch(uncached, [random.NextFrame()], (ushort)random.Random.Next(1, 4), where);
+                oracle.CompareAll(random.NextFrame(), (ushort)random.Random.Next(1, 4), most: 5, where);
             }
         }
     }
@@ -111,9 +109,8 @@ public sealed class FlowTableOracleTests
     {
         const int sets = 40;
         using TestSwitch sut = new(ports: 0);
-        ReferenceTable reference = new();
-        RandomMatches random = new(77);
-        ulong cookie = 0;
+        TableOracle oracle = new(sut);
+        Random random = new(77);
         for (int source = 1; source <= 32; source++)
         {
             for (int destination = 1; destination <= 32; destination++)
@@ -124,21 +121,20 @@ public sealed class FlowTableOracleTests
                 match.Wildcards &= ~(FlowWildcards.DlType | FlowWildcards.NwProto);
                 match.Wildcards &= (source % 2 == 0 ? ~FlowWildcards.TpSrc : ~FlowWildcards.None) & (destination % 2 == 0 ? ~FlowWildcards.TpDst : ~FlowWildcards.None);
                 match.SetNwWildBits(32 - source, 32 - destination);
-                Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, 7, cookie: ++cookie)));
-                reference.Add(match, 7, cookie);
+                oracle.Add(match, 7);
             }
         }
         Assert.True(sut.Control.Table.Wildcard.MaskCount > 1000);
         Assert.InRange(sut.Control.Table.Wildcard.SubtableCount, 0, SubtableSet.DefaultMost);
         Assert.InRange(sut.Control.Table.Wildcard.GranuleCount, 1, 4);
         using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
-        byte[][] frames = [.. Enumerable.Range(0, 400).Select(_ => TestPacket.Tcp(NextAddress(), NextAddress(), 1, (ushort)random.Random.Next(1, 33), 20))];
+        byte[][] frames = [.. Enumerable.Range(0, 400).Select(_ => TestPacket.Tcp(NextAddress(), NextAddress(), 1, (ushort)random.Next(1, 33), 20))];
         for (int i = 0; i < sets; i++)
         {
-            CompareBatch(sut, classifier, reference, random.Random, frames, $"set {i}");
+            CompareSome(oracle, classifier, random, frames, $"set {i}");
         }
 
-        uint NextAddress() => 0x0a000000u ^ (1u << random.Random.Next(32)) ^ (uint)random.Random.Next(1 << random.Random.Next(24));
+        uint NextAddress() => 0x0a000000u ^ (1u << random.Next(32)) ^ (uint)random.Next(1 << random.Next(24));
     }
 
     [Theory]
@@ -148,12 +144,11 @@ public sealed class FlowTableOracleTests
     {
         const int rounds = 60;
         using TestSwitch sut = new(ports: 0);
-        ReferenceTable reference = new();
+        TableOracle oracle = new(sut);
         RandomMatches random = new(seed);
         using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 8);
         FlowMatch[] matches = [.. Enumerable.Range(0, 40).Select(_ => random.NextMatch() with { DlSrc = new(0x0200_0000_0001) })];
         byte[][] frames = [.. Enumerable.Range(0, 100).Select(_ => random.NextFrame())];
-        ulong cookie = 0;
         int most = 0;
         for (int round = 0; round < rounds; round++)
         {
@@ -165,22 +160,19 @@ public sealed class FlowTableOracleTests
                 ushort priority = (ushort)random.Random.Next(phase == 0 ? 20 : 0, phase == 0 ? 40 : 20);
                 if (phase < 2 && random.Random.Next(3) > 0)
                 {
-                    Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(match, priority, cookie: ++cookie)));
-                    reference.Add(match, priority, cookie);
+                    oracle.Add(match, priority);
                 }
-                else if (reference.Count > 3)
+                else if (oracle.Reference.Count > 3)
                 {
-                    ReferenceTable.Entry gone = reference.Entries[random.Random.Next(reference.Count)];
-                    sut.Control.Apply(TestSwitch.Flow(gone.Match, gone.Priority, FlowModCommand.DeleteStrict));
-                    reference.Delete(gone.Match, strict: true, gone.Priority);
+                    oracle.DeleteAny(random.Random);
                 }
                 if (i % 20 == 0)
                 {
-                    CompareBatch(sut, classifier, reference, random.Random, frames, $"seed {seed}, round {round}, change {i}");
+                    CompareSome(oracle, classifier, random.Random, frames, $"seed {seed}, round {round}, change {i}");
                 }
             }
             most = Math.Max(most, sut.Control.Table.Wildcard.SubtableCount);
-            CompareEntries(sut, reference, seed);
+            oracle.CompareEntries($"seed {seed}, round {round}");
         }
         Assert.True(most > 3, "several subtables");
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
@@ -202,64 +194,38 @@ public sealed class FlowTableOracleTests
         foreach (FlowMatch[] table in tables)
         {
             using TestSwitch sut = new(ports: 0);
-            ReferenceTable reference = new();
+            TableOracle oracle = new(sut);
             for (int i = 0; i < table.Length; i++)
             {
-                Assert.Equal(ControlError.None, sut.Control.Apply(TestSwitch.Flow(table[i], (ushort)(i + 1), cookie: (ulong)i + 1)));
-                reference.Add(table[i], (ushort)(i + 1), (ulong)i + 1);
+                oracle.Add(table[i], (ushort)(i + 1));
             }
             using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 128);
             Assert.Equal(1, sut.Control.Table.Wildcard.SubtableCount);
             for (int i = 0; i < 10; i++)
             {
-                CompareBatch(sut, classifier, reference, random.Random, frames, $"{table.Length} entries, first {table[0].Wildcards:x}");
+                CompareSome(oracle, classifier, random.Random, frames, $"{table.Length} entries, first {table[0].Wildcards:x}");
             }
         }
     }
 
     /// <summary>Looks as many packets up as a batch holds, all at once.</summary>
-    private static unsafe void CompareBatch(
-        TestSwitch sut, BatchClassifier classifier, ReferenceTable reference, Random random, byte[][] frames, string where)
+    private static void CompareSome(TableOracle oracle, BatchClassifier classifier, Random random, byte[][] frames, string where)
     {
-        FlowKey* keys = stackalloc FlowKey[PacketBatch.Capacity];
-        uint* found = stackalloc uint[PacketBatch.Capacity];
-        var expected = new ulong?[PacketBatch.Capacity];
-        var used = new byte[PacketBatch.Capacity][];
-        ushort inPort = (ushort)random.Next(1, 4); // a batch comes from one port
-        for (int i = 0; i < used.Length; i++)
-        {
-            used[i] = frames[random.Next(frames.Length)];
-            HeaderOffsets layout;
-            fixed (byte* data = used[i])
-            {
-                FlowKeyParser.Parse(data, used[i].Length, inPort, keys + i, &layout);
-            }
-            expected[i] = reference.Find(ReferenceParser.Parse(used[i], inPort));
-        }
-        int exact = classifier.Classify(keys, found, used.Length);
-        int exactFound = 0;
-        for (int i = 0; i < used.Length; i++)
-        {
-            ref FlowRecord record = ref sut.Control.Table.Store.Records[found[i]];
-            ulong? actual = found[i] == 0 ? null : record.Cookie;
-            Assert.True(expected[i] == actual, $"{where}: {Convert.ToHexString(used[i])}: {expected[i]} expected, {actual} found");
-            exactFound += found[i] != 0 && record.State == FlowRecordState.Exact ? 1 : 0;
-        }
-        Assert.Equal(exactFound, exact);
+        byte[][] used = [.. Enumerable.Range(0, PacketBatch.Capacity).Select(_ => frames[random.Next(frames.Length)])];
+        oracle.CompareBatch(classifier, used, (ushort)random.Next(1, 4), where); // a batch comes from one port
     }
 
     private static FlowMatch ExactMatch(uint i) => ReferenceParser.Parse(TestPacket.Tcp(src: i, srcPort: 5, dstPort: 6, payload: 0), 1);
 
-    private static void ChangeBoth(DatapathControl control, ReferenceTable reference, RandomMatches random, ulong cookie)
+    private static void Change(TableOracle oracle, RandomMatches random)
     {
         FlowMatch match = random.NextMatch();
         ushort priority = random.Random.Next(5) is < 4 and int low ? (ushort)low : ushort.MaxValue;
         // Sometimes aim at an entry that exists.
-        if (reference.Count > 0 && random.Random.Next(3) == 0)
+        if (oracle.Reference.Count > 0 && random.Random.Next(3) == 0)
         {
-            ReferenceTable.Entry known = reference.Entries[random.Random.Next(reference.Count)];
-            match = known.Match;
-            priority = known.Priority;
+            ReferenceTable.Entry known = oracle.Reference.Entries[random.Random.Next(oracle.Reference.Count)];
+            (match, priority) = (known.Match, known.Priority);
         }
         FlowModCommand command = random.Random.Next(12) switch
         {
@@ -269,45 +235,12 @@ public sealed class FlowTableOracleTests
             < 10 => FlowModCommand.Delete,
             _ => FlowModCommand.DeleteStrict,
         };
-        FlowMod mod = TestSwitch.Flow(match, priority, command, cookie);
-        FlowAction[] actions = [FlowAction.Output((ushort)((cookie % 100) + 1))];
-        mod.Actions = actions;
-        mod.Flags = command == FlowModCommand.Add && random.Random.Next(3) == 0 ? FlowModFlags.CheckOverlap : FlowModFlags.None;
-        bool refused = mod.Flags != FlowModFlags.None && reference.Overlaps(match, priority);
-        Assert.Equal(refused ? ControlError.Overlap : ControlError.None, control.Apply(mod));
-        if (refused)
-        {
-            return;
-        }
-        switch (command)
-        {
-            case FlowModCommand.Add:
-                reference.Add(match, priority, cookie);
-                break;
-            case FlowModCommand.Modify or FlowModCommand.ModifyStrict:
-                reference.Modify(match, command == FlowModCommand.ModifyStrict, priority, cookie);
-                break;
-            default:
-                reference.Delete(match, command == FlowModCommand.DeleteStrict, priority);
-                break;
-        }
-    }
-
-    private static void CompareEntries(TestSwitch sut, ReferenceTable reference, int seed)
-    {
-        List<ulong> expected = [.. reference.Entries.Select(e => e.Cookie).Order()];
-        List<ulong> actual = [.. sut.Flows().Select(f => f.Cookie).Order()];
-        Assert.True(expected.SequenceEqual(actual), $"seed {seed}: the tables hold different entries");
+        oracle.Change(match, priority, command, checksOverlap: command == FlowModCommand.Add && random.Random.Next(3) == 0);
     }
 
     private static unsafe ulong? FindCookie(TestSwitch sut, byte[] frame, ushort inPort)
     {
-        FlowKey key;
-        HeaderOffsets layout;
-        fixed (byte* data = frame)
-        {
-            FlowKeyParser.Parse(data, frame.Length, inPort, &key, &layout);
-        }
+        FlowKeyParser.Parse(frame, inPort, out FlowKey key, out _);
         using BatchClassifier classifier = new(sut.Control.Table, cacheCapacity: 0);
         uint index = classifier.Find(key);
         return index == 0 ? null : sut.Control.Table.Store.Records[index].Cookie;

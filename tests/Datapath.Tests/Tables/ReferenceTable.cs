@@ -25,10 +25,10 @@ internal sealed class ReferenceTable
         return best?.Cookie;
     }
 
-    /// <summary>The cookies of all entries with wildcards that match a packet, best first.</summary>
-    public IEnumerable<ulong> FindAllWildcard(FlowMatch packet) => _entries
-        .Where(entry => !IsExact(entry.Match) && Matches(entry.Fields, packet))
-        .OrderByDescending(entry => entry.Priority) // which leaves equals in their order
+    /// <summary>The cookies of all entries that match a packet, best first.</summary>
+    public IEnumerable<ulong> FindAll(FlowMatch packet) => _entries
+        .Where(entry => Matches(entry.Fields, packet))
+        .OrderByDescending(Rank) // which leaves equals in their order
         .Select(entry => entry.Cookie);
 
     public void Add(in FlowMatch match, ushort priority, ulong cookie)

@@ -22,6 +22,29 @@ internal sealed class TableOracle(TestSwitch sut)
         Reference.Add(match, priority, _cookie);
     }
 
+    /// <summary>Any command on both; an ADD may ask for no overlap.</summary>
+    public void Change(in FlowMatch match, ushort priority, FlowModCommand command, bool checksOverlap)
+    {
+        FlowMod mod = TestSwitch.Flow(match, priority, command, ++_cookie) with { Actions = (FlowAction[])[FlowAction.Output((ushort)((_cookie % 100) + 1))] };
+        mod.Flags = checksOverlap ? FlowModFlags.CheckOverlap : FlowModFlags.None;
+        bool refused = checksOverlap && Reference.Overlaps(match, priority);
+        Assert.Equal(refused ? ControlError.Overlap : ControlError.None, sut.Control.Apply(mod));
+        switch (command)
+        {
+            case FlowModCommand.Add when refused:
+                break;
+            case FlowModCommand.Add:
+                Reference.Add(match, priority, _cookie);
+                break;
+            case FlowModCommand.Modify or FlowModCommand.ModifyStrict:
+                Reference.Modify(match, command == FlowModCommand.ModifyStrict, priority, _cookie);
+                break;
+            default:
+                Reference.Delete(match, command == FlowModCommand.DeleteStrict, priority);
+                break;
+        }
+    }
+
     /// <summary>Adds one that is there already, in one of both ways that make it another, perhaps with new actions.</summary>
     public void ReplaceAny(Random random)
     {
@@ -66,11 +89,7 @@ internal sealed class TableOracle(TestSwitch sut)
         uint* found = stackalloc uint[PacketBatch.Capacity];
         for (int i = 0; i < used.Length; i++)
         {
-            HeaderOffsets layout;
-            fixed (byte* data = used[i])
-            {
-                FlowKeyParser.Parse(data, used[i].Length, inPort, keys + i, &layout);
-            }
+            FlowKeyParser.Parse(used[i], inPort, out keys[i], out _);
         }
         int exact = classifier.Classify(keys, found, used.Length);
         int exactFound = 0;
@@ -88,14 +107,9 @@ internal sealed class TableOracle(TestSwitch sut)
     /// <summary>All that match a packet, best first, as traces show them.</summary>
     public unsafe void CompareAll(byte[] frame, ushort inPort, int most, string where)
     {
-        FlowKey key;
-        HeaderOffsets layout;
-        fixed (byte* data = frame)
-        {
-            FlowKeyParser.Parse(data, frame.Length, inPort, &key, &layout);
-        }
-        ulong[] expected = [.. Reference.FindAllWildcard(ReferenceParser.Parse(frame, inPort))];
-        ulong[] actual = [.. Wildcard.FindAll(key, most, out int count).Select(index => sut.Control.Table.Store.Records[index].Cookie)];
+        FlowKeyParser.Parse(frame, inPort, out FlowKey key, out _);
+        ulong[] expected = [.. Reference.FindAll(ReferenceParser.Parse(frame, inPort))];
+        ulong[] actual = [.. sut.Control.FindMatches(key, most, out int count).Select(index => sut.Control.Table.Store.Records[index].Cookie)];
         Assert.True(
             expected.Length == count && expected.Take(most).SequenceEqual(actual),
             $"{where}: {Convert.ToHexString(frame)} in {inPort}: {expected.Length} expected, {count} found");
