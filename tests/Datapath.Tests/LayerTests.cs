@@ -5,6 +5,7 @@ using System.Reflection.Metadata.Ecma335;
 using System.Text;
 using System.Xml.Linq;
 using Softswitch.Datapath.Packets;
+using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests;
 
@@ -51,11 +52,11 @@ public sealed class LayerTests
     [Fact]
     public void Projects_refer_to_each_other_as_the_architecture_draws_them()
     {
-        string[] folders = [.. Directory.EnumerateDirectories(Path.Combine(Repository().FullName, "src")).Select(path => Path.GetFileName(path)).Order()];
+        string[] folders = [.. Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src")).Select(path => Path.GetFileName(path)).Order()];
         Assert.Equal(s_projects.Keys.Append("Softswitch").Order(), folders); // the program alone may use all, the lab among them
         foreach ((string project, string[] allowed) in s_projects)
         {
-            XDocument file = XDocument.Load(Path.Combine(Repository().FullName, "src", project, project + ".csproj"));
+            XDocument file = XDocument.Load(Path.Combine(Repository.Root, "src", project, project + ".csproj"));
             string[] references = [.. Included(file, "ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/')))];
             Assert.True(references.All(allowed.Contains), $"{project} refers to {string.Join(", ", references.Except(allowed))}");
             Assert.True(project != "Datapath" || !Included(file, "PackageReference").Any(), "Datapath has a package");
@@ -165,15 +166,5 @@ public sealed class LayerTests
                 next = scope.Parent;
             }
         }
-    }
-
-    private static DirectoryInfo Repository()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder != null && !File.Exists(Path.Combine(folder.FullName, "Softswitch.sln")))
-        {
-            folder = folder.Parent;
-        }
-        return folder ?? throw new DirectoryNotFoundException("no Softswitch.sln above the tests");
     }
 }

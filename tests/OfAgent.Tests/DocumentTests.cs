@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests;
 
@@ -11,7 +12,7 @@ public sealed partial class DocumentTests
     public void Every_test_the_document_names_exists()
     {
         HashSet<string> tests = [.. Directory
-            .EnumerateFiles(Path.Combine(Root().FullName, "tests"), "*.cs", SearchOption.AllDirectories)
+            .EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*.cs", SearchOption.AllDirectories)
             .SelectMany(file => TestMethod().Matches(File.ReadAllText(file)))
             .Select(match => match.Groups[1].Value)];
         string[] named = [.. Lines("openflow-1.0-tests.md").Select(line => TestName().Match(line)).Where(match => match.Success)
@@ -38,7 +39,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void The_readme_fits_120_lines_of_120_characters()
     {
-        string[] lines = File.ReadAllLines(Path.Combine(Root().FullName, "README.md"));
+        string[] lines = File.ReadAllLines(Path.Combine(Repository.Root, "README.md"));
 
         Assert.InRange(lines.Length, 1, 120);
         Assert.DoesNotContain(lines, line => line.Length > 120);
@@ -47,7 +48,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void Links_between_documents_lead_to_files_that_exist()
     {
-        DirectoryInfo root = Root();
+        DirectoryInfo root = new(Repository.Root);
         string[] links = [.. root.EnumerateFiles("*.md")
             .Concat(root.EnumerateDirectories("docs").Concat(root.EnumerateDirectories("scenarios"))
                 .SelectMany(folder => folder.EnumerateFiles("*.md", SearchOption.AllDirectories)))
@@ -60,18 +61,7 @@ public sealed partial class DocumentTests
 
     private static bool Shows(string line) => TestName().IsMatch(line) || line.StartsWith("- none: ", StringComparison.Ordinal);
 
-    private static string[] Lines(string document) => File.ReadAllLines(Path.Combine(Root().FullName, "docs", document));
-
-    private static DirectoryInfo Root()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Softswitch.sln")))
-        {
-            folder = folder.Parent;
-        }
-        Assert.SkipWhen(folder is null, "the tests run outside of the source tree");
-        return folder!;
-    }
+    private static string[] Lines(string document) => File.ReadAllLines(Path.Combine(Repository.Root, "docs", document));
 
     [GeneratedRegex(@"(?:void|Task) ([A-Z]\w*_\w+)\(")]
     private static partial Regex TestMethod();

@@ -9,17 +9,6 @@ public sealed class GracePeriodTests
     private readonly Recorder _owner = new();
 
     [Fact]
-    public void Between_passes_everything_is_reclaimed_at_once()
-    {
-        using GracePeriod grace = new(2);
-        grace.Retire(_owner, 1);
-        Assert.True(grace.HasWork);
-        grace.Poll();
-        Assert.Equal([1], _owner.Items);
-        Assert.False(grace.HasWork);
-    }
-
-    [Fact]
     public void A_pass_under_way_holds_what_was_retired_during_it_and_before()
     {
         using GracePeriod grace = new(2);
