@@ -16,20 +16,69 @@ internal static class PolledPort
         return frame;
     }
 
-    /// <summary>Sends in one burst.</summary>
-    /// <returns>How many the port took.</returns>
-    public static int Send(this IPortDevice port, FrameCache frames, byte[][] sent)
+    /// <summary>A packet of these bytes.</summary>
+    public static Packet Rent(this FrameCache frames, ReadOnlySpan<byte> bytes)
     {
-        Packet[] packets = new Packet[sent.Length];
-        for (int i = 0; i < sent.Length; i++)
+        Assert.True(frames.TryRent(bytes.Length, out Packet packet));
+        packet.Length = bytes.Length;
+        bytes.CopyTo(packet.Bytes);
+        return packet;
+    }
+
+    /// <summary>All that the pool has left, but for large frames.</summary>
+    public static Packet[] Hoard(this FrameCache frames)
+    {
+        List<Packet> hoard = [];
+        while (frames.TryRent(out Packet packet))
         {
-            Assert.True(frames.TryRent(sent[i].Length, out packets[i]));
-            packets[i].Length = sent[i].Length;
-            sent[i].CopyTo(packets[i].Bytes);
+            hoard.Add(packet);
         }
-        int taken = port.Queues[0].Transmit(packets, frames);
+        return [.. hoard];
+    }
+
+    /// <summary>All large frames that the pool has left.</summary>
+    public static Packet[] HoardLarge(this FrameCache frames)
+    {
+        List<Packet> hoard = [];
+        while (frames.TryRentLarge(out Packet packet))
+        {
+            hoard.Add(packet);
+        }
+        return [.. hoard];
+    }
+
+    /// <summary>Sends in one burst; what is not taken is released.</summary>
+    /// <returns>How many were taken.</returns>
+    public static int SendBurst(this IPort queue, FrameCache frames, params byte[][] sent)
+    {
+        Packet[] packets = [.. sent.Select(bytes => frames.Rent(bytes))];
+        int taken = queue.Transmit(packets, frames);
         frames.Release(packets.AsSpan(taken));
         return taken;
+    }
+
+    /// <summary>As <see cref="SendBurst"/>, by the first queue.</summary>
+    public static int Send(this IPortDevice port, FrameCache frames, params byte[][] sent) => port.Queues[0].SendBurst(frames, sent);
+
+    /// <summary>What one call of a queue brings, as copies.</summary>
+    public static List<byte[]> ReceiveOnce(this IPort queue, FrameCache frames)
+    {
+        var batch = new PacketBatch();
+        queue.Receive(batch, frames);
+        List<byte[]> received = [];
+        foreach (ref readonly Packet packet in batch.Packets)
+        {
+            received.Add(packet.Bytes.ToArray());
+        }
+        frames.Release(batch.Packets);
+        return received;
+    }
+
+    /// <summary>Every frame of the pool is free, but for what a port holds.</summary>
+    public static void AssertAllFree(this FramePool pool, FrameCache? frames = null, int held = 0)
+    {
+        frames?.Drain();
+        Assert.Equal((pool.FrameCount, pool.LargeFrameCount), (pool.FreeCount + held, pool.FreeLargeCount));
     }
 
     /// <summary>Receives until <paramref name="count"/> frames have come, as copies.</summary>
@@ -39,7 +88,7 @@ internal static class PolledPort
         Eventually.Polled(
             () =>
             {
-                Collect(port.Queues[0], frames, received);
+                received.AddRange(port.Queues[0].ReceiveOnce(frames));
                 return received.Count >= count;
             },
             () => $"{received.Count} of {count} frames came");
@@ -56,7 +105,7 @@ internal static class PolledPort
             {
                 for (int queue = 0; queue < perQueue.Length; queue++)
                 {
-                    Collect(port.Queues[queue], frames, perQueue[queue]);
+                    perQueue[queue].AddRange(port.Queues[queue].ReceiveOnce(frames));
                 }
                 return perQueue.Sum(received => received.Count) >= expected.Count;
             },
@@ -68,15 +117,4 @@ internal static class PolledPort
     /// <summary>As Assert.Equal, which takes its time over bytes.</summary>
     public static void AssertSame(IEnumerable<byte[]> expected, IEnumerable<byte[]> received) =>
         Assert.Equal(expected.Select(Convert.ToHexString), received.Select(Convert.ToHexString));
-
-    private static void Collect(IPort queue, FrameCache frames, List<byte[]> received)
-    {
-        var batch = new PacketBatch();
-        queue.Receive(batch, frames);
-        foreach (ref readonly Packet packet in batch.Packets)
-        {
-            received.Add(packet.Bytes.ToArray());
-        }
-        frames.Release(batch.Packets);
-    }
 }

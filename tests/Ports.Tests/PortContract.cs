@@ -93,22 +93,15 @@ public abstract class PortContract : PortTransmitContract
         var random = new Random(Seed);
         Assert.True(harness.TryOffer(Frame(random, 60, -1)));
         harness.ReceiveFrames(1); // the way is open
-        List<Packet> hoard = [];
         byte[] lost = Frame(random, 60, 0);
         bool atOffer = HoardBeforeOffer;
         for (int i = 0; !atOffer && i < 20; i++)
         {
             Assert.True(harness.TryOffer(lost));
         }
-        while (harness.Frames.TryRent(out Packet packet))
-        {
-            hoard.Add(packet);
-        }
+        Packet[] hoard = harness.Frames.Hoard();
         harness.ReleaseFarEnd();
-        while (harness.Frames.TryRent(out Packet packet))
-        {
-            hoard.Add(packet);
-        }
+        hoard = [.. hoard, .. harness.Frames.Hoard()];
         for (int i = 0; atOffer && i < 20; i++)
         {
             harness.TryOffer(lost);
@@ -122,10 +115,7 @@ public abstract class PortContract : PortTransmitContract
             },
             () => "lost frames are not counted");
         Assert.Equal(20, harness.Device.ReadCounters().ReceiveDropped);
-        foreach (Packet packet in hoard)
-        {
-            harness.Frames.Release(packet);
-        }
+        harness.Frames.Release(hoard);
         harness.Frames.Drain();
         byte[] last = Frame(random, 60, 77);
         Assert.True(harness.TryOffer(last));

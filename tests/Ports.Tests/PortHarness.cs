@@ -47,9 +47,7 @@ internal abstract class PortHarness : IDisposable
     /// <summary>Transmits one frame, waiting while the queue is full.</summary>
     public void Send(ReadOnlySpan<byte> frame)
     {
-        Assert.True(Frames.TryRent(frame.Length, out Packet packet));
-        packet.Length = frame.Length;
-        frame.CopyTo(packet.Bytes);
+        Packet packet = Frames.Rent(frame);
         Eventually.Polled(() => Queue.Transmit(new ReadOnlySpan<Packet>(in packet), Frames) == 1, () => "the port takes nothing");
     }
 

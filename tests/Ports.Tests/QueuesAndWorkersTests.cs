@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Tap;
@@ -14,40 +15,36 @@ public sealed class QueuesAndWorkersTests
     private const int Flows = 400;
 
     [Theory]
-    [InlineData(1, 2)]
-    [InlineData(2, 2)]
-    [InlineData(2, 4)]
-    [InlineData(3, 4)]
-    public void Packets_of_every_queue_of_an_af_xdp_port_are_forwarded_and_every_worker_has_its_share(int workers, int queues)
-    {
-        Needs.Xdp();
-        using var space = new LabNode("deal");
-        VethCable.Lay(space.Network, "in", space.Network, "source", queues: queues);
-        VethCable.Lay(space.Network, "out", space.Network, "sink", queues: queues);
-        using DatapathControl control = Create(workers);
-        Add(control, 1, space.Run(() => AfXdpPort.Open("in", "in", control.Frames, new AfXdpOptions(512, 128))));
-        Add(control, 2, space.Run(() => AfXdpPort.Open("out", "out", control.Frames, new AfXdpOptions(512, 128))));
-        ForwardAll(space, control, "source", "sink");
-    }
-
-    [Theory]
-    [InlineData(1, 2)]
-    [InlineData(2, 2)]
-    [InlineData(2, 3)]
-    public void Packets_of_every_queue_of_a_tap_port_are_forwarded_and_every_worker_has_its_share(int workers, int queues)
+    [InlineData("xdp", 1, 2)]
+    [InlineData("xdp", 2, 2)]
+    [InlineData("xdp", 2, 4)]
+    [InlineData("xdp", 3, 4)]
+    [InlineData("tap", 1, 2)]
+    [InlineData("tap", 2, 2)]
+    [InlineData("tap", 2, 3)]
+    public void Packets_of_every_queue_are_forwarded_and_every_worker_has_its_share(string kind, int workers, int queues)
     {
         Needs.Tun();
         using var space = new LabNode("deal");
         space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
-        using DatapathControl control = Create(workers);
-        Add(control, 1, space.Run(() => TapPort.Open("in", "in", queues)));
-        Add(control, 2, space.Run(() => TapPort.Open("out", "out", queues)));
-        ForwardAll(space, control, "in", "out");
+        using DatapathControl control = new(new DatapathOptions { Workers = workers, FrameCount = 8192, LargeFrameCount = 32 });
+        foreach ((ushort number, string name, string peer) in ((ushort, string, string)[])[(1, "in", "source"), (2, "out", "sink")])
+        {
+            Assert.Equal(ControlError.None, control.AddPort(number, Open(space, kind, name, peer, queues, control.Frames)));
+        }
+        ForwardAll(space, control, kind == "xdp" ? "source" : "in", kind == "xdp" ? "sink" : "out");
     }
 
-    private static DatapathControl Create(int workers) => new(new DatapathOptions { Workers = workers, FrameCount = 8192, LargeFrameCount = 32 });
-
-    private static void Add(DatapathControl control, ushort number, IPortDevice device) => Assert.Equal(ControlError.None, control.AddPort(number, device));
+    private static IPortDevice Open(LabNode space, string kind, string name, string peer, int queues, FramePool frames)
+    {
+        if (kind == "tap")
+        {
+            return space.Run(() => TapPort.Open(name, name, queues));
+        }
+        Needs.Xdp();
+        VethCable.Lay(space.Network, name, space.Network, peer, queues: queues);
+        return space.Run(() => AfXdpPort.Open(name, name, frames, new AfXdpOptions(512, 128)));
+    }
 
     private static void ForwardAll(LabNode space, DatapathControl control, string from, string to)
     {

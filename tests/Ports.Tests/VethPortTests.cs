@@ -1,54 +1,40 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfPacket;
 using Softswitch.Testing;
 using static Softswitch.Ports.Tests.PolledPort;
 
 namespace Softswitch.Ports.Tests;
 
-/// <summary>What AF_PACKET and AF_XDP promise alike, on one end of a veth pair.</summary>
-public abstract class VethPortTests : IDisposable
+/// <summary>What every port on an interface promises alike.</summary>
+public abstract class VethPortTests : VethTests
 {
     private protected VethPortTests(Action needs)
+        : base(needs)
     {
-        needs();
-        Space = new LabNode("veth");
-        Frames = Pool.CreateCache();
-        VethCable.Lay(Space.Network, "near", Space.Network, "far");
-        Space.AwaitUp("near"); // before, what it sends is lost
     }
 
-    private protected LabNode Space { get; }
-
-    private protected FramePool Pool { get; } = new(1024, largeFrameCount: 16);
-
-    private protected FrameCache Frames { get; }
-
-    public void Dispose()
-    {
-        Dispose(disposing: true);
-        GC.SuppressFinalize(this);
-    }
-
-    protected virtual void Dispose(bool disposing)
-    {
-        Space?.Dispose();
-        Pool.Dispose();
-    }
-
+    /// <summary>Opens "near" for the port 'near'.</summary>
     /// <param name="receiveSlots">Null for as many as there are without a word.</param>
     internal abstract IPortDevice OpenNear(int? receiveSlots = null);
 
-    private protected RawSocket OpenRaw(string name = "far") => Space.Run(() => new RawSocket(name));
+    private protected AfPacketPort OpenPacket(string name) => Space.Run(() => AfPacketPort.Open(name, name));
 
-    private protected byte[] ReceiveOne(IPortDevice port) => Assert.Single(port.Receive(Frames, 1));
-
-    private protected int Send(IPortDevice port, params byte[][] frames) => port.Send(Frames, frames);
-
-    private protected void AssertEveryFrameIsBack()
+    [Theory]
+    [InlineData("02000000000b02000000000a8100a007", 60)]
+    [InlineData("02000000000b02000000000a8100a007", 1518)]
+    [InlineData("02000000000b02000000000a88a80009", 64)]
+    [InlineData("02000000000b02000000000a88a8000981000007", 1514)]
+    public void Tags_the_kernel_hides_are_put_back_both_ways(string head, int length)
     {
-        Frames.Drain();
-        Assert.Equal(Pool.FrameCount, Pool.FreeCount);
-        Assert.Equal(Pool.LargeFrameCount, Pool.FreeLargeCount);
+        using IPortDevice near = OpenNear();
+        using AfPacketPort far = OpenPacket("far");
+        using RawSocket raw = OpenRaw();
+        byte[] frame = Frame(length, head);
+        raw.Send(frame);
+        Assert.Equal(frame, ReceiveOne(near));
+        Assert.Equal(1, Send(near, frame));
+        Assert.Equal(frame, ReceiveOne(far));
     }
 
     [Fact]
@@ -66,7 +52,20 @@ public abstract class VethPortTests : IDisposable
     }
 
     [Fact]
-    public void A_ring_that_is_full_loses_frames_and_counts_them()
+    public void Neither_own_transmissions_nor_the_hosts_are_received()
+    {
+        using IPortDevice near = OpenNear();
+        using RawSocket raw = OpenRaw();
+        using RawSocket host = OpenRaw("near");
+        Send(near, Frame(60));
+        host.Send(Frame(62));
+        raw.Send(Frame(61));
+        Assert.Equal(Frame(61), ReceiveOne(near));
+        Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), Frames));
+    }
+
+    [Fact]
+    public virtual void A_ring_that_is_full_loses_frames_and_counts_them()
     {
         using IPortDevice near = OpenNear(receiveSlots: 64);
         using RawSocket raw = OpenRaw();
@@ -85,11 +84,13 @@ public abstract class VethPortTests : IDisposable
         using IPortDevice near = OpenNear();
         using RawSocket raw = OpenRaw();
         Eventually.Up(near);
-        Space.Execute("ip", "link", "set", "near", "down").Checked();
+        Space.Links.SetUp("near", up: false);
+        Assert.Equal(2, Send(near, Frame(60), Frame(61))); // before the port has noticed
         Assert.False(near.ReadLink().Up);
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
-        Assert.Equal(2, near.ReadCounters().TransmitErrors);
-        Space.Execute("ip", "link", "set", "near", "up").Checked();
+        Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), Frames));
+        Assert.Equal(4, near.ReadCounters().TransmitErrors);
+        Space.Links.SetUp("near");
         Eventually.Up(near);
         Assert.Equal(1, Send(near, Frame(62)));
         Assert.Equal(Frame(62), raw.Expect()); // and nothing of what was refused comes late
@@ -103,7 +104,7 @@ public abstract class VethPortTests : IDisposable
         using (IPortDevice near = OpenNear())
         {
             Assert.Equal(1, Send(near, Frame(60)));
-            Space.Execute("ip", "link", "del", "far").Checked();
+            Space.Links.Delete("far");
             for (int i = 0; i < 100; i++)
             {
                 Assert.Equal(2, Send(near, Frame(60), Frame(61)));
@@ -113,5 +114,18 @@ public abstract class VethPortTests : IDisposable
             Assert.False(near.ReadLink().Up);
         }
         AssertEveryFrameIsBack();
+    }
+
+    [Fact]
+    public void A_second_opener_is_told_who_has_the_interface_whatever_its_backend_and_a_later_one_gets_it()
+    {
+        using (OpenNear())
+        {
+            const string owner = "interface near is in use by another softswitch port of this process";
+            Assert.Equal($"port 'near': {owner}", Assert.Throws<PortException>(() => OpenNear()).Message);
+            Assert.Equal($"near: {owner}", Assert.Throws<PortException>(() => OpenPacket("near")).Message);
+            OpenPacket("far").Dispose();
+        }
+        OpenNear().Dispose();
     }
 }

@@ -9,36 +9,25 @@ namespace Softswitch.Ports.Tests.AfPacket;
 
 /// <summary>Rings begin small and are replaced by larger ones while packets come and go.</summary>
 [Trait("Ring", "peers")]
-public sealed class AfPacketGrowthTests : IDisposable
+public sealed class AfPacketGrowthTests : VethTests
 {
     private const int NumberAt = 14;
 
-    private readonly LabNode _space;
-    private readonly FramePool _pool = new(1024, largeFrameCount: 16);
-    private readonly FrameCache _frames;
     private readonly PacketBatch _batch = new();
     private readonly List<AfPacketPort> _ports = [];
 
     public AfPacketGrowthTests()
-    {
-        Needs.Namespaces();
-        Assert.SkipUnless(ReceiveGroup.IsSupported, "before Linux 6.2 rings do not grow");
-        _space = new LabNode("afp");
-        _frames = _pool.CreateCache();
-        VethCable.Lay(_space.Network, "near", _space.Network, "far");
-        _space.AwaitUp("near"); // before, what it sends is lost
-    }
+        : base(() => Needs.Namespaces()) => Assert.SkipUnless(ReceiveGroup.IsSupported, "before Linux 6.2 rings do not grow");
 
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         _ports.ForEach(port => port.Dispose());
-        _space?.Dispose();
-        _pool.Dispose();
+        base.Dispose(disposing);
     }
 
     private AfPacketPort Open(AfPacketOptions? options = null)
     {
-        _ports.Add(_space.Run(() => AfPacketPort.Open("near", "near", options)));
+        _ports.Add(Space.Run(() => AfPacketPort.Open("near", "near", options)));
         return _ports[^1];
     }
 
@@ -49,10 +38,10 @@ public sealed class AfPacketGrowthTests : IDisposable
     }
 
     [Fact]
-    public void A_burst_of_two_thousand_full_frames_finds_room_at_once()
+    public void A_burst_of_two_thousand_fullFrames_finds_room_at_once()
     {
         AfPacketPort near = Open();
-        using var flood = new Flood(_space, i => 1514 - i % 3);
+        using var flood = new Flood(Space, i => 1514 - i % 3);
         flood.Send(2000);
         Receive(near, flood.Check, until: () => flood.Received == 2000);
         Assert.Equal(0, near.ReadCounters().ReceiveDropped);
@@ -65,7 +54,7 @@ public sealed class AfPacketGrowthTests : IDisposable
     public void While_a_receiving_ring_grows_each_packet_comes_once_and_in_order_or_is_counted(int shortest, int longest)
     {
         AfPacketPort near = Open();
-        using var flood = new Flood(_space, i => shortest + (i * 7919 % (longest - shortest + 1)));
+        using var flood = new Flood(Space, i => shortest + (i * 7919 % (longest - shortest + 1)));
         flood.Send(1500); // more than half of the ring
         flood.Begin();
         Receive(near, flood.Check, until: () => near.Backend.Contains("rings of 4096 ", StringComparison.Ordinal));
@@ -81,7 +70,7 @@ public sealed class AfPacketGrowthTests : IDisposable
     public void Many_packets_that_have_to_be_fetched_one_by_one_ask_for_longer_slots()
     {
         AfPacketPort near = Open();
-        using var flood = new Flood(_space, _ => 1514);
+        using var flood = new Flood(Space, _ => 1514);
         flood.Begin(underWay: 100);
         Receive(near, flood.Check, until: () => near.Backend.Contains("(8192 KiB", StringComparison.Ordinal));
         flood.End();
@@ -92,7 +81,7 @@ public sealed class AfPacketGrowthTests : IDisposable
     public void While_a_transmitting_ring_grows_each_packet_leaves_once_and_in_order()
     {
         AfPacketPort near = Open();
-        using RawSocket far = _space.Run(() => new RawSocket("far"));
+        using RawSocket far = OpenRaw();
         byte[] frame = new byte[200];
         long sent = 0;
         long received = 0;
@@ -104,13 +93,11 @@ public sealed class AfPacketGrowthTests : IDisposable
                 {
                     for (int i = 0; i < packets.Length; i++)
                     {
-                        Assert.True(_frames.TryRent(out packets[i]));
-                        packets[i].Length = frame.Length;
                         BinaryPrimitives.WriteInt64BigEndian(frame.AsSpan(NumberAt), sent + i);
-                        frame.CopyTo(packets[i].Bytes);
+                        packets[i] = Frames.Rent(frame);
                     }
-                    int taken = near.Queues[0].Transmit(packets, _frames);
-                    _frames.Release(packets.AsSpan(taken));
+                    int taken = near.Queues[0].Transmit(packets, Frames);
+                    Frames.Release(packets.AsSpan(taken));
                     sent += taken;
                     while (far.Receive() is { } came)
                     {
@@ -127,7 +114,7 @@ public sealed class AfPacketGrowthTests : IDisposable
     public void Rings_of_a_size_that_was_asked_for_stay()
     {
         AfPacketPort near = Open(new AfPacketOptions(128, 128));
-        using var flood = new Flood(_space, _ => 60);
+        using var flood = new Flood(Space, _ => 60);
         flood.Send(200);
         Receive(near, flood.Check, until: () => flood.Received == 128);
         Assert.Equal(72, near.ReadCounters().ReceiveDropped);
@@ -140,7 +127,7 @@ public sealed class AfPacketGrowthTests : IDisposable
     public void A_port_that_is_handed_over_between_two_rings_loses_nothing(bool isOffered)
     {
         AfPacketPort near = Open();
-        using var flood = new Flood(_space, i => 60 + (i % 400));
+        using var flood = new Flood(Space, i => 60 + (i % 400));
         flood.Send(1500);
         Receive(near, flood.Check, until: () => flood.Received >= 200);
         // The worker has yet to empty the old ring, and packets may come to either.
@@ -167,7 +154,7 @@ public sealed class AfPacketGrowthTests : IDisposable
 
     private AfPacketPort HandOver(AfPacketPort giver, DeviceOffer offer)
     {
-        AfPacketPort taker = _space.Run(() => AfPacketPort.Take("near", offer));
+        AfPacketPort taker = Space.Run(() => AfPacketPort.Take("near", offer));
         taker.Adopt(giver.Rest());
         giver.Yield();
         giver.Dispose();
@@ -182,12 +169,12 @@ public sealed class AfPacketGrowthTests : IDisposable
             for (int i = 0; i < 1000 && !until(); i++)
             {
                 _batch.Clear();
-                port.Queues[0].Receive(_batch, _frames);
+                port.Queues[0].Receive(_batch, Frames);
                 foreach (Packet packet in _batch.Packets)
                 {
                     take(packet);
                 }
-                _frames.Release(_batch.Packets);
+                Frames.Release(_batch.Packets);
                 _batch.Clear();
             }
             return until();

@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
-using Softswitch.Ports.Linux;
 using Softswitch.Testing;
 using static Softswitch.Ports.Tests.PolledPort;
 
@@ -21,42 +20,13 @@ public sealed class AfPacketPortTests : VethPortTests
     private AfPacketPort Open(string name = "near") => Space.Run(() => AfPacketPort.Open($"port '{name}'", name));
 
     [Theory]
-    [InlineData("02000000000b02000000000a8100a007", 60)]
-    [InlineData("02000000000b02000000000a8100a007", 1518)]
-    [InlineData("02000000000b02000000000a88a80009", 64)]
-    [InlineData("02000000000b02000000000a88a8000981000007", 1514)]
-    public void Tags_the_kernel_hides_are_put_back_both_ways(string head, int length)
-    {
-        using AfPacketPort near = Open();
-        using AfPacketPort far = Open("far");
-        using RawSocket raw = OpenRaw();
-        byte[] frame = Frame(length, head);
-        raw.Send(frame);
-        Assert.Equal(frame, ReceiveOne(near));
-        Assert.Equal(1, Send(near, frame));
-        Assert.Equal(frame, ReceiveOne(far));
-    }
-
-    [Fact]
-    public void Tcpdump_sees_the_tag_of_a_frame_we_send()
-    {
-        Needs.Program("tcpdump");
-        using AfPacketPort near = Open();
-        RunningCommand witness = Space.Start("tcpdump", "-l", "-n", "-e", "-c", "1", "-i", "far", "--immediate-mode");
-        witness.WaitForText("listening on", Eventually.Bound);
-        Assert.Equal(1, Send(near, Frame(80, "02000000000b02000000000a8100a00788b5")));
-        Assert.Contains("vlan 7, p 5", witness.WaitForEnd(Eventually.Bound).Output, StringComparison.Ordinal);
-    }
-
-    [Theory]
     [InlineData(1729)] // one more than a frame holds, in the slot
     [InlineData(1972)] // fills the slot
     [InlineData(1973)] // one more than the slot holds: fetched from the socket
     [InlineData(9014)]
     public void Jumbo_frames_pass_in_order_with_small_ones(int length)
     {
-        Space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
-        Space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
+        SetMtu(9000);
         using AfPacketPort near = Open();
         using AfPacketPort far = Open("far");
         byte[][] frames = [Frame(60), Frame(length), Frame(61), Frame(length, "02000000000b02000000000a8100a007"), Frame(62)];
@@ -68,20 +38,15 @@ public sealed class AfPacketPortTests : VethPortTests
     [Fact]
     public void Jumbo_frames_without_a_large_frame_to_hold_them_are_counted_and_do_not_break_the_order()
     {
-        Space.Execute("ip", "link", "set", "near", "mtu", "9000").Checked();
-        Space.Execute("ip", "link", "set", "far", "mtu", "9000").Checked();
+        SetMtu(9000);
         using AfPacketPort near = Open();
         using RawSocket raw = OpenRaw();
-        List<Packet> hoard = [];
-        while (Frames.TryRentLarge(out Packet packet))
-        {
-            hoard.Add(packet);
-        }
+        Packet[] hoard = Frames.HoardLarge();
         raw.Send(Frame(9000));
         raw.Send(Frame(70));
         Assert.Equal(Frame(70), ReceiveOne(near));
         Assert.Equal(1, near.ReadCounters().ReceiveDropped);
-        Frames.Release(hoard.ToArray());
+        Frames.Release(hoard);
         raw.Send(Frame(8000));
         Assert.Equal(Frame(8000), ReceiveOne(near));
     }
@@ -94,9 +59,7 @@ public sealed class AfPacketPortTests : VethPortTests
         var random = new Random(99);
         for (int i = 0; i < 500; i++)
         {
-            Assert.True(Frames.TryRent(out Packet packet));
-            packet.Length = random.Next(14, 200);
-            Frame(packet.Length).CopyTo(packet.Bytes);
+            Packet packet = Frames.Rent(Frame(random.Next(14, 200)));
             packet.Flags = random.Next(2) == 0 ? PacketFlags.NeedsChecksum : PacketFlags.NeedsChecksum | PacketFlags.NeedsSegmentation;
             Frames.Offload(packet) = new OffloadState
             {
@@ -115,22 +78,12 @@ public sealed class AfPacketPortTests : VethPortTests
     }
 
     [Fact]
-    public void Own_transmissions_are_not_received()
-    {
-        using AfPacketPort near = Open();
-        using RawSocket raw = OpenRaw();
-        Send(near, Frame(60));
-        raw.Send(Frame(61));
-        Assert.Equal(Frame(61), ReceiveOne(near));
-    }
-
-    [Fact]
     public void What_the_kernel_takes_and_drops_without_a_word_is_told_as_dropped()
     {
         using AfPacketPort near = Open();
         long before = Transmitted();
         long taken = Send(near, Frame(60));
-        Space.Execute("ip", "link", "set", "far", "down").Checked(); // soon nobody is behind the queueing discipline, which says nothing of it
+        Space.Links.SetUp("far", up: false); // soon nobody is behind the queueing discipline, which says nothing of it
         Eventually.Polled(
             () =>
             {
@@ -154,8 +107,7 @@ public sealed class AfPacketPortTests : VethPortTests
         }
         Assert.InRange(refused, 1, 19);
         Assert.Equal(0, near.ReadCounters().TransmitDropped);
-        using NetlinkSocket netlink = Space.Run(NetlinkSocket.Open);
-        Assert.Equal(refused, netlink.ReadQueueDropped(near.InterfaceIndex));
+        Assert.Equal(refused, Space.Links.ReadQueueDropped(near.InterfaceIndex));
     }
 
     /// <summary>The kernel's count of what near sent.</summary>
@@ -165,7 +117,7 @@ public sealed class AfPacketPortTests : VethPortTests
     [Fact]
     public void The_interface_is_left_as_found()
     {
-        Space.Execute("ip", "link", "set", "near", "down").Checked();
+        Space.Links.SetUp("near", up: false);
         string before = Space.Execute("ip", "-d", "link", "show", "near").Checked().Output;
         using (AfPacketPort near = Open())
         {
@@ -176,18 +128,6 @@ public sealed class AfPacketPortTests : VethPortTests
             Assert.Contains("promiscuity 1", Space.Execute("ip", "-d", "link", "show", "near").Output, StringComparison.Ordinal);
         }
         Assert.Equal(before, Space.Execute("ip", "-d", "link", "show", "near").Checked().Output);
-    }
-
-    [Fact]
-    public void A_second_opener_is_told_who_has_the_interface_and_a_later_one_gets_it()
-    {
-        using (Open())
-        {
-            PortException refused = Assert.Throws<PortException>(() => Open());
-            Assert.Equal("port 'near': interface near is in use by another softswitch port of this process", refused.Message);
-            Open("far").Dispose();
-        }
-        Open().Dispose();
     }
 
     [Fact]

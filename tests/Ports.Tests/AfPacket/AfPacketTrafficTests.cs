@@ -12,19 +12,12 @@ public sealed class AfPacketTrafficTests
 {
     private static AfPacketPort Open(LabNode space, string name) => space.Run(() => AfPacketPort.Open(name, name));
 
-    private static void AssertAllFree(FramePool pool)
-    {
-        Assert.Equal(pool.FrameCount, pool.FreeCount);
-        Assert.Equal(pool.LargeFrameCount, pool.FreeLargeCount);
-    }
-
     [Theory]
     [InlineData(1500)]
     [InlineData(9000)]
     public void Tcp_segments_are_carried_whole_and_checksums_are_finished_by_whoever_needs_them(int mtu)
     {
-        Needs.Namespaces();
-        Needs.Program("iperf3");
+        Needs.Namespaces("iperf3");
         using var hosts = new TwoHosts(mtu);
         using var pool = new FramePool(4096);
         using AfPacketPort left = Open(hosts.Switch, "left");
@@ -38,7 +31,7 @@ public sealed class AfPacketTrafficTests
         }
         Assert.Equal(0, left.ReadCounters().ReceiveErrors + left.ReadCounters().TransmitErrors);
         Assert.Equal(0, right.ReadCounters().ReceiveErrors + right.ReadCounters().TransmitErrors);
-        AssertAllFree(pool);
+        pool.AssertAllFree();
     }
 
     [Fact]
@@ -70,8 +63,7 @@ public sealed class AfPacketTrafficTests
     [Fact]
     public void Tagged_segments_keep_tag_and_offload_through_the_kernel()
     {
-        Needs.Namespaces();
-        Needs.Program("iperf3");
+        Needs.Namespaces("iperf3");
         using var hosts = new TwoHosts();
         VethCable.Lay(hosts.Switch.Network, "trunk-a", hosts.Switch.Network, "trunk-b");
         using var pool = new FramePool(4096);
@@ -88,6 +80,6 @@ public sealed class AfPacketTrafficTests
             Assert.True(pop.Longest > 20_000, $"the longest packet had {pop.Longest} bytes: segments were cut");
         }
         Assert.Equal(0, trunkB.ReadCounters().ReceiveErrors);
-        AssertAllFree(pool);
+        pool.AssertAllFree();
     }
 }

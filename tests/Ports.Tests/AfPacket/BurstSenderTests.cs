@@ -7,34 +7,23 @@ namespace Softswitch.Ports.Tests.AfPacket;
 
 /// <summary>Bursts of small packets that a BPF program sends.</summary>
 [Trait("Ring", "peers")]
-public sealed class BurstSenderTests : IDisposable
+public sealed class BurstSenderTests : VethTests
 {
     private const int Longest = 1514;
 
-    private readonly LabNode _space;
-    private readonly FramePool _pool = new(256, largeFrameCount: 4);
-    private readonly FrameCache _frames;
     private readonly BurstSender _sender;
 
     public BurstSenderTests()
-    {
-        Needs.Namespaces();
-        _space = new LabNode("afp");
-        _frames = _pool.CreateCache();
-        VethCable.Lay(_space.Network, "near", _space.Network, "far");
-        _space.AwaitUp("near"); // before, what it sends is lost
-        _sender = _space.Run(() =>
+        : base(() => Needs.Namespaces()) => _sender = Space.Run(() =>
         {
             using LinuxInterface near = LinuxInterface.Open("near", "near");
             return BurstSender.Open(near.Index);
         });
-    }
 
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         _sender?.Dispose();
-        _space?.Dispose();
-        _pool.Dispose();
+        base.Dispose(disposing);
     }
 
     private static byte[] Frame(int number, int length, string type = "88b5")
@@ -45,21 +34,15 @@ public sealed class BurstSenderTests : IDisposable
         return frame;
     }
 
-    private Packet[] Packets(params IEnumerable<byte[]> frames) => [.. frames.Select(frame =>
-    {
-        Assert.True(_frames.TryRent(frame.Length, out Packet packet));
-        packet.Length = frame.Length;
-        frame.CopyTo(packet.Bytes);
-        return packet;
-    })];
+    private Packet[] Packets(params IEnumerable<byte[]> frames) => [.. frames.Select(frame => Frames.Rent(frame))];
 
     [Fact]
     public void A_burst_arrives_packet_by_packet_as_it_was()
     {
-        using RawSocket far = _space.Run(() => new RawSocket("far"));
+        using RawSocket far = OpenRaw();
         byte[][] frames = [.. Enumerable.Range(0, 200).Select(i => Frame(i, 60 + (i * 37 % 181)))];
         Packet[] packets = Packets(frames);
-        _space.Run(() =>
+        Space.Run(() =>
         {
             for (int done = 0; done < packets.Length;)
             {
@@ -91,7 +74,7 @@ public sealed class BurstSenderTests : IDisposable
     {
         byte[][] others = [.. Enumerable.Range(0, 39).Select(i => Frame(i, 60))];
         Packet[] packets = Packets([.. others[..20], Frame(20, length, type), .. others[20..]]);
-        Assert.Equal(staged, _space.Run(() => _sender.Stage(packets, Longest)));
+        Assert.Equal(staged, Space.Run(() => _sender.Stage(packets, Longest)));
     }
 
     [Theory]
@@ -100,7 +83,7 @@ public sealed class BurstSenderTests : IDisposable
     public void What_only_a_socket_can_send_is_not_staged(string type, int longest)
     {
         Packet[] packets = Packets(Enumerable.Range(0, 32).Select(i => Frame(i, 60, type)));
-        Assert.Equal(0, _space.Run(() => _sender.Stage(packets, longest)));
+        Assert.Equal(0, Space.Run(() => _sender.Stage(packets, longest)));
     }
 
     [Fact]
@@ -108,7 +91,7 @@ public sealed class BurstSenderTests : IDisposable
     {
         Packet[] packets = Packets(Enumerable.Range(0, 32).Select(i => Frame(i, 60)));
         packets[0].Flags |= PacketFlags.NeedsChecksum;
-        Assert.Equal(0, _space.Run(() => _sender.Stage(packets, Longest)));
+        Assert.Equal(0, Space.Run(() => _sender.Stage(packets, Longest)));
     }
 
     [Fact]
@@ -116,7 +99,7 @@ public sealed class BurstSenderTests : IDisposable
     {
         Packet[] packets = Packets(Enumerable.Range(0, 32).Select(i => Frame(i, 60)));
         Assert.Equal(0, _sender.Stage(packets, Longest));
-        Assert.Equal(32, _space.Run(() => _sender.Stage(packets, Longest)));
+        Assert.Equal(32, Space.Run(() => _sender.Stage(packets, Longest)));
         Assert.Equal(0, _sender.Stage(packets, Longest));
     }
 
@@ -124,9 +107,9 @@ public sealed class BurstSenderTests : IDisposable
     public void What_a_queueing_discipline_drops_is_not_taken()
     {
         Needs.Program("tc");
-        _space.Execute("tc", "qdisc", "add", "dev", "near", "root", "tbf", "rate", "8kbit", "burst", "200", "limit", "400").Checked();
+        Space.Execute("tc", "qdisc", "add", "dev", "near", "root", "tbf", "rate", "8kbit", "burst", "200", "limit", "400").Checked();
         Packet[] packets = Packets(Enumerable.Range(0, 32).Select(i => Frame(i, 60)));
-        (int taken, int error) = _space.Run(() =>
+        (int taken, int error) = Space.Run(() =>
         {
             Assert.Equal(32, _sender.Stage(packets, Longest));
             return (_sender.Send(out int error), error);

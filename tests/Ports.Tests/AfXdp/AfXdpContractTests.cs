@@ -6,25 +6,25 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfXdp;
 
-/// <summary>The contract over a veth pair with the program in the driver; the far end is a plain packet socket.</summary>
+/// <summary>The contract with the program in the driver.</summary>
 [Trait("Ring", "peers")]
 public sealed class AfXdpNativeContractTests : LinkContract
 {
-    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native);
+    internal override PortHarness Open(FramePool pool) => AfXdpHarness.Open(pool, XdpMode.Native);
 }
 
 /// <summary>The same with the program in the generic hook.</summary>
 [Trait("Ring", "peers")]
 public sealed class AfXdpGenericContractTests : LinkContract
 {
-    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Generic);
+    internal override PortHarness Open(FramePool pool) => AfXdpHarness.Open(pool, XdpMode.Generic);
 }
 
 /// <summary>The same with packets of several frames.</summary>
 [Trait("Ring", "peers")]
 public sealed class AfXdpJumboContractTests : LinkContract
 {
-    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Native, mtu: 9000, slots: 512);
+    internal override PortHarness Open(FramePool pool) => AfXdpHarness.Open(pool, XdpMode.Native, mtu: 9000, slots: 512);
 }
 
 /// <summary>The same with frames of 4096 bytes, in the generic hook.</summary>
@@ -33,7 +33,7 @@ public sealed class AfXdpGenericJumboContractTests : LinkContract
 {
     internal override int FrameSize => 4096;
 
-    internal override PortHarness Open(FramePool pool) => new AfXdpHarness(pool, XdpMode.Generic, mtu: 9000, slots: 512);
+    internal override PortHarness Open(FramePool pool) => AfXdpHarness.Open(pool, XdpMode.Generic, mtu: 9000, slots: 512);
 }
 
 /// <summary>The same over a TAP device; the far end is the program that has it open.</summary>
@@ -48,7 +48,6 @@ internal sealed class AfXdpTapHarness : PortHarness
     private readonly LabNode _space;
     private readonly FramePool _farPool = new(512, largeFrameCount: 4);
     private readonly FrameCache _farFrames;
-    private readonly PacketBatch _arrived = new();
     private readonly Queue<byte[]> _sent = [];
     private readonly TapPort _far;
     private readonly AfXdpPort _port;
@@ -68,28 +67,19 @@ internal sealed class AfXdpTapHarness : PortHarness
 
     public override int HeldFrames => _port.HeldFrames;
 
-    public override bool TryOffer(ReadOnlySpan<byte> frame)
-    {
-        Assert.True(_farFrames.TryRent(frame.Length, out Packet packet));
-        packet.Length = frame.Length;
-        frame.CopyTo(packet.Bytes);
-        return _far.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _farFrames) == 1;
-    }
+    public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(_farFrames, frame.ToArray()) == 1;
 
-    public override void SetLink(bool up) => _space.Execute("ip", "link", "set", "tap", up ? "up" : "down").Checked();
+    public override void SetLink(bool up) => _space.Links.SetUp("tap", up);
 
     public override byte[]? NextSent()
     {
-        _far.Queues[0].Receive(_arrived, _farFrames);
-        foreach (ref readonly Packet packet in _arrived.Packets)
+        foreach (byte[] came in _far.Queues[0].ReceiveOnce(_farFrames))
         {
-            if (packet.Bytes.Slice(12, 2).SequenceEqual((ReadOnlySpan<byte>)[0x88, 0xb5])) // the host's own stack speaks IPv6 on a new interface
+            if (came.AsSpan(12, 2).SequenceEqual((ReadOnlySpan<byte>)[0x88, 0xb5])) // the host's own stack speaks IPv6 on a new interface
             {
-                _sent.Enqueue(packet.Bytes.ToArray());
+                _sent.Enqueue(came);
             }
         }
-        _farFrames.Release(_arrived.Packets);
-        _arrived.Clear();
         return _sent.TryDequeue(out byte[]? frame) ? frame : null;
     }
 
@@ -99,49 +89,28 @@ internal sealed class AfXdpTapHarness : PortHarness
         _far.Dispose();
         _space.Dispose();
         _farPool.Dispose();
-        Frames.Drain();
-        Assert.Equal(Pool.FrameCount, Pool.FreeCount);
+        Pool.AssertAllFree(Frames);
     }
 }
 
-internal sealed class AfXdpHarness : PortHarness
+internal sealed class AfXdpHarness : VethHarness
 {
-    private readonly LabNode _space;
-    private readonly AfXdpPort _port;
-    private readonly RawSocket _far;
-
-    public AfXdpHarness(FramePool pool, XdpMode mode, int mtu = 1500, int slots = 256)
-        : base(pool)
+    private AfXdpHarness(FramePool pool, AfXdpOptions options, int mtu)
+        : base(pool, () => AfXdpPort.Open("near", "near", pool, options), mtu)
     {
-        Needs.Xdp();
-        MaxFrame = mtu + 14;
-        _space = new LabNode("xdp");
-        VethCable.Lay(_space.Network, "near", _space.Network, "far");
-        _space.AwaitUp("near"); // before, what it sends is lost
-        _space.Execute("ip", "link", "set", "near", "mtu", $"{mtu}").Checked();
-        _space.Execute("ip", "link", "set", "far", "mtu", $"{mtu}").Checked();
-        _port = _space.Run(() => AfXdpPort.Open("near", "near", pool, new AfXdpOptions(slots, 256, mode)));
-        _far = _space.Run(() => new RawSocket("far"));
     }
 
-    public override IPortDevice Device => _port;
+    public override int HeldFrames => ((AfXdpPort)Device).HeldFrames;
 
-    public override int MaxFrame { get; }
-
-    public override int HeldFrames => _port.HeldFrames;
-
-    public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.TrySend(frame);
-
-    public override void SetLink(bool up) => _space.Execute("ip", "link", "set", "near", up ? "up" : "down").Checked();
-
-    public override byte[]? NextSent() => _far.Receive();
+    public static AfXdpHarness Open(FramePool pool, XdpMode mode, int mtu = 1500, int slots = 256)
+    {
+        Needs.Xdp();
+        return new AfXdpHarness(pool, new AfXdpOptions(slots, 256, mode), mtu);
+    }
 
     public override void Dispose()
     {
-        _far.Dispose();
-        _port.Dispose();
-        _space.Dispose();
-        Frames.Drain();
-        Assert.Equal(Pool.FrameCount, Pool.FreeCount);
+        base.Dispose();
+        Pool.AssertAllFree(Frames);
     }
 }

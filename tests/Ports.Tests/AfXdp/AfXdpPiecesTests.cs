@@ -5,14 +5,11 @@ namespace Softswitch.Ports.Tests.AfXdp;
 /// <summary>Packets longer than a frame, in the rings of a kernel that does as it is told.</summary>
 public sealed class AfXdpPiecesTests : IDisposable
 {
-    private const int Frames = 512;
-    private const int LargeFrames = 8;
     private const uint Slots = 64;
 
-    private readonly FramePool _pool = new(Frames, largeFrameCount: LargeFrames);
+    private readonly FramePool _pool = new(512, largeFrameCount: 8);
     private readonly FrameCache _frames;
     private readonly FakeXdpKernel _kernel;
-    private readonly PacketBatch _batch = new();
 
     public AfXdpPiecesTests()
     {
@@ -34,42 +31,14 @@ public sealed class AfXdpPiecesTests : IDisposable
         return bytes;
     }
 
-    private List<byte[]> Receive()
-    {
-        _kernel.Queue.Receive(_batch, _frames);
-        List<byte[]> received = [];
-        foreach (ref readonly Packet packet in _batch.Packets)
-        {
-            received.Add(packet.Bytes.ToArray());
-        }
-        _frames.Release(_batch.Packets);
-        _batch.Clear();
-        return received;
-    }
+    private List<byte[]> Receive() => _kernel.Queue.ReceiveOnce(_frames);
 
-    private Packet Rent(byte[] bytes)
-    {
-        Assert.True(_frames.TryRent(bytes.Length, out Packet packet));
-        packet.Length = bytes.Length;
-        bytes.CopyTo(packet.Bytes);
-        return packet;
-    }
-
-    private int Transmit(params byte[][] packets)
-    {
-        Packet[] burst = [.. packets.Select(Rent)];
-        int taken = _kernel.Queue.Transmit(burst, _frames);
-        _frames.Release(burst.AsSpan(taken));
-        return taken;
-    }
+    private int Transmit(params byte[][] packets) => _kernel.Queue.SendBurst(_frames, packets);
 
     private void AssertNothingLeaked()
     {
-        _frames.Drain();
-        Assert.Equal(Slots, _kernel.Stocked);
-        Assert.Equal((int)Slots, _kernel.Ledger.Count);
-        Assert.Equal(Frames, _pool.FreeCount + _kernel.Ledger.Count);
-        Assert.Equal(LargeFrames, _pool.FreeLargeCount);
+        Assert.Equal((Slots, (int)Slots), (_kernel.Stocked, _kernel.Ledger.Count));
+        _pool.AssertAllFree(_frames, _kernel.Ledger.Count);
     }
 
     [Fact]
@@ -113,16 +82,12 @@ public sealed class AfXdpPiecesTests : IDisposable
     [Fact]
     public void A_packet_for_which_there_is_no_large_frame_is_lost_and_counted_and_a_short_one_arrives()
     {
-        List<Packet> hoard = [];
-        while (_frames.TryRentLarge(out Packet packet))
-        {
-            hoard.Add(packet);
-        }
+        Packet[] hoard = _frames.HoardLarge();
         _kernel.Deliver(Bytes(9014));
         _kernel.Deliver(Bytes(100));
         Assert.Equal([Bytes(100)], Receive());
         Assert.Equal(1, _kernel.Queue.ReceiveDropped);
-        hoard.ForEach(packet => _frames.Release(packet));
+        _frames.Release(hoard);
         AssertNothingLeaked();
     }
 
@@ -156,19 +121,15 @@ public sealed class AfXdpPiecesTests : IDisposable
     [Fact]
     public void A_long_packet_for_which_the_pool_has_too_few_frames_is_not_taken_and_none_of_them_is_kept()
     {
-        Packet jumbo = Rent(Bytes(9014));
-        List<Packet> hoard = [];
-        while (_frames.TryRent(out Packet packet))
-        {
-            hoard.Add(packet);
-        }
-        hoard[..4].ForEach(packet => _frames.Release(packet));
+        Packet jumbo = _frames.Rent(Bytes(9014));
+        Packet[] hoard = _frames.Hoard();
+        _frames.Release(hoard.AsSpan(0, 4));
         Assert.Equal(0, _kernel.Queue.Transmit(new ReadOnlySpan<Packet>(in jumbo), _frames));
         _frames.Release(hoard[4]);
         Assert.Equal(1, _kernel.Queue.Transmit(new ReadOnlySpan<Packet>(in jumbo), _frames));
         Assert.Equal(5, _kernel.Send().Count);
         Receive();
-        hoard[5..].ForEach(packet => _frames.Release(packet));
+        _frames.Release(hoard.AsSpan(5));
         AssertNothingLeaked();
     }
 

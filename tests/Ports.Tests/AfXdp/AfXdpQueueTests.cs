@@ -6,39 +6,19 @@ namespace Softswitch.Ports.Tests.AfXdp;
 
 /// <summary>One port over several queues of a veth, which deals what it is sent by flow.</summary>
 [Trait("Ring", "peers")]
-public sealed class AfXdpQueueTests : IDisposable
+public sealed class AfXdpQueueTests : VethTests
 {
-    private readonly LabNode _space;
-    private readonly FramePool _pool = new(2048, largeFrameCount: 16);
-    private readonly FrameCache _frames;
-
     public AfXdpQueueTests()
+        : base(() => Needs.Xdp(), queues: 4)
     {
-        Needs.Xdp();
-        _space = new LabNode("xdpq");
-        _frames = _pool.CreateCache();
-        VethCable.Lay(_space.Network, "near", _space.Network, "far", queues: 4);
-    }
-
-    public void Dispose()
-    {
-        _space?.Dispose();
-        _pool.Dispose();
     }
 
     private AfXdpPort Open(string name = "near", AfXdpOptions? options = null) =>
-        _space.Run(() => AfXdpPort.Open($"port '{name}'", name, _pool, options ?? new AfXdpOptions(64, 64)));
+        Space.Run(() => AfXdpPort.Open($"port '{name}'", name, Pool, options ?? new AfXdpOptions(64, 64)));
 
     private string Refusal(string name, AfXdpOptions? options = null) => Assert.Throws<PortException>(() => Open(name, options)).Message;
 
     private static byte[] Flow(int number) => TestPacket.Udp(srcPort: (ushort)(1000 + number));
-
-    private void AssertEveryFrameIsBack()
-    {
-        _frames.Drain();
-        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
-        Assert.Equal(_pool.LargeFrameCount, _pool.FreeLargeCount);
-    }
 
     [Theory]
     [InlineData(XdpMode.Native)]
@@ -50,10 +30,10 @@ public sealed class AfXdpQueueTests : IDisposable
         {
             Assert.Equal(4, near.Queues.Count);
             Assert.Contains("own umem, 4 queues", near.Backend, StringComparison.Ordinal);
-            using RawSocket far = _space.Run(() => new RawSocket("far"));
+            using RawSocket far = OpenRaw();
             byte[][] sent = [.. Enumerable.Range(0, flows).Select(Flow)];
             Assert.All(sent, frame => far.Send(frame));
-            int[] perQueue = near.ReceiveByQueue(_frames, sent);
+            int[] perQueue = near.ReceiveByQueue(Frames, sent);
             // Without the program in the driver a veth reports the sender's queue less one: its last one receives nothing.
             Assert.All(perQueue[..(mode == XdpMode.Native ? 4 : 3)], count => Assert.InRange(count, 1, flows));
             Assert.Equal(default, near.ReadCounters());
@@ -62,19 +42,16 @@ public sealed class AfXdpQueueTests : IDisposable
     }
 
     [Fact]
-    public void Each_queue_sends_and_gets_its_own_frames_back()
+    public void Each_queue_sends_and_gets_its_ownFrames_back()
     {
         using (AfXdpPort near = Open())
         {
-            using RawSocket far = _space.Run(() => new RawSocket("far"));
+            using RawSocket far = OpenRaw();
             int held = near.HeldFrames;
             for (int round = 0; round < 100; round++)
             {
                 byte[] frame = Flow(round);
-                Assert.True(_frames.TryRent(out Packet packet));
-                packet.Length = frame.Length;
-                frame.CopyTo(packet.Bytes);
-                Assert.Equal(1, near.Queues[round % 4].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
+                Assert.Equal(1, near.Queues[round % 4].SendBurst(Frames, frame));
                 Assert.Equal(frame, far.Expect());
             }
             Eventually.Polled(
@@ -95,7 +72,7 @@ public sealed class AfXdpQueueTests : IDisposable
         const int offered = 240; // no more than a veth holds back while nobody looks
         const int slots = 32;
         using AfXdpPort near = Open(options: new AfXdpOptions(slots, slots));
-        using RawSocket far = _space.Run(() => new RawSocket("far"));
+        using RawSocket far = OpenRaw();
         for (int i = 0; i < offered; i++)
         {
             far.Send(Flow(i));
@@ -106,11 +83,11 @@ public sealed class AfXdpQueueTests : IDisposable
     }
 
     [Fact]
-    public void A_pool_too_small_for_all_queues_is_a_clear_line_and_loses_no_frame()
+    public void APool_too_small_for_all_queues_is_a_clear_line_and_loses_no_frame()
     {
         Assert.Contains("the switch has no 1024 frames left for it to receive into (rx-slots=1024)", Refusal("near", new AfXdpOptions(1024, 64)), StringComparison.Ordinal);
         AssertEveryFrameIsBack();
-        Eventually.Gone("xdp", () => _space.Execute("ip", "-d", "link", "show", "near").Checked().Output);
+        Eventually.Gone("xdp", () => Space.Execute("ip", "-d", "link", "show", "near").Checked().Output);
     }
 
     [Fact]
@@ -121,8 +98,8 @@ public sealed class AfXdpQueueTests : IDisposable
             "port 'near': interface near receives by 4 queues, all of which must be served; for queues=2: "
             + "ethtool -L near combined 2 (or rx 2 tx 2); packet:near does without AF_XDP",
             Refusal("near", new AfXdpOptions(64, 64, Queues: 2)));
-        _space.Execute("ethtool", "-L", "far", "tx", "2").Checked(); // a veth wants no fewer queues than its peer sends by
-        _space.Execute("ethtool", "-L", "near", "rx", "2", "tx", "2").Checked();
+        Space.Execute("ethtool", "-L", "far", "tx", "2").Checked(); // a veth wants no fewer queues than its peer sends by
+        Space.Execute("ethtool", "-L", "near", "rx", "2", "tx", "2").Checked();
         using AfXdpPort near = Open(options: new AfXdpOptions(64, 64, Queues: 2));
         Assert.Equal(2, near.Queues.Count);
     }
@@ -131,7 +108,7 @@ public sealed class AfXdpQueueTests : IDisposable
     public void An_interface_with_fewer_queues_to_send_by_is_refused_with_the_command_that_helps()
     {
         Needs.Program("ethtool");
-        _space.Execute("ethtool", "-L", "near", "tx", "1").Checked();
+        Space.Execute("ethtool", "-L", "near", "tx", "1").Checked();
         Assert.Equal(
             "port 'near': interface near receives by 4 queues and sends by 1, and AF_XDP wants one to send by for each: "
             + "ethtool -L near rx 1 (or tx 4); packet:near does without AF_XDP",
@@ -144,11 +121,11 @@ public sealed class AfXdpQueueTests : IDisposable
         using (AfXdpPort near = Open())
         {
             using var stop = new CancellationTokenSource();
-            var sender = new Thread(() => _space.Run(() => Flood(stop.Token)));
+            var sender = new Thread(() => Space.Run(() => Flood(stop.Token)));
             sender.Start();
             int received = 0;
             Eventually.Polled(() => (received += Pass(near)) >= 5000, () => $"only {received} frames came");
-            _space.Execute("ip", "link", "del", "far").Checked();
+            Space.Links.Delete("far");
             stop.Cancel();
             Eventually.Ended(sender);
             Eventually.Polled(() => Pass(near) == 0, () => "frames still come");
@@ -164,9 +141,9 @@ public sealed class AfXdpQueueTests : IDisposable
         foreach (Datapath.Ports.IPort queue in port.Queues)
         {
             var batch = new PacketBatch();
-            received += queue.Receive(batch, _frames);
-            int taken = queue.Transmit(batch.Packets, _frames);
-            _frames.Release(batch.Packets[taken..]);
+            received += queue.Receive(batch, Frames);
+            int taken = queue.Transmit(batch.Packets, Frames);
+            Frames.Release(batch.Packets[taken..]);
         }
         return received;
     }

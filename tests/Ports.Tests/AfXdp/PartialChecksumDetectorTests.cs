@@ -22,9 +22,7 @@ public sealed class PartialChecksumDetectorTests : IDisposable
     /// <summary>Marks a copy of the frame; if it was taken for unfinished, finishes it.</summary>
     private (bool Marked, byte[] Bytes) Treat(byte[] frame)
     {
-        Assert.True(_frames.TryRent(frame.Length, out Packet packet));
-        packet.Length = frame.Length;
-        frame.CopyTo(packet.Bytes);
+        Packet packet = _frames.Rent(frame);
         PartialChecksumDetector.Mark(ref packet, _frames);
         bool marked = packet.HasOffload;
         Assert.Equal(frame, packet.Bytes.ToArray()); // marking changes no byte

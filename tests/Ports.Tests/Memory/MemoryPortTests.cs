@@ -17,8 +17,7 @@ public sealed class MemoryPortTests : PortContract
         using var pool = new FramePool(64);
         FrameCache frames = pool.CreateCache();
         using var port = new MemoryPort("m", pool, takesOffloads: true);
-        Assert.True(port.FarFrames.TryRent(out Packet packet));
-        packet.Length = 60;
+        Packet packet = port.FarFrames.Rent(new byte[60]);
         packet.Flags = PacketFlags.NeedsChecksum;
         port.FarFrames.Offload(packet).ChecksumStart = 34;
         Assert.True(port.TryInject(packet));

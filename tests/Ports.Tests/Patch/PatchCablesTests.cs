@@ -145,15 +145,12 @@ public sealed class PatchCablesTests : IDisposable
         });
         sender.Start();
         FrameCache mine = _frames.CreateCache();
-        PacketBatch batch = new();
         while (sender.IsAlive)
         {
             using PatchPort far = Open("cable");
             for (int i = 0; i < 20; i++)
             {
-                received += far.Queues[0].Receive(batch, mine);
-                mine.Release(batch.Packets);
-                batch.Clear();
+                received += far.Queues[0].ReceiveOnce(mine).Count;
             }
         }
         sender.Join();
@@ -164,7 +161,7 @@ public sealed class PatchCablesTests : IDisposable
     [Fact]
     public void A_loop_of_cables_that_floods_holds_up_no_other_switch()
     {
-        DatapathControl loop = Add(FlowAction.Output(PortNumber.Flood));
+        DatapathControl loop = Add();
         MemoryPort into = AddMemory(loop, 1);
         foreach (ushort number in (ushort[])[2, 3, 4, 5])
         {
@@ -217,24 +214,13 @@ public sealed class PatchCablesTests : IDisposable
             End(middle);
         }
         (_, MemoryPort far) = AddEdge("a");
-        Drain(near);
+        near.Collect();
         byte[] last = TestPacket.Udp(srcPort: 4711);
         Assert.True(near.TryInject(last));
         Assert.Equal(last, Collect(far));
     }
 
-    private static int Send(IPort queue, FrameCache frames, int count)
-    {
-        Packet[] packets = new Packet[count];
-        int made = 0;
-        for (; made < count && frames.TryRent(out packets[made]); made++)
-        {
-            packets[made].Length = 60;
-        }
-        int taken = queue.Transmit(packets.AsSpan(0, made), frames);
-        frames.Release(packets.AsSpan(taken, made - taken));
-        return taken;
-    }
+    private static int Send(IPort queue, FrameCache frames, int count) => queue.SendBurst(frames, [.. Enumerable.Repeat(new byte[60], count)]);
 
     private static byte[] Collect(MemoryPort port)
     {
@@ -245,19 +231,11 @@ public sealed class PatchCablesTests : IDisposable
         return frame;
     }
 
-    private static void Drain(MemoryPort port)
-    {
-        while (port.TryCollect(out Packet packet))
-        {
-            port.FarFrames.Release(packet);
-        }
-    }
-
     private PatchPort Open(string cable) => _cables.Open($"port 'patch:{cable}'", cable, _frames);
 
     private (DatapathControl Datapath, MemoryPort Host) AddEdge(string cable)
     {
-        DatapathControl datapath = Add(FlowAction.Output(PortNumber.Flood));
+        DatapathControl datapath = Add();
         MemoryPort host = AddMemory(datapath, 1);
         AddPort(datapath, 2, Open(cable));
         return (datapath, host);
@@ -265,17 +243,17 @@ public sealed class PatchCablesTests : IDisposable
 
     private DatapathControl AddSwitch(string left, string right)
     {
-        DatapathControl datapath = Add(FlowAction.Output(PortNumber.Flood));
+        DatapathControl datapath = Add();
         AddPort(datapath, 1, Open(left));
         AddPort(datapath, 2, Open(right));
         return datapath;
     }
 
-    private DatapathControl Add(FlowAction action)
+    private DatapathControl Add()
     {
         DatapathControl datapath = new(Options, _frames);
         _datapaths.Add(datapath);
-        Assert.Equal(ControlError.None, datapath.Apply(new FlowMod { Match = FlowMatch.Any, Actions = new[] { action } }));
+        Assert.Equal(ControlError.None, datapath.Apply(new FlowMod { Match = FlowMatch.Any, Actions = new[] { FlowAction.Output(PortNumber.Flood) } }));
         _threads.Add(datapath.Workers, (_, failure) => _failures.Add(failure));
         return datapath;
     }

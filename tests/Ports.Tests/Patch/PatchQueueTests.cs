@@ -13,7 +13,6 @@ public sealed class PatchQueueTests : PortTransmitContract
         private readonly PatchPort _near;
         private readonly PatchPort _far;
         private readonly FrameCache _farFrames;
-        private readonly PacketBatch _batch = new();
         private readonly Queue<byte[]> _sent = new();
 
         public Harness(FramePool pool)
@@ -29,25 +28,13 @@ public sealed class PatchQueueTests : PortTransmitContract
 
         public override int MaxFrame => 9000;
 
-        public override bool TryOffer(ReadOnlySpan<byte> frame)
-        {
-            Assert.True(_farFrames.TryRent(frame.Length, out Packet packet));
-            packet.Length = frame.Length;
-            frame.CopyTo(packet.Bytes);
-            return _far.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _farFrames) == 1;
-        }
+        public override bool TryOffer(ReadOnlySpan<byte> frame) => _far.Send(_farFrames, frame.ToArray()) == 1;
 
         public override byte[]? NextSent()
         {
             if (_sent.Count == 0)
             {
-                _far.Queues[0].Receive(_batch, _farFrames);
-                foreach (ref readonly Packet packet in _batch.Packets)
-                {
-                    _sent.Enqueue(packet.Bytes.ToArray());
-                    _farFrames.Release(packet);
-                }
-                _batch.Clear();
+                _far.Queues[0].ReceiveOnce(_farFrames).ForEach(_sent.Enqueue);
             }
             return _sent.TryDequeue(out byte[]? frame) ? frame : null;
         }

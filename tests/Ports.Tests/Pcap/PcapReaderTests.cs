@@ -36,14 +36,7 @@ public sealed class PcapReaderTests
     {
         using var file = new CaptureFile();
         file.Frame(FrameBytes.AsSpan(0, frameLength)).Write(cut);
-        PortException e = Assert.Throws<PortException>(() =>
-        {
-            using PcapReader reader = PcapReader.Open(file.Path, 65536);
-            while (reader.TryRead(out _))
-            {
-            }
-        });
-        Assert.Equal($"{file.Path}: {message}", e.Message);
+        AssertRefused(file.Path, message);
     }
 
     [Fact]
@@ -56,10 +49,7 @@ public sealed class PcapReaderTests
             file.Write(cut);
             try
             {
-                using PcapReader reader = PcapReader.Open(file.Path, 65536);
-                while (reader.TryRead(out _))
-                {
-                }
+                ReadAll(file.Path);
             }
             catch (PortException e)
             {
@@ -86,13 +76,14 @@ public sealed class PcapReaderTests
 
     private static void AssertRefused(string path, string message)
     {
-        PortException e = Assert.Throws<PortException>(() =>
+        Assert.Equal($"{path}: {message}", Assert.Throws<PortException>(() => ReadAll(path)).Message);
+    }
+
+    private static void ReadAll(string path)
+    {
+        using PcapReader reader = PcapReader.Open(path, 65536);
+        while (reader.TryRead(out _))
         {
-            using PcapReader reader = PcapReader.Open(path, 65536);
-            while (reader.TryRead(out _))
-            {
-            }
-        });
-        Assert.Equal($"{path}: {message}", e.Message);
+        }
     }
 }

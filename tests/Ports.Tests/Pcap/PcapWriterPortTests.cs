@@ -6,15 +6,20 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Pcap;
 
-public sealed class PcapWriterPortTests : PortTransmitContract
+public sealed class PcapWriterPortTests : PortTransmitContract, IDisposable
 {
+    private readonly FramePool _pool = new(64, largeFrameCount: 1);
+    private readonly FrameCache _frames;
+
+    public PcapWriterPortTests() => _frames = _pool.CreateCache();
+
+    public void Dispose() => _pool.Dispose();
+
     internal override PortHarness Open(FramePool pool) => new Harness(pool);
 
     [Fact]
     public void The_file_is_whole_after_dispose_and_its_stamps_are_now()
     {
-        using var pool = new FramePool(64);
-        FrameCache frames = pool.CreateCache();
         string path = Path.GetTempFileName();
         try
         {
@@ -22,10 +27,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
             using (PcapWriterPort port = PcapWriterPort.Open("pcap", path, new TestTime { Wall = now }))
             {
                 port.EndPatience = Eventually.Bound;
-                Assert.True(frames.TryRent(out Packet packet));
-                packet.Length = 60;
-                packet.Bytes.Fill(7);
-                Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+                Assert.Equal(1, port.SendBurst(_frames, new byte[60]));
             }
             using PcapReader reader = PcapReader.Open(path, 65536);
             Assert.True(reader.HasNanoseconds);
@@ -43,8 +45,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     [Fact]
     public void Frames_reach_the_file_by_themselves()
     {
-        using var pool = new FramePool(64);
-        using PortHarness harness = Open(pool);
+        using PortHarness harness = Open(_pool);
         byte[] frame = Frame(new Random(1), 60, 1);
         harness.Send(frame);
         // NextSent flushes; here only the timer does.
@@ -55,14 +56,10 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     public void A_disk_that_is_full_is_counted_and_does_not_throw()
     {
         Assert.SkipUnless(File.Exists("/dev/full"), "/dev/full does not exist");
-        using var pool = new FramePool(64);
-        FrameCache frames = pool.CreateCache();
         using PcapWriterPort port = PcapWriterPort.Open("pcap", "/dev/full");
         for (int i = 0; i < 10; i++)
         {
-            Assert.True(frames.TryRent(out Packet packet));
-            packet.Length = 60;
-            Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+            Assert.Equal(1, port.SendBurst(_frames, new byte[60]));
         }
         port.Flush();
         Assert.Equal(10, port.ReadCounters().TransmitErrors);
@@ -73,34 +70,30 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     [Fact]
     public void A_file_that_lacks_packets_says_so_for_good_though_later_ones_find_room_and_so_says_who_takes_it_over()
     {
-        using var pool = new FramePool(64, largeFrameCount: 1);
-        FrameCache frames = pool.CreateCache();
         using PcapWriterPort port = PcapWriterPort.Take("pcap", "small.pcap", FileThatCannotGrow(4096));
         port.Adopt(DeviceRecord.Write(1, record =>
         {
             record.Write(0L);
             record.Write(0L);
         }));
-        Send(60);
+        SendAndFlush(port, 60);
         Assert.Null(port.Fault);
-        Send(5000);
+        SendAndFlush(port, 5000);
         string fault = Assert.IsType<string>(port.Fault);
         Assert.StartsWith("small.pcap lacks packets: ", fault, StringComparison.Ordinal);
-        Send(60);
+        SendAndFlush(port, 60);
         Assert.Equal(fault, port.Fault);
         Assert.Equal(1, port.ReadCounters().TransmitErrors);
 
         using PcapWriterPort next = PcapWriterPort.Take("pcap", "small.pcap", FileThatCannotGrow(4096));
         next.Adopt(port.Rest());
         Assert.StartsWith("small.pcap lacks packets: ", next.Fault, StringComparison.Ordinal);
+    }
 
-        void Send(int length)
-        {
-            Assert.True(frames.TryRent(length, out Packet packet));
-            packet.Length = length;
-            Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
-            port.Flush();
-        }
+    private void SendAndFlush(PcapWriterPort port, int length)
+    {
+        Assert.Equal(1, port.SendBurst(_frames, new byte[length]));
+        port.Flush();
     }
 
     /// <summary>As a disk that has room for small writes and for no large one.</summary>
@@ -120,23 +113,16 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     {
         using Pipe pipe = new();
         using FileStream reader = pipe.OpenReader();
-        using var pool = new FramePool(64);
-        FrameCache frames = pool.CreateCache();
         using (PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path))
         {
             port.EndPatience = TimeSpan.Zero;
-            Assert.True(frames.TryRent(out Packet packet));
-            packet.Length = 1500;
             long taken = 0;
-            while (port.Transmit(new ReadOnlySpan<Packet>(in packet), frames) == 1)
+            while (port.SendBurst(_frames, new byte[1500]) == 1)
             {
                 taken++;
-                Assert.True(frames.TryRent(out packet));
-                packet.Length = 1500;
             }
             Assert.InRange(taken, 2000, 20_000); // both buffers, and what the pipe holds
             Assert.Equal(0, port.ReadCounters().TransmitErrors);
-            frames.Release(packet);
         }
         Eventually.Ended(ReadToEnd(reader)); // the writer lets go of the pipe
     }
@@ -148,8 +134,6 @@ public sealed class PcapWriterPortTests : PortTransmitContract
         const int size = 1500;
         using Pipe pipe = new();
         using FileStream reader = pipe.OpenReader();
-        using var pool = new FramePool(64);
-        FrameCache frames = pool.CreateCache();
         Task<long> read;
         using (PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path))
         {
@@ -157,9 +141,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract
             read = ReadToEnd(reader);
             for (int i = 0; i < count; i++)
             {
-                Assert.True(frames.TryRent(out Packet packet));
-                packet.Length = size;
-                Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+                Assert.Equal(1, port.SendBurst(_frames, new byte[size]));
             }
         }
         Assert.Equal(PcapFormat.FileHeaderLength + (count * (PcapFormat.RecordHeaderLength + size)), Eventually.Result(read));
@@ -182,32 +164,22 @@ public sealed class PcapWriterPortTests : PortTransmitContract
     public void The_next_reader_of_a_pipe_gets_a_capture_from_its_head_on()
     {
         using Pipe pipe = new();
-        using var pool = new FramePool(64);
-        FrameCache frames = pool.CreateCache();
         FileStream first = pipe.OpenReader();
         using PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path);
-        Send(60);
+        SendAndFlush(port, 60);
         first.Dispose();
-        Send(61);
+        SendAndFlush(port, 61);
         port.Flush();
         Assert.Equal(1, port.ReadCounters().TransmitErrors);
         Assert.Contains("nobody reads", port.Fault, StringComparison.Ordinal);
         using FileStream second = pipe.OpenReader();
-        Send(62);
+        SendAndFlush(port, 62);
         Assert.Null(port.Fault);
         byte[] expected = new byte[PcapFormat.FileHeaderLength];
         PcapFormat.WriteFileHead(expected);
         byte[] read = new byte[PcapFormat.FileHeaderLength + PcapFormat.RecordHeaderLength + 62];
         second.ReadExactly(read);
         Assert.Equal(expected, read[..expected.Length]);
-
-        void Send(int length)
-        {
-            Assert.True(frames.TryRent(out Packet packet));
-            packet.Length = length;
-            Assert.Equal(1, port.Transmit(new ReadOnlySpan<Packet>(in packet), frames));
-            port.Flush();
-        }
     }
 
     [Fact]

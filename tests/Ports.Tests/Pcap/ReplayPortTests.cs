@@ -66,9 +66,7 @@ public sealed class ReplayPortTests : IDisposable
         }
         Assert.False(port.IsFinished);
         Assert.Equal(default, port.ReadCounters());
-        _frames.Drain();
-        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
-        Assert.Equal(_pool.LargeFrameCount, _pool.FreeLargeCount);
+        _pool.AssertAllFree(_frames);
     }
 
     [Fact]
@@ -102,14 +100,10 @@ public sealed class ReplayPortTests : IDisposable
     public void Frames_the_pool_has_no_memory_for_are_counted_as_lost()
     {
         using ReplayPort port = Open(40, 60);
-        List<Packet> hoard = [];
-        while (_frames.TryRent(out Packet packet))
-        {
-            hoard.Add(packet);
-        }
+        Packet[] hoard = _frames.Hoard();
         Assert.Equal(0, port.Receive(new PacketBatch(), _frames));
         Assert.Equal(32, port.ReadCounters().ReceiveDropped);
-        _frames.Release(hoard.ToArray());
+        _frames.Release(hoard);
     }
 
     [Fact]
@@ -119,8 +113,7 @@ public sealed class ReplayPortTests : IDisposable
         var batch = new PacketBatch();
         port.Receive(batch, _frames);
         Assert.Equal(batch.Count, port.Transmit(batch.Packets, _frames));
-        _frames.Drain();
-        Assert.Equal(_pool.FrameCount, _pool.FreeCount);
+        _pool.AssertAllFree(_frames);
     }
 
     [Fact]

@@ -17,14 +17,6 @@ public sealed class PartialSegmentTests : IDisposable
 
     public void Dispose() => _pool.Dispose();
 
-    private Packet Rent(byte[] bytes)
-    {
-        Assert.True(_frames.TryRent(bytes.Length, out Packet packet));
-        packet.Length = bytes.Length;
-        bytes.CopyTo(packet.Bytes);
-        return packet;
-    }
-
     private List<byte[]> Cut(in Packet segment)
     {
         List<byte[]> cut = [];
@@ -45,7 +37,7 @@ public sealed class PartialSegmentTests : IDisposable
         {
             SegmentBuilder builder = SegmentBuilder.Random(random, random.Next(1, round % 20 == 0 ? 60_000 : 8000)) with { IsTcp = true };
             builder = builder with { IpOptions = builder.IsIpv4 ? builder.IpOptions : [] };
-            Packet packet = Rent(builder.Build(finished: false));
+            Packet packet = _frames.Rent(builder.Build(finished: false));
             Assert.True(PartialSegment.TryMark(ref packet, _frames, Mtu));
             int room = Mtu - (builder.HeaderLength - builder.NetworkOffset);
             bool cut = builder.Payload.Length > room;
@@ -66,10 +58,10 @@ public sealed class PartialSegmentTests : IDisposable
             new() { IsTcp = false, Payload = new byte[3000] },
             new() { IsTcp = false, IsIpv4 = false, Payload = new byte[3000] }])
         {
-            Packet udp = Rent(builder.Build(finished: false));
+            Packet udp = _frames.Rent(builder.Build(finished: false));
             Assert.False(PartialSegment.TryMark(ref udp, _frames, Mtu));
         }
-        Packet finished = Rent(new SegmentBuilder { Payload = new byte[3000] }.Build(finished: true));
+        Packet finished = _frames.Rent(new SegmentBuilder { Payload = new byte[3000] }.Build(finished: true));
         Assert.False(PartialSegment.TryMark(ref finished, _frames, Mtu));
     }
 
@@ -80,7 +72,7 @@ public sealed class PartialSegmentTests : IDisposable
             TestPacket.Tcp(payload: 1460), TestPacket.Tcp(payload: 1460, vlan: 7), TestPacket.Udp(), TestPacket.Arp(),
             TestPacket.Ethernet(0x88b5, new byte[5000]), new byte[14]])
         {
-            Packet packet = Rent(frame);
+            Packet packet = _frames.Rent(frame);
             Assert.True(PartialSegment.TryMark(ref packet, _frames, Mtu));
             Assert.False(packet.HasOffload);
             Assert.Equal(frame, packet.Bytes.ToArray());
@@ -104,7 +96,7 @@ public sealed class PartialSegmentTests : IDisposable
             {
                 BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), (ushort)(bytes.Length - 14)); // or its length gives it away
             }
-            Packet packet = Rent(bytes);
+            Packet packet = _frames.Rent(bytes);
             if (PartialSegment.TryMark(ref packet, _frames, mtu: random.Next(0, 200)) && (packet.Flags & PacketFlags.NeedsSegmentation) != 0
                 && GsoSegmenter.TryBegin(packet, _frames, out GsoSegmenter segmenter))
             {

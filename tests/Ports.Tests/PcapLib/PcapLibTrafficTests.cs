@@ -14,9 +14,7 @@ public sealed class PcapLibTrafficTests
     [InlineData(9000)]
     public void Tcp_segments_are_recognised_and_checksums_finished(int mtu)
     {
-        Needs.Namespaces();
-        Needs.Program("iperf3");
-        Needs.Program("ethtool");
+        Needs.Namespaces("iperf3", "ethtool");
         using var hosts = new TwoHosts(mtu);
         using var pool = new FramePool(4096);
         // The bridge cuts no segments.
@@ -35,7 +33,6 @@ public sealed class PcapLibTrafficTests
         }
         Assert.Equal(0, left.ReadCounters().ReceiveErrors + left.ReadCounters().TransmitErrors);
         Assert.Equal(0, right.ReadCounters().ReceiveErrors + right.ReadCounters().TransmitErrors);
-        Assert.Equal(pool.FrameCount, pool.FreeCount);
-        Assert.Equal(pool.LargeFrameCount, pool.FreeLargeCount);
+        pool.AssertAllFree();
     }
 }
