@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
@@ -17,9 +16,8 @@ public sealed unsafe class DirtyLogTests
     [InlineData(Features)]
     public void Every_page_that_changed_is_marked_and_few_others(ulong features)
     {
-        using FramePool pool = new(64, 2048, 8);
         var random = new Random(3);
-        using RingHarness harness = new(pool, features, size: 64, startAt: 65500, fill: false, ram: new GuestRam(Regions));
+        using RingHarness harness = new(features, size: 64, startAt: 65500, fill: false, ram: new GuestRam(Regions));
         using Log log = new(0x1000_0000 + (1 << 20));
         Assert.True(harness.Rings.TrySetLog(log.Descriptor(), log.Bytes, 0, out string why), why);
         for (int i = 0; i < 30; i++)
@@ -76,8 +74,7 @@ public sealed unsafe class DirtyLogTests
     [Fact]
     public void Without_the_feature_nothing_is_marked()
     {
-        using FramePool pool = new(64, 2048, 8);
-        using RingHarness harness = new(pool, size: 64, ram: new GuestRam(Regions));
+        using RingHarness harness = new(size: 64, ram: new GuestRam(Regions));
         using Log log = new(0x1000_0000 + (1 << 20));
         Assert.True(harness.Rings.TrySetLog(log.Descriptor(), log.Bytes, 0, out string why), why);
         harness.Send(new byte[60]);
@@ -90,8 +87,7 @@ public sealed unsafe class DirtyLogTests
     [Fact]
     public void A_log_too_small_for_the_memory_is_refused()
     {
-        using FramePool pool = new(64, 2048, 8);
-        using RingHarness harness = new(pool, size: 64, ram: new GuestRam(Regions));
+        using RingHarness harness = new(size: 64, ram: new GuestRam(Regions));
         using Log log = new(0x1000_0000);
         Assert.False(harness.Rings.TrySetLog(log.Descriptor(), log.Bytes, 0, out string why));
         Assert.Equal($"a log of {log.Bytes} bytes for memory up to 0x10100000", why);
@@ -103,8 +99,7 @@ public sealed unsafe class DirtyLogTests
     [Fact]
     public void A_log_cut_short_ends_the_port()
     {
-        using FramePool pool = new(64, 2048, 8);
-        using RingHarness harness = new(pool, RingHarness.Mergeable | VirtioFeatures.VHOST_F_LOG_ALL, size: 64, ram: new GuestRam(Regions));
+        using RingHarness harness = new(RingHarness.Mergeable | VirtioFeatures.VHOST_F_LOG_ALL, size: 64, ram: new GuestRam(Regions));
         using Log log = new(0x1000_0000 + (1 << 20));
         int file = log.Descriptor();
         Assert.True(harness.Rings.TrySetLog(log.Descriptor(), log.Bytes, 0, out string why), why);

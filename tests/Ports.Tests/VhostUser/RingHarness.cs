@@ -14,10 +14,14 @@ internal sealed class RingHarness : PortHarness
 
     private const ulong RamBytes = 64 << 20;
 
+    private readonly bool _ownsPool;
+
+    /// <param name="pool">Null for one of its own, which has every frame in the end.</param>
     public RingHarness(
-        FramePool pool, ulong features = Mergeable, int size = 256, uint bufferSize = 2048, ushort startAt = 0, bool fill = true, GuestRam? ram = null, int longest = 2048)
-        : base(pool)
+        ulong features = Mergeable, int size = 256, uint bufferSize = 2048, ushort startAt = 0, bool fill = true, GuestRam? ram = null, int longest = 2048, FramePool? pool = null)
+        : base(pool ?? new FramePool(512, 2048, 64))
     {
+        _ownsPool = pool == null;
         Ram = ram ?? new GuestRam((0x10000, RamBytes));
         Guest = new GuestNic(Ram, size, features, bufferSize, longest);
         Guest.StartAt(startAt);
@@ -53,6 +57,11 @@ internal sealed class RingHarness : PortHarness
         Device.Dispose();
         Ram.Dispose();
         Frames.Drain();
+        if (_ownsPool)
+        {
+            Pool.AssertAllFree();
+            Pool.Dispose();
+        }
     }
 
     private sealed class RingDevice(GuestRings rings) : IPortDevice

@@ -22,7 +22,7 @@ public sealed class RingSharingTests
         byte[] good = TestPacket.Udp();
         foreach (VhostUserQueue queue in rings.Queues)
         {
-            Assert.Equal(1, Send(queue, frames, good)); // there is no guest yet
+            Assert.Equal(1, queue.SendBurst(frames, good)); // there is no guest yet
         }
         Assert.Equal(3, rings.ReadCounters().TransmitErrors);
         GuestNic[] nics = [.. Enumerable.Range(0, 2).Select(_ => new GuestNic(ram, 16, Features))];
@@ -34,13 +34,13 @@ public sealed class RingSharingTests
         int[] expected = [0, 1, 0];
         for (int i = 0; i < 3; i++)
         {
-            Assert.Equal(1, Send(rings.Queues[i], frames, good));
+            Assert.Equal(1, rings.Queues[i].SendBurst(frames, good));
             Assert.Equal(good, nics[expected[i]].Receive(out _));
         }
         rings.Rings[0].SetEnabled(false);
         for (int i = 0; i < 3; i++)
         {
-            Assert.Equal(1, Send(rings.Queues[i], frames, good));
+            Assert.Equal(1, rings.Queues[i].SendBurst(frames, good));
             Assert.Equal(good, nics[1].Receive(out _));
         }
         Assert.Equal(3, rings.ReadCounters().TransmitErrors);
@@ -94,8 +94,7 @@ public sealed class RingSharingTests
     [Fact]
     public void Nothing_is_allocated_for_packets()
     {
-        using FramePool pool = new(256, 2048, 4);
-        using RingHarness harness = new(pool, Features | VirtioFeatures.VIRTIO_F_RING_EVENT_IDX, longest: 1514);
+        using RingHarness harness = new(Features | VirtioFeatures.VIRTIO_F_RING_EVENT_IDX, longest: 1514);
         int[] lengths = [60, 100, 200, 1514];
         for (int i = 0; harness.Guest.Sending.Free > 0; i++)
         {
@@ -127,7 +126,7 @@ public sealed class RingSharingTests
         PacketBatch batch = new();
         for (int i = 0; i < packets; i++)
         {
-            Send(rings.Queues[number], frames, Numbered(number, i));
+            rings.Queues[number].SendBurst(frames, Numbered(number, i));
             rings.Queues[number].Receive(batch, frames);
             frames.Release(batch.Packets);
             batch.Clear();
@@ -162,18 +161,5 @@ public sealed class RingSharingTests
         packet[14] = (byte)worker;
         BitConverter.TryWriteBytes(packet.AsSpan(20), number);
         return packet;
-    }
-
-    private static int Send(VhostUserQueue queue, FrameCache frames, byte[] bytes)
-    {
-        Assert.True(frames.TryRent(out Packet packet));
-        packet.Length = bytes.Length;
-        bytes.CopyTo(packet.Bytes);
-        int taken = queue.Transmit(new ReadOnlySpan<Packet>(in packet), frames);
-        if (taken == 0)
-        {
-            frames.Release(packet);
-        }
-        return taken;
     }
 }

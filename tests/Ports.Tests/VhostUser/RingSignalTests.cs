@@ -11,11 +11,9 @@ public sealed class RingSignalTests : IDisposable
     private const ulong EventIndex = VirtioFeatures.VIRTIO_F_VERSION_1 | VirtioFeatures.VIRTIO_F_RING_EVENT_IDX;
     private readonly int _kick = Event();
     private readonly int _call = Event();
-    private readonly FramePool _pool = new(256, 2048, 4);
 
     public void Dispose()
     {
-        _pool.Dispose();
         _ = Libc.close(_kick);
         _ = Libc.close(_call);
     }
@@ -128,8 +126,7 @@ public sealed class RingSignalTests : IDisposable
         harness.ToGuest.Hold();
         harness.ReceiveWhatIsThere();
         Assert.True(harness.Queue.Arm());
-        Assert.True(harness.Frames.TryRent(out Packet packet));
-        packet.Length = 60;
+        Packet packet = harness.Frames.Rent(new byte[60]);
         Assert.Equal(0, harness.Queue.Transmit(new ReadOnlySpan<Packet>(in packet), harness.Frames));
         harness.FromGuest.LetGo();
         harness.ToGuest.LetGo();
@@ -139,7 +136,7 @@ public sealed class RingSignalTests : IDisposable
 
     private RingHarness Open(ulong features, ushort startAt = 0)
     {
-        RingHarness harness = new(_pool, features, startAt: startAt);
+        RingHarness harness = new(features, startAt: startAt);
         foreach (VirtQueue ring in harness.Rings.Rings)
         {
             ring.SetKick(GuestRam.Duplicate(_kick));

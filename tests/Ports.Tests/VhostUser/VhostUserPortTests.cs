@@ -166,8 +166,7 @@ public sealed class VhostUserPortTests : IDisposable
         GuestNic nic = Start(guest);
         Eventually.Up(port);
         nic.Sending.AvailableIndex += 1000;
-        var batch = new PacketBatch();
-        Assert.Equal(0, port.Queues[0].Receive(batch, _frames));
+        Assert.Empty(port.Queues[0].ReceiveOnce(_frames));
         Eventually.True(guest.IsHungUp, "the port hangs up");
         Assert.Equal("ring 1: the available index is further ahead than the ring is long", port.Fault);
         Assert.False(port.ReadLink().Up);
@@ -267,24 +266,14 @@ public sealed class VhostUserPortTests : IDisposable
         }
     }
 
-    private byte[] Receive(VhostUserPort port)
-    {
-        var batch = new PacketBatch();
-        Eventually.True(() => port.Queues[0].Receive(batch, _frames) == 1, "a packet comes");
-        byte[] frame = batch.Packets[0].Bytes.ToArray();
-        _frames.Release(batch.Packets);
-        return frame;
-    }
+    private byte[] Receive(VhostUserPort port) => Assert.Single(port.Receive(_frames, 1));
 
     private void AssertPassesBothWays(VhostUserPort port, GuestNic nic)
     {
         byte[] packet = TestPacket.Udp(src: 0x0a000001, dst: 0x0a000002);
         Assert.True(nic.TrySend(packet));
         Assert.Equal(packet, Receive(port));
-        Assert.True(_frames.TryRent(out Packet sent));
-        sent.Length = packet.Length;
-        packet.CopyTo(sent.Bytes);
-        Assert.Equal(1, port.Queues[0].Transmit(new ReadOnlySpan<Packet>(in sent), _frames));
+        Assert.Equal(1, port.Send(_frames, packet));
         byte[]? received = null;
         Eventually.True(() => (received = nic.Receive(out _)) != null, "the guest receives it");
         Assert.Equal(packet, received);

@@ -167,9 +167,7 @@ public sealed class VhostUserSessionTests : IDisposable
     [Fact]
     public void A_pair_is_up_while_its_rings_are_started_and_enabled()
     {
-        GuestNic nic = new(_memory, 16, Modern);
-        Pump(() => _guest.Negotiate(Modern));
-        Pump(_guest.ShareMemory);
+        GuestNic nic = Introduce();
         Assert.False(_session.IsUp);
         Pump(() => _guest.Start(nic));
         Assert.True(_session.IsUp);
@@ -184,11 +182,9 @@ public sealed class VhostUserSessionTests : IDisposable
     [Fact]
     public void A_full_eventfd_that_the_front_end_made_to_block_keeps_nobody_waiting()
     {
-        GuestNic nic = new(_memory, 16, Modern);
+        GuestNic nic = Introduce();
         int call = Libc.eventfd(0, Libc.EFD_CLOEXEC);
         Fill(call);
-        Pump(() => _guest.Negotiate(Modern));
-        Pump(_guest.ShareMemory);
         Pump(() => _guest.Start(nic, call: call));
         Assert.True(nic.TrySend(TestPacket.Udp(src: 1, dst: 2)));
         using FramePool pool = new(64);
@@ -217,9 +213,7 @@ public sealed class VhostUserSessionTests : IDisposable
     [Fact]
     public void A_device_that_is_reset_keeps_its_memory_and_no_ring()
     {
-        GuestNic nic = new(_memory, 16, Modern);
-        Pump(() => _guest.Negotiate(Modern));
-        Pump(_guest.ShareMemory);
+        GuestNic nic = Introduce();
         foreach (VhostUserRequest reset in (ReadOnlySpan<VhostUserRequest>)[VHOST_USER_RESET_OWNER, VHOST_USER_RESET_DEVICE])
         {
             Pump(() => _guest.Send(VHOST_USER_SET_FEATURES, Modern));
@@ -238,9 +232,7 @@ public sealed class VhostUserSessionTests : IDisposable
     [Fact]
     public void Of_the_features_only_the_log_changes_while_rings_are_used()
     {
-        GuestNic nic = new(_memory, 16, Modern);
-        Pump(() => _guest.Negotiate(Modern));
-        Pump(_guest.ShareMemory);
+        GuestNic nic = Introduce();
         Pump(() => _guest.Start(nic));
         using GuestRam log = new((0, 1 << 20));
         Pump(() => Assert.Equal(0ul, _guest.Ask<LogMessage, ulong>(VHOST_USER_SET_LOG_BASE, new LogMessage(1 << 20, 0), log.FileOf(0))));
@@ -254,6 +246,14 @@ public sealed class VhostUserSessionTests : IDisposable
         _session.Dispose();
         Assert.Equal(1, OpenFiles.CountDescriptors(log.FileOf(0)));
         AssertNothingKept();
+    }
+
+    /// <summary>A guest that has told its features and its memory.</summary>
+    private GuestNic Introduce()
+    {
+        Pump(() => _guest.Negotiate(Modern));
+        Pump(_guest.ShareMemory);
+        return new GuestNic(_memory, 16, Modern);
     }
 
     private static byte[] Of(VhostUserRequest request, ReadOnlySpan<byte> payload) => VhostFrontEnd.Bytes(request, payload);
