@@ -5,25 +5,28 @@ using Softswitch.Testing;
 namespace Softswitch.Ports.Tests.Linux;
 
 [Trait("Ring", "peers")]
-public sealed class LinkMonitorTests
+public sealed class LinkMonitorTests : IDisposable
 {
+    private readonly BlockingCollection<(Link Link, bool Removed)> _changes = [];
+
+    public void Dispose() => _changes.Dispose();
+
     [Fact]
     public void Links_that_come_change_and_go_are_reported()
     {
         using NetworkNamespace network = Needs.NewNamespace();
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
-        using var changes = new BlockingCollection<(Link Link, bool Removed)>();
-        using IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(link => changes.Add((link, false)), link => changes.Add((link, true))));
+        using IDisposable monitor = network.Run(Subscribe);
 
         netlink.CreateVethPair("a", "b");
-        Next(changes, c => c.Link.Name == "a" && !c.Removed);
+        Next(c => c.Link.Name == "a" && !c.Removed);
         netlink.SetUp("a");
         netlink.SetUp("b");
-        Next(changes, c => c.Link.Name == "a" && c.Link.Carrier && c.Link.Flags.HasFlag(LinkFlags.Running));
+        Next(c => c.Link.Name == "a" && c.Link.Carrier && c.Link.Flags.HasFlag(LinkFlags.Running));
         netlink.SetUp("b", up: false);
-        Next(changes, c => c.Link.Name == "a" && !c.Link.Carrier);
+        Next(c => c.Link.Name == "a" && !c.Link.Carrier);
         netlink.Delete("a");
-        Next(changes, c => c.Link.Name == "b" && c.Removed);
+        Next(c => c.Link.Name == "b" && c.Removed);
     }
 
     [Fact]
@@ -36,11 +39,10 @@ public sealed class LinkMonitorTests
         monitor.Dispose();
         monitor.Dispose();
         int before = reports;
-        using var changes = new BlockingCollection<(Link Link, bool Removed)>();
-        using IDisposable another = network.Run(() => LinkMonitor.Subscribe(link => changes.Add((link, false)), link => changes.Add((link, true))));
+        using IDisposable another = network.Run(Subscribe);
         netlink.CreateVethPair("a", "b");
         netlink.Delete("a");
-        Next(changes, c => c.Link.Name == "b" && c.Removed);
+        Next(c => c.Link.Name == "b" && c.Removed);
         Assert.Equal(before, reports);
     }
 
@@ -51,15 +53,14 @@ public sealed class LinkMonitorTests
         using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         netlink.CreateVethPair("kept", "k");
         netlink.CreateVethPair("lost", "l");
-        using var changes = new BlockingCollection<(Link Link, bool Removed)>();
         using var hold = new ManualResetEventSlim();
         using IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(
             link =>
             {
                 Eventually.Set(hold, "the announcements are lost");
-                changes.Add((link, false));
+                _changes.Add((link, false));
             },
-            link => changes.Add((link, true))));
+            link => _changes.Add((link, true))));
         netlink.SetUp("kept");
         for (int i = 0; i < 2000; i++)
         {
@@ -67,8 +68,8 @@ public sealed class LinkMonitorTests
         }
         netlink.Delete("lost");
         hold.Set();
-        Next(changes, c => c.Link.Name == "lost" && c.Removed);
-        Next(changes, c => c.Link is { Name: "kept", Mtu: 1099 } && !c.Removed);
+        Next(c => c.Link.Name == "lost" && c.Removed);
+        Next(c => c.Link is { Name: "kept", Mtu: 1099 } && !c.Removed);
     }
 
     [Fact]
@@ -80,21 +81,22 @@ public sealed class LinkMonitorTests
         Assert.SkipWhen(made.Error.Contains("Unknown device type", StringComparison.Ordinal), "this kernel has no bridges");
         made.Checked();
         space.Execute("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb").Checked();
-        using var changes = new BlockingCollection<(Link Link, bool Removed)>();
-        using IDisposable monitor = space.Run(() => LinkMonitor.Subscribe(link => changes.Add((link, false)), link => changes.Add((link, true))));
+        using IDisposable monitor = space.Run(Subscribe);
         space.Execute("ip", "link", "set", "va", "master", "bridge0").Checked();
         space.Execute("ip", "link", "set", "va", "nomaster").Checked();
         space.Execute("ip", "link", "set", "va", "mtu", "1234").Checked();
-        Next(changes, c =>
+        Next(c =>
         {
             Assert.False(c.Removed, $"{c.Link.Name} is said to be gone");
             return c.Link is { Name: "va", Mtu: 1234 };
         });
     }
 
-    private static void Next(BlockingCollection<(Link Link, bool Removed)> changes, Predicate<(Link Link, bool Removed)> wanted)
+    private IDisposable Subscribe() => LinkMonitor.Subscribe(link => _changes.Add((link, false)), link => _changes.Add((link, true)));
+
+    private void Next(Predicate<(Link Link, bool Removed)> wanted)
     {
-        while (changes.TryTake(out (Link Link, bool Removed) change, (int)Eventually.Bound.TotalMilliseconds, TestContext.Current.CancellationToken))
+        while (_changes.TryTake(out (Link Link, bool Removed) change, (int)Eventually.Bound.TotalMilliseconds, TestContext.Current.CancellationToken))
         {
             if (wanted(change))
             {

@@ -25,10 +25,7 @@ public sealed class HiddenChecksumTests
     public void What_is_unfinished_inside_comes_out_marked_and_can_be_finished(string kind, byte protocol, bool checksum)
     {
         using var host = new TunnelHost(hidesPartialChecksums: true, tunnels: [$"{kind}{Ends}"]);
-        // The outer checksum of the finished packet is what LCO writes over the unfinished one.
-        byte[] outer = ReferenceTunnel.Outer(protocol, Wrap(protocol, Finished, checksum));
-        Unfinish(outer.AsSpan(outer.Length - Finished.Length + 14));
-        Packet packet = Assert.Single(host.ReceivedPackets(outer));
+        Packet packet = Assert.Single(host.ReceivedPackets(Unfinished(protocol, checksum)));
         Assert.Equal(PacketFlags.NeedsChecksum, packet.Flags);
         Assert.True(ChecksumFinisher.TryFinish(ref packet, host.Frames));
         Assert.Equal(Finished[14..], packet.Bytes[14..].ToArray());
@@ -41,11 +38,9 @@ public sealed class HiddenChecksumTests
     public void What_is_wrong_is_dropped_all_the_same(byte protocol)
     {
         using var host = new TunnelHost(hidesPartialChecksums: true, tunnels: [$"vxlan:key=42,{Ends}", $"gre:{Ends}"]);
-        byte[] unfinished = ReferenceTunnel.Outer(protocol, Wrap(protocol, Finished, checksum: true));
-        Unfinish(unfinished.AsSpan(unfinished.Length - Finished.Length + 14));
-        int inner = unfinished.Length - Finished.Length;
-        unfinished[inner + 3] ^= 1; // what the outer sum covers and the inner one does not
-        byte[] finished = ReferenceTunnel.Outer(protocol, Wrap(protocol, Finished, checksum: true));
+        byte[] unfinished = Unfinished(protocol, checksum: true);
+        unfinished[^(Finished.Length - 3)] ^= 1; // what the outer sum covers and the inner one does not
+        byte[] finished = ReferenceTunnel.Outer(protocol, Wrap(protocol, checksum: true));
         finished[^5] ^= 1;
         host.Arrive(unfinished, finished);
         Assert.Equal(2, host.Drops(DropReason.TunnelChecksum));
@@ -55,24 +50,28 @@ public sealed class HiddenChecksumTests
     public void Where_the_backend_tells_nothing_is_guessed()
     {
         using var host = new TunnelHost(tunnels: [$"vxlan:key=42,{Ends}"]);
-        byte[] outer = ReferenceTunnel.Outer(ReferenceTunnel.Udp, Wrap(ReferenceTunnel.Udp, Finished, checksum: false));
-        Unfinish(outer.AsSpan(outer.Length - Finished.Length + 14));
-        Packet packet = Assert.Single(host.ReceivedPackets(outer));
+        Packet packet = Assert.Single(host.ReceivedPackets(Unfinished(ReferenceTunnel.Udp, checksum: false)));
         Assert.Equal(PacketFlags.None, packet.Flags);
         host.Frames.Release(packet);
-        byte[] counting = ReferenceTunnel.Outer(ReferenceTunnel.Udp, Wrap(ReferenceTunnel.Udp, Finished, checksum: true));
-        Unfinish(counting.AsSpan(counting.Length - Finished.Length + 14));
-        host.Arrive(counting);
+        host.Arrive(Unfinished(ReferenceTunnel.Udp, checksum: true));
         Assert.Equal(1, host.Drops(DropReason.TunnelChecksum));
     }
 
-    private static byte[] Wrap(byte protocol, byte[] frame, bool checksum) => protocol switch
+    private static byte[] Wrap(byte protocol, bool checksum) => protocol switch
     {
-        ReferenceTunnel.Udp => ReferenceTunnel.Vxlan(42, frame, checksum: checksum),
-        ReferenceTunnel.Gre => ReferenceTunnel.GreHeader(frame, checksum: checksum),
-        ReferenceTunnel.Ipip => frame[14..],
-        _ => ReferenceTunnel.Tagged(42, frame),
+        ReferenceTunnel.Udp => ReferenceTunnel.Vxlan(42, Finished, checksum: checksum),
+        ReferenceTunnel.Gre => ReferenceTunnel.GreHeader(Finished, checksum: checksum),
+        ReferenceTunnel.Ipip => Finished[14..],
+        _ => ReferenceTunnel.Tagged(42, Finished),
     };
+
+    /// <summary>The outer checksum of the finished packet is what LCO writes over the unfinished one.</summary>
+    private static byte[] Unfinished(byte protocol, bool checksum)
+    {
+        byte[] outer = ReferenceTunnel.Outer(protocol, Wrap(protocol, checksum));
+        Unfinish(outer.AsSpan(outer.Length - Finished.Length + 14));
+        return outer;
+    }
 
     /// <summary>Puts the folded sum of the pseudo-header where the TCP checksum was.</summary>
     private static void Unfinish(Span<byte> ip)

@@ -101,13 +101,9 @@ public sealed class OversizeTests
     public void Outer_fragments_that_wait_are_bounded_in_number_and_time()
     {
         using var host = new TunnelHost(tunnels: [$"vxlan:{Ends}"]);
-        for (int datagram = 0; datagram < 100; datagram++)
+        for (ushort datagram = 0; datagram < 100; datagram++)
         {
-            byte[] fragment = ReferenceTunnel.Outer(ReferenceTunnel.Udp, new byte[64], fragment: 0x2000);
-            BinaryPrimitives.WriteUInt16BigEndian(fragment.AsSpan(18), (ushort)datagram);
-            fragment[24] = fragment[25] = 0;
-            BinaryPrimitives.WriteUInt16BigEndian(fragment.AsSpan(24), TestPacket.TextbookChecksum(fragment.AsSpan(14, 20)));
-            host.Arrive(fragment);
+            host.Arrive(First(ReferenceTunnel.Udp, TunnelHost.PeerAddress, datagram));
         }
         long full = host.Drops(DropReason.ReassemblyFull);
         Assert.True(full > 0);
@@ -136,14 +132,12 @@ public sealed class OversizeTests
             host.Arrive(First(ReferenceTunnel.Udp, TunnelHost.PeerAddress, datagram));
         }
         Assert.Equal(full, host.Drops(DropReason.ReassemblyFull));
+    }
 
-        static byte[] First(byte protocol, uint from, ushort datagram)
-        {
-            byte[] fragment = ReferenceTunnel.Outer(protocol, [8, .. new byte[63]], from: from, fragment: 0x2000);
-            BinaryPrimitives.WriteUInt16BigEndian(fragment.AsSpan(18), datagram);
-            fragment[24] = fragment[25] = 0;
-            BinaryPrimitives.WriteUInt16BigEndian(fragment.AsSpan(24), TestPacket.TextbookChecksum(fragment.AsSpan(14, 20)));
-            return fragment;
-        }
+    /// <summary>The first fragment of a datagram.</summary>
+    private static byte[] First(byte protocol, uint from, ushort datagram)
+    {
+        byte[] fragment = ReferenceTunnel.Outer(protocol, [8, .. new byte[63]], from: from);
+        return Ipv4Fragments.Write(fragment, offset: 0, more: true, identification: datagram);
     }
 }

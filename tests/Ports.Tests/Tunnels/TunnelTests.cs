@@ -61,23 +61,24 @@ public sealed class TunnelTests
         Assert.Equal(ReferenceTunnel.Vxlan(11259375, Frame)[2..], udp[2..]);
     }
 
-    [Fact]
-    public void Gre_is_as_rfc_2784_and_rfc_2890_have_it()
+    /// <summary>A tunnel's number, its protocol, what stands in the outer packet, and another form that is taken too.</summary>
+    public static TheoryData<int, byte, byte[], byte[]?> Layouts => new()
     {
-        using TunnelHost host = Host($"gre:{Ends}", $"gre:{Ends},key=42", $"gre:{Ends},key=43,csum=on");
-        byte[][] expected =
-        [
-            ReferenceTunnel.GreHeader(Frame), ReferenceTunnel.GreHeader(Frame, key: 42), ReferenceTunnel.GreHeader(Frame, key: 43, checksum: true),
-        ];
-        for (int tunnel = 0; tunnel < 3; tunnel++)
-        {
-            host.Send(Frame, tunnel);
-            Assert.Equal(expected[tunnel], ReferenceTunnel.Open(Assert.Single(host.Sent()), ReferenceTunnel.Gre));
-        }
-        host.Arrive([.. expected.Select(payload => ReferenceTunnel.Outer(ReferenceTunnel.Gre, payload))]);
-        Assert.All(Enumerable.Range(0, 3), tunnel => Assert.Equal(Frame, Assert.Single(host.Received(tunnel))));
-        host.Arrive(ReferenceTunnel.Outer(ReferenceTunnel.Gre, ReferenceTunnel.GreHeader(Frame, key: 42, sequence: 9)));
-        Assert.Equal(Frame, Assert.Single(host.Received(1)));
+        { 0, ReferenceTunnel.Gre, ReferenceTunnel.GreHeader(Frame), null },
+        { 1, ReferenceTunnel.Gre, ReferenceTunnel.GreHeader(Frame, key: 42), ReferenceTunnel.GreHeader(Frame, key: 42, sequence: 9) },
+        { 2, ReferenceTunnel.Gre, ReferenceTunnel.GreHeader(Frame, key: 43, checksum: true), null },
+        { 3, ReferenceTunnel.Capsulator, ReferenceTunnel.Tagged(0xdeadbeef, Frame), null },
+    };
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void Gre_is_as_rfc_2784_and_rfc_2890_have_it_and_the_capsulators_tag_stands_behind_protocol_245(int tunnel, byte protocol, byte[] payload, byte[]? other)
+    {
+        using TunnelHost host = Host($"gre:{Ends}", $"gre:{Ends},key=42", $"gre:{Ends},key=43,csum=on", $"capsulator:{Ends},key=3735928559");
+        host.Send(Frame, tunnel);
+        Assert.Equal(payload, ReferenceTunnel.Open(Assert.Single(host.Sent()), protocol));
+        host.Arrive(ReferenceTunnel.Outer(protocol, payload), ReferenceTunnel.Outer(protocol, other ?? payload));
+        Assert.Equal([Frame, Frame], host.Received(tunnel));
     }
 
     [Fact]
@@ -110,16 +111,6 @@ public sealed class TunnelTests
         host.Send(TestPacket.Arp());
         Assert.Equal(1, host.Drops(DropReason.TunnelNotIpv4));
         Assert.Equal(1ul, host.Statistics(1).TransmitErrors);
-    }
-
-    [Fact]
-    public void The_capsulators_tag_stands_behind_protocol_245()
-    {
-        using TunnelHost host = Host($"capsulator:{Ends},key=3735928559");
-        host.Send(Frame);
-        Assert.Equal(ReferenceTunnel.Tagged(0xdeadbeef, Frame), ReferenceTunnel.Open(Assert.Single(host.Sent()), ReferenceTunnel.Capsulator));
-        host.Arrive(ReferenceTunnel.Outer(ReferenceTunnel.Capsulator, ReferenceTunnel.Tagged(0xdeadbeef, Frame)));
-        Assert.Equal(Frame, Assert.Single(host.Received()));
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
@@ -14,6 +13,13 @@ public sealed class UnderlayTests
     private const string Vxlan = "vxlan:local=10.0.0.1,remote=10.0.0.2,key=42";
     private const ulong Mac = 0x0200_0000_00a1;
     private static readonly byte[] Frame = TestPacket.Udp(src: 0xc0a80001, dst: 0xc0a80002);
+
+    private static byte[] EchoRequest(int payload = 56)
+    {
+        byte[] request = TestPacket.Icmp(src: TunnelHost.PeerAddress, dst: TunnelHost.LocalAddress, payload: payload);
+        new MacAddress(Mac).CopyTo(request);
+        return request;
+    }
 
     [Fact]
     public void Whoever_asks_for_a_local_address_is_answered()
@@ -33,8 +39,7 @@ public sealed class UnderlayTests
         using var host = new TunnelHost(tunnels: [Vxlan]);
         host.Wire.HardwareAddress = changed;
         host.Underlay.ReadLink();
-        byte[] request = TestPacket.Icmp(src: 0x0a000002, dst: TunnelHost.LocalAddress, payload: 20);
-        new MacAddress(Mac).CopyTo(request);
+        byte[] request = EchoRequest();
         host.Arrive(request);
         Assert.Equal(request, Assert.Single(host.Left));
         changed.CopyTo(request);
@@ -72,8 +77,7 @@ public sealed class UnderlayTests
     public void Echo_requests_are_answered_with_what_they_carried(int payload)
     {
         using var host = new TunnelHost();
-        byte[] request = TestPacket.Icmp(src: 0x0a000002, dst: TunnelHost.LocalAddress, payload: payload);
-        new MacAddress(Mac).CopyTo(request);
+        byte[] request = EchoRequest(payload);
         host.Arrive(request.Length < 60 ? [.. request, .. new byte[60 - request.Length]] : request);
         byte[] reply = Assert.Single(host.Sent());
         byte[] icmp = ReferenceTunnel.Open(reply, 1, to: 0x0a000002, mac: TestPacket.DefaultSource);
@@ -84,12 +88,9 @@ public sealed class UnderlayTests
     [Fact]
     public void An_echo_request_in_fragments_is_answered_in_fragments()
     {
-        using var pool = new FramePool(256);
-        FrameCache frames = pool.CreateCache();
-        byte[] request = TestPacket.Icmp(src: 0x0a000002, dst: TunnelHost.LocalAddress, payload: 4000);
-        new MacAddress(Mac).CopyTo(request);
+        byte[] request = EchoRequest(payload: 4000);
         using var host = new TunnelHost();
-        host.Arrive([.. Cut(request, frames)]);
+        host.Arrive([.. Ipv4Fragments.CutAll(request, 1480)]);
         List<byte[]> reply = host.Sent();
         Assert.Equal(3, reply.Count);
         Assert.All(reply, fragment => Assert.True(fragment.Length <= 1514));
@@ -97,28 +98,11 @@ public sealed class UnderlayTests
         Assert.Equal(0, reply[0][34]);
     }
 
-    private static List<byte[]> Cut(byte[] datagram, FrameCache frames)
-    {
-        Assert.True(frames.TryRent(datagram.Length, out Packet packet));
-        packet.Length = datagram.Length;
-        datagram.CopyTo(packet.Bytes);
-        Assert.True(Fragmenter.TryBegin(packet, frames, 1500, out Fragmenter fragmenter));
-        List<byte[]> fragments = [];
-        while (fragmenter.TryNext(out Packet fragment))
-        {
-            fragments.Add(fragment.Bytes.ToArray());
-            frames.Release(fragment);
-        }
-        frames.Release(packet);
-        return fragments;
-    }
-
     [Fact]
     public void A_damaged_echo_request_is_dropped_and_counted()
     {
         using var host = new TunnelHost();
-        byte[] request = TestPacket.Icmp(src: 0x0a000002, dst: TunnelHost.LocalAddress);
-        new MacAddress(Mac).CopyTo(request);
+        byte[] request = EchoRequest();
         request[60]++;
         host.Arrive(request);
         Assert.Empty(host.Sent());
