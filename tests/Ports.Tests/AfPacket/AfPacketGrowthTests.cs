@@ -38,7 +38,7 @@ public sealed class AfPacketGrowthTests : VethTests
     }
 
     [Fact]
-    public void A_burst_of_two_thousand_fullFrames_finds_room_at_once()
+    public void A_burst_of_two_thousand_full_frames_finds_room_at_once()
     {
         AfPacketPort near = Open();
         using var flood = new Flood(Space, i => 1514 - i % 3);

@@ -42,7 +42,7 @@ public sealed class AfXdpQueueTests : VethTests
     }
 
     [Fact]
-    public void Each_queue_sends_and_gets_its_ownFrames_back()
+    public void Each_queue_sends_and_gets_its_own_frames_back()
     {
         using (AfXdpPort near = Open())
         {
@@ -83,7 +83,7 @@ public sealed class AfXdpQueueTests : VethTests
     }
 
     [Fact]
-    public void APool_too_small_for_all_queues_is_a_clear_line_and_loses_no_frame()
+    public void A_pool_too_small_for_all_queues_is_a_clear_line_and_loses_no_frame()
     {
         Assert.Contains("the switch has no 1024 frames left for it to receive into (rx-slots=1024)", Refusal("near", new AfXdpOptions(1024, 64)), StringComparison.Ordinal);
         AssertEveryFrameIsBack();

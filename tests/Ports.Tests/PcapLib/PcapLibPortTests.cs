@@ -26,7 +26,7 @@ public sealed class PcapLibPortTests : VethPortTests
     [Theory]
     [InlineData(9000)]
     [InlineData(65535)]
-    public void JumboFrames_pass_in_order_with_small_ones(int mtu)
+    public void Jumbo_frames_pass_in_order_with_small_ones(int mtu)
     {
         SetMtu(mtu);
         using PcapLibPort near = Open();
@@ -51,7 +51,7 @@ public sealed class PcapLibPortTests : VethPortTests
     }
 
     [Fact]
-    public override void A_ring_that_is_full_losesFrames_and_counts_them()
+    public override void A_ring_that_is_full_loses_frames_and_counts_them()
     {
         const int offered = 4000;
         using PcapLibPort near = Open();
