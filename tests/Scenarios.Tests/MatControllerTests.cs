@@ -1,7 +1,5 @@
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Scenarios.Mat;
@@ -41,21 +39,20 @@ public sealed class MatControllerTests
     {
         using var controller = new MatController([Network], Address("10.0.0.1"), [Home], static _ => { });
         using ScriptedPeer device = Connect(controller);
-        Send(device, Network.RouterPort, new ArpMessage(ArpMessage.Reply, Router, Network.Router, Router, Network.Mobile).ToFrame(MacAddress.Broadcast));
+        device.Arrive(Network.RouterPort, new ArpMessage(ArpMessage.Reply, Router, Network.Router, Router, Network.Mobile).ToFrame(MacAddress.Broadcast));
         Eventually.True(() => controller.ReadyNetworks == 1, () => "the router is not known");
         SendRarp(device);
         SendRarp(device);
         Assert.Equal((ArpMessage.Request, Home), ReadProbe(device));
         Assert.Equal((ArpMessage.Request, Home), ReadProbe(device));
         byte[] reply = new ArpMessage(ArpMessage.Reply, Node, Home, Node, default).ToFrame(MacAddress.Broadcast);
-        Send(device, HostPort, reply);
-        Assert.True(OfHeader.TryDecode(device.Read(OfType.BarrierRequest), out OfHeader barrier));
-        device.Write(b => BarrierMessage.WriteReply(b, barrier.Xid));
+        device.Arrive(HostPort, reply);
+        device.Confirm(device.Read(OfType.BarrierRequest));
         Eventually.True(() => controller.Updates.Count == 1, () => "no update");
         SendRarp(device);
-        Send(device, HostPort, reply);
+        device.Arrive(HostPort, reply);
         // Behind them a question that is answered: nothing was said to either.
-        Send(device, HostPort, new ArpMessage(ArpMessage.Request, Node, Home, default, Address("10.0.0.1")).ToFrame(MacAddress.Broadcast));
+        device.Arrive(HostPort, new ArpMessage(ArpMessage.Request, Node, Home, default, Address("10.0.0.1")).ToFrame(MacAddress.Broadcast));
         Assert.Equal((ArpMessage.Reply, Home), ReadProbe(device));
         Assert.Single(controller.Updates);
     }
@@ -123,7 +120,7 @@ public sealed class MatControllerTests
         devices.Register(at: 2);
         devices.Arrive(at: 3);
         SentMod old = Assert.Single(devices.ReadFlowMods(1), mod => mod.Match.NwSrc == Networks[1].Mobile.Host);
-        Assert.Equal((command, (ushort)seconds), (old.Command, old.HardTimeout));
+        Assert.Equal((command, (ushort)seconds), (old.Command, old.HardSeconds));
     }
 
     [Theory]
@@ -180,19 +177,13 @@ public sealed class MatControllerTests
         {
             controller.Start();
         }
-        ScriptedPeer device = ScriptedPeer.ConnectTo(controller.Port);
-        device.Write(b => HelloMessage.Write(b, 1));
-        device.Read(OfType.FeaturesRequest);
-        device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(id, 256, 2, OfCapabilities.None, 0), []));
+        ScriptedPeer device = PlayedSwitch.Connect(controller.Port, id);
         Eventually.True(() => controller.Find(id) != null, () => "the switch is not there");
         return device;
     }
 
     private static void SendRarp(ScriptedPeer device) =>
-        Send(device, HostPort, new ArpMessage(ArpMessage.RequestReverse, Node, default, Node, default).ToFrame(MacAddress.Broadcast, EtherType.Rarp));
-
-    private static void Send(ScriptedPeer device, ushort port, byte[] frame) => device.Write(b => PacketInMessage.Write(
-        b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = port, Reason = PacketInReason.Action, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
+        device.Arrive(HostPort, new ArpMessage(ArpMessage.RequestReverse, Node, default, Node, default).ToFrame(MacAddress.Broadcast, EtherType.Rarp));
 
     /// <summary>The next ARP message to the node: what it is, and the address it asks for or is sent to.</summary>
     private static (ushort Operation, Be32 Target) ReadProbe(ScriptedPeer device)
@@ -202,8 +193,6 @@ public sealed class MatControllerTests
         Assert.True(ArpMessage.TryRead(sent.Data, out ArpMessage arp));
         return (arp.Operation, arp.Target);
     }
-
-    private sealed record SentMod(FlowModCommand Command, FlowMatch Match, ushort HardTimeout);
 
     /// <summary>Three switches, connected in the order of their numbers, whose routers are known.</summary>
     private sealed class Devices : IDisposable
@@ -224,7 +213,7 @@ public sealed class MatControllerTests
             foreach ((ScriptedPeer device, MatNetwork network) in _devices.Zip(networks))
             {
                 byte[] reply = new ArpMessage(ArpMessage.Reply, Router, network.Router, Router, network.Mobile).ToFrame(MacAddress.Broadcast);
-                Send(device, network.RouterPort, reply);
+                device.Arrive(network.RouterPort, reply);
             }
             Eventually.True(() => controller.ReadyNetworks == networks.Length, () => "a router is not known");
         }
@@ -275,7 +264,7 @@ public sealed class MatControllerTests
 
         public void Dispose() => Array.ForEach(_devices, device => device.Dispose());
 
-        private void Say(int one, byte[] frame) => Send(_devices[one - 1], _networks[one - 1].MobilePort, frame);
+        private void Say(int one, byte[] frame) => _devices[one - 1].Arrive(_networks[one - 1].MobilePort, frame);
 
         /// <summary>Takes what the controller said up to its answer to a question, behind which all is that the switch said before.</summary>
         private void Collect(int one)
@@ -288,9 +277,9 @@ public sealed class MatControllerTests
                 {
                     _barriers[one - 1] = ScriptedPeer.XidOf(message);
                 }
-                else if (message[1] == (byte)OfType.FlowMod && FlowModMessage.TryDecode(message, new FlowAction[8], out FlowMod mod, out _))
+                else if (message[1] == (byte)OfType.FlowMod)
                 {
-                    _mods[one - 1].Add(new SentMod(mod.Command, mod.Match, mod.HardTimeoutSeconds));
+                    _mods[one - 1].Add(SentMod.Of(message));
                 }
             }
         }

@@ -7,19 +7,33 @@ namespace Softswitch.Scenarios.Tests;
 
 /// <summary>The copy from one hypervisor to the other, between two namespaces.</summary>
 [Trait("Ring", "peers")]
-public sealed class MemoryCopyTests
+public sealed class MemoryCopyTests : IDisposable
 {
     private const ushort From = 49_152;
     private const ushort To = 8002;
 
+    private readonly LabHost _source;
+    private readonly LabHost _destination;
+
+    public MemoryCopyTests()
+    {
+        Needs.Namespaces();
+        _source = LabHost.Numbered(1);
+        _destination = LabHost.Numbered(2);
+        _source.Connect(_destination.Network, _destination.NextInterface);
+        _destination.Accept(_source.Network, _source.CurrentInterface);
+    }
+
+    public void Dispose()
+    {
+        _source.Dispose();
+        _destination.Dispose();
+    }
+
     [Fact]
     public void Connection_handed_over_carries_what_else_there_is_from_the_next_byte_on()
     {
-        Needs.Namespaces();
-        using LabHost source = LabHost.Numbered(1);
-        using LabHost destination = LabHost.Numbered(2);
-        Join(source, destination);
-        using MemoryCopy copy = MemoryCopy.Start(source, destination, destination.Address, From, To);
+        using MemoryCopy copy = MemoryCopy.Start(_source, _destination, _destination.Address, From, To);
         Eventually.True(() => copy.Received > 10_000_000, () => $"{copy.Received} bytes have arrived");
 
         CopySummary summary = copy.HandOver(out Socket from, out Socket to);
@@ -35,11 +49,7 @@ public sealed class MemoryCopyTests
     public void Bounded_copy_sends_so_many_bytes_and_no_more()
     {
         const long bound = 3_000_001;
-        Needs.Namespaces();
-        using LabHost source = LabHost.Numbered(1);
-        using LabHost destination = LabHost.Numbered(2);
-        Join(source, destination);
-        using MemoryCopy copy = MemoryCopy.Start(source, destination, destination.Address, From, To, most: 0);
+        using MemoryCopy copy = MemoryCopy.Start(_source, _destination, _destination.Address, From, To, most: 0);
         copy.Bound(bound);
         Eventually.True(() => copy.Received >= bound, () => $"{copy.Received} bytes have arrived");
 
@@ -47,11 +57,5 @@ public sealed class MemoryCopyTests
 
         Assert.True(summary.IsWhole, $"{summary}");
         Assert.Equal(bound, summary.Bytes);
-    }
-
-    private static void Join(LabHost source, LabHost destination)
-    {
-        source.Connect(destination.Network, destination.NextInterface);
-        destination.Accept(source.Network, source.CurrentInterface);
     }
 }

@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Pipeline;
@@ -23,10 +22,7 @@ public sealed class TwarenControllerTests : IDisposable
     public TwarenControllerTests()
     {
         _controller.Start();
-        _switch = ScriptedPeer.ConnectTo(_controller.Port);
-        _switch.Write(b => HelloMessage.Write(b, 1));
-        _switch.Read(OfType.FeaturesRequest);
-        _switch.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(TwarenLab.SecondAccessId, 256, 2, OfCapabilities.None, 0), []));
+        _switch = PlayedSwitch.Connect(_controller.Port, TwarenLab.SecondAccessId);
         Eventually.True(() => _controller.Switches.Count == 1, () => "the switch is not there");
     }
 
@@ -37,8 +33,7 @@ public sealed class TwarenControllerTests : IDisposable
         AssertMod(Insertion.Proactive, "flow1", hardSeconds: 0);
         AssertMod(Insertion.Proactive, "flow2", hardSeconds: 0);
         _controller.Push([]);
-        _switch.Write(b => EchoMessage.WriteRequest(b, 9));
-        Assert.Equal((byte)OfType.EchoReply, _switch.Read()![1]); // and nothing between
+        _switch.AssertNothingIsSaid();
     }
 
     [Fact]
@@ -74,13 +69,13 @@ public sealed class TwarenControllerTests : IDisposable
             ArpMessage.Reply, TwarenLab.FirstGateway.HardwareAddress, TwarenLab.FirstGateway.Address, TwarenLab.Moved.HardwareAddress, TwarenLab.Moved.Address)
             .ToFrame(TwarenLab.Moved.HardwareAddress);
         Arrive(answer, 1);
-        FlowModCopy mod = ReadMod();
+        SentMod mod = _switch.ReadMod();
         Assert.Equal(((ulong)Insertion.Reactive, _controller.ArpSeconds), (mod.Cookie, mod.HardSeconds));
         Assert.Equal([FlowAction.Output(FromMachine)], mod.Actions);
         Assert.Equal([FlowAction.Output(FromMachine)], ReadPacketOut());
         _controller.Forget(TwarenLab.Moved.HardwareAddress);
-        Assert.Equal(FlowModCommand.Delete, ReadMod().Command);
-        Assert.Equal(FlowModCommand.Delete, ReadMod().Command);
+        Assert.Equal(FlowModCommand.Delete, _switch.ReadMod().Command);
+        Assert.Equal(FlowModCommand.Delete, _switch.ReadMod().Command);
         Arrive(answer, 1);
         Assert.Equal([FlowAction.Output(2), FlowAction.Output(3)], ReadPacketOut());
     }
@@ -104,22 +99,15 @@ public sealed class TwarenControllerTests : IDisposable
         return frame;
     }
 
-    private void Arrive(byte[] frame, ushort port, PacketInReason reason = PacketInReason.NoMatch) => _switch.Write(b => PacketInMessage.Write(
-        b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = port, Reason = reason, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
+    private void Arrive(byte[] frame, ushort port, PacketInReason reason = PacketInReason.NoMatch) => _switch.Arrive(port, frame, reason);
 
     private void AssertMod(Insertion insertion, string name, ushort hardSeconds)
     {
-        FlowModCopy mod = ReadMod();
+        SentMod mod = _switch.ReadMod();
         ParsedFlow flow = TwarenFlows.Find(TwarenFlows.Table2, name).Flow;
         Assert.Equal((FlowModCommand.Add, (ulong)insertion, hardSeconds, flow.Priority), (mod.Command, mod.Cookie, mod.HardSeconds, mod.Priority));
         Assert.Equal(flow.Match, mod.Match);
         Assert.Equal(flow.Actions, mod.Actions);
-    }
-
-    private FlowModCopy ReadMod()
-    {
-        Assert.True(FlowModMessage.TryDecode(_switch.Read(OfType.FlowMod), new FlowAction[8], out FlowMod mod, out _));
-        return new FlowModCopy(mod.Command, mod.Match, mod.Cookie, mod.Priority, mod.HardTimeoutSeconds, mod.Actions.ToArray());
     }
 
     private FlowAction[] ReadPacketOut()
@@ -127,7 +115,4 @@ public sealed class TwarenControllerTests : IDisposable
         Assert.True(PacketOutMessage.TryDecode(_switch.Read(OfType.PacketOut), new FlowAction[8], out PacketOut packetOut, out _));
         return packetOut.Actions.ToArray();
     }
-
-    private sealed record FlowModCopy(
-        FlowModCommand Command, FlowMatch Match, ulong Cookie, ushort Priority, ushort HardSeconds, FlowAction[] Actions);
 }

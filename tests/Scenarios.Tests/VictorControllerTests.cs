@@ -1,7 +1,4 @@
-using Softswitch.Datapath.Control;
-using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Scenarios.Victor;
@@ -18,17 +15,18 @@ public sealed class VictorControllerTests
     private const ushort Tunnel = 3;
     private const int FirstFlows = 3; // ARP, RARP, and what has no binding
     private static readonly MacAddress Machine = Mac("02:00:00:0a:00:36");
+    private static readonly Dictionary<ulong, ForwardingElement> Topology = new()
+    {
+        [Element] = new("FE1", [1, 5], new Dictionary<ulong, ushort> { [Elsewhere] = Tunnel }),
+        [Elsewhere] = new("FE2", [1], new Dictionary<ulong, ushort> { [Element] = Tunnel }),
+    };
+
     private static readonly Be32 OwnAddress = Address("10.10.0.36");
 
     [Fact]
     public void RARP_moves_a_machine_that_is_registered_and_no_other()
     {
-        var topology = new Dictionary<ulong, ForwardingElement>
-        {
-            [Element] = new("FE1", [1, 5], new Dictionary<ulong, ushort> { [Elsewhere] = Tunnel }),
-            [Elsewhere] = new("FE2", [1], new Dictionary<ulong, ushort> { [Element] = Tunnel }),
-        };
-        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), topology, static _ => { });
+        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), Topology, static _ => { });
         controller.Start();
         using ScriptedPeer device = Connect(controller, Element);
 
@@ -47,12 +45,7 @@ public sealed class VictorControllerTests
     public void Elements_get_a_binding_in_the_order_asked_for_each_step_when_the_one_before_has_confirmed(
         string order, bool makesBeforeBreak, bool isNewFirst)
     {
-        var topology = new Dictionary<ulong, ForwardingElement>
-        {
-            [Element] = new("FE1", [1], new Dictionary<ulong, ushort> { [Elsewhere] = Tunnel }),
-            [Elsewhere] = new("FE2", [1], new Dictionary<ulong, ushort> { [Element] = Tunnel }),
-        };
-        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), topology, static _ => { })
+        using var controller = new VictorController(Mac("02:00:5e:00:00:fe"), new HashSet<Be32>(), Topology, static _ => { })
         {
             Order = order,
             MakesBeforeBreak = makesBeforeBreak,
@@ -66,14 +59,12 @@ public sealed class VictorControllerTests
         Assert.Equal((byte)OfType.FlowMod, first.Read()![1]);
         byte[] barrier = first.Read()!;
         Assert.Equal((byte)OfType.BarrierRequest, barrier[1]);
-        // What was sent to the second before the first has confirmed would be there before the answer to this.
-        second.Write(b => EchoMessage.WriteRequest(b, 7));
-        Assert.Equal((byte)OfType.EchoReply, second.Read()![1]);
+        second.AssertNothingIsSaid();
 
-        first.Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(barrier)));
+        first.Confirm(barrier);
         Assert.Equal((byte)OfType.FlowMod, second.Read()![1]);
         Assert.Empty(controller.Changes);
-        second.Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(second.Read(OfType.BarrierRequest))));
+        second.Confirm(second.Read(OfType.BarrierRequest));
         Eventually.True(() => controller.Changes is [{ After.Element: Element }], () => "the change is not complete");
     }
 
@@ -81,10 +72,7 @@ public sealed class VictorControllerTests
     private static ScriptedPeer Connect(VictorController controller, ulong datapathId)
     {
         int known = controller.Switches.Count;
-        ScriptedPeer device = ScriptedPeer.ConnectTo(controller.Port);
-        device.Write(b => HelloMessage.Write(b, 1));
-        device.Read(OfType.FeaturesRequest);
-        device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(datapathId, 256, 2, OfCapabilities.None, 0), []));
+        ScriptedPeer device = PlayedSwitch.Connect(controller.Port, datapathId);
         Eventually.True(() => controller.Switches.Count > known, () => "the element is not there");
         for (int i = 0; i < FirstFlows; i++)
         {
@@ -93,15 +81,5 @@ public sealed class VictorControllerTests
         return device;
     }
 
-    private static void Hear(ScriptedPeer device, ushort inPort, ArpMessage arp, ushort type) => device.Write(b => PacketInMessage.Write(
-        b, 0,
-        new PacketIn
-        {
-            BufferId = FlowMod.NoBuffer,
-            InPort = inPort,
-            Reason = PacketInReason.Action,
-            MaxLength = ushort.MaxValue,
-            Data = arp.ToFrame(MacAddress.Broadcast, type),
-        },
-        ushort.MaxValue));
+    private static void Hear(ScriptedPeer device, ushort inPort, ArpMessage arp, ushort type) => device.Arrive(inPort, arp.ToFrame(MacAddress.Broadcast, type));
 }

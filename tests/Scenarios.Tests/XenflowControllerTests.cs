@@ -35,11 +35,8 @@ public sealed class XenflowControllerTests : IDisposable
         _controller.Start();
         foreach (ulong id in (ulong[])[Source, Destination, .. Links])
         {
-            ScriptedPeer device = ScriptedPeer.ConnectTo(_controller.Port);
+            ScriptedPeer device = PlayedSwitch.Connect(_controller.Port, id);
             _switches.Add(id, device);
-            device.Write(b => HelloMessage.Write(b, 1));
-            device.Read(OfType.FeaturesRequest);
-            device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(id, 256, 2, OfCapabilities.None, 0), []));
             for (int flows = Links.Contains(id) ? 3 : 7; flows > 0; flows--)
             {
                 device.Read(OfType.FlowMod); // those it has from the start
@@ -55,9 +52,9 @@ public sealed class XenflowControllerTests : IDisposable
     public void Links_are_changed_once_the_destination_has_confirmed_its_flows()
     {
         FlowMove move = Begin(MoveSteps.Whole);
-        Assert.Equal((ushort)11, ReadMod(Destination).InPort);
+        Assert.Equal((ushort)11, _switches[Destination].ReadMod().Match.InPort);
         byte[] barrier = _switches[Destination].Read(OfType.BarrierRequest);
-        AssertNothingIsSaid(Links[0]);
+        _switches[Links[0]].AssertNothingIsSaid();
         Confirm(Destination, barrier);
         AssertLinksAreChanged();
         Assert.False(move.IsDone);
@@ -67,9 +64,9 @@ public sealed class XenflowControllerTests : IDisposable
     public void Without_barriers_links_are_changed_at_once_and_all_switches_are_asked_at_the_end()
     {
         FlowMove move = Begin(new MoveSteps(Waits: false, Probes: false));
-        ReadMod(Destination);
+        _switches[Destination].ReadMod();
         AssertLinksAreChanged();
-        Assert.Equal(FlowModCommand.Delete, ReadMod(Source).Command);
+        Assert.Equal(FlowModCommand.Delete, _switches[Source].ReadMod().Command);
         foreach (ulong id in _switches.Keys)
         {
             Assert.False(move.IsDone);
@@ -86,7 +83,7 @@ public sealed class XenflowControllerTests : IDisposable
         ConfirmAdditionAndLinks();
         foreach (ushort link in (ushort[])[1, 2])
         {
-            AssertNothingIsSaid(Source);
+            _switches[Source].AssertNothingIsSaid();
             byte[] sent = _switches[Links[link - 1]].Read(OfType.PacketOut);
             Assert.True(PacketOutMessage.TryDecode(sent, new FlowAction[8], out PacketOut probe, out _));
             Assert.Equal([FlowAction.Output(ToMachines[Source])], probe.Actions.ToArray());
@@ -111,9 +108,9 @@ public sealed class XenflowControllerTests : IDisposable
     public void Break_before_make_adds_nothing_before_the_deletion_is_confirmed()
     {
         FlowMove move = Begin(new MoveSteps(BreaksFirst: true));
-        Assert.Equal((FlowModCommand.Delete, FlowModCommand.Delete), (ReadMod(Source).Command, ReadMod(Source).Command));
+        Assert.Equal((FlowModCommand.Delete, FlowModCommand.Delete), (_switches[Source].ReadMod().Command, _switches[Source].ReadMod().Command));
         byte[] barrier = _switches[Source].Read(OfType.BarrierRequest);
-        AssertNothingIsSaid(Destination);
+        _switches[Destination].AssertNothingIsSaid();
         Confirm(Source, barrier);
         ConfirmAdditionAndLinks();
         Eventually.True(() => move.IsDone, () => "the move does not end");
@@ -125,11 +122,11 @@ public sealed class XenflowControllerTests : IDisposable
         byte[] frame = Packet(7);
         bool isDone = false;
         _controller.Insert([frame], () => Volatile.Write(ref isDone, true));
-        ModCopy made = ReadMod(Source);
+        SentMod made = _switches[Source].ReadMod();
         Confirm(Source, _switches[Source].Read(OfType.BarrierRequest));
         Eventually.True(() => Volatile.Read(ref isDone), () => "nobody is told");
         Arrive(1, PacketInReason.NoMatch, frame);
-        ModCopy onDemand = ReadMod(Source);
+        SentMod onDemand = _switches[Source].ReadMod();
         Assert.Equal(onDemand with { Actions = made.Actions }, made);
         Assert.Equal([FlowAction.SetDlDst(Next.HardwareAddress), FlowAction.Output(2)], made.Actions);
         Assert.Equal(onDemand.Actions, made.Actions);
@@ -160,12 +157,11 @@ public sealed class XenflowControllerTests : IDisposable
         return move;
     }
 
-    private void Arrive(ushort port, PacketInReason reason, byte[] frame) => _switches[Source].Write(b => PacketInMessage.Write(
-        b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = port, Reason = reason, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
+    private void Arrive(ushort port, PacketInReason reason, byte[] frame) => _switches[Source].Arrive(port, frame, reason);
 
     private void ConfirmAdditionAndLinks()
     {
-        ReadMod(Destination);
+        _switches[Destination].ReadMod();
         Confirm(Destination, _switches[Destination].Read(OfType.BarrierRequest));
         AssertLinksAreChanged();
         foreach (ulong link in Links)
@@ -176,8 +172,8 @@ public sealed class XenflowControllerTests : IDisposable
 
     private void ConfirmDeletion()
     {
-        Assert.Equal(FlowModCommand.Delete, ReadMod(Source).Command);
-        Assert.Equal(FlowModCommand.Delete, ReadMod(Source).Command);
+        Assert.Equal(FlowModCommand.Delete, _switches[Source].ReadMod().Command);
+        Assert.Equal(FlowModCommand.Delete, _switches[Source].ReadMod().Command);
         Confirm(Source, _switches[Source].Read(OfType.BarrierRequest));
     }
 
@@ -185,20 +181,13 @@ public sealed class XenflowControllerTests : IDisposable
     {
         foreach (ulong link in Links)
         {
-            ModCopy change = ReadMod(link);
+            SentMod change = _switches[link].ReadMod();
             Assert.Equal(FlowModCommand.ModifyStrict, change.Command);
             Assert.Equal([FlowAction.Output(ToMachines[Destination])], change.Actions);
         }
     }
 
-    /// <summary>What a switch is sent until now is answered, and nothing else is on its way.</summary>
-    private void AssertNothingIsSaid(ulong id)
-    {
-        _switches[id].Write(b => EchoMessage.WriteRequest(b, 9));
-        Assert.Equal((byte)OfType.EchoReply, _switches[id].Read()![1]);
-    }
-
-    private void Confirm(ulong id, byte[] barrier) => _switches[id].Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(barrier)));
+    private void Confirm(ulong id, byte[] barrier) => _switches[id].Confirm(barrier);
 
     private static byte[] Packet(ushort flow)
     {
@@ -206,12 +195,4 @@ public sealed class XenflowControllerTests : IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(MeasuredFrame.SourcePortOffset), flow);
         return frame;
     }
-
-    private ModCopy ReadMod(ulong id)
-    {
-        Assert.True(FlowModMessage.TryDecode(_switches[id].Read(OfType.FlowMod), new FlowAction[8], out FlowMod mod, out _));
-        return new ModCopy(mod.Command, mod.Match.InPort, mod.Match, mod.Priority, mod.IdleTimeoutSeconds, mod.Actions.ToArray());
-    }
-
-    private sealed record ModCopy(FlowModCommand Command, ushort InPort, FlowMatch Match, ushort Priority, ushort IdleSeconds, FlowAction[] Actions);
 }
