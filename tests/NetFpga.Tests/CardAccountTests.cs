@@ -92,13 +92,5 @@ public sealed class CardAccountTests
         return wires;
     }
 
-    private static void WriteRow(EmulatedCard card, uint destinations)
-    {
-        uint[] words = [.. CardBench.Action(destinations), .. CardBench.NothingCompared, .. new uint[8]];
-        for (int i = 0; i < words.Length; i++)
-        {
-            card.Write(0x2001000 + (uint)(4 * i), words[i]);
-        }
-        card.Write(0x200106c, 0);
-    }
+    private static void WriteRow(EmulatedCard card, uint destinations) => new CardBench(card).WriteRow(0, CardBench.Action(destinations));
 }

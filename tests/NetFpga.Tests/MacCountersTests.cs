@@ -6,7 +6,7 @@ namespace Softswitch.NetFpga.Tests;
 
 public sealed class MacCountersTests : IDisposable
 {
-    private readonly WordRegisters _card = new();
+    private readonly RegisterFile _card = new();
 
     [Fact]
     public void Counting_begins_when_the_port_is_opened()
@@ -41,11 +41,11 @@ public sealed class MacCountersTests : IDisposable
     [Fact]
     public void A_reset_of_the_card_takes_nothing_away()
     {
-        _card.Words[CardRegisters.Timer] = 50;
+        _card.Write(CardRegisters.Timer, 50);
         var counters = new MacCounters(_card, 2);
         Set(packets: 10, bytes: 1000);
         counters.Poll();
-        _card.Words[CardRegisters.Timer] = 1;
+        _card.Write(CardRegisters.Timer, 1);
         Set(packets: 4, bytes: 400);
         counters.Poll();
         Assert.Equal((14, 1400), (counters.Traffic.ReceivedPackets, counters.Traffic.ReceivedBytes));
@@ -54,14 +54,14 @@ public sealed class MacCountersTests : IDisposable
     [Fact]
     public void Counting_goes_on_through_a_reset_that_is_told_however_soon_it_comes()
     {
-        _card.Words[CardRegisters.Timer] = 1;
+        _card.Write(CardRegisters.Timer, 1);
         var counters = new MacCounters(_card, 2);
         Set(packets: 10, bytes: 1000);
         counters.Poll();
         Set(packets: 12, bytes: 1200);
         counters.CountThrough(() => Set(packets: 0, bytes: 0));
         Set(packets: 4, bytes: 400);
-        _card.Words[CardRegisters.Timer] = 2; // later than ever before
+        _card.Write(CardRegisters.Timer, 2); // later than ever before
         counters.Poll();
         Assert.Equal((16, 1600), (counters.Traffic.ReceivedPackets, counters.Traffic.ReceivedBytes));
     }
@@ -97,23 +97,7 @@ public sealed class MacCountersTests : IDisposable
 
     private void Set(uint packets, uint bytes)
     {
-        _card.Words[0x680008] = packets;
-        _card.Words[0x68001c] = bytes;
-    }
-
-    /// <summary>Registers without a card: what is written stays.</summary>
-    private sealed class WordRegisters : IRegisterAccess
-    {
-        public Dictionary<uint, uint> Words { get; } = [];
-
-        public string Transport => "words";
-
-        public uint Read(uint address) => Words.GetValueOrDefault(address);
-
-        public void Write(uint address, uint value) => Words[address] = value;
-
-        public void Dispose()
-        {
-        }
+        _card.Write(0x680008, packets);
+        _card.Write(0x68001c, bytes);
     }
 }

@@ -13,6 +13,9 @@ internal sealed class CardBench
 
     public CardBench(EmulatedCardOptions? options = null) => Card = new EmulatedCard(options, Time);
 
+    /// <param name="card">With a clock of its own.</param>
+    public CardBench(EmulatedCard card) => Card = card;
+
     public TestTime Time { get; } = new();
 
     public EmulatedCard Card { get; }

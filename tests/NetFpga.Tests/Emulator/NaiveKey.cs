@@ -64,6 +64,19 @@ internal static class NaiveKey
         return ToWords(low, high);
     }
 
+    /// <summary>Whether a row with these words takes a frame with this key.</summary>
+    public static bool Hits(uint[] key, in KeyWords value, in KeyWords mask)
+    {
+        for (int word = 0; word < key.Length; word++)
+        {
+            if (((key[word] ^ value[word]) & ~mask[word]) != 0)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /// <summary>Frames of all kinds, some of them cut short.</summary>
     public static byte[] RandomFrame(Random random)
     {

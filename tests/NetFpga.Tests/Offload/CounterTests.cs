@@ -20,11 +20,10 @@ public sealed class CounterTests
         long now = 0;
         for (int i = 0; i < 1500; i++)
         {
-            Change(rig, random);
+            random.Change(rig, 30, random.NextFlow(), random.Any(rig.Table));
             for (int frames = 0; frames < 8; frames++)
             {
-                SoftwareFlow[] flows = [.. rig.Table.Flows.Values];
-                FlowKey frame = flows.Length == 0 ? random.NextFrame() : random.NextFrame(flows[random.Random.Next(flows.Length)]);
+                FlowKey frame = random.Any(rig.Table) is { } flow ? random.NextFrame(flow) : random.NextFrame();
                 int length = random.Random.Next(60, 1515);
                 if (frame.DlType.Host >= 0x600 && rig.Send(frame, length))
                 {
@@ -232,34 +231,5 @@ public sealed class CounterTests
     {
         OffloadCounters counters = rig.Offload.Read(id);
         return (counters.Packets, counters.Bytes);
-    }
-
-    private static void Change(OffloadRig rig, RandomTable random)
-    {
-        SoftwareFlow[] flows = [.. rig.Table.Flows.Values];
-        SoftwareFlow next = random.NextFlow();
-        SoftwareFlow? some = flows.Length == 0 ? null : flows[random.Random.Next(flows.Length)];
-        switch (random.Random.Next(flows.Length < 30 ? 9 : 5))
-        {
-            case 0 when some != null:
-                rig.Modify(some.Id, random.NextActions());
-                break;
-            case 1 when some != null:
-                rig.Replace(some.Id, random.NextIdentical(some));
-                break;
-            case 2 when random.Random.Next(8) == 0:
-                rig.SetPorts(random.NextPorts());
-                break;
-            case > 4 when !flows.Any(flow => flow.IsExact == next.IsExact && flow.Key == next.Key && flow.Mask == next.Mask
-                && (flow.IsExact || flow.Priority == next.Priority)):
-                rig.Add(next);
-                break;
-            default:
-                if (some != null)
-                {
-                    rig.Remove(some.Id);
-                }
-                break;
-        }
     }
 }

@@ -66,6 +66,43 @@ internal sealed class RandomTable(int seed, int exactShare = 3)
         return [.. actions];
     }
 
+    /// <summary>One change of a table, the most likely that a flow comes until there are many.</summary>
+    /// <param name="next">The flow that may come.</param>
+    /// <param name="some">One that is there.</param>
+    public void Change(OffloadRig rig, int most, SoftwareFlow next, SoftwareFlow? some)
+    {
+        Dictionary<uint, SoftwareFlow>.ValueCollection flows = rig.Table.Flows.Values;
+        switch (Random.Next(flows.Count < most ? 12 : 8))
+        {
+            case 0 or 1 when some != null:
+                rig.Modify(some.Id, NextActions());
+                break;
+            case 2 when some != null:
+                rig.Replace(some.Id, NextIdentical(some));
+                break;
+            case 3 when Random.Next(3) == 0:
+                rig.SetPorts(NextPorts());
+                break;
+            case 3 when Random.Next(3) == 0:
+                rig.Suspend("a test");
+                rig.Suspend(null);
+                break;
+            case > 7 when !flows.Any(flow => flow.IsExact == next.IsExact && flow.Key == next.Key && flow.Mask == next.Mask
+                && (flow.IsExact || flow.Priority == next.Priority)):
+                rig.Add(next);
+                break;
+            default:
+                if (some != null)
+                {
+                    rig.Remove(some.Id);
+                }
+                break;
+        }
+    }
+
+    /// <summary>Any flow of a table; null of an empty one.</summary>
+    public SoftwareFlow? Any(SoftwareTable table) => table.Flows.Count == 0 ? null : table.Flows.Values.ElementAt(Random.Next(table.Flows.Count));
+
     private FlowMatch NextMatch()
     {
         FlowMatch match = _matches.NextMatch();

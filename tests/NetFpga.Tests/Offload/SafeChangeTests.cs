@@ -40,41 +40,14 @@ public sealed class SafeChangeTests
     private static void Change(OffloadRig rig, RandomTable random, int size)
     {
         SoftwareFlow[] flows = [.. rig.Table.Flows.Values];
-        SoftwareFlow? some = flows.Length == 0 ? null : flows[random.Random.Next(flows.Length)];
+        SoftwareFlow? some = random.Any(rig.Table);
         SoftwareFlow next = random.NextFlow();
         List<FlowKey> probes = [.. Enumerable.Range(0, 12).Select(_ => random.NextFrame())];
         probes.AddRange(Enumerable.Range(0, 6).Select(_ => random.NextFrame(some ?? next)));
         probes.AddRange(Enumerable.Range(0, 6).Select(_ => random.NextFrame(next)));
         probes.AddRange(Enumerable.Range(0, flows.Length == 0 ? 0 : 16).Select(_ => random.NextFrame(flows[random.Random.Next(flows.Length)])));
         rig.Watch([.. probes.Where(probe => probe.DlType.Host >= 0x600)]);
-        switch (random.Random.Next(flows.Length < size ? 12 : 8))
-        {
-            case 0 or 1 when some != null:
-                rig.Modify(some.Id, random.NextActions());
-                break;
-            case 2 when some != null:
-                rig.Replace(some.Id, random.NextIdentical(some));
-                break;
-            case 3 when random.Random.Next(3) == 0:
-                rig.SetPorts(random.NextPorts());
-                break;
-            case 3 when random.Random.Next(3) == 0:
-                rig.Suspend("a test");
-                rig.Suspend(null);
-                break;
-            case > 7 when !flows.Any(flow => flow.Key == next.Key && flow.Mask == next.Mask && flow.Priority == next.Priority) && !HasIdentical(flows, next):
-                rig.Add(next);
-                break;
-            default:
-                if (some != null)
-                {
-                    rig.Remove(some.Id);
-                }
-                break;
-        }
+        random.Change(rig, size, next, some);
         rig.Watch();
     }
-
-    /// <summary>A table has no two exact entries of one key.</summary>
-    private static bool HasIdentical(SoftwareFlow[] flows, SoftwareFlow next) => next.IsExact && flows.Any(flow => flow.IsExact && flow.Key == next.Key);
 }
