@@ -47,7 +47,7 @@ public sealed class MatControllerTests
         Assert.Equal((ArpMessage.Request, Home), ReadProbe(device));
         byte[] reply = new ArpMessage(ArpMessage.Reply, Node, Home, Node, default).ToFrame(MacAddress.Broadcast);
         device.Arrive(HostPort, reply);
-        device.Confirm(device.Read(OfType.BarrierRequest));
+        device.Confirm(device.Await(OfType.BarrierRequest));
         Eventually.True(() => controller.Updates.Count == 1, () => "no update");
         SendRarp(device);
         device.Arrive(HostPort, reply);
@@ -63,7 +63,7 @@ public sealed class MatControllerTests
         using var controller = new MatController([Network], Address("10.0.0.1"), [Home], static _ => { });
         using ScriptedPeer device = Connect(controller);
         controller.AskRouters();
-        Assert.True(PacketOutMessage.TryDecode(device.Read(OfType.PacketOut), new FlowAction[8], out PacketOut sent, out _));
+        Assert.True(PacketOutMessage.TryDecode(device.Await(OfType.PacketOut), new FlowAction[8], out PacketOut sent, out _));
         Assert.True(ArpMessage.TryRead(sent.Data, out ArpMessage arp));
         Assert.Equal((ArpMessage.Request, Network.Router), (arp.Operation, arp.Target));
     }
@@ -154,7 +154,7 @@ public sealed class MatControllerTests
         using var controller = new MatController(Networks, Address("10.0.0.1"), [Home], static _ => { });
         using ScriptedPeer device = Greet(controller, 1);
         var dropped = new List<uint>();
-        while (device.Read() is { } message && message[1] != (byte)OfType.PacketOut)
+        while (device.TryRead() is { } message && message[1] != (byte)OfType.PacketOut)
         {
             if (message[1] == (byte)OfType.FlowMod && FlowModMessage.TryDecode(message, new FlowAction[8], out FlowMod mod, out _) && mod.Actions.Length == 0)
             {
@@ -167,7 +167,7 @@ public sealed class MatControllerTests
     private static ScriptedPeer Connect(MatController controller, ulong id = 1)
     {
         ScriptedPeer device = Greet(controller, id);
-        device.Read(OfType.PacketOut); // asks for the router
+        device.Await(OfType.PacketOut); // asks for the router
         return device;
     }
 
@@ -188,7 +188,7 @@ public sealed class MatControllerTests
     /// <summary>The next ARP message to the node: what it is, and the address it asks for or is sent to.</summary>
     private static (ushort Operation, Be32 Target) ReadProbe(ScriptedPeer device)
     {
-        Assert.True(PacketOutMessage.TryDecode(device.Read(OfType.PacketOut), new FlowAction[8], out PacketOut sent, out _));
+        Assert.True(PacketOutMessage.TryDecode(device.Await(OfType.PacketOut), new FlowAction[8], out PacketOut sent, out _));
         Assert.Equal([FlowAction.Output(HostPort)], sent.Actions.ToArray());
         Assert.True(ArpMessage.TryRead(sent.Data, out ArpMessage arp));
         return (arp.Operation, arp.Target);
@@ -224,7 +224,7 @@ public sealed class MatControllerTests
         public void Arrive(int at)
         {
             Say(at, new ArpMessage(ArpMessage.RequestReverse, Node, default, Node, default).ToFrame(MacAddress.Broadcast, EtherType.Rarp));
-            _devices[at - 1].Read(OfType.PacketOut);
+            _devices[at - 1].Await(OfType.PacketOut);
             Say(at, new ArpMessage(ArpMessage.Reply, Node, Home, Node, default).ToFrame(MacAddress.Broadcast));
             Collect(at);
         }
@@ -258,7 +258,7 @@ public sealed class MatControllerTests
         /// <summary>Answers the barrier; when this returns the controller has taken it.</summary>
         public void Confirm(int one)
         {
-            _devices[one - 1].Write(b => BarrierMessage.WriteReply(b, _barriers[one - 1]));
+            _devices[one - 1].Send(b => BarrierMessage.WriteReply(b, _barriers[one - 1]));
             Collect(one);
         }
 
@@ -271,7 +271,7 @@ public sealed class MatControllerTests
         {
             ScriptedPeer device = _devices[one - 1];
             Say(one, new ArpMessage(ArpMessage.Request, Node, Home, default, Address("10.0.0.1")).ToFrame(MacAddress.Broadcast));
-            while (device.Read() is { } message && !IsAnswer(message))
+            while (device.TryRead() is { } message && !IsAnswer(message))
             {
                 if (message[1] == (byte)OfType.BarrierRequest)
                 {

@@ -12,26 +12,27 @@ internal static class PlayedSwitch
     /// <summary>Connects to a controller and tells it its number.</summary>
     public static ScriptedPeer Connect(int port, ulong id)
     {
-        ScriptedPeer device = ScriptedPeer.ConnectTo(port);
-        device.Write(b => HelloMessage.Write(b, 1));
-        device.Read(OfType.FeaturesRequest);
-        device.Write(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(id, 256, 2, OfCapabilities.None, 0), []));
+        ScriptedPeer device = new(port);
+        device.Send(b => HelloMessage.Write(b, 1));
+        device.Await(OfType.FeaturesRequest);
+        device.Send(b => FeaturesMessage.WriteReply(b, 2, new SwitchFeatures(id, 256, 2, OfCapabilities.None, 0), []));
         return device;
     }
 
     /// <summary>Hands a packet up.</summary>
-    public static void Arrive(this ScriptedPeer device, ushort port, byte[] frame, PacketInReason reason = PacketInReason.Action) => device.Write(b => PacketInMessage.Write(
-        b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = port, Reason = reason, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
+    public static void Arrive(this ScriptedPeer device, ushort port, byte[] frame, PacketInReason reason = PacketInReason.Action) => device.Send(
+        b => PacketInMessage.Write(
+            b, 0, new PacketIn { BufferId = FlowMod.NoBuffer, InPort = port, Reason = reason, MaxLength = ushort.MaxValue, Data = frame }, ushort.MaxValue));
 
-    public static SentMod ReadMod(this ScriptedPeer device) => SentMod.Of(device.Read(OfType.FlowMod));
+    public static SentMod ReadMod(this ScriptedPeer device) => SentMod.Of(device.Await(OfType.FlowMod));
 
-    public static void Confirm(this ScriptedPeer device, byte[] barrier) => device.Write(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(barrier)));
+    public static void Confirm(this ScriptedPeer device, byte[] barrier) => device.Send(b => BarrierMessage.WriteReply(b, ScriptedPeer.XidOf(barrier)));
 
     /// <summary>What it was sent until now has been read: an echo is answered next.</summary>
     public static void AssertNothingIsSaid(this ScriptedPeer device)
     {
-        device.Write(b => EchoMessage.WriteRequest(b, 9));
-        Assert.Equal((byte)OfType.EchoReply, device.Read()![1]);
+        device.Send(b => EchoMessage.WriteRequest(b, 9));
+        Assert.Equal((byte)OfType.EchoReply, device.Read()[1]);
     }
 }
 

@@ -112,7 +112,7 @@ public sealed class TwarenControllerTests : IDisposable
 
     private FlowAction[] ReadPacketOut()
     {
-        Assert.True(PacketOutMessage.TryDecode(_switch.Read(OfType.PacketOut), new FlowAction[8], out PacketOut packetOut, out _));
+        Assert.True(PacketOutMessage.TryDecode(_switch.Await(OfType.PacketOut), new FlowAction[8], out PacketOut packetOut, out _));
         return packetOut.Actions.ToArray();
     }
 }

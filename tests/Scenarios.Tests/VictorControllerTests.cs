@@ -56,15 +56,15 @@ public sealed class VictorControllerTests
         (ScriptedPeer first, ScriptedPeer second) = isNewFirst ? (here, elsewhere) : (elsewhere, here);
 
         Hear(here, inPort: 1, new ArpMessage(ArpMessage.Request, Machine, OwnAddress, default, OwnAddress), EtherType.Arp);
-        Assert.Equal((byte)OfType.FlowMod, first.Read()![1]);
-        byte[] barrier = first.Read()!;
+        Assert.Equal((byte)OfType.FlowMod, first.Read()[1]);
+        byte[] barrier = first.Read();
         Assert.Equal((byte)OfType.BarrierRequest, barrier[1]);
         second.AssertNothingIsSaid();
 
         first.Confirm(barrier);
-        Assert.Equal((byte)OfType.FlowMod, second.Read()![1]);
+        Assert.Equal((byte)OfType.FlowMod, second.Read()[1]);
         Assert.Empty(controller.Changes);
-        second.Confirm(second.Read(OfType.BarrierRequest));
+        second.Confirm(second.Await(OfType.BarrierRequest));
         Eventually.True(() => controller.Changes is [{ After.Element: Element }], () => "the change is not complete");
     }
 
@@ -76,7 +76,7 @@ public sealed class VictorControllerTests
         Eventually.True(() => controller.Switches.Count > known, () => "the element is not there");
         for (int i = 0; i < FirstFlows; i++)
         {
-            device.Read(OfType.FlowMod);
+            device.Await(OfType.FlowMod);
         }
         return device;
     }

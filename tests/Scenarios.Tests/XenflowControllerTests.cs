@@ -39,7 +39,7 @@ public sealed class XenflowControllerTests : IDisposable
             _switches.Add(id, device);
             for (int flows = Links.Contains(id) ? 3 : 7; flows > 0; flows--)
             {
-                device.Read(OfType.FlowMod); // those it has from the start
+                device.Await(OfType.FlowMod); // those it has from the start
             }
         }
         Eventually.True(() => _controller.Switches.Count == _switches.Count, () => "not all switches are there");
@@ -53,7 +53,7 @@ public sealed class XenflowControllerTests : IDisposable
     {
         FlowMove move = Begin(MoveSteps.Whole);
         Assert.Equal((ushort)11, _switches[Destination].ReadMod().Match.InPort);
-        byte[] barrier = _switches[Destination].Read(OfType.BarrierRequest);
+        byte[] barrier = _switches[Destination].Await(OfType.BarrierRequest);
         _switches[Links[0]].AssertNothingIsSaid();
         Confirm(Destination, barrier);
         AssertLinksAreChanged();
@@ -70,7 +70,7 @@ public sealed class XenflowControllerTests : IDisposable
         foreach (ulong id in _switches.Keys)
         {
             Assert.False(move.IsDone);
-            Confirm(id, _switches[id].Read(OfType.BarrierRequest));
+            Confirm(id, _switches[id].Await(OfType.BarrierRequest));
         }
         Eventually.True(() => move.IsDone, () => "the move does not end");
         Assert.Equal(Destination, _controller.Place);
@@ -84,7 +84,7 @@ public sealed class XenflowControllerTests : IDisposable
         foreach (ushort link in (ushort[])[1, 2])
         {
             _switches[Source].AssertNothingIsSaid();
-            byte[] sent = _switches[Links[link - 1]].Read(OfType.PacketOut);
+            byte[] sent = _switches[Links[link - 1]].Await(OfType.PacketOut);
             Assert.True(PacketOutMessage.TryDecode(sent, new FlowAction[8], out PacketOut probe, out _));
             Assert.Equal([FlowAction.Output(ToMachines[Source])], probe.Actions.ToArray());
             byte[] frame = probe.Data.ToArray();
@@ -109,7 +109,7 @@ public sealed class XenflowControllerTests : IDisposable
     {
         FlowMove move = Begin(new MoveSteps(BreaksFirst: true));
         Assert.Equal((FlowModCommand.Delete, FlowModCommand.Delete), (_switches[Source].ReadMod().Command, _switches[Source].ReadMod().Command));
-        byte[] barrier = _switches[Source].Read(OfType.BarrierRequest);
+        byte[] barrier = _switches[Source].Await(OfType.BarrierRequest);
         _switches[Destination].AssertNothingIsSaid();
         Confirm(Source, barrier);
         ConfirmAdditionAndLinks();
@@ -123,7 +123,7 @@ public sealed class XenflowControllerTests : IDisposable
         bool isDone = false;
         _controller.Insert([frame], () => Volatile.Write(ref isDone, true));
         SentMod made = _switches[Source].ReadMod();
-        Confirm(Source, _switches[Source].Read(OfType.BarrierRequest));
+        Confirm(Source, _switches[Source].Await(OfType.BarrierRequest));
         Eventually.True(() => Volatile.Read(ref isDone), () => "nobody is told");
         Arrive(1, PacketInReason.NoMatch, frame);
         SentMod onDemand = _switches[Source].ReadMod();
@@ -145,10 +145,10 @@ public sealed class XenflowControllerTests : IDisposable
     private FlowMove Begin(MoveSteps steps)
     {
         FlowMove move = _controller.Move(Destination, steps);
-        uint xid = ScriptedPeer.XidOf(_switches[Source].Read(OfType.StatsRequest));
+        uint xid = ScriptedPeer.XidOf(_switches[Source].Await(OfType.StatsRequest));
         FlowAction[] actions = [FlowAction.SetDlDst(Next.HardwareAddress), FlowAction.Output(2)];
         Assert.True(PacketMatch.TryCreate(Packet(7), 1, out FlowMatch match));
-        _switches[Source].Write(b =>
+        _switches[Source].Send(b =>
         {
             int start = StatsMessage.BeginReply(b, xid, OfStatsType.Flow);
             FlowStatsMessage.WriteEntry(b, new FlowStatistics { Match = match, Priority = 0x8000, IdleTimeoutSeconds = 300, Actions = actions });
@@ -162,11 +162,11 @@ public sealed class XenflowControllerTests : IDisposable
     private void ConfirmAdditionAndLinks()
     {
         _switches[Destination].ReadMod();
-        Confirm(Destination, _switches[Destination].Read(OfType.BarrierRequest));
+        Confirm(Destination, _switches[Destination].Await(OfType.BarrierRequest));
         AssertLinksAreChanged();
         foreach (ulong link in Links)
         {
-            Confirm(link, _switches[link].Read(OfType.BarrierRequest));
+            Confirm(link, _switches[link].Await(OfType.BarrierRequest));
         }
     }
 
@@ -174,7 +174,7 @@ public sealed class XenflowControllerTests : IDisposable
     {
         Assert.Equal(FlowModCommand.Delete, _switches[Source].ReadMod().Command);
         Assert.Equal(FlowModCommand.Delete, _switches[Source].ReadMod().Command);
-        Confirm(Source, _switches[Source].Read(OfType.BarrierRequest));
+        Confirm(Source, _switches[Source].Await(OfType.BarrierRequest));
     }
 
     private void AssertLinksAreChanged()
