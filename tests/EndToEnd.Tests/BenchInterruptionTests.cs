@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Vhost;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
@@ -84,7 +83,7 @@ public sealed class BenchInterruptionTests : IDisposable
     public void An_open_vswitch_of_its_own_ends_with_it()
     {
         Needs.Namespaces("pgrep");
-        NeedsOpenVSwitch();
+        BenchProgram.NeedsOpenVSwitch();
         using RunningCommand command = Start("compare", "--json", "--rows", "churn", "--seconds", Long);
         Eventually.True(() => Children(command).Length > 1, () => $"database and switch are not started: {command.Error}");
         string[] children = Children(command);
@@ -132,9 +131,6 @@ public sealed class BenchInterruptionTests : IDisposable
             folder.Delete(recursive: true);
         }
     }
-
-    private static void NeedsOpenVSwitch() => Assert.SkipUnless(
-        OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) != null, $"{string.Join("; ", missing)}: {OvsInstallation.DpdkInstallLine}");
 
     // With a folder for temporary files that is its own.
     private RunningCommand Start(params string[] arguments) => RunningCommand.Start(

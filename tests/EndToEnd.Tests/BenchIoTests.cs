@@ -2,9 +2,9 @@ using System.Text.Json;
 using Softswitch.Bench.Io;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
-using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Ports.Linux;
 using Softswitch.Testing;
+using static Softswitch.EndToEnd.Tests.Harness.BenchProgram;
 
 namespace Softswitch.EndToEnd.Tests;
 
@@ -12,15 +12,13 @@ namespace Softswitch.EndToEnd.Tests;
 [Trait("Ring", "all")]
 public sealed class BenchIoTests
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);
-
     [Theory]
     [InlineData("packet")]
     [InlineData("xdp")]
     public void Packets_cross_the_switch_and_the_rate_without_loss_is_searched(string backend)
     {
         Needs.Xdp();
-        JsonElement row = Assert.Single(Run("--backend", backend, "--seconds", "0.05", "--rounds", "1").GetProperty("rows").EnumerateArray());
+        JsonElement row = Assert.Single(Run("io", "--backend", backend, "--seconds", "0.05", "--rounds", "1").GetProperty("rows").EnumerateArray());
         Assert.Equal(backend, row.GetProperty("backend").GetString());
         Assert.True(Number(row, "offeredMpps") > 0);
         Assert.InRange(Number(row, "deliveredMpps"), 0.0001, Number(row, "offeredMpps"));
@@ -34,7 +32,7 @@ public sealed class BenchIoTests
     public void With_open_vswitch_both_are_measured_and_compared()
     {
         Needs.Xdp("ovs-vswitchd", "ovsdb-server");
-        JsonElement result = Run("--backend", "packet", "--seconds", "0.05", "--rounds", "1", "--compare", "--tolerance", "0.5");
+        JsonElement result = Run("io", "--backend", "packet", "--seconds", "0.05", "--rounds", "1", "--compare", "--tolerance", "0.5");
         Assert.Equal(["softswitch", "openVSwitch"], result.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("switch").GetString()));
         Assert.True(Number(Assert.Single(result.GetProperty("ratios").EnumerateArray()), "delivered") > 0);
     }
@@ -44,7 +42,7 @@ public sealed class BenchIoTests
     {
         Needs.Xdp("iperf3");
         // For longer than a switch listens to a peer that says nothing.
-        JsonElement row = Assert.Single(Run("--tcp", "--backend", "packet", "--seconds", "16", "--rounds", "1").GetProperty("tcp").EnumerateArray());
+        JsonElement row = Assert.Single(Run("io", "--tcp", "--backend", "packet", "--seconds", "16", "--rounds", "1").GetProperty("tcp").EnumerateArray());
         Assert.True(Number(row, "gigabitsPerSecond") > 0);
         Assert.True(Number(row, "bytesPerPacket") > 1514, "segments did not arrive whole");
     }
@@ -78,16 +76,4 @@ public sealed class BenchIoTests
 
     // Packets of a flow among so many that go to four in turn.
     private static long OfFlow(long packets, int flow) => (packets + 3 - flow) / 4;
-
-    private static double Number(JsonElement row, string key) => row.GetProperty(key).GetDouble();
-
-    private static JsonElement Run(params string[] arguments)
-    {
-        using RunningCommand command = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "io", "--json", .. arguments]);
-        CommandResult result = command.WaitForEnd(Bound).Checked();
-        string line = Assert.Single(result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        using JsonDocument document = JsonDocument.Parse(line);
-        Assert.Equal("io", document.RootElement.GetProperty("benchmark").GetString());
-        return document.RootElement.Clone();
-    }
 }

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Softswitch.Bench.Compare;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
+using static Softswitch.EndToEnd.Tests.Harness.BenchProgram;
 
 namespace Softswitch.EndToEnd.Tests;
 
@@ -9,8 +9,6 @@ namespace Softswitch.EndToEnd.Tests;
 [Trait("Ring", "all")]
 public sealed class BenchLatencyTests
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);
-
     [Fact]
     public void Packets_cross_the_switch_under_every_load_whether_it_sleeps_or_spins()
     {
@@ -24,8 +22,7 @@ public sealed class BenchLatencyTests
     [Fact]
     public void With_open_vswitch_all_are_offered_the_same()
     {
-        Assert.SkipUnless(
-            OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) != null, $"{string.Join("; ", missing)}: {OvsInstallation.DpdkInstallLine}");
+        NeedsOpenVSwitch();
         JsonElement[] rows = Run("--compare", "--rate", "0.05");
         Assert.Equal(["softswitch", "softswitch spinning", "openVSwitch"], rows.Select(row => Text(row, "switch")).Distinct());
         AssertMeasured(rows);
@@ -47,17 +44,10 @@ public sealed class BenchLatencyTests
 
     private static string Text(JsonElement row, string key) => row.GetProperty(key).GetString()!;
 
-    private static double Number(JsonElement row, string key) => row.GetProperty(key).GetDouble();
-
     private static JsonElement[] Run(params string[] arguments)
     {
         Needs.Namespaces();
-        using RunningCommand command = RunningCommand.Start(
-            SwitchProgram.Dotnet,
-            [SwitchProgram.Library, "bench", "latency", "--json", "--no-huge", "--real-time", "--seconds", "0.2", "--rounds", "1", "--tolerance", "0.5", .. arguments]);
-        CommandResult result = command.WaitForEnd(Bound).Checked();
-        using JsonDocument document = JsonDocument.Parse(result.Output);
-        Assert.Equal("latency", document.RootElement.GetProperty("benchmark").GetString());
-        return [.. document.RootElement.Clone().GetProperty("rows").EnumerateArray()];
+        JsonElement result = BenchProgram.Run(["latency", "--no-huge", "--real-time", "--seconds", "0.2", "--rounds", "1", "--tolerance", "0.5", .. arguments]);
+        return [.. result.GetProperty("rows").EnumerateArray()];
     }
 }

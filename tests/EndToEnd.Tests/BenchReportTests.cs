@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Xml.Linq;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
+using static Softswitch.EndToEnd.Tests.Harness.BenchProgram;
 
 namespace Softswitch.EndToEnd.Tests;
 
@@ -102,33 +103,15 @@ public sealed class BenchReportTests
         Assert.Contains("\nsoftswitch bench report: --out: ", result.Error, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Without_the_other_switch_the_comparison_says_what_is_missing()
-    {
-        CommandResult result = Execute("compare", "--ovs-vswitchd", "/nowhere/ovs-vswitchd");
-        Assert.Equal(3, result.ExitCode);
-        Assert.Empty(result.Output);
-        Assert.Contains("softswitch bench compare: /nowhere/ovs-vswitchd is not there\n", result.Error, StringComparison.Ordinal);
-        Assert.Contains("apt-get install openvswitch-switch-dpdk", result.Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_program_without_DPDK_is_not_the_other_switch()
-    {
-        CommandResult result = Execute("compare", "--ovs-vswitchd", "/bin/true");
-        Assert.Equal(3, result.ExitCode);
-        Assert.Contains("softswitch bench compare: /bin/true is built without DPDK\n", result.Error, StringComparison.Ordinal);
-    }
-
     [Theory]
-    [InlineData("softswitch bench compare: --rows: there is no row 'fast': ", "--rows", "fast")]
-    [InlineData("softswitch bench compare: --rounds: 0 is not from 1 to 1000\n", "--rounds", "0")]
-    [InlineData("softswitch bench compare: --ovs-config: 'smc' is not KEY=VALUE\n", "--ovs-config", "smc")]
-    public void What_cannot_be_compared_is_said_in_a_line(string expected, params string[] arguments)
+    [InlineData("/nowhere/ovs-vswitchd", "is not there")]
+    [InlineData("/bin/true", "is built without DPDK")]
+    public void Without_the_other_switch_the_comparison_says_what_is_missing(string program, string reason)
     {
-        CommandResult result = Execute(["compare", .. arguments]);
-        Assert.Equal(2, result.ExitCode);
-        Assert.StartsWith(expected, result.Error, StringComparison.Ordinal);
+        CommandResult result = Execute("compare", "--ovs-vswitchd", program);
+        Assert.Equal((3, ""), (result.ExitCode, result.Output));
+        Assert.Contains($"softswitch bench compare: {program} {reason}\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("apt-get install openvswitch-switch-dpdk", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -165,11 +148,5 @@ public sealed class BenchReportTests
         });
         Assert.Contains("DPDK", said.RootElement.GetProperty("openVSwitch").GetString(), StringComparison.Ordinal);
         Assert.False(Path.Exists("/sys/class/net/compare"), "its bridge's device is left");
-    }
-
-    private static CommandResult Execute(params string[] arguments)
-    {
-        using RunningCommand command = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", .. arguments]);
-        return command.WaitForEnd(Bound);
     }
 }

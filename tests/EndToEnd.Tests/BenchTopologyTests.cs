@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
+using static Softswitch.EndToEnd.Tests.Harness.BenchProgram;
 
 namespace Softswitch.EndToEnd.Tests;
 
@@ -8,8 +8,6 @@ namespace Softswitch.EndToEnd.Tests;
 [Trait("Ring", "all")]
 public sealed class BenchTopologyTests
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(240);
-
     private static readonly string[] Measures =
     [
         "connectedSeconds", "pingAllSeconds", "gigabitsPerSecond", "kiloPacketsPerSecond", "connectedMiB", "residentMiB", "idleCpuPercent",
@@ -19,7 +17,7 @@ public sealed class BenchTopologyTests
     public void A_tree_of_switches_connects_answers_and_forwards_and_so_does_open_vswitch_in_its_place()
     {
         Needs.Xdp("iperf3", "ovs-vswitchd", "ovsdb-server");
-        JsonElement result = Run("--kind", "tree", "--switches", "4", "--compare");
+        JsonElement result = Run("topology", "--rounds", "1", "--seconds", "1", "--kind", "tree", "--switches", "4", "--compare");
         Assert.Equal((4, 4, 12), (Whole(result, "hosts"), Whole(result, "longestPath"), Whole(result, "pingedPairs")));
         Check(result, "softswitch", "openVSwitch");
         Assert.All(Rows(result).Where(row => row.GetProperty("measure").GetString() != "idleCpuPercent"), row => Assert.True(row.GetProperty("ratio").GetDouble() > 0));
@@ -29,7 +27,7 @@ public sealed class BenchTopologyTests
     public void Switches_of_one_process_are_joined_by_cables_of_its_own()
     {
         Needs.Xdp("iperf3");
-        JsonElement result = Run("--kind", "linear", "--switches", "4", "--links", "patch");
+        JsonElement result = Run("topology", "--rounds", "1", "--seconds", "1", "--kind", "linear", "--switches", "4", "--links", "patch");
         Assert.Equal("patch", result.GetProperty("links").GetString());
         Check(result, "softswitch");
     }
@@ -51,14 +49,4 @@ public sealed class BenchTopologyTests
     private static JsonElement.ArrayEnumerator Rows(JsonElement result) => result.GetProperty("rows").EnumerateArray();
 
     private static int Whole(JsonElement result, string key) => result.GetProperty(key).GetInt32();
-
-    private static JsonElement Run(params string[] arguments)
-    {
-        using RunningCommand command = RunningCommand.Start(
-            SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "topology", "--json", "--rounds", "1", "--seconds", "1", .. arguments]);
-        CommandResult result = command.WaitForEnd(Bound).Checked();
-        using JsonDocument document = JsonDocument.Parse(result.Output);
-        Assert.Equal("topology", document.RootElement.GetProperty("benchmark").GetString());
-        return document.RootElement.Clone();
-    }
 }

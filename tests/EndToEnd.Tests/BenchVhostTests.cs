@@ -1,8 +1,8 @@
 using System.Text.Json;
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Vhost;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Testing;
+using static Softswitch.EndToEnd.Tests.Harness.BenchProgram;
 
 namespace Softswitch.EndToEnd.Tests;
 
@@ -10,8 +10,6 @@ namespace Softswitch.EndToEnd.Tests;
 [Trait("Ring", "all")]
 public sealed class BenchVhostTests
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(180);
-
     [Fact]
     public void Packets_of_a_guest_cross_the_switch_both_ways_by_a_thousand_entries()
     {
@@ -28,8 +26,7 @@ public sealed class BenchVhostTests
     public void With_open_vswitch_both_are_measured_and_compared()
     {
         NeedsTestPmd();
-        Assert.SkipUnless(
-            OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) != null, $"{string.Join("; ", missing)}: {OvsInstallation.DpdkInstallLine}");
+        NeedsOpenVSwitch();
         JsonElement result = Run("--rows", "inport-1518", "--compare");
         Assert.Equal(["softswitch", "openVSwitch"], result.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("switch").GetString()));
         Assert.True(Number(Assert.Single(result.GetProperty("ratios").EnumerateArray()), "mpps") > 0);
@@ -53,15 +50,6 @@ public sealed class BenchVhostTests
         Assert.SkipUnless(missing.Length == 0, $"{string.Join("; ", missing)}: {TestPmd.InstallLine}");
     }
 
-    private static double Number(JsonElement row, string key) => row.GetProperty(key).GetDouble();
-
-    private static JsonElement Run(params string[] arguments)
-    {
-        using RunningCommand command = RunningCommand.Start(
-            SwitchProgram.Dotnet, [SwitchProgram.Library, "bench", "vhost", "--json", "--no-huge", "--seconds", "0.2", "--rounds", "1", .. arguments]);
-        CommandResult result = command.WaitForEnd(Bound).Checked();
-        using JsonDocument document = JsonDocument.Parse(result.Output);
-        Assert.Equal("vhost", document.RootElement.GetProperty("benchmark").GetString());
-        return document.RootElement.Clone();
-    }
+    private static JsonElement Run(params string[] arguments) =>
+        BenchProgram.Run(["vhost", "--no-huge", "--seconds", "0.2", "--rounds", "1", .. arguments]);
 }
