@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Lab.Measures;
-using Softswitch.OfAgent.Learning;
 using Softswitch.Testing;
 using static Softswitch.Lab.LabText;
 using UdpStream = Softswitch.Lab.Measures.UdpStream;
@@ -75,38 +74,6 @@ public sealed class LabTests
     }
 
     [Fact]
-    public void A_tap_at_a_switchs_port_sees_what_its_host_would()
-    {
-        Needs.Namespaces();
-        using var lab = new Testbed(static _ => { });
-        LabSwitch device = lab.Add(new LabSwitch("switch", 1), 1, 0);
-        LabHost near = lab.Add(LabHost.Numbered(1), 0, 0);
-        LabHost far = lab.Add(LabHost.Numbered(2), 2, 0);
-        lab.Connect(near, device, 1);
-        lab.Connect(far, device, 2);
-        lab.Start(device, lab.AddController(new LearningController(new LearningOptions { Listen = "ptcp:0" })));
-        using (PingStream pings = PingStream.Start(near, far, perSecond: 50))
-        {
-            Eventually.True(() => pings.Record.Received > 0, () => "no answer");
-            pings.Stop(); // entries are there: nothing goes by the controller any more
-        }
-        using WireTap here = WireTap.Open(far, far.CurrentInterface, path: null);
-        using WireTap there = WireTap.Open(device, 2, path: null);
-        FrameCount[] counts = [.. new[] { here, there }.SelectMany(tap => new[]
-        {
-            tap.Count("requests", (in frame) => !frame.IsOutgoing && frame.NetworkDestination == far.Address),
-            tap.Count("replies", (in frame) => frame.IsOutgoing && frame.NetworkDestination == near.Address),
-        })];
-        using PingStream seen = PingStream.Start(near, far, perSecond: 100);
-        Eventually.True(() => seen.Record.Received >= 20, () => $"{seen.Record.Received} answers");
-        StreamSummary summary = seen.Stop();
-        here.Drain();
-        there.Drain();
-        Assert.Equal(0, summary.Lost);
-        Assert.All(counts, count => Assert.Equal((count.What, summary.Sent), (count.What, count.Total)));
-    }
-
-    [Fact]
     public void A_cable_that_was_prepared_loses_no_frame_of_either_end()
     {
         Needs.Namespaces();
@@ -133,18 +100,6 @@ public sealed class LabTests
             Assert.Equal((round, 1), (round, count.Total));
             host.MoveTo(cable);
         }
-    }
-
-    [Fact]
-    public void A_host_knows_its_neighbour_once_it_has_talked_to_it()
-    {
-        Needs.Namespaces();
-        using var lab = new Testbed(static _ => { });
-        (LabHost near, LabHost far) = Build(lab);
-        Assert.Null(near.FindNeighbour(far.Address));
-        using PingStream pings = PingStream.Start(near, far, perSecond: 100);
-        Eventually.True(() => pings.Record.Received > 0, () => "no answer");
-        Assert.Equal(NearLeg, near.FindNeighbour(Address("10.1.0.254")));
     }
 
     [Fact]

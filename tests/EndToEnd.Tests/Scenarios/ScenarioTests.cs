@@ -118,24 +118,12 @@ public sealed class ScenarioTests
         Assert.Equal(0, running.WaitForEnd(Bound).ExitCode);
     }
 
-    [Theory]
-    [InlineData("'nothing' is no scenario", "nothing")]
-    [InlineData("--keep: leaves one scenario running", "all", "--keep")]
-    [InlineData("--pcap: ", "victor", "--pcap", "/proc/no/such/folder")]
-    [InlineData("--report: ", "victor", "--report", "/proc/no/such/folder")]
-    [InlineData("--repeat: needs --out DIR", "victor", "--repeat", "2")]
-    [InlineData("--out: is for what --sweep, --repeat or --figure find", "victor", "--out", "/proc/no/such/folder")]
-    [InlineData("--out: ", "victor", "--repeat", "2", "--out", "/proc/no/such/folder")]
-    [InlineData("--repeat: is for one scenario; name it", "all", "--repeat", "2", "--out", "/proc/no/such/folder")]
-    [InlineData("--repeat: '0' is not allowed", "victor", "--repeat", "0", "--out", "/proc/no/such/folder")]
-    [InlineData("--repeat: does not go with --json", "victor", "--repeat", "2", "--out", "/proc/no/such/folder", "--json")]
-    [InlineData("--sweep: 'colour' is no parameter of victor", "victor", "--sweep", "colour=1,2", "--out", "/proc/no/such/folder")]
-    [InlineData("--figure: 'fig0' is no figure of victor", "victor", "--figure", "fig0", "--out", "/proc/no/such/folder")]
-    public void What_cannot_be_done_is_refused_before_anything_starts(string reason, params string[] arguments)
+    [Fact]
+    public void A_folder_that_cannot_be_written_is_refused_before_anything_starts()
     {
-        CommandResult result = SwitchProgram.Execute(["scenario", .. arguments]);
+        CommandResult result = SwitchProgram.Execute("scenario", "victor", "--repeat", "2", "--out", "/proc/no/such/folder");
         Assert.Equal(2, result.ExitCode);
-        Assert.StartsWith($"softswitch scenario: {reason}", Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.StartsWith("softswitch scenario: --out: ", Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
     /// <summary>With QEMU's figures of each move beside ours.</summary>
