@@ -50,28 +50,6 @@ public sealed class ControllerTests
     }
 
     [Fact]
-    public void Our_own_controller_drives_it()
-    {
-        Needs.Namespaces("ping");
-        using var lab = new CabledHosts(hosts: 3);
-        using RunningCommand controller = lab.Start("controller", "--listen", "ptcp:6653:127.0.0.1");
-        using HostedSwitch running = lab.StartSwitch("--controller", Controller);
-        WaitForController(running);
-        // A controller that is slower than a buffer is kept costs a packet.
-        Eventually.True(() => lab.Ping(1, 2) == 3, () => running.Error);
-        Eventually.True(() => lab.Ping(3, 1) == 3, () => running.Error);
-    }
-
-    [Fact]
-    public void Standalone_it_forwards_as_a_bridge_while_there_is_no_controller()
-    {
-        Needs.Namespaces("ping");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartSwitch("--controller", Controller, "--fail-mode", "standalone");
-        Assert.Equal(3, lab.Ping(1, 2));
-    }
-
-    [Fact]
     public void Secure_it_keeps_forwarding_by_its_flows_when_the_controller_dies_and_drops_the_rest()
     {
         Needs.Namespaces("ovs-testcontroller", "ovs-ofctl", "ping");
@@ -105,35 +83,6 @@ public sealed class ControllerTests
         SwitchProgram.Terminate(controller, "KILL");
         WaitForLoss(running);
         Assert.Equal(3, lab.Ping(1, 3));
-    }
-
-    [Theory]
-    [InlineData("printf 'HTTP/1.1 400 Bad Request\\r\\n\\r\\n'")] // speaks nonsense
-    [InlineData("printf '\\001\\000\\000\\010\\000\\000'")] // half a HELLO, then closes
-    [InlineData("true")] // closes at once
-    public void A_controller_that_misbehaves_is_a_line_and_forwarding_goes_on(string script)
-    {
-        Needs.Namespaces("ovs-ofctl", "ping", "python3");
-        using var lab = new CabledHosts();
-        // A listener that answers every connection with the script's output and closes.
-        using RunningCommand nonsense = lab.Inside.Start(
-            "/usr/bin/python3", "-c",
-            """
-            import socket, subprocess, sys
-            listener = socket.create_server(('127.0.0.1', 6653))
-            print('listening', flush=True)
-            while True:
-                peer, _ = listener.accept()
-                peer.sendall(subprocess.run(['sh', '-c', sys.argv[1]], stdout=subprocess.PIPE).stdout)
-                peer.close()
-            """,
-            script);
-        nonsense.WaitForText("listening", SwitchProgram.Patience);
-        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen, "--controller", Controller);
-        lab.ConnectHosts1And2();
-        Eventually.True(() => ControllerLines(running).Length > 0, () => $"a line about it: {running.Error}");
-        Assert.Equal(3, lab.Ping(1, 2));
-        Assert.DoesNotContain("   at ", running.Error, StringComparison.Ordinal);
     }
 
     private static string[] ControllerLines(HostedSwitch running) =>

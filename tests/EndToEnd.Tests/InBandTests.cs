@@ -33,19 +33,6 @@ public sealed class InBandTests
     }
 
     [Fact]
-    public void The_session_goes_on_after_its_controller_deleted_all_flows_and_added_one_that_drops_everything()
-    {
-        Needs.Namespaces();
-        using var lab = new CabledHosts();
-        using Socket listener = PlainController.Listen(lab.Host(1), 6653);
-        using HostedSwitch running = StartSwitch(lab, Controller);
-        for (int session = 0; session < 2; session++)
-        {
-            CheckSession(lab, listener);
-        }
-    }
-
-    [Fact]
     public void A_controller_behind_a_router_is_reached_by_way_of_the_next_hop()
     {
         Needs.Namespaces();
@@ -72,17 +59,6 @@ public sealed class InBandTests
         lab.Ofctl("add-flow", "priority=65535,actions=drop");
         string shown = lab.Host(2).Execute("ovs-ofctl", "-O", "OpenFlow10", "show", $"tcp:{DeviceAddress}:6655").Checked().Output;
         Assert.Contains($"LOCAL({Device})", shown, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("local=packet:s1", "--listen", "ptcp:", "'local=packet:s1' is no TAP device, behind which the host's network stack would be; use local=tap:NAME")]
-    [InlineData("1=s1", "--listen", "ptcp:", "there is no port LOCAL behind which the host's network stack would be; add --port local=tap:NAME")]
-    [InlineData("local=tap:of0", "--listen", "punix:/tmp/x", "there is neither a --controller nor a --listen over TCP or TLS")]
-    public void Where_it_cannot_work_it_is_refused(string port, string option, string target, string reason)
-    {
-        CommandResult result = SwitchProgram.Execute("run", "--port", port, option, target, "--in-band");
-        Assert.Equal(2, result.ExitCode);
-        Assert.Equal($"softswitch run: --in-band: {reason}\n", result.Error);
     }
 
     /// <summary>Takes a connection of the switch, has it drop everything, and asks on with all neighbours forgotten.</summary>

@@ -29,32 +29,6 @@ public sealed class TlsTests : IDisposable
         Assert.Contains("icmp", dump.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_unix_socket_serves_ofctl_and_is_gone_after_the_end()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        string path = _pki.PathOf("mgmt");
-        using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitchProcess("--listen", $"punix:{path}");
-        using RunningCommand show = lab.Start("ofctl", "show", $"unix:{path}");
-        Assert.Contains("1(s1)", show.WaitForEnd(SwitchProgram.Patience).Checked().Output, StringComparison.Ordinal);
-
-        SwitchProgram.Terminate(running, "TERM");
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
-        Assert.False(File.Exists(path));
-    }
-
-    [Fact]
-    public void A_key_that_is_missing_is_named()
-    {
-        Needs.Namespaces();
-        using var lab = new CabledHosts();
-        (string _, string certificate) = _pki.Issue("switch");
-        string refusal = lab.Refusal(
-            "--port", "1=null:", "--listen", "pssl:", "--private-key", "/nonexistent", "--certificate", certificate, "--ca-cert", _pki.Authority);
-        Assert.Equal("--private-key: /nonexistent: no such file", refusal);
-    }
-
     private string[] Files(string name)
     {
         (string key, string certificate) = _pki.Issue(name);

@@ -24,41 +24,6 @@ public sealed class TrafficTests
         Assert.Equal(0, lab.Ping(1, 2, count: 1)); // the flows are for tagged frames only
     }
 
-    [Theory]
-    [InlineData("Dot1Q(vlan=7,prio=5)/IP(src='10.0.0.1',dst='10.0.0.2')/UDP(dport=5000)/('x'*100)", "vlan 7, p 5, ethertype IPv4")]
-    [InlineData("Dot1Q(vlan=7)/Dot1Q(vlan=8)/IP(src='10.0.0.1',dst='10.0.0.2')/UDP(dport=5000)", "vlan 7, p 0, ethertype 802.1Q (0x8100), vlan 8, p 0, ethertype IPv4")]
-    public void Tagged_frames_pass_with_their_tags(string payload, string expected)
-    {
-        Needs.Namespaces("ovs-ofctl", "tcpdump");
-        Needs.Scapy();
-        using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
-        lab.Ofctl("add-flow", "dl_vlan=7,in_port=1,actions=output:2");
-        using Witness witness = Witness.At(lab.Host(2), "vlan", packets: 1);
-        lab.SendFrame(1, $"Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02')/{payload}");
-        Assert.Contains(expected, witness.WaitForEnd(), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_tag_is_set_and_stripped_on_the_way()
-    {
-        Needs.Namespaces("ovs-ofctl", "tcpdump");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
-        lab.Ofctl("add-flow", "in_port=1,udp,actions=mod_vlan_vid:9,mod_vlan_pcp:3,output:2");
-        using (Witness witness = Witness.At(lab.Host(2), "vlan 9 and udp", packets: 1))
-        {
-            SendUdp(lab, from: 1, "10.0.0.2", 5000);
-            Assert.Contains("vlan 9, p 3, ethertype IPv4", witness.WaitForEnd(), StringComparison.Ordinal);
-        }
-        lab.Ofctl("mod-flows", "in_port=1,udp,actions=mod_vlan_vid:9,strip_vlan,output:2");
-        using (Witness witness = Witness.At(lab.Host(2), "udp port 5000", packets: 1))
-        {
-            SendUdp(lab, from: 1, "10.0.0.2", 5000);
-            Assert.DoesNotContain("vlan", witness.WaitForEnd(), StringComparison.Ordinal);
-        }
-    }
-
     [Fact]
     public void Rewritten_headers_arrive_with_right_checksums()
     {
@@ -93,18 +58,6 @@ public sealed class TrafficTests
         lab.Ofctl("add-flow", "in_port=2,tcp,nw_src=10.0.0.2,tp_src=8080,actions=mod_nw_src:10.0.0.200,mod_tp_src:80,output:1");
         const int Length = 4 << 20;
         Assert.Equal(Length, TransferTcp(lab, "10.0.0.200", 80, listenPort: 8080, Length));
-    }
-
-    [Fact]
-    public void Tcp_runs_through_veth_with_default_offloads()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
-        lab.ConnectHosts1And2();
-        const int Length = 16 << 20;
-        Assert.Equal(Length, TransferTcp(lab, "10.0.0.2", 8080, listenPort: 8080, Length));
-        Assert.True(CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_bytes") >= Length);
     }
 
     [Fact]

@@ -188,6 +188,12 @@ public sealed class SwitchOptionsReaderTests
         Assert.Equal(line, Assert.Throws<OptionException>(() => Read(("port", "1=eth0"), (key, value))).Message);
     }
 
+    [Theory]
+    [InlineData("local=packet:s1", "ptcp:", "'local=packet:s1' is no TAP device, behind which the host's network stack would be; use local=tap:NAME")]
+    [InlineData("local=tap:of0", "punix:/tmp/x", "there is neither a --controller nor a --listen over TCP or TLS")]
+    public void In_band_control_needs_a_tap_device_and_what_connects_through_it(string port, string listen, string reason) => Assert.Equal(
+        $"--in-band: {reason}", Assert.Throws<OptionException>(() => Read(("port", port), ("listen", listen), ("in-band", "true"))).Message);
+
     [Fact]
     public void Tls_takes_a_key_a_certificate_and_one_ca()
     {
