@@ -11,9 +11,6 @@ public sealed class XdpTests
     private static HostedSwitch StartSwitch(CabledHosts lab, params string[] arguments) =>
         lab.StartRun([.. Ports, .. arguments]);
 
-    private static string Interfaces(CabledHosts lab) =>
-        lab.Inside.Execute("ip", "-d", "link", "show", "s1").Checked().Output + lab.Inside.Execute("ip", "-d", "link", "show", "s2").Checked().Output;
-
     private static void SetMtu(CabledHosts lab, int mtu)
     {
         for (int number = 1; number <= 2; number++)
@@ -51,73 +48,6 @@ public sealed class XdpTests
     }
 
     [Fact]
-    public void Tcp_runs_between_af_xdp_and_af_packet_ports()
-    {
-        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartRun("--port", "1=xdp:s1", "--port", "2=packet:s2", "--listen", CabledHosts.Listen);
-        lab.ConnectHosts1And2();
-        Assert.Equal(3, lab.Ping(1, 2));
-        TransferTcp(lab, 1, 2);
-        TransferTcp(lab, 2, 1); // segments that come whole are cut for the AF_XDP port
-    }
-
-    [Fact]
-    public void Tcp_runs_while_headers_with_partial_checksums_are_rewritten()
-    {
-        Needs.Xdp("ovs-ofctl", "ping", "iperf3");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = StartSwitch(lab);
-        RenameHost2(lab);
-        Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "16M");
-    }
-
-    [Theory]
-    [InlineData("TERM", 1)]
-    [InlineData("KILL", 1)]
-    [InlineData("KILL", 2)]
-    public void However_it_ends_no_program_and_no_promiscuous_mode_stay_behind(string signal, int queues)
-    {
-        Needs.Xdp("ping", "ethtool");
-        using var lab = new CabledHosts(queues: queues);
-        string before = Interfaces(lab);
-        using RunningCommand ended = lab.StartProcess(Ports);
-        Assert.Contains("prog/xdp", Interfaces(lab), StringComparison.Ordinal);
-        SwitchProgram.Terminate(ended, signal);
-        ended.WaitForEnd(SwitchProgram.Patience);
-        Eventually.True(() => Interfaces(lab) == before, () => $"{Interfaces(lab)} instead of {before}");
-        using HostedSwitch next = StartSwitch(lab, "--fail-mode", "standalone");
-        Assert.Equal(3, lab.Ping(1, 2));
-        next.Dispose();
-        Assert.Contains("rx-vlan-offload: on", lab.Inside.Execute("ethtool", "-k", "s1").Checked().Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Two_workers_and_two_queues_an_interface_carry_tcp_and_lose_no_datagram()
-    {
-        Needs.Xdp("ovs-ofctl", "ping");
-        using var lab = new CabledHosts(queues: 2);
-        using HostedSwitch running = lab.StartRun("--port", "1=xdp:s1,queues=2", "--port", "2=xdp:s2,queues=2", "--workers", "2", "--listen", CabledHosts.Listen);
-        Assert.Contains("port 1: s1: AF_XDP: native, copy, need_wakeup, own umem, 2 queues; ", running.Output, StringComparison.Ordinal);
-        Assert.Contains("port 2: s2: AF_XDP: native, copy, need_wakeup, shared umem, 2 queues; ", running.Output, StringComparison.Ordinal);
-        lab.ConnectHosts1And2();
-        Assert.Equal(3, lab.Ping(1, 2));
-        TransferTcp(lab, 1, 2);
-        TransferTcp(lab, 2, 1);
-        const int datagrams = 200; // what a veth holds back while nobody looks
-        long before = CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets");
-        lab.Host(1).Execute(
-            "/usr/bin/python3",
-            "-c",
-            "import socket\n"
-            + "sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(64)]\n"
-            + $"for i in range({datagrams}): sockets[i % 64].sendto(b'x' * 20, ('10.0.0.2', 9))").Checked();
-        Eventually.True(
-            () => CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), "n_packets") >= before + datagrams,
-            () => $"datagrams are missing: {lab.Ofctl("dump-flows")}");
-    }
-
-    [Fact]
     public void Packets_of_an_mtu_of_3500_pass_in_frames_of_4096_bytes()
     {
         Needs.Xdp("ovs-ofctl", "ping", "iperf3");
@@ -145,32 +75,6 @@ public sealed class XdpTests
         Iperf.Run(lab.Host(1), lab.Host(2), "10.0.0.9", "-n", "32M", "-R");
         Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "1"), "tx pkts"), "errs"));
         Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "errs"));
-    }
-
-    [Fact]
-    public void An_mtu_raised_under_way_lets_longer_packets_pass()
-    {
-        Needs.Xdp("ovs-ofctl", "ping");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = StartSwitch(lab);
-        lab.ConnectHosts1And2();
-        SetMtu(lab, 9000);
-        running.WaitForText("port 2: s2: the MTU is 9000 now, was 1500");
-        Eventually.True(
-            () => lab.Host(1).Execute("ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", "8000", "10.0.0.2").ExitCode == 0, () => running.Error);
-    }
-
-    [Fact]
-    public void An_interface_that_vanishes_and_returns_is_served_again()
-    {
-        Needs.Xdp("ping");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = StartSwitch(lab, "--fail-mode", "standalone");
-        Assert.Equal(3, lab.Ping(1, 2));
-        lab.Inside.Execute("ip", "link", "del", "s2").Checked();
-        running.WaitForText("port 2: s2: the interface is gone");
-        lab.Host(2).Reconnect();
-        Eventually.True(() => lab.Ping(1, 2) == 3, () => $"no answer through: {running.Output}{running.Error}");
     }
 
     [Fact]

@@ -63,12 +63,14 @@ public sealed class LinkChangeTests
         Eventually.True(() => lab.Ofctl("show").Contains("PORT_DOWN", StringComparison.Ordinal), () => lab.Ofctl("show"));
     }
 
-    [Fact]
-    public void A_larger_mtu_is_followed_by_an_af_packet_port()
+    [Theory]
+    [InlineData("packet")]
+    [InlineData("xdp")]
+    public void A_larger_mtu_is_followed(string kind)
     {
-        Needs.Namespaces("ovs-ofctl", "ping");
+        Require(kind, "ovs-ofctl", "ping");
         using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
+        using HostedSwitch running = lab.StartRun("--port", $"1={kind}:s1", "--port", $"2={kind}:s2", "--listen", CabledHosts.Listen);
         lab.ConnectHosts1And2();
         for (int number = 1; number <= 2; number++)
         {

@@ -11,7 +11,6 @@ public sealed class OpenVSwitchTunnelTests
     [Theory]
     [InlineData("s2", "vxlan:key=42,", "vxlan", "options:key=42")]
     [InlineData("xdp:s2", "vxlan:key=42,csum=on,", "vxlan", "options:key=42 options:csum=true")]
-    [InlineData("s2", "gre:key=42,", "gre", "options:key=42")]
     [InlineData("xdp:s2", "gre:", "gre", "")]
     [InlineData("s2", "gre:key=7,csum=on,", "gre", "options:key=7 options:csum=true")]
     public void Pings_and_tcp_go_to_a_port_of_open_vswitch_and_back(string underlay, string tunnel, string type, string options)
