@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Hosting;
 using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
 
@@ -15,35 +16,9 @@ public sealed class TraceCommandTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public void Packets_that_vanish_are_explained_and_no_counter_moves()
+    public void A_flow_bytes_and_each_packet_of_a_capture_are_traced()
     {
-        Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new CabledHosts(hosts: 2);
-        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", $"punix:{Control}");
-        lab.Ofctl("add-flow", "in_port=1,actions=output:7");
-        lab.Ofctl("add-flow", "in_port=2,actions=output:1");
-        string before = lab.Ofctl("dump-ports");
-
-        string text = Trace("in_port=1,icmp,nw_src=10.0.0.1,nw_dst=10.0.0.2,icmp_type=8");
-        Assert.Contains("in by port 1 (s1): icmp", text, StringComparison.Ordinal);
-        Assert.Contains("in_port=1 actions=output:7", text, StringComparison.Ordinal);
-        Assert.EndsWith("verdict: dropped: to a port that does not exist\n", text, StringComparison.Ordinal);
-        text = Trace("--in-port", "s2", "--hex", "ffffffffffff 020000000001 0806 " + new string('0', 92));
-        Assert.EndsWith("verdict: leaves by port 1 (s1)\n", text, StringComparison.Ordinal);
-        using JsonDocument json = JsonDocument.Parse(Trace("in_port=1,icmp", "--json"));
-        JsonElement report = Assert.Single(json.RootElement.EnumerateArray());
-        Assert.Equal("dropped", report.GetProperty("verdict").GetString());
-        Assert.Equal("noSuchPort", report.GetProperty("steps").EnumerateArray().Last().GetProperty("reason").GetString());
-
-        Assert.Contains("n_packets=0", CabledHosts.Line(lab.Ofctl("dump-flows"), "in_port=1"), StringComparison.Ordinal);
-        Assert.Equal(Traffic(before), Traffic(lab.Ofctl("dump-ports")));
-    }
-
-    [Fact]
-    public void Each_packet_of_a_capture_is_traced()
-    {
-        using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "run", "--port", "1=null:", "--port", "2=null:", "--control", $"punix:{Control}", "--fail-mode", "standalone"]);
-        running.WaitForText("ready", SwitchProgram.Patience);
+        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("port", "2=null:"), ("control", $"punix:{Control}"), ("fail-mode", "standalone")));
         string file = Path.Combine(_folder.FullName, "in.pcap");
         byte[][] frames = [TestPacket.Udp(payload: 60_000), TestPacket.Udp(payload: 61_000), TestPacket.Arp(), [1, 2, 3]];
         PcapFile.Write(file, frames.Select(frame => new ReadOnlyMemory<byte>(frame)));
@@ -51,6 +26,8 @@ public sealed class TraceCommandTests : IDisposable
         JsonElement[] reports = [.. json.RootElement.EnumerateArray()];
         Assert.Equal(frames.Select(frame => frame.Length), reports.Select(report => report.GetProperty("length").GetInt32()));
         Assert.Equal(["forwarded", "forwarded", "forwarded", "dropped"], reports.Select(report => report.GetProperty("verdict").GetString()));
+        Assert.Contains("in by port 2 (null2): icmp", Trace("in_port=2,icmp"), StringComparison.Ordinal);
+        Assert.EndsWith("verdict: leaves by port 1 (null1)\n", Trace("--in-port", "null2", "--hex", "ffffffffffff 020000000001 0806 " + new string('0', 92)), StringComparison.Ordinal);
 
         Refused("trace: one of FLOW, --hex BYTES and --pcap FILE, and no more than a TARGET before it");
         Refused("--hex: packet: not bytes in hexadecimal", "--hex", "xyz", "--in-port", "1");
@@ -84,7 +61,4 @@ public sealed class TraceCommandTests : IDisposable
         Assert.Equal(2, result.ExitCode);
         Assert.Contains(reason, result.Error, StringComparison.Ordinal);
     }
-
-    /// <summary>Without what the hosts themselves say.</summary>
-    private static string Traffic(string ports) => string.Join('\n', ports.Split('\n').Where(line => line.Contains("tx pkts", StringComparison.Ordinal)));
 }

@@ -1,4 +1,5 @@
 using Softswitch.EndToEnd.Tests.Harness;
+using Softswitch.Hosting;
 
 namespace Softswitch.EndToEnd.Tests.Cards;
 
@@ -33,10 +34,7 @@ public sealed class CardCommandTests
     {
         using TemporaryFolder folder = new();
         string path = folder.Path("control");
-        using RunningCommand running = RunningCommand.Start(
-            SwitchProgram.Dotnet, [SwitchProgram.Library, "run", "--port", "1=null:", "--listen", $"punix:{folder.Path("of")}", "--control", $"punix:{path}"]);
-        running.WaitForText("ready", SwitchProgram.Patience);
-
+        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", $"punix:{path}")));
         AssertRefused("softswitch netfpga show: the switch has no NetFPGA card (run --netfpga)\n", "show", $"unix:{path}");
     }
 

@@ -42,6 +42,19 @@ public sealed class SwitchReportTests
     }
 
     [Fact]
+    public void Drops_are_told_by_port_and_reason_with_what_to_do_about_it()
+    {
+        using SwitchHost host = SwitchHost.Start(Small);
+        ProgramPort left = host.AddProgramPort("left", 1);
+        host.AddFlow("in_port=1,actions=output:7");
+        Assert.True(left.TrySend(TestPacket.Udp()));
+        Eventually.True(() => host.ReadDrops().Values.Sum() == 1, "the drop was not counted");
+        string text = string.Join('\n', DropsText.Write(Reread(host)));
+        Assert.Contains("\ndropped coming in, port 1 left:\n", text, StringComparison.Ordinal);
+        Assert.Matches(@"\n +1 to a port that does not exist \(noSuchPort\)\n +> ofctl dump-flows ", text);
+    }
+
+    [Fact]
     public void A_worker_that_moved_packets_was_busy_and_one_without_any_was_not()
     {
         using SwitchHost host = SwitchHost.Start(Small with { Datapath = new() { FrameCount = 2048, Workers = 2 } });
