@@ -51,16 +51,6 @@ public sealed class DemoTests
         Assert.Contains("sysctl -w user.max_user_namespaces=", line, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Without_an_end_it_runs_until_interrupted()
-    {
-        Needs.Namespaces();
-        using RunningCommand demo = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "demo"]);
-        demo.WaitForText("round 2:", Bound);
-        SwitchProgram.Terminate(demo, "INT");
-        Assert.Equal(0, demo.WaitForEnd(Bound).ExitCode);
-    }
-
     [Theory]
     [InlineData("0")]
     [InlineData("-1")]

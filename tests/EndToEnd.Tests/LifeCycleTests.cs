@@ -7,21 +7,6 @@ namespace Softswitch.EndToEnd.Tests;
 /// <summary>How a run starts, fails to start, and ends.</summary>
 public sealed class LifeCycleTests
 {
-    [Theory]
-    [InlineData("TERM")]
-    [InlineData("INT")]
-    public void A_signal_ends_it_with_0_and_interfaces_are_as_they_were(string signal)
-    {
-        Needs.Namespaces();
-        using var lab = new CabledHosts();
-        string before = InterfacePicture.Of(lab.Inside);
-        using RunningCommand running = lab.StartSwitchProcess("--listen", CabledHosts.Listen);
-        SwitchProgram.Terminate(running, signal);
-        CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
-        Assert.Equal(0, result.ExitCode);
-        Assert.Equal(before, InterfacePicture.Of(lab.Inside));
-    }
-
     [Fact]
     public void Several_SIGTERMs_as_from_the_threads_of_a_dying_parent_are_one()
     {
@@ -36,18 +21,6 @@ public sealed class LifeCycleTests
         CommandResult result = running.WaitForEnd(SwitchProgram.Patience);
         Assert.Equal(0, result.ExitCode);
         Assert.Equal(before, InterfacePicture.Of(lab.Inside));
-    }
-
-    [Fact]
-    public void Killed_it_leaves_nothing_that_stops_the_next_one()
-    {
-        Needs.Namespaces("ping");
-        using var lab = new CabledHosts();
-        using RunningCommand killed = lab.StartSwitchProcess("--listen", CabledHosts.Listen);
-        SwitchProgram.Terminate(killed, "KILL");
-        killed.WaitForEnd(SwitchProgram.Patience);
-        using HostedSwitch next = lab.StartSwitch("--listen", CabledHosts.Listen, "--fail-mode", "standalone");
-        Assert.Equal(3, lab.Ping(1, 2));
     }
 
     [Fact]
@@ -78,15 +51,6 @@ public sealed class LifeCycleTests
     }
 
     [Fact]
-    public void Features_tell_the_number_of_buffers_asked_for()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen, "--buffers", "7", "--emergency-flows", "0", "--emergency-attempts", "0");
-        Assert.Contains("n_buffers:7", lab.Ofctl("show"), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_worker_stays_on_its_processor_and_the_other_threads_off_it()
     {
         Needs.Namespaces();
@@ -110,52 +74,16 @@ public sealed class LifeCycleTests
         running.Dispose();
     }
 
-    [Fact]
-    public void A_processor_that_is_not_there_is_named()
-    {
-        CommandResult result = SwitchProgram.Execute("run", "--port", "null:", "--cpus", "1023");
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains("--cpus: processor 1023 is not one this process may use", result.Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Settings_come_from_a_file_and_the_command_line_wins()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        using var lab = new CabledHosts();
-        string file = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllText(file, $"port: [7=s1, s2]\nlisten: {CabledHosts.Listen}\ndatapath-id: 11\n");
-            using HostedSwitch running = lab.StartRun("--config", file, "--datapath-id", "22");
-            string shown = lab.Ofctl("show");
-            Assert.Contains("dpid:0000000000000022", shown, StringComparison.Ordinal);
-            Assert.Contains(" 7(s1):", shown, StringComparison.Ordinal);
-            Assert.Contains(" 1(s2):", shown, StringComparison.Ordinal);
-        }
-        finally
-        {
-            File.Delete(file);
-        }
-    }
-
     [Theory]
     [InlineData(new[] { "--port", "packet:nothere,rx-slots=5", "--datapath-id", "1" }, "packet:nothere", "rx-slots=5")]
     [InlineData(new[] { "--port", "xdp:nothere,mode=fast", "--datapath-id", "1" }, "xdp:nothere", "mode=fast")]
     [InlineData(new[] { "--port", "1=replay:/nonexistent/file" }, "replay:/nonexistent/file", "")]
-    [InlineData(new[] { "--port", "1=s1", "--port", "1=s2" }, "--port", "belongs to '1=s1'")]
-    [InlineData(new[] { "--port", "s1", "--workers", "many" }, "--workers", "'many' is not a number")]
-    [InlineData(new[] { "--port", "s1", "--config", "/nonexistent/file" }, "--config", "no such file")]
     [InlineData(new[] { "--port", "s1", "--port", "s1" }, "s1", "")]
     [InlineData(new[] { "--port", "s1", "--listen", "ptcp:6654:192.0.2.1" }, "--listen", "ptcp:6654:192.0.2.1")]
     [InlineData(new[] { "--port", "pcap:/nonexistent/file" }, "pcap:/nonexistent/file", "")]
-    [InlineData(new[] { "--port", "s1", "--workers", "1", "--workers", "2" }, "--workers", "is given more than once: '1' and '2'")]
-    [InlineData(new[] { "--port", "s1", "--config", "/dev/zero" }, "--config: /dev/zero", "longer than a million characters")]
     [InlineData(new[] { "--port", "s1", "--control", "punix:/tmp" }, "--control: punix:/tmp", "is a folder")]
     [InlineData(new[] { "--port", "s1", "--control", "punix:/nonexistent/s" }, "--control: punix:/nonexistent/s", "there is no folder /nonexistent")]
     [InlineData(new[] { "--port", "s1", "--listen", "punix:/tmp" }, "--listen: punix:/tmp", "is a folder")]
-    [InlineData(new[] { "--port", "foo:/x" }, "port 'foo:/x'", "there is no kind of port 'foo:'")]
-    [InlineData(new[] { "--port", "an-interface-of-that-name" }, "an-interface-of-that-name", "cannot be an interface's name")]
     public void What_cannot_be_done_is_one_line_that_names_it(string[] arguments, string name, string reason)
     {
         Needs.Namespaces();
@@ -171,6 +99,7 @@ public sealed class LifeCycleTests
     [InlineData("--colour", "red", "--colour")]
     [InlineData("--workers", "many", "--workers: 'many' is not a number")]
     [InlineData("--port", "pcap:/nonexistent/file", "pcap:/nonexistent/file")]
+    [InlineData("--cpus", "1023", "--cpus: processor 1023 is not one this process may use")]
     public void The_program_ends_with_2_and_a_line_of_its_own_for_each_reason(string option, string value, string reason)
     {
         CommandResult result = SwitchProgram.Execute("run", "--port", "null:", option, value);
@@ -188,19 +117,6 @@ public sealed class LifeCycleTests
         CommandResult result = RunningCommand.Execute("prlimit", "--nofile=70", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:");
         Assert.Equal(2, result.ExitCode);
         Assert.Equal("softswitch run: the limit of open files is 70, and the switch needs 100 or more (ulimit -n, LimitNOFILE= of systemd)\n", result.Error);
-    }
-
-    [Fact]
-    public void SIGHUP_without_a_file_is_answered_in_the_log_and_the_switch_goes_on()
-    {
-        Needs.Namespaces("ping");
-        using var lab = new CabledHosts();
-        using RunningCommand running = lab.StartSwitchProcess("--fail-mode", "standalone");
-        SwitchProgram.Terminate(running, "HUP");
-        Eventually.True(() => running.Error.Contains("SIGHUP: refused: there is no file to read again", StringComparison.Ordinal), () => running.Error);
-        Assert.Equal(3, lab.Ping(1, 2));
-        SwitchProgram.Terminate(running);
-        Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
 
     [Fact]

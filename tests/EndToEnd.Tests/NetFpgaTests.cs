@@ -42,35 +42,6 @@ public sealed class NetFpgaTests : IDisposable
     }
 
     [Fact]
-    public void Port_statistics_are_those_of_the_wire_and_count_every_packet_once()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        using var lab = new CabledHosts(Hosts);
-        using HostedSwitch running = lab.StartRun("--netfpga", Card, "--listen", CabledHosts.Listen);
-        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2");
-        lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=3,actions=LOCAL,CONTROLLER,output:4"); // more than a card can do
-        Dictionary<int, (long Received, long Sent)> before = Ports(lab);
-        SendNumbered(lab, 1, 200);
-        SendNumbered(lab, 3, 100);
-        long bytes = 0;
-        Eventually.True(
-            () =>
-            {
-                Dictionary<int, (long Received, long Sent)> now = Ports(lab);
-                bytes = now[2].Sent - before[2].Sent;
-                return bytes >= 200 && now[4].Sent - before[4].Sent >= 100;
-            },
-            () => lab.Ofctl("dump-ports"));
-        // The hosts' own frames (neighbour discovery) go nowhere, but do arrive.
-        Dictionary<int, (long Received, long Sent)> after = Ports(lab);
-        Assert.Equal(200, after[2].Sent - before[2].Sent);
-        Assert.Equal(100, after[4].Sent - before[4].Sent);
-        Assert.InRange(after[1].Received - before[1].Received, 200, 240);
-        Assert.InRange(after[3].Received - before[3].Received, 100, 140);
-        Assert.Equal(0, after[1].Sent - before[1].Sent);
-    }
-
-    [Fact]
     public void A_host_that_lies_about_a_header_length_puts_the_card_out_of_step_for_a_moment_only()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
@@ -89,20 +60,6 @@ public sealed class NetFpgaTests : IDisposable
     }
 
     [Fact]
-    public void The_link_is_the_wires()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        using var lab = new CabledHosts(2);
-        using HostedSwitch running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--listen", CabledHosts.Listen);
-        string shown = lab.Ofctl("show");
-        Assert.Equal(2, shown.Split("LINK_DOWN").Length - 1); // nothing is plugged into nf2c2 and nf2c3
-        lab.Host(1).Execute("ip", "link", "set", "eth0", "down").Checked();
-        Eventually.True(() => lab.Ofctl("show").Split("LINK_DOWN").Length - 1 == 3, () => lab.Ofctl("show"));
-        lab.Host(1).Execute("ip", "link", "set", "eth0", "up").Checked();
-        Eventually.True(() => lab.Ofctl("show").Split("LINK_DOWN").Length - 1 == 2, () => lab.Ofctl("show"));
-    }
-
-    [Fact]
     public void A_wire_that_was_down_is_up_while_the_switch_runs()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
@@ -116,53 +73,10 @@ public sealed class NetFpgaTests : IDisposable
         Assert.DoesNotContain(",UP", lab.Inside.Execute("ip", "link", "show", "s1").Checked().Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_trace_has_every_register_access_and_begins_with_identification()
-    {
-        Needs.Namespaces();
-        using var lab = new CabledHosts(2);
-        string file = Path.GetTempFileName();
-        try
-        {
-            lab.StartRun("--netfpga", $"emulator,wires=s1:s2::,offload=off,trace={file}").Dispose();
-            string[] lines = File.ReadAllLines(file);
-            Assert.Equal("R 00400000 5e461ffe", lines[0]);
-            Assert.Contains("W 00000008 00000100", lines);
-            Assert.All(Enumerable.Range(24, 8), row => Assert.Contains($"W 0200106c {row:x8}", lines));
-            Assert.All(lines, line => Assert.Matches("^[RW] [0-9a-f]{8} [0-9a-f]{8}$", line));
-        }
-        finally
-        {
-            File.Delete(file);
-        }
-    }
-
-    [Fact]
-    public void Two_cards_have_the_next_four_numbers()
-    {
-        Needs.Namespaces("ovs-ofctl", "ping");
-        using var lab = new CabledHosts(2);
-        using HostedSwitch running = lab.StartRun("--netfpga", "emulator,wires=s1:::", "--netfpga", "emulator,wires=:::s2", "--port", "20=nf2c7,rate=1G", "--listen", CabledHosts.Listen);
-        lab.Ofctl("add-flow", "in_port=1,actions=output:20");
-        lab.Ofctl("add-flow", "in_port=20,actions=output:1");
-        Eventually.True(() => lab.Ping(1, 2, count: 1) == 1, () => running.Output + running.Error);
-        string shown = lab.Ofctl("show");
-        Assert.Contains(" 7(nf2c6)", shown, StringComparison.Ordinal);
-        Assert.Contains(" 20(nf2c7)", shown, StringComparison.Ordinal);
-    }
-
     [Theory]
-    [InlineData("emulator,wires=s1:s2", "card 'emulator,wires=s1:s2': wires=s1:s2: names 2; a card has 4")]
     [InlineData("emulator,wires=s1:nosuch::", "card 'emulator,wires=s1:nosuch::': wire nosuch: there is no interface nosuch")]
-    [InlineData("emulator,wires=s1:s1::", "s1 is given twice")]
-    [InlineData("emulator,layout=2.0", "layout=2.0: is none of auto, 1.0 and 0.9")]
-    [InlineData("emulator,offload=some", "offload=some: is none of off, strict, on and all")]
-    [InlineData("emulator,transport=ioctl", "unknown option 'transport'; known are wires, layout, offload, trace")]
     [InlineData("emulator,trace=/nonexistent/file", "trace=/nonexistent/file: ")]
     [InlineData("nf2c0", "card 'nf2c0': nf2c0: there is neither an interface nf2c0 nor a device /dev/nf2c0")]
-    [InlineData("nf2c1", "'nf2c1' is neither emulator nor the first interface of a card (nf2c0, nf2c4, ...)")]
-    [InlineData("nf2c0,transport=smoke", "transport=smoke: is none of")]
-    [InlineData("card", "'card' is neither emulator nor the first interface of a card")]
     public void A_bad_card_is_refused_with_the_reason(string card, string message)
     {
         Needs.Namespaces();
@@ -199,25 +113,6 @@ public sealed class NetFpgaTests : IDisposable
         {
             File.Delete(file);
             File.Delete(trace);
-        }
-    }
-
-    [Fact]
-    public void A_card_and_its_ports_can_be_in_the_configuration_file()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        using var lab = new CabledHosts(2);
-        string file = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllText(file, $"netfpga: emulator,wires=s1:s2::,offload=strict\nport: 9=nf2c1\nlisten: {CabledHosts.Listen}\n");
-            using HostedSwitch running = lab.StartRun("--config", file);
-            Assert.Contains("offload=strict", running.Output, StringComparison.Ordinal);
-            Assert.Contains(" 9(nf2c1)", lab.Ofctl("show"), StringComparison.Ordinal);
-        }
-        finally
-        {
-            File.Delete(file);
         }
     }
 
@@ -268,19 +163,4 @@ public sealed class NetFpgaTests : IDisposable
         "python3", "-c",
         $"import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('eth0', 0)); "
         + $"[s.send(b'\\x02\\0\\0\\0\\0\\x09\\x02\\0\\0\\0\\0\\x0{from}\\x88\\xb5' + bytes(86)) for _ in range({count})]").Checked();
-
-    private static Dictionary<int, (long Received, long Sent)> Ports(CabledHosts lab)
-    {
-        string[] lines = lab.Ofctl("dump-ports").Split('\n');
-        var ports = new Dictionary<int, (long, long)>();
-        for (int i = 0; i + 1 < lines.Length; i++)
-        {
-            int at = lines[i].IndexOf(": rx", StringComparison.Ordinal);
-            if (at > 0 && int.TryParse(lines[i][..at].Replace("port", "", StringComparison.Ordinal).Trim(), out int number))
-            {
-                ports[number] = (CabledHosts.Number(lines[i], "pkts"), CabledHosts.Number(lines[i + 1], "pkts"));
-            }
-        }
-        return ports;
-    }
 }

@@ -121,27 +121,10 @@ public sealed class ReloadTests : IDisposable
         AwaitPings(lab, 1, 3);
         string ports = Execute(lab, "port", "list", $"unix:{Control}").Checked().Output;
         Assert.Matches(@"(?s)port 1: s2: .*port 2: s1: AF_PACKET.*port 5: later: ", ports);
+        string configuration = Execute(lab, "config", $"unix:{Control}").Checked().Output;
+        Assert.Contains("\n  - 4=s3\n", configuration, StringComparison.Ordinal);
+        Assert.Contains("\n# workers: 1\n", configuration, StringComparison.Ordinal);
         running.Dispose();
-    }
-
-    [Fact]
-    public void The_configuration_in_force_starts_another_switch_of_the_same()
-    {
-        Needs.Namespaces("ip");
-        using var lab = new CabledHosts();
-        Write("controller: tcp:127.0.0.1:7001", $"listen: {CabledHosts.Listen}", "log-level: debug", "queue: '2:1,max-rate=3M'");
-        string first;
-        using (HostedSwitch running = Start(lab))
-        {
-            first = Execute(lab, "config", $"unix:{Control}").Checked().Output;
-            Assert.Contains("\nqueue:\n  - 2:1,max-rate=3M\n", first, StringComparison.Ordinal);
-            Assert.Contains("\n# workers: 1\n", first, StringComparison.Ordinal);
-            running.Dispose();
-        }
-        System.IO.File.WriteAllText(File, first);
-        using HostedSwitch again = lab.StartRun("--config", File);
-        Assert.Equal(first, Execute(lab, "config", $"unix:{Control}").Checked().Output);
-        Assert.Equal("nothing has changed\n", Reload(lab).Checked().Output);
     }
 
     [Fact]

@@ -69,51 +69,6 @@ public sealed partial class StateTests : IDisposable
         Assert.Contains("2(s2)", lab.Ofctl("show"), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_mistake_in_a_file_of_flows_ends_the_start_with_its_place_and_leaves_the_state_as_it_was()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        string file = Path.Combine(_folder.FullName, "flows");
-        using var lab = new CabledHosts();
-        using (HostedSwitch first = lab.StartSwitch([.. Options, "--flows", "in_port=s1,actions=s2"]))
-        {
-            Assert.Contains("in_port=1 actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
-            first.Dispose();
-        }
-        byte[] journal = File.ReadAllBytes(Path.Combine(State, "flows.journal"));
-        File.WriteAllText(file, "# of today\nin_port=2,actions=output:1\npriority=5,tpc,actions=drop\ntcp,tp_dst=80,actions=output:1,output:0\n");
-        Assert.Equal(
-            [$"--flows: {file}:3: tpc: unknown word", $"--flows: {file}:4: actions: output:0: OFPBAC_BAD_OUT_PORT", $"--flows: '{Path.Combine(_folder.FullName, "none")}': no such file"],
-            lab.Refusal(["--port", "1=s1", .. Options, "--flows", file, "--flows", Path.Combine(_folder.FullName, "none")]).Split('\n'));
-        Assert.Equal(journal, File.ReadAllBytes(Path.Combine(State, "flows.journal")));
-    }
-
-    [Fact]
-    public void The_same_folder_for_a_second_switch_is_refused_with_the_first_one_s_pid()
-    {
-        Needs.Namespaces();
-        using var lab = new CabledHosts();
-        using RunningCommand first = lab.StartProcess(["--port", "s1", .. Options]);
-        Assert.Equal($"--state: '{State}': in use by another process (pid {first.ProcessId}), which has locked {State}", lab.Refusal("--port", "s2", "--state", State));
-    }
-
-    [Fact]
-    public void A_torn_end_is_cut_off_with_a_line_in_the_log()
-    {
-        Needs.Namespaces("ovs-ofctl");
-        using var lab = new CabledHosts();
-        using (HostedSwitch first = lab.StartSwitch([.. Options, "--flows", "in_port=1,actions=2"]))
-        {
-            first.Dispose();
-        }
-        string journal = Path.Combine(State, "flows.journal");
-        long length = new FileInfo(journal).Length;
-        File.AppendAllText(journal, "torn");
-        using HostedSwitch next = lab.StartSwitch(Options);
-        next.WaitForText($"state: {journal}: cut off at {length} of {length + 4} bytes");
-        Assert.Contains("in_port=1 actions=output:2", lab.Ofctl("dump-flows"), StringComparison.Ordinal);
-    }
-
     private string Status() => SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
 
     /// <summary>Without what time changes, and counts of pings.</summary>

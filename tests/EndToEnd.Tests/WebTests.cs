@@ -19,35 +19,6 @@ public sealed partial class WebTests
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_web_server_is_loaded_only_for_it(bool serves)
-    {
-        using RunningCommand running = Start(["run", "--port", "1=null:", .. serves ? (string[])["--web", "0"] : []]);
-        running.WaitForText("ready\n", SwitchProgram.Patience);
-        string loaded = File.ReadAllText($"/proc/{running.ProcessId}/maps");
-        Assert.Contains("Softswitch.Hosting.dll", loaded, StringComparison.Ordinal);
-        Assert.Equal(serves, loaded.Contains("Microsoft.AspNetCore.", StringComparison.Ordinal));
-        Assert.Equal(serves, loaded.Contains("Softswitch.Web.dll", StringComparison.Ordinal));
-        SwitchProgram.Terminate(running);
-        running.WaitForEnd(SwitchProgram.Patience).Checked();
-    }
-
-    [Fact]
-    public void An_address_in_use_and_one_that_is_none_are_errors_that_name_the_option()
-    {
-        using RunningCommand first = Start("run", "--port", "1=null:", "--web", "0");
-        first.WaitForText("\nready\n", SwitchProgram.Patience);
-        int port = AddressIn(first).Port;
-        CommandResult second = SwitchProgram.Execute("run", "--port", "1=null:", "--web", $"{port}");
-        Assert.Equal(2, second.ExitCode);
-        Assert.StartsWith($"softswitch run: --web: 127.0.0.1:{port}: ", Assert.Single(second.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
-        CommandResult third = SwitchProgram.Execute("run", "--port", "1=null:", "--web", "nowhere:80");
-        Assert.Equal(2, third.ExitCode);
-        Assert.StartsWith("softswitch run: --web: 'nowhere:80': 'nowhere' is no IP address", third.Error, StringComparison.Ordinal);
-    }
-
     [Fact]
     public async Task The_demo_is_seen_from_outside_its_own_network_with_traffic()
     {

@@ -48,6 +48,7 @@ public sealed class FullDiskTests : IDisposable
         lab.Ofctl("add-flow", "actions=normal,output:3");
         Assert.Equal(100, lab.Ping(1, 2, count: 100)); // 200 packets of 98 bytes are more than 16 KiB
         running.WaitForText("No space left on device", SwitchProgram.Patience);
+        Assert.Single(running.Error.Split('\n'), line => line.Contains("out.pcap lacks packets", StringComparison.Ordinal));
         Eventually.True(() => CabledHosts.Number(Statistics(lab), "errs=") > 0, () => Statistics(lab));
         Assert.Equal(3, lab.Ping(1, 2));
         Assert.Contains("No space left on device", Status(), StringComparison.Ordinal); // for good: later packets may find room
@@ -78,14 +79,17 @@ public sealed class FullDiskTests : IDisposable
     }
 
     [Fact]
-    public void Where_the_run_folder_is_read_only_it_starts_without_a_name_and_ends_like_any_other()
+    public void Where_the_run_folder_is_read_only_it_starts_without_a_name_and_ends_like_any_other_unless_a_name_was_asked_for()
     {
         Needs.Root();
-        string disk = MountSmallDisk(",ro");
-        using RunningCommand running = RunningCommand.Start(
-            SwitchProgram.Dotnet, [SwitchProgram.Library, "run", "--port", "null:"], new Dictionary<string, string> { ["SOFTSWITCH_RUNDIR"] = disk });
+        var environment = new Dictionary<string, string> { ["SOFTSWITCH_RUNDIR"] = MountSmallDisk(",ro") };
+        using RunningCommand running = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "run", "--port", "null:"], environment);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
-        running.WaitForText("warning no control socket, so tools do not find this switch", SwitchProgram.Patience);
+        running.WaitForText("warning no control socket, so tools do not find this switch (--control says where one can be): ", SwitchProgram.Patience);
+        using RunningCommand named = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "run", "--port", "null:", "--name", "s1"], environment);
+        CommandResult refused = named.WaitForEnd(SwitchProgram.Patience);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.StartsWith("softswitch run: --name: s1: ", refused.Error, StringComparison.Ordinal);
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }

@@ -220,6 +220,23 @@ public sealed class StateJournalTests : IDisposable
     }
 
     [Fact]
+    public void A_torn_end_is_cut_off_and_said()
+    {
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control);
+            journal.Start();
+            AddFlows(sut, 10);
+        }
+        long length = new FileInfo(JournalPath).Length;
+        File.AppendAllText(JournalPath, "torn");
+        using TestSwitch next = new();
+        using StateJournal again = Begin(next.Control);
+        Assert.Equal(10, next.Flows().Count);
+        Assert.Contains(_log, line => line.Contains($"state: {JournalPath}: cut off at {length} of {length + 4} bytes", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void What_does_not_fit_any_more_is_said_and_forgotten()
     {
         using (TestSwitch sut = new())
