@@ -5,17 +5,9 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary><c>softswitch capture</c> against a running switch, its captures opened by tshark and tcpdump.</summary>
-public sealed class CaptureCommandTests : IDisposable
+public sealed class CaptureCommandTests : WithControlSocket
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-capture-");
-
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    private string Target => $"unix:{SocketPath}";
-
-    private string CapturePath => Path.Combine(_folder.FullName, "seen.pcapng");
-
-    public void Dispose() => _folder.Delete(recursive: true);
+    private string CapturePath => PathOf("seen.pcapng");
 
     [Theory]
     [InlineData("xdp:")]
@@ -94,7 +86,7 @@ public sealed class CaptureCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 0);
-        string replay = SmallCapture.Write(_folder.FullName, frames: 100, length: 1000);
+        string replay = SmallCapture.Write(Folder.FullName, frames: 100, length: 1000);
         using HostedSwitch running = StartSwitch(lab, "--port", $"1=replay:{replay}", "--port", "2=null:");
         lab.Ofctl("add-flow", "in_port=1,actions=output:2");
         using RunningCommand capture = StartCapture("--port", "1", "-w", CapturePath);
@@ -118,9 +110,9 @@ public sealed class CaptureCommandTests : IDisposable
     }
 
     private HostedSwitch StartSwitch(CabledHosts lab, params string[] arguments) =>
-        lab.StartRun([.. arguments, "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}"]);
+        lab.StartRun([.. arguments, "--listen", CabledHosts.Listen, "--control", Control]);
 
-    private SwitchHost StartNull() => SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", $"punix:{SocketPath}")));
+    private SwitchHost StartNull() => SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", Control)));
 
     private RunningCommand StartCapture(params string[] arguments)
     {

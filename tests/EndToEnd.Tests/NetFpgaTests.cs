@@ -5,15 +5,11 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>The whole switch on an emulated NetFPGA card whose wires are veths to hosts.</summary>
-public sealed class NetFpgaTests : IDisposable
+public sealed class NetFpgaTests : WithControlSocket
 {
     private const int Hosts = 4;
     private const string Card = "emulator,wires=s1:s2:s3:s4";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-netfpga-");
-
-    public void Dispose() => _folder.Delete(recursive: true);
 
     [Theory]
     [InlineData("off")]
@@ -121,11 +117,10 @@ public sealed class NetFpgaTests : IDisposable
     {
         Needs.Namespaces();
         using var lab = new CabledHosts(2);
-        string socket = $"{_folder.FullName}/control";
-        using HostedSwitch running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--control", $"punix:{socket}");
-        CommandResult removed = lab.Start("port", "del", $"unix:{socket}", "1").WaitForEnd(SwitchProgram.Patience);
+        using HostedSwitch running = lab.StartRun("--netfpga", "emulator,wires=s1:s2::", "--control", Control);
+        CommandResult removed = lab.Start("port", "del", Target, "1").WaitForEnd(SwitchProgram.Patience);
         Assert.Contains("belongs to a NetFPGA card", removed.Error, StringComparison.Ordinal);
-        CommandResult added = lab.Start("port", "add", $"unix:{socket}", "9=nf2c9").WaitForEnd(SwitchProgram.Patience);
+        CommandResult added = lab.Start("port", "add", Target, "9=nf2c9").WaitForEnd(SwitchProgram.Patience);
         Assert.Contains("has to be started with", added.Error, StringComparison.Ordinal);
     }
 
@@ -136,15 +131,14 @@ public sealed class NetFpgaTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(Hosts);
-        string socket = $"{_folder.FullName}/control";
-        using HostedSwitch running = lab.StartRun("--netfpga", $"{Card},layout={layout}", "--listen", CabledHosts.Listen, "--control", $"punix:{socket}");
+        using HostedSwitch running = lab.StartRun("--netfpga", $"{Card},layout={layout}", "--listen", CabledHosts.Listen, "--control", Control);
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=1,actions=output:2,output:3");
         lab.Ofctl("add-flow", "priority=5,dl_type=0x88b5,in_port=4,actions=CONTROLLER");
         SendNumbered(lab, 1, 200);
         Eventually.True(
             () => lab.Ofctl("dump-flows", "in_port=1").Contains("n_packets=200, n_bytes=20000", StringComparison.Ordinal),
             () => lab.Ofctl("dump-flows") + running.Error);
-        CommandResult shown = lab.Start("netfpga", "show", $"unix:{socket}").WaitForEnd(SwitchProgram.Patience).Checked();
+        CommandResult shown = lab.Start("netfpga", "show", Target).WaitForEnd(SwitchProgram.Patience).Checked();
         Assert.Contains("1 of 2 forwarded by the card", shown.Output, StringComparison.Ordinal);
         Assert.Contains("n_packets=200, n_bytes=20000", shown.Output, StringComparison.Ordinal);
         Assert.Contains($"layout: {layout}", shown.Output, StringComparison.Ordinal);

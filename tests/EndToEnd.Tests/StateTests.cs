@@ -5,24 +5,18 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>Flows to begin with, and flows that outlast the process.</summary>
-public sealed partial class StateTests : IDisposable
+public sealed partial class StateTests : WithControlSocket
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-state-");
+    private string State => PathOf("state");
 
-    private string State => Path.Combine(_folder.FullName, "state");
-
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    private string[] Options => ["--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}", "--state", State];
-
-    public void Dispose() => _folder.Delete(recursive: true);
+    private string[] Options => ["--listen", CabledHosts.Listen, "--control", Control, "--state", State];
 
     [Fact]
     public void After_a_kill_the_next_start_forwards_by_all_of_100000_flows()
     {
         Needs.Namespaces("ovs-ofctl", "ping");
         const int flows = 100_000;
-        string file = Path.Combine(_folder.FullName, "flows");
+        string file = PathOf("flows");
         File.WriteAllLines(file, Enumerable.Range(0, flows).Select(i =>
             $"priority={i % 9},cookie={i},tcp,nw_src=10.{i >> 16}.{(i >> 8) & 255}.{i & 255},tp_dst={i % 1000},actions=mod_nw_tos:{4 * (i % 60)},output:{1 + (i % 2)}"));
         using var lab = new CabledHosts();
@@ -52,8 +46,8 @@ public sealed partial class StateTests : IDisposable
         string id;
         using (RunningCommand first = lab.StartProcess(["--port", "s1", .. Options]))
         {
-            SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s2").Checked();
-            SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s3").Checked();
+            SwitchProgram.Execute("port", "add", Target, "s2").Checked();
+            SwitchProgram.Execute("port", "add", Target, "s3").Checked();
             id = first.Output.Split('\n').First(line => line.StartsWith("datapath id", StringComparison.Ordinal));
             Assert.Contains("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
             SwitchProgram.Terminate(first, "KILL");
@@ -64,12 +58,10 @@ public sealed partial class StateTests : IDisposable
         Assert.StartsWith(id, next.Output, StringComparison.Ordinal);
         Assert.Contains("3(s3)", lab.Ofctl("show"), StringComparison.Ordinal);
         Assert.Contains("1(s1)", lab.Ofctl("show"), StringComparison.Ordinal);
-        SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "null:").Checked(); // not the number of s2
-        SwitchProgram.Execute("port", "add", $"unix:{SocketPath}", "s2").Checked();
+        SwitchProgram.Execute("port", "add", Target, "null:").Checked(); // not the number of s2
+        SwitchProgram.Execute("port", "add", Target, "s2").Checked();
         Assert.Contains("2(s2)", lab.Ofctl("show"), StringComparison.Ordinal);
     }
-
-    private string Status() => SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
 
     /// <summary>Without what time changes, and counts of pings.</summary>
     private static string Dump(CabledHosts lab)

@@ -7,19 +7,13 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary><c>softswitch trace</c> against a running switch on interfaces.</summary>
-public sealed class TraceCommandTests : IDisposable
+public sealed class TraceCommandTests : WithControlSocket
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-trace-");
-
-    private string Control => Path.Combine(_folder.FullName, "control");
-
-    public void Dispose() => _folder.Delete(recursive: true);
-
     [Fact]
     public void A_flow_bytes_and_each_packet_of_a_capture_are_traced()
     {
-        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("port", "2=null:"), ("control", $"punix:{Control}"), ("fail-mode", "standalone")));
-        string file = Path.Combine(_folder.FullName, "in.pcap");
+        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("port", "2=null:"), ("control", Control), ("fail-mode", "standalone")));
+        string file = PathOf("in.pcap");
         byte[][] frames = [TestPacket.Udp(payload: 60_000), TestPacket.Udp(payload: 61_000), TestPacket.Arp(), [1, 2, 3]];
         PcapFile.Write(file, frames.Select(frame => new ReadOnlyMemory<byte>(frame)));
         using JsonDocument json = JsonDocument.Parse(Trace("--pcap", file, "--in-port", "1", "--json"));
@@ -41,7 +35,7 @@ public sealed class TraceCommandTests : IDisposable
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 4);
-        using HostedSwitch running = lab.StartRun("--netfpga", "emulator,wires=s1:s2:s3:s4,offload=on", "--listen", CabledHosts.Listen, "--control", $"punix:{Control}");
+        using HostedSwitch running = lab.StartRun("--netfpga", "emulator,wires=s1:s2:s3:s4,offload=on", "--listen", CabledHosts.Listen, "--control", Control);
         lab.Ofctl("add-flow", "priority=9,tcp,tp_dst=80,actions=output:2");
         lab.Ofctl("add-flow", "priority=8,udp,actions=output:CONTROLLER");
         lab.Ofctl("add-flow", "in_port=1,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,dl_vlan=0xffff,dl_type=0x0800,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_tos=0,nw_proto=6,tp_src=5,tp_dst=6,actions=output:3");
@@ -53,11 +47,11 @@ public sealed class TraceCommandTests : IDisposable
         Assert.True(toHost.Contains("card nf2c0: gives its packets to the host: ", StringComparison.Ordinal), toHost);
     }
 
-    private string Trace(params string[] words) => SwitchProgram.Execute(["trace", $"unix:{Control}", .. words]).Checked().Output;
+    private string Trace(params string[] words) => SwitchProgram.Execute(["trace", Target, .. words]).Checked().Output;
 
     private void Refused(string reason, params string[] words)
     {
-        CommandResult result = SwitchProgram.Execute(["trace", $"unix:{Control}", .. words]);
+        CommandResult result = SwitchProgram.Execute(["trace", Target, .. words]);
         Assert.Equal(2, result.ExitCode);
         Assert.Contains(reason, result.Error, StringComparison.Ordinal);
     }

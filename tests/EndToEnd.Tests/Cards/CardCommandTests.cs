@@ -4,7 +4,7 @@ using Softswitch.Hosting;
 namespace Softswitch.EndToEnd.Tests.Cards;
 
 /// <summary>The <c>netfpga</c> commands.</summary>
-public sealed class CardCommandTests
+public sealed class CardCommandTests : WithControlSocket
 {
     private const string Tcp =
         "in_port=1,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,dl_vlan=0xffff,tcp,nw_tos=0,nw_src=192.0.2.10,nw_dst=192.0.2.20,tp_src=40000,tp_dst=80,actions=output:2";
@@ -12,12 +12,11 @@ public sealed class CardCommandTests
     [Fact]
     public void The_commands_print_and_refuse()
     {
-        using TemporaryFolder folder = new();
-        string flows = folder.File("flows", Tcp);
+        string flows = Write("flows", Tcp);
         CommandResult dump = SwitchProgram.Execute("netfpga", "dump", "--flows", flows).Checked();
         Assert.Equal("W 02001000 00000001", dump.Output.Split('\n')[0]);
         Assert.Contains("\nW 0105079c 80ffff00\n", dump.Output, StringComparison.Ordinal);
-        string decoded = SwitchProgram.Execute("netfpga", "decode", folder.File("image", dump.Output)).Checked().Output;
+        string decoded = SwitchProgram.Execute("netfpga", "decode", Write("image", dump.Output)).Checked().Output;
         Assert.Equal(
             "# slot 0x0a0f\ntcp,in_port=1,vlan_tci=0x0000,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,nw_src=192.0.2.10,nw_dst=192.0.2.20,nw_tos=0,tp_src=40000,tp_dst=80 actions=output:2\n",
             decoded);
@@ -32,10 +31,8 @@ public sealed class CardCommandTests
     [Fact]
     public void A_running_switch_without_a_card_says_so()
     {
-        using TemporaryFolder folder = new();
-        string path = folder.Path("control");
-        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", $"punix:{path}")));
-        AssertRefused("softswitch netfpga show: the switch has no NetFPGA card (run --netfpga)\n", "show", $"unix:{path}");
+        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", Control)));
+        AssertRefused("softswitch netfpga show: the switch has no NetFPGA card (run --netfpga)\n", "show", Target);
     }
 
     private static void AssertRefused(string error, params string[] arguments)
@@ -44,18 +41,9 @@ public sealed class CardCommandTests
         Assert.Equal((2, string.Empty, error), (result.ExitCode, result.Output, result.Error));
     }
 
-    private sealed class TemporaryFolder : IDisposable
+    private string Write(string name, string text)
     {
-        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-netfpga-");
-
-        public string Path(string name) => System.IO.Path.Combine(_folder.FullName, name);
-
-        public string File(string name, string text)
-        {
-            System.IO.File.WriteAllText(Path(name), text);
-            return Path(name);
-        }
-
-        public void Dispose() => _folder.Delete(recursive: true);
+        File.WriteAllText(PathOf(name), text);
+        return PathOf(name);
     }
 }

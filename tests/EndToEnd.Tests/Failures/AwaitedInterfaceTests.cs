@@ -5,14 +5,8 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Failures;
 
 /// <summary>Interfaces that are not there when the switch starts.</summary>
-public sealed class AwaitedInterfaceTests : IDisposable
+public sealed class AwaitedInterfaceTests : WithControlSocket
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-awaited-");
-
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    public void Dispose() => _folder.Delete(recursive: true);
-
     [Theory]
     [InlineData("s3")]
     [InlineData("packet:s3")]
@@ -27,7 +21,7 @@ public sealed class AwaitedInterfaceTests : IDisposable
         using var lab = new CabledHosts(hosts: 3);
         Hide(lab.Inside, "s3");
         string before = InterfacePicture.Of(lab.Inside);
-        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={port}", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", $"3={port}", "--listen", CabledHosts.Listen, "--control", Control);
         running.WaitForText(" warning port 3: "); // the log is not behind standard output, and not before it
         Assert.Equal(" warning port 3: s3: there is no such interface; waiting for it", Warnings(running));
         Assert.Contains("3 s3: the interface is away\n", Status(), StringComparison.Ordinal);
@@ -52,7 +46,7 @@ public sealed class AwaitedInterfaceTests : IDisposable
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 3);
         Hide(lab.Inside, "s3");
-        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", "3=s3", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", "3=s3", "--listen", CabledHosts.Listen, "--control", Control);
         using RunningCommand other = lab.StartProcess("--port", "9=hidden-s3");
         Show(lab.Inside, "s3");
         running.WaitForText($"port '3=s3': interface s3 is in use by another softswitch (pid {other.ProcessId})");
@@ -70,7 +64,7 @@ public sealed class AwaitedInterfaceTests : IDisposable
         using var lab = new RoutedLab();
         Hide(lab.Inside, "u0");
         using HostedSwitch running = lab.Start(
-            $"u0,address=10.1.0.1/24,gateway=10.1.0.254", "", "--control", $"punix:{SocketPath}");
+            $"u0,address=10.1.0.1/24,gateway=10.1.0.254", "", "--control", Control);
         running.WaitForText("port 2: u0: there is no such interface; waiting for it\n");
         running.WaitForText("port 3: vxlan:local=10.1.0.1");
         running.WaitForText(": it travels by port 2, which is away; waiting for it\n");
@@ -111,6 +105,4 @@ public sealed class AwaitedInterfaceTests : IDisposable
     private static void Hide(LabNode inside, string name) => inside.Execute("ip", "link", "set", name, "name", $"hidden-{name}").Checked();
 
     private static void Show(LabNode inside, string name) => inside.Execute("ip", "link", "set", $"hidden-{name}", "name", name).Checked();
-
-    private string Status() => SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
 }

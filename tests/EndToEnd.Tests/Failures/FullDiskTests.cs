@@ -4,17 +4,14 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Failures;
 
 /// <summary>Nobody takes what the switch says, or the disk it writes to is full: it forwards on, and says so where it can.</summary>
-public sealed class FullDiskTests : IDisposable
+public sealed class FullDiskTests : WithControlSocket
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-full-");
     private readonly List<string> _mounted = [];
 
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    public void Dispose()
+    public override void Dispose()
     {
         _mounted.ForEach(folder => RunningCommand.Execute("umount", "--lazy", folder));
-        _folder.Delete(recursive: true);
+        base.Dispose();
     }
 
     [Theory]
@@ -27,8 +24,8 @@ public sealed class FullDiskTests : IDisposable
     public void With_standard_streams_that_are_closed_or_full_it_runs_and_ends_as_ever(string streams)
     {
         using RunningCommand running = RunningCommand.Start(
-            "sh", ["-c", $"exec \"$@\" {streams}", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:", "--control", $"punix:{SocketPath}"]);
-        Eventually.True(() => SwitchProgram.Execute("status", $"unix:{SocketPath}").ExitCode == 0, () => running.Error);
+            "sh", ["-c", $"exec \"$@\" {streams}", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "null:", "--control", Control]);
+        Eventually.True(() => SwitchProgram.Execute("status", Target).ExitCode == 0, () => running.Error);
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
@@ -44,7 +41,7 @@ public sealed class FullDiskTests : IDisposable
         string disk = MountSmallDisk();
         using var lab = new CabledHosts();
         using RunningCommand running = lab.StartSwitchProcess(
-            "--port", $"3=pcap:{disk}/out.pcap", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+            "--port", $"3=pcap:{disk}/out.pcap", "--listen", CabledHosts.Listen, "--control", Control);
         lab.Ofctl("add-flow", "actions=normal,output:3");
         Assert.Equal(100, lab.Ping(1, 2, count: 100)); // 200 packets of 98 bytes are more than 16 KiB
         running.WaitForText("No space left on device", SwitchProgram.Patience);
@@ -62,8 +59,8 @@ public sealed class FullDiskTests : IDisposable
         Needs.Namespaces("ping");
         string disk = MountSmallDisk();
         using var lab = new CabledHosts();
-        using HostedSwitch running = lab.StartSwitch("--fail-mode", "standalone", "--control", $"punix:{SocketPath}");
-        using RunningCommand capture = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "capture", $"unix:{SocketPath}", "-w", $"{disk}/c.pcapng"]);
+        using HostedSwitch running = lab.StartSwitch("--fail-mode", "standalone", "--control", Control);
+        using RunningCommand capture = RunningCommand.Start(SwitchProgram.Dotnet, [SwitchProgram.Library, "capture", Target, "-w", $"{disk}/c.pcapng"]);
         capture.WaitForText("capturing to", SwitchProgram.Patience);
         Eventually.True(
             () =>
@@ -94,8 +91,6 @@ public sealed class FullDiskTests : IDisposable
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
 
-    private string Status() => SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
-
     private static string Statistics(CabledHosts lab)
     {
         string all = lab.Ofctl("dump-ports", "3");
@@ -104,7 +99,7 @@ public sealed class FullDiskTests : IDisposable
 
     private string MountSmallDisk(string options = "")
     {
-        string folder = _folder.CreateSubdirectory($"disk{_mounted.Count}").FullName;
+        string folder = Folder.CreateSubdirectory($"disk{_mounted.Count}").FullName;
         CommandResult mounted = RunningCommand.Execute("mount", "-t", "tmpfs", "-o", $"size=16k{options}", "small", folder);
         Assert.SkipWhen(mounted.ExitCode != 0, $"no small disk here: {mounted.Error}");
         _mounted.Add(folder);

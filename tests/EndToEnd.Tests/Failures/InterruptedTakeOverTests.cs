@@ -4,20 +4,14 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Failures;
 
 /// <summary>A take-over that somebody ends, or that comes after an interface was renamed.</summary>
-public sealed class InterruptedTakeOverTests : IDisposable
+public sealed class InterruptedTakeOverTests : WithControlSocket
 {
     private const int Attempts = 8;
     private const int StepMilliseconds = 120; // a take-over is done after some hundreds
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-interrupted-");
+    private string[] Arguments => ["--port", "1=s1", "--port", "2=s2", "--fail-mode", "standalone", "--listen", CabledHosts.Listen, "--control", Control];
 
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    private string[] Arguments => ["--port", "1=s1", "--port", "2=s2", "--fail-mode", "standalone", "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}"];
-
-    private string[] TakeOver => [.. Arguments, "--take-over", $"unix:{SocketPath}"];
-
-    public void Dispose() => _folder.Delete(recursive: true);
+    private string[] TakeOver => [.. Arguments, "--take-over", Target];
 
     [Fact]
     public void A_taker_that_is_asked_to_end_before_the_switch_is_its_own_leaves_it_to_the_running_one()

@@ -5,24 +5,21 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Failures;
 
 /// <summary>A control group that leaves the switch little memory.</summary>
-public sealed class MemoryLimitTests : IDisposable
+public sealed class MemoryLimitTests : WithControlSocket
 {
     private const string FirstVersion = "/sys/fs/cgroup/memory";
     private const string SecondVersion = "/sys/fs/cgroup";
     private const int Flows = 400_000;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-memory-");
     private string? _group;
 
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    public void Dispose()
+    public override void Dispose()
     {
         if (_group != null)
         {
             Eventually.True(TryRemoveGroup, $"{_group} is empty");
         }
-        _folder.Delete(recursive: true);
+        base.Dispose();
     }
 
     [Fact]
@@ -33,7 +30,7 @@ public sealed class MemoryLimitTests : IDisposable
         using var lab = new CabledHosts();
         using RunningCommand running = lab.Inside.Start(
             "sh", "-c", $"echo $$ > {processes} && exec \"$@\"", "sh", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "1=s1", "--port", "2=s2",
-            "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}");
+            "--listen", CabledHosts.Listen, "--control", Control);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         lab.ConnectHosts1And2();
         string file = WriteFlows();
@@ -42,7 +39,7 @@ public sealed class MemoryLimitTests : IDisposable
         using RunningCommand adding = lab.Start("ofctl", "add-flows", CabledHosts.Target, file);
         running.WaitForText("memory: the control group's limit of 120 MiB is near", 2 * SwitchProgram.Patience);
         Assert.NotEqual(0, adding.WaitForEnd(2 * SwitchProgram.Patience).ExitCode);
-        string status = SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
+        string status = SwitchProgram.Execute("status", Target).Checked().Output;
         Assert.Contains("refused: OFPFMFC_ALL_TABLES_FULL", status, StringComparison.Ordinal);
         long installed = CabledHosts.Number(lab.Ofctl("dump-aggregate"), "flow_count");
         Assert.InRange(installed, 1000, Flows);
@@ -63,7 +60,7 @@ public sealed class MemoryLimitTests : IDisposable
             text.Append($"in_port=5,dl_src=02:00:00:{i >> 16:x2}:{(i >> 8) & 255:x2}:{i & 255:x2},dl_dst=02:00:00:00:00:01,dl_vlan=0xffff,dl_type=0x0800,")
                 .Append($"nw_tos=0,nw_proto=6,nw_src=10.0.0.1,nw_dst=10.0.0.2,tp_src=1,tp_dst=2,actions=output:1\n");
         }
-        string file = Path.Combine(_folder.FullName, "flows");
+        string file = PathOf("flows");
         File.WriteAllText(file, text.ToString());
         return file;
     }

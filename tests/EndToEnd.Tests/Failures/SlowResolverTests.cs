@@ -6,15 +6,9 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Failures;
 
 /// <summary>A resolver that takes longer than anybody waits: it holds up nothing but the connection to the name it was asked for.</summary>
-public sealed class SlowResolverTests : IDisposable
+public sealed class SlowResolverTests : WithControlSocket
 {
     private const int SlowNames = 20;
-
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-resolver-");
-
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
     public void Many_names_that_are_not_answered_hold_up_neither_packets_nor_other_controllers_nor_tools_nor_the_end()
@@ -27,7 +21,7 @@ public sealed class SlowResolverTests : IDisposable
         string[] slow = [.. Enumerable.Range(1, SlowNames).SelectMany(number => new[] { "--controller", $"tcp:slow{number}.example" })];
         using RunningCommand running = resolver.Start(
             lab.Inside,
-            ["run", "--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, .. slow, "--controller", "tcp:127.0.0.1:6700", "--control", $"punix:{SocketPath}"]);
+            ["run", "--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, .. slow, "--controller", "tcp:127.0.0.1:6700", "--control", Control]);
         running.WaitForText("\nready\n", SwitchProgram.Patience);
         Eventually.True(() => resolver.Held.Count == SlowNames, () => string.Join(' ', resolver.Held));
 
@@ -106,6 +100,4 @@ public sealed class SlowResolverTests : IDisposable
         Assert.EndsWith(
             "softswitch run: --listen: ptcp:6654:slow.example: the resolver has not answered for 'slow.example' within 5 s\n", result.Error, StringComparison.Ordinal);
     }
-
-    private string Status() => SwitchProgram.Execute("status", $"unix:{SocketPath}").Checked().Output;
 }

@@ -9,18 +9,8 @@ using Softswitch.Testing;
 namespace Softswitch.EndToEnd.Tests.Ports;
 
 /// <summary><c>softswitch port add|del|list</c> against a running switch.</summary>
-public sealed class PortCommandTests : IDisposable
+public sealed class PortCommandTests : WithControlSocket
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-control-");
-
-    private string SocketPath => Path.Combine(_folder.FullName, "control");
-
-    private string Target => $"unix:{SocketPath}";
-
-    private string Control => $"punix:{SocketPath}";
-
-    public void Dispose() => _folder.Delete(recursive: true);
-
     [Fact]
     public void A_port_is_added_listed_and_removed_and_its_interface_left_as_it_was_found()
     {
@@ -214,7 +204,7 @@ public sealed class PortCommandTests : IDisposable
     [Fact]
     public void A_port_that_takes_for_ever_to_open_holds_nobody_up()
     {
-        string pipe = Path.Combine(_folder.FullName, "pipe");
+        string pipe = PathOf("pipe");
         RunningCommand.Execute("mkfifo", pipe).Checked();
         using RunningCommand running = StartNull();
         using Socket waiting = Connect();
