@@ -74,6 +74,22 @@ internal static class PolledPort
         return received;
     }
 
+    /// <summary>The frames of a segment, as copies.</summary>
+    public static List<byte[]> Cut(this FrameCache frames, in Packet segment)
+    {
+        Assert.True(GsoSegmenter.TryBegin(segment, frames, out GsoSegmenter segmenter));
+        List<byte[]> cut = [];
+        while (segmenter.TryNext(out Packet frame))
+        {
+            cut.Add(frame.Bytes.ToArray());
+            frames.Release(frame);
+        }
+        return cut;
+    }
+
+    /// <summary>As another process gets it: with descriptors of its own.</summary>
+    public static DeviceOffer Sent(this DeviceOffer offer) => offer with { Descriptors = [.. offer.Descriptors.Select(GuestRam.Duplicate)] };
+
     /// <summary>Every frame of the pool is free, but for what a port holds.</summary>
     public static void AssertAllFree(this FramePool pool, FrameCache? frames = null, int held = 0)
     {

@@ -102,6 +102,19 @@ internal static class TestPacket
         return Ethernet(EtherType.Ipv4, ip, dlSrc, dlDst, vlan);
     }
 
+    /// <summary>What a local stack hands to a device that finishes checksums: the folded sum of the pseudo-header, by the textbook.</summary>
+    /// <param name="network">Where the IPv4 header begins.</param>
+    /// <param name="checksumOffset">Where the checksum stands in the transport header.</param>
+    public static byte[] Unfinish(byte[] frame, int network, int checksumOffset)
+    {
+        byte[] unfinished = [.. frame];
+        int header = (frame[network] & 0xf) * 4;
+        byte[] pseudo = [.. frame.AsSpan(network + 12, 8), 0, frame[network + 9], 0, 0];
+        BinaryPrimitives.WriteUInt16BigEndian(pseudo.AsSpan(10), (ushort)(BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(network + 2)) - header));
+        BinaryPrimitives.WriteUInt16BigEndian(unfinished.AsSpan(network + header + checksumOffset), (ushort)~TextbookChecksum(pseudo));
+        return unfinished;
+    }
+
     /// <summary>RFC 1071, one 16-bit word after the other.</summary>
     public static ushort TextbookChecksum(ReadOnlySpan<byte> data, uint sum = 0)
     {

@@ -123,11 +123,13 @@ internal sealed unsafe class TunnelHost : IDisposable
     /// <summary>The peer says where it is, as if asked.</summary>
     public void LearnPeer(uint address = PeerAddress, ulong mac = 0x0200_0000_00b2) => Arrive(ArpReply(address, mac));
 
-    public byte[] ArpReply(uint address, ulong mac)
+    public byte[] ArpReply(uint address, ulong mac) => ArpReply(address, mac, Wire.HardwareAddress);
+
+    /// <param name="to">The underlay's hardware address.</param>
+    public static byte[] ArpReply(uint address, ulong mac, MacAddress to)
     {
         byte[] frame = new byte[60];
-        new ArpMessage(ArpMessage.Reply, new MacAddress(mac), Be32.FromHost(address), Wire.HardwareAddress, Be32.FromHost(LocalAddress))
-            .Write(frame, Wire.HardwareAddress);
+        new ArpMessage(ArpMessage.Reply, new MacAddress(mac), Be32.FromHost(address), to, Be32.FromHost(LocalAddress)).Write(frame, to);
         return frame;
     }
 

@@ -222,23 +222,7 @@ public sealed class AfXdpHandoverTests : IDisposable
     }
 
     /// <summary>Descriptors of this process that lead to the offer's sockets.</summary>
-    private static int Holders(DeviceOffer offer)
-    {
-        HashSet<string?> sockets = [.. offer.Descriptors.Select(Target).Where(target => target?.StartsWith("socket:", StringComparison.Ordinal) == true)];
-        return Directory.GetFiles("/proc/self/fd").Count(link => sockets.Contains(TargetOf(link)));
-
-        static string? Target(int descriptor) => TargetOf($"/proc/self/fd/{descriptor}");
-
-        static string? TargetOf(string link)
-        {
-            try
-            {
-                return new FileInfo(link).LinkTarget;
-            }
-            catch (IOException)
-            {
-                return null; // another test's, closed meanwhile
-            }
-        }
-    }
+    private static int Holders(DeviceOffer offer) => offer.Descriptors
+        .Where(descriptor => new FileInfo($"/proc/self/fd/{descriptor}").LinkTarget!.StartsWith("socket:", StringComparison.Ordinal))
+        .Sum(OpenFiles.CountDescriptors);
 }

@@ -115,9 +115,9 @@ public sealed class AfXdpPortTests : VethPortTests
     }
 
     [Theory]
-    [InlineData(XdpMode.Native, "prog/xdp")]
-    [InlineData(XdpMode.Generic, "xdpgeneric")]
-    internal void The_interface_is_left_as_found(XdpMode mode, string shown)
+    [InlineData(XdpMode.Native, "prog/xdp", "native, copy, need_wakeup, own umem; veth refuses zero-copy (Operation not supported); ")]
+    [InlineData(XdpMode.Generic, "xdpgeneric", "generic, copy, need_wakeup")]
+    internal void The_interface_is_left_as_found_and_the_line_says_what_the_driver_refused(XdpMode mode, string shown, string backend)
     {
         Needs.Program("ethtool");
         string before = Show();
@@ -125,7 +125,7 @@ public sealed class AfXdpPortTests : VethPortTests
         Assert.Equal("on", Offload());
         using (AfXdpPort near = Open(options: new AfXdpOptions(128, 128, mode)))
         {
-            Assert.StartsWith($"AF_XDP: {(mode == XdpMode.Native ? "native" : "generic")}, copy, need_wakeup", near.Backend, StringComparison.Ordinal);
+            Assert.StartsWith($"AF_XDP: {backend}", near.Backend, StringComparison.Ordinal);
             string opened = Show();
             Assert.Contains(shown, opened, StringComparison.Ordinal);
             Assert.Contains("promiscuity 1", opened, StringComparison.Ordinal);
@@ -150,38 +150,6 @@ public sealed class AfXdpPortTests : VethPortTests
         }
         Assert.Equal("on", Offload());
     }
-
-    [Fact]
-    public void Notes_of_a_namespace_that_only_a_descriptor_keeps_stay_until_it_is_gone()
-    {
-        const string Folder = "/run/softswitch";
-        string note = $"{Folder}/rx-vlan-offload-{uint.MaxValue}-{Environment.ProcessId}"; // no other run of this test has it
-        string boot = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
-        try
-        {
-            using (var held = new LabNode("held"))
-            {
-                Directory.CreateDirectory(Folder);
-                File.WriteAllText(note, $"{boot} 02:00:00:00:00:01 {new FileInfo(held.NetworkPath).LinkTarget}\n");
-                Open().Dispose();
-                Assert.True(File.Exists(note));
-            }
-            AwaitGone(note);
-        }
-        finally
-        {
-            File.Delete(note);
-        }
-    }
-
-    /// <summary>The next port to be opened removes a note, or one after it: a program that somebody starts just then keeps the namespace until its exec.</summary>
-    private void AwaitGone(string note) => Eventually.True(
-        () =>
-        {
-            Open().Dispose();
-            return !File.Exists(note);
-        },
-        $"{note} is gone");
 
     [Fact]
     public void An_offload_that_somebody_else_switched_off_stays_off()
@@ -210,17 +178,28 @@ public sealed class AfXdpPortTests : VethPortTests
     }
 
     [Fact]
-    public void Notes_of_namespaces_that_are_gone_go_too()
+    public void Notes_of_namespaces_that_are_gone_go_too_and_those_that_only_a_descriptor_keeps_stay()
     {
         Needs.Program("ethtool");
         HashSet<string> before = [.. Notes()];
-        var gone = new LabNode("gone");
-        VethCable.Lay(gone.Network, "near", gone.Network, "far");
-        gone.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
-        string space = gone.Run(() => new FileInfo("/proc/thread-self/ns/net").LinkTarget!);
-        string note = Assert.Single(Notes(), name => !before.Contains(name) && Read(name).Contains(space, StringComparison.Ordinal));
-        gone.Dispose();
-        AwaitGone(note);
+        string note;
+        using (var held = new LabNode("held"))
+        {
+            VethCable.Lay(held.Network, "near", held.Network, "far");
+            held.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
+            string space = new FileInfo(held.NetworkPath).LinkTarget!;
+            note = Assert.Single(Notes(), name => !before.Contains(name) && Read(name).Contains(space, StringComparison.Ordinal));
+            Open().Dispose();
+            Assert.True(File.Exists(note));
+        }
+        // The next port to be opened removes it, or one after it: a program that somebody starts just then keeps the namespace until its exec.
+        Eventually.True(
+            () =>
+            {
+                Open().Dispose();
+                return !File.Exists(note);
+            },
+            $"{note} is gone");
         using (Open())
         {
             Assert.NotEmpty(Notes());
@@ -281,13 +260,5 @@ public sealed class AfXdpPortTests : VethPortTests
             Assert.Equal(Frame(100), ReceiveOne(near));
         }
         AssertEveryFrameIsBack();
-    }
-
-    [Fact]
-    public void Zero_copy_is_asked_for_and_the_line_says_that_the_driver_refused()
-    {
-        using AfXdpPort near = Open();
-        Assert.StartsWith(
-            "AF_XDP: native, copy, need_wakeup, own umem; veth refuses zero-copy (Operation not supported); ", near.Backend, StringComparison.Ordinal);
     }
 }

@@ -32,20 +32,6 @@ public sealed class PartialChecksumDetectorTests : IDisposable
         return (marked, bytes);
     }
 
-    /// <summary>What a local stack hands to a device that finishes checksums: the folded sum of the pseudo-header, by the textbook.</summary>
-    private static byte[] Unfinish(byte[] frame, int network, int checksumOffset)
-    {
-        byte[] unfinished = [.. frame];
-        int header = (frame[network] & 0xf) * 4;
-        byte[] pseudo = new byte[12];
-        frame.AsSpan(network + 12, 8).CopyTo(pseudo);
-        pseudo[9] = frame[network + 9];
-        BinaryPrimitives.WriteUInt16BigEndian(pseudo.AsSpan(10), (ushort)(BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(network + 2)) - header));
-        ushort folded = (ushort)~TestPacket.TextbookChecksum(pseudo);
-        BinaryPrimitives.WriteUInt16BigEndian(unfinished.AsSpan(network + header + checksumOffset), folded);
-        return unfinished;
-    }
-
     [Fact]
     public void A_partial_checksum_is_recognised_and_finished_as_the_textbook_does()
     {
@@ -61,7 +47,7 @@ public sealed class PartialChecksumDetectorTests : IDisposable
             byte[] finished = tcp
                 ? TestPacket.Tcp(from, to, payload: payload, vlan: vlan, options: options)
                 : TestPacket.Udp(from, to, payload: payload, vlan: vlan, options: options);
-            byte[] unfinished = Unfinish(finished, Ipv4Start + (vlan is null ? 0 : 4), tcp ? TcpChecksum : UdpChecksum);
+            byte[] unfinished = TestPacket.Unfinish(finished, Ipv4Start + (vlan is null ? 0 : 4), tcp ? TcpChecksum : UdpChecksum);
             (bool marked, byte[] bytes) = Treat(unfinished);
             Assert.True(marked, $"seed {Seed}, packet {i}: not recognised");
             Assert.True(finished.AsSpan().SequenceEqual(bytes), $"seed {Seed}, packet {i}: finished wrongly");
@@ -89,8 +75,8 @@ public sealed class PartialChecksumDetectorTests : IDisposable
         Assert.False(Treat(TestPacket.Icmp()).Marked);
         Assert.False(Treat(TestPacket.Arp()).Marked);
         byte[] fragment = TestPacket.Tcp(fragment: 0x2000);
-        Assert.False(Treat(Unfinish(fragment, Ipv4Start, TcpChecksum)).Marked);
-        byte[] padded = [.. Unfinish(TestPacket.Tcp(payload: 0), Ipv4Start, TcpChecksum), 0, 0, 0, 0, 0, 0];
+        Assert.False(Treat(TestPacket.Unfinish(fragment, Ipv4Start, TcpChecksum)).Marked);
+        byte[] padded = [.. TestPacket.Unfinish(TestPacket.Tcp(payload: 0), Ipv4Start, TcpChecksum), 0, 0, 0, 0, 0, 0];
         Assert.False(Treat(padded).Marked);
     }
 

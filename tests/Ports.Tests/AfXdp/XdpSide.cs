@@ -2,6 +2,7 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Linux;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfXdp;
 
@@ -45,7 +46,7 @@ internal sealed class XdpSide : IDisposable
     /// <summary>A side that has what this one offers, by descriptors of its own as another process would; not adopted yet.</summary>
     public XdpSide Take()
     {
-        int memory = Duplicate(Pool.MemoryDescriptor);
+        int memory = GuestRam.Duplicate(Pool.MemoryDescriptor);
         var taker = new XdpSide(
             _space, new FramePool(Pool.FrameCount, Pool.FrameSize, Pool.LargeFrameCount, bytes => HugePages.Map(memory, bytes), isInUse: true));
         foreach (AfXdpPort port in Ports)
@@ -58,18 +59,8 @@ internal sealed class XdpSide : IDisposable
     /// <summary>Takes one port by duplicates of the offer's descriptors.</summary>
     public AfXdpPort Take(string name, FramePool pool, DeviceOffer offer)
     {
-        DeviceOffer sent = offer with { Descriptors = [.. offer.Descriptors.Select(Duplicate)] };
         Assert.True(PortSpec.TryParse($"xdp:{name}", out PortSpec? spec, out string? error), error);
-        return (AfXdpPort)_space.Run(() => PortFactory.Take(spec, pool, sent));
-    }
-
-    /// <summary>As a message to another process duplicates it.</summary>
-    public static int Duplicate(int descriptor)
-    {
-        const int F_DUPFD_CLOEXEC = 1030;
-        int duplicate = Libc.fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
-        Assert.True(duplicate >= 0, $"fcntl(F_DUPFD_CLOEXEC): {Errno.Text(Errno.Last)}");
-        return duplicate;
+        return (AfXdpPort)_space.Run(() => PortFactory.Take(spec, pool, offer.Sent()));
     }
 
     public IReadOnlyList<byte[]> Rest() => [.. Ports.Select(port => port.Handover.Rest())];

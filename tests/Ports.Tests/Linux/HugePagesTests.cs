@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Tests.AfXdp;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Linux;
 
@@ -34,7 +34,7 @@ public sealed unsafe class HugePagesTests
         const int bytes = HugePage + 4096;
         HugePages first = HugePages.Allocate(bytes, shared: true);
         first.Start[bytes - 1] = 42;
-        using HugePages second = HugePages.Map(XdpSide.Duplicate(first.Descriptor), bytes);
+        using HugePages second = HugePages.Map(GuestRam.Duplicate(first.Descriptor), bytes);
         Assert.Equal(0u, (nuint)second.Start % HugePage);
         Assert.Equal(42, second.Start[bytes - 1]);
         second.Start[0] = 43;

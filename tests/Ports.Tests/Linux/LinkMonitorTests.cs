@@ -7,41 +7,45 @@ namespace Softswitch.Ports.Tests.Linux;
 [Trait("Ring", "peers")]
 public sealed class LinkMonitorTests : IDisposable
 {
+    private readonly NetworkNamespace _network = Needs.NewNamespace();
+    private readonly NetlinkSocket _netlink;
     private readonly BlockingCollection<(Link Link, bool Removed)> _changes = [];
 
-    public void Dispose() => _changes.Dispose();
+    public LinkMonitorTests() => _netlink = _network.Run(NetlinkSocket.Open);
+
+    public void Dispose()
+    {
+        _netlink.Dispose();
+        _network.Dispose();
+        _changes.Dispose();
+    }
 
     [Fact]
     public void Links_that_come_change_and_go_are_reported()
     {
-        using NetworkNamespace network = Needs.NewNamespace();
-        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
-        using IDisposable monitor = network.Run(Subscribe);
-
-        netlink.CreateVethPair("a", "b");
+        using IDisposable monitor = _network.Run(Subscribe);
+        _netlink.CreateVethPair("a", "b");
         Next(c => c.Link.Name == "a" && !c.Removed);
-        netlink.SetUp("a");
-        netlink.SetUp("b");
+        _netlink.SetUp("a");
+        _netlink.SetUp("b");
         Next(c => c.Link.Name == "a" && c.Link.Carrier && c.Link.Flags.HasFlag(LinkFlags.Running));
-        netlink.SetUp("b", up: false);
+        _netlink.SetUp("b", up: false);
         Next(c => c.Link.Name == "a" && !c.Link.Carrier);
-        netlink.Delete("a");
+        _netlink.Delete("a");
         Next(c => c.Link.Name == "b" && c.Removed);
     }
 
     [Fact]
     public void Disposing_ends_the_reports()
     {
-        using NetworkNamespace network = Needs.NewNamespace();
-        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
         int reports = 0;
-        IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(_ => Interlocked.Increment(ref reports), _ => { }));
+        IDisposable monitor = _network.Run(() => LinkMonitor.Subscribe(_ => Interlocked.Increment(ref reports), _ => { }));
         monitor.Dispose();
         monitor.Dispose();
         int before = reports;
-        using IDisposable another = network.Run(Subscribe);
-        netlink.CreateVethPair("a", "b");
-        netlink.Delete("a");
+        using IDisposable another = _network.Run(Subscribe);
+        _netlink.CreateVethPair("a", "b");
+        _netlink.Delete("a");
         Next(c => c.Link.Name == "b" && c.Removed);
         Assert.Equal(before, reports);
     }
@@ -49,24 +53,22 @@ public sealed class LinkMonitorTests : IDisposable
     [Fact]
     public void A_link_that_went_among_lost_announcements_is_reported_too()
     {
-        using NetworkNamespace network = Needs.NewNamespace();
-        using NetlinkSocket netlink = network.Run(NetlinkSocket.Open);
-        netlink.CreateVethPair("kept", "k");
-        netlink.CreateVethPair("lost", "l");
+        _netlink.CreateVethPair("kept", "k");
+        _netlink.CreateVethPair("lost", "l");
         using var hold = new ManualResetEventSlim();
-        using IDisposable monitor = network.Run(() => LinkMonitor.Subscribe(
+        using IDisposable monitor = _network.Run(() => LinkMonitor.Subscribe(
             link =>
             {
                 Eventually.Set(hold, "the announcements are lost");
                 _changes.Add((link, false));
             },
             link => _changes.Add((link, true))));
-        netlink.SetUp("kept");
+        _netlink.SetUp("kept");
         for (int i = 0; i < 2000; i++)
         {
-            netlink.SetMtu("kept", 1000 + (i % 100)); // more than the socket's buffer holds
+            _netlink.SetMtu("kept", 1000 + (i % 100)); // more than the socket's buffer holds
         }
-        netlink.Delete("lost");
+        _netlink.Delete("lost");
         hold.Set();
         Next(c => c.Link.Name == "lost" && c.Removed);
         Next(c => c.Link is { Name: "kept", Mtu: 1099 } && !c.Removed);

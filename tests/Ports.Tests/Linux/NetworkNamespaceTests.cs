@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Softswitch.Ports.Linux;
 using Softswitch.Testing;
 
@@ -19,34 +17,6 @@ public sealed class NetworkNamespaceTests
         Assert.NotEqual(outside, inside);
         Assert.Equal(inside, network.Run(() => ReadLink(OfThisThread)));
         Assert.Equal(outside, ReadLink(OfThisThread));
-    }
-
-    [Fact]
-    public void A_socket_stays_in_the_namespace_it_was_opened_in()
-    {
-        using NetworkNamespace network = Needs.NewNamespace();
-        network.Run(() =>
-        {
-            using NetlinkSocket netlink = NetlinkSocket.Open();
-            netlink.SetUp("lo");
-        });
-        using TcpListener listener = network.Run(() =>
-        {
-            var opened = new TcpListener(IPAddress.Loopback, 0);
-            opened.Start();
-            return opened;
-        });
-        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        using Socket inside = network.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        inside.Connect(IPAddress.Loopback, port);
-        Assert.True(inside.Connected);
-    }
-
-    [Fact]
-    public void An_exception_inside_reaches_the_caller()
-    {
-        using NetworkNamespace network = Needs.NewNamespace();
-        Assert.Equal("inside", Assert.Throws<InvalidDataException>(() => network.Run(() => throw new InvalidDataException("inside"))).Message);
     }
 
     [Fact]

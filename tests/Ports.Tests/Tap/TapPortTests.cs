@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Machines;
-using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Tap;
 using Softswitch.Testing;
@@ -41,6 +40,7 @@ public sealed class TapPortTests : IDisposable
         {
             Assert.Equal("here", port.Name);
             Eventually.Up(port);
+            Assert.Equal(queues > 1, port.Backend.Contains($", {queues} queues, ", StringComparison.Ordinal));
             Assert.Contains(port.HardwareAddress.ToString(), _space.Execute("ip", "link", "show", "here").Output, StringComparison.Ordinal);
         }
         Eventually.Gone("here", () => _space.Execute("ip", "link").Output);
@@ -185,50 +185,6 @@ public sealed class TapPortTests : IDisposable
         Assert.Equal(offered, received + port.ReadCounters().ReceiveDropped);
         _space.Links.Delete("here");
         Assert.Equal(offered, received + port.ReadCounters().ReceiveDropped); // as it was last seen
-    }
-
-    [Fact]
-    public void Tcp_segments_pass_between_a_tap_device_and_a_veth()
-    {
-        Needs.Program("iperf3");
-        using var hosts = new TwoHosts();
-        using var pool = new FramePool(4096);
-        // The left host's stack lives behind the TAP device instead of behind its veth.
-        hosts.Left.Execute("ip", "addr", "flush", "dev", "eth0").Checked();
-        using TapPort tap = hosts.Left.Run(() => TapPort.Open("tap:stack", "stack"));
-        hosts.Left.Execute("ip", "addr", "add", $"{TwoHosts.LeftAddress}/24", "dev", "stack").Checked();
-        using AfPacketPort right = hosts.Switch.Run(() => AfPacketPort.Open("right", "right"));
-        using (var bridge = new Bridge(tap, right, pool))
-        {
-            hosts.Ping();
-            hosts.Transfer(hosts.Left, "-n", "32M");
-            hosts.Transfer(hosts.Right, "-n", "32M");
-            Assert.True(bridge.Longest > 20_000, $"the longest packet had {bridge.Longest} bytes: segments were cut");
-        }
-        Assert.Equal(0, tap.ReadCounters().TransmitErrors + tap.ReadCounters().ReceiveErrors);
-        pool.AssertAllFree();
-    }
-
-    private static byte[] Flow(int number) => TestPacket.Udp(srcPort: (ushort)(1000 + number));
-
-    [Fact]
-    public void Each_queue_receives_flows_of_its_own_and_sends()
-    {
-        const int flows = 200;
-        using TapPort port = Open("wide", queues: 3);
-        Assert.Contains(", 3 queues, ", port.Backend, StringComparison.Ordinal);
-        using RawSocket far = _space.Run(() => new RawSocket("wide"));
-        byte[][] sent = [.. Enumerable.Range(0, flows).Select(Flow)];
-        Assert.All(sent, frame => far.Send(frame));
-        int[] perQueue = port.ReceiveByQueue(_frames, sent);
-        Assert.All(perQueue, count => Assert.InRange(count, 1, flows));
-        for (int queue = 0; queue < perQueue.Length; queue++)
-        {
-            byte[] frame = Flow(queue);
-            Assert.Equal(1, port.Queues[queue].SendBurst(_frames, frame));
-            Assert.Equal(frame, far.Expect());
-        }
-        _pool.AssertAllFree(_frames);
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Softswitch.Datapath.Packets;
 using Softswitch.Testing;
 
@@ -69,15 +68,6 @@ public sealed class HiddenChecksumTests
     private static byte[] Unfinished(byte protocol, bool checksum)
     {
         byte[] outer = ReferenceTunnel.Outer(protocol, Wrap(protocol, checksum));
-        Unfinish(outer.AsSpan(outer.Length - Finished.Length + 14));
-        return outer;
-    }
-
-    /// <summary>Puts the folded sum of the pseudo-header where the TCP checksum was.</summary>
-    private static void Unfinish(Span<byte> ip)
-    {
-        byte[] pseudo = [.. ip[12..20], 0, 6, .. new byte[2]];
-        BinaryPrimitives.WriteUInt16BigEndian(pseudo.AsSpan(10), (ushort)(ip.Length - 20));
-        BinaryPrimitives.WriteUInt16BigEndian(ip[36..], (ushort)~TestPacket.TextbookChecksum(pseudo));
+        return TestPacket.Unfinish(outer, network: outer.Length - Finished.Length + 14, checksumOffset: 16);
     }
 }

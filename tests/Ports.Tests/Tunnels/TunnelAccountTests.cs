@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
@@ -107,10 +106,7 @@ public sealed class TunnelAccountTests
         switch (random.Next(7))
         {
             case 0:
-                byte[] reply = new byte[60];
-                new ArpMessage(ArpMessage.Reply, new MacAddress(0x0200_0000_00b2), Be32.FromHost(0x0a000002 + (uint)random.Next(3)), wire.HardwareAddress, Be32.FromHost(TunnelHost.LocalAddress))
-                    .Write(reply, wire.HardwareAddress);
-                return reply;
+                return TunnelHost.ArpReply(0x0a000002 + (uint)random.Next(3), 0x0200_0000_00b2, wire.HardwareAddress);
             case 1:
                 return TestPacket.Icmp(src: TunnelHost.PeerAddress, dst: TunnelHost.LocalAddress);
             case 2:

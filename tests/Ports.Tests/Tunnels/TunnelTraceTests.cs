@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
@@ -173,11 +172,7 @@ public sealed class TunnelTraceTests : IDisposable
     {
         _switch.Send(1, TestPacket.Udp());
         _switch.Settle();
-        byte[] reply = new byte[60];
-        new ArpMessage(
-            ArpMessage.Reply, new(0x0200_0000_00b2), Be32.FromHost(Peer), _wire.HardwareAddress,
-            Be32.FromHost(TunnelHost.LocalAddress)).Write(reply, _wire.HardwareAddress);
-        Assert.True(_wire.TryInject(reply));
+        Assert.True(_wire.TryInject(TunnelHost.ArpReply(Peer, 0x0200_0000_00b2, _wire.HardwareAddress)));
         _switch.Settle();
         _switch.Time.Advance(TimeSpan.FromMilliseconds(200));
         _switch.Settle();

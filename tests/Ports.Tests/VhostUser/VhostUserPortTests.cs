@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
@@ -103,8 +102,7 @@ public sealed class VhostUserPortTests : IDisposable
         nic.TrySend([1]); // no frame: an error
         Assert.Equal(0, giver.Queues[0].Receive(new PacketBatch(), _frames));
 
-        DeviceOffer offer = giver.Offer();
-        using VhostUserPort taker = VhostUserPort.Take("p", offer with { Descriptors = [.. offer.Descriptors.Select(GuestRam.Duplicate)] });
+        using VhostUserPort taker = VhostUserPort.Take("p", giver.Offer().Sent());
         Assert.True(nic.TrySend(TestPacket.Udp(src: 1, dst: 2))); // meanwhile
         taker.Adopt(giver.Rest());
         giver.Yield();
@@ -122,8 +120,7 @@ public sealed class VhostUserPortTests : IDisposable
     public void A_taker_that_is_not_told_to_go_on_leaves_the_socket_to_the_giver()
     {
         using VhostUserPort giver = Open(isServer: true);
-        DeviceOffer offer = giver.Offer();
-        VhostUserPort.Take("p", offer with { Descriptors = [.. offer.Descriptors.Select(GuestRam.Duplicate)] }).Dispose();
+        VhostUserPort.Take("p", giver.Offer().Sent()).Dispose();
         using VhostFrontEnd guest = VhostFrontEnd.Connect(Socket, _memory);
         Start(guest);
         Eventually.Up(giver);
