@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Emulator;
@@ -84,10 +83,7 @@ public sealed class EmulatedPlantTests : IDisposable
     public void A_partial_checksum_is_finished_before_the_card_sees_the_frame()
     {
         byte[] frame = TestPacket.Tcp();
-        byte[] unfinished = [.. frame];
-        ushort pseudo = (ushort)~TestPacket.TextbookChecksum([.. frame[26..34], 0, 6, 0, (byte)(frame.Length - 34)]);
-        BinaryPrimitives.WriteUInt16BigEndian(unfinished.AsSpan(50), pseudo);
-        Inject(0, unfinished, PacketFlags.NeedsChecksum, new OffloadState { ChecksumStart = 34, ChecksumOffset = 16 });
+        Inject(0, TestPacket.Unfinish(frame, 14, 16), PacketFlags.NeedsChecksum, new OffloadState { ChecksumStart = 34, ChecksumOffset = 16 });
         Assert.Equal([frame], Receive(0));
     }
 

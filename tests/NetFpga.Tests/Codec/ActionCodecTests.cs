@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Tests.Offload;
 
 namespace Softswitch.NetFpga.Tests.Codec;
 
@@ -27,11 +28,12 @@ public sealed class ActionCodecTests
             }
             accepted++;
             Assert.Equal(0u, words[0] & 0xffff);
-            foreach (Header header in new[] { new Header(), new Header { Tag = 0x6abc }, new Header { Tag = 0xefff } })
+            foreach (int tag in new[] { -1, 0x6abc, 0xefff })
             {
-                List<Header> sent = Execute(actions, header);
+                ModelFrame frame = default(ModelFrame) with { Tag = tag };
+                List<ModelFrame> sent = Execute(actions, frame);
                 sending += sent.Count;
-                Header rewritten = ApplyOnCard(words, header);
+                ModelFrame rewritten = ApplyOnCard(words, frame);
                 Assert.All(sent, copy => Assert.Equal(copy, rewritten));
             }
         }
@@ -147,53 +149,25 @@ public sealed class ActionCodecTests
         return isOrdered && actions[..first].All(a => known.Contains(a.Kind));
     }
 
-    private static List<Header> Execute(FlowAction[] actions, Header header)
+    private static List<ModelFrame> Execute(FlowAction[] actions, ModelFrame frame)
     {
-        List<Header> sent = [];
-        foreach (FlowAction action in actions)
+        List<ModelFrame> sent = [];
+        foreach (FlowAction action in actions[..(Array.FindLastIndex(actions, action => action.IsOutput) + 1)])
         {
-            switch (action.Kind)
+            if (action.IsOutput)
             {
-                case ActionKind.Output or ActionKind.Enqueue:
-                    sent.Add(header);
-                    break;
-                case ActionKind.SetVlanVid:
-                    header.Tag = ((header.Tag ?? 0) & 0xf000) | action.Value;
-                    break;
-                case ActionKind.SetVlanPcp:
-                    header.Tag = ((header.Tag ?? 0) & 0x1fff) | (action.Value << 13);
-                    break;
-                case ActionKind.StripVlan:
-                    header.Tag = null;
-                    break;
-                case ActionKind.SetDlSrc:
-                    header.DlSrc = action.Mac.Value;
-                    break;
-                case ActionKind.SetDlDst:
-                    header.DlDst = action.Mac.Value;
-                    break;
-                case ActionKind.SetNwSrc:
-                    header.NwSrc = action.Value;
-                    break;
-                case ActionKind.SetNwDst:
-                    header.NwDst = action.Value;
-                    break;
-                case ActionKind.SetNwTos:
-                    header.Tos = (header.Tos & 3) | action.Value;
-                    break;
-                case ActionKind.SetTpSrc:
-                    header.TpSrc = action.Value;
-                    break;
-                case ActionKind.SetTpDst:
-                    header.TpDst = action.Value;
-                    break;
+                sent.Add(frame);
+            }
+            else
+            {
+                frame = frame.With(action);
             }
         }
         return sent;
     }
 
     /// <summary>What the card's action processor does, bytes counted as its documents count them.</summary>
-    private static Header ApplyOnCard(in ActionWords words, Header header)
+    private static ModelFrame ApplyOnCard(in ActionWords words, ModelFrame frame)
     {
         byte[] bytes = new byte[40];
         for (int i = 0; i < bytes.Length; i++)
@@ -201,23 +175,25 @@ public sealed class ActionCodecTests
             bytes[i] = (byte)(words[i / 4] >> (8 * (i % 4)));
         }
         int flags = (int)Number(bytes, 2, 2);
-        if ((flags & 0x08) != 0 && header.Tag != null)
+        int tag = frame.Tag;
+        if ((flags & 0x08) != 0 && tag >= 0)
         {
-            header.Tag = null;
+            tag = -1;
         }
         else
         {
-            header.Tag = (flags & 0x02) != 0 ? ((header.Tag ?? 0) & 0xf000) | (uint)Number(bytes, 4, 2) : header.Tag;
-            header.Tag = (flags & 0x04) != 0 ? ((header.Tag ?? 0) & 0x1fff) | ((uint)bytes[6] << 13) : header.Tag;
+            tag = (flags & 0x02) != 0 ? (Math.Max(tag, 0) & 0xf000) | (int)Number(bytes, 4, 2) : tag;
+            tag = (flags & 0x04) != 0 ? (Math.Max(tag, 0) & 0x1fff) | (bytes[6] << 13) : tag;
         }
-        header.DlSrc = (flags & 0x10) != 0 ? Number(bytes, 7, 6) : header.DlSrc;
-        header.DlDst = (flags & 0x20) != 0 ? Number(bytes, 13, 6) : header.DlDst;
-        header.NwSrc = (flags & 0x40) != 0 ? Number(bytes, 19, 4) : header.NwSrc;
-        header.NwDst = (flags & 0x80) != 0 ? Number(bytes, 23, 4) : header.NwDst;
-        header.Tos = (flags & 0x100) != 0 ? (header.Tos & 3) | (bytes[27] & 0xfcu) : header.Tos;
-        header.TpSrc = (flags & 0x200) != 0 ? Number(bytes, 28, 2) : header.TpSrc;
-        header.TpDst = (flags & 0x400) != 0 ? Number(bytes, 30, 2) : header.TpDst;
-        return header;
+        return new ModelFrame(
+            (flags & 0x10) != 0 ? new MacAddress(Number(bytes, 7, 6)) : frame.DlSrc,
+            (flags & 0x20) != 0 ? new MacAddress(Number(bytes, 13, 6)) : frame.DlDst,
+            tag,
+            (flags & 0x40) != 0 ? (uint)Number(bytes, 19, 4) : frame.NwSrc,
+            (flags & 0x80) != 0 ? (uint)Number(bytes, 23, 4) : frame.NwDst,
+            (flags & 0x100) != 0 ? (byte)((frame.NwTos & 3) | (bytes[27] & 0xfc)) : frame.NwTos,
+            (flags & 0x200) != 0 ? (ushort)Number(bytes, 28, 2) : frame.TpSrc,
+            (flags & 0x400) != 0 ? (ushort)Number(bytes, 30, 2) : frame.TpDst);
     }
 
     private static ulong Number(byte[] bytes, int first, int count)
@@ -228,18 +204,5 @@ public sealed class ActionCodecTests
             number = (number << 8) | bytes[first + i];
         }
         return number;
-    }
-
-    private record struct Header
-    {
-        /// <summary>The tag's 16 bits; null without one.</summary>
-        public uint? Tag;
-        public ulong DlSrc;
-        public ulong DlDst;
-        public ulong NwSrc;
-        public ulong NwDst;
-        public uint Tos;
-        public ulong TpSrc;
-        public ulong TpDst;
     }
 }

@@ -267,7 +267,7 @@ public sealed unsafe class MatchCodecTests
         TestPacket.Tcp(source, destination, from, to, 20, null, tos, 0, 0, dlSource, dlDestination);
 
     /// <summary>False for fragments, of which a card takes ports and the software does not, and for what the card takes for another frame.</summary>
-    private static bool TryParse(byte[] frame, ushort inPort, out FlowKey key)
+    internal static bool TryParse(byte[] frame, ushort inPort, out FlowKey key)
     {
         FlowKey parsed;
         HeaderOffsets layout;

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
@@ -146,7 +147,7 @@ internal sealed class SwitchPair : IDisposable
         change(_offloaded);
     }
 
-    private sealed class Twin : IControlEvents, IDisposable
+    internal sealed class Twin : IControlEvents, IDisposable
     {
         private FlowRemovedCursor _removed;
 
@@ -162,10 +163,12 @@ internal sealed class SwitchPair : IDisposable
             Control = new DatapathControl(options) { Events = this };
             for (ushort number = 1; number <= PortCount; number++)
             {
-                Ports.Add(new MemoryPort($"p{number}", Control.Frames, capacity: 256) { HardwareAddress = new(0x0200_0000_ff00UL + number) });
+                Ports.Add(new MemoryPort($"p{number}", Control.Frames, capacity: 256) { HardwareAddress = AddressOf(number) });
                 Assert.Equal(ControlError.None, Control.AddPort(number, Ports[^1]));
             }
         }
+
+        public static MacAddress AddressOf(ushort port) => new(0x0200_0000_ff00UL + port);
 
         public DatapathControl Control { get; }
 

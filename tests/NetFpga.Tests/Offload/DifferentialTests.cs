@@ -4,7 +4,6 @@ using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Offload;
 using Softswitch.NetFpga.Tests.Contract;
-using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Offload;
@@ -81,7 +80,7 @@ public sealed class DifferentialTests
             case 2 when random.Random.Next(4) == 0:
                 ushort port = (ushort)random.Random.Next(1, 6);
                 PortConfig config = random.Random.Next(2) == 0 ? PortConfig.None : (PortConfig)random.Random.Next((int)PortConfig.All + 1);
-                return control => control.ConfigurePort(port, ProbedSwitches.AddressOf(port), config & ~PortConfig.PortDown, PortConfig.All);
+                return control => control.ConfigurePort(port, SwitchPair.Twin.AddressOf(port), config & ~PortConfig.PortDown, PortConfig.All);
             case 3 when random.Random.Next(8) == 0:
                 return control =>
                 {
@@ -99,25 +98,22 @@ public sealed class DifferentialTests
     }
 
     /// <summary>A switch without a card, and one with: this one's card is looked at while it is written.</summary>
-    private sealed class ProbedSwitches : IControlEvents, IDisposable
+    private sealed class ProbedSwitches : IDisposable
     {
-        private readonly TestTime _time = new();
-        private readonly DatapathControl _plain;
-        private readonly DatapathControl _offloaded;
+        private readonly SwitchPair.Twin _plain;
+        private readonly SwitchPair.Twin _offloaded;
         private readonly EmulatedHardware _hardware;
-        private readonly List<MemoryPort> _ports = [];
         private List<(ushort Port, byte[] Frame)> _probes = [];
         private string[] _before = [];
         private string[] _after = [];
-        private bool _isSoftware;
 
         public ProbedSwitches(OffloadLevel level)
         {
-            _plain = Make(_ports);
-            _plain.Events = this;
-            _offloaded = Make([]);
-            _hardware = new EmulatedHardware(_time, level);
-            _offloaded.AddOffload(_hardware.Offload);
+            TestTime time = new();
+            _plain = new SwitchPair.Twin(time);
+            _offloaded = new SwitchPair.Twin(time);
+            _hardware = new EmulatedHardware(time, level);
+            _offloaded.Control.AddOffload(_hardware.Offload);
             _hardware.Card.Written = _ => Check("during the change");
         }
 
@@ -125,29 +121,19 @@ public sealed class DifferentialTests
 
         public long ByCard { get; private set; }
 
-        public uint FlowCount => _plain.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount;
-
-        public static Datapath.Headers.MacAddress AddressOf(ushort port) => new(0x0200_0000_ff00UL + port);
+        public uint FlowCount => _plain.Control.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount;
 
         public void Change(List<(ushort Port, byte[] Frame)> probes, Action<DatapathControl> change)
         {
             _probes = probes;
             _before = [.. probes.Select(probe => Fare(probe.Port, probe.Frame))];
-            change(_plain);
+            change(_plain.Control);
             _after = [.. probes.Select(probe => Fare(probe.Port, probe.Frame))];
-            change(_offloaded);
+            change(_offloaded.Control);
             _before = _after;
             Check("after the change");
             _probes = [];
-            Settle(_offloaded);
-        }
-
-        public void OnPacketIn(in PacketIn packetIn) => _isSoftware = true;
-
-        public long OnFlowsRemoved(int limit, bool force) => long.MaxValue;
-
-        public void OnPortStatus(PortStatusReason reason, in PortDescription port)
-        {
+            _offloaded.Settle(_offloaded.Leave);
         }
 
         public void Dispose()
@@ -158,30 +144,13 @@ public sealed class DifferentialTests
             _hardware.Dispose();
         }
 
-        private DatapathControl Make(List<MemoryPort> ports)
-        {
-            DatapathControl control = new(new DatapathOptions { FrameCount = 4096, MaxExactEntries = 1 << 12, TimeProvider = _time, PacketInRate = 0 });
-            for (ushort number = 1; number <= SwitchPair.PortCount; number++)
-            {
-                ports.Add(new MemoryPort($"p{number}", control.Frames, capacity: 256) { HardwareAddress = AddressOf(number) });
-                Assert.Equal(ControlError.None, control.AddPort(number, ports[^1]));
-            }
-            return control;
-        }
-
         /// <summary>What the switch without a card makes of a frame.</summary>
         private string Fare(ushort port, byte[] frame)
         {
-            _isSoftware = false;
-            Assert.True(_ports[port - 1].TryInject(frame));
-            Settle(_plain);
-            List<string> left = [];
-            for (int number = 1; number <= SwitchPair.PortCount; number++)
-            {
-                left.AddRange(_ports[number - 1].Collect().Select(copy => $"{number}:{Convert.ToHexString(copy)}"));
-            }
-            left.Sort(StringComparer.Ordinal);
-            return _isSoftware ? "the controller" : string.Join(' ', left);
+            _plain.Clear();
+            _plain.Inject(port, frame);
+            _plain.Settle(_plain.Leave);
+            return _plain.PacketIns.Count > 0 ? "the controller" : _plain.Describe();
         }
 
         private void Check(string when)
@@ -189,9 +158,9 @@ public sealed class DifferentialTests
             for (int i = 0; i < _probes.Count; i++)
             {
                 (ushort port, byte[] frame) = _probes[i];
-                List<string> left = [];
                 bool punted = false;
-                _hardware.Receive(port, frame, (number, copy) => left.Add($"{number}:{Convert.ToHexString(copy)}"), (number, copy) =>
+                _offloaded.Clear();
+                _hardware.Receive(port, frame, _offloaded.Leave, (number, copy) =>
                 {
                     Assert.Equal(port, number);
                     Assert.Equal(frame, copy);
@@ -200,25 +169,14 @@ public sealed class DifferentialTests
                 Probed++;
                 if (punted)
                 {
-                    Assert.Empty(left);
+                    Assert.Empty(_offloaded.Left);
                     continue;
                 }
                 ByCard++;
-                left.Sort(StringComparer.Ordinal);
-                string fared = string.Join(' ', left);
+                string fared = _offloaded.Describe();
                 Assert.True(
                     fared == _before[i] || fared == _after[i],
                     $"{when}, port {port}, {Convert.ToHexString(frame)}: the card sends [{fared}], software sends [{_before[i]}] before and [{_after[i]}] after");
-            }
-        }
-
-        private static void Settle(DatapathControl control)
-        {
-            while (control.Workers.Sum(worker => worker.PollOnce()) > 0)
-            {
-            }
-            while (control.Service() == 0)
-            {
             }
         }
     }

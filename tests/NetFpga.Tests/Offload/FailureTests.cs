@@ -24,7 +24,7 @@ public sealed class FailureTests
             int first = rig.Card.Accesses;
             rig.Card.FailsAfterwards = changesNevertheless;
             rig.Card.Fails = access => access == first + failing;
-            rig.Watch(Frames());
+            rig.Watch(Matches.TcpFrames());
             Change(rig);
 
             Assert.True(rig.Offload.IdleReason != null, $"access {failing}");
@@ -34,7 +34,7 @@ public sealed class FailureTests
             rig.Watch();
             rig.Offload.Service(1_000_000);
             Assert.Null(rig.Offload.IdleReason);
-            rig.Watch(Frames());
+            rig.Watch(Matches.TcpFrames());
             rig.CheckAfter();
             Assert.Equal(expected, Image(rig));
         }
@@ -61,7 +61,7 @@ public sealed class FailureTests
 
         rig.Card.Fails = null;
         rig.Offload.Service(now);
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.CheckAfter();
         Assert.Equal(Image(Changed()), Image(rig));
         Assert.Equal(2, rig.Log.Count);
@@ -138,7 +138,7 @@ public sealed class FailureTests
 
         Assert.Equal(Image(Filled()), Image(rig));
         Assert.Equal(2, rig.Log.Count);
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.CheckAfter();
     }
 
@@ -229,8 +229,6 @@ public sealed class FailureTests
         Change(rig);
         return rig.Card.Accesses - before;
     }
-
-    private static FlowKey[] Frames() => [.. Enumerable.Range(1, 4).Select(port => Matches.TcpFrame((ushort)port)), Matches.TcpFrame(1, from: 2000)];
 
     /// <summary>Which flow is where: the rows in their order, whatever their numbers.</summary>
     private static string Image(OffloadRig rig) => string.Join(

@@ -34,4 +34,7 @@ internal static class Matches
     }
 
     public static FlowKey TcpFrame(ushort inPort, ushort from = 1000, ushort to = 80) => Frame(Tcp(inPort, from, to));
+
+    /// <summary>One from each port of the card, and another one from the first.</summary>
+    public static FlowKey[] TcpFrames() => [.. Enumerable.Range(1, 4).Select(port => TcpFrame((ushort)port)), TcpFrame(1, from: 2000)];
 }

@@ -103,10 +103,7 @@ internal sealed class OffloadRig : IDisposable
     public void CheckAfter()
     {
         _before = null;
-        foreach (ref readonly FlowKey probe in _probes.AsSpan())
-        {
-            Check(probe);
-        }
+        CheckDuring();
     }
 
     public OffloadedFlow Describe(uint id) => Offload.Describe().Single(flow => flow.Id == id);

@@ -16,11 +16,11 @@ public sealed class PlacementTests
     public void An_output_with_in_port_open_takes_a_row_for_its_own_port_and_one_for_the_others()
     {
         using OffloadRig rig = new();
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.Add(SoftwareFlow.Of(1, FlowMatch.Any, 5, FlowAction.Output(2)));
 
         Assert.Equal(2, rig.Offload.RowsUsed);
-        Assert.All(Frames(), frame => Assert.True(rig.IsForwarded(frame)));
+        Assert.All(Matches.TcpFrames(), frame => Assert.True(rig.IsForwarded(frame)));
     }
 
     [Theory]
@@ -30,7 +30,7 @@ public sealed class PlacementTests
     {
         using OffloadRig rig = new();
         rig.SetPorts([.. OffloadRig.PortsWith().Where(port => port.Number != OffloadRig.Elsewhere)]);
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.Add(SoftwareFlow.Of(1, FlowMatch.Any, 5, FlowAction.Output(output)));
 
         Assert.Equal(4, rig.Offload.RowsUsed);
@@ -40,7 +40,7 @@ public sealed class PlacementTests
     public void Flooding_stays_in_software_until_all_its_ports_are_the_cards()
     {
         using OffloadRig rig = new();
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.Add(SoftwareFlow.Of(1, FlowMatch.Any, 5, FlowAction.Output(PortNumber.Flood)));
         Assert.Equal("floods to port 5, which is not on the card", rig.Describe(1).Reason);
 
@@ -54,7 +54,7 @@ public sealed class PlacementTests
     public void A_flow_in_software_is_punted_above_what_would_take_its_frames_and_only_there()
     {
         using OffloadRig rig = new();
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.Add(SoftwareFlow.Of(1, Matches.Ipv4, 9, ToController));
         Assert.Equal(0, rig.Offload.RowsUsed);
 
@@ -73,7 +73,7 @@ public sealed class PlacementTests
     public void A_flow_without_wildcards_in_software_is_punted_by_its_slot()
     {
         using OffloadRig rig = new();
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.Add(SoftwareFlow.Of(1, FlowMatch.Any, 5, FlowAction.Output(2)));
         rig.Add(SoftwareFlow.Of(2, Matches.Tcp(1), 0, ToController));
 
@@ -87,7 +87,7 @@ public sealed class PlacementTests
     {
         using OffloadRig rig = new();
         FlowMatch[] rivals = Rivals();
-        rig.Watch([.. Frames(), .. rivals.Select(rival => Matches.Frame(rival))]);
+        rig.Watch([.. Matches.TcpFrames(), .. rivals.Select(rival => Matches.Frame(rival))]);
         rig.Add(SoftwareFlow.Of(100, FlowMatch.Any, 5, FlowAction.Output(2)));
         for (uint i = 0; i < rivals.Length; i++)
         {
@@ -128,7 +128,7 @@ public sealed class PlacementTests
     public void A_closed_port_sends_everything_to_the_software_which_counts_and_drops_it(PortConfig config)
     {
         using OffloadRig rig = new();
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.Add(SoftwareFlow.Of(1, Matches.Tcp(1), 0, FlowAction.Output(3)));
         rig.Add(SoftwareFlow.Of(2, FlowMatch.Any, 5, FlowAction.Output(4)));
         rig.SetPorts(OffloadRig.PortsWith((1, config)));
@@ -178,7 +178,7 @@ public sealed class PlacementTests
     {
         using OffloadRig rig = new();
         FlowMatch[] rivals = Rivals();
-        rig.Watch([.. Frames(), .. rivals.Select(rival => Matches.Frame(rival))]);
+        rig.Watch([.. Matches.TcpFrames(), .. rivals.Select(rival => Matches.Frame(rival))]);
         rig.Add(SoftwareFlow.Of(100, FlowMatch.Any, 5, FlowAction.Output(2)));
         rig.Add(SoftwareFlow.Of(1, rivals[0], 0, ToController));
         rig.Add(SoftwareFlow.Of(2, rivals[1], 0, ToController));
@@ -288,7 +288,7 @@ public sealed class PlacementTests
     public void Every_flow_in_software_has_its_reason(FlowAction[] actions, string? reason)
     {
         using OffloadRig rig = new();
-        rig.Watch(Frames());
+        rig.Watch(Matches.TcpFrames());
         rig.Add(SoftwareFlow.Of(1, Matches.Tcp(1), 0, actions));
         rig.Add(SoftwareFlow.Of(2, Matches.AnyFrom(1), 7, actions));
 
@@ -393,8 +393,6 @@ public sealed class PlacementTests
     }
 
     private static IEnumerable<uint> Forwarded(OffloadRig rig) => rig.Offload.Describe().Where(flow => flow.IsForwarded).Select(flow => flow.Id);
-
-    private static FlowKey[] Frames() => [.. Enumerable.Range(1, 4).Select(port => Matches.TcpFrame((ushort)port)), Matches.TcpFrame(1, from: 2000)];
 
     private static KeyWords FrameOfLength(int length)
     {
