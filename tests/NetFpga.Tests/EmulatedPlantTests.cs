@@ -225,32 +225,13 @@ public sealed class EmulatedPlantTests : IDisposable
     private void Inject(int wire, byte[] frame, PacketFlags flags, OffloadState offload)
     {
         FrameCache far = _wires[wire].FarFrames;
-        Assert.True(far.TryRent(frame.Length, out Packet packet));
-        packet.Length = frame.Length;
-        frame.CopyTo(packet.Bytes);
+        Packet packet = far.Rent(frame);
         packet.Flags = flags;
         far.Offload(packet) = offload;
         Assert.True(_wires[wire].TryInject(packet));
     }
 
-    private List<byte[]> Receive(int port)
-    {
-        _ports[port].Queues[0].Receive(_batch, _frames);
-        List<byte[]> received = [];
-        foreach (ref readonly Packet packet in _batch.Packets)
-        {
-            received.Add(packet.Bytes.ToArray());
-        }
-        _frames.Release(_batch.Packets);
-        _batch.Clear();
-        return received;
-    }
+    private List<byte[]> Receive(int port) => _ports[port].Queues[0].ReceiveOnce(_frames);
 
-    private void Transmit(int port, byte[] frame)
-    {
-        Assert.True(_frames.TryRent(frame.Length, out Packet packet));
-        packet.Length = frame.Length;
-        frame.CopyTo(packet.Bytes);
-        Assert.Equal(1, _ports[port].Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), _frames));
-    }
+    private void Transmit(int port, byte[] frame) => Assert.Equal(1, _ports[port].Send(_frames, frame));
 }

@@ -100,11 +100,7 @@ public sealed class NetFpgaCardTests : IDisposable
         {
             foreach (IPortDevice port in ports)
             {
-                Assert.True(frames.TryRent(60, out Packet packet));
-                packet.Length = 60;
-                packet.Bytes.Clear();
-                packet.Bytes[0] = 2;
-                Assert.Equal(1, port.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), frames));
+                Assert.Equal(1, port.Send(frames, [2, .. new byte[59]]));
             }
             card.Reset();
             Assert.Equal(0u, card.Registers.Read(CardRegisters.Mac + 0x28));

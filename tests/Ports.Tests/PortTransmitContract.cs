@@ -1,5 +1,6 @@
 using System.Globalization;
 using Softswitch.Datapath.Packets;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;
 

@@ -2,7 +2,7 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Testing;
-using static Softswitch.Ports.Tests.PolledPort;
+using static Softswitch.Testing.PolledPort;
 
 namespace Softswitch.Ports.Tests;
 

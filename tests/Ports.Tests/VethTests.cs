@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;
 

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Packets;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfXdp;
 

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Linux;
 using Softswitch.Testing;
-using static Softswitch.Ports.Tests.PolledPort;
+using static Softswitch.Testing.PolledPort;
 
 namespace Softswitch.Ports.Tests.AfXdp;
 

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Patch;
+using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Patch;
 

@@ -39,8 +39,7 @@ public sealed class VhostUserPortTests : IDisposable
         Assert.Null(port.Fault);
         using UnixListener listener = UnixListener.Open(Socket);
         using VhostFrontEnd guest = VhostFrontEnd.Accept(listener, _memory);
-        GuestNic nic = Start(guest);
-        Eventually.Up(port);
+        GuestNic nic = Start(guest, port);
         guest.Send(VHOST_USER_NET_SET_MTU, 1400ul);
         Eventually.True(() => port.ReadLink().Mtu == 1400, "the MTU is the guest's");
         Assert.Contains("connected: 1 of 2 queues, virtio 1, mergeable buffers", News());
@@ -51,40 +50,25 @@ public sealed class VhostUserPortTests : IDisposable
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_front_end_that_comes_again_finds_its_rings_where_they_were(bool isServer)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void A_front_end_or_a_switch_that_comes_again_goes_on_where_the_rings_are(bool isServer, bool isSwitch)
     {
-        using VhostUserPort port = Open(isServer);
+        using VhostUserPort? kept = isSwitch ? null : Open(isServer);
         using UnixListener? listener = isServer ? null : UnixListener.Open(Socket);
         GuestNic? nic = null;
         for (int i = 0; i < 3; i++)
         {
+            using VhostUserPort? opened = isSwitch ? Open(isServer) : null;
+            VhostUserPort port = kept ?? opened!;
             using VhostFrontEnd guest = Meet(listener);
-            nic = Start(guest, nic);
-            Eventually.Up(port);
+            nic = Start(guest, port, nic);
             AssertPassesBothWays(port, nic);
             AssertPassesBothWays(port, nic);
             guest.Dispose();
             Eventually.True(() => !port.ReadLink().Up, "the link is down");
-        }
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_switch_that_comes_again_goes_on_where_the_rings_are(bool isServer)
-    {
-        using UnixListener? listener = isServer ? null : UnixListener.Open(Socket);
-        GuestNic? nic = null;
-        for (int i = 0; i < 3; i++)
-        {
-            using VhostUserPort port = Open(isServer);
-            using VhostFrontEnd guest = Meet(listener);
-            nic = Start(guest, nic);
-            Eventually.Up(port);
-            AssertPassesBothWays(port, nic);
-            AssertPassesBothWays(port, nic);
         }
     }
 
@@ -96,8 +80,7 @@ public sealed class VhostUserPortTests : IDisposable
         using UnixListener? listener = isServer ? null : UnixListener.Open(Socket);
         using VhostUserPort giver = Open(isServer);
         using VhostFrontEnd before = Meet(listener);
-        GuestNic nic = Start(before);
-        Eventually.Up(giver);
+        GuestNic nic = Start(before, giver);
         AssertPassesBothWays(giver, nic);
         nic.TrySend([1]); // no frame: an error
         Assert.Equal(0, giver.Queues[0].Receive(new PacketBatch(), _frames));
@@ -109,8 +92,7 @@ public sealed class VhostUserPortTests : IDisposable
         giver.Dispose();
         Eventually.True(before.IsHungUp, "the giver hangs up");
         using VhostFrontEnd after = Meet(listener);
-        Start(after, nic);
-        Eventually.Up(taker);
+        Start(after, taker, nic);
         Assert.Equal(TestPacket.Udp(src: 1, dst: 2), Receive(taker));
         AssertPassesBothWays(taker, nic);
         Assert.Equal(1, taker.ReadCounters().ReceiveErrors);
@@ -122,8 +104,7 @@ public sealed class VhostUserPortTests : IDisposable
         using VhostUserPort giver = Open(isServer: true);
         VhostUserPort.Take("p", giver.Offer().Sent()).Dispose();
         using VhostFrontEnd guest = VhostFrontEnd.Connect(Socket, _memory);
-        Start(guest);
-        Eventually.Up(giver);
+        Start(guest, giver);
     }
 
     [Fact]
@@ -150,8 +131,7 @@ public sealed class VhostUserPortTests : IDisposable
         }
         Assert.Equal("VHOST_USER_SET_VRING_NUM: there is no ring 7; the port has 2", port.Fault);
         using VhostFrontEnd guest = VhostFrontEnd.Connect(Socket, _memory);
-        Start(guest);
-        Eventually.Up(port);
+        Start(guest, port);
         Assert.Null(port.Fault);
     }
 
@@ -160,8 +140,7 @@ public sealed class VhostUserPortTests : IDisposable
     {
         using VhostUserPort port = Open(isServer: true);
         using VhostFrontEnd guest = VhostFrontEnd.Connect(Socket, _memory);
-        GuestNic nic = Start(guest);
-        Eventually.Up(port);
+        GuestNic nic = Start(guest, port);
         nic.Sending.AvailableIndex += 1000;
         Assert.Empty(port.Queues[0].ReceiveOnce(_frames));
         Eventually.True(guest.IsHungUp, "the port hangs up");
@@ -184,7 +163,7 @@ public sealed class VhostUserPortTests : IDisposable
     {
         using VhostUserPort port = Open(isServer: true);
         using VhostFrontEnd guest = VhostFrontEnd.Connect(Socket, _memory);
-        Start(guest);
+        Start(guest, port);
         guest.SendRaw(VhostFrontEnd.Bytes(VHOST_USER_SEND_RARP, [0x52, 0x54, 0, 1, 2, 3, 0, 0]));
         byte[] frame = Receive(port);
         Assert.Equal(60, frame.Length);
@@ -244,14 +223,16 @@ public sealed class VhostUserPortTests : IDisposable
     private VhostFrontEnd Meet(UnixListener? listener) =>
         listener == null ? VhostFrontEnd.Connect(Socket, _memory) : VhostFrontEnd.Accept(listener, _memory);
 
+    /// <summary>Starts a guest, and waits until the port's link is up.</summary>
     /// <param name="nic">A guest's that is there already; null for a new one.</param>
-    private GuestNic Start(VhostFrontEnd guest, GuestNic? nic = null)
+    private GuestNic Start(VhostFrontEnd guest, VhostUserPort port, GuestNic? nic = null)
     {
         guest.Negotiate(Features);
         guest.ShareMemory();
         nic ??= new GuestNic(_memory, 64, Features);
         guest.Start(nic);
         nic.Fill();
+        Eventually.Up(port);
         return nic;
     }
 

@@ -1,8 +1,8 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Testing;
+using Xunit;
 
-namespace Softswitch.Ports.Tests;
+namespace Softswitch.Testing;
 
 /// <summary>Drives a port's queues as a worker does, with frames as plain bytes.</summary>
 internal static class PolledPort
