@@ -106,11 +106,11 @@ public sealed class StateJournalTests : IDisposable
             {
                 FlowMod mod = TestSwitch.Flow(FlowMatch.Any, (ushort)(i % 1000), cookie: (ulong)i);
                 mod.Actions = new[] { FlowAction.Output((ushort)((i % 7) + 1)) };
-                Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+                Assert.Equal(ControlError.None, Apply(sut, mod));
                 written += 133;
                 if (i % 1000 == 0)
                 {
-                    sut.Settle();
+                    Settle(sut);
                     Eventually.True(() => journal.Queue.Length == 0, "the disk keeps up");
                     longest = Math.Max(longest, journal.Read().Bytes);
                 }
@@ -267,11 +267,11 @@ public sealed class StateJournalTests : IDisposable
             FlowMod mod = TestSwitch.Flow(FlowMatch.Any);
             mod.HardTimeoutSeconds = 100;
             mod.IdleTimeoutSeconds = 50;
-            sut.Control.Apply(mod);
+            Apply(sut, mod);
             sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp());
             sut.Time.Advance(TimeSpan.FromSeconds(40));
             _clock.Advance(TimeSpan.FromSeconds(40));
-            sut.Settle();
+            Settle(sut);
         }
         _clock.Advance(TimeSpan.FromSeconds(30));
         _clock.Wall += TimeSpan.FromDays(1000);
@@ -330,10 +330,10 @@ public sealed class StateJournalTests : IDisposable
         FlowMod mod = TestSwitch.Flow(random.NextMatch(), (ushort)random.Random.Next(3), (FlowModCommand)random.Random.Next(5), cookie: (ulong)i);
         mod.Flags = random.Random.Next(4) == 0 ? FlowModFlags.Emergency : FlowModFlags.None;
         mod.Actions = new[] { FlowAction.Output((ushort)random.Random.Next(1, 5)) };
-        sut.Control.Apply(mod);
+        Apply(sut, mod);
         if (waits)
         {
-            sut.Settle();
+            Settle(sut);
         }
     }
 
@@ -341,8 +341,23 @@ public sealed class StateJournalTests : IDisposable
     {
         for (int i = 0; i < count; i++)
         {
-            Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)(i + 1) }, 5, FlowAction.Output(2)));
+            FlowMod mod = TestSwitch.Flow(FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)(i + 1) }, 5);
+            mod.Actions = new[] { FlowAction.Output(2) };
+            Assert.Equal(ControlError.None, Apply(sut, mod));
         }
+    }
+
+    /// <summary>With the control lock: the journal's thread reads the tables.</summary>
+    private static ControlError Apply(TestSwitch sut, in FlowMod mod)
+    {
+        using ControlScope scope = sut.Control.Enter();
+        return sut.Control.Apply(mod);
+    }
+
+    private static void Settle(TestSwitch sut)
+    {
+        using ControlScope scope = sut.Control.Enter();
+        sut.Settle();
     }
 
     private static List<(ulong Packets, TimeSpan Duration)> Durations(DatapathControl control)
