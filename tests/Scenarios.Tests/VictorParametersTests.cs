@@ -1,7 +1,6 @@
 using Softswitch.Hosting;
 using Softswitch.Ports;
 using Softswitch.Scenarios.Parameters;
-using Softswitch.Scenarios.Sweeps;
 using Softswitch.Scenarios.Victor;
 
 namespace Softswitch.Scenarios.Tests;
@@ -43,16 +42,4 @@ public sealed class VictorParametersTests
         VictorHandoffs.LongestWait([.. pings.Select(Seconds)], [.. answers.Select(Seconds)], Seconds(from), Seconds(100)).TotalSeconds);
 
     private static long Seconds(int count) => count * 1_000_000_000L; // of Stopwatch, on Linux
-
-    [Fact]
-    public void The_papers_points_are_of_measures_and_parameters_that_there_are()
-    {
-        IReadOnlyList<PaperPoint> points = PaperPoint.Of(Victor);
-        Assert.NotEmpty(points);
-        Assert.All(points, point =>
-        {
-            Assert.Contains(Victor.Measures, measure => measure.Name == point.Measure);
-            Assert.Contains(Victor.Parameters, parameter => parameter.Key == point.Key);
-        });
-    }
 }

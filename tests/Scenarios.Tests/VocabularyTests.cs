@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Softswitch.Hosting;
 using Softswitch.Scenarios.Parameters;
-using Softswitch.Scenarios.Sweeps;
 
 namespace Softswitch.Scenarios.Tests;
 
@@ -91,24 +90,6 @@ public sealed class VocabularyTests
                 is OptionException refused
             && refused.Message.StartsWith($"{key.Key}: is not for part={word}", StringComparison.Ordinal)));
     }
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void The_papers_points_are_of_measures_and_keys_that_there_are(string name)
-    {
-        Scenario scenario = Of(name);
-        Assert.All(PaperPoint.Of(scenario), point =>
-        {
-            Assert.Contains(scenario.Measures, measure => measure.Name == point.Measure);
-            Assert.Contains(scenario.Parameters, parameter => parameter.Key == point.Key);
-        });
-    }
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void The_papers_figures_are_of_values_that_are_allowed(string name) => Assert.All(
-        Of(name).PaperFigures,
-        figure => Assert.NotEmpty(SweepPlan.Create(Of(name), Plain, new SweepRequest([], [], figure.Name)).Points));
 
     private static Scenario Of(string name) => ScenarioRunner.All.Single(scenario => scenario.Name == name);
 

@@ -68,14 +68,5 @@ public sealed class XenflowParametersTests
         Assert.Equal(runs[0], runs[2]);
     }
 
-    [Fact]
-    public void The_papers_points_are_of_what_its_figures_sweep_and_measure()
-    {
-        IReadOnlyList<PaperPoint> points = PaperPoint.Of(Scenario);
-        Assert.NotEmpty(points);
-        Assert.All(points, point => Assert.Contains(Scenario.PaperFigures, figure =>
-            figure.Measures.Any(measure => measure.Name == point.Measure) && figure.Sweeps[0].StartsWith($"{point.Key}=", StringComparison.Ordinal)));
-    }
-
     private static ParameterValues Read(string settings) => ParameterValues.Parse(Scenario, Plain, [settings]);
 }
