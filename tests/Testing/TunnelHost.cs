@@ -74,9 +74,7 @@ internal sealed unsafe class TunnelHost : IDisposable
     /// <summary>Gives a frame to a tunnel.</summary>
     public void Send(byte[] frame, int tunnel = 0, TunnelState? state = null)
     {
-        Assert.True(Frames.TryRent(frame.Length, out Packet packet));
-        packet.Length = frame.Length;
-        frame.CopyTo(packet.Bytes);
+        Packet packet = Frames.Rent(frame);
         if (state is { } chosen)
         {
             packet.Flags |= PacketFlags.HasTunnel;

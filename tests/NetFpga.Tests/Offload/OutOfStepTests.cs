@@ -25,7 +25,7 @@ public sealed class OutOfStepTests
         using SwitchPair sut = new(time => new EmulatedHardware(time, OffloadLevel.On, _log.Add));
         foreach (ushort port in SwitchPair.HardwarePorts)
         {
-            sut.Add(From(port), 10, FlowAction.Output((ushort)((port % 4) + 1)));
+            sut.Add(Matches.AnyFrom(port), 10, FlowAction.Output((ushort)((port % 4) + 1)));
         }
         sut.Add(Matches.Tcp(1), 0, FlowAction.Output(4));
         ulong sent = 0;
@@ -215,10 +215,8 @@ public sealed class OutOfStepTests
     {
         hardware.Offload.SetPorts(OffloadRig.PortsWith());
         hardware.Offload.Add(SoftwareFlow.Of(1, Matches.Tcp(1), 0, FlowAction.Output(2)).ToEntry());
-        hardware.Offload.Add(SoftwareFlow.Of(2, From(1), 5, FlowAction.Output(2)).ToEntry());
+        hardware.Offload.Add(SoftwareFlow.Of(2, Matches.AnyFrom(1), 5, FlowAction.Output(2)).ToEntry());
     }
-
-    private static FlowMatch From(ushort port) => Matches.AnyFrom(port);
 
     /// <summary>The ports that copies left by, -1 for the host.</summary>
     private static List<int> Receive(EmulatedHardware hardware, byte[] frame, ushort port = 1)

@@ -64,28 +64,19 @@ public sealed class FlowTunnelTests
     [Fact]
     public void What_actions_set_reaches_the_tunnel_and_its_copies_and_no_other_port()
     {
-        using var control = new DatapathControl(new DatapathOptions { FrameCount = 1024 });
-        var set = new UnderlaySet();
-        var input = new MemoryPort("in", control.Frames);
+        using TestSwitch sut = new(ports: 1);
+        DatapathControl control = sut.Control;
+        var set = new UnderlaySet(sut.Time);
         var wire = new MemoryPort("wire", control.Frames) { HardwareAddress = new MacAddress(0x0200_0000_00a1) };
-        Assert.Equal(ControlError.None, control.AddPort(1, input));
         Assert.Equal(ControlError.None, control.AddPort(2, set.Wrap(2, wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
         Assert.Equal(
             ControlError.None,
             control.AddPort(3, set.Open(3, TunnelHost.Spec($"vxlan:local=10.0.0.1,remote=flow,{Static}"), control.Frames, out ushort? beside), beside: beside));
-        var plain = new MemoryPort("plain", control.Frames);
-        Assert.Equal(ControlError.None, control.AddPort(4, plain));
-        control.Apply(new FlowMod
-        {
-            Match = FlowMatch.Any,
-            Actions =
-            [
-                FlowAction.SetTunnel(7), FlowAction.SetTunnelDestination(0x0a000002), FlowAction.Output(3), FlowAction.SetTunnelDestination(0x0a000003),
-                FlowAction.Output(3), FlowAction.Output(4),
-            ],
-        });
-        Assert.True(input.TryInject(Frame));
-        control.Workers[0].PollOnce();
+        sut.AddPort(4);
+        sut.Add(
+            FlowMatch.Any, 1, FlowAction.SetTunnel(7), FlowAction.SetTunnelDestination(0x0a000002), FlowAction.Output(3),
+            FlowAction.SetTunnelDestination(0x0a000003), FlowAction.Output(3), FlowAction.Output(4));
+        sut.Send(1, Frame);
         List<byte[]> sent = wire.Collect();
         Assert.Equal(2, sent.Count);
         for (uint i = 0; i < 2; i++)
@@ -93,16 +84,15 @@ public sealed class FlowTunnelTests
             byte[] udp = ReferenceTunnel.Open(sent[(int)i], ReferenceTunnel.Udp, to: 0x0a000002 + i);
             Assert.Equal(ReferenceTunnel.Vxlan(7, Frame)[2..], udp[2..]);
         }
-        Assert.Equal(Frame, Assert.Single(plain.Collect()));
+        Assert.Equal(Frame, Assert.Single(sut.Received(4)));
         Assert.True(control.TryReadPort(2, out PortStatistics underlay));
         Assert.Equal((2UL, (ulong)sent.Sum(frame => frame.Length)), (underlay.TransmittedPackets, underlay.TransmittedBytes));
         Assert.True(control.TryReadPort(3, out PortStatistics tunnel));
         Assert.Equal((2UL, 2UL * (ulong)Frame.Length), (tunnel.TransmittedPackets, tunnel.TransmittedBytes));
 
         // And without: counted where a person looks.
-        control.Apply(new FlowMod { Match = FlowMatch.Any, Actions = [FlowAction.Output(3)] });
-        Assert.True(input.TryInject(Frame));
-        control.Workers[0].PollOnce();
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(3));
+        sut.Send(1, Frame);
         Assert.Equal(1, control.ReadDrops(DropReason.TunnelNoDestination));
     }
 }

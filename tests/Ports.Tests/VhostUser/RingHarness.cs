@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
 
@@ -47,6 +48,12 @@ internal sealed class RingHarness : PortHarness
     public VirtQueue FromGuest => Rings.Rings[1];
 
     public VirtQueue ToGuest => Rings.Rings[0];
+
+    public static unsafe bool IsReadable(int descriptor)
+    {
+        PollDescriptor poll = new() { Descriptor = descriptor, Events = Libc.POLLIN };
+        return Libc.poll(&poll, 1, 0) == 1;
+    }
 
     public override bool TryOffer(ReadOnlySpan<byte> frame) => Guest.TrySend(frame);
 

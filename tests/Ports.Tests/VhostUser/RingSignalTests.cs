@@ -29,11 +29,11 @@ public sealed class RingSignalTests : IDisposable
         for (int round = 0; round < 3; round++)
         {
             Assert.True(harness.Queue.Arm());
-            Assert.False(Polls(harness.Queue.PollDescriptor));
+            Assert.False(RingHarness.IsReadable(harness.Queue.PollDescriptor));
             Assert.True(harness.TryOffer(TestPacket.Udp()));
             Assert.True(ring.MustKick());
             Kick();
-            Assert.True(Polls(harness.Queue.PollDescriptor));
+            Assert.True(RingHarness.IsReadable(harness.Queue.PollDescriptor));
             harness.ReceiveFrames(1);
             for (int i = 0; i < 300; i++)
             {
@@ -61,13 +61,13 @@ public sealed class RingSignalTests : IDisposable
         using RingHarness harness = Open(EventIndex);
         Assert.True(harness.Queue.Arm());
         ushort next = harness.FromGuest.Stop();
-        Assert.True(Polls(harness.Queue.PollDescriptor));
+        Assert.True(RingHarness.IsReadable(harness.Queue.PollDescriptor));
         Assert.True(harness.Queue.Arm());
-        Assert.False(Polls(harness.Queue.PollDescriptor));
+        Assert.False(RingHarness.IsReadable(harness.Queue.PollDescriptor));
         Assert.True(harness.TryOffer(TestPacket.Udp()));
         harness.FromGuest.SetBase(next);
         harness.FromGuest.SetKick(GuestRam.Duplicate(_kick));
-        Assert.True(Polls(harness.Queue.PollDescriptor));
+        Assert.True(RingHarness.IsReadable(harness.Queue.PollDescriptor));
         Assert.False(harness.Queue.Arm());
         harness.ReceiveFrames(1);
     }
@@ -158,11 +158,5 @@ public sealed class RingSignalTests : IDisposable
     {
         ulong count;
         return Libc.read(_call, &count, sizeof(ulong)) > 0 ? (int)count : 0;
-    }
-
-    private static unsafe bool Polls(int descriptor)
-    {
-        PollDescriptor poll = new() { Descriptor = descriptor, Events = Libc.POLLIN };
-        return Libc.poll(&poll, 1, 0) == 1;
     }
 }
