@@ -30,7 +30,9 @@ public sealed class CardIdentityTests
     }
 
     [Theory]
-    [InlineData("reference_nic", 0x010000, CardLayout.V10, "the card does not run the OpenFlow switch: identification block 2, project 'reference_nic', version 1.0.0")]
+    [InlineData(
+        "reference_nic", 0x010000, CardLayout.V10,
+        "the card does not run the OpenFlow switch: identification block 2, project 'reference_nic', version 1.0.0")]
     [InlineData(
         "openflow_switch", 0x020000, null,
         "the layout of its tables cannot be told from identification block 2, project 'openflow_switch', version 2.0.0: "
