@@ -45,6 +45,9 @@ public sealed class ManagementTests : IDisposable
         Assert.Equal(["s1", "s2"], report.GetProperty("switches").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
         Assert.StartsWith("switch  received  sent  dropped\ns1 ", Execute("drops", "lab").Checked().Output, StringComparison.Ordinal);
         Assert.Contains("port 1 null1", Execute("drops", "s2").Checked().Output, StringComparison.Ordinal);
+        JsonElement accounts = JsonDocument.Parse(Execute("drops", "s2", "--json").Checked().Output).RootElement.GetProperty("accounts");
+        Assert.True(accounts.GetProperty("isExact").GetBoolean());
+        Assert.Equal(0, accounts.GetProperty("rows")[0].GetProperty("account").GetProperty("dropped").GetInt64());
         string once = Execute("top", "--interval", "0.1", "--count", "2").Checked().Output;
         Assert.Equal(3, once.Split("  SWITCH  STATE").Length);
         string alone = Execute("top", "s2", "--interval", "0.1").Checked().Output;

@@ -49,7 +49,9 @@ public sealed class SwitchReportTests
         host.AddFlow("in_port=1,actions=output:7");
         Assert.True(left.TrySend(TestPacket.Udp()));
         Eventually.True(() => host.ReadDrops().Values.Sum() == 1, "the drop was not counted");
-        string text = string.Join('\n', DropsText.Write(Reread(host)));
+        SwitchReport report = Reread(host);
+        Assert.Equal(1, report.Accounts.Rows[0].ReceiveDrops["noSuchPort"]);
+        string text = string.Join('\n', DropsText.Write(report));
         Assert.Contains("\ndropped coming in, port 1 left:\n", text, StringComparison.Ordinal);
         Assert.Matches(@"\n +1 to a port that does not exist \(noSuchPort\)\n +> ofctl dump-flows ", text);
     }
