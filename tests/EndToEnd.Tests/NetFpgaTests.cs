@@ -147,7 +147,7 @@ public sealed class NetFpgaTests : WithControlSocket
 
     private static double TcpThroughput(CabledHosts lab, int from, int to)
     {
-        string said = Iperf.Run(lab.Host(from), lab.Host(to), $"10.0.0.{to}", "-J", "-n", "1M");
+        string said = Iperf.Run(lab.Host(from), lab.Host(to), $"10.0.0.{to}", "-J", "-n", "2M", "-w", "256K");
         double rate = JsonDocument.Parse(said).RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bits_per_second").GetDouble();
         TestContext.Current.TestOutputHelper?.WriteLine($"{from} to {to}: {rate / 1e6:f0} Mbit/s");
         return rate;
