@@ -74,10 +74,14 @@ internal sealed partial class AfPacketPort
     {
         ReceiveRing last = _queue.LastReceive;
         int step = _demand.Receive;
-        // Places in the group are counted from the first member that is still there.
-        if (step <= last.Size.Step || _queue.IsMoving || _left.Exists(one => one.Ring is ReceiveRing))
+        if (step <= last.Size.Step || _queue.IsMoving)
         {
             return;
+        }
+        TakeLeft(); // the worker may have moved just now
+        if (_left.Exists(one => one.Ring is ReceiveRing))
+        {
+            return; // places in the group are counted from the first member that is still there
         }
         ReceiveRing next = ReceiveRing.Open(_port, _interface.Index, RingSize.OfReceive(step), _queue.Counts, joins: last);
         if (TryAdd(next, () => _queue.MoveTo(next)))
@@ -138,13 +142,18 @@ internal sealed partial class AfPacketPort
         return false;
     }
 
-    private void CloseLeft()
+    private void TakeLeft()
     {
-        long now = Environment.TickCount64;
         while (_queue.TakeRetired() is { } ring)
         {
-            _left.Add((ring, now));
+            _left.Add((ring, Environment.TickCount64));
         }
+    }
+
+    private void CloseLeft()
+    {
+        TakeLeft();
+        long now = Environment.TickCount64;
         foreach ((SlotRing ring, long since) in _left.ToArray())
         {
             long age = now - since;

@@ -207,8 +207,8 @@ internal sealed unsafe class AfPacketQueue : IPort
         SlotRing old = _receive;
         Volatile.Write(ref _receive, _nextReceive!);
         Volatile.Write(ref _pollSocket, _receive.Socket);
+        _retired.Enqueue(old); // once in a ring's life; before who asks whether the move has ended finds that it has
         _nextReceive = null;
-        _retired.Enqueue(old); // once in a ring's life
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

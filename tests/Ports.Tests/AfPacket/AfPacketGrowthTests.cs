@@ -164,7 +164,7 @@ public sealed class AfPacketGrowthTests : VethTests
             }
             return until();
         },
-        () => $"{port.Backend}; {port.ReadCounters()}");
+        () => $"{port.Backend}; {take.Target}; {port.ReadCounters().ReceiveDropped} dropped, {port.ReadCounters().ReceiveErrors} damaged");
 
     /// <summary>Numbered frames out of the far interface, by one processor, so that the kernel keeps their order.</summary>
     private sealed class Flood(LabNode space, Func<int, int> lengthOf) : IDisposable
@@ -220,6 +220,8 @@ public sealed class AfPacketGrowthTests : VethTests
             _next = number + 1;
             Volatile.Write(ref _received, _received + 1);
         }
+
+        public override string ToString() => $"{Received} of {Sent} received, {_next} due";
 
         public void Dispose()
         {
