@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.OfAgent.Agent;
@@ -22,7 +21,7 @@ internal enum PeerStanding
 /// comes gets that of the peer that has shown least: one that is ending anyway, else the oldest that said no HELLO, else the one that has not asked for
 /// anything for the longest. Where all are controllers, the new one is refused. Threads: any; <see cref="TryMakeRoom"/> not under the control lock.
 /// </remarks>
-internal sealed class ConnectionTable
+internal sealed class ConnectionTable(TimeProvider time)
 {
     /// <summary>How long to wait for the one that gives way to be gone.</summary>
     private static readonly TimeSpan GivingWay = TimeSpan.FromSeconds(1);
@@ -48,7 +47,7 @@ internal sealed class ConnectionTable
     /// <returns>False if there is nobody to give way, or not soon enough.</returns>
     public bool TryMakeRoom(ControllerConnection newcomer)
     {
-        long began = Stopwatch.GetTimestamp();
+        long began = time.GetTimestamp();
         lock (_open)
         {
             ControllerConnection? least = _open
@@ -57,7 +56,7 @@ internal sealed class ConnectionTable
             least?.GiveWay();
             while (least is not null && _open.Contains(least))
             {
-                TimeSpan left = GivingWay - Stopwatch.GetElapsedTime(began);
+                TimeSpan left = GivingWay - time.GetElapsedTime(began);
                 if (_isClosed || left <= TimeSpan.Zero)
                 {
                     return false;

@@ -67,6 +67,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         Control = control;
         _options = options;
         _contact = new ContactWatch(control, options);
+        Table = new ConnectionTable(options.TimeProvider);
         Refusals = new RefusalLog(refusal => AgentLog.Refused(options.Log, refusal), options.TimeProvider);
         using (control.EnterWithoutTable())
         {
@@ -91,7 +92,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Any thread; what is decided under the control lock goes by what they are then.</summary>
     internal AgentOptions Options => _options;
 
-    internal ConnectionTable Table { get; } = new();
+    internal ConnectionTable Table { get; }
 
     internal RefusalLog Refusals { get; }
 

@@ -21,7 +21,7 @@ internal sealed class AgentHarness : IDisposable
     public AgentHarness(AgentOptions? options = null, DatapathOptions? datapath = null)
     {
         datapath ??= new DatapathOptions { DatapathId = 0x42, MaxExactEntries = 1 << 17 };
-        Control = new DatapathControl(datapath with { FrameCount = 4096 });
+        Control = new DatapathControl(datapath with { FrameCount = 4096, BufferTimeout = TimeSpan.FromHours(1) }); // its clock is the machine's
         for (ushort number = 1; number <= 2; number++)
         {
             MemoryPort port = new($"p{number}", Control.Frames) { HardwareAddress = new(0x0200_0000_ff00UL + number) };

@@ -29,7 +29,8 @@ public sealed class ChangingTargetsTests
     {
         using Socket staying = AgentHarness.ListenAsController(out ConnectionTarget stays);
         using Socket going = AgentHarness.ListenAsController(out ConnectionTarget goes);
-        using AgentHarness harness = new(new AgentOptions { Controllers = [stays, goes], TimeProvider = new TestTime() });
+        TestTime time = new();
+        using AgentHarness harness = new(new AgentOptions { Controllers = [stays, goes], TimeProvider = time });
         using RawController other = AgentHarness.Accept(staying).Greet();
         using RawController removed = AgentHarness.Accept(going).Greet();
         other.Barrier();
@@ -41,14 +42,14 @@ public sealed class ChangingTargetsTests
         other.Read(OfType.PacketIn);
         Assert.Null(removed.TryRead());
         Assert.Empty(other.Barrier());
-        Assert.False(going.Poll(TimeSpan.Zero, SelectMode.SelectRead)); // nobody tries again
+        AssertNobodyTriesAgain(harness, time, going);
     }
 
     [Fact]
     public void Removing_the_last_controller_leaves_the_fail_mode_and_is_no_emergency()
     {
         using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target], FailMode = FailMode.Standalone, EmergencyAttempts = 0 });
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], FailMode = FailMode.Standalone, EmergencyAttempts = 0, TimeProvider = new TestTime() });
         using RawController controller = AgentHarness.Accept(listener).Greet();
         controller.Add(FlowMatch.Any, 1);
         controller.Apply(new FlowMod { Match = FlowMatch.Any, Flags = FlowModFlags.Emergency });
@@ -66,14 +67,15 @@ public sealed class ChangingTargetsTests
     public void A_controller_that_is_removed_before_it_answered_is_not_waited_for()
     {
         using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target] });
+        TestTime time = new();
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = time });
         using RawController silent = AgentHarness.Accept(listener);
         silent.Read(OfType.Hello);
         harness.Agent.RemoveController(target);
 
         Assert.Null(silent.TryRead());
         Assert.Empty(harness.Agent.ReadConnections());
-        Assert.False(listener.Poll(TimeSpan.Zero, SelectMode.SelectRead));
+        AssertNobodyTriesAgain(harness, time, listener);
     }
 
     [Fact]
@@ -166,5 +168,15 @@ public sealed class ChangingTargetsTests
         stop.Cancel();
         traffic.Join();
         Assert.Single(harness.Agent.ReadConnections());
+    }
+
+    private static void AssertNobodyTriesAgain(AgentHarness harness, TestTime time, Socket listener)
+    {
+        for (int second = 0; second < 3; second++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            harness.WaitUntilIdle();
+        }
+        Assert.False(listener.Poll(TimeSpan.Zero, SelectMode.SelectRead));
     }
 }

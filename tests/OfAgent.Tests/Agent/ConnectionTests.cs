@@ -169,7 +169,7 @@ public sealed class ConnectionTests
     public void Beside_a_configured_controller_a_listeners_peer_gets_events_only_after_it_asked()
     {
         using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target] });
+        using AgentHarness harness = new(new AgentOptions { Controllers = [target], TimeProvider = _time });
         using RawController controller = AgentHarness.Accept(listener).Greet();
         using RawController tool = harness.Connect();
         controller.Barrier();
@@ -186,7 +186,7 @@ public sealed class ConnectionTests
     [Fact]
     public void Without_configured_controllers_a_listeners_peer_is_in_charge_once_it_set_a_configuration()
     {
-        using AgentHarness harness = new(new AgentOptions { FailMode = FailMode.Standalone });
+        using AgentHarness harness = new(new AgentOptions { FailMode = FailMode.Standalone, TimeProvider = _time });
         using RawController peer = harness.Connect();
         peer.ReadFeatures([]);
         Assert.Equal(MissBehaviour.Normal, harness.ReadMissBehaviour());

@@ -132,7 +132,7 @@ public sealed class CrowdTests : IDisposable
     public void A_configured_controller_has_a_place_whoever_came_before()
     {
         using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target);
-        using AgentHarness harness = new(new AgentOptions { Controllers = [target], Listeners = [AgentHarness.Target("ptcp:0:127.0.0.1")] });
+        using AgentHarness harness = new(Patient() with { Controllers = [target], Listeners = [AgentHarness.Target("ptcp:0:127.0.0.1")] });
         Fill(harness, configured: SwitchAgent.MaxPassiveConnections);
         using RawController controller = AgentHarness.Accept(listener).Greet();
 
