@@ -1,5 +1,7 @@
 # Sourced by ./test, which sets $results: installs the peers that tests are run against.
 
+PATH=$PATH:/usr/sbin:/sbin # which su leaves out, and where ip, tc and ethtool are; for the tests, too
+
 # Debian's package for each: what must be there, then the package that brings it.
 readonly peers=(
   ip=iproute2 ping=iputils-ping tcpdump=tcpdump tshark=tshark ethtool=ethtool iperf3=iperf3 sysctl=procps unshare=util-linux openssl=openssl
@@ -39,7 +41,7 @@ missing_packages() {
 forbid_services() {
   trap allow_services EXIT
   [[ ! -e $policy ]] || mv "$policy" "$kept_policy"
-  printf '#!/bin/sh\n# of ./test, process %s\nexit 101\n' $$ >"$policy" && chmod +x "$policy"
+  printf '#!/bin/sh\n# of ./test, process %s\nexit 101\n' $BASHPID >"$policy" && chmod +x "$policy"
 }
 
 clean_up_after_kill() {
@@ -59,7 +61,6 @@ install_peers() {
   local -x INITRD=No DEBIAN_FRONTEND=noninteractive
   local packages service wanted=("${peers[@]}")
   [[ ${1:-} != all ]] || wanted+=("${large_peers[@]}")
-  PATH=$PATH:/usr/sbin:/sbin
   ((EUID != 0)) || clean_up_after_kill
   mapfile -t packages < <(missing_packages "${wanted[@]}")
   ((${#packages[@]} == 0)) && return
@@ -68,7 +69,7 @@ install_peers() {
     return
   fi
   echo "installing the peers to test against with apt-get: ${packages[*]}"
-  local apt=(timeout 600 apt-get -q -o Acquire::http::Timeout=15 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60)
+  local apt=(timeout --foreground 600 apt-get -q -o Acquire::http::Timeout=15 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60)
   {
     "${apt[@]}" update
     forbid_services

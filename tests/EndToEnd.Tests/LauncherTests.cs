@@ -107,7 +107,7 @@ public sealed class LauncherTests : IDisposable
             apt-get() { [[ $* == *" install "*" openvswitch-switch" ]] || return; touch installed; openvswitch-switch; }
             /usr/bin/python3() { true; }
             dpkg() { true; }
-            timeout() { shift; "$@"; }
+            timeout() { shift 2; "$@"; }
             update-rc.d() { echo "update-rc.d $*" >>said; }
             {{command}}
             """;
