@@ -4,7 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
 
-/// <summary>Queues on real interfaces: a guarantee holds while another host floods the port.</summary>
+/// <summary>Queues on real interfaces: within its guarantee nothing is lost while another host floods the port.</summary>
 public sealed class QueueTests
 {
     private const long Mega = 1_000_000;
@@ -15,7 +15,7 @@ public sealed class QueueTests
     private const int Frame = UdpStream.HeaderLength + Payload;
 
     [Fact]
-    public void A_guaranteed_queue_keeps_its_rate_while_the_port_is_flooded()
+    public void A_queue_loses_nothing_within_its_guarantee_while_the_port_is_flooded()
     {
         Needs.Namespaces("ovs-ofctl");
         using var lab = new CabledHosts(hosts: 3);

@@ -20,6 +20,10 @@ public sealed class StartupFlowsTests : IDisposable
     }
 
     [Fact]
+    public void Ports_may_be_called_by_their_names() =>
+        StartupFlows.Check(Small with { Ports = ["1=s1", "2=tap:s2"], Flows = ["in_port=s1,actions=s2", "in_port=2,actions=1"] });
+
+    [Fact]
     public void Every_mistake_is_told_with_file_line_and_word()
     {
         File.WriteAllText(_file, "in_port=1,actions=2\npriority=70000,actions=2\nactions=output:0\ntcp,tp_dst=80,actions=fly\nbuffer_id=7,actions=2\nudp\n");

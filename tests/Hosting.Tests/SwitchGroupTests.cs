@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Text;
+using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Captures;
@@ -188,6 +190,48 @@ public sealed class SwitchGroupTests : IDisposable
     {
         Assert.Contains("only a switch that has a process for itself can be taken over", Refused(() => Ask("g1", "take-over 1")), StringComparison.Ordinal);
         Assert.Contains("only a switch that has a process for itself can be taken over", Refused(() => Ask("lab", "take-over 1")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Top_shows_the_busiest_flows_of_the_switch_it_looks_at()
+    {
+        SwitchHost host = _group.Find("g1")!;
+        ProgramPort left = host.AddProgramPort("left");
+        host.AddFlow($"priority=7,in_port={left.Number},actions=output:{host.AddProgramPort("right").Number}");
+        using CancellationTokenSource stop = new();
+        Thread traffic = new(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                left.TrySend(TestPacket.Udp());
+                Thread.Yield();
+            }
+        });
+        traffic.Start();
+        TopFeed feed = new("g1", TimeSpan.FromMilliseconds(20), flows: 5);
+        try
+        {
+            Eventually.True(
+                () => feed.Next().Lines(0, 0, TopOrder.Number).Any(line => line.Contains($"priority=7,in_port={left.Number} actions=", StringComparison.Ordinal)),
+                "the flow is among the busiest");
+        }
+        finally
+        {
+            stop.Cancel();
+            traffic.Join();
+        }
+    }
+
+    [Fact]
+    public void A_capture_sees_ports_that_come_later_by_their_names()
+    {
+        SwitchHost host = _group.Find("g1")!;
+        using CaptureStream capture = host.BeginCapture(new CaptureRequest { Points = CapturePoints.Sent, Count = 1 });
+        AssertForwards(host);
+        using MemoryStream captured = new();
+        capture.Run(captured, static () => false);
+        Assert.Contains("right", Encoding.Latin1.GetString(captured.ToArray()), StringComparison.Ordinal);
+        Assert.Equal(1, capture.Packets);
     }
 
     [Fact]

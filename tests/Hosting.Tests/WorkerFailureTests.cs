@@ -12,13 +12,14 @@ namespace Softswitch.Hosting.Tests;
 [Trait("Ring", "peers")]
 public sealed class WorkerFailureTests : IDisposable
 {
-    private readonly LabNode _inside = new("w");
+    private readonly LabNode _inside;
     private readonly ConcurrentQueue<string> _log = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-worker-");
 
     public WorkerFailureTests()
     {
         Needs.Namespaces();
+        _inside = new LabNode("w");
         VethCable.Lay(_inside.Network, "s1", _inside.Network, "p1");
         // The kernel says so some time after an end was set up, and what was found is compared with what is left.
         Eventually.True(() => Interfaces().Split("state UP").Length == 3, "both ends of the cable are up");

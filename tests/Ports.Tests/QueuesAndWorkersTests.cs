@@ -24,7 +24,7 @@ public sealed class QueuesAndWorkersTests
     [InlineData("tap", 2, 3)]
     public void Packets_of_every_queue_are_forwarded_and_every_worker_has_its_share(string kind, int workers, int queues)
     {
-        Needs.Tun();
+        Needs.Namespaces();
         using var space = new LabNode("deal");
         space.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6").Checked();
         using DatapathControl control = new(new DatapathOptions { Workers = workers, FrameCount = 8192, LargeFrameCount = 32 });
@@ -39,6 +39,7 @@ public sealed class QueuesAndWorkersTests
     {
         if (kind == "tap")
         {
+            Needs.Tun();
             return space.Run(() => TapPort.Open(name, name, queues));
         }
         Needs.Xdp();

@@ -255,12 +255,8 @@ public sealed class AccountTests
 
         public AccountReading CheckRows(string when)
         {
-            AccountReading reading;
-            using (Control.EnterWithoutTable())
-            {
-                reading = Control.ReadAccounts();
-            }
-            Assert.True(reading.IsExact, when);
+            AccountReading reading = null!;
+            Eventually.Polled(() => (reading = Read()).IsExact, () => $"{when}: every worker copies its accounts");
             foreach (AccountRow row in reading.Rows)
             {
                 Assert.True(row.Unaccounted == 0 && row.Held >= 0, $"{when}: {row.Kind} {row.Number}: {row.Unaccounted} unaccounted, {row.Held} held");
@@ -269,6 +265,14 @@ public sealed class AccountTests
                 reading.Rows.Sum(row => row.Received + row.Made) == reading.Rows.Sum(row => row.Sent + row.Used + row.Held + row.Drops),
                 $"{when}: in all");
             return reading;
+        }
+
+        private AccountReading Read()
+        {
+            using (Control.EnterWithoutTable())
+            {
+                return Control.ReadAccounts();
+            }
         }
 
         /// <summary>A run in which nothing was cut, held or dropped would say little.</summary>

@@ -34,8 +34,10 @@ public sealed class BufferTests : IDisposable
     public void A_number_never_given_out_is_unknown(uint id)
     {
         Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(id, 1, ToPort2, []));
-        Miss(_sut, 1);
+        uint given = Miss(_sut, 1);
         Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(id, 1, ToPort2, []));
+        uint nextOfItsPlace = given + (uint)new DatapathOptions().BufferCount;
+        Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(nextOfItsPlace, 1, ToPort2, []));
     }
 
     [Fact]

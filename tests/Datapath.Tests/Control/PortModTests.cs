@@ -27,6 +27,7 @@ public sealed class PortModTests
     {
         using TestSwitch sut = new() { KeepsFrames = true };
         sut.Configure(1, flag);
+        Assert.Equal(flag == PortConfig.PortDown ? 1 : 0, sut.PortEvents.Count);
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, Frame);
         Assert.Equal(forwards ? 1 : 0, sut.Received(2).Count);
@@ -83,10 +84,12 @@ public sealed class PortModTests
         Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.None, PortConfig.NoStp));
         Assert.Equal(PortConfig.NoFlood, sut.Control.Ports[1].Config);
         Assert.Empty(sut.PortEvents);
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.PortDown, (PortConfig)uint.MaxValue));
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.PortDown | ~PortConfig.All, (PortConfig)uint.MaxValue));
         Assert.Equal((PortStatusReason.Modify, PortConfig.PortDown), (sut.PortEvents[0].Reason, sut.PortEvents[0].Port.Config));
         Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.PortDown, PortConfig.PortDown));
         Assert.Single(sut.PortEvents);
+        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.None, PortConfig.PortDown));
+        Assert.Equal((PortStatusReason.Modify, PortConfig.None), (sut.PortEvents[1].Reason, sut.PortEvents[1].Port.Config));
     }
 
     [Fact]

@@ -209,6 +209,15 @@ public sealed class SpanningTreeBridgeTests
     }
 
     [Fact]
+    public void Of_two_ways_as_good_the_one_from_the_neighbours_lower_port_leads_to_the_root()
+    {
+        BridgeNetwork network = Alone(B, out SimulatedBridge b, links: 2);
+        b.Machine.Receive(b.Machine.Ports[0], Claim(A, 0, A, 0x8002), network.Now);
+        b.Machine.Receive(b.Machine.Ports[1], Claim(A, 0, A, 0x8001), network.Now);
+        Assert.Equal(b.Machine.Ports[1], b.Machine.RootPort);
+    }
+
+    [Fact]
     public void Its_own_words_come_back_and_mean_nothing()
     {
         BridgeNetwork network = Alone(A, out SimulatedBridge a);

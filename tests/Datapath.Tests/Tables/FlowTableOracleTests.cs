@@ -33,6 +33,7 @@ public sealed class FlowTableOracleTests
                 Change(oracle, random);
             }
             oracle.CompareEntries(where);
+            Assert.All(sut.Flows(), flow => Assert.Equal(TableOracle.PortOf(flow.Cookie), Assert.Single(flow.Actions).Port));
             for (int i = 0; i < 4; i++)
             {
                 CompareSome(oracle, cached, random.Random, known, where);

@@ -13,6 +13,9 @@ internal sealed class TableOracle(TestSwitch sut)
 
     public ReferenceTable Reference { get; } = new();
 
+    /// <summary>Where an entry sends packets that <see cref="Change"/> gave this cookie, and its actions with it.</summary>
+    public static ushort PortOf(ulong cookie) => (ushort)((cookie % 100) + 1);
+
     public WildcardTable Wildcard => sut.Control.Table.Wildcard;
 
     /// <summary>Adds an entry to both; its cookie is a new one.</summary>
@@ -25,7 +28,7 @@ internal sealed class TableOracle(TestSwitch sut)
     /// <summary>Any command on both; an ADD may ask for no overlap.</summary>
     public void Change(in FlowMatch match, ushort priority, FlowModCommand command, bool checksOverlap)
     {
-        FlowMod mod = TestSwitch.Flow(match, priority, command, ++_cookie) with { Actions = (FlowAction[])[FlowAction.Output((ushort)((_cookie % 100) + 1))] };
+        FlowMod mod = TestSwitch.Flow(match, priority, command, ++_cookie) with { Actions = (FlowAction[])[FlowAction.Output(PortOf(_cookie))] };
         mod.Flags = checksOverlap ? FlowModFlags.CheckOverlap : FlowModFlags.None;
         bool refused = checksOverlap && Reference.Overlaps(match, priority);
         Assert.Equal(refused ? ControlError.Overlap : ControlError.None, sut.Control.Apply(mod));

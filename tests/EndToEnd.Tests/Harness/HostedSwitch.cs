@@ -54,11 +54,18 @@ internal sealed class HostedSwitch : IDisposable
     public void WaitForText(string text) => Eventually.True(
         () => Output.Contains(text, StringComparison.Ordinal) || Error.Contains(text, StringComparison.Ordinal), () => $"'{text}' in {Output}{Error}");
 
-    /// <summary>Ends it in order, as SIGTERM does a process.</summary>
+    /// <summary>Ends it in order, as SIGTERM does a process; fails the test if the switch has failed, as the process would have ended with 1.</summary>
     public void Dispose()
     {
-        _group.Dispose();
-        _log.Dispose();
+        try
+        {
+            _group.ThrowIfFailed();
+        }
+        finally
+        {
+            _group.Dispose();
+            _log.Dispose();
+        }
     }
 
     /// <summary>A stream that is read while others write to it.</summary>

@@ -18,10 +18,19 @@ public sealed class UpgradeTests : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("softswitch-upgrade-");
 
     // The switch's own namespace is a host too: behind a TAP port.
-    private readonly LabHost _inside = new("s", new MacAddress(0x0200_0000_0009), new Ipv4Prefix(Be32.FromHost(0x0a00_0009), 24));
-    private readonly LabHost _one = LabHost.Numbered(1);
-    private readonly LabHost _two = LabHost.Numbered(2);
-    private readonly LabNode _far = new("far");
+    private readonly LabHost _inside;
+    private readonly LabHost _one;
+    private readonly LabHost _two;
+    private readonly LabNode _far;
+
+    public UpgradeTests()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping");
+        _inside = new LabHost("s", new MacAddress(0x0200_0000_0009), new Ipv4Prefix(Be32.FromHost(0x0a00_0009), 24));
+        _one = LabHost.Numbered(1);
+        _two = LabHost.Numbered(2);
+        _far = new LabNode("far");
+    }
 
     private string SocketPath => Path.Combine(_folder.FullName, "control");
 
@@ -44,7 +53,6 @@ public sealed class UpgradeTests : IDisposable
     [InlineData("VXLAN", 3)]
     public void Nothing_is_lost_doubled_or_out_of_order_and_counters_go_on(string kind, int upgrades)
     {
-        Needs.Namespaces("ovs-ofctl", "ping");
         if (kind == "AF_XDP")
         {
             Needs.Xdp();

@@ -26,6 +26,9 @@ internal sealed class ModelCard : IRegisterAccess
     /// <summary>A failing write changes the register nevertheless.</summary>
     public bool FailsAfterwards { get; set; }
 
+    /// <summary>Before each read, with the address.</summary>
+    public Action<uint>? Reading { get; set; }
+
     /// <summary>After each write.</summary>
     public Action? Written { get; set; }
 
@@ -50,6 +53,7 @@ internal sealed class ModelCard : IRegisterAccess
         {
             throw new RegisterAccessException($"{Transport}: read of 0x{address:x7} failed");
         }
+        Reading?.Invoke(address);
         switch (address)
         {
             case >= CardRegisters.Exact and < CardRegisters.Exact + (CardRegisters.SlotCount * CardRegisters.SlotStride):

@@ -2,6 +2,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Writing;
 using Softswitch.NetFpga.Tests.Contract;
 using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.Testing;
@@ -129,6 +130,29 @@ public sealed class OutOfStepTests
 
         Assert.Single(_log);
         Assert.Equal([2], Receive(hardware, TestPacket.Udp()));
+    }
+
+    /// <summary>A frame that is looked up between two looks at the counters hides that another was not.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100)]
+    public void While_frames_keep_coming_the_next_gap_is_waited_for(int frames)
+    {
+        using ModelCard card = new();
+        StepWatch sut = new(card);
+        sut.Begin();
+        card.Write(CardRegisters.InputArbiter, 1);
+        uint came = 0;
+        card.Reading = address =>
+        {
+            if (address == CardRegisters.Timer && came < frames) // what drains the pipeline reads it
+            {
+                card.Write(CardRegisters.ExactMisses, ++came);
+                card.Write(CardRegisters.InputArbiter, came + 1);
+            }
+        };
+        Assert.True(sut.IsOutOfStep());
+        Assert.Equal((uint)frames, came);
     }
 
     [Fact]

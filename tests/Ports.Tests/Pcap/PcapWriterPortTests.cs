@@ -115,6 +115,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract, IDisposable
         using FileStream reader = pipe.OpenReader();
         using (PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path))
         {
+            Assert.Equal(TimeSpan.FromSeconds(1), port.EndPatience);
             port.EndPatience = TimeSpan.Zero;
             long taken = 0;
             while (port.SendBurst(_frames, new byte[1500]) == 1)
