@@ -72,7 +72,7 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
         _unsent = parts.Unsent!;
         _grower = parts.Grower!;
         _sender = parts.Sender;
-        _demand = new RingDemand(_grower.Value.Wake);
+        _demand = new RingDemand(_grower.Value.Wake, parts.Time);
         _queue = new AfPacketQueue(_sender, _interface, _demand, parts.Counts, parts.Receive[0], parts.Transmit);
         if (parts.Receive is [_, ReceiveRing next])
         {
@@ -130,7 +130,7 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
         {
             throw new PortException($"{port}: {RingSlots.Rule}");
         }
-        Parts parts = new(port, LinuxInterface.Open(port, interfaceName));
+        Parts parts = new(port, LinuxInterface.Open(port, interfaceName)) { Time = options.TimeProvider };
         try
         {
             LinuxInterface device = parts.Device;
@@ -244,6 +244,8 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
         public string Port => port;
 
         public LinuxInterface Device { get; } = device;
+
+        public TimeProvider Time { get; init; } = TimeProvider.System;
 
         public InterfaceLock? Lock { get; set; }
 

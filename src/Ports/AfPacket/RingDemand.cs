@@ -2,7 +2,8 @@ namespace Softswitch.Ports.AfPacket;
 
 /// <summary>How large a port's rings should be by the traffic it has: noted by the worker, read by the thread that opens rings.</summary>
 /// <param name="wake">Tells that thread. Neither waits nor allocates.</param>
-internal sealed class RingDemand(Action wake)
+/// <param name="time">By which packets are many.</param>
+internal sealed class RingDemand(Action wake, TimeProvider time)
 {
     // Packets within a tenth of a second. Above it a ring of the first step holds what comes in less than 0.4 s.
     private const int ManyReceived = 500;
@@ -13,9 +14,9 @@ internal sealed class RingDemand(Action wake)
     private int _receive;
     private int _transmit;
     private bool _bursts;
-    private Rate _received = new(ManyReceived);
-    private Rate _fetched = new(ManyAlone);
-    private Rate _sent = new(ManyAlone);
+    private Rate _received = new(ManyReceived, time);
+    private Rate _fetched = new(ManyAlone, time);
+    private Rate _sent = new(ManyAlone, time);
 
     /// <summary>Step of growth (<see cref="RingSize"/>) that the receiving ring should have reached. Any thread.</summary>
     public int Receive => Volatile.Read(ref _receive);
@@ -74,9 +75,9 @@ internal sealed class RingDemand(Action wake)
         }
     }
 
-    private struct Rate(int many)
+    private struct Rate(int many, TimeProvider time)
     {
-        private const int MillisecondsOfMany = 100;
+        private static readonly TimeSpan TimeOfMany = TimeSpan.FromMilliseconds(100);
 
         private long _since;
         private int _then;
@@ -91,8 +92,8 @@ internal sealed class RingDemand(Action wake)
             {
                 return false;
             }
-            long now = Environment.TickCount64;
-            bool isHigh = now - _since <= MillisecondsOfMany;
+            long now = time.GetTimestamp();
+            bool isHigh = time.GetElapsedTime(_since, now) <= TimeOfMany;
             _since = now;
             _then = total;
             return isHigh;
