@@ -1,3 +1,5 @@
+using Softswitch.Datapath.Pipeline;
+
 namespace Softswitch.Datapath.Control;
 
 /// <content>Barriers, and the ends of entries that controllers have to read first.</content>
@@ -25,8 +27,8 @@ internal sealed unsafe partial class DatapathControl
 
     /// <summary>Goes on with a barrier (§5.3.7): microseconds, unless there is much to wait for.</summary>
     /// <returns>
-    /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table and the end of entries removed
-    /// before it is reported. If not, it is called again after the control lock was left.
+    /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table, all outputs of those that it began to are
+    /// sent, and the end of entries removed before it is reported. If not, it is called again after the control lock was left.
     /// </returns>
     /// <param name="progress">How far it has come.</param>
     /// <param name="reader">How far whoever sent it is with the ends of entries: others that read slowly are not waited for.</param>
@@ -45,6 +47,15 @@ internal sealed unsafe partial class DatapathControl
                 _shared.Grace.ThrowIfStuck();
             }
             _packetOuts.Reclaim();
+            progress.Stage = BarrierStage.Costly;
+            progress.Target = -1;
+        }
+        if (progress.Stage == BarrierStage.Costly)
+        {
+            if (!TryFinishCostly(ref progress))
+            {
+                return false;
+            }
             progress.Target = _shared.Grace.RetiredCount;
             progress.Stage = BarrierStage.Reclaim;
         }
@@ -89,6 +100,26 @@ internal sealed unsafe partial class DatapathControl
 
     /// <summary>The cursor of a receiver that has taken all, or wants none.</summary>
     public FlowRemovedCursor EndOfFlowRemoved => _flows.Removed.EndOfReports;
+
+    /// <summary>Whether what takes workers more than a pass, and began before, has ended: first what goes through the table, which may be under way then.</summary>
+    private bool TryFinishCostly(ref BarrierProgress progress)
+    {
+        for (; progress.Step < 2 * _workers.Length; progress.Step++, progress.Target = -1)
+        {
+            CostlyPackets costly = _workers[progress.Step / 2].Costly;
+            bool throughTable = progress.Step % 2 == 0;
+            if (progress.Target < 0)
+            {
+                progress.Target = costly.Begun(throughTable);
+                progress.Done = -1;
+            }
+            if (costly.Ended(throughTable) < progress.Target && progress.IsWaiting(costly.Ended(throughTable)))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
 
     /// <summary>Others' flow-mods wait for those that read slowly, but not for ever.</summary>
     private void EndShortage()

@@ -83,11 +83,13 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         _store = new FlowStore(entries, options.Workers, options.AdviseHugePages);
         _table = new FlowTable(_store, grace, hash, options.AdviseHugePages);
         frames ??= CreateFrames(options);
+        _lists = new ActionListMemory(grace, hash, options.ActionMemory);
         _shared = new WorkerShared
         {
             Frames = frames,
             FrameShare = frames.Join(),
             Table = _table,
+            Lists = _lists,
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
             Macs = new StationTable(hash),
@@ -97,7 +99,6 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             ReassemblyTimeout = options.ReassemblyTimeout,
             PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
         };
-        _lists = new ActionListMemory(grace, hash, options.ActionMemory);
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _lock);
         _frames = frames.CreateCache(_shared.FrameShare);
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
@@ -110,7 +111,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         }
         _accounts = new AccountBook(_shared, _workers);
         _packetIns = new PacketInDelivery(options, _shared, _frames, _buffers, &_accounts.Own.Controller->Egress);
-        _packetOuts = new PacketOutSender(_workers[0], _lists, _frames, _buffers, &_accounts.Own.Controller->Ingress);
+        _packetOuts = new PacketOutSender(_workers[0], _shared, _lists, _frames, _buffers, &_accounts.Own.Controller->Ingress);
         _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
             options.SpanningTree, options.DatapathId, _shared, _frames, &_accounts.Own.Switch->Ingress, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
         _hasWork = HasWork;

@@ -10,12 +10,13 @@ namespace Softswitch.Datapath.Control;
 /// control lock.
 /// </summary>
 internal sealed unsafe class PacketOutSender(
-    Worker worker, ActionListMemory lists, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
+    Worker worker, WorkerShared shared, ActionListMemory lists, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
 {
-    // How many milliseconds the control lock is held while the queue is full, or has to be emptied; and after which time without a sign of life a
-    // barrier takes the worker for stopped.
+    // How many milliseconds the control lock is held while the queue is full, or has to be emptied.
     private const int QueuePatience = 2;
-    private const int BarrierPatience = 1000;
+
+    // What packet-outs that wait may cost in all, but for one that costs more by itself. What costs little does not count.
+    private const int MostCost = PacketCost.Most;
 
     private readonly PacketOutQueue _queue = worker.PacketOuts;
 
@@ -55,19 +56,13 @@ internal sealed unsafe class PacketOutSender(
         {
             progress.Stage = BarrierStage.PacketOuts;
             progress.Target = _queue.Added;
-            progress.AliveAt = Environment.TickCount64;
+            progress.Done = -1;
         }
         if (_queue.WaitFor(progress.Target, QueuePatience))
         {
             return true;
         }
-        if (_queue.Done != progress.Done)
-        {
-            progress.Done = _queue.Done;
-            progress.AliveAt = Environment.TickCount64;
-        }
-        progress.IsHeldUp = Environment.TickCount64 - progress.AliveAt <= BarrierPatience;
-        return !progress.IsHeldUp;
+        return !progress.IsWaiting(_queue.Done);
     }
 
     /// <summary>Takes back the actions of packets that are sent.</summary>
@@ -89,10 +84,13 @@ internal sealed unsafe class PacketOutSender(
                 return;
             }
         }
-        if (!_queue.TryAdd(packet, inPort, compiled))
+        int cost = PacketCost.Of(compiled, packet, frames, shared.Ports.Ports.Length);
+        cost = cost > PacketCost.Plain ? cost : 0;
+        if (!_queue.TryAdd(packet, inPort, compiled, cost, MostCost))
         {
             _queue.WaitForRoom(QueuePatience);
-            if (!_queue.TryAdd(packet, inPort, compiled))
+            Reclaim();
+            if (!_queue.TryAdd(packet, inPort, compiled, cost, MostCost))
             {
                 lists.Return(compiled);
                 frames.Drop(packet, DropReason.PacketOutQueueFull, account);

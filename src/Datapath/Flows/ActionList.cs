@@ -13,6 +13,12 @@ internal unsafe struct ActionList
 {
     public const int Size = 48;
 
+    /// <summary>So many actions that are no outputs weigh as much as an output.</summary>
+    public const int RewritesPerUnit = 8;
+
+    /// <summary>A list of more weight, or with two floods, is long.</summary>
+    public const int MostShortWeight = 16;
+
     /// <summary>Actions that follow.</summary>
     public ushort Count;
 
@@ -22,14 +28,35 @@ internal unsafe struct ActionList
     /// <summary>The port, if the list does nothing but set Ethernet addresses and then send to one physical port; otherwise 0.</summary>
     public ushort RewritesAndSendsTo;
 
+    /// <summary>How much work it is: outputs, but for floods, and each <see cref="RewritesPerUnit"/> other actions.</summary>
+    public ushort Weight;
+
     /// <summary>Of the actions.</summary>
     public int Hash;
+
+    /// <summary>Outputs to FLOOD, ALL and NORMAL: each goes to all ports.</summary>
+    public ushort Floods;
 
     private Vector128<byte> _written; // all bits of the bytes that are set
     private Vector128<byte> _set;
 
+    public readonly bool IsLong => Weight > MostShortWeight || Floods > 1;
+
     /// <summary>A list that rewrites nothing and names no port.</summary>
     public static void MakePassThrough(ActionList* list) => *list = new ActionList { LastOutput = -1 };
+
+    /// <summary>Finds out how much work the list is.</summary>
+    public void Weigh(ReadOnlySpan<FlowAction> actions)
+    {
+        int outputs = 0;
+        Floods = 0;
+        foreach (ref readonly FlowAction action in actions)
+        {
+            outputs += action.IsOutput ? 1 : 0;
+            Floods += (ushort)(action.IsFlood ? 1 : 0);
+        }
+        Weight = (ushort)(outputs - Floods + ((actions.Length - outputs) / RewritesPerUnit));
+    }
 
     /// <summary>Finds out whether the list is of the kind that <see cref="RewritesAndSendsTo"/> stands for: what a router does to most packets.</summary>
     public void FindShortcut(ReadOnlySpan<FlowAction> actions)

@@ -36,6 +36,9 @@ public readonly record struct FlowAction
     /// <summary>Whether it sends the packet, or a copy, somewhere.</summary>
     public bool IsOutput => Kind is ActionKind.Output or ActionKind.Enqueue;
 
+    /// <summary>Whether it may send the packet to all ports.</summary>
+    internal bool IsFlood => Kind == ActionKind.Output && Port is PortNumber.Flood or PortNumber.All or PortNumber.Normal;
+
     private FlowAction(ActionKind kind, ushort port = 0, uint value = 0, MacAddress mac = default)
     {
         Kind = kind;

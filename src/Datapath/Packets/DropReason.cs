@@ -45,6 +45,12 @@ public enum DropReason
     /// <summary>A partial checksum or segment whose offsets contradict the packet.</summary>
     BadOffload,
 
+    /// <summary>A segment to be cut into more frames, or smaller ones, than any sender's stack makes.</summary>
+    TinySegments,
+
+    /// <summary>An action list that outputs more than one packet may cost: the outputs after that were left out.</summary>
+    TooManyOutputs,
+
     /// <summary>NORMAL: the destination is on the ingress port, or an address bridges do not forward (802.1D).</summary>
     Bridge,
 

@@ -20,6 +20,12 @@ namespace Softswitch.Datapath.Packets;
 /// </remarks>
 internal ref struct GsoSegmenter
 {
+    /// <summary>Frames that a segment may be cut into: with 64 bytes of payload in each, a segment of 64 KiB.</summary>
+    public const int MaxFrames = 1024;
+
+    // TCP_MIN_GSO_SIZE of Linux, include/net/tcp.h: what the least MSS, 48 bytes, leaves beside the longest options.
+    private const int LeastTcpSegment = 8;
+
     private const int Ipv6HeaderLength = 40;
     private const int UdpHeaderLength = 8;
 
@@ -57,6 +63,13 @@ internal ref struct GsoSegmenter
 
     /// <summary>Bytes of the longest frame to come, from the Ethernet header on: what an MTU is compared with.</summary>
     public readonly int FrameLength => Math.Min(_headers + _segmentSize, _source.Length);
+
+    /// <summary>Whether no sender's stack makes such a segment: more frames than <see cref="MaxFrames"/>, or smaller ones than Linux allows.</summary>
+    public readonly bool IsTiny => Remaining > MaxFrames || (_isTcp && _segmentSize < LeastTcpSegment);
+
+    /// <summary>How many frames a segment may become at the most, by its length alone.</summary>
+    public static int MostFrames(in Packet segment, FrameCache frames) =>
+        Math.Min(MaxFrames, segment.Length / Math.Max((int)frames.Offload(segment).SegmentSize, 1));
 
     /// <param name="segment">A packet with <see cref="PacketFlags.NeedsSegmentation"/>; it stays the caller's and must not change until the last frame.</param>
     /// <param name="frames">Where its offload state lies and where frames come from.</param>

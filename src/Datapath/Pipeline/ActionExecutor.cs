@@ -22,6 +22,8 @@ internal sealed unsafe class ActionExecutor(
     /// <summary>Worker clock in milliseconds, set at the start of each pass.</summary>
     public uint Now { get; set; }
 
+    public int PortCount => outputs.All.Length;
+
     /// <summary>Of the side where the packets at hand came in, this worker's: what gets to no egress is dropped there.</summary>
     public PacketAccount* Ingress { get; set; }
 
@@ -38,7 +40,9 @@ internal sealed unsafe class ActionExecutor(
         }
         else
         {
-            ExecuteList(actions.List, ref packet, key, ref layout, inPort);
+            int first = 0;
+            int unlimited = int.MaxValue;
+            Continue(actions.List, ref packet, key, ref layout, inPort, ref first, ref unlimited);
         }
     }
 
@@ -68,36 +72,45 @@ internal sealed unsafe class ActionExecutor(
 
     public void Drop(in Packet packet, DropReason reason) => frames.Drop(packet, reason, Ingress);
 
-    private void ExecuteList(ActionList* list, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort)
+    /// <summary>Goes on with an action list.</summary>
+    /// <param name="next">The action it goes on with, from 0.</param>
+    /// <param name="budget">How much it may cost (<see cref="PacketCost"/>); one output more may begin.</param>
+    /// <returns>Whether this was the end of the list, and of the packet's ownership.</returns>
+    public bool Continue(ActionList* list, ref Packet packet, in FlowKey key, ref HeaderOffsets layout, ushort inPort, ref int next, ref int budget)
     {
         FlowAction* actions = ActionList.First(list);
-        for (int i = 0; i < list->LastOutput; i++)
+        for (; next < list->LastOutput; next++)
         {
-            if (!actions[i].IsOutput)
+            if (budget <= 0)
             {
-                HeaderRewriter.Apply(actions[i], ref packet, ref layout, frames);
-                trace?.Rewrote(actions[i], packet);
+                return false;
+            }
+            budget -= PacketCost.Of(actions[next], next, packet, frames, PortCount);
+            if (!actions[next].IsOutput)
+            {
+                HeaderRewriter.Apply(actions[next], ref packet, ref layout, frames);
+                trace?.Rewrote(actions[next], packet);
+                continue;
+            }
+            Ingress->Made++;
+            if (frames.TryCopy(packet, out Packet copy))
+            {
+                Send(copy, actions[next], key, layout, inPort);
             }
             else
             {
-                Ingress->Made++;
-                if (frames.TryCopy(packet, out Packet copy))
-                {
-                    Send(copy, actions[i], key, layout, inPort);
-                }
-                else
-                {
-                    Ingress->CountDrops(DropReason.NoFrame);
-                }
+                Ingress->CountDrops(DropReason.NoFrame);
             }
         }
         // What follows the last output changes nothing any more.
         if (list->LastOutput < 0)
         {
             Drop(packet, DropReason.Action);
-            return;
+            return true;
         }
-        Send(packet, actions[list->LastOutput], key, layout, inPort);
+        budget -= PacketCost.Of(actions[next], next, packet, frames, PortCount);
+        Send(packet, actions[next], key, layout, inPort);
+        return true;
     }
 
     private void Send(in Packet packet, in FlowAction action, in FlowKey key, HeaderOffsets layout, ushort inPort)

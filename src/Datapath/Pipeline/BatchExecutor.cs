@@ -14,18 +14,71 @@ namespace Softswitch.Datapath.Pipeline;
 /// </remarks>
 internal sealed unsafe class BatchExecutor : IDisposable
 {
+    // A batch of fewer bytes costs little, whatever is in it, as long as nothing is cut and no list is long.
+    private const uint MostPlainBytes = PacketBatch.Capacity << 12;
+
     private readonly FlowEntry* _entries;
     private readonly FlowCounting _counting;
     private readonly ActionExecutor _executor;
+    private readonly ActionListMemory _lists;
+    private readonly FrameCache _frames;
     private readonly NativeArray<ActionsReference> _actions = new(PacketBatch.Capacity);
     private readonly NativeArray<ActionList> _asItIs = new(1);
 
-    public BatchExecutor(FlowStore store, FlowCounting counting, ActionExecutor executor)
+    public BatchExecutor(FlowStore store, ActionListMemory lists, FrameCache frames, FlowCounting counting, ActionExecutor executor)
     {
         _entries = store.Entries;
+        _lists = lists;
+        _frames = frames;
         _counting = counting;
         _executor = executor;
         ActionList.MakePassThrough(_asItIs.Start);
+    }
+
+    /// <summary>Whether packets of a batch that has been looked up may cost more than <see cref="PacketCost.Plain"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool MayBeCostly(PipelineBatch batch) =>
+        (batch.Flags & PacketFlags.NeedsSegmentation) != 0 || batch.Bytes > MostPlainBytes || _lists.HasLong || PacketCost.AreMany(_executor.PortCount);
+
+    /// <summary>How many packets, from the first on, cost no more than <see cref="PacketCost.Plain"/> each.</summary>
+    /// <param name="cost">Of these.</param>
+    public int CountPlain(PipelineBatch batch, out int cost)
+    {
+        cost = 0;
+        int plain = 0;
+        for (; plain < batch.Count; plain++)
+        {
+            int one = CostOf(batch.Found[plain], Unsafe.Add(ref batch.First, plain));
+            if (one > PacketCost.Plain)
+            {
+                break;
+            }
+            cost += one;
+        }
+        return plain;
+    }
+
+    /// <summary>Counts the only packet of a batch for its entry.</summary>
+    /// <param name="cost">The packet's, if it has been executed.</param>
+    /// <returns>The list that is to be executed step by step; null if nothing can be parted, and it has been executed.</returns>
+    public ActionList* BeginAlone(PipelineBatch batch, uint now, out int cost)
+    {
+        uint found = *batch.Found;
+        ref Packet packet = ref batch.First;
+        cost = CostOf(found, packet);
+        ActionsReference actions = ActionsReference.Drop;
+        if (found != 0)
+        {
+            _counting.Count(found, 1, (uint)packet.Length, now);
+            actions = ActionsReference.Read(ref _entries[found].Actions);
+            if (!actions.IsPort && !actions.IsDrop)
+            {
+                _executor.Trace?.Found(found, actions, packet, *batch.Keys);
+                return actions.List;
+            }
+        }
+        Execute(ref packet, batch.Keys, batch.Layouts, found, actions, batch.InPort);
+        return null;
     }
 
     /// <summary>Ends the ownership of every packet of a batch that has been looked up.</summary>
@@ -58,6 +111,10 @@ internal sealed unsafe class BatchExecutor : IDisposable
         _actions.Dispose();
         _asItIs.Dispose();
     }
+
+    private int CostOf(uint found, in Packet packet) => found == 0
+        ? PacketCost.Of(_executor.MissBehaviour == MissBehaviour.Normal ? _executor.PortCount : 1, packet, _frames)
+        : PacketCost.Of(ActionsReference.Read(ref _entries[found].Actions), packet, _frames, _executor.PortCount);
 
     private void CountTogether(uint index, PipelineBatch batch, uint now)
     {

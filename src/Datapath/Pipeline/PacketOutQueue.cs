@@ -10,14 +10,15 @@ namespace Softswitch.Datapath.Pipeline;
 internal sealed class PacketOutQueue
 {
     private readonly SpscRing<QueuedPacketOut> _ring;
-    private readonly Queue<ActionsReference> _actions;
+    private readonly Queue<(ActionsReference Actions, int Cost)> _waiting;
+    private long _cost;
     private long _reclaimed;
     private volatile bool _isAbandoned;
 
     public PacketOutQueue(int capacity)
     {
         _ring = new SpscRing<QueuedPacketOut>(capacity);
-        _actions = new Queue<ActionsReference>(_ring.Capacity);
+        _waiting = new Queue<(ActionsReference, int)>(_ring.Capacity);
     }
 
     /// <summary>Whether every packet added so far is done. Any thread.</summary>
@@ -52,13 +53,16 @@ internal sealed class PacketOutQueue
     public void Abandon() => _isAbandoned = true;
 
     /// <summary>Control side: hands the packet over; false if there is no room.</summary>
-    public bool TryAdd(in Packet packet, ushort inPort, ActionsReference actions)
+    /// <param name="cost">What it costs, in units of <see cref="PacketCost"/>, if that counts.</param>
+    /// <param name="most">What those that wait may cost in all, as far as <see cref="Reclaim"/> knows. One that is alone may cost more.</param>
+    public bool TryAdd(in Packet packet, ushort inPort, ActionsReference actions, int cost, int most)
     {
-        if (!_ring.TryEnqueue(new QueuedPacketOut(packet, inPort, actions)))
+        if ((cost > 0 && _cost > 0 && _cost + cost > most) || !_ring.TryEnqueue(new QueuedPacketOut(packet, inPort, actions)))
         {
             return false;
         }
-        _actions.Enqueue(actions);
+        _waiting.Enqueue((actions, cost));
+        _cost += cost;
         return true;
     }
 
@@ -68,7 +72,9 @@ internal sealed class PacketOutQueue
         long consumed = _ring.Consumed;
         for (; _reclaimed < consumed; _reclaimed++)
         {
-            lists.Return(_actions.Dequeue());
+            (ActionsReference actions, int cost) = _waiting.Dequeue();
+            _cost -= cost;
+            lists.Return(actions);
         }
     }
 

@@ -50,6 +50,11 @@ internal static unsafe class PartialChecksum
             frames.Drop(segment, DropReason.BadOffload, account);
             return;
         }
+        if (segmenter.IsTiny)
+        {
+            frames.Drop(segment, DropReason.TinySegments, account);
+            return;
+        }
         account->Used++;
         account->Made += (uint)segmenter.Remaining;
         while (segmenter.TryNext(out Packet frame))

@@ -40,6 +40,9 @@ internal sealed unsafe class PipelineBatch : IDisposable
     /// <summary>Where what gets to no egress is accounted.</summary>
     public PacketAccount* Ingress { get; set; }
 
+    /// <summary>Where packets of it wait that cost more than a pass may take.</summary>
+    public Backlog Backlog { get; set; } = null!; // set before any is in it
+
     public void Dispose()
     {
         _keys.Dispose();

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Pipeline;
@@ -22,7 +23,7 @@ internal sealed unsafe class Worker : IDisposable
     public const int BatchesPerQueue = 4;
 
     // One is received while the memory that two before it will need is on its way. One less than a power of two.
-    private const int BatchesUnderWay = 3;
+    internal const int BatchesUnderWay = 3;
 
     private readonly WorkerShared _shared;
     private readonly FrameCache _frames;
@@ -32,6 +33,7 @@ internal sealed unsafe class Worker : IDisposable
     private readonly PacketInSender _packetIns;
     private readonly ActionExecutor _executor;
     private readonly BatchExecutor _batchExecutor;
+    private readonly CostlyPackets _costly;
     private readonly WorkerCounters _counters = new();
     private readonly IngressStage _ingress;
     private PipelineSettings _settings = new();
@@ -43,6 +45,8 @@ internal sealed unsafe class Worker : IDisposable
     private long _copiedEpoch;
     private uint _now;
     private int _begun; // batches of this pass
+    private int _next = -1; // the queue that was received from last
+    private int _spent; // on packets that cost more than others in this pass, in units of PacketCost
     private readonly Action _wake;
     private long _ticks; // when the pass began
 
@@ -68,7 +72,9 @@ internal sealed unsafe class Worker : IDisposable
         _outputs = new OutputQueues(id, _frames, handovers);
         _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, _outputs, trace);
         _ingress = new IngressStage(shared, _frames, _executor, Bpdus);
-        _batchExecutor = new BatchExecutor(shared.Table.Store, counting ?? new FlowCounting(shared.Table.Store, id), _executor);
+        _batchExecutor = new BatchExecutor(shared.Table.Store, shared.Lists, _frames, counting ?? new FlowCounting(shared.Table.Store, id), _executor);
+        _costly = new CostlyPackets(
+            _classifier, _batchExecutor, _executor, _frames, _counters, new Backlog((nint)(&Accounts.Controller->Ingress)));
     }
 
     public int Id { get; }
@@ -76,9 +82,15 @@ internal sealed unsafe class Worker : IDisposable
     internal FrameCache Frames => _frames;
 
     /// <summary>
-    /// Frames that wait for their turn on a port, or for the rest of their datagram. For tests that account for every one.
+    /// Frames that wait for their turn in a pass or on a port, or for the rest of their datagram. For tests that account for every one.
     /// </summary>
-    internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount;
+    internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount + _costly.Count;
+
+    /// <summary>Packets that cost more than a pass may take. Read by the control side where it says so.</summary>
+    internal CostlyPackets Costly => _costly;
+
+    /// <summary>Whether its last pass was long, so that others of its thread go first.</summary>
+    internal bool IsHeavy => _spent >= PacketCost.Slice;
 
     /// <summary>What is to leave at the end of the pass; for whoever follows a packet, which asks in between.</summary>
     internal OutputQueues Outputs => _outputs;
@@ -120,12 +132,9 @@ internal sealed unsafe class Worker : IDisposable
         _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
         BeginPass(_shared.Settings, _shared.Clock.Ticks);
         int moved = Bpdus.Send(_outputs, _frames, &Accounts.Switch->Ingress); // first, while the ports have room
-        foreach (ref readonly ReceiveQueue queue in (drains ? _inside : _receive).AsSpan()) // as they are by now
-        {
-            moved += Receive(queue);
-        }
+        moved += ReceiveInTurn(drains ? _inside : _receive); // as they are by now
         FinishBatches();
-        moved += TakeHandovers() + ExecutePacketOuts();
+        moved += TakeHandovers() + ExecutePacketOuts() + RunCostly(drains ? int.MaxValue : PacketCost.Slice);
         moved += _outputs.Flush(); // one transmit per port that has packets
         _packetIns.Signal();
         _tap?.EndPass();
@@ -133,11 +142,29 @@ internal sealed unsafe class Worker : IDisposable
         return moved;
     }
 
+    /// <summary>From each queue, unless packets that cost much make the pass long: then the next pass goes on with the next queue.</summary>
+    private int ReceiveInTurn(ReadOnlySpan<ReceiveQueue> queues)
+    {
+        int moved = 0;
+        for (int n = 0; n < queues.Length && _spent < PacketCost.Slice; n++)
+        {
+            _next = _next + 1 < queues.Length ? _next + 1 : 0;
+            moved += Receive(queues[_next]);
+        }
+        return moved;
+    }
+
     /// <summary>What waits in a queue, batch by batch, as far as its share of the pass goes.</summary>
     private int Receive(in ReceiveQueue queue)
     {
+        Backlog backlog = queue.Backlog;
+        if (!backlog.IsClear)
+        {
+            backlog.WaitForTurn();
+            return 1; // there is more to do soon
+        }
         int moved = 0;
-        for (int n = 0; n < BatchesPerQueue; n++)
+        for (int n = 0; n < BatchesPerQueue && backlog.IsClear; n++)
         {
             PipelineBatch batch = _batches[_begun & BatchesUnderWay];
             int received = queue.Port.Receive(batch.Packets, _frames);
@@ -146,7 +173,7 @@ internal sealed unsafe class Worker : IDisposable
                 break;
             }
             moved += received;
-            Begin(batch, queue.SwitchPort.Number, queue);
+            Begin(batch, queue.SwitchPort.Number, queue.SwitchPort, backlog);
             if (received < PacketBatch.Capacity)
             {
                 break;
@@ -160,21 +187,23 @@ internal sealed unsafe class Worker : IDisposable
     /// ownership. Where the table's memory is far away it is only asked for, and the batches that were begun before go on by a step; each
     /// ends two steps later, in order.
     /// </summary>
-    /// <param name="from">Where it came in; default for a packet-out, whatever its in_port.</param>
-    private void Begin(PipelineBatch batch, ushort inPort, in ReceiveQueue from)
+    /// <param name="port">Where it came in; null for a packet-out, whatever its in_port.</param>
+    /// <param name="backlog">For those that cost too much.</param>
+    private void Begin(PipelineBatch batch, ushort inPort, SwitchPort? port, Backlog backlog)
     {
         batch.InPort = inPort;
+        batch.Backlog = backlog;
         bool runts = Parse(batch);
-        PacketAccount* account = (PacketAccount*)from.Ingress;
-        if (account != null)
+        if (port != null)
         {
+            PacketAccount* account = backlog.Ingress;
             account->Entered += (uint)batch.Count;
             account->EnteredBytes += batch.Bytes;
             _executor.Ingress = account;
             _tap?.Received(ref batch.First, batch.Keys, batch.Count, inPort);
         }
         batch.Ingress = _executor.Ingress;
-        _ingress.Admit(batch, runts, from.SwitchPort);
+        _ingress.Admit(batch, runts, port);
         _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
         _begun++;
         Select(_begun - 2);
@@ -217,8 +246,16 @@ internal sealed unsafe class Worker : IDisposable
         {
             _executor.Ingress = batch.Ingress;
             int exact = _classifier.Confirm(batch.Lookup, batch.Keys, batch.Found, count);
-            int misses = _batchExecutor.Execute(batch, _now);
-            _counters.Count(count, exact, count - exact - misses);
+            if (batch.Backlog.Count > 0 || _batchExecutor.MayBeCostly(batch))
+            {
+                _spent += _costly.TakeFrom(batch, ref exact);
+                count = batch.Count;
+            }
+            if (count > 0)
+            {
+                int misses = _batchExecutor.Execute(batch, _now);
+                _counters.Count(count, exact, count - exact - misses);
+            }
         }
         batch.Packets.Clear();
     }
@@ -231,7 +268,7 @@ internal sealed unsafe class Worker : IDisposable
     {
         PipelineBatch batch = _batches[0];
         batch.Packets.Add(packet);
-        Begin(batch, inPort, default);
+        Begin(batch, inPort, null, _costly.ThroughTable);
         FinishBatches();
     }
 
@@ -297,6 +334,7 @@ internal sealed unsafe class Worker : IDisposable
         _frames.Tap = _tap = null; // who captured may be gone
         ReleaseWaiting();
         _ingress.Dispose();
+        _costly.Dispose();
         Array.ForEach(_batches, batch => batch.Dispose());
         _classifier.Dispose();
         _batchExecutor.Dispose();
@@ -339,6 +377,7 @@ internal sealed unsafe class Worker : IDisposable
         }
         _tap?.BeginPass(ticks);
         _executor.Now = _now;
+        _spent = 0;
         _ingress.BeginPass(_now);
     }
 
@@ -374,6 +413,7 @@ internal sealed unsafe class Worker : IDisposable
         foreach (SwitchPort gone in old.Ports.Except(ports.Ports))
         {
             _ingress.Abandon(&gone.AccountOf(Id)->Ingress);
+            _costly.Abandon(&gone.AccountOf(Id)->Ingress);
         }
         _outputs.Adopt(ports);
         Sleep.Unwatch(); // a port that goes is closed once its set is no longer the adopted one
@@ -381,16 +421,21 @@ internal sealed unsafe class Worker : IDisposable
         foreach (SwitchPort port in ports.Ports)
         {
             receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(
-                port, queue, (nint)(&port.AccountOf(Id)->Ingress), IsAsked: !queue.WakeBy(_wake) && queue.PollDescriptor < 0)));
+                port, queue, BacklogOf(queue, port), IsAsked: !queue.WakeBy(_wake) && queue.PollDescriptor < 0)));
         }
         _receive = receive.ToArray();
+        _costly.Adopt(_receive.Select(queue => queue.Backlog));
         _inside = Array.FindAll(_receive, queue => queue.Port.IsInside);
         _adopted = ports;
     }
 
+    /// <summary>The one it has had, or a new one.</summary>
+    private Backlog BacklogOf(IPort queue, SwitchPort port) =>
+        Array.Find(_receive, known => known.Port == queue && known.SwitchPort == port).Backlog ?? new Backlog((nint)(&port.AccountOf(Id)->Ingress));
+
     /// <summary>Keys, layouts and what there is to know of the whole batch; returns whether any packet is a runt.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers
-    private static bool Parse(PipelineBatch batch)
+    internal static bool Parse(PipelineBatch batch)
     {
         ref Packet packets = ref batch.First;
         FlowKey* keys = batch.Keys;
@@ -463,6 +508,13 @@ internal sealed unsafe class Worker : IDisposable
         }
     }
 
+    private int RunCostly(int budget)
+    {
+        int spent = _costly.Run(budget, _now);
+        _spent += spent;
+        return spent;
+    }
+
     private int ExecutePacketOuts()
     {
         int moved = 0;
@@ -470,12 +522,19 @@ internal sealed unsafe class Worker : IDisposable
         while (moved < PacketBatch.Capacity && PacketOuts.TryPeek(out QueuedPacketOut item))
         {
             Packet packet = item.Packet;
-            _executor.Ingress->Taken++;
             FlowKey key; // of its own: one of its actions may send it through the table
             HeaderOffsets layout;
             FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, &key, &layout);
             _ingress.AllowRefragmenting(ref packet);
-            _executor.Execute(item.Actions, ref packet, key, ref layout, item.InPort);
+            if (PacketCost.Of(item.Actions, packet, _frames, _executor.PortCount) <= PacketCost.Plain || item.Actions.IsPort)
+            {
+                _executor.Execute(item.Actions, ref packet, key, ref layout, item.InPort);
+            }
+            else if (!_costly.TryBegin(item with { Packet = packet }, key, layout))
+            {
+                break;
+            }
+            _executor.Ingress->Taken++;
             PacketOuts.Advance();
             moved++;
         }

@@ -18,6 +18,8 @@ internal sealed class WorkerShared : IDisposable
 
     public required FlowTable Table { get; init; }
 
+    public required ActionListMemory Lists { get; init; }
+
     public required GracePeriod Grace { get; init; }
 
     public required ControlClock Clock { get; init; }

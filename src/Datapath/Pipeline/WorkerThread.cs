@@ -34,6 +34,7 @@ internal sealed class WorkerThread
     private int _activeCount;
     private int _nextSlot;
     private Worker? _running;
+    private Worker? _heavy; // of those whose passes are long, the one that had the last turn
     private long _lookedAt;
     private long _due = long.MaxValue; // no sleeper's deadline is earlier
 
@@ -144,11 +145,19 @@ internal sealed class WorkerThread
         }
     }
 
+    /// <summary>A pass of each; where the last passes of several were long, of one of these only: nobody waits for more than one long pass.</summary>
     private void TakeTurn()
     {
+        _heavy = ChooseHeavy();
         for (int i = 0; i < _activeCount;)
         {
-            Worker worker = _running = _active[i];
+            Worker worker = _active[i];
+            if (worker.IsHeavy && worker != _heavy)
+            {
+                i++;
+                continue;
+            }
+            _running = worker;
             if (worker.Turn())
             {
                 i++;
@@ -160,6 +169,23 @@ internal sealed class WorkerThread
             }
         }
         _running = null;
+    }
+
+    /// <summary>The next behind the one that had the last turn.</summary>
+    private Worker? ChooseHeavy()
+    {
+        Worker? first = null;
+        bool isBehind = false;
+        foreach (Worker worker in _active.AsSpan(0, _activeCount))
+        {
+            if (worker.IsHeavy && isBehind)
+            {
+                return worker;
+            }
+            first ??= worker.IsHeavy ? worker : null;
+            isBehind |= worker == _heavy;
+        }
+        return first;
     }
 
     private void LookAtSleepers()

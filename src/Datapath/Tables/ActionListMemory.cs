@@ -30,6 +30,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     private readonly BuddyMemory _memory;
     private ActionList* _scratch = (ActionList*)NativeMemory.Alloc((nuint)BytesOf(MaxActions));
     private readonly Dictionary<SharedList, Use> _uses = [];
+    private volatile int _longCount;
 
     /// <param name="limit">Bytes that the lists of flow entries may take.</param>
     public ActionListMemory(GracePeriod grace, in FlowHash hash, long limit)
@@ -42,6 +43,9 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
 
     /// <summary>Lists that are in use or wait for workers.</summary>
     public int ListCount => _uses.Count;
+
+    /// <summary>Whether any list is long (<see cref="ActionList.IsLong"/>). Any thread.</summary>
+    public bool HasLong => _longCount > 0;
 
     /// <summary>Bytes that these lists take.</summary>
     public long UsedBytes { get; private set; }
@@ -142,6 +146,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         if (--CollectionsMarshal.GetValueRefOrNullRef(_uses, new SharedList(list)).References == 0)
         {
             _uses.Remove(new SharedList(list));
+            _longCount -= list->IsLong ? 1 : 0;
             int bytes = BytesOf(list->Count);
             UsedBytes -= BuddyMemory.BlockFor(bytes);
             _memory.Return((byte*)list, bytes);
@@ -195,6 +200,8 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
             list->LastOutput--;
         }
         list->FindShortcut(actions);
+        list->Weigh(actions);
+        _longCount += list->IsLong ? 1 : 0; // before a worker can see it
         actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
         _uses.Add(new SharedList(list), new Use { List = list, References = 1 });
         compiled = ActionsReference.ToList(list);

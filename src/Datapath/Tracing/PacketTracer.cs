@@ -49,6 +49,7 @@ internal sealed unsafe class PacketTracer : IDisposable
         {
             Frames = new FramePool(frames, original.Frames.FrameSize, SpareLargeFrames + ports.Length),
             Table = original.Table,
+            Lists = original.Lists,
             Grace = new GracePeriod(workers: 1),
             Clock = original.Clock,
             Macs = new StationTable(original.Table.Hash),
@@ -141,7 +142,11 @@ internal sealed unsafe class PacketTracer : IDisposable
         ((MirrorPort)port.Device).Arrive(bytes);
         _recorder.Begin(bytes, port.PacketIns);
         int held = _worker.HeldCount;
-        _worker.PollOnce();
+        do
+        {
+            _worker.PollOnce();
+        }
+        while (_worker.Costly.Count > 0);
         steps.AddRange(_recorder.End());
         if (_worker.Bpdus.TryReceive(out ReceivedBpdu bpdu))
         {

@@ -42,6 +42,12 @@ internal static class DropTexts
         [DropReason.BadOffload] = new(
             "their offload data contradicts the packet",
             "look at what sends them: a virtual machine or program writes a wrong virtio header"),
+        [DropReason.TinySegments] = new(
+            "segments to be cut into more or smaller frames than any sender makes",
+            "look at what sends them: a virtual machine or program asks for them with a wrong segment size"),
+        [DropReason.TooManyOutputs] = new(
+            "their flow entry has more outputs than one packet may cost",
+            "fewer outputs in one entry, or shorter packets: what had left by then is sent"),
         [DropReason.Bridge] = new(
             "as a learning bridge would: the receiver is where they came from, or bridges keep the address",
             "nothing: this is how NORMAL works (802.1D)"),

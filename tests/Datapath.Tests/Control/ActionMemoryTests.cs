@@ -97,11 +97,12 @@ public sealed class ActionMemoryTests : IDisposable
     public void Packet_outs_pass_with_memory_full_and_are_bounded_too()
     {
         const int PacketOuts = 400;
+        const int PlainActions = 760; // whose memory is the bound, not what packets cost
         Fill();
         byte[] frame = new byte[60];
         for (int i = 0; i < PacketOuts; i++)
         {
-            Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, List(5000 + i), frame));
+            Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, List(5000 + i, PlainActions), frame));
             Assert.InRange(_sut.Control.ActionListBytes, 1, Limit + PacketOutReserve);
         }
         // The worker has not run: what its queue may hold was queued, the rest dropped and counted.

@@ -41,6 +41,9 @@ public sealed class AllocationTests
             case "normal":
                 sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal));
                 break;
+            case "costly":
+                sut.Add(FlowMatch.Any, 1, [.. Enumerable.Repeat(FlowAction.Output(9), PacketCost.Plain + 1)]);
+                break;
             case "queue":
                 sut.Control.ConfigureQueue(2, new QueueConfig(5, 10_000_000));
                 sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5), FlowAction.Output(2));

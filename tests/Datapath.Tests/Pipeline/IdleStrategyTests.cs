@@ -185,7 +185,7 @@ public sealed class IdleStrategyTests
         return idle;
     }
 
-    private static ReceiveQueue QueueOf(Door door) => new(null!, door, 0, IsAsked: false);
+    private static ReceiveQueue QueueOf(Door door) => new(null!, door, null!, IsAsked: false);
 
     private sealed class Door(int descriptor) : IPort
     {

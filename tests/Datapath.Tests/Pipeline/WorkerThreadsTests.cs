@@ -45,16 +45,7 @@ public sealed class WorkerThreadsTests : IDisposable
     [Fact]
     public void A_datapath_with_a_flood_does_not_starve_another_that_sleeps()
     {
-        HookedPort endless = new(new MemoryPort("endless", _frames));
-        byte[] frame = TestPacket.Tcp();
-        endless.OnReceive = () =>
-        {
-            while (endless.Inner.TryInject(frame))
-            {
-                // a full batch each time
-            }
-        };
-        Member flooded = Add(endless);
+        Member flooded = Add(Endless());
         Member other = Add();
         Eventually.True(() => other.Datapath.Workers[0].Sleep.IsAsleep, "the idle one sleeps");
         for (int i = 0; i < 50; i++)
@@ -67,6 +58,34 @@ public sealed class WorkerThreadsTests : IDisposable
         {
             flooded.Datapath.Barrier();
         }
+    }
+
+    [Fact]
+    public void However_many_datapaths_have_long_passes_another_waits_for_one_of_them()
+    {
+        const int rounds = 100;
+        FlowAction[] many = [.. Enumerable.Repeat(FlowAction.Output(60), 8000)]; // no such port: nothing piles up
+        Worker[] heavy = [.. Enumerable.Range(0, 3).Select(_ => Add(Endless(), many).Datapath.Workers[0])];
+        HookedPort asked = Endless();
+        Worker other = Add(asked, FlowAction.Output(60)).Datapath.Workers[0];
+        Action refill = asked.OnReceive!;
+        (long Own, long Heavy) begun = default;
+        long between = -1;
+        asked.OnReceive = () =>
+        {
+            refill();
+            (long own, long passes) = (other.Counters.Passes, heavy.Sum(worker => worker.Counters.Passes));
+            if (begun == default || !heavy.All(worker => worker.IsHeavy))
+            {
+                begun = (own, passes);
+            }
+            else if (own - begun.Own == rounds && between < 0)
+            {
+                Volatile.Write(ref between, passes - begun.Heavy);
+            }
+        };
+        Eventually.True(() => Volatile.Read(ref between) >= 0, "so many short passes");
+        Assert.InRange(between, 1, rounds + 1);
     }
 
     [Fact]
@@ -160,9 +179,24 @@ public sealed class WorkerThreadsTests : IDisposable
         Assert.All(made, waiter => Assert.True(waiter.IsDisposed));
     }
 
-    private Member Add(IPortDevice? more = null)
+    /// <summary>A port from which a full batch comes each time.</summary>
+    private HookedPort Endless()
     {
-        Member member = new(this, more);
+        HookedPort port = new(new MemoryPort("endless", _frames));
+        byte[] frame = TestPacket.Tcp();
+        port.OnReceive = () =>
+        {
+            for (int n = 0; n < PacketBatch.Capacity && port.Inner.TryInject(frame); n++)
+            {
+                // until there is no more room
+            }
+        };
+        return port;
+    }
+
+    private Member Add(IPortDevice? more = null, params FlowAction[] actions)
+    {
+        Member member = new(this, more, actions.Length == 0 ? [FlowAction.Output(2)] : actions);
         _members.Add(member);
         _threads.Add(member.Datapath.Workers, NoteFailure);
         return member;
@@ -191,7 +225,7 @@ public sealed class WorkerThreadsTests : IDisposable
         private readonly MemoryPort _in;
         private readonly MemoryPort _out;
 
-        public Member(WorkerThreadsTests test, IPortDevice? more)
+        public Member(WorkerThreadsTests test, IPortDevice? more, FlowAction[] actions)
         {
             _test = test;
             Datapath = new DatapathControl(Options, test._frames);
@@ -199,7 +233,7 @@ public sealed class WorkerThreadsTests : IDisposable
             _out = new MemoryPort("out", test._frames);
             Assert.Equal(ControlError.None, Datapath.AddPort(1, _in));
             Assert.Equal(ControlError.None, Datapath.AddPort(2, _out));
-            Assert.Equal(ControlError.None, Datapath.Apply(new FlowMod { Match = FlowMatch.Any, Actions = new[] { FlowAction.Output(2) } }));
+            Assert.Equal(ControlError.None, Datapath.Apply(new FlowMod { Match = FlowMatch.Any, Actions = actions }));
             if (more != null)
             {
                 Assert.Equal(ControlError.None, Datapath.AddPort(3, more));

@@ -1,0 +1,268 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Tables;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>One worker's packets that cost more than a pass may take: one at a time, some of its outputs in each pass.</summary>
+/// <remarks>
+/// The packet that is under way has a copy of its action list, so nothing of the table is held from one pass to the next. Those behind it wait in
+/// the <see cref="Backlog"/> of their queue, and queues take turns. Threads: one worker; <see cref="Begun"/> and <see cref="Ended"/> any.
+/// </remarks>
+internal sealed unsafe class CostlyPackets : IDisposable
+{
+    private readonly BatchClassifier _classifier;
+    private readonly BatchExecutor _batchExecutor;
+    private readonly ActionExecutor _executor;
+    private readonly FrameCache _frames;
+    private readonly WorkerCounters _counters;
+    private readonly PipelineBatch _batch = new();
+    private readonly NativeArray<byte> _list = new(ActionList.Size + (ActionListMemory.MaxActions * FlowAction.Size));
+    private Backlog[] _backlogs;
+    private int _turn;
+    private bool _wasPacketOut;
+    private readonly long[] _begun = new long[2]; // of packets under way, and of those that wait to go through the table
+    private readonly long[] _ended = new long[2];
+
+    // The packet under way.
+    private bool _isActive;
+    private Packet _packet;
+    private FlowKey _key;
+    private HeaderOffsets _layout;
+    private ushort _inPort;
+    private PacketAccount* _ingress;
+    private int _next;
+    private int _spent;
+
+    /// <param name="throughTable">Of what packet-outs send to OFPP_TABLE.</param>
+    public CostlyPackets(
+        BatchClassifier classifier, BatchExecutor batchExecutor, ActionExecutor executor, FrameCache frames, WorkerCounters counters, Backlog throughTable)
+    {
+        _classifier = classifier;
+        _batchExecutor = batchExecutor;
+        _executor = executor;
+        _frames = frames;
+        _counters = counters;
+        ThroughTable = throughTable;
+        _backlogs = [throughTable];
+    }
+
+    /// <summary>Of what packet-outs send to OFPP_TABLE.</summary>
+    public Backlog ThroughTable { get; }
+
+    /// <summary>Packets that ever were under way; or those that packet-outs sent to the table and that had to wait. They end in the same order. Any thread.</summary>
+    public long Begun(bool throughTable) => Volatile.Read(ref _begun[throughTable ? 1 : 0]);
+
+    /// <summary>How many of <see cref="Begun"/> have ended; those that waited, perhaps by being under way. Any thread.</summary>
+    public long Ended(bool throughTable) => Volatile.Read(ref _ended[throughTable ? 1 : 0]);
+
+    /// <summary>Packets that wait or are under way.</summary>
+    public int Count => (_isActive ? 1 : 0) + _backlogs.Sum(backlog => backlog.Count);
+
+    /// <summary>The queues there are from now on.</summary>
+    public void Adopt(IEnumerable<Backlog> backlogs) => _backlogs = [.. backlogs, ThroughTable];
+
+    /// <summary>What waits of a port that is gone is dropped: its account ends.</summary>
+    public void Abandon(PacketAccount* account)
+    {
+        foreach (Backlog backlog in _backlogs)
+        {
+            if (backlog.Ingress == account)
+            {
+                backlog.Drop(_frames);
+            }
+        }
+        if (_isActive && _ingress == account)
+        {
+            End(DropReason.NoSuchPort);
+        }
+    }
+
+    /// <summary>Takes from a batch that was looked up what does not cost little, and all that is behind it.</summary>
+    /// <param name="exact">How many of the batch were found in table 0: then of those that stay.</param>
+    /// <returns>What those that stay cost.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public int TakeFrom(PipelineBatch batch, ref int exact)
+    {
+        Backlog backlog = batch.Backlog;
+        int cost = 0;
+        int plain = backlog.Count > 0 ? 0 : _batchExecutor.CountPlain(batch, out cost);
+        int count = batch.Count;
+        backlog.Debt += Math.Max(0, cost - PacketCost.Share);
+        if (plain == count)
+        {
+            return cost;
+        }
+        ReadOnlySpan<Packet> costly = batch.Packets.Packets[plain..];
+        int taken = backlog.Add(costly, batch.InPort);
+        _frames.Drop(costly[taken..], DropReason.PacketOutQueueFull, batch.Ingress);
+        if (backlog == ThroughTable)
+        {
+            Volatile.Write(ref _begun[1], _begun[1] + taken);
+        }
+        exact = Shorten(batch, plain);
+        return cost;
+    }
+
+    /// <summary>Takes a packet-out that costs more than <see cref="PacketCost.Plain"/>; its actions are the caller's again.</summary>
+    /// <returns>False if it is others' turn.</returns>
+    public bool TryBegin(in QueuedPacketOut item, in FlowKey key, in HeaderOffsets layout)
+    {
+        if (_isActive || (_wasPacketOut && Array.Exists(_backlogs, backlog => backlog.Count > 0)))
+        {
+            return false;
+        }
+        _wasPacketOut = true;
+        Begin(item.Packet, item.Actions.List, key, layout, item.InPort, _executor.Ingress);
+        return true;
+    }
+
+    /// <summary>Goes on with the packet under way, or begins the next, as far as the budget goes.</summary>
+    /// <param name="now">Worker clock in milliseconds.</param>
+    /// <returns>What was spent of the budget.</returns>
+    public int Run(int budget, uint now)
+    {
+        int left = budget;
+        while (left > 0 && (_isActive || FindWaiting()))
+        {
+            if (_isActive)
+            {
+                Continue(ref left);
+            }
+            else
+            {
+                left -= Treat(_backlogs[_turn], now);
+            }
+        }
+        return budget - left;
+    }
+
+    public void Dispose()
+    {
+        foreach (Backlog backlog in _backlogs)
+        {
+            backlog.Drop(_frames);
+        }
+        if (_isActive)
+        {
+            End(DropReason.NoSuchPort);
+        }
+        _batch.Dispose();
+        _list.Dispose();
+    }
+
+    /// <summary>The next queue in turn of which packets wait.</summary>
+    private bool FindWaiting()
+    {
+        for (int n = 0; n < _backlogs.Length; n++)
+        {
+            _turn = (_turn + 1) % _backlogs.Length;
+            if (_backlogs[_turn].Count > 0)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>The first packets of a backlog: those that cost little by now, or the one that does not.</summary>
+    /// <returns>What they cost, if they are done.</returns>
+    private int Treat(Backlog backlog, uint now)
+    {
+        PipelineBatch batch = _batch;
+        backlog.CopyTo(batch);
+        _executor.Ingress = batch.Ingress;
+        Worker.Parse(batch);
+        int exact = _classifier.Classify(batch.Keys, batch.Found, batch.Count);
+        int plain = _batchExecutor.CountPlain(batch, out int cost);
+        int treated = Math.Max(plain, 1);
+        if (treated < batch.Count)
+        {
+            exact = Shorten(batch, treated);
+        }
+        backlog.Remove(treated);
+        int misses;
+        if (plain > 0)
+        {
+            misses = _batchExecutor.Execute(batch, now);
+        }
+        else
+        {
+            _wasPacketOut = false;
+            misses = *batch.Found == 0 ? 1 : 0;
+            ActionList* list = _batchExecutor.BeginAlone(batch, now, out cost);
+            if (list != null)
+            {
+                Begin(batch.First, list, *batch.Keys, *batch.Layouts, batch.InPort, batch.Ingress);
+                cost = 0;
+            }
+        }
+        _counters.Count(treated, exact, treated - exact - misses);
+        batch.Packets.Clear();
+        if (backlog == ThroughTable)
+        {
+            Volatile.Write(ref _ended[1], _ended[1] + treated);
+        }
+        return cost;
+    }
+
+    private void Begin(in Packet packet, ActionList* list, in FlowKey key, in HeaderOffsets layout, ushort inPort, PacketAccount* ingress)
+    {
+        NativeMemory.Copy(list, _list.Start, (nuint)(ActionList.Size + (list->Count * FlowAction.Size)));
+        _packet = packet;
+        _key = key;
+        _layout = layout;
+        _inPort = inPort;
+        _ingress = ingress;
+        _next = 0;
+        _spent = 0;
+        _isActive = true;
+        ingress->Held++;
+        Volatile.Write(ref _begun[0], _begun[0] + 1);
+    }
+
+    private void Continue(ref int budget)
+    {
+        int before = budget;
+        _executor.Ingress = _ingress;
+        bool hasEnded = _executor.Continue((ActionList*)_list.Start, ref _packet, _key, ref _layout, _inPort, ref _next, ref budget);
+        _spent += before - budget;
+        if (hasEnded)
+        {
+            End(null);
+        }
+        else if (_spent >= PacketCost.Most)
+        {
+            End(DropReason.TooManyOutputs);
+        }
+    }
+
+    /// <param name="reason">Why the packet is dropped; null if its ownership has ended.</param>
+    private void End(DropReason? reason)
+    {
+        _isActive = false;
+        _ingress->Held--;
+        if (reason is { } dropped)
+        {
+            _frames.Drop(_packet, dropped, _ingress);
+        }
+        Volatile.Write(ref _ended[0], _ended[0] + 1);
+    }
+
+    /// <summary>Forgets the packets behind the first so many, which are looked up anew.</summary>
+    /// <returns>How many of them are found in table 0.</returns>
+    private int Shorten(PipelineBatch batch, int count)
+    {
+        batch.Packets.Truncate(count);
+        uint bytes = 0;
+        foreach (ref readonly Packet packet in batch.Packets.Packets)
+        {
+            bytes += (uint)packet.Length;
+        }
+        batch.Bytes = bytes;
+        return count == 0 ? 0 : _classifier.Classify(batch.Keys, batch.Found, count);
+    }
+}

@@ -1,0 +1,47 @@
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+
+namespace Softswitch.Datapath.Pipeline;
+
+/// <summary>
+/// What a packet costs a worker, estimated before it is executed, in units: one for each output and eight rewrites, and for each output one for each
+/// 4 KiB that may be copied and each frame that may be cut.
+/// </summary>
+/// <remarks>A unit takes 0.1 to 1 µs, by the port. A 64-byte packet with one output is one unit.</remarks>
+internal static unsafe class PacketCost
+{
+    /// <summary>What a packet may cost that is executed at once, with its batch: a segment of 64 KiB that is cut for an MTU of 1,500 bytes costs 63.</summary>
+    public const int Plain = 96;
+
+    /// <summary>What a queue may cost in a pass; what it costs over it, it owes the next passes. More than full batches of plain traffic.</summary>
+    public const int Share = 256;
+
+    /// <summary>Of the packets that cost more than <see cref="Plain"/>, so much is done in a pass; the rest goes on in the next one.</summary>
+    public const int Slice = 512;
+
+    /// <summary>The most of one packet. An entry of as many outputs as a message holds, 8,190, is less for packets below 4 KiB.</summary>
+    public const int Most = 16384;
+
+    // With no more of them a list that is not long costs a packet below 4 KiB no more than Plain.
+    private const int MostPlainPorts = Plain - ActionList.MostShortWeight;
+
+    /// <summary>Whether there are so many ports that one flood may cost more than <see cref="Plain"/>.</summary>
+    public static bool AreMany(int ports) => ports > MostPlainPorts;
+
+    /// <param name="ports">Of the switch.</param>
+    public static int Of(ActionsReference actions, in Packet packet, FrameCache frames, int ports) =>
+        actions.IsPort || actions.IsDrop ? OfOutput(packet, frames) : Of(actions.List->Weight + ((long)actions.List->Floods * ports), packet, frames);
+
+    /// <summary>The same of a number of outputs.</summary>
+    public static int Of(long outputs, in Packet packet, FrameCache frames) => (int)Math.Min(outputs * OfOutput(packet, frames), int.MaxValue);
+
+    /// <summary>Of one action of a list, at its place there.</summary>
+    public static int Of(in FlowAction action, int place, in Packet packet, FrameCache frames, int ports) =>
+        action.IsOutput ? Of(action.IsFlood ? ports : 1, packet, frames) : place % ActionList.RewritesPerUnit == 0 ? 1 : 0;
+
+    private static int OfOutput(in Packet packet, FrameCache frames)
+    {
+        int units = 1 + (packet.Length >> 12);
+        return (packet.Flags & PacketFlags.NeedsSegmentation) == 0 ? units : units + GsoSegmenter.MostFrames(packet, frames);
+    }
+}

@@ -1,0 +1,330 @@
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
+using Softswitch.Testing;
+
+namespace Softswitch.Datapath.Tests.Pipeline;
+
+/// <summary>Packets that make many others: what they cost is theirs, and their port's.</summary>
+public sealed class CostlyPacketsTests : IDisposable
+{
+    private const int MostOutputs = 8000;
+
+    // What a pass may make of such packets, and one output more.
+    private const int MostInPass = PacketCost.Slice + 1;
+
+    private readonly TestSwitch _sut = new() { KeepsFrames = true };
+
+    private Worker Worker => _sut.Control.Workers[0];
+
+    public void Dispose() => _sut.Dispose();
+
+    [Fact]
+    public void A_packet_of_many_outputs_leaves_in_order_over_many_passes_of_which_each_serves_the_other_ports()
+    {
+        const int outputs = MostOutputs / 2;
+        AddList(inPort: 1, [.. Enumerable.Range(0, outputs).SelectMany(n => (FlowAction[])[FlowAction.SetTpSrc((ushort)n), FlowAction.Output(3)])]);
+        AddList(inPort: 2, FlowAction.Output(4));
+        Inject(1, 3);
+        List<int> numbers = [];
+        while (numbers.Count < 3 * outputs)
+        {
+            Inject(2, 100);
+            Worker.PollOnce();
+            Assert.Equal(100, TestSwitch.Discard(_sut[4]));
+            List<byte[]> left = _sut.Received(3);
+            Assert.InRange(left.Count, 1, MostInPass);
+            numbers.AddRange(left.Select(frame => (frame[34] << 8) | frame[35]));
+        }
+        Assert.Equal(Enumerable.Repeat(Enumerable.Range(0, outputs), 3).SelectMany(number => number), numbers);
+        Assert.Equal(3ul, _sut.Flows().Single(flow => flow.Match.InPort == 1).Packets);
+        AssertAccounts();
+    }
+
+    [Fact]
+    public void Ports_with_such_packets_take_turns_and_receive_nothing_else_meanwhile()
+    {
+        AddList(inPort: 1, Outputs(MostOutputs));
+        AddList(inPort: 2, Outputs(MostOutputs));
+        Inject(1, 100);
+        Inject(2, 100);
+        int[] made = new int[3];
+        for (int passes = 0; passes < 20 * MostOutputs / PacketCost.Slice; passes++)
+        {
+            Worker.PollOnce();
+            _sut.Received(3).ForEach(frame => made[frame[11]]++);
+        }
+        Assert.InRange(made[1] - made[2], -MostOutputs, MostOutputs);
+        Assert.Equal(200 - (2 * PacketBatch.Capacity), _sut[1].PendingReceive + _sut[2].PendingReceive);
+        Finish();
+    }
+
+    [Fact]
+    public void A_segment_is_cut_into_1024_frames_at_the_most_and_one_that_no_sender_makes_is_dropped()
+    {
+        AddList(inPort: 1, FlowAction.Output(3));
+        InjectSegment(1, payload: 60_000, segmentSize: 76);
+        Finish();
+        Assert.Equal(790, _sut.Received(3).Count);
+        InjectSegment(1, payload: 60_000, segmentSize: 1);
+        InjectSegment(1, payload: 60 * 1025, segmentSize: 60);
+        InjectSegment(1, payload: 70, segmentSize: 7);
+        Finish();
+        Assert.Empty(_sut.Received(3));
+        Assert.Equal(3, _sut.Control.ReadDrops(DropReason.TinySegments));
+        InjectSegment(1, payload: 60 * 1000, segmentSize: 60);
+        InjectSegment(1, payload: 80, segmentSize: 8);
+        Finish();
+        Assert.Equal(1010, _sut.Received(3).Count);
+        AssertAccounts();
+    }
+
+    [Fact]
+    public void Segments_that_are_cut_small_are_few_in_a_pass_and_what_came_after_leaves_after_them()
+    {
+        AddList(inPort: 1, FlowAction.Output(3));
+        for (int n = 0; n < 20; n++)
+        {
+            InjectSegment(1, payload: 7600, segmentSize: 76);
+        }
+        Inject(1, 1);
+        int left = 0;
+        for (int passes = 0; left < 2000; passes++)
+        {
+            Worker.PollOnce();
+            int now = TestSwitch.Discard(_sut[3]);
+            Assert.InRange(now, 1, PacketCost.Slice + 101 + 1);
+            left += now;
+        }
+        Finish();
+        Assert.Equal(2001, left + TestSwitch.Discard(_sut[3]));
+    }
+
+    [Fact]
+    public void A_packet_that_would_make_more_than_one_may_stops_there_and_is_counted()
+    {
+        AddList(inPort: 1, Outputs(MostOutputs));
+        byte[] large = TestPacket.Udp(payload: 60_000);
+        Assert.True(_sut[1].TryInject(large));
+        int left = Finish(3);
+        Assert.InRange(left, PacketCost.Most / 17, MostOutputs / 2);
+        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.TooManyOutputs));
+        AssertAccounts();
+    }
+
+    [Fact]
+    public void A_packet_out_of_8000_outputs_lets_others_pass_and_a_barrier_waits_for_it()
+    {
+        SendOut(Outputs(MostOutputs));
+        SendOut(FlowAction.Output(4));
+        Worker.PollOnce();
+        Assert.Single(_sut.Received(4));
+        int left = TestSwitch.Discard(_sut[3]);
+        Assert.InRange(left, 1, MostInPass);
+        BarrierProgress progress = default;
+        while (!_sut.Control.TryBarrier(ref progress, _sut.Control.EndOfFlowRemoved))
+        {
+            Assert.True(progress.IsHeldUp);
+            Worker.PollOnce();
+            left += TestSwitch.Discard(_sut[3]);
+        }
+        Assert.Equal(MostOutputs, left);
+        AssertAccounts();
+    }
+
+    [Fact]
+    public void Packet_outs_of_many_outputs_wait_only_while_they_cost_little_together()
+    {
+        for (int n = 0; n < 10; n++)
+        {
+            SendOut(Outputs(MostOutputs));
+        }
+        for (int n = 0; n < 100; n++)
+        {
+            SendOut(FlowAction.Output(4));
+        }
+        Assert.Equal(8, _sut.Control.ReadDrops(DropReason.PacketOutQueueFull));
+        int left = Finish(3);
+        Assert.Equal(2 * MostOutputs, left);
+        Assert.Equal(100, TestSwitch.Discard(_sut[4]));
+    }
+
+    [Fact]
+    public void A_packet_out_through_the_table_to_such_an_entry_is_part_of_the_barrier_too()
+    {
+        AddList(inPort: 1, Outputs(MostOutputs));
+        FlowAction[] many = [.. Enumerable.Repeat(FlowAction.Output(PortNumber.Table), 3)];
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 1, many, Frame(1)));
+        int left = 0;
+        BarrierProgress progress = default;
+        Worker.PollOnce();
+        while (!_sut.Control.TryBarrier(ref progress, _sut.Control.EndOfFlowRemoved))
+        {
+            left += TestSwitch.Discard(_sut[3]);
+            Worker.PollOnce();
+        }
+        Assert.Equal(3 * MostOutputs, left + TestSwitch.Discard(_sut[3]));
+        AssertAccounts();
+    }
+
+    [Fact]
+    public void What_waits_is_treated_by_the_table_of_its_turn_and_what_has_begun_by_the_one_it_began_with()
+    {
+        AddList(inPort: 1, Outputs(MostOutputs));
+        Inject(1, 5);
+        Worker.PollOnce();
+        int left = TestSwitch.Discard(_sut[3]);
+        AddList(inPort: 1, FlowAction.Output(4));
+        left += Finish(3);
+        Assert.Equal(MostOutputs, left);
+        Assert.Equal(4, TestSwitch.Discard(_sut[4]));
+        AssertAccounts();
+    }
+
+    [Fact]
+    public void What_waits_of_a_port_that_goes_is_dropped_and_counted()
+    {
+        AddList(inPort: 1, Outputs(MostOutputs));
+        Inject(1, 5);
+        Worker.PollOnce();
+        int left = TestSwitch.Discard(_sut[3]);
+        Assert.Equal(5, Worker.HeldCount);
+        Assert.Equal(ControlError.None, _sut.Control.RemovePort(1));
+        left += Finish(3);
+        Assert.InRange(left, 1, MostInPass);
+        Assert.Equal(5, _sut.Control.ReadDrops(DropReason.NoSuchPort));
+        Assert.Equal(0, Worker.HeldCount);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Random_lists_give_what_a_list_read_aloud_gives_in_order_from_each_port(int seed)
+    {
+        Random random = new(seed);
+        FlowAction[][] lists = [.. Enumerable.Range(0, 6).Select(n => RandomList(random, n % 2 == 0 ? 5 : 300))];
+        for (int n = 0; n < lists.Length; n++)
+        {
+            FlowMatch match = FlowMatch.Any with { Wildcards = FlowMatch.Any.Wildcards & ~FlowWildcards.DlVlan, DlVlan = (ushort)(n + 1) };
+            Assert.Equal(ControlError.None, _sut.Add(match, 5, lists[n]));
+        }
+        Dictionary<(ushort From, ushort To), List<byte[]>> expected = [];
+        Dictionary<(ushort From, ushort To), List<byte[]>> actual = [];
+        for (int step = 0; step < 300; step++)
+        {
+            ushort inPort = (ushort)random.Next(1, 4);
+            int list = random.Next(lists.Length);
+            byte[] frame = TestPacket.Udp(srcPort: (ushort)step, vlan: (ushort)(list + 1), dlSrc: inPort, payload: random.Next(1400));
+            Assert.True(_sut[inPort].TryInject(frame));
+            ReadAloud(lists[list], frame, inPort, expected);
+            for (int passes = random.Next(3); passes > 0; passes--)
+            {
+                Worker.PollOnce();
+                Collect();
+            }
+        }
+        while (Worker.PollOnce() > 0)
+        {
+            Collect();
+        }
+        Assert.Equal(expected.Keys.Order(), actual.Keys.Order());
+        Assert.All(expected, pair => Assert.Equal(pair.Value, actual[pair.Key]));
+        AssertAccounts();
+
+        void Collect()
+        {
+            for (ushort to = 1; to <= 4; to++)
+            {
+                foreach (byte[] frame in _sut.Received(to))
+                {
+                    AddTo(actual, frame[11], to, frame);
+                }
+            }
+        }
+    }
+
+    private static FlowAction[] RandomList(Random random, int length) => [.. Enumerable.Range(0, random.Next(1, length)).Select(n => random.Next(4) switch
+    {
+        0 => FlowAction.SetTpDst((ushort)n),
+        1 when random.Next(10) == 0 => FlowAction.Output(PortNumber.All),
+        _ => FlowAction.Output((ushort)random.Next(1, 5)),
+    }), FlowAction.Output(4)];
+
+    private static void ReadAloud(FlowAction[] actions, byte[] frame, ushort inPort, Dictionary<(ushort, ushort), List<byte[]>> sent)
+    {
+        byte[] now = [.. frame];
+        foreach (FlowAction action in actions)
+        {
+            if (!action.IsOutput)
+            {
+                ReferenceRewriter rewriter = new(now);
+                rewriter.Apply(action);
+                now = rewriter.Finish();
+                continue;
+            }
+            ushort[] ports = action.Port == PortNumber.All ? [1, 2, 3, 4] : [action.Port];
+            foreach (ushort port in ports.Where(port => port != inPort))
+            {
+                AddTo(sent, inPort, port, now);
+            }
+        }
+    }
+
+    private static void AddTo(Dictionary<(ushort, ushort), List<byte[]>> frames, ushort from, ushort to, byte[] frame)
+    {
+        if (!frames.TryGetValue((from, to), out List<byte[]>? list))
+        {
+            frames[(from, to)] = list = [];
+        }
+        list.Add(frame);
+    }
+
+    private static FlowAction[] Outputs(int count) => [.. Enumerable.Repeat(FlowAction.Output(3), count)];
+
+    private static byte[] Frame(ushort inPort) => TestPacket.Udp(dlSrc: inPort);
+
+    private void AddList(ushort inPort, params FlowAction[] actions) =>
+        Assert.Equal(ControlError.None, _sut.Add(FlowMatch.Any with { Wildcards = FlowMatch.Any.Wildcards & ~FlowWildcards.InPort, InPort = inPort }, 1, actions));
+
+    private void Inject(ushort port, int count)
+    {
+        for (int n = 0; n < count; n++)
+        {
+            Assert.True(_sut[port].TryInject(Frame(port)));
+        }
+    }
+
+    private void InjectSegment(ushort port, int payload, int segmentSize) =>
+        Assert.True(_sut[port].TryInject(new SegmentBuilder { Payload = new byte[payload] }.Rent(_sut[port].FarFrames, segmentSize)));
+
+    private void SendOut(params FlowAction[] actions) =>
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, actions, Frame(9)));
+
+    private void Finish() => Finish(2);
+
+    /// <summary>Runs the worker until nothing waits; returns what left by a port meanwhile.</summary>
+    private int Finish(ushort port)
+    {
+        int left = 0;
+        while (Worker.PollOnce() > 0)
+        {
+            left += TestSwitch.Discard(_sut[port]);
+        }
+        return left;
+    }
+
+    private void AssertAccounts()
+    {
+        Finish(3);
+        Assert.Equal(0, Worker.HeldCount);
+        AccountReading reading;
+        using (_sut.Control.EnterWithoutTable())
+        {
+            reading = _sut.Control.ReadAccounts();
+        }
+        Assert.All(reading.Rows, row => Assert.Equal(0, row.Unaccounted + row.Held));
+    }
+}
