@@ -13,6 +13,7 @@ internal sealed unsafe class BufferChain : IDisposable
     private readonly NativeArray<Piece> _pieces = new(MaxPieces);
     private readonly NativeArray<RingDescriptor> _copied = new(MaxPieces);
     private readonly GuestMemory _memory;
+    private GuestWindow _window; // of the last piece: the next one mostly lies there, too
     private int _count;
 
     public BufferChain(GuestMemory memory) => _memory = memory;
@@ -28,7 +29,9 @@ internal sealed unsafe class BufferChain : IDisposable
         public nuint Length;
     }
 
-    public void Clear() => (_count, Length) = (0, 0);
+    public int PieceCount => _count;
+
+    public void Clear() => (_count, Length, _window) = (0, 0, default); // regions may have changed
 
     /// <summary>Adds the buffers of a chain behind those that are there.</summary>
     /// <param name="table">The ring's descriptors.</param>
@@ -152,7 +155,7 @@ internal sealed unsafe class BufferChain : IDisposable
         ulong end = address + length;
         while (address != end)
         {
-            if (!_memory.TryFind(address, out GuestWindow window))
+            if (address - _window.GuestAddress >= _window.Size && !_memory.TryFind(address, out _window))
             {
                 return RingFault.Address;
             }
@@ -160,9 +163,9 @@ internal sealed unsafe class BufferChain : IDisposable
             {
                 return RingFault.ChainLength;
             }
-            ulong inside = address - window.GuestAddress;
-            ulong part = Math.Min(end - address, window.Size - inside);
-            _pieces.Start[_count++] = new Piece { Data = window.Start + inside, GuestAddress = address, Length = (nuint)part };
+            ulong inside = address - _window.GuestAddress;
+            ulong part = Math.Min(end - address, _window.Size - inside);
+            _pieces.Start[_count++] = new Piece { Data = _window.Start + inside, GuestAddress = address, Length = (nuint)part };
             address += part;
         }
         Length += length;

@@ -99,12 +99,23 @@ internal sealed unsafe class GuestMemory : IDisposable
     /// <summary>The region that holds a guest-physical address.</summary>
     public bool TryFind(ulong guestAddress, out GuestWindow window)
     {
-        foreach (Mapping mapping in _regions)
+        int first = 0;
+        for (int end = _regions.Length; first < end;)
         {
-            if (guestAddress - mapping.Region.GuestAddress < mapping.Region.Size)
+            int middle = (first + end) / 2;
+            Mapping mapping = _regions[middle];
+            if (guestAddress < mapping.Region.GuestAddress)
+            {
+                end = middle;
+            }
+            else if (guestAddress - mapping.Region.GuestAddress < mapping.Region.Size)
             {
                 window = new GuestWindow(mapping.Region.GuestAddress, mapping.Region.Size, mapping.File.Start);
                 return true;
+            }
+            else
+            {
+                first = middle + 1;
             }
         }
         window = default;

@@ -7,6 +7,9 @@ namespace Softswitch.Ports.VhostUser;
 // What a worker does with a ring the guest sends by. By who holds it.
 internal sealed unsafe partial class VirtQueue
 {
+    // Pieces of memory after which a burst ends, so that a guest that sends its packets in hundreds of them has fewer in a pass.
+    private const int MostPiecesOfBurst = 256;
+
     private int ReceiveHeld(PacketBatch batch, FrameCache frames)
     {
         int count = Begin(Math.Min(batch.Free, Burst));
@@ -24,7 +27,7 @@ internal sealed unsafe partial class VirtQueue
         uint mask = (uint)_size - 1;
         uint next = _next;
         ulong* used = (ulong*)(_used + RingLayout.HeaderSize);
-        for (int i = 0; i < count; i++)
+        for (int i = 0, pieces = 0; i < count; i++)
         {
             Slot* slot = _slots + i;
             used[(next + (uint)i) & mask] = slot->Head; // and 0 bytes written
@@ -35,6 +38,8 @@ internal sealed unsafe partial class VirtQueue
                 {
                     return batch.Count - before;
                 }
+                pieces += _chain.PieceCount;
+                count = pieces < MostPiecesOfBurst ? count : i + 1;
                 continue;
             }
             if (!frames.TryRent(out Packet packet))

@@ -67,6 +67,38 @@ public sealed unsafe class RingBufferTests
         Assert.Equal(default, harness.Device.ReadCounters());
     }
 
+    [Fact]
+    public void Packets_in_a_hundred_pieces_over_64_regions_are_few_at_a_time()
+    {
+        const int packets = 20;
+        const int pieces = 100;
+        (ulong Address, ulong Bytes)[] regions = [Regions[0], .. Enumerable.Range(1, GuestMemory.MaxRegions - 1).Select(n => (Regions[2].Address + ((ulong)n << 17), 1UL << 16))];
+        var random = new Random(Seed);
+        using RingHarness harness = new(Everything, size: 256, ram: new GuestRam(regions));
+        List<byte[]> sent = [];
+        for (int n = 0; n < packets; n++)
+        {
+            byte[] packet = RandomPacket(random, 1400 - harness.Guest.HeaderSize);
+            byte[] whole = [.. new byte[harness.Guest.HeaderSize], .. packet];
+            var chain = new (ulong Address, uint Length)[pieces];
+            for (int piece = 0; piece < pieces; piece++)
+            {
+                chain[piece] = (regions[random.Next(1, regions.Length)].Address + (ulong)(((n * pieces) + piece) * 14), 14);
+                harness.Ram.Write(chain[piece].Address, whole.AsSpan(piece * 14, 14));
+            }
+            harness.Guest.Sending.Add(isWritten: false, chain, indirect: true);
+            sent.Add(packet);
+        }
+        List<byte[]> received = [];
+        while (received.Count < packets)
+        {
+            List<byte[]> some = harness.ReceiveFrames(1);
+            Assert.InRange(some.Count, 1, 3);
+            received.AddRange(some);
+        }
+        Assert.Equal(sent, received);
+    }
+
     [Theory]
     [MemberData(nameof(Shapes))]
     public void Packets_received_by_buffers_of_any_shape_arrive_as_they_are(ulong features, int size)
