@@ -122,8 +122,9 @@ internal sealed unsafe class CostlyPackets : IDisposable
 
     /// <summary>Goes on with the packet under way, or begins the next, as far as the budget goes.</summary>
     /// <param name="now">Worker clock in milliseconds.</param>
-    /// <returns>What was spent of the budget.</returns>
-    public int Run(int budget, uint now)
+    /// <param name="spent">What was spent of the budget is added.</param>
+    /// <returns>The same.</returns>
+    public int Run(int budget, uint now, ref int spent)
     {
         int left = budget;
         while (left > 0 && (_isActive || FindWaiting()))
@@ -137,6 +138,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
                 left -= Treat(_backlogs[_turn], now);
             }
         }
+        spent += budget - left;
         return budget - left;
     }
 
@@ -175,7 +177,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
         PipelineBatch batch = _batch;
         backlog.CopyTo(batch);
         _executor.Ingress = batch.Ingress;
-        Worker.Parse(batch);
+        batch.Parse();
         int exact = _classifier.Classify(batch.Keys, batch.Found, batch.Count);
         int plain = _batchExecutor.CountPlain(batch, out int cost);
         int treated = Math.Max(plain, 1);
@@ -256,13 +258,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     /// <returns>How many of them are found in table 0.</returns>
     private int Shorten(PipelineBatch batch, int count)
     {
-        batch.Packets.Truncate(count);
-        uint bytes = 0;
-        foreach (ref readonly Packet packet in batch.Packets.Packets)
-        {
-            bytes += (uint)packet.Length;
-        }
-        batch.Bytes = bytes;
+        batch.Truncate(count);
         return count == 0 ? 0 : _classifier.Classify(batch.Keys, batch.Found, count);
     }
 }

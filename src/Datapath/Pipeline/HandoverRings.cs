@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Memory;
+using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Pipeline;
 
@@ -47,5 +48,17 @@ internal sealed class HandoverRings
             }
         }
         return false;
+    }
+
+    /// <summary>Gives back the frames of what waits for a worker.</summary>
+    public void Release(int worker, FrameCache frames)
+    {
+        foreach (SpscRing<Handover> ring in To(worker))
+        {
+            while (ring.TryDequeue(out Handover item))
+            {
+                frames.Release(item.Packet);
+            }
+        }
     }
 }

@@ -83,6 +83,15 @@ internal sealed class PacketOutQueue
 
     /// <summary>Worker: the packet last seen is done.</summary>
     public void Advance() => _ring.Advance();
+
+    /// <summary>Worker: gives back the frames of those that wait.</summary>
+    public void Release(FrameCache frames)
+    {
+        while (_ring.TryDequeue(out QueuedPacketOut item))
+        {
+            frames.Release(item.Packet);
+        }
+    }
 }
 
 internal readonly record struct QueuedPacketOut(Packet Packet, ushort InPort, ActionsReference Actions);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
@@ -42,6 +43,42 @@ internal sealed unsafe class PipelineBatch : IDisposable
 
     /// <summary>Where packets of it wait that cost more than a pass may take.</summary>
     public Backlog Backlog { get; set; } = null!; // set before any is in it
+
+    /// <summary>Finds keys, layouts and what there is to know of the whole batch; returns whether any packet is a runt.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers
+    public bool Parse()
+    {
+        ref Packet packets = ref First;
+        FlowKey* keys = Keys;
+        HeaderOffsets* layouts = Layouts;
+        int count = Count;
+        ushort inPort = InPort;
+        bool runts = false;
+        uint bytes = 0;
+        PacketFlags flags = PacketFlags.None;
+        for (int i = 0; i < count; i++)
+        {
+            ref Packet packet = ref Unsafe.Add(ref packets, i); // i < count <= PacketBatch.Capacity, the length of all three arrays
+            bytes += (uint)packet.Length;
+            flags |= packet.Flags;
+            runts |= packet.Length < FlowKeyParser.MinLength;
+            FlowKeyParser.Parse(packet.Data, packet.Length, inPort, keys + i, layouts + i);
+        }
+        Bytes = bytes;
+        Flags = flags;
+        return runts;
+    }
+
+    /// <summary>Forgets the packets from <paramref name="count"/> on; their frames have found other owners.</summary>
+    public void Truncate(int count)
+    {
+        Packets.Truncate(count);
+        Bytes = 0;
+        foreach (ref readonly Packet packet in Packets.Packets)
+        {
+            Bytes += (uint)packet.Length;
+        }
+    }
 
     public void Dispose()
     {

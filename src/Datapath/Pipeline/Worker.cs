@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
@@ -33,7 +32,6 @@ internal sealed unsafe class Worker : IDisposable
     private readonly PacketInSender _packetIns;
     private readonly ActionExecutor _executor;
     private readonly BatchExecutor _batchExecutor;
-    private readonly CostlyPackets _costly;
     private readonly WorkerCounters _counters = new();
     private readonly IngressStage _ingress;
     private PipelineSettings _settings = new();
@@ -73,7 +71,7 @@ internal sealed unsafe class Worker : IDisposable
         _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, _outputs, trace);
         _ingress = new IngressStage(shared, _frames, _executor, Bpdus);
         _batchExecutor = new BatchExecutor(shared.Table.Store, shared.Lists, _frames, counting ?? new FlowCounting(shared.Table.Store, id), _executor);
-        _costly = new CostlyPackets(
+        Costly = new CostlyPackets(
             _classifier, _batchExecutor, _executor, _frames, _counters, new Backlog((nint)(&Accounts.Controller->Ingress)));
     }
 
@@ -84,10 +82,10 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>
     /// Frames that wait for their turn in a pass or on a port, or for the rest of their datagram. For tests that account for every one.
     /// </summary>
-    internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount + _costly.Count;
+    internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount + Costly.Count;
 
     /// <summary>Packets that cost more than a pass may take. Read by the control side where it says so.</summary>
-    internal CostlyPackets Costly => _costly;
+    internal CostlyPackets Costly { get; }
 
     /// <summary>Whether its last pass was long, so that others of its thread go first.</summary>
     internal bool IsHeavy => _spent >= PacketCost.Slice;
@@ -134,7 +132,7 @@ internal sealed unsafe class Worker : IDisposable
         int moved = Bpdus.Send(_outputs, _frames, &Accounts.Switch->Ingress); // first, while the ports have room
         moved += ReceiveInTurn(drains ? _inside : _receive); // as they are by now
         FinishBatches();
-        moved += TakeHandovers() + ExecutePacketOuts() + RunCostly(drains ? int.MaxValue : PacketCost.Slice);
+        moved += TakeHandovers() + ExecutePacketOuts() + Costly.Run(drains ? int.MaxValue : PacketCost.Slice, _now, ref _spent);
         moved += _outputs.Flush(); // one transmit per port that has packets
         _packetIns.Signal();
         _tap?.EndPass();
@@ -193,7 +191,7 @@ internal sealed unsafe class Worker : IDisposable
     {
         batch.InPort = inPort;
         batch.Backlog = backlog;
-        bool runts = Parse(batch);
+        bool runts = batch.Parse();
         if (port != null)
         {
             PacketAccount* account = backlog.Ingress;
@@ -248,7 +246,7 @@ internal sealed unsafe class Worker : IDisposable
             int exact = _classifier.Confirm(batch.Lookup, batch.Keys, batch.Found, count);
             if (batch.Backlog.Count > 0 || _batchExecutor.MayBeCostly(batch))
             {
-                _spent += _costly.TakeFrom(batch, ref exact);
+                _spent += Costly.TakeFrom(batch, ref exact);
                 count = batch.Count;
             }
             if (count > 0)
@@ -268,7 +266,7 @@ internal sealed unsafe class Worker : IDisposable
     {
         PipelineBatch batch = _batches[0];
         batch.Packets.Add(packet);
-        Begin(batch, inPort, null, _costly.ThroughTable);
+        Begin(batch, inPort, null, Costly.ThroughTable);
         FinishBatches();
     }
 
@@ -334,7 +332,7 @@ internal sealed unsafe class Worker : IDisposable
         _frames.Tap = _tap = null; // who captured may be gone
         ReleaseWaiting();
         _ingress.Dispose();
-        _costly.Dispose();
+        Costly.Dispose();
         Array.ForEach(_batches, batch => batch.Dispose());
         _classifier.Dispose();
         _batchExecutor.Dispose();
@@ -346,17 +344,8 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>Gives back the frames of what nobody treats any more: the pool may be others', too.</summary>
     private void ReleaseWaiting()
     {
-        for (; PacketOuts.TryPeek(out QueuedPacketOut item); PacketOuts.Advance())
-        {
-            _frames.Release(item.Packet);
-        }
-        foreach (SpscRing<Handover> ring in Handovers.To(Id))
-        {
-            while (ring.TryDequeue(out Handover item))
-            {
-                _frames.Release(item.Packet);
-            }
-        }
+        PacketOuts.Release(_frames);
+        Handovers.Release(Id, _frames);
         Bpdus.Release(_frames);
     }
 
@@ -413,7 +402,7 @@ internal sealed unsafe class Worker : IDisposable
         foreach (SwitchPort gone in old.Ports.Except(ports.Ports))
         {
             _ingress.Abandon(&gone.AccountOf(Id)->Ingress);
-            _costly.Abandon(&gone.AccountOf(Id)->Ingress);
+            Costly.Abandon(&gone.AccountOf(Id)->Ingress);
         }
         _outputs.Adopt(ports);
         Sleep.Unwatch(); // a port that goes is closed once its set is no longer the adopted one
@@ -424,7 +413,7 @@ internal sealed unsafe class Worker : IDisposable
                 port, queue, BacklogOf(queue, port), IsAsked: !queue.WakeBy(_wake) && queue.PollDescriptor < 0)));
         }
         _receive = receive.ToArray();
-        _costly.Adopt(_receive.Select(queue => queue.Backlog));
+        Costly.Adopt(_receive.Select(queue => queue.Backlog));
         _inside = Array.FindAll(_receive, queue => queue.Port.IsInside);
         _adopted = ports;
     }
@@ -432,31 +421,6 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>The one it has had, or a new one.</summary>
     private Backlog BacklogOf(IPort queue, SwitchPort port) =>
         Array.Find(_receive, known => known.Port == queue && known.SwitchPort == port).Backlog ?? new Backlog((nint)(&port.AccountOf(Id)->Ingress));
-
-    /// <summary>Keys, layouts and what there is to know of the whole batch; returns whether any packet is a runt.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers
-    internal static bool Parse(PipelineBatch batch)
-    {
-        ref Packet packets = ref batch.First;
-        FlowKey* keys = batch.Keys;
-        HeaderOffsets* layouts = batch.Layouts;
-        int count = batch.Count;
-        ushort inPort = batch.InPort;
-        bool runts = false;
-        uint bytes = 0;
-        PacketFlags flags = PacketFlags.None;
-        for (int i = 0; i < count; i++)
-        {
-            ref Packet packet = ref Unsafe.Add(ref packets, i); // i < count <= PacketBatch.Capacity, the length of all three arrays
-            bytes += (uint)packet.Length;
-            flags |= packet.Flags;
-            runts |= packet.Length < FlowKeyParser.MinLength;
-            FlowKeyParser.Parse(packet.Data, packet.Length, inPort, keys + i, layouts + i);
-        }
-        batch.Bytes = bytes;
-        batch.Flags = flags;
-        return runts;
-    }
 
     /// <summary>
     /// Sends what other workers handed over for ports this one serves. Nothing that another worker has handed over since it copied its accounts, as long as
@@ -508,13 +472,6 @@ internal sealed unsafe class Worker : IDisposable
         }
     }
 
-    private int RunCostly(int budget)
-    {
-        int spent = _costly.Run(budget, _now);
-        _spent += spent;
-        return spent;
-    }
-
     private int ExecutePacketOuts()
     {
         int moved = 0;
@@ -530,7 +487,7 @@ internal sealed unsafe class Worker : IDisposable
             {
                 _executor.Execute(item.Actions, ref packet, key, ref layout, item.InPort);
             }
-            else if (!_costly.TryBegin(item with { Packet = packet }, key, layout))
+            else if (!Costly.TryBegin(item with { Packet = packet }, key, layout))
             {
                 break;
             }
