@@ -49,7 +49,9 @@ internal static class CardRegisters
     /// <summary>Seconds since reset.</summary>
     public const uint Timer = 0x2000038;
 
+    /// <summary>Frames that passed since the last access: reading clears it.</summary>
     public const uint InputArbiter = 0x2000100;
+
     public const uint OutputQueues = 0x2000300;
 
     /// <summary>Bit 0 enables it; the next word is its counter.</summary>

@@ -7,7 +7,8 @@ internal sealed class EmulatedRegisters
     private const uint CpciStatus = 0x0000104;
     private const uint CpciProgrammed = 0x100;
     private const uint OutputQueuesEnd = CardRegisters.OutputQueues + 0x100;
-    private const uint InputArbiterEnd = CardRegisters.InputArbiter + 0x20;
+    private const uint InputArbiterEnd = CardRegisters.InputArbiter + 0x100;
+    private const uint InputArbiterWords = 0x20;
     private const uint WatchdogEnd = CardRegisters.Watchdog + 0x8;
 
     private readonly EmulatedIdentity _identity;
@@ -39,7 +40,7 @@ internal sealed class EmulatedRegisters
     /// <summary>Seconds on the card's timer.</summary>
     public uint Seconds => _timer.Seconds;
 
-    /// <summary>Frames that the input arbiter has let through.</summary>
+    /// <summary>Frames that the input arbiter has let through since its count was read last.</summary>
     public uint ArbiterPackets { get; set; }
 
     /// <summary>A reset clears what is under way, too.</summary>
@@ -66,8 +67,10 @@ internal sealed class EmulatedRegisters
                 return _identification[(address - CardRegisters.Identification) / sizeof(uint)];
             case >= CardRegisters.Phy and < CardRegisters.Phy + (CardPort.Count * CardRegisters.PhyStride):
                 return _phys[(address - CardRegisters.Phy) / CardRegisters.PhyStride].Read((address - CardRegisters.Phy) % CardRegisters.PhyStride, clears: !peeks);
-            case >= CardRegisters.InputArbiter and < InputArbiterEnd or >= CardRegisters.Watchdog and < WatchdogEnd:
-                return ReadFeeding(address, peeks);
+            case >= CardRegisters.InputArbiter and < InputArbiterEnd:
+                return ReadArbiter(address - CardRegisters.InputArbiter, peeks);
+            case >= CardRegisters.Watchdog and < WatchdogEnd:
+                return ReadWatchdog(address, peeks);
             case CpciId:
                 return _identity.CpciVersion;
             case CardRegisters.CpciControl:
@@ -79,16 +82,34 @@ internal sealed class EmulatedRegisters
         }
     }
 
-    /// <summary>The two blocks an access to which the watchdog notices.</summary>
-    private uint ReadFeeding(uint address, bool peeks)
+    private uint ReadArbiter(uint offset, bool peeks)
     {
-        uint value = address switch
+        uint value = offset switch
         {
-            CardRegisters.InputArbiter => ArbiterPackets,
-            CardRegisters.Watchdog => _watchdog.IsEnabled ? 1u : 0,
-            CardRegisters.Watchdog + sizeof(uint) => _watchdog.Counter,
-            _ => 0, // the last words of a frame, the arbiter's state
+            0 => ArbiterPackets,
+            < InputArbiterWords => 0, // the last words of a frame, the arbiter's state
+            _ => EmulatedCard.UnknownRegister,
         };
+        if (!peeks)
+        {
+            TouchArbiter(offset);
+        }
+        return value;
+    }
+
+    /// <summary>Any access to its count clears it, and so do seven more places: for that the block looks at low bits only.</summary>
+    private void TouchArbiter(uint offset)
+    {
+        if (offset % InputArbiterWords == 0)
+        {
+            ArbiterPackets = 0;
+        }
+        _watchdog.Feed();
+    }
+
+    private uint ReadWatchdog(uint address, bool peeks)
+    {
+        uint value = address == CardRegisters.Watchdog ? _watchdog.IsEnabled ? 1u : 0 : _watchdog.Counter;
         if (!peeks)
         {
             _watchdog.Feed();
@@ -120,7 +141,10 @@ internal sealed class EmulatedRegisters
             case CardRegisters.Watchdog:
                 _watchdog.Enable((value & 1) != 0);
                 break;
-            case >= CardRegisters.InputArbiter and < InputArbiterEnd or CardRegisters.Watchdog + sizeof(uint):
+            case >= CardRegisters.InputArbiter and < InputArbiterEnd:
+                TouchArbiter(address - CardRegisters.InputArbiter);
+                break;
+            case CardRegisters.Watchdog + sizeof(uint):
                 _watchdog.Feed();
                 break;
             case CardRegisters.CpciControl when (value & CardRegisters.CpciReset) != 0:

@@ -290,7 +290,14 @@ internal sealed class NetFpgaOffload : IFlowOffload
             _stepSeen = now;
             if (_step.IsOutOfStep())
             {
-                Mend(now);
+                if (_watch.FindLoss() is string reset)
+                {
+                    Restore(reset);
+                }
+                else
+                {
+                    Mend(now);
+                }
                 return;
             }
         }
@@ -326,9 +333,19 @@ internal sealed class NetFpgaOffload : IFlowOffload
     {
         Log($"{loss}; its tables are written again");
         _isServing = false;
+        BeginIfReset();
         _rows.Invalidate();
         _slots.Invalidate();
         Prepare();
+    }
+
+    /// <summary>A card that only lost tables counts on, and may be out of step.</summary>
+    private void BeginIfReset()
+    {
+        if (_watch.WasReset())
+        {
+            _step.Begin();
+        }
     }
 
     /// <summary>
@@ -350,7 +367,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         Log($"out of step: a frame had no lookup result (E9); it is reset and its tables are written again{(wait > 0 ? $", flows in {wait / 1000} s" : string.Empty)}");
         Withdraw();
         _reset();
-        _step.Begin();
+        _step.BeginAfterReset();
         _slots.Invalidate();
         Prepare();
     }
@@ -428,6 +445,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
             {
                 _rows.Invalidate();
             }
+            BeginIfReset();
             _slots.Invalidate();
             Prepare();
         }

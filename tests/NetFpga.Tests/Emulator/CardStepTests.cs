@@ -100,7 +100,7 @@ public sealed class CardStepTests
         Assert.Equal(passed - 16, Lookups());
         Assert.Empty(_bench.SendAll(2, Numbered(0)));
         Assert.Empty(_bench.SendAll(3, Numbered(0)));
-        Assert.Equal(passed, _bench.Card.Read(0x2000100));
+        Assert.Equal(0u, _bench.Card.Read(0x2000100)); // none since
         Assert.Equal(1u, _bench.Card.Read(0x64000c)); // port 1: dropped, queue full
     }
 

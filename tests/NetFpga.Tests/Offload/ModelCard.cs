@@ -64,6 +64,9 @@ internal sealed class ModelCard : IRegisterAccess
                 return _rowBytes[(address - CardRegisters.RowBytes) / 4];
             case >= CardRegisters.RowPackets and < CardRegisters.RowPackets + (4 * CardRegisters.RowCount):
                 return _rowPackets[(address - CardRegisters.RowPackets) / 4];
+            case CardRegisters.InputArbiter:
+                _others.Remove(address, out uint passed); // since the last time
+                return passed;
             default:
                 return _others.GetValueOrDefault(address);
         }

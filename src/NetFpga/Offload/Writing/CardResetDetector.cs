@@ -35,11 +35,14 @@ internal sealed class CardResetDetector(IRegisterAccess registers, CardLayout la
         registers.Write(CardRegisters.Scratch, Cookie);
     }
 
+    /// <summary>Whether the card was reset since <see cref="Mark"/>, or was never marked.</summary>
+    public bool WasReset() => registers.Read(CardRegisters.Scratch) != Cookie;
+
     /// <summary>Looks at the cookie and at one of the reserved rows, at each in turn.</summary>
     /// <returns>What shows that the tables are lost, for people; null if nothing does.</returns>
     public string? FindLoss()
     {
-        if (registers.Read(CardRegisters.Scratch) != Cookie)
+        if (WasReset())
         {
             return "the card was reset";
         }
