@@ -151,6 +151,21 @@ public sealed class CounterTests
     }
 
     [Fact]
+    public void What_a_row_had_counted_when_the_card_was_reset_is_not_taken_for_a_way_round()
+    {
+        using OffloadRig rig = new();
+        rig.Add(SoftwareFlow.Of(1, Matches.AnyFrom(1), 0, ToPort2));
+        int row = rig.Describe(1).Rows[0];
+        (rig.Card.RowPackets[row], rig.Card.RowBytes[row]) = (0xc000_0000, 0xf000_0000);
+        rig.Offload.Service(1000);
+        rig.Card.Reset();
+        rig.Offload.Service(2000);
+
+        Assert.Contains("the card was reset", Assert.Single(rig.Log), StringComparison.Ordinal);
+        Assert.Equal((0xc000_0000UL, 0xf000_0000UL), Count(rig, 1));
+    }
+
+    [Fact]
     public void Bit_24_of_a_slots_packets_is_counted_once_and_cleared()
     {
         using OffloadRig rig = new();

@@ -142,6 +142,25 @@ public sealed class FailureTests
         rig.CheckAfter();
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(22)]
+    [InlineData(23)]
+    public void Every_row_is_looked_at_within_24_seconds(int row)
+    {
+        using OffloadRig rig = Filled();
+        RowImage planned = rig.Card.Row(row);
+        rig.Card.Row(row) = ReservedRows.Row(24);
+        for (long now = 1000; now <= 24_000; now += 1000)
+        {
+            rig.Offload.Service(now);
+        }
+
+        Assert.Contains($"row {row} was changed by someone else", Assert.Single(rig.Log), StringComparison.Ordinal);
+        Assert.Equal(planned, rig.Card.Row(row));
+    }
+
     [Fact]
     public void A_slot_that_someone_else_changed_gives_its_frames_to_the_host_until_all_of_it_is_written_again()
     {
