@@ -405,6 +405,7 @@ public abstract class OfController : IDisposable
         connection.IsKnown = true;
         connection.DatapathId = features.DatapathId;
         connection.Ports = ports;
+        connection.Capabilities = features.Capabilities;
         OnConnected(connection);
         lock (_connecting)
         {

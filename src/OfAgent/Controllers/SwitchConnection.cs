@@ -34,6 +34,9 @@ public sealed class SwitchConnection
     /// <summary>As of the features reply.</summary>
     public IReadOnlyList<PortDescription> Ports { get; internal set; } = [];
 
+    /// <summary>As of the features reply.</summary>
+    internal OfCapabilities Capabilities { get; set; }
+
     /// <summary>The switch's address, for people.</summary>
     public string Peer => _channel.Peer;
 

@@ -10,7 +10,8 @@ namespace Softswitch.OfAgent.Learning;
 
 /// <summary>An OpenFlow 1.0 controller that makes of each switch that connects a learning bridge.</summary>
 /// <remarks>
-/// It installs a flow for exactly each packet whose destination is known, and floods the others. Nothing is allocated per packet-in.
+/// It installs a flow for exactly each packet whose destination is known, and floods the others. A port without a link, or one that the
+/// switch's spanning tree does not let forward, has no hosts and no flows. Nothing is allocated per packet-in.
 /// Threads: those of <see cref="OfController"/>; the counters may be read by any.
 /// </remarks>
 internal sealed class LearningController : OfController
@@ -37,7 +38,8 @@ internal sealed class LearningController : OfController
         long now = Environment.TickCount64;
         ushort inPort = packetIn.InPort;
         bool isPort = PortNumber.IsPhysical(inPort) || inPort == PortNumber.Local;
-        if (!isPort || !PacketMatch.TryCreate(packetIn.Data, inPort, out FlowMatch match) || IsForBridges(match.DlDst))
+        bool isOpen = isPort && !addresses.IsClosed(inPort); // from a closed one there may be packets that it received before
+        if (!isOpen || !PacketMatch.TryCreate(packetIn.Data, inPort, out FlowMatch match) || IsForBridges(match.DlDst))
         {
             SendPacket(from, packetIn, []);
             return;
@@ -105,15 +107,39 @@ internal sealed class LearningController : OfController
     {
     }
 
+    protected override void OnConnected(SwitchConnection from)
+    {
+        foreach (PortDescription port in from.Ports)
+        {
+            OnPortStatus(from, PortStatusReason.Modify, port);
+        }
+    }
+
     protected override void OnPortStatus(SwitchConnection from, PortStatusReason reason, in PortDescription port)
     {
-        bool isGone = reason == PortStatusReason.Delete || port.Config.HasFlag(PortConfig.PortDown) || port.State.HasFlag(PortState.LinkDown);
-        if (!isGone)
+        MacTable addresses = AddressesOf(from);
+        if (reason != PortStatusReason.Delete && Forwards(port, from.Capabilities))
         {
-            return;
+            addresses.Open(port.Number);
         }
-        AddressesOf(from).Forget(port.Number);
-        from.Send(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any, OutPort = port.Number });
+        else if (addresses.Close(port.Number))
+        {
+            FlowMatch received = FlowMatch.Any;
+            received.InPort = port.Number;
+            received.Wildcards &= ~FlowWildcards.InPort;
+            from.Send(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any, OutPort = port.Number });
+            from.Send(new FlowMod { Command = FlowModCommand.Delete, Match = received });
+        }
+    }
+
+    /// <summary>Whether the port is part of the network, as far as the switch says.</summary>
+    private static bool Forwards(in PortDescription port, OfCapabilities capabilities)
+    {
+        bool isConnected = (port.Config & PortConfig.PortDown) == 0 && (port.State & PortState.LinkDown) == 0;
+        // §4.5: virtual ports need not take part, and the bits of a switch without a tree mean nothing.
+        bool hasTree = (capabilities & OfCapabilities.Stp) != 0;
+        bool isInTree = hasTree && (port.Config & PortConfig.NoStp) == 0 && PortNumber.IsPhysical(port.Number);
+        return isConnected && (!isInTree || (port.State & PortState.StpMask) == PortState.StpForward);
     }
 
     /// <summary>A host moved: flows that lead to its old place must not outlive the news.</summary>

@@ -1,3 +1,4 @@
+using System.Collections;
 using Softswitch.Datapath.Headers;
 
 namespace Softswitch.OfAgent.Learning;
@@ -11,6 +12,7 @@ internal sealed class MacTable
     private const int Ways = 4;
     private const ulong Golden = 0x9e37_79b9_7f4a_7c15; // 2^64 / golden ratio: spreads neighbours over the sets
     private readonly Entry[] _entries;
+    private readonly BitArray _closed = new(ushort.MaxValue + 1);
     private readonly int _shift;
     private readonly long _lifetimeMilliseconds;
 
@@ -65,9 +67,15 @@ internal sealed class MacTable
         return false;
     }
 
+    /// <summary>Whether hosts cannot be behind this port.</summary>
+    public bool IsClosed(ushort port) => _closed[port];
+
     /// <summary>Forgets every address behind <paramref name="port"/>.</summary>
-    public void Forget(ushort port)
+    /// <returns>Whether it was open until now.</returns>
+    public bool Close(ushort port)
     {
+        bool wasOpen = !_closed[port];
+        _closed[port] = true;
         foreach (ref Entry entry in _entries.AsSpan())
         {
             if (entry.Port == port)
@@ -75,7 +83,11 @@ internal sealed class MacTable
                 entry = default;
             }
         }
+        return wasOpen;
     }
+
+    /// <summary>Hosts can be behind this port again, as behind every one at first.</summary>
+    public void Open(ushort port) => _closed[port] = false;
 
     /// <summary>Bit 63 marks an entry in use; twelve bits of VLAN and one for "no tag" stand above the address.</summary>
     private static ulong Key(MacAddress address, ushort vlan) => (1UL << 63) | ((ulong)(vlan & 0x1fff) << 48) | address.Value;

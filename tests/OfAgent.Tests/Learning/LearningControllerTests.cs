@@ -102,6 +102,57 @@ public class LearningControllerTests
     }
 
     [Theory]
+    [InlineData(PortStatusReason.Delete, PortConfig.None, PortState.StpForward)]
+    [InlineData(PortStatusReason.Modify, PortConfig.PortDown, PortState.StpForward)]
+    [InlineData(PortStatusReason.Modify, PortConfig.None, PortState.StpForward | PortState.LinkDown)]
+    [InlineData(PortStatusReason.Modify, PortConfig.None, PortState.StpBlock)]
+    [InlineData(PortStatusReason.Modify, PortConfig.None, PortState.StpListen)]
+    [InlineData(PortStatusReason.Modify, PortConfig.None, PortState.StpLearn)]
+    public void A_port_that_forwards_no_longer_loses_its_hosts_and_the_flows_to_and_from_it_until_it_does_again(
+        PortStatusReason reason, PortConfig config, PortState state)
+    {
+        using LearningController controller = Start();
+        PortDescription[] ports = [Port(1, state: PortState.StpForward), Port(2, state: PortState.StpForward)];
+        using ScriptedPeer peer = Connect(controller, OfCapabilities.Stp, ports);
+        SendPacketIn(peer, 1, Broadcast + HostA + Udp, buffer: 1);
+        ReadPacketOut(peer);
+        SendPortStatus(reason, Port(1, config, state));
+        Assert.True(FlowModMessage.TryDecode(peer.Await(OfType.FlowMod), new FlowAction[8], out FlowMod to, out _));
+        Assert.Equal((FlowModCommand.Delete, FlowMatch.Any, (ushort)1), (to.Command, to.Match, to.OutPort));
+        Assert.True(FlowModMessage.TryDecode(peer.Await(OfType.FlowMod), new FlowAction[8], out FlowMod from, out _));
+        Assert.Equal((FlowModCommand.Delete, PortNumber.None), (from.Command, from.OutPort));
+        Assert.Equal((FlowWildcards.All & ~FlowWildcards.InPort, (ushort)1), (from.Match.Wildcards, from.Match.InPort));
+
+        SendPacketIn(peer, 1, Broadcast + HostA + Udp, buffer: 2); // it was under way
+        Assert.True(ReadPacketOut(peer).Actions.IsEmpty);
+        SendPacketIn(peer, 2, HostA + HostB + Udp, buffer: 3);
+        Assert.Equal([FlowAction.Output(PortNumber.Flood)], ReadPacketOut(peer).Actions.ToArray());
+
+        SendPortStatus(PortStatusReason.Modify, Port(1, state: PortState.StpForward));
+        SendPacketIn(peer, 1, Broadcast + HostA + Udp, buffer: 4);
+        Assert.Equal([FlowAction.Output(PortNumber.Flood)], ReadPacketOut(peer).Actions.ToArray());
+
+        void SendPortStatus(PortStatusReason why, PortDescription port) => peer.Send(b => PortStatusMessage.Write(b, 0, why, port));
+    }
+
+    [Theory]
+    [InlineData(true, 1, PortConfig.None, PortState.StpBlock, false)]
+    [InlineData(true, 1, PortConfig.None, PortState.StpForward, true)]
+    [InlineData(true, 1, PortConfig.NoStp, PortState.StpListen, true)]
+    [InlineData(true, PortNumber.Local, PortConfig.None, PortState.StpListen, true)]
+    [InlineData(false, 1, PortConfig.None, PortState.StpBlock, true)]
+    [InlineData(false, 1, PortConfig.None, PortState.LinkDown, false)]
+    public void A_port_is_heard_from_the_start_if_it_forwards_or_takes_no_part_in_a_tree(
+        bool hasTree, int number, PortConfig config, PortState state, bool isHeard)
+    {
+        using LearningController controller = Start();
+        OfCapabilities capabilities = hasTree ? OfCapabilities.Stp : OfCapabilities.FlowStats;
+        using ScriptedPeer peer = Connect(controller, capabilities, Port((ushort)number, config, state));
+        SendPacketIn(peer, (ushort)number, Broadcast + HostA + Udp, buffer: 1);
+        Assert.Equal(isHeard ? [FlowAction.Output(PortNumber.Flood)] : [], ReadPacketOut(peer).Actions.ToArray());
+    }
+
+    [Theory]
     [InlineData("0180c2000000" + HostA + "0026424203")] // spanning tree
     [InlineData("ffff")]                                // no Ethernet header
     public void What_is_not_to_be_forwarded_is_dropped_and_its_buffer_freed(string packet)
@@ -229,12 +280,17 @@ public class LearningControllerTests
         return controller;
     }
 
-    private static ScriptedPeer Connect(LearningController controller)
+    private static PortDescription Port(ushort number, PortConfig config = PortConfig.None, PortState state = PortState.None) =>
+        new(number, new(number), $"p{number}", config, state, default, default, default, default);
+
+    private static ScriptedPeer Connect(
+        LearningController controller, OfCapabilities capabilities = OfCapabilities.FlowStats, params PortDescription[] ports)
     {
         ScriptedPeer peer = new(controller.Port);
         peer.Send(b => HelloMessage.Write(b, 1));
         byte[] request = peer.Await(OfType.FeaturesRequest);
-        peer.Send(b => FeaturesMessage.WriteReply(b, ScriptedPeer.XidOf(request), new SwitchFeatures(0x42, 256, 2, OfCapabilities.FlowStats, 0xfff), []));
+        SwitchFeatures features = new(0x42, 256, 2, capabilities, 0xfff);
+        peer.Send(b => FeaturesMessage.WriteReply(b, ScriptedPeer.XidOf(request), features, ports));
         peer.Await(OfType.SetConfig);
         return peer;
     }

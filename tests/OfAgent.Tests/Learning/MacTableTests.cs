@@ -35,9 +35,13 @@ public class MacTableTests
         MacTable table = new(64, Lifetime);
         table.Learn(new MacAddress(1), 0, 7, 0);
         table.Learn(new MacAddress(2), 0, 8, 0);
-        table.Forget(7);
+        Assert.True(table.Close(7));
+        Assert.False(table.Close(7));
         Assert.False(table.TryFind(new MacAddress(1), 0, 0, out _));
         Assert.True(table.TryFind(new MacAddress(2), 0, 0, out _));
+        Assert.Equal((true, false), (table.IsClosed(7), table.IsClosed(8)));
+        table.Open(7);
+        Assert.False(table.IsClosed(7));
     }
 
     [Fact]
