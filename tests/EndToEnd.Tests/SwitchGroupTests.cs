@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Softswitch.Commands;
 using Softswitch.EndToEnd.Tests.Harness;
@@ -106,6 +108,38 @@ public sealed class SwitchGroupTests : IDisposable
         Eventually.True(() => Connected(lab) is [0, 1], "one is connected");
         Eventually.True(() => lab.Ping(3, 4) == 3, () => running.Error);
         running.WaitForText(" a: tcp:127.0.0.1:7001", SwitchProgram.Patience); // lines of the log name the switch
+    }
+
+    [Theory]
+    [InlineData("controller", "--listen", "ptcp:6653:127.0.0.1")]
+    [InlineData("ovs-testcontroller", "--unixctl=none", "ptcp:6653:127.0.0.1")]
+    public void With_spanning_tree_all_pairs_of_a_torus_answer_under_a_learning_controller(string program, params string[] arguments)
+    {
+        Needs.Namespaces("ovs-testcontroller");
+        const int side = 3;
+        using var lab = new CabledHosts(side * side);
+        using RunningCommand controller = program == "controller" ? lab.Start(program, arguments) : lab.Inside.Start(program, arguments);
+        StringBuilder text = new("name: lab\ncontroller: tcp:127.0.0.1:6653\nstp: true\nstp-hello: 1\nstp-max-age: 6\nstp-forward-delay: 4\n");
+        text.Append("switches:\n");
+        for (int i = 0; i < side * side; i++)
+        {
+            // Patch cables to the east and south, named by the switch where they begin, and those that come from the west and north.
+            int west = i % side == 0 ? i + side - 1 : i - 1;
+            int north = (i + (side * (side - 1))) % (side * side);
+            text.Append(CultureInfo.InvariantCulture, $"  - name: n{i + 1}\n    datapath-id: {i + 1}\n");
+            string ports = $"1=s{i + 1}, 2=patch:e{i}, 3=patch:e{west}, 4=patch:s{i}, 5=patch:s{north}";
+            text.Append(CultureInfo.InvariantCulture, $"    port: [{ports}]\n");
+        }
+        using RunningCommand running = StartLab(lab, text.ToString());
+        int[] hosts = [.. Enumerable.Range(1, side * side)];
+        List<(int From, int To)> silent = [.. hosts.SelectMany(from => hosts[..(from - 1)].Select(to => (from, to)))];
+        Eventually.True(
+            () =>
+            {
+                silent.RemoveAll(pair => lab.Ping(pair.From, pair.To, count: 1) == 1);
+                return silent.Count == 0;
+            },
+            () => $"{string.Join(' ', silent)}\n{running.Error}");
     }
 
     [Fact]

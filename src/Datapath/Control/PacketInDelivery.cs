@@ -89,6 +89,11 @@ internal sealed unsafe class PacketInDelivery(
     private void Deliver(in QueuedPacketIn item)
     {
         account->Taken++;
+        if (item.Reason == PacketInReason.NoMatch && shared.Settings.HasSpanningTree && !Forwards(item.InPort))
+        {
+            frames.Drop(item.Packet, DropReason.SpanningTree, account); // it waited while the tree changed
+            return;
+        }
         if (Events == null)
         {
             frames.Drop(item.Packet, DropReason.Miss, account);
@@ -109,4 +114,8 @@ internal sealed unsafe class PacketInDelivery(
             Data = packet.Bytes,
         });
     }
+
+    // A packet-out through the table may have named a port that there is not.
+    private bool Forwards(ushort inPort) =>
+        shared.Ports.Find(inPort) is not SwitchPort port || (port.BridgeFlags & BridgePortFlags.Forwards) != 0;
 }

@@ -54,7 +54,7 @@ public enum DropReason
     /// <summary>NORMAL: the destination is on the ingress port, or an address bridges do not forward (802.1D).</summary>
     Bridge,
 
-    /// <summary>NORMAL or FLOOD of what came in on a port that spanning tree keeps from forwarding.</summary>
+    /// <summary>NORMAL, FLOOD or a miss of what came in on a port that spanning tree keeps from forwarding.</summary>
     SpanningTree,
 
     /// <summary>An 802.1D frame while too many of the same port wait for the control side, or of the switch's own for a worker.</summary>

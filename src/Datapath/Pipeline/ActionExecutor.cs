@@ -61,6 +61,10 @@ internal sealed unsafe class ActionExecutor(
             case MissBehaviour.Normal:
                 Bridge(packet, key, inPort);
                 break;
+            // From there a controller would learn ways past the tree.
+            case MissBehaviour.Controller when (BridgeFlagsOf(inPort) & BridgePortFlags.Forwards) == 0:
+                Drop(packet, DropReason.SpanningTree);
+                break;
             case MissBehaviour.Controller when !HasConfig(inPort, PortConfig.NoPacketIn):
                 SendToController(packet, inPort, PacketInReason.NoMatch, ushort.MaxValue);
                 break;

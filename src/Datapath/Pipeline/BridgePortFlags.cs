@@ -9,7 +9,7 @@ internal enum BridgePortFlags
     /// <summary>NORMAL learns stations from what the port receives.</summary>
     Learns = 1 << 0,
 
-    /// <summary>NORMAL and FLOOD send to the port, and send on what it received.</summary>
+    /// <summary>NORMAL and FLOOD send to the port, and send on what it received. Its misses may be packet-ins.</summary>
     Forwards = 1 << 1,
 
     /// <summary>802.1D frames go to the control side instead of the flow table.</summary>

@@ -52,7 +52,7 @@ internal static class DropTexts
             "as a learning bridge would: the receiver is where they came from, or bridges keep the address",
             "nothing: this is how NORMAL works (802.1D)"),
         [DropReason.SpanningTree] = new(
-            "the port they came in by is blocked by spanning tree",
+            "spanning tree does not let the port forward that they came in by",
             "nothing if there is a loop; else look at the tree: ofctl show"),
         [DropReason.BpduQueueFull] = new("too many 802.1D frames at once", "a neighbour floods them: look at what is on that port"),
         [DropReason.Fragment] = new("fragments, which are set to be dropped", "ofctl set-frags TARGET normal, or reassemble"),

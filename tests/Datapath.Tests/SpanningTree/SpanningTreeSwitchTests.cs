@@ -116,11 +116,58 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     }
 
     [Fact]
-    public void A_blocked_ports_packets_follow_the_flow_table_to_a_packet_in()
+    public void A_port_that_does_not_forward_asks_no_controller_but_by_an_entry()
     {
         using TestSwitch sut = WithPort4Blocked();
         sut.Send(4, TestPacket.Udp());
-        Assert.Equal(4, Assert.Single(sut.PacketIns).InPort);
+        Assert.Empty(sut.PacketIns);
+        Assert.Equal(1, sut.Control.ReadDrops(DropReason.SpanningTree));
+        sut.Send(1, TestPacket.Udp());
+        Assert.Equal(1, Assert.Single(sut.PacketIns).InPort);
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller)); // as discovery does for LLDP
+        sut.Send(4, TestPacket.Udp());
+        Assert.Equal((4, PacketInReason.Action), (sut.PacketIns[^1].InPort, sut.PacketIns[^1].Reason));
+    }
+
+    [Theory]
+    [InlineData(14, 0, PortConfig.None, 0)] // listening
+    [InlineData(29, 0, PortConfig.None, 0)] // learning
+    [InlineData(31, 0, PortConfig.None, 1)]
+    [InlineData(1, 0, PortConfig.NoStp, 1)]
+    [InlineData(31, 0, PortConfig.NoPacketIn, 0)]
+    [InlineData(31, PortNumber.None, PortConfig.None, 1)] // a packet-out through the table
+    public void A_miss_is_a_packet_in_once_its_port_forwards_or_outside_of_the_tree(int seconds, int inPort, PortConfig config, int packetIns)
+    {
+        _sut.Configure(1, config);
+        Pass(_sut, seconds);
+        if (inPort == 0)
+        {
+            _sut.Send(1, TestPacket.Udp());
+        }
+        else
+        {
+            _sut.Control.PacketOut(FlowMod.NoBuffer, (ushort)inPort, [FlowAction.Output(PortNumber.Table)], TestPacket.Udp());
+            _sut.Settle();
+        }
+        Assert.Equal(packetIns, _sut.PacketIns.Count);
+    }
+
+    [Theory]
+    [InlineData(false, 0)]
+    [InlineData(true, 1)]
+    public void A_miss_that_waits_while_its_port_stops_forwarding_is_no_packet_in(bool isByEntry, int packetIns)
+    {
+        if (isByEntry)
+        {
+            _sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller));
+        }
+        Pass(_sut, 31);
+        Assert.True(_sut[4].TryInject(TestPacket.Udp()));
+        _sut.Control.Workers[0].PollOnce(); // the control side has not looked yet
+        _sut.Configure(4, PortConfig.PortDown, PortConfig.PortDown);
+        _sut.Settle();
+        Assert.Equal(packetIns, _sut.PacketIns.Count);
+        Assert.Equal(1 - packetIns, _sut.Control.ReadDrops(DropReason.SpanningTree));
     }
 
     [Fact]
@@ -329,7 +376,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     public void Bpdus_are_heard_and_sent_while_packet_ins_and_packet_outs_overflow()
     {
         using TestSwitch sut = Create(new DatapathOptions { PacketInQueueLength = 2, PacketOutQueueLength = 2 });
-        Pass(sut, 3);
+        Pass(sut, 31);
         Clear(sut);
         for (int i = 0; i < 100; i++)
         {
