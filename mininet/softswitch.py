@@ -47,15 +47,17 @@ class SwitchProcess:
         switches: a list of the settings of each switch"""
         self.name = 'mininet-%d' % os.getpid()
         self.settings = settings
-        self.switches = {switch['name'] for switch in switches}
+        self.switches = {switch['name']: unixSockets(switch) for switch in switches}  # and what each listens at
         self._lines = deque(maxlen=1000)
         self._is_ready = threading.Event()
         self._popen = None
         self._failure = None
+        self._is_ending = False
         # YAML reads JSON; and a file without a name is one that nobody has to remove.
         self._config = os.memfd_create('softswitch.yaml', 0)
         os.write(self._config, json.dumps(dict(settings, name=self.name, switches=switches)).encode())
-        threading.Thread(target=self._run, name='softswitch', daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name='softswitch', daemon=True)
+        self._thread.start()
         if not self._is_ready.wait(10):
             info('(waiting for the program, which a checkout builds first) ')
             self._is_ready.wait()
@@ -63,7 +65,7 @@ class SwitchProcess:
         if self._failure:
             raise self._failure
         if self._popen.poll() is not None:
-            raise Exception('softswitch: %s' % self._last_words())
+            raise Exception(': '.join(['softswitch'] + self._last_words()) if self._lines else self.obituary())
         atexit.register(self.end)
 
     def _run(self):
@@ -82,14 +84,22 @@ class SwitchProcess:
                     debug('softswitch: %s\n' % line)
                     self._lines.append(line)
             self._popen.wait()
+            if self._is_ready.is_set() and (self._popen.returncode or not self._is_ending):
+                error('\n*** %s\n' % self.obituary())
         except OSError as e:
             self._failure = e
         finally:
             self._is_ready.set()
 
+    def obituary(self):
+        "What to say of a process that has ended."
+        code = self._popen.returncode
+        how = signal.Signals(-code).name if code < 0 else 'exit code %d' % code
+        return ': '.join(['softswitch: the process of all switches has ended with ' + how] + self._last_words())
+
     def _last_words(self):
-        last = '\n'.join(list(self._lines)[-10:]) or 'the process ended with exit code %s' % self._popen.returncode
-        return re.sub(r'(--config: )?/proc/self/fd/\d+:\d+: ', '', last)
+        last = '\n'.join(list(self._lines)[-10:])
+        return [re.sub(r'(--config: )?/proc/self/fd/\d+:\d+: ', '', last)] if last else []
 
     @property
     def pid(self):
@@ -123,7 +133,7 @@ class SwitchProcess:
         except OSError as e:
             if self.isRunning():
                 raise Exception('softswitch: %s: %s' % (request, e)) from e
-        raise Exception('softswitch: the process has ended: %s' % self._last_words())
+        raise Exception(self.obituary())
 
     @staticmethod
     def pathOf(name, suffix):
@@ -133,41 +143,38 @@ class SwitchProcess:
     def add(self, switch):
         "Adds a switch, given by its settings; returns when it forwards."
         self.ask('switch add ' + json.dumps(switch))
-        self.switches.add(switch['name'])
+        self.switches[switch['name']] = unixSockets(switch)
 
     def remove(self, name):
         "Removes a switch; the last one takes the process with it."
-        if self.switches == {name} or not self.isRunning():
+        if set(self.switches) == {name} or not self.isRunning():
             self.end()
         elif name in self.switches:
             self.ask('switch del ' + name)
-            self.switches.remove(name)
+            del self.switches[name]
 
     def end(self):
         "Ends the process and what it has."
         atexit.unregister(self.end)
+        self._is_ending = True
         if self.isRunning():
             self._popen.terminate()
             try:
                 self._popen.wait(self.PATIENCE)
             except subprocess.TimeoutExpired:
                 self._popen.kill()
-                self._popen.wait()
+        self._thread.join()
         if self._popen.returncode:
-            warn('softswitch: the process ended with %s: %s\n' % (
-                'exit code %d' % self._popen.returncode if self._popen.returncode > 0
-                else signal.Signals(-self._popen.returncode).name, self._last_words()))
             self._tidy()
-        self.switches = set()
+        self.switches = {}
 
     def _tidy(self):
         "Removes the sockets of a process that had no time to."
-        for name in self.switches | {self.name}:
-            for suffix in 'sock', 'mgmt':
-                try:
-                    os.unlink(self.pathOf(name, suffix))
-                except OSError:
-                    pass  # it was not there
+        for path in sum(self.switches.values(), [self.pathOf(name, 'sock') for name in [self.name, *self.switches]]):
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # it was not there
 
 
 def findProgram():
@@ -179,6 +186,24 @@ def findProgram():
     if given:
         return given if which(given[0]) else []
     return [beside] if os.access(beside, os.X_OK) and os.path.isfile(beside) else [p for p in [which('softswitch')] if p]
+
+
+def managementSocket(name):
+    """Returns where a switch listens for ovs-ofctl, which looks for a switch by its name there (ovs-ofctl(8)).
+
+    Where Open vSwitch has a bridge of this name, it is in the folder of the other sockets."""
+    folder = os.environ.get('OVS_RUNDIR') or '/var/run/openvswitch'
+    path = os.path.join(folder, name + '.mgmt')
+    with socket.socket(socket.AF_UNIX) as client:
+        if client.connect_ex(path) == 0:
+            return SwitchProcess.pathOf(name, 'mgmt')
+    os.makedirs(folder, exist_ok=True)
+    return path
+
+
+def unixSockets(switch):
+    "The Unix sockets that a switch with these settings listens at."
+    return [target[len('punix:'):] for target in switch['listen'] if target.startswith('punix:')]
 
 
 class Softswitch(Switch):
@@ -256,12 +281,9 @@ class Softswitch(Switch):
 
     def _settings(self):
         options = {key: value for key, value in self.options.items() if key not in self.PROCESS_OPTIONS}
-        if self.listenPort:
-            listen = 'ptcp:%d:127.0.0.1' % self.listenPort
-            self._management = 'tcp:127.0.0.1:%d' % self.listenPort
-        else:
-            path = SwitchProcess.pathOf(self.name, 'mgmt')
-            listen, self._management = 'punix:' + path, 'unix:' + path
+        path = managementSocket(self.name)
+        self._management = 'unix:' + path
+        listen = ['punix:' + path] + (['ptcp:%d:127.0.0.1' % self.listenPort] if self.listenPort else [])
         if 'state' in options:
             options['state'] = os.path.join(options['state'], self.name)
         intfs = [intf for intf in self.intfList() if self.ports[intf] and not intf.IP()]
@@ -270,7 +292,7 @@ class Softswitch(Switch):
         settings = {
             'name': self.name, 'datapath-id': self.dpid, 'fail-mode': self.failMode, 'stp': self.stp,
             'port': [self._spec(intf) for intf in intfs], 'controller': self._controllers,
-            'listen': asList(options.pop('listen', [])) + [listen]}
+            'listen': asList(options.pop('listen', [])) + listen}
         return {key: asText(value) for key, value in dict(settings, **options).items()}
 
     def _spec(self, intf):
@@ -325,7 +347,7 @@ class Softswitch(Switch):
     def batchShutdown(cls, switches):
         "Ends these switches; returns them."
         process = Softswitch.process
-        if process and process.switches and process.switches.issubset({switch.name for switch in switches}):
+        if process and process.switches and set(process.switches) <= {switch.name for switch in switches}:
             process.end()
         for switch in switches:
             switch.stop(deleteIntfs=False)
@@ -384,9 +406,10 @@ class Softswitch(Switch):
     # What it says
 
     def connected(self):
-        "Whether one of its controllers is connected, or none is needed; with stp, whether its ports have made up their minds."
-        if self._controllers and self.failMode != 'standalone':
-            return any(c['state'] == 'connected' for c in self.report()['controllers'] if not c['isPeer'])
+        "Whether one of its controllers is connected, or none is needed; with stp, whether its ports have made up their minds besides."
+        controllers = [c['state'] for c in self.report()['controllers'] if not c['isPeer']]
+        if self._controllers and self.failMode != 'standalone' and 'connected' not in controllers:
+            return False
         decided = re.findall('STP_(FORWARD|BLOCK)', self.dpctl('show')) if self.stp else []
         return not self.stp or ('FORWARD' in decided and len(decided) == len(self._ports))
 
@@ -402,6 +425,8 @@ class Softswitch(Switch):
 
     def dpctl(self, *args):
         "Runs a command of ovs-ofctl's words, by `softswitch ofctl`, and returns what it says."
+        if self.process and not self.process.isRunning():
+            return self.process.obituary() + '\n'
         return self.cmd(' '.join(map(shlex.quote, findProgram())), 'ofctl', args[0], self._management, *args[1:])
 
     def log(self):

@@ -32,6 +32,7 @@ public sealed class MininetTests
     [Theory]
     [InlineData("learning_and_dpctl")]
     [InlineData("without_controller")]
+    [InlineData("ovs_ofctl_finds_a_switch_by_its_name")]
     [InlineData("secure_without_controller")]
     [InlineData("ports_that_come_and_go")]
     [InlineData("switches_that_come_and_go")]
@@ -49,7 +50,7 @@ public sealed class MininetTests
 
     private static CommandResult Run(string script, params string[] arguments)
     {
-        Needs.Namespaces("mn", "unshare", "iperf", "telnet", "ovs-testcontroller");
+        Needs.Namespaces("mn", "unshare", "iperf", "telnet", "ovs-testcontroller", "ovs-ofctl");
         var environment = new Dictionary<string, string>
         {
             ["SOFTSWITCH"] = $"'{SwitchProgram.Dotnet}' '{SwitchProgram.Library}'",

@@ -17,6 +17,7 @@ from mininet.node import OVSController, RemoteController
 from mininet.topo import LinearTopo, SingleSwitchTopo, Topo
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '../../../mininet'))
+import softswitch  # pylint: disable=wrong-import-position
 from softswitch import PatchLink, Softswitch  # pylint: disable=wrong-import-position
 
 PATIENCE = 60  # only a failure takes as long
@@ -112,6 +113,23 @@ def without_controller():
     assert net.pingAll() == 0
     assert net['s1'].connected() and net['s1'].listenPort is None and portsOf(net['s1']) == {1: 's1-eth1', 2: 's1-eth2', 3: 's1-eth3'}
     net.stop()
+
+
+def ovs_ofctl_finds_a_switch_by_its_name():
+    "As at Mininet's prompt, with a listening port of TCP besides and without; a bridge of Open vSwitch keeps its socket."
+    os.rmdir('/run/openvswitch')
+    for port in None, 7000:
+        net = started(SingleSwitchTopo(2), controller=None, listenPort=port)
+        shown = subprocess.run('ovs-ofctl show s1', shell=True, check=True, capture_output=True, text=True).stdout
+        assert '2(s1-eth2)' in shown, shown
+        net.stop()
+    with socket.socket(socket.AF_UNIX) as bridge:
+        bridge.bind('/run/openvswitch/s1.mgmt')
+        bridge.listen()
+        net = started(SingleSwitchTopo(2), controller=None)
+        assert portsOf(net['s1']) == {1: 's1-eth1', 2: 's1-eth2'}
+        net.stop()
+        assert os.path.exists('/run/openvswitch/s1.mgmt')
 
 
 def secure_without_controller():
@@ -258,17 +276,22 @@ def forget():
 
 
 def switch_is_killed():
-    "When the process is killed, what is asked of it says so, and net.stop() leaves nothing."
+    "When the process is killed, Mininet says so at once, and so does what is asked of it; net.stop() leaves nothing."
+    said = []
+    softswitch.error = said.append
     before = picture()
     net = started(LinearTopo(2), controller=None)
     os.kill(Softswitch.process.pid, signal.SIGKILL)
-    eventually(lambda: not Softswitch.process.isRunning())
-    try:
-        net['s1'].attach('lo')
-        assert False, 'a dead process took a port'
-    except Exception as e:  # pylint: disable=broad-except
-        assert 'has ended' in str(e), e
+    eventually(lambda: said)
+    for ask in (lambda: net['s1'].attach('lo'), net['s1'].connected, net['s1'].report):
+        try:
+            ask()
+            assert False, 'a dead process answered'
+        except Exception as e:  # pylint: disable=broad-except
+            assert 'has ended with SIGKILL' in str(e), e
+    assert 'has ended with SIGKILL' in net['s1'].dpctl('show')
     net.stop()
+    assert len(said) == 1 and 'has ended with SIGKILL' in said[0], said
     assert picture() == before, (before, picture())
 
 
@@ -310,21 +333,24 @@ def options_of_switch_and_process():
     net.stop()
 
 
-def spanning_tree_in_a_ring():
-    "A ring of bridges with stp: connected() waits until ports forward, and nothing goes round."
-    class Ring(Topo):
-        "Three switches, a host each."
-        def build(self, **_params):
-            "Each is cabled to the next."
-            for i in 1, 2, 3:
-                self.addSwitch('s%d' % i, stp=True, stp_hello=1, stp_max_age=6, stp_forward_delay=4)
-                self.addLink('s%d' % i, self.addHost('h%d' % i))
-            for i, j in (1, 2), (2, 3), (3, 1):
-                self.addLink('s%d' % i, 's%d' % j)
+class Ring(Topo):
+    "Three switches with stp, a host each, each cabled to the next."
 
-    net = started(Ring(), controller=None)
-    assert net.pingAll() == 0
-    net.stop()
+    def build(self, **_params):
+        "Of the shortest times."
+        for i in 1, 2, 3:
+            self.addSwitch('s%d' % i, stp=True, stp_hello=1, stp_max_age=6, stp_forward_delay=4)
+            self.addLink('s%d' % i, self.addHost('h%d' % i))
+        for i, j in (1, 2), (2, 3), (3, 1):
+            self.addLink('s%d' % i, 's%d' % j)
+
+
+def spanning_tree_in_a_ring():
+    "A ring of bridges with stp: connected() waits until ports forward, and nothing goes round; with a controller, too."
+    for controller in None, OVSController:
+        net = started(Ring(), controller=controller)
+        assert net.pingAll() == 0
+        net.stop()
 
 
 def patch_links():
