@@ -101,19 +101,19 @@ internal sealed unsafe partial class DatapathControl
     /// <summary>The cursor of a receiver that has taken all, or wants none.</summary>
     public FlowRemovedCursor EndOfFlowRemoved => _flows.Removed.EndOfReports;
 
-    /// <summary>Whether what takes workers more than a pass, and began before, has ended: first what goes through the table, which may be under way then.</summary>
+    /// <summary>Whether what takes workers more than a pass, and began before, has ended: first what is under way, which may send more through the table.</summary>
     private bool TryFinishCostly(ref BarrierProgress progress)
     {
         for (; progress.Step < 2 * _workers.Length; progress.Step++, progress.Target = -1)
         {
             CostlyPackets costly = _workers[progress.Step / 2].Costly;
-            bool throughTable = progress.Step % 2 == 0;
+            bool throughTable = progress.Step % 2 != 0;
             if (progress.Target < 0)
             {
                 progress.Target = costly.Begun(throughTable);
                 progress.Done = -1;
             }
-            if (costly.Ended(throughTable) < progress.Target && progress.IsWaiting(costly.Ended(throughTable)))
+            if (costly.Ended(throughTable) < progress.Target && progress.IsWaiting(costly.Ended(throughTable: false) + costly.Ended(throughTable: true)))
             {
                 return false;
             }

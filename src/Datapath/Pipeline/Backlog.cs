@@ -23,8 +23,13 @@ internal sealed unsafe class Backlog(nint ingress)
     /// <summary>What the queue's packets cost over its share, in units of <see cref="PacketCost"/>.</summary>
     public int Debt { get; set; }
 
+    /// <summary>Whether the last that was removed is under way: what comes behind it has to wait.</summary>
+    public bool IsUnderWay { get; set; }
+
+    public bool HoldsUp => Count > 0 || IsUnderWay;
+
     /// <summary>Whether it is the queue's turn to be received from.</summary>
-    public bool IsClear => (Count | Debt) == 0;
+    public bool IsClear => !HoldsUp && Debt == 0;
 
     /// <summary>Lets a pass go by.</summary>
     public void WaitForTurn() => Debt = Math.Max(0, Debt - PacketCost.Share);

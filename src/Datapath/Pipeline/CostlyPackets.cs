@@ -34,6 +34,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     private HeaderOffsets _layout;
     private ushort _inPort;
     private PacketAccount* _ingress;
+    private Backlog? _backlog; // null for a packet-out
     private int _next;
     private int _spent;
 
@@ -56,7 +57,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     /// <summary>Packets that ever were under way; or those that packet-outs sent to the table and that had to wait. They end in the same order. Any thread.</summary>
     public long Begun(bool throughTable) => Volatile.Read(ref _begun[throughTable ? 1 : 0]);
 
-    /// <summary>How many of <see cref="Begun"/> have ended; those that waited, perhaps by being under way. Any thread.</summary>
+    /// <summary>How many of <see cref="Begun"/> have ended. Any thread.</summary>
     public long Ended(bool throughTable) => Volatile.Read(ref _ended[throughTable ? 1 : 0]);
 
     /// <summary>Packets that wait or are under way.</summary>
@@ -89,7 +90,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     {
         Backlog backlog = batch.Backlog;
         int cost = 0;
-        int plain = backlog.Count > 0 ? 0 : _batchExecutor.CountPlain(batch, out cost);
+        int plain = backlog.HoldsUp ? 0 : _batchExecutor.CountPlain(batch, out cost);
         int count = batch.Count;
         backlog.Debt += Math.Max(0, cost - PacketCost.Share);
         if (plain == count)
@@ -116,7 +117,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
             return false;
         }
         _wasPacketOut = true;
-        Begin(item.Packet, item.Actions.List, key, layout, item.InPort, _executor.Ingress);
+        Begin(item.Packet, item.Actions.List, key, layout, item.InPort, _executor.Ingress, backlog: null);
         return true;
     }
 
@@ -187,6 +188,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
         }
         backlog.Remove(treated);
         int misses;
+        ActionList* list = null;
         if (plain > 0)
         {
             misses = _batchExecutor.Execute(batch, now);
@@ -195,23 +197,29 @@ internal sealed unsafe class CostlyPackets : IDisposable
         {
             _wasPacketOut = false;
             misses = *batch.Found == 0 ? 1 : 0;
-            ActionList* list = _batchExecutor.BeginAlone(batch, now, out cost);
+            list = _batchExecutor.BeginAlone(batch, now, out cost);
             if (list != null)
             {
-                Begin(batch.First, list, *batch.Keys, *batch.Layouts, batch.InPort, batch.Ingress);
+                Begin(batch.First, list, *batch.Keys, *batch.Layouts, batch.InPort, batch.Ingress, backlog);
                 cost = 0;
             }
         }
         _counters.Count(treated, exact, treated - exact - misses);
         batch.Packets.Clear();
-        if (backlog == ThroughTable)
-        {
-            Volatile.Write(ref _ended[1], _ended[1] + treated);
-        }
+        CountEnded(backlog, list == null ? treated : 0);
         return cost;
     }
 
-    private void Begin(in Packet packet, ActionList* list, in FlowKey key, in HeaderOffsets layout, ushort inPort, PacketAccount* ingress)
+    private void CountEnded(Backlog? backlog, int count)
+    {
+        if (backlog == ThroughTable)
+        {
+            Volatile.Write(ref _ended[1], _ended[1] + count);
+        }
+    }
+
+    private void Begin(
+        in Packet packet, ActionList* list, in FlowKey key, in HeaderOffsets layout, ushort inPort, PacketAccount* ingress, Backlog? backlog)
     {
         NativeMemory.Copy(list, _list.Start, (nuint)(ActionList.Size + (list->Count * FlowAction.Size)));
         _packet = packet;
@@ -219,10 +227,15 @@ internal sealed unsafe class CostlyPackets : IDisposable
         _layout = layout;
         _inPort = inPort;
         _ingress = ingress;
+        _backlog = backlog;
         _next = 0;
         _spent = 0;
         _isActive = true;
         ingress->Held++;
+        if (backlog != null)
+        {
+            backlog.IsUnderWay = true;
+        }
         Volatile.Write(ref _begun[0], _begun[0] + 1);
     }
 
@@ -251,6 +264,11 @@ internal sealed unsafe class CostlyPackets : IDisposable
         {
             _frames.Drop(_packet, dropped, _ingress);
         }
+        if (_backlog != null)
+        {
+            _backlog.IsUnderWay = false;
+        }
+        CountEnded(_backlog, 1);
         Volatile.Write(ref _ended[0], _ended[0] + 1);
     }
 

@@ -244,7 +244,7 @@ internal sealed unsafe class Worker : IDisposable
         {
             _executor.Ingress = batch.Ingress;
             int exact = _classifier.Confirm(batch.Lookup, batch.Keys, batch.Found, count);
-            if (batch.Backlog.Count > 0 || _batchExecutor.MayBeCostly(batch))
+            if (batch.Backlog.HoldsUp || _batchExecutor.MayBeCostly(batch))
             {
                 _spent += Costly.TakeFrom(batch, ref exact);
                 count = batch.Count;

@@ -62,6 +62,41 @@ public sealed class CostlyPacketsTests : IDisposable
     }
 
     [Fact]
+    public void What_comes_behind_a_packet_under_way_leaves_behind_it_however_little_it_costs()
+    {
+        AddList(inPort: 1, Outputs(50));
+        Assert.True(_sut[1].TryInject(TestPacket.Udp(srcPort: 1, payload: 60_000)));
+        Worker.PollOnce();
+        Assert.Equal(1, Worker.HeldCount);
+        Assert.True(_sut[1].TryInject(TestPacket.Udp(srcPort: 2)));
+        List<int> left = [];
+        do
+        {
+            left.AddRange(_sut.Received(3).Select(frame => (frame[34] << 8) | frame[35]));
+        }
+        while (Worker.PollOnce() > 0);
+        Assert.Equal(Enumerable.Repeat(1, 50).Concat(Enumerable.Repeat(2, 50)), left);
+        AssertAccounts();
+    }
+
+    [Fact]
+    public void A_barrier_waits_for_what_a_packet_out_under_way_sends_through_the_table_in_the_end()
+    {
+        AddList(inPort: 1, Outputs(MostOutputs));
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 1, [.. Outputs(MostInPass + 1), FlowAction.Output(PortNumber.Table)], Frame(1)));
+        Worker.PollOnce();
+        int left = TestSwitch.Discard(_sut[3]);
+        BarrierProgress progress = default;
+        while (!_sut.Control.TryBarrier(ref progress, _sut.Control.EndOfFlowRemoved))
+        {
+            Worker.PollOnce();
+            left += TestSwitch.Discard(_sut[3]);
+        }
+        Assert.Equal(MostInPass + 1 + MostOutputs, left);
+        AssertAccounts();
+    }
+
+    [Fact]
     public void A_segment_is_cut_into_1024_frames_at_the_most_and_one_that_no_sender_makes_is_dropped()
     {
         AddList(inPort: 1, FlowAction.Output(3));
