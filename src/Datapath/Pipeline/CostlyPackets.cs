@@ -24,6 +24,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     private Backlog[] _backlogs;
     private int _turn;
     private bool _wasPacketOut;
+    private bool _isPacketOutNext; // one waits for the end of a queue's packet
     private readonly long[] _begun = new long[2]; // of packets under way, and of those that wait to go through the table
     private readonly long[] _ended = new long[2];
 
@@ -114,9 +115,11 @@ internal sealed unsafe class CostlyPackets : IDisposable
     {
         if (_isActive || (_wasPacketOut && Array.Exists(_backlogs, backlog => backlog.Count > 0)))
         {
+            _isPacketOutNext = !_wasPacketOut;
             return false;
         }
         _wasPacketOut = true;
+        _isPacketOutNext = false;
         Begin(item.Packet, item.Actions.List, key, layout, item.InPort, _executor.Ingress, backlog: null);
         return true;
     }
@@ -128,7 +131,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     public int Run(int budget, uint now, ref int spent)
     {
         int left = budget;
-        while (left > 0 && (_isActive || FindWaiting()))
+        while (left > 0 && (_isActive || (!_isPacketOutNext && FindWaiting())))
         {
             if (_isActive)
             {

@@ -97,6 +97,31 @@ public sealed class CostlyPacketsTests : IDisposable
     }
 
     [Fact]
+    public void A_packet_out_has_its_turn_while_ports_never_stop()
+    {
+        AddList(inPort: 1, Outputs(2 * PacketCost.Slice));
+        AddList(inPort: 2, Outputs(2 * PacketCost.Slice));
+        AddList(inPort: 4, Outputs(PacketCost.Plain + 1)); // so that no packet ends with a pass
+        Inject(4, 1);
+        Worker.PollOnce();
+        for (int passes = 0; passes < 20; passes++)
+        {
+            Inject(1, 1);
+            Inject(2, 1);
+            Worker.PollOnce();
+            TestSwitch.Discard(_sut[3]);
+            if (passes == 5)
+            {
+                SendOut(Enumerable.Repeat(FlowAction.Output(4), PacketCost.Plain + 1).ToArray());
+                SendOut(FlowAction.Output(4));
+            }
+        }
+        Assert.Equal(PacketCost.Plain + 2, TestSwitch.Discard(_sut[4]));
+        Finish(3);
+        AssertAccounts();
+    }
+
+    [Fact]
     public void A_segment_is_cut_into_1024_frames_at_the_most_and_one_that_no_sender_makes_is_dropped()
     {
         AddList(inPort: 1, FlowAction.Output(3));
