@@ -46,6 +46,7 @@ internal unsafe struct ActionList
     public static void MakePassThrough(ActionList* list) => *list = new ActionList { LastOutput = -1 };
 
     /// <summary>Finds out how much work the list is.</summary>
+    /// <param name="actions">Up to the last output: what follows it is never done.</param>
     public void Weigh(ReadOnlySpan<FlowAction> actions)
     {
         int outputs = 0;

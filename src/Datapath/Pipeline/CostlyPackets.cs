@@ -224,7 +224,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     private void Begin(
         in Packet packet, ActionList* list, in FlowKey key, in HeaderOffsets layout, ushort inPort, PacketAccount* ingress, Backlog? backlog)
     {
-        NativeMemory.Copy(list, _list.Start, (nuint)(ActionList.Size + (list->Count * FlowAction.Size)));
+        NativeMemory.Copy(list, _list.Start, (nuint)(ActionList.Size + ((list->LastOutput + 1) * FlowAction.Size)));
         _packet = packet;
         _key = key;
         _layout = layout;

@@ -200,7 +200,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
             list->LastOutput--;
         }
         list->FindShortcut(actions);
-        list->Weigh(actions);
+        list->Weigh(actions[..(list->LastOutput + 1)]);
         _longCount += list->IsLong ? 1 : 0; // before a worker can see it
         actions.CopyTo(new Span<FlowAction>(ActionList.First(list), actions.Length));
         _uses.Add(new SharedList(list), new Use { List = list, References = 1 });

@@ -122,6 +122,20 @@ public sealed class CostlyPacketsTests : IDisposable
     }
 
     [Fact]
+    public void What_a_list_does_after_its_last_output_costs_nothing()
+    {
+        FlowAction[] rewrites = [.. Enumerable.Range(0, MostOutputs).Select(n => FlowAction.SetTpSrc((ushort)n))];
+        AddList(inPort: 1, rewrites);
+        AddList(inPort: 2, [FlowAction.Output(3), .. rewrites]);
+        Inject(1, 10);
+        Inject(2, 10);
+        Worker.PollOnce();
+        Assert.Equal(0, Worker.HeldCount);
+        Assert.Equal(10, TestSwitch.Discard(_sut[3]));
+        AssertAccounts();
+    }
+
+    [Fact]
     public void A_segment_is_cut_into_1024_frames_at_the_most_and_one_that_no_sender_makes_is_dropped()
     {
         AddList(inPort: 1, FlowAction.Output(3));
