@@ -41,8 +41,11 @@ internal sealed unsafe class ActionExecutor(
         else
         {
             int first = 0;
-            int unlimited = int.MaxValue;
-            Continue(actions.List, ref packet, key, ref layout, inPort, ref first, ref unlimited);
+            int budget = PacketCost.Most; // the entry may have got a longer list since it was asked what it costs
+            if (!Continue(actions.List, ref packet, key, ref layout, inPort, ref first, ref budget))
+            {
+                Drop(packet, DropReason.TooManyOutputs);
+            }
         }
     }
 
