@@ -19,6 +19,9 @@ internal unsafe struct ActionList
     /// <summary>A list of more weight, or with two floods, is long.</summary>
     public const int MostShortWeight = 16;
 
+    /// <summary>Of an entry whose packets are executed with their batch, at the most.</summary>
+    public const int MostPlainWeight = 96;
+
     /// <summary>Actions that follow.</summary>
     public ushort Count;
 
@@ -50,13 +53,15 @@ internal unsafe struct ActionList
     public void Weigh(ReadOnlySpan<FlowAction> actions)
     {
         int outputs = 0;
+        int weight = 0;
         Floods = 0;
         foreach (ref readonly FlowAction action in actions)
         {
             outputs += action.IsOutput ? 1 : 0;
             Floods += (ushort)(action.IsFlood ? 1 : 0);
+            weight += action.IsOutput && !action.IsFlood ? action.Weight : 0;
         }
-        Weight = (ushort)(outputs - Floods + ((actions.Length - outputs) / RewritesPerUnit));
+        Weight = (ushort)Math.Min(weight + ((actions.Length - outputs) / RewritesPerUnit), ushort.MaxValue);
     }
 
     /// <summary>Finds out whether the list is of the kind that <see cref="RewritesAndSendsTo"/> stands for: what a router does to most packets.</summary>

@@ -39,6 +39,9 @@ public readonly record struct FlowAction
     /// <summary>Whether it may send the packet to all ports.</summary>
     internal bool IsFlood => Kind == ActionKind.Output && Port is PortNumber.Flood or PortNumber.All or PortNumber.Normal;
 
+    /// <summary>How many outputs it stands for, if it is one and no flood: what goes through the table may meet any list that is executed at once.</summary>
+    internal int Weight => Kind == ActionKind.Output && Port == PortNumber.Table ? ActionList.MostPlainWeight : 1;
+
     private FlowAction(ActionKind kind, ushort port = 0, uint value = 0, MacAddress mac = default)
     {
         Kind = kind;

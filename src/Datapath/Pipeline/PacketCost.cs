@@ -11,7 +11,7 @@ namespace Softswitch.Datapath.Pipeline;
 internal static unsafe class PacketCost
 {
     /// <summary>What a packet may cost that is executed at once, with its batch: a segment of 64 KiB that is cut for an MTU of 1,500 bytes costs 63.</summary>
-    public const int Plain = 96;
+    public const int Plain = ActionList.MostPlainWeight;
 
     /// <summary>What a queue may cost in a pass; what it costs over it, it owes the next passes. More than full batches of plain traffic.</summary>
     public const int Share = 256;
@@ -37,7 +37,7 @@ internal static unsafe class PacketCost
 
     /// <summary>Of one action of a list, at its place there.</summary>
     public static int Of(in FlowAction action, int place, in Packet packet, FrameCache frames, int ports) =>
-        action.IsOutput ? Of(action.IsFlood ? ports : 1, packet, frames) : place % ActionList.RewritesPerUnit == 0 ? 1 : 0;
+        action.IsOutput ? Of(action.IsFlood ? ports : action.Weight, packet, frames) : place % ActionList.RewritesPerUnit == 0 ? 1 : 0;
 
     private static int OfOutput(in Packet packet, FrameCache frames)
     {

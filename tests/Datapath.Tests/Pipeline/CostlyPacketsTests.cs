@@ -112,7 +112,7 @@ public sealed class CostlyPacketsTests : IDisposable
             TestSwitch.Discard(_sut[3]);
             if (passes == 5)
             {
-                SendOut(Enumerable.Repeat(FlowAction.Output(4), PacketCost.Plain + 1).ToArray());
+                SendOut([.. Enumerable.Repeat(FlowAction.Output(4), PacketCost.Plain + 1)]);
                 SendOut(FlowAction.Output(4));
             }
         }
@@ -132,6 +132,30 @@ public sealed class CostlyPacketsTests : IDisposable
         Worker.PollOnce();
         Assert.Equal(0, Worker.HeldCount);
         Assert.Equal(10, TestSwitch.Discard(_sut[3]));
+        AssertAccounts();
+    }
+
+    [Theory]
+    [InlineData(1, 32)]
+    [InlineData(90, 32)]
+    [InlineData(8000, 1)]
+    public void Packet_outs_through_the_table_are_few_in_a_pass(int outputs, int count)
+    {
+        AddList(inPort: 1, Outputs(PacketCost.Plain - 1));
+        FlowAction[] actions = [.. Enumerable.Repeat(FlowAction.Output(PortNumber.Table), outputs)];
+        for (int n = 0; n < count; n++)
+        {
+            Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, 1, actions, Frame(1)));
+        }
+        ulong before = 0;
+        while (Worker.PollOnce() > 0)
+        {
+            ulong made = _sut.Control.FindPort(3)!.ReadAccount().Egress.Entered;
+            Assert.InRange(made - before, 0ul, (ulong)(PacketBatch.Capacity * PacketCost.Plain));
+            before = made;
+            TestSwitch.Discard(_sut[3]);
+        }
+        Assert.NotEqual(0ul, before);
         AssertAccounts();
     }
 
