@@ -84,7 +84,8 @@ internal sealed unsafe class PacketOutSender(
                 return;
             }
         }
-        int cost = PacketCost.Of(compiled, packet, frames, shared.Ports.Ports.Length);
+        int ports = shared.Ports.Ports.Length;
+        int cost = PacketCost.Of(compiled, packet, frames, ports, ports);
         cost = cost > PacketCost.Plain ? cost : 0;
         if (!_queue.TryAdd(packet, inPort, compiled, cost, MostCost))
         {

@@ -37,13 +37,16 @@ internal unsafe struct ActionList
     /// <summary>Of the actions.</summary>
     public int Hash;
 
-    /// <summary>Outputs to FLOOD, ALL and NORMAL: each goes to all ports.</summary>
+    /// <summary>Outputs to FLOOD and ALL: each goes to all ports.</summary>
     public ushort Floods;
+
+    /// <summary>Outputs to NORMAL: each may go to all ports.</summary>
+    public ushort Normals;
 
     private Vector128<byte> _written; // all bits of the bytes that are set
     private Vector128<byte> _set;
 
-    public readonly bool IsLong => Weight > MostShortWeight || Floods > 1;
+    public readonly bool IsLong => Weight > MostShortWeight || Floods + Normals > 1;
 
     /// <summary>A list that rewrites nothing and names no port.</summary>
     public static void MakePassThrough(ActionList* list) => *list = new ActionList { LastOutput = -1 };
@@ -54,11 +57,13 @@ internal unsafe struct ActionList
     {
         int outputs = 0;
         int weight = 0;
-        Floods = 0;
+        (Floods, Normals) = (0, 0);
         foreach (ref readonly FlowAction action in actions)
         {
             outputs += action.IsOutput ? 1 : 0;
-            Floods += (ushort)(action.IsFlood ? 1 : 0);
+            bool isNormal = action.IsFlood && action.Port == Ports.PortNumber.Normal;
+            Normals += (ushort)(isNormal ? 1 : 0);
+            Floods += (ushort)(action.IsFlood && !isNormal ? 1 : 0);
             weight += action.IsOutput && !action.IsFlood ? action.Weight : 0;
         }
         Weight = (ushort)Math.Min(weight + ((actions.Length - outputs) / RewritesPerUnit), ushort.MaxValue);

@@ -291,6 +291,9 @@ internal sealed unsafe class ActionExecutor(
         }
     }
 
+    /// <summary>To how many ports <see cref="Bridge"/> would send, as far as the headers stay as they are: one, or as if to all.</summary>
+    public int CountBridged(in FlowKey key) => !key.DlDst.IsMulticast && outputs.Find(stations.Find(key, Now)) != null ? 1 : PortCount;
+
     // A packet-out's ingress may be no port at all.
     private BridgePortFlags BridgeFlagsOf(ushort inPort) => outputs.Find(inPort)?.Port.BridgeFlags ?? BridgePortFlags.Open;
 

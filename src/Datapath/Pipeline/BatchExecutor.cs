@@ -48,7 +48,7 @@ internal sealed unsafe class BatchExecutor : IDisposable
         int plain = 0;
         for (; plain < batch.Count; plain++)
         {
-            int one = CostOf(batch.Found[plain], Unsafe.Add(ref batch.First, plain));
+            int one = CostOf(batch.Found[plain], Unsafe.Add(ref batch.First, plain), batch.Keys[plain]);
             if (one > PacketCost.Plain)
             {
                 break;
@@ -65,7 +65,7 @@ internal sealed unsafe class BatchExecutor : IDisposable
     {
         uint found = *batch.Found;
         ref Packet packet = ref batch.First;
-        cost = CostOf(found, packet);
+        cost = CostOf(found, packet, *batch.Keys);
         ActionsReference actions = ActionsReference.Drop;
         if (found != 0)
         {
@@ -112,9 +112,16 @@ internal sealed unsafe class BatchExecutor : IDisposable
         _asItIs.Dispose();
     }
 
-    private int CostOf(uint found, in Packet packet) => found == 0
-        ? PacketCost.Of(_executor.MissBehaviour == MissBehaviour.Normal ? _executor.PortCount : 1, packet, _frames)
-        : PacketCost.Of(ActionsReference.Read(ref _entries[found].Actions), packet, _frames, _executor.PortCount);
+    private int CostOf(uint found, in Packet packet, in FlowKey key)
+    {
+        if (found == 0)
+        {
+            return PacketCost.Of(_executor.MissBehaviour == MissBehaviour.Normal ? _executor.CountBridged(key) : 1, packet, _frames);
+        }
+        ActionsReference actions = ActionsReference.Read(ref _entries[found].Actions);
+        bool isNormal = !actions.IsPort && !actions.IsDrop && actions.List->Normals > 0;
+        return PacketCost.Of(actions, packet, _frames, _executor.PortCount, isNormal ? _executor.CountBridged(key) : 0);
+    }
 
     private void CountTogether(uint index, PipelineBatch batch, uint now)
     {

@@ -29,8 +29,11 @@ internal static unsafe class PacketCost
     public static bool AreMany(int ports) => ports > MostPlainPorts;
 
     /// <param name="ports">Of the switch.</param>
-    public static int Of(ActionsReference actions, in Packet packet, FrameCache frames, int ports) =>
-        actions.IsPort || actions.IsDrop ? OfOutput(packet, frames) : Of(actions.List->Weight + ((long)actions.List->Floods * ports), packet, frames);
+    /// <param name="normal">How many of them NORMAL sends to.</param>
+    public static int Of(ActionsReference actions, in Packet packet, FrameCache frames, int ports, int normal) =>
+        actions.IsPort || actions.IsDrop
+            ? OfOutput(packet, frames)
+            : Of(actions.List->Weight + ((long)actions.List->Floods * ports) + ((long)actions.List->Normals * normal), packet, frames);
 
     /// <summary>The same of a number of outputs.</summary>
     public static int Of(long outputs, in Packet packet, FrameCache frames) => (int)Math.Min(outputs * OfOutput(packet, frames), int.MaxValue);

@@ -483,7 +483,7 @@ internal sealed unsafe class Worker : IDisposable
             HeaderOffsets layout;
             FlowKeyParser.Parse(packet.Data, packet.Length, item.InPort, &key, &layout);
             _ingress.AllowRefragmenting(ref packet);
-            if (PacketCost.Of(item.Actions, packet, _frames, _executor.PortCount) <= PacketCost.Plain || item.Actions.IsPort)
+            if (PacketCost.Of(item.Actions, packet, _frames, _executor.PortCount, _executor.PortCount) <= PacketCost.Plain || item.Actions.IsPort)
             {
                 _executor.Execute(item.Actions, ref packet, key, ref layout, item.InPort);
             }

@@ -159,6 +159,32 @@ public sealed class CostlyPacketsTests : IDisposable
         AssertAccounts();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_bridge_of_many_ports_forwards_to_stations_it_knows_in_full_batches(bool byMiss)
+    {
+        const int batch = Worker.BatchesPerQueue * PacketBatch.Capacity;
+        using TestSwitch sut = new(PacketCost.Plain + 20);
+        sut.Control.MissBehaviour = MissBehaviour.Normal;
+        if (!byMiss)
+        {
+            Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal)));
+        }
+        sut.Send(2, TestPacket.Udp(dlSrc: 2, dlDst: 1));
+        sut.Send(1, TestPacket.Udp(dlSrc: 1, dlDst: 2));
+        TestSwitch.Discard(sut[2]);
+        for (int n = 0; n < 3 * batch; n++)
+        {
+            Assert.True(sut[1].TryInject(TestPacket.Udp(dlSrc: 1, dlDst: 2)));
+        }
+        for (int passes = 0; passes < 3; passes++)
+        {
+            sut.Control.Workers[0].PollOnce();
+            Assert.Equal(batch, TestSwitch.Discard(sut[2]));
+        }
+    }
+
     [Fact]
     public void A_segment_is_cut_into_1024_frames_at_the_most_and_one_that_no_sender_makes_is_dropped()
     {
