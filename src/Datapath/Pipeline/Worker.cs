@@ -201,7 +201,9 @@ internal sealed unsafe class Worker : IDisposable
             _tap?.Received(ref batch.First, batch.Keys, batch.Count, inPort);
         }
         batch.Ingress = _executor.Ingress;
+        ulong made = batch.Ingress->Made;
         _ingress.Admit(batch, runts, port);
+        Charge(batch, made);
         _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
         _begun++;
         Select(_begun - 2);
@@ -244,18 +246,33 @@ internal sealed unsafe class Worker : IDisposable
         {
             _executor.Ingress = batch.Ingress;
             int exact = _classifier.Confirm(batch.Lookup, batch.Keys, batch.Found, count);
-            if (batch.Backlog.HoldsUp || _batchExecutor.MayBeCostly(batch))
+            bool isCounted = batch.Backlog.HoldsUp || _batchExecutor.MayBeCostly(batch);
+            if (isCounted)
             {
                 _spent += Costly.TakeFrom(batch, ref exact);
                 count = batch.Count;
             }
             if (count > 0)
             {
+                ulong made = batch.Ingress->Made;
                 int misses = _batchExecutor.Execute(batch, _now);
                 _counters.Count(count, exact, count - exact - misses);
+                Charge(batch, isCounted ? batch.Ingress->Made : made);
             }
         }
         batch.Packets.Clear();
+    }
+
+    /// <summary>Floods, and lists that are not long, are not counted before: what many packets made by them together is their queue's, too.</summary>
+    /// <param name="before">What had been made.</param>
+    private void Charge(PipelineBatch batch, ulong before)
+    {
+        int made = (int)(batch.Ingress->Made - before);
+        if (made > PacketCost.Share)
+        {
+            _spent += made;
+            batch.Backlog.Debt += made - PacketCost.Share;
+        }
     }
 
     /// <summary>

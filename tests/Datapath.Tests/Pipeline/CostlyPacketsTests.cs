@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
@@ -183,6 +184,39 @@ public sealed class CostlyPacketsTests : IDisposable
             sut.Control.Workers[0].PollOnce();
             Assert.Equal(batch, TestSwitch.Discard(sut[2]));
         }
+    }
+
+    [Theory]
+    [InlineData(40, true)]
+    [InlineData(40, false)]
+    [InlineData(100, true)]
+    public void A_storm_of_broadcasts_makes_no_long_pass(int ports, bool byTable)
+    {
+        using TestSwitch sut = new(ports);
+        MacAddress own = new(0x0200_0000_1234);
+        Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, byTable ? [FlowAction.Output(PortNumber.Flood)] : []));
+        sut.Control.InBand = byTable ? null : new InBandTraffic(own, [], [], []);
+        byte[] frame = byTable ? Frame(1) : TestPacket.Arp(dlSrc: own.Value);
+        for (ushort port = 1; port <= 20; port++)
+        {
+            for (int n = 0; n < 100; n++)
+            {
+                Assert.True(sut[port].TryInject(frame));
+            }
+        }
+        ulong before = 0;
+        while (sut.Control.Workers[0].PollOnce() > 0)
+        {
+            ulong made = 0;
+            for (ushort port = 1; port <= ports; port++)
+            {
+                made += sut.Control.FindPort(port)!.ReadAccount().Egress.Entered;
+                TestSwitch.Discard(sut[port]);
+            }
+            Assert.InRange(made - before, 0ul, (ulong)(((PacketBatch.Capacity + 1) * ports) + PacketCost.Slice));
+            before = made;
+        }
+        Assert.Equal(20ul * 100 * ((ulong)ports - 1), before);
     }
 
     [Fact]
