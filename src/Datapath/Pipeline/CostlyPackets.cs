@@ -124,13 +124,13 @@ internal sealed unsafe class CostlyPackets : IDisposable
         return true;
     }
 
-    /// <summary>Goes on with the packet under way, or begins the next, as far as the budget goes.</summary>
+    /// <summary>Goes on with the packet under way, or begins the next, for a slice of the pass.</summary>
     /// <param name="now">Worker clock in milliseconds.</param>
-    /// <param name="spent">What was spent of the budget is added.</param>
-    /// <returns>The same.</returns>
-    public int Run(int budget, uint now, ref int spent)
+    /// <param name="spent">What was spent of the slice is added.</param>
+    /// <returns>The same; 0 if nothing waits.</returns>
+    public int Run(uint now, ref int spent)
     {
-        int left = budget;
+        int left = PacketCost.Slice;
         while (left > 0 && (_isActive || (!_isPacketOutNext && FindWaiting())))
         {
             if (_isActive)
@@ -142,8 +142,8 @@ internal sealed unsafe class CostlyPackets : IDisposable
                 left -= Treat(_backlogs[_turn], now);
             }
         }
-        spent += budget - left;
-        return budget - left;
+        spent += PacketCost.Slice - left;
+        return PacketCost.Slice - left;
     }
 
     public void Dispose()

@@ -80,6 +80,16 @@ internal sealed unsafe class PipelineBatch : IDisposable
         }
     }
 
+    /// <summary>Floods, and lists that are not long, are not counted before: what many packets made by them together is their queue's, too.</summary>
+    /// <param name="before">What had been made.</param>
+    /// <returns>What has been made since.</returns>
+    public int Charge(ulong before)
+    {
+        int made = (int)(Ingress->Made - before);
+        Backlog.Debt += Math.Max(0, made - PacketCost.Share);
+        return made;
+    }
+
     public void Dispose()
     {
         _keys.Dispose();

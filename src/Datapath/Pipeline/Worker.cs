@@ -71,17 +71,14 @@ internal sealed unsafe class Worker : IDisposable
         _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, _outputs, trace);
         _ingress = new IngressStage(shared, _frames, _executor, Bpdus);
         _batchExecutor = new BatchExecutor(shared.Table.Store, shared.Lists, _frames, counting ?? new FlowCounting(shared.Table.Store, id), _executor);
-        Costly = new CostlyPackets(
-            _classifier, _batchExecutor, _executor, _frames, _counters, new Backlog((nint)(&Accounts.Controller->Ingress)));
+        Costly = new CostlyPackets(_classifier, _batchExecutor, _executor, _frames, _counters, throughTable: new((nint)(&Accounts.Controller->Ingress)));
     }
 
     public int Id { get; }
 
     internal FrameCache Frames => _frames;
 
-    /// <summary>
-    /// Frames that wait for their turn in a pass or on a port, or for the rest of their datagram. For tests that account for every one.
-    /// </summary>
+    /// <summary>Frames that wait for their turn in a pass or on a port, or for the rest of their datagram. For tests that account for every one.</summary>
     internal int HeldCount => _outputs.HeldCount + _ingress.HeldFrameCount + Costly.Count;
 
     /// <summary>Packets that cost more than a pass may take. Read by the control side where it says so.</summary>
@@ -132,7 +129,7 @@ internal sealed unsafe class Worker : IDisposable
         int moved = Bpdus.Send(_outputs, _frames, &Accounts.Switch->Ingress); // first, while the ports have room
         moved += ReceiveInTurn(drains ? _inside : _receive); // as they are by now
         FinishBatches();
-        moved += TakeHandovers() + ExecutePacketOuts() + Costly.Run(drains ? int.MaxValue : PacketCost.Slice, _now, ref _spent);
+        moved += TakeHandovers() + ExecutePacketOuts() + Costly.Run(_now, ref _spent);
         moved += _outputs.Flush(); // one transmit per port that has packets
         _packetIns.Signal();
         _tap?.EndPass();
@@ -194,16 +191,15 @@ internal sealed unsafe class Worker : IDisposable
         bool runts = batch.Parse();
         if (port != null)
         {
-            PacketAccount* account = backlog.Ingress;
-            account->Entered += (uint)batch.Count;
-            account->EnteredBytes += batch.Bytes;
-            _executor.Ingress = account;
+            _executor.Ingress = backlog.Ingress;
+            _executor.Ingress->Entered += (uint)batch.Count;
+            _executor.Ingress->EnteredBytes += batch.Bytes;
             _tap?.Received(ref batch.First, batch.Keys, batch.Count, inPort);
         }
         batch.Ingress = _executor.Ingress;
         ulong made = batch.Ingress->Made;
         _ingress.Admit(batch, runts, port);
-        Charge(batch, made);
+        _spent += batch.Charge(made);
         _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
         _begun++;
         Select(_begun - 2);
@@ -257,28 +253,13 @@ internal sealed unsafe class Worker : IDisposable
                 ulong made = batch.Ingress->Made;
                 int misses = _batchExecutor.Execute(batch, _now);
                 _counters.Count(count, exact, count - exact - misses);
-                Charge(batch, isCounted ? batch.Ingress->Made : made);
+                _spent += isCounted ? 0 : batch.Charge(made);
             }
         }
         batch.Packets.Clear();
     }
 
-    /// <summary>Floods, and lists that are not long, are not counted before: what many packets made by them together is their queue's, too.</summary>
-    /// <param name="before">What had been made.</param>
-    private void Charge(PipelineBatch batch, ulong before)
-    {
-        int made = (int)(batch.Ingress->Made - before);
-        if (made > PacketCost.Share)
-        {
-            _spent += made;
-            batch.Backlog.Debt += made - PacketCost.Share;
-        }
-    }
-
-    /// <summary>
-    /// OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. A batch of one; no batch of a port's is
-    /// under way.
-    /// </summary>
+    /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. No batch of a port's is under way.</summary>
     internal void ThroughTable(Packet packet, ushort inPort)
     {
         PipelineBatch batch = _batches[0];
