@@ -1,8 +1,10 @@
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Connections;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting;
 
@@ -11,6 +13,7 @@ public sealed partial class SwitchHost : IHandedOver
 {
     private readonly CancellationTokenSource _given = new();
     private readonly List<(string Label, ListeningSocket Listener)> _moreListeners = [];
+    private readonly string _network = NetworkNamespace.NameOfCurrent(); // of the thread that starts the switch
     private TakeOverGiver? _giver;
     private readonly TakeOverTaker? _taker;
 
@@ -20,6 +23,8 @@ public sealed partial class SwitchHost : IHandedOver
     string IHandedOver.Name => Name;
 
     string? IHandedOver.ControlPath => CommandListener?.Path;
+
+    string IHandedOver.Network => _network;
 
     IEnumerable<(string Label, ListeningSocket Listener)> IHandedOver.Listeners =>
     [
@@ -143,7 +148,8 @@ public sealed partial class SwitchHost : IHandedOver
         }
         taker.AwaitEnd();
         taker.Dispose(); // what was not taken ends with the process that had it
-        say($"taken over from {taker.Target}: {taker.PortCount} ports, {taker.FlowCount} flow entries; nothing was forwarded for {rested.TotalMilliseconds:0.0} ms");
+        say($"taken over from {taker.Target}: {Quantity.Of(taker.PortCount, "port")}, {Quantity.Of(taker.FlowCount, "flow entry")}; "
+            + $"nothing was forwarded for {rested.TotalMilliseconds:0.0} ms");
     }
 
     /// <summary>Begins to write the journal; after a take-over now only, as the other process had the folder.</summary>

@@ -6,6 +6,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
+using Softswitch.Hosting.TakeOver;
 using Softswitch.Testing;
 
 namespace Softswitch.Hosting.Tests;
@@ -14,6 +15,7 @@ namespace Softswitch.Hosting.Tests;
 public sealed class SwitchGroupTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly string TakeOver = $"{TakeOverTaker.Verb}{TakeOverChannel.Version}";
 
     private readonly ConcurrentQueue<string> _log = new();
     private readonly SwitchGroup _group;
@@ -176,6 +178,7 @@ public sealed class SwitchGroupTests : IDisposable
     [InlineData("""{"name": "g3", "fail-mode": "never"}""", "--fail-mode: 'never' is neither standalone nor secure")]
     [InlineData("""{"port": "1=null:"}""", "--name: a switch that is not alone in its process needs one")]
     [InlineData("""{"name": "s 3"}""", "--name: 's 3' is not a name")]
+    [InlineData("""{"name": null}""", "--name: is neither a text nor a list of texts")]
     [InlineData("""["name"]""", "switch add: ")]
     [InlineData("""{"name": """, "switch add: ")]
     [InlineData("""{"name": "g1"}""", "switch g1: name: another switch of the process is called that, too")]
@@ -188,8 +191,8 @@ public sealed class SwitchGroupTests : IDisposable
     [Fact]
     public void A_switch_among_others_is_not_handed_over()
     {
-        Assert.Contains("only a switch that has a process for itself can be taken over", Refused(() => Ask("g1", "take-over 1")), StringComparison.Ordinal);
-        Assert.Contains("only a switch that has a process for itself can be taken over", Refused(() => Ask("lab", "take-over 1")), StringComparison.Ordinal);
+        Assert.Contains("only a switch that has a process for itself can be taken over", Refused(() => Ask("g1", TakeOver)), StringComparison.Ordinal);
+        Assert.Contains("only a switch that has a process for itself can be taken over", Refused(() => Ask("lab", TakeOver)), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -38,5 +38,8 @@ internal static class Quantity
         : $"{(100 * part / whole).ToString("0.#", CultureInfo.InvariantCulture)} %";
 
     /// <summary>A noun after its number.</summary>
-    public static string Of(long count, string noun) => $"{count} {noun}{(count == 1 ? "" : noun.EndsWith("ch", StringComparison.Ordinal) ? "es" : "s")}";
+    public static string Of(long count, string noun) =>
+        count == 1 ? $"1 {noun}"
+        : noun.EndsWith("try", StringComparison.Ordinal) ? $"{count} {noun[..^1]}ies"
+        : $"{count} {noun}{(noun.EndsWith("ch", StringComparison.Ordinal) ? "es" : "s")}";
 }

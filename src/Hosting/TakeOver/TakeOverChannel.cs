@@ -11,7 +11,7 @@ namespace Softswitch.Hosting.TakeOver;
 internal sealed class TakeOverChannel(DescriptorSocket socket, int mostBytes) : IDisposable
 {
     /// <summary>Of the protocol and all that it carries: both sides have the same, or nothing happens.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     private const int HeaderLength = 5;
 

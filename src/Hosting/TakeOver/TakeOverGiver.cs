@@ -120,6 +120,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
                 to.Write(control.Frames.FrameCount);
                 to.Write(control.Frames.FrameSize);
                 to.Write(FlowEntryCodec.Version);
+                to.Write(host.Network);
             });
             if (control.Frames.MemoryDescriptor is >= 0 and int memory)
             {
@@ -253,6 +254,9 @@ internal interface IHandedOver
 
     /// <summary>Where tools reach it; null for nowhere.</summary>
     string? ControlPath { get; }
+
+    /// <summary>The network namespace of its ports: <see cref="NetworkNamespace.NameOfCurrent"/>.</summary>
+    string Network { get; }
 
     /// <summary>Where it listens, each by a name that a taker with the same options knows it by.</summary>
     IEnumerable<(string Label, ListeningSocket Listener)> Listeners { get; }

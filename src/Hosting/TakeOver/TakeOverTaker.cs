@@ -83,11 +83,12 @@ internal sealed class TakeOverTaker : IDisposable
             socket.Send(Encoding.UTF8.GetBytes($"{Verb}{TakeOverChannel.Version}\n"), [], AnswerPatience);
             ReadAnswer(socket);
             taker = new TakeOverTaker(target, new TakeOverChannel(socket, MostBytes), stop);
-            taker.ReceiveOffer();
+            taker.ReceiveOffer(socket.Peer.Process);
             return taker;
         }
         catch (Exception e) when (e is IOException or InvalidDataException or FormatException or ArgumentException)
         {
+            taker?._channel.Fail(e.Message); // its log says why, too
             taker?.Dispose();
             socket?.Dispose();
             throw new OptionException($"--take-over: '{target}': {e.Message}", e);
@@ -296,7 +297,17 @@ internal sealed class TakeOverTaker : IDisposable
         }
     }
 
-    private void ReceiveOffer()
+    /// <summary>An interface is offered by its index, which another one has in another namespace.</summary>
+    private static void CheckNetwork(string network, int owner)
+    {
+        if (network != NetworkNamespace.NameOfCurrent())
+        {
+            throw new InvalidDataException($"it is in another network namespace; 'nsenter --net --target {owner}' starts a command there");
+        }
+    }
+
+    /// <param name="owner">The running switch's process.</param>
+    private void ReceiveOffer(int owner)
     {
         while (_channel.Receive(AnswerPatience, out byte[] payload, out int[] descriptors) is var kind && kind != TakeOverMessage.OfferEnd)
         {
@@ -314,6 +325,7 @@ internal sealed class TakeOverTaker : IDisposable
                     {
                         throw new InvalidDataException($"its entries are of version {version}, and this switch knows {FlowEntryCodec.Version}");
                     }
+                    CheckNetwork(from.ReadString(), owner);
                     break;
                 case TakeOverMessage.Memory when descriptors is [int memory]:
                     _memory = memory;

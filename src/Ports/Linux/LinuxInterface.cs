@@ -12,12 +12,12 @@ namespace Softswitch.Ports.Linux;
 internal sealed unsafe class LinuxInterface : IDisposable
 {
     public const int MaxNameLength = 15; // IFNAMSIZ - 1
+    public const uint SIOCGIFHWADDR = 0x8927; // of a TAP device's descriptor, too
 
     private const uint SIOCGIFNAME = 0x8910;
     private const uint SIOCGIFFLAGS = 0x8913;
     private const uint SIOCSIFFLAGS = 0x8914;
     private const uint SIOCGIFMTU = 0x8921;
-    private const uint SIOCGIFHWADDR = 0x8927;
     private const uint SIOCGIFINDEX = 0x8933;
     private const uint SIOCETHTOOL = 0x8946;
 
@@ -99,12 +99,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     /// <exception cref="PortException">There is none of this index, or it cannot be asked.</exception>
     public static LinuxInterface Find(string port, int index)
     {
-        int socket = Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0);
-        if (socket < 0)
-        {
-            throw PortException.FromErrno(port, "socket(AF_INET)");
-        }
-        var found = new LinuxInterface(socket, index, string.Empty);
+        var found = new LinuxInterface(OpenSocket(port), index, string.Empty);
         _ = found.ReadLink();
         if (found._flagsOfLink == null)
         {
@@ -112,6 +107,24 @@ internal sealed unsafe class LinuxInterface : IDisposable
             throw new PortException($"{port}: this network namespace has no interface {index}, which the running switch has open");
         }
         return found;
+    }
+
+    /// <summary>The interface of a device that another process has open, which may have been moved to another network namespace.</summary>
+    /// <param name="name">The device's present name, and its address: the index alone may be another interface's here.</param>
+    /// <returns>The interface in the calling thread's network namespace; if the device is elsewhere, one without link until it comes back.</returns>
+    /// <exception cref="PortException">The system refuses.</exception>
+    public static LinuxInterface FindOrMiss(string port, int index, string name, MacAddress address)
+    {
+        var found = new LinuxInterface(OpenSocket(port), index, string.Empty);
+        _ = found.ReadLink();
+        if (found._flagsOfLink != null && found.Name == name && found.HardwareAddress == address)
+        {
+            return found;
+        }
+        const int nobodys = 0; // no interface has this index
+        bool isOthers = found._flagsOfLink != null;
+        found.Dispose();
+        return new LinuxInterface(OpenSocket(port), isOthers ? nobodys : index, name) { _address = (long)address.Value };
     }
 
     /// <summary>Whether the calling thread's network namespace has an interface of this name.</summary>
@@ -250,6 +263,11 @@ internal sealed unsafe class LinuxInterface : IDisposable
         {
             throw new PortException($"{port}: '{name}' cannot be the name of an interface (1 to {MaxNameLength} characters)");
         }
+        return OpenSocket(port);
+    }
+
+    private static int OpenSocket(string port)
+    {
         int socket = Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0);
         return socket >= 0 ? socket : throw PortException.FromErrno(port, "socket(AF_INET)");
     }

@@ -148,8 +148,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     }
 
     /// <summary>Goes on with the descriptors of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
-    /// <param name="offer">As <see cref="Offer"/> made it, in the device's network namespace. Its descriptors stay the caller's if this throws.</param>
-    /// <exception cref="PortException">The device is not here.</exception>
+    /// <param name="offer">As <see cref="Offer"/> made it, wherever the device is by now. Its descriptors stay the caller's if this throws.</param>
+    /// <exception cref="PortException">The device is gone, or the system refuses.</exception>
     /// <exception cref="InvalidDataException">It is of another version.</exception>
     public static TapPort Take(string port, DeviceOffer offer)
     {
@@ -158,7 +158,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
             throw new InvalidDataException("it comes without descriptors");
         }
         using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
-        LinuxInterface device = LinuxInterface.Find(port, record.ReadInt32());
+        LinuxInterface device = FindInterface(port, record.ReadInt32(), offer.Descriptors[0]);
         try
         {
             (bool made, string offloads) = (record.ReadBoolean(), record.ReadString());
@@ -272,6 +272,19 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     /// The carrier tells, not the state: a device that never lost its carrier stays Unknown, one that just did is Unknown until the link watch has run.
     /// </remarks>
     internal static bool IsIdle(Link? link) => link is { Carrier: false } && link.Flags.HasFlag(LinkFlags.Up);
+
+    /// <summary>The interface of a queue's device. The descriptor says what the device is called and its address, wherever it is.</summary>
+    private static LinuxInterface FindInterface(string port, int index, int descriptor)
+    {
+        InterfaceRequest named = default;
+        InterfaceRequest addressed = default;
+        if (Libc.ioctl(descriptor, TUNGETIFF, &named) < 0 || Libc.ioctl(descriptor, LinuxInterface.SIOCGIFHWADDR, &addressed) < 0)
+        {
+            throw PortException.FromErrno(port, "TUNGETIFF");
+        }
+        MacAddress address = new(new ReadOnlySpan<byte>(addressed.Address + 2, MacAddress.Size));
+        return LinuxInterface.FindOrMiss(port, index, named.ReadName(), address);
+    }
 
     /// <summary>A device that was idle has its carrier now, but the kernel lets packets out only after its link watch has run.</summary>
     private static void AwaitActivation(NetlinkSocket links, string name)

@@ -59,6 +59,22 @@ public sealed class InterruptedTakeOverTests : WithControlSocket
     }
 
     [Fact]
+    public void A_switch_of_another_network_namespace_is_left_alone_though_the_interfaces_have_the_same_numbers()
+    {
+        Needs.Namespaces("ping");
+        using var lab = new CabledHosts();
+        using var other = new CabledHosts();
+        Assert.Equal(lab.Inside.Links.FindLink("s1")!.Index, other.Inside.Links.FindLink("s1")!.Index);
+        using HostedSwitch running = lab.StartRun(Arguments);
+        CommandResult refused = other.RunToEnd(TakeOver);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("it is in another network namespace", refused.Error, StringComparison.Ordinal);
+        running.WaitForText("take-over by pid");
+        Assert.Contains("the switch goes on: it is in another network namespace", running.Error, StringComparison.Ordinal);
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
+    [Fact]
     public void A_port_that_waits_for_its_interface_waits_on_in_the_next_process()
     {
         Needs.Namespaces("ping");

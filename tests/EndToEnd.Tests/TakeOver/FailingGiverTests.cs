@@ -35,7 +35,8 @@ public sealed class FailingGiverTests
         try
         {
             listener.Listen();
-            var giver = new Thread(() => Give(listener, way));
+            string network = lab.Inside.Run(NetworkNamespace.NameOfCurrent);
+            var giver = new Thread(() => Give(listener, way, network));
             giver.Start();
             CommandResult ended = lab.RunToEnd("--port", "1=packet:s1", "--port", "2=xdp:s2", "--take-over", $"unix:{path}");
             giver.Join();
@@ -50,7 +51,7 @@ public sealed class FailingGiverTests
         }
     }
 
-    private static void Give(Socket listener, string way)
+    private static void Give(Socket listener, string way, string network)
     {
         using Socket client = listener.Accept();
         using DescriptorSocket socket = DescriptorSocket.Of((int)client.Handle);
@@ -63,7 +64,7 @@ public sealed class FailingGiverTests
         while (next[0] != '\n');
         try
         {
-            Answer(socket, channel, way);
+            Answer(socket, channel, way, network);
         }
         catch (IOException)
         {
@@ -71,7 +72,7 @@ public sealed class FailingGiverTests
         }
     }
 
-    private static void Answer(DescriptorSocket socket, TakeOverChannel channel, string way)
+    private static void Answer(DescriptorSocket socket, TakeOverChannel channel, string way, string network)
     {
         switch (way)
         {
@@ -104,6 +105,7 @@ public sealed class FailingGiverTests
             to.Write(1024);
             to.Write(2048);
             to.Write(FlowEntryCodec.Version);
+            to.Write(network);
         });
         if (way == "offers a port that makes no sense")
         {

@@ -145,6 +145,35 @@ public sealed class TapPortTests : IDisposable
         Assert.Contains("gone", _space.Execute("ip", "-o", "link", "show").Checked().Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_device_that_was_moved_to_another_namespace_is_handed_over_and_another_of_its_number_is_left_alone(bool isNumberTaken)
+    {
+        using LabNode elsewhere = new("elsewhere");
+        using TapPort giver = Open("here");
+        int index = _space.Links.FindLink("here")!.Index;
+        _space.Execute("ip", "link", "set", "here", "netns", elsewhere.NetworkPath).Checked();
+        if (isNumberTaken)
+        {
+            _space.Execute("ip", "link", "add", "other", "index", $"{index}", "type", "veth").Checked();
+        }
+        DeviceOffer offer = giver.Offer();
+        using TapPort taker = _space.Run(() => TapPort.Take("tap:here", offer.Sent()));
+        taker.Adopt(giver.Rest());
+        giver.Yield();
+        Assert.Equal(("here", giver.HardwareAddress, false), (taker.Name, taker.HardwareAddress, taker.ReadLink().Up));
+        elsewhere.BringUp("here");
+        using RawSocket host = elsewhere.Run(() => new RawSocket("here"));
+        host.Send(PolledPort.Frame(60));
+        Eventually.True(() => taker.Queues[0].ReceiveOnce(_frames).Any(frame => frame.AsSpan().SequenceEqual(PolledPort.Frame(60))), "nothing is received");
+        if (isNumberTaken)
+        {
+            taker.SetAdministrativeState(up: true);
+            Assert.False(_space.Links.FindLink("other")!.Flags.HasFlag(LinkFlags.Up));
+        }
+    }
+
     [Fact]
     public void A_device_deleted_under_traffic_receives_nothing_and_counts_what_it_is_sent()
     {
