@@ -27,6 +27,12 @@ internal sealed class JournalContent
     /// <summary>Of the last record.</summary>
     public uint Checksum { get; private set; }
 
+    /// <summary>Whether there are whole records beyond: the file is damaged in the middle, not torn at its end.</summary>
+    public bool HasRecordsBeyond { get; private set; }
+
+    /// <summary>Entries that records beyond have added or changed, and not removed: as many as can be read there.</summary>
+    public int LostEntryCount { get; private set; }
+
     /// <summary>Whether the file begins as one of its kind and version.</summary>
     public bool IsReadable { get; private set; }
 
@@ -57,6 +63,7 @@ internal sealed class JournalContent
         {
             (content.Length, content.Checksum) = (reader.Position, reader.Checksum);
         }
+        content.CountLost(reader);
         return content;
     }
 
@@ -126,6 +133,29 @@ internal sealed class JournalContent
             default:
                 return false;
         }
+    }
+
+    private void CountLost(JournalReader reader)
+    {
+        HashSet<(byte TableId, ulong Sequence)> lost = [];
+        while (reader.TrySkipDamage())
+        {
+            HasRecordsBeyond = true;
+            while (reader.TryRead(out ReadOnlySpan<byte> body))
+            {
+                ReadOnlySpan<byte> rest = body[1..];
+                if (body[0] == (byte)JournalRecord.Put && rest.Length > StampSize
+                    && FlowEntryCodec.ReadSize(rest[StampSize..]) == rest.Length - StampSize)
+                {
+                    lost.Add(FlowEntryCodec.ReadName(rest[StampSize..]));
+                }
+                else if (body[0] == (byte)JournalRecord.Remove && rest.Length == 1 + sizeof(ulong))
+                {
+                    lost.Remove((rest[0], BinaryPrimitives.ReadUInt64LittleEndian(rest[1..])));
+                }
+            }
+        }
+        LostEntryCount = lost.Count;
     }
 
     private bool TryPut(ReadOnlySpan<byte> bytes, long position)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting.State;
 
@@ -25,12 +26,23 @@ internal sealed class JournalFile : IDisposable
 
     private readonly SafeFileHandle _handle;
     private uint _checksum;
+    private string? _place;
 
-    private JournalFile(SafeFileHandle handle, long length, uint checksum) => (_handle, Length, _checksum) = (handle, length, checksum);
+    private JournalFile(SafeFileHandle handle, long length, uint checksum)
+    {
+        (_handle, Length, _checksum) = (handle, length, checksum);
+        NotePlace();
+    }
 
     private static ReadOnlySpan<byte> Magic => "softsw\0\x1"u8;
 
     public long Length { get; private set; }
+
+    /// <summary>Whether the file has the name yet that it had when it was opened, or at the last <see cref="NotePlace"/>.</summary>
+    public bool IsInPlace => DescriptorPath.Of((int)_handle.DangerousGetHandle()) == _place;
+
+    /// <summary>The file was given another name.</summary>
+    public void NotePlace() => _place = DescriptorPath.Of((int)_handle.DangerousGetHandle());
 
     /// <summary>An empty file in the place of whatever is there.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>

@@ -18,15 +18,16 @@ internal sealed class JournalQueue(StateClock clock, PortMemory ports, int limit
     private JournalBuffer _spare = new(limit);
     private bool _isOpen;
     private bool _hasOverflowed;
+    private int _underWay;
 
-    /// <summary>Bytes that wait.</summary>
+    /// <summary>Bytes that are not in the file yet: those that wait, and those that were taken last until <see cref="NoteWritten"/>.</summary>
     public int Length
     {
         get
         {
             lock (_gate)
             {
-                return _filling.Length;
+                return _filling.Length + _underWay;
             }
         }
     }
@@ -141,6 +142,7 @@ internal sealed class JournalQueue(StateClock clock, PortMemory ports, int limit
         lock (_gate)
         {
             _isOpen = false;
+            _underWay = 0;
             _filling.Clear();
         }
     }
@@ -154,7 +156,17 @@ internal sealed class JournalQueue(StateClock clock, PortMemory ports, int limit
             (_filling, _spare) = (_spare, _filling);
             _filling.Clear();
             (hasOverflowed, _hasOverflowed) = (_hasOverflowed, false);
+            _underWay = _spare.Length;
             return _spare;
+        }
+    }
+
+    /// <summary>What was taken last is the system's to keep.</summary>
+    public void NoteWritten()
+    {
+        lock (_gate)
+        {
+            _underWay = 0;
         }
     }
 

@@ -46,22 +46,15 @@ internal sealed class JournalReader : IDisposable
     public bool TryRead(out ReadOnlySpan<byte> body, bool isKnown = false)
     {
         body = default;
-        ReadOnlySpan<byte> head = IsOfThisVersion ? View(Position, JournalBuffer.HeadSize) : default;
-        if (head.Length < JournalBuffer.HeadSize)
+        if (!IsOfThisVersion || !TryReadHead(Position, out int size, out uint checksum))
         {
             return false;
         }
-        uint length = BinaryPrimitives.ReadUInt32LittleEndian(head);
-        if (length is 0 or > JournalBuffer.MaxBodySize)
+        ReadOnlySpan<byte> record = View(Position, size);
+        if (record.Length < size)
         {
             return false;
         }
-        ReadOnlySpan<byte> record = View(Position, JournalBuffer.HeadSize + (int)length);
-        if (record.Length < JournalBuffer.HeadSize + (int)length)
-        {
-            return false;
-        }
-        uint checksum = BinaryPrimitives.ReadUInt32LittleEndian(record[sizeof(uint)..]);
         if (!isKnown && checksum != JournalFile.ChecksumOf(Checksum, record))
         {
             return false;
@@ -72,7 +65,38 @@ internal sealed class JournalReader : IDisposable
         return true;
     }
 
+    /// <summary>Goes behind damage: to the next record whose checksum goes on from the one that stands before it in the file.</summary>
+    /// <returns>False if there is none.</returns>
+    public bool TrySkipDamage()
+    {
+        for (long position = Position; IsOfThisVersion && position + (2 * JournalBuffer.HeadSize) < FileLength; position++)
+        {
+            if (TryReadHead(position, out int size, out uint checksum) && TryReadHead(position + size, out int next, out uint expected)
+                && View(position + size, next) is var record && record.Length == next
+                && JournalFile.ChecksumOf(checksum, record) == expected)
+            {
+                (Position, Checksum) = (position + size, checksum);
+                return true;
+            }
+        }
+        return false;
+    }
+
     public void Dispose() => _handle.Dispose();
+
+    /// <returns>Whether what stands there could be the head of a record.</returns>
+    private bool TryReadHead(long position, out int size, out uint checksum)
+    {
+        (size, checksum) = (0, 0);
+        ReadOnlySpan<byte> head = View(position, JournalBuffer.HeadSize);
+        if (head.Length < JournalBuffer.HeadSize
+            || BinaryPrimitives.ReadUInt32LittleEndian(head) is not (> 0 and <= JournalBuffer.MaxBodySize and var length))
+        {
+            return false;
+        }
+        (size, checksum) = (JournalBuffer.HeadSize + (int)length, BinaryPrimitives.ReadUInt32LittleEndian(head[sizeof(uint)..]));
+        return true;
+    }
 
     /// <summary>So many bytes of the file, or as many as there are.</summary>
     private ReadOnlySpan<byte> View(long position, int length)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Reports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 
@@ -23,6 +24,8 @@ internal sealed class StateFolder : IDisposable
 
     /// <summary>Where the next journal is written, until it takes the other's place.</summary>
     public string NewPath { get; }
+
+    private string DamagedPath => JournalPath + ".damaged";
 
     /// <summary>What the journal says; null if there is none.</summary>
     public JournalContent? Content { get; private set; }
@@ -96,6 +99,26 @@ internal sealed class StateFolder : IDisposable
     /// <summary>What a port is remembered by: the interface it is asked for by, or all that was asked for.</summary>
     public static string NameOf(PortSpec spec) => spec.Target.Length > 0 ? spec.Target : spec.Body;
 
+    /// <summary>Locks the folder that has come in the place of one that was removed or moved.</summary>
+    /// <remarks>None is made: whoever removed it may have meant to.</remarks>
+    /// <exception cref="IOException">There is none, or it is another process's.</exception>
+    public void Regain()
+    {
+        if (_lock is { IsInPlace: true })
+        {
+            return;
+        }
+        Dispose();
+        try
+        {
+            _lock = ExclusiveLock.Take(Path, "the folder");
+        }
+        catch (PortException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
     /// <summary>Makes room: what was begun there is of no use.</summary>
     public void DeleteNew()
     {
@@ -120,6 +143,7 @@ internal sealed class StateFolder : IDisposable
     {
         try
         {
+            DeleteNew(); // a pipe of that name would have us wait for its reader
             JournalFile.Create(NewPath).Dispose();
             File.Delete(NewPath);
         }
@@ -135,6 +159,10 @@ internal sealed class StateFolder : IDisposable
         {
             return;
         }
+        if (NamedPipe.IsAt(JournalPath))
+        {
+            throw new OptionException($"--state: '{JournalPath}' is a pipe, not a file; move it away");
+        }
         JournalContent content = JournalContent.Read(JournalPath);
         if (content.IsOfAnotherVersion)
         {
@@ -142,16 +170,36 @@ internal sealed class StateFolder : IDisposable
         }
         if (!content.IsReadable)
         {
-            string aside = JournalPath + ".damaged";
-            File.Move(JournalPath, aside, overwrite: true);
-            HostLog.Warn(log, $"state: {JournalPath}: damaged from its first bytes on: begins without flows, and is kept as {aside}");
+            File.Move(JournalPath, DamagedPath, overwrite: true);
+            HostLog.Warn(log, $"state: {JournalPath}: damaged from its first bytes on: begins without flows, and is kept as {DamagedPath}");
             return;
         }
-        if (content.Length < content.FileLength)
+        if (content.HasRecordsBeyond)
+        {
+            HostLog.Warn(
+                log,
+                $"state: {JournalPath}: damaged at {content.Length} of {content.FileLength} bytes: flows are as they were there. At least "
+                + $"{Quantity.Of(content.LostEntryCount, "flow")} added or changed later went; {KeepDamaged()}");
+        }
+        else if (content.Length < content.FileLength)
         {
             HostLog.Warn(log, $"state: {JournalPath}: cut off at {content.Length} of {content.FileLength} bytes: what follows is not what was written");
         }
         Content = content;
         Ports = content.Ports;
+    }
+
+    /// <summary>A disk that has no room for it keeps no switch from starting.</summary>
+    private string KeepDamaged()
+    {
+        try
+        {
+            File.Copy(JournalPath, DamagedPath, overwrite: true);
+            return $"the file is kept as {DamagedPath}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"the file cannot be kept: {e.Message}";
+        }
     }
 }

@@ -33,7 +33,7 @@ internal sealed class StateJournal : IDisposable
 
     private const string TooMuch = "more changes came than the disk took";
 
-    // What comes within this time is written at once; what a killed process takes along.
+    // What comes within this time is written at once.
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(5);
 
     private static readonly TimeSpan SyncInterval = TimeSpan.FromSeconds(1);
@@ -53,6 +53,7 @@ internal sealed class StateJournal : IDisposable
     private long _rewriteBeyond;
     private long _unsyncedSince = long.MaxValue;
     private long _nextRewrite;
+    private long _nextLook;
     private TimeSpan _pause = FirstPause;
     private long _wallOffset;
     private bool _endsWhole = true;
@@ -183,6 +184,7 @@ internal sealed class StateJournal : IDisposable
     private void Turn(bool isLast)
     {
         NoteClock();
+        CheckPlace();
         if (_file != null)
         {
             Append(Queue.Take(out bool hasOverflowed), fresh: null);
@@ -207,6 +209,21 @@ internal sealed class StateJournal : IDisposable
     {
         long next = _file == null ? _nextRewrite : _unsyncedSince == long.MaxValue ? long.MaxValue : _unsyncedSince + SyncInterval.Ticks;
         return TimeSpan.FromTicks(Math.Clamp(next - _clock.Monotonic, 0, ClockInterval.Ticks));
+    }
+
+    /// <summary>Whoever removes or moves folder or file leaves us with one that the next start does not find.</summary>
+    private void CheckPlace()
+    {
+        long now = _clock.Monotonic;
+        if (_file == null || now < _nextLook)
+        {
+            return;
+        }
+        _nextLook = now + SyncInterval.Ticks;
+        if (!_file.IsInPlace)
+        {
+            throw new IOException("the folder or the journal in it was removed or moved");
+        }
     }
 
     /// <summary>The wall clock was set: what is in the file is to be understood by the time that is right now.</summary>
@@ -241,6 +258,7 @@ internal sealed class StateJournal : IDisposable
             _report = _report with { Bytes = _file.Length, IsSynced = false };
         }
         fresh?.Append(records.Bytes);
+        Queue.NoteWritten();
     }
 
     /// <summary>Writes a file of the whole tables and puts it in the old one's place, which goes on until then.</summary>
@@ -248,6 +266,7 @@ internal sealed class StateJournal : IDisposable
     {
         _nextRewrite = _clock.Monotonic + _pause.Ticks;
         _pause = TimeSpan.FromTicks(Math.Min(2 * _pause.Ticks, LongestPause.Ticks));
+        _folder.Regain();
         JournalFile? fresh = null;
         try
         {
@@ -259,6 +278,7 @@ internal sealed class StateJournal : IDisposable
             }
             fresh.Sync();
             File.Move(_folder.NewPath, _folder.JournalPath, overwrite: true);
+            fresh.NotePlace();
             FolderSync.Flush(_folder.Path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -8,9 +8,17 @@ internal sealed class ExclusiveLock : IDisposable
     // A released lock outlives its descriptor while a child of the process, between fork and exec, still has a copy.
     private const int ReleaseRetries = 200;
 
+    private readonly string? _place;
     private int _descriptor;
 
-    private ExclusiveLock(int descriptor) => _descriptor = descriptor;
+    private ExclusiveLock(int descriptor)
+    {
+        _descriptor = descriptor;
+        _place = DescriptorPath.Of(descriptor);
+    }
+
+    /// <summary>Whether what is locked still has the path that it was found by. If not, another may be there, and it is nobody's.</summary>
+    public bool IsInPlace => DescriptorPath.Of(_descriptor) == _place;
 
     /// <param name="path">Has to exist; a file, device or directory. It is not written to.</param>
     /// <param name="what">What it stands for, for the message.</param>

@@ -31,6 +31,18 @@ internal sealed unsafe class NamedPipe : IDisposable
         return null;
     }
 
+    /// <summary>Whether the path names a pipe: whoever opens it as a file waits for its other end.</summary>
+    public static bool IsAt(string path)
+    {
+        int descriptor = Libc.open(path, Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+        bool isPipe = descriptor >= 0 && Libc.lseek(descriptor, 0, Libc.SEEK_CUR) < 0 && Errno.Last == Errno.ESPIPE;
+        if (descriptor >= 0)
+        {
+            _ = Libc.close(descriptor);
+        }
+        return isPipe;
+    }
+
     /// <summary>Writes all of it, however slow the reader is, until <see cref="Stop"/>.</summary>
     /// <returns>Null, or why the rest is lost.</returns>
     public string? Write(ReadOnlySpan<byte> bytes)

@@ -118,6 +118,39 @@ public sealed class JournalContentTests : IDisposable
     }
 
     [Theory]
+    [InlineData(0)] // the length: where the next record begins has to be found
+    [InlineData(60)] // the entry
+    public void Behind_damage_in_the_middle_the_entries_that_went_are_counted(int offset)
+    {
+        List<long> ends = [];
+        using (JournalFile file = JournalFile.Create(Path))
+        {
+            JournalBuffer buffer = new(1 << 20);
+            buffer.Clock(Written);
+            for (uint i = 1; i <= 20; i++)
+            {
+                buffer.Put(Written.Monotonic, new FlowStatistics { Match = FlowMatch.Any, Sequence = i });
+                file.Append(buffer.Bytes);
+                buffer.Clear();
+                ends.Add(file.Length);
+            }
+            buffer.Put(Written.Monotonic, new FlowStatistics { Match = FlowMatch.Any, Sequence = 20 }); // changed
+            buffer.Remove(0, 19);
+            buffer.Remove(0, 3);
+            file.Append(buffer.Bytes);
+        }
+        byte[] bytes = File.ReadAllBytes(Path);
+        bytes[ends[9] + offset] ^= 4; // of entry 11
+        File.WriteAllBytes(Path, bytes);
+        JournalContent content = JournalContent.Read(Path);
+        Assert.Equal((ends[9], 10), (content.Length, content.EntryCount));
+        Assert.True(content.HasRecordsBeyond);
+        Assert.Equal(offset == 0 ? 7 : 8, content.LostEntryCount); // of 12 to 20, without 19; a record proves only the one behind it
+        File.WriteAllBytes(Path, bytes[..(int)(ends[9] + 50)]);
+        Assert.False(JournalContent.Read(Path).HasRecordsBeyond); // a torn end
+    }
+
+    [Theory]
     [InlineData(8)] // of records
     [InlineData(10)] // of entries
     public void A_file_of_another_version_is_known_as_such_and_not_read(int offset)

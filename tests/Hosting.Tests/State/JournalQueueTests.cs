@@ -50,6 +50,20 @@ public sealed class JournalQueueTests : IDisposable
     }
 
     [Fact]
+    public void What_was_taken_is_on_its_way_until_it_is_written()
+    {
+        _queue.Open(new JournalBuffer(1000));
+        _queue.Remove(0, 1);
+        int length = _queue.Length;
+        JournalBuffer taken = _queue.Take(out _);
+        Assert.Equal((length, length), (taken.Length, _queue.Length));
+        _queue.Remove(0, 2);
+        Assert.Equal(2 * length, _queue.Length);
+        _queue.NoteWritten();
+        Assert.Equal(length, _queue.Length);
+    }
+
+    [Fact]
     public void Who_waits_wakes_up_when_something_comes()
     {
         _queue.Open(new JournalBuffer(1000));

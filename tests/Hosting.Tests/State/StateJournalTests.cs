@@ -237,6 +237,72 @@ public sealed class StateJournalTests : IDisposable
     }
 
     [Fact]
+    public void A_journal_damaged_in_the_middle_is_kept_beside_and_the_log_says_how_many_flows_went()
+    {
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control);
+            journal.Start();
+            AddFlows(sut, 10);
+        }
+        byte[] bytes = File.ReadAllBytes(JournalPath);
+        bytes[bytes.Length / 2] ^= 1;
+        File.WriteAllBytes(JournalPath, bytes);
+        using TestSwitch next = new();
+        using StateJournal again = Begin(next.Control);
+        int left = next.Flows().Count;
+        Assert.InRange(left, 1, 8);
+        Assert.Equal(bytes, File.ReadAllBytes($"{JournalPath}.damaged"));
+        string warning = Assert.Single(_log, line => line.Contains("damaged at", StringComparison.Ordinal));
+        Assert.Contains($" of {bytes.Length} bytes: flows are as they were there. At least {9 - left} flow", warning, StringComparison.Ordinal);
+        Assert.EndsWith($"added or changed later went; the file is kept as {JournalPath}.damaged", warning, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_folder_removed_or_moved_while_the_switch_runs_is_said_and_one_made_again_has_all_flows(bool isMoved)
+    {
+        string folder = Path.Combine(_folder, "state");
+        using (TestSwitch sut = new())
+        {
+            using StateJournal journal = Begin(sut.Control, folder);
+            journal.Start();
+            AddFlows(sut, 10);
+            Eventually.True(() => journal.Read().SyncedAt != null, "the first file is written");
+            if (isMoved)
+            {
+                Directory.Move(folder, Path.Combine(_folder, "moved"));
+            }
+            else
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            AddFlows(sut, 11);
+            string gone = $"state: {folder}: behind: the folder or the journal in it was removed or moved";
+            Eventually.True(() => _log.Any(line => line.Contains(gone, StringComparison.Ordinal)), "it is gone");
+            Eventually.True(() => Later(() => journal.Read().Reason!.Contains("No such file", StringComparison.Ordinal)), () => journal.Read().Reason!);
+            Directory.CreateDirectory(folder);
+            Eventually.True(() => Later(() => !journal.Read().IsBehind), "it is in step again");
+            Assert.Contains("in use by", Assert.Throws<OptionException>(() => StateFolder.Open(folder, Log)).Message, StringComparison.Ordinal);
+        }
+        using TestSwitch next = new();
+        using StateJournal again = Begin(next.Control, folder);
+        Assert.Equal(11, next.Flows().Count);
+    }
+
+    [Fact]
+    public void A_pipe_in_the_journals_place_is_refused_and_one_in_that_of_the_next_journal_makes_nobody_wait()
+    {
+        Run("mkfifo", JournalPath + ".new");
+        StateFolder.Open(_folder, Log).Dispose();
+        Run("mkfifo", JournalPath);
+        Assert.Equal(
+            $"--state: '{JournalPath}' is a pipe, not a file; move it away", Assert.Throws<OptionException>(() => StateFolder.Open(_folder, Log)).Message);
+    }
+
+    [Fact]
     public void What_does_not_fit_any_more_is_said_and_forgotten()
     {
         using (TestSwitch sut = new())
