@@ -139,6 +139,16 @@ internal sealed class PortSpec
 
     public override string ToString() => Text;
 
+    /// <summary>Whether a text is an option of the port before it, and no port: commas part them, and lists of ports.</summary>
+    public static bool IsOptionOf(string port, string text)
+    {
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
+        PortKind kind = TryParse(port, out PortSpec? spec, out _) ? spec.Kind : default;
+        return equals < 0 ? KnownKeys(kind).Flags.Contains(text)
+            : text.StartsWith("local=", StringComparison.Ordinal) ? IsTunnelKind(kind) // else the port LOCAL
+            : Enum.GetValues<PortKind>().Any(one => KnownKeys(one).Valued.Contains(text[..equals]));
+    }
+
     private static bool TryTakeNumber(string text, out ushort? number, out string rest, [NotNullWhen(false)] out string? error)
     {
         number = null;

@@ -6,6 +6,9 @@ namespace Softswitch.Hosting.Configuration;
 internal sealed record FileSettings(IReadOnlyList<Setting> Settings, IReadOnlyList<SwitchSettings>? Switches)
 {
     public const string SwitchesKey = "switches";
+
+    /// <summary>Whether what could not be read may have been meant for a port: then it is no mistake of its own that there is none.</summary>
+    public bool MayLackPorts { get; init; }
 }
 
 /// <summary>What a file has for one of several switches.</summary>

@@ -19,7 +19,8 @@ internal static class GroupOptionsReader
     {
         List<Setting> top = [.. commandLine, .. file?.Settings.Where(setting => !commandLine.Any(given => given.Key == setting.Key)) ?? []];
         return file?.Switches == null
-            ? SwitchGroupOptions.Of(SwitchOptionsReader.Read(top, numbering?.Invoke(string.Empty), errors))
+            ? SwitchGroupOptions.Of(
+                SwitchOptionsReader.Read(top, numbering?.Invoke(string.Empty), errors, needsPorts: file is not { MayLackPorts: true }))
             : ReadAll(commandLine, top, file.Switches, numbering, [.. errors]);
     }
 

@@ -87,7 +87,7 @@ internal sealed record SwitchOption(
             IsRepeatable = true,
         },
         One("state", "DIR", "a folder in which flows, port numbers and the datapath id outlast the switch",
-            (to, setting) => to.Options = to.Options with { State = setting.Value }, of => of.State),
+            (to, setting) => to.ReadState(setting), of => of.State),
         new("controller", "tcp:HOST[:PORT]",
             $"a controller to connect to: {ConnectionTarget.ActiveForms}; the port is {ConnectionTarget.DefaultPort} if absent",
             (to, given) => to.Agent = to.Agent with { Controllers = to.ReadTargets(given, passive: false) },

@@ -143,6 +143,18 @@ internal sealed class SwitchOptionsReader
         return targets;
     }
 
+    public void ReadState(Setting setting)
+    {
+        if (setting.Value.Length > 0)
+        {
+            Options = Options with { State = setting.Value };
+        }
+        else
+        {
+            Refuse(setting, "'' is the name of no folder");
+        }
+    }
+
     public void ReadName(Setting setting)
     {
         if (ControlSockets.IsName(setting.Value))
@@ -198,13 +210,17 @@ internal sealed class SwitchOptionsReader
             {
                 _errors.Add(setting.IsFromFile ? $"{setting.Origin}: {error}" : error); // it begins with "port '...'"
             }
-            else if (spec.Kind == PortKind.NetFpga && CardObstacle(spec, cards, specs.Select(other => other.Spec)) is { } obstacle)
+            else if (spec.Kind == PortKind.NetFpga && CardObstacle(spec, cards) is { } obstacle)
             {
                 Refuse(setting, $"'{spec}': {obstacle}");
             }
             else if (spec.Number is { } number && !owners.TryAdd(number, spec))
             {
                 Refuse(setting, $"'{spec}': the number belongs to '{owners[number]}'");
+            }
+            else if (spec.IsInterface && specs.Find(other => other.Spec.IsInterface && other.Spec.Target == spec.Target).Spec is { } owner)
+            {
+                Refuse(setting, $"'{spec}': the interface belongs to '{owner}'");
             }
             else
             {
@@ -229,12 +245,11 @@ internal sealed class SwitchOptionsReader
         Options = Options with { Cards = cards, Ports = ports };
     }
 
-    private static string? CardObstacle(PortSpec spec, List<CardOption> cards, IEnumerable<PortSpec> others)
+    private static string? CardObstacle(PortSpec spec, List<CardOption> cards)
     {
         bool isKnown = CardNetdev.TryParse(spec.Target, out int index) && cards.Exists(card => index - card.FirstInterface is >= 0 and < CardPort.Count);
         return !isKnown ? $"is a port of a NetFPGA card, which has to be given, too: --netfpga {CardNetdev.NameOf(index - (index % CardPort.Count))}, or --netfpga emulator"
             : spec.Number == PortNumber.Local ? "a card's port cannot be LOCAL"
-            : others.FirstOrDefault(other => other.Target == spec.Target) is { } owner ? $"the interface belongs to '{owner}'"
             : null;
     }
 

@@ -1,6 +1,8 @@
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Ports;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace Softswitch.Commands;
@@ -9,6 +11,7 @@ namespace Softswitch.Commands;
 internal static class SettingsFile
 {
     private const int MostCharacters = 1 << 20;
+    private const string PortKey = "port";
 
     /// <param name="errors">Takes a line for each key that is no option or has no value: file, line and key are named.</param>
     /// <exception cref="OptionException">The file cannot be read, or is not YAML.</exception>
@@ -17,8 +20,12 @@ internal static class SettingsFile
         YamlMappingNode settings = Parse(path);
         List<SwitchSettings>? switches = null;
         List<Setting> read = ReadMapping(path, settings, string.Empty, errors, list => switches = ReadSwitches(path, list, errors));
-        return new FileSettings(read, switches);
+        bool lacksPorts = settings.Children.Keys.Any(key => key is not YamlScalarNode { Value: { } name } || !IsKnown(name))
+            || (settings.Children.Keys.Any(key => key is YamlScalarNode { Value: PortKey }) && !read.Exists(setting => setting.Key == PortKey));
+        return new FileSettings(read, switches) { MayLackPorts = lacksPorts };
     }
+
+    private static bool IsKnown(string name) => name == FileSettings.SwitchesKey || SwitchOption.All.Any(option => option.Name == name);
 
     /// <param name="whose">Stands between place and key: whose mapping it is.</param>
     /// <param name="readSwitches">Takes the value of <c>switches:</c>; null where there can be none.</param>
@@ -86,11 +93,17 @@ internal static class SettingsFile
                 read.Add(new Setting(option.Name, scalar.Value, origin));
                 break;
             case YamlSequenceNode sequence when option.IsRepeatable:
-                foreach (YamlNode item in sequence.Children)
+                foreach ((YamlNode item, string? whole) in Join(option, sequence))
                 {
                     if (item is YamlSequenceNode)
                     {
                         errors.Add($"{path}:{item.Start.Line}: {whose}{option.Name}: a list inside the list");
+                        continue;
+                    }
+                    if (whole != null)
+                    {
+                        string what = $"its commas part '{whole}' in this list: it stands in quotes there, \"{whole}\"";
+                        errors.Add($"{path}:{item.Start.Line}: {whose}{option.Name}: {what}");
                         continue;
                     }
                     Collect(path, whose, option, item, read, errors);
@@ -102,12 +115,39 @@ internal static class SettingsFile
         }
     }
 
+    /// <summary>The items of a list, without those that a comma has parted from the one before: <c>[1=eth1,rate=50M]</c>.</summary>
+    /// <returns>Each with what it would have been in quotes, if it was parted.</returns>
+    private static List<(YamlNode Item, string? Whole)> Join(SwitchOption option, YamlSequenceNode sequence)
+    {
+        List<(YamlNode Item, string? Whole)> items = [];
+        foreach (YamlNode item in sequence.Children)
+        {
+            if (sequence.Style == SequenceStyle.Flow && item is YamlScalarNode { Style: ScalarStyle.Plain, Value: { } text }
+                && items is [.., (YamlScalarNode { Style: ScalarStyle.Plain, Value: { } first } before, var whole)]
+                && IsRest(option, whole ?? first, text))
+            {
+                items[^1] = (before, $"{whole ?? first},{text}");
+                continue;
+            }
+            items.Add((item, null));
+        }
+        return items;
+    }
+
+    private static bool IsRest(SwitchOption option, string before, string text) => option.Name switch
+    {
+        PortKey => PortSpec.IsOptionOf(before, text),
+        "queue" or "netfpga" => text.Contains('=', StringComparison.Ordinal) && char.IsAsciiLetter(text[0]), // neither begins with a key
+        _ => false,
+    };
+
     private static YamlMappingNode Parse(string path)
     {
         try
         {
             var stream = new YamlStream();
             stream.Load(new StringReader(ReadText(path)));
+            CheckDocuments(path, stream);
             YamlNode? root = stream.Documents.Count == 0 ? null : stream.Documents[0].RootNode;
             return root switch
             {
@@ -134,13 +174,33 @@ internal static class SettingsFile
         }
     }
 
+    /// <summary>What the file says and nobody would heed is a mistake.</summary>
+    private static void CheckDocuments(string path, YamlStream stream)
+    {
+        if (stream.Documents.Count > 1)
+        {
+            throw new OptionException($"--config: {path}:{stream.Documents[1].RootNode.Start.Line}: a second document begins; settings are one");
+        }
+        if (stream.Documents.SelectMany(document => document.AllNodes).FirstOrDefault(node => !node.Tag.IsEmpty) is { } tagged)
+        {
+            throw new OptionException($"--config: {path}:{tagged.Start.Line}: the tag {tagged.Tag.Value} means nothing here; settings have none");
+        }
+    }
+
     /// <summary>A pipe may be read, too; what never ends is given up.</summary>
     private static string ReadText(string path)
     {
         using var reader = new StreamReader(path);
-        char[] text = new char[MostCharacters + 1];
-        int length = reader.ReadBlock(text);
-        return length <= MostCharacters ? new string(text, 0, length)
-            : throw new OptionException($"--config: {path}: is longer than a million characters, which no settings are");
+        char[] buffer = new char[MostCharacters + 1];
+        string text = new(buffer, 0, reader.ReadBlock(buffer));
+        if (text.Length > MostCharacters)
+        {
+            throw new OptionException($"--config: {path}: is longer than a million characters, which no settings are");
+        }
+        if (text.IndexOf('\0', StringComparison.Ordinal) is >= 0 and int place) // the parser would end there
+        {
+            throw new OptionException($"--config: {path}:{text.AsSpan(0, place).Count('\n') + 1}: has a NUL character, which no text has");
+        }
+        return text;
     }
 }

@@ -147,6 +147,8 @@ public sealed class SwitchOptionsReaderTests
         "port '2=vxlan:local=10.0.0.1,remote=10.0.0.2': local=10.0.0.1: no port has this address=; give it to the port that the tunnel travels by")]
     [InlineData("port", "2=gre:local=10.0.0.1,remote=10.0.0.2,via=1", "port '2=gre:local=10.0.0.1,remote=10.0.0.2,via=1': via=1: there is no such port with an address=")]
     [InlineData("port", "2=gre:local=10.0.0.1", "port '2=gre:local=10.0.0.1': remote= is missing")]
+    [InlineData("port", "2=packet:eth0", "--port: '2=packet:eth0': the interface belongs to '1=eth0'")]
+    [InlineData("state", "", "--state: '' is the name of no folder")]
     [InlineData("datapath-id", "00000000000000042", "--datapath-id: '00000000000000042' is not a number of up to 16 hexadecimal digits")]
     [InlineData("datapath-id", "", "--datapath-id: '' is not a number of up to 16 hexadecimal digits")]
     [InlineData("controller", "udp:host:1", "--controller: 'udp:host:1' is neither tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH nor ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH")]
