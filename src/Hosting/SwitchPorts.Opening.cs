@@ -219,6 +219,10 @@ internal sealed partial class SwitchPorts
                 }
             }
         }
+        foreach (string line in InterfaceUsers.Describe(port.Option.Spec, device))
+        {
+            HostLog.PortTrouble(_log, $"port {port.Label}: {device.Name}: {line}");
+        }
         // Had its interface vanished before it was known as this port's, nobody would hear of it.
         RemoveIfGone(port);
     }

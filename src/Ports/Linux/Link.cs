@@ -38,6 +38,7 @@ internal enum OperationalState : byte
 /// <summary>A network interface as the kernel described it.</summary>
 /// <param name="Index">Its identity within the namespace; names may change.</param>
 /// <param name="Mtu">Bytes of layer-3 payload.</param>
+/// <param name="Master">The index of the bridge, bond or the like that it is a port of; 0 for none.</param>
 internal sealed record Link(
     int Index,
     string Name,
@@ -45,4 +46,5 @@ internal sealed record Link(
     int Mtu,
     MacAddress HardwareAddress,
     OperationalState State,
-    bool Carrier);
+    bool Carrier,
+    int Master = 0);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
 using Softswitch.Datapath.Headers;
@@ -49,6 +50,7 @@ internal static class NetlinkReader
                 Rtnetlink.IFLA_MTU when value.Length >= 4 => link with { Mtu = MemoryMarshal.Read<int>(value) },
                 Rtnetlink.IFLA_ADDRESS when value.Length >= MacAddress.Size => link with { HardwareAddress = new MacAddress(value) },
                 Rtnetlink.IFLA_OPERSTATE when value.Length >= 1 => link with { State = (OperationalState)value[0] },
+                Rtnetlink.IFLA_MASTER when value.Length >= 4 => link with { Master = MemoryMarshal.Read<int>(value) },
                 Rtnetlink.IFLA_CARRIER when value.Length >= 1 => link with { Carrier = value[0] != 0 },
                 _ => link,
             };
@@ -92,6 +94,17 @@ internal static class NetlinkReader
             }
         }
         return address;
+    }
+
+    /// <summary>The address of any family that the body of an RTM_NEWADDR describes; null for one that is good on its link only.</summary>
+    public static IPAddress? ReadWideAddress(ReadOnlySpan<byte> body, out int link)
+    {
+        link = body.Length < Rtnetlink.AddressSize ? 0 : MemoryMarshal.Read<int>(body[4..]);
+        bool isWide = link != 0 && body[3] < Rtnetlink.RT_SCOPE_LINK;
+        ReadOnlySpan<byte> rest = body[Math.Min(body.Length, Rtnetlink.AddressSize)..];
+        return isWide
+            && (FindAttribute(rest, Rtnetlink.IFA_LOCAL, out ReadOnlySpan<byte> value) || FindAttribute(rest, Rtnetlink.IFA_ADDRESS, out value))
+            && value.Length is 4 or 16 ? new IPAddress(value) : null;
     }
 
     /// <summary>The IPv4 route that the body of an RTM_NEWROUTE describes; null if it leads to no link, to a gateway of another family, or is cut short.</summary>

@@ -44,9 +44,12 @@ internal sealed class NetlinkRequest
     }
 
     /// <summary>struct ifaddrmsg for an IPv4 address.</summary>
-    public NetlinkRequest Ipv4Address(int index, byte prefixLength)
+    public NetlinkRequest Ipv4Address(int index, byte prefixLength) => Address(Libc.AF_INET, index, prefixLength);
+
+    /// <summary>struct ifaddrmsg for an address of a family.</summary>
+    public NetlinkRequest Address(int family, int index, byte prefixLength = 0)
     {
-        _bytes[_length] = Libc.AF_INET;
+        _bytes[_length] = (byte)family;
         _bytes[_length + 1] = prefixLength;
         Write(_length + 4, index);
         _length += Rtnetlink.AddressSize;

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 
@@ -9,6 +10,9 @@ internal sealed unsafe class NetlinkSocket : IDisposable
 {
     // What the kernel hands out at once in a dump: NLMSG_GOODSIZE, at most 32 KiB.
     private const int BufferSize = 32 * 1024;
+
+    private const int SOL_NETLINK = 270;
+    private const int NETLINK_GET_STRICT_CHK = 12;
 
     private readonly Lock _lock = new();
     private readonly byte[] _buffer = new byte[BufferSize];
@@ -227,6 +231,35 @@ internal sealed unsafe class NetlinkSocket : IDisposable
                 addresses.Add(address);
             }
         });
+        return addresses;
+    }
+
+    /// <summary>The link of this index; null if there is none.</summary>
+    public Link? FindLink(int index)
+    {
+        var links = new List<Link>();
+        TryExchange(new NetlinkRequest(Rtnetlink.RTM_GETLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).Link(index), AddTo(links));
+        return links.Count == 0 ? null : links[0];
+    }
+
+    /// <summary>Addresses of a link, of IPv4 and IPv6, but for those that are good on their link only.</summary>
+    public IReadOnlyList<IPAddress> FindAddresses(int link)
+    {
+        var addresses = new List<IPAddress>();
+        int strict = 1; // the kernel then looks at the link alone, and before Linux 4.20 at all
+        _ = Libc.setsockopt(_socket, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof(int));
+        foreach (int family in (ReadOnlySpan<int>)[Libc.AF_INET, Rtnetlink.AF_INET6])
+        {
+            const ushort flags = Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_DUMP;
+            NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_GETADDR, flags).Address(family, link);
+            TryExchange(request, (type, body) =>
+            {
+                if (type == Rtnetlink.RTM_NEWADDR && NetlinkReader.ReadWideAddress(body, out int its) is { } address && its == link)
+                {
+                    addresses.Add(address);
+                }
+            });
+        }
         return addresses;
     }
 

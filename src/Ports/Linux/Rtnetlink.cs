@@ -60,6 +60,7 @@ internal static class Rtnetlink
     public const ushort IFLA_NET_NS_FD = 28;
     public const ushort IFLA_NUM_TX_QUEUES = 31;
     public const ushort IFLA_NUM_RX_QUEUES = 32;
+    public const ushort IFLA_MASTER = 10;
     public const ushort IFLA_CARRIER = 33;
     public const ushort TypeMask = 0x3fff;
 
@@ -80,6 +81,7 @@ internal static class Rtnetlink
     // rta_type of an address
     public const ushort IFA_ADDRESS = 1;
     public const ushort IFA_LOCAL = 2;
+    public const byte RT_SCOPE_LINK = 253;
 
     // rta_type of a route
     public const ushort RTA_DST = 1;
