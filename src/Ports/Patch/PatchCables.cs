@@ -12,13 +12,16 @@ internal sealed class PatchCables
     private readonly Dictionary<string, PatchPort?[]> _cables = new(StringComparer.Ordinal);
     private readonly FramePool _frames;
     private readonly int _queues;
+    private readonly TimeProvider _clock;
 
     /// <param name="frames">Of all datapaths that the cables join: packets pass in their frames.</param>
     /// <param name="queues">Of each end; as many as a datapath has workers, so that none has to hand packets to another.</param>
-    public PatchCables(FramePool frames, int queues)
+    /// <param name="clock">Tells how long an end is alone; null for the system's.</param>
+    public PatchCables(FramePool frames, int queues, TimeProvider? clock = null)
     {
         _frames = frames;
         _queues = queues;
+        _clock = clock ?? TimeProvider.System;
     }
 
     /// <summary>Opens one end of a cable. It is closed by disposing of it.</summary>
@@ -46,7 +49,7 @@ internal sealed class PatchCables
                 throw new PortException($"{port}: the cable has two ends already: {ends[0]!.Opener} and {ends[1]!.Opener}");
             }
             far = ends[1 - place];
-            end = ends[place] = new PatchPort(this, port, cable, place, _queues);
+            end = ends[place] = new PatchPort(this, port, cable, place, _queues, _clock);
             if (far != null)
             {
                 end.Connect(far);

@@ -11,16 +11,23 @@ namespace Softswitch.Ports.Patch;
 /// </remarks>
 internal sealed class PatchPort : IPortDevice
 {
+    // Ends that belong together are opened one after the other, in switches that start one after the other.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private readonly PatchCables _cables;
+    private readonly TimeProvider _clock;
     private readonly PatchQueue[] _queues;
     private volatile PatchPort? _far;
     private volatile bool _isSetDown;
     private long _lost;
+    private long _aloneSince;
     private int _isDisposed;
 
-    internal PatchPort(PatchCables cables, string opener, string cable, int place, int queues)
+    internal PatchPort(PatchCables cables, string opener, string cable, int place, int queues, TimeProvider clock)
     {
         _cables = cables;
+        _clock = clock;
+        _aloneSince = clock.GetTimestamp();
         _queues = [.. Enumerable.Range(0, queues).Select(_ => new PatchQueue())];
         Opener = opener;
         Name = cable;
@@ -36,6 +43,10 @@ internal sealed class PatchPort : IPortDevice
     public string Opener { get; }
 
     public string Backend => "patch: to another port of the process, frames passed on";
+
+    /// <summary>A cable whose other end does not come, such as one of a misspelt name.</summary>
+    public string? Fault => _far == null && _clock.GetElapsedTime(Volatile.Read(ref _aloneSince)) >= Patience
+        ? $"no other port of the process is patch:{Name}: the cable has one end" : null;
 
     public MacAddress HardwareAddress { get; }
 
@@ -82,6 +93,7 @@ internal sealed class PatchPort : IPortDevice
         _far = null;
         if (far != null)
         {
+            Volatile.Write(ref far._aloneSince, _clock.GetTimestamp());
             far._far = null;
         }
         FrameCache cache = frames.CreateCache();

@@ -53,6 +53,26 @@ public sealed class PatchCablesTests : IDisposable
     }
 
     [Fact]
+    public void An_end_that_stays_alone_says_so_until_the_other_comes_and_again_when_that_has_gone_for_a_while()
+    {
+        TestTime time = new();
+        PatchCables cables = new(_frames, Options.Workers, time);
+        using IPortDevice near = cables.Open("port 'patch:ab'", "ab", _frames);
+        Assert.Null(near.Fault);
+        time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal("no other port of the process is patch:ab: the cable has one end", near.Fault);
+        using (IPortDevice far = cables.Open("port 'patch:ab'", "ab", _frames))
+        {
+            Assert.Equal((null, null), (near.Fault, far.Fault));
+            time.Advance(TimeSpan.FromSeconds(20));
+            Assert.Null(near.Fault);
+        }
+        Assert.Null(near.Fault);
+        time.Advance(TimeSpan.FromSeconds(10));
+        Assert.NotNull(near.Fault);
+    }
+
+    [Fact]
     public void Unfinished_checksums_and_segments_pass_as_they_are_and_nothing_else_of_what_the_switch_thought()
     {
         using PatchPort near = Open("cable");
