@@ -67,7 +67,7 @@ public sealed partial class SwitchHost
         IReadOnlyList<byte[]> packets = request.Packets;
         if (request.Flow is { } flow)
         {
-            if (!PacketSyntax.TryParse(flow, names, out FlowMatch match, out string error))
+            if (!PacketSyntax.TryParse(flow, names, out FlowMatch match, out byte timeToLive, out string error))
             {
                 throw new OptionException(error);
             }
@@ -76,7 +76,7 @@ public sealed partial class SwitchHost
                 throw new OptionException($"in_port: {said}, but --in-port says {other}");
             }
             inPort ??= PacketSyntax.InPortOf(match);
-            packets = [Compose(match, request.Length)];
+            packets = [Compose(match, timeToLive, request.Length)];
         }
         ushort known = inPort ?? throw new OptionException($"in_port: say by which port it comes in; {ListPorts()}");
         CheckPort(known);
@@ -105,7 +105,7 @@ public sealed partial class SwitchHost
         return ports.Length == 0 ? "there is none" : $"there are {ports}";
     }
 
-    private static byte[] Compose(in FlowMatch match, int? length)
+    private static byte[] Compose(in FlowMatch match, byte timeToLive, int? length)
     {
         int least = PacketComposer.HeaderLength(match);
         if (length is { } asked && (asked < least || asked > ushort.MaxValue))
@@ -113,7 +113,7 @@ public sealed partial class SwitchHost
             throw new OptionException($"--length: {asked} bytes; such a packet has {least} to {ushort.MaxValue}");
         }
         byte[] packet = new byte[length ?? Math.Max(least, PacketComposer.ShortestFrame)];
-        PacketComposer.Compose(match, packet);
+        PacketComposer.Compose(match, packet, timeToLive);
         return packet;
     }
 }

@@ -13,12 +13,14 @@ internal static class PacketComposer
     /// <summary>The shortest Ethernet frame, without FCS.</summary>
     public const int ShortestFrame = 60;
 
+    /// <summary>The TTL where none is asked for.</summary>
+    public const byte UsualTimeToLive = 64;
+
     private const int EthernetLength = 14;
     private const int TagLength = 4;
     private const int Ipv4Length = 20;
     private const int TcpLength = 20;
     private const int ShortHeaderLength = 8; // UDP, ICMP
-    private const byte TimeToLive = 64;
 
     /// <summary>Bytes of the headers, which is what the packet has at least.</summary>
     public static int HeaderLength(in FlowMatch match) => LinkLength(match) + match switch
@@ -33,7 +35,8 @@ internal static class PacketComposer
     /// <param name="match">Wildcarded fields are not looked at; of addresses the prefix is.</param>
     /// <param name="packet">As long as the packet is to be: <see cref="HeaderLength"/> or more, up to what an IP packet has room
     /// for.</param>
-    public static void Compose(in FlowMatch match, Span<byte> packet)
+    /// <param name="timeToLive">Of an IP packet: no match has it.</param>
+    public static void Compose(in FlowMatch match, Span<byte> packet, byte timeToLive = UsualTimeToLive)
     {
         packet.Clear();
         FlowWildcards open = match.Wildcards;
@@ -58,7 +61,7 @@ internal static class PacketComposer
         }
         else if (type == EtherType.Ipv4)
         {
-            ComposeIpv4(match, payload);
+            ComposeIpv4(match, payload, timeToLive);
         }
     }
 
@@ -73,14 +76,14 @@ internal static class PacketComposer
         WriteAddresses(match, arp[14..], arp[24..]);
     }
 
-    private static void ComposeIpv4(in FlowMatch match, Span<byte> ip)
+    private static void ComposeIpv4(in FlowMatch match, Span<byte> ip, byte timeToLive)
     {
         FlowWildcards open = match.Wildcards;
         byte protocol = Has(open, FlowWildcards.NwProto) ? (byte)0 : match.NwProto;
         ip[0] = 0x45;
         ip[1] = Has(open, FlowWildcards.NwTos) ? (byte)0 : (byte)(match.NwTos & 0xfc);
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
-        ip[8] = TimeToLive;
+        ip[8] = timeToLive;
         ip[9] = protocol;
         WriteAddresses(match, ip[12..], ip[16..]);
         BitConverter.TryWriteBytes(ip[10..], InternetChecksum.Compute(ip[..Ipv4Length]));

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 
 namespace Softswitch.OfAgent.Text;
@@ -7,10 +8,13 @@ namespace Softswitch.OfAgent.Text;
 internal static class PacketSyntax
 {
     /// <param name="match">The fields given; <see cref="PacketComposer"/> makes the packet.</param>
+    /// <param name="timeToLive">What nw_ttl says, which is no field of a match.</param>
     /// <param name="error">One line that names the word and the reason.</param>
-    public static bool TryParse(ReadOnlySpan<char> text, PortNames ports, out FlowMatch match, out string error)
+    public static bool TryParse(ReadOnlySpan<char> text, PortNames ports, out FlowMatch match, out byte timeToLive, out string error)
     {
         match = MatchSyntax.Any;
+        timeToLive = PacketComposer.UsualTimeToLive;
+        bool hasTimeToLive = false;
         KeyValueReader reader = new(text);
         while (reader.TryRead(out ReadOnlySpan<char> key, out ReadOnlySpan<char> value))
         {
@@ -18,6 +22,12 @@ internal static class PacketSyntax
             if (MatchSyntax.TrySetProtocol(key, ref match))
             {
                 problem = value.IsEmpty ? null : $"{key}: takes no value, but '{value}' is given";
+            }
+            else if (key is "nw_ttl")
+            {
+                hasTimeToLive = true;
+                problem = TextNumber.TryParse(value, byte.MaxValue, out ulong number, out string reason) ? null : $"nw_ttl: '{value}' {reason}";
+                timeToLive = (byte)number;
             }
             else if (!MatchSyntax.TrySetField(key, value, ports, ref match, out problem))
             {
@@ -31,6 +41,10 @@ internal static class PacketSyntax
         }
         List<string> ignored = [];
         MatchSyntax.Normalise(ref match, ignored);
+        if (hasTimeToLive && (match.Wildcards.HasFlag(FlowWildcards.DlType) || match.DlType != EtherType.Ipv4))
+        {
+            ignored.Add("nw_ttl is ignored: it can be had with ip only");
+        }
         error = ignored.Count > 0 ? ignored[0] : "";
         return ignored.Count == 0;
     }

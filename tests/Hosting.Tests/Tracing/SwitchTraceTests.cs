@@ -62,6 +62,14 @@ public sealed class SwitchTraceTests : IDisposable
     }
 
     [Fact]
+    public void A_packet_has_the_time_to_live_that_its_words_say()
+    {
+        Assert.Contains("nw_ttl=1,", Trace("in_port=left,tcp,nw_ttl=1").Packet, StringComparison.Ordinal);
+        Assert.Contains("nw_ttl=64,", Trace("in_port=left,tcp").Packet, StringComparison.Ordinal);
+        Assert.Equal("nw_ttl: '256' is larger than 255", Assert.Throws<OptionException>(() => Trace("in_port=left,ip,nw_ttl=256")).Message);
+    }
+
+    [Fact]
     public void Packets_are_traced_in_order_and_stations_are_learned_for_the_trace_alone()
     {
         _switch.AddFlow("actions=NORMAL");
@@ -115,7 +123,7 @@ public sealed class SwitchTraceTests : IDisposable
     [InlineData("tcp", "in_port: say by which port it comes in; there are 1 (left), 2 (null2), 3 (null3)")]
     [InlineData("in_port=9", "in_port: there is no port 9; there are 1 (left), 2 (null2), 3 (null3)")]
     [InlineData("in_port=nobody", "in_port: 'nobody' is neither a port number nor the name of a port")]
-    [InlineData("in_port=1,nw_ttl=3", "nw_ttl: is no field of a packet")]
+    [InlineData("in_port=1,nw_ttl=3", "nw_ttl is ignored: it can be had with ip only")]
     [InlineData("in_port=1,actions=drop", "actions: is no field of a packet")]
     [InlineData("in_port=1,tp_dst=4", "tp_dst is ignored: it can be matched with tcp, udp or icmp only")]
     [InlineData("in_port=1,nw_src=10.0.0.300,ip", "nw_src: '10.0.0.300' is not an IPv4 address")]

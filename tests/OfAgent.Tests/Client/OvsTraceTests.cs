@@ -57,7 +57,7 @@ public sealed partial class OvsTraceTests
 
     private static byte[] Compose(string packet, out ushort inPort)
     {
-        Assert.True(PacketSyntax.TryParse(packet, PortNames.ReservedOnly, out FlowMatch match, out string error), error);
+        Assert.True(PacketSyntax.TryParse(packet, PortNames.ReservedOnly, out FlowMatch match, out _, out string error), error);
         byte[] bytes = new byte[64];
         PacketComposer.Compose(match, bytes);
         inPort = match.InPort;
