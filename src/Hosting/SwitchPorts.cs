@@ -164,10 +164,16 @@ internal sealed partial class SwitchPorts : IDisposable
         {
             using (enter())
             {
-                return port.Read(_control.FindPort(port.Number), accounts.Find(port.Number));
+                return port.Read(_control.FindPort(port.Number), accounts.Find(port.Number)) with { Queues = ReadQueues(port.Number) };
             }
         }
     }
+
+    private QueueReport[] ReadQueues(ushort port) =>
+    [
+        .. _control.ReadQueues(port).Zip(_control.ReadQueueStatistics(port), (queue, counts) => new QueueReport(
+            queue.Id, queue.MinRate, queue.MaxRate, counts.TransmittedPackets, counts.TransmittedBytes, counts.TransmitErrors)),
+    ];
 
     /// <summary>From here on ports neither come nor go; those that are open are the datapath's to close.</summary>
     public void Dispose()

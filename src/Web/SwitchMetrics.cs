@@ -77,6 +77,17 @@ internal sealed class SwitchMetrics
                 AppendReasons(port.Drops, Labels(port));
             }
         });
+        void OfQueues(string name, string help, Func<QueueReport, double> value) => Counter($"softswitch_queue_{name}", help, one =>
+        {
+            foreach (PortReport port in one.Ports)
+            {
+                _text.Samples(port.Queues, value, queue => [.. Labels(port), ("queue", $"{queue.Id}")]);
+            }
+        });
+
+        OfQueues("transmit_packets_total", "Packets that left by this queue of a port.", queue => queue.SentPackets);
+        OfQueues("transmit_bytes_total", "Bytes that left by this queue.", queue => queue.SentBytes);
+        OfQueues("transmit_errs_total", "OpenFlow's tx_errors: packets that came when this queue was full.", queue => queue.SendDropped);
     }
 
     /// <summary>Rows of ports, of the controller, of the switch itself and of ports that went: over all of them no packet is missing.</summary>

@@ -53,6 +53,17 @@ public sealed class SwitchMetricsTests : IDisposable
     }
 
     [Fact]
+    public void Each_queue_has_series_of_its_own()
+    {
+        SwitchReport report = _served.Switch.ReadReport();
+        PortReport port = report.Ports[1] with { Queues = [new QueueReport(1, 0, 0, 5, 500, 0), new QueueReport(7, 0, 0, 6, 600, 2)] };
+        string text = SwitchMetrics.Write([report with { Ports = [port] }], ServedSwitches.ReadReport(_served.Switch), areLabelled: false).ToString();
+        Assert.Contains("softswitch_queue_transmit_packets_total{port=\"2\",name=\"right\",queue=\"1\"} 5\n", text, StringComparison.Ordinal);
+        Assert.Contains("softswitch_queue_transmit_bytes_total{port=\"2\",name=\"right\",queue=\"7\"} 600\n", text, StringComparison.Ordinal);
+        Assert.Contains("softswitch_queue_transmit_errs_total{port=\"2\",name=\"right\",queue=\"7\"} 2\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Peers_of_listeners_make_no_series_of_their_own()
     {
         SwitchReport report = _served.Switch.ReadReport();

@@ -29,7 +29,18 @@ internal sealed record PortReport(
     long RateBitsPerSecond,
     TrafficReport Traffic,
     AccountReport? Account,
-    IReadOnlyDictionary<string, long> Drops);
+    IReadOnlyDictionary<string, long> Drops)
+{
+    /// <summary>Its queues in ascending order of number; empty while it is away.</summary>
+    public IReadOnlyList<QueueReport> Queues { get; init; } = [];
+}
+
+/// <summary>A queue of a port: struct ofp_queue_stats, and what it was given.</summary>
+/// <param name="MinRateBitsPerSecond">What it is guaranteed; 0 for nothing.</param>
+/// <param name="MaxRateBitsPerSecond">What it may send at most; 0 without a limit.</param>
+/// <param name="SendDropped">Packets that came when it was full.</param>
+internal sealed record QueueReport(
+    uint Id, long MinRateBitsPerSecond, long MaxRateBitsPerSecond, ulong SentPackets, ulong SentBytes, ulong SendDropped);
 
 /// <summary>A port's counters: struct ofp_port_stats.</summary>
 internal sealed record TrafficReport(

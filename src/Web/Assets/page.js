@@ -85,7 +85,7 @@ function createPort() {
   title.append(element('strong'), ' ', element('span'), element('small'));
   link.append(element('span', { class: 'dot' }));
   lines.append(spark());
-  const traffic = ['Received', 'Sent', 'Dropped'].map(label => { const made = cell(label, 'number'); made.append(element('div', {}, element('span'), element('small'))); return made; });
+  const traffic = ['Received', 'Sent', 'Dropped'].map(label => { const made = cell(label, 'number'); made.append(element('div', {}, element('span'), element('small'), element('div'))); return made; });
   return element('tr', { role: 'row' }, title, link, traffic[0], traffic[1], lines, traffic[2]);
 }
 
@@ -102,6 +102,8 @@ function updatePort(row, port) {
     put(node.querySelector('span'), `${joined(packets)} packets/s \u00b7 ${joined(bits, 'bit/s')}`);
     put(node.querySelector('small'), `${whole(all)} in all`);
   }
+  keyed(sent.firstChild.lastChild, port.queues, queue => queue.id, () => element('small'), (node, queue) =>
+    put(node, `queue ${queue.id}: ${plural(queue.sentPackets, 'packet')} \u00b7 ${joined(queue.sentBytes, 'B')}${queue.sendDropped ? ` \u00b7 ${whole(queue.sendDropped)} dropped` : ''}`));
   drawSpark(lines.firstChild, kept);
   lines.firstChild.setAttribute('aria-label', `port ${port.label}: ${joined(now.rx)} packets a second received, ${joined(now.tx)} sent`);
   const drops = sum(port.drops);
