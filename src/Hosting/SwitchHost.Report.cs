@@ -67,6 +67,7 @@ public sealed partial class SwitchHost
                 Describe(accounts, ports))
             {
                 State = _state?.Read(),
+                Listeners = [.. _agent.Reachable.Select(target => $"{target}")],
             };
         }
     }

@@ -56,6 +56,8 @@ public sealed class ManualTests : IDisposable
     [InlineData("softswitch run --config FOLDER/softswitch.b", "FOLDER/softswitch.bash")]
     [InlineData("softswitch status ", "br0 br1")]
     [InlineData("softswitch port add br1", "br1")]
+    [InlineData("softswitch run --take-over br", "br0 br1")]
+    [InlineData("softswitch ofctl show br", "br0 br1")]
     public void Bash_completes(string line, string expected)
     {
         using Socket one = Bind("br0"), other = Bind("br1");

@@ -49,6 +49,9 @@ internal sealed record SwitchReport(
 {
     /// <summary>The journal of <c>--state</c>; null without one.</summary>
     public StateReport? State { get; init; }
+
+    /// <summary>Where OpenFlow clients on this host reach the switch: <c>tcp:127.0.0.1:6654</c>, <c>unix:PATH</c>.</summary>
+    public IReadOnlyList<string> Listeners { get; init; } = [];
 }
 
 /// <summary>One worker.</summary>

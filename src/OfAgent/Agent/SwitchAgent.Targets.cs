@@ -18,6 +18,9 @@ internal sealed partial class SwitchAgent
     /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>; 0 for a Unix socket.</summary>
     public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(open => open.Socket.Port)];
 
+    /// <summary>Where clients on this host reach the switch, in the order of <see cref="AgentOptions.Listeners"/>.</summary>
+    public IReadOnlyList<ConnectionTarget> Reachable => [.. _listeners.Select(open => open.Target.ToReach(open.Socket.Port))];
+
     /// <summary>Changes what is in force at once: fail mode and attempts before an emergency.</summary>
     public void Change(FailMode failMode, int emergencyAttempts) =>
         Change(options => options with { FailMode = failMode, EmergencyAttempts = emergencyAttempts });

@@ -47,6 +47,17 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
         (Transport == ConnectionTransport.Unix) == (other.Transport == ConnectionTransport.Unix)
         && (Transport == ConnectionTransport.Unix ? Host == other.Host : Port == other.Port && Port != 0);
 
+    /// <summary>Where a client on this host connects to reach who listens here.</summary>
+    /// <param name="port">The one listened on.</param>
+    internal ConnectionTarget ToReach(int port) => this with
+    {
+        IsPassive = false,
+        Port = port,
+        Host = Host.Length == 0 || Host == $"{IPAddress.Any}" ? $"{IPAddress.Loopback}"
+            : Host == $"{IPAddress.IPv6Any}" ? $"{IPAddress.IPv6Loopback}"
+            : Host,
+    };
+
     private string Scheme => (IsPassive ? "p" : "") + Transport switch
     {
         ConnectionTransport.Tcp => "tcp",

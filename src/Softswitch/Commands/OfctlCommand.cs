@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting;
+using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
@@ -34,7 +36,12 @@ internal static partial class OfctlCommand
         Recursive = true,
     };
 
-    private static readonly Argument<string> TargetArgument = new("target") { Description = ConnectionTarget.ActiveForms };
+    private static readonly TimeSpan NamePatience = TimeSpan.FromSeconds(10);
+
+    private static readonly Argument<string> TargetArgument = new("target")
+    {
+        Description = $"{ConnectionTarget.ActiveForms}, or the name of a running switch",
+    };
 
     public static Command Create()
     {
@@ -63,9 +70,24 @@ internal static partial class OfctlCommand
     /// <summary>Connects, and closes the connection after <paramref name="body"/>. Under <see cref="Guard"/>.</summary>
     private static T WithClient<T>(ParseResult parsed, string target, Func<OfClient, T> body)
     {
+        target = Locate(target);
         using TlsCredentials? tls = TlsOptions.Load(parsed, target);
         using OfClient client = OfClient.Connect(target, TimeSpan.FromSeconds(parsed.GetValue(TimeoutOption)), tls);
         return body(client);
+    }
+
+    /// <summary>Where a switch of this host listens, if the target is its name; else the target. What needs no certificate comes first.</summary>
+    /// <exception cref="OptionException">It has no such place.</exception>
+    private static string Locate(string target)
+    {
+        if (!ControlSockets.IsName(target))
+        {
+            return target;
+        }
+        IReadOnlyList<string> listeners = ControlClient.ReadReportOf(target, NamePatience).Switch?.Listeners
+            ?? throw new OptionException($"target: '{target}': a process of several switches; name one of them");
+        return listeners.OrderBy(one => one.StartsWith("ssl:", StringComparison.Ordinal)).FirstOrDefault()
+            ?? throw new OptionException($"target: '{target}': the switch listens nowhere; start it with --listen punix:PATH or the like");
     }
 
     /// <summary>Checks what all sub-commands share, and reports what keeps one from its work.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
@@ -69,7 +70,7 @@ internal static partial class OfctlCommand
     private static Dictionary<(FlowMatch Match, ushort Priority), string>? ReadSource(ParseResult parsed, string source)
     {
         Dictionary<(FlowMatch, ushort), string> flows = [];
-        if (!File.Exists(source) && ConnectionTarget.TryParse(source, out _, out _))
+        if (!File.Exists(source) && (ConnectionTarget.TryParse(source, out _, out _) || ControlSockets.Running().Contains(source)))
         {
             bool isGood = WithClient(parsed, source, client =>
                 client.TryReadFlows(new ParsedFlow().ToFilter(), (in FlowStatistics flow) =>

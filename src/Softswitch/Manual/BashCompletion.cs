@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using Softswitch.Hosting.Management;
 
 namespace Softswitch.Manual;
 
@@ -95,7 +96,7 @@ internal static class BashCompletion
     private static string KindOf(string option, string? value) =>
         value == null ? string.Empty
         : option == "--port" ? "PORT"
-        : value.Contains("TARGET", StringComparison.Ordinal) ? "TARGET"
+        : value.Contains("TARGET", StringComparison.Ordinal) || value == ControlSockets.TargetForm ? "TARGET"
         : value.Contains("FILE", StringComparison.OrdinalIgnoreCase) ? "FILE"
         : CommandTree.WordsOf(value) is { Length: > 0 } words ? string.Join(' ', words)
         : " ";

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Softswitch.Datapath.Queues;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Client;
@@ -39,6 +41,27 @@ public sealed class SwitchReportTests
         Assert.Empty(report.FlowMods.Refused);
         Assert.Equal(Environment.ProcessId, report.Process.Id);
         Assert.True(report.Process.OpenFiles > 0 && report.Process.Threads > 1, $"{report.Process}");
+    }
+
+    [Fact]
+    public void It_tells_of_queues_and_of_where_clients_reach_the_switch()
+    {
+        using SwitchHost host = SwitchHost.Start(Small with
+        {
+            Ports = ["2=null:,rate=5M"],
+            Queues = [new QueueOption(2, new QueueConfig(1, MinRate: 2_000_000), "", ""), new QueueOption(2, new QueueConfig(7, MaxRate: 1_000_000), "", "")],
+            Agent = new() { Listeners = ["ptcp:0:127.0.0.1", "ptcp:0"] },
+        });
+        ProgramPort left = host.AddProgramPort("left", 1);
+        host.AddFlow("in_port=1,actions=enqueue:2:7");
+        byte[] frame = TestPacket.Udp();
+        Assert.True(left.TrySend(frame));
+        Eventually.True(() => host.ReadReport().Ports[1].Queues[1].SentPackets == 1, "the packet was not counted");
+        SwitchReport report = Reread(host);
+        Assert.Equal([new QueueReport(1, 2_000_000, 0, 0, 0, 0), new QueueReport(7, 0, 1_000_000, 1, (ulong)frame.Length, 0)], report.Ports[1].Queues);
+        Assert.Empty(report.Ports[0].Queues);
+        Assert.All(report.Listeners, target => Assert.Matches("^tcp:127.0.0.1:[1-9][0-9]*$", target));
+        Assert.Equal(2, report.Listeners.Count);
     }
 
     [Fact]

@@ -46,6 +46,15 @@ public sealed class ConnectionTargetTests
     }
 
     [Theory]
+    [InlineData("ptcp:0", 7, "tcp:127.0.0.1:7")]
+    [InlineData("ptcp:7:0.0.0.0", 7, "tcp:127.0.0.1:7")]
+    [InlineData("pssl:7:[::]", 7, "ssl:[::1]:7")]
+    [InlineData("ptcp:7:192.0.2.1", 7, "tcp:192.0.2.1:7")]
+    [InlineData("punix:/run/of", 0, "unix:/run/of")]
+    public void Who_listens_is_reached_from_the_same_host(string text, int port, string expected) =>
+        Assert.Equal(expected, $"{AgentHarness.Target(text).ToReach(port)}");
+
+    [Theory]
     [InlineData("")]
     [InlineData("tcp")]
     [InlineData("tcp:")]
