@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Hosting;
@@ -25,9 +26,10 @@ public sealed partial class SwitchHost
             IReadOnlyList<PortDescription> ports = Control.Ports;
             ControllerStatus[] controllers = [.. _agent!.ReadControllers().Where(one => !one.IsPassive)];
             int up = ports.Count(IsUp);
-            string text = $"{ports.Count} ports, {up} up";
+            string text = $"{Quantity.Of(ports.Count, "port")}, {up} up";
             return controllers.Length == 0 ? text
-                : $"{text}; {controllers.Count(one => one.State == ControllerState.Connected)} of {controllers.Length} controllers connected";
+                : $"{text}; {controllers.Count(one => one.State == ControllerState.Connected)} of "
+                    + $"{Quantity.Of(controllers.Length, "controller")} connected";
         }
     }
 }

@@ -133,7 +133,7 @@ public sealed class ReloadTests : IDisposable
         string good = Path.Combine(_folder.FullName, "good.yaml");
         System.IO.File.WriteAllText(good, $"port: [1=nosuchinterface, 2=pcap:{_folder.FullName}/out.pcap]\nlisten: ptcp:6653\ncontrol: punix:{Control}\n");
         CommandResult fine = SwitchProgram.Execute("run", "--config", good, "--check");
-        Assert.Equal((0, $"{good}: fit to start with: 2 ports, 0 controllers, 1 listeners\n", ""), (fine.ExitCode, fine.Output, fine.Error));
+        Assert.Equal((0, $"{good}: fit to start with: 2 ports, 0 controllers, 1 listener\n", ""), (fine.ExitCode, fine.Output, fine.Error));
         Assert.Equal(["good.yaml"], _folder.EnumerateFileSystemInfos().Select(file => file.Name));
 
         System.IO.File.WriteAllText(File, "port: [1=a, 1=b, 'c,mode=fast', 'packet:d,rx-slots=3']\nworkers: 0\nlisten: pssl:6653\nstp: maybe\nworkres: 2\n");

@@ -149,7 +149,7 @@ public sealed class SwitchGroupTests : IDisposable
         Assert.Contains("switch b: no-such-key: no such key; ", Assert.Throws<OptionException>(() => RunCommand.Read(["--config", Config])).Message, StringComparison.Ordinal);
         File.WriteAllText(Config, "name: lab\nswitches:\n  - {name: a, port: 1=eth1}\n  - {name: b, port: 1=eth2, controller: tcp:192.0.2.1}\n");
         Assert.Equal(
-            $"{Config}: fit to start with: 2 switches, 2 ports, 1 controllers, 0 listeners\n", SwitchProgram.Execute("run", "--config", Config, "--check").Checked().Output);
+            $"{Config}: fit to start with: 2 switches, 2 ports, 1 controller, 0 listeners\n", SwitchProgram.Execute("run", "--config", Config, "--check").Checked().Output);
     }
 
     private RunningCommand StartLab(CabledHosts lab, string text)

@@ -411,7 +411,8 @@ public abstract class OfController : IDisposable
         {
             _switches.Add(connection);
         }
-        Log($"switch {connection.DatapathId:x16} at {connection.Peer}: {ports.Count} ports, {features.BufferCount} buffers");
+        string noun = ports.Count == 1 ? "port" : "ports";
+        Log($"switch {connection.DatapathId:x16} at {connection.Peer}: {ports.Count} {noun}, {features.BufferCount} buffers");
     }
 
     private void Handle(Action action)

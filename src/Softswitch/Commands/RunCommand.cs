@@ -6,6 +6,7 @@ using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Web;
 
@@ -79,10 +80,11 @@ internal static class RunCommand
     private static int Approve(SwitchGroupOptions given, string? file)
     {
         IReadOnlyList<SwitchOptions> switches = SwitchGroup.Check(given, withFlows: true).Switches;
-        string number = given.IsPlain ? string.Empty : $"{switches.Count} switches, ";
+        string number = given.IsPlain ? string.Empty : $"{Quantity.Of(switches.Count, "switch")}, ";
         Console.Out.WriteLine(
-            $"{file ?? "the command line"}: fit to start with: {number}{switches.Sum(one => one.Ports.Count)} ports, "
-            + $"{switches.Sum(one => one.Agent.Controllers.Count)} controllers, {switches.Sum(one => one.Agent.Listeners.Count)} listeners");
+            $"{file ?? "the command line"}: fit to start with: {number}{Quantity.Of(switches.Sum(one => one.Ports.Count), "port")}, "
+            + $"{Quantity.Of(switches.Sum(one => one.Agent.Controllers.Count), "controller")}, "
+            + Quantity.Of(switches.Sum(one => one.Agent.Listeners.Count), "listener"));
         return 0;
     }
 
