@@ -1,3 +1,5 @@
+using Softswitch.Ports.Linux;
+
 namespace Softswitch.Bench;
 
 /// <summary>Says where a benchmark is, on standard error: on a terminal in a line that is written anew, else in a line now and then.</summary>
@@ -42,7 +44,8 @@ internal sealed class BenchProgress : IDisposable
     }
 
     public static BenchProgress OnStandardError(string name, BenchPlan plan) => new(
-        name, plan, Console.Error, !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"), TimeProvider.System);
+        name, plan, StandardStream.Writer(StandardStream.Error),
+        !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"), TimeProvider.System);
 
     /// <summary>Says where it is. Cheap enough for every slice; not for every flow.</summary>
     public void Say(string text)

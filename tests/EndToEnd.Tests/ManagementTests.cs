@@ -69,6 +69,35 @@ public sealed class ManagementTests : IDisposable
     }
 
     [Fact]
+    public void Ofctl_finds_a_switch_by_its_name_where_it_listens()
+    {
+        using RunningCommand running = StartNull("--name", "s1", "--listen", $"punix:{Path.Combine(_folder.FullName, "of")}");
+        using RunningCommand deaf = StartNull("--name", "s2");
+        Execute("ofctl", "add-flow", "s1", "in_port=1,actions=drop").Checked();
+        Assert.Contains("in_port=1", Execute("ofctl", "dump-flows", "s1").Checked().Output, StringComparison.Ordinal);
+        Assert.Equal(0, Execute("ofctl", "diff-flows", "s1", "s1").ExitCode);
+        CommandResult refused = Execute("ofctl", "show", "s2");
+        Assert.Equal(
+            (2, "softswitch ofctl show: target: 's2': the switch listens nowhere; start it with --listen punix:PATH or the like\n"), (refused.ExitCode, refused.Error));
+        Assert.Contains("target: 's3': there is no such switch; there are s1, s2", Execute("ofctl", "show", "s3").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Escape_sequences_in_names_and_arguments_do_not_reach_the_terminal()
+    {
+        string file = Path.Combine(_folder.FullName, "\e[31mred\u009b7m.pcap");
+        using RunningCommand running = StartNull("--name", "s1", "--port", $"2=pcap:{file}");
+        Assert.Contains("?[31mred?7m.pcap", running.Output, StringComparison.Ordinal);
+        Assert.Contains("?[31mred?7m.pcap", Execute("port", "list").Checked().Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', Execute("top", "--interval", "0.1").Checked().Output);
+        Assert.Contains("'?]0;title?'", Execute("status", "\e]0;title\a").Error, StringComparison.Ordinal);
+        string settings = Path.Combine(_folder.FullName, "settings.yaml");
+        File.WriteAllText(settings, "\"po\\ert\": a\n");
+        Assert.Contains(":1: po?rt: no such key", Execute("run", "--config", settings, "--check").Error, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', running.Output);
+    }
+
+    [Fact]
     public void Top_of_several_switches_shows_the_one_that_is_chosen_and_all_again()
     {
         Needs.Program("script");
@@ -148,6 +177,24 @@ public sealed class ManagementTests : IDisposable
             running.WaitForText("info    tcp:127.0.0.1:6653: connected\n");
         }
         Eventually.True(() => running.Error.Split("warning tcp:127.0.0.1:6653: c").Length == 3, () => $"a second line, of its end: {running.Error}");
+    }
+
+    [Fact]
+    public void The_log_warns_of_each_interface_that_others_use_as_well()
+    {
+        Needs.Namespaces("ip");
+        using var lab = new CabledHosts(hosts: 4);
+        CommandResult bridge = lab.Inside.Execute("ip", "link", "add", "br7", "type", "bridge");
+        Assert.SkipWhen(bridge.ExitCode != 0, $"no bridges here: {bridge.Error}");
+        lab.Inside.Execute("ip", "link", "set", "s1", "master", "br7").Checked();
+        lab.Inside.Execute("ip", "address", "add", "192.0.2.5/24", "dev", "s2").Checked();
+        lab.Inside.Execute("ip", "address", "add", "2001:db8::5/64", "dev", "s3").Checked();
+        lab.Inside.Execute("ip", "address", "add", "fe80::5/64", "dev", "s4").Checked(); // as every interface has
+        using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--port", "3=packet:s3", "--port", "4=s4", "--port", "local=tap:of0");
+        running.WaitForText("warning port 3: s3: it has the address 2001:db8::5: the host takes its packets as well, and answers\n");
+        Assert.Contains("warning port 1: s1: it is a port of br7, which forwards its packets as well\n", running.Error, StringComparison.Ordinal);
+        Assert.Contains("warning port 2: s2: it has the address 192.0.2.5: the host takes its packets as well, and answers\n", running.Error, StringComparison.Ordinal);
+        Assert.Equal(3, running.Error.Split(" warning ").Length - 1);
     }
 
     [Fact]

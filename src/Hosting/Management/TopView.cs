@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Softswitch.Hosting.Reports;
+using Softswitch.OfAgent.Text;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting.Management;
@@ -12,6 +13,8 @@ namespace Softswitch.Hosting.Management;
 /// switch.</remarks>
 internal sealed class TopView(TopFeed feed)
 {
+    private readonly TextWriter _terminal = StandardStream.Writer(StandardStream.Output);
+
     private const int Input = 0;
     private const int Output = 1;
     private const int LookMilliseconds = 100;
@@ -134,7 +137,7 @@ internal sealed class TopView(TopFeed feed)
         StringBuilder frame = new(BeginFrame);
         foreach (string line in page.Lines(columns, rows - 1, _order, _isPaused ? "  PAUSED" : "", _marked).Take(rows - 1))
         {
-            frame.Append(line).Append(EndLine).Append('\n');
+            frame.Append(PortText.Printable(line)).Append(EndLine).Append('\n');
         }
         frame.Append(keys.Length > columns ? keys[..columns] : keys).Append(EndLine).Append(EndFrame);
         Write(frame.ToString());
@@ -169,12 +172,11 @@ internal sealed class TopView(TopFeed feed)
         }
     }
 
-    private static void Write(string text)
+    private void Write(string text)
     {
         try
         {
-            Console.Out.Write(text);
-            Console.Out.Flush();
+            _terminal.Write(text);
         }
         catch (IOException)
         {

@@ -1,3 +1,6 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
 namespace Softswitch.Ports.Linux;
 
 /// <summary>Whether whoever started the process gave it a standard stream.</summary>
@@ -12,6 +15,14 @@ internal static class StandardStream
 
     private const int F_GETFD = 1;
     private const int FD_CLOEXEC = 1;
+
+    /// <summary>Writes to the stream as it is, each text at once. The stream stays open.</summary>
+    public static TextWriter Writer(int descriptor) => new StreamWriter(
+        new FileStream(new SafeFileHandle(descriptor, ownsHandle: false), FileAccess.Write, bufferSize: 0),
+        new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
+    {
+        AutoFlush = true,
+    };
 
     public static bool IsGiven(int descriptor) => Libc.fcntl(descriptor, F_GETFD, 0) is var flags && flags >= 0 && (flags & FD_CLOEXEC) == 0;
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Commands;
 
@@ -44,6 +45,10 @@ internal static class DropsCommand
             return;
         }
         IEnumerable<string> lines = several != null ? DropsText.Write(several) : DropsText.Write(one!);
-        Console.Out.WriteLine((clear ? "\x1b[H\x1b[2J" : string.Empty) + string.Join(Environment.NewLine, lines));
+        if (clear)
+        {
+            StandardStream.Writer(StandardStream.Output).Write("\x1b[H\x1b[2J");
+        }
+        Console.Out.WriteLine(string.Join(Environment.NewLine, lines));
     }
 }

@@ -1,0 +1,35 @@
+using System.Text;
+
+namespace Softswitch;
+
+/// <summary>Text for people: what a name, a file or a peer brings into it cannot steer a terminal. Each control character but tab and line feed becomes a question mark.</summary>
+/// <remarks>Whoever steers the terminal on purpose writes to <see cref="Ports.Linux.StandardStream"/> itself. Threads: as the writer below.</remarks>
+internal sealed class PrintableWriter(TextWriter below) : TextWriter
+{
+    public override Encoding Encoding => below.Encoding;
+
+    public override void Write(char value) => below.Write(IsPrintable(value) ? value : '?');
+
+    public override void Write(char[] buffer, int index, int count) => Write(buffer.AsSpan(index, count));
+
+    public override void Write(string? value) => Write(value.AsSpan());
+
+    public override void WriteLine(string? value) => Write(value + below.NewLine);
+
+    public override void Write(ReadOnlySpan<char> buffer)
+    {
+        foreach (char one in buffer)
+        {
+            if (!IsPrintable(one))
+            {
+                below.Write(string.Concat(buffer.ToString().Select(each => IsPrintable(each) ? each : '?')));
+                return;
+            }
+        }
+        below.Write(buffer);
+    }
+
+    public override void Flush() => below.Flush();
+
+    private static bool IsPrintable(char one) => !char.IsControl(one) || one is '\n' or '\t';
+}
