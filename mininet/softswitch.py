@@ -27,7 +27,7 @@ import threading
 from collections import deque
 
 from mininet.link import Intf, Link, OVSLink, TCLink, TCULink
-from mininet.log import debug, error, info, warn
+from mininet.log import debug, error, info
 from mininet.node import Switch
 from mininet.util import which
 
