@@ -225,7 +225,7 @@ internal sealed unsafe partial class DatapathControl
 
     private void SavePacketIns(BinaryWriter to, PacketInQueues queues)
     {
-        QueuedPacketIn[] waiting = [.. queues.All.SelectMany(ring => ring.ReadAll())];
+        QueuedPacketIn[] waiting = [.. queues.All.SelectMany(queue => queue.ReadAll())];
         to.Write(waiting.Length);
         foreach (QueuedPacketIn item in waiting)
         {
@@ -248,9 +248,12 @@ internal sealed unsafe partial class DatapathControl
             if (!PacketRecord.TryRead(from, _workers[0].Frames, out Packet packet))
             {
                 account->CountDrops(DropReason.NoFrame);
+                continue;
             }
-            else if (queues.Of(worker: 0, PacketInQueues.KindOf(reason, packet)).TryEnqueue(new QueuedPacketIn(packet, inPort, reason, maxLength)))
+            PacketInQueue queue = queues.Of(PacketInQueues.KindOf(reason, packet));
+            if (queue.HasRoom)
             {
+                queue.Enqueue(new QueuedPacketIn(packet, inPort, reason, maxLength));
                 account->Handed++;
             }
             else

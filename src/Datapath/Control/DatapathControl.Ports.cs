@@ -49,7 +49,7 @@ internal sealed unsafe partial class DatapathControl
         int firstWorker = neighbour?.FirstWorker ?? _nextPortWorker;
         SwitchPort port = new(number, device, config, firstWorker, _workers.Length)
         {
-            PacketIns = _packetIns.CreateQueues(),
+            PacketIns = new PacketInQueues(_shared.PacketInRoom),
             Incarnation = _incarnations++,
         };
         _nextPortWorker = neighbour == null ? (_nextPortWorker + 1) % _workers.Length : _nextPortWorker;

@@ -68,7 +68,6 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxEmergencyEntries);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)options.MaxExactEntries + options.MaxWildcardEntries, MaxEntries, "entries of both tables");
         ArgumentOutOfRangeException.ThrowIfNegative(options.ActionMemory);
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketInQueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PacketOutQueueLength, 1);
         if (options.SpanningTree?.Refusal is { } reason)
         {
@@ -84,6 +83,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         _table = new FlowTable(_store, grace, hash, options.AdviseHugePages);
         frames ??= CreateFrames(options);
         _lists = new ActionListMemory(grace, hash, options.ActionMemory);
+        PacketInRoom room = new(frames);
         _shared = new WorkerShared
         {
             Frames = frames,
@@ -97,7 +97,8 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             FlowCacheCapacity = options.FlowCacheCapacity,
             MaxReassemblies = options.MaxReassemblies,
             ReassemblyTimeout = options.ReassemblyTimeout,
-            PortlessPacketIns = new PacketInQueues(options.Workers, options.PacketInQueueLength),
+            PacketInRoom = room,
+            PortlessPacketIns = new PacketInQueues(room),
         };
         _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _lock);
         _frames = frames.CreateCache(_shared.FrameShare);

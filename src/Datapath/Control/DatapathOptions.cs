@@ -54,13 +54,10 @@ public sealed record DatapathOptions
     /// <summary>How long a packet is kept in a buffer; what names the buffer afterwards is refused with OFPBRC_BUFFER_EMPTY.</summary>
     public TimeSpan BufferTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Packet-ins of one kind (no match, action, LLDP) that can be queued for each port and worker; beyond it they are counted drops.</summary>
-    public int PacketInQueueLength { get; init; } = 128;
-
     /// <summary>Packet-ins a second, over all ports, shared fairly between those that want more than their share; 0 for no limit.</summary>
     public int PacketInRate { get; init; } = 10_000;
 
-    /// <summary>Packet-ins that may come at once after a pause.</summary>
+    /// <summary>Packet-ins that may come at once after a pause. They wait in frames: of these a quarter is for packet-ins, and one port may have two thirds of that.</summary>
     public int PacketInBurst { get; init; } = 2500;
 
     /// <summary>Packet-outs that can be queued for the workers.</summary>

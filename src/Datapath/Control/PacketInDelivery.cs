@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 
@@ -13,10 +12,6 @@ internal sealed unsafe class PacketInDelivery(
 {
     // Packet-ins delivered while the control lock is held once: well below a millisecond.
     private const int PacketInSlice = 256;
-
-    // Of all frames, the part that queues of packet-ins may hold, and the least a queue is worth having for.
-    private const int PacketInFrameShare = 4;
-    private const int ShortestPacketInQueue = 8;
 
     // Milliseconds between two looks whether packet-ins are still held back.
     private const int HeldPause = 10;
@@ -46,20 +41,12 @@ internal sealed unsafe class PacketInDelivery(
     /// <summary>Whether some wait that must not go yet.</summary>
     public bool IsPaused => _isPaused;
 
-    /// <summary>Queues whose length keeps those of all ports together within their share of the frames.</summary>
-    public PacketInQueues CreateQueues()
-    {
-        int queues = (shared.Ports.Ports.Length + 1) * options.Workers * (int)PacketInKind.Count;
-        int share = options.FrameCount / PacketInFrameShare / queues;
-        return new PacketInQueues(options.Workers, Math.Min(options.PacketInQueueLength, Math.Max(share, ShortestPacketInQueue)));
-    }
-
     /// <summary>Gives back what waits in the queues of a port that is gone.</summary>
     public void Discard(PacketInQueues queues)
     {
-        foreach (SpscRing<QueuedPacketIn> ring in queues.All)
+        foreach (PacketInQueue queue in queues.All)
         {
-            while (ring.TryDequeue(out QueuedPacketIn item))
+            while (queue.TryDequeue(out QueuedPacketIn item))
             {
                 account->Taken++;
                 frames.Drop(item.Packet, DropReason.NoSuchPort, account);

@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.Datapath.Control;
@@ -17,7 +16,7 @@ internal sealed class PacketInScheduler
     private double _perTick;
     private int _burst;
     private PortSet _ports = PortSet.Empty;
-    private volatile SpscRing<QueuedPacketIn>[] _rings;
+    private volatile PacketInQueue[] _queues;
     private int _next;
     private double _tokens;
     private long _filledAt;
@@ -29,7 +28,7 @@ internal sealed class PacketInScheduler
         _shared = shared;
         Limit(rate, burst);
         _tokens = _burst;
-        _rings = [.. shared.PortlessPacketIns.All];
+        _queues = [.. shared.PortlessPacketIns.All];
     }
 
     /// <summary>Changes the limit from now on.</summary>
@@ -46,9 +45,9 @@ internal sealed class PacketInScheduler
     {
         get
         {
-            foreach (SpscRing<QueuedPacketIn> ring in _rings)
+            foreach (PacketInQueue queue in _queues)
             {
-                if (!ring.IsEmpty)
+                if (!queue.IsEmpty)
                 {
                     return true;
                 }
@@ -68,7 +67,7 @@ internal sealed class PacketInScheduler
         if (_ports != _shared.Ports)
         {
             PortSet ports = _shared.Ports;
-            _rings = [.. ports.Ports.SelectMany(port => port.PacketIns.All), .. _shared.PortlessPacketIns.All];
+            _queues = [.. ports.Ports.SelectMany(port => port.PacketIns.All), .. _shared.PortlessPacketIns.All];
             _ports = ports;
             _next = 0;
         }
@@ -83,12 +82,12 @@ internal sealed class PacketInScheduler
         {
             return false;
         }
-        SpscRing<QueuedPacketIn>[] rings = _rings;
-        for (int tried = 0; tried < rings.Length; tried++)
+        PacketInQueue[] queues = _queues;
+        for (int tried = 0; tried < queues.Length; tried++)
         {
-            SpscRing<QueuedPacketIn> ring = rings[_next];
-            _next = _next + 1 == rings.Length ? 0 : _next + 1;
-            if (ring.TryDequeue(out item))
+            PacketInQueue queue = queues[_next];
+            _next = _next + 1 == queues.Length ? 0 : _next + 1;
+            if (queue.TryDequeue(out item))
             {
                 _tokens -= IsLimited ? 1 : 0;
                 return true;

@@ -33,7 +33,7 @@ public enum DropReason
     /// <summary>The queue to another worker was full.</summary>
     HandoverQueueFull,
 
-    /// <summary>The port's packet-in queue was full: the control side did not keep up.</summary>
+    /// <summary>More packet-ins at once than may wait, of the port or of the switch, while no rate limit held them back.</summary>
     PacketInQueueFull,
 
     /// <summary>The port's packet-in queue was full because the rate limit held its packets back.</summary>

@@ -6,10 +6,11 @@ namespace Softswitch.Datapath.Packets;
 /// <summary>All packet memory of a switch: one region of equal frames, and one of large frames for segments and jumbo packets.</summary>
 /// <remarks>
 /// <para>
-/// A frame holds the packet's <see cref="OffloadState"/> and <see cref="TunnelState"/>, headroom for encapsulation, then the packet:
+/// A frame holds the packet's <see cref="OffloadState"/> and <see cref="TunnelState"/>, a note of whoever has it wait, headroom for
+/// encapsulation, then the packet:
 /// <code>
-/// 0          64                      320                        FrameSize
-/// | states   | headroom              | packet ...               |
+/// 0        32     64                      320                        FrameSize
+/// | states | note | headroom              | packet ...               |
 /// </code>
 /// Of four frames one begins at 320, the others a cache line earlier each.
 /// 320 is where AF_XDP puts a packet when the umem's own headroom is 64 (XDP_PACKET_HEADROOM is 256), so the region can be
@@ -32,6 +33,10 @@ internal sealed unsafe class FramePool : IDisposable
     /// <summary>What a fresh packet has of <see cref="Headroom"/> at the least.</summary>
     public const int LeastHeadroom = Headroom - ((Places - 1) * CacheLine);
 
+    /// <summary>Bytes that the owner of a packet may write beside it (<see cref="NoteOf"/>).</summary>
+    public const int NoteSize = 32;
+
+    private const int NoteOffset = 32;
     private const int CacheLine = 64;
     private const int Places = 4;
 
@@ -220,6 +225,9 @@ internal sealed unsafe class FramePool : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* FrameStart(byte* data) =>
         IsLarge(data) ? (byte*)((nuint)data & ~(nuint)(LargeFrameSize - 1)) : OrdinaryFrameStart(data);
+
+    /// <summary>Where the owner of the packet at <paramref name="data"/> may write <see cref="NoteSize"/> bytes, as long as it is the owner.</summary>
+    internal byte* NoteOf(byte* data) => FrameStart(data) + NoteOffset;
 
     /// <summary>The same for what is known not to be a large frame. The region begins at a multiple of any frame size.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

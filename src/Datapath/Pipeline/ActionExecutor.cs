@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -309,8 +308,8 @@ internal sealed unsafe class ActionExecutor(
 
     private void SendToController(in Packet packet, ushort inPort, PacketInReason reason, ushort maxLength)
     {
-        SpscRing<QueuedPacketIn> queue = packetIns.Choose(outputs.Find(inPort)?.Port.PacketIns, reason, packet);
-        if (!queue.HasRoom())
+        PacketInQueue queue = packetIns.Choose(outputs.Find(inPort)?.Port.PacketIns, reason, packet);
+        if (!queue.HasRoom)
         {
             Drop(packet, packetIns.FullReason); // before an offload is finished in vain
         }

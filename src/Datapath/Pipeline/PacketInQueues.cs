@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Pipeline;
@@ -16,10 +15,10 @@ internal enum PacketInKind
     Count,
 }
 
-/// <summary>One port's packets on their way to the control side: a bounded queue for each worker and kind.</summary>
+/// <summary>One port's packets on their way to the control side: a queue for each kind.</summary>
 /// <remarks>
 /// One queue for all would do, and one flooding port would fill it. With a queue for each, a flood only ever fills its own, and
-/// the control side takes from them in turn. Threads: each queue's producer is its worker, its consumer the control side.
+/// the control side takes from them in turn.
 /// </remarks>
 internal sealed class PacketInQueues
 {
@@ -27,21 +26,20 @@ internal sealed class PacketInQueues
     private const ushort EtherTypeLldp = 0x88cc;
     private const ushort EtherTypeBroadcastDiscovery = 0x8942; // Floodlight's LLDP that switches without OpenFlow flood
 
-    private readonly SpscRing<QueuedPacketIn>[] _rings;
+    private readonly PacketInQueue[] _queues = new PacketInQueue[(int)PacketInKind.Count];
 
-    /// <param name="capacity">Packets each queue holds; rounded up to a power of two.</param>
-    public PacketInQueues(int workers, int capacity)
+    /// <param name="room">What it shares with all other queues of the switch.</param>
+    public PacketInQueues(PacketInRoom room)
     {
-        _rings = new SpscRing<QueuedPacketIn>[workers * (int)PacketInKind.Count];
-        for (int i = 0; i < _rings.Length; i++)
+        for (int i = 0; i < _queues.Length; i++)
         {
-            _rings[i] = new SpscRing<QueuedPacketIn>(capacity);
+            _queues[i] = new PacketInQueue(room);
         }
     }
 
-    public IReadOnlyList<SpscRing<QueuedPacketIn>> All => _rings;
+    public IReadOnlyList<PacketInQueue> All => _queues;
 
-    public SpscRing<QueuedPacketIn> Of(int worker, PacketInKind kind) => _rings[(worker * (int)PacketInKind.Count) + (int)kind];
+    public PacketInQueue Of(PacketInKind kind) => _queues[(int)kind];
 
     public static PacketInKind KindOf(PacketInReason reason, in Packet packet)
     {

@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Pipeline;
@@ -7,16 +6,14 @@ namespace Softswitch.Datapath.Pipeline;
 /// <remarks>Threads: the worker's. What finds its queue full stays with the caller, so that a flood costs a look and a release per packet.</remarks>
 internal sealed unsafe class PacketInSender
 {
-    private readonly int _worker;
     private readonly WorkerShared _shared;
     private readonly PacketAccount* _account;
     private bool _raise;
 
     /// <param name="account">The worker's, of what goes to the controller.</param>
-    public PacketInSender(int worker, WorkerShared shared, PacketAccount* account)
+    public PacketInSender(WorkerShared shared, PacketAccount* account)
     {
         _account = account;
-        _worker = worker;
         _shared = shared;
     }
 
@@ -25,14 +22,14 @@ internal sealed unsafe class PacketInSender
 
     /// <summary>The queue of such packets.</summary>
     /// <param name="port">The ingress port's queues; null if there is no such port.</param>
-    public SpscRing<QueuedPacketIn> Choose(PacketInQueues? port, PacketInReason reason, in Packet packet) =>
-        (port ?? _shared.PortlessPacketIns).Of(_worker, PacketInQueues.KindOf(reason, packet));
+    public PacketInQueue Choose(PacketInQueues? port, PacketInReason reason, in Packet packet) =>
+        (port ?? _shared.PortlessPacketIns).Of(PacketInQueues.KindOf(reason, packet));
 
     /// <summary>Moves the packet up. The queue has room, as the caller has seen.</summary>
-    public void Add(SpscRing<QueuedPacketIn> queue, in QueuedPacketIn item)
+    public void Add(PacketInQueue queue, in QueuedPacketIn item)
     {
         _raise = true;
-        _ = queue.TryEnqueue(item);
+        queue.Enqueue(item);
         _account->Entered++;
         _account->Handed++;
     }
@@ -47,5 +44,3 @@ internal sealed unsafe class PacketInSender
         }
     }
 }
-
-internal readonly record struct QueuedPacketIn(Packet Packet, ushort InPort, PacketInReason Reason, ushort MaxLength);

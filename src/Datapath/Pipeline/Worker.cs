@@ -59,7 +59,7 @@ internal sealed unsafe class Worker : IDisposable
         _classifier = new BatchClassifier(shared.Table, shared.FlowCacheCapacity);
         Handovers = handovers;
         Accounts = new OwnAccounts();
-        _packetIns = new PacketInSender(id, shared, &Accounts.Controller->Egress);
+        _packetIns = new PacketInSender(shared, &Accounts.Controller->Egress);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Bpdus = new BpduExchange(shared.Service);
         Sleep = new IdleStrategy(

@@ -34,6 +34,9 @@ internal sealed class WorkerShared : IDisposable
 
     public required TimeSpan ReassemblyTimeout { get; init; }
 
+    /// <summary>What packet-ins may hold while they wait.</summary>
+    public required PacketInRoom PacketInRoom { get; init; }
+
     /// <summary>For packet-ins whose ingress is no port: a packet-out through the table with OFPP_NONE or OFPP_CONTROLLER.</summary>
     public required PacketInQueues PortlessPacketIns { get; init; }
 

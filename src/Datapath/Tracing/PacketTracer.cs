@@ -29,7 +29,6 @@ internal sealed unsafe class PacketTracer : IDisposable
     private const int MaxFrames = 1 << 16;
     private const int SpareLargeFrames = 32;
     private const int MaxReassemblies = 16;
-    private const int PacketInsAtOnce = 4;
 
     private readonly WorkerShared _shared;
     private readonly Worker _worker;
@@ -45,9 +44,11 @@ internal sealed unsafe class PacketTracer : IDisposable
         _originals = original.Ports;
         SwitchPort[] ports = _originals.Ports;
         int frames = Math.Min(SpareFrames + (FramesPerPort * ports.Length), MaxFrames);
+        FramePool pool = new(frames, original.Frames.FrameSize, SpareLargeFrames + ports.Length);
+        PacketInRoom room = new(pool);
         _shared = new WorkerShared
         {
-            Frames = new FramePool(frames, original.Frames.FrameSize, SpareLargeFrames + ports.Length),
+            Frames = pool,
             Table = original.Table,
             Lists = original.Lists,
             Grace = new GracePeriod(workers: 1),
@@ -57,11 +58,12 @@ internal sealed unsafe class PacketTracer : IDisposable
             FlowCacheCapacity = 0,
             MaxReassemblies = MaxReassemblies,
             ReassemblyTimeout = original.ReassemblyTimeout,
-            PortlessPacketIns = new PacketInQueues(workers: 1, capacity: 1),
+            PacketInRoom = room,
+            PortlessPacketIns = new PacketInQueues(room),
         };
         _shared.Macs.CopyFrom(before?._shared.Macs ?? original.Macs);
         _devices = Array.ConvertAll(ports, port => new MirrorPort(port, _recorder, NumberOf));
-        PortSet mirrors = new([.. ports.Zip(_devices, Mirror)]);
+        PortSet mirrors = new([.. ports.Zip(_devices, (port, device) => Mirror(port, device, room))]);
         _shared.Settings = original.Settings with { Ports = mirrors, Captures = [] };
         _worker = new Worker(
             0, _shared, packetOutQueueLength: 1, new HandoverRings(workers: 1), _recorder, new FlowCounting(_uncounted.Start));
@@ -161,10 +163,10 @@ internal sealed unsafe class PacketTracer : IDisposable
 
     private ushort NumberOf(IPortDevice? device) => Array.Find(_originals.Ports, port => port.Device == device)?.Number ?? 0;
 
-    private static SwitchPort Mirror(SwitchPort original, MirrorPort device) =>
+    private static SwitchPort Mirror(SwitchPort original, MirrorPort device, PacketInRoom room) =>
         new(original.Number, device, original.Config, firstWorker: 0, workers: 1)
         {
-            PacketIns = new PacketInQueues(workers: 1, PacketInsAtOnce),
+            PacketIns = new PacketInQueues(room),
             Config = original.Config,
             BridgeFlags = original.BridgeFlags,
             WaitingBpdus = original.WaitingBpdus,

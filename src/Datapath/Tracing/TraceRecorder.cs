@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
-using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
@@ -157,9 +156,9 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
         }
         _worker.Outputs.Flush();
         _enqueued = null;
-        foreach (SpscRing<QueuedPacketIn> ring in _packetIns!.All)
+        foreach (PacketInQueue queue in _packetIns!.All)
         {
-            while (ring.TryDequeue(out QueuedPacketIn item))
+            while (queue.TryDequeue(out QueuedPacketIn item))
             {
                 byte[] bytes = item.Packet.Bytes.ToArray();
                 Add(new TraceStep(TraceStepKind.PacketIn) { Bytes = bytes, PacketInReason = item.Reason, MaxLength = item.MaxLength });

@@ -33,8 +33,8 @@ internal static class DropTexts
             "the queue to the worker that serves the port was full",
             "more workers or pinned ones (--workers, --cpus), so that its worker keeps up"),
         [DropReason.PacketInQueueFull] = new(
-            "the queue of packets for the controller was full",
-            "the controller is asked too often: add flow entries for this traffic, or set no-packet-in on the port"),
+            "more packets for the controller at once than may wait",
+            "a quarter of the frames may wait, two thirds of that from one port: more --frames, or flow entries for this traffic"),
         [DropReason.PacketInLimit] = new(
             "the limit on packets for the controller held them back",
             "raise --packet-in-rate if the controller can take more, or add flow entries for this traffic"),

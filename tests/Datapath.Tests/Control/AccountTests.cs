@@ -165,7 +165,6 @@ public sealed class AccountTests
                 Workers = workers,
                 FrameCount = 1024 + (workers * 512),
                 LargeFrameCount = 32,
-                PacketInQueueLength = 16,
                 PacketInRate = 100,
                 PacketInBurst = 50,
                 PacketOutQueueLength = 16,

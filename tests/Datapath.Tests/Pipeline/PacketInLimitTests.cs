@@ -91,7 +91,7 @@ public sealed class PacketInLimitTests
     [Fact]
     public void Without_a_limit_all_are_delivered()
     {
-        using TestSwitch sut = new(options: new DatapathOptions { PacketInRate = 0, PacketInQueueLength = 1024 });
+        using TestSwitch sut = new(options: new DatapathOptions { PacketInRate = 0 });
         sut.Control.MissBehaviour = MissBehaviour.Controller;
         for (int i = 0; i < 100; i++)
         {
@@ -100,6 +100,25 @@ public sealed class PacketInLimitTests
 
         Assert.Equal(10_000, sut.PacketIns.Count);
         sut.AssertNoFrameLost();
+    }
+
+    [Fact]
+    public void A_burst_of_a_sixth_of_the_frames_at_one_port_is_delivered_whole_and_in_order_however_late()
+    {
+        DatapathOptions options = new();
+        Assert.InRange(options.PacketInBurst, 1, options.FrameCount / 6);
+        using TestSwitch sut = new(options: new DatapathOptions { PacketInBurst = 682 }) { KeepsFrames = true };
+        sut.Control.MissBehaviour = MissBehaviour.Controller;
+        byte[][] burst = [.. Enumerable.Range(0, 682).Select(i => TestPacket.Udp(srcPort: (ushort)i))];
+        for (int round = 0; round < 3; round++)
+        {
+            Receive(sut, 1, burst);
+            sut.Settle();
+            Assert.Equal(burst, sut.PacketIns.Select(p => p.Data));
+            sut.PacketIns.Clear();
+            sut.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+        Assert.Equal(0, sut.Control.ReadDrops(DropReason.PacketInLimit) + sut.Control.ReadDrops(DropReason.PacketInQueueFull));
     }
 
     [Fact]
@@ -120,6 +139,18 @@ public sealed class PacketInLimitTests
         TestSwitch sut = new(options: new DatapathOptions { PacketInRate = Rate, PacketInBurst = Burst });
         sut.Control.MissBehaviour = MissBehaviour.Controller;
         return sut;
+    }
+
+    /// <summary>The worker has them, and the control side has not looked yet.</summary>
+    private static void Receive(TestSwitch sut, ushort port, params byte[][] frames)
+    {
+        foreach (byte[] frame in frames)
+        {
+            Assert.True(sut[port].TryInject(frame));
+        }
+        while (sut.Control.Workers[0].PollOnce() > 0)
+        {
+        }
     }
 
     private static void Drain(TestSwitch sut)

@@ -375,17 +375,21 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     [Fact]
     public void Bpdus_are_heard_and_sent_while_packet_ins_and_packet_outs_overflow()
     {
-        using TestSwitch sut = Create(new DatapathOptions { PacketInQueueLength = 2, PacketOutQueueLength = 2 });
+        using TestSwitch sut = Create(new DatapathOptions { FrameCount = 2048, PacketOutQueueLength = 2 });
+        const int room = 342; // two thirds of a quarter of the frames
         Pass(sut, 31);
         Clear(sut);
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < room + 98; i++)
         {
             Assert.True(sut[1].TryInject(TestPacket.Udp()));
+        }
+        for (int i = 0; i < 100; i++)
+        {
             sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Output(3)], TestPacket.Udp());
         }
         sut.Send(1, Hello(BetterBridge));
         Assert.Equal(98, sut.Control.ReadDrops(DropReason.PacketInQueueFull));
-        Assert.Equal(2, sut.PacketIns.Count);
+        Assert.Equal(room, sut.PacketIns.Count);
         Assert.Equal(1, sut.Control.Bridge!.RootPort!.Number);
         Pass(sut, 1);
         Assert.Contains(sut.Received(2), frame => Bpdu.TryDecode(frame, out Bpdu bpdu) && bpdu.Priority.Root == BetterBridge);

@@ -94,7 +94,6 @@ public sealed class TraceOracleTests
         TestSwitch sut = new(Ports - 2, new DatapathOptions
         {
             PacketInRate = 0,
-            PacketInQueueLength = 1024,
             BufferCount = 1,
             MaxWildcardEntries = 4096,
             SpanningTree = hasTree ? new SpanningTreeOptions() : null,
