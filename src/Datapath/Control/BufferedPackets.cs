@@ -20,7 +20,7 @@ internal sealed class BufferedPackets
     private uint _next;
     private uint _span; // places before _next that are not known to be free
 
-    /// <param name="count">Places, at least 1.</param>
+    /// <param name="count">Places; 0 for no buffers.</param>
     /// <param name="milliseconds">How long a packet is kept.</param>
     /// <param name="usedBefore">How often each place counts as used: for tests of ids that run out.</param>
     public BufferedPackets(int count, FrameCache frames, ControlClock clock, long milliseconds, uint usedBefore = 0)
@@ -33,10 +33,13 @@ internal sealed class BufferedPackets
         _frames = frames;
     }
 
+    /// <summary>Places.</summary>
+    public int Capacity => _places.Length;
+
     /// <summary>Places in use.</summary>
     public int OccupiedCount => _places.Count(place => place.Occupied);
 
-    /// <summary>Takes ownership of the packet; returns its id, which is never <see cref="FlowMod.NoBuffer"/>.</summary>
+    /// <summary>Takes ownership of the packet, if there are places; returns its id, which is never <see cref="FlowMod.NoBuffer"/>.</summary>
     public uint Add(in Packet packet, ushort inPort)
     {
         ref Place place = ref _places[_next];
@@ -71,21 +74,25 @@ internal sealed class BufferedPackets
     /// <summary>Hands the packet over, once.</summary>
     public ControlError TryTake(uint id, out Packet packet, out ushort inPort)
     {
-        Expire();
-        ref Place place = ref _places[id % _count];
-        packet = place.Packet;
-        inPort = place.InPort;
-        uint generation = id / _count;
-        if (generation > place.Generation || generation == 0)
+        ControlError error = TryFind(id, out uint index);
+        packet = default;
+        inPort = 0;
+        if (error == ControlError.None)
         {
-            return ControlError.BufferUnknown;
+            ref Place place = ref _places[index];
+            packet = place.Packet;
+            inPort = place.InPort;
+            place.Occupied = false;
         }
-        if (generation != place.Generation || !place.Occupied)
-        {
-            return ControlError.BufferEmpty;
-        }
-        place.Occupied = false;
-        return ControlError.None;
+        return error;
+    }
+
+    /// <summary>Whether <see cref="TryTake"/> would hand a packet over. It stays.</summary>
+    public bool TryPeek(uint id, out Packet packet)
+    {
+        bool isThere = TryFind(id, out uint index) == ControlError.None;
+        packet = isThere ? _places[index].Packet : default;
+        return isThere;
     }
 
     /// <summary>Writes all places, for another process to go on with: ids stay what they are.</summary>
@@ -130,7 +137,7 @@ internal sealed class BufferedPackets
                 _frames.Release(place.Packet);
             }
         }
-        _next = count == _count ? next % _count : 0;
+        _next = count == _count && count > 0 ? next % _count : 0;
         _span = count == _count ? _count : 0;
     }
 
@@ -142,6 +149,18 @@ internal sealed class BufferedPackets
             Free(ref place);
         }
         _span = 0;
+    }
+
+    private ControlError TryFind(uint id, out uint index)
+    {
+        Expire();
+        index = _count == 0 ? 0 : id % _count;
+        uint generation = _count == 0 ? 0 : id / _count;
+        if (generation == 0 || generation > _places[index].Generation)
+        {
+            return ControlError.BufferUnknown;
+        }
+        return generation == _places[index].Generation && _places[index].Occupied ? ControlError.None : ControlError.BufferEmpty;
     }
 
     private void Free(ref Place place)

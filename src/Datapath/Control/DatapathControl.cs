@@ -60,7 +60,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     public DatapathControl(DatapathOptions options, FramePool? frames = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferCount, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.BufferCount);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxReassemblies, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(options.PacketInRate);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxExactEntries);
@@ -100,9 +100,9 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             PacketInRoom = room,
             PortlessPacketIns = new PacketInQueues(room),
         };
-        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _lock);
         _frames = frames.CreateCache(_shared.FrameShare);
         _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
+        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _buffers, _lock);
         _queues = new QueueControl(_shared.Frames);
         HandoverRings handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
@@ -134,7 +134,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Whether there is a spanning tree: OFPC_STP.</summary>
     public bool HasSpanningTree => _spanningTree != null;
 
-    /// <summary>Packets that can wait in buffers for a flow-mod or packet-out.</summary>
+    /// <summary>Packets that can wait in buffers for a flow-mod or packet-out; 0 if none can.</summary>
     public int BufferCount => _options.BufferCount;
 
     /// <summary>Packets in buffers now.</summary>

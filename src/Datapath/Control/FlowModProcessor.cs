@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Offload;
+using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Tables;
 
@@ -26,12 +27,14 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     private readonly GracePeriod _grace;
     private readonly ControlClock _clock;
     private readonly ActionListMemory _lists;
+    private readonly BufferedPackets _buffers;
     private ulong _sequence;
     private uint _enoughUpTo;
     private long _shortUntil;
 
     public FlowModProcessor(
-        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, ControlLock controlLock)
+        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, BufferedPackets buffers,
+        ControlLock controlLock)
     {
         _options = options;
         _table = table;
@@ -39,6 +42,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         _grace = grace;
         _clock = clock;
         _lists = lists;
+        _buffers = buffers;
         Offloads = new FlowOffloads(table);
         Entries = new FlowEntries(table, Offloads, clock, controlLock);
         Removed = new RemovedFlows(_store, Entries, lists, Offloads);
@@ -160,7 +164,8 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         {
             return ControlError.AllTablesFull;
         }
-        Insert(mod, key, mask, exact, actions, known, past);
+        // Before it is linked: afterwards its counters are the workers'.
+        Insert(mod, key, mask, exact, actions, known, _buffers.TryPeek(mod.BufferId, out Packet released) ? FlowPast.OfReleased(released, _clock.Milliseconds) : past);
         return ControlError.None;
     }
 

@@ -1,13 +1,23 @@
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>What an entry that is restored has been through; all 0 for a new one.</summary>
+/// <summary>What an entry has been through before it is linked: one that is restored much, a new one nothing, or the packet that its flow-mod releases.</summary>
 /// <param name="Sequence">Its own; 0 for the next.</param>
 /// <param name="Lived">Since it was added, in ticks of 100 ns.</param>
 /// <param name="Counters">What it has counted.</param>
 internal readonly record struct FlowPast(ulong Sequence, long Lived, FlowCounters Counters)
 {
+    /// <summary>The packet that the entry's own flow-mod releases from a buffer counts for it, as in the reference switch.</summary>
+    /// <param name="now">Control clock in milliseconds.</param>
+    public static FlowPast OfReleased(in Packet packet, long now) => new(0, 0, new FlowCounters
+    {
+        Packets = 1,
+        Bytes = (uint)packet.Length,
+        LastUsed = (uint)now,
+    });
+
     /// <param name="entry">As described.</param>
     /// <param name="now">Control clock in ticks of 100 ns.</param>
     public static FlowPast Of(in FlowStatistics entry, long now)

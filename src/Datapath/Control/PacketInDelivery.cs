@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 
@@ -91,15 +92,19 @@ internal sealed unsafe class PacketInDelivery(
         account->Left++;
         account->LeftBytes += (uint)packet.Length;
         // The frame's bytes stay where they are while it waits in its buffer, at least until the next is added.
-        uint buffer = buffers.Add(packet, item.InPort);
+        bool isBuffered = buffers.Capacity > 0;
         Events.OnPacketIn(new PacketIn
         {
-            BufferId = buffer,
+            BufferId = isBuffered ? buffers.Add(packet, item.InPort) : FlowMod.NoBuffer,
             InPort = item.InPort,
             Reason = item.Reason,
             MaxLength = item.MaxLength,
             Data = packet.Bytes,
         });
+        if (!isBuffered)
+        {
+            frames.Release(packet);
+        }
     }
 
     // A packet-out through the table may have named a port that there is not.

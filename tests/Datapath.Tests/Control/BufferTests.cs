@@ -12,7 +12,9 @@ public sealed class BufferTests : IDisposable
 {
     private static readonly FlowAction[] ToPort2 = [FlowAction.Output(2)];
 
-    private readonly TestSwitch _sut = new() { KeepsFrames = true };
+    private static readonly DatapathOptions Buffered = new() { BufferCount = 256 };
+
+    private readonly TestSwitch _sut = new(options: Buffered) { KeepsFrames = true };
 
     public void Dispose() => _sut.Dispose();
 
@@ -36,7 +38,7 @@ public sealed class BufferTests : IDisposable
         Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(id, 1, ToPort2, []));
         uint given = Miss(_sut, 1);
         Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(id, 1, ToPort2, []));
-        uint nextOfItsPlace = given + (uint)new DatapathOptions().BufferCount;
+        uint nextOfItsPlace = given + (uint)Buffered.BufferCount;
         Assert.Equal(ControlError.BufferUnknown, _sut.Control.PacketOut(nextOfItsPlace, 1, ToPort2, []));
     }
 
@@ -86,11 +88,59 @@ public sealed class BufferTests : IDisposable
         _sut.Settle();
         Assert.Equal([TestPacket.Udp(srcPort: 7, dstPort: 99)], _sut.Received(2));
         Assert.Empty(_sut.Received(1)); // where it came from
-        Assert.Equal(0UL, _sut.Flows()[0].Packets);
         // The flow-mod holds although the buffer is gone.
         mod.Priority = 2;
         Assert.Equal(ControlError.BufferEmpty, _sut.Control.Apply(mod));
-        Assert.Equal(2, _sut.Flows().Count);
+        Assert.Equal([1UL, 0UL], _sut.Flows().Select(flow => flow.Packets));
+    }
+
+    [Theory]
+    [InlineData(1, FlowModCommand.Add)]
+    [InlineData(2, FlowModCommand.Add)]
+    [InlineData(2, FlowModCommand.Modify)]
+    public void The_packet_that_a_flow_mod_releases_counts_in_the_new_entry_and_keeps_it(int workers, FlowModCommand command)
+    {
+        using TestSwitch sut = new(options: Buffered with { Workers = workers }) { KeepsFrames = true };
+        sut.Time.Advance(TimeSpan.FromSeconds(1));
+        FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1, command) with { Actions = ToPort2, IdleTimeoutSeconds = 10, BufferId = Miss(sut, 7) };
+        Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+        Assert.Equal((1UL, (ulong)Numbered(7).Length), (sut.Flows()[0].Packets, sut.Flows()[0].Bytes));
+        sut.Send(1, Numbered(8));
+        Assert.Equal((2UL, 2 * (ulong)Numbered(7).Length), (sut.Flows()[0].Packets, sut.Flows()[0].Bytes));
+        sut.Time.Advance(TimeSpan.FromSeconds(9));
+        sut.Settle();
+        Assert.Single(sut.Flows());
+        sut.Time.Advance(TimeSpan.FromSeconds(2));
+        sut.Settle();
+        Assert.Empty(sut.Flows());
+    }
+
+    [Fact]
+    public void A_packet_released_by_a_change_of_an_entry_that_was_there_does_not_count_in_it()
+    {
+        uint id = Miss(_sut, 7);
+        _sut.Add(FlowMatch.Any, 1);
+        FlowMod mod = TestSwitch.Flow(FlowMatch.Any, 1, FlowModCommand.ModifyStrict) with { Actions = ToPort2, BufferId = id };
+        Assert.Equal(ControlError.None, _sut.Control.Apply(mod));
+        _sut.Settle();
+        Assert.Equal([Numbered(7)], _sut.Received(2));
+        Assert.Equal(0UL, _sut.Flows()[0].Packets);
+    }
+
+    [Fact]
+    public void Without_buffers_every_packet_in_names_none_and_its_frame_is_free_at_once()
+    {
+        using TestSwitch sut = new(options: new DatapathOptions { BufferCount = 0 }) { KeepsFrames = true };
+        for (ushort i = 0; i < 1000; i++)
+        {
+            Assert.Equal(FlowMod.NoBuffer, Miss(sut, i));
+        }
+        Assert.Equal(0, sut.Control.BufferedPacketCount);
+        foreach (uint id in (uint[])[0, 1, 256, FlowMod.NoBuffer - 1])
+        {
+            Assert.Equal(ControlError.BufferUnknown, sut.Control.PacketOut(id, 1, ToPort2, []));
+            Assert.Equal(ControlError.BufferUnknown, sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 1) with { Actions = ToPort2, BufferId = id }));
+        }
     }
 
     [Theory]
@@ -138,6 +188,7 @@ public sealed class BufferTests : IDisposable
         using TestSwitch sut = new(options: new DatapathOptions { FrameCount = 2048 }) { KeepsFrames = true };
         FlowMatch udp = new() { Wildcards = FlowWildcards.All & ~(FlowWildcards.DlType | FlowWildcards.NwProto), DlType = 0x800, NwProto = 17 };
         sut.Add(udp, 1, FlowAction.Output(PortNumber.Controller, 10), FlowAction.Output(2));
+        const int room = 342; // two thirds of a quarter of the frames
         for (ushort i = 0; i < 500; i++)
         {
             Assert.True(sut[1].TryInject(Numbered(i)));
@@ -176,7 +227,7 @@ public sealed class BufferTests : IDisposable
     [Fact]
     public void A_buffer_not_used_within_its_time_is_empty_and_its_frame_free()
     {
-        using TestSwitch sut = new(options: new DatapathOptions { BufferTimeout = TimeSpan.FromSeconds(5) }) { KeepsFrames = true };
+        using TestSwitch sut = new(options: Buffered with { BufferTimeout = TimeSpan.FromSeconds(5) }) { KeepsFrames = true };
         sut.Send(1, TestPacket.Icmp());
         sut.Time.Advance(TimeSpan.FromSeconds(3));
         sut.Send(1, TestPacket.Tcp());
@@ -188,7 +239,6 @@ public sealed class BufferTests : IDisposable
         sut.Send(1, TestPacket.Tcp());
         sut.Time.Advance(TimeSpan.FromSeconds(5));
 
-        const int room = 342; // two thirds of a quarter of the frames
         Assert.Equal([ControlError.BufferEmpty], Use(sut, 3));
         Assert.Equal([ControlError.BufferEmpty], Use(sut, 0));
         sut.Settle();
