@@ -48,8 +48,8 @@ public sealed record DatapathOptions
     /// <summary>Bytes that action lists of all these entries may take. Equal lists count once, a single output to a port not at all. The default lets every entry have a list of its own of five actions.</summary>
     public long ActionMemory { get; init; } = 256 << 20;
 
-    /// <summary>Packets that can wait for the controller's word in buffers.</summary>
-    public int BufferCount { get; init; } = 256;
+    /// <summary>Packets that can wait for the controller's word in buffers; 0 for no buffers: then each packet-in has the whole packet.</summary>
+    public int BufferCount { get; init; }
 
     /// <summary>How long a packet is kept in a buffer; what names the buffer afterwards is refused with OFPBRC_BUFFER_EMPTY.</summary>
     public TimeSpan BufferTimeout { get; init; } = TimeSpan.FromSeconds(5);

@@ -146,8 +146,8 @@ internal sealed record SwitchOption(
         Choice("frame-size", "bytes of a frame; AF_XDP ports take an MTU of 36846 with the first (default), of 65535 with the other",
             (to, size) => to.Datapath = to.Datapath with { FrameSize = size }, of => of.Datapath.FrameSize, ("2048", 2048), ("4096", 4096))
             with { Scope = OptionScope.Process },
-        Number("buffers", "N", 1, 4096,
-            $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount})",
+        Number("buffers", "N", 0, 4096,
+            $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount}: packet-ins have the whole packet)",
             (to, count) => to.Datapath = to.Datapath with { BufferCount = count }, of => of.Datapath.BufferCount),
         Number("buffer-timeout", "SECONDS", 1, 3600,
             $"how long each of them waits, RANGE (default {Default.Datapath.BufferTimeout.TotalSeconds})",

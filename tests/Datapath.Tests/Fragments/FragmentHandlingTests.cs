@@ -106,7 +106,7 @@ public sealed class FragmentHandlingTests
     [Fact]
     public void The_controller_gets_the_datagram_whole_and_what_it_sends_back_is_cut()
     {
-        using TestSwitch sw = NewSwitch(FragmentHandling.Reassemble, mtu: 1500);
+        using TestSwitch sw = NewSwitch(FragmentHandling.Reassemble, mtu: 1500, new DatapathOptions { BufferCount = 1 });
         sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
         sw.Send(1, [.. Ipv4Fragments.CutAll(Whole, 1480)]);
         Assert.Equal(Whole, Assert.Single(sw.PacketIns).Data);

@@ -123,6 +123,7 @@ public sealed class SwitchOptionsReaderTests
         DatapathOptions datapath = options.Datapath;
         Assert.Equal((4096, TimeSpan.FromSeconds(60), 4096, 0, 0), (datapath.BufferCount, datapath.BufferTimeout, (int)(datapath.ActionMemory >> 20), datapath.MaxEmergencyEntries, options.Agent.EmergencyAttempts));
         Assert.Equal(new DatapathOptions(), Read(("port", "eth0")).Datapath);
+        Assert.Equal(0, Read(("port", "eth0"), ("buffers", "0")).Datapath.BufferCount);
     }
 
     [Fact]
@@ -163,8 +164,8 @@ public sealed class SwitchOptionsReaderTests
     [InlineData("in-band", "true", "--in-band: there is no port LOCAL behind which the host's network stack would be; add --port local=tap:NAME")]
     [InlineData("packet-in-rate", "-1", "--packet-in-rate: '-1' is not a number from 0 to 100000000")]
     [InlineData("packet-in-burst", "0", "--packet-in-burst: '0' is not a number from 1 to 100000000")]
-    [InlineData("buffers", "0", "--buffers: '0' is not a number from 1 to 4096")]
-    [InlineData("buffers", "4097", "--buffers: '4097' is not a number from 1 to 4096")]
+    [InlineData("buffers", "-1", "--buffers: '-1' is not a number from 0 to 4096")]
+    [InlineData("buffers", "4097", "--buffers: '4097' is not a number from 0 to 4096")]
     [InlineData("buffer-timeout", "1.5", "--buffer-timeout: '1.5' is not a number from 1 to 3600")]
     [InlineData("action-memory", "0", "--action-memory: '0' is not a number from 1 to 4096")]
     [InlineData("emergency-flows", "65537", "--emergency-flows: '65537' is not a number from 0 to 65536")]

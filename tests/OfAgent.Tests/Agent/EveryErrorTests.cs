@@ -67,7 +67,7 @@ public sealed class EveryErrorTests : AgentTest
     };
 
     public EveryErrorTests()
-        : base(new DatapathOptions { MaxWildcardEntries = WildcardEntries })
+        : base(new DatapathOptions { MaxWildcardEntries = WildcardEntries, BufferCount = 16 })
     {
     }
 

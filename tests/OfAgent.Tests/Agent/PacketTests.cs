@@ -10,6 +10,11 @@ namespace Softswitch.OfAgent.Tests.Agent;
 /// <summary>Packet-in, packet-out and port-status over a socket.</summary>
 public sealed class PacketTests : AgentTest
 {
+    public PacketTests()
+        : base(new DatapathOptions { DatapathId = 0x42, BufferCount = 256 })
+    {
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(60)]
@@ -50,6 +55,27 @@ public sealed class PacketTests : AgentTest
         ReceivedPacketIn packetIn = Controller.ReadPacketIn();
         Assert.Equal(frame[..expected], packetIn.Data.ToArray());
         Assert.Equal((buffer, frame.Length), (packetIn.BufferId, packetIn.TotalLength));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(128)]
+    [InlineData(65535)]
+    public void Without_buffers_a_packet_in_is_whole_whatever_miss_send_len_and_max_len_say(int length)
+    {
+        byte[] frame = TestPacket.Icmp(payload: 1400);
+        using AgentHarness harness = new();
+        using RawController controller = harness.Connect();
+        Assert.Equal(0u, controller.ReadFeatures([]).BufferCount);
+        controller.Configure((ushort)length);
+        controller.Add(FlowMatch.Any with { InPort = 2, Wildcards = FlowWildcards.All & ~FlowWildcards.InPort }, 1, FlowAction.Output(PortNumber.Controller, (ushort)length));
+        foreach (ushort port in (ushort[])[1, 2])
+        {
+            Assert.True(harness.Ports[port].TryInject(frame));
+            ReceivedPacketIn packetIn = controller.ReadPacketIn();
+            Assert.Equal((FlowMod.NoBuffer, port, frame.Length), (packetIn.BufferId, packetIn.InPort, packetIn.TotalLength));
+            Assert.Equal(frame, packetIn.Data.ToArray());
+        }
     }
 
     [Fact]

@@ -47,7 +47,7 @@ internal static class OvsTools
     public static void MonitorPacketIns(AgentHarness harness, params string[] arguments)
     {
         using RunningCommand monitor = RunningCommand.Start("ovs-ofctl", ["-O", "OpenFlow10", "--unixctl=none", .. arguments[..^1], "monitor", arguments[^1], "40"]);
-        const string expected = "total_len=98 in_port=2 (via no_match) data_len=40 buffer=";
+        const string expected = "total_len=98 in_port=2 (via no_match) data_len=98 (unbuffered)";
         // What comes while it still sets itself up it passes over.
         Eventually.True(
             () =>
