@@ -87,8 +87,8 @@ internal sealed class ControllerSession
     /// <summary>How far it is with the ends of entries.</summary>
     public long FlowRemovedTaken => _removed.Count;
 
-    /// <summary>Whether this peer is told of the end of entries.</summary>
-    private bool WantsFlowRemoved => WantsEvents && Role != ControllerRole.Slave;
+    /// <summary>Whether this peer is sent packets, and told of the end of entries.</summary>
+    public bool WantsPacketIns => WantsEvents && Role != ControllerRole.Slave;
 
     private OfBuffer Pending => _out.Pending;
 
@@ -137,7 +137,7 @@ internal sealed class ControllerSession
     /// <summary>Appends a packet-in if this peer wants one.</summary>
     public void OnPacketIn(in PacketIn packetIn)
     {
-        if (!WantsEvents || Role == ControllerRole.Slave || !_out.AdmitPacketIn())
+        if (!WantsPacketIns || !_out.AdmitPacketIn())
         {
             return;
         }
@@ -155,7 +155,7 @@ internal sealed class ControllerSession
     /// <returns>False if one had to be appended and does not fit.</returns>
     public bool TakeFlowRemoved(int limit, bool force)
     {
-        if (!WantsFlowRemoved)
+        if (!WantsPacketIns)
         {
             _removed = _agent.Control.EndOfFlowRemoved;
             return true;
@@ -456,6 +456,7 @@ internal sealed class ControllerSession
             _agent.DemoteMasters();
         }
         Role = role;
+        _agent.OnSessionChanged();
         RoleMessage.WriteReply(Pending, xid, role);
         return true;
     }

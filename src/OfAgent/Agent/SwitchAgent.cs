@@ -18,7 +18,8 @@ namespace Softswitch.OfAgent.Agent;
 /// <para>
 /// Who gets packets without a flow entry. If controllers are configured: they do while at least one is connected; peers of listeners are
 /// management tools, which get events only after SET_CONFIG with a miss_send_len above 0, like Open vSwitch's service
-/// connections, and do not count. If none is configured, a peer of a listener may be the controller: it gets events at once, and
+/// connections, and do not count. While no controller is there they get, in fail mode secure, what would be dropped. If none is configured,
+/// a peer of a listener may be the controller: it gets events at once, and
 /// counts from its SET_CONFIG on (in fail mode secure, where nothing is lost by it, from its FEATURES_REQUEST on). While nobody counts,
 /// the fail mode decides.
 /// </para>
@@ -304,8 +305,10 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
 
     private void ChooseMissBehaviour()
     {
-        MissBehaviour alone = Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal : MissBehaviour.Drop;
-        Control.MissBehaviour = _hasOwnController || HasContact ? MissBehaviour.Controller : alone;
+        Control.MissBehaviour = _hasOwnController || HasContact ? MissBehaviour.Controller
+            : Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal
+            : _connections.Exists(IsMonitor) ? MissBehaviour.Controller
+            : MissBehaviour.Drop;
     }
 
     /// <summary>Under the control lock: at most one connection is master.</summary>
@@ -334,6 +337,9 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         }
         return !connection.IsPassive || session.IsConfigured || (Options.FailMode == FailMode.Secure && session.IsIntroduced);
     }
+
+    /// <summary>Whether this management tool asked for packets: what would be dropped while no controller is there, it is shown.</summary>
+    private bool IsMonitor(ControllerConnection connection) => IsManagement(connection.IsPassive) && connection.Session.WantsPacketIns;
 
     /// <summary>Whether losing this connection is losing contact: a tool that looks in through a listener and leaves is no controller.</summary>
     private bool IsController(ControllerConnection connection) =>

@@ -66,6 +66,44 @@ public sealed class ConnectionTests
         Assert.Equal(MissBehaviour.Controller, harness.ReadMissBehaviour());
     }
 
+    [Theory]
+    [InlineData(FailMode.Secure, MissBehaviour.Drop, MissBehaviour.Controller)]
+    [InlineData(FailMode.Standalone, MissBehaviour.Normal, MissBehaviour.Normal)]
+    internal void While_the_configured_controller_is_away_a_monitor_is_shown_what_would_be_dropped(FailMode mode, MissBehaviour alone, MissBehaviour watched)
+    {
+        using Socket listener = AgentHarness.ListenAsController(out ConnectionTarget target); // and says nothing
+        using AgentHarness harness = new(new AgentOptions
+        {
+            Controllers = [target],
+            Listeners = [AgentHarness.Target("ptcp:0:127.0.0.1")],
+            FailMode = mode,
+            TimeProvider = _time,
+        });
+        using (RawController monitor = harness.Connect())
+        {
+            Assert.Empty(monitor.Barrier());
+            Assert.Equal(alone, harness.ReadMissBehaviour());
+            monitor.Configure();
+            Assert.Equal(watched, harness.ReadMissBehaviour());
+            if (mode == FailMode.Secure)
+            {
+                byte[] frame = TestPacket.Icmp();
+                Assert.True(harness.Ports[1].TryInject(frame));
+                Assert.Equal(frame, monitor.ReadPacketIn().Data.ToArray());
+            }
+            monitor.Configure(missSendLength: 0);
+            Assert.Equal(alone, harness.ReadMissBehaviour());
+            monitor.Configure();
+            monitor.Send(b => RoleMessage.WriteRequest(b, 1, ControllerRole.Slave));
+            monitor.Read(OfType.Vendor);
+            Assert.Equal(alone, harness.ReadMissBehaviour());
+            monitor.Send(b => RoleMessage.WriteRequest(b, 1, ControllerRole.Other));
+            monitor.Read(OfType.Vendor);
+            Assert.Equal(watched, harness.ReadMissBehaviour());
+        }
+        Eventually.True(() => harness.ReadMissBehaviour() == alone, "it is gone");
+    }
+
     [Fact]
     public void A_lost_connection_is_tried_again_within_a_second_then_after_one_two_four_eight()
     {
