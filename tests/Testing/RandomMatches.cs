@@ -9,6 +9,11 @@ internal sealed class RandomMatches(int seed)
     private static readonly ushort[] Types = [EtherType.Ipv4, EtherType.Ipv4, EtherType.Ipv4, EtherType.Arp, EtherType.Lldp, EtherType.Rarp];
     private static readonly byte[] Protocols = [IpProtocol.Tcp, IpProtocol.Udp, IpProtocol.Icmp, 89];
 
+    private static readonly ushort[] MoreTypes =
+        [EtherType.Ipv4, EtherType.Ipv6, EtherType.Arp, EtherType.Rarp, EtherType.Lldp, EtherType.NotEthernetII, 0x8847, 0];
+    private static readonly byte[] MoreProtocols =
+        [IpProtocol.Tcp, IpProtocol.Udp, IpProtocol.Icmp, IpProtocol.IcmpV6, IpProtocol.Sctp, IpProtocol.Gre, 2, 0];
+
     private readonly Random _random = new(seed);
 
     public Random Random => _random;
@@ -37,6 +42,16 @@ internal sealed class RandomMatches(int seed)
         }
         return match;
     }
+
+    /// <summary>A match of any dl_type and nw_proto, ports and TOS of all their bits: for codecs and reports.</summary>
+    public FlowMatch NextMatchOfAnyType() => NextMatch() with
+    {
+        DlType = MoreTypes[_random.Next(MoreTypes.Length)],
+        NwProto = MoreProtocols[_random.Next(MoreProtocols.Length)],
+        NwTos = (byte)_random.Next(256),
+        TpSrc = (ushort)_random.Next(65536),
+        TpDst = (ushort)_random.Next(65536),
+    };
 
     /// <summary>A frame whose fields come from the same few values.</summary>
     public byte[] NextFrame()

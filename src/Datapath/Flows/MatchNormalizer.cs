@@ -8,29 +8,33 @@ namespace Softswitch.Datapath.Flows;
 /// A field whose prerequisite is open or different is ignored, in every command alike, as OpenFlow 1.0.1 words it and as the
 /// reference switch and Open vSwitch behave: network fields need dl_type IPv4 or ARP, transport fields an nw_proto of TCP,
 /// UDP or ICMP, dl_vlan_pcp a tag. Ignored fields are 0 in key and mask, which is what the parser gives packets without them.
+/// Reports know a few prerequisites more, for packets that OpenFlow 1.0 has no fields of but Open vSwitch looks into: they show what
+/// was given.
 /// </remarks>
 internal static class MatchNormalizer
 {
+    /// <summary>Which of the fields behind the Ethernet header apply to a type and protocol.</summary>
+    [Flags]
+    private enum UpperFields
+    {
+        None = 0,
+        Addresses = 1 << 0,
+        Protocol = 1 << 1,
+        Tos = 1 << 2,
+        Transport = 1 << 3,
+    }
+
     /// <summary>Computes key and mask; the key is 0 wherever the mask is.</summary>
     /// <returns>True for an exact entry: one without wildcards (§3.4), whose mask compares every bit.</returns>
     public static bool Normalize(in FlowMatch match, out FlowKey key, out FlowKey mask)
     {
-        mask = default;
-        key = default;
-        key.InPort = match.InPort;
-        mask.InPort = Has(match, FlowWildcards.InPort) ? (ushort)0xffff : (ushort)0;
-        key.DlSrc = match.DlSrc;
-        mask.DlSrc = Has(match, FlowWildcards.DlSrc) ? MacAddress.Broadcast : default;
-        key.DlDst = match.DlDst;
-        mask.DlDst = Has(match, FlowWildcards.DlDst) ? MacAddress.Broadcast : default;
-        key.DlType = Be16.FromHost(match.DlType);
-        mask.DlType = Has(match, FlowWildcards.DlType) ? new Be16(0xffff) : default;
-        NormalizeVlan(match, ref key, ref mask);
-        if (Has(match, FlowWildcards.DlType) && match.DlType is EtherType.Ipv4 or EtherType.Arp)
+        Translate(match, ComparedOf(match), out key, out mask);
+        if (key is { NwProto: IpProtocol.Icmp, DlType.Host: EtherType.Ipv4 })
         {
-            NormalizeNetwork(match, ref key, ref mask);
+            // §3.4 table 3: ICMP type and code are 8 bits of the 16.
+            key.TpSrc = Be16.FromHost((byte)key.TpSrc.Host);
+            key.TpDst = Be16.FromHost((byte)key.TpDst.Host);
         }
-        key = FlowKey.And(key, mask);
         if ((match.Wildcards & FlowWildcards.All) != FlowWildcards.None)
         {
             return false;
@@ -39,14 +43,28 @@ internal static class MatchNormalizer
         return true;
     }
 
-    /// <summary>The match as reports show it: only what is compared, and each thing said in one way, so that it can be compared and sent back.</summary>
+    /// <summary>
+    /// Whether the match gives fields that reports show and the tables do not compare, those of IPv6 for example: it meets more packets
+    /// than it says.
+    /// </summary>
+    public static bool IsWidened(in FlowMatch match)
+    {
+        UpperFields hidden = ShownOf(match) & ~ComparedOf(match);
+        return (Has(hidden, UpperFields.Addresses) && Math.Min(match.NwSrcWildBits, match.NwDstWildBits) < 32)
+            || (Has(hidden, UpperFields.Protocol) && Has(match, FlowWildcards.NwProto))
+            || (Has(hidden, UpperFields.Tos) && Has(match, FlowWildcards.NwTos))
+            || (Has(hidden, UpperFields.Transport) && (Has(match, FlowWildcards.TpSrc) || Has(match, FlowWildcards.TpDst)));
+    }
+
+    /// <summary>The match as reports show it: what applies, each thing said in one way, so that it can be compared and sent back.</summary>
     /// <remarks>
     /// Wildcarded and ignored fields are 0, ignored ones wildcarded, addresses cut to their prefix: bit for bit what Open vSwitch reports. But
     /// an exact entry stays one, without wildcards, as in the reference switch: its rank hangs on that.
     /// </remarks>
     public static FlowMatch Report(in FlowMatch match)
     {
-        bool exact = Normalize(match, out FlowKey key, out FlowKey mask);
+        bool exact = (match.Wildcards & FlowWildcards.All) == FlowWildcards.None;
+        Translate(match, ShownOf(match), out FlowKey key, out FlowKey mask);
         FlowMatch report = new()
         {
             Wildcards = OpenIf(mask.InPort == 0, FlowWildcards.InPort)
@@ -70,11 +88,59 @@ internal static class MatchNormalizer
         };
         report.SetNwWildBits(BitOperations.TrailingZeroCount(mask.NwSrc.Host), BitOperations.TrailingZeroCount(mask.NwDst.Host));
         ReportVlan(key.Vlan.Host, mask.Vlan.Host, ref report);
-        if (!exact && report.Wildcards == FlowWildcards.None)
+        if (exact)
+        {
+            report.Wildcards = FlowWildcards.None;
+        }
+        else if (report.Wildcards == FlowWildcards.None)
         {
             report.Wildcards = FlowWildcards.DlVlanPcp; // of frames without a tag, which have none; else it would be taken for exact
         }
         return report;
+    }
+
+    /// <summary>What the tables compare.</summary>
+    private static UpperFields ComparedOf(in FlowMatch match) => (TypeOf(match), ProtocolOf(match)) switch
+    {
+        (EtherType.Ipv4, IpProtocol.Tcp or IpProtocol.Udp or IpProtocol.Icmp) =>
+            UpperFields.Addresses | UpperFields.Protocol | UpperFields.Tos | UpperFields.Transport,
+        (EtherType.Ipv4, _) => UpperFields.Addresses | UpperFields.Protocol | UpperFields.Tos,
+        (EtherType.Arp, _) => UpperFields.Addresses | UpperFields.Protocol,
+        _ => UpperFields.None,
+    };
+
+    /// <summary>What reports show: the fields that Open vSwitch compares.</summary>
+    private static UpperFields ShownOf(in FlowMatch match) => (TypeOf(match), ProtocolOf(match)) switch
+    {
+        (EtherType.Ipv4, IpProtocol.Sctp) => ComparedOf(match) | UpperFields.Transport,
+        (EtherType.Ipv6, IpProtocol.Tcp or IpProtocol.Udp or IpProtocol.Sctp or IpProtocol.IcmpV6) =>
+            UpperFields.Protocol | UpperFields.Tos | UpperFields.Transport,
+        (EtherType.Ipv6, _) => UpperFields.Protocol | UpperFields.Tos,
+        (EtherType.Rarp, _) => UpperFields.Addresses | UpperFields.Protocol,
+        _ => ComparedOf(match),
+    };
+
+    /// <summary>dl_type, or 0, which no frame has, where it is open.</summary>
+    private static ushort TypeOf(in FlowMatch match) => Has(match, FlowWildcards.DlType) ? match.DlType : (ushort)0;
+
+    /// <summary>nw_proto, or 0, which decides nothing, where it is open.</summary>
+    private static byte ProtocolOf(in FlowMatch match) => Has(match, FlowWildcards.NwProto) ? match.NwProto : (byte)0;
+
+    private static void Translate(in FlowMatch match, UpperFields upper, out FlowKey key, out FlowKey mask)
+    {
+        mask = default;
+        key = default;
+        key.InPort = match.InPort;
+        mask.InPort = Has(match, FlowWildcards.InPort) ? (ushort)0xffff : (ushort)0;
+        key.DlSrc = match.DlSrc;
+        mask.DlSrc = Has(match, FlowWildcards.DlSrc) ? MacAddress.Broadcast : default;
+        key.DlDst = match.DlDst;
+        mask.DlDst = Has(match, FlowWildcards.DlDst) ? MacAddress.Broadcast : default;
+        key.DlType = Be16.FromHost(match.DlType);
+        mask.DlType = Has(match, FlowWildcards.DlType) ? new Be16(0xffff) : default;
+        TranslateVlan(match, ref key, ref mask);
+        TranslateUpper(match, upper, ref key, ref mask);
+        key = FlowKey.And(key, mask);
     }
 
     private static void ReportVlan(ushort vlan, ushort mask, ref FlowMatch report)
@@ -91,7 +157,7 @@ internal static class MatchNormalizer
 
     private static FlowWildcards OpenIf(bool isOpen, FlowWildcards field) => isOpen ? field : FlowWildcards.None;
 
-    private static void NormalizeVlan(in FlowMatch match, ref FlowKey key, ref FlowKey mask)
+    private static void TranslateVlan(in FlowMatch match, ref FlowKey key, ref FlowKey mask)
     {
         bool matchId = Has(match, FlowWildcards.DlVlan);
         if (matchId && match.DlVlan == FlowMatch.VlanNone)
@@ -115,33 +181,39 @@ internal static class MatchNormalizer
         mask.Vlan = Be16.FromHost(vlanMask);
     }
 
-    private static void NormalizeNetwork(in FlowMatch match, ref FlowKey key, ref FlowKey mask)
+    private static void TranslateUpper(in FlowMatch match, UpperFields upper, ref FlowKey key, ref FlowKey mask)
     {
-        key.NwSrc = Be32.FromHost(match.NwSrc);
-        mask.NwSrc = Be32.FromHost(PrefixMask(match.NwSrcWildBits));
-        key.NwDst = Be32.FromHost(match.NwDst);
-        mask.NwDst = Be32.FromHost(PrefixMask(match.NwDstWildBits));
-        key.NwProto = match.NwProto;
-        mask.NwProto = Has(match, FlowWildcards.NwProto) ? (byte)0xff : (byte)0;
-        if (match.DlType != EtherType.Ipv4)
+        if (Has(upper, UpperFields.Addresses))
         {
-            return;
+            key.NwSrc = Be32.FromHost(match.NwSrc);
+            mask.NwSrc = Be32.FromHost(PrefixMask(match.NwSrcWildBits));
+            key.NwDst = Be32.FromHost(match.NwDst);
+            mask.NwDst = Be32.FromHost(PrefixMask(match.NwDstWildBits));
         }
-        key.NwTos = match.NwTos;
-        mask.NwTos = Has(match, FlowWildcards.NwTos) ? (byte)0xfc : (byte)0;
-        if (Has(match, FlowWildcards.NwProto) && match.NwProto is IpProtocol.Tcp or IpProtocol.Udp or IpProtocol.Icmp)
+        if (Has(upper, UpperFields.Protocol))
         {
-            // §3.4 table 3: ICMP type and code are 8 bits of the 16.
-            ushort portMask = match.NwProto == IpProtocol.Icmp ? (ushort)0x00ff : (ushort)0xffff;
-            key.TpSrc = Be16.FromHost((ushort)(match.TpSrc & portMask));
+            key.NwProto = match.NwProto;
+            mask.NwProto = Has(match, FlowWildcards.NwProto) ? (byte)0xff : (byte)0;
+        }
+        if (Has(upper, UpperFields.Tos))
+        {
+            key.NwTos = match.NwTos;
+            mask.NwTos = Has(match, FlowWildcards.NwTos) ? (byte)0xfc : (byte)0;
+        }
+        if (Has(upper, UpperFields.Transport))
+        {
+            key.TpSrc = Be16.FromHost(match.TpSrc);
             mask.TpSrc = Has(match, FlowWildcards.TpSrc) ? new Be16(0xffff) : default;
-            key.TpDst = Be16.FromHost((ushort)(match.TpDst & portMask));
+            key.TpDst = Be16.FromHost(match.TpDst);
             mask.TpDst = Has(match, FlowWildcards.TpDst) ? new Be16(0xffff) : default;
         }
     }
 
     /// <summary>True if the match compares the field.</summary>
     private static bool Has(in FlowMatch match, FlowWildcards field) => (match.Wildcards & field) == 0;
+
+    /// <summary>Enum.HasFlag would allocate where the JIT has not optimised yet.</summary>
+    private static bool Has(UpperFields fields, UpperFields field) => (fields & field) != 0;
 
     private static uint PrefixMask(int wildBits) => wildBits >= 32 ? 0 : uint.MaxValue << wildBits;
 }

@@ -1,6 +1,6 @@
 namespace Softswitch.Datapath.Headers;
 
-/// <summary>IPv4 protocol numbers the datapath looks at.</summary>
+/// <summary>IP protocol numbers that the datapath looks at, or that matches name.</summary>
 internal static class IpProtocol
 {
     public const byte Icmp = 1;
@@ -8,6 +8,8 @@ internal static class IpProtocol
     public const byte Tcp = 6;
     public const byte Udp = 17;
     public const byte Gre = 47;
+    public const byte IcmpV6 = 58;
+    public const byte Sctp = 132;
 
     /// <summary>The NetFPGA capsulator's; the number is unassigned.</summary>
     public const byte Capsulator = 245;

@@ -10,7 +10,6 @@ internal static class MatchSyntax
     private const ushort MaxVlanId = 0xfff;
     private const ushort TagPresent = 0x1000;
     private const byte DscpMask = 0xfc;
-    private const byte Sctp = 132;
 
     /// <summary>Everything open, address wildcards as 32 bits each.</summary>
     public static FlowMatch Any
@@ -32,7 +31,7 @@ internal static class MatchSyntax
             "icmp" => (EtherType.Ipv4, IpProtocol.Icmp),
             "tcp" => (EtherType.Ipv4, IpProtocol.Tcp),
             "udp" => (EtherType.Ipv4, IpProtocol.Udp),
-            "sctp" => (EtherType.Ipv4, Sctp),
+            "sctp" => (EtherType.Ipv4, IpProtocol.Sctp),
             "arp" => (EtherType.Arp, (byte)0),
             "rarp" => (EtherType.Rarp, (byte)0),
             "ipv6" => (EtherType.Ipv6, (byte)0),
@@ -112,7 +111,7 @@ internal static class MatchSyntax
         byte nwProto = match.Wildcards.HasFlag(FlowWildcards.NwProto) ? (byte)0 : match.NwProto;
         bool isIp = dlType == EtherType.Ipv4;
         bool isArp = dlType is EtherType.Arp or EtherType.Rarp;
-        bool hasPorts = isIp && nwProto is IpProtocol.Icmp or IpProtocol.Tcp or IpProtocol.Udp or Sctp;
+        bool hasPorts = isIp && nwProto is IpProtocol.Icmp or IpProtocol.Tcp or IpProtocol.Udp or IpProtocol.Sctp;
         if (!hasPorts)
         {
             Open(ref match, FlowWildcards.TpSrc, ref match.TpSrc, "tp_src", "tcp, udp or icmp", warnings);

@@ -9,8 +9,6 @@ namespace Softswitch.OfAgent.Text;
 internal static class MatchText
 {
     private const ushort VlanIdMask = 0xfff;
-    private const byte IcmpV6 = 58;
-    private const byte Sctp = 132;
 
     /// <param name="priority">Written unless it is the default, 32768.</param>
     /// <returns>Whether anything was written: a match for every packet has no words.</returns>
@@ -56,11 +54,11 @@ internal static class MatchText
         (EtherType.Ipv4, IpProtocol.Icmp) => "icmp",
         (EtherType.Ipv4, IpProtocol.Tcp) => "tcp",
         (EtherType.Ipv4, IpProtocol.Udp) => "udp",
-        (EtherType.Ipv4, Sctp) => "sctp",
-        (EtherType.Ipv6, IcmpV6) => "icmp6",
+        (EtherType.Ipv4, IpProtocol.Sctp) => "sctp",
+        (EtherType.Ipv6, IpProtocol.IcmpV6) => "icmp6",
         (EtherType.Ipv6, IpProtocol.Tcp) => "tcp6",
         (EtherType.Ipv6, IpProtocol.Udp) => "udp6",
-        (EtherType.Ipv6, Sctp) => "sctp6",
+        (EtherType.Ipv6, IpProtocol.Sctp) => "sctp6",
         (EtherType.Ipv4, _) => "ip",
         (EtherType.Ipv6, _) => "ipv6",
         (EtherType.Arp, _) => "arp",
@@ -132,7 +130,7 @@ internal static class MatchText
     private static void AppendTransport(StringBuilder text, in FlowMatch match, FlowWildcards given)
     {
         bool isIcmp = (given & (FlowWildcards.DlType | FlowWildcards.NwProto)) == (FlowWildcards.DlType | FlowWildcards.NwProto)
-            && (match is { DlType: EtherType.Ipv4, NwProto: IpProtocol.Icmp } || match is { DlType: EtherType.Ipv6, NwProto: IcmpV6 });
+            && match is { DlType: EtherType.Ipv4, NwProto: IpProtocol.Icmp } or { DlType: EtherType.Ipv6, NwProto: IpProtocol.IcmpV6 };
         if (given.HasFlag(FlowWildcards.TpSrc))
         {
             text.Append($"{(isIcmp && match.TpSrc <= byte.MaxValue ? "icmp_type" : "tp_src")}={match.TpSrc},");

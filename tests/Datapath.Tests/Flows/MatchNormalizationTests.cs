@@ -49,7 +49,7 @@ public sealed class MatchNormalizationTests
         ["nw without dl_type"] = Pair(
             Match(FlowWildcards.NwProto | FlowWildcards.NwTos | FlowWildcards.NwSrcMask) with { NwProto = 6, NwTos = 8, NwSrc = 1 },
             a => a with { NwProto = 17, NwTos = 4, NwSrc = 2 }),
-        ["nw with a dl_type that has none"] = Pair(Typed(6, FlowWildcards.NwDstMask) with { DlType = 0x86dd, NwDst = 9 }, a => a with { NwProto = 17, NwDst = 10 }),
+        ["nw with a dl_type that has none"] = Pair(Typed(6, FlowWildcards.NwDstMask) with { DlType = 0x88cc, NwDst = 9 }, a => a with { NwProto = 17, NwDst = 10 }),
         ["tos of arp"] = Pair(Match(FlowWildcards.DlType | FlowWildcards.NwTos) with { DlType = 0x806, NwTos = 4 }, a => a with { NwTos = 8 }),
         ["pcp without a tag"] = Pair(Match(FlowWildcards.DlVlan | FlowWildcards.DlVlanPcp) with { DlVlan = FlowMatch.VlanNone, DlVlanPcp = 3 }, a => a with { DlVlanPcp = 4 }),
         ["bits below the prefix"] = Pair(
@@ -112,12 +112,46 @@ public sealed class MatchNormalizationTests
         RandomMatches random = new(11);
         for (int i = 0; i < 20_000; i++)
         {
-            FlowMatch match = random.NextMatch();
+            FlowMatch match = random.NextMatchOfAnyType();
             FlowMatch report = MatchNormalizer.Report(match);
             bool exact = MatchNormalizer.Normalize(match, out FlowKey key, out FlowKey mask);
             Assert.Equal((exact, key, mask), (MatchNormalizer.Normalize(report, out FlowKey sameKey, out FlowKey sameMask), sameKey, sameMask));
             Assert.Equal(report, MatchNormalizer.Report(report));
         }
+    }
+
+    /// <summary>Matches that give more than is compared, with what packets they meet besides.</summary>
+    [Theory]
+    [InlineData(EtherType.Ipv4, IpProtocol.Icmp, 0, 0x0108, 0xff00, false)]
+    [InlineData(EtherType.Ipv4, IpProtocol.Sctp, 0, 80, 81, true)]
+    [InlineData(EtherType.Ipv6, IpProtocol.IcmpV6, 0x20, 135, 0, true)]
+    [InlineData(EtherType.Ipv6, IpProtocol.Tcp, 0, 80, 81, true)]
+    public void What_is_not_compared_is_reported_as_given(
+        ushort type, byte protocol, byte tos, ushort source, ushort destination, bool isWidened)
+    {
+        FlowMatch given = Typed(protocol, FlowWildcards.NwTos | FlowWildcards.TpSrc | FlowWildcards.TpDst);
+        given = given with { DlType = type, NwTos = tos, TpSrc = source, TpDst = destination };
+        given.SetNwWildBits(32, 32);
+        AssertReportedAsGiven(given, isWidened);
+    }
+
+    [Fact]
+    public void What_is_not_compared_of_rarp_is_reported_as_given_to_the_prefix()
+    {
+        FlowMatch given = Typed(3) with { DlType = EtherType.Rarp, NwSrc = 0x0a000000 };
+        given.SetNwWildBits(8, 32);
+        AssertReportedAsGiven(given, isWidened: true);
+    }
+
+    private static void AssertReportedAsGiven(FlowMatch given, bool isWidened)
+    {
+        using TestSwitch sut = new(ports: 0);
+        sut.Add(given, 5);
+        Assert.Equal(given, Assert.Single(sut.Flows()).Match);
+        Assert.Equal(isWidened, MatchNormalizer.IsWidened(given));
+        // The tables look at less: what they leave out makes no other entry.
+        sut.Add(given with { TpSrc = (ushort)(given.TpSrc ^ 0x100) }, 5);
+        Assert.Single(sut.Flows());
     }
 
     private static FlowMatch Match(FlowWildcards compared) => new() { Wildcards = FlowWildcards.All & ~compared };
