@@ -60,7 +60,8 @@ public sealed partial class SwitchGroup
     /// <param name="cause">Who asks for it, for the log.</param>
     /// <returns>A line for each change, and for each that takes a new start.</returns>
     /// <exception cref="OptionException">
-    /// A line for each thing that is wrong; where the file is, nothing was done. Where a switch cannot be changed or started, the lines say what was done besides.
+    /// A line for each thing that is wrong, for the caller to tell the log; where the file is, nothing was done. Where a switch cannot be
+    /// changed or started, the lines say what was done besides.
     /// </exception>
     internal IReadOnlyList<string> Reload(string cause)
     {
@@ -101,7 +102,6 @@ public sealed partial class SwitchGroup
             report.ForEach(line => HostLog.News(_log, $"{cause}: {line}"));
             if (errors.Count > 0)
             {
-                HostLog.Warn(_log, $"{cause}: refused: {string.Join("; ", errors)}");
                 throw new OptionException([.. errors, .. report.Select(line => $"done: {line}")]);
             }
             foreach (string line in _pending)

@@ -67,7 +67,9 @@ public sealed partial class SwitchHost
     /// <summary>Reads the configuration again and applies what has changed. One at a time; the calling thread is in the switch's network namespace.</summary>
     /// <param name="cause">Who asks for it, for the log.</param>
     /// <returns>A line for each change, and for each that takes a new start.</returns>
-    /// <exception cref="OptionException">A line for each thing that is wrong. Everything is as it was then, but for what the lines say.</exception>
+    /// <exception cref="OptionException">
+    /// A line for each thing that is wrong, for the caller to tell the log. Everything is as it was then, but for what the lines say.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     internal IReadOnlyList<string> Reload(string cause)
     {
@@ -81,24 +83,16 @@ public sealed partial class SwitchHost
         try
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
-            try
+            List<string> report = ReconfigureFromSource();
+            foreach (string line in report)
             {
-                List<string> report = ReconfigureFromSource();
-                foreach (string line in report)
-                {
-                    HostLog.News(_log, $"{cause}: {line}");
-                }
-                foreach (string line in _pending)
-                {
-                    HostLog.Warn(_log, $"{cause}: {line}");
-                }
-                return [.. report, .. _pending];
+                HostLog.News(_log, $"{cause}: {line}");
             }
-            catch (OptionException e)
+            foreach (string line in _pending)
             {
-                HostLog.Warn(_log, $"{cause}: refused: {string.Join("; ", e.Message.Split('\n'))}");
-                throw;
+                HostLog.Warn(_log, $"{cause}: {line}");
             }
+            return [.. report, .. _pending];
         }
         finally
         {

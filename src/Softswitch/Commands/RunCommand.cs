@@ -128,7 +128,7 @@ internal static class RunCommand
         group.Manager = manager;
         while (WaitHandle.WaitAny([signal.Token.WaitHandle, group.Failed.WaitHandle, group.Given.WaitHandle, reload]) is 3)
         {
-            Reload(group);
+            Reload(group, log);
         }
         if (group.Given.IsCancellationRequested)
         {
@@ -157,15 +157,15 @@ internal static class RunCommand
 
     private static string LabelOf(IPEndPoint web) => $"web {web}";
 
-    private static void Reload(SwitchGroup group)
+    private static void Reload(SwitchGroup group, StreamLog log)
     {
         try
         {
             group.Reload("SIGHUP");
         }
-        catch (OptionException)
+        catch (OptionException e)
         {
-            // the log has it, and the switch goes on as it was
+            HostLog.Warn(log, $"SIGHUP: refused: {string.Join("; ", e.Message.Split('\n'))}"); // the switch goes on as it was
         }
     }
 

@@ -42,6 +42,18 @@ public sealed class ControlSocketsTests
     }
 
     [Fact]
+    public void A_reload_that_is_refused_is_one_line_in_the_log()
+    {
+        List<string> log = [];
+        using SwitchHost host = SwitchHost.Start(Small with { Source = _ => throw new OptionException("--port: nonsense") }, log.Add);
+        ControlAnswer answer = host.Execute(ControlProtocol.Reload);
+        Assert.Equal((false, "--port: nonsense"), (answer.Done, answer.Lines[0]));
+        Assert.Equal(
+            "control socket: 'reload' refused: --port: nonsense; nothing was changed",
+            Assert.Single(log, line => line.Contains("nonsense", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void What_a_killed_switch_left_does_not_run_and_gives_way()
     {
         string path = ControlSockets.PathOf(ControlSockets.MakeFolder(), "left");
