@@ -387,7 +387,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         }
         foreach ((ConnectionTarget target, int port) in options.Agent.Listeners.Zip(agent.ListenPorts))
         {
-            say((target with { Port = port }).ListeningLine);
+            say($"listening: {target with { Port = port }}"); // that it is open to all, the log says
         }
         foreach (ConnectionTarget target in options.Agent.Controllers)
         {

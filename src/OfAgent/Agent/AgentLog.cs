@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.OfAgent.Agent;
 
@@ -26,4 +27,7 @@ internal static partial class AgentLog
 
     [LoggerMessage(107, LogLevel.Warning, "{Change}")]
     public static partial void Emergency(ILogger log, string change);
+
+    [LoggerMessage(110, LogLevel.Warning, "{Listener}: listening {Warning}")]
+    public static partial void OpenToAll(ILogger log, ConnectionTarget listener, string warning);
 }

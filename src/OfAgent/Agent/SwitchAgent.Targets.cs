@@ -127,6 +127,10 @@ internal sealed partial class SwitchAgent
                 socket.Dispose();
                 throw;
             }
+            if (target.IsOpenToAll)
+            {
+                AgentLog.OpenToAll(Log, target with { Port = socket.Port }, ConnectionTarget.OpenToAllWarning);
+            }
         }
         catch (Exception exception) when (exception is SocketException or IOException)
         {

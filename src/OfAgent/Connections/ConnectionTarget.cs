@@ -40,7 +40,10 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
 
     /// <summary>What to say once it is listened on; a warning with it where there is cause.</summary>
     public string ListeningLine =>
-        $"listening: {this}" + (IsOpenToAll ? " on all addresses, without authentication: whoever reaches this host is let in (name a HOST, or use pssl:)" : "");
+        $"listening: {this}" + (IsOpenToAll ? $" {OpenToAllWarning}" : "");
+
+    internal const string OpenToAllWarning =
+        "on all addresses, without authentication: whoever reaches this host is let in (name a HOST, or use pssl:)";
 
     /// <summary>Whether the two cannot be listened on at once.</summary>
     internal bool Overlaps(ConnectionTarget other) =>

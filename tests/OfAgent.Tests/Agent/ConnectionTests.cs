@@ -15,6 +15,16 @@ public sealed class ConnectionTests
 {
     private readonly TestTime _time = new();
 
+    [Fact]
+    public void A_listener_that_is_open_to_all_is_a_warning()
+    {
+        ConnectionTarget[] listeners = [AgentHarness.Target("ptcp:0:127.0.0.1"), AgentHarness.Target("ptcp:0")];
+        using AgentHarness harness = new(new AgentOptions { Listeners = listeners });
+        Assert.StartsWith(
+            $"ptcp:{harness.Agent.ListenPorts[1]}: listening on all addresses, without authentication: ",
+            harness.WaitForLog("listening"), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(FailMode.Secure, MissBehaviour.Drop)]
     [InlineData(FailMode.Standalone, MissBehaviour.Normal)]
