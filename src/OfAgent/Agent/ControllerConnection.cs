@@ -97,6 +97,9 @@ internal sealed class ControllerConnection : ICommandHost
 
     private TimeProvider Time => _agent.Options.TimeProvider;
 
+    // Under TLS 1.3 our handshake ends before a controller has judged our certificate.
+    private bool MayBeRefused => !IsPassive && Target.NeedsTls && _standing == PeerStanding.Unknown;
+
     /// <summary>Under the control lock, any thread.</summary>
     public ControllerStatus ReadStatus() => new(
         Name, IsPassive, Session.IsNegotiated ? ControllerState.Connected : ControllerState.Connecting,
@@ -150,7 +153,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
         catch (Exception exception) when (IsConnectionLoss(exception))
         {
-            NoteEnd($"connection lost: {(exception.InnerException ?? exception).Message}");
+            NoteEnd(TlsHandshake.DescribeLoss(exception, MayBeRefused));
         }
         catch (Exception exception)
         {
@@ -282,7 +285,7 @@ internal sealed class ControllerConnection : ICommandHost
             int count = Read();
             if (count == 0)
             {
-                NoteEnd(_framer.Pending == 0 ? "closed by the peer" : "closed by the peer in the middle of a message");
+                NoteEnd(_framer.Pending > 0 ? "closed by the peer in the middle of a message" : TlsHandshake.DescribeEnd(MayBeRefused));
                 return;
             }
             _framer.Advance(count);
@@ -456,7 +459,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
         catch (Exception exception) when (IsConnectionLoss(exception))
         {
-            Close($"connection lost: {(exception.InnerException ?? exception).Message}");
+            Close(TlsHandshake.DescribeLoss(exception, MayBeRefused));
         }
     }
 

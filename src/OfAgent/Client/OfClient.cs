@@ -26,7 +26,6 @@ internal sealed partial class OfClient : IDisposable
     public const int MaxErrors = 1000;
 
     private const int FlushSize = 1 << 16;
-    private const string Refusal = " after the TLS handshake: it does not accept our certificate";
     private static readonly TimeSpan CancellationCheck = TimeSpan.FromMilliseconds(100);
     private readonly IChannel _channel;
     private readonly OfFramer _framer = new();
@@ -316,7 +315,7 @@ internal sealed partial class OfClient : IDisposable
             }
             if (count == 0)
             {
-                throw new OfClientException($"{Target}: the switch closed the connection{(IsRefused ? Refusal : "")}");
+                throw new OfClientException($"{Target}: the switch closed the connection{(IsRefused ? TlsHandshake.Refusal : "")}");
             }
             _hasHeard = true;
         }
@@ -352,7 +351,8 @@ internal sealed partial class OfClient : IDisposable
     private OfClientException Lost(IOException e)
     {
         string reason = e.InnerException is not SocketException socket ? TlsHandshake.Describe(e)
-            : IsRefused && socket.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown ? $"the switch closed the connection{Refusal}"
+            : IsRefused && socket.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown
+                ? $"the switch closed the connection{TlsHandshake.Refusal}"
             : Reason(socket.SocketErrorCode);
         return new OfClientException($"{Target}: {reason}", e);
     }

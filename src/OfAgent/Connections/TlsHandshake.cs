@@ -1,4 +1,5 @@
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 
@@ -7,6 +8,9 @@ namespace Softswitch.OfAgent.Connections;
 /// <summary>TLS 1.2 or 1.3 with certificates on both sides.</summary>
 internal static class TlsHandshake
 {
+    /// <summary>What a peer means that ends the connection before it has said anything else.</summary>
+    public const string Refusal = " after the TLS handshake: it does not accept our certificate";
+
     /// <summary>Blocks until both sides agreed.</summary>
     /// <param name="inner">Disposed with the result.</param>
     /// <exception cref="TlsException">They did not; one line says why.</exception>
@@ -60,10 +64,32 @@ internal static class TlsHandshake
         string message = innermost.Message.ReplaceLineEndings(" ");
         int routine = message.LastIndexOf("::", StringComparison.Ordinal);
         string reason = routine < 0 ? message : message[(routine + 2)..];
-        return reason.Contains("alert", StringComparison.OrdinalIgnoreCase)
-            ? $"TLS: the peer refuses us: {reason}"
-            : $"TLS: {reason}";
+        return !reason.Contains("alert", StringComparison.OrdinalIgnoreCase) ? $"TLS: {reason}"
+            : IsOfCertificate(reason) ? $"TLS: the peer does not accept our certificate: {reason}"
+            : $"TLS: the peer refuses us: {reason}";
     }
+
+    /// <summary>Why a connection that was open ended, when a read or write failed.</summary>
+    /// <param name="mayBeRefused">
+    /// Whether the peer has said nothing since the handshake: under TLS 1.3 it judges our certificate only then.
+    /// </param>
+    public static string DescribeLoss(Exception exception, bool mayBeRefused)
+    {
+        Exception cause = exception.GetBaseException();
+        bool isCut = cause == exception
+            || cause is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown };
+        return mayBeRefused && isCut ? DescribeEnd(mayBeRefused)
+            : mayBeRefused && cause is not SocketException ? $"connection lost: {Describe(exception)}"
+            : $"connection lost: {(exception.InnerException ?? exception).Message}";
+    }
+
+    /// <summary>The same where the peer closed the connection.</summary>
+    public static string DescribeEnd(bool mayBeRefused) => mayBeRefused ? $"closed by the peer{Refusal}" : "closed by the peer";
+
+    // RFC 8446 §6.2: the alerts that mean a certificate, in OpenSSL's words.
+    private static bool IsOfCertificate(string alert) =>
+        alert.Contains("certificate", StringComparison.OrdinalIgnoreCase)
+        || alert.Contains("unknown ca", StringComparison.OrdinalIgnoreCase);
 
     private static SslServerAuthenticationOptions ServerOptions(TlsCredentials credentials, RemoteCertificateValidationCallback check) => new()
     {

@@ -83,6 +83,21 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public void A_controller_that_does_not_accept_our_certificate_is_a_line_that_says_certificate()
+    {
+        using TestCertificates stranger = new("another CA");
+        (string key, string certificate) = stranger.Issue("forged");
+        using LearningController controller = new(new LearningOptions { Listen = "pssl:0:127.0.0.1", Tls = Issue(_pki, "controller") });
+        controller.Start();
+        using AgentHarness harness = new(new AgentOptions
+        {
+            Controllers = [AgentHarness.Target($"ssl:127.0.0.1:{controller.Port}")],
+            Tls = Load(new TlsFiles(key, certificate, _pki.Authority)),
+        });
+        Assert.Contains("not accept our certificate", harness.WaitForLog("trying again"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_expired_certificate_is_refused_with_its_date()
     {
         (string key, string certificate) = _pki.Issue("old", expired: true);
