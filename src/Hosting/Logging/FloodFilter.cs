@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Logging;
+using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Hosting.Logging;
 
 /// <summary>
-/// Folds a flood of equal lines: of each the first few within some seconds pass, the others are counted, and one line tells how many
-/// there were.
+/// Folds a flood of lines of one kind: of each the first few within some seconds pass, the others are counted, and one line tells how
+/// many there were. Equal lines are of one kind, and so is what befalls the peers of one listener.
 /// </summary>
 /// <remarks>A clock that is set back ends what it was waited for. Bounded: where too many different lines come at once, what is not remembered passes. Threads: one.</remarks>
 internal sealed class FloodFilter
@@ -19,7 +20,7 @@ internal sealed class FloodFilter
     /// <summary>Whether a line is to be shown.</summary>
     public bool Admit(in LogLine line)
     {
-        (LogLevel, string?, string) key = (line.Level, line.Switch, line.Text);
+        (LogLevel, string?, string) key = (line.Level, line.Switch, KindOf(line));
         if (_seen.TryGetValue(key, out Tally tally))
         {
             _seen[key] = tally with { Count = tally.Count + 1 };
@@ -52,10 +53,25 @@ internal sealed class FloodFilter
             _seen.Remove(key);
             if (tally.Count > Few)
             {
-                string text = $"... {tally.Count - Few} more in {Math.Max((now - tally.First.Time).TotalSeconds, 0):0} s: {tally.First.Text}";
+                string like = key.Item3 == tally.First.Text ? string.Empty : ", such as";
+                double seconds = Math.Max((now - tally.First.Time).TotalSeconds, 0);
+                string text = $"... {tally.Count - Few} more in {seconds:0} s{like}: {tally.First.Text}";
                 yield return tally.First with { Time = now, Text = text, Fields = null };
             }
         }
+    }
+
+    /// <summary>The text; for a listener's peer, whose address and words are its own, the event and the listener.</summary>
+    private static string KindOf(in LogLine line)
+    {
+        foreach ((_, object? value) in line.Fields ?? [])
+        {
+            if (value is ConnectionName { Peer: not null } connection)
+            {
+                return $"{line.Event.Id} {connection.Target}";
+            }
+        }
+        return line.Text;
     }
 
     /// <summary>Whether a time is still to come: within the window, as it was when it was set.</summary>

@@ -8,19 +8,37 @@ internal static partial class AgentLog
 {
     /// <summary>Whoever comes through a listener may be a tool that looks in and leaves: no news.</summary>
     [LoggerMessage(EventId = 100, Message = "{Connection}: connected")]
-    public static partial void Connected(ILogger log, LogLevel level, string connection);
+    public static partial void Connected(ILogger log, LogLevel level, ConnectionName connection);
 
     [LoggerMessage(102, LogLevel.Information, "{Connection}: is a controller or monitor (SET_CONFIG)")]
-    public static partial void PeerConfigured(ILogger log, string connection);
+    public static partial void PeerConfigured(ILogger log, ConnectionName connection);
+
+    /// <summary>Why a listener's peer is gone. A tool that looked in and left is no news.</summary>
+    public static void Ended(ILogger log, ConnectionName connection, PeerStanding standing, string reason)
+    {
+        bool isNews = standing == PeerStanding.Configured || !reason.StartsWith("closed by the peer", StringComparison.Ordinal);
+        if (isNews && standing == PeerStanding.Unknown)
+        {
+            StrangerEnded(log, connection, reason);
+        }
+        else
+        {
+            Ended(log, isNews ? LogLevel.Information : LogLevel.Debug, connection, reason);
+        }
+    }
 
     [LoggerMessage(EventId = 103, Message = "{Connection}: {Reason}")]
-    public static partial void Ended(ILogger log, LogLevel level, string connection, string reason);
+    private static partial void Ended(ILogger log, LogLevel level, ConnectionName connection, string reason);
+
+    /// <summary>Of one that said no HELLO: an event of its own, so that a flood of them hides no controller's end.</summary>
+    [LoggerMessage(109, LogLevel.Information, "{Connection}: {Reason}")]
+    private static partial void StrangerEnded(ILogger log, ConnectionName connection, string reason);
 
     [LoggerMessage(104, LogLevel.Warning, "{Controller}: {Failure}; trying again")]
     public static partial void Lost(ILogger log, string controller, string failure);
 
     [LoggerMessage(105, LogLevel.Warning, "{Connection}: the peer reports {Error}; further errors of it are not shown")]
-    public static partial void ErrorReported(ILogger log, string connection, string error);
+    public static partial void ErrorReported(ILogger log, ConnectionName connection, string error);
 
     [LoggerMessage(106, LogLevel.Warning, "{Refusal}")]
     public static partial void Refused(ILogger log, string refusal);

@@ -38,12 +38,11 @@ internal sealed class ControllerConnection : ICommandHost
     private volatile Activity _activity;
     private volatile bool _ended;
 
-    public ControllerConnection(SwitchAgent agent, IChannel channel, string name, ConnectionTarget target)
+    public ControllerConnection(SwitchAgent agent, IChannel channel, ConnectionName name)
     {
         _agent = agent;
         _channel = channel;
         Name = name;
-        Target = target;
         Out = new OutboundQueue(Time);
         Session = new ControllerSession(agent, Out, IsPassive);
         _patience = new PeerPatience(Time);
@@ -65,10 +64,10 @@ internal sealed class ControllerConnection : ICommandHost
     }
 
     /// <summary>For the log.</summary>
-    public string Name { get; }
+    public ConnectionName Name { get; }
 
     /// <summary>What it was connected to, or listened on.</summary>
-    public ConnectionTarget Target { get; }
+    public ConnectionTarget Target => Name.Target;
 
     public bool IsPassive => Target.IsPassive;
 
@@ -102,7 +101,7 @@ internal sealed class ControllerConnection : ICommandHost
 
     /// <summary>Under the control lock, any thread.</summary>
     public ControllerStatus ReadStatus() => new(
-        Name, IsPassive, Session.IsNegotiated ? ControllerState.Connected : ControllerState.Connecting,
+        $"{Name}", IsPassive, Session.IsNegotiated ? ControllerState.Connected : ControllerState.Connecting,
         Time.GetElapsedTime(Volatile.Read(ref _stateSince)), Session.Role, Latency: Session.Latency, Requests: Session.RequestCount, DroppedPacketIns: Out.DroppedPacketIns);
 
     /// <summary>Starts the writer; before <see cref="Serve"/> or <see cref="Run"/>.</summary>
@@ -119,13 +118,11 @@ internal sealed class ControllerConnection : ICommandHost
         string reason = Run();
         if (_gaveUpFor is { } common)
         {
-            _agent.Refusals.Note(Name, common);
+            _agent.Refusals.Note($"{Name}", common);
         }
         else
         {
-            // A tool that looked in and left is no news.
-            bool isNews = _standing == PeerStanding.Configured || !reason.StartsWith("closed by the peer", StringComparison.Ordinal);
-            AgentLog.Ended(_agent.Log, isNews ? LogLevel.Information : LogLevel.Debug, Name, reason);
+            AgentLog.Ended(_agent.Log, Name, _standing, reason);
         }
     }
 

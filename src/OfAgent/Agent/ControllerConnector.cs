@@ -82,7 +82,7 @@ internal sealed class ControllerConnector
             Note(connection: null, _lastError, delay: null);
             if (TryConnect(out IChannel? channel, out string failure))
             {
-                ControllerConnection connection = new(_agent, channel!, $"{_target}", _target);
+                ControllerConnection connection = new(_agent, channel!, new ConnectionName(_target));
                 Note(connection, _lastError, delay: null);
                 failure = Serve(connection);
                 worked = connection.Session.IsNegotiated;

@@ -176,7 +176,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
             return
             [
                 .. _connections.Select(c => new ConnectionStatus(
-                    c.Name, c.IsPassive, c.Session.IsNegotiated, c.Session.Role, c.Out.DroppedPacketIns)),
+                    $"{c.Name}", c.IsPassive, c.Session.IsNegotiated, c.Session.Role, c.Out.DroppedPacketIns)),
             ];
         }
     }
@@ -428,7 +428,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     {
         while (listener.Accept() is IChannel channel)
         {
-            ControllerConnection connection = new(this, channel, $"{target} from {channel.Peer}", target);
+            ControllerConnection connection = new(this, channel, new ConnectionName(target, channel.Peer));
             string refusal = "";
             if (channel.IsOneTooMany && !Table.TryMakeRoom(connection))
             {
@@ -438,7 +438,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
             {
                 refusal = $"refused: all {MaxPassiveConnections} places for connections are taken by controllers";
             }
-            else if (!connection.TryStartWriter() || !Keep(TryStartThread(connection.Name, () => Serve(connection), connection)))
+            else if (!connection.TryStartWriter() || !Keep(TryStartThread($"{connection.Name}", () => Serve(connection), connection)))
             {
                 refusal = RefusalLog.NoThread;
             }
@@ -447,7 +447,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
                 connection.Discard();
                 if (!_stopping.IsCancellationRequested)
                 {
-                    Refusals.Note(connection.Name, refusal);
+                    Refusals.Note($"{connection.Name}", refusal);
                 }
             }
         }
