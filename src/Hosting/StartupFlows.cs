@@ -17,6 +17,7 @@ internal sealed class StartupFlows
     private readonly DatapathControl? _control;
     private readonly PortNames _names;
     private readonly Action<string> _warn;
+    private readonly WidenedMatchNotice _widened = new();
     private readonly List<string> _errors = [];
     private int _errorCount;
     private int _count;
@@ -110,6 +111,11 @@ internal sealed class StartupFlows
         foreach (string warning in flow.Warnings)
         {
             _warn($"{place ?? $"--flows: {file}:{line}"}: {warning}");
+        }
+        _widened.Note(flow.Match);
+        if (_widened.Take() is { } entry)
+        {
+            _warn($"{place ?? $"--flows: {file}:{line}"}: {entry}");
         }
         if (flow.BufferId != FlowMod.NoBuffer)
         {

@@ -20,6 +20,17 @@ public sealed class StartupFlowsTests : IDisposable
     }
 
     [Fact]
+    public void The_first_flow_that_gives_more_than_is_compared_is_warned_of_with_its_place()
+    {
+        File.WriteAllText(_file, "rarp,actions=2\nrarp,arp_op=3,actions=2\nrarp,arp_op=4,actions=2\n");
+        List<string> said = [];
+        using SwitchHost sut = SwitchHost.Start(Small with { Flows = [_file] }, said.Add);
+        Assert.StartsWith(
+            $"--flows: {_file}:2: flow entry 'rarp,arp_op=3': this switch does not look into IPv6 and RARP",
+            Assert.Single(said, line => line.Contains("does not look", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Ports_may_be_called_by_their_names() =>
         StartupFlows.Check(Small with { Ports = ["1=s1", "2=tap:s2"], Flows = ["in_port=s1,actions=s2", "in_port=2,actions=1"] });
 

@@ -46,6 +46,9 @@ internal static partial class AgentLog
     [LoggerMessage(107, LogLevel.Warning, "{Change}")]
     public static partial void Emergency(ILogger log, string change);
 
+    [LoggerMessage(108, LogLevel.Warning, "{Connection}: {Entry}")]
+    public static partial void Widened(ILogger log, ConnectionName connection, string entry);
+
     [LoggerMessage(110, LogLevel.Warning, "{Listener}: listening {Warning}")]
     public static partial void OpenToAll(ILogger log, ConnectionTarget listener, string warning);
 }

@@ -344,6 +344,7 @@ internal sealed class ControllerConnection : ICommandHost
         {
             AgentLog.ErrorReported(_agent.Log, Name, error.Name);
         }
+        _agent.LogWidened(Name);
     }
 
     /// <param name="isHeldUp">Whether the next message has to wait for something else than the control lock.</param>

@@ -28,7 +28,15 @@ internal static class FlowModHandler
             error = OfError.BadActionTooMany;
             return false;
         }
-        return Succeeded(agent.Control.Apply(mod), out error);
+        if (!Succeeded(agent.Control.Apply(mod), out error))
+        {
+            return false;
+        }
+        if (mod.Command < FlowModCommand.Delete)
+        {
+            agent.Widened.Note(mod.Match);
+        }
+        return true;
     }
 
     public static bool TryHandlePacketOut(SwitchAgent agent, ReadOnlySpan<byte> message, out OfError error) =>

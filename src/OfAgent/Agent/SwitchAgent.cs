@@ -97,6 +97,9 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
 
     internal RefusalLog Refusals { get; }
 
+    /// <summary>Told of flow-mods under the control lock.</summary>
+    internal WidenedMatchNotice Widened { get; } = new();
+
     /// <summary>How often connections are looked at for signs of life.</summary>
     internal TimeSpan ProbeTick => Options.ProbeInterval < LongestProbeTick ? Options.ProbeInterval : LongestProbeTick;
 
@@ -457,6 +460,15 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     {
         connection.Serve();
         LogEmergency();
+    }
+
+    /// <summary>A line for the log when an entry meets more packets than its match says.</summary>
+    internal void LogWidened(ConnectionName connection)
+    {
+        if (Widened.Take() is { } entry)
+        {
+            AgentLog.Widened(Log, connection, entry);
+        }
     }
 
     private void ProbeAll()

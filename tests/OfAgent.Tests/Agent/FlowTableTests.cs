@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Ports.Null;
@@ -19,6 +20,22 @@ public sealed class FlowTableTests : AgentTest
         (FlowMatch match, ushort priority, byte table, FlowAction[] reported) = Assert.Single(Controller.ReadFlows());
         Assert.Equal((1, 7, 0), (match.InPort, priority, table));
         Assert.Equal(actions, reported);
+    }
+
+    [Fact]
+    public void The_log_warns_once_of_a_match_that_gives_more_than_is_compared()
+    {
+        FlowMatch plain = new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlType, DlType = EtherType.Ipv6 };
+        FlowMatch neighbours = plain with { Wildcards = plain.Wildcards & ~FlowWildcards.NwProto, NwProto = IpProtocol.IcmpV6 };
+        foreach (FlowMatch match in (FlowMatch[])[plain, neighbours, neighbours with { DlType = EtherType.Rarp, NwProto = 3 }])
+        {
+            Controller.Add(match, 7);
+        }
+
+        string warning = Harness.WaitForLog("flow entry");
+        Assert.Contains("flow entry 'icmp6': this switch does not look into IPv6", warning, StringComparison.Ordinal);
+        Controller.Dispose();
+        Assert.Contains("closed", Harness.WaitForLog(""), StringComparison.Ordinal); // the next line: no second warning
     }
 
     [Fact]
