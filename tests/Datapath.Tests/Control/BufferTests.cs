@@ -143,6 +143,16 @@ public sealed class BufferTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_flow_mod_of_a_buffer_that_is_not_there_is_installed_and_gets_the_buffers_error()
+    {
+        uint id = Miss(_sut, 7);
+        Assert.Equal(ControlError.None, _sut.Control.PacketOut(id, 1, ToPort2, []));
+        Assert.Equal(ControlError.BufferEmpty, _sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 1) with { BufferId = id }));
+        Assert.Equal(ControlError.BufferUnknown, _sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 2) with { BufferId = id + 1 }));
+        Assert.Equal([1, 2], _sut.Flows().Select(flow => (int)flow.Priority).Order());
+    }
+
     [Theory]
     [InlineData(FlowModCommand.Delete)]
     [InlineData(FlowModCommand.DeleteStrict)]

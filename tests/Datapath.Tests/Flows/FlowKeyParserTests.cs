@@ -83,6 +83,14 @@ public sealed unsafe class FlowKeyParserTests
         Assert.Equal(0, key.NwProto);
     }
 
+    [Fact]
+    public void A_service_tag_is_a_type_and_hides_what_is_behind_it()
+    {
+        byte[] inner = TestPacket.Udp(vlan: 7);
+        FlowKey key = Parse([.. inner[..12], 0x88, 0xa8, 0, 9, .. inner[12..]], out _);
+        Assert.Equal((0, 0x88a8, 0, default(Be32)), (key.Vlan.Host, key.DlType.Host, key.NwProto, key.NwDst));
+    }
+
     [Theory]
     [InlineData(0x2000)] // first
     [InlineData(0x2010)] // middle

@@ -131,6 +131,26 @@ public sealed class PacketTests : AgentTest
     }
 
     [Fact]
+    public void Controllers_are_given_the_same_buffer_and_the_first_that_names_it_has_it()
+    {
+        byte[] frame = TestPacket.Icmp();
+        using RawController one = Harness.Connect();
+        using RawController two = Harness.Connect();
+        one.Configure(20);
+        two.Configure(20);
+        Harness.Ports[1].TryInject(frame);
+        uint buffer = one.ReadPacketIn().BufferId;
+        Assert.Equal(buffer, two.ReadPacketIn().BufferId);
+        FlowAction[] output = [FlowAction.Output(2)];
+        two.Send(b => PacketOutMessage.Write(b, 1, new PacketOut { BufferId = buffer, InPort = 1, Actions = output }));
+        Assert.Empty(two.Barrier());
+        one.Send(b => PacketOutMessage.Write(b, 1, new PacketOut { BufferId = buffer, InPort = 1, Actions = output }));
+
+        Assert.Equal("OFPBRC_BUFFER_EMPTY", one.ReadError().Name);
+        Assert.Equal(frame, Assert.Single(Harness.Ports[2].Collect()));
+    }
+
+    [Fact]
     public void Every_controller_gets_a_packet_in_cut_to_its_own_length()
     {
         using RawController one = Harness.Connect();

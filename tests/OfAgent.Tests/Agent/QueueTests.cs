@@ -5,6 +5,7 @@ using Softswitch.Datapath.Queues;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Ports.Null;
 using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
@@ -59,6 +60,25 @@ public sealed class QueueTests : AgentTest
         Controller.Add(FlowMatch.Any, 5, actions);
 
         Assert.Equal(actions, Assert.Single(Controller.ReadFlows()).Actions);
+    }
+
+    [Fact]
+    public void Queues_of_local_are_told_where_there_is_such_a_port()
+    {
+        Controller.Send(b => QueueConfigMessage.WriteRequest(b, 1, PortNumber.Local));
+        Assert.Equal("OFPQOFC_BAD_PORT", Controller.ReadError().Name);
+        using (Harness.Control.Enter())
+        {
+            Assert.Equal(ControlError.None, Harness.Control.AddPort(PortNumber.Local, new NullPort("local")));
+            Assert.Equal(ControlError.None, Harness.Control.ConfigurePortRate(PortNumber.Local, 50 * Mega));
+            Assert.Equal(ControlError.None, Harness.Control.ConfigureQueue(PortNumber.Local, new QueueConfig(3, Mega)));
+        }
+        Assert.Equal(PortNumber.Local, Controller.ReadPortStatus().Port.Number);
+        Controller.Send(b => QueueConfigMessage.WriteRequest(b, 2, PortNumber.Local));
+        const int queueAndGuarantee = 24;
+        Assert.Equal(QueueConfigMessage.ReplyHeaderSize + queueAndGuarantee, Controller.Read(OfType.QueueGetConfigReply).Length);
+        QueueStatistics queue = Assert.Single(ReadStatistics(PortNumber.Local, QueueStatsMessage.AllQueues));
+        Assert.Equal((PortNumber.Local, 3u), (queue.PortNumber, queue.QueueId));
     }
 
     [Theory]
