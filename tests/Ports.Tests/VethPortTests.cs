@@ -41,6 +41,7 @@ public abstract class VethPortTests : VethTests
     public void What_cannot_be_sent_is_counted_and_what_follows_is_sent()
     {
         using IPortDevice near = OpenNear();
+        using QueueLosses losses = new(near.Queues);
         using RawSocket raw = OpenRaw();
         // Too short for an Ethernet header; too long for the MTU, in a frame and in a large one.
         Assert.Equal(6, Send(near, Frame(60), new byte[13], Frame(1515), Frame(3000), Frame(61), Frame(1514)));
@@ -48,7 +49,7 @@ public abstract class VethPortTests : VethTests
         Assert.Equal(Frame(61), raw.Expect());
         Assert.Equal(Frame(1514), raw.Expect());
         Assert.Null(raw.Receive());
-        Assert.Equal(3, near.ReadCounters().TransmitErrors);
+        Assert.Equal((1, 2, 3), (losses[DropReason.Runt], losses[DropReason.TooLong], losses.Total));
     }
 
     [Fact]
@@ -82,14 +83,17 @@ public abstract class VethPortTests : VethTests
     public void An_interface_that_goes_down_and_up_goes_on()
     {
         using IPortDevice near = OpenNear();
+        using QueueLosses losses = new(near.Queues);
         using RawSocket raw = OpenRaw();
         Eventually.Up(near);
         Space.Links.SetUp("near", up: false);
         Assert.Equal(2, Send(near, Frame(60), Frame(61))); // before the port has noticed
         Assert.False(near.ReadLink().Up);
+        long before = losses[DropReason.LinkDown];
         Assert.Equal(2, Send(near, Frame(60), Frame(61)));
+        Assert.Equal(2, losses[DropReason.LinkDown] - before);
         Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), Frames));
-        Assert.Equal(4, near.ReadCounters().TransmitErrors);
+        Assert.Equal(4, losses.Total + near.ReadCounters().TransmitErrors);
         Space.Links.SetUp("near");
         Eventually.Up(near);
         Assert.Equal(1, Send(near, Frame(62)));
@@ -103,6 +107,7 @@ public abstract class VethPortTests : VethTests
     {
         using (IPortDevice near = OpenNear())
         {
+            using QueueLosses losses = new(near.Queues);
             Assert.Equal(1, Send(near, Frame(60)));
             Space.Links.Delete("far");
             for (int i = 0; i < 100; i++)
@@ -110,7 +115,7 @@ public abstract class VethPortTests : VethTests
                 Assert.Equal(2, Send(near, Frame(60), Frame(61)));
                 Assert.Equal(0, near.Queues[0].Receive(new PacketBatch(), Frames));
             }
-            Assert.Equal(200, near.ReadCounters().TransmitErrors);
+            Assert.Equal(200, losses.Total + near.ReadCounters().TransmitErrors);
             Assert.False(near.ReadLink().Up);
         }
         AssertEveryFrameIsBack();

@@ -168,7 +168,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
             ulong taken = (ulong)Math.Max(0, whole.ReceivedPackets - (long)ingress.Entered);
             ingress.Entered += taken;
             ingress.Used += taken;
-            long more = whole.TransmittedPackets + device.TransmitErrors - (long)egress.Left;
+            long more = whole.TransmittedPackets + device.TransmitErrors + (long)egress.Lost - (long)egress.Left;
             (more > 0 ? ref egress.Made : ref egress.Held) += (ulong)Math.Abs(more);
             egress.Left += (ulong)more;
         }

@@ -8,6 +8,7 @@ internal static class EtherType
     public const ushort Rarp = 0x8035;
     public const ushort Vlan = 0x8100;
     public const ushort Ipv6 = 0x86dd;
+    public const ushort ServiceVlan = 0x88a8;
     public const ushort Lldp = 0x88cc;
 
     /// <summary>OFP_DL_TYPE_NOT_ETH_TYPE: dl_type of an 802.3 frame without a SNAP header of OUI 0 (OpenFlow 1.0.0 §3.4, table 3).</summary>

@@ -75,7 +75,7 @@ public enum DropReason
     /// <summary>The fragment's datagram was the oldest when there was no place for another.</summary>
     ReassemblyFull,
 
-    /// <summary>Longer than the egress port's MTU, and Don't Fragment is set or there is no room for a fragment.</summary>
+    /// <summary>Longer than the egress port's MTU, and no datagram that may be cut, or there is no room for a fragment.</summary>
     TooLong,
 
     // Tunnels and the ports they travel by.
@@ -116,6 +116,11 @@ public enum DropReason
     /// <summary>A controller sends packets faster than a worker takes them, or their actions fill the memory there is for them.</summary>
     PacketOutQueueFull,
 
+    // At the egress port's device.
+
+    /// <summary>The egress port has no link: no carrier, no far end, or its interface is down or gone.</summary>
+    LinkDown,
+
     // By other devices, which tell how many and not which.
 
     /// <summary>Arrived and lost before the switch had it: the device's ring was full, or there was no free frame.</summary>
@@ -127,7 +132,7 @@ public enum DropReason
     /// <summary>Taken by the device to send and dropped afterwards: a queue below was full, or had no far end.</summary>
     DeviceDropped,
 
-    /// <summary>Taken by the device to send and refused: it is down or gone, or the packet is longer than its MTU.</summary>
+    /// <summary>Taken by the device to send and refused, for another reason than its link or its MTU.</summary>
     DeviceRefused,
 
     /// <summary>How many reasons there are; none itself.</summary>

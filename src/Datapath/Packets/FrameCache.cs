@@ -131,6 +131,13 @@ internal sealed unsafe class FrameCache
         Drop(packet, reason, account);
     }
 
+    /// <summary>The same of several.</summary>
+    public void DropLost(ReadOnlySpan<Packet> packets, DropReason reason, PacketAccount* account)
+    {
+        account->Lost += (uint)packets.Length;
+        Drop(packets, reason, account);
+    }
+
     /// <summary>Gives the packets' frames back.</summary>
     public void Release(ReadOnlySpan<Packet> packets)
     {

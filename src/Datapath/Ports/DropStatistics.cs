@@ -32,5 +32,6 @@ internal static class DropStatistics
         reason is DropReason.Miss or DropReason.Action or DropReason.Bridge or DropReason.SpanningTree or DropReason.Fragment;
 
     public static bool IsError(DropReason reason) =>
-        reason is DropReason.Runt or DropReason.BadOffload or DropReason.TinySegments or DropReason.TooLong or DropReason.TunnelLoop or DropReason.TunnelNotIpv4;
+        reason is DropReason.Runt or DropReason.BadOffload or DropReason.TinySegments or DropReason.TooLong or DropReason.TunnelLoop or DropReason.TunnelNotIpv4
+            or DropReason.DeviceRefused;
 }

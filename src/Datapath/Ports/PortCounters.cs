@@ -9,7 +9,10 @@ internal struct PortCounters
     /// <summary>Arrived damaged, truncated or longer than the switch carries.</summary>
     public long ReceiveErrors;
 
-    /// <summary>Taken by <see cref="IPort.Transmit"/> and refused by the device afterwards, or longer than its MTU allows.</summary>
+    /// <summary>
+    /// Taken by <see cref="IPort.Transmit"/> and refused by the device afterwards. A queue that knows which packet it was counts it by
+    /// <see cref="IPort.CountOn"/> instead.
+    /// </summary>
     public long TransmitErrors;
 
     /// <summary>

@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Packets;
+
 namespace Softswitch.Datapath.Ports;
 
 /// <summary>A port's link as its backend last saw it.</summary>
@@ -14,6 +18,23 @@ internal readonly record struct PortLink(
     PortFeatures Peer = PortFeatures.None,
     bool IsSetDown = false)
 {
+    private const int HeaderLength = 14;
+    private const int TagLength = 4;
+
+    /// <summary>Whether a packet, or each piece that a segment is cut into, is within the MTU.</summary>
+    public bool Fits(in Packet packet, FrameCache frames)
+    {
+        if (Mtu == 0)
+        {
+            return true;
+        }
+        ref OffloadState offload = ref frames.Offload(packet);
+        int longest = (packet.Flags & PacketFlags.NeedsSegmentation) != 0 ? offload.HeaderLength + offload.SegmentSize : packet.Length;
+        bool isTagged = packet.Length > HeaderLength
+            && BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[12..]) is EtherType.Vlan or EtherType.ServiceVlan;
+        return longest <= Mtu + HeaderLength + (isTagged ? TagLength : 0);
+    }
+
     /// <summary>Its speed in bit/s; 0 if the device does not tell.</summary>
     public long Rate => Current switch
     {

@@ -15,10 +15,11 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
     private readonly SwitchPort _original;
     private readonly TraceRecorder _recorder;
     private readonly IEgressTrace? _egress;
+    private PortAccount* _account = PortAccount.Nobody;
     private byte[]? _arriving;
 
-    /// <param name="belowOf">The number of the port that has a device; 0 for none.</param>
-    public MirrorPort(SwitchPort original, TraceRecorder recorder, Func<IPortDevice?, ushort> belowOf)
+    /// <param name="belowOf">The switch's port that has a device; null for none.</param>
+    public MirrorPort(SwitchPort original, TraceRecorder recorder, Func<IPortDevice?, SwitchPort?> belowOf)
     {
         _original = original;
         _recorder = recorder;
@@ -47,7 +48,11 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
 
     public PortCounters ReadCounters() => default;
 
-    public void CountOn(PortAccount* account) => _egress?.CountOn(account);
+    public void CountOn(PortAccount* account)
+    {
+        _account = account;
+        _egress?.CountOn(account);
+    }
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
@@ -67,6 +72,11 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
     {
         foreach (ref readonly Packet packet in packets)
         {
+            if (_egress == null && FindRefusal(packet, frames) is { } refusal)
+            {
+                frames.DropLost(packet, refusal, &_account->Egress);
+                continue;
+            }
             bool hasTunnel = (packet.Flags & PacketFlags.HasTunnel) != 0;
             _recorder.Leaves(_original.Number, packet.Bytes, hasTunnel ? frames.Tunnel(packet) : null);
             if (_egress == null)
@@ -91,8 +101,24 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
 
     public void Dispose() => _egress?.Dispose();
 
+    /// <summary>Why the device would not send a packet; null if it would. Interfaces have an MTU that they hold to.</summary>
+    private DropReason? FindRefusal(in Packet packet, FrameCache frames)
+    {
+        PortLink link = _original.Link;
+        if (!link.Up)
+        {
+            return DropReason.LinkDown;
+        }
+        if (_original.Device.Interface is not { } present)
+        {
+            return null;
+        }
+        int mtu = present.HighestMtu == 0 ? link.Mtu : Math.Min(link.Mtu, present.HighestMtu);
+        return (link with { Mtu = mtu }).Fits(packet, frames) ? null : DropReason.TooLong;
+    }
+
     /// <summary>Takes what leaves by the port below.</summary>
-    private sealed class Wire(MirrorPort port, Func<IPortDevice?, ushort> belowOf) : IPort
+    private sealed class Wire(MirrorPort port, Func<IPortDevice?, SwitchPort?> belowOf) : IPort
     {
         public int PollDescriptor => -1;
 
@@ -100,9 +126,14 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
 
         public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
         {
+            SwitchPort? below = belowOf(port._egress!.Below);
             foreach (ref readonly Packet packet in packets)
             {
-                port._recorder.Encapsulated(belowOf(port._egress!.Below), packet.Bytes, port._egress.Way);
+                port._recorder.Encapsulated(below?.Number ?? 0, packet.Bytes, port._egress.Way);
+                if (below is { Link.Up: false })
+                {
+                    port._recorder.Lost(below.Number, DropReason.LinkDown);
+                }
             }
             frames.Release(packets);
             return packets.Length;

@@ -62,7 +62,7 @@ internal sealed unsafe class PacketTracer : IDisposable
             PortlessPacketIns = new PacketInQueues(room),
         };
         _shared.Macs.CopyFrom(before?._shared.Macs ?? original.Macs);
-        _devices = Array.ConvertAll(ports, port => new MirrorPort(port, _recorder, NumberOf));
+        _devices = Array.ConvertAll(ports, port => new MirrorPort(port, _recorder, FindPort));
         PortSet mirrors = new([.. ports.Zip(_devices, (port, device) => Mirror(port, device, room))]);
         _shared.Settings = original.Settings with { Ports = mirrors, Captures = [] };
         _worker = new Worker(
@@ -161,7 +161,9 @@ internal sealed unsafe class PacketTracer : IDisposable
         }
     }
 
-    private ushort NumberOf(IPortDevice? device) => Array.Find(_originals.Ports, port => port.Device == device)?.Number ?? 0;
+    private SwitchPort? FindPort(IPortDevice? device) => Array.Find(_originals.Ports, port => port.Device == device);
+
+    private ushort NumberOf(IPortDevice? device) => FindPort(device)?.Number ?? 0;
 
     private static SwitchPort Mirror(SwitchPort original, MirrorPort device, PacketInRoom room) =>
         new(original.Number, device, original.Config, firstWorker: 0, workers: 1)

@@ -133,6 +133,9 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
     public void Encapsulated(ushort below, ReadOnlySpan<byte> bytes, string way) =>
         Add(new TraceStep(TraceStepKind.Encapsulated) { Port = below, Bytes = bytes.ToArray(), Way = way });
 
+    /// <summary>The port below does not send it.</summary>
+    public void Lost(ushort below, DropReason reason) => Add(new TraceStep(TraceStepKind.Dropped) { Port = below, Reason = reason });
+
     /// <summary>The port answers, as if that had come in there.</summary>
     public void Answered(ushort port, byte[] bytes) => Add(new TraceStep(TraceStepKind.Answered) { Port = port, Bytes = bytes });
 

@@ -91,6 +91,9 @@ internal static class DropTexts
         [DropReason.PacketOutQueueFull] = new(
             "a controller's packets, faster than they are sent",
             "fewer packet-outs at once, or barriers between them"),
+        [DropReason.LinkDown] = new(
+            "to a port without a link",
+            "look at the cable and the other end: ip link shows the carrier; a patch: or vhost-user: port waits for its far end"),
         [DropReason.ReceiveRingFull] = new(
             "lost before the switch had them: the interface's ring was full",
             "workers are busy: more of them or pinned ones (--workers, --cpus), or larger rings"),
@@ -99,8 +102,8 @@ internal static class DropTexts
             "dropped below the switch after they were sent: a queue there was full, or has no far end",
             "tc -s qdisc and ip -s link show where"),
         [DropReason.DeviceRefused] = new(
-            "refused by the interface: it is down or gone, or they are longer than its MTU",
-            "ip link shows its state and MTU"),
+            "refused by the port's device",
+            "the log says why where the device does; ip -s link shows the interface's own counters"),
     };
 
     public static DropText Of(DropReason reason) => All[reason];

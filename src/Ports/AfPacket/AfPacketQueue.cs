@@ -36,6 +36,7 @@ internal sealed unsafe class AfPacketQueue : IPort
     private volatile Action? _wake;
     private int _pollSocket;
     private int _longestInSlot;
+    private PortAccount* _account = PortAccount.Nobody;
     private long _transmitErrors;
     private long _givenBack;
     private int _idle;
@@ -59,6 +60,7 @@ internal sealed unsafe class AfPacketQueue : IPort
 
     public ReceiveCounts Counts { get; }
 
+    /// <summary>Packets that the kernel discarded without telling which.</summary>
     public long TransmitErrors => Volatile.Read(ref _transmitErrors);
 
     /// <summary>Packets that the kernel dropped and said so: they were not taken.</summary>
@@ -157,6 +159,8 @@ internal sealed unsafe class AfPacketQueue : IPort
         return false;
     }
 
+    public void CountOn(PortAccount* account) => _account = account;
+
     /// <summary>Between two rings there are two sockets, and no sleep.</summary>
     public bool Arm() => _nextReceive == null;
 
@@ -245,6 +249,11 @@ internal sealed unsafe class AfPacketQueue : IPort
         {
             UseNextTransmit();
         }
+        if (!_interface.IsUp)
+        {
+            frames.DropLost(packets, DropReason.LinkDown, &_account->Egress); // the kernel would take them, and say nothing
+            return packets.Length;
+        }
         int done = packets.Length >= BurstSender.Least ? SendBursts(packets, frames) : 0;
         while (done < packets.Length)
         {
@@ -262,7 +271,8 @@ internal sealed unsafe class AfPacketQueue : IPort
                 }
                 if (taken < run)
                 {
-                    return done + Fail(packets[done..], frames);
+                    frames.DropLost(packets[done..], LinkFrame.ReasonOf(error), &_account->Egress);
+                    return packets.Length;
                 }
             }
             if (obstacle == Obstacle.RingFull)
@@ -278,12 +288,17 @@ internal sealed unsafe class AfPacketQueue : IPort
                 {
                     return done;
                 }
-                _transmitErrors += error != 0 ? 1 : 0;
+                if (error != 0)
+                {
+                    frames.DropLost(packets[done++], LinkFrame.ReasonOf(error), &_account->Egress);
+                    continue;
+                }
                 frames.Release(packets[done++]);
             }
             else if (obstacle == Obstacle.Unsendable)
             {
-                Fail(packets.Slice(done++, 1), frames);
+                ref readonly Packet packet = ref packets[done++];
+                frames.DropLost(packet, LinkFrame.ReasonNotToSend(packet, frames), &_account->Egress);
             }
         }
         return done;
@@ -358,14 +373,7 @@ internal sealed unsafe class AfPacketQueue : IPort
         return Libc.sendmsg(_sender, &message, Libc.MSG_DONTWAIT) < 0 ? Errno.Last : 0;
     }
 
-    private int Fail(ReadOnlySpan<Packet> packets, FrameCache frames)
-    {
-        _transmitErrors += packets.Length;
-        frames.Release(packets);
-        return packets.Length;
-    }
-
-    /// <summary>A full queue passes; a device that is down or gone (ENETDOWN, ENXIO, ENODEV) makes the packets errors.</summary>
+    /// <summary>A full queue passes; a device that is down or gone does not.</summary>
     private static bool IsTemporary(int error) => error is Errno.ENOBUFS or Errno.EAGAIN or Errno.EINTR or Errno.ENOMEM;
 
     private enum Obstacle

@@ -10,11 +10,18 @@ internal sealed unsafe partial class AfXdpQueue
 {
     private const int PacketsPerCall = 32;
 
+    public void CountOn(PortAccount* account) => _account = account;
+
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         if (_outstanding > 0)
         {
             FinishTransmits(frames);
+        }
+        if (!_interface.IsUp)
+        {
+            frames.DropLost(packets, DropReason.LinkDown, &_account->Egress); // the kernel would take them, and say nothing
+            return packets.Length;
         }
         // An MTU raised while the port is open does not make packets longer.
         int mtu = Math.Min(_interface.Mtu, LongestPayload);
@@ -37,8 +44,7 @@ internal sealed unsafe partial class AfXdpQueue
             }
             else if (!LinkFrame.FitsMtu(packet, default, mtu))
             {
-                _transmitErrors++;
-                frames.Release(packet);
+                frames.DropLost(packet, LinkFrame.ReasonNotToSend(packet, frames), &_account->Egress);
             }
             else if (!TryStage(packet, frames, ref staged))
             {
@@ -106,13 +112,17 @@ internal sealed unsafe partial class AfXdpQueue
     {
         Debug.Assert(_segments >= 0, "the datapath finishes packets for a port that takes no offloads");
         bool isFit = VirtioNetHeader.TryFor(packet, frames, out VirtioNetHeader header) && LinkFrame.FitsMtu(packet, header, mtu);
-        int error = isFit ? PacketSocket.Send(_segments, packet, header) : Errno.EINVAL;
+        int error = isFit ? PacketSocket.Send(_segments, packet, header) : 0;
         if (error is Errno.ENOBUFS or Errno.EAGAIN or Errno.EINTR or Errno.ENOMEM)
         {
             return false;
         }
-        _transmitErrors += error == 0 ? 0 : 1;
-        frames.Release(packet);
+        if (isFit && error == 0)
+        {
+            frames.Release(packet);
+            return true;
+        }
+        frames.DropLost(packet, isFit ? LinkFrame.ReasonOf(error) : LinkFrame.ReasonNotToSend(packet, frames), &_account->Egress);
         return true;
     }
 

@@ -40,6 +40,7 @@ internal sealed unsafe partial class AfXdpQueue : IPort
     private readonly int _segments;
     private readonly SegmentJoiner? _joiner;
     private long _dropped;
+    private PortAccount* _account = PortAccount.Nobody;
     private long _transmitErrors;
     private uint _outstanding;
     private bool _unsent;

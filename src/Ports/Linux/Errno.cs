@@ -9,6 +9,7 @@ internal static class Errno
     public const int ENOENT = 2;
     public const int ESRCH = 3;
     public const int EINTR = 4;
+    public const int EIO = 5;
     public const int ENXIO = 6;
     public const int EAGAIN = 11;
     public const int ENOMEM = 12;
@@ -23,6 +24,8 @@ internal static class Errno
     public const int ERANGE = 34;
     public const int ENAMETOOLONG = 36;
     public const int ENOSYS = 38;
+    public const int EBADFD = 77;
+    public const int EMSGSIZE = 90;
     public const int EOPNOTSUPP = 95;
     public const int EAFNOSUPPORT = 97;
     public const int EADDRINUSE = 98;

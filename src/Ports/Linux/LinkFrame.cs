@@ -11,8 +11,6 @@ internal static class LinkFrame
     public const int HeaderLength = 14;
     public const int TagLength = 4;
 
-    private const ushort ServiceTag = 0x88a8; // ETH_P_8021AD
-
     /// <summary>
     /// Whether a packet, or each frame a segment will be cut into, has an Ethernet header and a payload within the MTU.
     /// With a virtio_net_hdr the kernel leaves this to the device, which drops in silence: asked here, it can be counted.
@@ -28,6 +26,20 @@ internal static class LinkFrame
         return longest <= mtu + HeaderLength || (longest <= mtu + HeaderLength + TagLength && IsTagged(packet));
     }
 
+    /// <summary>Why a packet that has no header for the kernel, or does not fit the MTU, is not sent.</summary>
+    public static DropReason ReasonNotToSend(in Packet packet, FrameCache frames) =>
+        packet.Length < HeaderLength ? DropReason.Runt
+        : VirtioNetHeader.TryFor(packet, frames, out _) ? DropReason.TooLong
+        : DropReason.BadOffload;
+
+    /// <summary>Why the kernel did not send a packet, by its error. An interface that is down or gone has no link.</summary>
+    public static DropReason ReasonOf(int error) => error switch
+    {
+        Errno.ENETDOWN or Errno.ENXIO or Errno.ENODEV or Errno.EIO or Errno.EBADFD => DropReason.LinkDown, // the last two of a TAP device
+        Errno.EMSGSIZE => DropReason.TooLong,
+        _ => DropReason.DeviceRefused,
+    };
+
     private static bool IsTagged(in Packet packet) =>
-        BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[12..]) is EtherType.Vlan or ServiceTag;
+        BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[12..]) is EtherType.Vlan or EtherType.ServiceVlan;
 }

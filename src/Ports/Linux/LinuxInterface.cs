@@ -36,6 +36,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     private volatile string _name;
     private long _address;
     private volatile int _mtu;
+    private volatile bool _isUp;
     private ushort? _flagsOfLink;
     private long _featuresReadAt;
     private bool _disposed;
@@ -74,6 +75,9 @@ internal sealed unsafe class LinuxInterface : IDisposable
 
     /// <summary>Layer-3 payload in bytes, as of the last <see cref="ReadLink"/>.</summary>
     public int Mtu => _mtu;
+
+    /// <summary>Whether it has a link, as of the last <see cref="ReadLink"/>.</summary>
+    public bool IsUp => _isUp;
 
     /// <summary>Finds an interface in the calling thread's network namespace.</summary>
     /// <exception cref="PortException">There is none of this name, or it cannot be asked.</exception>
@@ -165,26 +169,8 @@ internal sealed unsafe class LinuxInterface : IDisposable
     {
         lock (_lock)
         {
-            if (_disposed || !TryCurrentName(out _))
-            {
-                _flagsOfLink = null;
-                return _link = new PortLink(Up: false, _link.Mtu, IsSetDown: _link.IsSetDown);
-            }
-            if (!TryRead(out State state))
-            {
-                return _link; // it is being renamed: for some milliseconds neither name leads to it
-            }
-            Keep(state);
-            PortLink link = _link with { Mtu = state.Mtu };
-            long now = Environment.TickCount64;
-            // Speed is asked of the driver, which may be slow: seldom, unless something else changed.
-            if (state.Flags != _flagsOfLink || now - _featuresReadAt >= FeaturesInterval)
-            {
-                bool up = (state.Flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
-                link = ReadFeatures(ref state.Request, new PortLink(up, state.Mtu, IsSetDown: (state.Flags & IFF_UP) == 0));
-                _flagsOfLink = state.Flags;
-                _featuresReadAt = now;
-            }
+            PortLink link = ReadLinkLocked();
+            _isUp = link.Up;
             return _link = link;
         }
     }
@@ -270,6 +256,31 @@ internal sealed unsafe class LinuxInterface : IDisposable
     {
         int socket = Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0);
         return socket >= 0 ? socket : throw PortException.FromErrno(port, "socket(AF_INET)");
+    }
+
+    private PortLink ReadLinkLocked()
+    {
+        if (_disposed || !TryCurrentName(out _))
+        {
+            _flagsOfLink = null;
+            return new PortLink(Up: false, _link.Mtu, IsSetDown: _link.IsSetDown);
+        }
+        if (!TryRead(out State state))
+        {
+            return _link; // it is being renamed: for some milliseconds neither name leads to it
+        }
+        Keep(state);
+        long now = Environment.TickCount64;
+        // Speed is asked of the driver, which may be slow: seldom, unless something else changed.
+        if (state.Flags == _flagsOfLink && now - _featuresReadAt < FeaturesInterval)
+        {
+            return _link with { Mtu = state.Mtu };
+        }
+        bool up = (state.Flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+        PortLink link = ReadFeatures(ref state.Request, new PortLink(up, state.Mtu, IsSetDown: (state.Flags & IFF_UP) == 0));
+        _flagsOfLink = state.Flags;
+        _featuresReadAt = now;
+        return link;
     }
 
     private int WriteUp(bool up)

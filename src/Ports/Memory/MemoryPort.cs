@@ -11,13 +11,14 @@ namespace Softswitch.Ports.Memory;
 /// Threads: the worker on one side, one other thread on the far end; or one thread for both, and everything is deterministic.
 /// Ownership: the far end rents and releases through <see cref="FarFrames"/>.
 /// </remarks>
-internal sealed class MemoryPort : IPort, IPortDevice
+internal sealed unsafe class MemoryPort : IPort, IPortDevice
 {
     private readonly PacketRing _toSwitch;
     private readonly PacketRing _fromSwitch;
     private volatile Action? _wake;
     private volatile bool _up = true;
     private volatile bool _isSetDown;
+    private PortAccount* _account = PortAccount.Nobody;
     private long _receiveDropped;
 
     /// <param name="name">Shown to controllers.</param>
@@ -85,8 +86,15 @@ internal sealed class MemoryPort : IPort, IPortDevice
 
     public bool Arm() => _toSwitch.Count == 0;
 
+    public void CountOn(PortAccount* account) => _account = account;
+
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
+        if (!_up)
+        {
+            frames.DropLost(packets, DropReason.LinkDown, &_account->Egress);
+            return packets.Length;
+        }
         int taken = _fromSwitch.Enqueue(packets);
         frames.HandOut(packets[..taken]);
         return taken;

@@ -28,7 +28,7 @@ internal sealed class PatchPort : IPortDevice
         _cables = cables;
         _clock = clock;
         _aloneSince = clock.GetTimestamp();
-        _queues = [.. Enumerable.Range(0, queues).Select(_ => new PatchQueue())];
+        _queues = [.. Enumerable.Range(0, queues).Select(_ => new PatchQueue(this))];
         Opener = opener;
         Name = cable;
         HardwareAddress = LocalMacAddress.For($"patch:{cable}:{place}");
@@ -54,9 +54,12 @@ internal sealed class PatchPort : IPortDevice
 
     public IReadOnlyList<IPort> Queues => _queues;
 
-    public PortLink ReadLink() => new(Up: !_isSetDown && _far is { _isSetDown: false }, Mtu: 0, IsSetDown: _isSetDown);
+    /// <summary>Whether packets pass.</summary>
+    public bool IsUp => !_isSetDown && _far is { _isSetDown: false };
 
-    public PortCounters ReadCounters() => new() { TransmitDropped = Volatile.Read(ref _lost) + _queues.Sum(queue => queue.Unsent) };
+    public PortLink ReadLink() => new(IsUp, Mtu: 0, IsSetDown: _isSetDown);
+
+    public PortCounters ReadCounters() => new() { TransmitDropped = Volatile.Read(ref _lost) };
 
     public void SetAdministrativeState(bool up)
     {

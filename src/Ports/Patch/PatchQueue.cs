@@ -9,7 +9,7 @@ namespace Softswitch.Ports.Patch;
 /// Sending puts packets into the far end's ring and does nothing more: so a loop of cables neither recurses nor holds anybody up, and
 /// what it carries is bounded by the rings. Threads: one worker; the far end's enters the ring as its only producer.
 /// </remarks>
-internal sealed class PatchQueue : IPort
+internal sealed unsafe class PatchQueue(PatchPort end) : IPort
 {
     // Packets on their way in one direction; also what a loop of cables keeps of the pool.
     private const int Capacity = 512;
@@ -20,8 +20,8 @@ internal sealed class PatchQueue : IPort
     private readonly PacketRing _arrived = new(Capacity);
     private volatile PatchQueue? _far;
     private volatile Action? _wake;
+    private PortAccount* _account = PortAccount.Nobody;
     private int _isSending;
-    private long _unsent;
 
     /// <summary>Where packets go; null while there is no other end.</summary>
     public PatchQueue? Far
@@ -29,13 +29,12 @@ internal sealed class PatchQueue : IPort
         set => _far = value;
     }
 
-    /// <summary>Packets that were sent while there was no other end. Any thread.</summary>
-    public long Unsent => Volatile.Read(ref _unsent);
-
     /// <summary>True: where a switch is handed over, both ends are its own.</summary>
     public bool IsInside => true;
 
     public int PollDescriptor => -1;
+
+    public void CountOn(PortAccount* account) => _account = account;
 
     public bool WakeBy(Action wake)
     {
@@ -63,13 +62,12 @@ internal sealed class PatchQueue : IPort
     {
         // A fence: either the far end is seen to have gone, or whoever takes it away sees this and waits.
         Interlocked.Exchange(ref _isSending, 1);
-        PatchQueue? far = _far;
+        PatchQueue? far = end.IsUp ? _far : null;
         int taken = far?._arrived.Enqueue(packets) ?? 0;
         Volatile.Write(ref _isSending, 0);
         if (far == null)
         {
-            Volatile.Write(ref _unsent, _unsent + packets.Length);
-            frames.Release(packets);
+            frames.DropLost(packets, DropReason.LinkDown, &_account->Egress);
             return packets.Length;
         }
         frames.HandOut(packets[..taken]);

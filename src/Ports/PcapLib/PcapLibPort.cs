@@ -118,12 +118,7 @@ internal sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
         }
     }
 
-    public PortLink ReadLink()
-    {
-        PortLink link = _interface.ReadLink();
-        _queue.LinkUp = link.Up;
-        return link;
-    }
+    public PortLink ReadLink() => _interface.ReadLink();
 
     public PortCounters ReadCounters()
     {

@@ -19,8 +19,7 @@ internal sealed unsafe class PcapLibQueue : IPort
     private readonly LinuxInterface _interface;
     private long _receiveDropped;
     private long _receiveErrors;
-    private long _transmitErrors;
-    private volatile bool _linkUp;
+    private PortAccount* _account = PortAccount.Nobody;
 
     public PcapLibQueue(LiveCapture capture, LinuxInterface device)
     {
@@ -30,19 +29,13 @@ internal sealed unsafe class PcapLibQueue : IPort
 
     public int PollDescriptor => _capture.Descriptor;
 
-    /// <summary>Whether sending is worth a try. Any thread.</summary>
-    public bool LinkUp
-    {
-        get => _linkUp;
-        set => _linkUp = value;
-    }
-
     public PortCounters Losses => new()
     {
         ReceiveDropped = Volatile.Read(ref _receiveDropped),
         ReceiveErrors = Volatile.Read(ref _receiveErrors),
-        TransmitErrors = Volatile.Read(ref _transmitErrors),
     };
+
+    public void CountOn(PortAccount* account) => _account = account;
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
@@ -68,9 +61,9 @@ internal sealed unsafe class PcapLibQueue : IPort
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
-        if (!_linkUp)
+        if (!_interface.IsUp)
         {
-            return Fail(packets, frames);
+            return Fail(packets, DropReason.LinkDown, frames);
         }
         int mtu = _interface.Mtu;
         bool retried = false;
@@ -80,7 +73,8 @@ internal sealed unsafe class PcapLibQueue : IPort
             ref readonly Packet packet = ref packets[done];
             if (!LinkFrame.FitsMtu(packet, default, mtu))
             {
-                Fail(packets.Slice(done++, 1), frames);
+                Fail(packets.Slice(done, 1), LinkFrame.ReasonNotToSend(packet, frames), frames);
+                done++;
                 continue;
             }
             switch (Send(packet))
@@ -95,7 +89,7 @@ internal sealed unsafe class PcapLibQueue : IPort
                     retried = true; // an interface that was down and is up again left its error behind for the first send to meet
                     break;
                 default:
-                    return done + Fail(packets[done..], frames);
+                    return done + Fail(packets[done..], DropReason.DeviceRefused, frames); // why, libpcap says in words only
             }
         }
         return done;
@@ -147,10 +141,9 @@ internal sealed unsafe class PcapLibQueue : IPort
         || message.EndsWith(Errno.Text(Errno.ENOMEM), StringComparison.Ordinal)
         || message.EndsWith(Errno.Text(Errno.EINTR), StringComparison.Ordinal);
 
-    private int Fail(ReadOnlySpan<Packet> packets, FrameCache frames)
+    private int Fail(ReadOnlySpan<Packet> packets, DropReason reason, FrameCache frames)
     {
-        _transmitErrors += packets.Length;
-        frames.Release(packets);
+        frames.DropLost(packets, reason, &_account->Egress);
         return packets.Length;
     }
 

@@ -11,7 +11,8 @@ internal sealed unsafe class TapQueue : IPort
     private readonly LinuxInterface _interface;
     private long _receiveDropped;
     private long _receiveErrors;
-    private long _transmitErrors;
+    private PortAccount* _account = PortAccount.Nobody;
+    private long _transmitErrors; // another process's: this one knows which packets they are
 
     public TapQueue(int descriptor, LinuxInterface device)
     {
@@ -32,6 +33,8 @@ internal sealed unsafe class TapQueue : IPort
         };
         set => (_receiveDropped, _receiveErrors, _transmitErrors) = (value.ReceiveDropped, value.ReceiveErrors, value.TransmitErrors);
     }
+
+    public void CountOn(PortAccount* account) => _account = account;
 
     /// <summary>Reads each packet into an ordinary frame, with a large one behind it for what does not fit.</summary>
     public int Receive(PacketBatch batch, FrameCache frames)
@@ -93,17 +96,21 @@ internal sealed unsafe class TapQueue : IPort
         for (int i = 0; i < packets.Length; i++)
         {
             ref readonly Packet packet = ref packets[i];
-            bool sent = VirtioNetHeader.TryFor(packet, frames, out VirtioNetHeader header) && LinkFrame.FitsMtu(packet, header, mtu);
-            if (sent)
+            if (!VirtioNetHeader.TryFor(packet, frames, out VirtioNetHeader header) || !LinkFrame.FitsMtu(packet, header, mtu))
             {
-                int error = Write(packet, header);
-                if (error is Errno.EAGAIN or Errno.ENOBUFS or Errno.EINTR or Errno.ENOMEM)
-                {
-                    return i;
-                }
-                sent = error == 0;
+                frames.DropLost(packet, LinkFrame.ReasonNotToSend(packet, frames), &_account->Egress);
+                continue;
             }
-            _transmitErrors += sent ? 0 : 1;
+            int error = Write(packet, header);
+            if (error is Errno.EAGAIN or Errno.ENOBUFS or Errno.EINTR or Errno.ENOMEM)
+            {
+                return i;
+            }
+            if (error != 0)
+            {
+                frames.DropLost(packet, LinkFrame.ReasonOf(error), &_account->Egress);
+                continue;
+            }
             frames.Release(packet);
         }
         return packets.Length;

@@ -96,10 +96,6 @@ internal sealed unsafe class GuestRings : IDisposable
             total.ReceiveErrors += own.ReceiveErrors;
             total.TransmitErrors += own.TransmitErrors;
         }
-        foreach (VhostUserQueue queue in Queues)
-        {
-            total.TransmitErrors += queue.Unreceived;
-        }
         return total;
     }
 

@@ -6,17 +6,17 @@ namespace Softswitch.Ports.VhostUser;
 
 /// <summary>A queue pair of a guest as a worker uses it: the ring the guest sends by, and one that it receives by.</summary>
 /// <remarks>
-/// Where the guest enabled fewer pairs than there are, several of these send by the same ring. A guest that is not there receives nothing: what is
-/// given for it are transmit errors.
+/// Where the guest enabled fewer pairs than there are, several of these send by the same ring. A guest that is not there is a link that
+/// is down.
 /// </remarks>
-internal sealed class VhostUserQueue : IPort, IDisposable
+internal sealed unsafe class VhostUserQueue : IPort, IDisposable
 {
     private const int ShortestFrame = 60; // IEEE 802.3, without FCS
     private const ulong IsAnnounced = 1ul << 48; // above an address
 
     private readonly VirtQueue _fromGuest;
     private VirtQueue _toGuest;
-    private long _unreceived;
+    private PortAccount* _account = PortAccount.Nobody;
     private ulong _announced; // an address to announce; 0 for none
 
     public VhostUserQueue(VirtQueue fromGuest, VirtQueue toGuest)
@@ -40,15 +40,14 @@ internal sealed class VhostUserQueue : IPort, IDisposable
         set => Volatile.Write(ref _toGuest, value);
     }
 
-    /// <summary>Packets for a guest that was not there.</summary>
-    public long Unreceived => Volatile.Read(ref _unreceived);
-
     /// <summary>Session: the guest moved here and does not say so itself, so a broadcast RARP request of its address is received. The last of several at once.</summary>
     public void Announce(MacAddress address)
     {
         Volatile.Write(ref _announced, address.Value | IsAnnounced);
         Doorbell.Ring();
     }
+
+    public void CountOn(PortAccount* account) => _account = account;
 
     public int Receive(PacketBatch batch, FrameCache frames) =>
         (Volatile.Read(ref _announced) != 0 ? TakeAnnouncement(batch, frames) : 0) + _fromGuest.Receive(batch, frames);
@@ -60,8 +59,7 @@ internal sealed class VhostUserQueue : IPort, IDisposable
         {
             return taken;
         }
-        _unreceived += packets.Length;
-        frames.Release(packets);
+        frames.DropLost(packets, DropReason.LinkDown, &_account->Egress);
         return packets.Length;
     }
 

@@ -6,6 +6,7 @@ using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tests.Pipeline;
 using Softswitch.Datapath.Tests.Tables;
+using Softswitch.Datapath.Tracing;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 
@@ -154,6 +155,30 @@ public sealed class CaptureTests
             ],
             Captured.ReadAll(capture).Select(p => (p.Reason, (int)p.Port, p.IsEgress, p.Hex)));
         Assert.Equal(DropReason.TransmitQueueFull, Assert.Single(Captured.ReadAll(elsewhere)).Reason);
+    }
+
+    [Fact]
+    public void What_a_device_drops_by_itself_is_foretold_by_a_trace_counted_and_seen_with_its_reason()
+    {
+        using TestSwitch sut = new(ports: 2) { KeepsFrames = true };
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        sut[2].SetLink(false);
+        sut.Control.AnnounceLinkChange();
+        sut.Settle();
+        byte[] frame = TestPacket.Tcp();
+        using (PacketTracer tracer = sut.Control.CreateTracer())
+        {
+            IReadOnlyList<TraceStep> steps = tracer.Trace(1, frame).Steps;
+            Assert.Equal((TraceStepKind.Dropped, DropReason.LinkDown, 2), (steps[^1].Kind, steps[^1].Reason, steps[^1].Port));
+            Assert.DoesNotContain(steps, step => step.Kind == TraceStepKind.Output);
+        }
+        using Capture capture = Start(sut, CapturePoints.Dropped);
+        sut.Send(1, frame, frame);
+        Assert.Equal(
+            [(DropReason.LinkDown, 2, true), (DropReason.LinkDown, 2, true)],
+            Captured.ReadAll(capture).Select(p => (p.Reason, (int)p.Port, p.IsEgress)));
+        Assert.True(sut.Control.TryReadPort(2, out PortStatistics two));
+        Assert.Equal((0UL, 2UL, 0UL), (two.TransmittedPackets, two.TransmitDropped, two.TransmitErrors));
     }
 
     [Fact]

@@ -1,5 +1,9 @@
+using Softswitch.Datapath.Captures;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Datapath.Tracing;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Testing;
 using static Softswitch.Testing.PolledPort;
@@ -55,6 +59,7 @@ public sealed class AfPacketPortTests : VethPortTests
     public void Lying_offload_state_is_an_error_and_never_leaves()
     {
         using AfPacketPort near = Open();
+        using QueueLosses losses = new(near.Queues);
         using RawSocket raw = OpenRaw();
         var random = new Random(99);
         for (int i = 0; i < 500; i++)
@@ -71,10 +76,41 @@ public sealed class AfPacketPortTests : VethPortTests
             };
             Assert.Equal(1, near.Queues[0].Transmit(new ReadOnlySpan<Packet>(in packet), Frames));
         }
-        Assert.Equal(500, near.ReadCounters().TransmitErrors);
+        Assert.Equal(500, losses[DropReason.BadOffload]);
         Assert.Null(raw.Receive());
         Assert.Equal(1, Send(near, Frame(64)));
         Assert.Equal(Frame(64), raw.Expect());
+    }
+
+    [Fact]
+    public void What_does_not_fit_the_MTU_or_finds_no_link_is_dropped_as_a_trace_foretells_and_a_capture_shows()
+    {
+        AfPacketPort near = Open(); // the switch's
+        using TestSwitch sut = new(ports: 1);
+        Assert.Equal(ControlError.None, sut.Control.AddPort(2, near));
+        sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
+        using Capture capture = new(new CaptureFilter(CapturePoints.Dropped, null, FlowMatch.Any, Packet.MaxLength), 1);
+        Assert.True(sut.Control.TryAddCapture(capture));
+        AssertDropped(DropReason.TooLong, Frame(1515));
+        Space.Links.SetUp("far", up: false);
+        Eventually.Polled(() => !near.ReadLink().Up, () => "the carrier stays");
+        sut.Control.AnnounceLinkChange();
+        sut.Settle();
+        AssertDropped(DropReason.LinkDown, Frame(60));
+
+        void AssertDropped(DropReason reason, byte[] frame)
+        {
+            using (PacketTracer tracer = sut.Control.CreateTracer())
+            {
+                TraceStep last = tracer.Trace(1, frame).Steps[^1];
+                Assert.Equal((TraceStepKind.Dropped, reason, 2), (last.Kind, last.Reason, last.Port));
+            }
+            sut.Send(1, frame);
+            Assert.Equal(1, sut.Control.ReadDrops(reason));
+            Assert.True(capture.TryRead(long.MaxValue, out CaptureRecord seen, out ReadOnlySpan<byte> bytes));
+            Assert.Equal((reason, 2, Convert.ToHexString(frame)), (seen.Reason, seen.Port, Convert.ToHexString(bytes)));
+            capture.Release();
+        }
     }
 
     [Fact]

@@ -110,14 +110,11 @@ public sealed class AfXdpHandoverTests : IDisposable
     }
 
     [Fact]
-    public void What_was_lost_before_is_still_counted_and_what_waits_in_the_rings_still_comes()
+    public void What_waits_in_the_rings_still_comes()
     {
         const int waiting = 100;
         XdpSide side = Open();
         using RawSocket far = Raw("farl");
-        FrameCache frames = side.Pool.CreateCache();
-        Assert.Equal(1, side.Ports[0].Send(frames, new byte[1800])); // longer than the MTU
-        frames.Drain();
         for (int i = 0; i < waiting; i++)
         {
             far.Send(TestPacket.Udp(srcPort: (ushort)i));
@@ -125,8 +122,7 @@ public sealed class AfXdpHandoverTests : IDisposable
         using XdpSide next = side.Take();
         next.Adopt(side.Rest());
         side.Yield();
-        Assert.Equal(1, next.Ports[0].ReadCounters().TransmitErrors);
-        frames = next.Pool.CreateCache();
+        FrameCache frames = next.Pool.CreateCache();
         List<byte[]> got = [];
         Eventually.True(
             () =>

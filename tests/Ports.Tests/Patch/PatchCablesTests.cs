@@ -137,13 +137,17 @@ public sealed class PatchCablesTests : IDisposable
     public void What_is_sent_while_there_is_no_other_end_is_dropped_and_counted()
     {
         using PatchPort near = Open("cable");
+        using QueueLosses losses = new(near.Queues);
         FrameCache frames = _frames.CreateCache();
         Send(near.Queues[0], frames, 3);
-        Assert.Equal(3, near.ReadCounters().TransmitDropped);
+        Assert.Equal((3, 0), (losses[DropReason.LinkDown], near.ReadCounters().TransmitDropped));
         PatchPort far = Open("cable");
         Send(near.Queues[0], frames, 5);
+        far.SetAdministrativeState(up: false);
+        Send(near.Queues[0], frames, 7);
+        Assert.Equal((10, 0), (losses[DropReason.LinkDown], near.ReadCounters().TransmitDropped));
         far.Dispose(); // has not received them
-        Assert.Equal(8, near.ReadCounters().TransmitDropped);
+        Assert.Equal((10, 5), (losses.Total, near.ReadCounters().TransmitDropped));
         frames.Drain();
     }
 
@@ -152,6 +156,7 @@ public sealed class PatchCablesTests : IDisposable
     {
         const int packets = 200_000;
         using PatchPort near = Open("cable");
+        using QueueLosses losses = new(near.Queues);
         long sent = 0;
         long received = 0;
         Thread sender = new(() =>
@@ -175,7 +180,7 @@ public sealed class PatchCablesTests : IDisposable
         }
         sender.Join();
         mine.Drain();
-        Assert.Equal(sent, received + near.ReadCounters().TransmitDropped);
+        Assert.Equal(sent, received + near.ReadCounters().TransmitDropped + losses.Total);
     }
 
     [Fact]

@@ -178,10 +178,11 @@ public sealed class TapPortTests : IDisposable
     public void A_device_deleted_under_traffic_receives_nothing_and_counts_what_it_is_sent()
     {
         using TapPort port = Open("here");
+        using QueueLosses losses = new(port.Queues);
         _space.Links.Delete("here");
         Assert.Equal(1, port.Send(_frames, new byte[60]));
         Assert.Equal(0, port.Queues[0].Receive(new PacketBatch(), _frames));
-        Assert.Equal(1, port.ReadCounters().TransmitErrors);
+        Assert.Equal((1, 1), (losses[DropReason.LinkDown], losses.Total));
         Assert.False(port.ReadLink().Up);
         _pool.AssertAllFree(_frames);
     }

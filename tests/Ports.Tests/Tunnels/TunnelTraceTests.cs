@@ -81,6 +81,22 @@ public sealed class TunnelTraceTests : IDisposable
     }
 
     [Fact]
+    public void An_underlay_without_a_link_is_foretold()
+    {
+        Open("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42");
+        _switch.Add(FlowMatch.Any, 1, FlowAction.Output(3));
+        Learn();
+        _wire.SetLink(false);
+        _switch.Control.AnnounceLinkChange();
+        _switch.Settle();
+        IReadOnlyList<TraceStep> steps = Trace(TestPacket.Udp());
+        Assert.Equal((TraceStepKind.Dropped, DropReason.LinkDown, 2), (steps[^1].Kind, steps[^1].Reason, steps[^1].Port));
+        long[] drops = ReadDrops();
+        _switch.Send(1, TestPacket.Udp());
+        AssertDropped(drops, steps);
+    }
+
+    [Fact]
     public void Why_nothing_leaves_is_said()
     {
         Open("vxlan:local=10.0.0.1,remote=10.9.9.9,key=42");

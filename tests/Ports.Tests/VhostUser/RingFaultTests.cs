@@ -130,12 +130,13 @@ public sealed unsafe class RingFaultTests
     private static void AssertTransmitEnds(Action<GuestRing> lie, RingFault expected)
     {
         using RingHarness harness = new(Features);
+        using QueueLosses losses = new([harness.Queue]);
         lie(harness.Guest.Receiving);
         Packet packet = harness.Frames.Rent(new byte[60]);
         Assert.Equal(0, harness.Queue.Transmit(new ReadOnlySpan<Packet>(in packet), harness.Frames));
         AssertEnded(harness, harness.ToGuest, expected);
         Assert.Equal(1, harness.Queue.Transmit(new ReadOnlySpan<Packet>(in packet), harness.Frames));
-        Assert.Equal(1, harness.Device.ReadCounters().TransmitErrors);
+        Assert.Equal(1, losses[DropReason.LinkDown]);
     }
 
     private static void AssertEnded(RingHarness harness, VirtQueue ring, RingFault expected)
