@@ -35,7 +35,7 @@ internal sealed class KernelNextHops(Generation generation)
             }
             entry.WantedAt = peek ? entry.WantedAt : now;
             address = entry.HardwareAddress;
-            return entry.State;
+            return peek && entry.IsSilent ? NeighbourState.Failed : entry.State;
         }
     }
 
@@ -48,6 +48,7 @@ internal sealed class KernelNextHops(Generation generation)
             {
                 return;
             }
+            entry.IsSilent = state == NeighbourState.Failed || (entry.IsSilent && state == NeighbourState.Incomplete);
             entry.State = state;
             entry.HardwareAddress = address;
         }
@@ -86,6 +87,7 @@ internal sealed class KernelNextHops(Generation generation)
             foreach (Destination entry in _entries.Values)
             {
                 entry.State = NeighbourState.Incomplete;
+                entry.IsSilent = false;
             }
         }
         generation.Advance();
@@ -105,6 +107,10 @@ internal sealed class KernelNextHops(Generation generation)
         public Be32 Address;
         public MacAddress HardwareAddress;
         public NeighbourState State;
+
+        /// <summary>It has not answered since it failed.</summary>
+        public bool IsSilent;
+
         public long WantedAt;
     }
 }

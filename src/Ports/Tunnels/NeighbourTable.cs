@@ -46,7 +46,10 @@ internal sealed class NeighbourTable(Generation generation)
 
     /// <summary>What is known of a next hop; asks for one never heard of.</summary>
     /// <param name="address">Meaningful if reachable.</param>
-    /// <param name="peek">Whether nothing is to be asked for, nor noted that somebody wants it.</param>
+    /// <param name="peek">
+    /// Whether nothing is to be asked for, nor noted that somebody wants it. One that is asked again after it failed counts as failed then:
+    /// a packet would wait for it in vain.
+    /// </param>
     public NeighbourState Find(Be32 nextHop, long now, out MacAddress address, bool peek = false)
     {
         lock (_lock)
@@ -63,7 +66,7 @@ internal sealed class NeighbourTable(Generation generation)
             }
             entry.WantedAt = peek ? entry.WantedAt : now;
             address = entry.HardwareAddress;
-            return entry.State;
+            return peek && entry.IsSilent ? NeighbourState.Failed : entry.State;
         }
     }
 
@@ -86,6 +89,7 @@ internal sealed class NeighbourTable(Generation generation)
                 entry.HardwareAddress = address;
                 Change();
             }
+            entry.IsSilent = false;
             entry.Probes = 0;
             entry.ProbeAt = now + ConfirmAfter;
         }
@@ -131,6 +135,7 @@ internal sealed class NeighbourTable(Generation generation)
             foreach (Entry entry in _entries.Values)
             {
                 entry.State = entry.State == NeighbourState.Failed ? NeighbourState.Incomplete : entry.State;
+                entry.IsSilent = false;
                 entry.Probes = 0;
                 entry.ProbeAt = now;
             }
@@ -189,6 +194,7 @@ internal sealed class NeighbourTable(Generation generation)
         if (entry.Probes == MaxProbes)
         {
             entry.State = NeighbourState.Failed;
+            entry.IsSilent = true;
             entry.ProbeAt = now + FailedFor;
             Change();
             return false;
@@ -209,6 +215,10 @@ internal sealed class NeighbourTable(Generation generation)
         public Be32 Address;
         public MacAddress HardwareAddress;
         public NeighbourState State;
+
+        /// <summary>It has not answered since it failed.</summary>
+        public bool IsSilent;
+
         public int Probes;
         public long ProbeAt;
         public long WantedAt;

@@ -7,6 +7,7 @@ using Softswitch.Datapath.Tracing;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
 using Softswitch.Testing;
+using NeighbourTable = Softswitch.Ports.Tunnels.NeighbourTable;
 
 namespace Softswitch.Ports.Tests.Tunnels;
 
@@ -77,6 +78,34 @@ public sealed class TunnelTraceTests : IDisposable
             _switch.Time.Advance(TimeSpan.FromSeconds(2));
             _switch.Settle();
             Assert.Empty(_wire.Collect());
+        }
+    }
+
+    [Fact]
+    public void A_next_hop_that_never_answers_is_foretold_also_while_it_is_asked_again()
+    {
+        Open("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42");
+        _switch.Add(FlowMatch.Any, 1, FlowAction.Output(3));
+        _switch.Send(1, TestPacket.Udp());
+        Assert.Single(Trace(TestPacket.Udp()), step => step.Kind == TraceStepKind.Waiting); // it may still answer
+        Wait(NeighbourTable.ProbeInterval * (NeighbourTable.MaxProbes + 1));
+        Assert.Equal(1, _switch.Control.ReadDrops(DropReason.TunnelUnreachable));
+        for (int i = 0; i < 2; i++)
+        {
+            TraceStep last = Trace(TestPacket.Udp())[^1];
+            Assert.Equal((TraceStepKind.Dropped, DropReason.TunnelUnreachable, 3), (last.Kind, last.Reason, last.Port));
+            Wait(NeighbourTable.FailedFor); // then it is asked again
+        }
+        Learn();
+        Assert.Single(Trace(TestPacket.Udp()), step => step.Kind == TraceStepKind.Encapsulated);
+
+        void Wait(int milliseconds)
+        {
+            for (; milliseconds > 0; milliseconds -= 100)
+            {
+                _switch.Time.Advance(TimeSpan.FromMilliseconds(100));
+                _switch.Settle();
+            }
         }
     }
 
