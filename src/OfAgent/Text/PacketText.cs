@@ -63,7 +63,12 @@ internal static class PacketText
         text.Append(needsProtocol ? $",nw_proto={ip[9]}" : "");
         text.Append($",nw_tos={ip[1] & 0xfc},nw_ecn={ip[1] & 3},nw_ttl={ip[8]},nw_frag={kind}");
         int headerLength = (ip[0] & 0xf) * 4;
-        if (kind == "later" || headerLength < 20 || ip.Length < headerLength)
+        if (headerLength < 20)
+        {
+            text.Append($" (damaged: an IPv4 header of {headerLength} bytes, IHL {ip[0] & 0xf}; flow entries see dl_type alone)");
+            return;
+        }
+        if (kind == "later" || ip.Length < headerLength)
         {
             return;
         }

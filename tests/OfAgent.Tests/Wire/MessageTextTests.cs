@@ -1,5 +1,7 @@
+using System.Text;
 using Softswitch.OfAgent.Tests.Text;
 using Softswitch.OfAgent.Text;
+using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Wire;
 
@@ -23,6 +25,17 @@ public sealed class MessageTextTests
         string printed = OvsOfctl.Run("ofp-print", Convert.ToHexString(message.Bytes)).Output;
 
         Assert.Equal(FirstLines(message.Text, message.OvsLines), FirstLines(TrimLines(printed), message.OvsLines));
+    }
+
+    [Fact]
+    public void A_packet_whose_ip_header_is_too_short_to_be_one_is_said_to_be_damaged()
+    {
+        byte[] packet = TestPacket.Udp();
+        packet[14] = 0x43;
+        StringBuilder text = new();
+        PacketText.Append(text, packet);
+        Assert.Contains(" (damaged: an IPv4 header of 12 bytes, IHL 3;", text.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("tp_src", text.ToString(), StringComparison.Ordinal);
     }
 
     private static string TrimLines(string text) => string.Join('\n', text.Split('\n').Select(l => l.TrimEnd())).TrimEnd();
