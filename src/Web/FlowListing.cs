@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using System.Text.Json.Serialization;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Text;
@@ -7,16 +8,26 @@ using Softswitch.OfAgent.Text;
 namespace Softswitch.Web;
 
 /// <summary>A flow entry as the page shows it.</summary>
+/// <param name="Actions">The first of them; behind these it says how many there are.</param>
+/// <param name="ActionCount">All of them.</param>
 /// <param name="Cookie">In hexadecimal: it has more digits than a script's numbers hold.</param>
 internal sealed record FlowRow(
-    int Priority, string Match, string Actions, ulong Packets, ulong Bytes, double AgeSeconds, int IdleTimeoutSeconds, int HardTimeoutSeconds, string Cookie);
+    int Priority, string Match, string Actions, int ActionCount, ulong Packets, ulong Bytes, double AgeSeconds, int IdleTimeoutSeconds, int HardTimeoutSeconds,
+    string Cookie)
+{
+    /// <summary>Its text in a reply, and about what stands around it.</summary>
+    [JsonIgnore]
+    public int Size => 200 + Match.Length + Actions.Length;
+}
 
 /// <summary>A page of the flow table.</summary>
 /// <param name="Total">Entries in the table.</param>
 /// <param name="Matched">Of those looked at, entries that have what was searched for.</param>
 /// <param name="Looked">Entries looked at: all, unless the time was over.</param>
 /// <param name="IsComplete">Whether all were looked at.</param>
-internal sealed record FlowPage(long Total, long Matched, long Looked, bool IsComplete, double Milliseconds, int Offset, IReadOnlyList<FlowRow> Flows);
+/// <param name="IsCut">Whether there are fewer rows than asked for because the reply has no room for more: the next page begins behind the last.</param>
+internal sealed record FlowPage(
+    long Total, long Matched, long Looked, bool IsComplete, bool IsCut, double Milliseconds, int Offset, IReadOnlyList<FlowRow> Flows);
 
 /// <summary>Looks through the flow table for a page of it.</summary>
 /// <remarks>
@@ -26,7 +37,11 @@ internal sealed record FlowPage(long Total, long Matched, long Looked, bool IsCo
 /// </remarks>
 internal sealed class FlowListing(DatapathControl control)
 {
+    // Under the lock at once: entries, or as many actions to be searched for words.
     private const int Slice = 256;
+    private const int ActionsOfEntry = 16;
+
+    private const int MostBytes = 256 * 1024;
 
     /// <summary>However large the table is, whoever looks waits so long at most.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -49,9 +64,10 @@ internal sealed class FlowListing(DatapathControl control)
         {
             stop.ThrowIfCancellationRequested();
             using ControlScope scope = control.Enter();
-            for (int i = 0; i < Slice && (more = control.NextFlow(ref cursor, all, out FlowStatistics flow)); i++)
+            for (int done = 0; done < Slice && (more = control.NextFlow(ref cursor, all, out FlowStatistics flow)); done++)
             {
                 looked++;
+                done += query.Words.Count == 0 ? 0 : flow.Actions.Length / ActionsOfEntry;
                 if (Holds(flow, query.Words))
                 {
                     matched++;
@@ -64,13 +80,13 @@ internal sealed class FlowListing(DatapathControl control)
         {
             indexes[i] = best.Dequeue();
         }
-        List<FlowRow> rows = Describe(indexes.AsSpan(Math.Min(query.Offset, indexes.Length)), all);
+        List<FlowRow> rows = Describe(indexes.AsSpan(Math.Min(query.Offset, indexes.Length)), all, out bool isCut);
         long total;
         using (control.Enter())
         {
             total = control.ReadTable().ActiveCount;
         }
-        return new FlowPage(total, matched, looked, !more, Stopwatch.GetElapsedTime(start).TotalMilliseconds, query.Offset, rows);
+        return new FlowPage(total, matched, looked, !more, isCut, Stopwatch.GetElapsedTime(start).TotalMilliseconds, query.Offset, rows);
     }
 
     private static void Keep(
@@ -127,16 +143,26 @@ internal sealed class FlowListing(DatapathControl control)
     }
 
     /// <summary>An entry that went meanwhile is left out.</summary>
-    private List<FlowRow> Describe(ReadOnlySpan<uint> indexes, FlowFilter all)
+    /// <param name="isCut">Whether the last ones are left out: there is no room for them.</param>
+    private List<FlowRow> Describe(ReadOnlySpan<uint> indexes, FlowFilter all, out bool isCut)
     {
         List<FlowRow> rows = [];
+        int room = MostBytes;
+        isCut = false;
         foreach (uint index in indexes)
         {
             using ControlScope scope = control.Enter();
             uint cursor = index - 1;
             if (control.NextFlow(ref cursor, all, out FlowStatistics flow) && cursor == index)
             {
-                rows.Add(Describe(flow));
+                FlowRow row = Describe(flow);
+                room -= row.Size;
+                if (room < 0)
+                {
+                    isCut = true;
+                    break;
+                }
+                rows.Add(row);
             }
         }
         return rows;
@@ -148,9 +174,9 @@ internal sealed class FlowListing(DatapathControl control)
         MatchText.Append(_text, flow.Match);
         string match = _text.ToString();
         _text.Clear();
-        ActionText.Append(_text, flow.Actions);
+        ActionText.AppendFirst(_text, flow.Actions);
         return new FlowRow(
-            flow.Priority, match, _text.ToString(), flow.PacketCount, flow.ByteCount, flow.Duration.TotalSeconds, flow.IdleTimeoutSeconds,
+            flow.Priority, match, _text.ToString(), flow.Actions.Length, flow.PacketCount, flow.ByteCount, flow.Duration.TotalSeconds, flow.IdleTimeoutSeconds,
             flow.HardTimeoutSeconds, $"0x{flow.Cookie:x}");
     }
 }

@@ -4,29 +4,48 @@ using Microsoft.AspNetCore.Http;
 
 namespace Softswitch.Web;
 
-/// <summary>The kinds of replies there are.</summary>
-internal static class Reply
+/// <summary>Sends replies: what there is to be told, whole and in time, or in one line why not.</summary>
+/// <remarks>
+/// A reply is given to the connection piece by piece, as the client reads, so that the server's own buffers stay small. Until then it counts as
+/// <see cref="ReplyMemory"/>. A client that has not read all within <see cref="Patience"/> loses its connection. Threads: any.
+/// </remarks>
+/// <param name="time">For the patience.</param>
+internal sealed class Reply(TimeProvider time)
 {
     public const string JsonType = "application/json; charset=utf-8";
     public const string MetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-    public static Task Json<T>(HttpContext context, T value, JsonTypeInfo<T> type)
-    {
-        context.Response.ContentType = JsonType;
-        return JsonSerializer.SerializeAsync(context.Response.BodyWriter, value, type, context.RequestAborted);
-    }
+    /// <summary>Until the whole reply has to be read. A report of 200 switches, 2 MB, passes at 32 kB/s then.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private const int Piece = 16 * 1024;
+
+    private readonly ReplyMemory _memory = new();
+
+    public Task Json<T>(HttpContext context, T value, JsonTypeInfo<T> type) => Bytes(context, JsonType, JsonSerializer.SerializeToUtf8Bytes(value, type));
 
     /// <summary>One of the page's files, or that there is none.</summary>
     /// <param name="path">As for <see cref="Assets.TryGet"/>.</param>
-    public static Task File(HttpContext context, string path) => Assets.TryGet(path, out (string Type, byte[] Content) file)
-        ? Bytes(context, file.Type, file.Content)
+    public Task File(HttpContext context, string path) => Assets.TryGet(path, out (string Type, byte[] Content) file)
+        ? Send(context, file.Type, file.Content)
         : Refuse(context, StatusCodes.Status404NotFound, $"{path}: there is no such page");
 
-    public static Task Bytes(HttpContext context, string type, ReadOnlyMemory<byte> content)
+    /// <summary>What was made for this request, or for some.</summary>
+    public async Task Bytes(HttpContext context, string type, ReadOnlyMemory<byte> content)
     {
-        context.Response.ContentType = type;
-        context.Response.ContentLength = content.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(content, context.RequestAborted).AsTask();
+        if (!_memory.TryHold(content.Length))
+        {
+            await RefuseForNow(context, $"replies of {ReplyMemory.Limit >> 20} MiB wait for their clients to read them; try again");
+            return;
+        }
+        try
+        {
+            await Send(context, type, content);
+        }
+        finally
+        {
+            _memory.Release(content.Length);
+        }
     }
 
     public static Task Refuse(HttpContext context, int status, string reason)
@@ -34,5 +53,28 @@ internal static class Reply
         context.Response.StatusCode = status;
         context.Response.ContentType = "text/plain; charset=utf-8";
         return context.Response.WriteAsync(reason + "\n", context.RequestAborted);
+    }
+
+    /// <summary>The server is busy, and says when to come again.</summary>
+    public static Task RefuseForNow(HttpContext context, string reason)
+    {
+        context.Response.Headers.RetryAfter = "5";
+        return Refuse(context, StatusCodes.Status503ServiceUnavailable, reason);
+    }
+
+    private async Task Send(HttpContext context, string type, ReadOnlyMemory<byte> content)
+    {
+        context.Response.ContentType = type;
+        context.Response.ContentLength = content.Length;
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            return;
+        }
+        using var patience = new CancellationTokenSource(Patience, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, context.RequestAborted);
+        for (ReadOnlyMemory<byte> rest = content; !rest.IsEmpty; rest = rest[Math.Min(Piece, rest.Length)..])
+        {
+            await context.Response.Body.WriteAsync(rest[..Math.Min(Piece, rest.Length)], stop.Token); // a write that is cancelled closes the connection
+        }
     }
 }

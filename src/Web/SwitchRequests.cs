@@ -9,9 +9,10 @@ namespace Softswitch.Web;
 
 /// <summary>Answers what is asked of one switch. Threads: any.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "of a semaphore only the wait handle needs an end, and nobody asks for it")]
-internal sealed class SwitchRequests(SwitchHost host, AccessToken token, CancellationToken end)
+internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Reply reply, CancellationToken end)
 {
     private const int QueuePatienceMilliseconds = 5000;
+    private const int MostTraceBytes = 256 * 1024;
 
     // Searches of the flow table and traces: two at once would only make each other slow.
     private readonly SemaphoreSlim _turn = new(1);
@@ -21,13 +22,13 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Cancell
     /// <param name="path">Behind what names the switch.</param>
     public Task Route(HttpContext context, string path) => path switch
     {
-        "/api/report" => Reply.Json(context, host.ReadReport(), ReportJson.Default.SwitchReport),
+        "/api/report" => reply.Json(context, host.ReadReport(), ReportJson.Default.SwitchReport),
         "/api/flows" => SendFlows(context),
         "/api/trace" => SendTrace(context),
         "/api/capture" or "/api/capture/stop" when !token.IsShownBy(context.Request) => RefuseWithoutToken(context),
         "/api/capture" => _captures.Send(context),
         "/api/capture/stop" => StopCapture(context),
-        _ => Reply.File(context, path),
+        _ => reply.File(context, path),
     };
 
     private async Task SendFlows(HttpContext context)
@@ -38,7 +39,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Cancell
         }
         else if (await TakeTurn(context, stop => _flows.Read(query, FlowListing.Patience, stop)) is { } page)
         {
-            await Reply.Json(context, page, WebJson.Default.FlowPage);
+            await reply.Json(context, page, WebJson.Default.FlowPage);
         }
     }
 
@@ -55,9 +56,9 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Cancell
         }
         string? inPort = given["in_port"].ToString() is { Length: > 0 } port ? port : null;
         var request = new TraceRequest(inPort, flow, null, flow == null ? [packet] : []);
-        if (await TakeTurn(context, _ => host.Trace(request)) is { } reports)
+        if (await TakeTurn<IReadOnlyList<TraceReport>>(context, _ => [.. host.Trace(request).Select(report => report.Fit(MostTraceBytes))]) is { } reports)
         {
-            await Reply.Json(context, reports, TraceJson.Default.IReadOnlyListTraceReport);
+            await reply.Json(context, reports, TraceJson.Default.IReadOnlyListTraceReport);
         }
     }
 
@@ -72,8 +73,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Cancell
     {
         if (!await _turn.WaitAsync(QueuePatienceMilliseconds, context.RequestAborted))
         {
-            context.Response.Headers.RetryAfter = "5";
-            await Reply.Refuse(context, StatusCodes.Status503ServiceUnavailable, "too many ask at once; try again");
+            await Reply.RefuseForNow(context, "too many ask at once; try again");
             return null;
         }
         try

@@ -9,12 +9,16 @@ internal static class WebListener
 {
     private const int Backlog = 64;
 
+    // For each connection: what its client does not read waits where it is counted (ReplyMemory), not in the kernel.
+    private const int SendBuffer = 32 * 1024;
+
     /// <exception cref="OptionException">The address cannot be listened on; the message names --web and the reason.</exception>
     public static Socket Open(IPEndPoint address)
     {
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
+            socket.SendBufferSize = SendBuffer;
             socket.Bind(address);
             socket.Listen(Backlog); // here already: binding alone does not tell that another program listens
             return socket;

@@ -22,16 +22,18 @@ internal sealed class WebRequests
         Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count).ToDictionary(ReportJson.NameOf, DropTexts.Of);
 
     private readonly ServedSwitches _switches;
+    private readonly Reply _reply;
     private readonly ConditionalWeakTable<SwitchHost, SwitchRequests> _requests = []; // until the switch is nobody's any more
     private readonly ConditionalWeakTable<SwitchHost, SwitchRequests>.CreateValueCallback _makeRequests;
     private readonly SharedReading _overview;
     private readonly SharedReading _metrics;
     private bool _areLabelled;
 
-    public WebRequests(ServedSwitches switches, AccessToken token, CancellationToken end)
+    public WebRequests(ServedSwitches switches, AccessToken token, Reply reply, CancellationToken end)
     {
         _switches = switches;
-        _makeRequests = host => new SwitchRequests(host, token, end);
+        _reply = reply;
+        _makeRequests = host => new SwitchRequests(host, token, reply, end);
         _overview = new SharedReading(() => JsonSerializer.SerializeToUtf8Bytes(switches.ReadReport(), ReportJson.Default.GroupReport));
         _metrics = new SharedReading(() => WriteMetrics(switches.All, switches.ReadReport(), areLabelled: true));
         _areLabelled = switches.Alone == null;
@@ -75,12 +77,12 @@ internal sealed class WebRequests
     {
         "/metrics" => SendMetrics(context),
         "/api/switches" => SendOverview(context),
-        "/api/reasons" => Reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
+        "/api/reasons" => _reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
         _ when path.StartsWith(OfSwitch, StringComparison.Ordinal) => RouteToSwitch(context, path[OfSwitch.Length..]),
         _ when _switches.Alone is { } alone => RequestsOf(alone).Route(context, path),
         "/api/report" => SendOverview(context), // as status --json says of a process of several
-        "/" => Reply.File(context, "/overview.html"),
-        _ => Reply.File(context, path),
+        "/" => _reply.File(context, "/overview.html"),
+        _ => _reply.File(context, path),
     };
 
     /// <param name="path"><c>NAME/</c> and what is asked for of that switch.</param>
@@ -100,8 +102,8 @@ internal sealed class WebRequests
         }
         return path[slash..] switch
         {
-            "/metrics" => Reply.Bytes(context, Reply.MetricsType, WriteMetrics([host], ServedSwitches.ReadReport(host), areLabelled: true)),
-            "/api/reasons" => Reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
+            "/metrics" => _reply.Bytes(context, Reply.MetricsType, WriteMetrics([host], ServedSwitches.ReadReport(host), areLabelled: true)),
+            "/api/reasons" => _reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
             string rest => RequestsOf(host).Route(context, rest),
         };
     }
@@ -109,7 +111,7 @@ internal sealed class WebRequests
     private SwitchRequests RequestsOf(SwitchHost host) => _requests.GetValue(host, _makeRequests);
 
     private async Task SendOverview(HttpContext context) =>
-        await Reply.Bytes(context, Reply.JsonType, await _overview.Get(context.RequestAborted));
+        await _reply.Bytes(context, Reply.JsonType, await _overview.Get(context.RequestAborted));
 
     /// <summary>
     /// Series have the switch's name from the moment there was another number of switches than one: a series must not change what it is of.
@@ -119,7 +121,7 @@ internal sealed class WebRequests
         _areLabelled |= _switches.Alone == null;
         ReadOnlyMemory<byte> text = _areLabelled ? await _metrics.Get(context.RequestAborted)
             : WriteMetrics(_switches.All, _switches.ReadReport(), areLabelled: false);
-        await Reply.Bytes(context, Reply.MetricsType, text);
+        await _reply.Bytes(context, Reply.MetricsType, text);
     }
 
     private static byte[] WriteMetrics(IReadOnlyList<SwitchHost> hosts, GroupReport process, bool areLabelled)

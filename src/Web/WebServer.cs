@@ -1,10 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Softswitch.Hosting;
 
 namespace Softswitch.Web;
@@ -12,7 +14,7 @@ namespace Softswitch.Web;
 /// <summary>Serves the page and metrics of a process's switches over HTTP until it is disposed of, which is to be before they are.</summary>
 /// <remarks>
 /// Threads: requests run on the pool's. They enter the control lock for short times, as any tool does, and workers not at all. A client that sends slowly, much
-/// or nothing loses its connection; there is room for so many at a time.
+/// or nothing, or does not read, loses its connection; there is room for so many at a time, and for so many bytes of what they are to read.
 /// </remarks>
 internal sealed class WebServer : IDisposable
 {
@@ -23,15 +25,15 @@ internal sealed class WebServer : IDisposable
     private static readonly TimeSpan IdlePatience = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(1);
 
-    private readonly WebApplication _application;
+    private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _end = new();
 
     private readonly WebRequests _requests;
 
-    private WebServer(WebApplication application, ServedSwitches switches, AccessToken token, string address)
+    private WebServer(KestrelServer kestrel, ServedSwitches switches, AccessToken token, Reply reply, string address)
     {
-        _application = application;
-        _requests = new WebRequests(switches, token, _end.Token);
+        _kestrel = kestrel;
+        _requests = new WebRequests(switches, token, reply, _end.Token);
         Address = address;
     }
 
@@ -43,18 +45,21 @@ internal sealed class WebServer : IDisposable
 
     /// <param name="listener">Of <see cref="WebListener"/>; from now on the server's.</param>
     /// <param name="say">Takes the URL, with the token that lets the page see packets' contents.</param>
-    public static WebServer Start(SwitchHost host, Socket listener, Action<string> say) => Start(new ServedSwitches(host), listener, say);
+    /// <param name="time">For how long clients take; null for the system's.</param>
+    public static WebServer Start(SwitchHost host, Socket listener, Action<string> say, TimeProvider? time = null) =>
+        Start(new ServedSwitches(host), listener, say, time);
 
-    private static WebServer Start(ServedSwitches switches, Socket listener, Action<string> say)
+    private static WebServer Start(ServedSwitches switches, Socket listener, Action<string> say, TimeProvider? time = null)
     {
         var address = (IPEndPoint)listener.LocalEndPoint!;
         var token = new AccessToken();
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()); // no settings of any file or variable
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Limit).ConfigureKestrel(kestrel => kestrel.Listen(address, one => one.Protocols = HttpProtocols.Http1));
-        builder.Services.Configure<SocketTransportOptions>(options => options.CreateBoundListenSocket = _ => listener);
-        var server = new WebServer(builder.Build(), switches, token, $"http://{HostOf(address)}:{address.Port}/");
-        server._application.Run(server._requests.Answer);
-        server._application.StartAsync().GetAwaiter().GetResult();
+        // The server alone: what usually surrounds it reads settings of files and variables, and is several times as large.
+        var options = new KestrelServerOptions();
+        Limit(options);
+        options.Listen(address, one => one.Protocols = HttpProtocols.Http1);
+        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions { CreateBoundListenSocket = _ => listener }), NullLoggerFactory.Instance);
+        var server = new WebServer(new KestrelServer(Options.Create(options), transport, NullLoggerFactory.Instance), switches, token, new Reply(time ?? TimeProvider.System), $"http://{HostOf(address)}:{address.Port}/");
+        server._kestrel.StartAsync(new Application(server._requests), CancellationToken.None).GetAwaiter().GetResult();
         say($"web: {server.Address}{token.Fragment}{Warning(address)}");
         return server;
     }
@@ -64,9 +69,9 @@ internal sealed class WebServer : IDisposable
         _end.Cancel(); // what streams ends by itself
         using (var patience = new CancellationTokenSource(EndPatience))
         {
-            _application.StopAsync(patience.Token).GetAwaiter().GetResult();
+            _kestrel.StopAsync(patience.Token).GetAwaiter().GetResult();
         }
-        ((IDisposable)_application).Dispose();
+        _kestrel.Dispose();
         _end.Dispose();
     }
 
@@ -90,4 +95,17 @@ internal sealed class WebServer : IDisposable
 
     private static string Warning(IPEndPoint address) =>
         IPAddress.IsLoopback(address.Address) ? string.Empty : " in clear, without authentication: whoever reaches this address sees ports, flows and counters";
+
+    /// <summary>What the server calls for each request.</summary>
+    private sealed class Application(WebRequests requests) : IHttpApplication<HttpContext>
+    {
+        public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
+
+        public Task ProcessRequestAsync(HttpContext context) => requests.Answer(context);
+
+        public void DisposeContext(HttpContext context, Exception? exception)
+        {
+            // it holds nothing
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting;
 
@@ -92,6 +93,43 @@ public sealed class FlowListingTests : IDisposable
         _switch.AddFlow("priority=0,actions=drop");
         FlowRow row = Assert.Single(Read(new FlowQuery([], FlowOrder.Packets, true, 0, 5)).Flows);
         Assert.Equal((0, string.Empty, "drop"), (row.Priority, row.Match, row.Actions));
+    }
+
+    [Fact]
+    public void A_row_shows_the_first_hundred_actions_and_says_how_many_there_are()
+    {
+        _switch.DeleteFlows();
+        AddLong(8000, count: 1);
+        FlowRow row = Assert.Single(Read(new FlowQuery([], FlowOrder.Packets, true, 0, 5)).Flows);
+        Assert.Equal(8000, row.ActionCount);
+        Assert.EndsWith("output:100,... and 7900 more, 8000 in all", row.Actions, StringComparison.Ordinal);
+        Assert.Single(Read(new FlowQuery(["output:7999"], FlowOrder.Packets, true, 0, 5)).Flows); // the search looks at all
+    }
+
+    [Fact]
+    public void Pages_that_a_reply_has_no_room_for_are_cut_and_are_the_table_together()
+    {
+        AddLong(8000, count: 400);
+        HashSet<string> matches = [];
+        for (int offset = 0; offset < Count + 400;)
+        {
+            FlowPage page = Read(new FlowQuery([], FlowOrder.Priority, IsDescending: false, offset, 500));
+            Assert.InRange(JsonSerializer.SerializeToUtf8Bytes(page, WebJson.Default.FlowPage).Length, 1, 300_000);
+            Assert.Equal(page.Flows.Count < Math.Min(500, Count + 400 - offset), page.IsCut);
+            Assert.All(page.Flows, flow => Assert.True(matches.Add(flow.Match), flow.Match));
+            offset += page.Flows.Count;
+        }
+        Assert.Equal(Count + 400, matches.Count);
+    }
+
+    private void AddLong(int actions, int count)
+    {
+        FlowAction[] outputs = [.. Enumerable.Range(1, actions).Select(port => FlowAction.Output((ushort)port))];
+        for (int i = 0; i < count; i++)
+        {
+            FlowMatch match = FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.DlVlan, DlVlan = (ushort)i };
+            _switch.Apply(new FlowMod { Match = match, Priority = 1, Actions = outputs });
+        }
     }
 
     private FlowPage Read(FlowQuery query) => _listing.Read(query, TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);

@@ -8,12 +8,12 @@ internal sealed class ServedSwitch : IDisposable
 {
     private TestTraffic? _traffic;
 
-    public ServedSwitch(int port = 0, ulong datapathId = 0x51, string left = "left", string right = "right")
+    public ServedSwitch(int port = 0, ulong datapathId = 0x51, string left = "left", string right = "right", TimeProvider? time = null)
     {
         Switch = SwitchHost.Start(new SwitchOptions { DatapathId = datapathId, Datapath = new() { FrameCount = 4096 } });
         Left = Switch.AddProgramPort(left);
         Right = Switch.AddProgramPort(right);
-        Server = WebServer.Start(Switch, WebListener.Open(new IPEndPoint(IPAddress.Loopback, port)), line => Said = line);
+        Server = WebServer.Start(Switch, WebListener.Open(new IPEndPoint(IPAddress.Loopback, port)), line => Said = line, time);
         Client = new HttpClient { BaseAddress = Address };
     }
 

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Softswitch.Hosting.Tracing;
 
 /// <summary>The way of one packet through the switch. As JSON in camelCase, without what is null; fields that exist stay.</summary>
@@ -22,7 +24,33 @@ internal sealed record TraceReport(
     IReadOnlyList<TraceStepReport> Steps,
     IReadOnlyList<TraceOutput> Outputs,
     string Verdict,
-    string Summary);
+    string Summary)
+{
+    /// <summary>With as many of the steps as there is room for, and how many are left out behind them.</summary>
+    /// <param name="bytes">Of text, about.</param>
+    public TraceReport Fit(int bytes)
+    {
+        int kept = 0;
+        int outputs = 0;
+        for (; kept < Steps.Count; kept++)
+        {
+            TraceStepReport step = Steps[kept];
+            bool isOutput = step.Kind is "output" or "packetIn";
+            bytes -= step.Size + (isOutput ? Outputs[outputs].Size : 0);
+            if (bytes < 0)
+            {
+                break;
+            }
+            outputs += isOutput ? 1 : 0;
+        }
+        return kept == Steps.Count ? this
+            : this with
+            {
+                Steps = [.. Steps.Take(kept), TraceStepReport.LeftOut(Steps.Skip(kept).Sum(step => step.Kind == TraceStepReport.LeftOutKind ? step.Count ?? 0 : 1))],
+                Outputs = [.. Outputs.Take(outputs)],
+            };
+    }
+}
 
 /// <summary>The twelve fields of OpenFlow 1.0 as people write them; null for a tag's where there is none.</summary>
 internal sealed record TraceKey(
@@ -70,7 +98,17 @@ internal sealed record TraceStepReport(
     string? Advice = null,
     int? Count = null,
     uint? Queue = null,
-    string? Bytes = null);
+    string? Bytes = null)
+{
+    public const string LeftOutKind = "leftOut";
+
+    /// <summary>Its text in a reply, and about what stands around it.</summary>
+    [JsonIgnore]
+    public int Size => 200 + Text.Length + (Bytes?.Length ?? 0) + (Entry?.Size ?? 0) + (Others?.Sum(other => other.Size) ?? 0);
+
+    /// <summary>Instead of so many steps.</summary>
+    public static TraceStepReport LeftOut(int count) => new(LeftOutKind, $"{count} more steps are not shown", Count: count);
+}
 
 /// <summary>A flow entry that matches.</summary>
 /// <param name="Table">0 for one without wildcards, else 1.</param>
@@ -83,6 +121,10 @@ internal sealed record TraceStepReport(
 internal sealed record TraceEntry(
     int Table, int Priority, string Cookie, ulong Packets, string Match, string Actions, IReadOnlyList<string>? Hardware)
 {
+    /// <summary>Its text in a reply, and about what stands around it.</summary>
+    [JsonIgnore]
+    public int Size => 200 + Match.Length + Actions.Length;
+
     /// <inheritdoc/>
     public override string ToString() =>
         $"table {Table}, priority {Priority}, cookie {Cookie}, {Packets} packets: "
@@ -113,7 +155,12 @@ internal sealed record TraceOutput(
     string Checksums,
     string? Reason = null,
     int? MaxLength = null,
-    IReadOnlyList<TraceOuter>? Outer = null);
+    IReadOnlyList<TraceOuter>? Outer = null)
+{
+    /// <summary>Its text in a reply, and about what stands around it.</summary>
+    [JsonIgnore]
+    public int Size => 200 + Bytes.Length + Packet.Length + (Outer?.Sum(outer => 100 + outer.Bytes.Length + outer.Way.Length) ?? 0);
+}
 
 /// <summary>A packet that a tunnel sends.</summary>
 /// <param name="Port">The port below, by which it leaves; 0 if that is gone.</param>

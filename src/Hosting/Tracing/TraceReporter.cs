@@ -67,7 +67,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         TraceStepKind.Waiting => Say(step, $"waits at {PortText(step.Port)}{Behind(step.Way)}", step.Port),
         TraceStepKind.Answered => Say(step, $"{PortText(step.Port)} answers, which comes in there: {Headers(step)}", step.Port, step.Bytes),
         TraceStepKind.PacketIn => DescribePacketIn(step),
-        TraceStepKind.LeftOut => Say(step, $"{step.Count} more steps are not shown") with { Count = step.Count },
+        TraceStepKind.LeftOut => TraceStepReport.LeftOut(step.Count),
         _ => DescribeDrop(step),
     };
 
@@ -249,7 +249,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
     private static string TextOf(ReadOnlySpan<FlowAction> actions)
     {
         StringBuilder text = new();
-        ActionText.Append(text, actions);
+        ActionText.AppendFirst(text, actions);
         return text.ToString();
     }
 

@@ -7,6 +7,8 @@ namespace Softswitch.OfAgent.Text;
 /// <summary>Writes action lists in the words of ovs-ofctl 3.1: <c>mod_vlan_vid:5,output:2,CONTROLLER:128</c>.</summary>
 internal static class ActionText
 {
+    private const int MostRead = 100;
+
     /// <summary>The actions; <c>drop</c> if there are none.</summary>
     public static void Append(StringBuilder text, ReadOnlySpan<FlowAction> actions)
     {
@@ -22,6 +24,16 @@ internal static class ActionText
                 text.Append(',');
             }
             AppendOne(text, actions[i]);
+        }
+    }
+
+    /// <summary>As many as a person reads; behind them how many more there are.</summary>
+    public static void AppendFirst(StringBuilder text, ReadOnlySpan<FlowAction> actions)
+    {
+        Append(text, actions[..Math.Min(MostRead, actions.Length)]);
+        if (actions.Length > MostRead)
+        {
+            text.Append($",... and {actions.Length - MostRead} more, {actions.Length} in all");
         }
     }
 

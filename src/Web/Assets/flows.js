@@ -4,7 +4,7 @@ import { $, element, put, putList, keyed, whole, plural, span, ask, later, cell 
 import { drawExamples } from './trace.js';
 
 const PERIOD = 2000, PAGE = 25;
-const flows = { offset: 0, sort: 'packets', order: 'desc', matched: 0, timer: 0, asked: 0 };
+const flows = { offset: 0, shown: 0, sort: 'packets', order: 'desc', matched: 0, timer: 0, asked: 0 };
 
 async function askFlows() {
   clearTimeout(flows.timer);
@@ -28,6 +28,7 @@ function drawFlows(page) {
     (row, { flow }) => [String(flow.priority), flow.match || 'every packet', flow.actions, whole(flow.packets), whole(flow.bytes), span(flow.ageSeconds), flow.cookie]
       .forEach((text, index) => putList(row.children[index], text)));
   if (!$('trace-examples').children.length) { drawExamples(page.flows); }
+  flows.shown = shown;
   $('flow-first').disabled = $('flow-back').disabled = flows.offset === 0;
   $('flow-next').disabled = flows.offset + shown >= page.matched;
 }
@@ -49,7 +50,7 @@ for (const button of document.querySelectorAll('[data-sort]')) {
 $('flow-sort').addEventListener('change', () => sortBy($('flow-sort').value));
 $('flow-first').addEventListener('click', () => turnTo(0));
 $('flow-back').addEventListener('click', () => turnTo(flows.offset - PAGE));
-$('flow-next').addEventListener('click', () => turnTo(flows.offset + PAGE));
+$('flow-next').addEventListener('click', () => turnTo(flows.offset + flows.shown));
 $('flow-form').addEventListener('submit', event => { event.preventDefault(); turnTo(0); });
 $('flow-search').addEventListener('input', () => { clearTimeout(flows.timer); flows.timer = setTimeout(() => turnTo(0), 250); });
 

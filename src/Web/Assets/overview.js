@@ -1,10 +1,11 @@
 // All switches of a process. It asks every second for a few figures of each and draws what changed; a switch's own page is behind its name.
 
-import { PATIENCE, $, element, put, keyed, short, joined, whole, plural, words, span, ask, sum, bar, later, cell, reasons, askReasons } from './basics.js';
+import { PATIENCE, $, element, put, keyed, short, joined, whole, plural, span, ask, sum, bar, later, cell, askReasons } from './basics.js';
 import { KEPT, SPARK, drawFigures, drawTraffic, spark, drawSpark, state } from './charts.js';
+import { DropRates, drawReasons } from './drops.js';
 import './token.js';
 
-const PERIOD = 1000, MOST_REASONS = 8;
+const PERIOD = 1000, MOST_SWITCHES = 5, drops = new DropRates();
 const collator = new Intl.Collator('en', { numeric: true }); // s2 before s10
 const order = { by: 'name', isDescending: false };
 let last = null, history = [], looks = new Map(), wait = PERIOD;
@@ -24,7 +25,7 @@ async function poll() {
 /** Rates of each switch are over its own time: one that is busy tells the same figures again. */
 function take(report) {
   const isNew = !last || report.process.id !== last.process.id || report.uptimeSeconds < last.uptimeSeconds;
-  if (isNew) { [history, looks] = [[], new Map()]; }
+  if (isNew) { [history, looks] = [[], new Map()]; drops.clear(); }
   if (!isNew && report.uptimeSeconds <= last.uptimeSeconds) { return; }
   const known = looks, total = { rx: 0, tx: 0, bits: 0, drop: 0 };
   looks = new Map();
@@ -145,18 +146,12 @@ function drawDrops(report) {
   for (const one of report.switches) {
     for (const [reason, count] of Object.entries(one.drops)) { found.set(reason, [...(found.get(reason) ?? []), { name: one.name, count }]); }
   }
-  const all = [...found].map(([reason, where]) => ({ reason, count: where.reduce((so, one) => so + one.count, 0), where: where.sort((a, b) => b.count - a.count) }))
-    .sort((a, b) => b.count - a.count).slice(0, MOST_REASONS);
-  keyed($('drop-rows'), all.length ? all : [{ reason: '' }], one => one.reason, one => one.reason === '' ? element('li', { class: 'empty' }, 'No packet has been dropped.')
-    : element('li', {}, element('strong'), element('span', { class: 'count' }), bar(), element('p')),
-  (node, { reason, count, where }) => {
-    if (reason === '') { return; }
-    const shown = where.slice(0, 5).map(one => `${one.name}: ${whole(one.count)}`).join(', '), advice = reasons[reason]?.advice;
-    put(node.children[0], reasons[reason]?.words ?? words(reason));
-    put(node.children[1], whole(count));
-    node.children[2].children[1].setAttribute('width', Math.max(0.5, 100 * count / all[0].count));
-    put(node.children[3], `${advice ? `${advice}. ` : ''}${shown}${where.length > 5 ? ` and ${plural(where.length - 5, 'other')}` : ''}.`);
-  });
+  const all = [...found].map(([reason, where]) => ({ reason, count: where.reduce((so, one) => so + one.count, 0), where: where.sort((a, b) => b.count - a.count) }));
+  drops.take(report.uptimeSeconds, Object.fromEntries(all.map(one => [one.reason, one.count])));
+  drawReasons(all.map(({ reason, count, where }) => {
+    const shown = where.slice(0, MOST_SWITCHES).map(one => `${one.name}: ${whole(one.count)}`).join(', ');
+    return { reason, count, where: `${shown}${where.length > MOST_SWITCHES ? ` and ${plural(where.length - MOST_SWITCHES, 'other')}` : ''}.` };
+  }), drops);
 }
 
 function drawProcess(report, before) {

@@ -1,12 +1,13 @@
 // The page of one switch. It asks for a report every second and draws what changed; it changes nothing itself.
 
-import { PATIENCE, $, element, put, keyed, short, joined, whole, plural, words, span, ask, sum, bar, drawChoices, later, cell, reasons, askReasons } from './basics.js';
+import { PATIENCE, $, element, put, keyed, short, joined, whole, plural, words, span, ask, sum, bar, drawChoices, later, cell, askReasons } from './basics.js';
 import { KEPT, SPARK, drawFigures, drawTraffic, spark, drawSpark, state } from './charts.js';
+import { DropRates, drawReasons } from './drops.js';
 import './flows.js';
 import './trace.js';
 import './capture.js';
 
-const PERIOD = 1000, isOneOfSeveral = /\/switch\/[^/]+\/$/.test(location.pathname);
+const PERIOD = 1000, MOST_CONTROLLERS = 50, drops = new DropRates(), isOneOfSeveral = /\/switch\/[^/]+\/$/.test(location.pathname);
 let last = null, history = [], ports = new Map(), wait = PERIOD;
 
 async function poll() {
@@ -26,9 +27,10 @@ async function poll() {
 
 function take(report) {
   const isNew = !last || report.name !== last.name || report.process.id !== last.process.id || report.uptimeSeconds < last.uptimeSeconds;
-  if (isNew) { history = []; ports.clear(); }
+  if (isNew) { history = []; ports.clear(); drops.clear(); }
   const seconds = isNew ? 0 : report.uptimeSeconds - last.uptimeSeconds;
   if (!isNew && seconds <= 0) { return; }
+  drops.take(report.uptimeSeconds, report.drops);
   const total = { rx: 0, tx: 0, bits: 0, drop: 0 };
   for (const port of report.ports) {
     const before = isNew ? null : last.ports.find(one => one.number === port.number);
@@ -58,7 +60,7 @@ function draw(report, before, seconds, total) {
   drawTotals(report, total);
   drawTraffic(history);
   keyed($('port-rows'), report.ports, port => port.number, createPort, updatePort);
-  drawDrops(report, before, seconds);
+  drawDrops(report);
   drawControllers(report);
   drawWorkers(report, before, seconds);
   drawRoom(report);
@@ -112,24 +114,16 @@ function updatePort(row, port) {
   dropped.classList.toggle('alarm-text', now.drop > 0);
 }
 
-function drawDrops(report, before, seconds) {
-  const all = Object.entries(report.drops).sort((a, b) => b[1] - a[1]), most = all[0]?.[1] ?? 1;
-  const list = all.length ? all : [['', 0]];
-  keyed($('drop-rows'), list, one => one[0], ([reason]) => reason === '' ? element('li', { class: 'empty' }, 'No packet has been dropped.')
-    : element('li', {}, element('strong'), element('span', { class: 'count' }), bar(), element('p')),
-  (node, [reason, count]) => {
-    if (reason === '') { return; }
-    const known = reasons[reason], where = report.ports.filter(port => port.drops[reason]).map(port => `${port.label}${port.name === port.label ? '' : ` (${port.name})`}: ${whole(port.drops[reason])}`);
-    const rate = before ? Math.max(0, count - (before.drops[reason] ?? 0)) / seconds : 0;
-    put(node.children[0], known?.words ?? words(reason));
-    put(node.children[1], `${whole(count)}${rate > 0 ? ` \u00b7 ${joined(rate)} a second` : ''}`);
-    node.children[2].children[1].setAttribute('width', Math.max(0.5, 100 * count / most));
-    put(node.children[3], [known?.advice ? `${known.advice}.` : '', where.length ? `Port ${where.join(', ')}.` : ''].filter(Boolean).join(' '));
-  });
+function drawDrops(report) {
+  drawReasons(Object.entries(report.drops).map(([reason, count]) => {
+    const where = report.ports.filter(port => port.drops[reason]).map(port => `${port.label}${port.name === port.label ? '' : ` (${port.name})`}: ${whole(port.drops[reason])}`);
+    return { reason, count, where: where.length ? `Port ${where.join(', ')}.` : '' };
+  }), drops);
 }
 
 function drawControllers(report) {
-  const shown = report.controllers.slice(0, 50), kinds = { connected: 'good', connecting: 'warn' };
+  const all = report.controllers, shown = all.slice(0, MOST_CONTROLLERS), kinds = { connected: 'good', connecting: 'warn' };
+  put($('controller-count'), shown.length < all.length ? `${shown.length} of ${whole(all.length)} are shown; softswitch status names all.` : '');
   keyed($('controller-rows'), shown.length ? shown : [null], one => one?.name ?? '', one => one ? element('li', {}, element('strong'), element('small', { class: 'dot' }), element('small')) : element('li', { class: 'empty' }, 'None is configured.'),
     (node, one) => {
       if (!one) { return; }
