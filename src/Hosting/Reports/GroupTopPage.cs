@@ -9,6 +9,7 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
     private const int LinesAbove = 5;
 
     private const int WidthOfAll = 104;
+    private const int WidthWithReasons = 124;
 
     private readonly Dictionary<string, SwitchSummary> _before = before.Switches.ToDictionary(one => one.Name);
     private readonly double _seconds = Math.Max(now.UptimeSeconds - before.UptimeSeconds, 1e-3);
@@ -22,21 +23,24 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
         int mark = Array.FindIndex(all, one => one.Name == marked);
         int first = Math.Clamp(mark - shown + 1, 0, all.Length - shown);
         bool isNarrow = width is > 0 and < WidthOfAll; // bits give way to drops
+        bool hasReason = width is 0 or >= WidthWithReasons;
         List<string[]> table =
         [
             isNarrow ? ["  SWITCH", "STATE", "PORTS", "CONTR.", "FLOWS", "LOAD", "RX pkt/s", "TX pkt/s", "DROPS/s"]
                 :
                 [
                     "  SWITCH", "STATE", "PORTS UP", "CONTROLLERS", "FLOWS", "LOAD", "RX pkt/s", "RX bit/s", "TX pkt/s", "TX bit/s",
-                    "DROPS/s",
+                    "DROPS/s", .. hasReason ? ["REASON"] : Array.Empty<string>(),
                 ],
         ];
-        table.AddRange(all.Skip(first).Take(shown).Select(one => Cells($"{(one.Name == marked ? '>' : ' ')} {one.Name}", one, isNarrow)));
+        table.AddRange(all.Skip(first).Take(shown)
+            .Select(one => Cells($"{(one.Name == marked ? '>' : ' ')} {one.Name}", one, isNarrow, hasReason)));
         string more = shown < all.Length ? $"  {first + 1} to {first + shown} of {all.Length}" : string.Empty;
         IEnumerable<string> lines =
         [
             Summary() + more + note,
-            $"{PerSecond(one => one.ReceivedPackets)} packets/s in  {PerSecond(one => one.SentPackets)} out  {PerSecond(Drops)} dropped/s",
+            $"{PerSecond(one => one.ReceivedPackets)} packets/s in  {PerSecond(one => one.SentPackets)} out  "
+                + $"{PerSecond(Drops)} dropped/s{FirstReason()}",
             Workers(),
             "",
             .. TextTable.Lines(table, textColumns: 2),
@@ -57,20 +61,32 @@ internal sealed class GroupTopPage(GroupReport before, GroupReport now) : ITopPa
         + $"{now.Switches.Sum(one => one.PortsUp)} of {Quantity.Of(now.Switches.Sum(one => one.Ports), "port")} up  "
         + $"{Quantity.Of(now.Switches.Sum(one => one.Flows), "flow")}";
 
+    /// <summary>That of most drops of all switches, with the switch that has most of them.</summary>
+    private string FirstReason()
+    {
+        (string Switch, string Reason, long Added)[] drops =
+        [
+            .. now.Switches.SelectMany(
+                one => DropRanking.Of(Before(one)?.Drops, one.Drops), static (one, drop) => (one.Name, drop.Reason, drop.Added)),
+        ];
+        return drops.Where(drop => drop.Added > 0).GroupBy(drop => drop.Reason).MaxBy(reason => reason.Sum(drop => drop.Added)) is { } first
+            ? $" ({first.Key}, most in {first.MaxBy(drop => drop.Added).Switch})" : string.Empty;
+    }
+
     private string Workers() => string.Join("  ", now.Workers.Select(worker =>
     {
         double busy = worker.BusySeconds - (before.Workers.FirstOrDefault(other => other.Id == worker.Id)?.BusySeconds ?? 0);
         return $"worker {worker.Id} {Quantity.Percent(Math.Clamp(busy, 0, _seconds), _seconds)}";
     }));
 
-    private string[] Cells(string name, SwitchSummary one, bool isNarrow) =>
+    private string[] Cells(string name, SwitchSummary one, bool isNarrow, bool hasReason) =>
     [
         name, one.State, $"{one.PortsUp} of {one.Ports}",
         one.Controllers == 0 ? "none" : $"{one.ControllersConnected} of {one.Controllers}",
         $"{one.Flows}", Quantity.Percent(Math.Clamp(BusySeconds(one), 0, _seconds), _seconds),
         .. Rates(one, of => of.ReceivedPackets, of => of.ReceivedBytes, isNarrow),
         .. Rates(one, of => of.SentPackets, of => of.SentBytes, isNarrow),
-        Quantity.Short(Rate(one, Drops)),
+        Quantity.Short(Rate(one, Drops)), .. hasReason ? [DropRanking.First(Before(one)?.Drops, one.Drops)] : Array.Empty<string>(),
     ];
 
     private string[] Rates(SwitchSummary one, Func<SwitchSummary, long> packets, Func<SwitchSummary, long> bytes, bool isNarrow)

@@ -21,6 +21,7 @@ internal enum TopOrder
 internal sealed class TopPage : ITopPage
 {
     private const int WidthOfAll = 80;
+    private const int WidthWithReasons = 100;
 
     private readonly SwitchReport _before;
     private readonly SwitchReport _now;
@@ -41,26 +42,32 @@ internal sealed class TopPage : ITopPage
     public IReadOnlyList<string> Lines(int width, int height, TopOrder order, string note = "", string? marked = null)
     {
         bool isNarrow = width is > 0 and < WidthOfAll; // bits give way to drops
-        List<string> ports = [.. Sort(order).Select(pair => Port(pair, isNarrow))];
+        List<string> ports = [.. Sort(order).Select(pair => Port(pair, isNarrow, HasReasons(width)))];
+        List<string> drops = [.. Reasons()];
         List<string> flows = [.. _flows.Flows.Select(Flow)];
         List<string> controllers = [.. _now.Controllers.Select(one => $"  {StatusText.Describe(one)}")];
         List<string> workers = [.. _now.Workers.Select(Worker)];
         if (height > 0)
         {
-            // Four headings, four lines between sections and the summary; flows have what the others leave, and at least a third.
-            int room = Math.Max(height - 10, 4);
+            // Five headings, five lines between sections and the summary; flows have what the others leave, and at least a third.
+            int room = Math.Max(height - 12, 4);
+            Cut(drops, Math.Max(room / 6, 1));
             Cut(workers, Math.Max(room / 6, 1));
             Cut(controllers, Math.Max(room / 6, 1));
-            Cut(ports, Math.Max(room - workers.Count - controllers.Count - Math.Min(flows.Count, room / 3), 1));
-            Cut(flows, Math.Max(room - workers.Count - controllers.Count - ports.Count, 1));
+            Cut(ports, Math.Max(room - drops.Count - workers.Count - controllers.Count - Math.Min(flows.Count, room / 3), 1));
+            Cut(flows, Math.Max(room - drops.Count - workers.Count - controllers.Count - ports.Count, 1));
         }
         IEnumerable<string> lines =
         [
             Summary() + note,
             Totals(),
             "",
-            $" PORT                LINK     RX pkt/s{(isNarrow ? "" : "  RX bit/s")}  TX pkt/s{(isNarrow ? "" : "  TX bit/s")}   DROPS/s",
+            $" PORT                LINK     RX pkt/s{(isNarrow ? "" : "  RX bit/s")}  TX pkt/s{(isNarrow ? "" : "  TX bit/s")}   DROPS/s"
+                + (HasReasons(width) ? "  REASON" : ""),
             .. ports,
+            "",
+            drops.Count == 0 ? "DROPS: none" : "DROPS     pkt/s    in all",
+            .. drops,
             "",
             "WORKER   LOAD    PACKETS/s  A BATCH",
             .. workers,
@@ -87,6 +94,8 @@ internal sealed class TopPage : ITopPage
         };
     }
 
+    private static bool HasReasons(int width) => width is 0 or >= WidthWithReasons;
+
     private static void Cut(List<string> lines, int most)
     {
         if (lines.Count > most)
@@ -111,16 +120,33 @@ internal sealed class TopPage : ITopPage
             + $"{PerSecond(_now.FlowMods.Done.Values.Sum() - modsBefore)} flow-mods/s";
     }
 
-    private string Port((PortReport Now, PortReport? Before) pair, bool isNarrow)
+    private string Port((PortReport Now, PortReport? Before) pair, bool isNarrow, bool hasReason)
     {
         PortReport port = pair.Now;
         string link = port.State == "up" ? port.RateBitsPerSecond == 0 ? "up" : Quantity.Short(port.RateBitsPerSecond) : port.State;
         return $"{port.Label,5} {Fit(port.Name, 14)} {link,-8}{Packets(of => of.ReceivedPackets)}{Bits(of => of.ReceivedBytes)}"
-            + $"{Packets(of => of.SentPackets)}{Bits(of => of.SentBytes)}{Quantity.Short(Drops(pair)),9}";
+            + $"{Packets(of => of.SentPackets)}{Bits(of => of.SentBytes)}{Quantity.Short(Drops(pair)),9}{Reason()}";
+
+        string Reason() => hasReason && DropRanking.First(pair.Before?.Drops, port.Drops) is { Length: > 0 } reason ? $"  {reason}" : "";
 
         string Packets(Func<TrafficReport, ulong> of) => $"{Quantity.Short(Rate(pair, of)),9} ";
 
         string Bits(Func<TrafficReport, ulong> of) => isNarrow ? "" : $"{Quantity.Short(Rate(pair, of) * 8),9} ";
+    }
+
+    /// <summary>Why packets end now, most first. Reasons that did not drop any in the interval are a line together.</summary>
+    private IEnumerable<string> Reasons()
+    {
+        IReadOnlyList<(string Reason, long Added, long All)> drops = DropRanking.Of(_before.Drops, _now.Drops);
+        foreach ((string reason, long added, long all) in drops.Where(drop => drop.Added > 0))
+        {
+            yield return $"{Quantity.Short(added / _seconds),15}{Quantity.Short(all),10}  {DropTexts.Of(reason).Words} ({reason})";
+        }
+        (string Reason, long Added, long All)[] quiet = [.. drops.Where(drop => drop.Added == 0)];
+        if (quiet.Length > 0)
+        {
+            yield return $"{"-",15}{Quantity.Short(quiet.Sum(drop => drop.All)),10}  {Quantity.Of(quiet.Length, "quiet reason")}";
+        }
     }
 
     private string Worker(WorkerReport worker)

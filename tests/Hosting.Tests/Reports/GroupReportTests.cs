@@ -113,7 +113,8 @@ public sealed class GroupReportTests
         GroupReport now = Report(12, One("s1", received: 21_000, sent: 500, drops: 8, seconds: 12), One("s2", received: 10, seconds: 1), One("s3", seconds: 1));
         IReadOnlyList<string> lines = new GroupTopPage(before, now).Lines(0, 0, TopOrder.Number);
         Assert.Equal("lab  up 12 s  3 switches  6 of 9 ports up  36 flows", lines[0]);
-        Assert.Equal(["s1", "running", "2", "of", "3", "0", "of", "1", "12", "50", "%", "10.0k", "4.00M", "0", "0", "4"], Words(lines[5]));
+        Assert.Equal(["s1", "running", "2", "of", "3", "0", "of", "1", "12", "50", "%", "10.0k", "4.00M", "0", "0", "4", "miss"], Words(lines[5]));
+        Assert.EndsWith("4 dropped/s (miss, most in s1)", lines[1], StringComparison.Ordinal);
         Assert.Equal(["s1", "running", "2", "of", "3", "0", "of", "1", "12", "50", "%", "10.0k", "0", "4"], Words(new GroupTopPage(before, now).Lines(80, 0, TopOrder.Number)[5]));
         // One of that name which began anew counts from nothing.
         Assert.Equal(["s2", "running", "2", "of", "3", "0", "of", "1", "12", "25", "%", "5", "2.00k", "0", "0", "0"], Words(lines[6]));

@@ -16,7 +16,7 @@ public sealed class TopPageTests
         SwitchReport before = Report(seconds: 10, received: 1000, dropped: 5, busy: 1);
         SwitchReport now = Report(seconds: 12, received: 21_000, dropped: 7, busy: 2);
         IReadOnlyList<string> lines = new TopPage(before, now, new FlowActivityReport(2, [new FlowActivity("actions=normal", 3000, 30_000, 1)])).Lines(0, 0, TopOrder.Number);
-        Assert.Contains("    1 left           1.00G       10.0k     4.00M         0         0         1", lines);
+        Assert.Contains("    1 left           1.00G       10.0k     4.00M         0         0         1  miss", lines);
         Assert.Contains("     0     50 %      10.0k     32.0", lines);
         Assert.Contains("          1.50k      120k  actions=normal", lines);
     }
@@ -26,7 +26,32 @@ public sealed class TopPageTests
     {
         SwitchReport before = Report(seconds: 1, received: 1_000_000, dropped: 9, busy: 0);
         SwitchReport now = Report(seconds: 2, received: 100, dropped: 2, busy: 0);
-        Assert.Contains("    1 left           1.00G         100     40.0k         0         0         2", new TopPage(before, now, new FlowActivityReport(1, [])).Lines(0, 0, TopOrder.Number));
+        Assert.Contains("    1 left           1.00G         100     40.0k         0         0         2  miss", new TopPage(before, now, new FlowActivityReport(1, [])).Lines(0, 0, TopOrder.Number));
+    }
+
+    [Fact]
+    public void Reasons_for_drops_are_sorted_by_rate_and_those_that_are_quiet_are_one_line()
+    {
+        SwitchReport before = Report(seconds: 10, received: 0, dropped: 0, busy: 0);
+        Dictionary<string, long> earlier = new() { ["runt"] = 90_000, ["miss"] = 40, ["action"] = 7, ["noFrame"] = 500 };
+        before = before with { Drops = earlier, Ports = [before.Ports[0] with { Drops = earlier }] };
+        Dictionary<string, long> drops = new() { ["runt"] = 90_000, ["miss"] = 60, ["action"] = 7, ["noFrame"] = 700 };
+        SwitchReport now = before with { UptimeSeconds = 12, Drops = drops, Ports = [before.Ports[0] with { Drops = drops }] };
+        IReadOnlyList<string> lines = Lines(0);
+        int at = lines.ToList().IndexOf("DROPS     pkt/s    in all");
+        Assert.Equal(
+            [
+                "            100       700  no free packet memory (noFrame)",
+                "             10        60  no flow entry matched, and nobody was there to ask (miss)",
+                "              -     90.0k  2 quiet reasons",
+                "",
+            ],
+            lines.Skip(at + 1).Take(4));
+        Assert.EndsWith("  noFrame", lines[4], StringComparison.Ordinal);
+        Assert.DoesNotContain("noFrame", Lines(80)[4], StringComparison.Ordinal); // there is no room for half a word
+        Assert.Contains("DROPS: none", new TopPage(now, now with { UptimeSeconds = 13, Drops = new Dictionary<string, long>() }, new FlowActivityReport(1, [])).Lines(0, 0, TopOrder.Number));
+
+        IReadOnlyList<string> Lines(int width) => new TopPage(before, now, new FlowActivityReport(2, [])).Lines(width, 0, TopOrder.Number);
     }
 
     [Theory]
