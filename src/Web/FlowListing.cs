@@ -12,8 +12,8 @@ namespace Softswitch.Web;
 /// <param name="ActionCount">All of them.</param>
 /// <param name="Cookie">In hexadecimal: it has more digits than a script's numbers hold.</param>
 internal sealed record FlowRow(
-    int Priority, string Match, string Actions, int ActionCount, ulong Packets, ulong Bytes, double AgeSeconds, int IdleTimeoutSeconds, int HardTimeoutSeconds,
-    string Cookie)
+    int Priority, string Match, string Actions, int ActionCount, ulong Packets, ulong Bytes, double AgeSeconds,
+    int IdleTimeoutSeconds, int HardTimeoutSeconds, string Cookie)
 {
     /// <summary>Its text in a reply, and about what stands around it.</summary>
     [JsonIgnore]
@@ -25,7 +25,7 @@ internal sealed record FlowRow(
 /// <param name="Matched">Of those looked at, entries that have what was searched for.</param>
 /// <param name="Looked">Entries looked at: all, unless the time was over.</param>
 /// <param name="IsComplete">Whether all were looked at.</param>
-/// <param name="IsCut">Whether there are fewer rows than asked for because the reply has no room for more: the next page begins behind the last.</param>
+/// <param name="IsCut">Whether rows are missing for which the reply has no room: the next page begins behind the last.</param>
 internal sealed record FlowPage(
     long Total, long Matched, long Looked, bool IsComplete, bool IsCut, double Milliseconds, int Offset, IReadOnlyList<FlowRow> Flows);
 
@@ -176,7 +176,7 @@ internal sealed class FlowListing(DatapathControl control)
         _text.Clear();
         ActionText.AppendFirst(_text, flow.Actions);
         return new FlowRow(
-            flow.Priority, match, _text.ToString(), flow.Actions.Length, flow.PacketCount, flow.ByteCount, flow.Duration.TotalSeconds, flow.IdleTimeoutSeconds,
-            flow.HardTimeoutSeconds, $"0x{flow.Cookie:x}");
+            flow.Priority, match, _text.ToString(), flow.Actions.Length, flow.PacketCount, flow.ByteCount, flow.Duration.TotalSeconds,
+            flow.IdleTimeoutSeconds, flow.HardTimeoutSeconds, $"0x{flow.Cookie:x}");
     }
 }

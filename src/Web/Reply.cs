@@ -6,8 +6,8 @@ namespace Softswitch.Web;
 
 /// <summary>Sends replies: what there is to be told, whole and in time, or in one line why not.</summary>
 /// <remarks>
-/// A reply is given to the connection piece by piece, as the client reads, so that the server's own buffers stay small. Until then it counts as
-/// <see cref="ReplyMemory"/>. A client that has not read all within <see cref="Patience"/> loses its connection. Threads: any.
+/// A reply is given to the connection piece by piece, as the client reads, so that the server's own buffers stay small. Until then it
+/// counts as <see cref="ReplyMemory"/>. A client that has not read all within <see cref="Patience"/> loses its connection. Threads: any.
 /// </remarks>
 /// <param name="time">For the patience.</param>
 internal sealed class Reply(TimeProvider time)
@@ -22,7 +22,8 @@ internal sealed class Reply(TimeProvider time)
 
     private readonly ReplyMemory _memory = new();
 
-    public Task Json<T>(HttpContext context, T value, JsonTypeInfo<T> type) => Bytes(context, JsonType, JsonSerializer.SerializeToUtf8Bytes(value, type));
+    public Task Json<T>(HttpContext context, T value, JsonTypeInfo<T> type) =>
+        Bytes(context, JsonType, JsonSerializer.SerializeToUtf8Bytes(value, type));
 
     /// <summary>One of the page's files, or that there is none.</summary>
     /// <param name="path">As for <see cref="Assets.TryGet"/>.</param>
@@ -74,7 +75,8 @@ internal sealed class Reply(TimeProvider time)
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, context.RequestAborted);
         for (ReadOnlyMemory<byte> rest = content; !rest.IsEmpty; rest = rest[Math.Min(Piece, rest.Length)..])
         {
-            await context.Response.Body.WriteAsync(rest[..Math.Min(Piece, rest.Length)], stop.Token); // a write that is cancelled closes the connection
+            // One that is cancelled closes the connection.
+            await context.Response.Body.WriteAsync(rest[..Math.Min(Piece, rest.Length)], stop.Token);
         }
     }
 }

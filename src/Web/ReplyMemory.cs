@@ -1,6 +1,6 @@
 namespace Softswitch.Web;
 
-/// <summary>Bytes of all replies that are being sent: a client that reads slowly, or not at all, keeps its reply in memory meanwhile.</summary>
+/// <summary>Bytes of all replies that are being sent: a client that reads slowly, or not at all, keeps its reply in memory.</summary>
 /// <remarks>Threads: any.</remarks>
 internal sealed class ReplyMemory
 {

@@ -56,9 +56,9 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Reply r
         }
         string? inPort = given["in_port"].ToString() is { Length: > 0 } port ? port : null;
         var request = new TraceRequest(inPort, flow, null, flow == null ? [packet] : []);
-        if (await TakeTurn<IReadOnlyList<TraceReport>>(context, _ => [.. host.Trace(request).Select(report => report.Fit(MostTraceBytes))]) is { } reports)
+        if (await TakeTurn(context, _ => host.Trace(request)) is { } reports)
         {
-            await reply.Json(context, reports, TraceJson.Default.IReadOnlyListTraceReport);
+            await reply.Json(context, [.. reports.Select(report => report.Fit(MostTraceBytes))], TraceJson.Default.IReadOnlyListTraceReport);
         }
     }
 

@@ -57,8 +57,11 @@ internal sealed class WebServer : IDisposable
         var options = new KestrelServerOptions();
         Limit(options);
         options.Listen(address, one => one.Protocols = HttpProtocols.Http1);
-        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions { CreateBoundListenSocket = _ => listener }), NullLoggerFactory.Instance);
-        var server = new WebServer(new KestrelServer(Options.Create(options), transport, NullLoggerFactory.Instance), switches, token, new Reply(time ?? TimeProvider.System), $"http://{HostOf(address)}:{address.Port}/");
+        NullLoggerFactory log = NullLoggerFactory.Instance;
+        var sockets = new SocketTransportOptions { CreateBoundListenSocket = _ => listener };
+        var kestrel = new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(sockets), log), log);
+        var reply = new Reply(time ?? TimeProvider.System);
+        var server = new WebServer(kestrel, switches, token, reply, $"http://{HostOf(address)}:{address.Port}/");
         server._kestrel.StartAsync(new Application(server._requests), CancellationToken.None).GetAwaiter().GetResult();
         say($"web: {server.Address}{token.Fragment}{Warning(address)}");
         return server;

@@ -42,6 +42,34 @@ public sealed partial class PageTests : IDisposable
     }
 
     [Fact]
+    public void Reasons_that_drop_now_come_first_and_those_that_are_quiet_are_folded()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            Eventually.True(() => _served.Left.TrySend(TestPacket.Udp()), "the worker makes room");
+        }
+        Eventually.True(() => _served.Switch.ReadReport().Drops.GetValueOrDefault("miss") == 3, "they are dropped");
+        _served.BeginTraffic();
+        _browser.Open(_served.Server.Address);
+        _browser.WaitFor("#drop-quiet summary", text => text == "Quiet: 1 reason, 3 packets");
+        Assert.Contains("to a port that does not exist", _browser.TextOf("#drop-rows"), StringComparison.Ordinal);
+        Assert.DoesNotContain("no flow entry matched", _browser.TextOf("#drop-rows"), StringComparison.Ordinal);
+        Assert.False(_browser.Find("#drop-quiet-rows").Displayed);
+        _browser.Find("#drop-quiet summary").Click();
+        Assert.True(_browser.Find("#drop-quiet-rows").Displayed);
+        Assert.Contains("no flow entry matched", _browser.TextOf("#drop-quiet-rows"), StringComparison.Ordinal);
+        Assert.Empty(_browser.Complaints());
+    }
+
+    [Fact]
+    public void A_list_of_actions_that_is_cut_says_how_many_there_are()
+    {
+        _served.Switch.AddFlow($"priority=1,actions={string.Join(',', Enumerable.Range(1, 8000).Select(port => $"output:{port}"))}");
+        _browser.Open(_served.Server.Address);
+        _browser.WaitFor("#flow-rows", rows => rows.Contains("output:100,... and 7900 more, 8000 in all", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void It_goes_on_when_the_switch_was_restarted()
     {
         _browser.Open(_served.Server.Address);

@@ -38,7 +38,8 @@ public sealed class UnreadRepliesTests : IDisposable
                 unread.Add(await AskAsync());
             }
             string said = string.Empty;
-            Eventually.True(() => (said = Ask()).StartsWith("ServiceUnavailable 5 s: replies of 8 MiB wait", StringComparison.Ordinal), () => said);
+            const string refusal = "ServiceUnavailable 5 s: replies of 8 MiB wait";
+            Eventually.True(() => (said = Ask()).StartsWith(refusal, StringComparison.Ordinal), () => said);
             // Whoever got its turn only after that has another minute.
             Eventually.True(
                 () =>
@@ -74,8 +75,8 @@ public sealed class UnreadRepliesTests : IDisposable
         JsonElement last = report.GetProperty("steps").EnumerateArray().Last();
         Assert.Equal("leftOut", last.GetProperty("kind").GetString());
         Assert.InRange(last.GetProperty("count").GetInt32(), 7000, 16_000);
-        Assert.Equal(
-            report.GetProperty("steps").EnumerateArray().Count(step => step.GetProperty("kind").GetString() == "output"), report.GetProperty("outputs").GetArrayLength());
+        int outputs = report.GetProperty("steps").EnumerateArray().Count(step => step.GetProperty("kind").GetString() == "output");
+        Assert.Equal(outputs, report.GetProperty("outputs").GetArrayLength());
     }
 
     /// <summary>A connection that asks for a page and takes in as little as the system allows.</summary>
@@ -83,15 +84,17 @@ public sealed class UnreadRepliesTests : IDisposable
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
         await socket.ConnectAsync(IPAddress.Loopback, _served.Address.Port, TestContext.Current.CancellationToken);
-        await socket.SendAsync("GET /api/flows?limit=500 HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
+        byte[] request = "GET /api/flows?limit=500 HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray();
+        await socket.SendAsync(request, TestContext.Current.CancellationToken);
         return socket;
     }
 
     /// <summary>The status, when to come again, and how the reply begins.</summary>
     private string Ask()
     {
-        using HttpResponseMessage reply = _served.Client.GetAsync("/api/flows?limit=500", TestContext.Current.CancellationToken).GetAwaiter().GetResult();
-        string text = reply.Content.ReadAsStringAsync(TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+        CancellationToken stop = TestContext.Current.CancellationToken;
+        using HttpResponseMessage reply = _served.Client.GetAsync("/api/flows?limit=500", stop).GetAwaiter().GetResult();
+        string text = reply.Content.ReadAsStringAsync(stop).GetAwaiter().GetResult();
         return $"{reply.StatusCode} {reply.Headers.RetryAfter?.Delta?.TotalSeconds} s: {text[..Math.Min(100, text.Length)]}";
     }
 
