@@ -62,7 +62,10 @@ internal sealed class ServiceManager : IDisposable
     /// <summary>It is about to end.</summary>
     public void Stopping() => Send("STOPPING=1");
 
-    /// <summary>This process has taken over from the one the manager knows, and forwards. That one ends only afterwards.</summary>
+    /// <summary>Another process of this service has taken over: it is the main one now, and the end of this one not the service's.</summary>
+    public void HandedOver(int process) => Send(string.Create(CultureInfo.InvariantCulture, $"MAINPID={process}"));
+
+    /// <summary>This process has taken over from the one the manager knows, and forwards.</summary>
     public void TakenOver() => Send(string.Create(CultureInfo.InvariantCulture, $"MAINPID={Environment.ProcessId}\nREADY=1"));
 
     /// <summary>A sign of life, due more often than once in <see cref="Watchdog"/>.</summary>

@@ -57,7 +57,7 @@ public sealed partial class SwitchHost : IHandedOver
 
     void IHandedOver.SaveRest(BinaryWriter to) => _agent!.Save(to);
 
-    void IHandedOver.OnGiven(TakenThings taken)
+    void IHandedOver.OnGiven(TakenThings taken, int taker)
     {
         _isGiven = true;
         _state?.HandOver();
@@ -71,9 +71,13 @@ public sealed partial class SwitchHost : IHandedOver
             UnixSocketFile.Remove(commands.Path);
         }
         Control.Abandon(); // what was not taken is left as it was found
+        _member?.Group.Manager?.HandedOver(taker);
         _given.Cancel();
         Thread.Sleep(Timeout.Infinite); // the taker connects to controllers when this process's connections, and the one it took over by, are gone
     }
+
+    /// <summary>Loads what handing over takes, while the files are there that the program was started from: an upgrade puts others in their place.</summary>
+    internal void PrepareHandOver() => CodeWarmUp.ForGiver(Control.HandoverDevices.Select(one => one.Device.GetType()).Distinct());
 
     /// <summary>From here on the process gets no other switch, until what is returned has ended.</summary>
     /// <returns>To be called with the socket of the client that asks for the switch.</returns>

@@ -32,11 +32,13 @@ public sealed class ServiceManagerTests : IDisposable
         manager.Status("two ports\nSTOPPING=1");
         manager.Stopping();
         manager.Feed();
+        manager.HandedOver(7);
         manager.TakenOver();
         Assert.Equal("READY=1", Next());
         Assert.Equal("STATUS=two ports STOPPING=1", Next());
         Assert.Equal("STOPPING=1", Next());
         Assert.Equal("WATCHDOG=1", Next());
+        Assert.Equal("MAINPID=7", Next());
         Assert.Equal($"MAINPID={Environment.ProcessId}\nREADY=1", Next());
     }
 

@@ -52,7 +52,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
             {
                 throw new InvalidDataException("only its own user and root may take it over");
             }
-            Give(channel, taker);
+            Give(channel, client.Peer.Process, taker);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or NotSupportedException or InvalidOperationException)
         {
@@ -65,7 +65,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
         }
     }
 
-    private void Give(TakeOverChannel channel, string taker)
+    private void Give(TakeOverChannel channel, int process, string taker)
     {
         object ports = Offer(channel);
         CodeWarmUp.ForGiver(control.HandoverDevices.Select(one => one.Device.GetType()).Distinct());
@@ -93,7 +93,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
         }
         // The lock stays as it is: whatever waits for it here is answered by nobody any more, rather than twice.
         HostLog.News(log, $"handed over to {taker}");
-        host.OnGiven(taken);
+        host.OnGiven(taken, process);
     }
 
     /// <returns>The ports that were offered.</returns>
@@ -274,5 +274,6 @@ internal interface IHandedOver
     void SaveRest(BinaryWriter to);
 
     /// <summary>The switch is another process's: this one ends, with the control lock held by the calling thread for ever.</summary>
-    void OnGiven(TakenThings taken);
+    /// <param name="taker">The other process.</param>
+    void OnGiven(TakenThings taken, int taker);
 }

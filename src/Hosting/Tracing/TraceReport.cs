@@ -43,12 +43,12 @@ internal sealed record TraceReport(
             }
             outputs += isOutput ? 1 : 0;
         }
-        return kept == Steps.Count ? this
-            : this with
-            {
-                Steps = [.. Steps.Take(kept), TraceStepReport.LeftOut(Steps.Skip(kept).Sum(step => step.Kind == TraceStepReport.LeftOutKind ? step.Count ?? 0 : 1))],
-                Outputs = [.. Outputs.Take(outputs)],
-            };
+        if (kept == Steps.Count)
+        {
+            return this;
+        }
+        int left = Steps.Skip(kept).Sum(step => step.Kind == TraceStepReport.LeftOutKind ? step.Count ?? 0 : 1);
+        return this with { Steps = [.. Steps.Take(kept), TraceStepReport.LeftOut(left)], Outputs = [.. Outputs.Take(outputs)] };
     }
 }
 

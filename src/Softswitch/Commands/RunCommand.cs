@@ -126,6 +126,10 @@ internal static class RunCommand
         }
         watch?.Start();
         group.Manager = manager;
+        if (manager.IsPresent && group.Switches is [var alone])
+        {
+            alone.PrepareHandOver();
+        }
         while (WaitHandle.WaitAny([signal.Token.WaitHandle, group.Failed.WaitHandle, group.Given.WaitHandle, reload]) is 3)
         {
             Reload(group, log);
