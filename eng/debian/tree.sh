@@ -10,12 +10,21 @@ umask 022
 cd "$work/tree"
 chmod -R u=rwX,go=rX usr/lib/softswitch
 find usr/lib/softswitch -type f ! -name softswitch -exec chmod a-x {} +
-install -d usr/bin usr/share/{man/man1,bash-completion/completions,doc/softswitch} usr/share/lintian/overrides etc/softswitch lib/systemd/system DEBIAN "$work/manual"
+install -d usr/bin usr/share/{man/man{1,5,7},bash-completion/completions,doc/softswitch} usr/share/lintian/overrides etc/softswitch lib/systemd/system DEBIAN "$work/manual"
 install -m 755 "$here/softswitch" usr/bin/
-install -m 755 "$root/eng/keep-capabilities" usr/lib/softswitch/
-usr/lib/softswitch/softswitch manual "$work/manual"
-install -m 644 "$work"/manual/*.1 usr/share/man/man1/
-gzip -9n usr/share/man/man1/*
+install -m 755 "$root/eng/keep-capabilities" "$root/eng/systemd/reload" usr/lib/softswitch/
+usr/lib/softswitch/softswitch manual "$work/manual" "$root/docs"
+for section in 1 5 7; do
+  install -m 644 "$work"/manual/*.$section usr/share/man/man$section/
+  gzip -9n usr/share/man/man$section/*
+done
+# Documents with what they refer to, laid out as here so that their links lead somewhere.
+(
+  cd "$root"
+  find README.md CONTRIBUTING.md docs etc scenarios/*/README.md samples/*/Program.cs -type f -size +0 \
+    -exec cp --parents -t "$work/tree/usr/share/doc/softswitch" {} +
+)
+chmod -R u=rwX,go=rX usr/share/doc/softswitch
 install -m 644 "$work/manual/softswitch.bash" usr/share/bash-completion/completions/softswitch
 install -D -m 644 "$root/etc/softswitch.schema.json" usr/share/softswitch/softswitch.schema.json
 # One file for `mn --custom` and for `from softswitch import Softswitch`.

@@ -16,7 +16,7 @@ public sealed class DebianPackageTests : IDisposable
     [Fact]
     public void Lintian_finds_no_error_and_what_is_in_it_runs_the_demo_without_any_other_NET()
     {
-        Needs.Namespaces("dpkg-deb", "lintian");
+        Needs.Namespaces("dpkg-deb", "lintian", "openssl", "systemd-analyze");
         CommandResult made = Run(Path.Combine(Repository.Root, "eng", "package"), "deb", _folder);
         // The runtime that goes into it is fetched once, from where packages come.
         Assert.SkipWhen(made.ExitCode != 0 && (made.Output + made.Error).Contains("error NU1", StringComparison.Ordinal), $"the runtime cannot be fetched: {made.Output}");
@@ -24,7 +24,11 @@ public sealed class DebianPackageTests : IDisposable
         Assert.DoesNotMatch(new Regex("^E: ", RegexOptions.Multiline), made.Output + made.Error);
         string root = $"{_folder}/root";
         Run("dpkg-deb", "--extract", package, root).Checked();
-        Assert.True(File.Exists($"{root}/usr/share/man/man1/softswitch-run.1.gz"));
+        foreach (string page in (string[])["man1/softswitch-run.1", "man5/softswitch.yaml.5", "man7/softswitch-ports.7", "man7/softswitch-drops.7"])
+        {
+            Assert.True(File.Exists($"{root}/usr/share/man/{page}.gz"), page);
+        }
+        Assert.Empty(BrokenLinks($"{root}/usr/share/doc/softswitch"));
         Assert.True(File.Exists($"{root}/usr/share/bash-completion/completions/softswitch"));
         Assert.Equal(
             File.ReadAllText(Path.Combine(Repository.Root, "mininet", "softswitch.py")), File.ReadAllText($"{root}/usr/lib/python3/dist-packages/softswitch.py"));
@@ -33,12 +37,45 @@ public sealed class DebianPackageTests : IDisposable
         {
             Assert.Contains("Type=notify\n", File.ReadAllText($"{root}/lib/systemd/system/{unit}"), StringComparison.Ordinal);
         }
+        // systemd knows all that stands in them, and finds what they run.
+        string[] judged = ["verify", $"--root={root}", "--man=no", "--recursive-errors=no", "softswitch.service", "softswitch@br0.service"];
+        Assert.Empty(Run("systemd-analyze", judged).Error);
         Assert.DoesNotContain("%i", File.ReadAllText($"{root}/lib/systemd/system/softswitch.service"), StringComparison.Ordinal);
 
         string version = Run("dpkg-deb", "--field", package, "Version").Checked().Output.Trim();
         string[] alone = ["-i", "PATH=/usr/bin:/bin", "DOTNET_ROOT=/nowhere", $"{root}/usr/bin/softswitch"];
         Assert.Equal(version, Run("env", [.. alone, "--version"]).Checked().Output.Trim());
         Assert.Contains("every pair answered", Run("env", [.. alone, "demo", "--seconds", "1"]).Checked().Output, StringComparison.Ordinal);
+        // Of what the demo does not load nothing is missing: YAML, TLS, the page.
+        using RunningCommand running = RunningCommand.Start("env", [.. alone, "run", "--config", WriteConfiguration(), "--web", "0"]);
+        running.WaitForText("\nready\n", Bound);
+        string address = Regex.Match(running.Output, "web: (http:[^#]*)").Groups[1].Value;
+        Assert.All((string[])["", "api/report", "api/flows?search=drop", "api/trace?in_port=1&flow=tcp", "metrics"], path => Ask(address + path));
+        GoesOnWhereItsFilesAreGone(root);
+    }
+
+    [Theory]
+    [InlineData("", "--system daemon-reload")]
+    [InlineData(
+        "0.0.9", "--system daemon-reload", "list-units --plain --no-legend --state=active softswitch.service softswitch@*.service",
+        "reload softswitch.service", "reload softswitch@br0.service", "try-restart softswitch@br0.service")]
+    public void An_upgrade_reloads_what_runs_and_restarts_what_cannot_be_taken_over(string before, params string[] expected)
+    {
+        Needs.Namespaces();
+        string[] stub =
+        [
+            "#!/bin/sh", $"echo \"$*\" >>{_folder}/asked", "case \"$*\" in",
+            "list-units*) printf 'softswitch.service loaded active running a\\nsoftswitch@br0.service loaded active running b\\n' ;;",
+            "'reload softswitch@br0.service') exit 1 ;;", "esac",
+        ];
+        File.WriteAllLines($"{_folder}/systemctl", stub);
+        File.WriteAllText($"{_folder}/getent", "#!/bin/sh\n"); // the user is there
+        Run("chmod", "+x", $"{_folder}/systemctl", $"{_folder}/getent").Checked();
+        // Where systemd has booted.
+        const string script = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && PATH=$1:$PATH exec sh \"$2\" configure \"$3\"";
+        string program = Path.Combine(Repository.Root, "eng", "debian", "postinst");
+        Run("unshare", "--mount", "sh", "-c", script, "sh", _folder, program, before).Checked();
+        Assert.Equal(expected, File.ReadAllLines($"{_folder}/asked"));
     }
 
     [Fact]
@@ -50,6 +87,51 @@ public sealed class DebianPackageTests : IDisposable
         Assert.Contains("Overall exposure level", said.Output, StringComparison.Ordinal);
         Assert.True(said.ExitCode == 0, said.Output);
     }
+
+    private static void Ask(string address)
+    {
+        using HttpClient client = new();
+        Assert.NotEmpty(client.GetStringAsync(address, TestContext.Current.CancellationToken).GetAwaiter().GetResult());
+    }
+
+    /// <summary>A service is taken over by the next program when its own files are not there any more, as in an upgrade.</summary>
+    private void GoesOnWhereItsFilesAreGone(string root)
+    {
+        (string before, string after) = ($"{root}/usr/lib/softswitch", $"{root}/usr/lib/next");
+        string[] environment = [$"SOFTSWITCH_RUNDIR={_folder}", "NOTIFY_SOCKET=@softswitch-nobody"];
+        string[] arguments = ["run", "--port", "1=null:", "--port", "2=null:", "--name", "up", "--listen", $"punix:{_folder}/of"];
+        using RunningCommand running = RunningCommand.Start("env", [.. environment, $"{before}/softswitch", .. arguments]);
+        running.WaitForText("\nready\n", Bound);
+        // It may still be at what it does behind that word.
+        Eventually.True(() => Run("grep", "-c", "System.Text.Json.dll", $"/proc/{running.ProcessId}/maps").ExitCode == 0, "it has loaded what it needs");
+        Directory.Move(before, after);
+        using RunningCommand next = RunningCommand.Start("env", [.. environment, $"{after}/softswitch", .. arguments, "--take-over", "up"]);
+        next.WaitForText("\nready\n", Bound);
+        Assert.Equal(0, running.WaitForEnd(Bound).ExitCode);
+        Directory.Move(after, before);
+    }
+
+    private string WriteConfiguration()
+    {
+        (string key, string certificate, string path) = ($"{_folder}/key", $"{_folder}/certificate", $"{_folder}/s.yaml");
+        Run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=s", "-keyout", key, "-out", certificate).Checked();
+        File.WriteAllText(path, $"""
+            port: ["1=null:"]
+            flows: ["priority=1,actions=drop"]
+            listen: pssl:0:127.0.0.1
+            private-key: {key}
+            certificate: {certificate}
+            ca-cert: {certificate}
+            """);
+        return path;
+    }
+
+    /// <summary>Links of documents that lead to no file.</summary>
+    private static IEnumerable<string> BrokenLinks(string folder) =>
+        from document in Directory.GetFiles(folder, "*.md", SearchOption.AllDirectories)
+        from link in Regex.Matches(File.ReadAllText(document), @"\]\(([^)#:]+)(#[^)]*)?\)").Select(match => match.Groups[1].Value)
+        where !Path.Exists(Path.Combine(Path.GetDirectoryName(document)!, link))
+        select $"{document}: {link}";
 
     private static CommandResult Run(string file, params string[] arguments)
     {

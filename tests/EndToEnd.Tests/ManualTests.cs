@@ -11,7 +11,7 @@ public sealed class ManualTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-manual-").FullName;
 
-    public ManualTests() => SwitchProgram.Execute("manual", _folder).Checked();
+    public ManualTests() => SwitchProgram.Execute("manual", _folder, Path.Combine(Repository.Root, "docs")).Checked();
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -20,10 +20,11 @@ public sealed class ManualTests : IDisposable
     {
         Needs.Program("mandoc");
         Needs.Program("lexgrog");
-        string[] pages = Directory.GetFiles(_folder, "*.1");
+        string[] pages = [.. Directory.GetFiles(_folder).Where(page => char.IsAsciiDigit(page[^1]))];
         Assert.Contains($"{_folder}/softswitch.1", pages);
         Assert.Contains($"{_folder}/softswitch-run.1", pages);
         Assert.Contains($"{_folder}/softswitch-ofctl.1", pages);
+        Assert.Superset(new HashSet<string>([$"{_folder}/softswitch.yaml.5", $"{_folder}/softswitch-ports.7", $"{_folder}/softswitch-drops.7"]), pages.ToHashSet());
         Assert.Empty(RunningCommand.Execute("mandoc", ["-T", "lint", "-W", "warning", .. pages]).Output);
         foreach (string page in pages)
         {

@@ -151,7 +151,8 @@ internal sealed class ManualPage
         return _text.ToString();
     }
 
-    private static string Escape(string text) => text.Replace("\\", "\\e", StringComparison.Ordinal).Replace("-", "\\-", StringComparison.Ordinal)
+    /// <summary>Text as it is, in one line.</summary>
+    public static string Escape(string text) => text.Replace("\\", "\\e", StringComparison.Ordinal).Replace("-", "\\-", StringComparison.Ordinal)
         .Replace("'", "\\(aq", StringComparison.Ordinal).ReplaceLineEndings(" ");
 
     private static string Quote(string text) => $"\"{Escape(text)}\"";
