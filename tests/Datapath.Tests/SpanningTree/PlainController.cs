@@ -22,25 +22,28 @@ internal sealed class PlainController(TestSwitch sut)
     {
         var asked = sut.PacketIns.ToArray();
         sut.PacketIns.Clear();
-        foreach ((uint buffer, ushort inPort, _, _, byte[] data) in asked)
+        foreach ((_, ushort inPort, _, _, byte[] data) in asked)
         {
             MacAddress destination = new(data);
             MacAddress source = new(data.AsSpan(MacAddress.Size));
             _seen[source.Value] = inPort;
             if (!_seen.TryGetValue(destination.Value, out ushort port))
             {
-                Assert.Equal(ControlError.None, sut.Control.PacketOut(buffer, inPort, [FlowAction.Output(PortNumber.Flood)], default));
+                SendOut(inPort, [FlowAction.Output(PortNumber.Flood)], data);
                 continue;
             }
             FlowMatch match = FlowMatch.Any with { InPort = inPort, DlSrc = source, DlDst = destination };
             match.Wildcards &= ~(FlowWildcards.InPort | FlowWildcards.DlSrc | FlowWildcards.DlDst);
             FlowAction[] actions = port == inPort ? [] : [FlowAction.Output(port)];
             FlowMod mod = TestSwitch.Flow(match);
-            mod.BufferId = buffer;
             mod.IdleTimeoutSeconds = IdleTimeoutSeconds;
             mod.Actions = actions;
             Assert.Equal(ControlError.None, sut.Control.Apply(mod));
+            SendOut(inPort, actions, data);
         }
         return asked.Length;
     }
+
+    private void SendOut(ushort inPort, FlowAction[] actions, byte[] data) =>
+        Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, inPort, actions, data));
 }

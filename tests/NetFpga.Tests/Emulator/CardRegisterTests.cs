@@ -271,33 +271,6 @@ public sealed class CardRegisterTests
         Assert.Equal(feeds ? 0x10 : 0, _bench.Send(0, TestPacket.Tcp()).Destinations);
     }
 
-    /// <summary>The count of frames that passed the input arbiter, and the seven places that clear it, too.</summary>
-    [Theory]
-    [InlineData(0x2000100, 5u, 0u)]
-    [InlineData(0x2000104, 0u, 5u)]
-    [InlineData(0x200011c, 0u, 5u)]
-    [InlineData(0x2000120, EmulatedCard.UnknownRegister, 0u)]
-    [InlineData(0x20001e0, EmulatedCard.UnknownRegister, 0u)]
-    [InlineData(0x20001fc, EmulatedCard.UnknownRegister, 5u)]
-    [InlineData(0x2000200, EmulatedCard.UnknownRegister, 5u)]
-    public void What_passed_the_arbiter_is_counted_from_one_access_to_the_next(uint address, uint value, uint left)
-    {
-        Send5();
-        Assert.Equal((5u, value), (Card.Peek(0x2000100), Card.Read(address)));
-        Assert.Equal((left, 0u), (Card.Read(0x2000100), Card.Read(0x2000100)));
-        Send5();
-        Card.Write(address, 77);
-        Assert.Equal(left, Card.Read(0x2000100));
-
-        void Send5()
-        {
-            for (int i = 0; i < 5; i++)
-            {
-                _bench.Send(i, TestPacket.Tcp());
-            }
-        }
-    }
-
     [Fact]
     public void The_watchdog_counts_8_nanoseconds_a_step_and_rests_while_disabled()
     {

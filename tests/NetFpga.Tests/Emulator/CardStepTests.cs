@@ -13,6 +13,33 @@ public sealed class CardStepTests
 
     public CardStepTests() => WriteRows();
 
+    /// <summary>The count of frames that passed the input arbiter, and the seven places that clear it, too.</summary>
+    [Theory]
+    [InlineData(0x2000100, 5u, 0u)]
+    [InlineData(0x2000104, 0u, 5u)]
+    [InlineData(0x200011c, 0u, 5u)]
+    [InlineData(0x2000120, EmulatedCard.UnknownRegister, 0u)]
+    [InlineData(0x20001e0, EmulatedCard.UnknownRegister, 0u)]
+    [InlineData(0x20001fc, EmulatedCard.UnknownRegister, 5u)]
+    [InlineData(0x2000200, EmulatedCard.UnknownRegister, 5u)]
+    public void What_passed_the_arbiter_is_counted_from_one_access_to_the_next(uint address, uint value, uint left)
+    {
+        Send5();
+        Assert.Equal((5u, value), (_bench.Card.Peek(0x2000100), _bench.Card.Read(address)));
+        Assert.Equal((left, 0u), (_bench.Card.Read(0x2000100), _bench.Card.Read(0x2000100)));
+        Send5();
+        _bench.Card.Write(address, 77);
+        Assert.Equal(left, _bench.Card.Read(0x2000100));
+
+        void Send5()
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                _bench.Send(i, TestPacket.Tcp());
+            }
+        }
+    }
+
     [Theory]
     [InlineData(14)]
     [InlineData(15)]

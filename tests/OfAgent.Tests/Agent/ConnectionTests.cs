@@ -228,7 +228,7 @@ public sealed class ConnectionTests
 
         tool.Configure(32);
         harness.Ports[1].TryInject(TestPacket.Icmp());
-        Assert.Equal(PacketInMessage.HeaderSize + 32, tool.Read(OfType.PacketIn).Length);
+        Assert.Equal(PacketInMessage.HeaderSize + TestPacket.Icmp().Length, tool.Read(OfType.PacketIn).Length);
     }
 
     [Fact]
