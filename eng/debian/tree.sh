@@ -21,7 +21,7 @@ done
 # Documents with what they refer to, laid out as here so that their links lead somewhere.
 (
   cd "$root"
-  find README.md CONTRIBUTING.md docs etc scenarios/*/README.md samples/*/Program.cs -type f -size +0 \
+  find README.md CHANGELOG.md CONTRIBUTING.md docs etc scenarios/*/README.md samples/*/Program.cs -type f -size +0 \
     -exec cp --parents -t "$work/tree/usr/share/doc/softswitch" {} +
 )
 chmod -R u=rwX,go=rX usr/share/doc/softswitch
@@ -42,9 +42,8 @@ runtime=$(sed -n '/Microsoft.NETCore.App/{n;s/.*"version": "\(.*\)".*/\1/p}' usr
 gzip -9nc "${NUGET_PACKAGES:-$HOME/.nuget/packages}/microsoft.netcore.app.runtime.linux-x64/$runtime/THIRD-PARTY-NOTICES.TXT" \
   >usr/share/doc/softswitch/THIRD-PARTY-NOTICES.gz
 install -m 644 "$here/overrides" usr/share/lintian/overrides/softswitch
-printf 'softswitch (%s) unstable; urgency=medium\n\n  * What changed is said in NEWS.gz.\n\n -- %s  %s\n' \
+printf 'softswitch (%s) unstable; urgency=medium\n\n  * What changed is said in CHANGELOG.md.\n\n -- %s  %s\n' \
   "$version" "$(sed -n 's/^Maintainer: //p' "$here/control")" "$(date -uR -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >usr/share/doc/softswitch/changelog.gz
-gzip -9nc "$root/CHANGELOG.md" >usr/share/doc/softswitch/NEWS.gz
 install -m 755 "$here"/{postinst,prerm,postrm} DEBIAN/
 find etc -type f -printf '/%p\n' | sort >DEBIAN/conffiles
 size=$(du -sk --apparent-size --exclude=DEBIAN . | cut -f1)
