@@ -1,3 +1,4 @@
+using System.Reflection;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
@@ -77,7 +78,11 @@ public sealed partial class SwitchHost : IHandedOver
     }
 
     /// <summary>Loads what handing over takes, while the files are there that the program was started from: an upgrade puts others in their place.</summary>
-    internal void PrepareHandOver() => CodeWarmUp.ForGiver(Control.HandoverDevices.Select(one => one.Device.GetType()).Distinct());
+    internal void PrepareHandOver()
+    {
+        Assembly.Load("System.Diagnostics.DiagnosticSource"); // as .NET does for the first socket that it accepts
+        CodeWarmUp.ForGiver(Control.HandoverDevices.Select(one => one.Device.GetType()).Distinct());
+    }
 
     /// <summary>From here on the process gets no other switch, until what is returned has ended.</summary>
     /// <returns>To be called with the socket of the client that asks for the switch.</returns>
