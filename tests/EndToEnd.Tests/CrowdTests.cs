@@ -68,17 +68,17 @@ public sealed class CrowdTests
         using HostedSwitch running = lab.StartSwitch("--listen", CabledHosts.Listen);
         List<Socket> crowd = lab.Inside.Run(() => Gather(1000));
         lab.Ofctl("show");
-        AssertSaidOnce(() => running.Error, "gave way");
+        AssertSaidOnce(() => running.Error, "gave way", "more peers connected at once than can wait"); // one of them, or both
         Assert.Equal(0, lab.Inside.Run(ReadListenDrops)); // whose SYN is lost to a full backlog would come again a second later only
         crowd.ForEach(socket => socket.Dispose());
     }
 
-    /// <summary>At once, and again a minute later at the earliest, which is another line.</summary>
-    private static void AssertSaidOnce(Func<string> log, string reason)
+    /// <summary>At least one reason at once, and again a minute later at the earliest, which is another line.</summary>
+    private static void AssertSaidOnce(Func<string> log, params string[] reasons)
     {
-        Eventually.True(() => log().Contains(reason, StringComparison.Ordinal), log);
-        Assert.Single(log().Split('\n'), line =>
-            line.Contains(reason, StringComparison.Ordinal) && !line.EndsWith("since it was said last", StringComparison.Ordinal));
+        Eventually.True(() => reasons.Any(reason => log().Contains(reason, StringComparison.Ordinal)), log);
+        Assert.All(reasons, reason => Assert.InRange(log().Split('\n').Count(line =>
+            line.Contains(reason, StringComparison.Ordinal) && !line.EndsWith("since it was said last", StringComparison.Ordinal)), 0, 1));
     }
 
     /// <summary>Limits of processes do not hold for root: as a user who has no other process, who may read what we may.</summary>

@@ -18,15 +18,19 @@ internal enum PeerStanding
 /// <summary>All open connections, and places for those that came through listeners: each has threads of its own, so there is an end to them.</summary>
 /// <remarks>
 /// Connections to configured controllers always have a place. When there is none left for another, be it for want of places, threads or descriptors, whoever
-/// comes gets that of the peer that has shown least: one that is ending anyway, else the oldest that said no HELLO, else the one that has not asked for
-/// anything for the longest. Where all are controllers, the new one is refused. Threads: any; <see cref="TryMakeRoom"/> not under the control lock.
+/// comes gets that of the peer that has shown least: one that is ending anyway, else one that said no HELLO, else one that is no controller. Of several such
+/// it is one of the origin with the most places, the one that has not asked for anything for the longest. Where all are controllers, the new one is refused.
+/// Threads: any; <see cref="TryMakeRoom"/> not under the control lock.
 /// </remarks>
 internal sealed class ConnectionTable(TimeProvider time)
 {
     /// <summary>How long to wait for the one that gives way to be gone.</summary>
     private static readonly TimeSpan GivingWay = TimeSpan.FromSeconds(1);
 
+    private const int MostKnown = 256;
+
     private readonly List<ControllerConnection> _open = []; // locked, and waited for
+    private readonly List<string> _known = []; // locked; the latest is the last
     private bool _isClosed;
 
     /// <returns>False if there is no place for it, or none any more.</returns>
@@ -50,9 +54,10 @@ internal sealed class ConnectionTable(TimeProvider time)
         long began = time.GetTimestamp();
         lock (_open)
         {
+            Dictionary<string, int> places = _open.Where(other => other.IsPassive).CountBy(other => other.Origin).ToDictionary();
             ControllerConnection? least = _open
                 .Where(other => other.IsPassive && other != newcomer && !other.HasGivenWay && (other.IsEnding || other.Standing != PeerStanding.Configured))
-                .MinBy(other => (!other.IsEnding, other.Standing, other.LastRequest));
+                .MinBy(other => (!other.IsEnding, other.Standing, -places[other.Origin], other.LastRequest));
             least?.GiveWay();
             while (least is not null && _open.Contains(least))
             {
@@ -64,6 +69,30 @@ internal sealed class ConnectionTable(TimeProvider time)
                 Monitor.Wait(_open, left);
             }
             return least is not null;
+        }
+    }
+
+    /// <summary>A controller is there, or was.</summary>
+    /// <param name="origin">As <see cref="ControllerConnection.Origin"/>.</param>
+    public void Remember(string origin)
+    {
+        lock (_open)
+        {
+            _known.Remove(origin);
+            _known.Add(origin);
+            if (_known.Count > MostKnown)
+            {
+                _known.RemoveAt(0);
+            }
+        }
+    }
+
+    /// <summary>Whether a controller was there.</summary>
+    public bool IsKnown(string origin)
+    {
+        lock (_open)
+        {
+            return _known.Contains(origin);
         }
     }
 

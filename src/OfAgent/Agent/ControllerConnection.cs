@@ -71,6 +71,9 @@ internal sealed class ControllerConnection : ICommandHost
 
     public bool IsPassive => Target.IsPassive;
 
+    /// <summary>Where its peer is: see <see cref="PeerOrigin.Of"/>.</summary>
+    public string Origin => _channel.Origin;
+
     /// <summary>Whether it is one of this very target's: two listeners may have equal ones.</summary>
     public bool IsFor(ConnectionTarget? target) => ReferenceEquals(Target, target);
 
@@ -339,6 +342,7 @@ internal sealed class ControllerConnection : ICommandHost
         if (!wasConfigured && Session.IsConfigured && IsPassive)
         {
             AgentLog.PeerConfigured(_agent.Log, Name);
+            _agent.Table.Remember(Origin);
         }
         if (!hadError && Session.FirstError is OfError error)
         {

@@ -118,6 +118,7 @@ internal sealed class ControllerConnector
         string refusal = _stopping.IsCancellationRequested || !_agent.Table.TryAdd(connection) ? SwitchAgent.Ending : connection.TryStartWriter() ? "" : RefusalLog.NoThread;
         if (refusal.Length == 0)
         {
+            _agent.Table.Remember(connection.Origin);
             return connection.Run();
         }
         connection.Discard();

@@ -381,6 +381,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     internal Thread? TryStartThread(string name, ThreadStart body, ControllerConnection connection)
     {
         Thread? thread = ThreadStarter.TryStart(name, body);
+        _lacksThreads = thread is null;
         if (thread is null && Table.TryMakeRoom(connection))
         {
             for (int tries = 0; thread is null && tries < ThreadTries; tries++)
@@ -425,41 +426,6 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
             }
             return first;
         }
-    }
-
-    private void AcceptLoop(ConnectionTarget target, SocketListener listener)
-    {
-        while (listener.Accept() is IChannel channel)
-        {
-            ControllerConnection connection = new(this, channel, new ConnectionName(target, channel.Peer));
-            string refusal = "";
-            if (channel.IsOneTooMany && !Table.TryMakeRoom(connection))
-            {
-                refusal = RefusalLog.NoDescriptor;
-            }
-            else if (!Table.TryAdd(connection) && !(Table.TryMakeRoom(connection) && Table.TryAdd(connection)))
-            {
-                refusal = $"refused: all {MaxPassiveConnections} places for connections are taken by controllers";
-            }
-            else if (!connection.TryStartWriter() || !Keep(TryStartThread($"{connection.Name}", () => Serve(connection), connection)))
-            {
-                refusal = RefusalLog.NoThread;
-            }
-            if (refusal.Length > 0)
-            {
-                connection.Discard();
-                if (!_stopping.IsCancellationRequested)
-                {
-                    Refusals.Note($"{connection.Name}", refusal);
-                }
-            }
-        }
-    }
-
-    private void Serve(ControllerConnection connection)
-    {
-        connection.Serve();
-        LogEmergency();
     }
 
     /// <summary>A line for the log when an entry meets more packets than its match says.</summary>

@@ -10,6 +10,9 @@ internal interface IChannel : IDisposable
     /// <summary>The other end, for people.</summary>
     string Peer { get; }
 
+    /// <summary>Where the other end is: see <see cref="PeerOrigin.Of"/>.</summary>
+    string Origin { get; }
+
     /// <summary>Whether it took one of the last file descriptors, which others need more: see <see cref="DescriptorReserve"/>.</summary>
     bool IsOneTooMany { get; }
 

@@ -25,6 +25,9 @@ internal sealed class ListeningSocket : IDisposable
     /// <summary>Whether another process listens by it still: then disposing leaves its name and its backlog alone.</summary>
     public bool IsForeign { get; set; }
 
+    /// <summary>Whether it listens: not once it was disposed of.</summary>
+    public bool IsOpen => !_disposed;
+
     /// <summary>Blocks until someone connects.</summary>
     /// <returns>Null once it was disposed.</returns>
     public Socket? Accept()
@@ -39,14 +42,9 @@ internal sealed class ListeningSocket : IDisposable
                     break; // no call may be under way when the socket is disposed of: ending it would end the listening of others
                 }
                 _ = Socket.Poll(-1, SelectMode.SelectRead);
-                lock (_accepting)
+                if (AcceptWaiting() is { } accepted)
                 {
-                    if (!_isPaused && !_disposed)
-                    {
-                        Socket accepted = Socket.Accept();
-                        accepted.Blocking = true;
-                        return accepted;
-                    }
+                    return accepted;
                 }
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
@@ -59,6 +57,20 @@ internal sealed class ListeningSocket : IDisposable
             }
         }
         return null;
+    }
+
+    /// <summary>Takes who has connected already. Does not block.</summary>
+    /// <returns>Null if nobody has, or nobody is to be accepted now.</returns>
+    public Socket? TryAccept()
+    {
+        try
+        {
+            return !_disposed && Socket.Poll(0, SelectMode.SelectRead) ? AcceptWaiting() : null;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return null; // as in Accept: whoever waits for the next one finds out
+        }
     }
 
     /// <summary>When this returns nobody is accepted any more, until <see cref="Resume"/>.</summary>
@@ -75,6 +87,21 @@ internal sealed class ListeningSocket : IDisposable
     {
         _isPaused = false;
         _goesOn.Set();
+    }
+
+    /// <exception cref="SocketException">Nobody has connected, or is gone again.</exception>
+    private Socket? AcceptWaiting()
+    {
+        lock (_accepting)
+        {
+            if (_isPaused || _disposed)
+            {
+                return null;
+            }
+            Socket accepted = Socket.Accept();
+            accepted.Blocking = true;
+            return accepted;
+        }
     }
 
     /// <summary>Ends the listening, for every process that has the socket, unless it is foreign.</summary>

@@ -10,6 +10,9 @@ internal sealed class RefusalLog(Action<string> log, TimeProvider time)
     /// <summary>The channel is one too many.</summary>
     public const string NoDescriptor = "refused: the process has hardly any file descriptor left (see ulimit -n)";
 
+    /// <summary>It waited to be served, and others wanted its place.</summary>
+    public const string TooManyWait = "refused: more peers connected at once than can wait to be served";
+
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<string, Tally> _tallies = [];

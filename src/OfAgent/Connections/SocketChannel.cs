@@ -24,12 +24,15 @@ internal sealed class SocketChannel : IChannel
             socket.NoDelay = true; // small messages go out at once: a barrier's round trip is the controller's pace
         }
         Stream = new NetworkStream(socket, ownsSocket: true);
+        Origin = PeerOrigin.Of(socket);
         Peer = socket.RemoteEndPoint?.ToString() is { Length: > 0 } peer ? peer : "a local process";
     }
 
     public Stream Stream { get; private set; }
 
     public string Peer { get; }
+
+    public string Origin { get; }
 
     public bool IsOneTooMany => DescriptorReserve.Includes(_socket.SafeHandle);
 

@@ -56,16 +56,27 @@ internal sealed class SocketListener : IDisposable
     {
         while (_socket.Accept() is { } socket)
         {
-            try
+            if (TryMakeChannel(socket) is { } channel)
             {
-                return new SocketChannel(socket, _tls, isServer: true);
-            }
-            catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException)
-            {
-                socket.Dispose(); // gone again
+                return channel;
             }
         }
         return null;
+    }
+
+    /// <summary>What carries the bytes of a connection that was accepted here; the socket is its own from now on.</summary>
+    /// <returns>Null if the peer is gone again.</returns>
+    public IChannel? TryMakeChannel(Socket accepted)
+    {
+        try
+        {
+            return new SocketChannel(accepted, _tls, isServer: true);
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException)
+        {
+            accepted.Dispose();
+            return null;
+        }
     }
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
@@ -11,6 +12,8 @@ namespace Softswitch.OfAgent.Tests.Agent;
 public sealed class CrowdTests : IDisposable
 {
     private const string NoHello = "04 05 00 08 00 00 00 01"; // a features request of OpenFlow 1.3
+
+    private static readonly IPAddress Elsewhere = IPAddress.Parse("127.0.0.2");
 
     private readonly TestTime _time = new();
     private readonly List<RawController> _crowd = [];
@@ -81,6 +84,54 @@ public sealed class CrowdTests : IDisposable
         harness.WaitForLog($"refused: all {SwitchAgent.MaxPassiveConnections} places for connections are taken by controllers");
         _crowd.Remove(idle);
         Assert.All(_crowd, peer => Assert.Empty(peer.Barrier()));
+    }
+
+    [Fact]
+    public void Of_peers_that_are_no_controllers_one_of_the_origin_with_the_most_places_gives_way()
+    {
+        using AgentHarness harness = new(Patient());
+        using RawController other = ConnectFrom(Elsewhere, harness).Greet();
+        other.Barrier();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Fill(harness, greeted: SwitchAgent.MaxPassiveConnections - 1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        using RawController newcomer = new RawController(harness.Agent.ListenPorts[0]).Greet();
+
+        Assert.Empty(other.Barrier());
+        Assert.Empty(newcomer.Barrier());
+    }
+
+    [Fact]
+    public void Somebody_from_elsewhere_is_served_among_many_who_connect_and_leave()
+    {
+        using AgentHarness harness = new();
+        using CancellationTokenSource stop = new();
+        Thread flood = new(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                Try(() =>
+                {
+                    using RawController peer = new(harness.Agent.ListenPorts[0]);
+                    peer.Socket.LingerState = new LingerOption(enable: true, seconds: 0);
+                    peer.Send(b => HelloMessage.Write(b, 1));
+                });
+            }
+        });
+        flood.Start();
+        try
+        {
+            for (int round = 0; round < 20; round++)
+            {
+                using RawController newcomer = ConnectFrom(Elsewhere, harness).Greet();
+                newcomer.Configure();
+            }
+        }
+        finally
+        {
+            stop.Cancel();
+            flood.Join();
+        }
     }
 
     [Fact]
@@ -158,6 +209,28 @@ public sealed class CrowdTests : IDisposable
         Assert.Equal(
             ["peer 0: refused; others like it are counted", "peer 0: refused; 999 others like it since it was said last", "peer 0: refused; 999 others like it since it was said last", "peer: closed; others like it are counted"],
             lines);
+    }
+
+    /// <summary>Does what the switch may end at any moment.</summary>
+    private static void Try(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (SocketException)
+        {
+            // turned away
+        }
+    }
+
+    /// <summary>Another address of this host.</summary>
+    private static RawController ConnectFrom(IPAddress address, AgentHarness harness)
+    {
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(address, 0));
+        socket.Connect(IPAddress.Loopback, harness.Agent.ListenPorts[0]);
+        return new RawController(socket);
     }
 
     /// <summary>As a command that takes long: lets others take the control lock, not to the flow entries.</summary>

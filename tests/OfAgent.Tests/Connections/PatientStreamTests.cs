@@ -55,6 +55,8 @@ public sealed class PatientStreamTests
 
         public string Peer => "test";
 
+        public string Origin => "test";
+
         public bool IsOneTooMany => false;
 
         public bool HasInput => false;
