@@ -8,6 +8,8 @@ umask 022
   --output "$work/tree/usr/lib/softswitch" -p:PublishReadyToRun=true -p:DebugType=none -p:CopyOutputSymbolsToPublishDirectory=false \
   -p:PublishDocumentationFiles=false -p:PublishReferencesDocumentationFiles=false -p:PathMap="$root=/softswitch" --disable-build-servers --verbosity quiet -nologo >&2
 cd "$work/tree"
+# What is never loaded is left out: most of ASP.NET Core and half of the framework.
+"$dotnet" run "$here/unused.cs" usr/lib/softswitch >&2
 chmod -R u=rwX,go=rX usr/lib/softswitch
 find usr/lib/softswitch -type f ! -name softswitch -exec chmod a-x {} +
 install -d usr/bin usr/share/{man/man{1,5,7},bash-completion/completions,doc/softswitch} usr/share/lintian/overrides etc/softswitch lib/systemd/system DEBIAN "$work/manual"

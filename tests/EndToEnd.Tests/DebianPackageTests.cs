@@ -29,6 +29,7 @@ public sealed class DebianPackageTests : IDisposable
             Assert.True(File.Exists($"{root}/usr/share/man/{page}.gz"), page);
         }
         Assert.Empty(BrokenLinks($"{root}/usr/share/doc/softswitch"));
+        Assert.InRange(new FileInfo(package).Length, 1, 30_000_000); // with the whole of .NET and ASP.NET Core it was 42
         Assert.True(File.Exists($"{root}/usr/share/bash-completion/completions/softswitch"));
         Assert.Equal(
             File.ReadAllText(Path.Combine(Repository.Root, "mininet", "softswitch.py")), File.ReadAllText($"{root}/usr/lib/python3/dist-packages/softswitch.py"));
