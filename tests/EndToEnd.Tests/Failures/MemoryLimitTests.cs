@@ -23,7 +23,7 @@ public sealed class MemoryLimitTests : WithControlSocket
         base.Dispose();
     }
 
-    [Fact]
+    [Fact, Trait("Ring", "all")]
     public void Flow_mods_are_refused_before_the_kernel_kills_the_switch_and_what_it_has_forwards_on()
     {
         Needs.Namespaces("ovs-ofctl", "ping");

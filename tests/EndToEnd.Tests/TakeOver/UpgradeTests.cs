@@ -49,8 +49,8 @@ public sealed class UpgradeTests : IDisposable
     [Theory]
     [InlineData("AF_PACKET", 3)]
     [InlineData("AF_XDP", 3)]
-    [InlineData("TAP", 3)]
-    [InlineData("VXLAN", 3)]
+    [InlineData("TAP", 3, Traits = ["Ring", "all"])]
+    [InlineData("VXLAN", 3, Traits = ["Ring", "all"])]
     public void Nothing_is_lost_doubled_or_out_of_order_and_counters_go_on(string kind, int upgrades)
     {
         if (kind == "AF_XDP")
