@@ -151,5 +151,5 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
     private void Say(string line) => _log!($"{Name}: {line}");
 
     // Threads and sockets belong to the namespace of the thread that starts them.
-    private void Open() => _host = Network.Run(() => SwitchHost.Start(_options!, static _ => { }, new LineLogger(Say)));
+    private void Open() => _host = Network.Run(() => SwitchGroup.StartAlone(_options!, static _ => { }, new LineLogger(Say)));
 }

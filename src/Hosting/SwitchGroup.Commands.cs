@@ -25,7 +25,7 @@ public sealed partial class SwitchGroup
     }
 
     /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
-    private ControlAnswer Execute(string request)
+    internal ControlAnswer Execute(string request)
     {
         string? name = null;
         if (request is [ControlProtocol.SwitchMark, .. var rest])
@@ -47,10 +47,15 @@ public sealed partial class SwitchGroup
 
     private bool IsForProcess(string? name, string request) =>
         request.StartsWith("switch ", StringComparison.Ordinal) || request == ControlProtocol.Reload
-        || (name == null && !HasOneSwitch && request is ControlProtocol.Report or ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration);
+        || ((name == null || HasOneSwitch) && request is ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration)
+        || (name == null && !HasOneSwitch && request is ControlProtocol.Report);
 
     private IReadOnlyList<string> Apply(string request)
     {
+        if (_endsWithSwitch && (request.StartsWith(ControlProtocol.AddSwitch, StringComparison.Ordinal) || request.StartsWith(ControlProtocol.DeleteSwitch, StringComparison.Ordinal)))
+        {
+            throw new OptionException("the process has one switch, which is its program's own");
+        }
         if (request.StartsWith(ControlProtocol.AddSwitch, StringComparison.Ordinal))
         {
             List<string> said = [];

@@ -39,6 +39,10 @@ public sealed partial class SwitchGroup
     /// <param name="all">Defaults, too, instead of in comments.</param>
     internal IReadOnlyList<string> DescribeOptions(bool all)
     {
+        if (HasOneSwitch && Switches is [var one])
+        {
+            return ConfigurationText.Lines(ReadOptions(one), [.. _pending, .. one.Pending], all);
+        }
         GroupMember[] members;
         lock (_lock)
         {
@@ -56,6 +60,10 @@ public sealed partial class SwitchGroup
         return lines;
     }
 
+    /// <summary>What is in force for a switch, the process's options among it.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    internal SwitchOptions ReadOptions(SwitchHost host) => _options.Share(host.ReadOptions());
+
     /// <summary>Reads the configuration again and applies what has changed: of each switch all or nothing. One at a time.</summary>
     /// <param name="cause">Who asks for it, for the log.</param>
     /// <returns>A line for each change, and for each that takes a new start.</returns>
@@ -68,7 +76,11 @@ public sealed partial class SwitchGroup
         Manager?.Reloading();
         try
         {
-            return _options.IsPlain ? FindOfFile().Reload(cause) : ReloadAll(cause);
+            lock (_reloading)
+            {
+                ObjectDisposedException.ThrowIf(_isDisposed, this);
+                return ReadAndApply(cause);
+            }
         }
         finally
         {
@@ -76,50 +88,49 @@ public sealed partial class SwitchGroup
         }
     }
 
-    private SwitchHost FindOfFile()
+    private IReadOnlyList<string> ReadAndApply(string cause)
     {
-        lock (_lock)
+        List<string> report = [];
+        List<string> errors = [];
+        try
         {
-            return _members.Find(member => !member.IsByHand)?.Host ?? throw new OptionException("the switch that the process was started for does not run any more");
+            Reconfigure(report, errors);
         }
+#pragma warning disable CA1031 // whatever it is, the switches go on as they were
+        catch (Exception e) when (e is not ObjectDisposedException)
+#pragma warning restore CA1031
+        {
+            errors.AddRange([.. SwitchHost.ReasonsOf(e), "nothing was changed"]);
+        }
+        report.ForEach(line => HostLog.News(_log, $"{cause}: {line}"));
+        if (errors.Count > 0)
+        {
+            throw new OptionException([.. errors, .. report.Select(line => $"done: {line}")]);
+        }
+        string[] pending = [.. _pending, .. Switches.SelectMany(host => host.Pending.Select(line => $"{LabelOf(host.Name)}{line}"))];
+        foreach (string line in pending)
+        {
+            HostLog.Warn(_log, $"{cause}: {line}");
+        }
+        return report.Count + pending.Length > 0 ? [.. report, .. pending] : ["nothing has changed"];
     }
 
-    private IReadOnlyList<string> ReloadAll(string cause)
-    {
-        lock (_reloading)
-        {
-            ObjectDisposedException.ThrowIf(_isDisposed, this);
-            List<string> report = [];
-            List<string> errors = [];
-            try
-            {
-                Reconfigure(report, errors);
-            }
-            catch (OptionException e)
-            {
-                errors.AddRange([.. e.Message.Split('\n'), "nothing was changed"]);
-            }
-            report.ForEach(line => HostLog.News(_log, $"{cause}: {line}"));
-            if (errors.Count > 0)
-            {
-                throw new OptionException([.. errors, .. report.Select(line => $"done: {line}")]);
-            }
-            foreach (string line in _pending)
-            {
-                HostLog.Warn(_log, $"{cause}: {line}");
-            }
-            return report.Count + _pending.Count > 0 ? [.. report, .. _pending] : ["nothing has changed"];
-        }
-    }
+    /// <summary>What begins a line of one switch where there are, or were, others.</summary>
+    private string LabelOf(string name) => _hadSeveral ? $"switch {name}: " : string.Empty;
 
     /// <exception cref="OptionException">The file is wrong, and nothing was done.</exception>
     private void Reconfigure(List<string> report, List<string> errors)
     {
-        GroupConfigurationSource source = _options.Source ?? throw new OptionException("there is no file to read again: the process was started without --config");
-        SwitchGroupOptions wanted = Check(source(name => Find(name) is { } host ? host.Ports.NumberFor : null));
+        ConfigurationSource source = _options.Source ?? throw new OptionException("there is no file to read again: the switch was started without --config");
+        SwitchGroupOptions wanted = Check(source(name => FindOfFile(name) is { } host ? host.Ports.NumberFor : null));
+        if (wanted.IsPlain != _options.IsPlain)
+        {
+            throw new OptionException($"the file has {(wanted.IsPlain ? $"no {FileSettings.SwitchesKey}: any more" : $"{FileSettings.SwitchesKey}: now")}; that takes a new start");
+        }
         if (wanted.IsPlain)
         {
-            throw new OptionException($"the file has no {FileSettings.SwitchesKey}: any more; that takes a new start");
+            SwitchHost host = FindOfFile(string.Empty) ?? throw new OptionException("the switch that the process was started for does not run any more");
+            wanted = wanted with { Switches = [wanted.Switches[0] with { Name = host.Name }] };
         }
         GroupMember[] members;
         lock (_lock)
@@ -131,7 +142,6 @@ public sealed partial class SwitchGroup
         {
             throw new OptionException([.. taken.Select(name => $"switch {name}: was added by hand (softswitch switch del {name} removes it)")]);
         }
-        ReconfigureProcess(wanted, report);
 
         // Interfaces and names become free first. A switch whose change waits for another's is tried again after that one's.
         foreach (GroupMember gone in members.Where(member => !member.IsByHand && !wanted.Switches.Any(one => one.Name == member.Name)))
@@ -148,7 +158,7 @@ public sealed partial class SwitchGroup
             changed.RemoveAll(one => TryReconfigure(one, report, failures));
         }
         errors.AddRange(failures);
-        GroupMember[] fresh = [.. wanted.Switches.Where(one => Find(one.Name!) == null).Select(one => Reserve(_options.Share(one), isByHand: false))];
+        GroupMember[] fresh = [.. wanted.Switches.Where(one => !wanted.IsPlain && Find(one.Name!) == null).Select(one => Reserve(wanted.Share(one), isByHand: false))];
         foreach ((GroupMember member, Exception? failure) in fresh.Zip(StartMembers(fresh, null)))
         {
             (failure == null ? report : errors).Add($"switch {member.Name}: {(failure == null ? "added" : Reasons(failure))}");
@@ -157,14 +167,26 @@ public sealed partial class SwitchGroup
         {
             RaiseChanged();
         }
+        if (errors.Count == 0)
+        {
+            ReconfigureProcess(wanted, report);
+        }
+    }
+
+    /// <param name="name">Empty for the switch that the process was started for.</param>
+    private SwitchHost? FindOfFile(string name)
+    {
+        lock (_lock)
+        {
+            return _members.Find(member => name.Length == 0 ? !member.IsByHand : member.Name == name)?.Host;
+        }
     }
 
     private bool TryReconfigure(SwitchOptions wanted, List<string> report, List<string> failures)
     {
         try
         {
-            SwitchHost? host = Find(wanted.Name!);
-            report.AddRange((host?.Reconfigure(_options.Share(wanted)) ?? []).Select(line => $"switch {wanted.Name}: {line}"));
+            report.AddRange((Find(wanted.Name!)?.Reconfigure(wanted) ?? []).Select(line => $"{LabelOf(wanted.Name!)}{line}"));
             return true;
         }
         catch (ObjectDisposedException)
@@ -173,7 +195,7 @@ public sealed partial class SwitchGroup
         }
         catch (OptionException e)
         {
-            failures.AddRange(e.Message.Split('\n').Select(line => $"switch {wanted.Name}: {line}"));
+            failures.AddRange(e.Message.Split('\n').Select(line => $"{LabelOf(wanted.Name!)}{line}"));
             return false;
         }
     }

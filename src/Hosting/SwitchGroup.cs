@@ -31,6 +31,7 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     private volatile bool _isDisposed;
     private volatile bool _isHandingOver;
     private volatile bool _hadSeveral;
+    private volatile bool _endsWithSwitch;
 
     private SwitchGroup(SwitchGroupOptions options, Action<string> say, ILogger log, TakeOverTaker? taker)
     {
@@ -120,6 +121,15 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
             group.Dispose();
             throw;
         }
+    }
+
+    /// <summary>A switch that a program has for itself: it ends with its group, and its group with it.</summary>
+    internal static SwitchHost StartAlone(SwitchOptions options, Action<string> say, ILogger log)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        SwitchGroup group = Start(SwitchGroupOptions.Of(options), say, log);
+        group._endsWithSwitch = true;
+        return group.Switches[0];
     }
 
     /// <summary>Starts one more switch; it forwards when this returns.</summary>
@@ -242,6 +252,10 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
         }
         Unlink(member);
         RaiseChanged();
+        if (_endsWithSwitch)
+        {
+            Dispose();
+        }
     }
 
     /// <summary>Holds what cannot be together with a switch that changes processes.</summary>

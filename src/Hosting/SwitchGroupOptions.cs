@@ -61,8 +61,8 @@ public sealed record SwitchGroupOptions
     /// <summary>What holds for each switch that says nothing else of it; those that are added later, too.</summary>
     internal IReadOnlyList<Setting> Defaults { get; init; } = [];
 
-    /// <summary>Where the options came from, to be read again; null where that cannot be done, and where <see cref="IsPlain"/>: then the switch has it.</summary>
-    internal GroupConfigurationSource? Source { get; init; }
+    /// <summary>Where the options came from, to be read again; null where that cannot be done.</summary>
+    internal ConfigurationSource? Source { get; init; }
 
     /// <summary>The process of one switch.</summary>
     internal static SwitchGroupOptions Of(SwitchOptions options) => ForProcess(options) with { IsPlain = true, Switches = [options] };
@@ -105,6 +105,10 @@ public sealed record SwitchGroupOptions
     internal SwitchGroupOptions Complete()
     {
         List<string> errors = [];
+        if (IsPlain)
+        {
+            return this; // which is its switch's to judge
+        }
         if (Name != null && !ControlSockets.IsName(Name))
         {
             errors.Add($"name: '{Name}' is not {ControlSockets.NameForm}");
@@ -114,13 +118,12 @@ public sealed record SwitchGroupOptions
             errors.Add($"cpus: there are {Processors.Count} for {Workers} workers");
         }
         List<SwitchOptions> before = [];
-        foreach (SwitchOptions one in IsPlain ? [] : Switches)
+        foreach (SwitchOptions one in Switches)
         {
             errors.AddRange(FindObstacles(one, before));
             before.Add(one);
         }
-        return errors.Count > 0 ? throw new OptionException(errors)
-            : IsPlain ? this : this with { Switches = [.. Switches.Select(Share)] };
+        return errors.Count > 0 ? throw new OptionException(errors) : this with { Switches = [.. Switches.Select(Share)] };
     }
 
     /// <summary>Why a switch cannot be beside others, a line for each reason.</summary>

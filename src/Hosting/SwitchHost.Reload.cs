@@ -12,7 +12,6 @@ namespace Softswitch.Hosting;
 /// <content>Its configuration, which is read again on demand: all of a change is done, or nothing.</content>
 public sealed partial class SwitchHost
 {
-    private const string NothingChanged = "nothing has changed";
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _reloading = new(); // taken before all others
@@ -64,14 +63,14 @@ public sealed partial class SwitchHost
         }
     }
 
-    /// <summary>Reads the configuration again and applies what has changed. One at a time; the calling thread is in the switch's network namespace.</summary>
-    /// <param name="cause">Who asks for it, for the log.</param>
-    /// <returns>A line for each change, and for each that takes a new start.</returns>
+    /// <summary>Applies other options: all of the difference, or nothing. The calling thread is in the switch's network namespace.</summary>
+    /// <param name="wanted">Judged alone, with numbers for ports.</param>
+    /// <returns>A line for each change; nothing where there is none.</returns>
     /// <exception cref="OptionException">
     /// A line for each thing that is wrong, for the caller to tell the log. Everything is as it was then, but for what the lines say.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal IReadOnlyList<string> Reload(string cause)
+    internal IReadOnlyList<string> Reconfigure(SwitchOptions wanted)
     {
         while (!_reloading.TryEnter(LookInterval))
         {
@@ -80,19 +79,17 @@ public sealed partial class SwitchHost
                 throw new OptionException("another process has taken the switch over"); // and whoever gave it keeps the lock
             }
         }
+        Reconfiguration steps = new();
         try
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
-            List<string> report = ReconfigureFromSource();
-            foreach (string line in report)
-            {
-                HostLog.News(_log, $"{cause}: {line}");
-            }
-            foreach (string line in _pending)
-            {
-                HostLog.Warn(_log, $"{cause}: {line}");
-            }
-            return [.. report, .. _pending];
+            return Reconfigure(wanted, steps);
+        }
+#pragma warning disable CA1031 // whatever it is, the switch goes on as it was
+        catch (Exception e) when (e is not ObjectDisposedException)
+#pragma warning restore CA1031
+        {
+            throw new OptionException([.. ReasonsOf(e), .. steps.Undo()]);
         }
         finally
         {
@@ -100,20 +97,9 @@ public sealed partial class SwitchHost
         }
     }
 
-    /// <summary>Applies other options to the switch of a group: all of the difference, or nothing.</summary>
-    /// <param name="wanted">Judged alone, with numbers for ports.</param>
-    /// <returns>A line for each change; nothing where there is none.</returns>
-    /// <exception cref="OptionException">As for <see cref="Reload"/>.</exception>
-    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal IReadOnlyList<string> Reconfigure(SwitchOptions wanted)
-    {
-        lock (_reloading)
-        {
-            ObjectDisposedException.ThrowIf(_isDisposed, this);
-            List<string> report = Reconfigure(_ => wanted);
-            return [.. report.Where(line => line != NothingChanged), .. _pending];
-        }
-    }
+    /// <summary>Why something could not be changed, a line for each reason.</summary>
+    internal static string[] ReasonsOf(Exception e) => e is OptionException or PortException or SystemCallException or IOException
+        ? e.Message.Split('\n') : [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"];
 
     private static T? Try<T>(Func<T?> read, List<string> errors)
         where T : class
@@ -136,26 +122,6 @@ public sealed partial class SwitchHost
     }
 
     private IReadOnlyList<PortState> ReadPortStates() => [.. Ports.ReadConfiguration().Select(port => new PortState(port.Port, port.Queues))];
-
-    private List<string> ReconfigureFromSource() =>
-        Reconfigure(_options.Source ?? (_ => throw new OptionException("there is no file to read again: the switch was started without --config")));
-
-    private List<string> Reconfigure(ConfigurationSource source)
-    {
-        Reconfiguration steps = new();
-        try
-        {
-            return Reconfigure(Check(source(Ports.NumberFor)), steps);
-        }
-#pragma warning disable CA1031 // whatever it is, the switch goes on as it was
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            string[] reasons = e is OptionException or PortException or SystemCallException or IOException
-                ? e.Message.Split('\n') : [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"];
-            throw new OptionException([.. reasons, .. steps.Undo()]);
-        }
-    }
 
     private List<string> Reconfigure(SwitchOptions wanted, Reconfiguration steps)
     {
@@ -201,9 +167,7 @@ public sealed partial class SwitchHost
             Control.LimitPacketIns(wanted.Datapath.PacketInRate, wanted.Datapath.PacketInBurst);
         }
         _inBand?.Follow(wanted.Agent.Controllers, agent.ListenPorts);
-        ((_log as SwitchLog)?.Behind ?? _log as StreamLog)?.Show(wanted.LogFormat, wanted.LogLevel); // a program's own log has a level of its own
-        // What several switches share is their process's to report.
-        SwitchOption[] own = [.. SwitchOption.All.Where(option => option.Scope != OptionScope.Process || _member is not { Group.IsPlain: false })];
+        SwitchOption[] own = [.. SwitchOption.All.Where(option => option.Scope is OptionScope.Switch or OptionScope.OneSwitch)]; // the others are the process's to report
         _pending = [.. ports.Pending, .. own.Where(option => option.OnReload == null).SelectMany(option => Compare(option, now, wanted)).Select(line => $"{line} needs a new start")];
         report.AddRange(own.Where(option => option.OnReload != null && option.Name is not ("port" or "queue")).SelectMany(option => Compare(option, now, wanted)));
         _options = _options with
@@ -217,10 +181,8 @@ public sealed partial class SwitchHost
             },
             Datapath = _options.Datapath with { PacketInRate = wanted.Datapath.PacketInRate, PacketInBurst = wanted.Datapath.PacketInBurst },
             Tls = wanted.Tls,
-            LogFormat = wanted.LogFormat,
-            LogLevel = wanted.LogLevel,
         };
-        return report.Count > 0 ? report : [NothingChanged];
+        return report;
     }
 
     private void OpenAll(IReadOnlyList<PortState> ports, Reconfiguration steps) =>

@@ -72,7 +72,7 @@ public sealed partial class SwitchHost : IHandedOver
             UnixSocketFile.Remove(commands.Path);
         }
         Control.Abandon(); // what was not taken is left as it was found
-        _member?.Group.Manager?.HandedOver(taker);
+        _member.Group.Manager?.HandedOver(taker);
         _given.Cancel();
         Thread.Sleep(Timeout.Infinite); // the taker connects to controllers when this process's connections, and the one it took over by, are gone
     }
@@ -89,7 +89,7 @@ public sealed partial class SwitchHost : IHandedOver
     /// <exception cref="OptionException">There is another switch.</exception>
     internal Action<int> BeginHandOver()
     {
-        _member?.Group.SetHandingOver(true);
+        _member.Group.SetHandingOver(true);
         return HandOver;
     }
 
@@ -104,13 +104,13 @@ public sealed partial class SwitchHost : IHandedOver
             }
             finally
             {
-                _member?.Group.SetHandingOver(false);
+                _member.Group.SetHandingOver(false);
             }
         }
     }
 
     /// <summary>Null where there is none.</summary>
-    private ControlListener? CommandListener => (_socket ?? _member?.Group.Socket)?.Listener;
+    private ControlListener? CommandListener => _member.Group.Socket?.Listener;
 
     private static string LabelOf(ConnectionTarget target) => $"listen {target}";
 

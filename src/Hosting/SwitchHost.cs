@@ -42,7 +42,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private readonly List<Thread> _threads = [];
     private volatile SwitchOptions _options;
     private readonly SwitchResources _resources;
-    private readonly GroupMember? _member;
+    private readonly GroupMember _member;
     private readonly HostLeases _leases = new();
     private readonly SwitchCards _cards;
     private readonly ILogger _log;
@@ -51,7 +51,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private SwitchEvents? _events;
     private SwitchPorts? _ports;
     private ControlCommands? _commands;
-    private ProcessSocket? _socket;
     private InBandWatch? _inBand;
     private StateJournal? _state;
     private Exception? _failure;
@@ -59,21 +58,21 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private volatile bool _isDisposed;
     private volatile bool _isGiven;
 
-    private SwitchHost(SwitchOptions options, ILogger log, SwitchResources resources, GroupMember? member, TakeOverTaker? taker)
+    private SwitchHost(SwitchOptions options, ILogger log, GroupMember member, TakeOverTaker? taker)
     {
         _taker = taker;
         _log = log;
         _options = options;
         _member = member;
-        _resources = resources;
+        _resources = member.Group.Resources;
         Failed = _failed.Token;
         DatapathOptions sizes = options.Datapath with
         {
-            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, member is { Group.HasOneSwitch: false } ? options.Name : null, line => HostLog.PortTrouble(log, line)),
+            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, member.Group.HasOneSwitch ? null : options.Name, line => HostLog.PortTrouble(log, line)),
             AdviseHugePages = HugePages.Advise,
-            HasMemory = resources.Memory is null ? null : HasMemory,
+            HasMemory = _resources.Memory is null ? null : HasMemory,
         };
-        Control = new DatapathControl(sizes, resources.Frames);
+        Control = new DatapathControl(sizes, _resources.Frames);
         _cards = new SwitchCards(Control);
         Name = options.Name ?? taker?.Name ?? $"{Control.DatapathId:x16}";
     }
@@ -97,7 +96,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <exception cref="PortException">A port cannot be opened, for the reason given; as above.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number of the options is out of its range.</exception>
     public static SwitchHost Start(SwitchOptions options, Action<string>? log = null) =>
-        Start(options, log ?? (static _ => { }), log == null ? NullLogger.Instance : new LineLogger(log));
+        SwitchGroup.StartAlone(options, log ?? (static _ => { }), log == null ? NullLogger.Instance : new LineLogger(log));
 
     /// <summary>The same, with a log that has levels and fields.</summary>
     /// <param name="options">What to open.</param>
@@ -105,36 +104,29 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <exception cref="OptionException">As above.</exception>
     /// <exception cref="PortException">As above.</exception>
     /// <exception cref="ArgumentOutOfRangeException">As above.</exception>
-    public static SwitchHost Start(SwitchOptions options, ILogger log) => Start(options, line => HostLog.News(log, line), log);
+    public static SwitchHost Start(SwitchOptions options, ILogger log) => SwitchGroup.StartAlone(options, line => HostLog.News(log, line), log);
 
-    /// <summary>The same, with a place of its own for what is open.</summary>
+    /// <summary>The same, as a switch of a group, with a place of its own for what is open.</summary>
     /// <param name="options">What to open.</param>
     /// <param name="say">Takes a line for each thing that is open.</param>
     /// <param name="log">Told of each event.</param>
     /// <exception cref="OptionException">Something cannot be opened; nothing is left open then.</exception>
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
     /// <param name="taker">What to go on with of a running switch; null for a fresh one. Stays the caller's.</param>
-    /// <param name="member">What it is in its group; null for a switch that stands alone.</param>
-    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, TakeOverTaker? taker = null, GroupMember? member = null)
+    /// <param name="member">What it is in its group.</param>
+    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, TakeOverTaker? taker, GroupMember member)
     {
-        ArgumentNullException.ThrowIfNull(options);
         StateFolder? state = options.State == null || taker != null ? null : StateFolder.Open(options.State, log);
         SwitchHost host;
-        SwitchResources? resources = null;
         try
         {
             options = options.Complete();
             options = state?.Complete(options) ?? options;
             options = taker == null ? options : Adapt(options, taker);
-            resources = member?.Group.Resources ?? new SwitchResources(SwitchGroupOptions.Of(options), taker);
-            host = new SwitchHost(options, log, resources, member, taker);
+            host = new SwitchHost(options, log, member, taker);
         }
         catch
         {
-            if (member == null)
-            {
-                resources?.Dispose();
-            }
             state?.Dispose();
             throw;
         }
@@ -144,9 +136,9 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             TlsCredentials? tls = LoadTls(options);
             host._credentials.AddRange(tls == null ? [] : [tls]);
             say($"datapath id {host.Control.DatapathId:x16}");
-            if (member is null or { Group.HasOneSwitch: true })
+            if (member.Group.HasOneSwitch)
             {
-                say(resources.DescribeFrames());
+                say(host._resources.DescribeFrames());
             }
             StateClock clock = StateClock.ForThisMachine(options.Datapath.TimeProvider);
             host._state = state == null ? null : StateJournal.Begin(host.Control, state, clock, say, log);
@@ -164,7 +156,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host.PortChanged += new LinkNews(log, host.Control.Ports).Note;
             host._giver = new TakeOverGiver(host, host.Control, log);
             host._commands = new ControlCommands(host, host._ports, host._cards, log);
-            host.BecomeKnown(say);
+            host.Name = member.Group.Enlist(member, host.DatapathId, host.Name, taker); // from here on tools know it
             if (taker != null)
             {
                 host.TakeOver(say);
@@ -178,7 +170,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host._inBand = options.InBand ? new InBandWatch(host.Control, options, line => HostLog.News(log, line)) : null;
             Connect(agent, options, say);
             host._inBand?.Start(agent.ListenPorts);
-            host._socket?.Start();
             host.KeepState(clock);
             host._isStarted = true;
             HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", AgentOptions.ProgramVersion, Environment.ProcessId);
@@ -220,12 +211,11 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             _isDisposed = true;
         }
         End();
-        _member?.Group.Leave(_member);
+        _member.Group.Leave(_member);
     }
 
     private void End()
     {
-        _socket?.Dispose();
         bool isQuiet = _reloading.TryEnter(EndPatience) & _leases.End(EndPatience);
         _inBand?.Dispose();
         _ports?.Dispose();
@@ -241,10 +231,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         else
         {
             Release();
-        }
-        if (_member == null)
-        {
-            _resources.Dispose();
         }
     }
 
@@ -291,18 +277,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
 
     /// <summary>Does what a line of the control socket asks of this switch.</summary>
     internal ControlAnswer Execute(string request) => _commands!.Execute(request);
-
-    /// <summary>From here on tools know the switch, by its name or its control socket.</summary>
-    private void BecomeKnown(Action<string> say)
-    {
-        if (_member != null)
-        {
-            Name = _member.Group.Enlist(_member, DatapathId, Name, _taker);
-            return;
-        }
-        _socket = ProcessSocket.Open(_options.Control, _options.Name, _options.IsNamedByDefault ? Name : null, Execute, _taker, say, _log, HostLog.NameTaken);
-        Name = _socket?.Name ?? Name;
-    }
 
     private void Serve()
     {

@@ -38,12 +38,6 @@ public sealed record SwitchOptions
 
     internal LogFormat LogFormat { get; init; }
 
-    /// <summary>Where the options came from, to be read again; null where that cannot be done.</summary>
-    internal ConfigurationSource? Source { get; init; }
-
-    /// <summary>Whether a switch without a name goes by its datapath id, if that can be had.</summary>
-    internal bool IsNamedByDefault { get; init; }
-
     /// <summary>Sizes and times. Datapath id and frame memory come from the host, which adds the frames that ports bring.</summary>
     public DatapathOptions Datapath { get; init; } = new();
 

@@ -90,7 +90,7 @@ public sealed class WorkerFailureTests : IDisposable
     /// <summary>A program that another test starts just then has the switch's sockets until its exec.</summary>
     private void AssertInterfacesAre(string before) => Eventually.True(() => Interfaces() == before, Interfaces);
 
-    private SwitchHost Start() => _inside.Run(() => SwitchHost.Start(
+    private SwitchHost Start() => _inside.Run(() => SwitchGroup.StartAlone(
         new SwitchOptions
         {
             Ports = [PortOption.Parse("1=packet:s1")],

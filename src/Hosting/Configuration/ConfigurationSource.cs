@@ -7,7 +7,7 @@ namespace Softswitch.Hosting.Configuration;
 /// <returns>Null for the lowest free one.</returns>
 internal delegate ushort? PortNumbering(PortSpec spec, IReadOnlyCollection<ushort> taken);
 
-/// <summary>Reads the configuration: at start, and again for each reload.</summary>
-/// <param name="numbering">Null at start.</param>
+/// <summary>Reads the configuration of a process: at start, and again for each reload.</summary>
+/// <param name="numbering">Numbers for ports of the switch of a name, the empty one for the switch that needs none; null at start.</param>
 /// <exception cref="OptionException">It cannot be read, or a line for each setting that is wrong.</exception>
-internal delegate SwitchOptions ConfigurationSource(PortNumbering? numbering);
+internal delegate SwitchGroupOptions ConfigurationSource(Func<string, PortNumbering?>? numbering);

@@ -1,10 +1,5 @@
 namespace Softswitch.Hosting.Configuration;
 
-/// <summary>Reads the configuration of a process: at start, and again for each reload.</summary>
-/// <param name="numbering">Numbers for ports of the switch of a name; null at start.</param>
-/// <exception cref="OptionException">It cannot be read, or a line for each setting that is wrong.</exception>
-internal delegate SwitchGroupOptions GroupConfigurationSource(Func<string, PortNumbering?>? numbering);
-
 /// <summary>Turns what was given for a process into the options of its switches: which setting is whose is said by <see cref="SwitchOption.Scope"/>.</summary>
 internal static class GroupOptionsReader
 {
@@ -12,7 +7,7 @@ internal static class GroupOptionsReader
 
     /// <param name="commandLine">It wins over the file.</param>
     /// <param name="file">Null without one.</param>
-    /// <param name="numbering">As for <see cref="GroupConfigurationSource"/>; for the switch of a process that has only one, the one of the empty name.</param>
+    /// <param name="numbering">As for <see cref="ConfigurationSource"/>.</param>
     /// <param name="errors">What was wrong before it came to settings.</param>
     /// <exception cref="OptionException">Those, and one line for each setting that is wrong.</exception>
     public static SwitchGroupOptions Read(IReadOnlyList<Setting> commandLine, FileSettings? file, Func<string, PortNumbering?>? numbering, IEnumerable<string> errors)

@@ -8,9 +8,6 @@ namespace Softswitch.Hosting.Logging;
 /// <param name="findName">The switch's name; null while there is one switch only, which is not named.</param>
 internal sealed class SwitchLog(ILogger log, Func<string?> findName) : ILogger
 {
-    /// <summary>Where lines go in a program; null where a library's user takes them.</summary>
-    public StreamLog? Behind => log as StreamLog;
-
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => log.BeginScope(state);
 

@@ -53,9 +53,8 @@ internal static class RunCommand
             settings.AddRange(ValuesOf(given, result).Select(value => new Setting(given.Name[2..], value, given.Name)));
         }
         string? file = result.GetValue(Config);
-        GroupConfigurationSource source = numbering => Read(settings, file, numbering);
-        SwitchGroupOptions wanted = source(null);
-        return file == null ? wanted : WithSource(wanted, source);
+        ConfigurationSource source = numbering => Read(settings, file, numbering);
+        return source(null) with { Source = file == null ? null : source };
     }
 
     /// <summary>What the command line has not said, the file may say.</summary>
@@ -63,18 +62,6 @@ internal static class RunCommand
     {
         List<string> errors = [];
         return GroupOptionsReader.Read(commandLine, file == null ? null : SettingsFile.Read(file, errors), numbering, errors);
-    }
-
-    /// <summary>A switch that has the process for itself reads its configuration itself.</summary>
-    private static SwitchGroupOptions WithSource(SwitchGroupOptions options, GroupConfigurationSource source)
-    {
-        ConfigurationSource ofOne = numbering => source(_ => numbering) is { IsPlain: true, Switches: [var one] } ? one
-            : throw new OptionException($"the file has {FileSettings.SwitchesKey}: now; that takes a new start");
-        return options with
-        {
-            Source = source,
-            Switches = options.IsPlain ? [options.Switches[0] with { Source = ofOne }] : options.Switches,
-        };
     }
 
     private static int Approve(SwitchGroupOptions given, string? file)

@@ -33,8 +33,10 @@ public sealed class ControlSocketsTests
         Assert.Equal("--name: twin: the socket is in use by a running process (this process)", refusal.Message);
 
         List<string> log = [];
-        using SwitchHost first = SwitchHost.Start(twin with { IsNamedByDefault = true });
-        using SwitchHost second = SwitchHost.Start(twin with { IsNamedByDefault = true }, log.Add);
+        SwitchGroupOptions unnamed = SwitchGroupOptions.Of(twin) with { IsNamedByDefault = true };
+        using SwitchGroup one = SwitchGroup.Start(unnamed);
+        using SwitchGroup two = SwitchGroup.Start(unnamed, log.Add);
+        (SwitchHost first, SwitchHost second) = (one.Switches[0], two.Switches[0]);
         Assert.Equal(("0000000000abcdef", "0000000000abcdef-2"), (first.Name, second.Name));
         Assert.Contains("tools call this switch 0000000000abcdef-2: another has its datapath id for a name", log);
         Assert.Equal(second.Name, second.ReadReport().Name);
@@ -45,8 +47,8 @@ public sealed class ControlSocketsTests
     public void A_reload_that_is_refused_is_one_line_in_the_log()
     {
         List<string> log = [];
-        using SwitchHost host = SwitchHost.Start(Small with { Source = _ => throw new OptionException("--port: nonsense") }, log.Add);
-        ControlAnswer answer = host.Execute(ControlProtocol.Reload);
+        using SwitchGroup group = SwitchGroup.Start(SwitchGroupOptions.Of(Small) with { Source = _ => throw new OptionException("--port: nonsense") }, log.Add);
+        ControlAnswer answer = group.Execute(ControlProtocol.Reload);
         Assert.Equal((false, "--port: nonsense"), (answer.Done, answer.Lines[0]));
         Assert.Equal(
             "control socket: 'reload' refused: --port: nonsense; nothing was changed",

@@ -18,14 +18,20 @@ public sealed class ReloadTests : IDisposable
     private readonly StreamLog _log = new(Stream.Null, LogFormat.Text, LogLevel.Information, new TestTime());
     private readonly TestCertificates _pki = new();
     private readonly string _file = Path.GetTempFileName();
+    private readonly SwitchGroup _group;
     private readonly SwitchHost _switch;
     private IReadOnlyList<(string Name, string Value)> _settings = Base;
 
-    public ReloadTests() => _switch = SwitchHost.Start(Read(null) with { Source = Read }, _ => { }, _log);
+    public ReloadTests()
+    {
+        SwitchGroupOptions options = SwitchGroupOptions.Of(Read(null)) with { Source = numbering => SwitchGroupOptions.Of(Read(numbering!(string.Empty))) };
+        _group = SwitchGroup.Start(options, _ => { }, _log);
+        _switch = _group.Switches[0];
+    }
 
     public void Dispose()
     {
-        _switch.Dispose();
+        _group.Dispose();
         _log.Dispose();
         _pki.Dispose();
         File.Delete(_file);
@@ -71,13 +77,13 @@ public sealed class ReloadTests : IDisposable
     {
         string[] before = Shown(name);
         Set(name, values);
-        IReadOnlyList<string> report = _switch.Reload("test");
+        IReadOnlyList<string> report = _group.Reload("test");
 
         Assert.Contains(report, line => line.StartsWith(name, StringComparison.Ordinal));
         Assert.Equal(values, Shown(name));
-        Assert.Equal(["nothing has changed"], _switch.Reload("test"));
+        Assert.Equal(["nothing has changed"], _group.Reload("test"));
         _settings = Base;
-        Assert.NotEmpty(_switch.Reload("test"));
+        Assert.NotEmpty(_group.Reload("test"));
         Assert.Equal(before, Shown(name));
     }
 
@@ -87,12 +93,12 @@ public sealed class ReloadTests : IDisposable
         string[] before = Shown(name);
         Set(name, value);
         Set("packet-in-rate", "3");
-        IReadOnlyList<string> report = _switch.Reload("test");
+        IReadOnlyList<string> report = _group.Reload("test");
 
         Assert.Contains("packet-in-rate: 10000 -> 3", report);
         Assert.Contains(report, line => line.StartsWith($"{name}: ", StringComparison.Ordinal) && line.EndsWith($" -> {value} needs a new start", StringComparison.Ordinal));
         Assert.Equal(before, Shown(name));
-        Assert.Contains(_switch.DescribeOptions(all: false), line => line.StartsWith($"# {name}: ", StringComparison.Ordinal) && line.EndsWith("new start", StringComparison.Ordinal));
+        Assert.Contains(_group.DescribeOptions(all: false), line => line.StartsWith($"# {name}: ", StringComparison.Ordinal) && line.EndsWith("new start", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -109,7 +115,7 @@ public sealed class ReloadTests : IDisposable
         Assert.Equal(
             ["port 1=null:,rate=5M: changed without a pause, was 1=null:", "queue 2:3,min-rate=1M,max-rate=2M: added",
                 $"controller tcp:{controller.LocalEndPoint}: added", "fail-mode: secure -> standalone", "log-level: info -> error"],
-            _switch.Reload("test"));
+            _group.Reload("test"));
 
         Assert.True(controller.Poll(TimeSpan.FromSeconds(60), SelectMode.SelectRead), "nobody connects");
         Assert.False(_log.IsEnabled(LogLevel.Warning));
@@ -120,9 +126,9 @@ public sealed class ReloadTests : IDisposable
             Assert.Equal(1_000_000, Assert.Single(_switch.Control.ReadQueues(2)).MinRate);
         }
         Set("queue", "2:3,min-rate=2M,max-rate=2M");
-        Assert.Contains("queue 2:3,min-rate=2M,max-rate=2M: changed, was 2:3,min-rate=1M,max-rate=2M", _switch.Reload("test"));
+        Assert.Contains("queue 2:3,min-rate=2M,max-rate=2M: changed, was 2:3,min-rate=1M,max-rate=2M", _group.Reload("test"));
         Set("queue");
-        Assert.Contains("queue 2:3,min-rate=2M,max-rate=2M: removed", _switch.Reload("test"));
+        Assert.Contains("queue 2:3,min-rate=2M,max-rate=2M: removed", _group.Reload("test"));
     }
 
     [Fact]
@@ -130,11 +136,11 @@ public sealed class ReloadTests : IDisposable
     {
         string[] files = [.. Enumerable.Range(0, 3).Select(i => $"pcap:{_file}.{i}")];
         Set("port", files);
-        _switch.Reload("test");
+        _group.Reload("test");
         int[] numbers = NumbersOf(files);
         Set("port", files[2], files[0], "null:");
         Set("queue", $"{numbers[2]}:1,max-rate=1M"); // by the number it has, not by its place in the list
-        _switch.Reload("test");
+        _group.Reload("test");
 
         Assert.Equal((numbers[0], numbers[2]), (NumbersOf(files[0])[0], NumbersOf(files[2])[0]));
         Assert.DoesNotContain(NumbersOf("null:")[0], numbers);
@@ -147,23 +153,23 @@ public sealed class ReloadTests : IDisposable
         _switch.AddPort("7=null:");
         ushort own = _switch.AddProgramPort("mine").Number;
         Set("port", "1=null:");
-        Assert.Equal(["port 2=null:: removed"], _switch.Reload("test"));
+        Assert.Equal(["port 2=null:: removed"], _group.Reload("test"));
         Assert.Equal([1, own, 7], _switch.ReadPorts().Select(port => (int)port.Number).Order());
 
         Set("port", "1=null:", $"7=pcap:{_file}");
-        OptionException refused = Assert.Throws<OptionException>(() => _switch.Reload("test"));
+        OptionException refused = Assert.Throws<OptionException>(() => _group.Reload("test"));
         Assert.Equal($"--port: '7=pcap:{_file}': the number belongs to '7=null:', which was added by hand (softswitch port del removes it)\nnothing was changed", refused.Message);
         Set("port", "1=null:", "7=null:");
-        Assert.Equal(["nothing has changed"], _switch.Reload("test")); // it is the file's now
+        Assert.Equal(["nothing has changed"], _group.Reload("test")); // it is the file's now
         Set("port", "1=null:");
-        Assert.Equal(["port 7=null:: removed"], _switch.Reload("test"));
+        Assert.Equal(["port 7=null:: removed"], _group.Reload("test"));
     }
 
     [Fact]
     public void A_port_removed_by_hand_comes_back()
     {
         _switch.RemovePort(2);
-        Assert.Equal(["port 2=null:: added"], _switch.Reload("test"));
+        Assert.Equal(["port 2=null:: added"], _group.Reload("test"));
         Assert.Equal([1, 2], _switch.ReadPorts().Select(port => (int)port.Number));
     }
 
@@ -174,19 +180,19 @@ public sealed class ReloadTests : IDisposable
         taken.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         taken.Listen();
         int port = ((IPEndPoint)taken.LocalEndPoint!).Port;
-        IReadOnlyList<string> before = _switch.DescribeOptions(all: true);
+        IReadOnlyList<string> before = _group.DescribeOptions(all: true);
         Set("port", "2=pcap:/nonexistent/file", "1=null:,rate=4M", "4=null:"); // 2 makes way for another, which cannot be
         Set("queue", "1:0,min-rate=1M");
         Set("controller", "tcp:127.0.0.1:1");
         Set("listen", "ptcp:0:127.0.0.1");
-        OptionException late = Assert.Throws<OptionException>(() => _switch.Reload("test"));
+        OptionException late = Assert.Throws<OptionException>(() => _group.Reload("test"));
         Assert.EndsWith("\nall that had been changed was changed back", late.Message, StringComparison.Ordinal);
         Assert.Contains("/nonexistent/file", late.Message, StringComparison.Ordinal);
         AssertAsBefore(before);
 
         Set("port", "1=null:", "2=null:", "4=null:");
         Set("listen", $"ptcp:{port}:127.0.0.1");
-        OptionException early = Assert.Throws<OptionException>(() => _switch.Reload("test"));
+        OptionException early = Assert.Throws<OptionException>(() => _group.Reload("test"));
         Assert.StartsWith($"ptcp:{port}:127.0.0.1: Address already in use", early.Message, StringComparison.Ordinal);
         Assert.EndsWith("\nall that had been changed was changed back", early.Message, StringComparison.Ordinal);
         AssertAsBefore(before);
@@ -194,17 +200,17 @@ public sealed class ReloadTests : IDisposable
         Set("listen");
         Set("queue", "1:0,min-rate=3M");
         Set("port", "1=null:,rate=2M", "2=null:");
-        Assert.Contains("promise 3Mbit/s, the port has 2Mbit/s", Assert.Throws<OptionException>(() => _switch.Reload("test")).Message, StringComparison.Ordinal);
+        Assert.Contains("promise 3Mbit/s, the port has 2Mbit/s", Assert.Throws<OptionException>(() => _group.Reload("test")).Message, StringComparison.Ordinal);
         AssertAsBefore(before);
     }
 
     [Fact]
     public void A_broken_file_leaves_everything_as_it_was()
     {
-        IReadOnlyList<string> before = _switch.DescribeOptions(all: true);
+        IReadOnlyList<string> before = _group.DescribeOptions(all: true);
         Set("workers", "many");
         Set("port", "1=null:", "3=packet:x,rx-slots=3");
-        string[] lines = Assert.Throws<OptionException>(() => _switch.Reload("test")).Message.Split('\n');
+        string[] lines = Assert.Throws<OptionException>(() => _group.Reload("test")).Message.Split('\n');
         Assert.StartsWith("port '3=packet:x,rx-slots=3': rx-slots=3: ", lines[0], StringComparison.Ordinal);
         Assert.Equal("--workers: 'many' is not a number from 1 to 64", lines[1]);
         Assert.Equal("nothing was changed", lines[^1]);
@@ -215,12 +221,12 @@ public sealed class ReloadTests : IDisposable
     public void A_listener_makes_way_for_another_at_its_port()
     {
         Set("listen", "ptcp:0:127.0.0.1");
-        _switch.Reload("test");
+        _group.Reload("test");
         int port = PortOf();
         Set("listen", $"ptcp:{port}:127.0.0.1");
-        _switch.Reload("test");
+        _group.Reload("test");
         Set("listen", $"ptcp:{port}");
-        Assert.Equal([$"listen ptcp:{port}:127.0.0.1: removed", $"listen ptcp:{port}: added"], _switch.Reload("test"));
+        Assert.Equal([$"listen ptcp:{port}:127.0.0.1: removed", $"listen ptcp:{port}: added"], _group.Reload("test"));
         using Socket peer = new(SocketType.Stream, ProtocolType.Tcp);
         peer.Connect(IPAddress.Loopback, port);
 
@@ -240,19 +246,19 @@ public sealed class ReloadTests : IDisposable
         Set("private-key", key);
         Set("certificate", certificate);
         Set("ca-cert", _pki.Authority);
-        Assert.Contains($"certificate: none -> {certificate}", _switch.Reload("test"));
-        Assert.Equal(["nothing has changed"], _switch.Reload("test"));
+        Assert.Contains($"certificate: none -> {certificate}", _group.Reload("test"));
+        Assert.Equal(["nothing has changed"], _group.Reload("test"));
         (string newKey, string newCertificate) = _pki.Issue("renewed");
         File.Copy(newCertificate, certificate, overwrite: true);
-        Assert.Contains("does not belong to the certificate", Assert.Throws<OptionException>(() => _switch.Reload("test")).Message, StringComparison.Ordinal);
+        Assert.Contains("does not belong to the certificate", Assert.Throws<OptionException>(() => _group.Reload("test")).Message, StringComparison.Ordinal);
         File.Copy(newKey, key, overwrite: true);
-        Assert.Equal(["private-key, certificate and CA: read again"], _switch.Reload("test"));
+        Assert.Equal(["private-key, certificate and CA: read again"], _group.Reload("test"));
     }
 
     [Fact]
     public void Without_a_source_there_is_nothing_to_read_again()
     {
-        using SwitchHost bare = SwitchHost.Start(new SwitchOptions { Datapath = new() { FrameCount = 2048 } });
+        using SwitchGroup bare = SwitchGroup.Start(SwitchGroupOptions.Of(new SwitchOptions { Datapath = new() { FrameCount = 2048 } }));
         Assert.Equal(
             "there is no file to read again: the switch was started without --config\nnothing was changed",
             Assert.Throws<OptionException>(() => bare.Reload("test")).Message);
@@ -263,13 +269,13 @@ public sealed class ReloadTests : IDisposable
     {
         Set("controller", "tcp:127.0.0.1:1", "unix:/tmp/a: #b");
         Set("queue", "2:3,min-rate=1M,max-rate=2M");
-        _switch.Reload("test");
+        _group.Reload("test");
         _switch.AddPort("9=null:,rate=1G");
         foreach (bool all in (bool[])[false, true])
         {
-            File.WriteAllLines(_file, _switch.DescribeOptions(all));
+            File.WriteAllLines(_file, _group.DescribeOptions(all));
             SwitchOptions read = SwitchOptionsReader.Read(SettingsFile.Read(_file, []).Settings);
-            Assert.All(SwitchOption.All, option => Assert.Equal(option.Show(_switch.ReadOptions()), option.Show(read)));
+            Assert.All(SwitchOption.All, option => Assert.Equal(option.Show(_group.ReadOptions(_switch)), option.Show(read)));
         }
     }
 
@@ -309,7 +315,7 @@ public sealed class ReloadTests : IDisposable
                         Set("port", "1=null:", $"{3 + (i * 20) + round}=null:");
                         Set("packet-in-rate", $"{100 + round}");
                     }
-                    foreach (string line in _switch.Reload($"test {i}"))
+                    foreach (string line in _group.Reload($"test {i}"))
                     {
                         lines.Enqueue(line);
                     }
@@ -330,14 +336,14 @@ public sealed class ReloadTests : IDisposable
     private void Set(string name, params string[] values) =>
         _settings = [.. _settings.Where(one => one.Name != name), .. values.Select(value => (name, value))];
 
-    private string[] Shown(string name) => [.. SwitchOption.All.Single(option => option.Name == name).Show(_switch.ReadOptions())];
+    private string[] Shown(string name) => [.. SwitchOption.All.Single(option => option.Name == name).Show(_group.ReadOptions(_switch))];
 
     private int[] NumbersOf(params string[] bodies) =>
         [.. bodies.Select(body => (int)_switch.ReadOptions().Ports.Single(port => port.Spec.Body == body).Number)];
 
     private void AssertAsBefore(IReadOnlyList<string> before)
     {
-        Assert.Equal(before, _switch.DescribeOptions(all: true));
+        Assert.Equal(before, _group.DescribeOptions(all: true));
         Assert.Equal([1, 2], _switch.ReadPorts().Select(port => (int)port.Number));
         using (_switch.Control.EnterWithoutTable())
         {
