@@ -13,7 +13,7 @@ internal sealed class BenchCapture : IDisposable
     private volatile bool _isOver;
 
     /// <param name="match">Which packets, as they come and as they leave, in ovs-ofctl's words.</param>
-    /// <exception cref="Hosting.OptionException">It is no match.</exception>
+    /// <exception cref="Hosting.Configuration.OptionException">It is no match.</exception>
     public BenchCapture(DatapathControl control, string match)
     {
         _control = control;

@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using Softswitch.Bench.Attacks;
 using Softswitch.Bench.Flows;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
-using Softswitch.NetFpga;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.Bench;
 

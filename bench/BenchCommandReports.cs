@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Report;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench;
 

@@ -1,4 +1,4 @@
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Bench;
 

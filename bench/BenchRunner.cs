@@ -1,4 +1,5 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Processes;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 

@@ -1,4 +1,4 @@
-using Softswitch.NetFpga;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.Bench;
 

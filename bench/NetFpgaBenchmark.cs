@@ -7,9 +7,10 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Measures;
-using Softswitch.NetFpga;
 using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 using Softswitch.Ports.Null;
 
 namespace Softswitch.Bench;

@@ -2,11 +2,12 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Null;
 using Softswitch.Ports.Pcap;
+using Softswitch.Ports.Specs;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Bench;
 

@@ -5,8 +5,11 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports;
-using Softswitch.Ports.Linux;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux.Sockets;
+using Softswitch.Ports.Tunnels.NextHops;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;
 

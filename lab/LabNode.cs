@@ -1,6 +1,7 @@
 using Softswitch.Ports;
-using Softswitch.Ports.Linux;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;
 

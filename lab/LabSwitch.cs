@@ -2,11 +2,12 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga;
+using Softswitch.NetFpga.Registers;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
-using Softswitch.Ports;
-using Softswitch.Ports.Linux;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Specs;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;
 

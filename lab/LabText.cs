@@ -1,5 +1,5 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;
 

@@ -1,8 +1,8 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Machines;
-using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Lab;
 

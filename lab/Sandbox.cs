@@ -1,8 +1,9 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Net.Sockets;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab;
 

@@ -1,11 +1,11 @@
 using System.Net;
 using System.Runtime.ExceptionServices;
 using Softswitch.Datapath.Headers;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Machines;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Controllers;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;
 

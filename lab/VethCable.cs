@@ -1,5 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab;
 

@@ -31,7 +31,7 @@ internal abstract class Scenario
     public static Parameter<int> Seed { get; } = Parameter.Whole("seed", "what is random in a run comes of it", 1, 0, int.MaxValue);
 
     /// <summary>Refuses values that are allowed each for itself but not together.</summary>
-    /// <exception cref="Hosting.OptionException">It names the keys and the reason.</exception>
+    /// <exception cref="Hosting.Configuration.OptionException">It names the keys and the reason.</exception>
     public virtual void Check(ParameterValues values, ScenarioOptions options)
     {
     }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Netlink;
 
 namespace Softswitch.Scenarios;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Processes;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.Scenarios.Parameters;

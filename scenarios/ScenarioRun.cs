@@ -5,7 +5,7 @@ using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios;

@@ -1,4 +1,4 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Processes;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Softswitch.Bench.Flows;
 using Softswitch.Datapath.Flows;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Attacks;
 

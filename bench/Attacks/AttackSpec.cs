@@ -1,5 +1,5 @@
 using Softswitch.Datapath.Flows;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Attacks;
 

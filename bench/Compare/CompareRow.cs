@@ -1,5 +1,5 @@
 using Softswitch.Bench.Flows;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Compare;
 

@@ -1,9 +1,10 @@
 using System.Diagnostics;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Pcap;
 
 namespace Softswitch.Bench.Compare;

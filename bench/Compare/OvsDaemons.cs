@@ -1,9 +1,9 @@
 using System.ComponentModel;
 using System.Globalization;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Compare;
 

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;
 

@@ -1,8 +1,9 @@
 using System.Text.Json.Nodes;
 using Softswitch.Bench.Compare;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;
 

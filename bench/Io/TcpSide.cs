@@ -4,6 +4,7 @@ using Softswitch.Bench.Compare;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;
 

@@ -1,5 +1,7 @@
 using Softswitch.Lab;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;
 

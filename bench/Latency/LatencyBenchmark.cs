@@ -3,11 +3,12 @@ using System.Text.Json.Nodes;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
 using Softswitch.Bench.Vhost;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Latency;
 

@@ -4,6 +4,7 @@ using Softswitch.Bench.Vhost;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Latency;
 

@@ -1,6 +1,7 @@
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Vhost;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Report;
 

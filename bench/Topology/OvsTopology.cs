@@ -1,6 +1,6 @@
 using System.Globalization;
 using Softswitch.Bench.Compare;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Topology;
 

@@ -3,6 +3,8 @@ using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Learning;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Topology;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 

@@ -4,7 +4,7 @@ using Softswitch.Bench.Io;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Bench.Vhost;
 

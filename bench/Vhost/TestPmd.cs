@@ -4,10 +4,10 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Softswitch.Bench.Compare;
 using Softswitch.Datapath.Headers;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Vhost;
 

@@ -1,6 +1,6 @@
 using Softswitch.Bench.Compare;
 using Softswitch.Datapath.Flows;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Vhost;
 

@@ -7,6 +7,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Processes;
 using Softswitch.Web;
 using Spectre.Console;
 

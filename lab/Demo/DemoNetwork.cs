@@ -1,7 +1,9 @@
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab.Demo;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
 
 namespace Softswitch.Lab.Machines;
 

@@ -1,5 +1,6 @@
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Tap;
 
 namespace Softswitch.Lab.Machines;

@@ -1,5 +1,8 @@
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Ebpf;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,6 +1,8 @@
 using System.Numerics;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Ebpf;
+using Softswitch.Ports.Linux.Interfaces;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Headers;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab.Measures;
 

@@ -5,12 +5,12 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
 
 namespace Softswitch.Lab.Measures;
 

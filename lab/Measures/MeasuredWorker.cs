@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab.Measures;
 

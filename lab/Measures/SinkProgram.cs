@@ -1,8 +1,8 @@
-using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.BpfCondition;
-using static Softswitch.Ports.Linux.BpfOperation;
-using static Softswitch.Ports.Linux.BpfRegister;
-using static Softswitch.Ports.Linux.BpfWidth;
+using Softswitch.Ports.Linux.Ebpf;
+using static Softswitch.Ports.Linux.Ebpf.BpfCondition;
+using static Softswitch.Ports.Linux.Ebpf.BpfOperation;
+using static Softswitch.Ports.Linux.Ebpf.BpfRegister;
+using static Softswitch.Ports.Linux.Ebpf.BpfWidth;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,4 +1,5 @@
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 // As root: forwards between two interfaces and prints what it drops, until Ctrl-C.
 var options = new SwitchOptions { Ports = [$"1={args[0]}", $"2={args[1]}"] };

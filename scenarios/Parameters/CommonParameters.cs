@@ -1,6 +1,6 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
-using Softswitch.Ports;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Scenarios.Parameters;
 

@@ -1,4 +1,4 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Scenarios.Parameters;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Scenarios.Parameters;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Processes;
 using Softswitch.Lab;
 using Softswitch.Scenarios.Report;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Scenarios.Sweeps;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Scenarios.Parameters;
 using static Softswitch.Lab.LabText;
 

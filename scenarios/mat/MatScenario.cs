@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.Scenarios.Parameters;

@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Twaren;

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Text;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Scenarios.Twaren;
 

@@ -1,4 +1,4 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.Scenarios.Parameters;
 

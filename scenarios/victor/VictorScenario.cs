@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;

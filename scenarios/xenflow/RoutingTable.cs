@@ -1,6 +1,6 @@
 using System.Globalization;
 using Softswitch.Datapath.Headers;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Scenarios.Xenflow;
 

@@ -5,6 +5,8 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;

@@ -1,3 +1,4 @@
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 
 namespace Softswitch.Hosting;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Processes;
 
 namespace Softswitch.Hosting;
 

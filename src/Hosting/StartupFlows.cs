@@ -2,6 +2,7 @@ using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.State;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Text;

@@ -1,5 +1,6 @@
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Processes;
 
 namespace Softswitch.Hosting;
 

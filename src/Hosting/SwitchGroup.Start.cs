@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.TakeOver;
 
 namespace Softswitch.Hosting;

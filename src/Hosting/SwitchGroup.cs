@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;

@@ -6,6 +6,7 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting;
 

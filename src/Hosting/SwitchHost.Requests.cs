@@ -8,6 +8,7 @@ using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Text;
 using Softswitch.Ports;
 using Softswitch.Ports.Memory;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting;
 

@@ -1,11 +1,14 @@
 using System.Reflection;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Ports;
+using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Connections;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Hosting;
 

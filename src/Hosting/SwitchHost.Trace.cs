@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Tracing;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Tracing;
 using Softswitch.OfAgent.Text;
 

@@ -3,15 +3,18 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Hosting.Captures;
+using Softswitch.Hosting.Cards;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Ports;
+using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
 
 namespace Softswitch.Hosting;
 

@@ -1,8 +1,13 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Ports;
+using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Patch;
 
 namespace Softswitch.Hosting;

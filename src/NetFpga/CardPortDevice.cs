@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga;
 

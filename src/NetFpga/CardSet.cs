@@ -1,6 +1,8 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.NetFpga;
 

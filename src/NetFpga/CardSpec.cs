@@ -1,7 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Transports;
-using Softswitch.Ports;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.NetFpga;
 

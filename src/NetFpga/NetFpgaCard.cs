@@ -1,10 +1,13 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Offload.Writing;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Transports;
 using Softswitch.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Null;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.NetFpga;
 

@@ -3,7 +3,7 @@ using System.Text;
 namespace Softswitch;
 
 /// <summary>Text for people: what a name, a file or a peer brings into it cannot steer a terminal. Each control character but tab and line feed becomes a question mark.</summary>
-/// <remarks>Whoever steers the terminal on purpose writes to <see cref="Ports.Linux.StandardStream"/> itself. Threads: as the writer below.</remarks>
+/// <remarks>Whoever steers the terminal on purpose writes to <see cref="Ports.Linux.Files.StandardStream"/> itself. Threads: as the writer below.</remarks>
 internal sealed class PrintableWriter(TextWriter below) : TextWriter
 {
     public override Encoding Encoding => below.Encoding;

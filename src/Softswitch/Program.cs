@@ -1,6 +1,6 @@
 using Softswitch;
 using Softswitch.Commands;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 if (!StandardStream.IsGiven(StandardStream.Output))
 {

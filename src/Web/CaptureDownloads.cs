@@ -5,6 +5,7 @@ using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Packets;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Captures;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Web;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Web;
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Softswitch.Datapath.Packets;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 
 namespace Softswitch.Web;

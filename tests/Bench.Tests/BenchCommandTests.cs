@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Tests;
 

@@ -2,7 +2,7 @@ using System.Text.Json;
 using Softswitch.Bench.Io;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Testing;
 using static Softswitch.EndToEnd.Tests.Harness.BenchProgram;
 

@@ -1,5 +1,6 @@
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;

@@ -1,5 +1,5 @@
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;

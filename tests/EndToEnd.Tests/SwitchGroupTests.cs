@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Softswitch.Commands;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.Testing;
 

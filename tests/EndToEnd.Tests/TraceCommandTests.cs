@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
 

@@ -1,3 +1,5 @@
+using Softswitch.Hosting.Configuration;
+
 namespace Softswitch.Hosting.Tests;
 
 /// <summary>Flows to begin with.</summary>

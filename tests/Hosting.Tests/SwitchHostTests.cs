@@ -4,6 +4,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Ports;
 using Softswitch.Testing;
 

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
-using Softswitch.OfAgent.Client;
+using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Testing;
 

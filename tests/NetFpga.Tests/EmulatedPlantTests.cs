@@ -1,6 +1,8 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Offload.Writing;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;

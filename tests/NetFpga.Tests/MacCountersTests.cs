@@ -1,4 +1,5 @@
 using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.Testing;
 

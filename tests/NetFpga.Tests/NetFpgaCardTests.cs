@@ -1,8 +1,11 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Offload.Writing;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.Ports;
+using Softswitch.Ports.Specs;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests;

@@ -1,4 +1,5 @@
 using System.Text;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Tests;
 

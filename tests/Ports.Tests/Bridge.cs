@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Ports.Tests;
 

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;

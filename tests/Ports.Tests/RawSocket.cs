@@ -1,4 +1,6 @@
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;

@@ -1,5 +1,5 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.L3Mig;
 using Softswitch.Scenarios.Parameters;
 using static Softswitch.Lab.LabText;

@@ -1,4 +1,4 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.Mat;
 using Softswitch.Scenarios.Parameters;
 

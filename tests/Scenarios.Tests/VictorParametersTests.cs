@@ -1,5 +1,5 @@
-using Softswitch.Hosting;
-using Softswitch.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Ports.Specs;
 using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Victor;
 

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Tests;

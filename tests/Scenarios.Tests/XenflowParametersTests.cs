@@ -1,4 +1,4 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Sweeps;
 using Softswitch.Scenarios.Xenflow;

@@ -1,4 +1,4 @@
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.VhostUser;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Xunit;
 
 namespace Softswitch.Testing;

@@ -2,9 +2,10 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports;
 using Softswitch.Ports.Memory;
+using Softswitch.Ports.Specs;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 using Xunit;
 
 namespace Softswitch.Testing;

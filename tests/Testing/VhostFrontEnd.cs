@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.VhostUser;
 using Xunit;
 using static Softswitch.Ports.VhostUser.VhostUserRequest;

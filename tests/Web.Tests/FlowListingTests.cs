@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Web.Tests;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Testing;
 
 namespace Softswitch.Web.Tests;

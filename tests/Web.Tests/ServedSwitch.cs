@@ -1,5 +1,6 @@
 using System.Net;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Web.Tests;
 

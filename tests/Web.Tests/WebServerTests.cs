@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Testing;
 
 namespace Softswitch.Web.Tests;

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Hosting.Captures;

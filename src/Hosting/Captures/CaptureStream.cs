@@ -3,6 +3,7 @@ using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 using Softswitch.Ports.Pcap;
 

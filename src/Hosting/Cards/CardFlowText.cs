@@ -1,7 +1,7 @@
 using System.Text;
 using Softswitch.Datapath.Flows;
-using Softswitch.NetFpga;
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Registers;
 using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Hosting.Cards;

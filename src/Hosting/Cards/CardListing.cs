@@ -1,5 +1,5 @@
-using Softswitch.NetFpga;
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.Hosting.Cards;
 

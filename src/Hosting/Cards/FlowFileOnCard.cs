@@ -1,6 +1,8 @@
 using Softswitch.Datapath.Control;
-using Softswitch.NetFpga;
+using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 using Softswitch.OfAgent.Text;
 using Softswitch.Ports.Null;
 

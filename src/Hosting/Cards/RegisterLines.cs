@@ -1,5 +1,6 @@
 using System.Globalization;
-using Softswitch.NetFpga;
+using Softswitch.Hosting.Configuration;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.Hosting.Cards;
 

@@ -1,5 +1,6 @@
 using Softswitch.NetFpga;
-using Softswitch.Ports;
+using Softswitch.NetFpga.Registers;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Configuration;
 

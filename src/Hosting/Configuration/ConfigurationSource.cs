@@ -1,4 +1,4 @@
-using Softswitch.Ports;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Configuration;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
-using Softswitch.Ports;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Configuration;
 

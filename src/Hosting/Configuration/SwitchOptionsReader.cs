@@ -3,12 +3,12 @@ using System.Net;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.SpanningTree;
-using Softswitch.Hosting.Management;
-using Softswitch.NetFpga;
+using Softswitch.NetFpga.Registers;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
-using Softswitch.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Opening;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Configuration;
 

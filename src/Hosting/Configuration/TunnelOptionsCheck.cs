@@ -1,5 +1,6 @@
 using Softswitch.Ports;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Hosting.Configuration;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Hosting.Logging;
 

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Connections;
 

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Text;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Hosting.Management;
 

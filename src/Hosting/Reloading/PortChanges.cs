@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Ports;
+using Softswitch.Hosting.Ports;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Reloading;
 

@@ -1,3 +1,4 @@
+using Softswitch.Hosting.Configuration;
 using Softswitch.Ports;
 
 namespace Softswitch.Hosting.Reloading;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Hosting.State;
 

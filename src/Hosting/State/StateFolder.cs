@@ -1,8 +1,12 @@
 using Microsoft.Extensions.Logging;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Ports;
 using Softswitch.Hosting.Reports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.State;
 

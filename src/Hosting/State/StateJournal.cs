@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Hosting.State;
 

@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Control;
-using Softswitch.Ports;
+using Softswitch.Ports.Opening;
 
 namespace Softswitch.Hosting.TakeOver;
 
@@ -31,7 +31,7 @@ internal static class CodeWarmUp
     {
         HashSet<string?> names = [.. spaces, .. devices.Select(device => device.Namespace)];
         Assembly[] assemblies = [typeof(DatapathControl).Assembly, typeof(PortFactory).Assembly, typeof(CodeWarmUp).Assembly];
-        foreach (Type type in assemblies.SelectMany(assembly => assembly.GetTypes()).Where(type => names.Contains(type.Namespace) && !type.ContainsGenericParameters && !type.IsSubclassOf(typeof(Delegate))))
+        foreach (Type type in assemblies.SelectMany(assembly => assembly.GetTypes()).Where(type => names.Any(name => type.Namespace == name || type.Namespace?.StartsWith($"{name}.", StringComparison.Ordinal) == true) && !type.ContainsGenericParameters && !type.IsSubclassOf(typeof(Delegate))))
         {
             foreach (MethodBase method in type.GetMethods(Declared).Concat<MethodBase>(type.GetConstructors(Declared)))
             {

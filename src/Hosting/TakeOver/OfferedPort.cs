@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.TakeOver;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Hosting.TakeOver;
 

@@ -7,6 +7,8 @@ using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.State;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Hosting.TakeOver;
 

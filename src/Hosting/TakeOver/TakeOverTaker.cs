@@ -5,11 +5,16 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tables;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.State;
 using Softswitch.Ports;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux.Sockets;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.TakeOver;
 

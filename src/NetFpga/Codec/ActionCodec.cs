@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Codec;
 

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Codec;
 
 /// <summary>Where the values of an action stand in its 320 bits; the last two words are unused.</summary>

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Flows;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Codec;
 

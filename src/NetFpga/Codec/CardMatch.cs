@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Codec;
 

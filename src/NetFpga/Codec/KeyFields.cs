@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Codec;
 
 /// <summary>Where the fields of a match stand in its 256 bits. Numbers throughout: addresses too have their last byte lowest.</summary>

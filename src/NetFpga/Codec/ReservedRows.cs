@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Codec;
 
 /// <summary>The rows that make a card four interfaces: what the host sends leaves by its wire, everything else goes to the host.</summary>

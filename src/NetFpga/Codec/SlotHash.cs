@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Codec;
 
 /// <summary>The two slots of the exact table at which the card looks for a match value.</summary>

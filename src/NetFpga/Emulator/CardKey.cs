@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Emulator;
 

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>The eight queues in front of wires and host: which are disabled, and what passed. Nothing waits in them.</summary>

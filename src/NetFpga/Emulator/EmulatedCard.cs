@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>A NetFPGA 1G card under the OpenFlow switch bitfile, as its registers and its frames show it; its defects are kept.</summary>

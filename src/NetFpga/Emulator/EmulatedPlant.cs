@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.NetFpga.Registers;
 using Softswitch.Ports.Memory;
 
 namespace Softswitch.NetFpga.Emulator;

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>An emulated card's blocks, and which register is whose. Threads: one at a time.</summary>

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>The lookup's own registers: running counters, scratch words, the timer.</summary>

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>The registers of one port's PHY: the cable's state and the interrupt it raises.</summary>

@@ -2,6 +2,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Offload;
 using Softswitch.NetFpga.Offload.Planning;
 using Softswitch.NetFpga.Offload.Writing;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload;
 

@@ -1,5 +1,7 @@
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Offload.Planning;
 using Softswitch.NetFpga.Offload.Writing;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload;
 

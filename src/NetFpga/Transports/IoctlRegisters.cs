@@ -1,4 +1,6 @@
+using Softswitch.NetFpga.Registers;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 
 namespace Softswitch.NetFpga.Transports;
 

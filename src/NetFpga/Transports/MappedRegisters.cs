@@ -1,4 +1,5 @@
-using Softswitch.Ports.Linux;
+using Softswitch.NetFpga.Registers;
+using Softswitch.Ports.Linux.Memory;
 
 namespace Softswitch.NetFpga.Transports;
 

@@ -1,5 +1,9 @@
+using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Memory;
 
 namespace Softswitch.NetFpga.Transports;
 

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Transports;
 
 /// <summary>The addresses that are registers. Others are refused here: the driver takes them, does nothing, and says that it went well.</summary>

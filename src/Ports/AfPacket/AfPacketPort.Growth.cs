@@ -1,4 +1,5 @@
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.AfPacket;
 

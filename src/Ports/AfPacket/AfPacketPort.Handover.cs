@@ -1,5 +1,5 @@
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 
 namespace Softswitch.Ports.AfPacket;
 

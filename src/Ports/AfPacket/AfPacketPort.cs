@@ -1,7 +1,10 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.PacketSocket;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Linux.Processes;
+using static Softswitch.Ports.Linux.Sockets.PacketSocket;
 
 namespace Softswitch.Ports.AfPacket;
 

@@ -3,6 +3,8 @@ using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.AfPacket;
 

@@ -2,10 +2,13 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.BpfCondition;
-using static Softswitch.Ports.Linux.BpfOperation;
-using static Softswitch.Ports.Linux.BpfRegister;
-using static Softswitch.Ports.Linux.BpfWidth;
+using Softswitch.Ports.Linux.Ebpf;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux.Sockets;
+using static Softswitch.Ports.Linux.Ebpf.BpfCondition;
+using static Softswitch.Ports.Linux.Ebpf.BpfOperation;
+using static Softswitch.Ports.Linux.Ebpf.BpfRegister;
+using static Softswitch.Ports.Linux.Ebpf.BpfWidth;
 
 namespace Softswitch.Ports.AfPacket;
 

@@ -1,5 +1,5 @@
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.PacketSocket;
+using static Softswitch.Ports.Linux.Sockets.PacketSocket;
 
 namespace Softswitch.Ports.AfPacket;
 

@@ -1,4 +1,4 @@
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Ports.AfPacket;
 

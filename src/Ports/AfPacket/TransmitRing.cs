@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.PacketSocket;
+using Softswitch.Ports.Linux.Sockets;
+using static Softswitch.Ports.Linux.Sockets.PacketSocket;
 
 namespace Softswitch.Ports.AfPacket;
 

@@ -3,7 +3,10 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.PacketSocket;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Memory;
+using Softswitch.Ports.Linux.Sockets;
+using static Softswitch.Ports.Linux.Sockets.PacketSocket;
 
 namespace Softswitch.Ports.AfXdp;
 

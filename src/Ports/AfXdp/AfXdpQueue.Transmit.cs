@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.XdpSocket;
+using Softswitch.Ports.Linux.Sockets;
+using static Softswitch.Ports.Linux.Sockets.XdpSocket;
 
 namespace Softswitch.Ports.AfXdp;
 

@@ -1,7 +1,9 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.XdpSocket;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
+using static Softswitch.Ports.Linux.Sockets.XdpSocket;
 
 namespace Softswitch.Ports.AfXdp;
 

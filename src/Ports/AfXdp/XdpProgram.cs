@@ -1,5 +1,7 @@
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.XdpSocket;
+using Softswitch.Ports.Linux.Ebpf;
+using Softswitch.Ports.Linux.Interfaces;
+using static Softswitch.Ports.Linux.Sockets.XdpSocket;
 
 namespace Softswitch.Ports.AfXdp;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.AfXdp;
 

@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Ports.Pcap;
 

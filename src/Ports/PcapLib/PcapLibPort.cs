@@ -4,7 +4,9 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.PacketSocket;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
+using static Softswitch.Ports.Linux.Sockets.PacketSocket;
 
 namespace Softswitch.Ports.PcapLib;
 

@@ -4,6 +4,8 @@ using SharpPcap;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.PcapLib;
 

@@ -1,7 +1,10 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
-using static Softswitch.Ports.Linux.TunDevice;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Linux.Sockets;
+using static Softswitch.Ports.Linux.Interfaces.TunDevice;
 
 namespace Softswitch.Ports.Tap;
 

@@ -4,6 +4,8 @@ using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.Tunnels.Headers;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 

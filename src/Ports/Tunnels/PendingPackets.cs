@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
+using Softswitch.Ports.Tunnels.NextHops;
 
 namespace Softswitch.Ports.Tunnels;
 

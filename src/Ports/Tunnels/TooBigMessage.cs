@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Headers;
+using Softswitch.Ports.Tunnels.Headers;
 
 namespace Softswitch.Ports.Tunnels;
 

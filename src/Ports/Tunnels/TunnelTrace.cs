@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Tunnels.NextHops;
 
 namespace Softswitch.Ports.Tunnels;
 

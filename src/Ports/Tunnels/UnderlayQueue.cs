@@ -5,6 +5,8 @@ using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Tunnels.Headers;
+using Softswitch.Ports.Tunnels.NextHops;
 
 namespace Softswitch.Ports.Tunnels;
 

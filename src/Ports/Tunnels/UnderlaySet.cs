@@ -1,6 +1,9 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Opening;
 using Softswitch.Ports.Patch;
+using Softswitch.Ports.Specs;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 

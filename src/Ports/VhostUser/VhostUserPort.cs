@@ -3,6 +3,7 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.VhostUser;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using static Softswitch.Ports.VhostUser.VhostUserProtocol;
 using static Softswitch.Ports.VhostUser.VhostUserRequest;
 using static Softswitch.Ports.VhostUser.VirtioFeatures;

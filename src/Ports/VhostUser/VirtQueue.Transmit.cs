@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.VhostUser;
 

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
 
 namespace Softswitch.Ports.VhostUser;
 

@@ -5,9 +5,10 @@ using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Packets;
-using Softswitch.Hosting;
 using Softswitch.Hosting.Captures;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Processes;
 using Softswitch.OfAgent.Text;
 using Softswitch.Ports.Pcap;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 
 namespace Softswitch.Commands;

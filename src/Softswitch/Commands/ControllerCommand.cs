@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Processes;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Learning;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Commands;
 

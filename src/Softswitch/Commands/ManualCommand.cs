@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Manual;
 using Softswitch.OfAgent.Agent;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
-using Softswitch.Hosting;
 using Softswitch.Hosting.Cards;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
-using Softswitch.NetFpga;
-using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Transports;
 
 namespace Softswitch.Commands;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Softswitch.Datapath.Ports;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;

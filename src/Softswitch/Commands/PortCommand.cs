@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 
 namespace Softswitch.Commands;

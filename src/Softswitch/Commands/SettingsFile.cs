@@ -1,6 +1,5 @@
-using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Ports;
+using Softswitch.Ports.Specs;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;

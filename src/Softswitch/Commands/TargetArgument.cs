@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Commands;
 

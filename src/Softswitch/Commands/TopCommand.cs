@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 
 namespace Softswitch.Commands;

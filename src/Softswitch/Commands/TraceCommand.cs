@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Softswitch.Datapath.Packets;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Tracing;
 using Softswitch.OfAgent.Text;

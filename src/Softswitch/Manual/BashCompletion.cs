@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using Softswitch.Hosting.Management;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Manual;
 

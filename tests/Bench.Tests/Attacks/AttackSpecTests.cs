@@ -1,5 +1,5 @@
 using Softswitch.Bench.Attacks;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Tests.Attacks;
 

@@ -1,7 +1,7 @@
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Flows;
 using Softswitch.Datapath.Flows;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Tests.Compare;

@@ -1,6 +1,6 @@
 using Softswitch.Bench.Vhost;
 using Softswitch.Datapath.Flows;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Tests.Vhost;
 

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 

@@ -1,5 +1,6 @@
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.EndToEnd.Tests.Cards;
 

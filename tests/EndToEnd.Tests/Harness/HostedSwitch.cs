@@ -1,8 +1,9 @@
 using System.Text;
 using Softswitch.Commands;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.NetFpga;
+using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
 using Softswitch.Testing;
 

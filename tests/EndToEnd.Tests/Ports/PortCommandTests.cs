@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.Lab.Measures;
 using Softswitch.Testing;

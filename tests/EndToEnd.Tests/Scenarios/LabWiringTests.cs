@@ -1,8 +1,8 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
-using Softswitch.Ports;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Specs;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.EndToEnd.Tests.Machines;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;

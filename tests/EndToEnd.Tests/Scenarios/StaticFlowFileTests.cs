@@ -1,6 +1,7 @@
 using System.Text;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.Scenarios;

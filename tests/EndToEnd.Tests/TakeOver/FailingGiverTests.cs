@@ -3,7 +3,8 @@ using System.Text;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.EndToEnd.Tests.TakeOver;
 

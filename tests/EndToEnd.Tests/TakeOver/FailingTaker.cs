@@ -1,6 +1,7 @@
 using System.Text;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.TakeOver;

@@ -1,7 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.TakeOver;

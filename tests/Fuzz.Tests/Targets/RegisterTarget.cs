@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Softswitch.Hosting.Cards;
-using Softswitch.NetFpga;
 using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.Testing;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using Softswitch.Commands;
-using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Fuzz.Tests.Targets;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
 using static Softswitch.Ports.VhostUser.VhostUserRequest;

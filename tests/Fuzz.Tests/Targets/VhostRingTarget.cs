@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Packets;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
 

@@ -2,9 +2,11 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Cards;
-using Softswitch.NetFpga;
+using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.Hosting.Tests.Cards;
 

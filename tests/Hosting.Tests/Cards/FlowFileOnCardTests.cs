@@ -2,9 +2,10 @@ using System.Text;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Cards;
-using Softswitch.NetFpga;
+using Softswitch.Hosting.Configuration;
 using Softswitch.NetFpga.Codec;
-using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 using Softswitch.OfAgent.Text;
 using Softswitch.Testing;
 

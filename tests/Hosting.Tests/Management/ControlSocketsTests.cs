@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 
 namespace Softswitch.Hosting.Tests.Management;

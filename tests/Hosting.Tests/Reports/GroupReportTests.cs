@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 using Softswitch.Testing;
 

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Reports;
 using Softswitch.Testing;
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.State;
 
 namespace Softswitch.Hosting.Tests.State;

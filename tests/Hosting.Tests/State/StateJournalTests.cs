@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.State;
 using Softswitch.OfAgent.Agent;
 using Softswitch.Testing;

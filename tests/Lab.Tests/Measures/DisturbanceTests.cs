@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;

@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Ebpf;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Ebpf;
 using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Tests.Codec;
 

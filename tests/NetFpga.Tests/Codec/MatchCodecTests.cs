@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.NetFpga.Tests.Offload;
 using Softswitch.Testing;

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Tests.Emulator;
 
 namespace Softswitch.NetFpga.Tests.Codec;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Registers;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Emulator;

@@ -1,4 +1,5 @@
 using Softswitch.NetFpga.Emulator;
+using Softswitch.NetFpga.Registers;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Emulator;

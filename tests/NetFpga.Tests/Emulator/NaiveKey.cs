@@ -1,3 +1,4 @@
+using Softswitch.NetFpga.Registers;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Emulator;

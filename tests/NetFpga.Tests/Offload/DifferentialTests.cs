@@ -2,7 +2,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Ports;
-using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
 using Softswitch.NetFpga.Tests.Contract;
 using Softswitch.Testing;
 

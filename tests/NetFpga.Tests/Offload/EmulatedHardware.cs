@@ -1,6 +1,8 @@
 using Softswitch.Datapath.Offload;
 using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Tests.Contract;
 using Softswitch.Testing;
 

@@ -1,5 +1,5 @@
 using Softswitch.Datapath.Headers;
-using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
 using Softswitch.NetFpga.Tests.Contract;
 using Softswitch.Testing;
 

@@ -3,6 +3,8 @@ using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Codec;
 using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Tests.Offload;
 

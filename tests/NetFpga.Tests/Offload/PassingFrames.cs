@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Tests.Offload;
 
 /// <summary>Frames that pass while registers are read. A reading takes one step of time, one that lets the pipeline run dry as many as a frame needs.</summary>

@@ -5,6 +5,7 @@ using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Codec;
 using Softswitch.NetFpga.Offload;
 using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Tests.Offload;
 

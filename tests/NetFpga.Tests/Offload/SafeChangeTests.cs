@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Flows;
-using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Tests.Offload;
 

@@ -2,6 +2,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.NetFpga.Codec;
 using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Tests.Offload;
 

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Softswitch.NetFpga.Registers;
 using Softswitch.NetFpga.Transports;
 using Softswitch.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Transports;

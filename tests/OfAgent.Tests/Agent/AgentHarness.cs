@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.OfAgent.Agent;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Memory;
 using Softswitch.Testing;
 

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfPacket;

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfPacket;

@@ -1,7 +1,7 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Testing;
 using static Softswitch.Testing.PolledPort;
 

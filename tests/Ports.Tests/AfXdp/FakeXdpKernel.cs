@@ -2,6 +2,8 @@ using System.Runtime.InteropServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.Tests.AfXdp;
 

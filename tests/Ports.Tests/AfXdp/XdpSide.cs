@@ -1,7 +1,9 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
+using Softswitch.Ports.Opening;
+using Softswitch.Ports.Specs;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.AfXdp;

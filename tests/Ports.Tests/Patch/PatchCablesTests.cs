@@ -3,9 +3,11 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Memory;
+using Softswitch.Ports.Opening;
 using Softswitch.Ports.Patch;
+using Softswitch.Ports.Specs;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Patch;

@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
 using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
 

@@ -1,7 +1,9 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Machines;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Opening;
+using Softswitch.Ports.Specs;
 using Softswitch.Ports.Tap;
 using Softswitch.Testing;
 

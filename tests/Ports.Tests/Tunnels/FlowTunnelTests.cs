@@ -5,6 +5,7 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tunnels;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.NextHops;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tunnels;

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tunnels;

@@ -1,4 +1,5 @@
-using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Specs;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Tunnels;

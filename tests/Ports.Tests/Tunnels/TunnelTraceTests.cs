@@ -6,8 +6,10 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tracing;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.NextHops;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Testing;
-using NeighbourTable = Softswitch.Ports.Tunnels.NeighbourTable;
+using NeighbourTable = Softswitch.Ports.Tunnels.NextHops.NeighbourTable;
 
 namespace Softswitch.Ports.Tests.Tunnels;
 

@@ -2,8 +2,10 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.NextHops;
+using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Testing;
-using NeighbourTable = Softswitch.Ports.Tunnels.NeighbourTable;
+using NeighbourTable = Softswitch.Ports.Tunnels.NextHops.NeighbourTable;
 
 namespace Softswitch.Ports.Tests.Tunnels;
 

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
 

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.VhostUser;
 using Softswitch.Testing;
 using static Softswitch.Ports.VhostUser.VhostUserRequest;

@@ -1,4 +1,4 @@
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.Sweeps;
 
 namespace Softswitch.Scenarios.Tests.Sweeps;

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Offload.Planning;
 
 /// <summary>The flows in software above a candidate that match some of its frames: each needs a punt row before the candidate may have rows.</summary>

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Offload;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 

@@ -2,6 +2,7 @@ using System.Numerics;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 

@@ -1,6 +1,7 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 

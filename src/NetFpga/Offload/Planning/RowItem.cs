@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Offload.Planning;
 
 /// <summary>A row as planned: the flow it stands for and its image. Which row of the card it gets is decided when it is written.</summary>

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Offload.Planning;
 
 /// <summary>A flow of a slot goes to its other one, to make room.</summary>

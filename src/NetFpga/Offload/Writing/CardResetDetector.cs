@@ -1,4 +1,5 @@
 using Softswitch.NetFpga.Codec;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Offload.Writing;
 
 /// <summary>The regular looks at tables in force: counters before they overflow, and entries that another program changed.</summary>

@@ -1,5 +1,6 @@
 using Softswitch.NetFpga.Codec;
 using Softswitch.NetFpga.Offload.Planning;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 

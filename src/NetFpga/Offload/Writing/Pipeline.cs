@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 

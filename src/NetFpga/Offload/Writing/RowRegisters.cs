@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Offload.Writing;
 
 /// <summary>One row of the wildcard table at a time, through the staging words; nothing else uses these (docs/netfpga-hardware.md, rule 12).</summary>

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Offload.Writing;
 
 /// <summary>The words of one slot of the exact table.</summary>

@@ -1,3 +1,5 @@
+using Softswitch.NetFpga.Registers;
+
 namespace Softswitch.NetFpga.Offload.Writing;
 
 /// <summary>Tells a card that is out of step: one on which a frame had no lookup result, so that from then on frames get the results of others (E9).</summary>

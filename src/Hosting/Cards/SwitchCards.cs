@@ -1,0 +1,117 @@
+using Microsoft.Extensions.Logging;
+using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Reports;
+using Softswitch.NetFpga;
+using Softswitch.NetFpga.Offload;
+using Softswitch.NetFpga.Registers;
+using Softswitch.Ports;
+using Softswitch.Ports.Specs;
+
+namespace Softswitch.Hosting.Cards;
+
+/// <summary>The NetFPGA cards of a switch: opened before its ports, told of its flows when the ports are there, closed after them.</summary>
+/// <remarks>Threads: opening and disposing by one; <see cref="Show"/> any.</remarks>
+internal sealed class SwitchCards : ICardReports, IDisposable
+{
+    private readonly DatapathControl _control;
+    private readonly CardSet _cards = new();
+    private readonly List<DrivenCard> _driven = [];
+    private bool _isClosed;
+
+    /// <param name="control">Whose flows the cards are to hold.</param>
+    public SwitchCards(DatapathControl control) => _control = control;
+
+    /// <summary>Opens the cards: each holds the reserved rows then.</summary>
+    /// <param name="say">Takes a line for each.</param>
+    /// <exception cref="PortException">One cannot be had; those opened stay open.</exception>
+    public void OpenAll(IEnumerable<CardOption> options, Action<string> say)
+    {
+        foreach (CardOption option in options)
+        {
+            say(_cards.Add(option.Spec, option.FirstInterface, _control.Frames).Description);
+        }
+    }
+
+    /// <summary>As <see cref="CardSet.OpenPort"/>.</summary>
+    /// <exception cref="PortException">It cannot be opened.</exception>
+    public IPortDevice OpenPort(ushort number, PortSpec spec, out ushort? beside) => _cards.OpenPort(number, spec, out beside);
+
+    /// <summary>The ports are there: from here on the cards forward what they can.</summary>
+    /// <param name="ports">Of the switch, those of all cards among them.</param>
+    /// <param name="log">Told of each event, on any thread.</param>
+    public void AddOffloads(IReadOnlyList<PortOption> ports, ILogger log)
+    {
+        foreach (NetFpgaCard card in _cards.Cards)
+        {
+            ushort[] numbers = [.. Enumerable.Range(card.FirstInterface, CardPort.Count).Select(index =>
+                ports.Single(port => port.Spec.Kind == PortKind.NetFpga && port.Spec.Target == CardNetdev.NameOf(index)).Number)];
+            using (_control.Enter())
+            {
+                var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => HostLog.Card(log, card.Name, line), card.Reset);
+                _control.AddOffload(offload);
+                _driven.Add(new DrivenCard(card, offload, numbers));
+            }
+        }
+    }
+
+    /// <summary>The cards, without asking them.</summary>
+    /// <param name="enter">Takes the control lock.</param>
+    public IReadOnlyList<CardSummary> Summarize(Func<ControlScope> enter)
+    {
+        using (enter())
+        {
+            return [.. _driven.Select(driven => new CardSummary(
+                driven.Card.Name, ReportJson.NameOf(driven.Offload.Level), driven.Offload.IdleReason, driven.Offload.RowsUsed, driven.Offload.SlotsUsed,
+                [.. driven.Numbers.Select(number => (int)number)]))];
+        }
+    }
+
+    /// <summary>Where each card has a flow entry, or why it has not: a line a card. Under the control lock.</summary>
+    /// <param name="id">As in <see cref="OffloadedFlow.Id"/>.</param>
+    public IReadOnlyList<string> Locate(uint id) => [.. _driven.Select(driven => $"card {driven.Card.Name}: {TextOf(driven.Offload.Describe(id))}")];
+
+    public IReadOnlyList<string> Show(string? name)
+    {
+        using (_control.Enter())
+        {
+            DrivenCard[] wanted = [.. _driven.Where(driven => name == null || driven.Card.Name == name)];
+            if (_isClosed || wanted.Length == 0)
+            {
+                throw new OptionException(_driven.Count == 0 || _isClosed ? "the switch has no NetFPGA card (run --netfpga)"
+                    : $"there is no card '{name}'; there are {string.Join(", ", _driven.Select(driven => driven.Card.Name))}");
+            }
+            return [.. wanted.SelectMany(driven => CardReport.OfDriven(driven.Card.Name, driven.Card.Registers, driven.Card.Layout, driven.Offload, driven.Numbers))];
+        }
+    }
+
+    /// <summary>After the datapath, which has the offloads and the ports.</summary>
+    public void Dispose()
+    {
+        using (_control.Enter())
+        {
+            _isClosed = true;
+        }
+        _cards.Dispose();
+    }
+
+    private static string TextOf(OffloadedFlow? flow)
+    {
+        string place = flow switch
+        {
+            { Slot: int slot } => $"slot 0x{slot:x4} of the exact table",
+            { Rows.Count: > 0 } => $"row {string.Join(", ", flow.Rows)} of the wildcard table",
+            _ => "",
+        };
+        return flow switch
+        {
+            null => "not told of it",
+            { IsForwarded: true } => $"forwards its packets: {place}",
+            { Reason: var reason } => $"gives its packets to the host: {reason}{(place.Length == 0 ? "" : $" ({place})")}",
+        };
+    }
+
+    private sealed record DrivenCard(NetFpgaCard Card, NetFpgaOffload Offload, ushort[] Numbers);
+}

@@ -1,0 +1,51 @@
+using Softswitch.Datapath.Ports;
+using Softswitch.Hosting.State;
+using Softswitch.Hosting.TakeOver;
+using Softswitch.Ports.Specs;
+
+namespace Softswitch.Hosting.Ports;
+
+/// <content>Ports that change processes.</content>
+internal sealed partial class SwitchPorts
+{
+    private TakeOverTaker? _taker;
+
+    /// <summary>All that are open, for another process to go on with.</summary>
+    public List<OfferedPort> Offer()
+    {
+        lock (_lock)
+        {
+            using (_control.EnterWithoutTable())
+            {
+                return [.. InOrder().Where(port => port.Device != null).Select(port => OfferedPort.Of(port.Number, port.Option.Spec, port.Device!))];
+            }
+        }
+    }
+
+    /// <summary>Writes down what ports there are, and those that come.</summary>
+    public void Remember(JournalQueue state)
+    {
+        lock (_lock)
+        {
+            _numbers.Remember(state);
+            _ports.ForEach(port => state.NotePort(StateFolder.NameOf(port.Option.Spec), port.Number));
+        }
+    }
+
+    /// <summary>Goes on with the device of the switch that is taken over, where it has one for the port; else opens it.</summary>
+    private IPortDevice OpenOrTake(ushort number, PortSpec spec, out ushort? beside)
+    {
+        bool isTaken = false;
+        IPortDevice device = _underlays.Open(number, spec, _control.Frames, out beside, (its, wanted, make) =>
+        {
+            IPortDevice? taken = _taker?.TakePort(its, wanted, make);
+            isTaken = taken != null;
+            return taken;
+        });
+        if (isTaken)
+        {
+            _taker!.NoteDevice(number, device);
+        }
+        return device;
+    }
+}

@@ -1,0 +1,59 @@
+namespace Softswitch.NetFpga.Registers;
+
+/// <summary>A card's registers for several threads: one access at a time.</summary>
+/// <remarks>
+/// Sequences that belong together, those of the staging words, are their one user's affair: ports read nothing but counters and link states.
+/// Not disposing is the users' share: the card's owner closes what is behind.
+/// </remarks>
+internal sealed class SharedRegisters(IRegisterAccess inner) : IRegisterAccess
+{
+    private readonly Lock _lock = new();
+    private bool _isClosed;
+
+    public string Transport => inner.Transport;
+
+    public uint Read(uint address)
+    {
+        lock (_lock)
+        {
+            CheckOpen();
+            uint value = inner.Read(address);
+            // A card that is gone from the bus reads as ones, without an error from any transport: counters would take that for traffic.
+            if (value == uint.MaxValue && inner.Read(CardRegisters.Identification) == uint.MaxValue)
+            {
+                throw new RegisterAccessException($"{Transport}: read of 0x{address:x7}: all registers are ones, the card is gone");
+            }
+            return value;
+        }
+    }
+
+    public void Write(uint address, uint value)
+    {
+        lock (_lock)
+        {
+            CheckOpen();
+            inner.Write(address, value);
+        }
+    }
+
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isClosed = true;
+            inner.Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+    }
+
+    private void CheckOpen()
+    {
+        if (_isClosed)
+        {
+            throw new RegisterAccessException($"{Transport}: closed");
+        }
+    }
+}

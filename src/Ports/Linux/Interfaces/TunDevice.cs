@@ -1,0 +1,27 @@
+namespace Softswitch.Ports.Linux.Interfaces;
+
+/// <summary>Names and numbers of /dev/net/tun (linux/if_tun.h).</summary>
+internal static class TunDevice
+{
+    public const string Path = "/dev/net/tun";
+
+    public const uint TUNSETIFF = 0x400454ca;
+    public const uint TUNSETPERSIST = 0x400454cb;
+    public const uint TUNGETIFF = 0x800454d2;
+    public const uint TUNSETOFFLOAD = 0x400454d0;
+    public const uint TUNSETVNETHDRSZ = 0x400454d8;
+    public const uint TUNSETIFINDEX = 0x400454da;
+    public const uint SIOCSIFTXQLEN = 0x8943;
+
+    public const ushort IFF_TAP = 0x0002;
+    public const ushort IFF_MULTI_QUEUE = 0x0100;
+    public const ushort IFF_NO_PI = 0x1000;
+    public const ushort IFF_VNET_HDR = 0x4000;
+
+    public const uint TUN_F_CSUM = 0x01;
+    public const uint TUN_F_TSO4 = 0x02;
+    public const uint TUN_F_TSO6 = 0x04;
+    public const uint TUN_F_TSO_ECN = 0x08;
+    public const uint TUN_F_USO4 = 0x20;
+    public const uint TUN_F_USO6 = 0x40;
+}

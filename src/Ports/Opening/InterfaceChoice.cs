@@ -1,0 +1,82 @@
+using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfPacket;
+using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Netlink;
+
+namespace Softswitch.Ports.Opening;
+
+/// <summary>The backend for an interface given by its name alone.</summary>
+/// <remarks>
+/// <para>
+/// A card by AF_XDP, with its program in the driver, which saves it the kernel's stack. An interface that software stands behind by
+/// AF_PACKET: local stacks and virtual machines send segments of 64 KiB, which pass whole there and would be cut to the MTU for AF_XDP. So a card with
+/// an address: AF_XDP would take its packets from the host, which may be how the host is reached. What AF_XDP refuses, for whatever reason, goes to
+/// AF_PACKET too.
+/// </para>
+/// <para>The generic hook is not tried: it costs more than AF_PACKET and carries less.</para>
+/// </remarks>
+internal static class InterfaceChoice
+{
+    // On a bus like a card, but what is at the other end of it is a hypervisor, which passes whole segments on.
+    private static readonly string[] ParavirtualDrivers = ["virtio_net", "vmxnet3", "hv_netvsc", "vif"];
+
+    /// <summary>Whether AF_XDP is to be tried.</summary>
+    /// <param name="device">The interface.</param>
+    /// <param name="reason">Why not, for the port's line; empty if it is.</param>
+    public static bool IsForXdp(LinuxInterface device, out string reason)
+    {
+        string driver = EthtoolDevice.ReadDriver(device, out bool isHardware);
+        reason = isHardware && !ParavirtualDrivers.Contains(driver) ? string.Empty
+            : $"no card behind {(driver.Length > 0 ? driver : "it")}, and segments pass whole";
+        return reason.Length == 0;
+    }
+
+    /// <summary>Opens an interface of the calling thread's network namespace.</summary>
+    /// <exception cref="PortException">Neither backend takes it.</exception>
+    public static IPortDevice Open(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings)
+    {
+        string reason;
+        using (LinuxInterface device = LinuxInterface.Open(port, name))
+        {
+            if (IsForXdp(device, out reason))
+            {
+                return OpenXdpOrPacket(port, name, pool, options, rings);
+            }
+        }
+        return AfPacketPort.Open(port, name, rings, reason);
+    }
+
+    /// <summary>By AF_XDP in native mode; where that is refused, or would cut the host off, by AF_PACKET with the reason.</summary>
+    public static IPortDevice OpenXdpOrPacket(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings)
+    {
+        if (HasAddress(port, name))
+        {
+            return AfPacketPort.Open(port, name, rings, "no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets");
+        }
+        try
+        {
+            return AfXdpPort.Open(port, name, pool, options with { Mode = XdpMode.Native });
+        }
+        catch (PortException e) when (e.InnerException is PortException refusal) // the others are about the interface, not about AF_XDP
+        {
+            return AfPacketPort.Open(port, name, rings, $"no AF_XDP: {refusal.Message.Replace($"{port}: ", string.Empty, StringComparison.Ordinal)}");
+        }
+    }
+
+    private static bool HasAddress(string port, string name)
+    {
+        using LinuxInterface device = LinuxInterface.Open(port, name);
+        try
+        {
+            using NetlinkSocket netlink = NetlinkSocket.Open();
+            return netlink.ListIpv4Addresses().Any(address => address.LinkIndex == device.Index);
+        }
+        catch (SystemCallException e)
+        {
+            throw new PortException($"{port}: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Netlink;
+using Softswitch.Ports.Specs;
+
+namespace Softswitch.Ports.Opening;
+
+/// <summary>Who else uses an interface that a port has taken: by AF_PACKET both have its packets, by AF_XDP the others have none.</summary>
+internal static class InterfaceUsers
+{
+    private const string UnderlayAddress = "address";
+
+    /// <summary>In the calling thread's network namespace.</summary>
+    /// <returns>What there is to warn of, a line each. Nothing of a TAP device, whose far end is the host, nor of an underlay's address.</returns>
+    public static IReadOnlyList<string> Describe(PortSpec spec, IPortDevice device)
+    {
+        if (spec.Kind is not (PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib)
+            || device.Interface is not { InterfaceIndex: > 0 and int index })
+        {
+            return [];
+        }
+        List<string> lines = [];
+        try
+        {
+            using NetlinkSocket netlink = NetlinkSocket.Open();
+            bool isTaken = device is AfXdpPort;
+            const string none = "gets none of its packets any more (AF_XDP)";
+            if (netlink.FindLink(index) is { Master: > 0 and int master } && netlink.FindLink(master) is { } owner)
+            {
+                lines.Add($"it is a port of {owner.Name}, which {(isTaken ? none : "forwards its packets as well")}");
+            }
+            if (!spec.Options.ContainsKey(UnderlayAddress) && netlink.FindAddresses(index) is [var first, ..])
+            {
+                lines.Add($"it has the address {first}: the host {(isTaken ? none : "takes its packets as well, and answers")}");
+            }
+        }
+        catch (SystemCallException)
+        {
+            // a system that does not say
+        }
+        return lines;
+    }
+}
