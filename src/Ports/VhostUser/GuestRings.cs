@@ -25,8 +25,8 @@ internal sealed unsafe class GuestRings : IDisposable
         {
             throw SystemCallException.Last("eventfd");
         }
-        Rings = [.. Enumerable.Range(0, 2 * pairs).Select(index => new VirtQueue(this, index))];
-        Queues = [.. Enumerable.Range(0, pairs).Select(pair => new VhostUserQueue(Rings[(2 * pair) + 1], Rings[2 * pair]))];
+        Queues = [.. Enumerable.Range(0, pairs).Select(pair => new VhostUserQueue(new GuestSendQueue(this, (2 * pair) + 1), new GuestReceiveQueue(this, 2 * pair)))];
+        Rings = [.. Queues.SelectMany(queue => (VirtQueue[])[queue.ToGuest, queue.FromGuest])];
     }
 
     public GuestMemory Memory { get; } = new();
@@ -68,7 +68,7 @@ internal sealed unsafe class GuestRings : IDisposable
     }
 
     /// <summary>Whether packets pass both ways by some pair. Any thread.</summary>
-    public bool IsReady => Rings.Any(ring => ring.Index % 2 == 0 && ring.IsReady) && Rings.Any(ring => ring.Index % 2 == 1 && ring.IsReady);
+    public bool IsReady => Rings.Any(ring => ring is GuestReceiveQueue { IsReady: true }) && Rings.Any(ring => ring is GuestSendQueue { IsReady: true });
 
     /// <summary>Whether the guest finishes or cuts itself what a packet owes. Any thread; cheap.</summary>
     public bool Takes(in OffloadState offload)
@@ -235,10 +235,10 @@ internal sealed unsafe class GuestRings : IDisposable
     /// <summary>Gives each queue a ring to send by, in turn where there are fewer, and lets the workers look.</summary>
     private void Route()
     {
-        VirtQueue[] ready = [.. Rings.Where(ring => ring.Index % 2 == 0 && ring.IsReady)];
+        GuestReceiveQueue[] ready = [.. Rings.OfType<GuestReceiveQueue>().Where(ring => ring.IsReady)];
         for (int pair = 0; pair < Queues.Length; pair++)
         {
-            VirtQueue own = Rings[2 * pair];
+            var own = (GuestReceiveQueue)Rings[2 * pair];
             Queues[pair].ToGuest = own.IsReady || ready.Length == 0 ? own : ready[pair % ready.Length];
             Queues[pair].Doorbell.Ring();
         }

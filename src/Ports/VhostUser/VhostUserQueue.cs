@@ -14,12 +14,12 @@ internal sealed unsafe class VhostUserQueue : IPort, IDisposable
     private const int ShortestFrame = 60; // IEEE 802.3, without FCS
     private const ulong IsAnnounced = 1ul << 48; // above an address
 
-    private readonly VirtQueue _fromGuest;
-    private VirtQueue _toGuest;
+    private readonly GuestSendQueue _fromGuest;
+    private GuestReceiveQueue _toGuest;
     private PortAccount* _account = PortAccount.Nobody;
     private ulong _announced; // an address to announce; 0 for none
 
-    public VhostUserQueue(VirtQueue fromGuest, VirtQueue toGuest)
+    public VhostUserQueue(GuestSendQueue fromGuest, GuestReceiveQueue toGuest)
     {
         _fromGuest = fromGuest;
         _toGuest = toGuest;
@@ -31,10 +31,10 @@ internal sealed unsafe class VhostUserQueue : IPort, IDisposable
     public Doorbell Doorbell { get; } = new();
 
     /// <summary>The ring the guest sends by.</summary>
-    public VirtQueue FromGuest => _fromGuest;
+    public GuestSendQueue FromGuest => _fromGuest;
 
     /// <summary>A ring the guest receives by: enabled, if there is one. Set by the session.</summary>
-    public VirtQueue ToGuest
+    public GuestReceiveQueue ToGuest
     {
         get => Volatile.Read(ref _toGuest);
         set => Volatile.Write(ref _toGuest, value);

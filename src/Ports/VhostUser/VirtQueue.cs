@@ -1,4 +1,7 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux.Memory;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.VhostUser;
@@ -11,22 +14,14 @@ namespace Softswitch.Ports.VhostUser;
 /// Threads: the session's sets it up, any worker uses it; each holds it meanwhile. A worker holds it for a burst and never waits for the session: a ring
 /// that is being changed has no packets. Members say who may call them.
 /// </remarks>
-internal sealed unsafe partial class VirtQueue : IDisposable
+internal abstract unsafe class VirtQueue : IDisposable
 {
     /// <summary>Packets, or buffers, that are looked at together.</summary>
-    private const int Burst = 32;
+    private protected const int Burst = 32;
 
-    // States of _holder. The session's may stand beside a worker's: no worker begins then.
-    private const int Working = 1;
-    private const int Changing = 2;
-
-    // A worker that shares the ring with others waits for their burst, no longer.
-    private const int Patience = 2000;
-
-    private readonly GuestRings _owner;
-    private readonly bool _isWritten; // by us: the guest receives
-    private readonly BufferChain _chain;
-    private int _holder;
+    private protected readonly GuestRings _owner;
+    private protected readonly BufferChain _chain;
+    private RingHold _hold;
 
     // Set by the session.
     private RingAddresses? _addresses;
@@ -36,29 +31,33 @@ internal sealed unsafe partial class VirtQueue : IDisposable
     private bool _isFresh = true; // its place is the used index's, once the ring can be read
 
     // Followed by the worker; set by the session.
-    private bool _isReady;
-    private RingDescriptor* _descriptors;
-    private byte* _available;
-    private byte* _used;
-    private int _size;
-    private ushort _next; // of both rings
-    private GuestWindow _window; // where the last buffer was
+    private protected bool _isReady;
+    private protected RingDescriptor* _descriptors;
+    private protected byte* _available;
+    private protected byte* _used;
+    private protected int _size;
+    private protected ushort _next; // of both rings
+    private protected GuestWindow _window; // where the last buffer was
     private int _call = -1;
-    private DirtyLog? _log;
+    private protected DirtyLog? _log;
     private ulong _usedLog; // where the used ring is for the log
     private bool _logsUsed;
-    private uint _headerSize;
-    private bool _hasEventIndex;
-    private bool _hasIndirect;
-    private bool _isMergeable;
-    private int _fault;
+    private protected uint _headerSize;
+    private protected bool _hasEventIndex;
+    private protected bool _hasIndirect;
+    private protected bool _isMergeable;
+    private protected int _fault;
+
+    private protected readonly Slot* _slots;
+    private protected bool _isArmed;
+    private protected ushort _seen; // of the available index
+    private bool _hasSignalled;
 
     /// <param name="index">As the front-end counts: even for those the guest receives by, odd for those it sends by.</param>
-    public VirtQueue(GuestRings owner, int index)
+    private protected VirtQueue(GuestRings owner, int index)
     {
         _owner = owner;
         Index = index;
-        _isWritten = index % 2 == 0;
         _chain = new BufferChain(owner.Memory);
         _slots = (Slot*)NativeMemory.AlignedAlloc(Burst * (nuint)sizeof(Slot), 64);
     }
@@ -79,6 +78,12 @@ internal sealed unsafe partial class VirtQueue : IDisposable
 
     /// <summary>Why it ended. Any thread.</summary>
     public RingFault Fault => (RingFault)Volatile.Read(ref _fault);
+
+    /// <summary>What packets were lost here. Any thread.</summary>
+    public abstract PortCounters Losses { get; }
+
+    /// <summary>Rung by the guest's kicks; null if nobody waits for them.</summary>
+    private protected virtual Doorbell? Kicked => null;
 
     /// <summary>The next available entry; exact while the ring is held or stopped.</summary>
     public ushort Next => _next;
@@ -119,9 +124,9 @@ internal sealed unsafe partial class VirtQueue : IDisposable
         Unwatch();
         _kick = descriptor;
         _isStarted = true;
-        if (_kick >= 0 && !_isWritten)
+        if (_kick >= 0)
         {
-            _owner.Queues[Index / 2].Doorbell.Watch(_kick);
+            Kicked?.Watch(_kick);
         }
     });
 
@@ -170,16 +175,10 @@ internal sealed unsafe partial class VirtQueue : IDisposable
     }
 
     /// <summary>Session: no worker uses the ring until <see cref="LetGo"/>. Waits for a burst at the most.</summary>
-    internal void Hold()
-    {
-        SpinWait spin = default;
-        while ((Interlocked.Or(ref _holder, Changing) & Working) != 0)
-        {
-            spin.SpinOnce();
-        }
-    }
+    internal void Hold() => _hold.Take();
 
-    internal void LetGo() => Volatile.Write(ref _holder, 0);
+    /// <summary>After <see cref="Hold"/>, or <see cref="TryHold"/>.</summary>
+    internal void LetGo() => _hold.LetGo();
 
     /// <summary>Held: looks up everything again that was changed, and whether packets may go by the ring now.</summary>
     internal void Refresh()
@@ -206,6 +205,171 @@ internal sealed unsafe partial class VirtQueue : IDisposable
         Volatile.Write(ref _isReady, isReady);
     }
 
+    // What workers do with a ring, by who holds it.
+
+    /// <summary>A worker takes the ring for a burst.</summary>
+    /// <returns>False while the session changes it.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected bool TryHold() => _hold.TryTake();
+
+    /// <summary>Whether what was read last may have been zeros in the place of the guest's memory.</summary>
+    private bool IsTorn => BusErrors.IsAnyTorn && _owner.IsTorn;
+
+    private protected ref ushort AvailableIndex => ref *(ushort*)(_available + sizeof(ushort));
+
+    private ref ushort UsedIndex => ref *(ushort*)(_used + sizeof(ushort));
+
+    /// <summary>The available index at which the driver is to kick; behind the used ring's entries.</summary>
+    private protected ref ushort AvailableEvent => ref *(ushort*)(_used + RingLayout.HeaderSize + (RingLayout.UsedElementSize * (nint)_size));
+
+    /// <summary>The used index at which the driver wants a signal.</summary>
+    private ref ushort UsedEvent => ref *(ushort*)(_available + RingLayout.HeaderSize + (sizeof(ushort) * (nint)_size));
+
+    /// <summary>How many buffers wait, up to <paramref name="most"/>.</summary>
+    private protected int Begin(int most)
+    {
+        int waiting = (ushort)(Volatile.Read(ref AvailableIndex) - _next);
+        if (IsTorn || waiting > _size)
+        {
+            End(RingFault.AvailableIndex);
+            return 0;
+        }
+        _seen = (ushort)(_next + waiting);
+        return Math.Min(waiting, most);
+    }
+
+    /// <summary>Reads the descriptors of the next buffers, and asks for what the guest wrote there.</summary>
+    private protected bool Fetch(int count, ushort direction)
+    {
+        const int flags = RingDescriptor.VIRTQ_DESC_F_NEXT | RingDescriptor.VIRTQ_DESC_F_WRITE | RingDescriptor.VIRTQ_DESC_F_INDIRECT;
+        ushort* heads = (ushort*)(_available + RingLayout.HeaderSize);
+        uint size = (uint)_size;
+        uint next = _next;
+        GuestWindow window = _window;
+        int more = Math.Min((ushort)(_seen - next) - count, Burst);
+        for (int i = 0; i < more; i += 4)
+        {
+            Datapath.Memory.Prefetch.Line(_descriptors + (heads[(next + (uint)(count + i)) & (size - 1)] & (size - 1)));
+        }
+        for (int i = 0; i < count; i++)
+        {
+            uint head = heads[(next + (uint)i) & (size - 1)];
+            if (head >= size)
+            {
+                return End(RingFault.Head);
+            }
+            RingDescriptor descriptor = _descriptors[head];
+            Slot* slot = _slots + i;
+            slot->Head = head;
+            slot->Length = descriptor.Length;
+            slot->GuestAddress = descriptor.Address;
+            slot->Data = null;
+            ulong inside = descriptor.Address - window.GuestAddress;
+            if ((descriptor.Flags & flags) != direction)
+            {
+                continue;
+            }
+            if (inside >= window.Size)
+            {
+                if (!_owner.Memory.TryFind(descriptor.Address, out window))
+                {
+                    return End(RingFault.Address);
+                }
+                inside = descriptor.Address - window.GuestAddress;
+            }
+            if (descriptor.Length <= window.Size - inside)
+            {
+                slot->Data = window.Start + inside;
+                // Not where we write: lines asked for to be read would have to be asked for once more.
+                if (direction == 0)
+                {
+                    Datapath.Memory.Prefetch.Line(slot->Data);
+                    Datapath.Memory.Prefetch.Line(slot->Data + 64);
+                }
+            }
+        }
+        _window = window;
+        return true;
+    }
+
+    /// <summary>Gives buffers back: their used elements are written.</summary>
+    private protected void End(int count)
+    {
+        if (IsTorn)
+        {
+            End(RingFault.Torn);
+            return;
+        }
+        if (count == 0)
+        {
+            return;
+        }
+        ushort before = _next;
+        _next = (ushort)(before + count);
+        Volatile.Write(ref UsedIndex, _next);
+        if (_logsUsed)
+        {
+            LogElements(before, count);
+        }
+        Signal(before);
+    }
+
+    /// <summary>The ring cannot be believed: no packet passes any more, and the session learns why.</summary>
+    private protected bool End(RingFault fault)
+    {
+        _isReady = false;
+        Volatile.Write(ref _fault, (int)(IsTorn ? RingFault.Torn : fault)); // zeros in the place of the memory look like a lie
+        _owner.Report();
+        return false;
+    }
+
+    /// <summary>Tells the driver that buffers came back, if it wants to know.</summary>
+    private void Signal(ushort before)
+    {
+        if (_call < 0)
+        {
+            return;
+        }
+        Interlocked.MemoryBarrier(); // the driver reads the index after it wrote what we are about to read
+        bool isWanted = _hasEventIndex
+            ? !_hasSignalled || (ushort)(_next - Volatile.Read(ref UsedEvent) - 1) < (ushort)(_next - before)
+            : (Volatile.Read(ref *(ushort*)_available) & RingLayout.VIRTQ_AVAIL_F_NO_INTERRUPT) == 0;
+        if (isWanted)
+        {
+            _hasSignalled = true;
+            ulong one = 1;
+            _ = Libc.write(_call, &one, sizeof(ulong));
+        }
+    }
+
+    /// <summary>The driver need not kick. With an event index the one that stands is left behind: it kicks by mistake once in 65536 buffers.</summary>
+    private protected void Silence()
+    {
+        _isArmed = false;
+        if (!_hasEventIndex)
+        {
+            *(ushort*)_used = RingLayout.VIRTQ_USED_F_NO_NOTIFY;
+            LogUsed(0, sizeof(ushort));
+        }
+    }
+
+    private void LogElements(ushort before, int count)
+    {
+        uint first = before & ((uint)_size - 1);
+        uint straight = Math.Min((uint)count, (uint)_size - first);
+        LogUsed(RingLayout.HeaderSize + (first * RingLayout.UsedElementSize), straight * RingLayout.UsedElementSize);
+        LogUsed(RingLayout.HeaderSize, ((uint)count - straight) * RingLayout.UsedElementSize);
+        LogUsed(sizeof(ushort), sizeof(ushort));
+    }
+
+    private protected void LogUsed(nuint at, nuint length)
+    {
+        if (_logsUsed)
+        {
+            _log!.Mark(_usedLog + at, length);
+        }
+    }
+
     private void Change(Action change) => _owner.Change(this, change);
 
     /// <returns>Whether all parts are in the guest's memory, each in one region, and aligned.</returns>
@@ -224,9 +388,9 @@ internal sealed unsafe partial class VirtQueue : IDisposable
 
     private void Unwatch()
     {
-        if (_kick >= 0 && !_isWritten)
+        if (_kick >= 0)
         {
-            _owner.Queues[Index / 2].Doorbell.Unwatch(_kick);
+            Kicked?.Unwatch(_kick);
         }
         Close(ref _kick);
     }
@@ -238,5 +402,15 @@ internal sealed unsafe partial class VirtQueue : IDisposable
             _ = Libc.close(descriptor);
             descriptor = -1;
         }
+    }
+
+    /// <summary>A buffer that was made available, as its descriptor was read.</summary>
+    private protected struct Slot
+    {
+        /// <summary>Null if it is not one piece of memory that a single descriptor names.</summary>
+        public byte* Data;
+        public uint Length;
+        public uint Head;
+        public ulong GuestAddress;
     }
 }
