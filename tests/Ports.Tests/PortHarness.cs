@@ -28,6 +28,12 @@ internal abstract class PortHarness : IDisposable
     /// <summary>Frames of the pool the open port keeps for what is to arrive and what is being sent.</summary>
     public virtual int HeldFrames => 0;
 
+    /// <summary>Whether what is sent can be seen; false for a port that drops it.</summary>
+    public virtual bool ShowsSent => true;
+
+    /// <summary>Frames that were to arrive and for which the pool had none.</summary>
+    public virtual long ReceiveDropped => Device.ReadCounters().ReceiveDropped;
+
     /// <summary>Makes a frame arrive; false when the way is full and the port must receive first.</summary>
     public abstract bool TryOffer(ReadOnlySpan<byte> frame);
 

@@ -4,7 +4,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests;
 
-/// <summary>What every port whose output can be seen promises (see IPort); each backend runs it.</summary>
+/// <summary>What every port promises of sending (see IPort); each backend runs it.</summary>
 public abstract class PortTransmitContract
 {
     protected const int Seed = 4711;
@@ -57,7 +57,7 @@ public abstract class PortTransmitContract
                     harness.Send(frame);
                     sent.Add(frame);
                 }
-                PolledPort.AssertSame(sent, [.. sent.Select(_ => harness.ExpectSent())]);
+                PolledPort.AssertSame(harness.ShowsSent ? sent : [], [.. sent.Where(_ => harness.ShowsSent).Select(_ => harness.ExpectSent())]);
             }
             AssertNothingLeaked(harness);
         }
@@ -88,7 +88,7 @@ public abstract class PortTransmitContract
                 refused++;
             }
         }
-        for (int i = 0; i < sent; i++)
+        for (int i = 0; i < sent && harness.ShowsSent; i++)
         {
             Assert.Equal(i, BitConverter.ToInt32(harness.ExpectSent().AsSpan(14)));
         }
@@ -111,6 +111,7 @@ public abstract class PortTransmitContract
                 BitConverter.TryWriteBytes(frame.AsSpan(14), sent++);
                 harness.Send(frame);
             }
+            seen = harness.ShowsSent ? seen : sent;
             while (seen < sent)
             {
                 int number = BitConverter.ToInt32(harness.ExpectSent().AsSpan(14));

@@ -1,10 +1,10 @@
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
 
 namespace Softswitch.Ports.Tests.Pcap;
 
-/// <summary>A source without a far end: what the contract suite asks of receiving is asked here of the file's frames.</summary>
 [Trait("HardwarePaths", "ReplayPort")]
 public sealed class ReplayPortTests : IDisposable
 {
@@ -81,42 +81,6 @@ public sealed class ReplayPortTests : IDisposable
     }
 
     [Fact]
-    public void A_receive_adds_no_more_than_fits()
-    {
-        using ReplayPort port = Open(40, 60);
-        var batch = new PacketBatch();
-        for (int i = 0; i < PacketBatch.Capacity - 2; i++)
-        {
-            Assert.True(_frames.TryRent(out Packet filler));
-            batch.Add(filler);
-        }
-        Assert.Equal(2, port.Receive(batch, _frames));
-        Assert.Equal(0, port.Receive(batch, _frames));
-        Assert.True(batch.Packets[^1].Bytes.SequenceEqual(_expected[1]));
-        _frames.Release(batch.Packets);
-    }
-
-    [Fact]
-    public void Frames_the_pool_has_no_memory_for_are_counted_as_lost()
-    {
-        using ReplayPort port = Open(40, 60);
-        Packet[] hoard = _frames.Hoard();
-        Assert.Equal(0, port.Receive(new PacketBatch(), _frames));
-        Assert.Equal(32, port.ReadCounters().ReceiveDropped);
-        _frames.Release(hoard);
-    }
-
-    [Fact]
-    public void What_is_sent_to_it_is_taken_and_released()
-    {
-        using ReplayPort port = Open(40, 60);
-        var batch = new PacketBatch();
-        port.Receive(batch, _frames);
-        Assert.Equal(batch.Count, port.Transmit(batch.Packets, _frames));
-        _pool.AssertAllFree(_frames);
-    }
-
-    [Fact]
     public void Receiving_allocates_nothing()
     {
         using ReplayPort port = Open(40, 60);
@@ -139,5 +103,42 @@ public sealed class ReplayPortTests : IDisposable
     {
         string path = _file.Write();
         Assert.Equal($"{path}: at offset 24: the capture holds no frames", Assert.Throws<PortException>(() => ReplayPort.Open("r", path)).Message);
+    }
+}
+
+/// <summary>The contract for a port whose frames lie in a file: each file has what was offered since the one before was read to its end.</summary>
+public sealed class ReplayPortContractTests : PortContract
+{
+    internal override PortHarness Open(FramePool pool) => new Harness(pool);
+
+    private sealed class Harness(FramePool pool) : PortHarness(pool)
+    {
+        private readonly List<byte[]> _offered = [];
+        private ReplayPort? _port;
+
+        public override IPortDevice Device => _offered.Count > 0 && _port?.IsFinished != false ? Replay() : _port ??= ReplayPort.FromFrames("replay", [new byte[60]]);
+
+        public override int MaxFrame => 9014;
+
+        public override bool ShowsSent => false;
+
+        public override bool TryOffer(ReadOnlySpan<byte> frame)
+        {
+            _offered.Add(frame.ToArray());
+            return true;
+        }
+
+        public override byte[]? NextSent() => null;
+
+        public override void Dispose() => _port?.Dispose();
+
+        private ReplayPort Replay()
+        {
+            using CaptureFile file = new();
+            _offered.ForEach(frame => file.Frame(frame));
+            _offered.Clear();
+            _port?.Dispose();
+            return _port = ReplayPort.Open("replay", file.Write(), once: true);
+        }
     }
 }
