@@ -17,7 +17,7 @@ using Softswitch.Ports.Linux;
 namespace Softswitch.Hosting;
 
 /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
-internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardReports cards, ILogger log)
+internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, SwitchCards cards, ILogger log)
 {
     private const int LongestEcho = 40;
 
@@ -119,10 +119,3 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, ICardR
     public static string Echo(string request) =>
         string.Concat(request.Take(LongestEcho).Select(c => char.IsControl(c) ? '?' : c)) + (request.Length > LongestEcho ? "..." : string.Empty);
 }
-
-/// <summary>The answer to a request.</summary>
-/// <param name="Done">Whether it was done.</param>
-/// <param name="Lines">What there is to say; the reasons if it was not.</param>
-/// <param name="Capture">What follows it on the connection, until the client says no more; null for nothing.</param>
-/// <param name="Follow">Has the connection's socket for the rest of it; null for nobody.</param>
-internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines, CaptureStream? Capture = null, Action<int>? Follow = null);

@@ -1,9 +1,11 @@
 using System.Text.Json;
+using Softswitch.Datapath.Packets;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
+using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Hosting;
 
@@ -11,6 +13,9 @@ namespace Softswitch.Hosting;
 public sealed partial class SwitchGroup
 {
     private const string DefaultName = "softswitch";
+
+    // For all switches together: who does not answer by then is told as it was.
+    private const int PatienceMilliseconds = 500;
 
     /// <summary>Switches there are, those that do not run among them.</summary>
     internal int Count
@@ -132,5 +137,33 @@ public sealed partial class SwitchGroup
             GroupMember member = _members.Find(member => member.Name == name) ?? throw NoSuchSwitch(name);
             return member.Host ?? throw new OptionException($"switch '{name}': {(member.Failure is { } failure ? $"failed: {failure}" : "is being started")}");
         }
+    }
+
+    /// <summary>Reads the switches of this process. Threads: any.</summary>
+    /// <param name="running">Those that end meanwhile are left out.</param>
+    /// <param name="failed">Those that do not run any more, to be told behind them.</param>
+    internal static GroupReport ReadReport(string? name, TimeSpan uptime, IReadOnlyList<SwitchHost> running, IEnumerable<SwitchSummary> failed)
+    {
+        long began = Environment.TickCount64;
+        List<SwitchSummary> switches = [];
+        foreach (SwitchHost host in running)
+        {
+            try
+            {
+                long left = Math.Max(0, began + PatienceMilliseconds - Environment.TickCount64);
+                switches.Add(host.ReadSummary(TimeSpan.FromMilliseconds(left)));
+            }
+            catch (ObjectDisposedException)
+            {
+                // it went meanwhile
+            }
+        }
+        var workers = running.SelectMany(host => host.Control.Workers).GroupBy(worker => worker.Id);
+        FramePool[] pools = [.. running.Select(host => host.Control.Frames).Distinct()];
+        return new GroupReport(
+            name, AgentOptions.ProgramVersion, DateTimeOffset.Now, uptime.TotalSeconds, [.. switches, .. failed],
+            [.. workers.OrderBy(worker => worker.Key).Select(worker => WorkerLoadReport.Of(worker.Key, worker))],
+            pools.Sum(pool => pool.FrameCount), pools.Sum(pool => pool.FreeCount), pools.Length == 0 ? 0 : pools[0].FrameSize,
+            SwitchHost.ReadProcess());
     }
 }

@@ -237,7 +237,7 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
                 }
             }
         }
-        return GroupReport.Read(Name, Stopwatch.GetElapsedTime(_began), running, others);
+        return ReadReport(Name, Stopwatch.GetElapsedTime(_began), running, others);
     }
 
     /// <summary>A switch has ended. One that failed is remembered.</summary>

@@ -6,6 +6,7 @@ using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Cards;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Ports;
 using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;

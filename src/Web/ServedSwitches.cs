@@ -37,5 +37,5 @@ internal sealed class ServedSwitches
     public GroupReport ReadReport() => _read();
 
     /// <summary>The same of one.</summary>
-    public static GroupReport ReadReport(SwitchHost host) => GroupReport.Read(host.Name, host.Control.Uptime, [host], []);
+    public static GroupReport ReadReport(SwitchHost host) => SwitchGroup.ReadReport(host.Name, host.Control.Uptime, [host], []);
 }

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Offload;
 
@@ -46,3 +47,39 @@ internal interface IFlowOffload : IDisposable
     /// <returns>After how many milliseconds it wants to be called again at the latest.</returns>
     int Service(long now);
 }
+
+/// <summary>A flow entry as the table holds it. The span is valid during the call.</summary>
+internal readonly ref struct OffloadEntry
+{
+    /// <summary>Names the entry from <see cref="IFlowOffload.Add"/> until <see cref="IFlowOffload.Forget"/>; then it may name another. Never 0.</summary>
+    public required uint Id { get; init; }
+
+    /// <summary>Without wildcards: ranks above every entry with some, whatever its priority.</summary>
+    public required bool IsExact { get; init; }
+
+    /// <summary>Normalised: 0 wherever <see cref="Mask"/> is.</summary>
+    public required FlowKey Key { get; init; }
+
+    /// <summary>1 bits are compared.</summary>
+    public required FlowKey Mask { get; init; }
+
+    public required ushort Priority { get; init; }
+
+    /// <summary>Of two entries of equal priority that both match, the lower wins.</summary>
+    public required ulong Sequence { get; init; }
+
+    public required ReadOnlySpan<FlowAction> Actions { get; init; }
+}
+
+/// <summary>What decides how hardware may treat a port.</summary>
+/// <param name="Number">The switch's number of the port.</param>
+/// <param name="Config">As set by controllers.</param>
+/// <param name="IsScheduled">It has queues or a rate of its own: what leaves by it must pass the software's scheduler.</param>
+internal readonly record struct OffloadPort(ushort Number, PortConfig Config, bool IsScheduled);
+
+/// <summary>What hardware counted for one flow entry, since the entry was added and wherever in the hardware it was meanwhile.</summary>
+/// <param name="LastUsed">Control clock in milliseconds by which a hit was last noticed; 0 before the first.</param>
+internal readonly record struct OffloadCounters(ulong Packets, ulong Bytes, long LastUsed);
+
+/// <summary>Look-ups that ended in hardware: packets the workers never saw. Never falling.</summary>
+internal readonly record struct OffloadTotals(ulong ExactMatches, ulong WildcardMatches);

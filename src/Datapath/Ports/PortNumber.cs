@@ -32,4 +32,17 @@ public static class PortNumber
 
     /// <summary>Whether it is a number a port can have, LOCAL aside.</summary>
     public static bool IsPhysical(ushort number) => number is > 0 and <= Max;
+
+    /// <summary>The lowest number a port can have for which that holds; null for none.</summary>
+    internal static ushort? Lowest(Predicate<ushort> holds)
+    {
+        for (int number = 1; number <= Max; number++)
+        {
+            if (holds((ushort)number))
+            {
+                return (ushort)number;
+            }
+        }
+        return null;
+    }
 }

@@ -13,7 +13,7 @@ internal sealed class HostLeases : IDisposable
     {
         lock (_monitor)
         {
-            ObjectDisposedException.ThrowIf(_ending.IsCancellationRequested, typeof(SwitchHost));
+            ObjectDisposedException.ThrowIf(_ending.IsCancellationRequested, this);
             _count++;
         }
         return new HostLease(this, _ending.Token);

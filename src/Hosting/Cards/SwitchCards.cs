@@ -14,7 +14,7 @@ namespace Softswitch.Hosting.Cards;
 
 /// <summary>The NetFPGA cards of a switch: opened before its ports, told of its flows when the ports are there, closed after them.</summary>
 /// <remarks>Threads: opening and disposing by one; <see cref="Show"/> any.</remarks>
-internal sealed class SwitchCards : ICardReports, IDisposable
+internal sealed class SwitchCards : IDisposable
 {
     private readonly DatapathControl _control;
     private readonly CardSet _cards = new();
@@ -73,6 +73,10 @@ internal sealed class SwitchCards : ICardReports, IDisposable
     /// <param name="id">As in <see cref="OffloadedFlow.Id"/>.</param>
     public IReadOnlyList<string> Locate(uint id) => [.. _driven.Select(driven => $"card {driven.Card.Name}: {TextOf(driven.Offload.Describe(id))}")];
 
+    /// <summary>What <see cref="CardReport.OfDriven"/> says of each card. Takes the control lock around it.</summary>
+    /// <param name="name">One card's; null for all.</param>
+    /// <exception cref="OptionException">There is no card of that name, or none at all.</exception>
+    /// <exception cref="RegisterAccessException">A card does not answer.</exception>
     public IReadOnlyList<string> Show(string? name)
     {
         using (_control.Enter())

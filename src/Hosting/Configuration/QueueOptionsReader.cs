@@ -105,3 +105,9 @@ internal static class QueueOptionsReader
         return reason.Length == 0;
     }
 }
+
+/// <summary>One <c>--queue</c>.</summary>
+/// <param name="Port">The OpenFlow number of one of the ports.</param>
+/// <param name="Text">As written, for errors.</param>
+/// <param name="Origin">Where it was given, for errors.</param>
+internal sealed record QueueOption(ushort Port, QueueConfig Config, string Text, string Origin);

@@ -265,3 +265,28 @@ internal sealed record SwitchOption(
         return option with { IsFlag = true };
     }
 }
+
+/// <summary>Whose an option is where a process has several switches.</summary>
+internal enum OptionScope
+{
+    /// <summary>A switch's; beside <c>switches:</c> it is what holds for those that say nothing else.</summary>
+    Switch,
+
+    /// <summary>One switch's: no two can have the same.</summary>
+    OneSwitch,
+
+    /// <summary>The process's and each switch's: both have one of their own.</summary>
+    Each,
+
+    /// <summary>The process's alone.</summary>
+    Process,
+}
+
+/// <summary>One value that a person gave, and where, so that an error can point there.</summary>
+/// <param name="Key">The option's name without dashes.</param>
+/// <param name="Value">As written.</param>
+/// <param name="Origin">Such as <c>--port</c> or <c>switch.yaml:3: port</c>.</param>
+internal sealed record Setting(string Key, string Value, string Origin)
+{
+    public bool IsFromFile => !Origin.StartsWith("--", StringComparison.Ordinal);
+}

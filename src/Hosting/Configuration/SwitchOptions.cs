@@ -1,10 +1,11 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Logging;
-using Softswitch.Hosting.Ports;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Configuration;
 
@@ -105,9 +106,19 @@ public sealed record SwitchOptions
 
         ushort TakeLowest(PortOption port)
         {
-            ushort number = PortNumbers.Lowest(number => !owners.ContainsKey(number)) ?? throw new OptionException($"port '{port}': there is no number left for it");
+            ushort number = PortNumber.Lowest(number => !owners.ContainsKey(number)) ?? throw new OptionException($"port '{port}': there is no number left for it");
             owners.Add(number, port);
             return number;
         }
     }
 }
+
+/// <summary>The number for a port that is given without one.</summary>
+/// <param name="taken">Numbers of others.</param>
+/// <returns>Null for the lowest free one.</returns>
+internal delegate ushort? PortNumbering(PortSpec spec, IReadOnlyCollection<ushort> taken);
+
+/// <summary>Reads the configuration of a process: at start, and again for each reload.</summary>
+/// <param name="numbering">Numbers for ports of the switch of a name, the empty one for the switch that needs none; null at start.</param>
+/// <exception cref="OptionException">It cannot be read, or a line for each setting that is wrong.</exception>
+internal delegate SwitchGroupOptions ConfigurationSource(Func<string, PortNumbering?>? numbering);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Softswitch.Hosting.Captures;
 using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.Hosting.Management;
@@ -121,3 +122,10 @@ internal sealed class ControlListener : IDisposable
         }
     }
 }
+
+/// <summary>The answer to a request.</summary>
+/// <param name="Done">Whether it was done.</param>
+/// <param name="Lines">What there is to say; the reasons if it was not.</param>
+/// <param name="Capture">What follows it on the connection, until the client says no more; null for nothing.</param>
+/// <param name="Follow">Has the connection's socket for the rest of it; null for nobody.</param>
+internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines, CaptureStream? Capture = null, Action<int>? Follow = null);

@@ -15,19 +15,6 @@ internal sealed class PortNumbers(JournalQueue? state)
     private readonly HashSet<ushort> _used = [];
     private readonly List<ushort> _givenUp = []; // the longest ago first
 
-    /// <summary>The lowest number a port can have for which that holds; null for none.</summary>
-    public static ushort? Lowest(Predicate<ushort> holds)
-    {
-        for (int number = 1; number <= PortNumber.Max; number++)
-        {
-            if (holds((ushort)number))
-            {
-                return (ushort)number;
-            }
-        }
-        return null;
-    }
-
     /// <summary>Remembers numbers from now on.</summary>
     public void Remember(JournalQueue memory) => state = memory;
 
@@ -53,8 +40,8 @@ internal sealed class PortNumbers(JournalQueue? state)
         {
             return last;
         }
-        return Lowest(number => !_used.Contains(number) && !reserved.Contains(number) && state?.IsAnothers(number, name) != true)
-            ?? Lowest(number => !_used.Contains(number) && !reserved.Contains(number))
+        return PortNumber.Lowest(number => !_used.Contains(number) && !reserved.Contains(number) && state?.IsAnothers(number, name) != true)
+            ?? PortNumber.Lowest(number => !_used.Contains(number) && !reserved.Contains(number))
             ?? _givenUp.Where(number => PortNumber.IsPhysical(number) && !reserved.Contains(number)).Select(number => (ushort?)number).FirstOrDefault();
     }
 }

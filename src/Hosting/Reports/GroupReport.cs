@@ -1,6 +1,4 @@
-using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Hosting.Reports;
 
@@ -30,39 +28,7 @@ internal sealed record GroupReport(
     int Frames,
     int FreeFrames,
     int FrameBytes,
-    ProcessReport Process)
-{
-    // For all switches together: who does not answer by then is told as it was.
-    private const int PatienceMilliseconds = 500;
-
-    /// <summary>Reads the switches of this process. Threads: any.</summary>
-    /// <param name="running">Those that end meanwhile are left out.</param>
-    /// <param name="failed">Those that do not run any more, to be told behind them.</param>
-    public static GroupReport Read(string? name, TimeSpan uptime, IReadOnlyList<SwitchHost> running, IEnumerable<SwitchSummary> failed)
-    {
-        long began = Environment.TickCount64;
-        List<SwitchSummary> switches = [];
-        foreach (SwitchHost host in running)
-        {
-            try
-            {
-                long left = Math.Max(0, began + PatienceMilliseconds - Environment.TickCount64);
-                switches.Add(host.ReadSummary(TimeSpan.FromMilliseconds(left)));
-            }
-            catch (ObjectDisposedException)
-            {
-                // it went meanwhile
-            }
-        }
-        var workers = running.SelectMany(host => host.Control.Workers).GroupBy(worker => worker.Id);
-        FramePool[] pools = [.. running.Select(host => host.Control.Frames).Distinct()];
-        return new GroupReport(
-            name, AgentOptions.ProgramVersion, DateTimeOffset.Now, uptime.TotalSeconds, [.. switches, .. failed],
-            [.. workers.OrderBy(worker => worker.Key).Select(worker => WorkerLoadReport.Of(worker.Key, worker))],
-            pools.Sum(pool => pool.FrameCount), pools.Sum(pool => pool.FreeCount), pools.Length == 0 ? 0 : pools[0].FrameSize,
-            SwitchHost.ReadProcess());
-    }
-}
+    ProcessReport Process);
 
 /// <summary>What a worker's thread did for all switches.</summary>
 /// <param name="Id">0 and up.</param>

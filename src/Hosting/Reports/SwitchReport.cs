@@ -142,3 +142,25 @@ internal sealed record MemoryReport(
 /// <param name="OpenFiles">Descriptors.</param>
 internal sealed record ProcessReport(
     int Id, double ProcessorSeconds, long ResidentBytes, long ManagedBytes, long Collections, int Threads, int OpenFiles);
+
+/// <summary>The journal of <c>--state</c>.</summary>
+/// <param name="Folder">As given.</param>
+/// <param name="IsBehind">Whether changes are missing in the file.</param>
+/// <param name="Reason">Why they are; null while it is in step.</param>
+/// <param name="Bytes">Of the file.</param>
+/// <param name="WaitingBytes">Of changes that are still to be written.</param>
+/// <param name="IsSynced">Whether all that is in the file would outlast a power cut.</param>
+/// <param name="SyncedAt">When the file was last brought to the disk, by the system's clock; null if it has not been yet.</param>
+internal sealed record StateReport(string Folder, bool IsBehind, string? Reason, long Bytes, long WaitingBytes, bool IsSynced, DateTimeOffset? SyncedAt);
+
+/// <summary>The busiest flow entries of an interval.</summary>
+/// <param name="Seconds">How long it was.</param>
+/// <param name="Flows">The busiest first; those without a packet are left out.</param>
+internal sealed record FlowActivityReport(double Seconds, IReadOnlyList<FlowActivity> Flows);
+
+/// <summary>One flow entry.</summary>
+/// <param name="Flow">In ovs-ofctl's words: <c>priority=5,in_port=1 actions=output:2</c>.</param>
+/// <param name="Packets">In the interval.</param>
+/// <param name="Bytes">In the interval.</param>
+/// <param name="TotalPackets">Since it was added.</param>
+internal sealed record FlowActivity(string Flow, ulong Packets, ulong Bytes, ulong TotalPackets);

@@ -180,3 +180,41 @@ internal sealed class TopPage : ITopPage
 
     private static string Fit(string text, int width) => text.Length > width ? text[..(width - 1)] + "~" : text.PadRight(width);
 }
+
+/// <summary>Reasons for drops between two reports: what drops now comes first.</summary>
+internal static class DropRanking
+{
+    /// <param name="before">Drops by reason, earlier; null for none.</param>
+    /// <param name="now">The same, now.</param>
+    /// <returns>Packets that were dropped in between, most first, then those that were not.</returns>
+    public static IReadOnlyList<(string Reason, long Added, long All)> Of(
+        IReadOnlyDictionary<string, long>? before, IReadOnlyDictionary<string, long> now) =>
+    [
+        .. now.Where(drop => drop.Value > 0)
+            .Select(drop => (drop.Key, Added: drop.Value - EarlierOf(before, drop), All: drop.Value))
+            .OrderByDescending(drop => drop.Added).ThenByDescending(drop => drop.All),
+    ];
+
+    /// <summary>The reason that dropped most in between; empty if none did.</summary>
+    public static string First(IReadOnlyDictionary<string, long>? before, IReadOnlyDictionary<string, long> now) =>
+        Of(before, now) is [(string reason, > 0, _), ..] ? reason : string.Empty;
+
+    // What has fallen was counted anew: the port was away.
+    private static long EarlierOf(IReadOnlyDictionary<string, long>? before, KeyValuePair<string, long> drop) =>
+        before != null && before.TryGetValue(drop.Key, out long count) && count <= drop.Value ? count : 0;
+}
+
+/// <summary>What <c>top</c> shows of one interval, as lines of a screen.</summary>
+/// <remarks>Lines are cut to the width and never longer.</remarks>
+internal interface ITopPage
+{
+    /// <param name="width">In characters; 0 for no limit.</param>
+    /// <param name="height">In lines; 0 for no limit.</param>
+    /// <param name="order">Of ports, or of switches.</param>
+    /// <param name="note">At the end of the first line, such as that the view is paused.</param>
+    /// <param name="marked">Of <see cref="Choices"/>, the one to be marked; it is always shown.</param>
+    IReadOnlyList<string> Lines(int width, int height, TopOrder order, string note = "", string? marked = null);
+
+    /// <summary>What can be looked at more closely, from top to bottom.</summary>
+    IReadOnlyList<string> Choices(TopOrder order);
+}

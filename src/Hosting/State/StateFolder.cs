@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
+using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.Hosting.Ports;
 using Softswitch.Hosting.Reports;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
@@ -81,8 +81,8 @@ internal sealed class StateFolder : IDisposable
                 ushort number = Ports.TryFind(name, out ushort known) ? known : (ushort)0;
                 if (ports[i].IsNumberChosen && !owners.ContainsValue(ports[i]) && (number != 0 && !owners.ContainsKey(number)) == isRemembered)
                 {
-                    number = isRemembered ? number : PortNumbers.Lowest(free => !owners.ContainsKey(free) && !Ports.IsAnothers(free, name))
-                        ?? PortNumbers.Lowest(free => !owners.ContainsKey(free))!.Value;
+                    number = isRemembered ? number : PortNumber.Lowest(free => !owners.ContainsKey(free) && !Ports.IsAnothers(free, name))
+                        ?? PortNumber.Lowest(free => !owners.ContainsKey(free))!.Value;
                     moved[ports[i].Number] = number;
                     ports[i] = ports[i] with { Number = number };
                     owners.Add(number, ports[i]);

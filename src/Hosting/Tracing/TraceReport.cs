@@ -169,3 +169,18 @@ internal sealed record TraceOutput(
 /// <param name="Bytes">Hexadecimal.</param>
 /// <param name="Way">Such as the next hop.</param>
 internal sealed record TraceOuter(int Port, string Name, int Length, string Bytes, string Way);
+
+/// <summary>What is to be traced: packets, or the words of one.</summary>
+/// <param name="InPort">Number or name of the port they come in by; null if <paramref name="Flow"/> says so.</param>
+/// <param name="Flow">A packet in a match's words; null where there are <paramref name="Packets"/>.</param>
+/// <param name="Length">Bytes of the packet made of the words; null for as few as an Ethernet frame has.</param>
+/// <param name="Packets">From the Ethernet header on, without FCS; traced one after the other, each as if those before it had
+/// passed.</param>
+internal sealed record TraceRequest(string? InPort, string? Flow, int? Length, IReadOnlyList<byte[]> Packets);
+
+/// <summary>Requests and reports as JSON on one line, with code made at compile time.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(TraceRequest))]
+[JsonSerializable(typeof(IReadOnlyList<TraceReport>))]
+internal sealed partial class TraceJson : JsonSerializerContext;

@@ -161,3 +161,26 @@ internal static class ActionCodec
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 }
+
+/// <summary>What a row or slot does with its frames, in the switch's terms.</summary>
+/// <param name="Rewrites">Done once, before the frame is sent anywhere.</param>
+/// <param name="Bitmap">Destinations as <see cref="CardPort"/> numbers them; 0 drops the frame.</param>
+/// <param name="Anomaly">What it does beyond that and no action list can say; null if nothing.</param>
+internal sealed record CardActions(IReadOnlyList<FlowAction> Rewrites, ushort Bitmap, string? Anomaly);
+
+/// <summary>Where the values of an action stand in its 320 bits; the last two words are unused.</summary>
+internal static class ActionFields
+{
+    /// <summary>Bit n: the frame goes to destination n, as <see cref="CardPort"/> numbers them.</summary>
+    public static readonly BitField Bitmap = new(0, 16);
+    public static readonly BitField Flags = new(16, 16);
+    public static readonly BitField VlanVid = new(32, 16);
+    public static readonly BitField VlanPcp = new(48, 8);
+    public static readonly BitField DlSrc = new(56, 48);
+    public static readonly BitField DlDst = new(104, 48);
+    public static readonly BitField NwSrc = new(152, 32);
+    public static readonly BitField NwDst = new(184, 32);
+    public static readonly BitField NwTos = new(216, 8);
+    public static readonly BitField TpSrc = new(224, 16);
+    public static readonly BitField TpDst = new(240, 16);
+}

@@ -222,3 +222,35 @@ internal sealed class EmulatedCard : IRegisterAccess
         }
     }
 }
+
+/// <summary>Which card is emulated, and how where nothing is known of it.</summary>
+internal sealed record EmulatedCardOptions
+{
+    public CardLayout Layout { get; init; } = CardLayout.V10;
+
+    /// <summary>Null: what a card of the layout says.</summary>
+    public EmulatedIdentity? Identity { get; init; }
+
+    /// <summary>A UDP checksum that comes out as 0 is sent so, which says that there is none (E10). The card's arithmetic knows no exception for it.</summary>
+    public bool UdpChecksumMayBecomeZero { get; init; } = true;
+
+    /// <summary>A frame of TCP, UDP or ICMP whose IPv4 header length points behind its end puts the card out of step (E9). Otherwise its ports are 0.</summary>
+    public bool LosesStep { get; init; } = true;
+}
+
+/// <summary>One access to a register of the emulated card.</summary>
+/// <param name="Number">Accesses are counted from 1.</param>
+/// <param name="Value">0 for a read.</param>
+internal readonly record struct RegisterAccess(long Number, bool IsWrite, uint Address, uint Value);
+
+/// <summary>How an access ends that a test lets fail.</summary>
+internal enum RegisterFault
+{
+    None,
+
+    /// <summary>It throws, and nothing happened.</summary>
+    Lost,
+
+    /// <summary>It throws, but the card has done it: the answer was lost.</summary>
+    Unanswered,
+}

@@ -35,3 +35,8 @@ internal sealed record ControllerStatus(
     TimeSpan? Latency = null,
     long Requests = 0,
     long DroppedPacketIns = 0);
+
+/// <summary>One connection's state, for people and metrics.</summary>
+/// <param name="IsConnected">HELLOs were exchanged.</param>
+/// <param name="DroppedPacketIns">Lost because the peer reads too slowly.</param>
+public sealed record ConnectionStatus(string Name, bool IsPassive, bool IsConnected, ControllerRole Role, long DroppedPacketIns);

@@ -369,3 +369,8 @@ internal sealed partial class OfClient : IDisposable
 
     private long Deadline() => Environment.TickCount64 + (long)Timeout.TotalMilliseconds;
 }
+
+/// <summary>An OFPT_ERROR the switch answered with.</summary>
+/// <param name="Xid">Of the message the error is about.</param>
+/// <param name="Message">The whole error message, for <see cref="Text.MessageText"/>.</param>
+internal sealed record OfReportedError(uint Xid, OfError Error, byte[] Message);

@@ -1,5 +1,7 @@
 using System.Buffers;
 using Softswitch.Datapath.Flows;
+using Softswitch.Datapath.Ports;
+using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Text;
 
@@ -93,4 +95,18 @@ internal static class PacketOutSyntax
             : "";
         return error.Length == 0;
     }
+}
+
+/// <summary>A packet-out as <see cref="PacketOutSyntax"/> reads it.</summary>
+internal sealed class ParsedPacketOut
+{
+    public uint BufferId { get; set; } = FlowMod.NoBuffer;
+
+    public ushort InPort { get; set; } = PortNumber.None;
+
+    public FlowAction[] Actions { get; set; } = [];
+
+    public byte[] Packet { get; set; } = [];
+
+    public PacketOut ToPacketOut() => new() { BufferId = BufferId, InPort = InPort, Actions = Actions, Data = Packet };
 }

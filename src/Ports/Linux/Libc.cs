@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Softswitch.Ports.Linux;
 
-/// <summary>The system calls behind sockets, rings and waiting, as the C library names them.</summary>
+/// <summary>The system calls behind sockets, rings, waiting, namespaces and what a process may do, as the C library names them.</summary>
 /// <remarks>A negative return means failure; <see cref="Errno.Last"/> then says why, until the thread's next call.</remarks>
 internal static unsafe partial class Libc
 {
@@ -20,6 +20,7 @@ internal static unsafe partial class Libc
 
     public const int AF_UNIX = 1;
     public const int AF_INET = 2;
+    public const int AF_NETLINK = 16;
     public const int AF_PACKET = 17;
     public const int AF_XDP = 44;
     public const int SOCK_STREAM = 1;
@@ -229,6 +230,18 @@ internal static unsafe partial class Libc
     /// <summary>Sets an integer option.</summary>
     public static int SetOption(int descriptor, int level, int name, int value) =>
         setsockopt(descriptor, level, name, &value, sizeof(int));
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int unshare(int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint recv(int descriptor, void* buffer, nuint length, int flags);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int execve(string path, nint* arguments, nint* environment);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int prctl(int operation, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 }
 
 /// <summary>struct rusage on 64-bit Linux: what is used of it.</summary>

@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux.Processes;
-using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Specs;
 
@@ -18,6 +17,17 @@ internal sealed class PortSpec
 
     private const string RateKey = "rate";
     private const int LongestName = 15; // IFNAMSIZ
+
+    public const string AddressKey = "address";
+    public const string GatewayKey = "gateway";
+    public const string RouteKey = "route";
+    public const string NeighboursKey = "neighbours";
+
+    private static readonly string[] RepeatableKeys = [AddressKey, RouteKey];
+    private static readonly string[] TunnelKeys = ["local", "remote", "ttl", "tos", "df", "mtu", "via", "remote-mac"];
+
+    /// <summary>The IPv4 side of a port with an interface behind it, which tunnels travel by.</summary>
+    public static IReadOnlyList<string> UnderlayKeys { get; } = [AddressKey, GatewayKey, RouteKey, NeighboursKey];
 
     private static readonly Dictionary<string, PortKind> Kinds = new(StringComparer.Ordinal)
     {
@@ -208,7 +218,7 @@ internal sealed class PortSpec
             }
             if (!options.TryAdd(key, value))
             {
-                if (!UnderlayOptions.RepeatableKeys.Contains(key))
+                if (!RepeatableKeys.Contains(key))
                 {
                     error = $"port '{text}': {key} is given twice";
                     return false;
@@ -227,16 +237,16 @@ internal sealed class PortSpec
 
     private static (string[] Valued, string[] Flags) KnownKeys(PortKind kind) => kind switch
     {
-        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey, .. UnderlayOptions.Keys], []),
-        PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey, .. UnderlayOptions.Keys], []),
-        PortKind.Tap => (["queues", RateKey, .. UnderlayOptions.Keys], []),
+        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey, .. UnderlayKeys], []),
+        PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey, .. UnderlayKeys], []),
+        PortKind.Tap => (["queues", RateKey, .. UnderlayKeys], []),
         PortKind.VhostUser => (["queues", RateKey], ["client", "server"]),
-        PortKind.PcapLib => ([RateKey, .. UnderlayOptions.Keys], []),
+        PortKind.PcapLib => ([RateKey, .. UnderlayKeys], []),
         PortKind.Replay => ([RateKey], ["once"]),
-        PortKind.Vxlan => ([.. TunnelOptions.CommonKeys, "key", "port", "csum", RateKey], []),
-        PortKind.Gre => ([.. TunnelOptions.CommonKeys, "key", "csum", RateKey], ["nvgre"]),
-        PortKind.Ipip => ([.. TunnelOptions.CommonKeys, "inner-src", "inner-dst", RateKey], []),
-        PortKind.Capsulator => ([.. TunnelOptions.CommonKeys, "key", RateKey], []),
+        PortKind.Vxlan => ([.. TunnelKeys, "key", "port", "csum", RateKey], []),
+        PortKind.Gre => ([.. TunnelKeys, "key", "csum", RateKey], ["nvgre"]),
+        PortKind.Ipip => ([.. TunnelKeys, "inner-src", "inner-dst", RateKey], []),
+        PortKind.Capsulator => ([.. TunnelKeys, "key", RateKey], []),
         _ => ([RateKey], []),
     };
 
@@ -254,4 +264,36 @@ internal sealed class PortSpec
         PortKind.Patch => "names no cable",
         _ => "names no interface",
     };
+}
+
+/// <summary>What the word before the colon of a port specification says.</summary>
+internal enum PortKind
+{
+    /// <summary>A name alone: a Linux interface by the best backend for it.</summary>
+    Interface,
+    Packet,
+    Xdp,
+    Tap,
+
+    /// <summary>A virtual machine, by shared memory.</summary>
+    VhostUser,
+    Replay,
+    Pcap,
+    Null,
+    Vxlan,
+    Gre,
+    Ipip,
+
+    /// <summary>The NetFPGA capsulator's tunnel.</summary>
+    Capsulator,
+
+    /// <summary>A port of a NetFPGA card: nf2c0 to nf2c3 of the first, nf2c4 and so on of others.</summary>
+    NetFpga,
+    PcapLib,
+
+    /// <summary>A cable to another port of the process.</summary>
+    Patch,
+
+    /// <summary>The program that runs the switch is the far end; no text names it.</summary>
+    Program,
 }

@@ -1,6 +1,8 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
+using Softswitch.Ports.Tunnels.Headers;
 using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
@@ -100,12 +102,36 @@ internal sealed class TunnelMap
         }
         foreach (TunnelDevice device in Devices)
         {
-            if (device.Options.MayHaveSent(quote, length))
+            if (MayHaveSent(device.Options, quote, length))
             {
                 return true;
             }
         }
         return false;
+    }
+
+    /// <summary>Whether a packet can be one that the tunnel wrote: ends, protocol, and what is behind them that cannot be otherwise.</summary>
+    /// <param name="quote">Its IPv4 header without options and eight bytes more.</param>
+    /// <param name="length">Of the whole packet.</param>
+    private static bool MayHaveSent(TunnelOptions tunnel, ReadOnlySpan<byte> quote, int length)
+    {
+        ReadOnlySpan<byte> transport = quote[OuterHeader.Ipv4Length..];
+        uint first = BinaryPrimitives.ReadUInt32BigEndian(transport);
+        uint second = BinaryPrimitives.ReadUInt32BigEndian(transport[4..]);
+        if (BinaryPrimitives.ReadUInt32BigEndian(quote[12..]) != tunnel.Local.Host
+            || (tunnel.Remote is { } remote && BinaryPrimitives.ReadUInt32BigEndian(quote[16..]) != remote.Host))
+        {
+            return false;
+        }
+        return (tunnel.Kind, quote[9]) switch
+        {
+            (TunnelKind.Vxlan, IpProtocol.Udp) => (first & 0xffff) == tunnel.Port && first >> 30 == 3 && second >> 16 == length - OuterHeader.Ipv4Length,
+            (TunnelKind.Gre or TunnelKind.Nvgre, IpProtocol.Gre) => (first & 0xffff) == OuterHeader.TransparentEthernetBridging
+                && (first >> 31 != 0) == tunnel.Checksum && (tunnel.Checksum || tunnel.Kind == TunnelKind.Nvgre || tunnel.Key is not { } key || second == key),
+            (TunnelKind.Ipip, IpProtocol.IpInIp) => first >> 28 == 4,
+            (TunnelKind.Capsulator, IpProtocol.Capsulator) => tunnel.Key is not { } tag || first == tag,
+            _ => false,
+        };
     }
 
     private bool HasEnds(TunnelKind kind, ulong addresses) =>

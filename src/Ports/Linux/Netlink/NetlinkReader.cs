@@ -191,3 +191,11 @@ internal static class NetlinkReader
         return true;
     }
 }
+
+/// <summary>An IPv4 address and the link it belongs to.</summary>
+internal readonly record struct InterfaceAddress(int LinkIndex, Be32 Address);
+
+/// <summary>Which way packets to some IPv4 address go.</summary>
+/// <param name="LinkIndex">The link they leave by.</param>
+/// <param name="Gateway">The next hop; null if the destination itself is on the link.</param>
+internal readonly record struct Route(int LinkIndex, Be32? Gateway);

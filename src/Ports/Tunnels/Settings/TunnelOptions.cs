@@ -1,8 +1,6 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using Softswitch.Datapath.Headers;
 using Softswitch.Ports.Specs;
-using Softswitch.Ports.Tunnels.Headers;
 
 namespace Softswitch.Ports.Tunnels.Settings;
 
@@ -11,9 +9,6 @@ internal sealed record TunnelOptions
 {
     private const string Flow = "flow";
     private const int MaxVni = (1 << 24) - 1;
-
-    internal static IReadOnlyList<string> CommonKeys { get; } =
-        ["local", "remote", "ttl", "tos", "df", "mtu", "via", "remote-mac"];
 
     public required TunnelKind Kind { get; init; }
 
@@ -111,30 +106,6 @@ internal sealed record TunnelOptions
         };
     }
 
-    /// <summary>Whether a packet can be one that such a tunnel wrote: ends, protocol, and what is behind them that cannot be otherwise.</summary>
-    /// <param name="quote">Its IPv4 header without options and eight bytes more.</param>
-    /// <param name="length">Of the whole packet.</param>
-    internal bool MayHaveSent(ReadOnlySpan<byte> quote, int length)
-    {
-        ReadOnlySpan<byte> transport = quote[OuterHeader.Ipv4Length..];
-        uint first = BinaryPrimitives.ReadUInt32BigEndian(transport);
-        uint second = BinaryPrimitives.ReadUInt32BigEndian(transport[4..]);
-        if (BinaryPrimitives.ReadUInt32BigEndian(quote[12..]) != Local.Host
-            || (Remote is { } remote && BinaryPrimitives.ReadUInt32BigEndian(quote[16..]) != remote.Host))
-        {
-            return false;
-        }
-        return (Kind, quote[9]) switch
-        {
-            (TunnelKind.Vxlan, IpProtocol.Udp) => (first & 0xffff) == Port && first >> 30 == 3 && second >> 16 == length - OuterHeader.Ipv4Length,
-            (TunnelKind.Gre or TunnelKind.Nvgre, IpProtocol.Gre) => (first & 0xffff) == OuterHeader.TransparentEthernetBridging
-                && (first >> 31 != 0) == Checksum && (Checksum || Kind == TunnelKind.Nvgre || Key is not { } key || second == key),
-            (TunnelKind.Ipip, IpProtocol.IpInIp) => first >> 28 == 4,
-            (TunnelKind.Capsulator, IpProtocol.Capsulator) => Key is not { } tag || first == tag,
-            _ => false,
-        };
-    }
-
     private static uint? ReadKey(OptionReader reader, TunnelKind kind)
     {
         uint? otherwise = kind is TunnelKind.Gre or TunnelKind.Ipip ? null : 0u;
@@ -185,4 +156,36 @@ internal sealed record TunnelOptions
 
         public PortException Refuse(string key, string reason) => new($"port '{spec.Text}': {key}={Text(key)}: {reason}");
     }
+}
+
+/// <summary>How a tunnel wraps what it carries.</summary>
+internal enum TunnelKind : byte
+{
+    /// <summary>Ethernet in UDP, 24-bit VNI (RFC 7348).</summary>
+    Vxlan,
+
+    /// <summary>Ethernet in GRE, optional 32-bit key (RFC 2784, RFC 2890; Ethernet type 0x6558).</summary>
+    Gre,
+
+    /// <summary>GRE whose key holds a 24-bit subnet and 8 bits of the flow's hash (RFC 7637).</summary>
+    Nvgre,
+
+    /// <summary>IPv4 in IPv4, no Ethernet inside (RFC 2003).</summary>
+    Ipip,
+
+    /// <summary>Ethernet behind a 32-bit tag in IPv4 protocol 245: the NetFPGA capsulator's.</summary>
+    Capsulator,
+}
+
+/// <summary>What becomes of a frame that is too long for the underlay once it is encapsulated.</summary>
+internal enum OversizePolicy
+{
+    /// <summary>An inner IPv4 packet with Don't Fragment is answered with ICMP "fragmentation needed"; others are fragmented outside.</summary>
+    Icmp,
+
+    /// <summary>The outer packet is cut into fragments.</summary>
+    Fragment,
+
+    /// <summary>Dropped and counted.</summary>
+    Drop,
 }

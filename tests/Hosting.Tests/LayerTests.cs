@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Reflection.Metadata;
@@ -7,13 +8,14 @@ using System.Xml.Linq;
 using Softswitch.Datapath.Packets;
 using Softswitch.Testing;
 
-namespace Softswitch.Datapath.Tests;
+namespace Softswitch.Hosting.Tests;
 
-/// <summary>What may use what: namespaces inside the datapath, and projects.</summary>
+/// <summary>What may use what: the layers of the datapath, namespaces of all projects, and projects.</summary>
 /// <remarks>Read from what the compiler made: signatures and instructions, and for constants, which leave no trace there, the debug information's list of usings.</remarks>
 public sealed class LayerTests
 {
-    private const string Root = "Softswitch.Datapath.";
+    private const string Root = "Softswitch.";
+    private const string Datapath = "Softswitch.Datapath.";
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     /// <summary>From the ground up: each may use those before it.</summary>
@@ -30,7 +32,17 @@ public sealed class LayerTests
         ["Web"] = ["Hosting"],
     };
 
-    private static readonly Assembly s_datapath = typeof(Packet).Assembly;
+    /// <summary>Pairs of namespaces that use each other: to become none. Those that are mended go from here.</summary>
+    private static readonly string[] s_pairs =
+    [
+    ];
+
+    /// <summary>The program, and what it refers to.</summary>
+    private static readonly Assembly[] s_assemblies =
+        [.. Directory.EnumerateFiles(AppContext.BaseDirectory, "?oftswitch*.dll").Select(file => Path.GetFileNameWithoutExtension(file))
+            .Where(name => !name.EndsWith("Tests", StringComparison.Ordinal) && name != "Softswitch.Testing").Select(Assembly.Load)];
+
+    private static readonly (string From, string To, string What)[] s_uses = [.. s_assemblies.SelectMany(Uses).Distinct()];
 
     private static readonly Dictionary<short, OpCode> s_opCodes =
         typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
@@ -38,15 +50,30 @@ public sealed class LayerTests
     [Fact]
     public void No_namespace_of_the_datapath_uses_one_above_it()
     {
-        string[] upward = [.. Uses().Where(use => RankOf(use.To) > RankOf(use.From)).Select(use => $"{use.From} > {use.To}: {use.What}").Distinct().Order()];
+        string[] upward = [.. s_uses.Where(use => LayerOf(use.From) != null && RankOf(use.To) > RankOf(use.From)).Select(use => $"{use.From} > {use.To}: {use.What}").Order()];
         Assert.True(upward.Length == 0, $"from the ground up: {string.Join(", ", s_layers)}\nlooks upwards:\n{string.Join('\n', upward)}");
     }
 
     [Fact]
     public void Every_namespace_of_the_datapath_has_its_place_and_uses_are_seen()
     {
-        Assert.Equal(s_layers.Order(), s_datapath.GetTypes().Select(LayerOf).OfType<string>().Distinct().Order());
-        Assert.Equal(s_layers.Length - 2, Uses().Where(use => use.From == "Control" && RankOf(use.To) < RankOf("Offload")).Select(use => use.To).Distinct().Count());
+        Assert.Equal(s_layers.Order(), typeof(Packet).Assembly.GetTypes().Select(type => LayerOf(type.Namespace)).OfType<string>().Distinct().Order());
+        Assert.Equal(
+            s_layers.Length - 2,
+            s_uses.Where(use => LayerOf(use.From) == "Control" && RankOf(use.To) < Array.IndexOf(s_layers, "Offload")).Select(use => use.To).Distinct().Count());
+    }
+
+    [Fact]
+    public void No_two_namespaces_use_each_other()
+    {
+        Assert.Superset(s_projects.Keys.Select(project => Root + project).ToHashSet(), s_assemblies.Select(assembly => assembly.GetName().Name!).ToHashSet());
+        var ways = s_uses.ToLookup(use => (use.From, use.To), use => use.What);
+        string[] pairs = [.. ways.Select(way => way.Key).Where(way => string.CompareOrdinal(way.From, way.To) < 0 && ways.Contains((way.To, way.From)))
+            .Select(way => $"{way.From} {way.To}").Order(StringComparer.Ordinal)];
+        IEnumerable<string> uses = pairs.Except(s_pairs).Select(pair => pair.Split(' ')).SelectMany(two => (string[])
+            [$"{two[0]} and {two[1]}:", .. ways[(two[0], two[1])].Select(what => $"  {what}"), "and back:", .. ways[(two[1], two[0])].Select(what => $"  {what}")]);
+        Assert.True(!uses.Any(), $"these use each other:\n{string.Join('\n', uses)}");
+        Assert.Empty(s_pairs.Except(pairs)); // mended: it goes from the list
     }
 
     [Fact]
@@ -65,21 +92,24 @@ public sealed class LayerTests
 
     private static IEnumerable<string> Included(XDocument project, string kind) => project.Descendants(kind).Select(item => item.Attribute("Include")!.Value);
 
-    private static int RankOf(string layer) => Array.IndexOf(s_layers, layer);
+    /// <returns>-1 outside of the datapath.</returns>
+    private static int RankOf(string name) => Array.IndexOf(s_layers, LayerOf(name));
 
-    private static string? LayerOf(Type type) => type.Assembly == s_datapath ? LayerOf(type.Namespace) : null;
+    private static string? LayerOf(string? name) => name?.StartsWith(Datapath, StringComparison.Ordinal) == true ? name[Datapath.Length..] : null;
 
-    private static string? LayerOf(string? name) => name?.StartsWith(Root, StringComparison.Ordinal) == true ? name[Root.Length..] : null;
+    private static bool IsOurs([NotNullWhen(true)] string? name) => name == "Softswitch" || name?.StartsWith(Root, StringComparison.Ordinal) == true;
 
-    private static IEnumerable<(string From, string To, string What)> Uses() =>
-        from type in s_datapath.GetTypes()
-        let layer = LayerOf(type)
-        where layer != null
-        let used = UsedBy(type).SelectMany(Parts).Select(used => (To: LayerOf(used), What: used.Name))
-        let named = type.GetMethods(Declared).SelectMany(UsingsOf).Select(name => (To: LayerOf(name), What: name))
-        from use in used.Concat(named)
-        where use.To != null && use.To != layer
-        select (layer, use.To, $"{type.FullName![(Root.Length + layer.Length + 1)..]} uses {use.What}");
+    private static IEnumerable<(string From, string To, string What)> Uses(Assembly assembly)
+    {
+        MetadataReader symbols = MetadataReaderProvider.FromPortablePdbStream(File.OpenRead(Path.ChangeExtension(assembly.Location, "pdb"))).GetMetadataReader();
+        return from type in assembly.GetTypes()
+            where IsOurs(type.Namespace)
+            let used = UsedBy(type).SelectMany(Parts).Select(used => (To: used.Namespace, What: used.Name))
+            let named = type.GetMethods(Declared).SelectMany(method => UsingsOf(symbols, method)).Select(name => (To: (string?)name, What: name))
+            from use in used.Concat(named)
+            where IsOurs(use.To) && use.To != type.Namespace
+            select (type.Namespace!, use.To!, $"{type.FullName![(type.Namespace!.Length + 1)..]} uses {use.What}");
+    }
 
     private static IEnumerable<Type> UsedBy(Type type)
     {
@@ -143,24 +173,21 @@ public sealed class LayerTests
         }
     }
 
-    private static readonly MetadataReader s_symbols =
-        MetadataReaderProvider.FromPortablePdbStream(File.OpenRead(Path.ChangeExtension(s_datapath.Location, "pdb"))).GetMetadataReader();
-
     /// <summary>The namespaces that the usings of a method's file name.</summary>
-    private static IEnumerable<string> UsingsOf(MethodBase method)
+    private static IEnumerable<string> UsingsOf(MetadataReader symbols, MethodBase method)
     {
         MethodDefinitionHandle handle = (MethodDefinitionHandle)MetadataTokens.EntityHandle(method.MetadataToken);
-        foreach (LocalScopeHandle local in s_symbols.GetLocalScopes(handle).Take(1))
+        foreach (LocalScopeHandle local in symbols.GetLocalScopes(handle).Take(1))
         {
-            ImportScopeHandle next = s_symbols.GetLocalScope(local).ImportScope;
+            ImportScopeHandle next = symbols.GetLocalScope(local).ImportScope;
             while (!next.IsNil)
             {
-                ImportScope scope = s_symbols.GetImportScope(next);
+                ImportScope scope = symbols.GetImportScope(next);
                 foreach (ImportDefinition import in scope.GetImports())
                 {
                     if (import.Kind == ImportDefinitionKind.ImportNamespace)
                     {
-                        yield return Encoding.UTF8.GetString(s_symbols.GetBlobBytes(import.TargetNamespace));
+                        yield return Encoding.UTF8.GetString(symbols.GetBlobBytes(import.TargetNamespace));
                     }
                 }
                 next = scope.Parent;
