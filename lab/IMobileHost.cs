@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
-using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports;
 

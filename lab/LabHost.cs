@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
-using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux.Netlink;

@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Lab.Machines;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Specs;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Softswitch.Lab.Machines;
+using Softswitch.Lab;
 
 namespace Softswitch.Scenarios;
 

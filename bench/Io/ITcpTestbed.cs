@@ -1,5 +1,3 @@
-using Softswitch.Bench.Compare;
-
 namespace Softswitch.Bench.Io;
 
 /// <summary>Two hosts at a switch, with iperf3 between them.</summary>

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Softswitch.Bench.Compare;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;

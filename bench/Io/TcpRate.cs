@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Softswitch.Bench.Compare;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Softswitch.Bench.Compare;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;

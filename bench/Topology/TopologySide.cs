@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;

@@ -1,4 +1,3 @@
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
 using Softswitch.Datapath.Flows;
 using Softswitch.Lab.Measures;

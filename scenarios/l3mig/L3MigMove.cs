@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
-using Softswitch.Lab.Machines;
 
 namespace Softswitch.Scenarios.L3Mig;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
-using Softswitch.Lab.Machines;
+using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Scenarios.Mat;

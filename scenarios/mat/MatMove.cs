@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Softswitch.Lab.Machines;
+using Softswitch.Lab;
 
 namespace Softswitch.Scenarios.Mat;
 

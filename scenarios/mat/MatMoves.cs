@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using Softswitch.Lab;
 using Softswitch.Lab.Charts;
-using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.Scenarios.Parameters;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Softswitch.Lab.Machines;
+using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Text;
 using Softswitch.Scenarios.Parameters;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Softswitch.Bench.Commands;
 using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Tests;

@@ -1,4 +1,3 @@
-using Softswitch.Bench.Compare;
 using Softswitch.OfAgent.Client;
 
 namespace Softswitch.Bench.Tests;

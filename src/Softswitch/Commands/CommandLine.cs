@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Softswitch.Bench;
+using Softswitch.Bench.Commands;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Demo;
 using Softswitch.NetFpga.Registers;

@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Lab.Machines;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Opening;
 using Softswitch.Ports.Specs;

@@ -1,4 +1,4 @@
-namespace Softswitch.Lab.Machines;
+namespace Softswitch.Lab;
 
 /// <summary>What QEMU says of a live migration (<c>query-migrate</c> at the source when it is completed), and when the guest stood still.</summary>
 internal sealed record MigrationFigures

@@ -2,7 +2,7 @@ using System.CommandLine;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Vhost;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Commands;
 
 /// <summary>The benchmark on virtual machines' ports.</summary>
 internal static partial class BenchCommand

@@ -3,7 +3,7 @@ using Softswitch.Bench.Compare;
 using Softswitch.Bench.Latency;
 using Softswitch.Bench.Vhost;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Commands;
 
 /// <summary>The benchmark of latencies.</summary>
 internal static partial class BenchCommand

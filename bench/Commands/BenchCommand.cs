@@ -6,7 +6,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.NetFpga.Registers;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Commands;
 
 /// <summary><c>softswitch bench</c>: whole-switch benchmarks, one command each. How they run is <see cref="BenchRunner"/>'s.</summary>
 internal static partial class BenchCommand

@@ -3,7 +3,7 @@ using Softswitch.Bench.Compare;
 using Softswitch.Bench.Topology;
 using Softswitch.Hosting.Configuration;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Commands;
 
 /// <summary>The benchmark of networks.</summary>
 internal static partial class BenchCommand

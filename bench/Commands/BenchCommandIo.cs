@@ -3,7 +3,7 @@ using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
 using Softswitch.Lab.Measures;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Commands;
 
 /// <summary>The benchmark on real interfaces.</summary>
 internal static partial class BenchCommand

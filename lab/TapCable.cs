@@ -3,7 +3,7 @@ using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Tap;
 
-namespace Softswitch.Lab.Machines;
+namespace Softswitch.Lab;
 
 /// <summary>A TAP device that stays: its node takes it by its name as it does every interface, and one QEMU at a time, or a switch, has its other end.</summary>
 /// <remarks>While nobody has that, it has no carrier.</remarks>

@@ -3,7 +3,7 @@ using Softswitch.Bench.Compare;
 using Softswitch.Bench.Report;
 using Softswitch.Hosting.Configuration;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Commands;
 
 /// <summary>Benchmarks that go beyond this switch, and the one that runs the others.</summary>
 internal static partial class BenchCommand
