@@ -23,7 +23,7 @@ internal sealed record SwitchOption(
 {
     private const int MaxPacketInRate = 100_000_000;
     private const string AtOnce = "at once";
-    private const string ReadAgain = "the file is read again by every reload, for connections made from then on";
+    private const string ReadAgain = "the file is read again, for connections made from then on";
 
     private static readonly SwitchOptions Default = new();
     private static readonly SpanningTreeOptions DefaultTree = new();
@@ -149,11 +149,11 @@ internal sealed record SwitchOption(
             $"packets that can wait in buffers for the controller's word, RANGE (default {Default.Datapath.BufferCount}: packet-ins have the whole packet)",
             (to, count) => to.Datapath = to.Datapath with { BufferCount = count }, of => of.Datapath.BufferCount),
         Number("buffer-timeout", "SECONDS", 1, 3600,
-            $"how long each of them waits, RANGE (default {Default.Datapath.BufferTimeout.TotalSeconds})",
+            $"seconds that each of them waits, RANGE (default {Default.Datapath.BufferTimeout.TotalSeconds})",
             (to, seconds) => to.Datapath = to.Datapath with { BufferTimeout = TimeSpan.FromSeconds(seconds) },
             of => (int)of.Datapath.BufferTimeout.TotalSeconds),
         Number("action-memory", "MIB", 1, 4096,
-            $"memory for the action lists of all entries, RANGE (default {Default.Datapath.ActionMemory >> 20}); what does "
+            $"MiB for the action lists of all entries, RANGE (default {Default.Datapath.ActionMemory >> 20}); what does "
             + "not fit is refused as if tables were full",
             (to, mebibytes) => to.Datapath = to.Datapath with { ActionMemory = (long)mebibytes << 20 },
             of => (int)(of.Datapath.ActionMemory >> 20)),
@@ -168,10 +168,10 @@ internal sealed record SwitchOption(
             (to, count) => to.Datapath = to.Datapath with { Workers = count }, of => of.Datapath.Workers) with { Scope = OptionScope.Process },
         One("cpus", "N[,N...]", "a processor for each worker, which all other threads of the switch keep off if there are more",
             (to, setting) => to.ReadProcessors(setting), of => of.Processors.Count == 0 ? null : string.Join(',', of.Processors)) with { Scope = OptionScope.Process },
-        Choice("idle", "a worker without packets: sleeps after a moment (default), or keeps looking, which takes its processor whole",
+        Choice("idle", "a worker without packets: sleeps after a moment (default), or busy-polls: 100 % of a core",
             (to, spins) => to.Options = to.Options with { SpinsWhenIdle = spins }, of => of.SpinsWhenIdle, ("adaptive", false), ("spin", true))
             with { Scope = OptionScope.Process },
-        Choice("log-level", "the least that the log, on standard error, shows; info if absent",
+        Choice("log-level", "the least that the log, on standard error, shows (default info)",
             (to, level) => to.Options = to.Options with { LogLevel = level }, of => of.LogLevel,
             ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error))
             with { OnReload = AtOnce, Scope = OptionScope.Process },
@@ -185,13 +185,13 @@ internal sealed record SwitchOption(
             $"bridge priority, RANGE; the lowest becomes the root (default {DefaultTree.Priority})",
             (to, priority) => to.SpanningTree = to.SpanningTree with { Priority = (ushort)priority }, of => TreeOf(of).Priority),
         Number("stp-hello", "SECONDS", SpanningTreeOptions.MinHelloSeconds, SpanningTreeOptions.MaxHelloSeconds,
-            $"RANGE between two messages of the root (default {DefaultTree.HelloSeconds})",
+            $"seconds between spanning-tree hellos, RANGE (default {DefaultTree.HelloSeconds})",
             (to, seconds) => to.SpanningTree = to.SpanningTree with { HelloSeconds = seconds }, of => TreeOf(of).HelloSeconds),
         Number("stp-max-age", "SECONDS", SpanningTreeOptions.MinMaxAgeSeconds, SpanningTreeOptions.MaxMaxAgeSeconds,
-            $"RANGE until a silent neighbour is given up (default {DefaultTree.MaxAgeSeconds})",
+            $"seconds until a silent neighbour is given up, RANGE (default {DefaultTree.MaxAgeSeconds})",
             (to, seconds) => to.SpanningTree = to.SpanningTree with { MaxAgeSeconds = seconds }, of => TreeOf(of).MaxAgeSeconds),
         Number("stp-forward-delay", "SECONDS", SpanningTreeOptions.MinForwardDelaySeconds, SpanningTreeOptions.MaxForwardDelaySeconds,
-            $"RANGE that a port listens, and then learns, before it forwards (default {DefaultTree.ForwardDelaySeconds})",
+            $"seconds that a port listens, and then learns, before it forwards, RANGE (default {DefaultTree.ForwardDelaySeconds})",
             (to, seconds) => to.SpanningTree = to.SpanningTree with { ForwardDelaySeconds = seconds }, of => TreeOf(of).ForwardDelaySeconds),
     ];
 

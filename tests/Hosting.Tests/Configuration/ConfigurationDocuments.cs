@@ -59,12 +59,12 @@ internal static class ConfigurationDocuments
     /// <summary>The keys as a list of a page.</summary>
     public static string Page() => string.Concat(SwitchOption.All.Select(option =>
     {
-        string form = option.IsFlag ? "`true` or `false`"
-            : option.Range is (int lowest, int highest) ? $"a number from {lowest} to {highest}"
+        string form = option.IsFlag ? "`true`, `false`"
+            : option.Range is (int lowest, int highest) ? $"{lowest} to {highest}"
             : option.Words.Count > 0 ? string.Join(", ", option.Words.Select(word => $"`{word}`"))
             : $"`{option.Argument}`";
         string more = option.IsRepeatable ? ", or a list of them" : string.Empty;
-        string otherwise = option.DefaultValue is { } value ? $"; `{value}` if absent" : string.Empty;
+        string otherwise = option.DefaultValue is { } value ? $" ({value})" : string.Empty;
         string whose = option.Scope switch
         {
             OptionScope.Process => " *The process's.*",
@@ -72,8 +72,20 @@ internal static class ConfigurationDocuments
             OptionScope.Each => " *The process's, and each switch's.*",
             _ => string.Empty,
         };
-        return Wrap($"- **`{option.Name}`**: {form}{more}{otherwise}. {Sentence(option.Description)}{whose} *Reload:* {option.OnReload ?? NewStart}.");
+        string reload = option.OnReload is { } what ? $" *Reload:* {what}." : string.Empty;
+        return Wrap($"- **`{option.Name}`**: {form}{more}{otherwise}. {Sentence(Shortened(option))}{whose}{reload}");
     }));
+
+    /// <summary>The help's line without range and default, which the page has said before.</summary>
+    private static string Shortened(SwitchOption option)
+    {
+        string text = option.Description;
+        if (option.Range is (int lowest, int highest))
+        {
+            text = text.Replace($", {lowest} to {highest}", string.Empty, StringComparison.Ordinal);
+        }
+        return option.DefaultValue is { } value ? text.Replace($" (default {value})", string.Empty, StringComparison.Ordinal) : text;
+    }
 
     private static JsonObject Value(SwitchOption option) =>
         option.IsFlag ? new JsonObject { ["type"] = "boolean" }
