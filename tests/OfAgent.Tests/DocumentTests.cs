@@ -3,20 +3,23 @@ using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests;
 
-/// <summary>Documents agree with tests and each other. docs/openflow-1.0-tests.md names the tests behind docs/openflow-1.0.md.</summary>
+/// <summary>Documents agree with code, tests and each other. docs/openflow-1.0-tests.md names the tests behind docs/openflow-1.0.md.</summary>
 public sealed partial class DocumentTests
 {
+    private const int MaxLines = 250;
+
+    /// <summary>Of other programs, though they look like ours: a counter of the kernel's.</summary>
+    private static readonly string[] Foreign = ["RcvbufErrors"];
+
+    private static readonly string[] SourceFolders = ["src", "lab", "bench", "scenarios", "samples", "tests", "mininet"];
+
     private static readonly string[] Headings = ["message", "type", "corner", "action", "error"];
 
     [Fact]
     public void Every_test_the_document_names_exists()
     {
-        HashSet<string> tests = [.. Directory
-            .EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*.cs", SearchOption.AllDirectories)
-            .SelectMany(file => TestMethod().Matches(File.ReadAllText(file)))
-            .Select(match => match.Groups[1].Value)];
-        string[] named = [.. Lines("openflow-1.0-tests.md").Select(line => TestName().Match(line)).Where(match => match.Success)
-            .Select(match => match.Groups[1].Value).Distinct()];
+        HashSet<string> tests = [.. Sources("tests").SelectMany(file => TestMethod().Matches(File.ReadAllText(file))).Select(match => match.Groups[1].Value)];
+        string[] named = [.. Lines("openflow-1.0-tests.md").SelectMany(line => TestName().Matches(line)).Select(match => match.Groups[1].Value).Distinct()];
 
         Assert.NotEmpty(named);
         Assert.DoesNotContain(named, name => !tests.Contains(name));
@@ -25,9 +28,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void Every_line_of_its_tables_names_a_test_or_says_why_there_is_none()
     {
-        string[] lines = Lines("openflow-1.0-tests.md");
-        string[] shown = [.. lines
-            .Where((line, at) => !line.StartsWith("- ", StringComparison.Ordinal) && at + 1 < lines.Length && Shows(lines[at + 1]))];
+        string[] shown = [.. Lines("openflow-1.0-tests.md").Select(line => Shown().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
         string[] corners = [.. Lines("openflow-1.0.md").Select(line => FirstCell().Match(line).Groups[1].Value)
             .Where(cell => cell.Length > 0 && !Headings.Contains(cell))];
 
@@ -46,32 +47,119 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
-    public void Links_between_documents_lead_to_files_that_exist()
-    {
-        DirectoryInfo root = new(Repository.Root);
-        string[] links = [.. root.EnumerateFiles("*.md")
-            .Concat(root.EnumerateDirectories("docs").Concat(root.EnumerateDirectories("scenarios"))
-                .SelectMany(folder => folder.EnumerateFiles("*.md", SearchOption.AllDirectories)))
-            .SelectMany(file => Link().Matches(File.ReadAllText(file.FullName))
-                .Select(match => Path.Combine(file.DirectoryName!, match.Groups[1].Value)))];
+    public void No_page_is_longer_than_250_lines() => Assert.DoesNotContain(Pages(), page => File.ReadLines(page).Count() > MaxLines);
 
-        Assert.NotEmpty(links);
-        Assert.DoesNotContain(links, link => !File.Exists(link));
+    [Fact]
+    public void Links_between_documents_lead_to_files_and_headings_that_exist()
+    {
+        List<string> broken = [];
+        foreach (string page in Pages())
+        {
+            foreach (Match link in Link().Matches(File.ReadAllText(page)))
+            {
+                string file = link.Groups[1].Value.Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, link.Groups[1].Value);
+                string place = link.Groups[2].Value;
+                if (!File.Exists(file) || (place.Length > 0 && !File.ReadLines(file).Any(line => line.StartsWith('#') && PlaceOf(line) == place)))
+                {
+                    broken.Add($"{page}: {link.Value}");
+                }
+            }
+        }
+
+        Assert.Empty(broken);
     }
 
-    private static bool Shows(string line) => TestName().IsMatch(line) || line.StartsWith("- none: ", StringComparison.Ordinal);
+    [Fact]
+    public void Types_members_and_files_that_documents_name_exist()
+    {
+        string[] files = [.. SourceFolders.SelectMany(Sources)];
+        string[] texts = [.. files.Select(file => Comment().Replace(File.ReadAllText(file), string.Empty))];
+        HashSet<string> words = [.. texts.SelectMany(text => Word().Matches(text).Select(match => match.Value))];
+        ILookup<string, string> declared = texts.SelectMany(text => Declaration().Matches(text).Select(match => (match.Groups[1].Value, Text: text)))
+            .ToLookup(type => type.Value, type => type.Text);
+        HashSet<string> names = [.. Directory.EnumerateFiles(Repository.Root).Concat(files).Select(file => Path.GetFileName(file))];
+
+        bool Exists(string name)
+        {
+            string[] parts = name.Split('.');
+            return names.Contains(name) || Foreign.Contains(name)
+                || (parts.Length == 1 ? words.Contains(name) : declared[parts[0]].Any(text => Regex.IsMatch(text, $@"\b{parts[1]}\b")))
+                || SourceFolders.Any(folder => Directory.Exists(Path.Combine(Repository.Root, folder, name.Replace("Softswitch.", "", StringComparison.Ordinal))));
+        }
+
+        List<string> missing = [];
+        foreach (string page in Pages().Where(page => Path.GetFileName(page) != "CHANGELOG.md"))
+        {
+            string[] code = [.. Code().Matches(Examples().Replace(File.ReadAllText(page), string.Empty)).Select(match => match.Groups[1].Value)];
+            missing.AddRange(code.Where(name => PascalName().Match(name) is { Success: true } match && !Exists(match.Groups[1].Value)).Select(name => $"{page}: {name}"));
+            missing.AddRange(code.Where(name => OwnPath().Match(name) is { Success: true } match && !Path.Exists(Path.Combine(Repository.Root, match.Value)))
+                .Select(name => $"{page}: {name}"));
+        }
+
+        Assert.Empty(missing);
+    }
+
+    private static IEnumerable<string> Pages()
+    {
+        DirectoryInfo root = new(Repository.Root);
+        return root.EnumerateFiles("*.md")
+            .Concat(root.EnumerateDirectories("docs").Concat(root.EnumerateDirectories("scenarios"))
+                .SelectMany(folder => folder.EnumerateFiles("*.md", SearchOption.AllDirectories)))
+            .Select(file => file.FullName);
+    }
+
+    private static IEnumerable<string> Sources(string folder) =>
+        Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*", SearchOption.AllDirectories)
+            .Where(file => file.EndsWith(".cs", StringComparison.Ordinal) || file.EndsWith(".py", StringComparison.Ordinal))
+            .Where(file => !BuildFolder().IsMatch(file));
+
+    /// <summary>What a link to the heading has behind the #.</summary>
+    private static string PlaceOf(string heading) =>
+        NotInPlace().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), string.Empty).Replace(' ', '-');
 
     private static string[] Lines(string document) => File.ReadAllLines(Path.Combine(Repository.Root, "docs", document));
 
     [GeneratedRegex(@"(?:void|Task) ([A-Z]\w*_\w+)\(")]
     private static partial Regex TestMethod();
 
-    [GeneratedRegex(@"^- `([A-Z]\w*_\w+)`$")]
+    [GeneratedRegex(@"`([A-Z]\w*_\w+)`")]
     private static partial Regex TestName();
 
-    /// <summary>To a file, without the place in it.</summary>
-    [GeneratedRegex(@"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")]
+    [GeneratedRegex(@"^- (.+?): (?=`[A-Z]\w*_|none: )")]
+    private static partial Regex Shown();
+
+    /// <summary>To a file, and the place in it.</summary>
+    [GeneratedRegex(@"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex(@"[^\w\- ]")]
+    private static partial Regex NotInPlace();
+
+    [GeneratedRegex(@"/(?:bin|obj)/")]
+    private static partial Regex BuildFolder();
+
+    [GeneratedRegex("//.*")]
+    private static partial Regex Comment();
+
+    [GeneratedRegex(@"\b(?:class|struct|record|interface|enum) (\w+)")]
+    private static partial Regex Declaration();
+
+    /// <summary>Blocks of code in a document.</summary>
+    [GeneratedRegex(@"^```.*?^```|^    .*?$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Examples();
+
+    [GeneratedRegex("`([^`\n]+)`")]
+    private static partial Regex Code();
+
+    /// <summary>Type, Type.Member, or a call of it.</summary>
+    [GeneratedRegex(@"^([A-Z][a-z0-9]\w*(?:\.\w+)*)(?:\(.*\))?$")]
+    private static partial Regex PascalName();
+
+    [GeneratedRegex(@"^(?:src|lab|bench|scenarios|samples|tests|mininet|eng|etc)/[\w./-]+")]
+    private static partial Regex OwnPath();
+
+    [GeneratedRegex(@"\w+")]
+    private static partial Regex Word();
 
     [GeneratedRegex(@"^\| (.+?) \|")]
     private static partial Regex FirstCell();
